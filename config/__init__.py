@@ -1,0 +1,1 @@
+"""What an operator sets: typed settings, the commented hygiene.toml, logging."""

@@ -1,0 +1,462 @@
+"""Typed settings: the environment for secrets and addresses, a TOML file for everything else.
+
+`load()` reads both and either returns a whole, checked `Settings` or raises `SettingsError` with
+one clear line for each problem, before anything else is read or opened.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+DEFAULT_TOML = Path(__file__).with_name("hygiene.toml")
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"\s*(\d+)\s*([smhd])\s*")
+
+
+class SettingsError(Exception):
+    """Settings are wrong or missing. `problems` holds one line for each, naming the setting."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def parse_duration(value: object) -> object:
+    """`90d`, `15m`, `30s`, `2h` -> timedelta; anything else is left for pydantic to judge.
+
+    >>> parse_duration("15m")
+    datetime.timedelta(seconds=900)
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        number, unit = match.groups()
+        if int(number) <= 100_000:
+            return timedelta(**{_UNITS[unit]: int(number)})
+    raise ValueError("write a whole number and a unit, like 30s, 15m, 2h or 90d")
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class Section(BaseModel):
+    """A table of the TOML file. Unknown keys are errors: a typo must not pass for a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ObjectMap(Section):
+    """Where a CRM object keeps what the worker reads. A name the org lacks is skipped, and said."""
+
+    phones: tuple[str, ...]
+    country: tuple[str, ...] = ()  # the first one that holds something wins
+    state: str = ""
+    email: str = ""
+    source: str = ""
+    campaign: str = ""
+
+
+class FieldNames(Section):
+    """CRM names of what is written. `{phone}` stands for the phone field; "" leaves a field out."""
+
+    status: str = ""
+    e164: str = ""
+    line_type: str = ""
+    wrong_number: str = ""
+    do_not_contact: str = ""
+    do_not_call: str = ""
+    do_not_text: str = ""
+    run: str = ""
+    reason: str = ""
+    checked_at: str = ""
+    best_phone: str = ""
+    recheck: str = ""
+    confirm_link: str = ""
+
+
+class ConnectorSettings(Section):
+    enabled: bool = True
+    default_country: str = ""
+    objects: dict[str, ObjectMap]
+    fields: FieldNames
+
+
+_SALESFORCE_FIELDS = FieldNames(
+    status="{phone}_Status__c",
+    e164="{phone}_E164__c",
+    line_type="{phone}_Line_Type__c",
+    wrong_number="Wrong_Number__c",
+    do_not_contact="Phone_Do_Not_Contact__c",
+    do_not_call="Phone_Do_Not_Call__c",
+    do_not_text="Phone_Do_Not_Text__c",
+    run="Phone_Hygiene_Run__c",
+    reason="Phone_Hygiene_Reason__c",
+    checked_at="Phone_Checked_At__c",
+    best_phone="Best_Phone__c",
+    recheck="Recheck_Phone__c",
+)
+_SALESFORCE_OBJECTS = {
+    "Contact": ObjectMap(
+        phones=("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
+        country=("MailingCountry", "OtherCountry"),
+        state="MailingState",
+        email="Email",
+        source="LeadSource",
+    ),
+    "Lead": ObjectMap(
+        phones=("Phone", "MobilePhone"),
+        country=("Country",),
+        state="State",
+        email="Email",
+        source="LeadSource",
+    ),
+}
+_HUBSPOT_FIELDS = FieldNames(
+    status="hygiene_{phone}_status",
+    e164="hygiene_{phone}_e164",
+    line_type="hygiene_{phone}_line_type",
+    wrong_number="hygiene_wrong_number",
+    do_not_contact="hygiene_do_not_contact",
+    do_not_call="hygiene_do_not_call",
+    do_not_text="hygiene_do_not_text",
+    run="hygiene_run",
+    reason="hygiene_reason",
+    checked_at="hygiene_checked_at",
+    best_phone="hygiene_best_phone",
+    recheck="hygiene_recheck",
+)
+_HUBSPOT_OBJECTS = {
+    "contacts": ObjectMap(
+        phones=("phone", "mobilephone"),
+        country=("country",),
+        state="state",
+        email="email",
+        source="hs_analytics_source",
+        campaign="hs_analytics_source_data_1",
+    )
+}
+
+
+class SalesforceSettings(ConnectorSettings):
+    objects: dict[str, ObjectMap] = _SALESFORCE_OBJECTS
+    fields: FieldNames = _SALESFORCE_FIELDS
+
+
+class HubSpotSettings(ConnectorSettings):
+    objects: dict[str, ObjectMap] = _HUBSPOT_OBJECTS
+    fields: FieldNames = _HUBSPOT_FIELDS
+
+
+class CsvSettings(Section):
+    """A list on disk that is treated like a CRM. Columns left out are recognised by their names."""
+
+    enabled: bool = True
+    path: str = ""
+    default_country: str = ""
+    id_column: str = ""
+    phone_columns: tuple[str, ...] = ()
+    country_column: str = ""
+    source_column: str = ""
+    fields: FieldNames = FieldNames(
+        status="{phone} status",
+        e164="{phone} e164",
+        line_type="{phone} line type",
+        wrong_number="wrong number",
+        do_not_contact="do not contact",
+        run="hygiene run",
+        reason="hygiene reason",
+        checked_at="hygiene checked at",
+        best_phone="best phone",
+    )
+
+
+class Connectors(Section):
+    salesforce: SalesforceSettings = SalesforceSettings()
+    hubspot: HubSpotSettings = HubSpotSettings()
+    csv: CsvSettings = CsvSettings()
+
+
+class Policy(Section):
+    """What counts, and what is done about it."""
+
+    normalize: bool = False  # only this may change what a person typed
+    checked_at_refresh: Duration = timedelta(days=180)
+    wrong_number_spreads: bool = True  # one contact's wrong number flags other holders of it
+    opt_out_text_stops_calls: bool = True
+
+
+class Verification(Section):
+    """How long an offline answer counts: numbering plans change a few times a year."""
+
+    offline_valid_for: Duration = timedelta(days=180)
+    offline_invalid_for: Duration = timedelta(days=90)
+
+
+class Sync(Section):
+    every: Duration = timedelta(minutes=15)
+    full_every: Duration = timedelta(days=7)
+    reverify_every: Duration = timedelta(days=1)
+    reverify_limit: int = Field(10_000, ge=1)
+    overlap: Duration = timedelta(minutes=5)
+    pages_in_flight: int = Field(4, ge=1, le=64)
+    page_lease: Duration = timedelta(minutes=2)
+    page_attempts: int = Field(5, ge=1, le=100)
+    reread_after: Duration = timedelta(minutes=2)
+    schema_ttl: Duration = timedelta(hours=12)
+
+
+class Http(Section):
+    """How calls to a CRM are made: seconds to wait, how often to try, how long in all."""
+
+    connect_timeout: float = Field(10.0, gt=0)
+    read_timeout: float = Field(60.0, gt=0)
+    attempts: int = Field(6, ge=1, le=20)
+    longest_wait: Duration = timedelta(minutes=2)
+    first_wait: float = Field(0.5, gt=0)
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json_lines: bool = False
+
+
+class FileSettings(Section):
+    """Everything that the TOML file may hold."""
+
+    connectors: Connectors = Connectors()
+    policy: Policy = Policy()
+    verification: Verification = Verification()
+    sync: Sync = Sync()
+    http: Http = Http()
+    log: Log = Log()
+
+
+class SalesforceCredentials(Section):
+    instance_url: str = ""
+    access_token: str = Field("", repr=False)
+    login_url: str = ""
+    client_id: str = ""
+    client_secret: str = Field("", repr=False)
+    username: str = ""
+    private_key_file: str = ""
+    api_version: str = "62.0"
+
+
+class HubSpotCredentials(Section):
+    access_token: str = Field(repr=False)
+    api_url: str = "https://api.hubapi.com"
+
+
+class Settings(FileSettings):
+    """The whole of it: the TOML file plus what came from the environment."""
+
+    home: Path
+    database_url: str
+    redis_url: str = ""  # "" = the embedded Redis under `home`
+    port: int = 8000
+    public_url: str = ""
+    secret_key: str = Field("", repr=False)
+    admin_password: str = Field("", repr=False)
+    admin_token: str = Field("", repr=False)
+    salesforce: SalesforceCredentials | None = None
+    hubspot: HubSpotCredentials | None = None
+    toml_path: Path | None = None
+
+    @property
+    def active_connectors(self) -> tuple[str, ...]:
+        """Connectors with credentials that the TOML does not turn off, in a fixed order."""
+        on = {
+            "salesforce": self.salesforce is not None and self.connectors.salesforce.enabled,
+            "hubspot": self.hubspot is not None and self.connectors.hubspot.enabled,
+            "csv": bool(self.connectors.csv.path) and self.connectors.csv.enabled,
+        }
+        return tuple(name for name, active in on.items() if active)
+
+
+def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) -> Settings:
+    """Read the environment and the TOML file; raise `SettingsError` with every problem found."""
+    env = os.environ if env is None else env
+    problems: list[str] = []
+    path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
+    file = _load_file(path, problems)
+    home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
+    values: dict[str, Any] = {
+        "home": home,
+        "database_url": env.get("DATABASE_URL") or f"sqlite:///{home / 'hygiene.db'}",
+        "redis_url": env.get("REDIS_URL", ""),
+        "port": _port(env.get("PORT", ""), problems),
+        "public_url": _url(env, "PUBLIC_URL", problems),
+        "secret_key": env.get("SECRET_KEY", ""),
+        "admin_password": env.get("ADMIN_PASSWORD", ""),
+        "admin_token": env.get("ADMIN_TOKEN", ""),
+        "salesforce": _salesforce(env, problems),
+        "hubspot": _hubspot(env, problems),
+        "toml_path": path,
+    }
+    _check_database(values["database_url"], problems)
+    if values["redis_url"] and urlsplit(values["redis_url"]).scheme not in ("redis", "rediss"):
+        problems.append("REDIS_URL: write redis://HOST:PORT/0 or rediss://..., or leave it out")
+    if problems or file is None:
+        raise SettingsError(*problems)
+    return Settings(**{name: getattr(file, name) for name in FileSettings.model_fields}, **values)
+
+
+def _load_file(path: Path | None, problems: list[str]) -> FileSettings | None:
+    if path is None:
+        return FileSettings()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        problems.append(f"HYGIENE_CONFIG: there is no file {path}")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"HYGIENE_CONFIG: {path} cannot be read: {error}")
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{path}: not valid TOML: {error}")
+    else:
+        try:
+            return FileSettings.model_validate(_merge_defaults(raw))
+        except ValidationError as error:
+            problems.extend(f"{path}: {_explain(detail)}" for detail in error.errors())
+    return None
+
+
+def _merge_defaults(raw: dict[str, Any]) -> dict[str, Any]:
+    """Let a TOML table of fields or objects name only what differs from the defaults."""
+    connectors = raw.get("connectors")
+    if not isinstance(connectors, dict):
+        return raw
+    defaults = Connectors()
+    for name in ("salesforce", "hubspot", "csv"):
+        table = connectors.get(name)
+        if not isinstance(table, dict):
+            continue
+        default = getattr(defaults, name)
+        if isinstance(table.get("fields"), dict):
+            table["fields"] = {**default.fields.model_dump(), **table["fields"]}
+        objects = table.get("objects")
+        if isinstance(objects, dict) and hasattr(default, "objects"):
+            for key, given in objects.items():
+                if key in default.objects and isinstance(given, dict):
+                    objects[key] = {**default.objects[key].model_dump(), **given}
+    return raw
+
+
+def _explain(detail: Any) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(detail["loc"][-1]), _known_names(), n=1)
+        return f"{where}: no such setting" + (f"; did you mean '{near[0]}'?" if near else "")
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {message} (it says {detail['input']!r})"
+
+
+def _known_names() -> list[str]:
+    names: set[str] = set()
+
+    def collect(model: type[BaseModel]) -> None:
+        for name, info in model.model_fields.items():
+            names.add(name)
+            if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+                collect(info.annotation)
+
+    collect(FileSettings)
+    collect(ObjectMap)
+    return sorted(names)
+
+
+def _port(text: str, problems: list[str]) -> int:
+    if not text:
+        return 8000
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65_536:
+        return int(text)
+    problems.append(f"PORT: write a number from 1 to 65535 (it says {text!r})")
+    return 0
+
+
+def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = "") -> str:
+    """A base URL: https anywhere, plain http on this machine only."""
+    text = (env.get(name) or default).strip().rstrip("/")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        host, _port_number = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    loopback = host in ("127.0.0.1", "localhost", "::1")
+    if not host or parts.scheme not in ("http", "https"):
+        problems.append(f"{name}: write a full address such as https://example.my.salesforce.com")
+    elif parts.scheme == "http" and not loopback and name != "PUBLIC_URL":
+        problems.append(f"{name}: use https:// (plain http is for 127.0.0.1 only)")
+    elif parts.username or parts.query or parts.fragment:
+        problems.append(f"{name}: give the address alone, without user, query or fragment")
+    return text
+
+
+def _check_database(url: str, problems: list[str]) -> None:
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
+        problems.append("DATABASE_URL: write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///PATH")
+
+
+def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
+    given = {name: value for name, value in env.items() if name.startswith("SALESFORCE_") and value}
+    if not given.keys() - {"SALESFORCE_API_VERSION"}:
+        return None
+    version = given.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
+    if not re.fullmatch(r"\d{2}\.0", version):
+        problems.append(f"SALESFORCE_API_VERSION: write it like 62.0 (it says {version!r})")
+    found = SalesforceCredentials(
+        instance_url=_url(env, "SALESFORCE_INSTANCE_URL", problems),
+        access_token=given.get("SALESFORCE_ACCESS_TOKEN", ""),
+        login_url=_url(env, "SALESFORCE_LOGIN_URL", problems),
+        client_id=given.get("SALESFORCE_CLIENT_ID", ""),
+        client_secret=given.get("SALESFORCE_CLIENT_SECRET", ""),
+        username=given.get("SALESFORCE_USERNAME", ""),
+        private_key_file=given.get("SALESFORCE_PRIVATE_KEY_FILE", ""),
+        api_version=version,
+    )
+    if found.access_token or (found.instance_url and not found.client_id):
+        missing = [
+            name
+            for name, value in (
+                ("SALESFORCE_INSTANCE_URL", found.instance_url),
+                ("SALESFORCE_ACCESS_TOKEN", found.access_token),
+            )
+            if not value
+        ]
+        problems.extend(f"{name}: missing; it goes with the other one" for name in missing)
+    elif not found.login_url or not found.client_id:
+        for name, value in (
+            ("SALESFORCE_LOGIN_URL", found.login_url),
+            ("SALESFORCE_CLIENT_ID", found.client_id),
+        ):
+            if not value:
+                problems.append(f"{name}: missing; Salesforce needs it to log in")
+    elif not found.client_secret and not (found.username and found.private_key_file):
+        problems.append(
+            "SALESFORCE_CLIENT_SECRET: missing; give it (client credentials), or "
+            "SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY_FILE (JWT bearer)"
+        )
+    if found.private_key_file and not Path(found.private_key_file).is_file():
+        problems.append(f"SALESFORCE_PRIVATE_KEY_FILE: there is no file {found.private_key_file}")
+    return found
+
+
+def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials | None:
+    url = _url(env, "HUBSPOT_API_URL", problems, "https://api.hubapi.com")
+    if token := env.get("HUBSPOT_ACCESS_TOKEN", "").strip():
+        return HubSpotCredentials(access_token=token, api_url=url)
+    if env.get("HUBSPOT_API_URL"):
+        problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
+    return None

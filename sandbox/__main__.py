@@ -1,0 +1,37 @@
+"""`python -m sandbox`: the stand-ins as a program; prints the environment that connects to them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+
+from sandbox.run import Sandbox
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=200, help="contacts in each CRM")
+    parser.add_argument("--leads", type=int, default=None, help="leads (a quarter of contacts)")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--salesforce-port", type=int, default=0)
+    parser.add_argument("--hubspot-port", type=int, default=0)
+    parser.add_argument(
+        "--bare", action="store_true", help="CRMs in which the worker's fields do not exist yet"
+    )
+    given = parser.parse_args()
+    sandbox = Sandbox.start(
+        given.contacts, given.leads, given.seed, not given.bare,
+        salesforce_port=given.salesforce_port, hubspot_port=given.hubspot_port,
+    )  # fmt: skip
+    for name, value in sandbox.env().items():
+        print(f"export {name}={value}", flush=True)
+    print(f"# contact pages: {sandbox.salesforce_url}/ui  {sandbox.hubspot_url}/ui", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: exit(0))
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
+
+
+if __name__ == "__main__":
+    main()

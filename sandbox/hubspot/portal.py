@@ -1,0 +1,248 @@
+"""The data and the rules of a pretended HubSpot account: properties, contacts, lists, calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.population import Person, people
+from sandbox.table import Clock, Record, Table
+
+STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
+LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
+SOURCES = {
+    "Web": "ORGANIC_SEARCH", "Trade Show": "OFFLINE", "Purchased List": "OTHER_CAMPAIGNS",
+    "Partner Referral": "REFERRALS", "Phone Inquiry": "DIRECT_TRAFFIC", "Other": "PAID_SEARCH",
+}  # fmt: skip
+
+
+class Invalid(Exception):
+    """A property value that the API refuses; `code` as in HubSpot's validation errors."""
+
+    def __init__(self, code: str, name: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.name = name
+        self.message = message
+
+    def entry(self) -> dict[str, Any]:
+        return {
+            "isValid": False,
+            "message": self.message,
+            "error": self.code,
+            "name": self.name,
+            "localizedErrorMessage": self.message,
+            "portalId": 62515,
+        }
+
+
+def prop(
+    name: str, label: str, kind: str = "string", field_type: str = "text",
+    group: str = "contactinformation", options: tuple[str, ...] = (), own: bool = True,
+    read_only: bool = False, description: str = "",
+) -> Record:  # fmt: skip
+    return {
+        "name": name, "label": label, "type": kind, "fieldType": field_type,
+        "description": description, "groupName": group,
+        "options": [
+            {"label": value, "value": value, "displayOrder": i, "hidden": False, "description": ""}
+            for i, value in enumerate(options)
+        ],
+        "displayOrder": -1, "calculated": False, "externalOptions": False, "archived": False,
+        "hasUniqueValue": False, "hidden": False, "hubspotDefined": own, "formField": True,
+        "createdAt": "2019-08-06T02:41:08.029Z", "updatedAt": "2019-08-06T02:41:08.029Z",
+        "modificationMetadata": {
+            "archivable": not own, "readOnlyDefinition": own, "readOnlyValue": read_only,
+            "readOnlyOptions": own,
+        },
+    }  # fmt: skip
+
+
+_DEFAULTS = [
+    prop("email", "Email"),
+    prop("firstname", "First Name"),
+    prop("lastname", "Last Name"),
+    prop("company", "Company Name"),
+    prop("phone", "Phone Number", "string", "phonenumber"),
+    prop("mobilephone", "Mobile Phone Number", "string", "phonenumber"),
+    prop("country", "Country/Region"),
+    prop("state", "State/Region"),
+    prop("website", "Website URL"),
+    prop("lifecyclestage", "Lifecycle Stage", "enumeration", "radio",
+         options=("subscriber", "lead", "customer")),
+    prop("hs_analytics_source", "Original Traffic Source", "enumeration", "select",
+         "analyticsinformation", tuple(SOURCES.values()), read_only=True),
+    prop("hs_analytics_source_data_1", "Original Traffic Source Drill-Down 1", "string", "text",
+         "analyticsinformation", read_only=True),
+    prop("hs_object_id", "Record ID", "number", "number", read_only=True),
+    prop("createdate", "Create Date", "datetime", "date", read_only=True),
+    prop("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
+    prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
+]  # fmt: skip
+ALWAYS = ("createdate", "hs_object_id", "lastmodifieddate")
+
+
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+@dataclass
+class Portal:
+    """One account. `with_fields`: whether the worker's own properties were set up already."""
+
+    contacts: int = 200
+    seed: int = 7
+    with_fields: bool = True
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.properties: dict[str, Record] = {p["name"]: dict(p) for p in _DEFAULTS}
+        self.groups: dict[str, Record] = {
+            name: {"name": name, "label": label, "displayOrder": -1, "archived": False}
+            for name, label in (
+                ("contactinformation", "Contact information"),
+                ("analyticsinformation", "Analytics History"),
+            )
+        }
+        self.table = Table("lastmodifieddate", key=int)
+        self.merged: dict[str, str] = {}
+        self.calls = Table("hs_lastmodifieddate", key=int)
+        self.lists: dict[str, dict[str, Any]] = {}
+        self._next_id = 100_000_000
+        if self.with_fields:
+            self._install_properties()
+        self._populate()
+
+    def create(self, values: Record, stamp: datetime | None = None) -> str:
+        self._next_id += 51
+        record_id = str(self._next_id)
+        stamp = stamp or self.clock.now()
+        record: Record = {
+            "id": record_id, "created": stamp, "updated": stamp, "archived": False,
+            "properties": {name: value for name, value in values.items() if value},
+        }  # fmt: skip
+        self._put(record, stamp)
+        return record_id
+
+    def _put(self, record: Record, stamp: datetime) -> None:
+        record["updated"] = stamp
+        record["properties"].update(
+            hs_object_id=record["id"], createdate=iso(record["created"]),
+            lastmodifieddate=iso(stamp),
+        )  # fmt: skip
+        self.table.put(record["id"], record, stamp)
+
+    def find(self, record_id: str, archived: bool = False) -> Record | None:
+        """A record by id; the id of a merged one leads to the record it was merged into."""
+        while record_id in self.merged:
+            record_id = self.merged[record_id]
+        record = self.table.get(record_id)
+        return record if record is not None and record["archived"] == archived else None
+
+    def clean(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Check values as the API does; raises `Invalid` for the first that is not."""
+        cleaned = {}
+        for name, value in values.items():
+            definition = self.properties.get(name)
+            if definition is None:
+                raise Invalid(
+                    "PROPERTY_DOESNT_EXIST", name, f'Property "{name}" does not exist'
+                )
+            if definition["modificationMetadata"]["readOnlyValue"]:
+                raise Invalid(
+                    "READ_ONLY_VALUE", name,
+                    f'"{name}" is a read only property; its value cannot be set.',
+                )  # fmt: skip
+            text = "" if value is None else str(value)
+            options = [option["value"] for option in definition["options"]]
+            if definition["type"] == "enumeration" and text and text not in options:
+                raise Invalid(
+                    "INVALID_OPTION", name,
+                    f"{text} was not one of the allowed options: {options}",
+                )  # fmt: skip
+            if definition["type"] == "bool" and text not in ("", "true", "false"):
+                raise Invalid("INVALID_BOOLEAN", name, f"{text} was not a valid boolean.")
+            if definition["type"] == "datetime" and text:
+                text = _moment_text(name, text)
+            if len(text) > 65_536:
+                raise Invalid("VALUE_TOO_LONG", name, "Property value is too long")
+            cleaned[name] = text or None
+        return cleaned
+
+    def update(self, record_id: str, values: dict[str, Any]) -> Record:
+        record = self.find(record_id)
+        if record is None:
+            raise KeyError(record_id)
+        changed = {**record, "properties": {**record["properties"], **values}}
+        self._put(changed, self.clock.now())
+        return changed
+
+    def archive(self, record_id: str) -> None:
+        record = self.find(record_id)
+        if record is not None:
+            self._put({**record, "archived": True}, self.clock.now())
+
+    def merge(self, primary: str, loser: str) -> Record | None:
+        self.archive(loser)
+        self.merged[loser] = primary
+        record = self.find(primary)
+        if record is None:
+            return None
+        merged = ";".join(filter(None, [record["properties"].get("hs_merged_object_ids"), loser]))
+        return self.update(primary, {"hs_merged_object_ids": merged})
+
+    def _install_properties(self) -> None:
+        group = "phone_hygiene"
+        self.groups[group] = {
+            "name": group, "label": "Phone hygiene", "displayOrder": -1, "archived": False
+        }  # fmt: skip
+        wanted = []
+        for phone in ("phone", "mobilephone"):
+            wanted += [
+                prop(f"hygiene_{phone}_status", f"{phone} status", "enumeration", "select", group,
+                     STATUSES, own=False),
+                prop(f"hygiene_{phone}_e164", f"{phone} E.164", group=group, own=False),
+                prop(f"hygiene_{phone}_line_type", f"{phone} line type", "enumeration", "select",
+                     group, LINE_TYPES, own=False),
+            ]  # fmt: skip
+        for name in ("wrong_number", "do_not_contact", "do_not_call", "do_not_text", "recheck"):
+            wanted.append(
+                prop(f"hygiene_{name}", name.replace("_", " "), "bool", "booleancheckbox", group,
+                     ("true", "false"), own=False)
+            )  # fmt: skip
+        for name in ("run", "reason", "best_phone"):
+            wanted.append(prop(f"hygiene_{name}", name, group=group, own=False))
+        wanted.append(
+            prop("hygiene_checked_at", "checked at", "datetime", "date", group, own=False)
+        )
+        self.properties.update({p["name"]: p for p in wanted})
+
+    def _populate(self) -> None:
+        start = self.clock.now() - timedelta(days=400)
+        step = timedelta(days=390) / max(1, self.contacts)
+        ids = [
+            self.create(_contact(someone), start + step * number)
+            for number, someone in enumerate(people(self.seed + 1, self.contacts))
+        ]
+        self.lists["1"] = {"name": "List A17", "members": ids[::5]}
+        self.lists["2"] = {"name": "Newsletter", "members": ids[1::3]}
+
+
+def _moment_text(name: str, text: str) -> str:
+    try:
+        if text.lstrip("-").isdigit():
+            return iso(datetime.fromtimestamp(int(text) / 1000, UTC))
+        return iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise Invalid("INVALID_DATE", name, f"{text} was not a valid date.") from None
+
+
+def _contact(someone: Person) -> Record:
+    work, mobile, _home, _other = someone.phones
+    return {
+        "firstname": someone.first, "lastname": someone.last, "company": someone.company,
+        "email": someone.email, "phone": work, "mobilephone": mobile, "country": someone.country,
+        "hs_analytics_source": SOURCES[someone.source],
+        "hs_analytics_source_data_1": someone.campaign,
+    }  # fmt: skip

@@ -1,0 +1,385 @@
+"""The data and the rules of a pretended Salesforce org: objects, fields, records, validation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.population import Person, people
+from sandbox.table import Clock, Record, Table
+
+ADMIN = "0055g00000Sandbox1AAA"
+STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
+LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
+
+
+def full_id(prefix: str, number: int) -> str:
+    """An 18-character id with its case checksum, as Salesforce makes them."""
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    digits = ""
+    while number:
+        number, rest = divmod(number, 62)
+        digits = alphabet[rest] + digits
+    short = prefix + "5g0000" + digits.rjust(6, "0")
+    suffix = ""
+    for start in (0, 5, 10):
+        bits = sum(1 << i for i, ch in enumerate(short[start : start + 5]) if ch.isupper())
+        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
+    return short + suffix
+
+
+@dataclass
+class FieldInfo:
+    name: str
+    type: str
+    label: str = ""
+    length: int = 0
+    custom: bool = False
+    updateable: bool = True
+    readable: bool = True
+    restricted: bool = False
+    values: tuple[str, ...] = ()
+    help: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """The describe entry, with the keys of the real one."""
+        return {
+            "aggregatable": True, "aiPredictionField": False, "autoNumber": False,
+            "byteLength": self.length * 3, "calculated": False, "calculatedFormula": None,
+            "cascadeDelete": False, "caseSensitive": False, "compoundFieldName": None,
+            "controllerName": None, "createable": self.updateable, "custom": self.custom,
+            "defaultValue": False if self.type == "boolean" else None,
+            "defaultValueFormula": None, "defaultedOnCreate": self.type == "boolean",
+            "dependentPicklist": False, "deprecatedAndHidden": False, "digits": 0,
+            "displayLocationInDecimal": False, "encrypted": False, "externalId": False,
+            "extraTypeInfo": None, "filterable": True, "filteredLookupInfo": None,
+            "formulaTreatNullNumberAsZero": False, "groupable": True, "highScaleNumber": False,
+            "htmlFormatted": False, "idLookup": False, "inlineHelpText": self.help or None,
+            "label": self.label or self.name, "length": self.length, "mask": None,
+            "maskType": None, "name": self.name, "nameField": self.name == "Name",
+            "namePointing": False, "nillable": self.type != "boolean", "permissionable": True,
+            "picklistValues": [
+                {"active": True, "defaultValue": False, "label": value, "validFor": None,
+                 "value": value}
+                for value in self.values
+            ],
+            "polymorphicForeignKey": False, "precision": 0, "queryByDistance": False,
+            "referenceTargetField": None, "referenceTo": [], "relationshipName": None,
+            "relationshipOrder": None, "restrictedDelete": False,
+            "restrictedPicklist": self.restricted, "scale": 0, "searchPrefilterable": False,
+            "soapType": {"boolean": "xsd:boolean", "datetime": "xsd:dateTime", "id": "tns:ID"}
+            .get(self.type, "xsd:string"),
+            "sortable": True, "type": self.type, "unique": False,
+            "updateable": self.updateable, "writeRequiresMasterRead": False,
+        }  # fmt: skip
+
+
+def _fields(*rows: str) -> dict[str, FieldInfo]:
+    """Rows like "Phone:phone:40"; a leading "!" marks a field that cannot be written."""
+    made = {}
+    for row in rows:
+        name, kind, *length = row.split(":")
+        read_only = name.startswith("!")
+        name = name.lstrip("!")
+        size = int(length[0]) if length else 0
+        made[name] = FieldInfo(name, kind, name, size, updateable=not read_only)
+    return made
+
+
+_SYSTEM = (
+    "!Id:id:18", "!IsDeleted:boolean", "!MasterRecordId:reference:18", "!CreatedDate:datetime",
+    "!LastModifiedDate:datetime", "!LastModifiedById:reference:18", "!SystemModstamp:datetime",
+)  # fmt: skip
+SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
+    "Contact": ("003", _fields(
+        *_SYSTEM, "AccountId:reference:18", "FirstName:string:40", "LastName:string:80",
+        "!Name:string:121", "Email:email:80", "Title:string:128", "Phone:phone:40",
+        "MobilePhone:phone:40", "HomePhone:phone:40", "OtherPhone:phone:40", "Fax:phone:40",
+        "MailingCountry:string:80", "MailingState:string:80", "MailingCity:string:40",
+        "OtherCountry:string:80", "LeadSource:picklist:255", "DoNotCall:boolean",
+        "HasOptedOutOfEmail:boolean", "Description:textarea:32000", "OwnerId:reference:18",
+    )),
+    "Lead": ("00Q", _fields(
+        *_SYSTEM, "FirstName:string:40", "LastName:string:80", "!Name:string:121",
+        "Company:string:255", "Email:email:80", "Title:string:128", "Phone:phone:40",
+        "MobilePhone:phone:40", "Fax:phone:40", "Country:string:80", "State:string:80",
+        "City:string:40", "LeadSource:picklist:255", "Status:picklist:255", "DoNotCall:boolean",
+        "!IsConverted:boolean", "!ConvertedContactId:reference:18", "OwnerId:reference:18",
+    )),
+    "Campaign": ("701", _fields(
+        *_SYSTEM, "Name:string:80", "Type:picklist:255", "Status:picklist:255", "IsActive:boolean",
+    )),
+    "CampaignMember": ("00v", _fields(
+        *_SYSTEM, "CampaignId:reference:18", "ContactId:reference:18", "LeadId:reference:18",
+        "Status:picklist:255",
+    )),
+    "Task": ("00T", _fields(
+        *_SYSTEM, "WhoId:reference:18", "Subject:combobox:255", "Status:picklist:255",
+        "CallDisposition:string:255", "CallType:picklist:40", "CallDurationInSeconds:int",
+        "TaskSubtype:picklist:40", "ActivityDate:date", "Description:textarea:32000",
+    )),
+    "User": ("005", _fields(*_SYSTEM, "Username:string:80", "Name:string:121", "IsActive:boolean")),
+    "PermissionSet": ("0PS", _fields(*_SYSTEM, "Name:string:80", "Label:string:80",
+                                     "Description:string:255", "IsOwnedByProfile:boolean")),
+    "FieldPermissions": ("01k", _fields(*_SYSTEM, "ParentId:reference:18", "SobjectType:picklist",
+                                        "Field:picklist", "PermissionsRead:boolean",
+                                        "PermissionsEdit:boolean")),
+    "PermissionSetAssignment": ("0Pa", _fields(*_SYSTEM, "PermissionSetId:reference:18",
+                                               "AssigneeId:reference:18")),
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """A record-level refusal: Salesforce's statusCode, message and fields."""
+
+    def __init__(self, code: str, message: str, fields: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fields = list(fields)
+
+
+@dataclass
+class Org:
+    """One org. `with_fields`: whether the worker's custom fields were set up already."""
+
+    contacts: int = 200
+    leads: int | None = None
+    seed: int = 7
+    with_fields: bool = True
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.schema = {
+            name: (prefix, {key: FieldInfo(**vars(info)) for key, info in fields.items()})
+            for name, (prefix, fields) in SCHEMA.items()
+        }
+        self.tables = {name: Table("SystemModstamp") for name in self.schema}
+        self.locks: dict[str, int] = {}
+        self.refusals: dict[str, str] = {}
+        self.hidden_until_granted: set[tuple[str, str]] = set()
+        self.integration_user = ""
+        self._numbers = dict.fromkeys(self.schema, 0)
+        if self.with_fields:
+            self._install_fields()
+        self._populate()
+
+    # -- records -------------------------------------------------------------------------
+
+    def create(
+        self, object_name: str, values: Record, stamp: datetime | None = None, by: str = ADMIN
+    ) -> str:
+        prefix, fields = self.schema[object_name]
+        self._numbers[object_name] += 1
+        record_id = full_id(prefix, self._numbers[object_name])
+        stamp = stamp or self.clock.now()
+        record: Record = {"Id": record_id, "IsDeleted": False, "CreatedDate": stamp,
+                          "LastModifiedDate": stamp, "LastModifiedById": by,
+                          "SystemModstamp": stamp}  # fmt: skip
+        for info in fields.values():
+            if info.type == "boolean":
+                record.setdefault(info.name, False)
+        record.update({k: v for k, v in values.items() if v not in ("", None)})
+        self._name(record)
+        self.tables[object_name].put(record_id, record, stamp)
+        return record_id
+
+    def update(self, object_name: str, record_id: str, values: Record, by: str = ADMIN) -> None:
+        """Change a record as a user or the API does; raises `Refused` with the true codes."""
+        record = self.find(object_name, record_id)
+        if record is None:
+            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        if record["IsDeleted"]:
+            raise Refused("ENTITY_IS_DELETED", "entity is deleted")
+        if self.locks.get(record_id, 0) > 0:
+            self.locks[record_id] -= 1
+            raise Refused(
+                "UNABLE_TO_LOCK_ROW",
+                f"unable to obtain exclusive access to this record or 1 records: {record_id}",
+            )
+        fields = self.schema[object_name][1]
+        clean = {name: self._check(fields, name, value) for name, value in values.items()}
+        if by == self.integration_user and record_id in self.refusals:
+            raise Refused("FIELD_CUSTOM_VALIDATION_EXCEPTION", self.refusals[record_id])
+        record = {**record, **clean}
+        stamp = self.clock.now()
+        record["LastModifiedDate"] = record["SystemModstamp"] = stamp
+        record["LastModifiedById"] = by
+        self._name(record)
+        self.tables[object_name].put(record["Id"], record, stamp)
+
+    def find(self, object_name: str, record_id: str) -> Record | None:
+        table = self.tables[object_name]
+        if len(record_id) == 15:
+            return next((r for r in table.after_id(None) if r["Id"].startswith(record_id)), None)
+        return table.get(record_id)
+
+    def delete(self, object_name: str, record_id: str, master: str | None = None) -> None:
+        record = dict(self.find(object_name, record_id) or {})
+        stamp = self.clock.now()
+        record.update(IsDeleted=True, MasterRecordId=master, SystemModstamp=stamp,
+                      LastModifiedDate=stamp)  # fmt: skip
+        self.tables[object_name].put(record_id, record, stamp)
+
+    def _check(self, fields: dict[str, FieldInfo], name: str, value: Any) -> Any:
+        info = fields.get(name)
+        if info is None or not info.readable:
+            raise Refused(
+                "INVALID_FIELD", f"No such column '{name}' on sobject of type", [name]
+            )
+        if not info.updateable:
+            raise Refused(
+                "INVALID_FIELD_FOR_INSERT_UPDATE",
+                "Unable to create/update fields: "
+                f"{name}. Please check the security settings of this field and verify that it is "
+                "read/write for your profile or permission set.",
+                [name],
+            )
+        if value is None or value == "":
+            return False if info.type == "boolean" else None
+        if info.type == "boolean" and not isinstance(value, bool):
+            raise Refused("JSON_PARSER_ERROR", f"Cannot deserialize instance of boolean: {value}")
+        if info.restricted and value not in info.values:
+            raise Refused(
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                f"{info.label}: bad value for restricted picklist field: {value}",
+                [name],
+            )
+        if info.type == "datetime":
+            return datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(UTC)
+        if info.length and isinstance(value, str) and len(value) > info.length:
+            raise Refused(
+                "STRING_TOO_LONG",
+                f"{info.label}: data value too large: {value[:80]} (max length={info.length})",
+                [name],
+            )
+        return value
+
+    @staticmethod
+    def _name(record: Record) -> None:
+        if "LastName" in record:
+            record["Name"] = f"{record.get('FirstName') or ''} {record['LastName']}".strip()
+
+    # -- fields --------------------------------------------------------------------------
+
+    def add_custom_field(
+        self, object_name: str, name: str, metadata: dict[str, Any], visible: bool = False
+    ) -> None:
+        kind = {
+            "Text": "string", "Checkbox": "boolean", "Picklist": "picklist",
+            "DateTime": "datetime", "Url": "url",
+        }.get(metadata.get("type", ""))  # fmt: skip
+        if kind is None:
+            raise Refused("INVALID_TYPE", f"invalid field type {metadata.get('type')}")
+        if name in self.schema[object_name][1]:
+            raise Refused(
+                "DUPLICATE_DEVELOPER_NAME",
+                f"There is already a field named {name.removesuffix('__c')} on {object_name}.",
+            )
+        if kind == "boolean" and "defaultValue" not in metadata:
+            raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'defaultValue' for a Checkbox")
+        if kind == "string" and not metadata.get("length"):
+            raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'length' for a Text")
+        values = metadata.get("valueSet") or {}
+        definition = values.get("valueSetDefinition") or {}
+        self.schema[object_name][1][name] = FieldInfo(
+            name, kind, metadata.get("label", name), int(metadata.get("length") or 0),
+            custom=True, readable=visible, updateable=visible,
+            restricted=bool(values.get("restricted")),
+            values=tuple(v["fullName"] for v in definition.get("value", [])),
+            help=metadata.get("inlineHelpText") or "",
+        )  # fmt: skip
+        if kind == "boolean":
+            for record in self.tables[object_name].by_id.values():
+                record.setdefault(name, False)
+
+    def grant(self, qualified: str, read: bool, edit: bool) -> None:
+        object_name, name = qualified.split(".", 1)
+        info = self.schema[object_name][1].get(name)
+        if info is None:
+            raise Refused(
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                f"Field Name: bad value for restricted picklist field: {qualified}",
+                ["Field"],
+            )
+        info.readable = read or edit
+        info.updateable = edit
+
+    def _install_fields(self) -> None:
+        pick = {"type": "Picklist"}
+        status = {**pick, "valueSet": {"restricted": True, "valueSetDefinition": {
+            "value": [{"fullName": value} for value in STATUSES]}}}  # fmt: skip
+        line = {**pick, "valueSet": {"restricted": True, "valueSetDefinition": {
+            "value": [{"fullName": value} for value in LINE_TYPES]}}}  # fmt: skip
+        check = {"type": "Checkbox", "defaultValue": False}
+        phones = {"Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
+                  "Lead": ("Phone", "MobilePhone")}  # fmt: skip
+        for object_name, names in phones.items():
+            wanted: dict[str, dict[str, Any]] = {}
+            for phone in names:
+                wanted[f"{phone}_Status__c"] = status
+                wanted[f"{phone}_E164__c"] = {"type": "Text", "length": 40}
+                wanted[f"{phone}_Line_Type__c"] = line
+            for name in ("Wrong_Number__c", "Phone_Do_Not_Contact__c", "Phone_Do_Not_Call__c",
+                         "Phone_Do_Not_Text__c", "Recheck_Phone__c"):  # fmt: skip
+                wanted[name] = check
+            wanted["Phone_Hygiene_Run__c"] = {"type": "Text", "length": 40}
+            wanted["Phone_Hygiene_Reason__c"] = {"type": "Text", "length": 255}
+            wanted["Phone_Checked_At__c"] = {"type": "DateTime"}
+            wanted["Best_Phone__c"] = {"type": "Text", "length": 40}
+            for name, metadata in wanted.items():
+                label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("__c"))
+                self.add_custom_field(
+                    object_name, name, {"label": label.replace("_", " "), **metadata}, visible=True
+                )
+
+    # -- people --------------------------------------------------------------------------
+
+    def _populate(self) -> None:
+        leads = self.leads if self.leads is not None else self.contacts // 4
+        start = self.clock.now() - timedelta(days=400)
+        step = timedelta(days=390) / max(1, self.contacts + leads)
+        self.create("User", {"Username": "admin@sandbox.example", "Name": "Admin"}, start)
+        user = self.create("User", {"Username": "worker@sandbox.example", "Name": "Worker"}, start)
+        self.integration_user = user
+        campaigns = [
+            self.create("Campaign", {"Name": name, "IsActive": True}, start)
+            for name in ("Spring webinar", "Expo 2025", "List A17")
+        ]
+        everyone = people(self.seed, self.contacts + leads)
+        for number, someone in enumerate(everyone):
+            stamp = start + step * number
+            is_lead = number >= self.contacts
+            record_id = self.create(
+                "Lead" if is_lead else "Contact",
+                _lead(someone) if is_lead else _contact(someone),
+                stamp,
+            )
+            if number % 5 == 0:
+                who = "LeadId" if is_lead else "ContactId"
+                self.create(
+                    "CampaignMember",
+                    {"CampaignId": campaigns[number % 3], who: record_id, "Status": "Sent"},
+                    stamp,
+                )
+
+
+def _contact(someone: Person) -> Record:
+    work, mobile, home, other = someone.phones
+    return {
+        "FirstName": someone.first, "LastName": someone.last, "Email": someone.email,
+        "Phone": work, "MobilePhone": mobile, "HomePhone": home, "OtherPhone": other,
+        "MailingCountry": someone.country, "LeadSource": someone.source,
+    }  # fmt: skip
+
+
+def _lead(someone: Person) -> Record:
+    work, mobile, _home, _other = someone.phones
+    return {
+        "FirstName": someone.first, "LastName": someone.last, "Company": someone.company,
+        "Email": someone.email, "Phone": work, "MobilePhone": mobile,
+        "Country": someone.country, "LeadSource": someone.source, "Status": "Open",
+    }  # fmt: skip

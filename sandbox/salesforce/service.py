@@ -1,0 +1,468 @@
+"""The HTTP face of the org: OAuth, REST query and collections, describe, limits, Tooling."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import orjson
+from aiohttp import web
+
+from sandbox.salesforce import soql
+from sandbox.salesforce.org import ADMIN, Org, Refused
+from sandbox.service import Handler, Service, answer
+from sandbox.table import Record
+
+CLIENT_ID = "sandbox-consumer-key"
+CLIENT_SECRET = "sandbox-consumer-secret"
+TOKEN = "sandbox-session-token"
+MAX_COLLECTION = 200
+MAX_BATCH = 2000
+
+
+def error(code: str, message: str, status: int = 400, fields: list[str] | None = None) -> web.Response:
+    body: dict[str, Any] = {"message": message, "errorCode": code}
+    if fields:
+        body["fields"] = fields
+    return answer([body], status)
+
+
+def render(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}+0000"
+    return value
+
+
+class SalesforceService(Service):
+    """`public_keys`: username -> PEM public key, for the JWT bearer flow.
+
+    `daily_limit`: what `/limits` and `Sforce-Limit-Info` count against.
+    """
+
+    name = "salesforce"
+
+    def __init__(
+        self, org: Org, public_keys: dict[str, str] | None = None, daily_limit: int = 100_000
+    ) -> None:
+        super().__init__()
+        self.org = org
+        self.public_keys = public_keys or {}
+        self.daily_limit = daily_limit
+        self.tokens = {TOKEN}
+        self.used = 0
+        self.cursors: dict[str, tuple[soql.Query, list[str], int]] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        data = "/services/data/{version:v\\d\\d\\.0}"
+        return [
+            web.post("/services/oauth2/token", self.token),
+            web.get("/services/oauth2/userinfo", self.signed_in(self.userinfo)),
+            web.get(data + "/limits{slash:/?}", self.signed_in(self.limits)),
+            web.get(data + "/{kind:query|queryAll}{slash:/?}", self.signed_in(self.query)),
+            web.get(data + "/{kind:query|queryAll}/{locator}", self.signed_in(self.query_more)),
+            web.get(data + "/sobjects/{object}/describe{slash:/?}", self.signed_in(self.describe)),
+            web.patch(data + "/composite/sobjects{slash:/?}", self.signed_in(self.update_many)),
+            web.post(data + "/composite/sobjects{slash:/?}", self.signed_in(self.create_many)),
+            web.post(
+                data + "/tooling/sobjects/CustomField{slash:/?}", self.signed_in(self.create_field)
+            ),
+            web.post(data + "/sobjects/{object}{slash:/?}", self.signed_in(self.create_one)),
+            web.get(data + "/sobjects/{object}/{id}", self.signed_in(self.get_one)),
+            web.patch(data + "/sobjects/{object}/{id}", self.signed_in(self.update_one)),
+            web.delete(data + "/sobjects/{object}/{id}", self.signed_in(self.delete_one)),
+        ]
+
+    # -- sessions ------------------------------------------------------------------------
+
+    def signed_in(self, handler: Handler) -> Handler:
+        async def checked(request: web.Request) -> web.StreamResponse:
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            if token not in self.tokens:
+                return error("INVALID_SESSION_ID", "Session expired or invalid", 401)
+            self.used += 1
+            if self.used > self.daily_limit:
+                return error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
+            response = await handler(request)
+            response.headers["Sforce-Limit-Info"] = f"api-usage={self.used}/{self.daily_limit}"
+            return response
+
+        return checked
+
+    async def token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        grant = str(form.get("grant_type", ""))
+        if grant == "client_credentials":
+            if form.get("client_id") != CLIENT_ID:
+                return answer(
+                    {"error": "invalid_client_id", "error_description": "client identifier invalid"},
+                    400,
+                )
+            if form.get("client_secret") != CLIENT_SECRET:
+                return answer(
+                    {"error": "invalid_client", "error_description": "invalid client credentials"},
+                    400,
+                )
+        elif grant == "urn:ietf:params:oauth:grant-type:jwt-bearer":
+            problem = self._check_assertion(str(form.get("assertion", "")))
+            if problem:
+                return answer({"error": "invalid_grant", "error_description": problem}, 400)
+        else:
+            return answer(
+                {"error": "unsupported_grant_type", "error_description": "grant type not supported"},
+                400,
+            )
+        token = f"00D5g00000SandboxEAA!{uuid.uuid4().hex}"
+        self.tokens.add(token)
+        return answer(
+            {
+                "access_token": token,
+                "scope": "api",
+                "instance_url": f"{request.scheme}://{request.host}",
+                "id": f"{request.scheme}://{request.host}/id/00D5g00000SandboxEAA/"
+                f"{self.org.integration_user}",
+                "token_type": "Bearer",
+                "issued_at": str(int(time.time() * 1000)),
+            }
+        )
+
+    def _check_assertion(self, assertion: str) -> str | None:
+        """The reason to refuse a JWT bearer assertion, as Salesforce words it; None if good."""
+        try:
+            claims = jwt.decode(assertion, options={"verify_signature": False})
+            key = self.public_keys.get(str(claims.get("sub")))
+            if key is None:
+                return "user hasn't approved this consumer"
+            jwt.decode(
+                assertion, key, algorithms=["RS256"], options={"verify_aud": False},
+                issuer=CLIENT_ID,
+            )  # fmt: skip
+        except jwt.ExpiredSignatureError:
+            return "expired authorization code"
+        except jwt.InvalidTokenError:
+            return "invalid assertion"
+        if not claims.get("aud"):
+            return "audience is invalid"
+        if claims["exp"] > time.time() + 180 + 30:
+            return "expiration is too far in the future"
+        return None
+
+    async def userinfo(self, _request: web.Request) -> web.Response:
+        user = self.org.find("User", self.org.integration_user) or {}
+        return answer(
+            {
+                "sub": f"https://login.salesforce.com/id/00D5g00000SandboxEAA/{user['Id']}",
+                "user_id": user["Id"],
+                "organization_id": "00D5g00000SandboxEAA",
+                "preferred_username": user["Username"],
+                "name": user["Name"],
+            }
+        )
+
+    async def limits(self, _request: web.Request) -> web.Response:
+        left = max(0, self.daily_limit - self.used)
+        return answer(
+            {
+                "DailyApiRequests": {"Max": self.daily_limit, "Remaining": left},
+                "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
+                "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
+            }
+        )
+
+    # -- reading -------------------------------------------------------------------------
+
+    async def describe(self, request: web.Request) -> web.Response:
+        name = request.match_info["object"]
+        if name not in self.org.schema:
+            return error("NOT_FOUND", "The requested resource does not exist", 404)
+        prefix, fields = self.org.schema[name]
+        return answer(
+            {
+                "name": name, "label": name, "labelPlural": f"{name}s", "keyPrefix": prefix,
+                "custom": False, "createable": True, "updateable": True, "queryable": True,
+                "deletable": True, "retrieveable": True, "searchable": True,
+                "replicateable": True, "layoutable": True, "triggerable": True,
+                "childRelationships": [], "recordTypeInfos": [],
+                "fields": [info.describe() for info in fields.values() if info.readable],
+                "urls": {"sobject": f"/services/data/v62.0/sobjects/{name}"},
+            }
+        )  # fmt: skip
+
+    async def query(self, request: web.Request) -> web.Response:
+        text = request.query.get("q", "")
+        try:
+            query = soql.parse(text)
+            self._check_names(text, query)
+        except soql.SoqlError as problem:
+            return error(problem.code, problem.message)
+        everything = request.match_info["kind"] == "queryAll"
+        records = self._matching(query, everything)
+        if query.count_only:
+            return answer({"totalSize": sum(1 for _ in records), "done": True, "records": []})
+        ids = [record["Id"] for record in self._ordered(query, records)]
+        if query.offset or query.limit is not None:
+            end = None if query.limit is None else query.offset + query.limit
+            ids = ids[query.offset : end]
+        locator = "01g5g00000" + uuid.uuid4().hex[:8].upper()
+        self.cursors[locator] = (query, ids, self._batch_size(request))
+        return self._page(request, locator, 0)
+
+    async def query_more(self, request: web.Request) -> web.Response:
+        locator, _, start = request.match_info["locator"].partition("-")
+        if locator not in self.cursors or not start.isdigit():
+            return error("INVALID_QUERY_LOCATOR", "invalid query locator")
+        return self._page(request, locator, int(start))
+
+    @staticmethod
+    def _batch_size(request: web.Request) -> int:
+        option = request.headers.get("Sforce-Query-Options", "").lower().partition("batchsize=")[2]
+        return min(MAX_BATCH, max(200, int(option))) if option.isdigit() else MAX_BATCH
+
+    def _page(self, request: web.Request, locator: str, start: int) -> web.Response:
+        query, ids, size = self.cursors[locator]
+        table = self.org.tables[query.object]
+        found = [table.get(record_id) for record_id in ids[start : start + size]]
+        version = request.match_info["version"]
+        rows = [self._row(query, record, version) for record in found if record is not None]
+        body: dict[str, Any] = {"totalSize": len(ids), "done": start + size >= len(ids)}
+        if not body["done"]:
+            body["nextRecordsUrl"] = f"/services/data/{version}/query/{locator}-{start + size}"
+        else:
+            self.cursors.pop(locator, None)
+        body["records"] = rows
+        return answer(body)
+
+    def _row(self, query: soql.Query, record: Record, version: str) -> Record:
+        url = f"/services/data/{version}/sobjects/{query.object}/{record['Id']}"
+        row: Record = {"attributes": {"type": query.object, "url": url}}
+        for name in query.fields:
+            head, _, rest = name.partition(".")
+            if rest:
+                parent = self._parent(record, head)
+                row[head] = parent and {"attributes": {"type": head}, rest: parent.get(rest)}
+            else:
+                row[name] = render(record.get(name))
+        return row
+
+    def _parent(self, record: Record, relation: str) -> Record | None:
+        if relation in self.org.tables and record.get(f"{relation}Id"):
+            return self.org.find(relation, record[f"{relation}Id"])
+        return None
+
+    def _check_names(self, text: str, query: soql.Query) -> None:
+        schema = self.org.schema.get(query.object)
+        if schema is None:
+            raise soql.SoqlError(
+                "INVALID_TYPE",
+                soql.located(
+                    text,
+                    query.object_at,
+                    f"sObject type '{query.object}' is not supported. If you are attempting to use "
+                    "a custom object, be sure to append the '__c' after the entity name. Please "
+                    "reference your WSDL or the describe call for the appropriate names.",
+                ),
+            )
+        for name, at in query.mentioned:
+            head, _, rest = name.partition(".")
+            known = f"{head}Id" in schema[1] if rest else name in schema[1]
+            if not known or (not rest and not schema[1][name].readable):
+                raise soql.SoqlError(
+                    "INVALID_FIELD",
+                    soql.located(
+                        text,
+                        at,
+                        f"No such column '{name}' on entity '{query.object}'. If you are "
+                        "attempting to use a custom field, be sure to append the '__c' after the "
+                        "custom field name. Please reference your WSDL or the describe call for "
+                        "the appropriate names.",
+                    ),
+                )
+
+    def _matching(self, query: soql.Query, everything: bool) -> Iterator[Record]:
+        table = self.org.tables[query.object]
+        bounds = query.lower_bounds
+        if isinstance(bounds.get("SystemModstamp"), datetime):
+            records: Iterator[Record] = iter(table.since(bounds["SystemModstamp"]))
+        else:
+            after = bounds.get("Id")
+            records = table.after_id(after if isinstance(after, str) else None)
+        for record in records:
+            if (everything or not record["IsDeleted"]) and query.test(record):
+                yield record
+
+    @staticmethod
+    def _ordered(query: soql.Query, records: Iterator[Record]) -> list[Record]:
+        rows = list(records)
+        for name, descending, nulls_last in reversed(query.order):
+            held = [row for row in rows if row.get(name) is not None]
+            empty = [row for row in rows if row.get(name) is None]
+            held.sort(key=lambda row: row[name], reverse=descending)  # noqa: B023
+            rows = held + empty if nulls_last else empty + held
+        return rows
+
+    async def get_one(self, request: web.Request) -> web.Response:
+        name, record_id = request.match_info["object"], request.match_info["id"]
+        record = self.org.find(name, record_id) if name in self.org.schema else None
+        if record is None or record["IsDeleted"]:
+            return error("NOT_FOUND", "The requested resource does not exist", 404)
+        fields = self.org.schema[name][1]
+        row = {key: render(record.get(key)) for key, info in fields.items() if info.readable}
+        version = request.match_info["version"]
+        url = f"/services/data/{version}/sobjects/{name}/{record_id}"
+        return answer({"attributes": {"type": name, "url": url}, **row})
+
+    # -- writing -------------------------------------------------------------------------
+
+    async def update_many(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        records = body.get("records", [])
+        if len(records) > MAX_COLLECTION:
+            return error(
+                "EXCEEDED_ID_LIMIT",
+                f"record limit reached. cannot submit more than {MAX_COLLECTION} records into this "
+                "call",
+            )
+        for record in records:
+            problem = self._unknown_column(record)
+            if problem:
+                return problem
+        results = []
+        seen: set[str] = set()
+        for record in records:
+            values = {k: v for k, v in record.items() if k.lower() not in ("attributes", "id")}
+            record_id = record.get("id") or record.get("Id") or ""
+            try:
+                if record_id in seen:
+                    raise Refused("DUPLICATE_VALUE", f"Duplicate id in list: {record_id}")
+                seen.add(record_id)
+                self.org.update(
+                    record["attributes"]["type"], record_id, values, by=self.org.integration_user
+                )
+                results.append({"id": record_id, "success": True, "errors": []})
+            except Refused as refused:
+                results.append(_failed(refused))
+        return answer(results)
+
+    def _unknown_column(self, record: Record) -> web.Response | None:
+        object_name = record.get("attributes", {}).get("type", "")
+        if object_name not in self.org.schema:
+            return error("INVALID_TYPE", f"sObject type '{object_name}' is not supported.")
+        for name in record:
+            info = self.org.schema[object_name][1].get(name)
+            if name.lower() not in ("attributes", "id") and (info is None or not info.readable):
+                return error(
+                    "INVALID_FIELD", f"No such column '{name}' on sobject of type {object_name}"
+                )
+        return None
+
+    async def create_many(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        results = []
+        for record in body.get("records", []):
+            name = record.pop("attributes")["type"]
+            try:
+                record_id = self._create(name, record)
+                results.append({"id": record_id, "success": True, "errors": []})
+            except Refused as refused:
+                results.append(_failed(refused))
+        return answer(results)
+
+    async def create_one(self, request: web.Request) -> web.Response:
+        name = request.match_info["object"]
+        if name not in self.org.schema:
+            return error("NOT_FOUND", "The requested resource does not exist", 404)
+        try:
+            record_id = self._create(name, orjson.loads(await request.read()))
+        except Refused as refused:
+            return error(refused.code, refused.message, 400, refused.fields)
+        return answer({"id": record_id, "success": True, "errors": []}, 201)
+
+    def _create(self, name: str, values: Record) -> str:
+        if name == "FieldPermissions":
+            self.org.grant(
+                values["Field"], values.get("PermissionsRead", False),
+                values.get("PermissionsEdit", False),
+            )  # fmt: skip
+        return self.org.create(name, values, by=self.org.integration_user)
+
+    async def update_one(self, request: web.Request) -> web.Response:
+        name, record_id = request.match_info["object"], request.match_info["id"]
+        try:
+            self.org.update(
+                name, record_id, orjson.loads(await request.read()), by=self.org.integration_user
+            )
+        except Refused as refused:
+            return error(refused.code, refused.message, 400, refused.fields)
+        return web.Response(status=204)
+
+    async def delete_one(self, request: web.Request) -> web.Response:
+        self.org.delete(request.match_info["object"], request.match_info["id"])
+        return web.Response(status=204)
+
+    async def create_field(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        object_name, _, name = str(body.get("FullName", "")).partition(".")
+        if object_name not in self.org.schema:
+            return error("INVALID_TYPE", f"Entity {object_name} not found")
+        try:
+            self.org.add_custom_field(object_name, name, body.get("Metadata") or {})
+        except Refused as refused:
+            return error(refused.code, refused.message, 400, refused.fields)
+        return answer(
+            {
+                "id": "00N5g00000" + uuid.uuid4().hex[:8],
+                "success": True,
+                "errors": [],
+                "warnings": [],
+                "infos": [],
+            },
+            201,
+        )
+
+    # -- what people and the CRM itself do -----------------------------------------------
+
+    def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
+        """Actions: `set` (a person edits), `lock` (times), `refuse` (a validation rule's message),
+        `delete`, `merge_into` (id of the surviving record), `late` (an edit that was committed now
+        with a stamp that many seconds old), `expire_sessions`, `field` (change a field's definition),
+        `drop_field`, `get`.
+        """
+        if action.get("expire_sessions"):
+            self.tokens.clear()
+        if "set" in action:
+            self.org.update(object_name, record_id, action["set"], by=ADMIN)
+        if "late" in action:
+            record = dict(self.org.find(object_name, record_id) or {}, **action["values"])
+            stamp = datetime.now(UTC) - timedelta(seconds=action["late"])
+            record["SystemModstamp"] = record["LastModifiedDate"] = stamp
+            self.org.tables[object_name].put(record_id, record, stamp)
+        if "lock" in action:
+            self.org.locks[record_id] = int(action["lock"])
+        if "refuse" in action:
+            self.org.refusals[record_id] = action["refuse"]
+        if action.get("delete"):
+            self.org.delete(object_name, record_id)
+        if "merge_into" in action:
+            self.org.delete(object_name, record_id, master=action["merge_into"])
+        if "field" in action:
+            info = self.org.schema[object_name][1][action["field"]]
+            for key, value in action["change"].items():
+                setattr(info, key, tuple(value) if isinstance(value, list) else value)
+        if "drop_field" in action:
+            del self.org.schema[object_name][1][action["drop_field"]]
+        record = self.org.find(object_name, record_id) if object_name in self.org.schema else None
+        if record is None:
+            return None
+        return {key: render(value) for key, value in record.items() if not key.startswith("_")}
+
+
+def _failed(refused: Refused) -> Record:
+    return {
+        "success": False,
+        "errors": [
+            {"statusCode": refused.code, "message": refused.message, "fields": refused.fields}
+        ],
+    }

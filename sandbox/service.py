@@ -1,0 +1,195 @@
+"""What all stand-ins share: counting of every call, faults on demand, a control endpoint.
+
+Control endpoints (plain JSON, no authentication, loopback only):
+
+- `GET /_sandbox/counters`: calls by route since the last reset, and the total.
+- `POST /_sandbox/counters/reset`
+- `GET|POST /_sandbox/faults`, `DELETE /_sandbox/faults`: see `Fault`.
+- `POST /_sandbox/records/{object}/{id}`: what a person, or the CRM itself, does to a record; the
+  body is one action of the service (see `Service.act`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Fault:
+    """One thing to go wrong.
+
+    `match`: regular expression searched in "METHOD /path?query". Of the calls that match, the
+    `nth` (1 = the next), or each with `probability`, is hit, at most `times` times in all.
+
+    kinds: `status` (answer `status` with `body` and `headers`, the call is not carried out),
+    `delay` (wait `seconds`, then answer), `drop` (cut the connection, call not carried out),
+    `drop_after` (carry the call out, then cut: the answer is lost), `truncate` (carry out, send
+    half of the body, cut), `act` (do `action` to a record first, then answer as usual).
+    """
+
+    match: str
+    kind: str
+    nth: int | None = None
+    probability: float | None = None
+    times: int = 1
+    status: int = 503
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    action: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    seen: int = 0
+    hits: int = 0
+
+    def __post_init__(self) -> None:
+        self._pattern = re.compile(self.match)
+        self._random = random.Random(self.seed)
+
+    def strikes(self, call: str) -> bool:
+        if self.hits >= self.times or not self._pattern.search(call):
+            return False
+        self.seen += 1
+        if self.probability is not None:
+            hit = self._random.random() < self.probability
+        else:
+            hit = self.nth is None or self.seen >= self.nth
+        self.hits += hit
+        return hit
+
+
+def answer(
+    body: Any, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        body=orjson.dumps(body),
+        status=status,
+        headers={"Content-Type": "application/json;charset=UTF-8", **(headers or {})},
+    )
+
+
+class Service:
+    """Base of a stand-in: subclasses add routes in `routes()` and record actions in `act()`."""
+
+    name = "service"
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+        self.seen: list[dict[str, Any]] | None = None  # request/answer pairs, when recording
+
+    def routes(self) -> list[web.RouteDef]:
+        raise NotImplementedError
+
+    def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    def route_name(self, request: web.Request) -> str:
+        resource = request.match_info.route.resource
+        return f"{request.method} {resource.canonical if resource else request.path}"
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._middleware], client_max_size=64 * 1024 * 1024)
+        app.add_routes(self.routes())
+        app.add_routes(
+            [
+                web.get("/_sandbox/counters", self._get_counters),
+                web.post("/_sandbox/counters/reset", self._reset_counters),
+                web.get("/_sandbox/faults", self._get_faults),
+                web.post("/_sandbox/faults", self._add_fault),
+                web.delete("/_sandbox/faults", self._clear_faults),
+                web.post("/_sandbox/records/{object}/{id}", self._act),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(("/_sandbox", "/ui")):
+            return await handler(request)
+        self.counters[self.route_name(request)] += 1
+        call = f"{request.method} {request.path_qs}"
+        cut_after = None
+        for fault in self.faults:
+            if not fault.strikes(call):
+                continue
+            if fault.kind == "status":
+                body = fault.body if fault.body is not None else {"message": "fault"}
+                return answer(body, fault.status, fault.headers)
+            if fault.kind == "delay":
+                await asyncio.sleep(fault.seconds)
+            elif fault.kind == "drop":
+                return self._cut(request)
+            elif fault.kind == "act":
+                todo = dict(fault.action)
+                self.act(todo.pop("object"), todo.pop("id"), todo)
+            else:
+                cut_after = fault.kind
+        response = await handler(request)
+        if self.seen is not None and isinstance(response, web.Response):
+            body = await request.read()
+            self.seen.append(
+                {
+                    "method": request.method,
+                    "path": request.path,
+                    "query": dict(request.query),
+                    "request": orjson.loads(body) if body else None,
+                    "status": response.status,
+                    "response": orjson.loads(response.body) if response.body else None,  # type: ignore[arg-type]
+                }
+            )
+        if cut_after == "drop_after":
+            return self._cut(request)
+        if cut_after == "truncate" and isinstance(response, web.Response):
+            return await self._truncate(request, response)
+        return response
+
+    def _cut(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()  # type: ignore[attr-defined]
+        return web.Response(status=500)
+
+    async def _truncate(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
+        body = bytes(whole.body)  # type: ignore[arg-type]
+        partial = web.StreamResponse(status=whole.status, headers=whole.headers)
+        partial.content_length = len(body)
+        await partial.prepare(request)
+        await partial.write(body[: len(body) // 2])
+        assert request.transport is not None
+        request.transport.close()
+        return partial
+
+    async def _get_counters(self, _request: web.Request) -> web.Response:
+        return answer({"total": self.counters.total(), "routes": dict(self.counters)})
+
+    async def _reset_counters(self, _request: web.Request) -> web.Response:
+        self.counters.clear()
+        return answer({})
+
+    async def _get_faults(self, _request: web.Request) -> web.Response:
+        return answer(
+            [{"match": f.match, "kind": f.kind, "seen": f.seen, "hits": f.hits} for f in self.faults]
+        )
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        self.faults.append(Fault(**orjson.loads(await request.read())))
+        return answer({"faults": len(self.faults)})
+
+    async def _clear_faults(self, _request: web.Request) -> web.Response:
+        self.faults.clear()
+        return answer({})
+
+    async def _act(self, request: web.Request) -> web.Response:
+        action = orjson.loads(await request.read())
+        result = self.act(request.match_info["object"], request.match_info["id"], action)
+        return answer({"result": result})

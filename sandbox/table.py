@@ -1,0 +1,66 @@
+"""Records of one object, kept by id and by time of change, as a CRM's indexes do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sortedcontainers import SortedDict, SortedSet
+
+Record = dict[str, Any]
+
+
+class Clock:
+    """Time of the stand-in: real, but it never gives the same millisecond twice in a row back."""
+
+    def __init__(self) -> None:
+        self._last = datetime.min.replace(tzinfo=UTC)
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            now = datetime.now(UTC)
+            now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+            self._last = max(self._last, now)
+            return self._last
+
+
+class Table:
+    """`key` orders ids as the CRM does (text for Salesforce, numbers for HubSpot)."""
+
+    def __init__(self, stamp_field: str, key: Any = str) -> None:
+        self.stamp_field = stamp_field
+        self.key = key
+        self.by_id: SortedDict = SortedDict()
+        self._by_time: SortedSet = SortedSet()
+
+    def put(self, record_id: str, record: Record, stamp: datetime) -> None:
+        key = self.key(record_id)
+        old = self.by_id.get(key)
+        if old is not None:
+            self._by_time.discard((old["_stamp"], key))
+        record["_stamp"] = stamp
+        self.by_id[key] = record
+        self._by_time.add((stamp, key))
+
+    def get(self, record_id: str) -> Record | None:
+        try:
+            return self.by_id.get(self.key(record_id))
+        except ValueError:
+            return None
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def after_id(self, record_id: str | None) -> Iterator[Record]:
+        """All records in order of id, those after `record_id` if given."""
+        low = None if record_id is None else self.key(record_id)
+        for key in self.by_id.irange(low, inclusive=(False, True)):
+            yield self.by_id[key]
+
+    def since(self, moment: datetime) -> list[Record]:
+        """Records whose stamp is at or after `moment`, in order of id."""
+        keys = sorted(key for _, key in self._by_time.irange((moment,)))
+        return [self.by_id[key] for key in keys]

@@ -192,7 +192,6 @@ class Policy(Section):
 
     normalize: bool = False  # only this may change what a person typed
     checked_at_refresh: Duration = timedelta(days=180)
-    wrong_number_spreads: bool = True  # one contact's wrong number flags other holders of it
     opt_out_text_stops_calls: bool = True
 
 

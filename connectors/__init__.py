@@ -1,0 +1,35 @@
+"""The doors to the CRMs. `build()` opens one by name; a new one is a file and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from config.settings import Settings, SettingsError
+from connectors.base import Connector
+from connectors.csvfile import CsvConnector
+from connectors.hubspot import HubSpotConnector
+from connectors.salesforce import SalesforceConnector
+
+REGISTRY: dict[str, Callable[[Settings], Connector]] = {
+    "salesforce": SalesforceConnector.from_settings,
+    "hubspot": HubSpotConnector.from_settings,
+    "csv": CsvConnector.from_settings,
+}
+
+_MISSING = {
+    "salesforce": "SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET",
+    "hubspot": "HUBSPOT_ACCESS_TOKEN",
+    "csv": "connectors.csv.path in the TOML file",
+}
+
+
+def build(name: str, settings: Settings) -> Connector:
+    """Open a connector; raises `SettingsError` where it is unknown, off or without credentials."""
+    if name not in REGISTRY:
+        raise SettingsError(f"{name}: no such connector; there are {', '.join(REGISTRY)}")
+    if name not in settings.active_connectors:
+        section = getattr(settings.connectors, name)
+        if not section.enabled:
+            raise SettingsError(f"connectors.{name}.enabled: it is turned off in the TOML file")
+        raise SettingsError(f"{name}: not connected; set {_MISSING[name]}")
+    return REGISTRY[name](settings)

@@ -1,0 +1,191 @@
+"""What every connector offers, and the few records that pass between it and the worker.
+
+A connector speaks in canonical keys (`status/Phone`, `wrong_number`, ... see `connectors.fields`);
+only it knows how its CRM names and types them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+Value = str | bool | None
+Purpose = Literal["read", "write", "other"]
+
+# Why a record was not written, in one vocabulary for all CRMs.
+FailureKind = Literal[
+    "locked",  # somebody else holds the record just now: worth another try
+    "validation",  # a rule of the CRM refuses the write
+    "picklist_value",  # the picklist lacks our value
+    "unwritable_field",  # the field is read-only or hidden for our user
+    "too_long",  # the field is shorter than our value
+    "gone",  # deleted, or never there
+    "merged",  # the record lives on under another id
+    "access",  # our user may not edit this record
+    "other",
+]
+
+
+class ConnectorError(Exception):
+    """A CRM could not be used. The text is one line for an operator: what, and what to do."""
+
+
+class AuthError(ConnectorError):
+    """The CRM does not accept our credentials, or they lack a right."""
+
+
+class UnavailableError(ConnectorError):
+    """The CRM did not answer usefully, also after all retries."""
+
+
+class QuotaError(ConnectorError):
+    """The CRM's daily allowance of calls is used up."""
+
+
+class SchemaError(ConnectorError):
+    """The CRM lacks fields that the settings name."""
+
+
+class SchemaChangedError(SchemaError):
+    """A field that was there when we looked is gone; look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person's record as read. `held`: canonical key -> what the CRM holds of our own fields."""
+
+    object: str
+    id: str
+    phones: Mapping[str, str]  # phone field -> text as typed, "" when empty
+    country: str = ""
+    state: str = ""
+    email: str = ""
+    source: str = ""
+    campaign: str = ""
+    modified: datetime | None = None
+    held: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some contacts of one object. `cursor` goes on after them; None after the last page."""
+
+    contacts: tuple[Contact, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """New values for one record; keys are canonical."""
+
+    object: str
+    id: str
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of one update. `fields`: canonical keys that the CRM refused, if it said."""
+
+    id: str
+    ok: bool
+    kind: FailureKind | None = None
+    message: str = ""
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CrmField:
+    """A field as the CRM describes it; `values` are the allowed ones of a restricted picklist."""
+
+    type: str
+    writable: bool = True
+    values: tuple[str, ...] | None = None
+    length: int = 0
+
+
+Schema = Mapping[str, Mapping[str, CrmField]]  # object -> field name -> field
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be with a field. `blocks`: the field cannot be used."""
+
+    object: str
+    field: str
+    problem: str
+    blocks: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.object}.{self.field}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """What `crm setup` did, or found done already."""
+
+    what: str
+    done: Literal["created", "changed", "already there", "failed"]
+    note: str = ""
+
+
+class Connector(Protocol):
+    """The door to one CRM (or to a list that is treated like one)."""
+
+    name: str
+    page_size: int  # records a reading call brings, at most
+    write_size: int  # records a writing call takes, at most
+    incremental: bool  # whether `pull` can be limited to what changed since a moment
+
+    @property
+    def calls(self) -> Mapping[Purpose, int]:
+        """Calls made so far by this object, each attempt counted."""
+
+    def describe(self) -> Schema:
+        """Ask the CRM which of the fields named in the settings it has."""
+
+    def use(self, schema: Schema) -> list[Finding]:
+        """Work with this schema from now on; returns what will be left out, and why."""
+
+    @property
+    def objects(self) -> tuple[str, ...]: ...
+
+    def phone_fields(self, object_name: str) -> tuple[str, ...]: ...
+
+    def writable(self, object_name: str) -> frozenset[str]:
+        """Canonical keys that can be written to an object."""
+
+    def clock(self) -> datetime | None:
+        """The CRM's own time, as of its last answer; None before the first."""
+
+    def pull(
+        self,
+        object_name: str,
+        since: datetime | None = None,
+        cursor: str | None = None,
+        skip_runs: Sequence[str] = (),
+    ) -> Iterator[Page]:
+        """All contacts, or those changed at or after `since`, in a stable order by id.
+
+        `cursor` (of an earlier page) goes on where that page ended, also in another process.
+        `skip_runs`: leave out records that one of these runs wrote last.
+        """
+
+    def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
+        """These contacts as they are now; those that are gone are left out."""
+
+    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
+        """Write a batch (of at most `write_size`, one object); one result for each, in order."""
+
+    def provision(self) -> Iterator[SetupStep]:
+        """Create the fields of the contract where they are missing; safe to repeat."""
+
+    def object_of(self, record_id: str) -> str:
+        """The object that a record id belongs to."""
+
+    def record_url(self, object_name: str, record_id: str) -> str:
+        """Where a person sees this record; "" where there is no such place."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,110 @@
+"""The one door for every call to a CRM: counts it, waits and tries again when that helps."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import tenacity
+
+from config.settings import Http
+from connectors.base import Purpose, UnavailableError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class TryAgainError(Exception):
+    """A call failed in a way that may pass. `after`: seconds the CRM asked us to wait, if it did.
+
+    `spent`: the wait would be too long to be worth it (a daily limit).
+    """
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+
+
+def retry_after(text: str | None, now: datetime | None = None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    >>> retry_after("3")
+    3.0
+    """
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+class Calls:
+    """Counter and retry policy of one connector.
+
+    `reached` is called with the text of a wait, so that a progress line can say why it stands.
+    """
+
+    def __init__(self, name: str, http: Http) -> None:
+        self.name = name
+        self.counts: Counter[Purpose] = Counter()
+        self._http = http
+        self._backoff = tenacity.wait_exponential_jitter(
+            initial=http.first_wait, max=http.longest_wait.total_seconds(), jitter=http.first_wait
+        )
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """Seconds to wait for a connection and for each piece of an answer."""
+        return (self._http.connect_timeout, self._http.read_timeout)
+
+    def make(self, purpose: Purpose, call: Callable[[], T]) -> T:
+        """Make a call, and again after a `TryAgainError`; raises `UnavailableError` at the end."""
+
+        def counted() -> T:
+            self.counts[purpose] += 1
+            return call()
+
+        longest = self._http.longest_wait.total_seconds()
+
+        def worth_it(state: tenacity.RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            return isinstance(error, TryAgainError) and (error.after or 0) <= longest
+
+        try:
+            return tenacity.Retrying(
+                retry=worth_it,
+                wait=self._wait,
+                stop=tenacity.stop_after_attempt(self._http.attempts),
+                before_sleep=self._say,
+                reraise=True,
+            )(counted)
+        except TryAgainError as error:
+            asked = f"; it asks to wait {error.after:.0f} s" if error.after else ""
+            raise UnavailableError(
+                f"{self.name}: {error.reason} (tried {self._http.attempts} times at most{asked}). "
+                "The run can be resumed: hygiene runs resume RUN"
+            ) from error
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, TryAgainError) and error.after is not None:
+            return error.after
+        return self._backoff(state)
+
+    def _say(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait = state.next_action.sleep if state.next_action else 0.0
+        log.info("%s: %s; trying again in %.1f s", self.name, error, wait)

@@ -1,0 +1,281 @@
+"""A CSV file treated like a CRM: read in pages, written back in new columns of the same file.
+
+Updates go first to a journal beside the file (`NAME.updates.jsonl`), which reading lays over the
+rows; `close()` folds it into the file by writing a whole new one and putting it in the old one's
+place. A crash at any point leaves either the old file and the journal, or the new file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from config.settings import CsvSettings, ObjectMap, Settings
+from connectors import csvtext
+from connectors.base import (
+    ConnectorError,
+    Contact,
+    CrmField,
+    Finding,
+    Page,
+    Purpose,
+    Schema,
+    SchemaError,
+    SetupStep,
+    Update,
+    Value,
+    WriteResult,
+)
+from connectors.fields import ObjectFields, configured, fit, spec_of
+
+OBJECT = "row"
+
+
+class CsvConnector:
+    name = "csv"
+    page_size = 1000
+    write_size = 1000
+    incremental = False
+
+    def __init__(self, settings: CsvSettings) -> None:
+        self._path = Path(settings.path)
+        self._settings = settings
+        try:
+            self._dialect = csvtext.detect(self._path)
+            self._header = self._read_header()
+        except csvtext.ListError as error:
+            raise ConnectorError(f"connectors.csv.path: {error}") from error
+        guessed = csvtext.guess_columns(self._header)
+        phones = settings.phone_columns or guessed["phones"]
+        if not phones:
+            raise SchemaError(
+                f"connectors.csv.phone_columns: no column of {self._path} looks like a phone "
+                f"number; name them (there are: {', '.join(self._header)})"
+            )
+        self._id_column = settings.id_column or "".join(guessed["id"])
+        for name in filter(None, (self._id_column, *phones, settings.country_column)):
+            if name not in self._header:
+                raise SchemaError(f"connectors.csv: {self._path} has no column {name!r}")
+        mapping = ObjectMap(
+            phones=phones,
+            country=(settings.country_column,) if settings.country_column else guessed["country"],
+            source=settings.source_column or "".join(guessed["source"]),
+            email="".join(guessed["email"]),
+        )
+        self._wanted = configured(OBJECT, mapping, settings.fields)
+        self._fields: ObjectFields | None = None
+        self._journal = self._path.with_name(self._path.name + ".updates.jsonl")
+        self._overlay = self._load_journal()
+        self._calls: dict[Purpose, int] = {"read": 0, "write": 0, "other": 0}
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> CsvConnector:
+        return cls(settings.connectors.csv)
+
+    @property
+    def calls(self) -> Mapping[Purpose, int]:
+        return self._calls
+
+    def clock(self) -> datetime | None:
+        return datetime.now(UTC)
+
+    # -- schema --------------------------------------------------------------------------
+
+    def describe(self) -> Schema:
+        names = {*self._header, *self._wanted.names.values()}
+        kinds = {crm: spec_of(key).kind for key, crm in self._wanted.names.items()}
+        types = {"bool": "bool", "datetime": "datetime"}
+        return {OBJECT: {name: CrmField(types.get(kinds.get(name, ""), "text")) for name in names}}
+
+    def use(self, schema: Schema) -> list[Finding]:
+        self._fields, findings = fit(self._wanted, schema.get(OBJECT, {}))
+        return findings
+
+    @property
+    def fields(self) -> ObjectFields:
+        assert self._fields is not None, "use() comes first"
+        return self._fields
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        return (OBJECT,)
+
+    def phone_fields(self, object_name: str) -> tuple[str, ...]:
+        return self.fields.phones
+
+    def writable(self, object_name: str) -> frozenset[str]:
+        return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}
+
+    def provision(self) -> Iterator[SetupStep]:
+        for name in self._wanted.names.values():
+            yield SetupStep(name, "already there", "a column is added with its first value")
+
+    # -- reading -------------------------------------------------------------------------
+
+    def _read_header(self) -> list[str]:
+        with csvtext.open_text(self._path, self._dialect.encoding) as file:
+            first = next(csvtext.rows(file, self._dialect), None)
+        if first is None or first.problem or not any(first.cells):
+            raise csvtext.ListError(f"{self._path}: the first row must hold the column names")
+        return list(first.cells)
+
+    def _rows(self) -> Iterator[tuple[str, csvtext.Row]]:
+        """Data rows with their ids; rows too broken to read are passed by, and stay as they are."""
+        place = self._header.index(self._id_column) if self._id_column else None
+        with csvtext.open_text(self._path, self._dialect.encoding) as file:
+            rows = csvtext.rows(file, self._dialect)
+            next(rows)
+            for number, row in enumerate(rows, start=1):
+                if row.problem or len(row.cells) != len(self._header):
+                    continue
+                own = row.cells[place].strip() if place is not None else ""
+                yield own or f"row-{number}", row
+
+    def pull(
+        self,
+        object_name: str,
+        since: datetime | None = None,
+        cursor: str | None = None,
+        skip_runs: Sequence[str] = (),
+    ) -> Iterator[Page]:
+        start = int(cursor or 0)
+        held: list[Contact] = []
+        place = 0
+        self._calls["read"] += 1
+        for record_id, row in self._rows():
+            place += 1
+            if place <= start:
+                continue
+            if len(held) == self.page_size:
+                yield Page(tuple(held), str(place - 1))
+                held = []
+            held.append(self._contact(record_id, row))
+        yield Page(tuple(held), None)
+
+    def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
+        wanted = set(ids)
+        self._calls["read"] += 1
+        return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
+
+    def _contact(self, record_id: str, row: csvtext.Row) -> Contact:
+        cells = dict(zip(self._header, row.cells, strict=True))
+        cells.update(self._overlay.get(record_id, {}))
+        fields = self.fields
+        return Contact(
+            object=OBJECT,
+            id=record_id,
+            phones={phone: cells[phone] for phone in fields.phones},
+            country=next((cells[c] for c in fields.country if cells.get(c)), ""),
+            source=cells.get(fields.source, ""),
+            email=cells.get(fields.email, ""),
+            held={
+                canonical: _held(canonical, cells.get(column, ""))
+                for canonical, column in fields.names.items()
+            },
+        )
+
+    # -- writing -------------------------------------------------------------------------
+
+    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
+        if not updates:
+            return []
+        self._calls["write"] += 1
+        names = self.fields.names
+        lines = []
+        for update in updates:
+            values = {}
+            for canonical, value in update.values.items():
+                kind, _, phone = canonical.partition("/")
+                values[phone if kind == "phone" else names[canonical]] = _sent(value)
+            self._overlay.setdefault(update.id, {}).update(values)
+            lines.append(orjson.dumps([update.id, values]) + b"\n")
+        with self._journal.open("ab") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        return [WriteResult(update.id, True) for update in updates]
+
+    def _load_journal(self) -> dict[str, dict[str, str]]:
+        overlay: dict[str, dict[str, str]] = {}
+        if self._journal.exists():
+            for line in self._journal.read_bytes().splitlines():
+                try:
+                    record_id, values = orjson.loads(line)
+                except (orjson.JSONDecodeError, ValueError):
+                    continue  # the last line of a writer that was killed: its update comes again
+                overlay.setdefault(record_id, {}).update(values)
+        return overlay
+
+    def close(self) -> None:
+        """Fold the journal into the file; the file is replaced as a whole or not at all."""
+        if not self._overlay:
+            return
+        new = [c for c in dict.fromkeys(c for v in self._overlay.values() for c in v)]
+        added = [column for column in new if column not in self._header]
+        header = [*self._header, *added]
+        target = self._path.with_name(self._path.name + ".new")
+        delimiter = self._dialect.delimiter
+        place = self._header.index(self._id_column) if self._id_column else None
+        with (
+            csvtext.open_text(self._path, self._dialect.encoding) as source,
+            csvtext.open_text(target, self._dialect.encoding, "w") as out,
+        ):
+            rows = csvtext.rows(source, self._dialect)
+            first = next(rows)
+            extra = csvtext.encode_cells(added, delimiter)
+            out.write(first.raw + (delimiter + extra if added else "") + first.end)
+            for number, row in enumerate(rows, start=1):
+                if row.problem or len(row.cells) != len(self._header):
+                    out.write(row.raw + row.end)
+                    continue
+                own = row.cells[place].strip() if place is not None else ""
+                values = self._overlay.get(own or f"row-{number}", {})
+                out.write(self._line(row, values, header, delimiter) + row.end)
+            out.flush()
+            os.fsync(out.fileno())
+        target.replace(self._path)
+        self._journal.unlink(missing_ok=True)
+        self._header = header
+        self._overlay = {}
+
+    def _line(
+        self, row: csvtext.Row, values: Mapping[str, str], header: list[str], delimiter: str
+    ) -> str:
+        old = {c: v for c, v in values.items() if c in self._header}
+        tail = [csvtext.formula_safe(values.get(c, "")) for c in header[len(self._header) :]]
+        if not old:  # nothing of what was there changes, so it stays as it was typed
+            return row.raw + (delimiter + csvtext.encode_cells(tail, delimiter) if tail else "")
+        cells = [
+            csvtext.formula_safe(old[c]) if c in old else cell
+            for c, cell in zip(self._header, row.cells, strict=True)
+        ]
+        return csvtext.encode_cells([*cells, *tail], delimiter)
+
+    # -- ids -----------------------------------------------------------------------------
+
+    def object_of(self, record_id: str) -> str:
+        return OBJECT
+
+    def record_url(self, object_name: str, record_id: str) -> str:
+        return ""
+
+
+_SPACES = re.compile(r"\s+")
+
+
+def _held(canonical: str, text: str) -> Value:
+    if spec_of(canonical).kind == "bool":
+        return _SPACES.sub("", text).lower() in ("true", "yes", "1", "x")
+    return text or None
+
+
+def _sent(value: Value) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value or ""

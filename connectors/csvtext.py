@@ -1,0 +1,218 @@
+"""Lists on disk as they come: any delimiter, any encoding, rows kept to the byte.
+
+A row is carried as the very text that stood in the file (`Row.raw`) beside its cells, so that what
+is written out again differs by nothing but what is added to it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from charset_normalizer import from_bytes
+
+_SAMPLE = 256 * 1024
+MAX_ROW = 1024 * 1024  # characters: a longer "row" is an unclosed quote, not a row
+_DELIMITERS = ",;\t|"
+
+csv.field_size_limit(MAX_ROW + 1)
+
+
+class ListError(Exception):
+    """The file cannot be used as a list; the text says why, for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the file is written; `newline` ends its rows."""
+
+    encoding: str
+    delimiter: str
+    newline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`raw` has no line end; `end` is it ("" at the end of a file). `problem`: why it is broken."""
+
+    number: int  # of the row's first line, counting from 1
+    raw: str
+    end: str
+    cells: Sequence[str]
+    problem: str = ""
+
+
+def open_text(path: Path, encoding: str, mode: str = "r") -> IO[str]:
+    """Open so that every byte survives: undecodable ones travel as surrogates, ends as they are."""
+    errors = "surrogateescape" if encoding.replace("_", "-").startswith(("utf-8", "ascii")) else (
+        "strict"
+    )
+    return path.open(mode, encoding=encoding, errors=errors, newline="")
+
+
+def detect(path: Path) -> Dialect:
+    """Find encoding, delimiter and line end; raises `ListError`."""
+    try:
+        with path.open("rb") as file:
+            sample = file.read(_SAMPLE)
+    except OSError as error:
+        raise ListError(f"{path} cannot be read: {error.strerror}") from error
+    if not sample.strip(b"\xef\xbb\xbf\xff\xfe \r\n\t"):
+        raise ListError(f"{path} is empty: a header row with column names is needed")
+    encoding = _encoding(sample)
+    try:
+        text = sample.decode(encoding, errors="ignore")
+    except LookupError:
+        raise ListError(f"{path}: its encoding {encoding} is not known here") from None
+    if "\x00" in text:
+        raise ListError(f"{path} is not a text file; export the list as CSV")
+    first = next(_logical_lines(text.splitlines(keepends=True)), "")
+    delimiter = _delimiter(text, first)
+    newline = "\r\n" if "\r\n" in text else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
+    return Dialect(encoding, delimiter, newline)
+
+
+def _encoding(sample: bytes) -> str:
+    # A byte order mark stays in the text as its first character, so that it is written back.
+    if sample.startswith(b"\xef\xbb\xbf"):
+        return "utf-8"
+    if sample.startswith(b"\xff\xfe"):
+        return "utf-16-le"
+    if sample.startswith(b"\xfe\xff"):
+        return "utf-16-be"
+    # A sample may be cut within a character, so up to three bytes of its end do not count.
+    for cut in range(4):
+        try:
+            sample[: len(sample) - cut].decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return "utf-8"
+    best = from_bytes(sample[:65_536]).best()
+    # One byte a character always decodes: what cannot be told apart is at least kept as it was.
+    return best.encoding if best is not None else "latin-1"
+
+
+def _delimiter(text: str, first: str) -> str:
+    counts = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in _DELIMITERS}
+    best = max(counts, key=lambda mark: counts[mark])
+    if counts[best] > 1:
+        return best
+    # A single column: its own delimiter cannot be seen, and a comma changes nothing.
+    return ","
+
+
+def _logical_lines(lines: Sequence[str]) -> Iterator[str]:
+    held = ""
+    for line in lines:
+        held += line
+        if held.count('"') % 2 == 0:
+            yield held
+            held = ""
+    if held:
+        yield held
+
+
+def _cut_end(text: str) -> tuple[str, str]:
+    for end in ("\r\n", "\n", "\r"):
+        if text.endswith(end):
+            return text[: -len(end)], end
+    return text, ""
+
+
+def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
+    """Stream the rows of an opened list. A broken row is given with its problem, never dropped."""
+    number = 0
+    pending: list[str] = []
+    lines: Iterator[str] = iter(file)
+    while True:
+        line = pending.pop(0) if pending else next(lines, "")
+        if not line:
+            return
+        number += 1
+        start = number
+        record, taken = line, [line]
+        quotes = line.count('"')
+        while quotes % 2 and len(record) <= MAX_ROW:
+            more = pending.pop(0) if pending else next(lines, "")
+            if not more:
+                break
+            taken.append(more)
+            record += more
+            quotes += more.count('"')
+        if quotes % 2:
+            # The quote that opened here never closes: only this line is broken, not all below.
+            pending[:0] = taken[1:]
+            raw, end = _cut_end(line)
+            yield Row(start, raw, end, (), "a quote is opened and never closed")
+            continue
+        number += len(taken) - 1
+        raw, end = _cut_end(record)
+        try:
+            # csv wants quoted line breaks as they are; only the row's own end is cut off.
+            plain = raw.removeprefix("\ufeff") if start == 1 else raw
+            cells = next(csv.reader([plain], delimiter=dialect.delimiter, strict=False), [])
+            problem = ""
+        except csv.Error as error:
+            cells, problem = [], str(error)
+        yield Row(start, raw, end, cells, problem)
+
+
+def encode_cells(cells: Sequence[str], delimiter: str) -> str:
+    """Cells as text, quoted where needed; never an end of line."""
+    return delimiter.join(
+        '"' + cell.replace('"', '""') + '"' if _needs_quotes(cell, delimiter) else cell
+        for cell in cells
+    )
+
+
+def _needs_quotes(cell: str, delimiter: str) -> bool:
+    return any(mark in cell for mark in (delimiter, '"', "\n", "\r"))
+
+
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_PLAIN_NUMBER = re.compile(r"\+[0-9]{3,15}")
+
+
+def formula_safe(cell: str) -> str:
+    """Keep a spreadsheet from running a cell as a formula; E.164 numbers stay as they are.
+
+    >>> formula_safe("=1+1")
+    "'=1+1"
+    """
+    return "'" + cell if _FORMULA.match(cell) and not _PLAIN_NUMBER.fullmatch(cell) else cell
+
+
+_PHONE = re.compile(
+    r"phone|mobile|\bcell|\bfax\b|\btel\b|\btel[ée]|telefon|handy|móvil|movil|celular|gsm|"
+    r"whatsapp|\bmsisdn|телефон|numer tel", re.IGNORECASE
+)  # fmt: skip
+_NOT_PHONE = re.compile(
+    r"status|e164|line.?type|country|type$|opt|verified|best phone|reason", re.IGNORECASE
+)
+_COUNTRY = re.compile(
+    r"^(mailing |billing |shipping |home |company )?(country|country.?(code|name|/region)|land|pays|"
+    r"país|pais|paese|kraj|nation|страна|країна)$", re.IGNORECASE
+)  # fmt: skip
+_ID = re.compile(r"^(record |contact |lead |customer |user )?(id|uuid|guid|key|number)$", re.I)
+_SOURCE = re.compile(r"^(lead |original |traffic )?source$", re.IGNORECASE)
+_EMAIL = re.compile(r"e-?mail", re.IGNORECASE)
+
+
+def guess_columns(header: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Which columns hold phones, country, id, source and email, told by their names."""
+
+    def named(pattern: re.Pattern[str]) -> tuple[str, ...]:
+        return tuple(c for c in header if pattern.search(c.replace("_", " ").strip()))
+
+    phones = tuple(c for c in named(_PHONE) if not _NOT_PHONE.search(c.replace("_", " ")))
+    return {
+        "phones": phones,
+        "country": named(_COUNTRY)[:1],
+        "id": named(_ID)[:1],
+        "source": named(_SOURCE)[:1],
+        "email": named(_EMAIL)[:1],
+    }

@@ -1,0 +1,170 @@
+"""The fields that are written to a CRM: their canonical keys, kinds, labels and help texts.
+
+A phone field has keys of its own (`status/Phone`); a contact has the rest. What a connector calls
+them comes from the settings; what the CRM really has is checked here, for all connectors alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from config.settings import FieldNames, ObjectMap
+from connectors.base import CrmField, Finding
+
+STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
+LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
+
+Kind = Literal["picklist", "text", "bool", "datetime", "url"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of the contract. `label` may contain {phone}."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    values: tuple[str, ...] = ()
+    length: int = 0
+
+
+PHONE_SPECS = (
+    FieldSpec("status", "picklist", "{phone} Status",
+              "What is known of this phone number. Written by the phone hygiene worker.", STATUSES),
+    FieldSpec("e164", "text", "{phone} E164",
+              "The number in international form (E.164), as read from the phone field.", length=40),
+    FieldSpec("line_type", "picklist", "{phone} Line Type",
+              "Kind of line: mobile, landline, voip, toll_free, premium, pager, other.", LINE_TYPES),
+)  # fmt: skip
+CONTACT_SPECS = (
+    FieldSpec("wrong_number", "bool", "Wrong Number",
+              "A number here reaches somebody else. Tick it to report one, untick to correct us."),
+    FieldSpec("do_not_contact", "bool", "Phone Do Not Contact",
+              "Suppressed for calls and texts. Do not use any number of this person."),
+    FieldSpec("do_not_call", "bool", "Phone Do Not Call", "Suppressed for calls."),
+    FieldSpec("do_not_text", "bool", "Phone Do Not Text", "Suppressed for texts."),
+    FieldSpec("run", "text", "Phone Hygiene Run", "The run that wrote last.", length=40),
+    FieldSpec("reason", "text", "Phone Hygiene Reason",
+              "Why the phone statuses are as they are.", length=255),
+    FieldSpec("checked_at", "datetime", "Phone Checked At", "When the numbers were last checked."),
+    FieldSpec("best_phone", "text", "Best Phone",
+              "The number most likely to reach this person.", length=40),
+    FieldSpec("recheck", "bool", "Recheck Phone",
+              "Tick to have the numbers verified again; the worker unticks it."),
+    FieldSpec("confirm_link", "url", "Phone Confirm Link",
+              "A page on which the person can confirm or correct the number.", length=255),
+)  # fmt: skip
+SPECS = {spec.name: spec for spec in (*PHONE_SPECS, *CONTACT_SPECS)}
+# Written to the phone field itself; only with `normalize = true`.
+NORMALIZED = "phone"
+
+
+def key(name: str, phone: str = "") -> str:
+    """`key("status", "Phone")` -> "status/Phone"; a contact's own field has no slash."""
+    return f"{name}/{phone}" if phone else name
+
+
+def spec_of(canonical: str) -> FieldSpec:
+    return SPECS[canonical.partition("/")[0]]
+
+
+@dataclass(frozen=True)
+class ObjectFields:
+    """One object's names: what to read, and canonical key -> CRM field for what is written."""
+
+    object: str
+    phones: tuple[str, ...]
+    country: tuple[str, ...]
+    state: str
+    email: str
+    source: str
+    campaign: str
+    names: Mapping[str, str]
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Every field that is read, each once."""
+        extra = (*self.country, self.state, self.email, self.source, self.campaign)
+        found = (*self.phones, *filter(None, extra), *self.names.values())
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def canonical(self) -> Mapping[str, str]:
+        """CRM field -> canonical key."""
+        return {crm: canonical for canonical, crm in self.names.items()}
+
+
+def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> ObjectFields:
+    """What the settings ask for, before the CRM was asked what it has."""
+    wanted: dict[str, str] = {}
+    for spec in PHONE_SPECS:
+        template = getattr(names, spec.name)
+        if template:
+            for phone in mapping.phones:
+                base = phone.removesuffix("__c")
+                wanted[key(spec.name, phone)] = template.replace("{phone}", base)
+    for spec in CONTACT_SPECS:
+        if name := getattr(names, spec.name):
+            wanted[spec.name] = name
+    return ObjectFields(
+        object_name, mapping.phones, mapping.country, mapping.state, mapping.email,
+        mapping.source, mapping.campaign, wanted,
+    )  # fmt: skip
+
+
+_TYPES: dict[Kind, frozenset[str]] = {
+    "picklist": frozenset({"picklist", "enumeration", "string", "text"}),
+    "text": frozenset({"string", "text", "textarea", "phone", "phone_number", "url"}),
+    "bool": frozenset({"boolean", "bool"}),
+    "datetime": frozenset({"datetime"}),
+    "url": frozenset({"url", "string", "text"}),
+}
+
+
+def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectFields, list[Finding]]:
+    """What of `wanted` the CRM really has and lets us write, and what is wrong with the rest."""
+    findings = list(_judge(wanted, held))
+    blocked = {finding.field for finding in findings if finding.blocks}
+
+    def there(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in held)
+
+    fitted = ObjectFields(
+        wanted.object, there(wanted.phones), there(wanted.country),
+        *("".join(there((name,))) for name in
+          (wanted.state, wanted.email, wanted.source, wanted.campaign)),
+        {canonical: crm for canonical, crm in wanted.names.items() if crm not in blocked},
+    )  # fmt: skip
+    return fitted, findings
+
+
+def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Finding]:
+    for phone in wanted.phones:
+        if phone not in held:
+            yield Finding(
+                wanted.object, phone, "this phone field is missing, or hidden from our user"
+            )
+    for name in (*wanted.country, wanted.state, wanted.email, wanted.source, wanted.campaign):
+        if name and name not in held:
+            yield Finding(
+                wanted.object, name, "missing, or hidden from our user; read without it", False
+            )
+    for canonical, name in wanted.names.items():
+        spec, found = spec_of(canonical), held.get(name)
+        if found is None:
+            yield Finding(wanted.object, name, "missing, or hidden from our user")
+        elif found.type not in _TYPES[spec.kind]:
+            yield Finding(wanted.object, name, f"is a {found.type} field, not a {spec.kind}")
+        elif not found.writable:
+            yield Finding(wanted.object, name, "our user may read it, but not write it")
+        elif found.values is not None and (lacking := sorted({*spec.values} - {*found.values})):
+            yield Finding(
+                wanted.object, name, f"the picklist lacks the values {', '.join(lacking)}", False
+            )
+        elif spec.kind == "text" and 0 < found.length < (20 if spec.length == 40 else spec.length):
+            yield Finding(
+                wanted.object, name, f"holds {found.length} characters, {spec.length} are needed"
+            )

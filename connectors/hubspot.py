@@ -1,0 +1,441 @@
+"""HubSpot: contacts through the CRM v3 API, with hubspot-api-client.
+
+Facts used here, from HubSpot's API guides: list pages hold up to 100 contacts, search pages 200; a
+search pages no further than 10,000 results, so each page is a fresh search for ids above the last
+one seen; a batch update takes 100 and is refused whole for one bad value, while unknown ids are
+answered apart (207); the id of a merged contact leads to the surviving one; search sees a change
+some seconds late, hence the overlap of watermarks.
+
+The client's own model objects cost ten times what decoding the JSON costs, so bodies are read raw.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+import urllib3
+from hubspot import HubSpot
+
+from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
+from connectors import hubspot_setup
+from connectors.base import (
+    AuthError,
+    ConnectorError,
+    Contact,
+    CrmField,
+    FailureKind,
+    Finding,
+    Page,
+    Purpose,
+    QuotaError,
+    Schema,
+    SchemaChangedError,
+    SchemaError,
+    SetupStep,
+    Update,
+    Value,
+    WriteResult,
+)
+from connectors.calls import Calls, TryAgainError, retry_after
+from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.values import zulu
+
+log = logging.getLogger(__name__)
+
+OBJECT = "contacts"
+_LIST_PAGE = 100
+_SEARCH_PAGE = 200
+_BATCH = 100
+_KINDS: dict[str, FailureKind] = {
+    "INVALID_OPTION": "picklist_value",
+    "READ_ONLY_VALUE": "unwritable_field",
+    "PROPERTY_DOESNT_EXIST": "unwritable_field",
+    "VALUE_TOO_LONG": "too_long",
+}
+
+
+class HubSpotConnector:
+    name = "hubspot"
+    page_size = _LIST_PAGE
+    write_size = _BATCH
+    incremental = True
+
+    def __init__(
+        self, credentials: HubSpotCredentials, settings: HubSpotSettings, http: Http
+    ) -> None:
+        if unknown := set(settings.objects) - {OBJECT}:
+            raise SchemaError(
+                f"connectors.hubspot.objects: {', '.join(sorted(unknown))}: only contacts are known"
+            )
+        self._calls = Calls(self.name, http)
+        self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
+        self._fields: ObjectFields | None = None
+        self._writable: frozenset[str] = frozenset()
+        self._time: datetime | None = None
+        client = HubSpot(
+            access_token=credentials.access_token,
+            host=credentials.api_url,
+            retry=urllib3.Retry(total=0, redirect=0),  # our own retries count each attempt
+        )
+        # Every access to client.crm... makes a new connection pool, so the objects are kept.
+        self._basic = client.crm.contacts.basic_api
+        self._batch = client.crm.contacts.batch_api
+        self._search = client.crm.contacts.search_api
+        self.properties = client.crm.properties.core_api
+        self.groups = client.crm.properties.groups_api
+        self.property_batch = client.crm.properties.batch_api
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> HubSpotConnector:
+        assert settings.hubspot is not None
+        return cls(settings.hubspot, settings.connectors.hubspot, settings.http)
+
+    # -- the one door --------------------------------------------------------------------
+
+    @property
+    def calls(self) -> Mapping[Purpose, int]:
+        return self._calls.counts
+
+    def clock(self) -> datetime | None:
+        return self._time
+
+    def close(self) -> None:
+        for api in (self._basic, self._batch, self._search, self.properties, self.groups):
+            api.api_client.close()
+
+    def call(self, purpose: Purpose, send: Callable[..., Any], **arguments: Any) -> Any:
+        """Call a method of the client without its model objects; returns the decoded body."""
+
+        def once() -> Any:
+            try:
+                response = send(
+                    _preload_content=False, _request_timeout=self._calls.timeout, **arguments
+                )
+                body = response.data
+            except urllib3.exceptions.SSLError as error:
+                raise ConnectorError(f"hubspot: the certificate is not trusted: {error}") from error
+            except urllib3.exceptions.HTTPError as error:
+                raise TryAgainError(_reason(error)) from error
+            except Exception as error:
+                # The client has one ApiException class for each of its API packages.
+                status = getattr(error, "status", None)
+                if status is None:
+                    raise
+                raise _translate(
+                    status, getattr(error, "body", b""), getattr(error, "headers", None) or {}
+                ) from error
+            if date := response.headers.get("Date"):
+                self._time = parsedate_to_datetime(date).astimezone(UTC)
+            try:
+                return orjson.loads(body) if body else None
+            except orjson.JSONDecodeError as error:
+                raise TryAgainError("an answer was not JSON") from error
+
+        return self._calls.make(purpose, once)
+
+    # -- schema --------------------------------------------------------------------------
+
+    def describe(self) -> Schema:
+        answer = self.call("other", self.properties.get_all, object_type=OBJECT)
+        named = {*self._wanted.read, *self._wanted.names.values()}
+        return {
+            OBJECT: {
+                entry["name"]: CrmField(
+                    type=entry["type"],
+                    writable=not (entry.get("modificationMetadata") or {}).get("readOnlyValue"),
+                    values=tuple(option["value"] for option in entry["options"])
+                    if entry["type"] == "enumeration" and not entry.get("externalOptions")
+                    else None,
+                )
+                for entry in answer["results"]
+                if entry["name"] in named
+            }
+        }
+
+    def use(self, schema: Schema) -> list[Finding]:
+        held = schema.get(OBJECT, {})
+        self._fields, findings = fit(self._wanted, held)
+        writable = set(self._fields.names)
+        writable |= {f"phone/{phone}" for phone in self._fields.phones if held[phone].writable}
+        self._writable = frozenset(writable)
+        return findings
+
+    @property
+    def fields(self) -> ObjectFields:
+        assert self._fields is not None, "use() comes first"
+        return self._fields
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        return (OBJECT,)
+
+    def phone_fields(self, object_name: str) -> tuple[str, ...]:
+        return self.fields.phones
+
+    def writable(self, object_name: str) -> frozenset[str]:
+        return self._writable
+
+    def provision(self) -> Iterator[SetupStep]:
+        return hubspot_setup.provision(self, self._wanted)
+
+    # -- reading -------------------------------------------------------------------------
+
+    def pull(
+        self,
+        object_name: str,
+        since: datetime | None = None,
+        cursor: str | None = None,
+        skip_runs: Sequence[str] = (),
+    ) -> Iterator[Page]:
+        return self._list(cursor) if since is None else self._changed(since, cursor, skip_runs)
+
+    def _list(self, after: str | None) -> Iterator[Page]:
+        while True:
+            paged = {"after": after} if after else {}
+            answer = self.call(
+                "read", self._basic.get_page, limit=_LIST_PAGE,
+                properties=list(self.fields.read), archived=False, **paged,
+            )  # fmt: skip
+            contacts = self._contacts(answer)
+            after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+            yield Page(contacts, after)
+            if not after:
+                return
+
+    def _changed(
+        self, since: datetime, after: str | None, skip_runs: Sequence[str]
+    ) -> Iterator[Page]:
+        stamp = str(int(since.timestamp() * 1000))
+        base = [{"propertyName": "lastmodifieddate", "operator": "GTE", "value": stamp}]
+        run_field = self.fields.names.get("run")
+        groups = [base]
+        if skip_runs and run_field:
+            others = {"propertyName": run_field, "operator": "NOT_IN"}
+            groups = [
+                [*base, {**others, "values": [run.lower() for run in skip_runs]}],
+                [*base, {"propertyName": run_field, "operator": "NOT_HAS_PROPERTY"}],
+            ]
+        while True:
+            above = (
+                [{"propertyName": "hs_object_id", "operator": "GT", "value": after}]
+                if after
+                else []
+            )
+            body = {
+                "filterGroups": [{"filters": [*group, *above]} for group in groups],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": list(self.fields.read),
+                "limit": _SEARCH_PAGE,
+                "after": "0",
+            }
+            answer = self.call(
+                "read", self._search.do_search, public_object_search_request=body
+            )
+            contacts = self._contacts(answer)
+            more = answer.get("total", 0) > len(contacts) and bool(contacts)
+            after = contacts[-1].id if more else None
+            yield Page(contacts, after)
+            if not more:
+                return
+
+    def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
+        found: dict[str, Contact] = {}
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        for start in range(0, len(good), _BATCH):
+            body = {
+                "properties": list(self.fields.read),
+                "propertiesWithHistory": [],
+                "inputs": [{"id": record_id} for record_id in good[start : start + _BATCH]],
+            }
+            answer = self.call(
+                "read", self._batch.read, batch_read_input_simple_public_object_id=body
+            )
+            found.update((contact.id, contact) for contact in self._contacts(answer))
+        return list(found.values())
+
+    def _contacts(self, answer: Any) -> tuple[Contact, ...]:
+        try:
+            return tuple(
+                self._contact(entry) for entry in answer["results"] if not entry.get("archived")
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConnectorError(
+                f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
+            ) from error
+
+    def _contact(self, entry: Mapping[str, Any]) -> Contact:
+        fields, held = self.fields, entry["properties"]
+        return Contact(
+            object=OBJECT,
+            id=str(entry["id"]),
+            phones={phone: held.get(phone) or "" for phone in fields.phones},
+            country=next((held[c] for c in fields.country if held.get(c)), ""),
+            state=(held.get(fields.state) or "") if fields.state else "",
+            email=(held.get(fields.email) or "") if fields.email else "",
+            source=(held.get(fields.source) or "") if fields.source else "",
+            campaign=(held.get(fields.campaign) or "") if fields.campaign else "",
+            modified=datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),
+            held={
+                canonical: _held(canonical, held.get(crm))
+                for canonical, crm in fields.names.items()
+            },
+        )
+
+    # -- writing -------------------------------------------------------------------------
+
+    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
+        if not updates:
+            return []
+        names = self.fields.names
+        inputs = []
+        for update in updates:
+            properties = {}
+            for canonical, value in update.values.items():
+                kind, _, phone = canonical.partition("/")
+                properties[phone if kind == "phone" else names[canonical]] = _sent(value)
+            inputs.append({"id": update.id, "properties": properties})
+        try:
+            answer = self.call(
+                "write",
+                self._batch.update,
+                batch_input_simple_public_object_batch_input={"inputs": inputs},
+            )
+        except _InvalidValuesError as error:
+            if len(updates) == 1:
+                return [self._refused(updates[0], error)]
+            # The refusal does not say which record it means: halve until it stands alone.
+            middle = len(updates) // 2
+            return self.write(updates[:middle]) + self.write(updates[middle:])
+        return self._results(updates, answer)
+
+    def _results(self, updates: Sequence[Update], answer: Any) -> list[WriteResult]:
+        written = {str(entry["id"]) for entry in answer.get("results", [])}
+        problems: dict[str, Mapping[str, Any]] = {}
+        for problem in answer.get("errors") or []:
+            for record_id in (problem.get("context") or {}).get("ids") or []:
+                problems[str(record_id)] = problem
+        results = []
+        for update in updates:
+            if update.id in written:
+                results.append(WriteResult(update.id, True))
+            elif problem := problems.get(update.id):
+                gone = problem.get("category") == "OBJECT_NOT_FOUND"
+                kind: FailureKind = "gone" if gone else "other"
+                text = f"{problem.get('category', '')}: {problem.get('message', '')}"
+                results.append(WriteResult(update.id, False, kind, text))
+            else:
+                results.append(
+                    WriteResult(update.id, False, "merged", "the record lives on under another id")
+                )
+        return results
+
+    def _refused(self, update: Update, error: _InvalidValuesError) -> WriteResult:
+        kind = _KINDS.get(error.entries[0].get("error", ""), "validation") if error.entries else (
+            "validation"
+        )
+        canonical = self.fields.canonical
+        refused = tuple(canonical.get(entry.get("name", ""), "") for entry in error.entries)
+        return WriteResult(update.id, False, kind, error.text, tuple(filter(None, refused)))
+
+    # -- ids -----------------------------------------------------------------------------
+
+    def object_of(self, record_id: str) -> str:
+        if not record_id.isdigit():
+            raise ConnectorError(f"hubspot: {record_id!r} is not a record id (digits alone)")
+        return OBJECT
+
+    def record_url(self, object_name: str, record_id: str) -> str:
+        return f"https://app.hubspot.com/contacts/record/0-1/{record_id}"
+
+
+class _InvalidValuesError(Exception):
+    """A batch was refused for a value; `entries` name the properties, never the record."""
+
+    def __init__(self, text: str, entries: list[dict[str, Any]]) -> None:
+        super().__init__(text)
+        self.text = text
+        self.entries = entries
+
+
+def _translate(status: int, raw: Any, headers: Mapping[str, str]) -> Exception:
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    message = " ".join(str(body.get("message", "")).split())[:500]
+    if status == 401:
+        return AuthError("hubspot: HUBSPOT_ACCESS_TOKEN is not accepted; make or renew the token")
+    if status == 403:
+        scopes = [
+            scope
+            for problem in body.get("errors") or []
+            for scope in (problem.get("context") or {}).get("requiredGranularScopes") or []
+        ]
+        what = f"it lacks the scope {', '.join(scopes)}" if scopes else message
+        return AuthError(f"hubspot: HUBSPOT_ACCESS_TOKEN may not do this: {what}")
+    if status == 429:
+        if body.get("policyName") == "DAILY":
+            return QuotaError(
+                "hubspot: the account's calls for today are used up; the run goes on after "
+                "midnight of the account's time zone: hygiene runs resume RUN"
+            )
+        # The rolling limits pass within their window; HubSpot gives no Retry-After for them.
+        default = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}.get(body.get("policyName", ""))
+        given = retry_after(headers.get("Retry-After"))
+        return TryAgainError("HTTP 429", given if given is not None else default)
+    if status >= 500 or status in (408, 423, 477):
+        return TryAgainError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
+    if status == 400 and body.get("category") == "VALIDATION_ERROR":
+        _, found, listed = message.partition("Property values were not valid: ")
+        if found:
+            entries = _entries(listed)
+            gone = [e["name"] for e in entries if e.get("error") == "PROPERTY_DOESNT_EXIST"]
+            if gone:
+                return SchemaChangedError(f"hubspot: there is no property {', '.join(gone)}")
+            return _InvalidValuesError(message, entries)
+        if "does not exist" in message:
+            return SchemaChangedError(f"hubspot: {message}")
+    return ConnectorError(f"hubspot: HTTP {status} {body.get('category', '')}: {message}")
+
+
+def _entries(listed: str) -> list[dict[str, Any]]:
+    try:
+        found = orjson.loads(listed)
+    except orjson.JSONDecodeError:
+        return []
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _held(canonical: str, value: Any) -> Value:
+    kind = spec_of(canonical).kind
+    if kind == "bool":
+        return str(value).lower() == "true"
+    if value in (None, ""):
+        return None
+    if kind == "datetime":
+        text = str(value)
+        if text.isdigit():
+            return zulu(datetime.fromtimestamp(int(text) / 1000, UTC))
+        return zulu(datetime.fromisoformat(text.replace("Z", "+00:00")))
+    return str(value)
+
+
+def _sent(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value or ""  # an empty text clears a property
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "no answer in time"
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and "refused" in str(error):
+        return "nothing answers at the configured address"
+    return "the connection broke"

@@ -1,0 +1,129 @@
+"""Logging in to Salesforce: a ready session, client credentials, or JWT bearer.
+
+simple-salesforce can log in only at `https://{domain}.salesforce.com`, while a My Domain or the
+sandbox may live elsewhere; the token endpoint itself is one small request.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import requests
+from requests.adapters import HTTPAdapter
+
+from config.settings import SalesforceCredentials
+from connectors.base import AuthError, ConnectorError
+from connectors.calls import TryAgainError, retry_after
+
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    instance_url: str
+    access_token: str
+
+
+class _Session(requests.Session):
+    """Remembers the last Retry-After header, which simple-salesforce's errors do not carry."""
+
+    last_retry_after: str | None = None
+
+
+class _LoopbackAdapter(HTTPAdapter):
+    """Speaks plain http where simple-salesforce insists on https; mounted for one loopback host."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
+        if request.url:
+            request.url = request.url.replace("https://", "http://", 1)
+        return super().send(request, *args, **more)
+
+
+def http_session(credentials: SalesforceCredentials) -> requests.Session:
+    """A session that keeps connections open, and reaches a loopback stand-in by plain http."""
+    session = _Session()
+
+    def note(response: requests.Response, *_args: Any, **_more: Any) -> None:
+        session.last_retry_after = response.headers.get("Retry-After")
+
+    session.hooks["response"].append(note)
+    for url in (credentials.instance_url, credentials.login_url):
+        _mount(session, url)
+    return session
+
+
+def _mount(session: requests.Session, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        session.mount(f"https://{parts.netloc}", _LoopbackAdapter())
+
+
+def log_in(
+    credentials: SalesforceCredentials, session: requests.Session, timeout: tuple[float, float]
+) -> Login:
+    """Get a session token; raises `AuthError` with what to do, or `TryAgainError`."""
+    if credentials.access_token:
+        return Login(credentials.instance_url, credentials.access_token)
+    form = {"grant_type": "client_credentials", "client_id": credentials.client_id}
+    if credentials.client_secret:
+        form["client_secret"] = credentials.client_secret
+    else:
+        form = {"grant_type": JWT_GRANT, "assertion": _assertion(credentials)}
+    url = f"{credentials.login_url}/services/oauth2/token"
+    try:
+        answer = session.post(url, data=form, timeout=timeout)
+        body = answer.json()
+    except requests.exceptions.JSONDecodeError:
+        body = {}
+    except requests.exceptions.SSLError as error:
+        raise ConnectorError(f"SALESFORCE_LOGIN_URL: certificate not trusted: {error}") from error
+    except requests.exceptions.RequestException as error:
+        raise TryAgainError(f"SALESFORCE_LOGIN_URL {credentials.login_url} cannot be reached") from (
+            error
+        )
+    if answer.status_code >= 500 or answer.status_code == 429:
+        raise TryAgainError(
+            f"HTTP {answer.status_code} at login", retry_after(answer.headers.get("Retry-After"))
+        )
+    if "access_token" not in body:
+        what = body.get("error_description") or f"HTTP {answer.status_code}, not a token"
+        raise AuthError(f"salesforce: login refused: {what}. {_advice(body.get('error', ''))}")
+    instance = body.get("instance_url") or credentials.login_url
+    _mount(session, instance)
+    return Login(instance, body["access_token"])
+
+
+def _advice(error: str) -> str:
+    return {
+        "invalid_client_id": "Check SALESFORCE_CLIENT_ID",
+        "invalid_client": "Check SALESFORCE_CLIENT_SECRET",
+        "invalid_grant": "Check SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY_FILE, and that the "
+        "connected app pre-authorises this user",
+        "unsupported_grant_type": "Turn on the client credentials flow in the connected app",
+    }.get(error, "Check SALESFORCE_LOGIN_URL: it is the My Domain address of the org")
+
+
+def _assertion(credentials: SalesforceCredentials) -> str:
+    try:
+        key = Path(credentials.private_key_file).read_text(encoding="ascii")
+        # Salesforce wants its own login address as audience and refuses a life over 3 minutes.
+        audience = credentials.login_url
+        if "my.salesforce.com" in audience:
+            sandbox = ".sandbox." in audience
+            audience = "https://test.salesforce.com" if sandbox else "https://login.salesforce.com"
+        claims = {
+            "iss": credentials.client_id,
+            "sub": credentials.username,
+            "aud": audience,
+            "exp": int(time.time()) + 180,
+        }
+        return jwt.encode(claims, key, algorithm="RS256")
+    except (OSError, ValueError, jwt.InvalidKeyError) as error:
+        raise AuthError(
+            f"SALESFORCE_PRIVATE_KEY_FILE: not a PEM private key that can sign: {error}"
+        ) from error

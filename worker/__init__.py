@@ -1,0 +1,1 @@
+"""The work itself: pull -> read -> verify -> decide -> write back, and what surrounds it."""

@@ -1,0 +1,26 @@
+"""Decides what a contact's fields should say: contact + facts + policy -> statuses, flags, reason.
+
+Pure: plain functions over frozen dataclasses; no store, network, clock or settings.
+"""
+
+from worker.decisions.changes import changes
+from worker.decisions.decide import decide
+from worker.decisions.model import (
+    ContactFacts,
+    Decision,
+    FieldFacts,
+    NumberKnowledge,
+    Said,
+    WritePolicy,
+)
+
+__all__ = [
+    "ContactFacts",
+    "Decision",
+    "FieldFacts",
+    "NumberKnowledge",
+    "Said",
+    "WritePolicy",
+    "changes",
+    "decide",
+]

@@ -1,0 +1,90 @@
+"""What must be written so that the CRM says what was decided: only fields that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from worker.decisions.model import Decision, FieldFacts, Value, WritePolicy
+
+FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
+
+
+def wanted(decision: Decision) -> dict[str, Value]:
+    """Canonical key -> value, for all that a decision says."""
+    values: dict[str, Value] = {}
+    for field in decision.fields:
+        values[f"status/{field.name}"] = field.status
+        values[f"e164/{field.name}"] = field.e164
+        values[f"line_type/{field.name}"] = field.line_type
+    for flag in FLAGS:
+        values[flag] = getattr(decision, flag)
+    values["best_phone"] = decision.best_phone
+    values["reason"] = decision.reason
+    values["recheck"] = False
+    return values
+
+
+def changes(
+    decision: Decision,
+    facts: tuple[FieldFacts, ...],
+    raw: Mapping[str, str],
+    held: Mapping[str, Value],
+    writable: frozenset[str],
+    policy: WritePolicy,
+) -> dict[str, Value]:
+    """The differences between what is held and what was decided; {} when there is nothing to do.
+
+    The run and the time of the check go along with another change, or alone when they are older
+    than the policy says (promise 2: no pointless write).
+    """
+    differing: dict[str, Value] = {
+        key: value
+        for key, value in wanted(decision).items()
+        if key in writable and not _same(held.get(key), value)
+    }
+    if policy.normalize:
+        differing.update(_normalized(decision, facts, raw, writable))
+    present = any(field.status is not None for field in decision.fields)
+    if differing or (present and _stale(held.get("checked_at"), writable, policy)):
+        if "checked_at" in writable:
+            differing["checked_at"] = policy.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if "run" in writable:
+            differing["run"] = policy.run
+    return differing
+
+
+def _same(held: Value, value: Value) -> bool:
+    """CRMs hold nothing, an empty text or false where we mean the same."""
+    return (held or None) == (value or None)
+
+
+def _stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:
+    if "checked_at" not in writable or not isinstance(held, str):
+        return False  # never checked: then some other field differs too
+    try:
+        at = datetime.fromisoformat(held.replace("Z", "+00:00"))
+    except ValueError:
+        return True
+    return policy.now - at > policy.checked_at_refresh
+
+
+def _normalized(
+    decision: Decision, facts: tuple[FieldFacts, ...], raw: Mapping[str, str],
+    writable: frozenset[str],
+) -> dict[str, Value]:  # fmt: skip
+    """The phone field itself, where one valid number stands in it and nothing would be lost."""
+    found: dict[str, Value] = {}
+    for field, known in zip(decision.fields, facts, strict=True):
+        numbers = known.reading.numbers
+        plain = len(numbers) == 1 and not numbers[0].extension and not known.reading.note
+        key = f"phone/{field.name}"
+        if (
+            field.status == "valid"
+            and plain
+            and field.e164
+            and key in writable
+            and raw.get(field.name) != field.e164
+        ):
+            found[key] = field.e164
+    return found

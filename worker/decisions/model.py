@@ -1,0 +1,93 @@
+"""What a decision is made from, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from worker.phones import Kind, Number, Reading
+
+Status = Literal[
+    "valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"
+]  # fmt: skip
+Channel = Literal["call", "text"]
+ALL_CHANNELS: frozenset[Channel] = frozenset({"call", "text"})
+Value = str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A verification as far as deciding needs it. `detail`: a phrase such as "is too short"."""
+
+    provider: str
+    verdict: Literal["valid", "invalid", "unreachable", "unknown"]
+    line_type: Kind = "unknown"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberKnowledge:
+    """All that is known of one number, as seen from one contact.
+
+    `wrong`: evidence that it is wrong for this contact, "" when there is none.
+    `suppressed`: channels that must not be used for it; `suppressed_why`: by what.
+    `confirmed`: the person confirmed it.
+    """
+
+    number: Number
+    said: tuple[Said, ...] = ()
+    wrong: str = ""
+    suppressed: frozenset[Channel] = frozenset()
+    suppressed_why: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """One phone field. `held_status`/`held_e164`: what the CRM says of it now."""
+
+    name: str
+    reading: Reading
+    numbers: tuple[NumberKnowledge, ...] = ()
+    held_status: str | None = None
+    held_e164: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    fields: tuple[FieldFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDecision:
+    """`status` None = the field is empty. `e164`, `line_type`: of the number that stands for it."""
+
+    name: str
+    status: Status | None
+    e164: str | None = None
+    line_type: Kind | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    fields: tuple[FieldDecision, ...]
+    wrong_number: bool
+    do_not_contact: bool
+    do_not_call: bool
+    do_not_text: bool
+    best_phone: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WritePolicy:
+    """`labels`: phone field -> the name a person knows it by, for the reason sentence."""
+
+    normalize: bool = False
+    checked_at_refresh: timedelta = timedelta(days=180)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    now: datetime = datetime.min
+    run: str = ""

@@ -1,0 +1,53 @@
+"""The sentence that a salesperson reads beside the flags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from worker.decisions.model import FieldDecision
+
+LONGEST = 255  # what the CRM field holds
+
+
+def label(field: str) -> str:
+    """A phone field's name as a person would say it.
+
+    >>> label("MobilePhone"), label("phone"), label("Direct_Line__c")
+    ('Mobile phone', 'Phone', 'Direct line')
+    """
+    text = field.removesuffix("__c").replace("_", " ")
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).strip()
+    text = re.sub(r"(?i)^mobilephone$", "mobile phone", text)
+    return text[:1].upper() + text[1:].lower()
+
+
+def sentence(fields: Iterable[FieldDecision]) -> str | None:
+    """What is wrong, field by field; a plain word when all is well; None when nothing is there."""
+    present = [field for field in fields if field.status is not None]
+    if not present:
+        return None
+    troubled = [field for field in present if field.status != "valid"]
+    if not troubled:
+        names = _listed([label(field.name) for field in present])
+        return f"{names} {'is a valid number' if len(present) == 1 else 'are valid numbers'}."
+    parts = [f"{label(field.name)} {field.reason or _plain(field)}" for field in troubled]
+    text = "; ".join(parts) + "."
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+
+
+def _plain(field: FieldDecision) -> str:
+    return {
+        "invalid": "is not a valid number",
+        "unreachable": "cannot be reached",
+        "wrong_number": "reaches somebody else",
+        "do_not_contact": "must not be called or texted",
+        "unverified": "could not be checked yet",
+    }[field.status or "unverified"]
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    lowered = [names[0], *(name.lower() for name in names[1:])]
+    return f"{', '.join(lowered[:-1])} and {lowered[-1]}"

@@ -1,0 +1,1 @@
+"""Reports from outside about numbers, and what they mean for a contact."""

@@ -1,0 +1,78 @@
+"""What CRM users say by ticking and clearing our flags (promise 9: a person's word beats ours).
+
+A flag that differs from what we last saw or wrote was changed by somebody else: a report. The
+first time a contact is seen, a flag that is set is one too, a flag that is not says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from connectors.base import Contact, Value
+from worker.decisions.changes import FLAGS
+from worker.feedback.model import Feedback, FeedbackKind
+
+_CHANNELS = {"do_not_contact": "call text", "do_not_call": "call", "do_not_text": "text"}
+_WORDS = {
+    "wrong_number": "wrong number",
+    "do_not_contact": "do not contact",
+    "do_not_call": "do not call",
+    "do_not_text": "do not text",
+}
+
+
+def contact_key(connector: str, object_name: str, record_id: str) -> str:
+    return f"{connector}/{object_name}/{record_id}"
+
+
+def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
+    """The flags that a contact's record holds, those that the CRM has."""
+    return {flag: bool(held[flag]) for flag in FLAGS if flag in held}
+
+
+def reports(
+    connector: str,
+    contact: Contact,
+    known: Mapping[str, bool] | None,
+    numbers: Sequence[str],
+    now: datetime,
+) -> list[Feedback]:
+    """Feedback from the difference between a contact's flags and what we last knew of them.
+
+    A contact with several numbers does not say which one is meant: then the report holds for this
+    contact alone; with a single number a wrong one is reported for whoever holds it.
+    """
+    found: list[Feedback] = []
+    held = flags_of(contact.held)
+    key = contact_key(connector, contact.object, contact.id)
+    stamp = contact.modified.isoformat() if contact.modified else now.isoformat()
+    changed = {
+        flag: value for flag, value in held.items() if value != (known or {}).get(flag, False)
+    }
+    if changed.get("do_not_contact") is not None:
+        # The one flag for all channels: what it says of the others is no report of its own.
+        for flag in ("do_not_call", "do_not_text"):
+            if changed.get(flag) == changed["do_not_contact"]:
+                del changed[flag]
+    for flag, value in changed.items():
+        if flag == "wrong_number":
+            kind: FeedbackKind = "wrong_number" if value else "confirmed"
+        else:
+            kind = "opt_out" if value else "opt_in"
+        alone = "" if kind == "wrong_number" and len(numbers) == 1 else key
+        done = "ticked" if value else "cleared"
+        for number in numbers:
+            found.append(
+                Feedback(
+                    key=f"crm:{key}:{flag}:{done}:{number}:{stamp}"[:255],
+                    kind=kind,
+                    number=number,
+                    source=f"{connector} user",
+                    at=contact.modified or now,
+                    channels=_CHANNELS.get(flag, ""),
+                    contact=alone,
+                    evidence=f"somebody {done} '{_WORDS[flag]}' in {connector}",
+                )
+            )
+    return found

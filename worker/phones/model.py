@@ -1,0 +1,42 @@
+"""What a phone field turns out to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"
+]  # fmt: skip
+
+# empty: nothing there. number: at least one number that can be verified. no_country: a local
+# number, and nothing tells its country. invalid: something else stands there.
+Outcome = Literal["empty", "number", "no_country", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number of a field. `e164` like +14155550123; `extension` is kept beside it, never in it.
+
+    `valid`: the numbering plan knows such numbers; `possible`: at least its length is right.
+    `region`: ISO 3166 code, "001" for numbers of no country, "" when unknown.
+    """
+
+    e164: str
+    extension: str = ""
+    kind: Kind = "unknown"
+    region: str = ""
+    valid: bool = False
+    possible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A phone field as read. `note`: what people wrote beside the numbers; `reason`: a phrase
+    for a person that goes on from "this field ..." where the outcome is not a plain number.
+    """
+
+    outcome: Outcome
+    numbers: tuple[Number, ...] = ()
+    note: str = ""
+    reason: str = ""

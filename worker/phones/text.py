@@ -1,0 +1,76 @@
+"""The text of a phone field, before it is looked at as a number: cleaned, and told from junk."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rarely over 60
+
+_INVISIBLE = {
+    code: None
+    for code in (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD)
+}
+_SPACES = re.compile(r"\s+")
+_EXCEL = re.compile(r"(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d-\d{1,2}-\d{1,2})(?:[ T]\d.*)?"
+)
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_PLACEHOLDERS = frozenset(
+    "n/a na n.a. n.a none no nil null unknown unk tbd tba x xx xxx - -- --- . .. ? ?? ??? test "
+    "not available not provided not given no phone no number keine kein ninguno brak нет aucun "
+    "nessuno undefined nan (none) (blank) blank empty pending".split(" ")
+) | {"not available", "not provided", "not given", "no phone", "no number"}
+
+
+def clean(raw: str) -> str:
+    """One plain line: compatible forms folded, other scripts' digits as 0-9, unseen marks gone."""
+    text = raw[: MAX_LENGTH * 4].translate(_INVISIBLE)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(
+            str(unicodedata.digit(ch)) if ch.isdecimal() and not ch.isascii() else ch for ch in text
+        )
+        text = re.sub("[‐-―−]", "-", text)
+    text = "".join(ch if ch.isprintable() or ch in "\n\r\t" else " " for ch in text)
+    return text.strip()[:MAX_LENGTH]
+
+
+def undamaged(text: str) -> tuple[str, str]:
+    """Undo what a spreadsheet does; the second value says what cannot be undone."""
+    text = text.removeprefix("'").removeprefix("=").strip('"').strip()
+    if found := _EXCEL.fullmatch(text):
+        whole, fraction, power = found.groups()
+        if len(fraction) < int(power):
+            return text, "was cut to scientific notation by a spreadsheet, digits are lost"
+        return whole + fraction[: int(power)], ""
+    if re.fullmatch(r"\+?\d{7,}\.0", text):
+        return text[:-2], ""
+    return text, ""
+
+
+def not_a_number(text: str) -> str:
+    """Why a text holds no phone number at all, as a phrase; "" when it may hold one."""
+    folded = _SPACES.sub(" ", text.casefold())
+    if folded in _PLACEHOLDERS:
+        return "holds a placeholder, not a number"
+    if _EMAIL.fullmatch(text):
+        return "holds an email address, not a number"
+    if _URL.fullmatch(text):
+        return "holds a web address, not a number"
+    if _DATE.fullmatch(text):
+        return "holds a date, not a number"
+    if _IBAN.fullmatch(text.replace(" ", "")):
+        return "holds a bank account number"
+    digits = re.sub(r"\D", "", text)
+    if not digits:
+        letters = re.sub(r"[\W_]", "", text)
+        return "holds words, not a number" if letters else "holds no digits"
+    if len(digits) >= 5 and len(set(digits)) == 1:
+        return "holds one digit repeated, not a number"
+    if digits in ("1234567890", "0123456789", "123456789", "12345678", "1234567", "9876543210"):
+        return "holds a made-up sequence of digits"
+    return ""

@@ -1,0 +1,142 @@
+"""Opening the database and speaking to it: short transactions, bulk statements, two dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+_CHUNK = 500  # values in one IN (...) or rows in one INSERT: under SQLite's limits on both
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text says what to do."""
+
+
+class Store:
+    """The database. `read()` and `write()` give a connection inside a transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write; on SQLite it takes the write lock at once, so that two
+        writers wait for each other instead of failing half-way."""
+        with self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection = connection.execution_options(immediate=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Open the database of a DATABASE_URL; raises `StoreError`."""
+    url = url.replace("postgres://", "postgresql://", 1)
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    options: dict[str, Any] = {
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+        "pool_pre_ping": True,
+    }
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StoreError(f"DATABASE_URL: not a database address: {error}") from error
+    if parsed.drivername == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        options["connect_args"] = {"timeout": 60}
+    engine = sa.create_engine(url, **options)
+    if engine.dialect.name == "sqlite":
+        _tune_sqlite(engine)
+    return Store(engine)
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # BEGIN is ours (below), not the driver's
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def upgrade(url: str) -> None:
+    """Bring the tables to the newest form; safe to repeat and to run from two places at once."""
+    store = open_store(url)
+    try:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with store.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7226453)"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except sa.exc.OperationalError as error:
+        raise StoreError(
+            f"DATABASE_URL: the database cannot be opened: {str(error.orig).strip()}"
+        ) from error
+    finally:
+        store.close()
+
+
+def insert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), list(rows))
+
+
+def upsert(
+    connection: Connection,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    ignore: bool = False,
+    key: Sequence[str] | None = None,
+) -> None:
+    """Insert rows, or update those whose key (the primary key) is there; `ignore` keeps them."""
+    if not rows:
+        return
+    made = (
+        postgresql.insert(table)
+        if connection.dialect.name == "postgresql"
+        else sqlite.insert(table)
+    )
+    keys = list(key or (column.name for column in table.primary_key))
+    others = {
+        name: made.excluded[name] for name in rows[0] if name not in keys
+    }
+    statement = (
+        made.on_conflict_do_nothing(index_elements=keys)
+        if ignore or not others
+        else made.on_conflict_do_update(index_elements=keys, set_=others)
+    )
+    connection.execute(statement, list(rows))
+
+
+def chunks(values: Sequence[Any], size: int = _CHUNK) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,0 +1,214 @@
+"""All tables. The database is the truth; whatever Redis forgets is enqueued again from here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware moment in UTC, also on SQLite, which knows no time zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone would be stored as something else")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),  # sync, rescan, undo
+    sa.Column("scope", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),  # running, done, failed, cancelled
+    # The connector's name while the run is under way, else null: one run a connector at a time.
+    sa.Column("active_key", sa.String(40), unique=True),
+    sa.Column("dry_run", sa.Boolean, nullable=False),
+    sa.Column("force", sa.Boolean, nullable=False),
+    sa.Column("opened_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+    # By the CRM's clock: where the reader began, and the last write.
+    sa.Column("began_at", UtcDateTime),
+    sa.Column("last_write_at", UtcDateTime),
+    # [{object, since, cursor, done}]: how far the reader has come.
+    sa.Column("reading", sa.JSON, nullable=False),
+    sa.Column("read_all", sa.Boolean, nullable=False, default=False),
+    sa.Column("reader_calls", sa.JSON, nullable=False),
+    sa.Column("reader_owner", sa.String(120)),
+    sa.Column("reader_until", UtcDateTime),
+    sa.Column("skip_runs", sa.JSON, nullable=False),
+    sa.Column("notes", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index("ix_runs_connector_opened_at", "connector", "opened_at"),
+)
+
+pages = sa.Table(
+    "pages",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(40), sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("object", sa.String(80), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),  # stored, done, parked
+    sa.Column("stored_at", UtcDateTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("owner", sa.String(120)),
+    sa.Column("until", UtcDateTime),
+    # JSON {ids, contacts}; contacts may be null (read when processed). Gone when the page is done.
+    sa.Column("payload", sa.LargeBinary),
+    sa.Column("size", sa.Integer, nullable=False, default=0),
+    sa.Column("read", sa.Integer, nullable=False, default=0),
+    sa.Column("changed", sa.Integer, nullable=False, default=0),
+    sa.Column("written", sa.Integer, nullable=False, default=0),
+    sa.Column("failed", sa.Integer, nullable=False, default=0),
+    sa.Column("gone", sa.Integer, nullable=False, default=0),
+    sa.Column("counts", sa.JSON),  # {fields, lookups, api, sources}
+    sa.Column("error", sa.Text),
+    sa.UniqueConstraint("run_id", "seq"),
+    sa.Index("ix_pages_run_id_state", "run_id", "state"),
+)
+
+writes = sa.Table(
+    "writes",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(40), nullable=False),
+    sa.Column("page_id", BigId),
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("object", sa.String(80), nullable=False),
+    sa.Column("record_id", sa.String(80), nullable=False),
+    sa.Column("before", sa.JSON, nullable=False),
+    sa.Column("after", sa.JSON, nullable=False),
+    # pending (about to be written), done, failed, forecast (dry run), undone
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("kind", sa.String(20)),
+    sa.Column("message", sa.Text),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("ix_writes_run_id_state", "run_id", "state"),
+    sa.Index("ix_writes_page_id", "page_id"),
+    sa.Index("ix_writes_connector_object_record_id", "connector", "object", "record_id"),
+)
+
+# Records that could not be processed or written, until they are: tried again by the next runs.
+failures = sa.Table(
+    "failures",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", sa.String(80), primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("retry", sa.Boolean, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("run_id", sa.String(40), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", sa.String(80), primary_key=True),
+    sa.Column("fingerprint", sa.String(40), nullable=False),
+    sa.Column("statuses", sa.JSON, nullable=False),  # {phone field: status}
+    sa.Column("known", sa.JSON, nullable=False),  # {flag: value}, as we last saw or wrote them
+    sa.Column("reason", sa.String(255)),
+    sa.Column("source", sa.String(255), nullable=False, default=""),
+    sa.Column("campaign", sa.String(255), nullable=False, default=""),
+    sa.Column("country", sa.String(2), nullable=False, default=""),
+    sa.Column("checked_at", UtcDateTime, nullable=False),
+    sa.Index("ix_contacts_connector_source", "connector", "source"),
+    sa.Index("ix_contacts_connector_checked_at", "connector", "checked_at"),
+)
+
+contact_numbers = sa.Table(
+    "contact_numbers",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", sa.String(80), primary_key=True),
+    sa.Column("field", sa.String(80), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("number", sa.String(20), nullable=False, index=True),
+    sa.Column("extension", sa.String(20), nullable=False, default=""),
+)
+
+verifications = sa.Table(
+    "verifications",
+    metadata,
+    sa.Column("number", sa.String(20), primary_key=True),
+    sa.Column("provider", sa.String(40), primary_key=True),
+    sa.Column("package", sa.String(60), primary_key=True),
+    sa.Column("verdict", sa.String(12), nullable=False),
+    sa.Column("line_type", sa.String(12), nullable=False),
+    sa.Column("country", sa.String(3), nullable=False, default=""),
+    sa.Column("carrier", sa.String(120), nullable=False, default=""),
+    sa.Column("reassigned", sa.Boolean),
+    sa.Column("cost", sa.Numeric(12, 6), nullable=False),
+    sa.Column("detail", sa.String(255), nullable=False, default=""),
+    sa.Column("words", sa.Text, nullable=False, default=""),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False, index=True),
+)
+
+# Reports from outside about a number, or about one contact's use of it.
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.String(255), nullable=False, unique=True),  # idempotency key
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("number", sa.String(20), nullable=False, index=True),
+    sa.Column("channels", sa.String(20), nullable=False, default=""),
+    # "" = about the number, whoever holds it; else connector/object/id of the one contact.
+    sa.Column("contact", sa.String(200), nullable=False, default=""),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False, default=""),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+watermarks = sa.Table(
+    "watermarks",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("position", UtcDateTime, nullable=False),
+    sa.Column("run_id", sa.String(40), nullable=False),
+    sa.Column("full_at", UtcDateTime),
+)
+
+# What each CRM said of its fields, so that not every run has to ask again.
+schemas = sa.Table(
+    "schemas",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("fields", sa.JSON, nullable=False),
+)

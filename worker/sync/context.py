@@ -1,0 +1,169 @@
+"""What a run needs at hand: settings, the store, open connectors, the clock, and who we are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+import connectors
+from config.settings import Settings
+from connectors.base import Connector, CrmField, Finding, Schema, SchemaError
+from worker.store import Store, open_store
+from worker.store.db import upsert
+from worker.store.tables import schemas
+from worker.verification.base import Provider
+from worker.verification.chain import Chain, providers
+from worker.verification.memory import ForecastMemory, StoredMemory
+
+log = logging.getLogger(__name__)
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+@dataclass
+class Context:
+    """One process's hands. `owner` marks leases; it names the host and process for `alive()`."""
+
+    settings: Settings
+    store: Store
+    steps: tuple[Provider, ...]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    owner: str = field(default_factory=_owner)
+    build: Callable[[str, Settings], Connector] = connectors.build
+
+    def __post_init__(self) -> None:
+        self._open: dict[str, Connector] = {}
+        self._schema_at: dict[str, datetime] = {}
+        self._forecasts: dict[str, Chain] = {}
+        self.findings: dict[str, list[Finding]] = {}
+
+    @classmethod
+    def create(cls, settings: Settings) -> Context:
+        return cls(settings, open_store(settings.database_url), providers(settings))
+
+    def chain(self, dry_run_of: str | None = None) -> Chain:
+        """The verification chain; in a dry run with a memory that keeps nothing."""
+        if dry_run_of is None:
+            return Chain(self.steps, StoredMemory(self.store))
+        if dry_run_of not in self._forecasts:
+            self._forecasts = {dry_run_of: Chain(self.steps, ForecastMemory(self.store))}
+        return self._forecasts[dry_run_of]
+
+    def connector(self, name: str, fresh: bool = False) -> Connector:
+        """An open connector that knows the CRM's fields.
+
+        What the CRM has is remembered in the database and asked anew when that is old, when
+        something was missing, or when `fresh`. Raises `SchemaError` when the CRM has none of the
+        fields that statuses are written to.
+        """
+        opened = self._open.get(name)
+        if opened is None:
+            opened = self._open[name] = self.build(name, self.settings)
+        at, schema = self._remembered(name)
+        old = at is None or self.now() - at > self.settings.sync.schema_ttl or at > self.now()
+        if fresh or old or schema is None:
+            self._learn(name, opened)
+        elif self._schema_at.get(name) != at:
+            findings = opened.use(schema)
+            self._schema_at[name] = at  # type: ignore[assignment]
+            self.findings[name] = findings
+            if any(finding.blocks for finding in findings):
+                self._learn(name, opened)
+        self._check(name, opened)
+        return opened
+
+    def _remembered(self, name: str) -> tuple[datetime | None, Schema | None]:
+        with self.store.read() as connection:
+            row = connection.execute(
+                sa.select(schemas).where(schemas.c.connector == name)
+            ).one_or_none()
+        if row is None:
+            return None, None
+        schema = {
+            object_name: {
+                key: CrmField(
+                    entry["type"],
+                    entry["writable"],
+                    None if entry["values"] is None else tuple(entry["values"]),
+                    entry["length"],
+                )
+                for key, entry in fields.items()
+            }
+            for object_name, fields in row.fields.items()
+        }
+        return row.at, schema
+
+    def _learn(self, name: str, opened: Connector) -> None:
+        schema = opened.describe()
+        at = self.now()
+        fields = {
+            object_name: {key: asdict(entry) for key, entry in entries.items()}
+            for object_name, entries in schema.items()
+        }
+        with self.store.write() as connection:
+            upsert(connection, schemas, [{"connector": name, "at": at, "fields": fields}])
+        self.findings[name] = opened.use(schema)
+        self._schema_at[name] = at
+
+    def _check(self, name: str, opened: Connector) -> None:
+        for object_name in opened.objects:
+            phones = opened.phone_fields(object_name)
+            if not phones:
+                raise SchemaError(
+                    f"{name}: {object_name} has none of the configured phone fields; see "
+                    f"connectors.{name}.objects.{object_name}.phones in the TOML file"
+                )
+            if not any(f"status/{phone}" in opened.writable(object_name) for phone in phones):
+                lacking = [f.field for f in self.findings[name] if f.object == object_name]
+                raise SchemaError(
+                    f"{name}: {object_name} lacks our fields ({', '.join(lacking[:4])}, ...); "
+                    f"create them with: hygiene crm setup {name}"
+                )
+
+    def finish_connector(self, name: str) -> None:
+        """Close a connector, which completes what it holds back (a list's new file)."""
+        opened = self._open.pop(name, None)
+        self._schema_at.pop(name, None)
+        if opened is not None:
+            opened.close()
+
+    def lease(self, length: timedelta | None = None) -> datetime:
+        return self.now() + (length or self.settings.sync.page_lease)
+
+    def close(self) -> None:
+        for opened in self._open.values():
+            opened.close()
+        self._open.clear()
+        self.store.close()
+
+
+def alive(owner: str | None) -> bool:
+    """Whether a lease's owner may still be at work. Of another host nobody can tell: then yes,
+    and the lease's end decides."""
+    if not owner:
+        return False
+    host, _, rest = owner.partition(":")
+    if host != socket.gethostname():
+        return True
+    pid = int(rest.partition(":")[0])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # A killed child that nobody has waited for yet still has a process id.
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return True

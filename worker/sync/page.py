@@ -1,0 +1,681 @@
+"""One page's way: read the fields, verify the numbers, decide, write back, record.
+
+Everything that must survive a crash is in the database before the step that needs it: reports of
+CRM users before they are acted on, what will be written before it is sent. A page that is taken up
+again reads its contacts anew, so that it works on what is there now, and settles first which of
+the announced writes had reached the CRM.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import (
+    Connector,
+    ConnectorError,
+    Contact,
+    SchemaChangedError,
+    Update,
+    Value,
+)
+from worker.decisions import (
+    ContactFacts,
+    Decision,
+    FieldFacts,
+    NumberKnowledge,
+    Said,
+    WritePolicy,
+    changes,
+    decide,
+)
+from worker.feedback import facts as feedback_facts
+from worker.feedback import users
+from worker.feedback.model import Feedback
+from worker.phones import Reading, read_field, region_of
+from worker.store.db import chunks, insert, upsert
+from worker.store.tables import contact_numbers, contacts, failures, pages, runs, writes
+from worker.sync import runs as run_store
+from worker.sync.context import Context, alive
+from worker.sync.reader import unpack
+from worker.sync.runs import Run
+from worker.sync.writeback import RETRY_KINDS, Outcome, write_all
+from worker.verification.base import Verification
+from worker.verification.chain import Lookups
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    id: int
+    object: str
+    attempts: int
+    stored_at: datetime
+    ids: list[str]
+    contacts: list[Contact] | None
+
+
+@dataclass
+class Tally:
+    """What a page adds to its run's counts."""
+
+    read: int = 0
+    changed: int = 0
+    written: int = 0
+    failed: int = 0
+    gone: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    sources: dict[str, Counter[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A contact on its way through the page."""
+
+    contact: Contact
+    region: str | None
+    readings: Mapping[str, Reading]
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What our index holds of a contact."""
+
+    fingerprint: str
+    flags: Mapping[str, bool]
+
+
+def process(ctx: Context, page_id: int) -> bool:
+    """Do a page; False when it is done already or another worker has it.
+
+    Raises what stops the whole run (`ConnectorError`); any other failure counts against the page,
+    which is parked after too many, its contacts kept for later runs.
+    """
+    claimed = _claim(ctx, page_id)
+    if claimed is None:
+        return False
+    page, run = claimed
+    try:
+        connector = ctx.connector(run.connector)
+        try:
+            _work(ctx, run, connector, page)
+        except SchemaChangedError:
+            connector = ctx.connector(run.connector, fresh=True)
+            again = replace(page, attempts=page.attempts + 1, contacts=None)
+            _work(ctx, run, connector, again)
+    except ConnectorError as error:
+        _let_go(ctx, page, str(error))
+        raise
+    except Exception as error:
+        log.exception("page %d of run %s failed", page.id, run.id)
+        _let_go(ctx, page, repr(error))
+        if page.attempts >= ctx.settings.sync.page_attempts:
+            _park(ctx, run, page, error)
+            return True
+        return process(ctx, page_id)
+    except BaseException:  # a shutdown: let somebody else go on at once
+        _let_go(ctx, page, "interrupted", attempt=-1)
+        raise
+    return True
+
+
+# -- taking and giving back ----------------------------------------------------------------
+
+
+def _claim(ctx: Context, page_id: int) -> tuple[Claimed, Run] | None:
+    with ctx.store.write() as connection:
+        row = connection.execute(sa.select(pages).where(pages.c.id == page_id)).one_or_none()
+        if row is None or row.state != "stored":
+            return None
+        if row.until is not None and row.until > ctx.now() and row.owner != ctx.owner:
+            if alive(row.owner):
+                return None
+        taken = connection.execute(
+            sa.update(pages)
+            .where(
+                pages.c.id == page_id,
+                pages.c.state == "stored",
+                pages.c.owner.is_(None) if row.owner is None else pages.c.owner == row.owner,
+                pages.c.attempts == row.attempts,
+            )
+            .values(owner=ctx.owner, until=ctx.lease(), attempts=row.attempts + 1)
+        )
+        if taken.rowcount != 1:
+            return None
+    run = run_store.load(ctx, row.run_id)
+    if not run.active:
+        _let_go_id(ctx, page_id, -1, None)
+        return None
+    payload = orjson.loads(row.payload)
+    read = payload["contacts"]
+    return (
+        Claimed(
+            row.id, row.object, row.attempts + 1, row.stored_at, payload["ids"],
+            None if read is None else [unpack(one) for one in read],
+        ),
+        run,
+    )  # fmt: skip
+
+
+def _let_go(ctx: Context, page: Claimed, error: str, attempt: int = 0) -> None:
+    _let_go_id(ctx, page.id, attempt, error)
+
+
+def _let_go_id(ctx: Context, page_id: int, attempt: int, error: str | None) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(pages)
+            .where(pages.c.id == page_id, pages.c.owner == ctx.owner)
+            .values(owner=None, until=None, error=error, attempts=pages.c.attempts + attempt)
+        )
+
+
+def _keep_lease(ctx: Context, page: Claimed) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(pages)
+            .where(pages.c.id == page.id, pages.c.owner == ctx.owner)
+            .values(until=ctx.lease())
+        )
+
+
+def _park(ctx: Context, run: Run, page: Claimed, error: Exception) -> None:
+    """Set a page aside that cannot be done; its contacts stay on the list for later runs."""
+    message = f"its page failed {page.attempts} times: {type(error).__name__}"
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(pages)
+            .where(pages.c.id == page.id)
+            .values(
+                state="parked", owner=None, until=None, payload=None, read=len(page.ids),
+                changed=len(page.ids), failed=len(page.ids), error=f"{message}: {error}"[:2000],
+            )  # fmt: skip
+        )
+        if not run.dry_run:
+            rows = [_failure(ctx, run, page.object, one, "page", message, True) for one in page.ids]
+            _note_failures(connection, rows)
+
+
+# -- the way of the contacts ---------------------------------------------------------------
+
+
+def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
+    calls = dict(connector.calls)
+    now = ctx.now()
+    tally = Tally()
+    found = _contacts(ctx, run, connector, page, now)
+    gone = set(page.ids) - {contact.id for contact in found} if page.contacts is None else set()
+    read = _reader(ctx, run)
+    prepared = [read(contact) for contact in found]
+    known = _load_known(ctx, run.connector, page.object, page.ids)
+    reports = _take_reports(ctx, run, prepared, known, now)
+    verified, lookups = _verify(ctx, run, prepared, now)
+    decided = _decide_all(ctx, run, connector, prepared, verified, reports, now)
+
+    updates = []
+    for one, (decision, differing) in zip(prepared, decided, strict=True):
+        _count(tally, one, decision)
+        if differing:
+            updates.append(Update(page.object, one.contact.id, differing))
+    tally.read = len(prepared)
+    held = {one.contact.id: one.contact.held | _raw_of(one.contact) for one in prepared}
+    _announce(ctx, run, page, updates, held, now)
+    if run.dry_run:
+        tally.changed = len(updates)
+        _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, set(), None)
+        return
+    outcomes = write_all(connector, updates, lambda: _keep_lease(ctx, page)) if updates else {}
+    tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
+    tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
+    wrote = connector.clock() if any(outcome.written for outcome in outcomes.values()) else None
+    rows = [
+        (one, decision, outcomes.get(one.contact.id), known.get(one.contact.id))
+        for one, (decision, _) in zip(prepared, decided, strict=True)
+    ]
+    _complete(ctx, run, connector, page, tally, lookups, calls, rows, outcomes, gone, wrote)
+
+
+def _contacts(
+    ctx: Context, run: Run, connector: Connector, page: Claimed, now: datetime
+) -> Sequence[Contact]:
+    stale = now - page.stored_at > ctx.settings.sync.reread_after or now < page.stored_at
+    if page.contacts is not None and page.attempts == 1 and not stale:
+        return page.contacts
+    fetched = _fetch(ctx, connector, page)
+    if page.attempts > 1:
+        _settle_announced(ctx, run, page, fetched)
+    return fetched
+
+
+def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
+    _keep_lease(ctx, page)
+    return connector.fetch(page.object, page.ids)
+
+
+def _settle_announced(
+    ctx: Context, run: Run, page: Claimed, fetched: Sequence[Contact]
+) -> None:
+    """After a crash: which announced writes had reached the CRM? They are ours, not a person's."""
+    held = {contact.id: contact.held | _raw_of(contact) for contact in fetched}
+    with ctx.store.write() as connection:
+        rows = connection.execute(
+            sa.select(writes).where(writes.c.page_id == page.id, writes.c.state == "pending")
+        ).all()
+        for row in rows:
+            now_held = held.get(row.record_id)
+            reached = now_held is not None and _is_ours(now_held, row.after)
+            if reached:
+                connection.execute(
+                    sa.update(writes).where(writes.c.id == row.id).values(state="done")
+                )
+                _remember_flags(connection, run.connector, page.object, row.record_id, row.after)
+            else:
+                connection.execute(sa.delete(writes).where(writes.c.id == row.id))
+
+
+def _is_ours(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+    # The mark of the run and the time of the check tell alone: a person does not write those.
+    marks = [key for key in ("run", "checked_at") if key in after and key in held]
+    return all(
+        (held.get(key) or None) == (after[key] or None) for key in marks or after if key in held
+    )
+
+
+def _remember_flags(
+    connection: Connection, connector: str, object_name: str, record_id: str,
+    after: Mapping[str, Value],
+) -> None:  # fmt: skip
+    flags = users.flags_of(after)
+    if not flags:
+        return
+    where = sa.and_(
+        contacts.c.connector == connector,
+        contacts.c.object == object_name,
+        contacts.c.record_id == record_id,
+    )
+    held = connection.scalar(sa.select(contacts.c.known).where(where))
+    if held is not None:
+        connection.execute(
+            sa.update(contacts).where(where).values(known={**held, **flags}, fingerprint="")
+        )
+    else:
+        row = _index_row(connector, object_name, record_id, flags)
+        insert(connection, contacts, [row])
+
+
+def _index_row(
+    connector: str, object_name: str, record_id: str, flags: Mapping[str, bool]
+) -> dict[str, Any]:
+    return {
+        "connector": connector, "object": object_name, "record_id": record_id,
+        "fingerprint": "", "statuses": {}, "known": dict(flags), "reason": None, "source": "",
+        "campaign": "", "country": "", "checked_at": datetime(1970, 1, 1, tzinfo=UTC),
+    }  # fmt: skip
+
+
+def _raw_of(contact: Contact) -> dict[str, Value]:
+    return {f"phone/{name}": text for name, text in contact.phones.items()}
+
+
+def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
+    """How this run reads a contact; a text that a page holds twice is read once."""
+    settings = getattr(ctx.settings.connectors, run.connector)
+    fallback = region_of(settings.default_country) if settings.default_country else None
+    seen: dict[tuple[str, str | None], Reading] = {}
+
+    def reading(text: str, region: str | None) -> Reading:
+        found = seen.get((text, region))
+        if found is None:
+            found = seen[text, region] = read_field(text, region)
+        return found
+
+    def read(contact: Contact) -> Prepared:
+        region = (region_of(contact.country) if contact.country else None) or fallback
+        readings = {name: reading(text, region) for name, text in contact.phones.items()}
+        numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
+        return Prepared(contact, region, readings, tuple(numbers))
+
+    return read
+
+
+def _load_known(
+    ctx: Context, connector: str, object_name: str, ids: Sequence[str]
+) -> dict[str, Known]:
+    found = {}
+    with ctx.store.read() as connection:
+        for some in chunks(ids):
+            query = sa.select(
+                contacts.c.record_id, contacts.c.fingerprint, contacts.c.known
+            ).where(
+                contacts.c.connector == connector,
+                contacts.c.object == object_name,
+                contacts.c.record_id.in_(some),
+            )
+            for row in connection.execute(query):
+                found[row.record_id] = Known(row.fingerprint, row.known)
+    return found
+
+
+def _take_reports(
+    ctx: Context, run: Run, prepared: Sequence[Prepared], known: Mapping[str, Known], now: datetime
+) -> list[Feedback]:
+    """What CRM users said by our flags; kept before anything is decided from it."""
+    found = [
+        report
+        for one in prepared
+        for report in users.reports(
+            run.connector,
+            one.contact,
+            known[one.contact.id].flags if one.contact.id in known else None,
+            one.numbers,
+            now,
+        )
+    ]
+    if found and not run.dry_run:
+        with ctx.store.write() as connection:
+            feedback_facts.store(connection, found)
+    return found
+
+
+def _verify(
+    ctx: Context, run: Run, prepared: Sequence[Prepared], now: datetime
+) -> tuple[Mapping[str, tuple[Verification, ...]], Lookups]:
+    chain = ctx.chain(run.id if run.dry_run else None)
+    ticked = [one for one in prepared if one.contact.held.get("recheck")]
+    forced = dict.fromkeys(number for one in ticked for number in one.numbers)
+    numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
+    if run.force:
+        return chain.verify(list(numbers), now, force=True, dry_run=run.dry_run)
+    plain = [number for number in numbers if number not in forced]
+    said, lookups = chain.verify(plain, now, dry_run=run.dry_run)
+    if forced:
+        more, again = chain.verify(list(forced), now, force=True, dry_run=run.dry_run)
+        said = {**said, **more}
+        lookups = _added(lookups, again)
+    return said, lookups
+
+
+def _added(one: Lookups, other: Lookups) -> Lookups:
+    one.asked.update(other.asked)
+    one.reused.update(other.reused)
+    one.failed.update(other.failed)
+    for name, cost in other.cost.items():
+        one.cost[name] += cost
+    return one
+
+
+def _decide_all(
+    ctx: Context, run: Run, connector: Connector, prepared: Sequence[Prepared],
+    verified: Mapping[str, tuple[Verification, ...]], reports: Sequence[Feedback], now: datetime,
+) -> list[tuple[Decision, dict[str, Value]]]:  # fmt: skip
+    numbers = list(verified)
+    with ctx.store.read() as connection:
+        reported = feedback_facts.load(connection, numbers) if numbers else {}
+    if run.dry_run:  # what a real run would have kept first
+        for report in reports:
+            reported.setdefault(report.number, []).append(report)
+    policy = ctx.settings.policy
+    write_policy = WritePolicy(
+        normalize=policy.normalize, checked_at_refresh=policy.checked_at_refresh,
+        now=now, run=run.id,
+    )  # fmt: skip
+    said = {
+        number: tuple(Said(v.provider, v.verdict, v.line_type, v.detail) for v in found)
+        for number, found in verified.items()
+    }
+    decided = []
+    for one in prepared:
+        contact = one.contact
+        key = users.contact_key(run.connector, contact.object, contact.id)
+        fields = []
+        for name, reading in one.readings.items():
+            known = []
+            for number in reading.numbers:
+                standing = feedback_facts.standing(
+                    reported.get(number.e164, ()), key, policy.opt_out_text_stops_calls
+                )
+                known.append(
+                    NumberKnowledge(
+                        number, said.get(number.e164, ()), standing.wrong, standing.suppressed,
+                        standing.suppressed_why, standing.confirmed,
+                    )  # fmt: skip
+                )
+            fields.append(
+                FieldFacts(
+                    name, reading, tuple(known),
+                    _text(contact.held.get(f"status/{name}")),
+                    _text(contact.held.get(f"e164/{name}")),
+                )  # fmt: skip
+            )
+        decision = decide(ContactFacts(tuple(fields)))
+        differing = changes(
+            decision, tuple(fields), contact.phones, contact.held,
+            connector.writable(contact.object), write_policy,
+        )  # fmt: skip
+        decided.append((decision, differing))
+    return decided
+
+
+def _text(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
+    source = tally.sources.setdefault(one.contact.source or "", Counter())
+    source["contacts"] += 1
+    statuses = [f.status for f in decision.fields if f.status is not None]
+    tally.fields.update(statuses)
+    source["numbers"] += len(statuses)
+    source["bad"] += sum(status in ("invalid", "wrong_number", "unreachable") for status in statuses)
+
+
+# -- writing down --------------------------------------------------------------------------
+
+
+def _announce(
+    ctx: Context, run: Run, page: Claimed, updates: Sequence[Update],
+    held: Mapping[str, Mapping[str, Value]], now: datetime,
+) -> None:  # fmt: skip
+    """Keep what will be written, with what is there now, before the CRM is told."""
+    rows = [
+        {
+            "run_id": run.id, "page_id": page.id, "connector": run.connector,
+            "object": page.object, "record_id": update.id,
+            "before": {key: held[update.id].get(key) for key in update.values},
+            "after": dict(update.values), "state": "forecast" if run.dry_run else "pending",
+            "at": now,
+        }
+        for update in updates
+    ]  # fmt: skip
+    if rows:
+        with ctx.store.write() as connection:
+            insert(connection, writes, rows)
+
+
+def _failure(
+    ctx: Context, run: Run, object_name: str, record_id: str, kind: str, message: str, retry: bool
+) -> dict[str, Any]:
+    return {
+        "connector": run.connector, "object": object_name, "record_id": record_id, "kind": kind,
+        "message": message[:2000], "retry": retry, "attempts": 1, "run_id": run.id,
+        "at": ctx.now(),
+    }  # fmt: skip
+
+
+def _note_failures(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        same = sa.and_(
+            failures.c.connector == row["connector"],
+            failures.c.object == row["object"],
+            failures.c.record_id == row["record_id"],
+        )
+        tried = connection.scalar(sa.select(failures.c.attempts).where(same)) or 0
+        upsert(connection, failures, [{**row, "attempts": tried + 1}])
+
+
+def _complete(
+    ctx: Context, run: Run, connector: Connector, page: Claimed, tally: Tally, lookups: Lookups,
+    calls: Mapping[Any, int], rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
+    outcomes: Mapping[str, Outcome], gone: set[str], wrote: datetime | None,
+) -> None:  # fmt: skip
+    """One transaction: outcomes, failures, our index, the page's counts, and the page is done."""
+    failed = {rid: o for rid, o in outcomes.items() if not o.ok and not o.gone}
+    vanished = gone | {rid for rid, outcome in outcomes.items() if outcome.gone}
+    used = {kind: count - calls.get(kind, 0) for kind, count in connector.calls.items()}
+    counts = {
+        "fields": dict(tally.fields),
+        "lookups": lookups.as_dict([step.name for step in ctx.steps]),
+        "api": used,
+        "sources": {name: dict(numbers) for name, numbers in tally.sources.items()},
+    }
+    with ctx.store.write() as connection:
+        mine = connection.scalar(sa.select(pages.c.owner).where(pages.c.id == page.id))
+        if mine != ctx.owner:
+            return  # our lease ran out and somebody else has the page: their record counts
+        if not run.dry_run:
+            _record_outcomes(connection, page, outcomes)
+            tally.written = (
+                connection.scalar(
+                    sa.select(sa.func.count(sa.distinct(writes.c.record_id))).where(
+                        writes.c.page_id == page.id, writes.c.state == "done"
+                    )
+                )
+                or 0
+            )
+            tally.changed = tally.written + tally.failed
+            _index(connection, ctx, run, page, rows, vanished, failed)
+            if failed:
+                _note_failures(
+                    connection,
+                    [
+                        _failure(
+                            ctx, run, page.object, rid, o.kind or "other", o.message,
+                            o.kind in RETRY_KINDS,
+                        )
+                        for rid, o in failed.items()
+                    ],
+                )  # fmt: skip
+            if wrote is not None:
+                connection.execute(
+                    sa.update(runs).where(runs.c.id == run.id).values(last_write_at=wrote)
+                )
+        connection.execute(
+            sa.update(pages)
+            .where(pages.c.id == page.id)
+            .values(
+                state="done", owner=None, until=None, payload=None, counts=counts, error=None,
+                read=tally.read, changed=tally.changed, written=tally.written,
+                failed=tally.failed, gone=tally.gone,
+            )  # fmt: skip
+        )
+
+
+def _record_outcomes(
+    connection: Connection, page: Claimed, outcomes: Mapping[str, Outcome]
+) -> None:
+    pending = sa.and_(writes.c.page_id == page.id, writes.c.state == "pending")
+    for record_id, outcome in outcomes.items():
+        if outcome.ok:
+            continue
+        values: dict[str, Any] = {
+            "state": "failed", "kind": outcome.kind, "message": outcome.message[:2000]
+        }  # fmt: skip
+        row = connection.execute(
+            sa.select(writes.c.id, writes.c.before).where(
+                pending, writes.c.record_id == record_id
+            )
+        ).one()
+        if outcome.written:
+            # Some fields went through: they are a write like any other, that can be undone.
+            values.update(
+                after=outcome.written,
+                before={key: row.before.get(key) for key in outcome.written},
+            )
+        connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
+    connection.execute(sa.update(writes).where(pending).values(state="done"))
+
+
+def fingerprint(
+    contact: Contact, decision: Decision, region: str | None, flags: Mapping[str, bool]
+) -> str:
+    content = (
+        contact.phones, region, contact.source, contact.campaign, flags, decision.reason,
+        [(f.name, f.status) for f in decision.fields],
+    )  # fmt: skip
+    return hashlib.blake2b(repr(content).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _index(
+    connection: Connection, ctx: Context, run: Run, page: Claimed,
+    rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
+    vanished: set[str], failed: Mapping[str, Outcome],
+) -> None:  # fmt: skip
+    """Our own index of contacts and numbers; rows that say the same already are left alone."""
+    now = ctx.now()
+    changed, numbers, touched = [], [], []
+    for one, decision, outcome, known in rows:
+        contact = one.contact
+        if contact.id in vanished:
+            continue
+        held = contact.held | (outcome.written if outcome else {})
+        flags = users.flags_of(held)
+        print_ = fingerprint(contact, decision, one.region, flags)
+        touched.append(contact.id)
+        if known is not None and known.fingerprint == print_ and not outcome:
+            continue
+        key = {"connector": run.connector, "object": contact.object, "record_id": contact.id}
+        changed.append(
+            {
+                **key, "fingerprint": print_, "known": flags,
+                "statuses": {f.name: f.status for f in decision.fields if f.status},
+                "reason": decision.reason, "source": contact.source[:255],
+                "campaign": contact.campaign[:255], "country": one.region or "",
+                "checked_at": now,
+            }  # fmt: skip
+        )
+        numbers += [
+            {
+                **key, "field": name, "place": place, "number": number.e164,
+                "extension": number.extension,
+            }
+            for name, reading in one.readings.items()
+            for place, number in enumerate(reading.numbers)
+        ]  # fmt: skip
+    _forget_numbers(connection, run.connector, page.object, [row["record_id"] for row in changed])
+    upsert(connection, contacts, changed)
+    insert(connection, contact_numbers, numbers)
+    if vanished:
+        _forget_numbers(connection, run.connector, page.object, list(vanished))
+        _delete(connection, contacts, run.connector, page.object, list(vanished))
+    healed = [rid for rid in (*touched, *vanished) if rid not in failed]
+    _delete(connection, failures, run.connector, page.object, healed)
+
+
+def _forget_numbers(
+    connection: Connection, connector: str, object_name: str, ids: Sequence[str]
+) -> None:
+    _delete(connection, contact_numbers, connector, object_name, ids)
+
+
+def _delete(
+    connection: Connection, table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
+) -> None:
+    for some in chunks(ids):
+        connection.execute(
+            sa.delete(table).where(
+                table.c.connector == connector,
+                table.c.object == object_name,
+                table.c.record_id.in_(some),
+            )
+        )

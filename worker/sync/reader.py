@@ -1,0 +1,142 @@
+"""Pulls pages from a connector and stores each with its run, before anybody works on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import Connector, Contact, Page, SchemaChangedError
+from worker.store.tables import UtcDateTime, pages, runs
+from worker.sync import runs as run_store
+from worker.sync.context import Context, alive
+from worker.sync.runs import Run
+
+
+def claim(ctx: Context, run_id: str) -> bool:
+    """Become the one reader of a run; False when another one is alive."""
+    with ctx.store.write() as connection:
+        row = connection.execute(
+            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
+        ).one()
+        held = row.reader_until is not None and row.reader_until > ctx.now()
+        if held and row.reader_owner != ctx.owner and alive(row.reader_owner):
+            return False
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id)
+            .values(reader_owner=ctx.owner, reader_until=ctx.lease())
+        )
+    return True
+
+
+def release(ctx: Context, run_id: str) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
+            .values(reader_owner=None, reader_until=None)
+        )
+
+
+def read_on(
+    ctx: Context, run: Run, hand_on: Callable[[int], None], may_go_on: Callable[[], bool]
+) -> bool:
+    """Read from where the run stands, page by page: store a page, then `hand_on` its id.
+
+    Stops early when `may_go_on` says so (pages in flight, a shutdown). Returns whether all is
+    read. The caller holds the reader's lease (`claim`).
+    """
+    connector = ctx.connector(run.connector)
+    for place, entry in enumerate(run.reading):
+        if entry["done"]:
+            continue
+        if not _read_object(ctx, run, connector, place, hand_on, may_go_on):
+            return False
+    with ctx.store.write() as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run.id).values(read_all=True))
+    return True
+
+
+def _read_object(
+    ctx: Context, run: Run, connector: Connector, place: int,
+    hand_on: Callable[[int], None], may_go_on: Callable[[], bool],
+) -> bool:  # fmt: skip
+    entry = run.reading[place]
+    learned_anew = False
+    while True:
+        since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
+        before = dict(connector.calls)
+        started = time.monotonic()
+        try:
+            for page in connector.pull(entry["object"], since, entry["cursor"], run.skip_runs):
+                began = (connector.clock() or ctx.now()) - timedelta(
+                    seconds=time.monotonic() - started + 1
+                )
+                page_id = _store(ctx, run, connector, place, page, before, began)
+                before = dict(connector.calls)
+                if page_id is not None:
+                    hand_on(page_id)
+                    before = dict(connector.calls)  # what the page itself used is counted there
+                if page.cursor is not None and not may_go_on():
+                    return False
+            return True
+        except SchemaChangedError:
+            # A field went away since we looked: look again, and read on without it.
+            if learned_anew:
+                raise
+            learned_anew = True
+            connector = ctx.connector(run.connector, fresh=True)
+
+
+def _store(
+    ctx: Context, run: Run, connector: Connector, place: int, page: Page,
+    before: dict[Any, int], began: datetime,
+) -> int | None:  # fmt: skip
+    """Keep a page and the reader's place in one transaction.
+
+    `began`: when the first page was asked for, by the CRM's clock (its answer's Date, less what
+    the call took). Our own clock plays no part in where a watermark comes to stand.
+    """
+    entry = run.reading[place]
+    entry["cursor"] = page.cursor
+    entry["done"] = page.cursor is None
+    for kind, count in connector.calls.items():
+        run.reader_calls[kind] = run.reader_calls.get(kind, 0) + count - before.get(kind, 0)
+    values: dict[str, Any] = {
+        "reading": run.reading,
+        "reader_calls": run.reader_calls,
+        "reader_until": ctx.lease(),
+        "began_at": sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime)),
+    }
+    page_id = None
+    with ctx.store.write() as connection:
+        if page.contacts:
+            seq = run_store.next_seq(connection, run.id)
+            ids = [contact.id for contact in page.contacts]
+            read = [pack(contact) for contact in page.contacts]
+            page_id = run_store.store_page(
+                connection, ctx, run.id, seq, entry["object"], ids, read
+            )
+        statement = sa.update(runs).where(runs.c.id == run.id)
+        connection.execute(statement.values(**values))
+    return page_id
+
+
+def in_flight(ctx: Context, run_id: str) -> int:
+    query = sa.select(sa.func.count()).where(pages.c.run_id == run_id, pages.c.state == "stored")
+    with ctx.store.read() as connection:
+        return connection.scalar(query) or 0
+
+
+def pack(contact: Contact) -> dict[str, Any]:
+    return asdict(contact)
+
+
+def unpack(data: dict[str, Any]) -> Contact:
+    modified = data.get("modified")
+    return Contact(**{**data, "modified": datetime.fromisoformat(modified) if modified else None})

@@ -1,0 +1,513 @@
+"""Opening, following and ending runs. One run a connector at a time; dry runs beside it."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import ConnectorError
+from worker.store.db import chunks, upsert
+from worker.store.tables import (
+    contact_numbers,
+    contacts,
+    failures,
+    pages,
+    runs,
+    verifications,
+    watermarks,
+    writes,
+)
+from worker.sync.context import Context, alive
+from worker.sync.scope import Scope
+
+# A record that keeps failing is tried by this many runs, then left to a person.
+MOST_RETRIES = 10
+
+
+class RunActiveError(Exception):
+    """The connector has a run under way."""
+
+    def __init__(self, run_id: str, connector: str) -> None:
+        super().__init__(
+            f"{connector}: run {run_id} is under way; follow it: hygiene runs show {run_id}"
+        )
+        self.run_id = run_id
+
+
+class NoSuchRunError(Exception):
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"there is no run {run_id}; list them: hygiene runs list")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of the runs table."""
+
+    id: str
+    connector: str
+    kind: str
+    scope: Scope
+    state: str
+    dry_run: bool
+    force: bool
+    opened_at: datetime
+    finished_at: datetime | None
+    began_at: datetime | None
+    last_write_at: datetime | None
+    reading: list[dict[str, Any]]
+    read_all: bool
+    reader_calls: dict[str, int]
+    skip_runs: list[str]
+    notes: list[str]
+    error: str | None
+
+    @property
+    def active(self) -> bool:
+        return self.state == "running"
+
+
+def _made(row: Any) -> Run:
+    return Run(
+        row.id, row.connector, row.kind, Scope.from_json(row.scope), row.state, row.dry_run,
+        row.force, row.opened_at, row.finished_at, row.began_at, row.last_write_at, row.reading,
+        row.read_all, row.reader_calls, row.skip_runs, row.notes, row.error,
+    )  # fmt: skip
+
+
+def load(ctx: Context, run_id: str) -> Run:
+    """A run by its id, or by the beginning of it that is like no other."""
+    with ctx.store.read() as connection:
+        row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+        if row is None and len(run_id) >= 4:
+            like = connection.execute(
+                sa.select(runs).where(runs.c.id.startswith(run_id, autoescape=True)).limit(2)
+            ).all()
+            row = like[0] if len(like) == 1 else None
+    if row is None:
+        raise NoSuchRunError(run_id)
+    return _made(row)
+
+
+def recent(ctx: Context, limit: int = 20) -> list[Run]:
+    query = sa.select(runs).order_by(runs.c.opened_at.desc()).limit(limit)
+    with ctx.store.read() as connection:
+        return [_made(row) for row in connection.execute(query)]
+
+
+def active(ctx: Context, connector: str | None = None) -> list[Run]:
+    query = sa.select(runs).where(runs.c.state == "running").order_by(runs.c.opened_at)
+    if connector:
+        query = query.where(runs.c.active_key == connector)
+    with ctx.store.read() as connection:
+        return [_made(row) for row in connection.execute(query)]
+
+
+def is_worked_on(ctx: Context, run_id: str) -> bool:
+    """Whether some process that may be alive holds a lease of this run."""
+    now = ctx.now()
+    with ctx.store.read() as connection:
+        run = connection.execute(
+            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
+        ).one()
+        held = connection.execute(
+            sa.select(pages.c.owner, pages.c.until).where(
+                pages.c.run_id == run_id, pages.c.state == "stored", pages.c.owner.is_not(None)
+            )
+        ).all()
+    return any(
+        until is not None and until > now and owner != ctx.owner and alive(owner)
+        for owner, until in [tuple(run), *map(tuple, held)]
+    )
+
+
+def open_run(
+    ctx: Context, connector_name: str, scope: Scope, dry_run: bool = False, force: bool = False
+) -> str:
+    """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`."""
+    connector = ctx.connector(connector_name)
+    now = ctx.now()
+    run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    with ctx.store.write() as connection:
+        skip: list[str] = []
+        reading: list[dict[str, Any]] = []
+        if scope.streams:
+            marks = _marks(connection, connector_name)
+            if scope.kind == "changed" and connector.incremental and marks:
+                skip = _seen_own_writes(connection, ctx, connector_name, marks)
+            for name in connector.objects:
+                mark = marks.get(name)
+                since = mark.isoformat() if mark and scope.kind == "changed" else None
+                reading.append({"object": name, "since": since, "cursor": None, "done": False})
+        try:
+            connection.execute(
+                sa.insert(runs).values(
+                    id=run_id, connector=connector_name,
+                    kind="sync" if scope.streams else "rescan", scope=scope.as_json(),
+                    state="running", active_key=None if dry_run else connector_name,
+                    dry_run=dry_run, force=force, opened_at=now, reading=reading,
+                    read_all=False, reader_calls={}, skip_runs=skip,
+                    notes=[str(finding) for finding in ctx.findings.get(connector_name, [])],
+                )  # fmt: skip
+            )
+        except sa.exc.IntegrityError:
+            connection.rollback()
+            under_way = active(ctx, connector_name)
+            raise RunActiveError(
+                under_way[0].id if under_way else "?", connector_name
+            ) from None
+        if not scope.streams:
+            picked = _picked(connection, ctx, connector_name, scope, connector.object_of)
+            _store_ids(connection, run_id, picked, ctx, size=100)
+            connection.execute(
+                sa.update(runs).where(runs.c.id == run_id).values(read_all=True)
+            )
+        elif connector.incremental:
+            _store_ids(connection, run_id, _retries(connection, connector_name), ctx, size=100)
+    return run_id
+
+
+def _marks(connection: Connection, connector: str) -> dict[str, datetime]:
+    rows = connection.execute(
+        sa.select(watermarks.c.object, watermarks.c.position).where(
+            watermarks.c.connector == connector
+        )
+    )
+    return {row.object: row.position for row in rows}
+
+
+def _seen_own_writes(
+    connection: Connection, ctx: Context, connector: str, marks: dict[str, datetime]
+) -> list[str]:
+    """Runs whose writes lie after the watermark and were read again by a later run already.
+
+    Reading with an overlap brings our own writes back again and again until they are older than
+    it. What a later, finished run has read needs no third look *yet*: such records are left out
+    for the time being, the watermark does not move meanwhile (see `finish`), and once the overlap
+    is over a run reads them all once more and moves it. So nothing that was committed late is
+    ever missed, and a run soon after another costs next to nothing.
+    """
+    finished = (
+        connection.execute(
+            sa.select(runs)
+            .where(
+                runs.c.connector == connector,
+                runs.c.state == "done",
+                runs.c.dry_run.is_(False),
+                runs.c.began_at.is_not(None),
+            )
+            .order_by(runs.c.opened_at.desc())
+            .limit(50)
+        )
+        .mappings()
+        .all()
+    )
+    oldest = min(marks.values())
+    settled = ctx.now() - ctx.settings.sync.overlap
+    seen = []
+    for row in finished:
+        wrote = row["last_write_at"]
+        if wrote is None or wrote < oldest or wrote < settled:
+            continue
+        # One run at a time: a run that was opened after this one ended read after all its writes.
+        if any(
+            later["opened_at"] >= row["finished_at"]
+            and Scope.from_json(later["scope"]).streams
+            and row["id"] not in later["skip_runs"]
+            for later in finished
+        ):
+            seen.append(row["id"])
+    return seen
+
+
+def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]]:
+    query = sa.select(failures.c.object, failures.c.record_id).where(
+        failures.c.connector == connector,
+        failures.c.retry.is_(True),
+        failures.c.attempts < MOST_RETRIES,
+    )
+    for row in connection.execute(query):
+        yield row.object, row.record_id
+
+
+def _picked(
+    connection: Connection, ctx: Context, connector: str, scope: Scope, object_of: Any
+) -> Iterator[tuple[str, str]]:
+    """(object, id) of the records that a scope means, from our own index."""
+    if scope.kind == "ids":
+        for record_id in scope.values:
+            yield object_of(record_id), record_id
+        return
+    held = contact_numbers.c
+    if scope.kind == "numbers":
+        for some in chunks(scope.values):
+            query = sa.select(held.object, held.record_id).where(
+                held.connector == connector, held.number.in_(some)
+            )
+            yield from (tuple(row) for row in connection.execute(query.distinct()))
+        return
+    if scope.kind == "due":
+        query = (
+            sa.select(held.object, held.record_id)
+            .join(verifications, verifications.c.number == held.number)
+            .where(held.connector == connector, verifications.c.until <= ctx.now())
+            .distinct()
+            .limit(scope.limit or None)
+        )
+    else:
+        query = sa.select(contacts.c.object, contacts.c.record_id).where(
+            contacts.c.connector == connector
+        )
+        if scope.kind == "older_than":
+            before = ctx.now() - timedelta(seconds=scope.age_seconds)
+            query = query.where(contacts.c.checked_at < before)
+        else:
+            column = {
+                "source": contacts.c.source,
+                "campaign": contacts.c.campaign,
+                "country": contacts.c.country,
+            }[scope.key]
+            query = query.where(column == scope.values[0])
+    yield from (tuple(row) for row in connection.execute(query))
+
+
+def _store_ids(
+    connection: Connection, run_id: str, records: Iterator[tuple[str, str]], ctx: Context, size: int
+) -> None:
+    by_object: dict[str, list[str]] = {}
+    seen: set[tuple[str, str]] = set()
+    for name, record_id in list(records):
+        if (name, record_id) not in seen:
+            seen.add((name, record_id))
+            by_object.setdefault(name, []).append(record_id)
+    seq = next_seq(connection, run_id)
+    for name, ids in by_object.items():
+        for some in chunks(ids, size):
+            store_page(connection, ctx, run_id, seq, name, list(some), None)
+            seq += 1
+
+
+def next_seq(connection: Connection, run_id: str) -> int:
+    last = connection.scalar(sa.select(sa.func.max(pages.c.seq)).where(pages.c.run_id == run_id))
+    return (last or 0) + 1
+
+
+def store_page(
+    connection: Connection, ctx: Context, run_id: str, seq: int, object_name: str,
+    ids: list[str], read: list[Any] | None,
+) -> int:  # fmt: skip
+    """Keep a page with its run before it is handed on; `read` None = to be fetched by id."""
+    result = connection.execute(
+        sa.insert(pages).values(
+            run_id=run_id, seq=seq, object=object_name, state="stored", stored_at=ctx.now(),
+            attempts=0, payload=orjson.dumps({"ids": ids, "contacts": read}), size=len(ids),
+        )  # fmt: skip
+    )
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def open_pages(ctx: Context, run_id: str) -> list[int]:
+    """Pages that are stored and not done, in order."""
+    query = (
+        sa.select(pages.c.id)
+        .where(pages.c.run_id == run_id, pages.c.state == "stored")
+        .order_by(pages.c.seq)
+    )
+    with ctx.store.read() as connection:
+        return list(connection.scalars(query))
+
+
+def fail(ctx: Context, run_id: str, error: str) -> None:
+    """End a run that cannot go on; its pages and its place are kept for `resume`."""
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.state == "running")
+            .values(
+                state="failed", active_key=None, error=error[:2000], finished_at=ctx.now(),
+                reader_owner=None, reader_until=None,
+            )  # fmt: skip
+        )
+
+
+def reopen(ctx: Context, run_id: str) -> Run:
+    """Make a failed run, or one whose worker died, run again; raises `RunActiveError`."""
+    run = load(ctx, run_id)
+    if run.state == "running":
+        if is_worked_on(ctx, run.id):
+            raise RunActiveError(run.id, run.connector)
+        return run
+    if run.state != "failed":
+        raise ConnectorError(f"run {run.id} is {run.state}: there is nothing to resume")
+    with ctx.store.write() as connection:
+        try:
+            connection.execute(
+                sa.update(runs)
+                .where(runs.c.id == run.id)
+                .values(
+                    state="running",
+                    active_key=None if run.dry_run else run.connector,
+                    error=None,
+                    finished_at=None,
+                )
+            )
+        except sa.exc.IntegrityError:
+            connection.rollback()
+            raise RunActiveError(active(ctx, run.connector)[0].id, run.connector) from None
+    return load(ctx, run.id)
+
+
+def finish_if_done(ctx: Context, run_id: str) -> bool:
+    """End a run when the reader and all pages are done; then, and only then, move watermarks."""
+    with ctx.store.write() as connection:
+        row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
+        run = _made(row)
+        if not run.active or not run.read_all:
+            return run.state == "done"
+        left = connection.scalar(
+            sa.select(sa.func.count()).where(pages.c.run_id == run_id, pages.c.state == "stored")
+        )
+        if left:
+            return False
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id)
+            .values(state="done", active_key=None, finished_at=ctx.now(), error=None)
+        )
+        if run.scope.streams and not run.dry_run and run.began_at and not run.skip_runs:
+            position = run.began_at - ctx.settings.sync.overlap
+            full = {"full_at": ctx.now()} if run.scope.kind == "everything" else {}
+            rows = [
+                {
+                    "connector": run.connector,
+                    "object": entry["object"],
+                    "position": position,
+                    "run_id": run_id,
+                    **full,
+                }
+                for entry in run.reading
+            ]
+            upsert(connection, watermarks, rows)
+    return True
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a run has done so far, summed over its pages."""
+
+    pages: int
+    pages_done: int
+    parked: int
+    retries: int
+    size: int
+    read: int
+    changed: int
+    written: int
+    failed: int
+    gone: int
+
+
+def totals(ctx: Context, run_id: str) -> Totals:
+    c = pages.c
+    query = sa.select(
+        sa.func.count(),
+        *(
+            sa.func.coalesce(sa.func.sum(value), 0)
+            for value in (
+                sa.case((c.state != "stored", 1), else_=0),
+                sa.case((c.state == "parked", 1), else_=0),
+                sa.case((c.attempts > 1, c.attempts - 1), else_=0),
+                c.size, c.read, c.changed, c.written, c.failed, c.gone,
+            )
+        ),
+    ).where(c.run_id == run_id)  # fmt: skip
+    with ctx.store.read() as connection:
+        return Totals(*map(int, connection.execute(query).one()))
+
+
+def add_up(ctx: Context, run: Run) -> dict[str, Any]:
+    """The counts that pages keep as JSON, summed: statuses, lookups, API calls, sources."""
+    fields: Counter[str] = Counter()
+    api: Counter[str] = Counter(run.reader_calls)
+    lookups: dict[str, dict[str, Any]] = {
+        step.name: {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)} for step in ctx.steps
+    }
+    sources: dict[str, Counter[str]] = {}
+    query = sa.select(pages.c.counts).where(
+        pages.c.run_id == run.id, pages.c.counts.is_not(None)
+    )
+    with ctx.store.read() as connection:
+        for counts in connection.scalars(query):
+            if not counts:
+                continue
+            fields.update(counts["fields"])
+            api.update(counts["api"])
+            for name, numbers in counts["lookups"].items():
+                held = lookups.setdefault(
+                    name, {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)}
+                )
+                for key in ("asked", "reused", "failed"):
+                    held[key] += numbers[key]
+                held["cost"] += Decimal(numbers["cost"])
+            for source, numbers in counts["sources"].items():
+                sources.setdefault(source, Counter()).update(numbers)
+    for held in lookups.values():
+        held["cost"] = float(held["cost"])
+    return {
+        "fields": dict(fields),
+        "lookups": lookups,
+        "api_calls": {kind: api[kind] for kind in ("read", "write", "other")},
+        "sources": {name: dict(numbers) for name, numbers in sources.items()},
+    }
+
+
+def result(ctx: Context, run_id: str) -> dict[str, Any]:
+    """What `sync --json` says of a run (the contract of the design)."""
+    run = load(ctx, run_id)
+    sums = totals(ctx, run.id)
+    added = add_up(ctx, run)
+    sources = added.pop("sources")
+    end = run.finished_at or ctx.now()
+    return {
+        "run": run.id,
+        "connector": run.connector,
+        "state": run.state,
+        "dry_run": run.dry_run,
+        "scope": run.scope.kind,
+        "contacts": {
+            "read": sums.read,
+            "changed": sums.changed,
+            "written": sums.written,
+            "failed": sums.failed,
+            "unchanged": sums.read - sums.changed,
+            "gone": sums.gone,
+        },
+        **added,
+        "sources": sources,
+        "pages": {
+            "stored": sums.pages, "done": sums.pages_done, "parked": sums.parked,
+            "retries": sums.retries,
+        },
+        "notes": run.notes,
+        "error": run.error,
+        "seconds": round(max(0.0, (end - run.opened_at).total_seconds()), 3),
+    }  # fmt: skip
+
+
+def writes_of(
+    ctx: Context, run_id: str, states: Sequence[str] = (), limit: int | None = None
+) -> list[Any]:
+    query = sa.select(writes).where(writes.c.run_id == run_id).order_by(writes.c.id)
+    if states:
+        query = query.where(writes.c.state.in_(states))
+    with ctx.store.read() as connection:
+        return list(connection.execute(query.limit(limit)).all())

@@ -1,0 +1,204 @@
+"""Puts back what a run wrote, field by field, but for fields that somebody changed since."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import ConnectorError, Update, Value
+from worker.decisions.changes import FLAGS
+from worker.store.db import chunks
+from worker.store.tables import contacts, runs, writes
+from worker.sync import runs as run_store
+from worker.sync.context import Context
+from worker.sync.runs import Run
+from worker.sync.scope import Scope
+from worker.sync.writeback import write_all
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A field that was left alone, because it no longer holds what the run had written."""
+
+    object: str
+    record_id: str
+    field: str
+    wrote: Value
+    holds: Value
+
+
+@dataclass
+class Undone:
+    run: str
+    of: str
+    records: int = 0
+    restored: int = 0  # fields
+    kept: list[Kept] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+
+def undo(
+    ctx: Context, run_id: str, dry_run: bool = False, progress: Callable[[int], None] = lambda _n: None
+) -> Undone:
+    """Undo a run; safe to repeat. What an undo restored is itself kept as writes of a run.
+
+    The next scheduled sync looks at the records again, since they changed: mend the settings
+    first, or turn the connector off.
+    """
+    run = run_store.load(ctx, run_id)
+    if run.dry_run:
+        raise ConnectorError(f"run {run.id} was a dry run: it wrote nothing")
+    if run.active:
+        raise ConnectorError(f"run {run.id} is under way; it can be undone when it has ended")
+    connector = ctx.connector(run.connector)
+    result = Undone(_open(ctx, run, dry_run), run.id)
+    try:
+        for object_name, rows in _batches(ctx, run):
+            current = {c.id: c for c in connector.fetch(object_name, [r.record_id for r in rows])}
+            updates, befores = [], {}
+            for row in rows:
+                contact = current.get(row.record_id)
+                if contact is None:
+                    result.gone.append(row.record_id)
+                    continue
+                held = contact.held | {f"phone/{n}": text for n, text in contact.phones.items()}
+                values = _restorable(row, held, connector.writable(object_name), result)
+                if values:
+                    updates.append(Update(object_name, row.record_id, values))
+                    befores[row.record_id] = {key: held.get(key) for key in values}
+            result.records += len(updates)
+            if not dry_run:
+                _write(ctx, run, result, object_name, updates, befores, connector)
+            else:
+                result.restored += sum(len(update.values) for update in updates)
+            progress(len(rows))
+    except ConnectorError as error:
+        run_store.fail(ctx, result.run, str(error))
+        raise
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == result.run)
+            .values(
+                state="done", active_key=None, finished_at=ctx.now(), read_all=True,
+                notes=[
+                    f"{kept.object} {kept.record_id}: {kept.field} was changed since, and left"
+                    for kept in result.kept
+                ],
+            )  # fmt: skip
+        )
+    return result
+
+
+def _open(ctx: Context, run: Run, dry_run: bool) -> str:
+    run_id = f"{ctx.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    with ctx.store.write() as connection:
+        try:
+            connection.execute(
+                sa.insert(runs).values(
+                    id=run_id, connector=run.connector, kind="undo",
+                    scope=Scope("ids", (run.id,)).as_json(), state="running",
+                    active_key=None if dry_run else run.connector, dry_run=dry_run, force=False,
+                    opened_at=ctx.now(), reading=[], read_all=False, reader_calls={},
+                    skip_runs=[], notes=[],
+                )  # fmt: skip
+            )
+        except sa.exc.IntegrityError:
+            connection.rollback()
+            active = run_store.active(ctx, run.connector)
+            raise run_store.RunActiveError(
+                active[0].id if active else "?", run.connector
+            ) from None
+    return run_id
+
+
+def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Writes of the run that reached the CRM (or may have: a crash left them pending)."""
+    rows = [
+        row
+        for row in run_store.writes_of(ctx, run.id, ("done", "failed", "pending"))
+        if row.state != "failed" or row.after and row.before.keys() == row.after.keys()
+    ]
+    by_object: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        by_object.setdefault(row.object, {})[row.record_id] = row
+    for name, found in by_object.items():
+        for some in chunks(list(found.values()), 200):
+            yield name, some
+
+
+def _restorable(
+    row: Any, held: Mapping[str, Value], writable: frozenset[str], result: Undone
+) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for key, wrote in row.after.items():
+        before = row.before.get(key)
+        holds = held.get(key)
+        if (holds or None) == (before or None):
+            continue  # it is as it was: undone already, or never written
+        if (holds or None) != (wrote or None) or key not in writable:
+            result.kept.append(Kept(row.object, row.record_id, key, wrote, holds))
+            continue
+        values[key] = before
+    return values
+
+
+def _write(
+    ctx: Context, run: Run, result: Undone, object_name: str, updates: Sequence[Update],
+    befores: Mapping[str, Mapping[str, Value]], connector: Any,
+) -> None:  # fmt: skip
+    with ctx.store.write() as connection:
+        if updates:
+            connection.execute(
+                sa.insert(writes),
+                [
+                    {
+                        "run_id": result.run, "connector": run.connector, "object": object_name,
+                        "record_id": update.id, "before": befores[update.id],
+                        "after": dict(update.values), "state": "pending", "at": ctx.now(),
+                    }
+                    for update in updates
+                ],
+            )  # fmt: skip
+    outcomes = write_all(connector, updates) if updates else {}
+    with ctx.store.write() as connection:
+        for update in updates:
+            outcome = outcomes[update.id]
+            row = sa.and_(writes.c.run_id == result.run, writes.c.record_id == update.id)
+            connection.execute(
+                sa.update(writes)
+                .where(row)
+                .values(
+                    state="done" if outcome.ok else "failed",
+                    kind=outcome.kind,
+                    message=outcome.message,
+                )
+            )
+            result.restored += len(outcome.written)
+            if not outcome.ok:
+                result.failed[update.id] = outcome.message
+            if outcome.written:
+                _remember(connection, run.connector, object_name, update.id, outcome.written)
+
+
+def _remember(
+    connection: sa.Connection, connector: str, object_name: str, record_id: str,
+    written: Mapping[str, Value],
+) -> None:  # fmt: skip
+    """A flag that an undo puts back is our doing: it must not pass for a person's word."""
+    where = sa.and_(
+        contacts.c.connector == connector,
+        contacts.c.object == object_name,
+        contacts.c.record_id == record_id,
+    )
+    known = connection.scalar(sa.select(contacts.c.known).where(where))
+    if known is not None:
+        flags = {flag: bool(written[flag]) for flag in FLAGS if flag in written}
+        connection.execute(
+            sa.update(contacts).where(where).values(known={**known, **flags}, fingerprint="")
+        )

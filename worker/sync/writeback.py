@@ -1,0 +1,101 @@
+"""Writes decided changes to the CRM in batches; what one record refuses never fails another."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from connectors.base import Connector, FailureKind, Update, Value, WriteResult
+
+log = logging.getLogger(__name__)
+
+# Seconds to wait before a locked record is tried again; then the next run tries.
+LOCK_WAITS = (0.5, 2.0, 5.0)
+# The CRM says which field it refuses: the rest of the record can still be written.
+_FIELD_KINDS: frozenset[FailureKind] = frozenset(
+    {"picklist_value", "unwritable_field", "too_long"}
+)
+# Worth another try by a later run.
+RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "other"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one update: `written` values, and why the rest (or all) was not."""
+
+    written: dict[str, Value] = field(default_factory=dict)
+    kind: FailureKind | None = None
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.kind is None
+
+    @property
+    def gone(self) -> bool:
+        return self.kind in ("gone", "merged")
+
+
+def write_all(
+    connector: Connector,
+    updates: Sequence[Update],
+    keep_lease: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Outcome]:
+    """Write all updates (of one object); an outcome for each, by record id."""
+    outcomes: dict[str, Outcome] = {}
+    locked: list[Update] = []
+    partial: list[tuple[Update, WriteResult]] = []
+
+    def send(some: Sequence[Update]) -> None:
+        for start in range(0, len(some), connector.write_size):
+            keep_lease()
+            batch = some[start : start + connector.write_size]
+            for update, result in zip(batch, connector.write(batch), strict=True):
+                if result.ok:
+                    outcomes[update.id] = Outcome(dict(update.values))
+                    continue
+                outcomes[update.id] = Outcome({}, result.kind, result.message)
+                if result.kind == "locked":
+                    locked.append(update)
+                elif result.kind in _FIELD_KINDS and result.fields:
+                    partial.append((update, result))
+
+    send(updates)
+    for wait in LOCK_WAITS:
+        if not locked:
+            break
+        log.info("%s: %d records are locked; trying again in %.1f s", connector.name,
+                 len(locked), wait)  # fmt: skip
+        sleep(wait)
+        again, locked[:] = list(locked), []
+        send(again)
+    _without_refused_fields(send, partial, outcomes)
+    return outcomes
+
+
+def _without_refused_fields(
+    send: Callable[[Sequence[Update]], None],
+    partial: list[tuple[Update, WriteResult]],
+    outcomes: dict[str, Outcome],
+) -> None:
+    """Write the rest of records of which only some fields were refused; again, while the CRM
+    goes on naming further fields, one at a time."""
+    told: dict[str, Outcome] = {}
+    while partial:
+        again = []
+        for update, result in partial:
+            first = told.setdefault(update.id, outcomes[update.id])
+            values = {k: v for k, v in update.values.items() if k not in result.fields}
+            refused = {*result.fields}
+            # A run's mark and time belong to a change; alone they would be a pointless write.
+            if set(values) - {"run", "checked_at"} and refused & set(update.values):
+                again.append(replace(update, values=values))
+            else:
+                outcomes[update.id] = first
+        partial.clear()
+        send(again)
+    for record_id, first in told.items():
+        outcomes[record_id] = Outcome(outcomes[record_id].written, first.kind, first.message)

@@ -1,0 +1,1 @@
+"""Verifies numbers through providers: one file a provider, the chain, the memory of answers."""

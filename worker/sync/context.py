@@ -129,6 +129,11 @@ class Context:
                     f"create them with: hygiene crm setup {name}"
                 )
 
+    def calls(self, name: str) -> dict[str, int]:
+        """API calls that the open connector has made so far; none when it is not open."""
+        opened = self._open.get(name)
+        return dict(opened.calls) if opened is not None else {}
+
     def finish_connector(self, name: str) -> None:
         """Close a connector, which completes what it holds back (a list's new file)."""
         opened = self._open.pop(name, None)

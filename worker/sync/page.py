@@ -188,6 +188,12 @@ def _keep_lease(ctx: Context, page: Claimed) -> None:
             .where(pages.c.id == page.id, pages.c.owner == ctx.owner)
             .values(until=ctx.lease())
         )
+        # Where this process reads and works by turns, its reader's lease must not end meanwhile.
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.active_key.is_not(None), runs.c.reader_owner == ctx.owner)
+            .values(reader_until=ctx.lease())
+        )
 
 
 def _park(ctx: Context, run: Run, page: Claimed, error: Exception) -> None:

@@ -133,7 +133,9 @@ def open_run(
     ctx: Context, connector_name: str, scope: Scope, dry_run: bool = False, force: bool = False
 ) -> str:
     """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`."""
+    before = ctx.calls(connector_name)
     connector = ctx.connector(connector_name)
+    used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
@@ -154,7 +156,7 @@ def open_run(
                     kind="sync" if scope.streams else "rescan", scope=scope.as_json(),
                     state="running", active_key=None if dry_run else connector_name,
                     dry_run=dry_run, force=force, opened_at=now, reading=reading,
-                    read_all=False, reader_calls={}, skip_runs=skip,
+                    read_all=False, reader_calls=used, skip_runs=skip,
                     notes=[str(finding) for finding in ctx.findings.get(connector_name, [])],
                 )  # fmt: skip
             )
@@ -315,15 +317,41 @@ def store_page(
     return int(result.inserted_primary_key[0])
 
 
-def open_pages(ctx: Context, run_id: str) -> list[int]:
-    """Pages that are stored and not done, in order."""
+def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[int]:
+    """Pages that are stored and not done, in order; `only_idle`: those nobody is working on."""
     query = (
-        sa.select(pages.c.id)
+        sa.select(pages.c.id, pages.c.owner, pages.c.until)
         .where(pages.c.run_id == run_id, pages.c.state == "stored")
         .order_by(pages.c.seq)
     )
+    now = ctx.now()
     with ctx.store.read() as connection:
-        return list(connection.scalars(query))
+        return [
+            row.id
+            for row in connection.execute(query)
+            if not only_idle
+            or row.owner is None
+            or row.until is None
+            or row.until <= now
+            or not alive(row.owner)
+        ]
+
+
+def last_full(ctx: Context, connector: str) -> datetime | None:
+    """When the connector was last read through as a whole; None before the first time."""
+    with ctx.store.read() as connection:
+        return connection.scalar(
+            sa.select(sa.func.min(watermarks.c.full_at)).where(watermarks.c.connector == connector)
+        )
+
+
+def driven_elsewhere(ctx: Context, run_id: str) -> bool:
+    """Whether another process holds the reader's lease, as `hygiene sync` does all along."""
+    with ctx.store.read() as connection:
+        row = connection.execute(
+            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
+        ).one()
+    return row.reader_until is not None and row.reader_until > ctx.now() and alive(row.reader_owner)
 
 
 def fail(ctx: Context, run_id: str, error: str) -> None:
@@ -337,6 +365,24 @@ def fail(ctx: Context, run_id: str, error: str) -> None:
                 reader_owner=None, reader_until=None,
             )  # fmt: skip
         )
+
+
+def to_take_up(ctx: Context, connector: str, full: bool = False) -> Run | None:
+    """A sync that stands open and that nobody works on, or that failed last: it goes on first."""
+    query = (
+        sa.select(runs)
+        .where(runs.c.connector == connector, runs.c.dry_run.is_(False), runs.c.kind == "sync")
+        .order_by(runs.c.opened_at.desc())
+        .limit(1)
+    )
+    with ctx.store.read() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None or row.state not in ("running", "failed"):
+        return None
+    run = _made(row)
+    if full and run.scope.kind != "everything" and not run.active:
+        return None
+    return None if run.active and is_worked_on(ctx, run.id) else run
 
 
 def reopen(ctx: Context, run_id: str) -> Run:
@@ -385,18 +431,19 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
         )
         if run.scope.streams and not run.dry_run and run.began_at and not run.skip_runs:
             position = run.began_at - ctx.settings.sync.overlap
-            full = {"full_at": ctx.now()} if run.scope.kind == "everything" else {}
+            # A first sync has no watermark to start from: it reads everything too.
             rows = [
                 {
                     "connector": run.connector,
                     "object": entry["object"],
                     "position": position,
                     "run_id": run_id,
-                    **full,
+                    **({} if entry["since"] else {"full_at": ctx.now()}),
                 }
                 for entry in run.reading
             ]
-            upsert(connection, watermarks, rows)
+            for row in rows:
+                upsert(connection, watermarks, [row])
     return True
 
 

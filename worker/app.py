@@ -1,0 +1,78 @@
+"""The Celery app: broker, queues and the beat schedule, all from the settings.
+
+`celery --app worker.app worker` and `... beat` are the Procfile's processes. Tasks are kept small
+and late-acknowledged, but nothing relies on the broker: `revive` enqueues again what Redis forgot.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from kombu import Queue
+
+from config import log
+from config.settings import Settings, SettingsError, load
+from worker import embedded
+
+REVIVE_EVERY = 20.0  # seconds
+
+
+def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What beat starts, and how often (`[sync]` in the TOML file)."""
+    sync = settings.sync
+    plan: dict[str, dict[str, Any]] = {
+        "revive": {"task": "hygiene.revive", "schedule": REVIVE_EVERY,
+                   "options": {"expires": REVIVE_EVERY}},
+    }  # fmt: skip
+    for name in settings.active_connectors:
+        every = sync.every.total_seconds()
+        plan[f"sync-{name}"] = {
+            "task": "hygiene.sync", "schedule": every, "args": [name],
+            "options": {"expires": every},
+        }  # fmt: skip
+        daily = sync.reverify_every.total_seconds()
+        plan[f"reverify-{name}"] = {
+            "task": "hygiene.reverify", "schedule": daily, "args": [name],
+            "options": {"expires": daily},
+        }  # fmt: skip
+    return plan
+
+
+def make_app(settings: Settings) -> Celery:
+    broker = settings.redis_url or embedded.ensure(settings.home)
+    app = Celery("hygiene", broker=broker, include=["worker.tasks"])
+    app.conf.update(
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_default_queue="runs",
+        task_queues=(Queue("runs"), Queue("pages")),
+        task_routes={"hygiene.page": {"queue": "pages"}},
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 3600},
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_schedule=beat_schedule(settings),
+        beat_schedule_filename=str(settings.home / "beat-schedule"),
+        task_serializer="json",
+        accept_content=["json"],
+        worker_hijack_root_logger=False,
+        timezone="UTC",
+    )
+    return app
+
+
+@setup_logging.connect
+def _logging(**_options: Any) -> None:
+    log.set_up(settings.log)
+
+
+try:
+    settings = load()
+except SettingsError as error:
+    print(error, file=sys.stderr)
+    raise SystemExit(2) from None
+app = make_app(settings)

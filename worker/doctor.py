@@ -1,0 +1,120 @@
+"""`hygiene doctor`: is everything there that the worker needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import redis
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from config.settings import Settings
+from connectors.base import ConnectorError
+from worker import embedded
+from worker.phones import region_of
+from worker.store.db import MIGRATIONS, StoreError, open_store
+from worker.sync.context import Context
+
+Verdict = Literal["ok", "warning", "problem"]
+_LITTLE_SPACE = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    verdict: Verdict
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Look at settings, database, Redis and each CRM; yields a finding for each."""
+    path = settings.toml_path or "the defaults (no HYGIENE_CONFIG)"
+    yield Check("settings", "ok", f"read from {path} and the environment")
+    yield from _countries(settings)
+    yield from _space(settings)
+    database_works = True
+    for check in _database(settings):
+        database_works = database_works and check.verdict != "problem"
+        yield check
+    yield _redis(settings)
+    if not settings.active_connectors:
+        yield Check(
+            "connectors", "problem",
+            "none is connected; set SALESFORCE_... or HUBSPOT_ACCESS_TOKEN (README)",
+        )  # fmt: skip
+    elif database_works:
+        ctx = Context.create(settings)
+        try:
+            for name in settings.active_connectors:
+                yield from _connector(ctx, name)
+        finally:
+            ctx.close()
+
+
+def _countries(settings: Settings) -> Iterator[Check]:
+    for name in ("salesforce", "hubspot", "csv"):
+        country = getattr(settings.connectors, name).default_country
+        if country and region_of(country) is None:
+            yield Check(
+                f"connectors.{name}.default_country", "problem",
+                f"{country!r} is not a country that is known; write an ISO code like US or DE",
+            )  # fmt: skip
+
+
+def _space(settings: Settings) -> Iterator[Check]:
+    if settings.home.exists() and shutil.disk_usage(settings.home).free < _LITTLE_SPACE:
+        yield Check("disk", "warning", f"less than 512 MB are free at {settings.home}")
+
+
+def newest() -> str | None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        store = open_store(settings.database_url)
+        with store.read() as connection:
+            held = MigrationContext.configure(connection).get_current_revision()
+            kind = connection.dialect.name
+        store.close()
+    except (StoreError, sa.exc.SQLAlchemyError, OSError) as error:
+        first = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        yield Check("database", "problem", f"DATABASE_URL: it cannot be opened: {first}")
+        return
+    if held != newest():
+        yield Check("database", "problem", "its tables are not up to date; run: hygiene db upgrade")
+    else:
+        hint = " (for more than one machine, set DATABASE_URL to PostgreSQL)"
+        yield Check("database", "ok", kind + (hint if kind == "sqlite" else ""))
+
+
+def _redis(settings: Settings) -> Check:
+    if not settings.redis_url:
+        running = "running" if embedded.answers(settings.home) else "starts with hygiene up"
+        return Check("redis", "ok", f"embedded, {running}")
+    try:
+        embedded.client(settings.redis_url).ping()
+    except redis.RedisError as error:
+        return Check("redis", "problem", f"REDIS_URL: nothing usable answers there: {error}")
+    return Check("redis", "ok", "answers")
+
+
+def _connector(ctx: Context, name: str) -> Iterator[Check]:
+    try:
+        ctx.connector(name, fresh=True)
+    except ConnectorError as error:
+        yield Check(name, "problem", str(error))
+        return
+    findings = ctx.findings[name]
+    if not findings:
+        yield Check(name, "ok", "answers, and has all fields")
+    for finding in findings:
+        verdict: Verdict = "problem" if finding.blocks else "warning"
+        yield Check(name, verdict, f"{finding}; see: hygiene crm check {name}")

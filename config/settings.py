@@ -304,7 +304,11 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         "toml_path": path,
     }
     _check_database(values["database_url"], problems)
-    if values["redis_url"] and urlsplit(values["redis_url"]).scheme not in ("redis", "rediss"):
+    if values["redis_url"] and urlsplit(values["redis_url"]).scheme not in (
+        "redis",
+        "rediss",
+        "redis+socket",
+    ):
         problems.append("REDIS_URL: write redis://HOST:PORT/0 or rediss://..., or leave it out")
     if problems or file is None:
         raise SettingsError(*problems)
@@ -405,7 +409,9 @@ def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = 
 
 def _check_database(url: str, problems: list[str]) -> None:
     if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
-        problems.append("DATABASE_URL: write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///PATH")
+        problems.append(
+            "DATABASE_URL: write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///PATH"
+        )
 
 
 def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:

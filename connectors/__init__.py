@@ -24,7 +24,13 @@ _MISSING = {
 
 
 def build(name: str, settings: Settings) -> Connector:
-    """Open a connector; raises `SettingsError` where it is unknown, off or without credentials."""
+    """Open a connector; raises `SettingsError` as `check` does."""
+    check(name, settings)
+    return REGISTRY[name](settings)
+
+
+def check(name: str, settings: Settings) -> None:
+    """Raise `SettingsError` where a connector is unknown, turned off or without credentials."""
     if name not in REGISTRY:
         raise SettingsError(f"{name}: no such connector; there are {', '.join(REGISTRY)}")
     if name not in settings.active_connectors:
@@ -32,4 +38,3 @@ def build(name: str, settings: Settings) -> Connector:
         if not section.enabled:
             raise SettingsError(f"connectors.{name}.enabled: it is turned off in the TOML file")
         raise SettingsError(f"{name}: not connected; set {_MISSING[name]}")
-    return REGISTRY[name](settings)

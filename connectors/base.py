@@ -67,13 +67,21 @@ class Contact:
     modified: datetime | None = None
     held: Mapping[str, Value] = field(default_factory=dict)
 
+    def values(self) -> dict[str, Value]:
+        """All that a write may concern, by canonical key: our fields and the phones as typed."""
+        return {**self.held, **{f"phone/{name}": text for name, text in self.phones.items()}}
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some contacts of one object. `cursor` goes on after them; None after the last page."""
+    """Some contacts of one object. `cursor` goes on after them; None after the last page.
+
+    `left`: about how many come after this page; None where that is not known.
+    """
 
     contacts: tuple[Contact, ...]
     cursor: str | None
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,10 @@ class CsvConnector:
                 own = row.cells[place].strip() if place is not None else ""
                 yield own or f"row-{number}", row
 
+    def _lines(self) -> int:
+        with self._path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
     def pull(
         self,
         object_name: str,
@@ -148,12 +152,13 @@ class CsvConnector:
         held: list[Contact] = []
         place = 0
         self._calls["read"] += 1
+        lines = self._lines()
         for record_id, row in self._rows():
             place += 1
             if place <= start:
                 continue
             if len(held) == self.page_size:
-                yield Page(tuple(held), str(place - 1))
+                yield Page(tuple(held), str(place - 1), max(0, lines - place))
                 held = []
             held.append(self._contact(record_id, row))
         yield Page(tuple(held), None)
@@ -216,7 +221,7 @@ class CsvConnector:
         """Fold the journal into the file; the file is replaced as a whole or not at all."""
         if not self._overlay:
             return
-        new = [c for c in dict.fromkeys(c for v in self._overlay.values() for c in v)]
+        new = list(dict.fromkeys(c for v in self._overlay.values() for c in v))
         added = [column for column in new if column not in self._header]
         header = [*self._header, *added]
         target = self._path.with_name(self._path.name + ".new")

@@ -48,8 +48,10 @@ class Row:
 
 def open_text(path: Path, encoding: str, mode: str = "r") -> IO[str]:
     """Open so that every byte survives: undecodable ones travel as surrogates, ends as they are."""
-    errors = "surrogateescape" if encoding.replace("_", "-").startswith(("utf-8", "ascii")) else (
-        "strict"
+    errors = (
+        "surrogateescape"
+        if encoding.replace("_", "-").startswith(("utf-8", "ascii"))
+        else ("strict")
     )
     return path.open(mode, encoding=encoding, errors=errors, newline="")
 
@@ -71,7 +73,7 @@ def detect(path: Path) -> Dialect:
     if "\x00" in text:
         raise ListError(f"{path} is not a text file; export the list as CSV")
     first = next(_logical_lines(text.splitlines(keepends=True)), "")
-    delimiter = _delimiter(text, first)
+    delimiter = _delimiter(first)
     newline = "\r\n" if "\r\n" in text else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
     return Dialect(encoding, delimiter, newline)
 
@@ -96,7 +98,7 @@ def _encoding(sample: bytes) -> str:
     return best.encoding if best is not None else "latin-1"
 
 
-def _delimiter(text: str, first: str) -> str:
+def _delimiter(first: str) -> str:
     counts = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in _DELIMITERS}
     best = max(counts, key=lambda mark: counts[mark])
     if counts[best] > 1:
@@ -188,15 +190,18 @@ def formula_safe(cell: str) -> str:
 
 _PHONE = re.compile(
     r"phone|mobile|\bcell|\bfax\b|\btel\b|\btel[ée]|telefon|handy|móvil|movil|celular|gsm|"
-    r"whatsapp|\bmsisdn|телефон|numer tel", re.IGNORECASE
-)  # fmt: skip
+    r"whatsapp|\bmsisdn|телефон|numer tel",
+    re.IGNORECASE,
+)
 _NOT_PHONE = re.compile(
     r"status|e164|line.?type|country|type$|opt|verified|best phone|reason", re.IGNORECASE
 )
 _COUNTRY = re.compile(
-    r"^(mailing |billing |shipping |home |company )?(country|country.?(code|name|/region)|land|pays|"
-    r"país|pais|paese|kraj|nation|страна|країна)$", re.IGNORECASE
-)  # fmt: skip
+    r"^(mailing |billing |shipping |home |company )?"
+    r"(country|country.?(code|name|/region)|land|pays|"
+    r"país|pais|paese|kraj|nation|страна|країна)$",
+    re.IGNORECASE,
+)
 _ID = re.compile(r"^(record |contact |lead |customer |user )?(id|uuid|guid|key|number)$", re.I)
 _SOURCE = re.compile(r"^(lead |original |traffic )?source$", re.IGNORECASE)
 _EMAIL = re.compile(r"e-?mail", re.IGNORECASE)

@@ -32,31 +32,73 @@ class FieldSpec:
 
 
 PHONE_SPECS = (
-    FieldSpec("status", "picklist", "{phone} Status",
-              "What is known of this phone number. Written by the phone hygiene worker.", STATUSES),
-    FieldSpec("e164", "text", "{phone} E164",
-              "The number in international form (E.164), as read from the phone field.", length=40),
-    FieldSpec("line_type", "picklist", "{phone} Line Type",
-              "Kind of line: mobile, landline, voip, toll_free, premium, pager, other.", LINE_TYPES),
-)  # fmt: skip
+    FieldSpec(
+        "status",
+        "picklist",
+        "{phone} Status",
+        "What is known of this phone number. Written by the phone hygiene worker.",
+        STATUSES,
+    ),
+    FieldSpec(
+        "e164",
+        "text",
+        "{phone} E164",
+        "The number in international form (E.164), as read from the phone field.",
+        length=40,
+    ),
+    FieldSpec(
+        "line_type",
+        "picklist",
+        "{phone} Line Type",
+        "Kind of line: mobile, landline, voip, toll_free, premium, pager, other.",
+        LINE_TYPES,
+    ),
+)
 CONTACT_SPECS = (
-    FieldSpec("wrong_number", "bool", "Wrong Number",
-              "A number here reaches somebody else. Tick it to report one, untick to correct us."),
-    FieldSpec("do_not_contact", "bool", "Phone Do Not Contact",
-              "Suppressed for calls and texts. Do not use any number of this person."),
+    FieldSpec(
+        "wrong_number",
+        "bool",
+        "Wrong Number",
+        "A number here reaches somebody else. Tick it to report one, untick to correct us.",
+    ),
+    FieldSpec(
+        "do_not_contact",
+        "bool",
+        "Phone Do Not Contact",
+        "Suppressed for calls and texts. Do not use any number of this person.",
+    ),
     FieldSpec("do_not_call", "bool", "Phone Do Not Call", "Suppressed for calls."),
     FieldSpec("do_not_text", "bool", "Phone Do Not Text", "Suppressed for texts."),
     FieldSpec("run", "text", "Phone Hygiene Run", "The run that wrote last.", length=40),
-    FieldSpec("reason", "text", "Phone Hygiene Reason",
-              "Why the phone statuses are as they are.", length=255),
+    FieldSpec(
+        "reason",
+        "text",
+        "Phone Hygiene Reason",
+        "Why the phone statuses are as they are.",
+        length=255,
+    ),
     FieldSpec("checked_at", "datetime", "Phone Checked At", "When the numbers were last checked."),
-    FieldSpec("best_phone", "text", "Best Phone",
-              "The number most likely to reach this person.", length=40),
-    FieldSpec("recheck", "bool", "Recheck Phone",
-              "Tick to have the numbers verified again; the worker unticks it."),
-    FieldSpec("confirm_link", "url", "Phone Confirm Link",
-              "A page on which the person can confirm or correct the number.", length=255),
-)  # fmt: skip
+    FieldSpec(
+        "best_phone",
+        "text",
+        "Best Phone",
+        "The number most likely to reach this person.",
+        length=40,
+    ),
+    FieldSpec(
+        "recheck",
+        "bool",
+        "Recheck Phone",
+        "Tick to have the numbers verified again; the worker unticks it.",
+    ),
+    FieldSpec(
+        "confirm_link",
+        "url",
+        "Phone Confirm Link",
+        "A page on which the person can confirm or correct the number.",
+        length=255,
+    ),
+)
 SPECS = {spec.name: spec for spec in (*PHONE_SPECS, *CONTACT_SPECS)}
 # Written to the phone field itself; only with `normalize = true`.
 NORMALIZED = "phone"
@@ -110,9 +152,15 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         if name := getattr(names, spec.name):
             wanted[spec.name] = name
     return ObjectFields(
-        object_name, mapping.phones, mapping.country, mapping.state, mapping.email,
-        mapping.source, mapping.campaign, wanted,
-    )  # fmt: skip
+        object_name,
+        mapping.phones,
+        mapping.country,
+        mapping.state,
+        mapping.email,
+        mapping.source,
+        mapping.campaign,
+        wanted,
+    )
 
 
 _TYPES: dict[Kind, frozenset[str]] = {
@@ -132,12 +180,20 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
     def there(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name in held)
 
+    state, email, source, campaign = (
+        "".join(there((name,)))
+        for name in (wanted.state, wanted.email, wanted.source, wanted.campaign)
+    )
     fitted = ObjectFields(
-        wanted.object, there(wanted.phones), there(wanted.country),
-        *("".join(there((name,))) for name in
-          (wanted.state, wanted.email, wanted.source, wanted.campaign)),
+        wanted.object,
+        there(wanted.phones),
+        there(wanted.country),
+        state,
+        email,
+        source,
+        campaign,
         {canonical: crm for canonical, crm in wanted.names.items() if crm not in blocked},
-    )  # fmt: skip
+    )
     return fitted, findings
 
 

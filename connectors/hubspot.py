@@ -68,6 +68,7 @@ class HubSpotConnector:
     def __init__(
         self, credentials: HubSpotCredentials, settings: HubSpotSettings, http: Http
     ) -> None:
+        self._host = credentials.api_url
         if unknown := set(settings.objects) - {OBJECT}:
             raise SchemaError(
                 f"connectors.hubspot.objects: {', '.join(sorted(unknown))}: only contacts are known"
@@ -195,23 +196,44 @@ class HubSpotConnector:
         return self._list(cursor) if since is None else self._changed(since, cursor, skip_runs)
 
     def _list(self, after: str | None) -> Iterator[Page]:
+        # The list does not say how long it is; one search does, where the list is not short.
+        left: int | None = None
+        first = after is None
         while True:
             paged = {"after": after} if after else {}
             answer = self.call(
-                "read", self._basic.get_page, limit=_LIST_PAGE,
-                properties=list(self.fields.read), archived=False, **paged,
-            )  # fmt: skip
+                "read",
+                self._basic.get_page,
+                limit=_LIST_PAGE,
+                properties=list(self.fields.read),
+                archived=False,
+                **paged,
+            )
             contacts = self._contacts(answer)
             after = ((answer.get("paging") or {}).get("next") or {}).get("after")
-            yield Page(contacts, after)
+            if first and after:
+                left = self._count()
+            first = False
+            left = None if left is None else max(0, left - len(contacts))
+            yield Page(contacts, after, left)
             if not after:
                 return
+
+    def _count(self) -> int | None:
+        body = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
+        try:
+            answer = self.call("other", self._search.do_search, public_object_search_request=body)
+        except ConnectorError:
+            return None  # only the progress bar wanted to know
+        return int(answer.get("total", 0))
 
     def _changed(
         self, since: datetime, after: str | None, skip_runs: Sequence[str]
     ) -> Iterator[Page]:
         stamp = str(int(since.timestamp() * 1000))
-        base = [{"propertyName": "lastmodifieddate", "operator": "GTE", "value": stamp}]
+        base: list[dict[str, Any]] = [
+            {"propertyName": "lastmodifieddate", "operator": "GTE", "value": stamp}
+        ]
         run_field = self.fields.names.get("run")
         groups = [base]
         if skip_runs and run_field:
@@ -233,13 +255,11 @@ class HubSpotConnector:
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
-            answer = self.call(
-                "read", self._search.do_search, public_object_search_request=body
-            )
+            answer = self.call("read", self._search.do_search, public_object_search_request=body)
             contacts = self._contacts(answer)
             more = answer.get("total", 0) > len(contacts) and bool(contacts)
             after = contacts[-1].id if more else None
-            yield Page(contacts, after)
+            yield Page(contacts, after, max(0, answer.get("total", 0) - len(contacts)))
             if not more:
                 return
 
@@ -335,8 +355,10 @@ class HubSpotConnector:
         return results
 
     def _refused(self, update: Update, error: _InvalidValuesError) -> WriteResult:
-        kind = _KINDS.get(error.entries[0].get("error", ""), "validation") if error.entries else (
-            "validation"
+        kind = (
+            _KINDS.get(error.entries[0].get("error", ""), "validation")
+            if error.entries
+            else ("validation")
         )
         canonical = self.fields.canonical
         refused = tuple(canonical.get(entry.get("name", ""), "") for entry in error.entries)
@@ -350,7 +372,10 @@ class HubSpotConnector:
         return OBJECT
 
     def record_url(self, object_name: str, record_id: str) -> str:
-        return f"https://app.hubspot.com/contacts/record/0-1/{record_id}"
+        base = "https://app.hubspot.com"
+        if self._host.startswith("http://"):
+            base = self._host  # a stand-in on this machine
+        return f"{base}/contacts/record/0-1/{record_id}"
 
 
 class _InvalidValuesError(Exception):

@@ -87,7 +87,7 @@ class SalesforceConnector:
         }
         self._fields: dict[str, ObjectFields] = {}
         self._writable: dict[str, frozenset[str]] = {}
-        self._http = http_session(credentials)
+        self._http = http_session(credentials, self._calls.timeout)
         self._http.hooks["response"].append(self._note_time)
         self._client: Salesforce | None = None
         self._time: datetime | None = None
@@ -115,9 +115,7 @@ class SalesforceConnector:
 
     def _session(self) -> Salesforce:
         if self._client is None:
-            login: Login = self._calls.make(
-                "other", lambda: log_in(self._credentials, self._http, self._calls.timeout)
-            )
+            login: Login = self._calls.make("other", lambda: log_in(self._credentials, self._http))
             self._client = Salesforce(
                 instance_url=login.instance_url,
                 session_id=login.access_token,
@@ -136,7 +134,7 @@ class SalesforceConnector:
             assert client is not None
             try:
                 send = client.oauth2 if oauth else client.restful
-                return send(path, method=method, timeout=self._calls.timeout, **more)
+                return send(path, method=method, **more)
             except ClientError as error:
                 raise self._translate(error) from error
             except requests.exceptions.JSONDecodeError as error:
@@ -280,10 +278,12 @@ class SalesforceConnector:
             tests.append(f"Id > {quoted(after)}")
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         answer = self._query(f"{self._select(name)}{where} ORDER BY Id")
+        left = int(answer["totalSize"])
         while True:
             contacts = self._contacts(name, answer)
             done = bool(answer["done"])
-            yield Page(contacts, None if done else contacts[-1].id)
+            left -= len(contacts)
+            yield Page(contacts, None if done else contacts[-1].id, left)
             if done:
                 return
             path = answer["nextRecordsUrl"].partition("/query/")[2]
@@ -369,9 +369,12 @@ class SalesforceConnector:
         canonical = self._fields[update.object].canonical
         refused = tuple(canonical.get(name, "") for name in problem.get("fields") or [])
         return WriteResult(
-            update.id, False, _KINDS.get(code, "other"),
-            f"{code}: {problem.get('message', '')}", tuple(filter(None, refused)),
-        )  # fmt: skip
+            update.id,
+            False,
+            _KINDS.get(code, "other"),
+            f"{code}: {problem.get('message', '')}",
+            tuple(filter(None, refused)),
+        )
 
     # -- ids -----------------------------------------------------------------------------
 

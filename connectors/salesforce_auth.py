@@ -30,9 +30,16 @@ class Login:
 
 
 class _Session(requests.Session):
-    """Remembers the last Retry-After header, which simple-salesforce's errors do not carry."""
+    """Adds what simple-salesforce lacks: a time-out on every call, and the last Retry-After."""
 
     last_retry_after: str | None = None
+
+    def __init__(self, timeout: tuple[float, float]) -> None:
+        super().__init__()
+        self.timeout = timeout
+
+    def request(self, *args: Any, **more: Any) -> requests.Response:
+        return super().request(*args, **{"timeout": self.timeout, **more})
 
 
 class _LoopbackAdapter(HTTPAdapter):
@@ -44,9 +51,11 @@ class _LoopbackAdapter(HTTPAdapter):
         return super().send(request, *args, **more)
 
 
-def http_session(credentials: SalesforceCredentials) -> requests.Session:
+def http_session(
+    credentials: SalesforceCredentials, timeout: tuple[float, float]
+) -> requests.Session:
     """A session that keeps connections open, and reaches a loopback stand-in by plain http."""
-    session = _Session()
+    session = _Session(timeout)
 
     def note(response: requests.Response, *_args: Any, **_more: Any) -> None:
         session.last_retry_after = response.headers.get("Retry-After")
@@ -63,9 +72,7 @@ def _mount(session: requests.Session, url: str) -> None:
         session.mount(f"https://{parts.netloc}", _LoopbackAdapter())
 
 
-def log_in(
-    credentials: SalesforceCredentials, session: requests.Session, timeout: tuple[float, float]
-) -> Login:
+def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Login:
     """Get a session token; raises `AuthError` with what to do, or `TryAgainError`."""
     if credentials.access_token:
         return Login(credentials.instance_url, credentials.access_token)
@@ -76,16 +83,16 @@ def log_in(
         form = {"grant_type": JWT_GRANT, "assertion": _assertion(credentials)}
     url = f"{credentials.login_url}/services/oauth2/token"
     try:
-        answer = session.post(url, data=form, timeout=timeout)
+        answer = session.post(url, data=form)
         body = answer.json()
     except requests.exceptions.JSONDecodeError:
         body = {}
     except requests.exceptions.SSLError as error:
         raise ConnectorError(f"SALESFORCE_LOGIN_URL: certificate not trusted: {error}") from error
     except requests.exceptions.RequestException as error:
-        raise TryAgainError(f"SALESFORCE_LOGIN_URL {credentials.login_url} cannot be reached") from (
-            error
-        )
+        raise TryAgainError(
+            f"SALESFORCE_LOGIN_URL {credentials.login_url} cannot be reached"
+        ) from error
     if answer.status_code >= 500 or answer.status_code == 429:
         raise TryAgainError(
             f"HTTP {answer.status_code} at login", retry_after(answer.headers.get("Retry-After"))

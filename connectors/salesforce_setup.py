@@ -114,7 +114,8 @@ def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupS
         set_id = made["id"]
         yield SetupStep(f"permission set {PERMISSION_SET}", "created")
     held = _query(
-        connector, f"SELECT Field, PermissionsEdit FROM FieldPermissions WHERE ParentId = '{set_id}'"
+        connector,
+        f"SELECT Field, PermissionsEdit FROM FieldPermissions WHERE ParentId = '{set_id}'",
     )
     granted = {row["Field"] for row in held if row["PermissionsEdit"]}
     lacking = [field for field in fields if field not in granted]
@@ -141,8 +142,7 @@ def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupS
             if not answer["success"]:
                 problem = answer["errors"][0]["message"]
                 yield SetupStep(f"access to {field}", "failed", problem)
-    done = "created" if lacking else "already there"
-    yield SetupStep(f"access to {len(fields)} fields", done)
+    yield SetupStep(f"access to {len(fields)} fields", "created" if lacking else "already there")
     user = connector.call("other", "userinfo", oauth=True)["user_id"]
     assigned = _query(
         connector,

@@ -10,8 +10,10 @@ from sandbox.run import Sandbox
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("--contacts", type=int, default=200, help="contacts in each CRM")
-    parser.add_argument("--leads", type=int, default=None, help="leads (a quarter of contacts)")
+    parser.add_argument("--contacts", type=int, default=200, help="people in each CRM")
+    parser.add_argument(
+        "--leads", type=int, default=None, help="how many of them are Salesforce leads (a fifth)"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--salesforce-port", type=int, default=0)
     parser.add_argument("--hubspot-port", type=int, default=0)
@@ -20,9 +22,13 @@ def main() -> None:
     )
     given = parser.parse_args()
     sandbox = Sandbox.start(
-        given.contacts, given.leads, given.seed, not given.bare,
-        salesforce_port=given.salesforce_port, hubspot_port=given.hubspot_port,
-    )  # fmt: skip
+        given.contacts,
+        given.leads,
+        given.seed,
+        not given.bare,
+        salesforce_port=given.salesforce_port,
+        hubspot_port=given.hubspot_port,
+    )
     for name, value in sandbox.env().items():
         print(f"export {name}={value}", flush=True)
     print(f"# contact pages: {sandbox.salesforce_url}/ui  {sandbox.hubspot_url}/ui", flush=True)

@@ -49,10 +49,25 @@ COMPANIES = (
 SOURCES = ("Web", "Trade Show", "Purchased List", "Partner Referral", "Phone Inquiry", "Other")
 CAMPAIGNS = ("spring-webinar", "expo-2025", "list-a17", "newsletter", "partner-push")
 JUNK = (
-    "n/a", "N/A", "none", "-", "unknown", "TBD", "x", "0000000000", "1234567890", "9999999999",
-    "ask reception", "see notes", "none@example.com", "www.example.com", "31/12/2019", "123",
-    "call main office", "ID-2231-77",
-)  # fmt: skip
+    "n/a",
+    "N/A",
+    "none",
+    "-",
+    "unknown",
+    "TBD",
+    "x",
+    "0000000000",
+    "1234567890",
+    "9999999999",
+    "ask reception",
+    "see notes",
+    "none@example.com",
+    "www.example.com",
+    "31/12/2019",
+    "123",
+    "call main office",
+    "ID-2231-77",
+)
 
 # A bought list is what an audit should find: most of its numbers are bad.
 _BAD_RATE = {"Purchased List": 0.45, "Web": 0.10}
@@ -75,6 +90,7 @@ class Person:
 def _example(region: str, kind: int) -> str:
     number = phonenumbers.example_number_for_type(region, kind)
     number = number or phonenumbers.example_number(region)
+    assert number is not None
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 

@@ -1,4 +1,4 @@
-"""Starting the stand-ins: in a thread of this process (tests, demo) or as a program of their own."""
+"""Starting the stand-ins: in a thread of this process, or as a program of their own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ from sandbox.hubspot.service import TOKEN as HUBSPOT_TOKEN
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.salesforce.service import CLIENT_ID, CLIENT_SECRET
 from sandbox.service import Service
+
+
+def environment(salesforce_port: int, hubspot_port: int, host: str = "127.0.0.1") -> dict[str, str]:
+    """Environment variables that connect the product to stand-ins at these ports."""
+    return {
+        "SALESFORCE_LOGIN_URL": f"http://{host}:{salesforce_port}",
+        "SALESFORCE_CLIENT_ID": CLIENT_ID,
+        "SALESFORCE_CLIENT_SECRET": CLIENT_SECRET,
+        "HUBSPOT_ACCESS_TOKEN": HUBSPOT_TOKEN,
+        "HUBSPOT_API_URL": f"http://{host}:{hubspot_port}",
+    }
 
 
 @dataclass
@@ -35,11 +46,17 @@ class Sandbox:
 
     @classmethod
     def start(
-        cls, contacts: int = 200, leads: int | None = None, seed: int = 7,
-        with_fields: bool = True, **ports: Any,
-    ) -> Sandbox:  # fmt: skip
+        cls,
+        contacts: int = 200,
+        leads: int | None = None,
+        seed: int = 7,
+        with_fields: bool = True,
+        **ports: Any,
+    ) -> Sandbox:
+        """`contacts` people in each CRM; in Salesforce `leads` of them (a fifth) are Leads."""
+        leads = contacts // 5 if leads is None else leads
         sandbox = cls(
-            SalesforceService(Org(contacts, leads, seed, with_fields)),
+            SalesforceService(Org(contacts - leads, leads, seed, with_fields)),
             HubSpotService(Portal(contacts, seed, with_fields)),
             **ports,
         )
@@ -58,14 +75,7 @@ class Sandbox:
         return f"http://{self.host}:{self.hubspot_port}"
 
     def env(self) -> dict[str, str]:
-        """Environment variables that connect the product to these stand-ins."""
-        return {
-            "SALESFORCE_LOGIN_URL": self.salesforce_url,
-            "SALESFORCE_CLIENT_ID": CLIENT_ID,
-            "SALESFORCE_CLIENT_SECRET": CLIENT_SECRET,
-            "HUBSPOT_ACCESS_TOKEN": HUBSPOT_TOKEN,
-            "HUBSPOT_API_URL": self.hubspot_url,
-        }
+        return environment(self.salesforce_port, self.hubspot_port, self.host)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -68,9 +68,7 @@ class Fault:
         return hit
 
 
-def answer(
-    body: Any, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(
         body=orjson.dumps(body),
         status=status,
@@ -156,7 +154,7 @@ class Service:
 
     def _cut(self, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
-        request.transport.abort()  # type: ignore[attr-defined]
+        request.transport.abort()
         return web.Response(status=500)
 
     async def _truncate(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
@@ -178,7 +176,10 @@ class Service:
 
     async def _get_faults(self, _request: web.Request) -> web.Response:
         return answer(
-            [{"match": f.match, "kind": f.kind, "seen": f.seen, "hits": f.hits} for f in self.faults]
+            [
+                {"match": f.match, "kind": f.kind, "seen": f.seen, "hits": f.hits}
+                for f in self.faults
+            ]
         )
 
     async def _add_fault(self, request: web.Request) -> web.Response:

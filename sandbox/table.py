@@ -47,9 +47,10 @@ class Table:
 
     def get(self, record_id: str) -> Record | None:
         try:
-            return self.by_id.get(self.key(record_id))
+            record: Record | None = self.by_id.get(self.key(record_id))
         except ValueError:
             return None
+        return record
 
     def __len__(self) -> int:
         return len(self.by_id)

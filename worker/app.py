@@ -24,20 +24,27 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """What beat starts, and how often (`[sync]` in the TOML file)."""
     sync = settings.sync
     plan: dict[str, dict[str, Any]] = {
-        "revive": {"task": "hygiene.revive", "schedule": REVIVE_EVERY,
-                   "options": {"expires": REVIVE_EVERY}},
-    }  # fmt: skip
+        "revive": {
+            "task": "hygiene.revive",
+            "schedule": REVIVE_EVERY,
+            "options": {"expires": REVIVE_EVERY},
+        }
+    }
     for name in settings.active_connectors:
         every = sync.every.total_seconds()
         plan[f"sync-{name}"] = {
-            "task": "hygiene.sync", "schedule": every, "args": [name],
+            "task": "hygiene.sync",
+            "schedule": every,
+            "args": [name],
             "options": {"expires": every},
-        }  # fmt: skip
+        }
         daily = sync.reverify_every.total_seconds()
         plan[f"reverify-{name}"] = {
-            "task": "hygiene.reverify", "schedule": daily, "args": [name],
+            "task": "hygiene.reverify",
+            "schedule": daily,
+            "args": [name],
             "options": {"expires": daily},
-        }  # fmt: skip
+        }
     return plan
 
 

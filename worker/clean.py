@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ class Summary:
     country_column: str = ""
     encoding: str = ""
     delimiter: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "fields": dict(self.fields)}
 
     def break_off(self, row: Row, problem: str) -> None:
         self.broken += 1
@@ -68,12 +71,16 @@ def clean(
             if header is None or header.problem or not any(header.cells):
                 raise ListError(f"{source}: the first row must hold the column names")
             plan = _plan(source, header.cells, phone_columns, country_column)
-            summary = Summary(phone_columns=plan.phones, country_column=plan.country,
-                              encoding=dialect.encoding, delimiter=dialect.delimiter)  # fmt: skip
+            summary = Summary(
+                phone_columns=plan.phones,
+                country_column=plan.country,
+                encoding=dialect.encoding,
+                delimiter=dialect.delimiter,
+            )
             added = csvtext.encode_cells(plan.added, dialect.delimiter)
             out.write(header.raw + dialect.delimiter + added + (header.end or dialect.newline))
             for row in rows:
-                out.write(_line(row, plan, dialect.delimiter, fallback, summary, out.encoding))
+                out.write(_line(row, plan, dialect.delimiter, fallback, summary, dialect.encoding))
                 progress(len(row.raw))
             out.flush()
             os.fsync(out.fileno())
@@ -124,9 +131,13 @@ def _plan(
                 name += " (checked)"
             added.append(name)
     return _Plan(
-        len(header), phones, tuple(header.index(name) for name in phones), country,
-        header.index(country) if country else None, tuple(added),
-    )  # fmt: skip
+        len(header),
+        phones,
+        tuple(header.index(name) for name in phones),
+        country,
+        header.index(country) if country else None,
+        tuple(added),
+    )
 
 
 def _line(
@@ -180,6 +191,10 @@ def _checked(text: str, region: str | None) -> tuple[str, ...]:
     return tuple(
         csvtext.formula_safe(cell)
         for cell in (
-            decision.status or "", decision.e164 or "", decision.line_type or "", extension, reason,
+            decision.status or "",
+            decision.e164 or "",
+            decision.line_type or "",
+            extension,
+            reason,
         )
-    )  # fmt: skip
+    )

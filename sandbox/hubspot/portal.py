@@ -12,9 +12,13 @@ from sandbox.table import Clock, Record, Table
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
 LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
 SOURCES = {
-    "Web": "ORGANIC_SEARCH", "Trade Show": "OFFLINE", "Purchased List": "OTHER_CAMPAIGNS",
-    "Partner Referral": "REFERRALS", "Phone Inquiry": "DIRECT_TRAFFIC", "Other": "PAID_SEARCH",
-}  # fmt: skip
+    "Web": "ORGANIC_SEARCH",
+    "Trade Show": "OFFLINE",
+    "Purchased List": "OTHER_CAMPAIGNS",
+    "Partner Referral": "REFERRALS",
+    "Phone Inquiry": "DIRECT_TRAFFIC",
+    "Other": "PAID_SEARCH",
+}
 
 
 class Invalid(Exception):
@@ -38,25 +42,44 @@ class Invalid(Exception):
 
 
 def prop(
-    name: str, label: str, kind: str = "string", field_type: str = "text",
-    group: str = "contactinformation", options: tuple[str, ...] = (), own: bool = True,
-    read_only: bool = False, description: str = "",
-) -> Record:  # fmt: skip
+    name: str,
+    label: str,
+    kind: str = "string",
+    field_type: str = "text",
+    group: str = "contactinformation",
+    options: tuple[str, ...] = (),
+    own: bool = True,
+    read_only: bool = False,
+    description: str = "",
+) -> Record:
     return {
-        "name": name, "label": label, "type": kind, "fieldType": field_type,
-        "description": description, "groupName": group,
+        "name": name,
+        "label": label,
+        "type": kind,
+        "fieldType": field_type,
+        "description": description,
+        "groupName": group,
         "options": [
             {"label": value, "value": value, "displayOrder": i, "hidden": False, "description": ""}
             for i, value in enumerate(options)
         ],
-        "displayOrder": -1, "calculated": False, "externalOptions": False, "archived": False,
-        "hasUniqueValue": False, "hidden": False, "hubspotDefined": own, "formField": True,
-        "createdAt": "2019-08-06T02:41:08.029Z", "updatedAt": "2019-08-06T02:41:08.029Z",
+        "displayOrder": -1,
+        "calculated": False,
+        "externalOptions": False,
+        "archived": False,
+        "hasUniqueValue": False,
+        "hidden": False,
+        "hubspotDefined": own,
+        "formField": True,
+        "createdAt": "2019-08-06T02:41:08.029Z",
+        "updatedAt": "2019-08-06T02:41:08.029Z",
         "modificationMetadata": {
-            "archivable": not own, "readOnlyDefinition": own, "readOnlyValue": read_only,
+            "archivable": not own,
+            "readOnlyDefinition": own,
+            "readOnlyValue": read_only,
             "readOnlyOptions": own,
         },
-    }  # fmt: skip
+    }
 
 
 _DEFAULTS = [
@@ -69,17 +92,35 @@ _DEFAULTS = [
     prop("country", "Country/Region"),
     prop("state", "State/Region"),
     prop("website", "Website URL"),
-    prop("lifecyclestage", "Lifecycle Stage", "enumeration", "radio",
-         options=("subscriber", "lead", "customer")),
-    prop("hs_analytics_source", "Original Traffic Source", "enumeration", "select",
-         "analyticsinformation", tuple(SOURCES.values()), read_only=True),
-    prop("hs_analytics_source_data_1", "Original Traffic Source Drill-Down 1", "string", "text",
-         "analyticsinformation", read_only=True),
+    prop(
+        "lifecyclestage",
+        "Lifecycle Stage",
+        "enumeration",
+        "radio",
+        options=("subscriber", "lead", "customer"),
+    ),
+    prop(
+        "hs_analytics_source",
+        "Original Traffic Source",
+        "enumeration",
+        "select",
+        "analyticsinformation",
+        tuple(SOURCES.values()),
+        read_only=True,
+    ),
+    prop(
+        "hs_analytics_source_data_1",
+        "Original Traffic Source Drill-Down 1",
+        "string",
+        "text",
+        "analyticsinformation",
+        read_only=True,
+    ),
     prop("hs_object_id", "Record ID", "number", "number", read_only=True),
     prop("createdate", "Create Date", "datetime", "date", read_only=True),
     prop("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
     prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
-]  # fmt: skip
+]
 ALWAYS = ("createdate", "hs_object_id", "lastmodifieddate")
 
 
@@ -119,18 +160,22 @@ class Portal:
         record_id = str(self._next_id)
         stamp = stamp or self.clock.now()
         record: Record = {
-            "id": record_id, "created": stamp, "updated": stamp, "archived": False,
+            "id": record_id,
+            "created": stamp,
+            "updated": stamp,
+            "archived": False,
             "properties": {name: value for name, value in values.items() if value},
-        }  # fmt: skip
+        }
         self._put(record, stamp)
         return record_id
 
     def _put(self, record: Record, stamp: datetime) -> None:
         record["updated"] = stamp
         record["properties"].update(
-            hs_object_id=record["id"], createdate=iso(record["created"]),
+            hs_object_id=record["id"],
+            createdate=iso(record["created"]),
             lastmodifieddate=iso(stamp),
-        )  # fmt: skip
+        )
         self.table.put(record["id"], record, stamp)
 
     def find(self, record_id: str, archived: bool = False) -> Record | None:
@@ -146,21 +191,19 @@ class Portal:
         for name, value in values.items():
             definition = self.properties.get(name)
             if definition is None:
-                raise Invalid(
-                    "PROPERTY_DOESNT_EXIST", name, f'Property "{name}" does not exist'
-                )
+                raise Invalid("PROPERTY_DOESNT_EXIST", name, f'Property "{name}" does not exist')
             if definition["modificationMetadata"]["readOnlyValue"]:
                 raise Invalid(
-                    "READ_ONLY_VALUE", name,
+                    "READ_ONLY_VALUE",
+                    name,
                     f'"{name}" is a read only property; its value cannot be set.',
-                )  # fmt: skip
+                )
             text = "" if value is None else str(value)
             options = [option["value"] for option in definition["options"]]
             if definition["type"] == "enumeration" and text and text not in options:
                 raise Invalid(
-                    "INVALID_OPTION", name,
-                    f"{text} was not one of the allowed options: {options}",
-                )  # fmt: skip
+                    "INVALID_OPTION", name, f"{text} was not one of the allowed options: {options}"
+                )
             if definition["type"] == "bool" and text not in ("", "true", "false"):
                 raise Invalid("INVALID_BOOLEAN", name, f"{text} was not a valid boolean.")
             if definition["type"] == "datetime" and text:
@@ -195,22 +238,46 @@ class Portal:
     def _install_properties(self) -> None:
         group = "phone_hygiene"
         self.groups[group] = {
-            "name": group, "label": "Phone hygiene", "displayOrder": -1, "archived": False
-        }  # fmt: skip
+            "name": group,
+            "label": "Phone hygiene",
+            "displayOrder": -1,
+            "archived": False,
+        }
         wanted = []
         for phone in ("phone", "mobilephone"):
             wanted += [
-                prop(f"hygiene_{phone}_status", f"{phone} status", "enumeration", "select", group,
-                     STATUSES, own=False),
+                prop(
+                    f"hygiene_{phone}_status",
+                    f"{phone} status",
+                    "enumeration",
+                    "select",
+                    group,
+                    STATUSES,
+                    own=False,
+                ),
                 prop(f"hygiene_{phone}_e164", f"{phone} E.164", group=group, own=False),
-                prop(f"hygiene_{phone}_line_type", f"{phone} line type", "enumeration", "select",
-                     group, LINE_TYPES, own=False),
-            ]  # fmt: skip
+                prop(
+                    f"hygiene_{phone}_line_type",
+                    f"{phone} line type",
+                    "enumeration",
+                    "select",
+                    group,
+                    LINE_TYPES,
+                    own=False,
+                ),
+            ]
         for name in ("wrong_number", "do_not_contact", "do_not_call", "do_not_text", "recheck"):
             wanted.append(
-                prop(f"hygiene_{name}", name.replace("_", " "), "bool", "booleancheckbox", group,
-                     ("true", "false"), own=False)
-            )  # fmt: skip
+                prop(
+                    f"hygiene_{name}",
+                    name.replace("_", " "),
+                    "bool",
+                    "booleancheckbox",
+                    group,
+                    ("true", "false"),
+                    own=False,
+                )
+            )
         for name in ("run", "reason", "best_phone"):
             wanted.append(prop(f"hygiene_{name}", name, group=group, own=False))
         wanted.append(
@@ -241,8 +308,13 @@ def _moment_text(name: str, text: str) -> str:
 def _contact(someone: Person) -> Record:
     work, mobile, _home, _other = someone.phones
     return {
-        "firstname": someone.first, "lastname": someone.last, "company": someone.company,
-        "email": someone.email, "phone": work, "mobilephone": mobile, "country": someone.country,
+        "firstname": someone.first,
+        "lastname": someone.last,
+        "company": someone.company,
+        "email": someone.email,
+        "phone": work,
+        "mobilephone": mobile,
+        "country": someone.country,
         "hs_analytics_source": SOURCES[someone.source],
         "hs_analytics_source_data_1": someone.campaign,
-    }  # fmt: skip
+    }

@@ -43,9 +43,12 @@ class HubSpotService(Service):
     name = "hubspot"
 
     def __init__(
-        self, portal: Portal, ten_second_limit: int = 0, daily_limit: int = 250_000,
+        self,
+        portal: Portal,
+        ten_second_limit: int = 0,
+        daily_limit: int = 250_000,
         search_per_second: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.portal = portal
         self.ten_second_limit = ten_second_limit
@@ -55,9 +58,12 @@ class HubSpotService(Service):
         self.recent: deque[float] = deque()
         self.recent_searches: deque[float] = deque()
         self.scopes = {
-            "crm.objects.contacts.read", "crm.objects.contacts.write",
-            "crm.schemas.contacts.read", "crm.schemas.contacts.write", "crm.lists.read",
-        }  # fmt: skip
+            "crm.objects.contacts.read",
+            "crm.objects.contacts.write",
+            "crm.schemas.contacts.read",
+            "crm.schemas.contacts.write",
+            "crm.lists.read",
+        }
         self.tokens = {TOKEN}
 
     def routes(self) -> list[web.RouteDef]:
@@ -137,7 +143,10 @@ class HubSpotService(Service):
         if self.used >= self.daily_limit:
             policy, text = "DAILY", "You have reached your daily limit."
         elif self.ten_second_limit and len(self.recent) >= self.ten_second_limit:
-            policy, text = "TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit."
+            policy, text = (
+                "TEN_SECONDLY_ROLLING",
+                "You have reached your ten_secondly_rolling limit.",
+            )
         elif (
             is_search
             and self.search_per_second
@@ -196,9 +205,7 @@ class HubSpotService(Service):
                 "VALIDATION_ERROR",
             )
         names = [
-            name
-            for given in request.query.getall("properties", [])
-            for name in given.split(",")
+            name for given in request.query.getall("properties", []) for name in given.split(",")
         ]
         archived = request.query.get("archived") == "true"
         start = request.query.get("after")
@@ -234,7 +241,7 @@ class HubSpotService(Service):
             for item in group.get("filters", []):
                 if item["propertyName"] not in self.portal.properties:
                     return error(
-                        f'There was a problem with the request: property '
+                        f"There was a problem with the request: property "
                         f'"{item["propertyName"]}" does not exist',
                         "VALIDATION_ERROR",
                     )
@@ -247,7 +254,7 @@ class HubSpotService(Service):
         for sort in reversed(body.get("sorts") or []):
             name = sort["propertyName"] if isinstance(sort, dict) else sort
             down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
-            found.sort(key=lambda r, n=name: self._sort_key(r, n), reverse=down)  # type: ignore[misc]
+            found.sort(key=lambda r, n=name: self._sort_key(r, n), reverse=down)
         page = found[after : after + limit]
         names = body.get("properties") or None
         answered: Record = {
@@ -270,7 +277,9 @@ class HubSpotService(Service):
             if not bounds:
                 return self.portal.table.after_id(None)
             moments.append(max(bounds))
-        return self.portal.table.since(min(moments)) if moments else self.portal.table.after_id(None)
+        return (
+            self.portal.table.since(min(moments)) if moments else self.portal.table.after_id(None)
+        )
 
     def _sort_key(self, record: Record, name: str) -> Any:
         kind = self.portal.properties.get(name, {}).get("type")
@@ -300,13 +309,14 @@ class HubSpotService(Service):
         else:
             left, parse = str(held).lower(), lambda text: str(text).lower()
         if operator in ("IN", "NOT_IN"):
-            inside = left in [parse(value) for value in item.get("values", [])]
+            inside: bool = left in [parse(value) for value in item.get("values", [])]
             return inside if operator == "IN" else not inside
         value = parse(item.get("value"))
         if operator == "BETWEEN":
             return bool(value <= left <= parse(item["highValue"]))
         if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):
-            return (str(value).strip("*") in str(left)) == (operator == "CONTAINS_TOKEN")
+            contained = str(value).strip("*") in str(left)
+            return bool(contained == (operator == "CONTAINS_TOKEN"))
         return bool(
             {
                 "EQ": left == value,
@@ -485,9 +495,7 @@ class HubSpotService(Service):
     def _make_property(self, body: Record) -> Record | web.Response:
         name = body.get("name", "")
         if name in self.portal.properties:
-            return error(
-                f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS", 409
-            )
+            return error(f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS", 409)
         if body.get("groupName") not in self.portal.groups:
             return error(
                 f"Property group '{body.get('groupName')}' does not exist.", "VALIDATION_ERROR"
@@ -499,9 +507,15 @@ class HubSpotService(Service):
                 "VALIDATION_ERROR",
             )
         made = prop(
-            name, body["label"], body["type"], body["fieldType"], body["groupName"], options,
-            own=False, description=body.get("description", ""),
-        )  # fmt: skip
+            name,
+            body["label"],
+            body["type"],
+            body["fieldType"],
+            body["groupName"],
+            options,
+            own=False,
+            description=body.get("description", ""),
+        )
         self.portal.properties[name] = made
         return made
 
@@ -530,8 +544,12 @@ class HubSpotService(Service):
                 "OBJECT_ALREADY_EXISTS",
                 409,
             )
-        made = {"name": body["name"], "label": body["label"],
-                "displayOrder": body.get("displayOrder", -1), "archived": False}  # fmt: skip
+        made = {
+            "name": body["name"],
+            "label": body["label"],
+            "displayOrder": body.get("displayOrder", -1),
+            "archived": False,
+        }
         self.portal.groups[body["name"]] = made
         return answer(made, 201)
 
@@ -540,13 +558,18 @@ class HubSpotService(Service):
     async def search_lists(self, _request: web.Request) -> web.Response:
         lists = [
             {
-                "listId": list_id, "listVersion": 1, "name": entry["name"], "objectTypeId": "0-1",
-                "processingStatus": "COMPLETE", "processingType": "MANUAL",
-                "createdAt": "2024-05-01T12:00:00.000Z", "updatedAt": "2024-05-01T12:00:00.000Z",
+                "listId": list_id,
+                "listVersion": 1,
+                "name": entry["name"],
+                "objectTypeId": "0-1",
+                "processingStatus": "COMPLETE",
+                "processingType": "MANUAL",
+                "createdAt": "2024-05-01T12:00:00.000Z",
+                "updatedAt": "2024-05-01T12:00:00.000Z",
                 "additionalProperties": {"hs_list_size": str(len(entry["members"]))},
             }
             for list_id, entry in self.portal.lists.items()
-        ]  # fmt: skip
+        ]
         return answer({"lists": lists, "offset": len(lists), "hasMore": False, "total": len(lists)})
 
     async def members(self, request: web.Request) -> web.Response:
@@ -571,10 +594,19 @@ class HubSpotService(Service):
         body = orjson.loads(await request.read())
         stamp = self.portal.clock.now()
         record_id = str(500_000 + len(self.portal.calls))
-        values = {**body.get("properties", {}), "hs_object_id": record_id,
-                  "hs_createdate": iso(stamp), "hs_lastmodifieddate": iso(stamp)}  # fmt: skip
-        record = {"id": record_id, "created": stamp, "updated": stamp, "archived": False,
-                  "properties": values}  # fmt: skip
+        values = {
+            **body.get("properties", {}),
+            "hs_object_id": record_id,
+            "hs_createdate": iso(stamp),
+            "hs_lastmodifieddate": iso(stamp),
+        }
+        record = {
+            "id": record_id,
+            "created": stamp,
+            "updated": stamp,
+            "archived": False,
+            "properties": values,
+        }
         self.portal.calls.put(record_id, record, stamp)
         return answer(self._show_call(record), 201)
 
@@ -589,8 +621,10 @@ class HubSpotService(Service):
             for item in group.get("filters", [])
             if item["propertyName"] == "hs_lastmodifieddate"
         ]
-        found = self.portal.calls.since(max(bounds)) if bounds else list(
-            self.portal.calls.after_id(None)
+        found = (
+            self.portal.calls.since(max(bounds))
+            if bounds
+            else list(self.portal.calls.after_id(None))
         )
         limit = int(body.get("limit") or 10)
         return answer({"total": len(found), "results": [self._show_call(c) for c in found[:limit]]})
@@ -598,10 +632,12 @@ class HubSpotService(Service):
     @staticmethod
     def _show_call(record: Record) -> Record:
         return {
-            "id": record["id"], "properties": record["properties"],
-            "createdAt": iso(record["created"]), "updatedAt": iso(record["updated"]),
+            "id": record["id"],
+            "properties": record["properties"],
+            "createdAt": iso(record["created"]),
+            "updatedAt": iso(record["updated"]),
             "archived": record["archived"],
-        }  # fmt: skip
+        }
 
     # -- what people and HubSpot itself do -----------------------------------------------
 

@@ -47,34 +47,75 @@ class FieldInfo:
     def describe(self) -> dict[str, Any]:
         """The describe entry, with the keys of the real one."""
         return {
-            "aggregatable": True, "aiPredictionField": False, "autoNumber": False,
-            "byteLength": self.length * 3, "calculated": False, "calculatedFormula": None,
-            "cascadeDelete": False, "caseSensitive": False, "compoundFieldName": None,
-            "controllerName": None, "createable": self.updateable, "custom": self.custom,
+            "aggregatable": True,
+            "aiPredictionField": False,
+            "autoNumber": False,
+            "byteLength": self.length * 3,
+            "calculated": False,
+            "calculatedFormula": None,
+            "cascadeDelete": False,
+            "caseSensitive": False,
+            "compoundFieldName": None,
+            "controllerName": None,
+            "createable": self.updateable,
+            "custom": self.custom,
             "defaultValue": False if self.type == "boolean" else None,
-            "defaultValueFormula": None, "defaultedOnCreate": self.type == "boolean",
-            "dependentPicklist": False, "deprecatedAndHidden": False, "digits": 0,
-            "displayLocationInDecimal": False, "encrypted": False, "externalId": False,
-            "extraTypeInfo": None, "filterable": True, "filteredLookupInfo": None,
-            "formulaTreatNullNumberAsZero": False, "groupable": True, "highScaleNumber": False,
-            "htmlFormatted": False, "idLookup": False, "inlineHelpText": self.help or None,
-            "label": self.label or self.name, "length": self.length, "mask": None,
-            "maskType": None, "name": self.name, "nameField": self.name == "Name",
-            "namePointing": False, "nillable": self.type != "boolean", "permissionable": True,
+            "defaultValueFormula": None,
+            "defaultedOnCreate": self.type == "boolean",
+            "dependentPicklist": False,
+            "deprecatedAndHidden": False,
+            "digits": 0,
+            "displayLocationInDecimal": False,
+            "encrypted": False,
+            "externalId": False,
+            "extraTypeInfo": None,
+            "filterable": True,
+            "filteredLookupInfo": None,
+            "formulaTreatNullNumberAsZero": False,
+            "groupable": True,
+            "highScaleNumber": False,
+            "htmlFormatted": False,
+            "idLookup": False,
+            "inlineHelpText": self.help or None,
+            "label": self.label or self.name,
+            "length": self.length,
+            "mask": None,
+            "maskType": None,
+            "name": self.name,
+            "nameField": self.name == "Name",
+            "namePointing": False,
+            "nillable": self.type != "boolean",
+            "permissionable": True,
             "picklistValues": [
-                {"active": True, "defaultValue": False, "label": value, "validFor": None,
-                 "value": value}
+                {
+                    "active": True,
+                    "defaultValue": False,
+                    "label": value,
+                    "validFor": None,
+                    "value": value,
+                }
                 for value in self.values
             ],
-            "polymorphicForeignKey": False, "precision": 0, "queryByDistance": False,
-            "referenceTargetField": None, "referenceTo": [], "relationshipName": None,
-            "relationshipOrder": None, "restrictedDelete": False,
-            "restrictedPicklist": self.restricted, "scale": 0, "searchPrefilterable": False,
-            "soapType": {"boolean": "xsd:boolean", "datetime": "xsd:dateTime", "id": "tns:ID"}
-            .get(self.type, "xsd:string"),
-            "sortable": True, "type": self.type, "unique": False,
-            "updateable": self.updateable, "writeRequiresMasterRead": False,
-        }  # fmt: skip
+            "polymorphicForeignKey": False,
+            "precision": 0,
+            "queryByDistance": False,
+            "referenceTargetField": None,
+            "referenceTo": [],
+            "relationshipName": None,
+            "relationshipOrder": None,
+            "restrictedDelete": False,
+            "restrictedPicklist": self.restricted,
+            "scale": 0,
+            "searchPrefilterable": False,
+            "soapType": {"boolean": "xsd:boolean", "datetime": "xsd:dateTime", "id": "tns:ID"}.get(
+                self.type, "xsd:string"
+            ),
+            "sortable": True,
+            "type": self.type,
+            "unique": False,
+            "updateable": self.updateable,
+            "writeRequiresMasterRead": False,
+        }
 
 
 def _fields(*rows: str) -> dict[str, FieldInfo]:
@@ -90,46 +131,127 @@ def _fields(*rows: str) -> dict[str, FieldInfo]:
 
 
 _SYSTEM = (
-    "!Id:id:18", "!IsDeleted:boolean", "!MasterRecordId:reference:18", "!CreatedDate:datetime",
-    "!LastModifiedDate:datetime", "!LastModifiedById:reference:18", "!SystemModstamp:datetime",
-)  # fmt: skip
+    "!Id:id:18",
+    "!IsDeleted:boolean",
+    "!MasterRecordId:reference:18",
+    "!CreatedDate:datetime",
+    "!LastModifiedDate:datetime",
+    "!LastModifiedById:reference:18",
+    "!SystemModstamp:datetime",
+)
 SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
-    "Contact": ("003", _fields(
-        *_SYSTEM, "AccountId:reference:18", "FirstName:string:40", "LastName:string:80",
-        "!Name:string:121", "Email:email:80", "Title:string:128", "Phone:phone:40",
-        "MobilePhone:phone:40", "HomePhone:phone:40", "OtherPhone:phone:40", "Fax:phone:40",
-        "MailingCountry:string:80", "MailingState:string:80", "MailingCity:string:40",
-        "OtherCountry:string:80", "LeadSource:picklist:255", "DoNotCall:boolean",
-        "HasOptedOutOfEmail:boolean", "Description:textarea:32000", "OwnerId:reference:18",
-    )),
-    "Lead": ("00Q", _fields(
-        *_SYSTEM, "FirstName:string:40", "LastName:string:80", "!Name:string:121",
-        "Company:string:255", "Email:email:80", "Title:string:128", "Phone:phone:40",
-        "MobilePhone:phone:40", "Fax:phone:40", "Country:string:80", "State:string:80",
-        "City:string:40", "LeadSource:picklist:255", "Status:picklist:255", "DoNotCall:boolean",
-        "!IsConverted:boolean", "!ConvertedContactId:reference:18", "OwnerId:reference:18",
-    )),
-    "Campaign": ("701", _fields(
-        *_SYSTEM, "Name:string:80", "Type:picklist:255", "Status:picklist:255", "IsActive:boolean",
-    )),
-    "CampaignMember": ("00v", _fields(
-        *_SYSTEM, "CampaignId:reference:18", "ContactId:reference:18", "LeadId:reference:18",
-        "Status:picklist:255",
-    )),
-    "Task": ("00T", _fields(
-        *_SYSTEM, "WhoId:reference:18", "Subject:combobox:255", "Status:picklist:255",
-        "CallDisposition:string:255", "CallType:picklist:40", "CallDurationInSeconds:int",
-        "TaskSubtype:picklist:40", "ActivityDate:date", "Description:textarea:32000",
-    )),
+    "Contact": (
+        "003",
+        _fields(
+            *_SYSTEM,
+            "AccountId:reference:18",
+            "FirstName:string:40",
+            "LastName:string:80",
+            "!Name:string:121",
+            "Email:email:80",
+            "Title:string:128",
+            "Phone:phone:40",
+            "MobilePhone:phone:40",
+            "HomePhone:phone:40",
+            "OtherPhone:phone:40",
+            "Fax:phone:40",
+            "MailingCountry:string:80",
+            "MailingState:string:80",
+            "MailingCity:string:40",
+            "OtherCountry:string:80",
+            "LeadSource:picklist:255",
+            "DoNotCall:boolean",
+            "HasOptedOutOfEmail:boolean",
+            "Description:textarea:32000",
+            "OwnerId:reference:18",
+        ),
+    ),
+    "Lead": (
+        "00Q",
+        _fields(
+            *_SYSTEM,
+            "FirstName:string:40",
+            "LastName:string:80",
+            "!Name:string:121",
+            "Company:string:255",
+            "Email:email:80",
+            "Title:string:128",
+            "Phone:phone:40",
+            "MobilePhone:phone:40",
+            "Fax:phone:40",
+            "Country:string:80",
+            "State:string:80",
+            "City:string:40",
+            "LeadSource:picklist:255",
+            "Status:picklist:255",
+            "DoNotCall:boolean",
+            "!IsConverted:boolean",
+            "!ConvertedContactId:reference:18",
+            "OwnerId:reference:18",
+        ),
+    ),
+    "Campaign": (
+        "701",
+        _fields(
+            *_SYSTEM,
+            "Name:string:80",
+            "Type:picklist:255",
+            "Status:picklist:255",
+            "IsActive:boolean",
+        ),
+    ),
+    "CampaignMember": (
+        "00v",
+        _fields(
+            *_SYSTEM,
+            "CampaignId:reference:18",
+            "ContactId:reference:18",
+            "LeadId:reference:18",
+            "Status:picklist:255",
+        ),
+    ),
+    "Task": (
+        "00T",
+        _fields(
+            *_SYSTEM,
+            "WhoId:reference:18",
+            "Subject:combobox:255",
+            "Status:picklist:255",
+            "CallDisposition:string:255",
+            "CallType:picklist:40",
+            "CallDurationInSeconds:int",
+            "TaskSubtype:picklist:40",
+            "ActivityDate:date",
+            "Description:textarea:32000",
+        ),
+    ),
     "User": ("005", _fields(*_SYSTEM, "Username:string:80", "Name:string:121", "IsActive:boolean")),
-    "PermissionSet": ("0PS", _fields(*_SYSTEM, "Name:string:80", "Label:string:80",
-                                     "Description:string:255", "IsOwnedByProfile:boolean")),
-    "FieldPermissions": ("01k", _fields(*_SYSTEM, "ParentId:reference:18", "SobjectType:picklist",
-                                        "Field:picklist", "PermissionsRead:boolean",
-                                        "PermissionsEdit:boolean")),
-    "PermissionSetAssignment": ("0Pa", _fields(*_SYSTEM, "PermissionSetId:reference:18",
-                                               "AssigneeId:reference:18")),
-}  # fmt: skip
+    "PermissionSet": (
+        "0PS",
+        _fields(
+            *_SYSTEM,
+            "Name:string:80",
+            "Label:string:80",
+            "Description:string:255",
+            "IsOwnedByProfile:boolean",
+        ),
+    ),
+    "FieldPermissions": (
+        "01k",
+        _fields(
+            *_SYSTEM,
+            "ParentId:reference:18",
+            "SobjectType:picklist",
+            "Field:picklist",
+            "PermissionsRead:boolean",
+            "PermissionsEdit:boolean",
+        ),
+    ),
+    "PermissionSetAssignment": (
+        "0Pa",
+        _fields(*_SYSTEM, "PermissionSetId:reference:18", "AssigneeId:reference:18"),
+    ),
+}
 
 
 class Refused(Exception):
@@ -176,9 +298,14 @@ class Org:
         self._numbers[object_name] += 1
         record_id = full_id(prefix, self._numbers[object_name])
         stamp = stamp or self.clock.now()
-        record: Record = {"Id": record_id, "IsDeleted": False, "CreatedDate": stamp,
-                          "LastModifiedDate": stamp, "LastModifiedById": by,
-                          "SystemModstamp": stamp}  # fmt: skip
+        record: Record = {
+            "Id": record_id,
+            "IsDeleted": False,
+            "CreatedDate": stamp,
+            "LastModifiedDate": stamp,
+            "LastModifiedById": by,
+            "SystemModstamp": stamp,
+        }
         for info in fields.values():
             if info.type == "boolean":
                 record.setdefault(info.name, False)
@@ -220,16 +347,15 @@ class Org:
     def delete(self, object_name: str, record_id: str, master: str | None = None) -> None:
         record = dict(self.find(object_name, record_id) or {})
         stamp = self.clock.now()
-        record.update(IsDeleted=True, MasterRecordId=master, SystemModstamp=stamp,
-                      LastModifiedDate=stamp)  # fmt: skip
+        record.update(
+            IsDeleted=True, MasterRecordId=master, SystemModstamp=stamp, LastModifiedDate=stamp
+        )
         self.tables[object_name].put(record_id, record, stamp)
 
     def _check(self, fields: dict[str, FieldInfo], name: str, value: Any) -> Any:
         info = fields.get(name)
         if info is None or not info.readable:
-            raise Refused(
-                "INVALID_FIELD", f"No such column '{name}' on sobject of type", [name]
-            )
+            raise Refused("INVALID_FIELD", f"No such column '{name}' on sobject of type", [name])
         if not info.updateable:
             raise Refused(
                 "INVALID_FIELD_FOR_INSERT_UPDATE",
@@ -269,9 +395,12 @@ class Org:
         self, object_name: str, name: str, metadata: dict[str, Any], visible: bool = False
     ) -> None:
         kind = {
-            "Text": "string", "Checkbox": "boolean", "Picklist": "picklist",
-            "DateTime": "datetime", "Url": "url",
-        }.get(metadata.get("type", ""))  # fmt: skip
+            "Text": "string",
+            "Checkbox": "boolean",
+            "Picklist": "picklist",
+            "DateTime": "datetime",
+            "Url": "url",
+        }.get(metadata.get("type", ""))
         if kind is None:
             raise Refused("INVALID_TYPE", f"invalid field type {metadata.get('type')}")
         if name in self.schema[object_name][1]:
@@ -286,12 +415,17 @@ class Org:
         values = metadata.get("valueSet") or {}
         definition = values.get("valueSetDefinition") or {}
         self.schema[object_name][1][name] = FieldInfo(
-            name, kind, metadata.get("label", name), int(metadata.get("length") or 0),
-            custom=True, readable=visible, updateable=visible,
+            name,
+            kind,
+            metadata.get("label", name),
+            int(metadata.get("length") or 0),
+            custom=True,
+            readable=visible,
+            updateable=visible,
             restricted=bool(values.get("restricted")),
             values=tuple(v["fullName"] for v in definition.get("value", [])),
             help=metadata.get("inlineHelpText") or "",
-        )  # fmt: skip
+        )
         if kind == "boolean":
             for record in self.tables[object_name].by_id.values():
                 record.setdefault(name, False)
@@ -310,21 +444,38 @@ class Org:
 
     def _install_fields(self) -> None:
         pick = {"type": "Picklist"}
-        status = {**pick, "valueSet": {"restricted": True, "valueSetDefinition": {
-            "value": [{"fullName": value} for value in STATUSES]}}}  # fmt: skip
-        line = {**pick, "valueSet": {"restricted": True, "valueSetDefinition": {
-            "value": [{"fullName": value} for value in LINE_TYPES]}}}  # fmt: skip
+        status = {
+            **pick,
+            "valueSet": {
+                "restricted": True,
+                "valueSetDefinition": {"value": [{"fullName": value} for value in STATUSES]},
+            },
+        }
+        line = {
+            **pick,
+            "valueSet": {
+                "restricted": True,
+                "valueSetDefinition": {"value": [{"fullName": value} for value in LINE_TYPES]},
+            },
+        }
         check = {"type": "Checkbox", "defaultValue": False}
-        phones = {"Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
-                  "Lead": ("Phone", "MobilePhone")}  # fmt: skip
+        phones = {
+            "Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
+            "Lead": ("Phone", "MobilePhone"),
+        }
         for object_name, names in phones.items():
             wanted: dict[str, dict[str, Any]] = {}
             for phone in names:
                 wanted[f"{phone}_Status__c"] = status
                 wanted[f"{phone}_E164__c"] = {"type": "Text", "length": 40}
                 wanted[f"{phone}_Line_Type__c"] = line
-            for name in ("Wrong_Number__c", "Phone_Do_Not_Contact__c", "Phone_Do_Not_Call__c",
-                         "Phone_Do_Not_Text__c", "Recheck_Phone__c"):  # fmt: skip
+            for name in (
+                "Wrong_Number__c",
+                "Phone_Do_Not_Contact__c",
+                "Phone_Do_Not_Call__c",
+                "Phone_Do_Not_Text__c",
+                "Recheck_Phone__c",
+            ):
                 wanted[name] = check
             wanted["Phone_Hygiene_Run__c"] = {"type": "Text", "length": 40}
             wanted["Phone_Hygiene_Reason__c"] = {"type": "Text", "length": 255}
@@ -370,16 +521,28 @@ class Org:
 def _contact(someone: Person) -> Record:
     work, mobile, home, other = someone.phones
     return {
-        "FirstName": someone.first, "LastName": someone.last, "Email": someone.email,
-        "Phone": work, "MobilePhone": mobile, "HomePhone": home, "OtherPhone": other,
-        "MailingCountry": someone.country, "LeadSource": someone.source,
-    }  # fmt: skip
+        "FirstName": someone.first,
+        "LastName": someone.last,
+        "Email": someone.email,
+        "Phone": work,
+        "MobilePhone": mobile,
+        "HomePhone": home,
+        "OtherPhone": other,
+        "MailingCountry": someone.country,
+        "LeadSource": someone.source,
+    }
 
 
 def _lead(someone: Person) -> Record:
     work, mobile, _home, _other = someone.phones
     return {
-        "FirstName": someone.first, "LastName": someone.last, "Company": someone.company,
-        "Email": someone.email, "Phone": work, "MobilePhone": mobile,
-        "Country": someone.country, "LeadSource": someone.source, "Status": "Open",
-    }  # fmt: skip
+        "FirstName": someone.first,
+        "LastName": someone.last,
+        "Company": someone.company,
+        "Email": someone.email,
+        "Phone": work,
+        "MobilePhone": mobile,
+        "Country": someone.country,
+        "LeadSource": someone.source,
+        "Status": "Open",
+    }

@@ -24,7 +24,9 @@ MAX_COLLECTION = 200
 MAX_BATCH = 2000
 
 
-def error(code: str, message: str, status: int = 400, fields: list[str] | None = None) -> web.Response:
+def error(
+    code: str, message: str, status: int = 400, fields: list[str] | None = None
+) -> web.Response:
     body: dict[str, Any] = {"message": message, "errorCode": code}
     if fields:
         body["fields"] = fields
@@ -98,7 +100,10 @@ class SalesforceService(Service):
         if grant == "client_credentials":
             if form.get("client_id") != CLIENT_ID:
                 return answer(
-                    {"error": "invalid_client_id", "error_description": "client identifier invalid"},
+                    {
+                        "error": "invalid_client_id",
+                        "error_description": "client identifier invalid",
+                    },
                     400,
                 )
             if form.get("client_secret") != CLIENT_SECRET:
@@ -112,7 +117,10 @@ class SalesforceService(Service):
                 return answer({"error": "invalid_grant", "error_description": problem}, 400)
         else:
             return answer(
-                {"error": "unsupported_grant_type", "error_description": "grant type not supported"},
+                {
+                    "error": "unsupported_grant_type",
+                    "error_description": "grant type not supported",
+                },
                 400,
             )
         token = f"00D5g00000SandboxEAA!{uuid.uuid4().hex}"
@@ -137,9 +145,12 @@ class SalesforceService(Service):
             if key is None:
                 return "user hasn't approved this consumer"
             jwt.decode(
-                assertion, key, algorithms=["RS256"], options={"verify_aud": False},
+                assertion,
+                key,
+                algorithms=["RS256"],
+                options={"verify_aud": False},
                 issuer=CLIENT_ID,
-            )  # fmt: skip
+            )
         except jwt.ExpiredSignatureError:
             return "expired authorization code"
         except jwt.InvalidTokenError:
@@ -181,15 +192,26 @@ class SalesforceService(Service):
         prefix, fields = self.org.schema[name]
         return answer(
             {
-                "name": name, "label": name, "labelPlural": f"{name}s", "keyPrefix": prefix,
-                "custom": False, "createable": True, "updateable": True, "queryable": True,
-                "deletable": True, "retrieveable": True, "searchable": True,
-                "replicateable": True, "layoutable": True, "triggerable": True,
-                "childRelationships": [], "recordTypeInfos": [],
+                "name": name,
+                "label": name,
+                "labelPlural": f"{name}s",
+                "keyPrefix": prefix,
+                "custom": False,
+                "createable": True,
+                "updateable": True,
+                "queryable": True,
+                "deletable": True,
+                "retrieveable": True,
+                "searchable": True,
+                "replicateable": True,
+                "layoutable": True,
+                "triggerable": True,
+                "childRelationships": [],
+                "recordTypeInfos": [],
                 "fields": [info.describe() for info in fields.values() if info.readable],
                 "urls": {"sobject": f"/services/data/v62.0/sobjects/{name}"},
             }
-        )  # fmt: skip
+        )
 
     async def query(self, request: web.Request) -> web.Response:
         text = request.query.get("q", "")
@@ -299,7 +321,7 @@ class SalesforceService(Service):
         for name, descending, nulls_last in reversed(query.order):
             held = [row for row in rows if row.get(name) is not None]
             empty = [row for row in rows if row.get(name) is None]
-            held.sort(key=lambda row: row[name], reverse=descending)  # noqa: B023
+            held.sort(key=lambda row: row[name], reverse=descending)
             rows = held + empty if nulls_last else empty + held
         return rows
 
@@ -329,7 +351,7 @@ class SalesforceService(Service):
             problem = self._unknown_column(record)
             if problem:
                 return problem
-        results = []
+        results: list[dict[str, Any]] = []
         seen: set[str] = set()
         for record in records:
             values = {k: v for k, v in record.items() if k.lower() not in ("attributes", "id")}
@@ -383,9 +405,10 @@ class SalesforceService(Service):
     def _create(self, name: str, values: Record) -> str:
         if name == "FieldPermissions":
             self.org.grant(
-                values["Field"], values.get("PermissionsRead", False),
+                values["Field"],
+                values.get("PermissionsRead", False),
                 values.get("PermissionsEdit", False),
-            )  # fmt: skip
+            )
         return self.org.create(name, values, by=self.org.integration_user)
 
     async def update_one(self, request: web.Request) -> web.Response:
@@ -427,7 +450,7 @@ class SalesforceService(Service):
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
         """Actions: `set` (a person edits), `lock` (times), `refuse` (a validation rule's message),
         `delete`, `merge_into` (id of the surviving record), `late` (an edit that was committed now
-        with a stamp that many seconds old), `expire_sessions`, `field` (change a field's definition),
+        with a stamp that many seconds old), `expire_sessions`, `field` (change its definition),
         `drop_field`, `get`.
         """
         if action.get("expire_sessions"):
@@ -453,10 +476,10 @@ class SalesforceService(Service):
                 setattr(info, key, tuple(value) if isinstance(value, list) else value)
         if "drop_field" in action:
             del self.org.schema[object_name][1][action["drop_field"]]
-        record = self.org.find(object_name, record_id) if object_name in self.org.schema else None
-        if record is None:
+        found = self.org.find(object_name, record_id) if object_name in self.org.schema else None
+        if found is None:
             return None
-        return {key: render(value) for key, value in record.items() if not key.startswith("_")}
+        return {key: render(value) for key, value in found.items() if not key.startswith("_")}
 
 
 def _failed(refused: Refused) -> Record:

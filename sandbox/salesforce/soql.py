@@ -53,7 +53,9 @@ _TOKEN = re.compile(
 def located(query: str, at: int, text: str) -> str:
     line = query.replace("\n", " ")
     start = max(0, at - 40)
-    return f"\n{line[start:at + 40]}\n{' ' * (at - start)}^\nERROR at Row:1:Column:{at + 1}\n{text}"
+    return (
+        f"\n{line[start : at + 40]}\n{' ' * (at - start)}^\nERROR at Row:1:Column:{at + 1}\n{text}"
+    )
 
 
 class _Parser:
@@ -65,7 +67,7 @@ class _Parser:
         while at < end:
             found = _TOKEN.match(query, at)
             if not found:
-                self.fail(at, f"unexpected token: '{query[at:at + 1]}'")
+                self.fail(at, f"unexpected token: '{query[at : at + 1]}'")
             assert found is not None
             kind = found.lastgroup or ""
             self.tokens.append((kind, found.group(kind), found.start(kind)))
@@ -140,9 +142,17 @@ class _Parser:
         if kind != "end":
             self.fail(at, f"unexpected token: '{text}'")
         return Query(
-            tuple(fields), count_only, object_name, object_at, test, self.bounds, tuple(order),
-            limit, offset, tuple(self.mentioned),
-        )  # fmt: skip
+            tuple(fields),
+            count_only,
+            object_name,
+            object_at,
+            test,
+            self.bounds,
+            tuple(order),
+            limit,
+            offset,
+            tuple(self.mentioned),
+        )
 
     def sort(self) -> tuple[str, bool, bool]:
         field = self.name()
@@ -237,9 +247,11 @@ def _compare(field: str, op: str, value: Any) -> Test:
 
     def left(record: Record) -> Any:
         found = _value(record, field)
-        return found.casefold() if isinstance(fold, str) and isinstance(found, str) and not (
-            field.endswith("Id")
-        ) else found
+        return (
+            found.casefold()
+            if isinstance(fold, str) and isinstance(found, str) and not (field.endswith("Id"))
+            else found
+        )
 
     if op == "=":
         return lambda r: left(r) == fold

@@ -70,9 +70,11 @@ def _stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:
 
 
 def _normalized(
-    decision: Decision, facts: tuple[FieldFacts, ...], raw: Mapping[str, str],
+    decision: Decision,
+    facts: tuple[FieldFacts, ...],
+    raw: Mapping[str, str],
     writable: frozenset[str],
-) -> dict[str, Value]:  # fmt: skip
+) -> dict[str, Value]:
     """The phone field itself, where one valid number stands in it and nothing would be lost."""
     found: dict[str, Value] = {}
     for field, known in zip(decision.fields, facts, strict=True):

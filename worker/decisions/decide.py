@@ -93,9 +93,6 @@ def _best(fields: tuple[FieldDecision, ...], confirmed: set[str]) -> str | None:
 
     def rank(field: FieldDecision) -> tuple[bool, int]:
         kind = field.line_type or "unknown"
-        return (
-            field.e164 not in confirmed,
-            _REACH.index(kind) if kind in _REACH else len(_REACH),
-        )
+        return (field.e164 not in confirmed, _REACH.index(kind) if kind in _REACH else len(_REACH))
 
     return min(usable, key=rank).e164 if usable else None

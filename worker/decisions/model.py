@@ -9,9 +9,7 @@ from typing import Literal
 
 from worker.phones import Kind, Number, Reading
 
-Status = Literal[
-    "valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"
-]  # fmt: skip
+Status = Literal["valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"]
 Channel = Literal["call", "text"]
 ALL_CHANNELS: frozenset[Channel] = frozenset({"call", "text"})
 Value = str | bool | None

@@ -57,9 +57,7 @@ def load(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Feedb
     return found
 
 
-def standing(
-    reports: Sequence[Feedback], contact: str, text_stops_calls: bool = True
-) -> Standing:
+def standing(reports: Sequence[Feedback], contact: str, text_stops_calls: bool = True) -> Standing:
     """Weigh the reports about a number for one contact; `reports` are oldest first.
 
     A wrong number holds for every contact with that number, until this contact's own use of it is

@@ -7,9 +7,15 @@ from datetime import datetime
 from typing import Literal
 
 FeedbackKind = Literal[
-    "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",
+    "opt_out",
+    "opt_in",
+    "wrong_number",
+    "confirmed",
+    "corrected",
+    "undeliverable",
+    "complaint",
     "erasure",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True, slots=True)

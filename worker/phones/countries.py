@@ -10,26 +10,53 @@ from babel.core import get_global
 from phonenumbers import SUPPORTED_REGIONS
 
 _LANGUAGES = (
-    "en de fr es it pt nl pl uk ru sv da nb fi cs sk hu ro el tr ja ko zh ar he hi bg hr sr lt lv et"
+    "en de fr es it pt nl pl uk ru sv da nb fi cs sk hu ro el tr ja ko zh ar he hi bg hr sr lt lv "
+    "et"
 ).split()
 # What people write and no list of names holds.
 _COMMON = {
-    "uk": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "northern ireland": "GB",
-    "great britain": "GB", "britain": "GB", "u k": "GB", "gb uk": "GB",
-    "usa": "US", "u s a": "US", "u s": "US", "america": "US", "united states of america": "US",
-    "the united states": "US", "estados unidos de america": "US", "holland": "NL",
-    "the netherlands": "NL", "czech republic": "CZ", "korea": "KR", "south korea": "KR",
-    "russia": "RU", "viet nam": "VN", "ivory coast": "CI", "uae": "AE", "u a e": "AE",
-    "ksa": "SA", "turkey": "TR", "macedonia": "MK", "swaziland": "SZ", "burma": "MM",
-    "republic of ireland": "IE", "eire": "IE", "hongkong": "HK", "prc": "CN", "brd": "DE",
-}  # fmt: skip
+    "uk": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "northern ireland": "GB",
+    "great britain": "GB",
+    "britain": "GB",
+    "u k": "GB",
+    "gb uk": "GB",
+    "usa": "US",
+    "u s a": "US",
+    "u s": "US",
+    "america": "US",
+    "united states of america": "US",
+    "the united states": "US",
+    "estados unidos de america": "US",
+    "holland": "NL",
+    "the netherlands": "NL",
+    "czech republic": "CZ",
+    "korea": "KR",
+    "south korea": "KR",
+    "russia": "RU",
+    "viet nam": "VN",
+    "ivory coast": "CI",
+    "uae": "AE",
+    "u a e": "AE",
+    "ksa": "SA",
+    "turkey": "TR",
+    "macedonia": "MK",
+    "swaziland": "SZ",
+    "burma": "MM",
+    "republic of ireland": "IE",
+    "eire": "IE",
+    "hongkong": "HK",
+    "prc": "CN",
+    "brd": "DE",
+}
 
 
 def _fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold())
-    kept = "".join(
-        " " if not ch.isalnum() else ch for ch in plain if not unicodedata.combining(ch)
-    )
+    kept = "".join(" " if not ch.isalnum() else ch for ch in plain if not unicodedata.combining(ch))
     return " ".join(kept.split())
 
 

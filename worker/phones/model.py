@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal[
-    "mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"
-]  # fmt: skip
+Kind = Literal["mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"]
 
 # empty: nothing there. number: at least one number that can be verified. no_country: a local
 # number, and nothing tells its country. invalid: something else stands there.

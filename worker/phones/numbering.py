@@ -50,7 +50,11 @@ def facts_of(parsed: PhoneNumber) -> NumberFacts:
     if region and phonenumbers.is_valid_number_for_region(parsed, region):
         if _fictional(parsed):
             return NumberFacts(
-                False, True, "unknown", region, "is in a range kept for films and examples (555-01xx)"
+                False,
+                True,
+                "unknown",
+                region,
+                "is in a range kept for films and examples (555-01xx)",
             )
         kind = _KINDS.get(phonenumbers.number_type(parsed), "unknown")
         return NumberFacts(True, True, kind, region, "")
@@ -58,7 +62,7 @@ def facts_of(parsed: PhoneNumber) -> NumberFacts:
         False,
         phonenumbers.is_possible_number_with_reason(parsed) in _POSSIBLE,
         "unknown",
-        region or (phonenumbers.region_code_for_country_code(parsed.country_code) or ""),
+        region or (phonenumbers.region_code_for_country_code(parsed.country_code or 0) or ""),
         _problem(parsed),
     )
 

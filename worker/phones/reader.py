@@ -123,7 +123,12 @@ def _number(text: str, region: str | None) -> tuple[Number | None, str]:
     international = text.lstrip("( ").startswith("+")
     if not international and digits.startswith("00") and len(digits) > 9:
         text, international = f"+{digits.lstrip('0')}", True
-    if not international and digits.startswith("011") and region in ("US", "CA") and len(digits) > 11:
+    if (
+        not international
+        and digits.startswith("011")
+        and region in ("US", "CA")
+        and len(digits) > 11
+    ):
         text, international = f"+{digits[3:]}", True
     if international:
         number, problem = _parsed(text, None)
@@ -172,6 +177,4 @@ def _parsed(text: str, region: str | None) -> tuple[Number | None, str]:
 
 
 def _with_extension(number: Number, extension: str) -> Number:
-    return Number(
-        number.e164, extension, number.kind, number.region, number.valid, number.possible
-    )
+    return Number(number.e164, extension, number.kind, number.region, number.valid, number.possible)

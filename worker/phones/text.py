@@ -7,10 +7,7 @@ import unicodedata
 
 MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rarely over 60
 
-_INVISIBLE = {
-    code: None
-    for code in (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD)
-}
+_INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173))
 _SPACES = re.compile(r"\s+")
 _EXCEL = re.compile(r"(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
 _DATE = re.compile(
@@ -21,8 +18,8 @@ _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _PLACEHOLDERS = frozenset(
     "n/a na n.a. n.a none no nil null unknown unk tbd tba x xx xxx - -- --- . .. ? ?? ??? test "
-    "not available not provided not given no phone no number keine kein ninguno brak нет aucun "
-    "nessuno undefined nan (none) (blank) blank empty pending".split(" ")
+    "keine kein ninguno brak нет aucun "
+    "nessuno undefined nan (none) (blank) blank empty pending".split()
 ) | {"not available", "not provided", "not given", "no phone", "no number"}
 
 

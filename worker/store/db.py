@@ -11,6 +11,8 @@ import orjson
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
@@ -97,12 +99,39 @@ def upgrade(url: str) -> None:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7226453)"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except sa.exc.OperationalError as error:
-        raise StoreError(
-            f"DATABASE_URL: the database cannot be opened: {str(error.orig).strip()}"
-        ) from error
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise StoreError(f"DATABASE_URL: it cannot be opened: {_first_line(error)}") from error
     finally:
         store.close()
+
+
+def is_current(url: str) -> bool:
+    """Whether the tables have the form that this version works with; raises `StoreError`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    store = open_store(url)
+    try:
+        with store.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision() == newest
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise StoreError(f"DATABASE_URL: it cannot be opened: {_first_line(error)}") from error
+    finally:
+        store.close()
+
+
+def ready(url: str) -> None:
+    """Make sure that the tables are there: an SQLite file is brought up to date by itself, a
+    server's database only by `hygiene db upgrade`. Raises `StoreError`."""
+    if is_current(url):
+        return
+    if not url.startswith("sqlite"):
+        raise StoreError("DATABASE_URL: its tables are not up to date; run: hygiene db upgrade")
+    upgrade(url)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 
 
 def insert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -126,9 +155,7 @@ def upsert(
         else sqlite.insert(table)
     )
     keys = list(key or (column.name for column in table.primary_key))
-    others = {
-        name: made.excluded[name] for name in rows[0] if name not in keys
-    }
+    others = {name: made.excluded[name] for name in rows[0] if name not in keys}
     statement = (
         made.on_conflict_do_nothing(index_elements=keys)
         if ignore or not others

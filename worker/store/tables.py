@@ -31,7 +31,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
             raise ValueError("a moment without a time zone would be stored as something else")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

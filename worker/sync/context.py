@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 
 import connectors
 from config.settings import Settings
-from connectors.base import Connector, CrmField, Finding, Schema, SchemaError
+from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
 from worker.store import Store, open_store
 from worker.store.db import upsert
 from worker.store.tables import schemas
@@ -58,6 +59,12 @@ class Context:
             self._forecasts = {dry_run_of: Chain(self.steps, ForecastMemory(self.store))}
         return self._forecasts[dry_run_of]
 
+    def open(self, name: str) -> Connector:
+        """An open connector, whatever its CRM's fields are."""
+        if name not in self._open:
+            self._open[name] = self.build(name, self.settings)
+        return self._open[name]
+
     def connector(self, name: str, fresh: bool = False) -> Connector:
         """An open connector that knows the CRM's fields.
 
@@ -65,9 +72,7 @@ class Context:
         something was missing, or when `fresh`. Raises `SchemaError` when the CRM has none of the
         fields that statuses are written to.
         """
-        opened = self._open.get(name)
-        if opened is None:
-            opened = self._open[name] = self.build(name, self.settings)
+        opened = self.open(name)
         at, schema = self._remembered(name)
         old = at is None or self.now() - at > self.settings.sync.schema_ttl or at > self.now()
         if fresh or old or schema is None:
@@ -129,7 +134,13 @@ class Context:
                     f"create them with: hygiene crm setup {name}"
                 )
 
-    def calls(self, name: str) -> dict[str, int]:
+    def forget_schema(self, name: str) -> None:
+        """Ask the CRM anew for its fields at the next use."""
+        self._schema_at.pop(name, None)
+        with self.store.write() as connection:
+            connection.execute(sa.delete(schemas).where(schemas.c.connector == name))
+
+    def calls(self, name: str) -> dict[Purpose, int]:
         """API calls that the open connector has made so far; none when it is not open."""
         opened = self._open.get(name)
         return dict(opened.calls) if opened is not None else {}
@@ -168,7 +179,7 @@ def alive(owner: str | None) -> bool:
         return True
     # A killed child that nobody has waited for yet still has a process id.
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        return stat.rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):
         return True

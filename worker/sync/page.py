@@ -20,14 +20,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import (
-    Connector,
-    ConnectorError,
-    Contact,
-    SchemaChangedError,
-    Update,
-    Value,
-)
+from connectors.base import Connector, ConnectorError, Contact, SchemaChangedError, Update, Value
 from worker.decisions import (
     ContactFacts,
     Decision,
@@ -138,9 +131,9 @@ def _claim(ctx: Context, page_id: int) -> tuple[Claimed, Run] | None:
         row = connection.execute(sa.select(pages).where(pages.c.id == page_id)).one_or_none()
         if row is None or row.state != "stored":
             return None
-        if row.until is not None and row.until > ctx.now() and row.owner != ctx.owner:
-            if alive(row.owner):
-                return None
+        leased = row.until is not None and row.until > ctx.now()
+        if leased and row.owner != ctx.owner and alive(row.owner):
+            return None
         taken = connection.execute(
             sa.update(pages)
             .where(
@@ -161,11 +154,15 @@ def _claim(ctx: Context, page_id: int) -> tuple[Claimed, Run] | None:
     read = payload["contacts"]
     return (
         Claimed(
-            row.id, row.object, row.attempts + 1, row.stored_at, payload["ids"],
+            row.id,
+            row.object,
+            row.attempts + 1,
+            row.stored_at,
+            payload["ids"],
             None if read is None else [unpack(one) for one in read],
         ),
         run,
-    )  # fmt: skip
+    )
 
 
 def _let_go(ctx: Context, page: Claimed, error: str, attempt: int = 0) -> None:
@@ -204,9 +201,15 @@ def _park(ctx: Context, run: Run, page: Claimed, error: Exception) -> None:
             sa.update(pages)
             .where(pages.c.id == page.id)
             .values(
-                state="parked", owner=None, until=None, payload=None, read=len(page.ids),
-                changed=len(page.ids), failed=len(page.ids), error=f"{message}: {error}"[:2000],
-            )  # fmt: skip
+                state="parked",
+                owner=None,
+                until=None,
+                payload=None,
+                read=len(page.ids),
+                changed=len(page.ids),
+                failed=len(page.ids),
+                error=f"{message}: {error}"[:2000],
+            )
         )
         if not run.dry_run:
             rows = [_failure(ctx, run, page.object, one, "page", message, True) for one in page.ids]
@@ -235,7 +238,7 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
         if differing:
             updates.append(Update(page.object, one.contact.id, differing))
     tally.read = len(prepared)
-    held = {one.contact.id: one.contact.held | _raw_of(one.contact) for one in prepared}
+    held = {one.contact.id: one.contact.values() for one in prepared}
     _announce(ctx, run, page, updates, held, now)
     if run.dry_run:
         tally.changed = len(updates)
@@ -269,11 +272,9 @@ def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
     return connector.fetch(page.object, page.ids)
 
 
-def _settle_announced(
-    ctx: Context, run: Run, page: Claimed, fetched: Sequence[Contact]
-) -> None:
+def _settle_announced(ctx: Context, run: Run, page: Claimed, fetched: Sequence[Contact]) -> None:
     """After a crash: which announced writes had reached the CRM? They are ours, not a person's."""
-    held = {contact.id: contact.held | _raw_of(contact) for contact in fetched}
+    held = {contact.id: contact.values() for contact in fetched}
     with ctx.store.write() as connection:
         rows = connection.execute(
             sa.select(writes).where(writes.c.page_id == page.id, writes.c.state == "pending")
@@ -299,9 +300,12 @@ def _is_ours(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
 
 
 def _remember_flags(
-    connection: Connection, connector: str, object_name: str, record_id: str,
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    record_id: str,
     after: Mapping[str, Value],
-) -> None:  # fmt: skip
+) -> None:
     flags = users.flags_of(after)
     if not flags:
         return
@@ -324,14 +328,18 @@ def _index_row(
     connector: str, object_name: str, record_id: str, flags: Mapping[str, bool]
 ) -> dict[str, Any]:
     return {
-        "connector": connector, "object": object_name, "record_id": record_id,
-        "fingerprint": "", "statuses": {}, "known": dict(flags), "reason": None, "source": "",
-        "campaign": "", "country": "", "checked_at": datetime(1970, 1, 1, tzinfo=UTC),
-    }  # fmt: skip
-
-
-def _raw_of(contact: Contact) -> dict[str, Value]:
-    return {f"phone/{name}": text for name, text in contact.phones.items()}
+        "connector": connector,
+        "object": object_name,
+        "record_id": record_id,
+        "fingerprint": "",
+        "statuses": {},
+        "known": dict(flags),
+        "reason": None,
+        "source": "",
+        "campaign": "",
+        "country": "",
+        "checked_at": datetime(1970, 1, 1, tzinfo=UTC),
+    }
 
 
 def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
@@ -361,9 +369,7 @@ def _load_known(
     found = {}
     with ctx.store.read() as connection:
         for some in chunks(ids):
-            query = sa.select(
-                contacts.c.record_id, contacts.c.fingerprint, contacts.c.known
-            ).where(
+            query = sa.select(contacts.c.record_id, contacts.c.fingerprint, contacts.c.known).where(
                 contacts.c.connector == connector,
                 contacts.c.object == object_name,
                 contacts.c.record_id.in_(some),
@@ -422,9 +428,14 @@ def _added(one: Lookups, other: Lookups) -> Lookups:
 
 
 def _decide_all(
-    ctx: Context, run: Run, connector: Connector, prepared: Sequence[Prepared],
-    verified: Mapping[str, tuple[Verification, ...]], reports: Sequence[Feedback], now: datetime,
-) -> list[tuple[Decision, dict[str, Value]]]:  # fmt: skip
+    ctx: Context,
+    run: Run,
+    connector: Connector,
+    prepared: Sequence[Prepared],
+    verified: Mapping[str, tuple[Verification, ...]],
+    reports: Sequence[Feedback],
+    now: datetime,
+) -> list[tuple[Decision, dict[str, Value]]]:
     numbers = list(verified)
     with ctx.store.read() as connection:
         reported = feedback_facts.load(connection, numbers) if numbers else {}
@@ -433,9 +444,11 @@ def _decide_all(
             reported.setdefault(report.number, []).append(report)
     policy = ctx.settings.policy
     write_policy = WritePolicy(
-        normalize=policy.normalize, checked_at_refresh=policy.checked_at_refresh,
-        now=now, run=run.id,
-    )  # fmt: skip
+        normalize=policy.normalize,
+        checked_at_refresh=policy.checked_at_refresh,
+        now=now,
+        run=run.id,
+    )
     said = {
         number: tuple(Said(v.provider, v.verdict, v.line_type, v.detail) for v in found)
         for number, found in verified.items()
@@ -453,22 +466,32 @@ def _decide_all(
                 )
                 known.append(
                     NumberKnowledge(
-                        number, said.get(number.e164, ()), standing.wrong, standing.suppressed,
-                        standing.suppressed_why, standing.confirmed,
-                    )  # fmt: skip
+                        number,
+                        said.get(number.e164, ()),
+                        standing.wrong,
+                        standing.suppressed,
+                        standing.suppressed_why,
+                        standing.confirmed,
+                    )
                 )
             fields.append(
                 FieldFacts(
-                    name, reading, tuple(known),
+                    name,
+                    reading,
+                    tuple(known),
                     _text(contact.held.get(f"status/{name}")),
                     _text(contact.held.get(f"e164/{name}")),
-                )  # fmt: skip
+                )
             )
         decision = decide(ContactFacts(tuple(fields)))
         differing = changes(
-            decision, tuple(fields), contact.phones, contact.held,
-            connector.writable(contact.object), write_policy,
-        )  # fmt: skip
+            decision,
+            tuple(fields),
+            contact.phones,
+            contact.held,
+            connector.writable(contact.object),
+            write_policy,
+        )
         decided.append((decision, differing))
     return decided
 
@@ -483,27 +506,37 @@ def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
     statuses = [f.status for f in decision.fields if f.status is not None]
     tally.fields.update(statuses)
     source["numbers"] += len(statuses)
-    source["bad"] += sum(status in ("invalid", "wrong_number", "unreachable") for status in statuses)
+    source["bad"] += sum(
+        status in ("invalid", "wrong_number", "unreachable") for status in statuses
+    )
 
 
 # -- writing down --------------------------------------------------------------------------
 
 
 def _announce(
-    ctx: Context, run: Run, page: Claimed, updates: Sequence[Update],
-    held: Mapping[str, Mapping[str, Value]], now: datetime,
-) -> None:  # fmt: skip
+    ctx: Context,
+    run: Run,
+    page: Claimed,
+    updates: Sequence[Update],
+    held: Mapping[str, Mapping[str, Value]],
+    now: datetime,
+) -> None:
     """Keep what will be written, with what is there now, before the CRM is told."""
     rows = [
         {
-            "run_id": run.id, "page_id": page.id, "connector": run.connector,
-            "object": page.object, "record_id": update.id,
+            "run_id": run.id,
+            "page_id": page.id,
+            "connector": run.connector,
+            "object": page.object,
+            "record_id": update.id,
             "before": {key: held[update.id].get(key) for key in update.values},
-            "after": dict(update.values), "state": "forecast" if run.dry_run else "pending",
+            "after": dict(update.values),
+            "state": "forecast" if run.dry_run else "pending",
             "at": now,
         }
         for update in updates
-    ]  # fmt: skip
+    ]
     if rows:
         with ctx.store.write() as connection:
             insert(connection, writes, rows)
@@ -513,10 +546,16 @@ def _failure(
     ctx: Context, run: Run, object_name: str, record_id: str, kind: str, message: str, retry: bool
 ) -> dict[str, Any]:
     return {
-        "connector": run.connector, "object": object_name, "record_id": record_id, "kind": kind,
-        "message": message[:2000], "retry": retry, "attempts": 1, "run_id": run.id,
+        "connector": run.connector,
+        "object": object_name,
+        "record_id": record_id,
+        "kind": kind,
+        "message": message[:2000],
+        "retry": retry,
+        "attempts": 1,
+        "run_id": run.id,
         "at": ctx.now(),
-    }  # fmt: skip
+    }
 
 
 def _note_failures(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -531,10 +570,18 @@ def _note_failures(connection: Connection, rows: Sequence[Mapping[str, Any]]) ->
 
 
 def _complete(
-    ctx: Context, run: Run, connector: Connector, page: Claimed, tally: Tally, lookups: Lookups,
-    calls: Mapping[Any, int], rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
-    outcomes: Mapping[str, Outcome], gone: set[str], wrote: datetime | None,
-) -> None:  # fmt: skip
+    ctx: Context,
+    run: Run,
+    connector: Connector,
+    page: Claimed,
+    tally: Tally,
+    lookups: Lookups,
+    calls: Mapping[Any, int],
+    rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
+    outcomes: Mapping[str, Outcome],
+    gone: set[str],
+    wrote: datetime | None,
+) -> None:
     """One transaction: outcomes, failures, our index, the page's counts, and the page is done."""
     failed = {rid: o for rid, o in outcomes.items() if not o.ok and not o.gone}
     vanished = gone | {rid for rid, outcome in outcomes.items() if outcome.gone}
@@ -566,12 +613,17 @@ def _complete(
                     connection,
                     [
                         _failure(
-                            ctx, run, page.object, rid, o.kind or "other", o.message,
+                            ctx,
+                            run,
+                            page.object,
+                            rid,
+                            o.kind or "other",
+                            o.message,
                             o.kind in RETRY_KINDS,
                         )
                         for rid, o in failed.items()
                     ],
-                )  # fmt: skip
+                )
             if wrote is not None:
                 connection.execute(
                     sa.update(runs).where(runs.c.id == run.id).values(last_write_at=wrote)
@@ -580,10 +632,18 @@ def _complete(
             sa.update(pages)
             .where(pages.c.id == page.id)
             .values(
-                state="done", owner=None, until=None, payload=None, counts=counts, error=None,
-                read=tally.read, changed=tally.changed, written=tally.written,
-                failed=tally.failed, gone=tally.gone,
-            )  # fmt: skip
+                state="done",
+                owner=None,
+                until=None,
+                payload=None,
+                counts=counts,
+                error=None,
+                read=tally.read,
+                changed=tally.changed,
+                written=tally.written,
+                failed=tally.failed,
+                gone=tally.gone,
+            )
         )
 
 
@@ -595,18 +655,17 @@ def _record_outcomes(
         if outcome.ok:
             continue
         values: dict[str, Any] = {
-            "state": "failed", "kind": outcome.kind, "message": outcome.message[:2000]
-        }  # fmt: skip
+            "state": "failed",
+            "kind": outcome.kind,
+            "message": outcome.message[:2000],
+        }
         row = connection.execute(
-            sa.select(writes.c.id, writes.c.before).where(
-                pending, writes.c.record_id == record_id
-            )
+            sa.select(writes.c.id, writes.c.before).where(pending, writes.c.record_id == record_id)
         ).one()
         if outcome.written:
             # Some fields went through: they are a write like any other, that can be undone.
             values.update(
-                after=outcome.written,
-                before={key: row.before.get(key) for key in outcome.written},
+                after=outcome.written, before={key: row.before.get(key) for key in outcome.written}
             )
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
     connection.execute(sa.update(writes).where(pending).values(state="done"))
@@ -616,25 +675,36 @@ def fingerprint(
     contact: Contact, decision: Decision, region: str | None, flags: Mapping[str, bool]
 ) -> str:
     content = (
-        contact.phones, region, contact.source, contact.campaign, flags, decision.reason,
+        contact.phones,
+        region,
+        contact.source,
+        contact.campaign,
+        flags,
+        decision.reason,
         [(f.name, f.status) for f in decision.fields],
-    )  # fmt: skip
+    )
     return hashlib.blake2b(repr(content).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _index(
-    connection: Connection, ctx: Context, run: Run, page: Claimed,
+    connection: Connection,
+    ctx: Context,
+    run: Run,
+    page: Claimed,
     rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
-    vanished: set[str], failed: Mapping[str, Outcome],
-) -> None:  # fmt: skip
+    vanished: set[str],
+    failed: Mapping[str, Outcome],
+) -> None:
     """Our own index of contacts and numbers; rows that say the same already are left alone."""
     now = ctx.now()
-    changed, numbers, touched = [], [], []
+    changed: list[dict[str, Any]] = []
+    numbers: list[dict[str, Any]] = []
+    touched: list[str] = []
     for one, decision, outcome, known in rows:
         contact = one.contact
         if contact.id in vanished:
             continue
-        held = contact.held | (outcome.written if outcome else {})
+        held = {**contact.held, **(outcome.written if outcome else {})}
         flags = users.flags_of(held)
         print_ = fingerprint(contact, decision, one.region, flags)
         touched.append(contact.id)
@@ -643,21 +713,28 @@ def _index(
         key = {"connector": run.connector, "object": contact.object, "record_id": contact.id}
         changed.append(
             {
-                **key, "fingerprint": print_, "known": flags,
+                **key,
+                "fingerprint": print_,
+                "known": flags,
                 "statuses": {f.name: f.status for f in decision.fields if f.status},
-                "reason": decision.reason, "source": contact.source[:255],
-                "campaign": contact.campaign[:255], "country": one.region or "",
+                "reason": decision.reason,
+                "source": contact.source[:255],
+                "campaign": contact.campaign[:255],
+                "country": one.region or "",
                 "checked_at": now,
-            }  # fmt: skip
+            }
         )
         numbers += [
             {
-                **key, "field": name, "place": place, "number": number.e164,
+                **key,
+                "field": name,
+                "place": place,
+                "number": number.e164,
                 "extension": number.extension,
             }
             for name, reading in one.readings.items()
             for place, number in enumerate(reading.numbers)
-        ]  # fmt: skip
+        ]
     _forget_numbers(connection, run.connector, page.object, [row["record_id"] for row in changed])
     upsert(connection, contacts, changed)
     insert(connection, contact_numbers, numbers)

@@ -63,9 +63,13 @@ def read_on(
 
 
 def _read_object(
-    ctx: Context, run: Run, connector: Connector, place: int,
-    hand_on: Callable[[int], None], may_go_on: Callable[[], bool],
-) -> bool:  # fmt: skip
+    ctx: Context,
+    run: Run,
+    connector: Connector,
+    place: int,
+    hand_on: Callable[[int], None],
+    may_go_on: Callable[[], bool],
+) -> bool:
     entry = run.reading[place]
     learned_anew = False
     while True:
@@ -94,9 +98,14 @@ def _read_object(
 
 
 def _store(
-    ctx: Context, run: Run, connector: Connector, place: int, page: Page,
-    before: dict[Any, int], began: datetime,
-) -> int | None:  # fmt: skip
+    ctx: Context,
+    run: Run,
+    connector: Connector,
+    place: int,
+    page: Page,
+    before: dict[Any, int],
+    began: datetime,
+) -> int | None:
     """Keep a page and the reader's place in one transaction.
 
     `began`: when the first page was asked for, by the CRM's clock (its answer's Date, less what
@@ -104,6 +113,8 @@ def _store(
     """
     entry = run.reading[place]
     entry["cursor"] = page.cursor
+    known = entry.get("left") or 0
+    entry["left"] = max(0, known - len(page.contacts)) if page.left is None else page.left
     entry["done"] = page.cursor is None
     for kind, count in connector.calls.items():
         run.reader_calls[kind] = run.reader_calls.get(kind, 0) + count - before.get(kind, 0)
@@ -119,9 +130,7 @@ def _store(
             seq = run_store.next_seq(connection, run.id)
             ids = [contact.id for contact in page.contacts]
             read = [pack(contact) for contact in page.contacts]
-            page_id = run_store.store_page(
-                connection, ctx, run.id, seq, entry["object"], ids, read
-            )
+            page_id = run_store.store_page(connection, ctx, run.id, seq, entry["object"], ids, read)
         statement = sa.update(runs).where(runs.c.id == run.id)
         connection.execute(statement.values(**values))
     return page_id

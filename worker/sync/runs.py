@@ -71,16 +71,35 @@ class Run:
     error: str | None
 
     @property
+    def left(self) -> int:
+        """About how many contacts the reader has still to read."""
+        return sum(entry.get("left") or 0 for entry in self.reading if not entry["done"])
+
+    @property
     def active(self) -> bool:
         return self.state == "running"
 
 
 def _made(row: Any) -> Run:
     return Run(
-        row.id, row.connector, row.kind, Scope.from_json(row.scope), row.state, row.dry_run,
-        row.force, row.opened_at, row.finished_at, row.began_at, row.last_write_at, row.reading,
-        row.read_all, row.reader_calls, row.skip_runs, row.notes, row.error,
-    )  # fmt: skip
+        row.id,
+        row.connector,
+        row.kind,
+        Scope.from_json(row.scope),
+        row.state,
+        row.dry_run,
+        row.force,
+        row.opened_at,
+        row.finished_at,
+        row.began_at,
+        row.last_write_at,
+        row.reading,
+        row.read_all,
+        row.reader_calls,
+        row.skip_runs,
+        row.notes,
+        row.error,
+    )
 
 
 def load(ctx: Context, run_id: str) -> Run:
@@ -97,8 +116,10 @@ def load(ctx: Context, run_id: str) -> Run:
     return _made(row)
 
 
-def recent(ctx: Context, limit: int = 20) -> list[Run]:
+def recent(ctx: Context, limit: int = 20, connector: str | None = None) -> list[Run]:
     query = sa.select(runs).order_by(runs.c.opened_at.desc()).limit(limit)
+    if connector:
+        query = query.where(runs.c.connector == connector)
     with ctx.store.read() as connection:
         return [_made(row) for row in connection.execute(query)]
 
@@ -152,26 +173,30 @@ def open_run(
         try:
             connection.execute(
                 sa.insert(runs).values(
-                    id=run_id, connector=connector_name,
-                    kind="sync" if scope.streams else "rescan", scope=scope.as_json(),
-                    state="running", active_key=None if dry_run else connector_name,
-                    dry_run=dry_run, force=force, opened_at=now, reading=reading,
-                    read_all=False, reader_calls=used, skip_runs=skip,
+                    id=run_id,
+                    connector=connector_name,
+                    kind="sync" if scope.streams else "rescan",
+                    scope=scope.as_json(),
+                    state="running",
+                    active_key=None if dry_run else connector_name,
+                    dry_run=dry_run,
+                    force=force,
+                    opened_at=now,
+                    reading=reading,
+                    read_all=False,
+                    reader_calls=used,
+                    skip_runs=skip,
                     notes=[str(finding) for finding in ctx.findings.get(connector_name, [])],
-                )  # fmt: skip
+                )
             )
         except sa.exc.IntegrityError:
             connection.rollback()
             under_way = active(ctx, connector_name)
-            raise RunActiveError(
-                under_way[0].id if under_way else "?", connector_name
-            ) from None
+            raise RunActiveError(under_way[0].id if under_way else "?", connector_name) from None
         if not scope.streams:
             picked = _picked(connection, ctx, connector_name, scope, connector.object_of)
             _store_ids(connection, run_id, picked, ctx, size=100)
-            connection.execute(
-                sa.update(runs).where(runs.c.id == run_id).values(read_all=True)
-            )
+            connection.execute(sa.update(runs).where(runs.c.id == run_id).values(read_all=True))
         elif connector.incremental:
             _store_ids(connection, run_id, _retries(connection, connector_name), ctx, size=100)
     return run_id
@@ -303,15 +328,26 @@ def next_seq(connection: Connection, run_id: str) -> int:
 
 
 def store_page(
-    connection: Connection, ctx: Context, run_id: str, seq: int, object_name: str,
-    ids: list[str], read: list[Any] | None,
-) -> int:  # fmt: skip
+    connection: Connection,
+    ctx: Context,
+    run_id: str,
+    seq: int,
+    object_name: str,
+    ids: list[str],
+    read: list[Any] | None,
+) -> int:
     """Keep a page with its run before it is handed on; `read` None = to be fetched by id."""
     result = connection.execute(
         sa.insert(pages).values(
-            run_id=run_id, seq=seq, object=object_name, state="stored", stored_at=ctx.now(),
-            attempts=0, payload=orjson.dumps({"ids": ids, "contacts": read}), size=len(ids),
-        )  # fmt: skip
+            run_id=run_id,
+            seq=seq,
+            object=object_name,
+            state="stored",
+            stored_at=ctx.now(),
+            attempts=0,
+            payload=orjson.dumps({"ids": ids, "contacts": read}),
+            size=len(ids),
+        )
     )
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
@@ -340,9 +376,10 @@ def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[int]:
 def last_full(ctx: Context, connector: str) -> datetime | None:
     """When the connector was last read through as a whole; None before the first time."""
     with ctx.store.read() as connection:
-        return connection.scalar(
+        last: datetime | None = connection.scalar(
             sa.select(sa.func.min(watermarks.c.full_at)).where(watermarks.c.connector == connector)
         )
+    return last
 
 
 def driven_elsewhere(ctx: Context, run_id: str) -> bool:
@@ -361,9 +398,13 @@ def fail(ctx: Context, run_id: str, error: str) -> None:
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.state == "running")
             .values(
-                state="failed", active_key=None, error=error[:2000], finished_at=ctx.now(),
-                reader_owner=None, reader_until=None,
-            )  # fmt: skip
+                state="failed",
+                active_key=None,
+                error=error[:2000],
+                finished_at=ctx.now(),
+                reader_owner=None,
+                reader_until=None,
+            )
         )
 
 
@@ -432,18 +473,16 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
         if run.scope.streams and not run.dry_run and run.began_at and not run.skip_runs:
             position = run.began_at - ctx.settings.sync.overlap
             # A first sync has no watermark to start from: it reads everything too.
-            rows = [
-                {
+            for entry in run.reading:
+                mark = {
                     "connector": run.connector,
                     "object": entry["object"],
                     "position": position,
                     "run_id": run_id,
-                    **({} if entry["since"] else {"full_at": ctx.now()}),
                 }
-                for entry in run.reading
-            ]
-            for row in rows:
-                upsert(connection, watermarks, [row])
+                if not entry["since"]:
+                    mark["full_at"] = ctx.now()
+                upsert(connection, watermarks, [mark])
     return True
 
 
@@ -473,10 +512,15 @@ def totals(ctx: Context, run_id: str) -> Totals:
                 sa.case((c.state != "stored", 1), else_=0),
                 sa.case((c.state == "parked", 1), else_=0),
                 sa.case((c.attempts > 1, c.attempts - 1), else_=0),
-                c.size, c.read, c.changed, c.written, c.failed, c.gone,
+                c.size,
+                c.read,
+                c.changed,
+                c.written,
+                c.failed,
+                c.gone,
             )
         ),
-    ).where(c.run_id == run_id)  # fmt: skip
+    ).where(c.run_id == run_id)
     with ctx.store.read() as connection:
         return Totals(*map(int, connection.execute(query).one()))
 
@@ -489,9 +533,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
         step.name: {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)} for step in ctx.steps
     }
     sources: dict[str, Counter[str]] = {}
-    query = sa.select(pages.c.counts).where(
-        pages.c.run_id == run.id, pages.c.counts.is_not(None)
-    )
+    query = sa.select(pages.c.counts).where(pages.c.run_id == run.id, pages.c.counts.is_not(None))
     with ctx.store.read() as connection:
         for counts in connection.scalars(query):
             if not counts:
@@ -541,13 +583,51 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         **added,
         "sources": sources,
         "pages": {
-            "stored": sums.pages, "done": sums.pages_done, "parked": sums.parked,
+            "stored": sums.pages,
+            "done": sums.pages_done,
+            "parked": sums.parked,
             "retries": sums.retries,
         },
         "notes": run.notes,
         "error": run.error,
         "seconds": round(max(0.0, (end - run.opened_at).total_seconds()), 3),
-    }  # fmt: skip
+    }
+
+
+def account(ctx: Context, run_id: str, most: int = 10) -> dict[str, Any]:
+    """A run's result together with what failed, by kind, and its latest writes."""
+    failed = [
+        {
+            "object": row.object,
+            "id": row.record_id,
+            "kind": row.kind or "other",
+            "message": row.message,
+            "written": row.after if row.before.keys() == row.after.keys() else {},
+        }
+        for row in writes_of(ctx, run_id, ("failed",))
+    ]
+    query = sa.select(pages).where(pages.c.run_id == run_id, pages.c.state == "parked")
+    with ctx.store.read() as connection:
+        parked = [
+            {"object": row.object, "page": row.seq, "contacts": row.size, "message": row.error}
+            for row in connection.execute(query)
+        ]
+    return {
+        **result(ctx, run_id),
+        "failures_by_kind": dict(Counter(entry["kind"] for entry in failed)),
+        "failures": failed,
+        "parked_pages": parked,
+        "writes": [
+            {
+                "object": row.object,
+                "id": row.record_id,
+                "state": row.state,
+                "before": row.before,
+                "after": row.after,
+            }
+            for row in writes_of(ctx, run_id, ("done", "forecast", "pending"), most)
+        ],
+    }
 
 
 def writes_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,9 +41,15 @@ class Undone:
     failed: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 def undo(
-    ctx: Context, run_id: str, dry_run: bool = False, progress: Callable[[int], None] = lambda _n: None
+    ctx: Context,
+    run_id: str,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda _n: None,
 ) -> Undone:
     """Undo a run; safe to repeat. What an undo restored is itself kept as writes of a run.
 
@@ -66,7 +72,7 @@ def undo(
                 if contact is None:
                     result.gone.append(row.record_id)
                     continue
-                held = contact.held | {f"phone/{n}": text for n, text in contact.phones.items()}
+                held = contact.values()
                 values = _restorable(row, held, connector.writable(object_name), result)
                 if values:
                     updates.append(Update(object_name, row.record_id, values))
@@ -85,12 +91,15 @@ def undo(
             sa.update(runs)
             .where(runs.c.id == result.run)
             .values(
-                state="done", active_key=None, finished_at=ctx.now(), read_all=True,
+                state="done",
+                active_key=None,
+                finished_at=ctx.now(),
+                read_all=True,
                 notes=[
                     f"{kept.object} {kept.record_id}: {kept.field} was changed since, and left"
                     for kept in result.kept
                 ],
-            )  # fmt: skip
+            )
         )
     return result
 
@@ -101,19 +110,26 @@ def _open(ctx: Context, run: Run, dry_run: bool) -> str:
         try:
             connection.execute(
                 sa.insert(runs).values(
-                    id=run_id, connector=run.connector, kind="undo",
-                    scope=Scope("ids", (run.id,)).as_json(), state="running",
-                    active_key=None if dry_run else run.connector, dry_run=dry_run, force=False,
-                    opened_at=ctx.now(), reading=[], read_all=False, reader_calls={},
-                    skip_runs=[], notes=[],
-                )  # fmt: skip
+                    id=run_id,
+                    connector=run.connector,
+                    kind="undo",
+                    scope=Scope("ids", (run.id,)).as_json(),
+                    state="running",
+                    active_key=None if dry_run else run.connector,
+                    dry_run=dry_run,
+                    force=False,
+                    opened_at=ctx.now(),
+                    reading=[],
+                    read_all=False,
+                    reader_calls={},
+                    skip_runs=[],
+                    notes=[],
+                )
             )
         except sa.exc.IntegrityError:
             connection.rollback()
             active = run_store.active(ctx, run.connector)
-            raise run_store.RunActiveError(
-                active[0].id if active else "?", run.connector
-            ) from None
+            raise run_store.RunActiveError(active[0].id if active else "?", run.connector) from None
     return run_id
 
 
@@ -122,7 +138,7 @@ def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[Any]]]:
     rows = [
         row
         for row in run_store.writes_of(ctx, run.id, ("done", "failed", "pending"))
-        if row.state != "failed" or row.after and row.before.keys() == row.after.keys()
+        if row.state != "failed" or (row.after and row.before.keys() == row.after.keys())
     ]
     by_object: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -149,22 +165,32 @@ def _restorable(
 
 
 def _write(
-    ctx: Context, run: Run, result: Undone, object_name: str, updates: Sequence[Update],
-    befores: Mapping[str, Mapping[str, Value]], connector: Any,
-) -> None:  # fmt: skip
+    ctx: Context,
+    run: Run,
+    result: Undone,
+    object_name: str,
+    updates: Sequence[Update],
+    befores: Mapping[str, Mapping[str, Value]],
+    connector: Any,
+) -> None:
     with ctx.store.write() as connection:
         if updates:
             connection.execute(
                 sa.insert(writes),
                 [
                     {
-                        "run_id": result.run, "connector": run.connector, "object": object_name,
-                        "record_id": update.id, "before": befores[update.id],
-                        "after": dict(update.values), "state": "pending", "at": ctx.now(),
+                        "run_id": result.run,
+                        "connector": run.connector,
+                        "object": object_name,
+                        "record_id": update.id,
+                        "before": befores[update.id],
+                        "after": dict(update.values),
+                        "state": "pending",
+                        "at": ctx.now(),
                     }
                     for update in updates
                 ],
-            )  # fmt: skip
+            )
     outcomes = write_all(connector, updates) if updates else {}
     with ctx.store.write() as connection:
         for update in updates:
@@ -187,9 +213,12 @@ def _write(
 
 
 def _remember(
-    connection: sa.Connection, connector: str, object_name: str, record_id: str,
+    connection: sa.Connection,
+    connector: str,
+    object_name: str,
+    record_id: str,
     written: Mapping[str, Value],
-) -> None:  # fmt: skip
+) -> None:
     """A flag that an undo puts back is our doing: it must not pass for a person's word."""
     where = sa.and_(
         contacts.c.connector == connector,

@@ -14,9 +14,7 @@ log = logging.getLogger(__name__)
 # Seconds to wait before a locked record is tried again; then the next run tries.
 LOCK_WAITS = (0.5, 2.0, 5.0)
 # The CRM says which field it refuses: the rest of the record can still be written.
-_FIELD_KINDS: frozenset[FailureKind] = frozenset(
-    {"picklist_value", "unwritable_field", "too_long"}
-)
+_FIELD_KINDS: frozenset[FailureKind] = frozenset({"picklist_value", "unwritable_field", "too_long"})
 # Worth another try by a later run.
 RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "other"})
 
@@ -67,8 +65,9 @@ def write_all(
     for wait in LOCK_WAITS:
         if not locked:
             break
-        log.info("%s: %d records are locked; trying again in %.1f s", connector.name,
-                 len(locked), wait)  # fmt: skip
+        log.info(
+            "%s: %d records are locked; trying again in %.1f s", connector.name, len(locked), wait
+        )
         sleep(wait)
         again, locked[:] = list(locked), []
         send(again)

@@ -1,6 +1,7 @@
 """Alembic's entry: runs the migrations on the connection that `worker.store.db` hands over."""
 
 from alembic import context
+
 from worker.store.tables import metadata
 
 connection = context.config.attributes["connection"]

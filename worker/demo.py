@@ -1,0 +1,296 @@
+"""`hygiene demo`: the whole product at work on sandbox CRMs, with nothing to set up before.
+
+Everything runs as in production, in processes of its own: the stand-in CRMs, a Celery worker,
+beat and the web process. It lives in a folder of its own and never sees real credentials.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import TaskID
+from rich.text import Text
+
+from config.settings import Settings, SettingsError, load
+from sandbox.run import environment
+from worker import console, embedded
+from worker.store.db import ready, upgrade
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.follow import follow
+from worker.sync.scope import Scope
+
+# Nothing of a real installation may leak into the demo.
+_OURS = (
+    "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "DATABASE_URL",
+    "REDIS_URL", "HYGIENE_", "PORT", "PUBLIC_URL", "SECRET_KEY", "ADMIN_",
+)  # fmt: skip
+_START_WITHIN = 90.0  # seconds
+_EXAMPLES = 5  # of each status
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why, and where to look."""
+
+
+def run_demo(contacts: int, once: bool) -> int:
+    """Start everything, sync, show, and stay until Ctrl-C (or not, with `once`)."""
+    home = Path(os.environ.get("HYGIENE_HOME") or ".hygiene").absolute() / "demo"
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        with _alone(home), _running(home, contacts) as (settings, watch):
+            _tell(settings, contacts, watch)
+            if not once:
+                _stay(settings, watch)
+    except (DemoError, SettingsError) as error:
+        console.complain(*str(error).splitlines())
+        return 1
+    except KeyboardInterrupt:
+        console.note("stopped")
+    return 0
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """A fresh folder, and one demo at a time in it."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError(f"a demo is running already in {home}; stop it first") from None
+        embedded.stop(home)  # of a demo that was killed
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
+        yield
+
+
+@contextmanager
+def _running(home: Path, contacts: int) -> Iterator[tuple[Settings, Callable[[], None]]]:
+    """All processes up and answering; gives the demo's settings and a check that they live."""
+    salesforce_port, hubspot_port, web_port = _free_ports()
+    env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
+    env |= {"HYGIENE_HOME": str(home), "PORT": str(web_port)}
+    env |= environment(salesforce_port, hubspot_port)
+    settings = load(env)
+    embedded.ensure(home)
+    upgrade(settings.database_url)
+    sandbox = [
+        "sandbox", "--bare", "--contacts", str(contacts), "--salesforce-port",
+        str(salesforce_port), "--hubspot-port", str(hubspot_port),
+    ]  # fmt: skip
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def watch() -> None:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise DemoError(f"the {name} ended by itself; see {home / name}.log")
+
+    try:
+        with console.out.status("Starting sandbox CRMs, Redis, worker, beat and web ..."):
+            for name, arguments in (("sandbox", sandbox), ("worker", ["worker", "up"])):
+                with (home / f"{name}.log").open("wb") as log:
+                    processes[name] = subprocess.Popen(
+                        [sys.executable, "-m", *arguments],
+                        env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                        start_new_session=True,
+                    )  # fmt: skip
+            _wait_for(settings, watch)
+        yield settings, watch
+    finally:
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+        embedded.stop(home)
+
+
+def _free_ports() -> tuple[int, int, int]:
+    sockets = []
+    for wanted in (0, 0, 8000):
+        opened = socket.socket()
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            opened.bind(("127.0.0.1", wanted))
+        except OSError:
+            opened.bind(("127.0.0.1", 0))
+        sockets.append(opened)
+    first, second, third = (opened.getsockname()[1] for opened in sockets)
+    for opened in sockets:
+        opened.close()
+    return first, second, third
+
+
+def _wait_for(settings: Settings, watch: Callable[[], None]) -> None:
+    """Until the CRMs, the web process and a worker answer."""
+    from celery import Celery
+
+    salesforce, hubspot = _addresses(settings)
+    queue = Celery(broker=embedded.url(settings.home))
+    ping: Callable[..., list[Any]] = queue.control.ping
+    pending: dict[str, Callable[[], bool]] = {
+        "Salesforce": lambda: _answers(f"{salesforce}/ui"),
+        "HubSpot": lambda: _answers(f"{hubspot}/ui"),
+        "web": lambda: _answers(f"http://127.0.0.1:{settings.port}/readyz"),
+        "worker": lambda: bool(ping(timeout=0.5)),
+    }
+    end = time.monotonic() + _START_WITHIN
+    while pending:
+        watch()
+        for name in [name for name, answers in pending.items() if answers()]:
+            del pending[name]
+        if pending and time.monotonic() > end:
+            raise DemoError(f"no answer from {', '.join(pending)}; see the logs in {settings.home}")
+        time.sleep(0.2)
+
+
+def _addresses(settings: Settings) -> tuple[str, str]:
+    assert settings.salesforce is not None
+    assert settings.hubspot is not None
+    return settings.salesforce.login_url, settings.hubspot.api_url
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
+    """The first sync of both CRMs, and what it found."""
+    ready(settings.database_url)
+    ctx = Context.create(settings)
+    out = console.out
+    try:
+        out.print(
+            f"[bold]Two sandbox CRMs[/bold] hold {contacts:,} contacts each, with phone fields as "
+            "people type them."
+        )
+        for name in settings.active_connectors:
+            steps = list(ctx.open(name).provision())
+            made = sum(step.done == "created" for step in steps)
+            out.print(f"  hygiene crm setup {name}: {made} fields and permissions created")
+        results = _sync(ctx, settings, watch)
+        for result in results:
+            out.print()
+            console.show_result(result)
+            _show_sources(result)
+        _show_examples(ctx, results)
+        out.print()
+        _show_places(settings)
+    finally:
+        ctx.close()
+
+
+def _sync(ctx: Context, settings: Settings, watch: Callable[[], None]) -> list[dict[str, Any]]:
+    """Open a run in each CRM, hand them to the worker, and follow."""
+    with console.progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(run_id: str) -> None:
+            sums, left = runs.totals(ctx, run_id), runs.load(ctx, run_id).left
+            console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
+
+        for name in settings.active_connectors:
+            run_id = runs.open_run(ctx, name, Scope("changed"))
+            tasks[run_id] = bar.add_task(name, total=None)
+            _enqueue(settings, run_id)
+        follow(ctx, list(tasks), show, watch)
+    results = [runs.result(ctx, run_id) for run_id in tasks]
+    for result in results:
+        if result["state"] != "done":
+            raise DemoError(f"{result['connector']}: {result['error']}")
+    return results
+
+
+def _enqueue(settings: Settings, run_id: str) -> None:
+    from celery import Celery
+
+    Celery(broker=embedded.url(settings.home)).send_task("hygiene.read", [run_id], queue="runs")
+
+
+def _show_sources(result: Mapping[str, Any]) -> None:
+    made = console.table("source", ">contacts", ">phone fields", ">bad", "")
+    for name, counts in sorted(result["sources"].items(), key=lambda entry: -_share(entry[1])):
+        share = _share(counts)
+        style = "red" if share > 0.15 else "yellow" if share > 0.08 else "green"
+        made.add_row(
+            name or "(none)", f"{counts['contacts']:,}", f"{counts['numbers']:,}",
+            f"{counts['bad']:,}", Text(f"{share:.0%}", style=style),
+        )  # fmt: skip
+    console.out.print(made)
+
+
+def _share(counts: Mapping[str, int]) -> float:
+    return counts["bad"] / counts["numbers"] if counts["numbers"] else 0.0
+
+
+def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
+    """One record for each kind of finding, before and after, with the reason."""
+    made = console.table("typed", "status", "reason written to the CRM")
+    seen: Counter[str] = Counter()
+    shown: set[str] = set()
+    for result in results:
+        connector = ctx.connector(result["connector"])
+        picked = []
+        for write in runs.writes_of(ctx, result["run"], ("done",), 400):
+            for key, status in write.after.items():
+                field = key.removeprefix("status/")
+                if key != field and isinstance(status, str) and seen[status] < _EXAMPLES:
+                    seen[status] += 1
+                    picked.append((write.object, write.record_id, field, status, write.after))
+        held = {
+            contact.id: contact
+            for name in connector.objects
+            for contact in connector.fetch(name, [p[1] for p in picked if p[0] == name])
+        }
+        for _object, record_id, field, status, after in picked:
+            typed = held[record_id].phones[field] if record_id in held else ""
+            if typed and typed not in shown:
+                shown.add(typed)
+                made.add_row(repr(typed)[1:-1], console.styled(status), after.get("reason") or "")
+    console.out.print(Text("\nSome of them", style="bold"))
+    console.out.print(made)
+
+
+def _show_places(settings: Settings) -> None:
+    salesforce, hubspot = _addresses(settings)
+    out = console.out
+    out.print("[bold]Where to look[/bold]")
+    out.print(f"  the contacts in Salesforce   {salesforce}/ui")
+    out.print(f"  the contacts in HubSpot      {hubspot}/ui")
+    out.print(f"  what the runs did            http://127.0.0.1:{settings.port}/runs")
+
+
+def _stay(settings: Settings, watch: Callable[[], None]) -> None:
+    minutes = int(settings.sync.every.total_seconds() // 60)
+    console.out.print(
+        f"\nEverything goes on running; the schedule syncs every {minutes} minutes. "
+        "Press Ctrl-C to stop."
+    )
+    while True:
+        watch()
+        time.sleep(1)

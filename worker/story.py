@@ -1,0 +1,116 @@
+"""All that is known of one number, and why its contacts are flagged as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.phones import facts, read_field
+from worker.store.tables import contact_numbers, contacts, feedback, verifications, writes
+from worker.sync.context import Context
+
+MOST = 100  # contacts and writes that are listed
+
+
+def number_of(text: str, region: str | None = None) -> str | None:
+    """The one number in a text in any spelling; None where there is none, or more than one."""
+    numbers = read_field(text, region).numbers
+    return numbers[0].e164 if len(numbers) == 1 else None
+
+
+def story(ctx: Context, number: str) -> dict[str, Any]:
+    """Verifications, reports, the contacts that hold the number, and what was written to them."""
+    held = contact_numbers.c
+    same = sa.and_(
+        contacts.c.connector == held.connector,
+        contacts.c.object == held.object,
+        contacts.c.record_id == held.record_id,
+    )
+    holders = (
+        sa.select(held.field, held.extension, contacts)
+        .join(contacts, same)
+        .where(held.number == number)
+        .order_by(held.connector, held.object, held.record_id)
+        .limit(MOST)
+    )
+    changes = (
+        sa.select(writes)
+        .where(
+            writes.c.state.in_(("done", "failed")),
+            sa.exists().where(
+                held.number == number,
+                held.connector == writes.c.connector,
+                held.object == writes.c.object,
+                held.record_id == writes.c.record_id,
+            ),
+        )
+        .order_by(writes.c.id.desc())
+        .limit(MOST)
+    )
+    known = facts(number)
+    with ctx.store.read() as connection:
+        said = connection.execute(
+            sa.select(verifications).where(verifications.c.number == number)
+        ).mappings()
+        told = connection.execute(
+            sa.select(feedback).where(feedback.c.number == number).order_by(feedback.c.at)
+        ).mappings()
+        return {
+            "number": number,
+            "region": known.region,
+            "kind": known.kind,
+            "possible": known.possible,
+            "valid": known.valid,
+            "verifications": [
+                {
+                    "provider": row["provider"],
+                    "package": row["package"],
+                    "verdict": row["verdict"],
+                    "line_type": row["line_type"],
+                    "detail": row["detail"],
+                    "at": row["at"].isoformat(),
+                    "until": row["until"].isoformat(),
+                    "counts": row["until"] > ctx.now(),
+                }
+                for row in said
+            ],
+            "feedback": [
+                {
+                    "kind": row["kind"],
+                    "source": row["source"],
+                    "contact": row["contact"],
+                    "channels": row["channels"],
+                    "evidence": row["evidence"],
+                    "at": row["at"].isoformat(),
+                }
+                for row in told
+            ],
+            "contacts": [
+                {
+                    "connector": row.connector,
+                    "object": row.object,
+                    "id": row.record_id,
+                    "field": row.field,
+                    "extension": row.extension,
+                    "status": row.statuses.get(row.field),
+                    "reason": row.reason,
+                    "checked_at": row.checked_at.isoformat(),
+                }
+                for row in connection.execute(holders)
+            ],
+            "writes": [
+                {
+                    "run": row.run_id,
+                    "connector": row.connector,
+                    "object": row.object,
+                    "id": row.record_id,
+                    "state": row.state,
+                    "before": row.before,
+                    "after": row.after,
+                    "message": row.message,
+                    "at": row.at.isoformat(),
+                }
+                for row in connection.execute(changes)
+            ],
+        }

@@ -1,0 +1,1 @@
+"""The web process: health checks and pages."""

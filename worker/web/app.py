@@ -1,0 +1,127 @@
+"""The web application: is it alive, is it ready, and what do the runs do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+import sqlalchemy as sa
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+
+from config.settings import Settings
+from worker import embedded
+from worker.store.db import StoreError, is_current
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.runs import NoSuchRunError
+from worker.web.guard import admin_only
+
+_HERE = Path(__file__).parent
+_RUNS_SHOWN = 50
+_pages = Jinja2Templates(_HERE / "templates")
+_SAFE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def make_app(settings: Settings) -> FastAPI:
+    ctx = Context.create(settings)
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        ctx.close()
+
+    app = FastAPI(title="Phone Hygiene", lifespan=life, docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.state.ctx = ctx
+    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+
+    @app.middleware("http")
+    async def safe(request: Request, call_next: Any) -> Any:
+        response = await call_next(request)
+        for name, value in _SAFE_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.get("/healthz", include_in_schema=False)
+    def healthz() -> dict[str, str]:
+        """The process is there; nothing more is asked."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", include_in_schema=False)
+    def readyz() -> JSONResponse:
+        """Database and Redis answer, and the tables have the right form."""
+        found = {"database": _database(settings), "redis": _redis(settings)}
+        ready = all(state == "ok" for state in found.values())
+        return JSONResponse(found, 200 if ready else 503)
+
+    guarded = [Depends(admin_only)]
+
+    @app.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        return RedirectResponse("/runs")
+
+    @app.get("/runs", dependencies=guarded, include_in_schema=False)
+    def run_list(request: Request) -> HTMLResponse:
+        listed = [runs.result(ctx, run.id) for run in runs.recent(ctx, _RUNS_SHOWN)]
+        opened = {run.id: run.opened_at for run in runs.recent(ctx, _RUNS_SHOWN)}
+        return _pages.TemplateResponse(request, "runs.html", {"runs": listed, "opened": opened})
+
+    @app.get("/runs/{run_id}", dependencies=guarded, include_in_schema=False)
+    def run_detail(request: Request, run_id: str) -> HTMLResponse:
+        try:
+            run = runs.load(ctx, run_id)
+        except NoSuchRunError:
+            raise HTTPException(404, "There is no such run.") from None
+        found = runs.account(ctx, run.id, most=50)
+        values = {"run": found, "opened": run.opened_at, "links": _links(ctx, found)}
+        return _pages.TemplateResponse(request, "run.html", values)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> HTMLResponse:
+        return _pages.TemplateResponse(
+            request,
+            "message.html",
+            {"text": error.detail},
+            status_code=error.status_code,
+            headers=error.headers,
+        )
+
+    return app
+
+
+def _links(ctx: Context, found: dict[str, Any]) -> dict[str, str]:
+    """Record id -> its page in the CRM, where the connector knows such a place."""
+    records = [*found["failures"], *found["writes"]]
+    name = found["connector"]
+    if name not in ctx.settings.active_connectors:
+        return {}
+    url = ctx.open(name).record_url
+    return {entry["id"]: url(entry["object"], entry["id"]) for entry in records}
+
+
+def _database(settings: Settings) -> str:
+    try:
+        return "ok" if is_current(settings.database_url) else "run: hygiene db upgrade"
+    except (StoreError, sa.exc.SQLAlchemyError):
+        return "does not answer"
+
+
+def _redis(settings: Settings) -> str:
+    url = settings.redis_url or embedded.url(settings.home)
+    try:
+        embedded.client(url).ping()
+    except redis.RedisError:
+        return "does not answer"
+    return "ok"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 Value = str | bool | None
 Purpose = Literal["read", "write", "other"]
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 # Why a record was not written, in one vocabulary for all CRMs.
 FailureKind = Literal[
@@ -82,6 +83,17 @@ class Page:
     contacts: tuple[Contact, ...]
     cursor: str | None
     left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Leave out records that one of these `runs` wrote last, unless they changed since `until`."""
+
+    runs: tuple[str, ...] = ()
+    until: datetime = _ANY_TIME
+
+
+NOTHING = Skip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +185,12 @@ class Connector(Protocol):
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip_runs: Sequence[str] = (),
+        skip: Skip = NOTHING,
     ) -> Iterator[Page]:
         """All contacts, or those changed at or after `since`, in a stable order by id.
 
         `cursor` (of an earlier page) goes on where that page ended, also in another process.
-        `skip_runs`: leave out records that one of these runs wrote last.
+        `skip`: our own writes, coming back, that need not be read once more.
         """
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:

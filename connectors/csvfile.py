@@ -19,6 +19,7 @@ import orjson
 from config.settings import CsvSettings, ObjectMap, Settings
 from connectors import csvtext
 from connectors.base import (
+    NOTHING,
     ConnectorError,
     Contact,
     CrmField,
@@ -28,6 +29,7 @@ from connectors.base import (
     Schema,
     SchemaError,
     SetupStep,
+    Skip,
     Update,
     Value,
     WriteResult,
@@ -146,7 +148,7 @@ class CsvConnector:
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip_runs: Sequence[str] = (),
+        skip: Skip = NOTHING,
     ) -> Iterator[Page]:
         start = int(cursor or 0)
         held: list[Contact] = []

@@ -24,6 +24,7 @@ from hubspot import HubSpot
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
 from connectors import hubspot_setup
 from connectors.base import (
+    NOTHING,
     AuthError,
     ConnectorError,
     Contact,
@@ -37,6 +38,7 @@ from connectors.base import (
     SchemaChangedError,
     SchemaError,
     SetupStep,
+    Skip,
     Update,
     Value,
     WriteResult,
@@ -191,9 +193,9 @@ class HubSpotConnector:
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip_runs: Sequence[str] = (),
+        skip: Skip = NOTHING,
     ) -> Iterator[Page]:
-        return self._list(cursor) if since is None else self._changed(since, cursor, skip_runs)
+        return self._list(cursor) if since is None else self._changed(since, cursor, skip)
 
     def _list(self, after: str | None) -> Iterator[Page]:
         # The list does not say how long it is; one search does, where the list is not short.
@@ -227,20 +229,16 @@ class HubSpotConnector:
             return None  # only the progress bar wanted to know
         return int(answer.get("total", 0))
 
-    def _changed(
-        self, since: datetime, after: str | None, skip_runs: Sequence[str]
-    ) -> Iterator[Page]:
-        stamp = str(int(since.timestamp() * 1000))
-        base: list[dict[str, Any]] = [
-            {"propertyName": "lastmodifieddate", "operator": "GTE", "value": stamp}
-        ]
+    def _changed(self, since: datetime, after: str | None, skip: Skip) -> Iterator[Page]:
+        base = [_changed_since(since)]
         run_field = self.fields.names.get("run")
         groups = [base]
-        if skip_runs and run_field:
+        if skip.runs and run_field:
             others = {"propertyName": run_field, "operator": "NOT_IN"}
             groups = [
-                [*base, {**others, "values": [run.lower() for run in skip_runs]}],
+                [*base, {**others, "values": [run.lower() for run in skip.runs]}],
                 [*base, {"propertyName": run_field, "operator": "NOT_HAS_PROPERTY"}],
+                [_changed_since(max(since, skip.until))],
             ]
         while True:
             above = (
@@ -376,6 +374,11 @@ class HubSpotConnector:
         if self._host.startswith("http://"):
             base = self._host  # a stand-in on this machine
         return f"{base}/contacts/record/0-1/{record_id}"
+
+
+def _changed_since(moment: datetime) -> dict[str, Any]:
+    milliseconds = str(int(moment.timestamp() * 1000))
+    return {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds}
 
 
 class _InvalidValuesError(Exception):

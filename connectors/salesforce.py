@@ -22,6 +22,7 @@ from simple_salesforce.exceptions import SalesforceError as ClientError
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
 from connectors import salesforce_setup
 from connectors.base import (
+    NOTHING,
     AuthError,
     ConnectorError,
     Contact,
@@ -35,6 +36,7 @@ from connectors.base import (
     SchemaChangedError,
     SchemaError,
     SetupStep,
+    Skip,
     Update,
     Value,
     WriteResult,
@@ -252,12 +254,12 @@ class SalesforceConnector:
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip_runs: Sequence[str] = (),
+        skip: Skip = NOTHING,
     ) -> Iterator[Page]:
         last = cursor
         while True:
             try:
-                for page in self._pages(object_name, since, last, skip_runs):
+                for page in self._pages(object_name, since, last, skip):
                     last = page.cursor or last
                     yield page
                 return
@@ -265,15 +267,18 @@ class SalesforceConnector:
                 log.info("salesforce: the query's cursor lapsed; going on by id")
 
     def _pages(
-        self, name: str, since: datetime | None, after: str | None, skip_runs: Sequence[str]
+        self, name: str, since: datetime | None, after: str | None, skip: Skip
     ) -> Iterator[Page]:
         tests = ["IsConverted = false"] if name == "Lead" else []
         if since is not None:
             tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
         run_field = self._fields[name].names.get("run")
-        if skip_runs and run_field:
-            listed = ", ".join(quoted(run) for run in skip_runs)
-            tests.append(f"({run_field} = null OR {run_field} NOT IN ({listed}))")
+        if skip.runs and run_field:
+            listed = ", ".join(quoted(run) for run in skip.runs)
+            tests.append(
+                f"({run_field} = null OR {run_field} NOT IN ({listed}) "
+                f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"
+            )
         if after is not None:
             tests.append(f"Id > {quoted(after)}")
         where = f" WHERE {' AND '.join(tests)}" if tests else ""

@@ -81,7 +81,11 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str]:
                 return verdict, said.detail or f"is {verdict} ({said.provider})"
     if any(said.verdict == "valid" for said in known.said):
         return "valid", ""
-    if facts.held_e164 == known.number.e164:
+    # Of a number that is not valid no E.164 is held.
+    same = facts.held_e164 == known.number.e164 or (
+        facts.held_e164 is None and facts.held_status == "invalid" and not known.number.valid
+    )
+    if same:
         for held in ("valid", "invalid", "unreachable"):
             if facts.held_status == held:
                 return held, "could not be checked again just now"

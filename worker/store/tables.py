@@ -62,7 +62,7 @@ runs = sa.Table(
     sa.Column("reader_calls", sa.JSON, nullable=False),
     sa.Column("reader_owner", sa.String(120)),
     sa.Column("reader_until", UtcDateTime),
-    sa.Column("skip_runs", sa.JSON, nullable=False),
+    sa.Column("skip", sa.JSON, nullable=False),
     sa.Column("notes", sa.JSON, nullable=False),
     sa.Column("error", sa.Text),
     sa.Index("ix_runs_connector_opened_at", "connector", "opened_at"),

@@ -77,7 +77,7 @@ def _read_object(
         before = dict(connector.calls)
         started = time.monotonic()
         try:
-            for page in connector.pull(entry["object"], since, entry["cursor"], run.skip_runs):
+            for page in connector.pull(entry["object"], since, entry["cursor"], run.skip):
                 began = (connector.clock() or ctx.now()) - timedelta(
                     seconds=time.monotonic() - started + 1
                 )

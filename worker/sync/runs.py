@@ -14,7 +14,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import ConnectorError
+from connectors.base import NOTHING, ConnectorError, Skip
 from worker.store.db import chunks, upsert
 from worker.store.tables import (
     contact_numbers,
@@ -66,7 +66,7 @@ class Run:
     reading: list[dict[str, Any]]
     read_all: bool
     reader_calls: dict[str, int]
-    skip_runs: list[str]
+    skip: Skip
     notes: list[str]
     error: str | None
 
@@ -96,7 +96,7 @@ def _made(row: Any) -> Run:
         row.reading,
         row.read_all,
         row.reader_calls,
-        row.skip_runs,
+        _skip(row.skip),
         row.notes,
         row.error,
     )
@@ -160,7 +160,7 @@ def open_run(
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
-        skip: list[str] = []
+        skip = NOTHING
         reading: list[dict[str, Any]] = []
         if scope.streams:
             marks = _marks(connection, connector_name)
@@ -185,7 +185,7 @@ def open_run(
                     reading=reading,
                     read_all=False,
                     reader_calls=used,
-                    skip_runs=skip,
+                    skip={"runs": skip.runs, "until": skip.until.isoformat()} if skip.runs else {},
                     notes=[str(finding) for finding in ctx.findings.get(connector_name, [])],
                 )
             )
@@ -213,14 +213,15 @@ def _marks(connection: Connection, connector: str) -> dict[str, datetime]:
 
 def _seen_own_writes(
     connection: Connection, ctx: Context, connector: str, marks: dict[str, datetime]
-) -> list[str]:
+) -> Skip:
     """Runs whose writes lie after the watermark and were read again by a later run already.
 
     Reading with an overlap brings our own writes back again and again until they are older than
     it. What a later, finished run has read needs no third look *yet*: such records are left out
-    for the time being, the watermark does not move meanwhile (see `finish`), and once the overlap
-    is over a run reads them all once more and moves it. So nothing that was committed late is
-    ever missed, and a run soon after another costs next to nothing.
+    for the time being unless they changed since that run began, the watermark does not move
+    meanwhile (see `finish_if_done`), and once the overlap is over a run reads them all once more
+    and moves it. So what is committed late is never missed, and a run soon after another costs
+    next to nothing.
     """
     finished = (
         connection.execute(
@@ -248,11 +249,18 @@ def _seen_own_writes(
         if any(
             later["opened_at"] >= row["finished_at"]
             and Scope.from_json(later["scope"]).streams
-            and row["id"] not in later["skip_runs"]
+            and row["id"] not in _skip(later["skip"]).runs
             for later in finished
         ):
             seen.append(row["id"])
-    return seen
+    reads = [row["began_at"] for row in finished if Scope.from_json(row["scope"]).streams]
+    return Skip(tuple(seen), max(reads)) if seen else NOTHING
+
+
+def _skip(kept: dict[str, Any]) -> Skip:
+    if not kept:
+        return NOTHING
+    return Skip(tuple(kept["runs"]), datetime.fromisoformat(kept["until"]))
 
 
 def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]]:
@@ -470,7 +478,7 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
             .where(runs.c.id == run_id)
             .values(state="done", active_key=None, finished_at=ctx.now(), error=None)
         )
-        if run.scope.streams and not run.dry_run and run.began_at and not run.skip_runs:
+        if run.scope.streams and not run.dry_run and run.began_at and not run.skip.runs:
             position = run.began_at - ctx.settings.sync.overlap
             # A first sync has no watermark to start from: it reads everything too.
             for entry in run.reading:

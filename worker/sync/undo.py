@@ -122,7 +122,7 @@ def _open(ctx: Context, run: Run, dry_run: bool) -> str:
                     reading=[],
                     read_all=False,
                     reader_calls={},
-                    skip_runs=[],
+                    skip={},
                     notes=[],
                 )
             )

@@ -90,7 +90,7 @@ def upgrade() -> None:
     sa.Column('reader_calls', sa.JSON(), nullable=False),
     sa.Column('reader_owner', sa.String(length=120), nullable=True),
     sa.Column('reader_until', UtcDateTime(), nullable=True),
-    sa.Column('skip_runs', sa.JSON(), nullable=False),
+    sa.Column('skip', sa.JSON(), nullable=False),
     sa.Column('notes', sa.JSON(), nullable=False),
     sa.Column('error', sa.Text(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_runs')),

@@ -1,0 +1,151 @@
+"""Fixtures: sandbox CRMs over real HTTP, a fresh database, and a context to work in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from crms import Crm
+
+from config.settings import Settings, load
+from sandbox.run import Sandbox
+from worker.store.db import upgrade
+from worker.sync import drive, runs, writeback
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+# Waits that are seconds in production.
+QUICK = """
+[http]
+first_wait = 0.01
+attempts = 4
+read_timeout = 5.0
+"""
+
+
+@pytest.fixture
+def shared() -> Callable[[str], Path]:
+    """A file that lies beside the project; the test is skipped where there is none."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.exists():
+            pytest.skip(f"needs {name} beside the project, which is not here")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=60, leads=12)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def bare_sandbox() -> Iterator[Sandbox]:
+    """CRMs in which our fields do not exist yet."""
+    started = Sandbox.start(contacts=20, leads=4, with_fields=False)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(params=["salesforce", "hubspot"])
+def crm(request: pytest.FixtureRequest, sandbox: Sandbox) -> Crm:
+    return Crm.all(sandbox)[request.param]
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "hygiene.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, empty_database: Path) -> str:
+    shutil.copy(empty_database, tmp_path / "hygiene.db")
+    return f"sqlite:///{tmp_path / 'hygiene.db'}"
+
+
+def postgres() -> Iterator[str]:
+    """A fresh database on the server of TEST_POSTGRES_URL."""
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if not server:
+        pytest.skip("needs a PostgreSQL server: set TEST_POSTGRES_URL (CI does)")
+    name = f"hygiene_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield server.rpartition("/")[0] + "/" + name
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield database_url
+        return
+    for url in postgres():
+        upgrade(url)
+        yield url
+
+
+@pytest.fixture
+def make_settings(sandbox: Sandbox, tmp_path: Path, database_url: str) -> Callable[..., Settings]:
+    def make(toml: str = "", **env: str) -> Settings:
+        path = tmp_path / "hygiene.toml"
+        path.write_text(QUICK + toml, encoding="utf-8")
+        values = {
+            **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url,
+            "HYGIENE_CONFIG": str(path), **env,
+        }  # fmt: skip
+        return load(values)
+
+    return make
+
+
+@pytest.fixture
+def make_context(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Context]]:
+    made = []
+
+    def make(toml: str = "", **env: str) -> Context:
+        made.append(Context.create(make_settings(toml, **env)))
+        return made[-1]
+
+    yield make
+    for ctx in made:
+        ctx.close()
+
+
+@pytest.fixture
+def ctx(make_context: Callable[..., Context]) -> Context:
+    return make_context()
+
+
+@pytest.fixture(autouse=True)
+def quick_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writeback, "LOCK_WAITS", (0.01, 0.01, 0.01))
+
+
+def run_sync(
+    ctx: Context, name: str, kind: str = "changed", dry_run: bool = False, force: bool = False,
+    scope: Scope | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """One run in this process; its account."""
+    run_id = runs.open_run(ctx, name, scope or Scope(kind), dry_run, force)  # type: ignore[arg-type]
+    drive.drive(ctx, run_id)
+    return runs.account(ctx, run_id, most=100_000)
+
+
+@pytest.fixture
+def sync() -> Callable[..., dict[str, Any]]:
+    return run_sync

@@ -1,0 +1,118 @@
+"""The sandbox CRMs as the tests speak to them: one vocabulary for Salesforce and HubSpot.
+
+What a record holds is read from the stand-in itself, past the connectors under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from config.settings import Connectors
+from sandbox.run import Sandbox
+from sandbox.service import Fault, Service
+
+PROPERTY_OF = {"status": "status/{phone}", "e164": "e164/{phone}"}
+
+
+@dataclass
+class Crm:
+    name: str
+    service: Service
+    object: str
+    phone: str  # the first phone field
+    read_call: str  # regular expressions of calls, for faults
+    write_call: str
+
+    @classmethod
+    def all(cls, sandbox: Sandbox) -> dict[str, Crm]:
+        return {
+            "salesforce": cls(
+                "salesforce", sandbox.salesforce, "Contact", "Phone",
+                r"GET .*/query", r"PATCH .*/composite/sobjects",
+            ),
+            "hubspot": cls(
+                "hubspot", sandbox.hubspot, "contacts", "phone",
+                r"GET /crm/v3/objects/contacts\?|POST .*/contacts/search",
+                r"POST .*/contacts/batch/update",
+            ),
+        }  # fmt: skip
+
+    def field(self, canonical: str) -> str:
+        """`status/Phone` -> the CRM's own name of the field."""
+        key, _, phone = canonical.partition("/")
+        names = getattr(Connectors(), self.name).fields
+        return phone if key == "phone" else getattr(names, key).replace("{phone}", phone)
+
+    @property
+    def status(self) -> str:
+        return f"status/{self.phone}"
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """All live records of the main object: id -> CRM field -> value."""
+        if self.name == "salesforce":
+            table = self.service.org.tables["Contact"]
+            return {r["Id"]: r for r in table.after_id(None) if not r["IsDeleted"]}
+        table = self.service.portal.table
+        return {r["id"]: r["properties"] for r in table.after_id(None) if not r["archived"]}
+
+    def ids(self) -> list[str]:
+        return list(self.records())
+
+    def get(self, record_id: str, canonical: str) -> Any:
+        value = self.records()[record_id].get(self.field(canonical))
+        if self.name == "hubspot" and value in ("true", "false"):
+            return value == "true"
+        return value or None
+
+    def edit(self, record_id: str, values: Mapping[str, Any]) -> None:
+        """A person edits a record; keys are canonical."""
+        self.act(record_id, self.edited(values))
+
+    def edited(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        def typed(value: Any) -> Any:
+            if self.name == "hubspot":
+                return str(value).lower() if isinstance(value, bool) else value or ""
+            return value
+
+        return {"set": {self.field(key): typed(value) for key, value in values.items()}}
+
+    def act(self, record_id: str, action: dict[str, Any]) -> Any:
+        return self.service.act(self.object, record_id, action)
+
+    def fault(self, match: str, kind: str, **more: Any) -> Fault:
+        made = Fault(match, kind, **more)
+        self.service.faults.append(made)
+        return made
+
+    def meanwhile(self, match: str, record_id: str, action: dict[str, Any], nth: int = 1) -> None:
+        """Do something to a record just before the nth such call is answered."""
+        act = {"object": self.object, "id": record_id, **action}
+        self.fault(match, "act", nth=nth, action=act)
+
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """All values that a write could change, of all records."""
+        if self.name == "salesforce":
+            tables = [self.service.org.tables[name] for name in ("Contact", "Lead")]
+            rows = {r["Id"]: r for table in tables for r in table.after_id(None)}
+            skipped = {"SystemModstamp", "LastModifiedDate", "LastModifiedById", "_stamp"}
+        else:
+            rows = {r["id"]: r["properties"] for r in self.service.portal.table.after_id(None)}
+            skipped = {"lastmodifieddate", "hs_lastmodifieddate"}
+        return {
+            key: {k: v for k, v in row.items() if k not in skipped and v not in (None, "")}
+            for key, row in rows.items()
+        }
+
+    @property
+    def writes(self) -> int:
+        """Writing calls that reached the CRM since the counters were reset."""
+        return sum(
+            count for route, count in self.service.counters.items()
+            if "batch/update" in route or route.startswith("PATCH")
+        )  # fmt: skip
+
+    @property
+    def calls(self) -> int:
+        return self.service.counters.total()

@@ -35,7 +35,8 @@ class Fault:
     kinds: `status` (answer `status` with `body` and `headers`, the call is not carried out),
     `delay` (wait `seconds`, then answer), `drop` (cut the connection, call not carried out),
     `drop_after` (carry the call out, then cut: the answer is lost), `truncate` (carry out, send
-    half of the body, cut), `act` (do `action` to a record first, then answer as usual).
+    half of the body, cut), `delay_after` (carry out, wait `seconds`, then answer), `act` (do
+    `action` to a record first, then answer as usual).
     """
 
     match: str
@@ -118,6 +119,7 @@ class Service:
         self.counters[self.route_name(request)] += 1
         call = f"{request.method} {request.path_qs}"
         cut_after = None
+        wait_after = 0.0
         for fault in self.faults:
             if not fault.strikes(call):
                 continue
@@ -131,6 +133,8 @@ class Service:
             elif fault.kind == "act":
                 todo = dict(fault.action)
                 self.act(todo.pop("object"), todo.pop("id"), todo)
+            elif fault.kind == "delay_after":
+                wait_after = fault.seconds
             else:
                 cut_after = fault.kind
         response = await handler(request)
@@ -146,6 +150,7 @@ class Service:
                     "response": orjson.loads(response.body) if response.body else None,  # type: ignore[arg-type]
                 }
             )
+        await asyncio.sleep(wait_after)
         if cut_after == "drop_after":
             return self._cut(request)
         if cut_after == "truncate" and isinstance(response, web.Response):

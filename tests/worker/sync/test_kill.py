@@ -1,0 +1,190 @@
+"""Workers killed with -9, a Redis that forgets: real processes, a real queue (promise 10)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import sqlalchemy as sa
+from celery import Celery
+from crms import Crm
+
+from config.settings import Settings
+from worker import embedded
+from worker.store.tables import feedback, pages
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(
+    make_settings: Callable[..., Settings], sandbox: Any, tmp_path: Path, database_url: str
+) -> Iterator[Start]:
+    """Start `python -m ARGS` with the settings of the test; all are killed at its end."""
+    make_settings()
+    env = {
+        **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": database_url, "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
+    }  # fmt: skip
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*args: str) -> subprocess.Popen[bytes]:
+        log = (tmp_path / f"process-{len(started)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", *args], env=env, stdout=log, stderr=log, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        kill(process)
+    embedded.stop(tmp_path / "home")
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """-9 to the process and all its children at once, as a machine that loses its power."""
+    try:
+        family = [psutil.Process(process.pid)]
+        family += family[0].children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        try:
+            member.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    process.wait(10)
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+def all_checked(crm: Crm) -> bool:
+    return all(
+        bool(crm.get(rid, crm.status))
+        == bool(str(crm.get(rid, f"phone/{crm.phone}") or "").strip())
+        for rid in crm.ids()
+    )
+
+
+def count(ctx: Context, table: sa.Table) -> int:
+    with ctx.store.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+class TestKilledInTheMiddleOfAPage:
+    @pytest.mark.parametrize("moment", ["delay", "delay_after"])
+    def test_the_next_sync_takes_the_run_up(
+        self, ctx: Context, crm: Crm, start: Start, moment: str
+    ) -> None:
+        """Killed before the CRM had our write, and after it had it but before we knew."""
+        flagged = next(rid for rid in crm.ids() if crm.get(rid, f"phone/{crm.phone}"))
+        fault = crm.fault(crm.write_call, moment, seconds=300)
+        process = start("worker", "sync", crm.name)
+        until(lambda: fault.hits == 1, "the write")
+        time.sleep(0.2)
+        kill(process)
+        assert [run.state for run in runs.recent(ctx)] == ["running"]
+        assert start("worker", "sync", crm.name).wait(60) == 0
+        (run,) = runs.recent(ctx)
+        account = runs.account(ctx, run.id, 1000)
+        assert account["state"] == "done"
+        assert account["pages"]["retries"] == 1
+        assert account["contacts"]["failed"] == 0
+        assert all_checked(crm)
+        assert crm.get(flagged, crm.status)
+        # Each record was written, and is counted, once; and nothing of ours passed for a report.
+        ids = [(write["object"], write["id"]) for write in account["writes"]]
+        assert len(ids) == len(set(ids)) == account["contacts"]["written"]
+        assert count(ctx, feedback) == 0
+
+    def test_what_was_written_before_the_kill_can_be_undone(
+        self, ctx: Context, crm: Crm, start: Start
+    ) -> None:
+        from worker.sync.undo import undo
+
+        before = crm.snapshot()
+        fault = crm.fault(crm.write_call, "delay_after", seconds=300)
+        process = start("worker", "sync", crm.name)
+        until(lambda: fault.hits == 1, "the write")
+        time.sleep(0.2)
+        kill(process)
+        assert start("worker", "sync", crm.name).wait(60) == 0
+        undo(ctx, runs.recent(ctx)[0].id)
+        assert crm.snapshot() == before
+
+
+class TestTheQueue:
+    @pytest.fixture
+    def queue(self, tmp_path: Path) -> Celery:
+        return Celery(broker=embedded.ensure(tmp_path / "home"))
+
+    def worker(self, start: Start) -> subprocess.Popen[bytes]:
+        return start("celery", "--app", "worker.app", "worker", "--concurrency", "2")
+
+    def test_a_real_worker_carries_a_run_out(
+        self, ctx: Context, crm: Crm, start: Start, queue: Celery
+    ) -> None:
+        self.worker(start)
+        queue.send_task("hygiene.sync", [crm.name], queue="runs")
+        until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
+        assert all_checked(crm)
+
+    def test_redis_flushed_in_the_middle_of_a_run(
+        self, ctx: Context, crm: Crm, start: Start, queue: Celery, tmp_path: Path
+    ) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        queue.send_task("hygiene.read", [run_id], queue="runs")
+        # Nothing has been worked on yet: all that is queued is lost.
+        embedded.client(embedded.url(tmp_path / "home")).flushall()
+        self.worker(start)
+        queue.send_task("hygiene.revive", queue="runs")  # as beat does
+        until(lambda: runs.load(ctx, run_id).state == "done", "the run")
+        assert all_checked(crm)
+
+    def test_a_worker_killed_in_the_middle_of_a_page(
+        self, ctx: Context, crm: Crm, start: Start, queue: Celery
+    ) -> None:
+        fault = crm.fault(crm.write_call, "delay_after", seconds=300)
+        doomed = self.worker(start)
+        queue.send_task("hygiene.sync", [crm.name], queue="runs")
+        until(lambda: fault.hits == 1, "the write")
+        kill(doomed)
+        self.worker(start)
+        queue.send_task("hygiene.revive", queue="runs")
+        until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
+        assert all_checked(crm)
+        assert count(ctx, feedback) == 0
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 2
+
+    def test_a_worker_that_is_told_to_stop_finishes_its_page_first(
+        self, ctx: Context, crm: Crm, start: Start, queue: Celery
+    ) -> None:
+        fault = crm.fault(crm.write_call, "delay", seconds=2)
+        stopping = self.worker(start)
+        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        queue.send_task("hygiene.read", [run_id], queue="runs")
+        until(lambda: fault.hits == 1, "the write")
+        stopping.terminate()
+        assert stopping.wait(30) == 0
+        with ctx.store.read() as connection:
+            rows = connection.execute(sa.select(pages.c.state, pages.c.attempts)).all()
+        assert ("done", 1) in [tuple(row) for row in rows]
+        assert not [row for row in rows if row.attempts > 1]

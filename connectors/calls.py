@@ -77,6 +77,7 @@ class Calls:
             self.counts[purpose] += 1
             return call()
 
+        before = self.counts[purpose]
         longest = self._http.longest_wait.total_seconds()
 
         def worth_it(state: tenacity.RetryCallState) -> bool:
@@ -93,9 +94,9 @@ class Calls:
             )(counted)
         except TryAgainError as error:
             asked = f"; it asks to wait {error.after:.0f} s" if error.after else ""
+            tries = f"tried {self.counts[purpose] - before} times{asked}"
             raise UnavailableError(
-                f"{self.name}: {error.reason} (tried {self._http.attempts} times at most{asked}). "
-                "The run can be resumed: hygiene runs resume RUN"
+                f"{self.name}: {error.reason} ({tries}); when it answers again: hygiene sync"
             ) from error
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
@@ -108,3 +109,13 @@ class Calls:
         error = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0.0
         log.info("%s: %s; trying again in %.1f s", self.name, error, wait)
+
+
+def reason(error: Exception, late: bool, address: str) -> str:
+    """Why a call got no answer, for an operator; `late`: it waited in vain."""
+    if late:
+        return f"no answer from {address} in time"
+    text = str(error).lower()
+    if "refused" in text or "resolve" in text or "name or service" in text:
+        return f"nothing answers at {address}; is the address right?"
+    return f"the connection to {address} broke"

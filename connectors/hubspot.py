@@ -43,7 +43,7 @@ from connectors.base import (
     Value,
     WriteResult,
 )
-from connectors.calls import Calls, TryAgainError, retry_after
+from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.values import zulu
 
@@ -123,7 +123,8 @@ class HubSpotConnector:
             except urllib3.exceptions.SSLError as error:
                 raise ConnectorError(f"hubspot: the certificate is not trusted: {error}") from error
             except urllib3.exceptions.HTTPError as error:
-                raise TryAgainError(_reason(error)) from error
+                late = isinstance(error, urllib3.exceptions.TimeoutError)
+                raise TryAgainError(reason(error, late, self._host)) from error
             except Exception as error:
                 # The client has one ApiException class for each of its API packages.
                 status = getattr(error, "status", None)
@@ -459,11 +460,3 @@ def _sent(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value or ""  # an empty text clears a property
-
-
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
-    if isinstance(error, urllib3.exceptions.MaxRetryError) and "refused" in str(error):
-        return "nothing answers at the configured address"
-    return "the connection broke"

@@ -41,7 +41,7 @@ from connectors.base import (
     Value,
     WriteResult,
 )
-from connectors.calls import Calls, TryAgainError, retry_after
+from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.values import zulu
@@ -146,7 +146,8 @@ class SalesforceConnector:
                     f"salesforce: the certificate is not trusted: {error}"
                 ) from error
             except requests.exceptions.RequestException as error:
-                raise TryAgainError(_reason(error)) from error
+                late = isinstance(error, requests.exceptions.Timeout)
+                raise TryAgainError(reason(error, late, client.sf_instance)) from error
 
         self._session()
         try:
@@ -420,11 +421,3 @@ def _held(canonical: str, value: Any) -> Value:
     if kind == "datetime" and value:
         return zulu(datetime.fromisoformat(str(value).replace("+0000", "+00:00")))
     return cast(Value, value) if value != "" else None
-
-
-def _reason(error: requests.exceptions.RequestException) -> str:
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ConnectionError) and "refused" in str(error):
-        return "nothing answers at the configured address"
-    return "the connection broke"

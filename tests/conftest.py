@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from crms import Crm
+from crms import QUICK, Crm
 
 from config.settings import Settings, load
 from sandbox.run import Sandbox
@@ -21,13 +21,6 @@ from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
-# Waits that are seconds in production.
-QUICK = """
-[http]
-first_wait = 0.01
-attempts = 4
-read_timeout = 5.0
-"""
 
 
 @pytest.fixture

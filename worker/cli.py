@@ -230,7 +230,7 @@ def _carry_out(
     many: bool = False,
 ) -> None:  # fmt: skip
     """Open a run for each connector, do it here or follow the workers, and show the results."""
-    failed = False
+    code = 0
     begun: list[str] = []
     with console.progress() as bar:
         tasks: dict[str, TaskID] = {}
@@ -243,7 +243,13 @@ def _carry_out(
             try:
                 run_id = opened(name)
             except RunActiveError as error:
-                failed = True
+                code = max(code, 1)
+                console.complain(str(error))
+                continue
+            except (
+                ConnectorError
+            ) as error:  # nothing was read: its settings are wrong, or it is away
+                code = 2
                 console.complain(str(error))
                 continue
             begun.append(run_id)
@@ -258,7 +264,8 @@ def _carry_out(
         if queue:
             follow(ctx, begun, show)
     results = [runs.result(ctx, run_id) for run_id in begun]
-    failed = failed or any(_has_failures(result) for result in results)
+    if any(_has_failures(result) for result in results):
+        code = max(code, 1)
     if as_json:
         console.print_json(results if many else results[0] if results else {})
     else:
@@ -266,7 +273,7 @@ def _carry_out(
             console.show_result(result)
             if _has_failures(result):
                 console.note(f"  what failed, and why: hygiene runs show {result['run']}")
-    sys.exit(1 if failed else 0)
+    sys.exit(code)
 
 
 def _enqueue(run_id: str) -> None:
@@ -318,7 +325,7 @@ def runs_list(limit: int, as_json: bool) -> None:
             for one in results
         ],
     )  # fmt: skip
-    console.out.print(made)
+    console.show_table(made)
 
 
 @runs_group.command("show")
@@ -431,7 +438,7 @@ def doctor(as_json: bool) -> None:
         marks = {"ok": ("ok", "green"), "warning": ("!!", "yellow"), "problem": ("no", "red")}
         made = console.table("", "what", "finding")
         console.rows(made, [(Text(*marks[c.verdict]), c.name, c.text) for c in checks])
-        console.out.print(made)
+        console.show_table(made)
     sys.exit(1 if any(check.verdict == "problem" for check in checks) else 0)
 
 
@@ -492,7 +499,7 @@ def crm_check(connector: str, as_json: bool) -> None:
     else:
         made = console.table("field", "problem")
         console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
-        console.out.print(made)
+        console.show_table(made)
         console.note(f"create what is missing with: hygiene crm setup {connector}")
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 

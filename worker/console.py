@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,8 +25,15 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+def _console(stderr: bool = False) -> Console:
+    """Lines are never cut or broken for a pipe or a file; a terminal wraps them by itself."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 160
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+
+
+out, err = _console(), _console(stderr=True)
 
 MOST_FAILURES = 20  # lines of a kind before "... and n more"
 
@@ -118,6 +126,10 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
+def show_table(made: Table) -> None:
+    out.print(made, soft_wrap=False)
+
+
 def _count(number: int) -> str:
     return f"{number:,}"
 
@@ -181,7 +193,7 @@ def show_account(found: Mapping[str, Any]) -> None:
         made = table("record", "kind", "what the CRM said")
         shown = found["failures"][:MOST_FAILURES]
         rows(made, [(f"{f['object']} {f['id']}", f["kind"], f["message"]) for f in shown])
-        out.print(made)
+        show_table(made)
         if len(found["failures"]) > len(shown):
             out.print(f"  ... and {len(found['failures']) - len(shown):,} more (--json has all)")
     for page in found["parked_pages"]:
@@ -247,7 +259,7 @@ def show_summary(summary: Any, target: Any) -> None:
     made = table("status", ">fields")
     rows(made, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
     if summary.fields:
-        out.print(made)
+        show_table(made)
     if summary.broken:
         out.print(Text(f"{summary.broken:,} rows are broken and were copied as they are:", "red"))
         for entry in summary.broken_rows:
@@ -302,4 +314,7 @@ def show_story(found: Mapping[str, Any]) -> None:
 
 def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]]) -> None:
     out.print(Text(f"\n{title}", style="bold"))
-    out.print(rows(table(*columns), entries) if entries else Text("  none", style="dim"))
+    if entries:
+        show_table(rows(table(*columns), entries))
+    else:
+        out.print(Text("  none", style="dim"))

@@ -241,7 +241,7 @@ def _show_sources(result: Mapping[str, Any]) -> None:
             name or "(none)", f"{counts['contacts']:,}", f"{counts['numbers']:,}",
             f"{counts['bad']:,}", Text(f"{share:.0%}", style=style),
         )  # fmt: skip
-    console.out.print(made)
+    console.show_table(made)
 
 
 def _share(counts: Mapping[str, int]) -> float:
@@ -273,7 +273,7 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
                 shown.add(typed)
                 made.add_row(repr(typed)[1:-1], console.styled(status), after.get("reason") or "")
     console.out.print(Text("\nSome of them", style="bold"))
-    console.out.print(made)
+    console.show_table(made)
 
 
 def _show_places(settings: Settings) -> None:

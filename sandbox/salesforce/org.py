@@ -31,6 +31,12 @@ def full_id(prefix: str, number: int) -> str:
     return short + suffix
 
 
+_REQUIRED = frozenset(
+    "Id Name LastName Company Status IsConverted CreatedDate LastModifiedDate LastModifiedById "
+    "SystemModstamp OwnerId".split()
+)
+
+
 @dataclass
 class FieldInfo:
     name: str
@@ -84,7 +90,7 @@ class FieldInfo:
             "name": self.name,
             "nameField": self.name == "Name",
             "namePointing": False,
-            "nillable": self.type != "boolean",
+            "nillable": self.type != "boolean" and self.name not in _REQUIRED,
             "permissionable": True,
             "picklistValues": [
                 {

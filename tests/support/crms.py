@@ -13,7 +13,13 @@ from config.settings import Connectors
 from sandbox.run import Sandbox
 from sandbox.service import Fault, Service
 
-PROPERTY_OF = {"status": "status/{phone}", "e164": "e164/{phone}"}
+# Waits that are seconds in production.
+QUICK = """
+[http]
+first_wait = 0.01
+attempts = 4
+read_timeout = 5.0
+"""
 
 
 @dataclass
@@ -116,3 +122,12 @@ class Crm:
     @property
     def calls(self) -> int:
         return self.service.counters.total()
+
+    def all_checked(self, but: str = "") -> bool:
+        """Whether each filled phone has a status, and each empty one has none."""
+
+        def right(record_id: str) -> bool:
+            typed = str(self.get(record_id, f"phone/{self.phone}") or "")
+            return bool(self.get(record_id, self.status)) == bool(typed.strip())
+
+        return all(right(record_id) for record_id in self.ids() if record_id != but)

@@ -17,7 +17,7 @@ from worker.phones.text import MAX_LENGTH, clean, not_a_number, undamaged
 
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}", re.ASCII)
 _SEPARATORS = re.compile(
-    r"\s*(?:[;|\n\r]|,(?!,)|\s/\s|/(?=\s*[+(\d]{4})|\b(?:or|oder|ou|und|and)\b|&)\s*"
+    r"\s*(?:[;|\n\r]|(?<!,),(?!,)|\s/\s|/(?=\s*[+(\d]{4})|\b(?:or|oder|ou|und|and)\b|&)\s*"
     r"|(?<=[\d)])\s+(?=[^\W\d_]{2,12}\s*:\s*[+(\d])"
 )
 _EXTENSION = re.compile(

@@ -48,6 +48,7 @@ class StoredMemory:
             for v in made
         ]
         with self._store.write() as connection:
+            rows.sort(key=lambda row: str(row["number"]))  # one order for all: no deadlock
             upsert(connection, verifications, rows)
 
 

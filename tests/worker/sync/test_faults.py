@@ -24,15 +24,6 @@ def to_be_written(crm: Crm, skip: int = 0) -> str:
     return [rid for rid in crm.ids() if crm.get(rid, f"phone/{crm.phone}")][skip]
 
 
-def all_checked(crm: Crm, but: str = "") -> bool:
-    return all(
-        bool(crm.get(rid, crm.status))
-        == bool(str(crm.get(rid, f"phone/{crm.phone}") or "").strip())
-        for rid in crm.ids()
-        if rid != but
-    )
-
-
 def kinds(result: dict[str, Any]) -> dict[str, str]:
     return {failure["id"]: failure["kind"] for failure in result["failures"]}
 
@@ -47,7 +38,7 @@ class TestPeopleAtWork:
         assert crm.get(target, f"phone/{crm.phone}") == "ask Kim"
         sync(ctx, crm.name)
         assert crm.get(target, crm.status) == "invalid"
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_a_contact_deleted_between_read_and_write(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -59,7 +50,7 @@ class TestPeopleAtWork:
         assert result["contacts"]["gone"] == 1
         assert result["contacts"]["failed"] == 0
         assert kinds(result) == {target: "gone"}
-        assert all_checked(crm)
+        assert crm.all_checked()
         with ctx.store.read() as connection:
             held = connection.scalars(sa.select(contacts.c.record_id)).all()
         assert target not in held
@@ -75,7 +66,7 @@ class TestPeopleAtWork:
         assert kinds(result)[loser] == ("gone" if crm.name == "salesforce" else "merged")
         sync(ctx, crm.name)
         assert loser not in crm.ids()
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_deleted_contacts_of_a_rescan_are_counted_and_forgotten(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -100,7 +91,7 @@ class TestRecordsThatRefuse:
         salesforce.act(target, {"lock": 2})
         result = sync(ctx, "salesforce")
         assert result["contacts"]["failed"] == 0
-        assert all_checked(salesforce)
+        assert salesforce.all_checked()
 
     def test_a_lock_that_stays_is_reported_and_the_next_run_tries_again(
         self, ctx: Context, salesforce: Crm, sync: Sync
@@ -111,11 +102,11 @@ class TestRecordsThatRefuse:
         assert kinds(result) == {target: "locked"}
         assert result["contacts"]["failed"] == 1
         assert "UNABLE_TO_LOCK_ROW" in result["failures"][0]["message"]
-        assert all_checked(salesforce, but=target)
+        assert salesforce.all_checked(but=target)
         salesforce.act(target, {"lock": 0})
         again = sync(ctx, "salesforce")
         assert again["contacts"]["written"] == 1
-        assert all_checked(salesforce)
+        assert salesforce.all_checked()
         with ctx.store.read() as connection:
             assert not connection.execute(sa.select(failures)).all()
 
@@ -128,7 +119,7 @@ class TestRecordsThatRefuse:
         assert kinds(result) == {target: "validation"}
         assert "read-only" in result["failures"][0]["message"]
         assert salesforce.get(target, salesforce.status) is None
-        assert all_checked(salesforce, but=target)
+        assert salesforce.all_checked(but=target)
 
     def test_a_picklist_without_our_value_costs_that_field_alone(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -178,7 +169,7 @@ class TestFields:
         result = sync(ctx, crm.name)
         assert any(field in note for note in result["notes"])
         assert result["contacts"]["failed"] == 0
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_a_field_deleted_while_the_run_is_under_way_is_left_out_from_there_on(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -188,7 +179,7 @@ class TestFields:
         crm.meanwhile(crm.write_call, crm.ids()[0], drop)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_an_org_without_our_fields_is_refused_before_anything_is_read(
         self, make_context: Callable[..., Context], bare_sandbox: Any
@@ -208,7 +199,7 @@ class TestTheWayThere:
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["contacts"]["failed"] == 0
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_a_429_with_retry_after_is_waited_for(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         body = {"status": "error", "message": "You have reached your ten_secondly_rolling limit.",
@@ -218,14 +209,14 @@ class TestTheWayThere:
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["seconds"] >= 2
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_a_503_is_tried_again(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         for call in (crm.read_call, crm.write_call):
             crm.fault(call, "status", status=503, times=2)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     @pytest.mark.parametrize("kind", ["drop", "drop_after", "truncate"])
     def test_a_connection_cut_in_the_middle_of_a_page(
@@ -236,7 +227,7 @@ class TestTheWayThere:
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["contacts"]["failed"] == 0
-        assert all_checked(crm)
+        assert crm.all_checked()
         assert sync(ctx, crm.name)["contacts"]["written"] == 0
 
     def test_a_crm_that_stays_away_ends_the_run_and_resume_goes_on(
@@ -252,7 +243,7 @@ class TestTheWayThere:
         crm.service.faults.clear()
         drive.drive(ctx, runs.reopen(ctx, run_id).id)
         assert runs.account(ctx, run_id)["state"] == "done"
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_credentials_that_are_refused_say_what_to_do(
         self, make_context: Callable[..., Context], crm: Crm
@@ -297,4 +288,4 @@ class TestALeaseThatRanOut:
         account = runs.account(first, run_id, 1000)
         assert account["state"] == "done"
         assert not [w for w in account["writes"] if w["state"] == "pending"]
-        assert all_checked(crm)
+        assert crm.all_checked()

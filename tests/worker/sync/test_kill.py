@@ -75,14 +75,6 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None
         time.sleep(0.05)
 
 
-def all_checked(crm: Crm) -> bool:
-    return all(
-        bool(crm.get(rid, crm.status))
-        == bool(str(crm.get(rid, f"phone/{crm.phone}") or "").strip())
-        for rid in crm.ids()
-    )
-
-
 def count(ctx: Context, table: sa.Table) -> int:
     with ctx.store.read() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
@@ -107,7 +99,7 @@ class TestKilledInTheMiddleOfAPage:
         assert account["state"] == "done"
         assert account["pages"]["retries"] == 1
         assert account["contacts"]["failed"] == 0
-        assert all_checked(crm)
+        assert crm.all_checked()
         assert crm.get(flagged, crm.status)
         # Each record was written, and is counted, once; and nothing of ours passed for a report.
         ids = [(write["object"], write["id"]) for write in account["writes"]]
@@ -144,7 +136,7 @@ class TestTheQueue:
         self.worker(start)
         queue.send_task("hygiene.sync", [crm.name], queue="runs")
         until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_redis_flushed_in_the_middle_of_a_run(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery, tmp_path: Path
@@ -156,7 +148,7 @@ class TestTheQueue:
         self.worker(start)
         queue.send_task("hygiene.revive", queue="runs")  # as beat does
         until(lambda: runs.load(ctx, run_id).state == "done", "the run")
-        assert all_checked(crm)
+        assert crm.all_checked()
 
     def test_a_worker_killed_in_the_middle_of_a_page(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery
@@ -169,7 +161,7 @@ class TestTheQueue:
         self.worker(start)
         queue.send_task("hygiene.revive", queue="runs")
         until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
-        assert all_checked(crm)
+        assert crm.all_checked()
         assert count(ctx, feedback) == 0
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 2

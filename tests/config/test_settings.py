@@ -1,0 +1,134 @@
+"""Settings: the defaults in the file are the defaults in the code; every mistake is one line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from config.log import redact
+from config.settings import DEFAULT_TOML, Settings, SettingsError, load
+
+
+def from_toml(tmp_path: Path, text: str, **env: str) -> Settings:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return load({"HYGIENE_CONFIG": str(path), **env})
+
+
+def problems(tmp_path: Path, text: str = "", **env: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        from_toml(tmp_path, text, **env)
+    return caught.value.problems
+
+
+class TestDefaults:
+    def test_the_commented_file_says_the_defaults_of_the_code(self) -> None:
+        without = load({})
+        with_file = load({"HYGIENE_CONFIG": str(DEFAULT_TOML)})
+        assert with_file.model_dump(exclude={"toml_path"}) == without.model_dump(
+            exclude={"toml_path"}
+        )
+
+    def test_nothing_is_needed(self) -> None:
+        settings = load({})
+        assert settings.active_connectors == ()
+        assert settings.database_url.startswith("sqlite:///")
+
+    def test_credentials_turn_a_connector_on_and_the_file_turns_it_off(
+        self, tmp_path: Path
+    ) -> None:
+        assert load({"HUBSPOT_ACCESS_TOKEN": "t"}).active_connectors == ("hubspot",)
+        off = from_toml(tmp_path, "[connectors.hubspot]\nenabled = false", HUBSPOT_ACCESS_TOKEN="t")
+        assert off.active_connectors == ()
+
+    def test_a_table_names_only_what_differs(self, tmp_path: Path) -> None:
+        settings = from_toml(
+            tmp_path,
+            '[connectors.salesforce.fields]\ndo_not_call = "DoNotCall"\nreason = ""\n'
+            '[connectors.salesforce.objects.Lead]\nphones = ["Phone"]\n[sync]\nevery = "2h"',
+        )
+        fields = settings.connectors.salesforce.fields
+        assert (fields.do_not_call, fields.reason) == ("DoNotCall", "")
+        assert fields.status == "{phone}_Status__c"
+        assert settings.connectors.salesforce.objects["Lead"].source == "LeadSource"
+        assert settings.sync.every == timedelta(hours=2)
+
+
+class TestMistakes:
+    def test_a_typo_in_a_key_names_the_key_that_was_meant(self, tmp_path: Path) -> None:
+        (line,) = problems(tmp_path, "[sync]\nevry = '5m'")
+        assert "sync.evry: no such setting; did you mean 'every'?" in line
+
+    @pytest.mark.parametrize(
+        ("toml", "says"),
+        [
+            ("[sync]\nevery = 5", "a whole number and a unit"),
+            ("[sync]\npages_in_flight = 0", "sync.pages_in_flight"),
+            ("[log]\nlevel = 'loud'", "log.level"),
+            ("[sync", "not valid TOML"),
+        ],
+    )
+    def test_a_wrong_value_names_the_setting(self, tmp_path: Path, toml: str, says: str) -> None:
+        assert any(says in line for line in problems(tmp_path, toml))
+
+    @pytest.mark.parametrize(
+        ("env", "names"),
+        [
+            ({"PORT": "http"}, "PORT"),
+            ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+            ({"REDIS_URL": "localhost:6379"}, "REDIS_URL"),
+            ({"HUBSPOT_API_URL": "https://x.example"}, "HUBSPOT_ACCESS_TOKEN"),
+            ({"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_API_URL": "x.example"}, "HUBSPOT_API_URL"),
+            (
+                {"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_API_URL": "http://example.com"},
+                "plain http is for 127.0.0.1 only",
+            ),
+            ({"SALESFORCE_CLIENT_ID": "x"}, "SALESFORCE_LOGIN_URL"),
+            (
+                {"SALESFORCE_LOGIN_URL": "https://x.example.com", "SALESFORCE_CLIENT_ID": "x"},
+                "SALESFORCE_CLIENT_SECRET",
+            ),
+            ({"SALESFORCE_ACCESS_TOKEN": "t"}, "SALESFORCE_INSTANCE_URL"),
+            (
+                {
+                    "SALESFORCE_LOGIN_URL": "https://x.example.com",
+                    "SALESFORCE_CLIENT_ID": "x",
+                    "SALESFORCE_USERNAME": "u",
+                    "SALESFORCE_PRIVATE_KEY_FILE": "/nowhere.pem",
+                },
+                "SALESFORCE_PRIVATE_KEY_FILE",
+            ),
+        ],
+    )
+    def test_a_wrong_variable_is_named(
+        self, tmp_path: Path, env: dict[str, str], names: str
+    ) -> None:
+        assert any(names in line for line in problems(tmp_path, "", **env))
+
+    def test_all_of_them_are_told_at_once(self, tmp_path: Path) -> None:
+        assert len(problems(tmp_path, "[sync]\nevry = '5m'\n[log]\nlevl = 'x'", PORT="x")) == 3
+
+    def test_a_file_that_is_not_there(self) -> None:
+        with pytest.raises(SettingsError, match="there is no file"):
+            load({"HYGIENE_CONFIG": "/nowhere/hygiene.toml"})
+
+    def test_secrets_do_not_show_in_a_printed_settings_object(self) -> None:
+        settings = load({"HUBSPOT_ACCESS_TOKEN": "top-secret", "ADMIN_PASSWORD": "top-secret"})
+        assert "top-secret" not in repr(settings)
+
+
+class TestRedaction:
+    @pytest.mark.parametrize(
+        "text", ["+14155550123", "(415) 555-0123", "020 7946 0018", "call 415.555.0123 now"]
+    )
+    def test_a_phone_number_is_masked(self, text: str) -> None:
+        assert "<number .." in redact(text)
+
+    def test_a_token_is_masked(self) -> None:
+        assert "abc123" not in redact("Authorization: Bearer abc123")
+
+    def test_record_ids_and_times_survive(self) -> None:
+        text = "run 20261124-091023-b89e5d wrote 003Hs00004XyZabCDE in 12.5 s"
+        assert redact(text) == text

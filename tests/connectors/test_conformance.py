@@ -1,0 +1,218 @@
+"""What every connector does. A new one passes by being listed in `CONNECTORS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crms import Crm
+
+import connectors
+from config.settings import Settings
+from connectors.base import Connector, Skip, Update
+from sandbox.run import Sandbox
+
+CONNECTORS = ("salesforce", "hubspot", "csv")
+COUNT = 60
+
+
+@pytest.fixture(params=CONNECTORS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings], tmp_path: Path) -> Settings:
+    path = tmp_path / "list.csv"
+    rows = [f"{n},+44 20 7946 {n:04},GB,Web" for n in range(COUNT)]
+    path.write_text("\n".join(["id,Phone,Country,Source", *rows]) + "\n", encoding="utf-8")
+    return make_settings(f'[connectors.csv]\npath = "{path}"\n')
+
+
+@pytest.fixture
+def connector(name: str, settings: Settings) -> Iterator[Connector]:
+    opened = connectors.build(name, settings)
+    opened.use(opened.describe())
+    yield opened
+    opened.close()
+
+
+def everything(connector: Connector) -> list[Any]:
+    return [
+        contact for name in connector.objects for page in connector.pull(name)
+        for contact in page.contacts
+    ]  # fmt: skip
+
+
+class TestReading:
+    def test_all_contacts_come_once_in_order_of_id(self, connector: Connector) -> None:
+        ids = [contact.id for contact in everything(connector)]
+        assert len(ids) == len(set(ids)) == COUNT
+
+    def test_phones_are_the_text_as_typed(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        if name == "csv":
+            assert everything(connector)[3].phones == {"Phone": "+44 20 7946 0003"}
+            return
+        crm = Crm.all(sandbox)[name]
+        typed = {rid: str(r.get(crm.phone) or "") for rid, r in crm.records().items()}
+        read = {c.id: c.phones[crm.phone] for c in everything(connector) if c.object == crm.object}
+        assert read == typed
+
+    def test_a_cursor_goes_on_where_it_was_given_in_another_process(
+        self, connector: Connector, name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from connectors import hubspot
+
+        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
+        if name == "csv":
+            connector.page_size = 7
+        object_name = connector.objects[0]
+        expected = [c.id for page in connector.pull(object_name) for c in page.contacts]
+        found: list[str] = []
+        cursor = None
+        while True:
+            other = connectors.build(name, settings)
+            other.use(other.describe())
+            if name == "csv":
+                other.page_size = 7
+            page = next(iter(other.pull(object_name, cursor=cursor)))
+            found += [c.id for c in page.contacts]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert found == expected
+
+    def test_fetch_brings_what_is_there_and_leaves_out_what_is_not(
+        self, connector: Connector
+    ) -> None:
+        some = everything(connector)[:3]
+        found = connector.fetch(some[0].object, [some[0].id, some[2].id, "999999999"])
+        assert {c.id for c in found} == {some[0].id, some[2].id}
+        assert connector.fetch(some[0].object, []) == []
+
+
+class TestWriting:
+    def test_what_is_written_is_read_back_the_same(self, connector: Connector) -> None:
+        target = everything(connector)[0]
+        phone = next(iter(target.phones))
+        values = {
+            f"status/{phone}": "invalid", f"e164/{phone}": "+442079460000",
+            f"line_type/{phone}": "landline", "wrong_number": True, "reason": 'Said "no", so: no.',
+            "checked_at": "2026-11-24T08:00:00Z", "run": "20261124-080000-abcdef",
+            "best_phone": "+442079460000",
+        }  # fmt: skip
+        (result,) = connector.write([Update(target.object, target.id, values)])
+        assert result.ok, result
+        (after,) = connector.fetch(target.object, [target.id])
+        assert {key: after.held[key] for key in values} == values
+        assert after.phones == target.phones
+
+    def test_values_can_be_taken_away(self, connector: Connector) -> None:
+        target = everything(connector)[0]
+        phone = next(iter(target.phones))
+        full = {f"status/{phone}": "valid", "reason": "x", "wrong_number": True}
+        connector.write([Update(target.object, target.id, full)])
+        empty = {f"status/{phone}": None, "reason": None, "wrong_number": False}
+        (result,) = connector.write([Update(target.object, target.id, empty)])
+        assert result.ok
+        (after,) = connector.fetch(target.object, [target.id])
+        assert after.held[f"status/{phone}"] is None
+        assert not after.held["wrong_number"]
+
+    def test_there_is_one_result_for_each_update_in_order(self, connector: Connector) -> None:
+        some = [c for c in everything(connector) if c.object == connector.objects[0]][:5]
+        results = connector.write([Update(c.object, c.id, {"reason": c.id}) for c in some])
+        assert [result.id for result in results] == [c.id for c in some]
+
+    def test_a_bad_record_does_not_fail_its_neighbours(
+        self, connector: Connector, name: str
+    ) -> None:
+        if name == "csv":
+            return  # a list takes any text
+        good, bad = [c for c in everything(connector) if c.object == connector.objects[0]][:2]
+        phone = next(iter(good.phones))
+        results = connector.write(
+            [
+                Update(good.object, good.id, {f"status/{phone}": "valid"}),
+                Update(bad.object, bad.id, {f"status/{phone}": "no such status"}),
+            ]
+        )
+        assert [result.ok for result in results] == [True, False]
+        assert results[1].kind == "picklist_value"
+        assert f"status/{phone}" in results[1].fields
+
+
+class TestIncrements:
+    def test_only_what_changed_since_then_comes(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        assert connector.incremental == (name != "csv")
+        if not connector.incremental:
+            return
+        everything(connector)
+        crm = Crm.all(sandbox)[name]
+        target = crm.ids()[4]
+        crm.edit(target, {f"phone/{crm.phone}": "new"})
+        (changed,) = connector.fetch(crm.object, [target])
+        assert changed.modified is not None
+        pages = list(connector.pull(crm.object, since=changed.modified))
+        assert [c.id for page in pages for c in page.contacts] == [target]
+
+    def test_own_writes_can_be_skipped_unless_they_changed_since(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        if not connector.incremental:
+            return
+        crm = Crm.all(sandbox)[name]
+        first, second, third = crm.ids()[:3]
+        for record_id in (first, second, third):
+            connector.write([Update(crm.object, record_id, {"run": "run-1"})])
+        (before,) = connector.fetch(crm.object, [first])
+        crm.edit(third, {f"phone/{crm.phone}": "new"})
+        (after,) = connector.fetch(crm.object, [third])
+        assert before.modified is not None
+        assert after.modified is not None
+        pages = connector.pull(
+            crm.object, since=before.modified, skip=Skip(("run-1",), after.modified)
+        )
+        assert [c.id for page in pages for c in page.contacts] == [third]
+
+
+class TestFields:
+    def test_nothing_is_missing_where_all_is_set_up(self, connector: Connector) -> None:
+        assert connector.use(connector.describe()) == []
+
+    def test_setup_creates_what_is_missing_and_is_safe_to_repeat(
+        self, make_settings: Callable[..., Settings], bare_sandbox: Sandbox
+    ) -> None:
+        settings = make_settings(**bare_sandbox.env())
+        for name in ("salesforce", "hubspot"):
+            opened = connectors.build(name, settings)
+            assert any(finding.blocks for finding in opened.use(opened.describe()))
+            assert {step.done for step in opened.provision()} >= {"created"}
+            assert opened.use(opened.describe()) == []
+            assert {step.done for step in opened.provision()} == {"already there"}
+            target = next(c for p in opened.pull(opened.objects[0]) for c in p.contacts)
+            phone = next(iter(target.phones))
+            (result,) = opened.write(
+                [Update(target.object, target.id, {f"status/{phone}": "valid"})]
+            )
+            assert result.ok
+            opened.close()
+
+    def test_calls_are_counted_by_purpose(self, connector: Connector) -> None:
+        everything(connector)
+        assert connector.calls["read"] >= 1
+        assert connector.calls["write"] == 0
+
+    def test_a_record_has_a_place_where_a_person_sees_it(
+        self, connector: Connector, name: str
+    ) -> None:
+        target = everything(connector)[0]
+        url = connector.record_url(target.object, target.id)
+        assert (target.id in url) == (name != "csv")
+        assert connector.object_of(target.id) == target.object

@@ -1,0 +1,133 @@
+"""Every request that our connector makes, and every answer of the stand-in, against HubSpot's own
+OpenAPI documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crms import Crm
+from openapi_schema_validator import OAS30Validator
+
+from connectors import build
+from connectors.base import Update
+from sandbox.run import Sandbox
+from worker.sync.context import Context
+
+DOCUMENTS = ("contacts-v3.json", "properties-v3.json", "lists-v3.json", "calls-v3.json")
+
+
+class Document:
+    def __init__(self, path: Path) -> None:
+        self.spec = json.loads(path.read_text(encoding="utf-8"))
+        self.paths = {
+            re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", template) + "$"): operations
+            for template, operations in self.spec["paths"].items()
+        }
+
+    def operation(self, method: str, path: str) -> dict[str, Any] | None:
+        # A literal path wins over one with a placeholder.
+        found = [ops for pattern, ops in self.paths.items() if pattern.match(path)]
+        for operations in sorted(found, key=lambda ops: str(ops).count("{")):
+            if method.lower() in operations:
+                return dict(operations[method.lower()])
+        return None
+
+    def problems(self, schema: dict[str, Any], value: Any) -> list[str]:
+        resolved = self._resolved(schema, 0)
+        return [error.message[:300] for error in OAS30Validator(resolved).iter_errors(value)]
+
+    def _resolved(self, schema: Any, depth: int) -> Any:
+        """The schema with its references put in; one that leads back to itself ends somewhere."""
+        if isinstance(schema, dict):
+            if "$ref" in schema:
+                if depth > 8:
+                    return {}
+                target: Any = self.spec
+                for part in schema["$ref"].removeprefix("#/").split("/"):
+                    target = target[part]
+                return self._resolved(target, depth + 1)
+            return {key: self._resolved(value, depth) for key, value in schema.items()}
+        if isinstance(schema, list):
+            return [self._resolved(value, depth) for value in schema]
+        return schema
+
+
+def without_nulls(value: Any) -> Any:
+    """HubSpot answers null for a property without a value, which its document does not say."""
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [without_nulls(one) for one in value]
+    return value
+
+
+def check(documents: list[Document], seen: list[dict[str, Any]]) -> tuple[list[str], int]:
+    problems, checked = [], 0
+    for call in seen:
+        name = f"{call['method']} {call['path']}"
+        found = [(d, op) for d in documents if (op := d.operation(call["method"], call["path"]))]
+        if not found:
+            problems.append(f"{name}: not in any document")
+            continue
+        document, operation = found[0]
+        if call["request"] is not None:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            problems += [f"{name} sent: {p}" for p in document.problems(schema, call["request"])]
+            checked += 1
+        answers = operation["responses"]
+        answer = answers.get(str(call["status"]), answers.get("default"))
+        content = (answer or {}).get("content", {})
+        if call["response"] is not None and content:
+            media = content.get("application/json") or next(iter(content.values()))
+            value = without_nulls(call["response"])
+            found_problems = document.problems(media["schema"], value)
+            problems += [f"{name} -> {call['status']}: {p}" for p in found_problems]
+            checked += 1
+    return problems, checked
+
+
+def test_what_passes_between_our_connector_and_the_stand_in(
+    shared: Callable[[str], Path], make_context: Callable[..., Context], bare_sandbox: Sandbox,
+    sync: Callable[..., dict[str, Any]],
+) -> None:  # fmt: skip
+    documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
+    service = bare_sandbox.hubspot
+    service.seen = []
+    ctx = make_context(**bare_sandbox.env())
+    connector = build("hubspot", ctx.settings)
+    assert all(step.done != "failed" for step in connector.provision())
+    sync(ctx, "hubspot")
+    sync(ctx, "hubspot")
+    sync(ctx, "hubspot")
+    crm = Crm.all(bare_sandbox)["hubspot"]
+    gone, bad = crm.ids()[:2]
+    crm.act(gone, {"delete": True})
+    connector.use(connector.describe())
+    connector.write([Update("contacts", record_id, {"reason": "x"}) for record_id in (gone, bad)])
+    connector.write([Update("contacts", bad, {"status/phone": "nonsense"})])
+    connector.fetch("contacts", [gone, bad])
+    statuses = {call["status"] for call in service.seen}
+    assert statuses >= {200, 201, 207, 400}
+    problems, checked = check(documents, service.seen)
+    assert checked >= 20
+    assert problems == []
+
+
+def test_the_check_finds_what_is_wrong(shared: Callable[[str], Path]) -> None:
+    documents = [Document(shared("specs/hubspot/contacts-v3.json"))]
+    call = {
+        "method": "POST", "path": "/crm/v3/objects/contacts/batch/update", "status": 200,
+        "request": {"inputs": [{"properties": "x"}]}, "response": {"status": "DONE"},
+    }  # fmt: skip
+    problems, _ = check(documents, [call])
+    assert len(problems) >= 2
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_documents_are_there_to_check_against(shared: Callable[[str], Path], name: str) -> None:
+    assert Document(shared(f"specs/hubspot/{name}")).paths

@@ -1,0 +1,160 @@
+"""The HubSpot stand-in answers as the true service does: limits, errors, odd records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.run import Sandbox
+
+Api = Callable[..., requests.Response]
+CONTACTS = "/crm/v3/objects/contacts"
+
+
+@pytest.fixture
+def api(sandbox: Sandbox) -> Api:
+    def call(method: str, path: str, body: Any = None, **params: Any) -> requests.Response:
+        token = sandbox.env()["HUBSPOT_ACCESS_TOKEN"]
+        return requests.request(
+            method, sandbox.hubspot_url + path, json=body, params=params,
+            headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+
+    return call
+
+
+def ids(api: Api) -> list[str]:
+    return [one["id"] for one in api("GET", CONTACTS, limit=100).json()["results"]]
+
+
+class TestReading:
+    def test_lists_at_most_a_hundred_with_a_cursor(self, api: Api) -> None:
+        first = api("GET", CONTACTS, limit=25).json()
+        assert len(first["results"]) == 25
+        rest = api("GET", CONTACTS, limit=100, after=first["paging"]["next"]["after"]).json()
+        assert len(rest["results"]) == 35
+        assert "paging" not in rest
+        assert api("GET", CONTACTS, limit=101).status_code == 400
+
+    def test_searches_with_filters_and_sorts(self, api: Api) -> None:
+        body = {
+            "filterGroups": [{"filters": [
+                {"propertyName": "hs_object_id", "operator": "GT", "value": ids(api)[9]},
+            ]}],
+            "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+            "properties": ["phone"], "limit": 200, "after": "0",
+        }  # fmt: skip
+        answer = api("POST", f"{CONTACTS}/search", body).json()
+        assert answer["total"] == 50
+        assert [one["id"] for one in answer["results"]] == ids(api)[10:]
+
+    def test_a_search_ends_at_ten_thousand(self, api: Api) -> None:
+        body = {"filterGroups": [], "limit": 200, "after": "10000"}
+        answer = api("POST", f"{CONTACTS}/search", body)
+        assert answer.status_code == 400
+
+    def test_a_search_takes_at_most_two_hundred(self, api: Api) -> None:
+        assert api("POST", f"{CONTACTS}/search", {"limit": 201}).status_code == 400
+
+
+class TestUpdates:
+    def update(self, api: Api, **values: dict[str, str]) -> requests.Response:
+        inputs = [{"id": rid, "properties": props} for rid, props in values.items()]
+        return api("POST", f"{CONTACTS}/batch/update", {"inputs": inputs})
+
+    def test_every_write_moves_the_stamp(self, api: Api) -> None:
+        target = ids(api)[0]
+        before = api("GET", f"{CONTACTS}/{target}", properties="lastmodifieddate").json()
+        answer = self.update(api, **{target: {"hygiene_phone_status": "valid"}})
+        assert answer.status_code == 200
+        after = api("GET", f"{CONTACTS}/{target}", properties="lastmodifieddate").json()
+        assert after["properties"]["lastmodifieddate"] > before["properties"]["lastmodifieddate"]
+
+    def test_a_record_that_is_gone_makes_a_207(self, api: Api) -> None:
+        first, second = ids(api)[:2]
+        api("DELETE", f"{CONTACTS}/{second}")
+        answer = self.update(
+            api, **{rid: {"hygiene_phone_status": "valid"} for rid in (first, second)}
+        )
+        assert answer.status_code == 207
+        body = answer.json()
+        assert body["numErrors"] == 1
+        assert [one["id"] for one in body["results"]] == [first]
+        assert body["errors"][0]["context"]["ids"] == [second]
+
+    @pytest.mark.parametrize(
+        ("properties", "error"),
+        [
+            ({"hygiene_phone_status": "nonsense"}, "INVALID_OPTION"),
+            ({"no_such_property": "x"}, "PROPERTY_DOESNT_EXIST"),
+        ],
+    )
+    def test_a_bad_value_refuses_the_whole_batch(
+        self, api: Api, properties: dict[str, str], error: str
+    ) -> None:
+        first, second = ids(api)[:2]
+        answer = self.update(api, **{first: {"hygiene_phone_status": "valid"}, second: properties})
+        assert answer.status_code == 400
+        assert error in answer.text
+        held = api("GET", f"{CONTACTS}/{first}", properties="hygiene_phone_status").json()
+        assert not held["properties"].get("hygiene_phone_status")
+
+    def test_a_hundred_and_one_are_too_many(self, api: Api) -> None:
+        many = {str(n): {"hygiene_phone_status": "valid"} for n in range(101)}
+        assert self.update(api, **many).status_code == 400
+
+
+class TestLimits:
+    def test_headers_count_down(self, api: Api) -> None:
+        def left() -> int:
+            return int(api("GET", CONTACTS, limit=1).headers["X-HubSpot-RateLimit-Remaining"])
+
+        sandbox_left = left()
+        assert left() <= sandbox_left
+
+    def test_the_search_has_a_limit_of_its_own(self, api: Api, sandbox: Sandbox) -> None:
+        sandbox.hubspot.search_per_second = 5
+        answers = [api("POST", f"{CONTACTS}/search", {"limit": 1}) for _ in range(12)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert refused[0].json()["errorType"] == "RATE_LIMIT"
+
+    def test_a_wrong_token_is_a_401_and_a_missing_scope_a_403(
+        self, api: Api, sandbox: Sandbox
+    ) -> None:
+        wrong = requests.get(
+            sandbox.hubspot_url + CONTACTS, headers={"Authorization": "Bearer nonsense"}
+        )
+        assert (wrong.status_code, wrong.json()["category"]) == (401, "INVALID_AUTHENTICATION")
+        sandbox.hubspot.scopes.discard("crm.objects.contacts.read")
+        missing = api("GET", CONTACTS, limit=1)
+        assert (missing.status_code, missing.json()["category"]) == (403, "MISSING_SCOPES")
+
+
+class TestFaults:
+    def control(self, sandbox: Sandbox, **fault: Any) -> None:
+        requests.post(f"{sandbox.hubspot_url}/_sandbox/faults", json=fault).raise_for_status()
+
+    def test_on_demand_by_the_control_endpoint(self, api: Api, sandbox: Sandbox) -> None:
+        self.control(sandbox, match="GET /crm", kind="status", status=502, nth=2)
+        assert [api("GET", CONTACTS).status_code for _ in range(3)] == [200, 502, 200]
+
+    @pytest.mark.parametrize("kind", ["drop", "drop_after", "truncate"])
+    def test_a_broken_connection_is_really_broken(
+        self, api: Api, sandbox: Sandbox, kind: str
+    ) -> None:
+        self.control(sandbox, match="GET /crm", kind=kind)
+        with pytest.raises(requests.exceptions.RequestException):
+            api("GET", CONTACTS).json()
+        assert api("GET", CONTACTS).status_code == 200
+
+    def test_counters_tell_what_it_cost(self, api: Api, sandbox: Sandbox) -> None:
+        requests.post(f"{sandbox.hubspot_url}/_sandbox/counters/reset")
+        api("GET", CONTACTS)
+        api("POST", f"{CONTACTS}/search", {"limit": 1})
+        counted = requests.get(f"{sandbox.hubspot_url}/_sandbox/counters").json()
+        assert counted["total"] == 2
+        assert counted["routes"][f"GET {CONTACTS}"] == 1

@@ -1,0 +1,174 @@
+"""The precedence table of the design, and what is written for a decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.decisions import (
+    ContactFacts,
+    FieldFacts,
+    NumberKnowledge,
+    Said,
+    WritePolicy,
+    changes,
+    decide,
+)
+from worker.phones import Number, Reading
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+VALID, INVALID = (
+    Said("offline", "valid", "mobile"),
+    Said("offline", "invalid", detail="is too short"),
+)
+UNREACHABLE = Said("live", "unreachable", detail="has been disconnected")
+BOTH, CALL = frozenset({"call", "text"}), frozenset({"call"})
+
+
+def number(e164: str = "+442079460958", valid: bool = True) -> Number:
+    return Number(e164, "", "mobile", "GB", valid, True)
+
+
+def known(*said: Said, e164: str = "+442079460958", **more: Any) -> NumberKnowledge:
+    return NumberKnowledge(number(e164), said, **more)
+
+
+def field(*numbers: NumberKnowledge, name: str = "Phone", **more: Any) -> FieldFacts:
+    outcome = "number" if numbers else more.pop("outcome", "empty")
+    reading = Reading(outcome, tuple(n.number for n in numbers), reason=more.pop("reason", ""))
+    return FieldFacts(name, reading, numbers, **more)
+
+
+def status(*numbers: NumberKnowledge, **more: Any) -> str | None:
+    return decide(ContactFacts((field(*numbers, **more),))).fields[0].status
+
+
+class TestPrecedence:
+    def test_empty_before_all(self) -> None:
+        assert status() is None
+
+    @pytest.mark.parametrize("wrong", ["", "reaches somebody else"])
+    @pytest.mark.parametrize("said", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
+    def test_do_not_contact_before_wrong_number(self, wrong: str, said: tuple[Said, ...]) -> None:
+        assert status(known(*said, suppressed=BOTH, wrong=wrong)) == "do_not_contact"
+
+    @pytest.mark.parametrize("said", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
+    def test_wrong_number_before_invalid(self, said: tuple[Said, ...]) -> None:
+        assert status(known(*said, wrong="reaches somebody else")) == "wrong_number"
+
+    def test_invalid_before_unreachable(self) -> None:
+        assert status(known(VALID, UNREACHABLE, INVALID)) == "invalid"
+
+    def test_unreachable_before_valid(self) -> None:
+        assert status(known(VALID, UNREACHABLE)) == "unreachable"
+
+    def test_unverified_before_valid_but_only_where_nothing_is_known(self) -> None:
+        assert status(known()) == "unverified"
+        assert status(known(VALID, Said("other", "unknown"))) == "valid"
+
+    def test_a_field_with_something_else_in_it_is_invalid(self) -> None:
+        assert status(outcome="invalid", reason="holds words, not a number") == "invalid"
+
+    def test_a_local_number_without_a_country_is_unverified(self) -> None:
+        assert status(outcome="no_country", reason="is a local number") == "unverified"
+
+
+class TestSeveralNumbersInAField:
+    def test_a_suppressed_one_marks_the_field(self) -> None:
+        assert status(known(VALID), known(VALID, e164="+14155552671", suppressed=BOTH)) == (
+            "do_not_contact"
+        )
+
+    def test_a_wrong_one_marks_the_field(self) -> None:
+        assert status(known(VALID), known(VALID, e164="+14155552671", wrong="x")) == "wrong_number"
+
+    def test_else_the_best_one_stands_for_it(self) -> None:
+        decision = decide(
+            ContactFacts((field(known(INVALID), known(VALID, e164="+14155552671")),))
+        ).fields[0]
+        assert (decision.status, decision.e164) == ("valid", "+14155552671")
+
+
+class TestFlags:
+    def test_calls_alone_may_be_refused(self) -> None:
+        decision = decide(ContactFacts((field(known(VALID, suppressed=CALL)),)))
+        assert (decision.do_not_call, decision.do_not_text, decision.do_not_contact) == (
+            True, False, False,
+        )  # fmt: skip
+        assert decision.fields[0].status == "valid"
+
+    def test_the_best_phone_is_a_valid_one_that_the_person_confirmed_if_any(self) -> None:
+        first, second = known(VALID), known(VALID, e164="+14155552671", confirmed=True)
+        decision = decide(ContactFacts((field(first), field(second, name="MobilePhone"))))
+        assert decision.best_phone == "+14155552671"
+
+    def test_there_is_no_best_phone_where_none_is_valid(self) -> None:
+        assert decide(ContactFacts((field(known(INVALID)),))).best_phone is None
+
+
+class TestAProviderWithoutAnswer:
+    """Promise 6: it never makes a number invalid."""
+
+    @pytest.mark.parametrize("held", ["valid", "invalid", "unreachable"])
+    def test_a_status_stays_as_it_was(self, held: str) -> None:
+        assert status(known(), held_status=held, held_e164="+442079460958") == held
+
+    @pytest.mark.parametrize("held", ["valid", "unreachable"])
+    def test_but_not_that_of_another_number(self, held: str) -> None:
+        assert status(known(), held_status=held, held_e164="+14155552671") == "unverified"
+
+    @given(st.lists(st.sampled_from(["valid", "unknown"]), max_size=4))
+    def test_no_combination_without_a_verdict_against_it_makes_it_invalid(
+        self, verdicts: list[Any]
+    ) -> None:
+        said = tuple(Said("p", verdict) for verdict in verdicts)
+        assert status(known(*said)) in ("valid", "unverified")
+
+
+EVERYTHING = frozenset(
+    {
+        "status/Phone", "e164/Phone", "line_type/Phone", "wrong_number", "do_not_contact",
+        "do_not_call", "do_not_text", "best_phone", "reason", "recheck", "checked_at", "run",
+        "phone/Phone",
+    }
+)  # fmt: skip
+
+
+def differing(held: dict[str, Any], raw: str = "+44 20 7946 0958", **policy: Any) -> dict[str, Any]:
+    facts = (field(known(VALID)),)
+    return changes(
+        decide(ContactFacts(facts)), facts, {"Phone": raw}, held, EVERYTHING,
+        WritePolicy(now=NOW, run="r2", **policy),
+    )  # fmt: skip
+
+
+class TestChanges:
+    def test_what_was_written_once_is_not_written_again(self) -> None:
+        written = differing({})
+        assert written["status/Phone"] == "valid"
+        assert written["run"] == "r2"
+        assert differing(written) == {}
+
+    def test_false_and_nothing_are_the_same(self) -> None:
+        assert "wrong_number" not in differing({})
+
+    def test_the_time_of_the_check_goes_along_with_another_change_or_when_it_is_old(self) -> None:
+        held = {**differing({}), "checked_at": "2026-11-01T00:00:00Z"}
+        assert differing(held) == {}
+        assert set(differing(held, checked_at_refresh=timedelta(days=7))) == {"checked_at", "run"}
+
+    def test_a_phone_is_rewritten_only_when_asked(self) -> None:
+        assert "phone/Phone" not in differing({})
+        assert differing({}, normalize=True)["phone/Phone"] == "+442079460958"
+
+    def test_fields_that_the_crm_lacks_are_left_out(self) -> None:
+        facts = (field(known(VALID)),)
+        found = changes(
+            decide(ContactFacts(facts)), facts, {"Phone": "x"}, {}, frozenset({"status/Phone"}),
+            WritePolicy(now=NOW),
+        )  # fmt: skip
+        assert found == {"status/Phone": "valid"}

@@ -1,0 +1,129 @@
+"""Reading phone fields: real ones, and whatever else a field may hold."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.phones import read_field, region_of
+
+
+def numbers(text: str, region: str | None = None) -> list[str]:
+    return [number.e164 for number in read_field(text, region).numbers]
+
+
+class TestRealFields:
+    def test_it_finds_what_an_independent_implementation_found(
+        self, shared: Callable[[str], Path]
+    ) -> None:
+        wrong = []
+        with shared("data/phone_fields.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            expected = json.loads(row["expected_e164"])
+            found = numbers(row["raw"], row["country"])
+            if sorted(found) != sorted(expected):
+                wrong.append((row["raw"], expected, found))
+        assert len(wrong) <= 0.01 * len(rows), wrong
+
+
+class TestOneNumber:
+    @pytest.mark.parametrize(
+        ("text", "region", "expected"),
+        [
+            ("+1 (415) 555-2671", None, "+14155552671"),
+            ("415.555.2671", "US", "+14155552671"),
+            ("0044 20 7946 0958", "DE", "+442079460958"),
+            ("011 44 20 7946 0958", "US", "+442079460958"),
+            ("+44 (0)20 7946 0958", None, "+442079460958"),
+            ("442079460958", "GB", "+442079460958"),
+            ("tel:+442079460958", None, "+442079460958"),
+            ("'02079460958", "GB", "+442079460958"),
+            ("\u202a+44\u00a020\u00a07946\u00a00958\u202c", None, "+442079460958"),
+            ("４１５-５５５-２６７１", "US", "+14155552671"),
+        ],
+    )
+    def test_in_many_spellings(self, text: str, region: str | None, expected: str) -> None:
+        assert numbers(text, region) == [expected]
+
+    @pytest.mark.parametrize(
+        ("text", "extension"),
+        [("+442079460958 x12", "12"), ("+442079460958 ext. 4", "4"), ("+442079460958,,33", "33")],
+    )
+    def test_with_its_extension_beside_it(self, text: str, extension: str) -> None:
+        (number,) = read_field(text).numbers
+        assert (number.e164, number.extension) == ("+442079460958", extension)
+
+    def test_with_what_was_written_beside_it_as_a_note(self) -> None:
+        reading = read_field("+442079460958 / ask for Kim")
+        assert [n.e164 for n in reading.numbers] == ["+442079460958"]
+        assert "Kim" in reading.note
+
+
+class TestSeveralNumbers:
+    @pytest.mark.parametrize("mark", [" / ", "; ", ", ", " or ", "\n", " | "])
+    def test_are_told_apart(self, mark: str) -> None:
+        text = f"+44 20 7946 0958{mark}+1 415 555 2671"
+        assert numbers(text) == ["+442079460958", "+14155552671"]
+
+
+class TestNoNumber:
+    @pytest.mark.parametrize("text", ["n/a", "none", "-", "TBD", "unknown", "ask reception", "123"])
+    def test_a_placeholder_or_words_are_invalid_with_a_reason(self, text: str) -> None:
+        reading = read_field(text, "US")
+        assert reading.outcome == "invalid"
+        assert reading.reason
+        assert not reading.numbers
+
+    @pytest.mark.parametrize("text", ["", "   ", "\u200b", "\u00a0"])
+    def test_an_empty_field_is_empty(self, text: str) -> None:
+        assert read_field(text).outcome == "empty"
+
+    def test_a_local_number_without_a_country_is_not_guessed(self) -> None:
+        assert read_field("020 7946 0958").outcome == "no_country"
+
+    def test_excel_damage_is_told(self) -> None:
+        assert read_field("4.15555E+09", "US").outcome == "invalid"
+
+
+class TestHostileInput:
+    @given(st.text(max_size=400), st.sampled_from([None, "US", "GB", "DE", "BR", "IN"]))
+    def test_any_text_gives_a_reading_and_never_an_exception(
+        self, text: str, region: str | None
+    ) -> None:
+        reading = read_field(text, region)
+        assert bool(reading.numbers) == (reading.outcome == "number")
+        for number in reading.numbers:
+            assert number.e164.startswith("+")
+            assert number.e164[1:].isascii()
+            assert number.e164[1:].isdigit()
+
+    @given(st.text(alphabet="+0123456789 ()-./;x", max_size=60))
+    def test_what_it_reads_it_reads_again_the_same(self, text: str) -> None:
+        for number in read_field(text, "US").numbers:
+            if number.valid:
+                assert numbers(number.e164) == [number.e164]
+
+    @pytest.mark.parametrize("text", ["1" * 1_000_000, "+" * 100_000, "( " * 100_000, "\ud800 12"])
+    @pytest.mark.timeout(5)
+    def test_a_huge_field_is_read_in_bounded_time(self, text: str) -> None:
+        read_field(text, "US")
+
+
+class TestCountries:
+    @pytest.mark.parametrize(
+        ("text", "region"),
+        [
+            ("US", "US"), ("usa", "US"), ("United States of America", "US"), ("Deutschland", "DE"),
+            ("UK", "GB"), ("England", "GB"), ("España", "ES"), ("polska", "PL"), ("DEU", "DE"),
+            ("Україна", "UA"), ("Atlantis", None), ("", None),
+        ],
+    )  # fmt: skip
+    def test_in_the_spellings_that_people_use(self, text: str, region: str | None) -> None:
+        assert region_of(text) == region

@@ -1,0 +1,137 @@
+"""The store on SQLite and on a real PostgreSQL: migrations, and a whole run on each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from crms import Crm
+
+from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
+from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
+from worker.sync import drive, reader, runs
+from worker.sync import page as page_work
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.sync.undo import undo
+
+Sync = Callable[..., dict[str, Any]]
+
+
+class TestMigrations:
+    def test_they_make_the_tables_that_the_code_works_with(self, either_database_url: str) -> None:
+        store = open_store(either_database_url)
+        with store.read() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": False})
+            assert compare_metadata(context, metadata) == []
+        store.close()
+
+    def test_they_can_be_repeated_and_run_from_two_places_at_once(
+        self, either_database_url: str
+    ) -> None:
+        threads = [threading.Thread(target=upgrade, args=(either_database_url,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        upgrade(either_database_url)
+
+    def test_a_new_sqlite_file_is_made_by_itself(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path / 'deep' / 'new.db'}"
+        ready(url)
+        ready(url)
+
+    def test_a_server_that_does_not_answer_is_one_line(self) -> None:
+        with pytest.raises(StoreError, match="DATABASE_URL"):
+            ready("postgresql://nobody@127.0.0.1:1/none")
+
+
+class TestStatements:
+    def test_an_upsert_updates_what_is_there(self, either_database_url: str) -> None:
+        store = open_store(either_database_url)
+        row = {"connector": "x", "object": "y", "position": datetime.now(UTC), "run_id": "1"}
+        with store.write() as connection:
+            upsert(connection, watermarks, [row])
+            upsert(connection, watermarks, [{**row, "run_id": "2"}])
+            assert connection.scalars(sa.select(watermarks.c.run_id)).all() == ["2"]
+        store.close()
+
+    def test_a_moment_without_a_time_zone_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="time zone"):
+            UtcDateTime().process_bind_param(
+                datetime(2026, 1, 1), sa.create_engine("sqlite://").dialect
+            )
+
+    def test_a_transaction_that_fails_leaves_nothing(self, either_database_url: str) -> None:
+        store = open_store(either_database_url)
+        row = {"connector": "x", "object": "y", "position": datetime.now(UTC), "run_id": "1"}
+
+        def twice() -> None:
+            with store.write() as connection:
+                insert(connection, watermarks, [row])
+                insert(connection, watermarks, [row])
+
+        with pytest.raises(sa.exc.IntegrityError):
+            twice()
+        with store.read() as connection:
+            assert not connection.execute(sa.select(watermarks)).all()
+        store.close()
+
+
+class TestRuns:
+    @pytest.fixture
+    def ctx(self, make_context: Callable[..., Context], either_database_url: str) -> Context:
+        return make_context(DATABASE_URL=either_database_url)
+
+    def test_sync_again_and_undo(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        before = crm.snapshot()
+        first = sync(ctx, crm.name)
+        assert crm.all_checked()
+        assert sync(ctx, crm.name)["contacts"]["written"] == 0
+        undo(ctx, first["run"])
+        assert crm.snapshot() == before
+
+    def test_two_workers_share_a_run_and_each_page_is_done_once(
+        self, make_context: Callable[..., Context], either_database_url: str, crm: Crm,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        from connectors import hubspot
+
+        monkeypatch.setattr(hubspot, "_LIST_PAGE", 10)
+        first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
+        run_id = runs.open_run(first, crm.name, Scope("changed"))
+        assert reader.claim(first, run_id)
+        assert not reader.claim(second, run_id)
+        stored: list[int] = []
+        reader.read_on(first, runs.load(first, run_id), stored.append, lambda: True)
+
+        def work(ctx: Context) -> None:
+            for page_id in stored:
+                page_work.process(ctx, page_id)
+
+        threads = [threading.Thread(target=work, args=(ctx,)) for ctx in (first, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert runs.finish_if_done(first, run_id)
+        assert crm.all_checked()
+        with first.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 1
+            ids = connection.scalars(sa.select(writes.c.record_id)).all()
+        assert len(ids) == len(set(ids))
+
+    def test_a_run_that_was_cut_short_goes_on(self, ctx: Context, crm: Crm) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        assert reader.claim(ctx, run_id)
+        reader.read_on(ctx, runs.load(ctx, run_id), lambda _page: None, lambda: False)
+        drive.drive(ctx, run_id)
+        assert runs.load(ctx, run_id).state == "done"
+        assert crm.all_checked()

@@ -1,0 +1,105 @@
+"""The web process over real HTTP: health, readiness, the runs page, and who may see it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import uvicorn
+from crms import Crm
+
+from config.settings import Settings
+from worker import embedded
+from worker.sync.context import Context
+from worker.web.app import make_app
+
+Serve = Callable[..., str]
+Sync = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
+    servers = []
+
+    def start(**env: str) -> str:
+        config = uvicorn.Config(make_app(make_settings(**env)), port=0, log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        servers.append((server, thread))
+        while not server.started:
+            assert thread.is_alive()
+        port = server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join(10)
+
+
+class TestHealth:
+    def test_the_process_is_alive_whatever_else_is_not(self, serve: Serve) -> None:
+        url = serve(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+        assert requests.get(f"{url}/healthz").status_code == 200
+        ready = requests.get(f"{url}/readyz")
+        assert ready.status_code == 503
+        assert ready.json() == {"database": "does not answer", "redis": "does not answer"}
+
+    def test_it_is_ready_when_database_and_redis_answer(self, serve: Serve, tmp_path: Path) -> None:
+        embedded.ensure(tmp_path / "home")
+        try:
+            ready = requests.get(f"{serve()}/readyz")
+        finally:
+            embedded.stop(tmp_path / "home")
+        assert (ready.status_code, ready.json()) == (200, {"database": "ok", "redis": "ok"})
+
+
+class TestRunsPage:
+    def test_it_lists_runs_and_shows_what_each_did(
+        self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        target = next(rid for rid in crm.ids() if crm.get(rid, f"phone/{crm.phone}"))
+        crm.edit(target, {f"phone/{crm.phone}": "<b>ask Kim</b>"})
+        result = sync(ctx, crm.name)
+        url = serve()
+        listed = requests.get(url)  # the first page leads there
+        assert listed.status_code == 200
+        assert result["run"] in listed.text
+        page = requests.get(f"{url}/runs/{result['run']}").text
+        assert "invalid" in page
+        assert target in page
+        assert "<b>ask Kim" not in page
+        assert not re.search(r"https?://(?!127\.0\.0\.1)[\w.]*\.(com|net|io)/.*\.(js|css)", page)
+
+    def test_an_empty_list_says_how_to_start(self, serve: Serve) -> None:
+        assert "hygiene sync" in requests.get(f"{serve()}/runs").text
+
+    def test_a_run_that_is_not_there_is_a_404(self, serve: Serve) -> None:
+        assert requests.get(f"{serve()}/runs/20990101-000000-abcdef").status_code == 404
+
+    def test_pages_allow_no_foreign_script_or_frame(self, serve: Serve) -> None:
+        headers = requests.get(f"{serve()}/runs").headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+class TestWhoMaySeeIt:
+    def test_with_a_password_only_who_knows_it(self, serve: Serve) -> None:
+        url = serve(ADMIN_PASSWORD="fictional")
+        assert requests.get(f"{url}/runs").status_code == 401
+        assert requests.get(f"{url}/runs", auth=("admin", "wrong")).status_code == 401
+        assert requests.get(f"{url}/runs", auth=("admin", "fictional")).status_code == 200
+        assert requests.get(f"{url}/healthz").status_code == 200
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{"X-Forwarded-For": "192.0.2.7"}, {"Forwarded": "for=192.0.2.7"}, {"Host": "x.example"}],
+    )
+    def test_without_one_nobody_from_elsewhere(self, serve: Serve, headers: dict[str, str]) -> None:
+        assert requests.get(f"{serve()}/runs", headers=headers).status_code == 403

@@ -249,7 +249,7 @@ class HubSpotConnector:
             )
             body = {
                 "filterGroups": [{"filters": [*group, *above]} for group in groups],
-                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "sorts": ["hs_object_id"],
                 "properties": list(self.fields.read),
                 "limit": _SEARCH_PAGE,
                 "after": "0",

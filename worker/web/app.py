@@ -85,6 +85,7 @@ def make_app(settings: Settings) -> FastAPI:
         except NoSuchRunError:
             raise HTTPException(404, "There is no such run.") from None
         found = runs.account(ctx, run.id, most=50)
+        found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
         values = {"run": found, "opened": run.opened_at, "links": _links(ctx, found)}
         return _pages.TemplateResponse(request, "run.html", values)
 
@@ -99,6 +100,12 @@ def make_app(settings: Settings) -> FastAPI:
         )
 
     return app
+
+
+def _badness(entry: tuple[str, dict[str, int]]) -> float:
+    """The worst source first."""
+    _, counts = entry
+    return -counts["bad"] / counts["numbers"] if counts["numbers"] else 0.0
 
 
 def _links(ctx: Context, found: dict[str, Any]) -> dict[str, str]:

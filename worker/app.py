@@ -16,36 +16,7 @@ from kombu import Queue
 from config import log
 from config.settings import Settings, SettingsError, load
 from worker import embedded
-
-REVIVE_EVERY = 20.0  # seconds
-
-
-def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """What beat starts, and how often (`[sync]` in the TOML file)."""
-    sync = settings.sync
-    plan: dict[str, dict[str, Any]] = {
-        "revive": {
-            "task": "hygiene.revive",
-            "schedule": REVIVE_EVERY,
-            "options": {"expires": REVIVE_EVERY},
-        }
-    }
-    for name in settings.active_connectors:
-        every = sync.every.total_seconds()
-        plan[f"sync-{name}"] = {
-            "task": "hygiene.sync",
-            "schedule": every,
-            "args": [name],
-            "options": {"expires": every},
-        }
-        daily = sync.reverify_every.total_seconds()
-        plan[f"reverify-{name}"] = {
-            "task": "hygiene.reverify",
-            "schedule": daily,
-            "args": [name],
-            "options": {"expires": daily},
-        }
-    return plan
+from worker.schedule import beat_schedule
 
 
 def make_app(settings: Settings) -> Celery:

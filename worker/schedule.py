@@ -1,0 +1,37 @@
+"""What beat starts, and how often (`[sync]` in the TOML file)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from config.settings import Settings
+
+REVIVE_EVERY = 20.0  # seconds
+
+
+def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Celery's `beat_schedule`: a sync and a re-verification for each connector, and `revive`."""
+    sync = settings.sync
+    plan: dict[str, dict[str, Any]] = {
+        "revive": {
+            "task": "hygiene.revive",
+            "schedule": REVIVE_EVERY,
+            "options": {"expires": REVIVE_EVERY},
+        }
+    }
+    for name in settings.active_connectors:
+        every = sync.every.total_seconds()
+        plan[f"sync-{name}"] = {
+            "task": "hygiene.sync",
+            "schedule": every,
+            "args": [name],
+            "options": {"expires": every},
+        }
+        daily = sync.reverify_every.total_seconds()
+        plan[f"reverify-{name}"] = {
+            "task": "hygiene.reverify",
+            "schedule": daily,
+            "args": [name],
+            "options": {"expires": daily},
+        }
+    return plan

@@ -63,6 +63,31 @@ class TestNothingIsLost:
         sync(ctx, crm.name)
         assert crm.get(target, crm.status) == "invalid"
 
+    def test_a_run_that_left_own_writes_out_does_not_move_the_watermark_past_a_late_change(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context('[sync]\noverlap = "4s"\n')
+        sync(ctx, crm.name)
+        sync(ctx, crm.name)
+        target = crm.ids()[7]
+        crm.act(target, {"late": 4, "values": {crm.phone: "call Maria"}})
+        time.sleep(2.8)
+        sync(ctx, crm.name)  # leaves the first run's writes out, and this one with them
+        ripen(ctx)
+        sync(ctx, crm.name)
+        assert crm.get(target, crm.status) == "invalid"
+
+    @pytest.mark.parametrize("minutes", [-90, 90])
+    def test_a_clock_of_ours_that_is_wrong_makes_no_difference(
+        self, ctx: Context, crm: Crm, sync: Sync, minutes: int
+    ) -> None:
+        ripen(ctx, minutes)
+        sync(ctx, crm.name)
+        target = crm.ids()[7]
+        crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
+        sync(ctx, crm.name)
+        assert crm.get(target, crm.status) == "invalid"
+
     def test_the_watermark_stays_where_it_was_while_a_run_is_unfinished(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:

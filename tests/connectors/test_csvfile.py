@@ -24,7 +24,7 @@ def test_a_sync_adds_its_columns_and_a_second_one_changes_nothing(
     make_context: Callable[..., Context], sync: Sync, tmp_path: Path
 ) -> None:
     path = tmp_path / "list.csv"
-    path.write_bytes(b'id,phone,country\r\n007,020 7946 0018,UK\r\n008,"none",UK\r\n')
+    path.write_bytes(b'id,phone,country\r\n007,020 7219 4272,UK\r\n008,"none",UK\r\n')
     ctx = make_context(f'[connectors.csv]\npath = "{path}"\n')
     result = sync(ctx, "csv")
     assert result["contacts"] == {
@@ -32,7 +32,7 @@ def test_a_sync_adds_its_columns_and_a_second_one_changes_nothing(
     }  # fmt: skip
     text = path.read_bytes()
     assert text.startswith(b"id,phone,country,phone status,")
-    assert b"\r\n007,020 7946 0018,UK,valid,+442079460018,landline" in text
+    assert b"\r\n007,020 7219 4272,UK,valid,+442072194272,landline" in text
     assert b'\r\n008,"none",UK,invalid' in text
     assert sync(ctx, "csv")["contacts"]["written"] == 0
     assert path.read_bytes() == text

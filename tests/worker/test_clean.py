@@ -23,7 +23,7 @@ def cleaned(tmp_path: Path, content: bytes, **options: str) -> tuple[Summary, by
 
 class TestWhatIsKept:
     def test_rows_and_columns_to_the_byte(self, tmp_path: Path) -> None:
-        lines = [b"Name,Phone,Note", b'"M\xc3\xbcller, Jo",020 7946 0018,"a ""quoted"" note"',
+        lines = [b"Name,Phone,Note", b'"M\xc3\xbcller, Jo",020 7219 4272,"a ""quoted"" note"',
                  b"00123,  none  ,=1+1", b'"two\r\nlines",,x']  # fmt: skip
         summary, out = cleaned(tmp_path, b"\r\n".join(lines) + b"\r\n", default_country="GB")
         assert summary.rows == 3
@@ -31,7 +31,7 @@ class TestWhatIsKept:
             assert line + b"," in out
         rows = list(csv.DictReader(out.decode().splitlines(keepends=True)))
         assert [row["Phone status"] for row in rows] == ["valid", "invalid", ""]
-        assert rows[0]["Phone e164"] == "+442079460018"
+        assert rows[0]["Phone e164"] == "+442072194272"
 
     @pytest.mark.parametrize(
         ("encoding", "delimiter"),
@@ -50,11 +50,11 @@ class TestWhatIsKept:
         assert out.startswith(content[:6])
 
     def test_a_row_that_is_broken_is_copied_counted_and_listed(self, tmp_path: Path) -> None:
-        content = b'name,phone\nA,+442079460018\nB,"+44\nC,+442079460018,extra\nD,+442079460018\n'
+        content = b'name,phone\nA,+442072194272\nB,"+44\nC,+442072194272,extra\nD,+442072194272\n'
         summary, out = cleaned(tmp_path, content)
         assert summary.broken == 2
         assert [entry["line"] for entry in summary.broken_rows] == [3, 4]
-        assert b'\nB,"+44\nC,+442079460018,extra\nD,+442079460018,valid' in out
+        assert b'\nB,"+44\nC,+442072194272,extra\nD,+442072194272,valid' in out
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
     @given(
@@ -80,22 +80,22 @@ class TestWhatIsKept:
         assert [row[:2] for row in after] == [row[:2] for row in before]
 
     def test_bytes_that_do_not_fit_the_encoding_are_kept(self, tmp_path: Path) -> None:
-        rows = b"A,+442079460018\n" * 40_000
-        _, out = cleaned(tmp_path, b"name,phone\n" + rows + b"\xff\xfe\xfa,+442079460018\n")
-        assert b"\n\xff\xfe\xfa,+442079460018,valid" in out
+        rows = b"A,+442072194272\n" * 40_000
+        _, out = cleaned(tmp_path, b"name,phone\n" + rows + b"\xff\xfe\xfa,+442072194272\n")
+        assert b"\n\xff\xfe\xfa,+442072194272,valid" in out
 
     def test_added_cells_never_run_as_formulas(self, tmp_path: Path) -> None:
-        _, out = cleaned(tmp_path, b"phone\n=cmd()|' /C calc'!A0 +442079460018\n@SUM(1)\n")
+        _, out = cleaned(tmp_path, b"phone\n=cmd()|' /C calc'!A0 +442072194272\n@SUM(1)\n")
         for row in csv.reader(out.decode().splitlines()[1:]):
             for cell in row[1:]:
                 assert not cell.startswith(("=", "@", "-"))
                 assert not cell.startswith("+") or cell[1:].isdigit()
 
     def test_a_column_that_is_there_already_is_not_overwritten(self, tmp_path: Path) -> None:
-        _, out = cleaned(tmp_path, b"phone,phone status\n+442079460018,mine\n")
+        _, out = cleaned(tmp_path, b"phone,phone status\n+442072194272,mine\n")
         header, row = csv.reader(out.decode().splitlines())
         assert header[:2] == ["phone", "phone status"]
-        assert row[:2] == ["+442079460018", "mine"]
+        assert row[:2] == ["+442072194272", "mine"]
         assert "phone status (checked)" in header
 
 
@@ -128,7 +128,7 @@ class TestWhatIsRefused:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         source, target = tmp_path / "in.csv", tmp_path / "out.csv"
-        source.write_bytes(b"phone\n" + b"+442079460018\n" * 50)
+        source.write_bytes(b"phone\n" + b"+442072194272\n" * 50)
 
         def full(_descriptor: int) -> None:
             raise OSError(28, "No space left on device")

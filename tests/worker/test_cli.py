@@ -125,7 +125,7 @@ class TestRescan:
 
     @pytest.mark.parametrize(
         "args",
-        [("--id", "1", "--number", "+442079460018"), ("--number", "12"), ("--older-than", "soon"),
+        [("--id", "1", "--number", "+442072194272"), ("--number", "12"), ("--older-than", "soon"),
          ("--segment", "colour=red")],
     )  # fmt: skip
     def test_wrong_usage_is_exit_code_2(self, hygiene: Run, args: tuple[str, ...]) -> None:
@@ -229,7 +229,7 @@ class TestMistakes:
 class TestClean:
     def test_it_needs_no_settings(self, tmp_path: Path) -> None:
         source, target = tmp_path / "in.csv", tmp_path / "out.csv"
-        source.write_text("name,phone\nA,+442079460018\nB,none\n", encoding="utf-8")
+        source.write_text("name,phone\nA,+442072194272\nB,none\n", encoding="utf-8")
         result = CliRunner().invoke(main, ["clean", str(source), "-o", str(target), "--json"])
         assert result.exit_code == 0
         assert json.loads(result.stdout)["fields"] == {"valid": 1, "invalid": 1}

@@ -18,7 +18,7 @@ from worker.decisions.model import (
     Status,
 )
 from worker.decisions.reasons import sentence
-from worker.phones import Kind
+from worker.phones import Kind, Number
 
 # What kind of line most likely reaches a person; "unknown" is a line whose plan cannot tell.
 _REACH: tuple[Kind, ...] = ("mobile", "unknown", "landline", "voip", "other", "toll_free")
@@ -55,8 +55,14 @@ def _field(facts: FieldFacts) -> FieldDecision:
         if known.wrong:
             return _made(facts, known, "wrong_number", known.wrong)
     judged = [(known, *_verdict(facts, known)) for known in facts.numbers]
-    known, status, reason = min(judged, key=lambda entry: _BEST_FIRST.index(entry[1]))
+    known, status, reason = min(
+        judged, key=lambda entry: (_BEST_FIRST.index(entry[1]), _is_fax(entry[0].number))
+    )
     return _made(facts, known, status, reason)
+
+
+def _is_fax(number: Number) -> bool:
+    return number.label.casefold().strip(".") in ("f", "fax", "telefax")
 
 
 def _made(facts: FieldFacts, known: NumberKnowledge, status: Status, reason: str) -> FieldDecision:
@@ -80,7 +86,7 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str]:
             if said.verdict == verdict:
                 return verdict, said.detail or f"is {verdict} ({said.provider})"
     if any(said.verdict == "valid" for said in known.said):
-        return "valid", ""
+        return "valid", facts.reading.remark
     # Of a number that is not valid no E.164 is held.
     same = facts.held_e164 == known.number.e164 or (
         facts.held_e164 is None and facts.held_status == "invalid" and not known.number.valid

@@ -28,11 +28,17 @@ def sentence(fields: Iterable[FieldDecision]) -> str | None:
     if not present:
         return None
     troubled = [field for field in present if field.status != "valid"]
+    remarks = [f"{label(field.name)} {field.reason}" for field in present if field.reason]
+    if not troubled and remarks:
+        return _cut("; ".join(remarks) + ".")
     if not troubled:
         names = _listed([label(field.name) for field in present])
         return f"{names} {'is a valid number' if len(present) == 1 else 'are valid numbers'}."
     parts = [f"{label(field.name)} {field.reason or _plain(field)}" for field in troubled]
-    text = "; ".join(parts) + "."
+    return _cut("; ".join(parts) + ".")
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
 
 

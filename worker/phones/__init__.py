@@ -1,8 +1,19 @@
 """Reads a phone field as a person typed it. Pure: no store, network, clock or settings."""
 
+from worker.phones.contact import Whereabouts, read_contact
 from worker.phones.countries import region_of
 from worker.phones.model import Kind, Number, Reading
 from worker.phones.numbering import NumberFacts, facts
 from worker.phones.reader import read_field
 
-__all__ = ["Kind", "Number", "NumberFacts", "Reading", "facts", "read_field", "region_of"]
+__all__ = [
+    "Kind",
+    "Number",
+    "NumberFacts",
+    "Reading",
+    "Whereabouts",
+    "facts",
+    "read_contact",
+    "read_field",
+    "region_of",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import unicodedata
 from functools import cache, lru_cache
 
@@ -87,4 +89,18 @@ def region_of(country: str) -> str | None:
     if len(text) > 100:
         return None
     folded = _fold(text)
-    return _names().get(folded) or _names().get(folded.removeprefix("the ")) if folded else None
+    if not folded:
+        return None
+    found = _names().get(folded) or _names().get(folded.removeprefix("the "))
+    if found is None and (main := _fold(re.split(r"[,(/]", text)[0])) != folded:
+        found = _names().get(main)  # "Korea, Republic of", "USA (East)"
+    return found or _misspelt(folded)
+
+
+def _misspelt(folded: str) -> str | None:
+    """The country whose name is nearly this, if it is one country only ("Germny")."""
+    if len(folded) < 5 or not folded.replace(" ", "").isalpha():
+        return None
+    near = difflib.get_close_matches(folded, _names(), n=4, cutoff=0.83)
+    codes = {_names()[name] for name in near if abs(len(name) - len(folded)) <= 2}
+    return codes.pop() if len(codes) == 1 else None

@@ -11,13 +11,19 @@ Kind = Literal["mobile", "landline", "voip", "toll_free", "premium", "pager", "o
 # number, and nothing tells its country. invalid: something else stands there.
 Outcome = Literal["empty", "number", "no_country", "invalid"]
 
+# high: as it was typed. medium: something had to be supplied or mended (a plus, a trunk zero, a
+# renumbering, an area code shared with the number before). low: the country is told by evidence
+# from elsewhere in the contact.
+Confidence = Literal["high", "medium", "low"]
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
     """One number of a field. `e164` like +14155550123; `extension` is kept beside it, never in it.
 
     `valid`: the numbering plan knows such numbers; `possible`: at least its length is right.
-    `region`: ISO 3166 code, "001" for numbers of no country, "" when unknown.
+    `region`: ISO 3166 code, "001" for numbers of no country, "" when unknown. `label`: what stood
+    before it ("Fax").
     """
 
     e164: str
@@ -26,15 +32,19 @@ class Number:
     region: str = ""
     valid: bool = False
     possible: bool = False
+    confidence: Confidence = "high"
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A phone field as read. `note`: what people wrote beside the numbers; `reason`: a phrase
-    for a person that goes on from "this field ..." where the outcome is not a plain number.
+    for a person that goes on from "this field ..." where the outcome is not a plain number;
+    `remark`: such a phrase about a number that is kept all the same.
     """
 
     outcome: Outcome
     numbers: tuple[Number, ...] = ()
     note: str = ""
     reason: str = ""
+    remark: str = ""

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
+from babel import Locale
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
 from worker.phones.model import Kind
+from worker.phones.reserved import is_reserved
 
 _KINDS: dict[int, Kind] = {
     PhoneNumberType.MOBILE: "mobile",
@@ -26,6 +28,21 @@ _KINDS: dict[int, Kind] = {
 _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
+_RESERVED = "is in a range that is kept for films and tests"
+_WITH_ARTICLE = frozenset("US GB NL PH AE CF DO BS GM KM MV SC SB TC VG VI".split())
+
+
+@lru_cache(maxsize=512)
+def country_name(region: str) -> str:
+    """A country as it stands in an English sentence.
+
+    >>> country_name("GB"), country_name("FR")
+    ('the United Kingdom', 'France')
+    """
+    name = Locale("en").territories.get(region, region)
+    return f"the {name}" if region in _WITH_ARTICLE else name
+
+
 @dataclass(frozen=True, slots=True)
 class NumberFacts:
     valid: bool
@@ -35,49 +52,62 @@ class NumberFacts:
     problem: str  # "" when valid; else a phrase: "is one digit too short for France"
 
 
-@lru_cache(maxsize=65_536)
-def facts(e164: str) -> NumberFacts:
-    """Facts of a number in E.164 form; anything else is simply not valid."""
-    try:
-        parsed = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return NumberFacts(False, False, "unknown", "", "is not a phone number")
+_MOST_KEPT = 65_536
+_kept: dict[str, NumberFacts] = {}
+
+
+def facts(e164: str, parsed: PhoneNumber | None = None) -> NumberFacts:
+    """Facts of a number in E.164 form, remembered; anything else is simply not valid.
+
+    `parsed`: the same number as libphonenumber's object, where the caller has it already.
+    """
+    found = _kept.get(e164)
+    if found is None:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        found = _kept[e164] = _learn(e164, parsed)
+    return found
+
+
+def forget() -> None:
+    """Empty the memory (benchmarks)."""
+    _kept.clear()
+
+
+def _learn(e164: str, parsed: PhoneNumber | None) -> NumberFacts:
+    if parsed is None:
+        try:
+            parsed = phonenumbers.parse(e164)
+        except phonenumbers.NumberParseException:
+            return NumberFacts(False, False, "unknown", "", "is not a phone number")
     return facts_of(parsed)
 
 
 def facts_of(parsed: PhoneNumber) -> NumberFacts:
     region = phonenumbers.region_code_for_number(parsed) or ""
-    if region and phonenumbers.is_valid_number_for_region(parsed, region):
-        if _fictional(parsed):
-            return NumberFacts(
-                False,
-                True,
-                "unknown",
-                region,
-                "is in a range kept for films and examples (555-01xx)",
-            )
-        kind = _KINDS.get(phonenumbers.number_type(parsed), "unknown")
-        return NumberFacts(True, True, kind, region, "")
+    code = parsed.country_code or 0
+    if is_reserved(code, parsed.national_number or 0):
+        region = region or phonenumbers.region_code_for_country_code(code)
+        return NumberFacts(False, True, "unknown", region, _RESERVED)
+    # libphonenumber calls a number valid when it can tell its type: one question answers both.
+    kind = phonenumbers.number_type(parsed) if region else PhoneNumberType.UNKNOWN
+    if kind != PhoneNumberType.UNKNOWN:
+        return NumberFacts(True, True, _KINDS[kind], region, "")
     return NumberFacts(
         False,
         phonenumbers.is_possible_number_with_reason(parsed) in _POSSIBLE,
         "unknown",
-        region or (phonenumbers.region_code_for_country_code(parsed.country_code or 0) or ""),
+        region or (phonenumbers.region_code_for_country_code(code) or ""),
         _problem(parsed),
     )
-
-
-def _fictional(parsed: PhoneNumber) -> bool:
-    """North America keeps 555-0100 to 555-0199 of every area code for fiction."""
-    if parsed.country_code != 1 or parsed.national_number is None:
-        return False
-    return 55_501_00 <= parsed.national_number % 10_000_000 <= 55_501_99
 
 
 def _problem(parsed: PhoneNumber) -> str:
     code = parsed.country_code or 0
     region = phonenumbers.region_code_for_country_code(code)
-    where = "North America" if code == 1 else f"+{code}" if region in ("ZZ", "001") else region
+    where = "North America" if code == 1 else f"+{code}"
+    if code != 1 and region not in ("ZZ", "001"):
+        where = country_name(region)
     result = phonenumbers.is_possible_number_with_reason(parsed)
     if result == ValidationResult.INVALID_COUNTRY_CODE:
         return f"has a country code that does not exist (+{code})"
@@ -98,3 +128,17 @@ def _length_problem(parsed: PhoneNumber, where: str, result: int) -> str:
     )
     by_one = phonenumbers.is_possible_number_with_reason(probe) == ValidationResult.IS_POSSIBLE
     return f"is {'one digit ' if by_one else ''}too {'short' if short else 'long'} for {where}"
+
+
+def short_code(digits: str, region: str | None) -> str:
+    """What a short code of a country is for, as a phrase; "" when the digits are none."""
+    if region is None or not 2 < len(digits) < 7:
+        return ""
+    if phonenumbers.is_emergency_number(digits, region):
+        return "holds an emergency number, not a person's"
+    short = PhoneNumber(
+        country_code=phonenumbers.country_code_for_region(region), national_number=int(digits)
+    )
+    if phonenumbers.is_valid_short_number_for_region(short, region):
+        return "holds a short code, not a person's number"
+    return ""

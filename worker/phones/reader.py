@@ -1,180 +1,246 @@
 """From the text of a field to its numbers.
 
-The order matters: junk is told first, then the field is cut where people put several numbers, then
-each piece loses its label, note and extension, and only what is left is read as a number.
+The order matters: junk is told first, then extensions are brought to one form, then the field is
+cut where people put several numbers, then each piece loses its label and note, and only what is
+left is read as a number. Where that finds nothing valid, libphonenumber's matcher looks for numbers
+among the words, and digits without any mark between them are tried as two numbers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import phonenumbers
-from phonenumbers import NumberParseException
+from phonenumbers import Leniency, PhoneNumberFormat, PhoneNumberMatcher
 
+from worker.phones.dialing import LONGEST, NO_COUNTRY, parsed, read_number
+from worker.phones.extensions import canonical, cut_off
 from worker.phones.model import Number, Reading
-from worker.phones.numbering import facts
-from worker.phones.text import MAX_LENGTH, clean, not_a_number, undamaged
+from worker.phones.numbering import country_name, facts, short_code
+from worker.phones.text import MAX_LENGTH, clean, invisible, made_up, not_a_number, undamaged, uri
 
-_PLAIN = re.compile(r"\+?[\d ().\-]{3,30}", re.ASCII)
+_PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.0)", re.ASCII)
+_OR = "or|oder|ou|und|and|et|y|o|e|i|lub|или|и|або|oraz|eller|of|og|och"
 _SEPARATORS = re.compile(
-    r"\s*(?:[;|\n\r]|(?<!,),(?!,)|\s/\s|/(?=\s*[+(\d]{4})|\b(?:or|oder|ou|und|and)\b|&)\s*"
-    r"|(?<=[\d)])\s+(?=[^\W\d_]{2,12}\s*:\s*[+(\d])"
-)
-_EXTENSION = re.compile(
-    r"[\s,;(]*(?:;ext=|(?:\b|(?<=\d))(?:extension|extn|ext|x|durchwahl|dw|poste|wew|anexo|ramal|int|"
-    r"доб|вн)\.?\s*:?|[#]|,,+)\s*#?(\d{1,7})\)?\s*$",
+    r"\s*[;|\n\r]+\s*(?!ext=)|\s*(?<!,),(?!,)\s*|\s*[&/]\s*|(?<=\d)\s+(?:" + _OR + r")\s+(?=[+(\d])"
+    r"|(?<=[\d)])\s+(?=[^\W\d_]{1,12}\s*[.:]\s*[+(\d])|(?<=\d)\s+\+\s*(?=0)|(?<=\d)\s*(?=\+\s*\(?\d)",
     re.IGNORECASE,
 )
-_LABEL = re.compile(r"^\s*([^\W\d_][\w .'-]{0,20}?)\s*[:.]\s*(?=[+(\d])")
-_TRUNK = re.compile(r"^(\+\s*\d{1,3}[\s.-]*)\(\s*0\s*\)?-?")
-_TEL = re.compile(r"^tel:", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^\s*\(?([^\W\d_][^\d:]{0,24}?)\)?\s*[:.]\s*(?=[+(\[\d])|"
+    r"^\s*\(?(tel|ph|phone|fax|mob|mobile|cell|office|home|work|[tmfpchw])\)?\.?\s*(?=[+(\[\d])",
+    re.IGNORECASE,
+)
+_NOTE_BEFORE = re.compile(r"^(?=.*[^\W\d_]{2})[^\d+(\[]+(?=[+(\[]*\d[\d\s().-]{5})")
+_NOTE_BEHIND = re.compile(
+    r"(?<=[\d)])\s+(?=[^\W\d_(]|\()|\s+(?=\([^\d)]+\))|\s*(?=\((?!0\))[^\d)]+\))"
+)
 _DIGITS = re.compile(r"\D")
+_SHORTEST = 7  # characters of an E.164 that is worth keeping though it is not valid
+_UNREADABLE = "holds characters that cannot be read"
+_PLUS_BEHIND = re.compile(r"^(\d{1,3})\s*\+\s*(?=\d)")
+_ODD = re.compile(r"[_·•*{}\[\]~]")
+
+
+@dataclass
+class _Found:
+    """What the pieces of a field have given so far."""
+
+    numbers: dict[tuple[str, str], Number] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    doubtful: Number | None = None  # not valid, kept for what it can say
+
+    def add(self, number: Number) -> None:
+        self.numbers.setdefault((number.e164, number.extension), number)
+
+    @property
+    def any_valid(self) -> bool:
+        return any(number.valid for number in self.numbers.values())
 
 
 def read_field(raw: str, region: str | None = None) -> Reading:
     """Read one phone field. `region`: ISO code of the contact's country, None when unknown.
 
-    Never raises; a field that is too long to be one is cut, and the reason says so.
+    Never raises; a field that is too long to be one is cut, and the note says so.
     """
     if not raw:
         return Reading("empty")
-    if _PLAIN.fullmatch(raw) and not not_a_number(raw.strip()):
-        number, problem = _number(raw, region)
-        return _single(number, problem, "")
+    if _PLAIN.fullmatch(raw) and not made_up(digits := _DIGITS.sub("", raw), raw):
+        number, problem = read_number(raw, region)
+        if number is not None and number.valid:
+            return Reading("number", (number,), remark=_remark((number,), region))
+        if 2 < len(digits) < 13:
+            return _without_valid(number, short_code(digits, region) or problem, "")
     text = clean(raw)
     if not text:
-        return Reading("empty")
+        return Reading("empty") if invisible(raw) else Reading("invalid", reason=_UNREADABLE)
     text, damage = undamaged(text)
     if damage:
         return Reading("invalid", reason=damage)
+    if (linked := uri(text)) is not None:
+        return _linked(linked, region)
     if reason := not_a_number(text):
         return Reading("invalid", reason=reason)
     return _several(text, region, len(raw) > MAX_LENGTH)
 
 
+def _linked(link: str, region: str | None) -> Reading:
+    """A tel: URI (RFC 3966), which libphonenumber reads as a whole."""
+    number, problem = parsed(link, region)
+    if number is None or not number.valid:
+        return _without_valid(number, problem, "")
+    return Reading("number", (number,), remark=_remark((number,), region))
+
+
 def _several(text: str, region: str | None, cut: bool) -> Reading:
-    numbers: dict[str, Number] = {}
-    notes: list[str] = []
-    problems: list[str] = []
-    for piece in _SEPARATORS.split(text):
-        if not piece:
-            continue
-        core, extension, note = _parts(piece)
-        if note:
-            notes.append(note)
-        if len(_DIGITS.sub("", core)) < 3:
-            notes.append(core.strip())
-            continue
-        number, problem = _number(core, region)
-        if number is None:
-            problems.append(problem)
-        else:
-            if extension:
-                number = _with_extension(number, extension)
-            numbers.setdefault(number.e164, number)
-    note = ", ".join(filter(None, notes))
+    found = _Found()
+    for separator, piece in _pieces(canonical(_PLUS_BEHIND.sub(r"+\1 ", text))):
+        _read_piece(piece, separator, region, found)
+    if not found.any_valid:
+        _search(text, region, found)
+    numbers = tuple(found.numbers.values())
+    note = ", ".join(filter(None, found.notes))
     if cut:
         note = f"{note} (the field is too long; only its start was read)".strip()
-    found = tuple(numbers.values())
-    if len(found) <= 1:
-        problem = problems[0] if problems else "holds no number"
-        return _single(found[0] if found else None, problem, note)
-    return Reading("number", found, note)
+    if numbers:
+        reason = "" if numbers[0].valid else facts(numbers[0].e164).problem
+        return Reading("number", numbers, note, reason, _remark(numbers, region))
+    problem = found.problems[0] if found.problems else "holds words, not a number"
+    return _without_valid(found.doubtful, problem, note)
 
 
-def _single(number: Number | None, problem: str, note: str) -> Reading:
-    if number is not None:
-        reason = "" if number.valid else facts(number.e164).problem
-        return Reading("number", (number,), note, reason)
-    if problem == _NO_COUNTRY:
-        return Reading("no_country", (), note, _NO_COUNTRY)
+def _without_valid(number: Number | None, problem: str, note: str) -> Reading:
+    if number is not None and number.possible and len(number.e164) > _SHORTEST:
+        return Reading("number", (number,), note, problem)
+    if problem == NO_COUNTRY:
+        return Reading("no_country", (), note, NO_COUNTRY)
     return Reading("invalid", (), note, problem)
 
 
-def _parts(piece: str) -> tuple[str, str, str]:
-    """A piece without its label, extension and note."""
-    notes = []
-    piece = _TEL.sub("", piece.strip())
-    if label := _LABEL.match(piece):
-        notes.append(label.group(1))
-        piece = piece[label.end() :]
-    extension = ""
-    if found := _EXTENSION.search(piece):
-        extension = found.group(1)
-        piece = piece[: found.start()]
-    # A vanity number keeps its letters; other words around a number are notes.
-    words = re.split(r"(?<=[\d)])\s+(?=[^\W\d_(]|\()|\s+(?=\([^\d)]+\))", piece, maxsplit=1)
+def _remark(numbers: tuple[Number, ...], region: str | None) -> str:
+    """A number whose own country is not the contact's is kept, and it is said."""
+    if region is None or len(numbers) != 1 or not numbers[0].valid:
+        return ""
+    own = numbers[0].region
+    if not own or own in (region, "001") or numbers[0].kind == "toll_free":
+        return ""
+    return f"is a number of {country_name(own)}, while the contact is in {country_name(region)}"
+
+
+# -- pieces --------------------------------------------------------------------------------
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """(separator before it, piece). A slash within a number ("030/901820") separates nothing."""
+    start, before = 0, ""
+    held = ""
+    for found in _SEPARATORS.finditer(text):
+        left = held + text[start : found.start()]
+        mark = found.group().strip().lower()
+        digits = len(_DIGITS.sub("", left))
+        if mark == "/" and 0 < digits < 6 and not before:
+            held, start = f"{left} ", found.end()
+            continue
+        if left.strip():
+            yield before, left
+            before = mark or " "
+        held, start = "", found.end()
+    if (last := held + text[start:]).strip():
+        yield before, last
+
+
+def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -> None:
+    piece, extension = cut_off(piece)
+    label = ""
+    if match := _LABEL.match(piece):
+        label = (match.group(1) or match.group(2) or "").strip()
+        piece = piece[match.end() :]
+        found.notes.append(label)
+    if match := _NOTE_BEFORE.match(piece):
+        found.notes.append(match.group().strip(" -–:,("))
+        piece = piece[match.end() :]
+    words = _NOTE_BEHIND.split(piece, maxsplit=1)
     if len(words) == 2 and len(_DIGITS.sub("", words[0])) >= 7:
-        notes.append(words[1].strip(" ()"))
+        found.notes.append(words[1].strip(" ()"))
         piece = words[0]
-    return piece, extension, " ".join(filter(None, notes))
+    piece = _ODD.sub(" ", piece).strip(" -")
+    digits = _DIGITS.sub("", piece)
+    if len(digits) < 3 and not (separator and digits):
+        found.notes.append(piece)
+        return
+    if separator and (mate := _stem_mate(digits, piece, found)) is not None:
+        found.add(mate)
+        return
+    number, problem = read_number(piece, region)
+    if number is None:
+        if len(digits) < 3:
+            found.notes.append(piece)
+        else:
+            found.problems.append(problem)
+        return
+    number = replace(number, extension=extension or number.extension, label=label)
+    if number.valid:
+        found.add(number)
+        return
+    halves = _glued(digits, region) if len(digits) >= 14 else ()
+    for half in halves:
+        found.add(half)
+    if not halves:
+        found.problems.append(problem)
+        if number.possible and not found.numbers:
+            found.doubtful = found.doubtful or number
 
 
-_NO_COUNTRY = "is a local number, and nothing tells its country"
-
-
-def _number(text: str, region: str | None) -> tuple[Number | None, str]:
-    text = _TRUNK.sub(r"\1", text.strip())
-    digits = _DIGITS.sub("", text)
-    if len(digits) > 20:
-        return None, "holds too many digits for one number"
-    if len(digits) < 4:
-        return None, "holds too few digits for a number"
-    international = text.lstrip("( ").startswith("+")
-    if not international and digits.startswith("00") and len(digits) > 9:
-        text, international = f"+{digits.lstrip('0')}", True
-    if (
-        not international
-        and digits.startswith("011")
-        and region in ("US", "CA")
-        and len(digits) > 11
-    ):
-        text, international = f"+{digits[3:]}", True
-    if international:
-        number, problem = _parsed(text, None)
-        if number is None or number.valid:
-            return number, problem
-        without = _without_trunk_zero(number.e164)
-        return (without, "") if without is not None else (number, problem)
-    if region is None:
-        # Without a country only a number that starts with its own country code can be told.
-        number, _ = _parsed(f"+{digits}", None) if len(digits) >= 10 else (None, "")
-        return (number, "") if number is not None and number.valid else (None, _NO_COUNTRY)
-    number, problem = _parsed(text, region)
-    if number is not None and number.valid:
-        return number, ""
-    # People leave the plus out: "4915123456789" in a German contact, or any other.
-    other, _ = _parsed(f"+{digits}", None) if len(digits) >= 10 else (None, "")
-    if other is not None and other.valid:
-        return other, ""
-    return number, problem
-
-
-def _without_trunk_zero(e164: str) -> Number | None:
-    """+48 018 353... -> +48 18 353...: the zero that is dialled inside the country only."""
-    parsed = phonenumbers.parse(e164)
-    code = str(parsed.country_code)
-    rest = e164[1 + len(code) :]
-    if not rest.startswith("0"):
+def _stem_mate(digits: str, piece: str, found: _Found) -> Number | None:
+    """ "020 7946 0000/01": a few digits after a number stand for its last ones."""
+    if not found.numbers or not digits or len(digits) > 8 or not re.fullmatch(r"[\d\s-]+", piece):
         return None
-    number, _ = _parsed(f"+{code}{rest.lstrip('0')}", None)
-    return number if number is not None and number.valid else None
+    last = list(found.numbers.values())[-1]
+    if not last.valid or (len(digits) > 4 and digits.startswith("0")):
+        return None
+    mate, _ = parsed(last.e164[: -len(digits)] + digits, None)
+    if mate is None or not mate.valid or mate.region != last.region:
+        return None
+    return replace(mate, confidence="medium")
 
 
-def _parsed(text: str, region: str | None) -> tuple[Number | None, str]:
-    try:
-        parsed = phonenumbers.parse(text, region)
-    except NumberParseException as error:
-        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
-            return None, "has a country code that does not exist"
-        return None, "holds no number"
-    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    known = facts(e164)
-    number = Number(
-        e164, parsed.extension or "", known.kind, known.region, known.valid, known.possible
-    )
-    return number, known.problem
+# -- when the pieces gave nothing ------------------------------------------------------------
 
 
-def _with_extension(number: Number, extension: str) -> Number:
-    return Number(number.e164, extension, number.kind, number.region, number.valid, number.possible)
+def _search(text: str, region: str | None, found: _Found) -> None:
+    """Numbers among words, by libphonenumber's matcher; then digits without any mark between."""
+    end = 0
+    notes: list[str] = []
+    for match in PhoneNumberMatcher(text, region, Leniency.VALID, max_tries=50):
+        e164 = phonenumbers.format_number(match.number, PhoneNumberFormat.E164)
+        number, _ = parsed(e164, None)
+        if number is not None and number.valid:
+            found.add(replace(number, extension=match.number.extension or ""))
+            notes.append(text[end : match.start].strip(" ,;:-()"))
+            end = match.end
+    if found.any_valid:
+        found.notes = [note for note in (*notes, text[end:].strip(" ,;:-()")) if note]
+        return
+    digits = _DIGITS.sub("", text)
+    if re.fullmatch(r"[\d\s().-]+", text):
+        for number in _glued(digits, region):
+            found.add(number)
+
+
+def _glued(digits: str, region: str | None) -> tuple[Number, ...]:
+    """Two numbers without anything between them, where they can be cut in one way only."""
+    if region is None or not 14 <= len(digits) <= 2 * LONGEST:
+        return ()
+    cuts = []
+    for place in range(7, len(digits) - 6):
+        pair = [read_number(part, region)[0] for part in (digits[:place], digits[place:])]
+        if all(number is not None and number.valid for number in pair):
+            cuts.append((place, pair))
+    even = [pair for place, pair in cuts if place * 2 == len(digits)]
+    chosen = even or [pair for _, pair in cuts]
+    if len(chosen) != 1:
+        return ()
+    return tuple(replace(number, confidence="medium") for number in chosen[0] if number)

@@ -16,6 +16,10 @@ _DATE = re.compile(
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_CARD = re.compile(r"[3-6]\d{3}([ -]?\d{4}){3}")
+_SEQUENCES = frozenset(
+    "1234567890 0123456789 123456789 12345678 1234567 123456 12345 9876543210 0987654321".split()
+)
 _PLACEHOLDERS = frozenset(
     "n/a na n.a. n.a none no nil null unknown unk tbd tba x xx xxx - -- --- . .. ? ?? ??? test "
     "keine kein ninguno brak нет aucun "
@@ -34,6 +38,28 @@ def clean(raw: str) -> str:
         text = re.sub("[‐-―−]", "-", text)
     text = "".join(ch if ch.isprintable() or ch in "\n\r\t" else " " for ch in text)
     return text.strip()[:MAX_LENGTH]
+
+
+_TAG = re.compile(r"""href\s*=\s*["']?(tel:[^"'>\s]+)""", re.IGNORECASE)
+_TEL = re.compile(r"tel:\s*(?=[+(\d])", re.IGNORECASE)
+_SIP = re.compile(r"sips?:(\+?\d{5,15})@\S+", re.IGNORECASE)
+
+
+def uri(text: str) -> str | None:
+    """A tel: URI if the text is one (or a link with one, or a sip: address of a number)."""
+    if found := _TAG.search(text):
+        return found.group(1)
+    if found := _SIP.fullmatch(text):
+        return "tel:" + found.group(1)
+    # Several numbers or words behind it: then it is a text like any other.
+    if _TEL.match(text) and not re.search(r"\s[^\W\d_]|[,|\n]|\s/", text):
+        return "tel:" + _TEL.sub("", text, count=1)
+    return None
+
+
+def invisible(raw: str) -> bool:
+    """Whether a text holds nothing but spaces and marks that nobody sees."""
+    return not raw[: MAX_LENGTH * 4].translate(_INVISIBLE).strip()
 
 
 def undamaged(text: str) -> tuple[str, str]:
@@ -66,8 +92,22 @@ def not_a_number(text: str) -> str:
     if not digits:
         letters = re.sub(r"[\W_]", "", text)
         return "holds words, not a number" if letters else "holds no digits"
+    return made_up(digits, text)
+
+
+def made_up(digits: str, text: str) -> str:
+    """Why digits are no number of anybody; "" when they may be one."""
     if len(digits) >= 5 and len(set(digits)) == 1:
         return "holds one digit repeated, not a number"
-    if digits in ("1234567890", "0123456789", "123456789", "12345678", "1234567", "9876543210"):
+    if digits in _SEQUENCES:
         return "holds a made-up sequence of digits"
+    if len(digits) == 8 and _DATE.fullmatch(text.strip()):
+        return "holds a date, not a number"
+    if len(digits) == 16 and _CARD.fullmatch(text.strip()) and _is_luhn(digits):
+        return "looks like the number of a payment card"
     return ""
+
+
+def _is_luhn(digits: str) -> bool:
+    doubled = (int(d) * 2 if place % 2 == 0 else int(d) for place, d in enumerate(digits))
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0

@@ -34,7 +34,7 @@ from worker.decisions import (
 from worker.feedback import facts as feedback_facts
 from worker.feedback import users
 from worker.feedback.model import Feedback
-from worker.phones import Reading, read_field, region_of
+from worker.phones import Reading, Whereabouts, read_contact, read_field, region_of
 from worker.store.db import chunks, insert, upsert
 from worker.store.tables import contact_numbers, contacts, failures, pages, runs, writes
 from worker.sync import runs as run_store
@@ -355,10 +355,10 @@ def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
         return found
 
     def read(contact: Contact) -> Prepared:
-        region = (region_of(contact.country) if contact.country else None) or fallback
-        readings = {name: reading(text, region) for name, text in contact.phones.items()}
+        where = Whereabouts(contact.country, contact.state, contact.email, default=fallback)
+        readings = read_contact(contact.phones, where, reading)
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
-        return Prepared(contact, region, readings, tuple(numbers))
+        return Prepared(contact, where.region or fallback, readings, tuple(numbers))
 
     return read
 

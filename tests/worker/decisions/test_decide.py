@@ -29,11 +29,11 @@ UNREACHABLE = Said("live", "unreachable", detail="has been disconnected")
 BOTH, CALL = frozenset({"call", "text"}), frozenset({"call"})
 
 
-def number(e164: str = "+442079460958", valid: bool = True) -> Number:
+def number(e164: str = "+442072193000", valid: bool = True) -> Number:
     return Number(e164, "", "mobile", "GB", valid, True)
 
 
-def known(*said: Said, e164: str = "+442079460958", **more: Any) -> NumberKnowledge:
+def known(*said: Said, e164: str = "+442072193000", **more: Any) -> NumberKnowledge:
     return NumberKnowledge(number(e164), said, **more)
 
 
@@ -115,7 +115,7 @@ class TestAProviderWithoutAnswer:
 
     @pytest.mark.parametrize("held", ["valid", "invalid", "unreachable"])
     def test_a_status_stays_as_it_was(self, held: str) -> None:
-        assert status(known(), held_status=held, held_e164="+442079460958") == held
+        assert status(known(), held_status=held, held_e164="+442072193000") == held
 
     @pytest.mark.parametrize("held", ["valid", "unreachable"])
     def test_but_not_that_of_another_number(self, held: str) -> None:
@@ -138,7 +138,7 @@ EVERYTHING = frozenset(
 )  # fmt: skip
 
 
-def differing(held: dict[str, Any], raw: str = "+44 20 7946 0958", **policy: Any) -> dict[str, Any]:
+def differing(held: dict[str, Any], raw: str = "+44 20 7219 3000", **policy: Any) -> dict[str, Any]:
     facts = (field(known(VALID)),)
     return changes(
         decide(ContactFacts(facts)), facts, {"Phone": raw}, held, EVERYTHING,
@@ -163,7 +163,7 @@ class TestChanges:
 
     def test_a_phone_is_rewritten_only_when_asked(self) -> None:
         assert "phone/Phone" not in differing({})
-        assert differing({}, normalize=True)["phone/Phone"] == "+442079460958"
+        assert differing({}, normalize=True)["phone/Phone"] == "+442072193000"
 
     def test_fields_that_the_crm_lacks_are_left_out(self) -> None:
         facts = (field(known(VALID)),)

@@ -18,7 +18,7 @@ from worker.sync.scope import Scope
 from worker.sync.undo import undo
 
 Sync = Callable[..., dict[str, Any]]
-GOOD, OTHER, BAD = "+14155552671", "+442079460018", "+1415555"
+GOOD, OTHER, BAD = "+14155552671", "+442072194272", "+1415555"
 GOOD = "+12015550123".replace("555", "258")  # not in the fictional range
 
 
@@ -216,11 +216,11 @@ class TestWhatAPersonTyped:
     ) -> None:
         ctx = make_context("[policy]\nnormalize = true\n")
         first, second = crm.ids()[:2]
-        crm.edit(first, {f"phone/{crm.phone}": "+44 (0)20 7946 0958"})
-        crm.edit(second, {f"phone/{crm.phone}": "+44 20 7946 0958 ask for Kim"})
+        crm.edit(first, {f"phone/{crm.phone}": "+44 (0)20 7219 3000"})
+        crm.edit(second, {f"phone/{crm.phone}": "+44 20 7219 3000 ask for Kim"})
         sync(ctx, crm.name)
-        assert crm.get(first, f"phone/{crm.phone}") == "+442079460958"
-        assert crm.get(second, f"phone/{crm.phone}") == "+44 20 7946 0958 ask for Kim"
+        assert crm.get(first, f"phone/{crm.phone}") == "+442072193000"
+        assert crm.get(second, f"phone/{crm.phone}") == "+44 20 7219 3000 ask for Kim"
 
 
 class TestUndo:

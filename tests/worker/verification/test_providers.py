@@ -17,7 +17,7 @@ from worker.verification.memory import ForecastMemory, StoredMemory, history
 from worker.verification.offline import OfflineProvider
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-NUMBERS = ["+442079460018", "+14155552671", "+4915112345678", "+1415555"]
+NUMBERS = ["+442072194272", "+14155552671", "+4915112345678", "+1415555"]
 
 
 @pytest.fixture(params=["offline"])

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against the shortest honest script, measured in one run."""

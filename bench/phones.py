@@ -1,0 +1,65 @@
+"""What reading a plain phone field costs, against the bare library: `python -m bench.phones`.
+
+Bare: parse, is_valid_number, number_type and format_number of `phonenumbers` for each field. Ours:
+`read_field`, with its memory of numbers emptied before each round.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Callable
+
+import phonenumbers
+
+from sandbox.population import people
+from worker.phones import read_field, region_of
+from worker.phones.numbering import forget
+
+_PLAIN = re.compile(r"[+\d ().-]+", re.ASCII)
+_ROUNDS = 7
+
+
+def fields(contacts: int = 6_000) -> list[tuple[str, str]]:
+    found = []
+    for someone in people(3, contacts):
+        region = region_of(someone.country) or "US"
+        found += [(text, region) for text in someone.phones if _PLAIN.fullmatch(text)]
+    return found
+
+
+def bare(plain: list[tuple[str, str]]) -> None:
+    for text, region in plain:
+        try:
+            number = phonenumbers.parse(text, region)
+        except phonenumbers.NumberParseException:
+            continue
+        phonenumbers.is_valid_number(number)
+        phonenumbers.number_type(number)
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def ours(plain: list[tuple[str, str]]) -> None:
+    forget()
+    for text, region in plain:
+        read_field(text, region)
+
+
+def seconds(work: Callable[[list[tuple[str, str]]], None], plain: list[tuple[str, str]]) -> float:
+    start = time.process_time()
+    work(plain)
+    return time.process_time() - start
+
+
+def main() -> None:
+    plain = fields()
+    rounds = [(seconds(bare, plain), seconds(ours, plain)) for _ in range(_ROUNDS)]
+    low, high = (statistics.median(times) / len(plain) * 1e6 for times in zip(*rounds, strict=True))
+    ratio = statistics.median(mine / theirs for theirs, mine in rounds)
+    print(f"{len(plain):,} plain fields: bare {low:.1f} us, read_field {high:.1f} us a field")
+    print(f"ratio {ratio:.2f} (at most 1.25)")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from worker.decisions.model import FieldDecision
 
@@ -34,8 +34,17 @@ def sentence(fields: Iterable[FieldDecision]) -> str | None:
     if not troubled:
         names = _listed([label(field.name) for field in present])
         return f"{names} {'is a valid number' if len(present) == 1 else 'are valid numbers'}."
-    parts = [f"{label(field.name)} {field.reason or _plain(field)}" for field in troubled]
-    return _cut("; ".join(parts) + ".")
+    return _cut("; ".join(_told(troubled)) + ".")
+
+
+def _told(fields: list[FieldDecision]) -> Iterator[str]:
+    """A phrase a field; what was said of one already is not said again."""
+    said: set[str] = set()
+    for field in fields:
+        reason = field.reason or _plain(field)
+        name = label(field.name) if not said else label(field.name).lower()
+        yield f"{name} likewise" if reason in said else f"{name} {reason}"
+        said.add(reason)
 
 
 def _cut(text: str) -> str:

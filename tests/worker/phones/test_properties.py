@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
 
 from worker.phones import read_field
+from worker.phones.text import made_up
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
@@ -43,7 +44,7 @@ def test_every_way_the_library_writes_a_number_is_read_back(e164: str) -> None:
         assert [n.e164 for n in read_field(written(e164, how)).numbers] == [e164]
     if region and region != "001":
         national = written(e164, PhoneNumberFormat.NATIONAL)
-        if digits_only.sub("", national) != "0123456789":  # Ivory Coast's example, made up anyway
+        if not made_up(digits_only.sub("", national), national):  # as some examples are
             assert e164 in [n.e164 for n in read_field(national, region).numbers]
 
 

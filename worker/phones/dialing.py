@@ -40,8 +40,8 @@ def read_number(text: str, region: str | None) -> tuple[Number | None, str]:
     if len(digits) > LONGEST:
         return None, "holds too many digits for one number"
     first: tuple[Number | None, str] | None = None
-    slip = plainly is not None and "one digit" in plainly[1]
-    for candidate, country, confidence in _candidates(text, digits, region, slip):
+    local = plainly is not None and _looks_local(*plainly, digits)
+    for candidate, country, confidence in _candidates(text, digits, region, local):
         if plainly is not None and candidate == text:
             number, problem = plainly
         else:
@@ -60,11 +60,11 @@ def read_number(text: str, region: str | None) -> tuple[Number | None, str]:
 
 
 def _candidates(
-    text: str, digits: str, region: str | None, slip: bool
+    text: str, digits: str, region: str | None, local: bool
 ) -> Iterator[tuple[str, str | None, Confidence]]:
     """(text, region to read it in, how sure we are then), the most literal first.
 
-    `slip`: it is a local number but for one digit, which is likelier than another country's.
+    `local`: it has the looks of a local number, if a wrong one: then it is no other country's.
     """
     international = _PLUS.sub("+", text, count=1)
     if international.startswith("+"):
@@ -79,8 +79,16 @@ def _candidates(
         yield digits[3:], region, "medium"  # dialled before mobile numbers until 2019
     if region is None and len(digits) < 11:
         return  # too short to carry its own country code for sure
-    if len(digits) >= 10 and not digits.startswith("0") and not slip:
+    if len(digits) >= 10 and not digits.startswith("0") and not local:
         yield f"+{digits}", None, "medium"  # people leave the plus out
+
+
+def _looks_local(number: Number | None, problem: str, digits: str) -> bool:
+    """A slip of the finger, or a made-up local number, is likelier than a number of another
+    country that was typed without its plus: (201) 555-0151 is none of Egypt (+20 15...)."""
+    if "one digit" in problem or "kept for" in problem:
+        return True
+    return number is not None and number.possible and len(digits) <= 10
 
 
 def _international(text: str) -> Iterator[tuple[str, None, Confidence]]:

@@ -24,7 +24,9 @@ from worker.phones.text import MAX_LENGTH, clean, invisible, made_up, not_a_numb
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.0)", re.ASCII)
 _OR = "or|oder|ou|und|and|et|y|o|e|i|lub|или|и|або|oraz|eller|of|og|och"
 _SEPARATORS = re.compile(
-    r"\s*[;|\n\r]+\s*(?!ext=)|\s*(?<!,),(?!,)\s*|\s*[&/]\s*|(?<=\d)\s+(?:" + _OR + r")\s+(?=[+(\d])"
+    r"\s*[;|\n\r]+\s*(?!ext=)|\s*(?<!,),(?!,)\s*|\s*[&/]\s*|(?<=[\d)])\s+(?:"
+    + _OR
+    + r")\s+(?=[+(\d])"
     r"|(?<=[\d)])\s+(?=[^\W\d_]{1,12}\s*[.:]\s*[+(\d])|(?<=\d)\s+\+\s*(?=0)|(?<=\d)\s*(?=\+\s*\(?\d)",
     re.IGNORECASE,
 )

@@ -41,7 +41,6 @@ ONE: list[Case] = [
     ("+39 (0)6 6982", None, ["+39066982"], ""),
     ("442072194272", "GB", ["+442072194272"], ""),
     ("442072194272", "FR", ["+442072194272"], ""),
-    ("4930901820", "US", ["+4930901820"], ""),
     ("14155552671", "US", ["+14155552671"], ""),
     ("1-800-FLOWERS", "US", ["+18003569377"], ""),
     ("1-800-GO-FEDEX", "US", ["+18004633339"], ""),
@@ -85,6 +84,7 @@ ONE: list[Case] = [
     ("1 (415) 555-2671", "US", ["+14155552671"], ""),
 ]
 SEVERAL: list[Case] = [
+    ("020 7219 4272 (work) or 07400 123456", "GB", ["+442072194272", "+447400123456"], ""),
     ("020 7219 4272 / 020 7219 4273", "GB", ["+442072194272", "+442072194273"], ""),
     ("020 7219 4272/73", "GB", ["+442072194272", "+442072194273"], ""),
     ("020 7219 4272/3", "GB", ["+442072194272", "+442072194273"], ""),
@@ -233,6 +233,13 @@ def test_what_is_no_number_is_never_dressed_up_as_one(text: str, region: str) ->
     reading = read_field(text, region)
     assert reading.outcome == "invalid" or not reading.numbers[0].valid
     assert reading.reason
+
+
+@pytest.mark.parametrize("text", ["(201) 555-0151", "2015550151", "4930901820"])
+def test_a_wrong_local_number_does_not_become_one_of_another_country(text: str) -> None:
+    reading = read_field(text, "US")
+    assert all(number.e164.startswith("+1") for number in reading.numbers)
+    assert not any(number.valid for number in reading.numbers)
 
 
 class TestReasons:

@@ -23,16 +23,24 @@ from worker.phones.text import MAX_LENGTH, clean, invisible, made_up, not_a_numb
 
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.0)", re.ASCII)
 _OR = "or|oder|ou|und|and|et|y|o|e|i|lub|или|и|або|oraz|eller|of|og|och"
+# Times and dates beside a number, whose digits are none of its own.
+_ASIDE = re.compile(
+    r"(?<!\S)\d{1,2}(?::\d\d)?\s?(?:am|pm|h|uhr)(?:\s?[-–]\s?\d{1,2}(?::\d\d)?\s?(?:am|pm|h|uhr))?\b"
+    r"|(?<!\S)\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?!\S)",
+    re.IGNORECASE,
+)
+_LABELS = "tel|ph|phone|fax|mob|mobile|cell|office|home|work|[tmfpchw]"
 _SEPARATORS = re.compile(
-    r"\s*[;|\n\r]+\s*(?!ext=)|\s*(?<!,),(?!,)\s*|\s*[&/]\s*|(?<=[\d)])\s+(?:"
-    + _OR
-    + r")\s+(?=[+(\d])"
-    r"|(?<=[\d)])\s+(?=[^\W\d_]{1,12}\s*[.:]\s*[+(\d])|(?<=\d)\s+\+\s*(?=0)|(?<=\d)\s*(?=\+\s*\(?\d)",
+    r"\s*[;|\n\r]+\s*(?!ext=)|\s*(?<!,),(?!,)\s*|\s*[&/]\s*"
+    rf"|(?<=[\d)])\s+(?:{_OR})\s+(?=[+(\d])"
+    r"|(?<=[\d)])\s+(?=[^\W\d_]{1,12}\s*[.:]\s*[+(\d])"
+    rf"|(?<=\d)\s+(?=(?:{_LABELS})\.?\s*[+(\d])"
+    r"|(?<=\d)\s+\+\s*(?=0)|(?<=\d)\s*(?=\+\s*\(?\d)",
     re.IGNORECASE,
 )
 _LABEL = re.compile(
     r"^\s*\(?([^\W\d_][^\d:]{0,24}?)\)?\s*[:.]\s*(?=[+(\[\d])|"
-    r"^\s*\(?(tel|ph|phone|fax|mob|mobile|cell|office|home|work|[tmfpchw])\)?\.?\s*(?=[+(\[\d])",
+    r"^\s*\(?(" + _LABELS + r")\)?\.?\s*(?=[+(\[\d])",
     re.IGNORECASE,
 )
 _NOTE_BEFORE = re.compile(r"^(?=.*[^\W\d_]{2})[^\d+(\[]+(?=[+(\[]*\d[\d\s().-]{5})")
@@ -98,9 +106,12 @@ def _linked(link: str, region: str | None) -> Reading:
 
 
 def _several(text: str, region: str | None, cut: bool) -> Reading:
-    found = _Found()
-    for separator, piece in _pieces(canonical(_PLUS_BEHIND.sub(r"+\1 ", text))):
-        _read_piece(piece, separator, region, found)
+    found = _gather(text, region)
+    if not found.any_valid and (asides := [m.group().strip() for m in _ASIDE.finditer(text)]):
+        again = _gather(_ASIDE.sub(" ", text), region)
+        if again.any_valid:
+            found = again
+            found.notes += asides
     if not found.any_valid:
         _search(text, region, found)
     numbers = tuple(found.numbers.values())
@@ -112,6 +123,13 @@ def _several(text: str, region: str | None, cut: bool) -> Reading:
         return Reading("number", numbers, note, reason, _remark(numbers, region))
     problem = found.problems[0] if found.problems else "holds words, not a number"
     return _without_valid(found.doubtful, problem, note)
+
+
+def _gather(text: str, region: str | None) -> _Found:
+    found = _Found()
+    for separator, piece in _pieces(canonical(_PLUS_BEHIND.sub(r"+\1 ", text))):
+        _read_piece(piece, separator, region, found)
+    return found
 
 
 def _without_valid(number: Number | None, problem: str, note: str) -> Reading:
@@ -143,7 +161,8 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
         left = held + text[start : found.start()]
         mark = found.group().strip().lower()
         digits = len(_DIGITS.sub("", left))
-        if mark == "/" and 0 < digits < 6 and not before:
+        area = not before or left.strip()[:1] in ("0", "+", "(")
+        if mark == "/" and 0 < digits < 6 and area:
             held, start = f"{left} ", found.end()
             continue
         if left.strip():

@@ -61,6 +61,7 @@ class _Found:
     numbers: dict[tuple[str, str], Number] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     doubtful: Number | None = None  # not valid, kept for what it can say
 
     def add(self, number: Number) -> None:
@@ -115,6 +116,8 @@ def _several(text: str, region: str | None, cut: bool) -> Reading:
     if not found.any_valid:
         _search(text, region, found)
     numbers = tuple(found.numbers.values())
+    if found.any_valid:  # what stands beside a number and is none must not be lost
+        found.notes += found.unread
     note = ", ".join(filter(None, found.notes))
     if cut:
         note = f"{note} (the field is too long; only its start was read)".strip()
@@ -201,6 +204,7 @@ def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -
             found.notes.append(piece)
         else:
             found.problems.append(problem)
+            found.unread.append(piece)
         return
     number = replace(number, extension=extension or number.extension, label=label)
     if number.valid:
@@ -211,6 +215,7 @@ def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -
         found.add(half)
     if not halves:
         found.problems.append(problem)
+        found.unread.append(piece)
         if number.possible and not found.numbers:
             found.doubtful = found.doubtful or number
 
@@ -244,6 +249,7 @@ def _search(text: str, region: str | None, found: _Found) -> None:
             end = match.end
     if found.any_valid:
         found.notes = [note for note in (*notes, text[end:].strip(" ,;:-()")) if note]
+        found.unread.clear()
         return
     digits = _DIGITS.sub("", text)
     if re.fullmatch(r"[\d\s().-]+", text):

@@ -304,6 +304,11 @@ class TestNotes:
         assert [number.e164 for number in reading.numbers] == ["+442072194272"]
         assert note in reading.note
 
+    def test_a_number_that_is_none_is_kept_in_the_note_beside_a_good_one(self) -> None:
+        reading = read_field("+12015550123 / +33142685300")
+        assert [number.e164 for number in reading.numbers] == ["+33142685300"]
+        assert "+12015550123" in reading.note
+
     def test_labels_belong_to_their_numbers(self) -> None:
         reading = read_field("Office: 020 7219 4272 Mob: 07400 123456 Fax: 020 7219 4273", "GB")
         assert [number.label for number in reading.numbers] == ["Office", "Mob", "Fax"]

@@ -63,6 +63,7 @@ class ObjectMap(Section):
     country: tuple[str, ...] = ()  # the first one that holds something wins
     state: str = ""
     email: str = ""
+    website: str = ""
     source: str = ""
     campaign: str = ""
 
@@ -119,6 +120,7 @@ _SALESFORCE_OBJECTS = {
         country=("Country",),
         state="State",
         email="Email",
+        website="Website",
         source="LeadSource",
     ),
 }
@@ -142,6 +144,7 @@ _HUBSPOT_OBJECTS = {
         country=("country",),
         state="state",
         email="email",
+        website="website",
         source="hs_analytics_source",
         campaign="hs_analytics_source_data_1",
     )

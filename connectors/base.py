@@ -63,6 +63,7 @@ class Contact:
     country: str = ""
     state: str = ""
     email: str = ""
+    website: str = ""
     source: str = ""
     campaign: str = ""
     modified: datetime | None = None

@@ -122,6 +122,7 @@ class ObjectFields:
     country: tuple[str, ...]
     state: str
     email: str
+    website: str
     source: str
     campaign: str
     names: Mapping[str, str]
@@ -129,9 +130,14 @@ class ObjectFields:
     @property
     def read(self) -> tuple[str, ...]:
         """Every field that is read, each once."""
-        extra = (*self.country, self.state, self.email, self.source, self.campaign)
-        found = (*self.phones, *filter(None, extra), *self.names.values())
+        found = (*self.phones, *self.beside, *self.names.values())
         return tuple(dict.fromkeys(found))
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What is read beside phones and our own fields; a CRM may lack any of it."""
+        single = (self.state, self.email, self.website, self.source, self.campaign)
+        return tuple(filter(None, (*self.country, *single)))
 
     @property
     def canonical(self) -> Mapping[str, str]:
@@ -157,6 +163,7 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         mapping.country,
         mapping.state,
         mapping.email,
+        mapping.website,
         mapping.source,
         mapping.campaign,
         wanted,
@@ -177,21 +184,18 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
     findings = list(_judge(wanted, held))
     blocked = {finding.field for finding in findings if finding.blocks}
 
-    def there(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name in names if name in held)
+    def there(name: str) -> str:
+        return name if name in held else ""
 
-    state, email, source, campaign = (
-        "".join(there((name,)))
-        for name in (wanted.state, wanted.email, wanted.source, wanted.campaign)
-    )
     fitted = ObjectFields(
         wanted.object,
-        there(wanted.phones),
-        there(wanted.country),
-        state,
-        email,
-        source,
-        campaign,
+        tuple(filter(there, wanted.phones)),
+        tuple(filter(there, wanted.country)),
+        there(wanted.state),
+        there(wanted.email),
+        there(wanted.website),
+        there(wanted.source),
+        there(wanted.campaign),
         {canonical: crm for canonical, crm in wanted.names.items() if crm not in blocked},
     )
     return fitted, findings
@@ -203,8 +207,8 @@ def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Findi
             yield Finding(
                 wanted.object, phone, "this phone field is missing, or hidden from our user"
             )
-    for name in (*wanted.country, wanted.state, wanted.email, wanted.source, wanted.campaign):
-        if name and name not in held:
+    for name in wanted.beside:
+        if name not in held:
             yield Finding(
                 wanted.object, name, "missing, or hidden from our user; read without it", False
             )

@@ -296,6 +296,7 @@ class HubSpotConnector:
             country=next((held[c] for c in fields.country if held.get(c)), ""),
             state=(held.get(fields.state) or "") if fields.state else "",
             email=(held.get(fields.email) or "") if fields.email else "",
+            website=(held.get(fields.website) or "") if fields.website else "",
             source=(held.get(fields.source) or "") if fields.source else "",
             campaign=(held.get(fields.campaign) or "") if fields.campaign else "",
             modified=datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),

@@ -336,6 +336,7 @@ class SalesforceConnector:
             country=next((row[c] for c in fields.country if row.get(c)), ""),
             state=(row.get(fields.state) or "") if fields.state else "",
             email=(row.get(fields.email) or "") if fields.email else "",
+            website=(row.get(fields.website) or "") if fields.website else "",
             source=(row.get(fields.source) or "") if fields.source else "",
             campaign=(row.get(fields.campaign) or "") if fields.campaign else "",
             modified=datetime.fromisoformat(row["SystemModstamp"].replace("+0000", "+00:00")),

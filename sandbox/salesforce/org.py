@@ -181,6 +181,7 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "!Name:string:121",
             "Company:string:255",
             "Email:email:80",
+            "Website:url:255",
             "Title:string:128",
             "Phone:phone:40",
             "MobilePhone:phone:40",

@@ -355,7 +355,9 @@ def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
         return found
 
     def read(contact: Contact) -> Prepared:
-        where = Whereabouts(contact.country, contact.state, contact.email, default=fallback)
+        where = Whereabouts(
+            contact.country, contact.state, contact.email, contact.website, fallback
+        )
         readings = read_contact(contact.phones, where, reading)
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
         return Prepared(contact, where.region or fallback, readings, tuple(numbers))

@@ -390,3 +390,19 @@ class TestAProviderThatFails:
         monkeypatch.setattr(OfflineProvider, "verify", broken)
         sync(ctx, crm.name)
         assert crm.get(target, crm.status) == "unverified"
+
+
+class TestEvidence:
+    def test_a_local_number_without_a_country_is_read_by_the_email_and_the_reason_says_so(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        target = crm.ids()[0]
+        names = getattr(ctx.settings.connectors, crm.name).objects[crm.object]
+        others = [name for name in names.phones if name != crm.phone]
+        empty = dict.fromkeys([*names.country, names.state, *others], None)
+        values = {**empty, crm.phone: "030 901820", names.email: "kim@example.de"}
+        crm.act(target, {"set": {key: value or "" for key, value in values.items()}})
+        sync(ctx, crm.name)
+        assert crm.get(target, f"e164/{crm.phone}") == "+4930901820"
+        assert "Germany" in crm.get(target, "reason")
+        assert "email" in crm.get(target, "reason")

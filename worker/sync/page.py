@@ -8,12 +8,11 @@ the announced writes had reached the CRM.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -35,8 +34,9 @@ from worker.feedback import facts as feedback_facts
 from worker.feedback import users
 from worker.feedback.model import Feedback
 from worker.phones import Reading, Whereabouts, read_contact, read_field, region_of
-from worker.store.db import chunks, insert, upsert
-from worker.store.tables import contact_numbers, contacts, failures, pages, runs, writes
+from worker.store.db import insert, upsert
+from worker.store.tables import failures, pages, runs, writes
+from worker.sync import index
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.reader import unpack
@@ -79,14 +79,6 @@ class Prepared:
     region: str | None
     readings: Mapping[str, Reading]
     numbers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What our index holds of a contact."""
-
-    fingerprint: str
-    flags: Mapping[str, bool]
 
 
 def process(ctx: Context, page_id: int) -> bool:
@@ -227,7 +219,7 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     gone = set(page.ids) - {contact.id for contact in found} if page.contacts is None else set()
     read = _reader(ctx, run)
     prepared = [read(contact) for contact in found]
-    known = _load_known(ctx, run.connector, page.object, page.ids)
+    known = index.load(ctx.store, run.connector, page.object, page.ids)
     reports = _take_reports(ctx, run, prepared, known, now)
     verified, lookups = _verify(ctx, run, prepared, now)
     decided = _decide_all(ctx, run, connector, prepared, verified, reports, now)
@@ -242,17 +234,26 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     _announce(ctx, run, page, updates, held, now)
     if run.dry_run:
         tally.changed = len(updates)
-        _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, set(), None)
+        _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None)
         return
     outcomes = write_all(connector, updates, lambda: _keep_lease(ctx, page)) if updates else {}
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
     wrote = connector.clock() if any(outcome.written for outcome in outcomes.values()) else None
-    rows = [
-        (one, decision, outcomes.get(one.contact.id), known.get(one.contact.id))
+    nothing = Outcome()
+    entries = [
+        index.Entry(
+            one.contact,
+            decision,
+            one.region,
+            one.readings,
+            outcomes.get(one.contact.id, nothing).written,
+        )
         for one, (decision, _) in zip(prepared, decided, strict=True)
     ]
-    _complete(ctx, run, connector, page, tally, lookups, calls, rows, outcomes, gone, wrote)
+    _complete(
+        ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, gone, wrote
+    )
 
 
 def _contacts(
@@ -286,7 +287,9 @@ def _settle_announced(ctx: Context, run: Run, page: Claimed, fetched: Sequence[C
                 connection.execute(
                     sa.update(writes).where(writes.c.id == row.id).values(state="done")
                 )
-                _remember_flags(connection, run.connector, page.object, row.record_id, row.after)
+                index.remember_flags(
+                    connection, run.connector, page.object, row.record_id, row.after
+                )
             else:
                 connection.execute(sa.delete(writes).where(writes.c.id == row.id))
 
@@ -297,49 +300,6 @@ def _is_ours(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
     return all(
         (held.get(key) or None) == (after[key] or None) for key in marks or after if key in held
     )
-
-
-def _remember_flags(
-    connection: Connection,
-    connector: str,
-    object_name: str,
-    record_id: str,
-    after: Mapping[str, Value],
-) -> None:
-    flags = users.flags_of(after)
-    if not flags:
-        return
-    where = sa.and_(
-        contacts.c.connector == connector,
-        contacts.c.object == object_name,
-        contacts.c.record_id == record_id,
-    )
-    held = connection.scalar(sa.select(contacts.c.known).where(where))
-    if held is not None:
-        connection.execute(
-            sa.update(contacts).where(where).values(known={**held, **flags}, fingerprint="")
-        )
-    else:
-        row = _index_row(connector, object_name, record_id, flags)
-        insert(connection, contacts, [row])
-
-
-def _index_row(
-    connector: str, object_name: str, record_id: str, flags: Mapping[str, bool]
-) -> dict[str, Any]:
-    return {
-        "connector": connector,
-        "object": object_name,
-        "record_id": record_id,
-        "fingerprint": "",
-        "statuses": {},
-        "known": dict(flags),
-        "reason": None,
-        "source": "",
-        "campaign": "",
-        "country": "",
-        "checked_at": datetime(1970, 1, 1, tzinfo=UTC),
-    }
 
 
 def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
@@ -365,24 +325,12 @@ def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
     return read
 
 
-def _load_known(
-    ctx: Context, connector: str, object_name: str, ids: Sequence[str]
-) -> dict[str, Known]:
-    found = {}
-    with ctx.store.read() as connection:
-        for some in chunks(ids):
-            query = sa.select(contacts.c.record_id, contacts.c.fingerprint, contacts.c.known).where(
-                contacts.c.connector == connector,
-                contacts.c.object == object_name,
-                contacts.c.record_id.in_(some),
-            )
-            for row in connection.execute(query):
-                found[row.record_id] = Known(row.fingerprint, row.known)
-    return found
-
-
 def _take_reports(
-    ctx: Context, run: Run, prepared: Sequence[Prepared], known: Mapping[str, Known], now: datetime
+    ctx: Context,
+    run: Run,
+    prepared: Sequence[Prepared],
+    known: Mapping[str, index.Known],
+    now: datetime,
 ) -> list[Feedback]:
     """What CRM users said by our flags; kept before anything is decided from it."""
     found = [
@@ -579,7 +527,8 @@ def _complete(
     tally: Tally,
     lookups: Lookups,
     calls: Mapping[Any, int],
-    rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
+    entries: Sequence[index.Entry],
+    known: Mapping[str, index.Known],
     outcomes: Mapping[str, Outcome],
     gone: set[str],
     wrote: datetime | None,
@@ -609,7 +558,11 @@ def _complete(
                 or 0
             )
             tally.changed = tally.written + tally.failed
-            _index(connection, ctx, run, page, rows, vanished, failed)
+            there = [entry for entry in entries if entry.contact.id not in vanished]
+            index.record(connection, run.connector, page.object, there, known, ctx.now())
+            index.forget(connection, run.connector, page.object, list(vanished))
+            healed = {entry.contact.id for entry in there} - failed.keys() | vanished
+            index.delete(connection, failures, run.connector, page.object, list(healed))
             if failed:
                 _note_failures(
                     connection,
@@ -671,96 +624,3 @@ def _record_outcomes(
             )
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
     connection.execute(sa.update(writes).where(pending).values(state="done"))
-
-
-def fingerprint(
-    contact: Contact, decision: Decision, region: str | None, flags: Mapping[str, bool]
-) -> str:
-    content = (
-        contact.phones,
-        region,
-        contact.source,
-        contact.campaign,
-        flags,
-        decision.reason,
-        [(f.name, f.status) for f in decision.fields],
-    )
-    return hashlib.blake2b(repr(content).encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-def _index(
-    connection: Connection,
-    ctx: Context,
-    run: Run,
-    page: Claimed,
-    rows: Sequence[tuple[Prepared, Decision, Outcome | None, Known | None]],
-    vanished: set[str],
-    failed: Mapping[str, Outcome],
-) -> None:
-    """Our own index of contacts and numbers; rows that say the same already are left alone."""
-    now = ctx.now()
-    changed: list[dict[str, Any]] = []
-    numbers: list[dict[str, Any]] = []
-    touched: list[str] = []
-    for one, decision, outcome, known in rows:
-        contact = one.contact
-        if contact.id in vanished:
-            continue
-        held = {**contact.held, **(outcome.written if outcome else {})}
-        flags = users.flags_of(held)
-        print_ = fingerprint(contact, decision, one.region, flags)
-        touched.append(contact.id)
-        if known is not None and known.fingerprint == print_ and not outcome:
-            continue
-        key = {"connector": run.connector, "object": contact.object, "record_id": contact.id}
-        changed.append(
-            {
-                **key,
-                "fingerprint": print_,
-                "known": flags,
-                "statuses": {f.name: f.status for f in decision.fields if f.status},
-                "reason": decision.reason,
-                "source": contact.source[:255],
-                "campaign": contact.campaign[:255],
-                "country": one.region or "",
-                "checked_at": now,
-            }
-        )
-        numbers += [
-            {
-                **key,
-                "field": name,
-                "place": place,
-                "number": number.e164,
-                "extension": number.extension,
-            }
-            for name, reading in one.readings.items()
-            for place, number in enumerate(reading.numbers)
-        ]
-    _forget_numbers(connection, run.connector, page.object, [row["record_id"] for row in changed])
-    upsert(connection, contacts, changed)
-    insert(connection, contact_numbers, numbers)
-    if vanished:
-        _forget_numbers(connection, run.connector, page.object, list(vanished))
-        _delete(connection, contacts, run.connector, page.object, list(vanished))
-    healed = [rid for rid in (*touched, *vanished) if rid not in failed]
-    _delete(connection, failures, run.connector, page.object, healed)
-
-
-def _forget_numbers(
-    connection: Connection, connector: str, object_name: str, ids: Sequence[str]
-) -> None:
-    _delete(connection, contact_numbers, connector, object_name, ids)
-
-
-def _delete(
-    connection: Connection, table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
-) -> None:
-    for some in chunks(ids):
-        connection.execute(
-            sa.delete(table).where(
-                table.c.connector == connector,
-                table.c.object == object_name,
-                table.c.record_id.in_(some),
-            )
-        )

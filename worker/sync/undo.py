@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import ConnectorError, Update, Value
-from worker.decisions.changes import FLAGS
 from worker.store.db import chunks
-from worker.store.tables import contacts, runs, writes
+from worker.store.tables import runs, writes
+from worker.sync import index
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.sync.runs import Run
@@ -209,25 +209,6 @@ def _write(
             if not outcome.ok:
                 result.failed[update.id] = outcome.message
             if outcome.written:
-                _remember(connection, run.connector, object_name, update.id, outcome.written)
-
-
-def _remember(
-    connection: sa.Connection,
-    connector: str,
-    object_name: str,
-    record_id: str,
-    written: Mapping[str, Value],
-) -> None:
-    """A flag that an undo puts back is our doing: it must not pass for a person's word."""
-    where = sa.and_(
-        contacts.c.connector == connector,
-        contacts.c.object == object_name,
-        contacts.c.record_id == record_id,
-    )
-    known = connection.scalar(sa.select(contacts.c.known).where(where))
-    if known is not None:
-        flags = {flag: bool(written[flag]) for flag in FLAGS if flag in written}
-        connection.execute(
-            sa.update(contacts).where(where).values(known={**known, **flags}, fingerprint="")
-        )
+                index.remember_flags(
+                    connection, run.connector, object_name, update.id, outcome.written
+                )

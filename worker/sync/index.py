@@ -1,0 +1,176 @@
+"""Our own index: who holds which number, what we said of it, and the flags as we last saw them.
+
+It finds every contact with a number without scanning a CRM, and it tells a person's change of a
+flag from our own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import Contact, Value
+from worker.decisions import Decision
+from worker.feedback import users
+from worker.phones import Reading
+from worker.store import Store
+from worker.store.db import chunks, insert, upsert
+from worker.store.tables import contact_numbers, contacts
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the index holds of a contact."""
+
+    fingerprint: str
+    flags: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contact as it is after a page: `written` is what the CRM has taken of our update."""
+
+    contact: Contact
+    decision: Decision
+    region: str | None
+    readings: Mapping[str, Reading]
+    written: Mapping[str, Value]
+
+
+def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> dict[str, Known]:
+    """What is known of these contacts, by record id."""
+    found = {}
+    with store.read() as connection:
+        for some in chunks(ids):
+            query = sa.select(contacts.c.record_id, contacts.c.fingerprint, contacts.c.known).where(
+                *_among(contacts, connector, object_name, some)
+            )
+            for row in connection.execute(query):
+                found[row.record_id] = Known(row.fingerprint, row.known)
+    return found
+
+
+def record(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    entries: Sequence[Entry],
+    known: Mapping[str, Known],
+    now: datetime,
+) -> None:
+    """Bring the index up to date; contacts of which it says the same already are left alone."""
+    changed: list[dict[str, Any]] = []
+    numbers: list[dict[str, Any]] = []
+    for entry in entries:
+        contact = entry.contact
+        flags = users.flags_of({**contact.held, **entry.written})
+        print_ = _fingerprint(entry, flags)
+        before = known.get(contact.id)
+        if before is not None and before.fingerprint == print_ and not entry.written:
+            continue
+        key = {"connector": connector, "object": object_name, "record_id": contact.id}
+        changed.append(
+            {
+                **key,
+                "fingerprint": print_,
+                "known": flags,
+                "statuses": {f.name: f.status for f in entry.decision.fields if f.status},
+                "reason": entry.decision.reason,
+                "source": contact.source[:255],
+                "campaign": contact.campaign[:255],
+                "country": entry.region or "",
+                "checked_at": now,
+            }
+        )
+        numbers += [
+            {
+                **key,
+                "field": name,
+                "place": place,
+                "number": number.e164,
+                "extension": number.extension,
+            }
+            for name, reading in entry.readings.items()
+            for place, number in enumerate(reading.numbers)
+        ]
+    ids = [row["record_id"] for row in changed]
+    delete(connection, contact_numbers, connector, object_name, ids)
+    upsert(connection, contacts, changed)
+    insert(connection, contact_numbers, numbers)
+
+
+def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> None:
+    """Contacts that are gone from the CRM hold no numbers any more."""
+    for table in (contact_numbers, contacts):
+        delete(connection, table, connector, object_name, ids)
+
+
+def remember_flags(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    record_id: str,
+    written: Mapping[str, Value],
+) -> None:
+    """A flag that we wrote must not pass for a person's word the next time it is read."""
+    flags = users.flags_of(written)
+    if not flags:
+        return
+    where = sa.and_(*_among(contacts, connector, object_name, (record_id,)))
+    held = connection.scalar(sa.select(contacts.c.known).where(where))
+    if held is not None:
+        values = {"known": {**held, **flags}, "fingerprint": ""}
+        connection.execute(sa.update(contacts).where(where).values(**values))
+        return
+    row = {
+        "connector": connector,
+        "object": object_name,
+        "record_id": record_id,
+        "fingerprint": "",
+        "statuses": {},
+        "known": flags,
+        "reason": None,
+        "source": "",
+        "campaign": "",
+        "country": "",
+        "checked_at": _NEVER,
+    }
+    insert(connection, contacts, [row])
+
+
+def delete(
+    connection: Connection, table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
+) -> None:
+    """Delete the rows of these records from a table that is keyed by them."""
+    for some in chunks(ids):
+        connection.execute(sa.delete(table).where(*_among(table, connector, object_name, some)))
+
+
+def _among(
+    table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
+) -> tuple[sa.ColumnElement[bool], ...]:
+    c = table.c
+    return c.connector == connector, c.object == object_name, c.record_id.in_(ids)
+
+
+def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:
+    """Of all that the index says of a contact: the same print, the same rows."""
+    contact, decision = entry.contact, entry.decision
+    content = (
+        contact.phones,
+        entry.region,
+        contact.source,
+        contact.campaign,
+        flags,
+        decision.reason,
+        [(field.name, field.status) for field in decision.fields],
+    )
+    return hashlib.blake2b(repr(content).encode("utf-8", "replace"), digest_size=16).hexdigest()

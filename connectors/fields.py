@@ -101,7 +101,6 @@ CONTACT_SPECS = (
 )
 SPECS = {spec.name: spec for spec in (*PHONE_SPECS, *CONTACT_SPECS)}
 # Written to the phone field itself; only with `normalize = true`.
-NORMALIZED = "phone"
 
 
 def key(name: str, phone: str = "") -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.phones import facts, read_field
-from worker.store.tables import contact_numbers, contacts, feedback, verifications, writes
+from worker.store.tables import contact_numbers, contacts, feedback, writes
 from worker.sync.context import Context
+from worker.verification.memory import history
 
 MOST = 100  # contacts and writes that are listed
 
@@ -50,9 +51,6 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
     )
     known = facts(number)
     with ctx.store.read() as connection:
-        said = connection.execute(
-            sa.select(verifications).where(verifications.c.number == number)
-        ).mappings()
         told = connection.execute(
             sa.select(feedback).where(feedback.c.number == number).order_by(feedback.c.at)
         ).mappings()
@@ -64,16 +62,16 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
             "valid": known.valid,
             "verifications": [
                 {
-                    "provider": row["provider"],
-                    "package": row["package"],
-                    "verdict": row["verdict"],
-                    "line_type": row["line_type"],
-                    "detail": row["detail"],
-                    "at": row["at"].isoformat(),
-                    "until": row["until"].isoformat(),
-                    "counts": row["until"] > ctx.now(),
+                    "provider": said.provider,
+                    "package": said.package,
+                    "verdict": said.verdict,
+                    "line_type": said.line_type,
+                    "detail": said.detail,
+                    "at": said.at.isoformat(),
+                    "until": said.until.isoformat(),
+                    "counts": said.until > ctx.now(),
                 }
-                for row in said
+                for said in history(ctx.store, number)
             ],
             "feedback": [
                 {

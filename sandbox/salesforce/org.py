@@ -289,7 +289,6 @@ class Org:
         self.tables = {name: Table("SystemModstamp") for name in self.schema}
         self.locks: dict[str, int] = {}
         self.refusals: dict[str, str] = {}
-        self.hidden_until_granted: set[tuple[str, str]] = set()
         self.integration_user = ""
         self._numbers = dict.fromkeys(self.schema, 0)
         if self.with_fields:

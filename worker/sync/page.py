@@ -225,12 +225,13 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     decided = _decide_all(ctx, run, connector, prepared, verified, reports, now)
 
     updates = []
+    held = {}
     for one, (decision, differing) in zip(prepared, decided, strict=True):
         _count(tally, one, decision)
         if differing:
             updates.append(Update(page.object, one.contact.id, differing))
+            held[one.contact.id] = one.contact.values()
     tally.read = len(prepared)
-    held = {one.contact.id: one.contact.values() for one in prepared}
     _announce(ctx, run, page, updates, held, now)
     if run.dry_run:
         tally.changed = len(updates)

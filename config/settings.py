@@ -13,47 +13,17 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
+
+from config.section import Duration, Section, SettingsError, parse_duration
+from config.verification import Verification
+
+__all__ = ["Settings", "SettingsError", "load", "parse_duration"]
 
 DEFAULT_TOML = Path(__file__).with_name("hygiene.toml")
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"\s*(\d+)\s*([smhd])\s*")
-
-
-class SettingsError(Exception):
-    """Settings are wrong or missing. `problems` holds one line for each, naming the setting."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-def parse_duration(value: object) -> object:
-    """`90d`, `15m`, `30s`, `2h` -> timedelta; anything else is left for pydantic to judge.
-
-    >>> parse_duration("15m")
-    datetime.timedelta(seconds=900)
-    """
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-        number, unit = match.groups()
-        if int(number) <= 100_000:
-            return timedelta(**{_UNITS[unit]: int(number)})
-    raise ValueError("write a whole number and a unit, like 30s, 15m, 2h or 90d")
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-
-
-class Section(BaseModel):
-    """A table of the TOML file. Unknown keys are errors: a typo must not pass for a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ObjectMap(Section):
@@ -66,6 +36,8 @@ class ObjectMap(Section):
     website: str = ""
     source: str = ""
     campaign: str = ""
+    value: str = ""  # a number: what the contact is worth
+    consented: str = ""  # a date: last contact or consent, when the number was surely theirs
 
 
 class FieldNames(Section):
@@ -198,17 +170,10 @@ class Policy(Section):
     opt_out_text_stops_calls: bool = True
 
 
-class Verification(Section):
-    """How long an offline answer counts: numbering plans change a few times a year."""
-
-    offline_valid_for: Duration = timedelta(days=180)
-    offline_invalid_for: Duration = timedelta(days=90)
-
-
 class Sync(Section):
     every: Duration = timedelta(minutes=15)
     full_every: Duration = timedelta(days=7)
-    reverify_every: Duration = timedelta(days=1)
+    reverify_every: Duration = timedelta(hours=1)
     reverify_limit: int = Field(10_000, ge=1)
     overlap: Duration = timedelta(minutes=5)
     pages_in_flight: int = Field(4, ge=1, le=64)
@@ -260,6 +225,40 @@ class HubSpotCredentials(Section):
     api_url: str = "https://api.hubapi.com"
 
 
+class TwilioCredentials(Section):
+    """`user` and `password` of HTTP Basic: account SID and auth token, or an API key and secret."""
+
+    account_sid: str = ""
+    auth_token: str = Field("", repr=False)
+    api_key: str = ""
+    api_secret: str = Field("", repr=False)
+    url: str = "https://lookups.twilio.com"
+
+    @property
+    def login(self) -> tuple[str, str]:
+        if self.api_key:
+            return self.api_key, self.api_secret
+        return self.account_sid, self.auth_token
+
+
+class NumVerifyCredentials(Section):
+    access_key: str = Field(repr=False)
+    url: str = "https://apilayer.net/api"
+
+
+class ClearoutPhoneCredentials(Section):
+    api_token: str = Field(repr=False)
+    url: str = "https://api.clearoutphone.io/v1"
+
+
+class RndCredentials(Section):
+    """Of the FCC's Reassigned Numbers Database."""
+
+    refresh_token: str = Field(repr=False)
+    company_id: str
+    url: str = "https://api.reassigned.us"
+
+
 class Settings(FileSettings):
     """The whole of it: the TOML file plus what came from the environment."""
 
@@ -273,6 +272,10 @@ class Settings(FileSettings):
     admin_token: str = Field("", repr=False)
     salesforce: SalesforceCredentials | None = None
     hubspot: HubSpotCredentials | None = None
+    twilio: TwilioCredentials | None = None
+    numverify: NumVerifyCredentials | None = None
+    clearoutphone: ClearoutPhoneCredentials | None = None
+    rnd: RndCredentials | None = None
     toml_path: Path | None = None
 
     @property
@@ -304,6 +307,10 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         "admin_token": env.get("ADMIN_TOKEN", ""),
         "salesforce": _salesforce(env, problems),
         "hubspot": _hubspot(env, problems),
+        "twilio": _twilio(env, problems),
+        "numverify": _numverify(env, problems),
+        "clearoutphone": _clearoutphone(env, problems),
+        "rnd": _rnd(env, problems),
         "toml_path": path,
     }
     _check_database(values["database_url"], problems)
@@ -468,3 +475,59 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
     if env.get("HUBSPOT_API_URL"):
         problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
     return None
+
+
+def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Variables that hold something, stripped: a key copied with its line end must not fail."""
+    found = {name: env.get(name, "").strip() for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _missing(given: Mapping[str, str], problems: list[str], *names: str, why: str) -> bool:
+    lacking = [name for name in names if name not in given]
+    problems.extend(f"{name}: missing; {why}" for name in lacking)
+    return bool(lacking)
+
+
+def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | None:
+    names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+    given = _given(env, *names)
+    url = _url(env, "TWILIO_LOOKUP_URL", problems, "https://lookups.twilio.com")
+    by_key = "TWILIO_API_KEY" in given or "TWILIO_API_SECRET" in given
+    if not given and not env.get("TWILIO_LOOKUP_URL"):
+        return None
+    pair = names[2:] if by_key else names[:2]
+    if _missing(given, problems, *pair, why="Twilio's login is a pair of both"):
+        return None
+    return TwilioCredentials(
+        **{name.removeprefix("TWILIO_").lower(): value for name, value in given.items()}, url=url
+    )
+
+
+def _numverify(env: Mapping[str, str], problems: list[str]) -> NumVerifyCredentials | None:
+    given = _given(env, "NUMVERIFY_ACCESS_KEY", "NUMVERIFY_URL")
+    url = _url(env, "NUMVERIFY_URL", problems, "https://apilayer.net/api")
+    why = "its URL alone connects nothing"
+    if not given or _missing(given, problems, "NUMVERIFY_ACCESS_KEY", why=why):
+        return None
+    return NumVerifyCredentials(access_key=given["NUMVERIFY_ACCESS_KEY"], url=url)
+
+
+def _clearoutphone(env: Mapping[str, str], problems: list[str]) -> ClearoutPhoneCredentials | None:
+    given = _given(env, "CLEAROUTPHONE_API_TOKEN", "CLEAROUTPHONE_URL")
+    url = _url(env, "CLEAROUTPHONE_URL", problems, "https://api.clearoutphone.io/v1")
+    why = "its URL alone connects nothing"
+    if not given or _missing(given, problems, "CLEAROUTPHONE_API_TOKEN", why=why):
+        return None
+    return ClearoutPhoneCredentials(api_token=given["CLEAROUTPHONE_API_TOKEN"], url=url)
+
+
+def _rnd(env: Mapping[str, str], problems: list[str]) -> RndCredentials | None:
+    given = _given(env, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", "RND_URL")
+    url = _url(env, "RND_URL", problems, "https://api.reassigned.us")
+    why = "the Reassigned Numbers Database needs token and company"
+    if not given or _missing(given, problems, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", why=why):
+        return None
+    return RndCredentials(
+        refresh_token=given["RND_REFRESH_TOKEN"], company_id=given["RND_COMPANY_ID"], url=url
+    )

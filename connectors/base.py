@@ -66,6 +66,8 @@ class Contact:
     website: str = ""
     source: str = ""
     campaign: str = ""
+    value: float | None = None  # what the contact is worth
+    consented: str = ""  # YYYY-MM-DD: when the numbers were surely this person's
     modified: datetime | None = None
     held: Mapping[str, Value] = field(default_factory=dict)
 

@@ -51,6 +51,41 @@ def retry_after(text: str | None, now: datetime | None = None) -> float | None:
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
+def retrying(name: str, http: Http) -> tenacity.Retrying:
+    """Call again after a `TryAgainError`: growing waits with jitter, or what it was asked to wait.
+
+    Ends with the last error, or at once with one that asks to wait longer than is worth it.
+    """
+    longest = http.longest_wait.total_seconds()
+    backoff = tenacity.wait_exponential_jitter(
+        initial=http.first_wait, max=longest, jitter=http.first_wait
+    )
+
+    def error_of(state: tenacity.RetryCallState) -> TryAgainError | None:
+        error = state.outcome.exception() if state.outcome else None
+        return error if isinstance(error, TryAgainError) else None
+
+    def worth_it(state: tenacity.RetryCallState) -> bool:
+        error = error_of(state)
+        return error is not None and (error.after or 0) <= longest
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = error_of(state)
+        return backoff(state) if error is None or error.after is None else error.after
+
+    def say(state: tenacity.RetryCallState) -> None:
+        wait_ = state.next_action.sleep if state.next_action else 0.0
+        log.info("%s: %s; trying again in %.1f s", name, error_of(state), wait_)
+
+    return tenacity.Retrying(
+        retry=worth_it,
+        wait=wait,
+        stop=tenacity.stop_after_attempt(http.attempts),
+        before_sleep=say,
+        reraise=True,
+    )
+
+
 class Calls:
     """Counter and retry policy of one connector.
 
@@ -61,9 +96,6 @@ class Calls:
         self.name = name
         self.counts: Counter[Purpose] = Counter()
         self._http = http
-        self._backoff = tenacity.wait_exponential_jitter(
-            initial=http.first_wait, max=http.longest_wait.total_seconds(), jitter=http.first_wait
-        )
 
     @property
     def timeout(self) -> tuple[float, float]:
@@ -78,37 +110,14 @@ class Calls:
             return call()
 
         before = self.counts[purpose]
-        longest = self._http.longest_wait.total_seconds()
-
-        def worth_it(state: tenacity.RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            return isinstance(error, TryAgainError) and (error.after or 0) <= longest
-
         try:
-            return tenacity.Retrying(
-                retry=worth_it,
-                wait=self._wait,
-                stop=tenacity.stop_after_attempt(self._http.attempts),
-                before_sleep=self._say,
-                reraise=True,
-            )(counted)
+            return retrying(self.name, self._http)(counted)
         except TryAgainError as error:
             asked = f"; it asks to wait {error.after:.0f} s" if error.after else ""
             tries = f"tried {self.counts[purpose] - before} times{asked}"
             raise UnavailableError(
                 f"{self.name}: {error.reason} ({tries}); when it answers again: hygiene sync"
             ) from error
-
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, TryAgainError) and error.after is not None:
-            return error.after
-        return self._backoff(state)
-
-    def _say(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        wait = state.next_action.sleep if state.next_action else 0.0
-        log.info("%s: %s; trying again in %.1f s", self.name, error, wait)
 
 
 def reason(error: Exception, late: bool, address: str) -> str:

@@ -124,6 +124,8 @@ class ObjectFields:
     website: str
     source: str
     campaign: str
+    value: str
+    consented: str
     names: Mapping[str, str]
 
     @property
@@ -135,8 +137,8 @@ class ObjectFields:
     @property
     def beside(self) -> tuple[str, ...]:
         """What is read beside phones and our own fields; a CRM may lack any of it."""
-        single = (self.state, self.email, self.website, self.source, self.campaign)
-        return tuple(filter(None, (*self.country, *single)))
+        where = (*self.country, self.state, self.email, self.website)
+        return tuple(filter(None, (*where, self.source, self.campaign, self.value, self.consented)))
 
     @property
     def canonical(self) -> Mapping[str, str]:
@@ -165,6 +167,8 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         mapping.website,
         mapping.source,
         mapping.campaign,
+        mapping.value,
+        mapping.consented,
         wanted,
     )
 
@@ -195,6 +199,8 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
         there(wanted.website),
         there(wanted.source),
         there(wanted.campaign),
+        there(wanted.value),
+        there(wanted.consented),
         {canonical: crm for canonical, crm in wanted.names.items() if crm not in blocked},
     )
     return fitted, findings

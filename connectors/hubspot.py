@@ -45,7 +45,7 @@ from connectors.base import (
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit, spec_of
-from connectors.values import zulu
+from connectors.values import amount, day, zulu
 
 log = logging.getLogger(__name__)
 
@@ -299,6 +299,8 @@ class HubSpotConnector:
             website=(held.get(fields.website) or "") if fields.website else "",
             source=(held.get(fields.source) or "") if fields.source else "",
             campaign=(held.get(fields.campaign) or "") if fields.campaign else "",
+            value=amount(held.get(fields.value)) if fields.value else None,
+            consented=day(held.get(fields.consented)) if fields.consented else "",
             modified=datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),
             held={
                 canonical: _held(canonical, held.get(crm))

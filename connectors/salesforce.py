@@ -44,7 +44,7 @@ from connectors.base import (
 from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.values import zulu
+from connectors.values import amount, day, zulu
 
 log = logging.getLogger(__name__)
 
@@ -339,6 +339,8 @@ class SalesforceConnector:
             website=(row.get(fields.website) or "") if fields.website else "",
             source=(row.get(fields.source) or "") if fields.source else "",
             campaign=(row.get(fields.campaign) or "") if fields.campaign else "",
+            value=amount(row.get(fields.value)) if fields.value else None,
+            consented=day(row.get(fields.consented)) if fields.consented else "",
             modified=datetime.fromisoformat(row["SystemModstamp"].replace("+0000", "+00:00")),
             held={
                 canonical: _held(canonical, row.get(crm)) for canonical, crm in fields.names.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 
@@ -14,3 +15,33 @@ def zulu(moment: datetime, milliseconds: bool = False) -> str:
     moment = moment.astimezone(UTC)
     fraction = f".{moment.microsecond // 1000:03d}" if milliseconds else ""
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+
+
+def amount(value: object) -> float | None:
+    """A number as a CRM holds it (number or text); None for anything else.
+
+    >>> amount("1200.50"), amount(""), amount("nan")
+    (1200.5, None, None)
+    """
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def day(value: object) -> str:
+    """The day of a date or moment as a CRM holds it (ISO, or HubSpot's milliseconds); "" for none.
+
+    >>> day("2024-01-15"), day("2024-01-15T23:10:00.000+0000"), day("1705276800000"), day("soon")
+    ('2024-01-15', '2024-01-15', '2024-01-15', '')
+    """
+    text = str(value or "").strip()
+    try:
+        if text.isdigit() and len(text) > 8:
+            return datetime.fromtimestamp(int(text) / 1000, UTC).date().isoformat()
+        return datetime.fromisoformat(text).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""

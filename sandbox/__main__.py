@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 
-from sandbox.run import Sandbox
+from sandbox.run import CRMS, PROVIDERS, Sandbox
 
 
 def main() -> None:
@@ -15,8 +15,11 @@ def main() -> None:
         "--leads", type=int, default=None, help="how many of them are Salesforce leads (a fifth)"
     )
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--salesforce-port", type=int, default=0)
-    parser.add_argument("--hubspot-port", type=int, default=0)
+    for name in (*CRMS, *PROVIDERS):
+        parser.add_argument(f"--{name}-port", type=int, default=0)
+    parser.add_argument(
+        "--providers", action="store_true", help="print the environment of the lookups as well"
+    )
     parser.add_argument(
         "--bare", action="store_true", help="CRMs in which the worker's fields do not exist yet"
     )
@@ -26,10 +29,9 @@ def main() -> None:
         given.leads,
         given.seed,
         not given.bare,
-        salesforce_port=given.salesforce_port,
-        hubspot_port=given.hubspot_port,
+        {name: getattr(given, f"{name}_port") for name in (*CRMS, *PROVIDERS)},
     )
-    for name, value in sandbox.env().items():
+    for name, value in sandbox.env(*(PROVIDERS if given.providers else ())).items():
         print(f"export {name}={value}", flush=True)
     print(f"# contact pages: {sandbox.salesforce_url}/ui  {sandbox.hubspot_url}/ui", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: exit(0))

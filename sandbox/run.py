@@ -4,41 +4,83 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from sandbox import pages
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.hubspot.service import TOKEN as HUBSPOT_TOKEN
+from sandbox.network import Network
+from sandbox.providers import (
+    ClearoutPhoneService,
+    NumVerifyService,
+    RndService,
+    TwilioService,
+    clearoutphone,
+    numverify,
+    rnd,
+    twilio,
+)
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.salesforce.service import CLIENT_ID, CLIENT_SECRET
 from sandbox.service import Service
 
+Ports = Mapping[str, int]
+CRMS = ("salesforce", "hubspot")
+PROVIDERS = ("twilio", "numverify", "clearoutphone", "rnd")
 
-def environment(salesforce_port: int, hubspot_port: int, host: str = "127.0.0.1") -> dict[str, str]:
-    """Environment variables that connect the product to stand-ins at these ports."""
+
+def environment(ports: Ports, host: str = "127.0.0.1") -> dict[str, str]:
+    """Environment variables that connect the product to the stand-ins that have a port here."""
+    url = {name: f"http://{host}:{port}" for name, port in ports.items()}
+    known = {
+        "salesforce": {
+            "SALESFORCE_LOGIN_URL": "",
+            "SALESFORCE_CLIENT_ID": CLIENT_ID,
+            "SALESFORCE_CLIENT_SECRET": CLIENT_SECRET,
+        },
+        "hubspot": {"HUBSPOT_API_URL": "", "HUBSPOT_ACCESS_TOKEN": HUBSPOT_TOKEN},
+        "twilio": {
+            "TWILIO_LOOKUP_URL": "",
+            "TWILIO_ACCOUNT_SID": twilio.SID,
+            "TWILIO_AUTH_TOKEN": twilio.TOKEN,
+        },
+        "numverify": {"NUMVERIFY_URL": "", "NUMVERIFY_ACCESS_KEY": numverify.KEY},
+        "clearoutphone": {"CLEAROUTPHONE_URL": "", "CLEAROUTPHONE_API_TOKEN": clearoutphone.TOKEN},
+        "rnd": {
+            "RND_URL": "",
+            "RND_REFRESH_TOKEN": rnd.REFRESH_TOKEN,
+            "RND_COMPANY_ID": rnd.COMPANY,
+        },
+    }
     return {
-        "SALESFORCE_LOGIN_URL": f"http://{host}:{salesforce_port}",
-        "SALESFORCE_CLIENT_ID": CLIENT_ID,
-        "SALESFORCE_CLIENT_SECRET": CLIENT_SECRET,
-        "HUBSPOT_ACCESS_TOKEN": HUBSPOT_TOKEN,
-        "HUBSPOT_API_URL": f"http://{host}:{hubspot_port}",
+        variable: value or url[name]
+        for name, variables in known.items()
+        if name in ports
+        for variable, value in variables.items()
     }
 
 
-@dataclass
 class Sandbox:
-    """The running stand-ins. Ports of 0 are chosen by the system."""
+    """The running stand-ins, each at a port of its own; 0 is one chosen by the system."""
 
-    salesforce: SalesforceService
-    hubspot: HubSpotService
-    host: str = "127.0.0.1"
-    salesforce_port: int = 0
-    hubspot_port: int = 0
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        salesforce: SalesforceService,
+        hubspot: HubSpotService,
+        host: str = "127.0.0.1",
+        ports: Ports | None = None,
+    ) -> None:
+        self.salesforce = salesforce
+        self.hubspot = hubspot
+        self.network = Network()
+        self.twilio = TwilioService(self.network)
+        self.numverify = NumVerifyService(self.network)
+        self.clearoutphone = ClearoutPhoneService(self.network)
+        self.rnd = RndService(self.network)
+        self.host = host
+        self.ports: dict[str, int] = {**dict.fromkeys((*CRMS, *PROVIDERS), 0), **(ports or {})}
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._problem: BaseException | None = None
@@ -51,14 +93,14 @@ class Sandbox:
         leads: int | None = None,
         seed: int = 7,
         with_fields: bool = True,
-        **ports: Any,
+        ports: Ports | None = None,
     ) -> Sandbox:
         """`contacts` people in each CRM; in Salesforce `leads` of them (a fifth) are Leads."""
         leads = contacts // 5 if leads is None else leads
         sandbox = cls(
             SalesforceService(Org(contacts - leads, leads, seed, with_fields)),
             HubSpotService(Portal(contacts, seed, with_fields)),
-            **ports,
+            ports=ports,
         )
         sandbox._thread.start()
         sandbox._ready.wait()
@@ -66,16 +108,21 @@ class Sandbox:
             raise sandbox._problem
         return sandbox
 
+    def url(self, name: str) -> str:
+        return f"http://{self.host}:{self.ports[name]}"
+
     @property
     def salesforce_url(self) -> str:
-        return f"http://{self.host}:{self.salesforce_port}"
+        return self.url("salesforce")
 
     @property
     def hubspot_url(self) -> str:
-        return f"http://{self.host}:{self.hubspot_port}"
+        return self.url("hubspot")
 
-    def env(self) -> dict[str, str]:
-        return environment(self.salesforce_port, self.hubspot_port, self.host)
+    def env(self, *providers: str) -> dict[str, str]:
+        """What connects the product to the CRMs, and to these providers."""
+        wanted = {name: self.ports[name] for name in (*CRMS, *providers)}
+        return environment(wanted, self.host)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -84,12 +131,9 @@ class Sandbox:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self.salesforce_port = self._loop.run_until_complete(
-                self._listen(self.salesforce, self.salesforce_port)
-            )
-            self.hubspot_port = self._loop.run_until_complete(
-                self._listen(self.hubspot, self.hubspot_port)
-            )
+            for name in self.ports:
+                listening = self._listen(getattr(self, name), self.ports[name])
+                self.ports[name] = self._loop.run_until_complete(listening)
         except OSError as error:
             self._problem = error
             self._ready.set()
@@ -99,7 +143,8 @@ class Sandbox:
 
     async def _listen(self, service: Service, port: int) -> int:
         app = service.app()
-        pages.add(app, service)
+        if isinstance(service, (SalesforceService, HubSpotService)):
+            pages.add(app, service)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, self.host, port)

@@ -77,6 +77,13 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     )
 
 
+def _json(body: Any) -> Any:
+    try:
+        return orjson.loads(body) if body else None
+    except orjson.JSONDecodeError:
+        return None
+
+
 class Service:
     """Base of a stand-in: subclasses add routes in `routes()` and record actions in `act()`."""
 
@@ -145,9 +152,9 @@ class Service:
                     "method": request.method,
                     "path": request.path,
                     "query": dict(request.query),
-                    "request": orjson.loads(body) if body else None,
+                    "request": _json(body),
                     "status": response.status,
-                    "response": orjson.loads(response.body) if response.body else None,  # type: ignore[arg-type]
+                    "response": _json(response.body),
                 }
             )
         await asyncio.sleep(wait_after)

@@ -26,7 +26,7 @@ from rich.progress import TaskID
 from rich.text import Text
 
 from config.settings import Settings, SettingsError, load
-from sandbox.run import environment
+from sandbox.run import CRMS, environment
 from worker import console, embedded
 from worker.store.db import ready, upgrade
 from worker.sync import runs
@@ -39,6 +39,12 @@ _OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "DATABASE_URL",
     "REDIS_URL", "HYGIENE_", "PORT", "PUBLIC_URL", "SECRET_KEY", "ADMIN_",
 )  # fmt: skip
+# The stand-in for Twilio Lookup has no rate limit, and its money is not real.
+_CONFIG = """\
+[verification.providers.twilio]
+per_second = 1000
+batch = 50
+"""
 _START_WITHIN = 90.0  # seconds
 _EXAMPLES = 4  # of each status
 
@@ -86,16 +92,18 @@ def _alone(home: Path) -> Iterator[None]:
 @contextmanager
 def _running(home: Path, contacts: int) -> Iterator[tuple[Settings, Callable[[], None]]]:
     """All processes up and answering; gives the demo's settings and a check that they live."""
-    salesforce_port, hubspot_port, web_port = _free_ports()
+    ports, web_port = _free_ports()
+    config = home / "hygiene.toml"
+    config.write_text(_CONFIG, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
-    env |= {"HYGIENE_HOME": str(home), "PORT": str(web_port)}
-    env |= environment(salesforce_port, hubspot_port)
+    env |= {"HYGIENE_HOME": str(home), "PORT": str(web_port), "HYGIENE_CONFIG": str(config)}
+    env |= environment(ports)
     settings = load(env)
     embedded.ensure(home)
     upgrade(settings.database_url)
     sandbox = [
-        "sandbox", "--bare", "--contacts", str(contacts), "--salesforce-port",
-        str(salesforce_port), "--hubspot-port", str(hubspot_port),
+        "sandbox", "--bare", "--contacts", str(contacts),
+        *(word for name, port in ports.items() for word in (f"--{name}-port", str(port))),
     ]  # fmt: skip
     processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -126,9 +134,11 @@ def _running(home: Path, contacts: int) -> Iterator[tuple[Settings, Callable[[],
         embedded.stop(home)
 
 
-def _free_ports() -> tuple[int, int, int]:
+def _free_ports() -> tuple[dict[str, int], int]:
+    """A port for each stand-in, and one for the pages."""
+    names = (*CRMS, "twilio")
     sockets = []
-    for wanted in (0, 0, 8000):
+    for wanted in (*(0 for _ in names), 8000):
         opened = socket.socket()
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -136,10 +146,10 @@ def _free_ports() -> tuple[int, int, int]:
         except OSError:
             opened.bind(("127.0.0.1", 0))
         sockets.append(opened)
-    first, second, third = (opened.getsockname()[1] for opened in sockets)
+    found = [int(opened.getsockname()[1]) for opened in sockets]
     for opened in sockets:
         opened.close()
-    return first, second, third
+    return dict(zip(names, found, strict=False)), found[-1]
 
 
 def _wait_for(settings: Settings, watch: Callable[[], None]) -> None:

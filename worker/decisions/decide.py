@@ -2,12 +2,17 @@
 
     empty > do_not_contact > wrong_number > invalid > unreachable > unverified > valid
 
+Which of several providers' answers decides a number is told in `weigh`.
+
 A field may hold several numbers. A suppressed or wrong one marks the whole field, since whoever
 reads the field may dial it; among the rest the best number stands for the field.
 """
 
 from __future__ import annotations
 
+from typing import cast
+
+from worker.decisions import weigh
 from worker.decisions.model import (
     ALL_CHANNELS,
     ContactFacts,
@@ -15,6 +20,7 @@ from worker.decisions.model import (
     FieldDecision,
     FieldFacts,
     NumberKnowledge,
+    Said,
     Status,
 )
 from worker.decisions.reasons import sentence
@@ -37,8 +43,18 @@ def decide(contact: ContactFacts) -> Decision:
         do_not_call="call" in blocked,
         do_not_text="text" in blocked,
         best_phone=_best(decided, {known.number.e164 for known in numbers if known.confirmed}),
-        reason=sentence(decided),
+        reason=_reason(contact, decided),
     )
+
+
+def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | None:
+    """Where nothing new is known, since it could not be checked again, nothing new is said."""
+    kept = any(field.kept for field in decided)
+    same = all(
+        field.status == facts.held_status
+        for field, facts in zip(decided, contact.fields, strict=True)
+    )
+    return contact.held_reason if kept and same and contact.held_reason else sentence(decided)
 
 
 def _field(facts: FieldFacts) -> FieldDecision:
@@ -55,47 +71,82 @@ def _field(facts: FieldFacts) -> FieldDecision:
         if known.wrong:
             return _made(facts, known, "wrong_number", known.wrong)
     judged = [(known, *_verdict(facts, known)) for known in facts.numbers]
-    known, status, reason = min(
+    known, status, reason, kept = min(
         judged, key=lambda entry: (_BEST_FIRST.index(entry[1]), _is_fax(entry[0].number))
     )
-    return _made(facts, known, status, reason)
+    return _made(facts, known, status, reason, kept)
 
 
 def _is_fax(number: Number) -> bool:
     return number.label.casefold().strip(".") in ("f", "fax", "telefax")
 
 
-def _made(facts: FieldFacts, known: NumberKnowledge, status: Status, reason: str) -> FieldDecision:
-    line_type = next(
-        (said.line_type for said in reversed(known.said) if said.line_type != "unknown"),
-        known.number.kind,
-    )
+def _made(
+    facts: FieldFacts, known: NumberKnowledge, status: Status, reason: str, kept: bool = False
+) -> FieldDecision:
+    line_type = cast(Kind, weigh.line_type(known.said, known.number.kind))
+    if kept and facts.held_line_type:
+        line_type = cast(Kind, facts.held_line_type)
     return FieldDecision(
         facts.name,
         status,
         known.number.e164 if known.number.valid or status != "invalid" else None,
         None if status == "invalid" and line_type == "unknown" else line_type,
         reason,
+        kept,
     )
 
 
-def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str]:
-    """A number's own status. Without any verdict it stays as it was (promise 6)."""
-    for verdict in ("invalid", "unreachable"):
-        for said in known.said:
-            if said.verdict == verdict:
-                return verdict, said.detail or f"is {verdict} ({said.provider})"
-    if any(said.verdict == "valid" for said in known.said):
-        return "valid", facts.reading.remark
+def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bool]:
+    """A number's own status, why, and whether it is only kept as it was.
+
+    Without a verdict, or with a good one that is not as deep as it was to be, it stays as it was
+    (promise 6).
+    """
+    best = weigh.decisive(known.said)
+    if best is not None and best.verdict == "valid" and not known.missing:
+        return "valid", _though(known) or facts.reading.remark, False
+    if best is not None and best.verdict in ("invalid", "unreachable"):
+        status: Status = "invalid" if best.verdict == "invalid" else "unreachable"
+        return status, _by_whom(best, known), False
     # Of a number that is not valid no E.164 is held.
     same = facts.held_e164 == known.number.e164 or (
         facts.held_e164 is None and facts.held_status == "invalid" and not known.number.valid
     )
+    why = f": {known.missing}" if known.missing else ""
     if same:
         for held in ("valid", "invalid", "unreachable"):
             if facts.held_status == held:
-                return held, "could not be checked again just now"
-    return "unverified", "could not be checked yet"
+                return held, f"could not be checked again{why or ' just now'}", True
+    return "unverified", f"could not be checked yet{why}", False
+
+
+def _by_whom(best: Said, known: NumberKnowledge) -> str:
+    """Why a number is bad, by whose word, and who says otherwise."""
+    detail = best.detail or f"is {best.verdict}"
+    if best.depth == "format":
+        return detail
+    others = _others(known)
+    return f"{detail} ({best.label or best.provider}{f'; {others}' if others else ''})"
+
+
+def _though(known: NumberKnowledge) -> str:
+    """That somebody calls a good number bad."""
+    others, best = _others(known), weigh.decisive(known.said)
+    return (
+        f"counts as valid by {best.label or best.provider}, though {others}"
+        if best and others
+        else ""
+    )
+
+
+def _others(known: NumberKnowledge) -> str:
+    """Who says otherwise. That the numbering plan has such numbers contradicts nobody."""
+    return " and ".join(
+        f"{one.label or one.provider} says {one.verdict}"
+        for one in weigh.dissenting(known.said)
+        if one.depth != "format"
+    )
 
 
 def _best(fields: tuple[FieldDecision, ...], confirmed: set[str]) -> str | None:

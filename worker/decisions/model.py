@@ -17,25 +17,32 @@ Value = str | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A verification as far as deciding needs it. `detail`: a phrase such as "is too short"."""
+    """A verification as far as deciding needs it. `detail`: a phrase such as "is too short".
+
+    `depth`: how deep it looked (see `weigh`). `label`: the provider as a person knows it.
+    """
 
     provider: str
     verdict: Literal["valid", "invalid", "unreachable", "unknown"]
     line_type: Kind = "unknown"
     detail: str = ""
+    depth: Literal["format", "line_type", "live", "reassigned"] = "format"
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberKnowledge:
     """All that is known of one number, as seen from one contact.
 
-    `wrong`: evidence that it is wrong for this contact, "" when there is none.
+    `said`: in the order of the chain. `missing`: why a step that is wanted has not answered, ""
+    when none is. `wrong`: evidence that it is wrong for this contact, "" when there is none.
     `suppressed`: channels that must not be used for it; `suppressed_why`: by what.
     `confirmed`: the person confirmed it.
     """
 
     number: Number
     said: tuple[Said, ...] = ()
+    missing: str = ""
     wrong: str = ""
     suppressed: frozenset[Channel] = frozenset()
     suppressed_why: str = ""
@@ -44,29 +51,37 @@ class NumberKnowledge:
 
 @dataclass(frozen=True, slots=True)
 class FieldFacts:
-    """One phone field. `held_status`/`held_e164`: what the CRM says of it now."""
+    """One phone field. `held_...`: what the CRM says of it now."""
 
     name: str
     reading: Reading
     numbers: tuple[NumberKnowledge, ...] = ()
     held_status: str | None = None
     held_e164: str | None = None
+    held_line_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
+    """`held_reason`: the sentence that the CRM holds now."""
+
     fields: tuple[FieldFacts, ...]
+    held_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDecision:
-    """`status` None = the field is empty. `e164`, `line_type`: of the number that stands for it."""
+    """`status` None = the field is empty. `e164`, `line_type`: of the number that stands for it.
+
+    `kept`: it could not be checked again, and is what it was.
+    """
 
     name: str
     status: Status | None
     e164: str | None = None
     line_type: Kind | None = None
     reason: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

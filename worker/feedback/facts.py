@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ class Standing:
     suppressed: frozenset[Channel] = frozenset()
     suppressed_why: str = ""
     confirmed: bool = False
+    confirmed_at: datetime | None = None
 
 
 def store(connection: Connection, reports: Iterable[Feedback]) -> None:
@@ -66,13 +68,13 @@ def standing(reports: Sequence[Feedback], contact: str, text_stops_calls: bool =
     """
     wrong, why = "", ""
     suppressed: frozenset[Channel] = frozenset()
-    confirmed = False
+    confirmed_at: datetime | None = None
     for report in reports:
         about_us = report.contact in ("", contact)
         if report.kind == "wrong_number" and about_us:
-            wrong, confirmed = f"reaches somebody else ({_told(report)})", False
+            wrong, confirmed_at = f"reaches somebody else ({_told(report)})", None
         elif report.kind == "confirmed" and about_us:
-            wrong, confirmed = "", True
+            wrong, confirmed_at = "", report.at
         elif report.kind == "opt_out" and about_us:
             channels = cast(frozenset[Channel], frozenset(report.channels.split())) or ALL_CHANNELS
             if text_stops_calls and report.source.endswith("sms") and "text" in channels:
@@ -82,7 +84,8 @@ def standing(reports: Sequence[Feedback], contact: str, text_stops_calls: bool =
         elif report.kind == "opt_in" and about_us:
             lifted = cast(frozenset[Channel], frozenset(report.channels.split())) or ALL_CHANNELS
             suppressed -= lifted
-    return Standing(wrong, suppressed, why if suppressed else "", confirmed)
+    told = why if suppressed else ""
+    return Standing(wrong, suppressed, told, confirmed_at is not None, confirmed_at)
 
 
 def _told(report: Feedback) -> str:

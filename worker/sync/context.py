@@ -19,9 +19,11 @@ from connectors.base import Connector, CrmField, Finding, Purpose, Schema, Schem
 from worker.store import Store, open_store
 from worker.store.db import upsert
 from worker.store.tables import schemas
-from worker.verification.base import Provider
-from worker.verification.chain import Chain, providers
-from worker.verification.memory import ForecastMemory, StoredMemory
+from worker.verification.chain import Chain
+from worker.verification.ledger import Ledger
+from worker.verification.memory import ForecastMemory, Memory, StoredMemory
+from worker.verification.pace import open_pace
+from worker.verification.registry import Line, chain_of
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Context:
 
     settings: Settings
     store: Store
-    steps: tuple[Provider, ...]
+    line: Line
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     owner: str = field(default_factory=_owner)
     build: Callable[[str, Settings], Connector] = connectors.build
@@ -44,20 +46,36 @@ class Context:
     def __post_init__(self) -> None:
         self._open: dict[str, Connector] = {}
         self._schema_at: dict[str, datetime] = {}
+        self._chain: Chain | None = None
         self._forecasts: dict[str, Chain] = {}
         self.findings: dict[str, list[Finding]] = {}
 
     @classmethod
     def create(cls, settings: Settings) -> Context:
-        return cls(settings, open_store(settings.database_url), providers(settings))
+        line = chain_of(settings, open_pace(settings))
+        return cls(settings, open_store(settings.database_url), line)
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.store, self.settings.verification, alive, lambda: self.now())
+
+    @property
+    def asks_dates(self) -> bool:
+        """Whether a step of the chain wants to know since when a number is somebody's."""
+        return any(step.depth == "reassigned" for step in self.line.steps)
 
     def chain(self, dry_run_of: str | None = None) -> Chain:
         """The verification chain; in a dry run with a memory that keeps nothing."""
         if dry_run_of is None:
-            return Chain(self.steps, StoredMemory(self.store))
+            self._chain = self._chain or self._chain_with(StoredMemory(self.store))
+            return self._chain
         if dry_run_of not in self._forecasts:
-            self._forecasts = {dry_run_of: Chain(self.steps, ForecastMemory(self.store))}
+            self._forecasts = {dry_run_of: self._chain_with(ForecastMemory(self.store))}
         return self._forecasts[dry_run_of]
+
+    def _chain_with(self, memory: Memory) -> Chain:
+        settings = self.settings.verification
+        return Chain(self.line.steps, memory, self.ledger, settings, lambda: self.now())
 
     def open(self, name: str) -> Connector:
         """An open connector, whatever its CRM's fields are."""
@@ -159,6 +177,10 @@ class Context:
         for opened in self._open.values():
             opened.close()
         self._open.clear()
+        if self._chain is not None:
+            self._chain.close()
+        for provider in self.line.providers:
+            provider.close()
         self.store.close()
 
 

@@ -87,6 +87,7 @@ def record(
                 "source": contact.source[:255],
                 "campaign": contact.campaign[:255],
                 "country": entry.region or "",
+                "value": contact.value,
                 "checked_at": now,
             }
         )
@@ -141,6 +142,7 @@ def remember_flags(
         "source": "",
         "campaign": "",
         "country": "",
+        "value": None,
         "checked_at": _NEVER,
     }
     insert(connection, contacts, [row])
@@ -169,6 +171,7 @@ def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:
         entry.region,
         contact.source,
         contact.campaign,
+        contact.value,
         flags,
         decision.reason,
         [(field.name, field.status) for field in decision.fields],

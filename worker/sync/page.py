@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,29 +20,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, ConnectorError, Contact, SchemaChangedError, Update, Value
-from worker.decisions import (
-    ContactFacts,
-    Decision,
-    FieldFacts,
-    NumberKnowledge,
-    Said,
-    WritePolicy,
-    changes,
-    decide,
-)
+from worker.decisions import Decision
 from worker.feedback import facts as feedback_facts
 from worker.feedback import users
 from worker.feedback.model import Feedback
-from worker.phones import Reading, Whereabouts, read_contact, read_field, region_of
 from worker.store.db import insert, upsert
 from worker.store.tables import failures, pages, runs, writes
-from worker.sync import index
+from worker.sync import index, judge
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
+from worker.sync.judge import Prepared
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
 from worker.sync.writeback import RETRY_KINDS, Outcome, write_all
-from worker.verification.base import Verification
 from worker.verification.chain import Lookups
 
 log = logging.getLogger(__name__)
@@ -69,16 +59,6 @@ class Tally:
     gone: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     sources: dict[str, Counter[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A contact on its way through the page."""
-
-    contact: Contact
-    region: str | None
-    readings: Mapping[str, Reading]
-    numbers: tuple[str, ...]
 
 
 def process(ctx: Context, page_id: int) -> bool:
@@ -217,12 +197,13 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     tally = Tally()
     found = _contacts(ctx, run, connector, page, now)
     gone = set(page.ids) - {contact.id for contact in found} if page.contacts is None else set()
-    read = _reader(ctx, run)
-    prepared = [read(contact) for contact in found]
+    prepared = [*map(judge.reader(ctx, run), found)]
     known = index.load(ctx.store, run.connector, page.object, page.ids)
-    reports = _take_reports(ctx, run, prepared, known, now)
-    verified, lookups = _verify(ctx, run, prepared, now)
-    decided = _decide_all(ctx, run, connector, prepared, verified, reports, now)
+    fresh = _take_reports(ctx, run, prepared, known, now)
+    reports = judge.reported(ctx, run, prepared, fresh)
+    verified = judge.verify(ctx, run, prepared, reports, lambda: _keep_lease(ctx, page))
+    lookups = verified.lookups
+    decided = judge.decide_all(ctx, run, connector, prepared, verified, reports, now)
 
     updates = []
     held = {}
@@ -303,29 +284,6 @@ def _is_ours(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
     )
 
 
-def _reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
-    """How this run reads a contact; a text that a page holds twice is read once."""
-    settings = getattr(ctx.settings.connectors, run.connector)
-    fallback = region_of(settings.default_country) if settings.default_country else None
-    seen: dict[tuple[str, str | None], Reading] = {}
-
-    def reading(text: str, region: str | None) -> Reading:
-        found = seen.get((text, region))
-        if found is None:
-            found = seen[text, region] = read_field(text, region)
-        return found
-
-    def read(contact: Contact) -> Prepared:
-        where = Whereabouts(
-            contact.country, contact.state, contact.email, contact.website, fallback
-        )
-        readings = read_contact(contact.phones, where, reading)
-        numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
-        return Prepared(contact, where.region or fallback, readings, tuple(numbers))
-
-    return read
-
-
 def _take_reports(
     ctx: Context,
     run: Run,
@@ -349,106 +307,6 @@ def _take_reports(
         with ctx.store.write() as connection:
             feedback_facts.store(connection, found)
     return found
-
-
-def _verify(
-    ctx: Context, run: Run, prepared: Sequence[Prepared], now: datetime
-) -> tuple[Mapping[str, tuple[Verification, ...]], Lookups]:
-    chain = ctx.chain(run.id if run.dry_run else None)
-    ticked = [one for one in prepared if one.contact.held.get("recheck")]
-    forced = dict.fromkeys(number for one in ticked for number in one.numbers)
-    numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
-    if run.force:
-        return chain.verify(list(numbers), now, force=True, dry_run=run.dry_run)
-    plain = [number for number in numbers if number not in forced]
-    said, lookups = chain.verify(plain, now, dry_run=run.dry_run)
-    if forced:
-        more, again = chain.verify(list(forced), now, force=True, dry_run=run.dry_run)
-        said = {**said, **more}
-        lookups = _added(lookups, again)
-    return said, lookups
-
-
-def _added(one: Lookups, other: Lookups) -> Lookups:
-    one.asked.update(other.asked)
-    one.reused.update(other.reused)
-    one.failed.update(other.failed)
-    for name, cost in other.cost.items():
-        one.cost[name] += cost
-    return one
-
-
-def _decide_all(
-    ctx: Context,
-    run: Run,
-    connector: Connector,
-    prepared: Sequence[Prepared],
-    verified: Mapping[str, tuple[Verification, ...]],
-    reports: Sequence[Feedback],
-    now: datetime,
-) -> list[tuple[Decision, dict[str, Value]]]:
-    numbers = list(verified)
-    with ctx.store.read() as connection:
-        reported = feedback_facts.load(connection, numbers) if numbers else {}
-    if run.dry_run:  # what a real run would have kept first
-        for report in reports:
-            reported.setdefault(report.number, []).append(report)
-    policy = ctx.settings.policy
-    write_policy = WritePolicy(
-        normalize=policy.normalize,
-        checked_at_refresh=policy.checked_at_refresh,
-        now=now,
-        run=run.id,
-    )
-    said = {
-        number: tuple(Said(v.provider, v.verdict, v.line_type, v.detail) for v in found)
-        for number, found in verified.items()
-    }
-    decided = []
-    for one in prepared:
-        contact = one.contact
-        key = users.contact_key(run.connector, contact.object, contact.id)
-        fields = []
-        for name, reading in one.readings.items():
-            known = []
-            for number in reading.numbers:
-                standing = feedback_facts.standing(
-                    reported.get(number.e164, ()), key, policy.opt_out_text_stops_calls
-                )
-                known.append(
-                    NumberKnowledge(
-                        number,
-                        said.get(number.e164, ()),
-                        standing.wrong,
-                        standing.suppressed,
-                        standing.suppressed_why,
-                        standing.confirmed,
-                    )
-                )
-            fields.append(
-                FieldFacts(
-                    name,
-                    reading,
-                    tuple(known),
-                    _text(contact.held.get(f"status/{name}")),
-                    _text(contact.held.get(f"e164/{name}")),
-                )
-            )
-        decision = decide(ContactFacts(tuple(fields)))
-        differing = changes(
-            decision,
-            tuple(fields),
-            contact.phones,
-            contact.held,
-            connector.writable(contact.object),
-            write_policy,
-        )
-        decided.append((decision, differing))
-    return decided
-
-
-def _text(value: Value) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
@@ -540,7 +398,7 @@ def _complete(
     used = {kind: count - calls.get(kind, 0) for kind, count in connector.calls.items()}
     counts = {
         "fields": dict(tally.fields),
-        "lookups": lookups.as_dict([step.name for step in ctx.steps]),
+        "lookups": lookups.as_dict([step.name for step in ctx.line.steps]),
         "api": used,
         "sources": {name: dict(numbers) for name, numbers in tally.sources.items()},
     }

@@ -28,6 +28,7 @@ from worker.store.tables import (
 )
 from worker.sync.context import Context, alive
 from worker.sync.scope import Scope
+from worker.verification import standing
 
 # A record that keeps failing is tried by this many runs, then left to a person.
 MOST_RETRIES = 10
@@ -158,6 +159,7 @@ def open_run(
     before = ctx.calls(connector_name)
     connector = ctx.connector(connector_name)
     used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
+    provider_notes = standing.notes(ctx.line, ctx.settings, ctx.store, ctx.now())
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
@@ -187,7 +189,10 @@ def open_run(
                     read_all=False,
                     reader_calls=used,
                     skip={"runs": skip.runs, "until": skip.until.isoformat()} if skip.runs else {},
-                    notes=[str(finding) for finding in ctx.findings.get(connector_name, [])],
+                    notes=[
+                        *(str(finding) for finding in ctx.findings.get(connector_name, [])),
+                        *provider_notes,
+                    ],
                 )
             )
         except sa.exc.IntegrityError:
@@ -543,7 +548,8 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
     fields: Counter[str] = Counter()
     api: Counter[str] = Counter(run.reader_calls)
     lookups: dict[str, dict[str, Any]] = {
-        step.name: {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)} for step in ctx.steps
+        step.name: {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)}
+        for step in ctx.line.steps
     }
     sources: dict[str, Counter[str]] = {}
     query = sa.select(pages.c.counts).where(pages.c.run_id == run.id, pages.c.counts.is_not(None))

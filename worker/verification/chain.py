@@ -1,34 +1,27 @@
-"""Asks the providers in order, and only for what is not already known and still counts."""
+"""Asks the providers in order, and only for what is wanted, not known, and still counts."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
-from config.settings import Settings
-from worker.verification.base import Provider, ProviderError, Verification
-from worker.verification.offline import OfflineProvider
+from config.verification import Depth
+from config.verification import Verification as Settings
+from worker.decisions import weigh
+from worker.verification import calls, lifetimes
+from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
+from worker.verification.conditions import Subject, wants
+from worker.verification.ledger import Booking, Ledger, Occasion, Outcome
+from worker.verification.memory import ForecastMemory, Memory
 
-log = logging.getLogger(__name__)
-
-
-def providers(settings: Settings) -> tuple[Provider, ...]:
-    """The chain's steps in the order in which they are asked."""
-    verification = settings.verification
-    return (OfflineProvider(verification.offline_valid_for, verification.offline_invalid_for),)
-
-
-class Memory(Protocol):
-    """Past verifications. `recall` gives those that still count at `now`."""
-
-    def recall(self, numbers: Sequence[str], now: datetime) -> Iterable[Verification]: ...
-
-    def keep(self, made: Sequence[Verification]) -> None: ...
+# Seconds until what another worker is asking is looked at again: soon at first, for a call.
+_BUSY_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_PATIENCE = 30 * 60.0  # seconds that a page waits for a file, before it goes on without
 
 
 @dataclass
@@ -40,6 +33,13 @@ class Lookups:
     failed: Counter[str] = field(default_factory=Counter)
     cost: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
+    def add(self, other: Lookups) -> None:
+        self.asked.update(other.asked)
+        self.reused.update(other.reused)
+        self.failed.update(other.failed)
+        for name, cost in other.cost.items():
+            self.cost[name] += cost
+
     def as_dict(self, names: Iterable[str]) -> dict[str, dict[str, object]]:
         return {
             name: {
@@ -48,53 +48,314 @@ class Lookups:
                 "failed": self.failed[name],
                 "cost": str(self.cost.get(name, Decimal(0))),
             }
-            for name in names
+            for name in dict.fromkeys(names)
         }
 
 
 @dataclass
+class Verified:
+    """What is known of some numbers now. `said`: answers that count, in the chain's order.
+    `missing`: why a step that is wanted has not answered, as "Twilio Lookup did not answer"."""
+
+    said: Mapping[str, tuple[Verification, ...]]
+    missing: Mapping[str, str]
+    lookups: Lookups
+
+
 class Chain:
-    steps: tuple[Provider, ...]
-    memory: Memory
+    """The steps, and what they need at hand. `dry_run` when the memory is a forecast's."""
+
+    def __init__(
+        self,
+        steps: Sequence[ChainStep],
+        memory: Memory,
+        ledger: Ledger,
+        settings: Settings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.steps = tuple(steps)
+        self._memory = memory
+        self.ledger = ledger
+        self._settings = settings
+        self._now = now
+        self._pools: dict[str, ThreadPoolExecutor] = {}
 
     def verify(
-        self, numbers: Sequence[str], now: datetime, force: bool = False, dry_run: bool = False
-    ) -> tuple[Mapping[str, tuple[Verification, ...]], Lookups]:
+        self,
+        subjects: Sequence[Subject],
+        occasion: Occasion,
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> Verified:
         """Verifications of each number, remembered or new, and what that took.
 
-        `force` asks again although an answer still counts. In a dry run paid steps are counted
-        with their price and not asked.
+        `heartbeat` is called often while it waits: for slots, for other workers, for files. In a
+        dry run paid steps are counted with their price, once a number, and not asked.
         """
-        said: dict[str, list[Verification]] = {number: [] for number in numbers}
-        lookups = Lookups()
-        known: dict[tuple[str, str], set[str]] = {}
-        if not force:
-            for old in self.memory.recall(numbers, now):
-                said[old.number].append(old)
-                known.setdefault((old.provider, old.package), set()).add(old.number)
-        for step in self.steps:
-            have = known.get((step.name, step.package), set())
-            lookups.reused[step.name] += len(have)
-            open_numbers = [number for number in numbers if number not in have]
-            if not open_numbers:
-                continue
-            lookups.asked[step.name] += len(open_numbers)
-            lookups.cost[step.name] += step.price * len(open_numbers)
-            if dry_run and step.price:
-                continue
-            for verification in self._ask(step, open_numbers, now, lookups):
-                said[verification.number].append(verification)
-        return {number: tuple(found) for number, found in said.items()}, lookups
+        return _Pass(self, subjects, occasion, heartbeat).through()
 
-    def _ask(
-        self, step: Provider, numbers: Sequence[str], now: datetime, lookups: Lookups
-    ) -> Sequence[Verification]:
+    def pool(self, step: ChainStep) -> ThreadPoolExecutor:
+        if step.name not in self._pools:
+            self._pools[step.name] = ThreadPoolExecutor(self.at_once(step), step.name)
+        return self._pools[step.name]
+
+    def at_once(self, step: ChainStep) -> int:
+        tuning = self._settings.providers.get(step.name)
+        return tuning.at_once if tuning else 1
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(wait=False)
+        self._pools.clear()
+
+
+class _Pass:
+    """One call of `Chain.verify`."""
+
+    def __init__(
+        self, chain: Chain, subjects: Sequence[Subject], occasion: Occasion,
+        heartbeat: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._chain = chain
+        self._subjects = subjects
+        self._occasion = occasion
+        self._heartbeat = heartbeat
+        self._lookups = Lookups()
+        self._said: dict[str, list[Verification]] = {one.number: [] for one in subjects}
+        self._missing: dict[str, dict[Depth, str]] = {}  # number -> depth -> why
+        self._assumed: dict[str, set[str]] = defaultdict(set)
+        # What counts already, by step: it is said when its step's turn comes.
+        self._known: dict[tuple[str, str], dict[str, list[Verification]]] = {}
+        self._forecast = chain._memory if isinstance(chain._memory, ForecastMemory) else None
+
+    def through(self) -> Verified:
+        chain, numbers = self._chain, list(self._said)
+        self._recall(None, numbers)
+        mine = {(step.name, step.package) for step in chain.steps}
+        for key, by_number in self._known.items():
+            if key not in mine:  # a provider that was turned off since: it still counts
+                for number, found in by_number.items():
+                    self._said[number] += found
+        for step in chain.steps:
+            self._take(step)
+        missing = {number: next(iter(why.values())) for number, why in self._missing.items() if why}
+        return Verified({n: tuple(s) for n, s in self._said.items()}, missing, self._lookups)
+
+    def _recall(self, step: ChainStep | None, numbers: Sequence[str]) -> None:
+        memory, now = self._chain._memory, self._chain._now()
+        for old in memory.recall(numbers, now, self._occasion.fresh_since, step):
+            by_number = self._known.setdefault((old.provider, old.package), {})
+            held = by_number.setdefault(old.number, [])
+            if old not in held:
+                held.append(old)
+
+    # -- one step ------------------------------------------------------------------------
+
+    def _take(self, step: ChainStep) -> None:
+        """Ask a step about all numbers for which it is wanted and does not count already."""
+        if step.step.at_most_every is not None:
+            self._recall(step, list(self._said))
+        known = self._known.get((step.name, step.package), {})
+        for subject in self._subjects:
+            # What was answered before counts also where the step would not be asked now.
+            self._said[subject.number] += known.get(subject.number, ())
+        self._lookups.reused[step.name] += len(known)
+        wanted = [
+            one
+            for one in self._subjects
+            if wants(step.step, one, self._others(step, one), self._assumed[one.number])
+        ]
+        tried: set[Question] = set()
+        while pending := self._pending(step, wanted, tried):
+            self._ask(step, pending)
+            tried.update(pending)
+
+    def _others(self, step: ChainStep, subject: Subject) -> list[Verification]:
+        return [
+            one
+            for one in self._said[subject.number]
+            if (one.provider, one.package) != (step.name, step.package)
+        ]
+
+    def _pending(
+        self, step: ChainStep, wanted: Sequence[Subject], tried: Collection[Question]
+    ) -> list[Question]:
+        """The next question about each number; only of dates is there more than one.
+
+        The earliest date goes first: not given away since then answers for all later ones.
+        """
+        pending = []
+        for subject in wanted:
+            said = [
+                one
+                for one in self._said[subject.number]
+                if (one.provider, one.package) == (step.name, step.package)
+            ]
+            for day in sorted(subject.dates) if step.depth == "reassigned" else (None,):
+                question = Question(subject.number, day)
+                if any(one.covers(day) for one in said):
+                    continue
+                if question not in tried and step.provider.suits(question, step.depth):
+                    pending.append(question)
+                break
+        return pending
+
+    def _ask(self, step: ChainStep, questions: list[Question]) -> None:
+        if step.provider.local:
+            self._ask_local(step, questions)
+        elif self._forecast is not None:
+            self._count(step, questions)
+        else:
+            self._ask_booked(step, questions)
+
+    def _ask_local(self, step: ChainStep, questions: list[Question]) -> None:
         try:
-            made = step.verify(numbers, now)
+            answers = step.provider.ask(questions, step.depth)
         except ProviderError as error:
-            log.warning("provider %s gave no answer: %s", step.name, error)
-            lookups.failed[step.name] += len(numbers)
-            return ()
-        lookups.failed[step.name] += len(numbers) - len(made)
-        self.memory.keep(made)
-        return made
+            self._lookups.failed[step.name] += len(questions)
+            self._miss(step, questions, error.reason)
+            return
+        made = [self._made(step, answer, Decimal(0)) for answer in answers]
+        self._chain._memory.keep(made)
+        self._note(step, made)
+        self._lookups.asked[step.name] += len(questions)
+        self._lookups.failed[step.name] += len(questions) - len(made)
+
+    def _count(self, step: ChainStep, questions: list[Question]) -> None:
+        """A dry run: what would be asked, and what that would cost."""
+        assert self._forecast is not None
+        for one in questions:
+            self._assumed[one.number].add(step.depth)
+            since = one.since.isoformat() if one.since else ""
+            if not self._forecast.counted(one.number, step.name, step.package, since):
+                self._lookups.asked[step.name] += 1
+                self._lookups.cost[step.name] += step.price
+
+    # -- booked ----------------------------------------------------------------------------
+
+    def _ask_booked(self, step: ChainStep, questions: list[Question]) -> None:
+        chain = self._chain
+        bulk = self._is_bulk(step, questions)
+        size = len(questions) if bulk else chain.at_once(step) * step.provider.batch
+        todo = deque(questions)
+        pause = _BUSY_PAUSE
+        while todo:
+            self._heartbeat()
+            some = [todo.popleft() for _ in range(min(size, len(todo)))]
+            booking = chain.ledger.book(step, some, self._occasion)
+            self._note(step, booking.known)
+            self._lookups.reused[step.name] += len({one.number for one in booking.known})
+            for job, waiting in booking.files.items():
+                self._fetch(step, job, waiting)
+            if booking.taken:
+                hand_in = bulk and len(booking.taken) > step.provider.batch
+                (self._hand_in if hand_in else self._call)(step, booking.taken)
+            if booking.refused:
+                self._refuse(step, booking, [*booking.left, *todo])
+                todo = deque()
+            else:
+                todo.extend(booking.left)
+            if booking.busy:
+                todo.extend(booking.busy)
+            if len(booking.busy) == len(some):  # somebody else's, all of them: wait for them
+                time.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 1.5)
+            else:
+                pause = _BUSY_PAUSE
+
+    def _is_bulk(self, step: ChainStep, questions: Sequence[Question]) -> bool:
+        bulk_from = getattr(step.provider, "bulk_from", 0)
+        return 0 < bulk_from <= len(questions)
+
+    def _call(self, step: ChainStep, questions: Sequence[Question]) -> None:
+        outcome = calls.ask(step, questions, self._chain.pool(step))
+        self._settle(step, questions, outcome)
+
+    def _hand_in(self, step: ChainStep, questions: Sequence[Question]) -> None:
+        ledger = self._chain.ledger
+        job, outcome = calls.hand_in(
+            step, questions, lambda name: ledger.handed_in(step, questions, name)
+        )
+        if job:
+            self._fetch(step, job, questions)
+        else:
+            self._settle(step, questions, outcome)
+
+    def _fetch(self, step: ChainStep, job: str, questions: Sequence[Question]) -> None:
+        ledger, owner = self._chain.ledger, self._occasion.owner
+
+        def alive() -> None:
+            self._heartbeat()
+            ledger.still_here(owner)
+
+        outcome = calls.fetch(step, job, questions, alive, _PATIENCE)
+        if outcome is not None:
+            self._settle(step, questions, outcome)
+            return
+        ledger.leave(step, job)
+        reason = "has not finished our file yet"
+        ledger.not_asked(step, reason, questions)
+        self._lookups.failed[step.name] += len(questions)
+        self._miss(step, questions, reason)
+
+    def _settle(self, step: ChainStep, asked: Sequence[Question], outcome: Outcome) -> None:
+        made = [self._made(step, answer, step.price * answer.charged) for answer in outcome.answers]
+        self._chain.ledger.settle(step, asked, outcome, made, self._occasion)
+        self._note(step, made)
+        self._lookups.asked[step.name] += len(asked)
+        self._lookups.cost[step.name] += sum((one.cost for one in made), Decimal(0))
+        self._lookups.cost[step.name] += step.price * len(outcome.lost)
+        for reasons in (outcome.failed, outcome.lost):
+            self._lookups.failed[step.name] += len(reasons)
+            for question, reason in reasons.items():
+                self._miss(step, [question], reason)
+
+    def _refuse(self, step: ChainStep, booking: Booking, questions: list[Question]) -> None:
+        self._lookups.failed[step.name] += len(questions)
+        self._chain.ledger.not_asked(step, booking.reason, questions)
+        self._miss(step, questions, booking.reason, by_cap=booking.refused == "cap")
+
+    # -- noting --------------------------------------------------------------------------
+
+    def _made(self, step: ChainStep, answer: Answer, cost: Decimal) -> Verification:
+        now, settings = self._chain._now(), self._chain._settings
+        until = lifetimes.until(answer, step.depth, now, settings.counts_for, settings.spread)
+        return Verification(
+            number=answer.number,
+            provider=step.name,
+            package=step.package,
+            depth=step.depth,
+            verdict=answer.verdict,
+            line_type=answer.line_type,
+            at=now,
+            until=until,
+            country=answer.country,
+            carrier=answer.carrier,
+            live=answer.live,
+            reassigned=answer.reassigned,
+            since=answer.since.isoformat() if answer.since else "",
+            cost=cost,
+            detail=answer.detail,
+            words=answer.words,
+        )
+
+    def _note(self, step: ChainStep, made: Iterable[Verification]) -> None:
+        """Said: and what a step before could not tell, at this depth or less deep, is told now."""
+        for one in made:
+            self._said[one.number].append(one)
+            missed = self._missing.get(one.number, {})
+            for depth in [depth for depth in missed if _makes_up_for(one, depth)]:
+                del missed[depth]
+
+    def _miss(
+        self, step: ChainStep, questions: Iterable[Question], reason: str, by_cap: bool = False
+    ) -> None:
+        why = reason if by_cap else f"{step.provider.label} {reason}"
+        for one in questions:
+            self._missing.setdefault(one.number, {})[step.depth] = why
+
+
+def _makes_up_for(answer: Verification, depth: Depth) -> bool:
+    """Whether an answer tells what a step of this depth could not be asked for."""
+    if depth == "reassigned":
+        return answer.reassigned is not None
+    return weigh.deep_enough([answer], depth)

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from worker.phones import Kind
 from worker.store import Store
 from worker.store.db import chunks, upsert
 from worker.store.tables import verifications
-from worker.verification.base import Verdict, Verification
+from worker.verification.base import ChainStep, Verification
+
+
+class Memory(Protocol):
+    """Past verifications. `recall` gives those that still count, in no order."""
+
+    def recall(
+        self,
+        numbers: Sequence[str],
+        now: datetime,
+        fresh_since: datetime | None = None,
+        step: ChainStep | None = None,
+    ) -> Iterable[Verification]: ...
+
+    def keep(self, made: Sequence[Verification]) -> None: ...
 
 
 class StoredMemory:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def recall(self, numbers: Sequence[str], now: datetime) -> Iterator[Verification]:
+    def recall(
+        self,
+        numbers: Sequence[str],
+        now: datetime,
+        fresh_since: datetime | None = None,
+        step: ChainStep | None = None,
+    ) -> Iterator[Verification]:
         with self._store.read() as connection:
-            for some in chunks(numbers):
-                query = sa.select(verifications).where(
-                    verifications.c.number.in_(some), verifications.c.until > now
-                )
-                for row in connection.execute(query):
-                    yield _made(row)
+            yield from recalled(connection, numbers, now, fresh_since, step)
 
     def keep(self, made: Sequence[Verification]) -> None:
-        rows = [
-            {
-                "number": v.number,
-                "provider": v.provider,
-                "package": v.package,
-                "verdict": v.verdict,
-                "line_type": v.line_type,
-                "country": v.country,
-                "carrier": v.carrier,
-                "reassigned": v.reassigned,
-                "cost": v.cost,
-                "detail": v.detail[:255],
-                "words": v.words,
-                "at": v.at,
-                "until": v.until,
-            }
-            for v in made
-        ]
-        with self._store.write() as connection:
-            rows.sort(key=lambda row: str(row["number"]))  # one order for all: no deadlock
-            upsert(connection, verifications, rows)
+        if made:
+            with self._store.write() as connection:
+                keep(connection, made)
 
 
 class ForecastMemory:
@@ -59,25 +56,92 @@ class ForecastMemory:
 
     def __init__(self, store: Store) -> None:
         self._stored = StoredMemory(store)
-        self._made: dict[str, dict[str, Verification]] = {}
+        self._made: dict[str, dict[tuple[str, str], Verification]] = {}
+        self._counted: set[tuple[str, str, str, str]] = set()
 
-    def recall(self, numbers: Sequence[str], now: datetime) -> Iterator[Verification]:
+    def recall(
+        self,
+        numbers: Sequence[str],
+        now: datetime,
+        fresh_since: datetime | None = None,
+        step: ChainStep | None = None,
+    ) -> Iterator[Verification]:
         known = set()
-        for verification in self._stored.recall(numbers, now):
-            known.add((verification.number, verification.provider))
+        for verification in self._stored.recall(numbers, now, fresh_since, step):
+            known.add((verification.number, verification.provider, verification.package))
             yield verification
         for number in numbers:
-            for provider, verification in self._made.get(number, {}).items():
-                if (number, provider) not in known:
+            for (provider, package), verification in self._made.get(number, {}).items():
+                if (number, provider, package) not in known:
                     yield verification
 
     def keep(self, made: Sequence[Verification]) -> None:
-        for verification in made:
-            self._made.setdefault(verification.number, {})[verification.provider] = verification
+        for one in made:
+            self._made.setdefault(one.number, {})[one.provider, one.package] = one
+
+    def counted(self, number: str, provider: str, package: str, since: str) -> bool:
+        """Whether a lookup that would be paid was counted before; it is from now on."""
+        key = (number, provider, package, since)
+        before = key in self._counted
+        self._counted.add(key)
+        return before
+
+
+def recalled(
+    connection: Connection,
+    numbers: Sequence[str],
+    now: datetime,
+    fresh_since: datetime | None = None,
+    step: ChainStep | None = None,
+) -> list[Verification]:
+    """Verifications of these numbers that count: all, or those of one step.
+
+    `fresh_since`: only those given since then, but for a step that is asked `at_most_every` so
+    often, whose answers count for that long at least.
+    """
+    c = verifications.c
+    counting = c.until > now
+    if fresh_since is not None:
+        counting = sa.and_(counting, c.at >= fresh_since)
+    if step is not None and step.step.at_most_every is not None:
+        counting = sa.or_(counting, c.at > now - step.step.at_most_every)
+    query = sa.select(verifications).where(counting)
+    if step is not None:
+        query = query.where(c.provider == step.name, c.package == step.package)
+    found: list[Verification] = []
+    for some in chunks(numbers):
+        found += map(_made, connection.execute(query.where(c.number.in_(some))))
+    return found
+
+
+def keep(connection: Connection, made: Sequence[Verification]) -> None:
+    rows = [
+        {
+            "number": v.number,
+            "provider": v.provider,
+            "package": v.package,
+            "since": v.since,
+            "depth": v.depth,
+            "verdict": v.verdict,
+            "line_type": v.line_type,
+            "country": v.country[:3],
+            "carrier": v.carrier[:120],
+            "live": v.live,
+            "reassigned": v.reassigned,
+            "cost": v.cost,
+            "detail": v.detail[:255],
+            "words": v.words[:4000],
+            "at": v.at,
+            "until": v.until,
+        }
+        for v in made
+    ]
+    rows.sort(key=lambda row: (str(row["number"]), str(row["since"])))  # one order: no deadlock
+    upsert(connection, verifications, rows)
 
 
 def history(store: Store, number: str) -> list[Verification]:
-    """Everything that providers said of a number, newest first."""
+    """The latest answer of each provider about a number, newest first."""
     query = (
         sa.select(verifications)
         .where(verifications.c.number == number)
@@ -88,18 +152,4 @@ def history(store: Store, number: str) -> list[Verification]:
 
 
 def _made(row: Any) -> Verification:
-    return Verification(
-        number=row.number,
-        provider=row.provider,
-        package=row.package,
-        verdict=cast(Verdict, row.verdict),
-        line_type=cast(Kind, row.line_type),
-        at=row.at,
-        until=row.until,
-        country=row.country,
-        carrier=row.carrier,
-        reassigned=row.reassigned,
-        cost=row.cost,
-        detail=row.detail,
-        words=row.words,
-    )
+    return Verification(**row._mapping)

@@ -111,10 +111,10 @@ class TestNothingIsLost:
     def test_a_page_that_cannot_be_done_is_set_aside_and_tried_by_the_next_run(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.sync import page
+        from worker.sync import judge
 
         poison = crm.ids()[2]
-        reading = page.read_field
+        reading = judge.read_field
 
         def broken(raw: str, region: str | None) -> Any:
             if raw == "poison":
@@ -122,12 +122,12 @@ class TestNothingIsLost:
             return reading(raw, region)
 
         crm.edit(poison, {f"phone/{crm.phone}": "poison"})
-        monkeypatch.setattr(page, "read_field", broken)
+        monkeypatch.setattr(judge, "read_field", broken)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["pages"]["parked"] == 1
         assert result["contacts"]["failed"] >= 1
-        monkeypatch.setattr(page, "read_field", reading)
+        monkeypatch.setattr(judge, "read_field", reading)
         again = sync(ctx, crm.name)
         assert again["contacts"]["failed"] == 0
         assert crm.get(poison, crm.status) == "invalid"
@@ -371,7 +371,7 @@ class TestAProviderThatFails:
         def broken(*_args: Any) -> Any:
             raise ProviderError("no answer")
 
-        monkeypatch.setattr(OfflineProvider, "verify", broken)
+        monkeypatch.setattr(OfflineProvider, "ask", broken)
         result = sync(ctx, crm.name, "everything", force=True)
         assert {rid: crm.get(rid, crm.status) for rid in crm.ids()} == held
         assert result["lookups"]["offline"]["failed"] > 0
@@ -387,7 +387,7 @@ class TestAProviderThatFails:
 
         target = crm.ids()[0]
         crm.edit(target, {f"phone/{crm.phone}": GOOD})
-        monkeypatch.setattr(OfflineProvider, "verify", broken)
+        monkeypatch.setattr(OfflineProvider, "ask", broken)
         sync(ctx, crm.name)
         assert crm.get(target, crm.status) == "unverified"
 

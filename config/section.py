@@ -1,0 +1,44 @@
+"""What all settings are made of: strict tables, lengths of time, and errors of one line each."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"\s*(\d+)\s*([smhd])\s*")
+
+
+class SettingsError(Exception):
+    """Settings are wrong or missing. `problems` holds one line for each, naming the setting."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def parse_duration(value: object) -> object:
+    """`90d`, `15m`, `30s`, `2h` -> timedelta; anything else is left for pydantic to judge.
+
+    >>> parse_duration("15m")
+    datetime.timedelta(seconds=900)
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        number, unit = match.groups()
+        if int(number) <= 100_000:
+            return timedelta(**{_UNITS[unit]: int(number)})
+    raise ValueError("write a whole number and a unit, like 30s, 15m, 2h or 90d")
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class Section(BaseModel):
+    """A table of the TOML file. Unknown keys are errors: a typo must not pass for a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

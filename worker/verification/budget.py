@@ -1,0 +1,88 @@
+"""How many lookups the caps still allow (pure). Money is in millionths, so that it adds exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_UP, Decimal
+from typing import Literal
+
+from config.verification import Caps
+
+Period = Literal["day", "month", "run"]
+PERIODS: tuple[Period, ...] = ("day", "month", "run")
+_MILLION = 1_000_000
+_SAID = {"day": "today's budget", "month": "this month's budget", "run": "this run's budget"}
+
+
+def millionths(money: Decimal) -> int:
+    """
+    >>> millionths(Decimal("0.008"))
+    8000
+    """
+    return int((money * _MILLION).to_integral_value(ROUND_UP))
+
+
+def money(amount: int) -> Decimal:
+    """
+    >>> money(8000)
+    Decimal('0.008')
+    """
+    return Decimal(amount) / _MILLION
+
+
+def day_of(now: datetime) -> str:
+    return f"{now:%Y-%m-%d}"
+
+
+def month_of(now: datetime) -> str:
+    """The first day of the month."""
+    return f"{now:%Y-%m}-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Spent, and reserved for what is being asked."""
+
+    money: int = 0
+    lookups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One cap, with what has been used of it; None = no cap. `name`: as a person would say it."""
+
+    name: str
+    money: int | None
+    lookups: int | None
+    used: Used
+
+    def room(self, price: int) -> int | None:
+        """How many lookups at this price still fit; None = any number."""
+        found = []
+        if self.lookups is not None:
+            found.append(self.lookups - self.used.lookups)
+        if self.money is not None and price > 0:
+            found.append((self.money - self.used.money) // price)
+        return max(0, min(found)) if found else None
+
+
+def limits(caps: Caps, used: Mapping[Period, Used], whose: str = "") -> Iterator[Limit]:
+    """The caps that are set; `whose`: the provider that they are of, "" = of all together."""
+    for period in PERIODS:
+        most, most_lookups = getattr(caps, period), getattr(caps, f"{period}_lookups")
+        if most is not None or most_lookups is not None:
+            name = f"{_SAID[period]} for {whose}" if whose else _SAID[period]
+            cap = None if most is None else millionths(most)
+            yield Limit(name, cap, most_lookups, used.get(period, Used()))
+
+
+def affordable(among: Sequence[Limit], price: int, wanted: int) -> tuple[int, str]:
+    """How many of the lookups wanted fit under all caps, and which one stops the rest ("" none)."""
+    number, stopped_by = wanted, ""
+    for limit in among:
+        room = limit.room(price)
+        if room is not None and room < number:
+            number, stopped_by = room, limit.name
+    return number, stopped_by

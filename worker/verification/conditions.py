@@ -1,0 +1,61 @@
+"""When a step of the chain is asked about a number (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from config.verification import Step
+from worker.decisions import weigh
+from worker.phones import facts
+from worker.verification.base import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A number, with what the contacts that hold it say of how deep to look.
+
+    `dates`: for each of them when the number was last surely theirs (contact, consent), without
+    doubles. `value`: what the most valuable of them is worth. `audited`: one of them is in a
+    segment under audit.
+    """
+
+    number: str
+    dates: tuple[date, ...] = ()
+    value: float | None = None
+    audited: bool = False
+
+
+def wants(
+    step: Step, subject: Subject, said: Sequence[Verification], assumed: Collection[str] = ()
+) -> bool:
+    """Whether a step is asked about a number, given what the steps before it said.
+
+    `assumed`: depths that a dry run takes for answered.
+    """
+    best = weigh.decisive(said)
+    if best is not None and best.verdict == "invalid" and not step.also_invalid:
+        return False
+    if step.only_audited and not subject.audited:
+        return False
+    if step.min_value is not None and (subject.value is None or subject.value < step.min_value):
+        return False
+    if step.countries and facts(subject.number).region not in step.countries:
+        return False
+    if step.line_types and _line_type(subject, said) not in step.line_types:
+        return False
+    if step.only_undecided:
+        return step.depth not in assumed and not _told(step, subject, said)
+    return True
+
+
+def _line_type(subject: Subject, said: Sequence[Verification]) -> str:
+    return weigh.line_type(said, facts(subject.number).kind)
+
+
+def _told(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
+    if step.depth != "reassigned":
+        return weigh.deep_enough(said, step.depth)
+    known = [one for one in said if one.reassigned is not None]
+    return all(any(one.covers(day) for one in known) for day in subject.dates)

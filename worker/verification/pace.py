@@ -1,0 +1,96 @@
+"""Rate limits: each call waits for its slot. The slots are shared by all workers through Redis.
+
+A caller is told at once when its slot comes (the "generic cell rate algorithm"), so that nobody
+has to ask twice and calls leave at an even pace. Packages that only say yes or no would leave the
+waiting to guesswork.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import redis
+
+from config.settings import Settings
+from worker import embedded
+
+log = logging.getLogger(__name__)
+
+# Providers count in windows of their own: a little below the limit no window holds one too many.
+_SHARE = 0.97
+_LONGEST = 5.0  # seconds that one sleep takes, so that a heartbeat is not kept waiting
+
+# KEYS[1]: when the next free slot comes, by Redis's clock. ARGV: what this call takes, in seconds.
+_SLOT = """
+local t = redis.call('TIME')
+local now = t[1] + t[2] / 1000000
+local free = tonumber(redis.call('GET', KEYS[1]) or '0')
+if free < now then free = now end
+local after = free + tonumber(ARGV[1])
+local keep = math.ceil((after - now) * 1000) + 1000
+redis.call('SET', KEYS[1], string.format('%.6f', after), 'PX', keep)
+return string.format('%.6f', free - now)
+"""
+
+
+class Pace(Protocol):
+    def slot(self, name: str, seconds: float) -> float:
+        """Take `seconds` of the named line; returns how long to wait until they begin."""
+
+
+class LocalPace:
+    """Slots of this process alone, where there is no Redis."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._free: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def slot(self, name: str, seconds: float) -> float:
+        with self._lock:
+            now = self._clock()
+            free = max(now, self._free.get(name, 0.0))
+            self._free[name] = free + seconds
+            return free - now
+
+
+class SharedPace:
+    """Slots shared by all workers. While Redis is away each process paces itself."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._script = client.register_script(_SLOT)
+        self._alone = LocalPace()
+
+    def slot(self, name: str, seconds: float) -> float:
+        try:
+            answer = self._script(keys=[f"hygiene:pace:{name}"], args=[f"{seconds:.6f}"])
+        except redis.RedisError as error:
+            log.warning("rate limits are kept in this process alone: Redis does not answer (%s)",
+                        type(error).__name__)  # fmt: skip
+            return self._alone.slot(name, seconds)
+        return float(cast(bytes, answer))
+
+
+def open_pace(settings: Settings) -> Pace:
+    """Through the configured Redis, or the embedded one where it runs; else in this process."""
+    if settings.redis_url:
+        return SharedPace(embedded.client(settings.redis_url))
+    if embedded.answers(settings.home):
+        return SharedPace(embedded.client(embedded.url(settings.home)))
+    return LocalPace()
+
+
+def wait(
+    pace: Pace, name: str, per_second: float, lookups: int = 1,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:  # fmt: skip
+    """Wait for the slot of a call that makes this many lookups."""
+    left = pace.slot(name, lookups / (per_second * _SHARE))
+    while left > 0:
+        sleep(min(left, _LONGEST))
+        left -= _LONGEST

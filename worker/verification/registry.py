@@ -1,0 +1,212 @@
+"""The providers that there are, and the chain that the settings make of them.
+
+A provider is a line in `BUILT_IN`, or an entry point of the group `phone_hygiene.providers` in any
+installed package: a function that takes a `Workshop` and returns a `Provider`, or None where its
+credentials are missing. One of another package is asked where a step of the settings names it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from config.section import SettingsError
+from config.settings import Settings
+from config.verification import Depth, ProviderTuning, Step
+from worker.verification import health
+from worker.verification.base import ChainStep, Provider
+from worker.verification.clearoutphone import ClearoutPhoneProvider
+from worker.verification.http import Door, with_path
+from worker.verification.numverify import NumVerifyProvider, base_url
+from worker.verification.offline import OfflineProvider
+from worker.verification.pace import Pace
+from worker.verification.rnd import RndProvider
+from worker.verification.twilio import TwilioProvider
+
+log = logging.getLogger(__name__)
+
+GROUP = "phone_hygiene.providers"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a provider is made with: its tuning, and a door to its service."""
+
+    settings: Settings
+    pace: Pace
+
+    def tuning(self, name: str) -> ProviderTuning:
+        return self.settings.verification.providers.get(name, ProviderTuning())
+
+    def door(self, name: str, url: str) -> Door:
+        return Door(name, url, self.tuning(name), self.pace, self.settings.http)
+
+
+Make = Callable[[Workshop], Provider | None]
+
+
+def _offline(_workshop: Workshop) -> Provider | None:
+    return OfflineProvider()
+
+
+def _twilio(workshop: Workshop) -> Provider | None:
+    credentials = workshop.settings.twilio
+    if credentials is None:
+        return None
+    door = workshop.door("twilio", credentials.url)
+    return TwilioProvider(credentials, door, workshop.tuning("twilio").batch)
+
+
+def _numverify(workshop: Workshop) -> Provider | None:
+    credentials = workshop.settings.numverify
+    if credentials is None:
+        return None
+    url = base_url(credentials.url)
+    return NumVerifyProvider(
+        credentials.model_copy(update={"url": url}), workshop.door("numverify", url)
+    )
+
+
+def _clearoutphone(workshop: Workshop) -> Provider | None:
+    credentials = workshop.settings.clearoutphone
+    if credentials is None:
+        return None
+    door = workshop.door("clearoutphone", with_path(credentials.url, "/v1"))
+    bulk_from = workshop.tuning("clearoutphone").bulk_from
+    return ClearoutPhoneProvider(credentials, door, bulk_from)
+
+
+def _rnd(workshop: Workshop) -> Provider | None:
+    credentials = workshop.settings.rnd
+    if credentials is None:
+        return None
+    tuning = workshop.tuning("rnd")
+    door = workshop.door("rnd", credentials.url)
+    return RndProvider(credentials, door, tuning.batch, tuning.bulk_from)
+
+
+# In the order in which they are asked where the settings say nothing else.
+BUILT_IN: dict[str, Make] = {
+    "offline": _offline,
+    "twilio": _twilio,
+    "numverify": _numverify,
+    "clearoutphone": _clearoutphone,
+    "rnd": _rnd,
+}
+KEYS = {
+    "twilio": "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and TWILIO_API_SECRET)",
+    "numverify": "NUMVERIFY_ACCESS_KEY",
+    "clearoutphone": "CLEAROUTPHONE_API_TOKEN",
+    "rnd": "RND_REFRESH_TOKEN and RND_COMPANY_ID",
+}
+
+
+def makers() -> dict[str, Make]:
+    """All providers there are, by name: ours, and those of installed packages."""
+    found: dict[str, Make] = dict(BUILT_IN)
+    for point in entry_points(group=GROUP):
+        if point.name in found:
+            log.warning("provider %s of %s has a name that is taken; it is left out",
+                        point.name, point.value)  # fmt: skip
+        else:
+            found[point.name] = point.load()
+    return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """The chain as the settings make it, and what is left out of it, a line for each."""
+
+    steps: tuple[ChainStep, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        return tuple({id(step.provider): step.provider for step in self.steps}.values())
+
+
+def chain_of(settings: Settings, pace: Pace) -> Line:
+    """Build the chain; raises `SettingsError` where a step cannot be meant so."""
+    known = makers()
+    verification = settings.verification
+    workshop = Workshop(settings, pace)
+    problems = [
+        f"verification.providers.{name}: there is no such provider; there are {', '.join(known)}"
+        for name in verification.providers
+        if name not in known
+    ]
+    on = {n: m for n, m in known.items() if workshop.tuning(n).enabled}
+    wanted = verification.steps or _default_steps(on)
+    made: dict[str, Provider | None] = {}
+    steps: list[ChainStep] = []
+    left_out: list[str] = []
+    for place, step in enumerate(wanted):
+        where = f"verification.steps[{place}]" if verification.steps else "verification.steps"
+        if step.provider not in known:
+            problems.append(
+                f"{where}.provider: there is no {step.provider!r}; there are {', '.join(known)}"
+            )
+            continue
+        if step.provider not in on:
+            left_out.append(f"{where}: {step.provider} is turned off, the step is left out")
+            continue
+        if step.provider not in made:
+            made[step.provider] = known[step.provider](workshop)
+        provider = made[step.provider]
+        if provider is None:
+            if verification.steps:
+                keys = KEYS.get(step.provider, "its credentials")
+                left_out.append(f"{where}: set {keys} for {step.provider}; the step is left out")
+            continue
+        _add(steps, problems, settings, where, step, provider)
+    if problems:
+        raise SettingsError(*problems)
+    return Line(tuple(steps), tuple(left_out))
+
+
+def _add(
+    steps: list[ChainStep],
+    problems: list[str],
+    settings: Settings,
+    where: str,
+    step: Step,
+    provider: Provider,
+) -> None:
+    offer = provider.offers(step.depth)
+    if offer is None:
+        kinds = [d for d in ("format", "line_type", "live", "reassigned") if provider.offers(d)]
+        problems.append(
+            f"{where}.depth: {step.provider} does not look for {step.depth}, but for "
+            f"{' and '.join(kinds)}"
+        )
+        return
+    currency = settings.verification.budget.currency
+    if step.cost is None and offer.price and currency != "USD":
+        problems.append(
+            f"{where}.cost: say what {step.provider} costs in {currency}; list prices are in USD"
+        )
+        return
+    price = offer.price if step.cost is None else step.cost
+    steps.append(ChainStep(step, provider, offer, price))
+
+
+def _default_steps(on: Mapping[str, Make]) -> tuple[Step, ...]:
+    """The plan first; then one provider after the other, each where those before gave no answer."""
+    depths: dict[str, Depth] = {"offline": "format", "rnd": "reassigned"}
+    steps = []
+    for name in BUILT_IN:
+        if name not in on:
+            continue
+        depth = depths.get(name, "line_type")
+        steps.append(Step(provider=name, depth=depth, only_undecided=name != "offline"))
+    return tuple(steps)
+
+
+def key_print(settings: Settings, name: str) -> str:
+    """Tells one key of a provider from another."""
+    credentials = getattr(settings, name, None)
+    tuning = settings.verification.providers.get(name)
+    known = credentials.model_dump_json() if credentials else repr(tuning and tuning.options)
+    return health.print_of(known)

@@ -1,0 +1,200 @@
+"""The FCC's Reassigned Numbers Database: was a US number permanently disconnected since a date?
+
+A "no" to a query with the date of the last contact or consent is what the safe harbour of the TCPA
+rules rests on (47 CFR 64.1200(m)). Sources: FCC DA 21-1649 (yes, no, no data), the database's pages
+(1,000 numbers a call, 250,000 a file). Its user guides are given to subscribers only: paths and
+forms of the API are taken from public clients of it; those of the file upload are less sure and
+the file way is off by default (`bulk_from = 0`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from config.settings import RndCredentials
+from config.verification import Depth
+from worker.phones import facts
+from worker.verification.base import (
+    Account,
+    Answer,
+    LostError,
+    NoCreditError,
+    Offer,
+    Question,
+    UnavailableError,
+)
+from worker.verification.http import Door, Reply, refused_by_status, text, whole
+
+# The smallest subscription: 10 USD for 1,000 queries. Larger ones are cheaper a query.
+_OFFER = Offer("query", Decimal("0.01"))
+_TOKEN_LASTS = 50 * 60.0  # seconds; it is good for an hour
+_SAID = {"yes": True, "no": False, "no_data": None}
+# Toll-free numbers are in the database too.
+_TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
+_FIRST_DAY = date(2021, 1, 27)  # carriers' records begin here
+
+
+class RndProvider:
+    name = "rnd"
+    label = "the Reassigned Numbers Database"
+    local = False
+
+    def __init__(
+        self,
+        credentials: RndCredentials,
+        door: Door,
+        batch: int,
+        bulk_from: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.batch = min(batch, 1000)
+        self.bulk_from = bulk_from
+        self._credentials = credentials
+        self._door = door
+        self._clock = clock
+        self._token = ""
+        self._token_until = 0.0
+        self._lock = threading.Lock()
+
+    def offers(self, depth: Depth) -> Offer | None:
+        return _OFFER if depth == "reassigned" else None
+
+    def suits(self, question: Question, depth: Depth) -> bool:
+        us = facts(question.number).region == "US" or question.number.startswith(_TOLL_FREE)
+        return us and question.since is not None and question.since >= _FIRST_DAY
+
+    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        company = self._credentials.company_id
+        wanted = [
+            {"tn": _tn(q), "date": f"{q.since:%Y-%m-%d}", "companyId": company} for q in questions
+        ]
+        reply = self._call(
+            "POST", "/api/tn", lookups=len(questions), paid=True, json={"tnList": wanted}
+        )
+        replies = whole(reply).get("replies")
+        if not isinstance(replies, list):
+            raise LostError("gave an answer that cannot be read")
+        return _matched(
+            questions,
+            [
+                (str(r.get("tn")), str(r.get("dateProvided")), str(r.get("disconnected")))
+                for r in replies
+                if isinstance(r, dict)
+            ],
+        )
+
+    def check(self) -> Account:
+        self._renew()
+        return Account()
+
+    def close(self) -> None:
+        self._door.close()
+
+    # -- a file --------------------------------------------------------------------------
+
+    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+        """Upload a file of numbers and dates; its name is the job's."""
+        name = f"hygiene-{uuid.uuid4().hex}.csv"
+        reply = self._call(
+            "POST", "/uploads/url", lookups=0, paid=False,
+            json={"fileName": name, "companyId": self._credentials.company_id},
+        )  # fmt: skip
+        address = whole(reply, paid=False).get("url")
+        if not isinstance(address, str):
+            raise UnavailableError("gave no address to upload our file to")
+        lines = "".join(f"{_tn(q)},{q.since:%Y-%m-%d}\r\n" for q in questions)
+        headers = {"Content-Type": "text/csv"}
+        reply = self._door.call("PUT", address, lookups=0, data=lines.encode(), headers=headers)
+        refused_by_status(reply)
+        return name
+
+    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+        reply = self._call("GET", "/downloads", lookups=0, paid=False, params={"fileName": job})
+        listed = whole(reply, paid=False).get("files")
+        entry = next(
+            (f for f in listed or [] if isinstance(f, dict) and f.get("fileName") == job), None
+        )
+        if entry is None or entry.get("status") in ("uploaded", "processing"):
+            return None
+        if entry.get("status") != "completed" or not isinstance(entry.get("url"), str):
+            raise LostError(f"could not work on our file ({text(entry.get('status'))})")
+        file = self._door.call("GET", entry["url"], lookups=0, paid=False)
+        refused_by_status(file)
+        rows = csv.reader(io.StringIO(file.body.decode("utf-8-sig", "replace")))
+        return _matched(questions, [(r[0], r[1], r[2]) for r in rows if len(r) >= 3])
+
+    # -- the token -----------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, **options: Any) -> Reply:
+        """A call with a token; one that has run out is renewed once."""
+        with self._lock:
+            if not self._token or self._clock() >= self._token_until:
+                self._renew()
+            token = self._token
+        reply = self._door.call(method, path, headers={"Authorization": token}, **options)
+        if reply.status == 401:
+            with self._lock:
+                if self._token == token:
+                    self._renew()
+                token = self._token
+            reply = self._door.call(method, path, headers={"Authorization": token}, **options)
+        _judge(reply)
+        return reply
+
+    def _renew(self) -> None:
+        reply = self._door.call(
+            "POST",
+            "/b/public/api/idToken",
+            lookups=0,
+            paid=False,
+            json={"refreshToken": self._credentials.refresh_token},
+        )
+        _judge(reply)
+        token = whole(reply, paid=False).get("idToken")
+        if not isinstance(token, str) or not token:
+            raise UnavailableError("gave no token")
+        self._token, self._token_until = token, self._clock() + _TOKEN_LASTS
+
+
+def _judge(reply: Reply) -> None:
+    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    if reply.status == 402 or (reply.status >= 400 and "subscription" in said.lower()):
+        raise NoCreditError("says that our subscription's queries are used up")
+    refused_by_status(reply, said)
+
+
+def _tn(question: Question) -> str:
+    """The ten digits of a North American number."""
+    return question.number.removeprefix("+1")
+
+
+def _matched(
+    questions: Sequence[Question], replies: Sequence[tuple[str, str, str]]
+) -> list[Answer]:
+    """Answers by number and date: the same number may be asked about with two dates."""
+    by_key = {(tn, day): said for tn, day, said in replies}
+    found = []
+    for question in questions:
+        said = by_key.get((_tn(question), f"{question.since:%Y-%m-%d}"), "")
+        said = said.strip().lower().replace(" ", "_")
+        if said in _SAID:
+            found.append(
+                Answer(
+                    number=question.number,
+                    verdict="unknown",  # it knows disconnections, not whether a number works
+                    reassigned=_SAID[said],
+                    since=question.since,
+                    words=orjson.dumps({"disconnected": said}).decode(),
+                )
+            )
+    return found

@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 from config.settings import Log
 
@@ -32,8 +32,14 @@ def redact(text: str) -> str:
 
 
 class _Lines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+    """Redacts what is said, not when: a moment looks like a phone number too."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = redact(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return redact(super().formatException(ei))
 
 
 class _JsonLines(logging.Formatter):

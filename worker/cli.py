@@ -36,6 +36,7 @@ from worker.sync.follow import follow
 from worker.sync.runs import NoSuchRunError, RunActiveError
 from worker.sync.scope import Scope
 from worker.sync.undo import undo as undo_run
+from worker.verification import spending
 
 _USAGE = (SettingsError, ListError, StoreError, NoSuchRunError, AuthError, SchemaError, RedisError)
 
@@ -398,6 +399,20 @@ def number(text: str, as_json: bool) -> None:
         console.print_json(found)
     else:
         console.show_story(found)
+
+
+@main.command()
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660))
+@json_option
+def spend(days: int, as_json: bool) -> None:
+    """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
+    with _context() as ctx, ctx.store.read() as connection:
+        settings = ctx.settings.verification
+        found = spending.report(connection, ctx.line, settings, ctx.now(), days)
+    if as_json:
+        console.print_json(found)
+    else:
+        console.show_spend(found)
 
 
 @main.command()

@@ -164,13 +164,21 @@ def show_result(result: Mapping[str, Any]) -> None:
     calls = result["api_calls"]
     out.print(f"  API calls: {calls['read']} read, {calls['write']} write, {calls['other']} other")
     for name, lookup in result["lookups"].items():
-        if lookup["asked"] or lookup["reused"]:
-            cost = f", cost {lookup['cost']:.2f}" if lookup["cost"] else ""
+        if lookup["asked"] or lookup["reused"] or lookup["failed"]:
+            cost = f", cost {lookup['cost']:,.2f}" if lookup["cost"] else ""
             failed = f", {lookup['failed']} without an answer" if lookup["failed"] else ""
             out.print(
                 f"  {name}: {_count(lookup['asked'])} asked, "
                 f"{_count(lookup['reused'])} known already{failed}{cost}"
             )
+    forecast = result.get("forecast")
+    if forecast and forecast["lookups"]:
+        out.print(
+            f"  lookups would cost {forecast['cost']:,.2f} {forecast['currency']} "
+            f"({_count(forecast['lookups'])})"
+        )
+        for line_ in forecast["short"]:
+            out.print(Text(f"  {line_}; the other numbers would stay unverified", style="yellow"))
     for line_ in result["notes"]:
         out.print(Text(f"  note: {line_}", style="yellow"))
     if result["error"]:
@@ -268,6 +276,51 @@ def show_summary(summary: Any, target: Any) -> None:
             out.print(f"  ... and {summary.broken - len(summary.broken_rows):,} more")
 
 
+def show_spend(found: Mapping[str, Any]) -> None:
+    """Money and lookups by day and provider, the caps, and how the providers do."""
+    currency, total = found["currency"], found["total"]
+    if found["days"]:
+        made = table("day", "provider", ">lookups", ">lost", f">{currency}", ">reserved")
+        rows(
+            made,
+            [
+                (row["day"], row["provider"], _count(row["lookups"]), _count(row["lost"]),
+                 f"{row['cost']:,.2f}", f"{row['reserved']:,.2f}" if row["reserved"] else "")
+                for row in found["days"]
+            ],
+        )  # fmt: skip
+        made.add_row("all", "", _count(total["lookups"]), _count(total["lost"]),
+                     f"{total['cost']:,.2f}", "", style="bold")  # fmt: skip
+        show_table(made)
+    else:
+        out.print("nothing was spent on lookups yet")
+    if found["caps"]:
+        out.print(Text("\nbudget", style="bold"))
+        made = table("", ">used", ">of")
+        for cap in found["caps"]:
+            if cap["cap"] is not None:
+                made.add_row(cap["name"], f"{cap['used']:,.2f}", f"{cap['cap']:,.2f} {currency}")
+            if cap["cap_lookups"] is not None:
+                made.add_row(cap["name"], _count(cap["used_lookups"]),
+                             f"{_count(cap['cap_lookups'])} lookups")  # fmt: skip
+        show_table(made)
+    if found["providers"]:
+        out.print(Text("\nproviders", style="bold"))
+        made = table("", "", "", ">credit")
+        for one in found["providers"]:
+            well = one["breaker"] == "closed"
+            until = f" until {one['again_at'][11:16]} UTC" if one["again_at"] else ""
+            made.add_row(
+                one["name"],
+                Text("asked", style="green") if well else Text("left alone", style="red"),
+                "" if well else Text(f"{one['label']} {one['reason']}{until}"),
+                "" if one["credits"] is None else _count(one["credits"]),
+            )
+        show_table(made)
+    if found["waiting"]:
+        out.print(f"\n{_count(found['waiting'])} questions got no answer; they are asked again")
+
+
 def show_story(found: Mapping[str, Any]) -> None:
     """All that is known of a number."""
     plan = "in" if found["valid"] else "not in"
@@ -277,15 +330,39 @@ def show_story(found: Mapping[str, Any]) -> None:
             f"  {found['region'] or 'no country'}, {found['kind']}, {plan} the numbering plan",
         )
     )
+    if found["time_zones"]:
+        out.print(Text(f"  {', '.join(found['time_zones'][:4])}", style="dim"))
     _section(
         "verifications",
-        ("provider", "verdict", "line type", "why", "at", "counts until"),
+        ("provider", "asked for", "verdict", "line type", "carrier", "what it said", "at",
+         "counts until", f">{found['currency']}"),
         [
-            (v["provider"], styled(v["verdict"]), v["line_type"], v["detail"], v["at"][:16],
-             v["until"][:10])
+            (v["provider"], v["depth"].replace("_", " "), styled(v["verdict"]), v["line_type"],
+             v["carrier"], _said(v), v["at"][:16],
+             v["until"][:10] if v["counts"] else f"{v['until'][:10]} (over)",
+             f"{v['cost']:.4f}".rstrip("0").rstrip(".") if v["cost"] else "")
             for v in found["verifications"]
         ],
     )  # fmt: skip
+    if found["lookups"]:
+        _section(
+            "paid lookups",
+            ("provider", "package", "state", "verdict", "run", "at", f">{found['currency']}"),
+            [
+                (one["provider"], one["package"], one["state"], styled(one["verdict"] or None),
+                 one["run"], one["at"][:16], f"{one['cost']:.4f}".rstrip("0").rstrip("."))
+                for one in found["lookups"]
+            ],
+        )  # fmt: skip
+    if found["waiting"]:
+        _section(
+            "without an answer",
+            ("provider", "package", "why", "asked again from"),
+            [
+                (one["provider"], one["package"], one["reason"], one["again_at"][:16])
+                for one in found["waiting"]
+            ],
+        )
     _section(
         "reports",
         ("kind", "from", "evidence", "at"),
@@ -310,6 +387,19 @@ def show_story(found: Mapping[str, Any]) -> None:
             for w in found["writes"][:10]
         ],
     )  # fmt: skip
+
+
+def _said(verification: Mapping[str, Any]) -> str:
+    """An answer's own words beside its verdict."""
+    parts = [verification["detail"]]
+    if verification["live"]:
+        parts.append(f"line is {verification['live']}")
+    if verification["reassigned"] is not None:
+        given = "reassigned" if verification["reassigned"] else "not reassigned"
+        parts.append(f"{given} since {verification['since']}")
+    elif verification["since"]:
+        parts.append(f"no data since {verification['since']}")
+    return "; ".join(filter(None, parts))
 
 
 def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]]) -> None:

@@ -15,6 +15,7 @@ from worker import embedded
 from worker.phones import region_of
 from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
+from worker.verification import standing
 
 Verdict = Literal["ok", "warning", "problem"]
 _LITTLE_SPACE = 512 * 1024 * 1024
@@ -51,6 +52,19 @@ def examine(settings: Settings) -> Iterator[Check]:
                 yield from _connector(ctx, name)
         finally:
             ctx.close()
+    if database_works:
+        yield from _providers(settings)
+
+
+def _providers(settings: Settings) -> Iterator[Check]:
+    ctx = Context.create(settings)
+    try:
+        for line in ctx.line.left_out:
+            yield Check("verification", "warning", line)
+        for one in standing.examine(ctx.line, settings, ctx.store, ctx.now()):
+            yield Check(one.name, "ok" if one.well else "problem", one.text)
+    finally:
+        ctx.close()
 
 
 def _countries(settings: Settings) -> Iterator[Check]:

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from worker.phones import facts, read_field
 from worker.store.tables import contact_numbers, contacts, feedback, writes
 from worker.sync.context import Context
+from worker.verification import spending
 from worker.verification.memory import history
+from worker.verification.offline import time_zones
 
 MOST = 100  # contacts and writes that are listed
 
@@ -50,29 +52,66 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
         .limit(MOST)
     )
     known = facts(number)
+    labels = {step.name: step.provider.label for step in ctx.line.steps}
     with ctx.store.read() as connection:
         told = connection.execute(
             sa.select(feedback).where(feedback.c.number == number).order_by(feedback.c.at)
         ).mappings()
+        paid, waiting = spending.of_number(connection, number)
         return {
             "number": number,
             "region": known.region,
+            "time_zones": time_zones(number) if known.valid else (),
             "kind": known.kind,
             "possible": known.possible,
             "valid": known.valid,
             "verifications": [
                 {
                     "provider": said.provider,
+                    "label": labels.get(said.provider, said.provider),
                     "package": said.package,
+                    "depth": said.depth,
                     "verdict": said.verdict,
                     "line_type": said.line_type,
+                    "carrier": said.carrier,
+                    "country": said.country,
+                    "live": said.live,
+                    "reassigned": said.reassigned,
+                    "since": said.since,
+                    "cost": float(said.cost),
                     "detail": said.detail,
+                    "words": said.words,
                     "at": said.at.isoformat(),
                     "until": said.until.isoformat(),
                     "counts": said.until > ctx.now(),
                 }
                 for said in history(ctx.store, number)
             ],
+            "lookups": [
+                {
+                    "provider": row.provider,
+                    "package": row.package,
+                    "since": row.since,
+                    "state": row.state,
+                    "verdict": row.verdict,
+                    "detail": row.detail,
+                    "cost": float(row.cost),
+                    "run": row.run_id,
+                    "at": row.at.isoformat(),
+                }
+                for row in paid
+            ],
+            "waiting": [
+                {
+                    "provider": row.provider,
+                    "package": row.package,
+                    "reason": row.reason,
+                    "at": row.at.isoformat(),
+                    "again_at": row.again_at.isoformat(),
+                }
+                for row in waiting
+            ],
+            "currency": ctx.settings.verification.budget.currency,
             "feedback": [
                 {
                     "kind": row["kind"],

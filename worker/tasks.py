@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from typing import Any
+
+from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
 from worker.app import app, settings
 from worker.sync import page as page_work
-from worker.sync import reader, runs
+from worker.sync import picking, reader, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
+from worker.verification import standing
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +28,17 @@ log = logging.getLogger(__name__)
 def context() -> Context:
     """This process's own: connections must not be shared with the process it was forked from."""
     return Context.create(settings)
+
+
+@worker_ready.connect
+def _say_what_is_missing(**_options: Any) -> None:
+    """Once, when a worker starts: providers without a key, or with one that is not accepted."""
+    ctx = Context.create(settings)
+    try:
+        for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
+            log.warning("%s", line)
+    finally:
+        ctx.close()
 
 
 @app.task(name="hygiene.sync")
@@ -55,6 +70,9 @@ def _full_is_due(ctx: Context, connector: str) -> bool:
 def reverify(connector: str) -> None:
     """Look again at contacts with a number whose verification no longer counts."""
     ctx = context()
+    with ctx.store.read() as connection:
+        if next(picking.due(connection, ctx, connector, 1), None) is None:
+            return
     scope = Scope("due", limit=settings.sync.reverify_limit)
     try:
         go_on(runs.open_run(ctx, connector, scope))
@@ -118,6 +136,8 @@ def page(page_id: int, run_id: str) -> None:
 def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
     ctx = context()
+    if lost := ctx.ledger.settle_dead():
+        log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in runs.active(ctx):
         if run.kind == "undo" or runs.driven_elsewhere(ctx, run.id):
             continue

@@ -180,7 +180,9 @@ verifications = sa.Table(
     sa.Column("detail", sa.String(255), nullable=False, default=""),
     sa.Column("words", sa.Text, nullable=False, default=""),
     sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("until", UtcDateTime, nullable=False, index=True),
+    sa.Column("until", UtcDateTime, nullable=False),
+    # When to ask again; null when nobody wants to know any more.
+    sa.Column("due_at", UtcDateTime, index=True),
 )
 
 # Every lookup that was paid for, or may have been: what it brought and what it cost.

@@ -102,8 +102,9 @@ def verify(
     taken up again, or a number that a forced run meets twice, is not paid for twice.
     """
     chain = ctx.chain(run.id if run.dry_run else None)
-    fresh = Occasion(run.id, ctx.owner, run.opened_at)
-    plain = fresh if run.force else Occasion(run.id, ctx.owner)
+    due = run.scope.kind == "due"
+    fresh = Occasion(run.id, ctx.owner, run.opened_at, due)
+    plain = fresh if run.force else Occasion(run.id, ctx.owner, None, due)
     ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
     subjects = _subjects(ctx, run, prepared, reports)
     heartbeat = _every(_HEARTBEAT, keep_lease)

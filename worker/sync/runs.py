@@ -16,19 +16,11 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import NOTHING, ConnectorError, Skip
 from worker.store.db import chunks, upsert
-from worker.store.tables import (
-    contact_numbers,
-    contacts,
-    failures,
-    pages,
-    runs,
-    verifications,
-    watermarks,
-    writes,
-)
+from worker.store.tables import failures, pages, runs, watermarks, writes
+from worker.sync import picking
 from worker.sync.context import Context, alive
 from worker.sync.scope import Scope
-from worker.verification import standing
+from worker.verification import spending, standing
 
 # A record that keeps failing is tried by this many runs, then left to a person.
 MOST_RETRIES = 10
@@ -200,7 +192,7 @@ def open_run(
             under_way = active(ctx, connector_name)
             raise RunActiveError(under_way[0].id if under_way else "?", connector_name) from None
         if not scope.streams:
-            picked = _picked(connection, ctx, connector_name, scope, connector.object_of)
+            picked = picking.picked(connection, ctx, connector_name, scope, connector.object_of)
             _store_ids(connection, run_id, picked, ctx, size=100)
             connection.execute(sa.update(runs).where(runs.c.id == run_id).values(read_all=True))
         elif connector.incremental:
@@ -281,47 +273,6 @@ def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]
     )
     for row in connection.execute(query):
         yield row.object, row.record_id
-
-
-def _picked(
-    connection: Connection, ctx: Context, connector: str, scope: Scope, object_of: Any
-) -> Iterator[tuple[str, str]]:
-    """(object, id) of the records that a scope means, from our own index."""
-    if scope.kind == "ids":
-        for record_id in scope.values:
-            yield object_of(record_id), record_id
-        return
-    held = contact_numbers.c
-    if scope.kind == "numbers":
-        for some in chunks(scope.values):
-            query = sa.select(held.object, held.record_id).where(
-                held.connector == connector, held.number.in_(some)
-            )
-            yield from (tuple(row) for row in connection.execute(query.distinct()))
-        return
-    if scope.kind == "due":
-        query = (
-            sa.select(held.object, held.record_id)
-            .join(verifications, verifications.c.number == held.number)
-            .where(held.connector == connector, verifications.c.until <= ctx.now())
-            .distinct()
-            .limit(scope.limit or None)
-        )
-    else:
-        query = sa.select(contacts.c.object, contacts.c.record_id).where(
-            contacts.c.connector == connector
-        )
-        if scope.kind == "older_than":
-            before = ctx.now() - timedelta(seconds=scope.age_seconds)
-            query = query.where(contacts.c.checked_at < before)
-        else:
-            column = {
-                "source": contacts.c.source,
-                "campaign": contacts.c.campaign,
-                "country": contacts.c.country,
-            }[scope.key]
-            query = query.where(column == scope.values[0])
-    yield from (tuple(row) for row in connection.execute(query))
 
 
 def _store_ids(
@@ -584,6 +535,11 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
     sums = totals(ctx, run.id)
     added = add_up(ctx, run)
     sources = added.pop("sources")
+    if run.dry_run:
+        with ctx.store.read() as connection:
+            settings = ctx.settings.verification
+            ahead = spending.forecast(connection, ctx.line, settings, ctx.now(), added["lookups"])
+        added["forecast"] = ahead.as_json()
     end = run.finished_at or ctx.now()
     return {
         "run": run.id,

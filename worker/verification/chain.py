@@ -164,6 +164,9 @@ class _Pass:
             for one in self._subjects
             if wants(step.step, one, self._others(step, one), self._assumed[one.number])
         ]
+        if self._occasion.for_due and self._forecast is None and len(wanted) < len(self._subjects):
+            asked = {one.number for one in wanted}
+            self._chain.ledger.retire(step, [n for n in self._said if n not in asked])
         tried: set[Question] = set()
         while pending := self._pending(step, wanted, tried):
             self._ask(step, pending)

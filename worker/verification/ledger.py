@@ -26,7 +26,7 @@ from worker.store.tables import claims, lookups, provider_states, spend, unanswe
 from worker.verification import budget, health
 from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
 from worker.verification.budget import Used
-from worker.verification.memory import keep, recalled
+from worker.verification.memory import keep, recalled, retire
 
 # A claim of a worker on another machine ends by itself; one of this machine's ends with it.
 LEASE = timedelta(minutes=10)
@@ -40,11 +40,13 @@ class Occasion:
     """For which run it is asked, by whom, and what still counts.
 
     `fresh_since`: answers given before do not count (a forced look); None = as long as they do.
+    `for_due`: it is because they are due; what is not wanted any more is due no more.
     """
 
     run_id: str
     owner: str
     fresh_since: datetime | None = None
+    for_due: bool = False
 
 
 @dataclass
@@ -337,6 +339,10 @@ class Ledger:
         reasons = {one.number: reason for one in questions}
         with self._store.write() as connection:
             note_unanswered(connection, step, reasons, now, again)
+
+    def retire(self, step: ChainStep, numbers: Sequence[str]) -> None:
+        with self._store.write() as connection:
+            retire(connection, step, numbers, self._now())
 
     def settle_dead(self) -> int:
         """Settle the claims of workers that died; returns how many were lost (beat, `doctor`)."""

@@ -11,8 +11,10 @@ from sqlalchemy.engine import Connection
 
 from worker.store import Store
 from worker.store.db import chunks, upsert
-from worker.store.tables import verifications
+from worker.store.tables import unanswered, verifications
 from worker.verification.base import ChainStep, Verification
+
+_COLUMNS = [column for column in verifications.c if column.name != "due_at"]
 
 
 class Memory(Protocol):
@@ -105,7 +107,7 @@ def recalled(
         counting = sa.and_(counting, c.at >= fresh_since)
     if step is not None and step.step.at_most_every is not None:
         counting = sa.or_(counting, c.at > now - step.step.at_most_every)
-    query = sa.select(verifications).where(counting)
+    query = sa.select(*_COLUMNS).where(counting)
     if step is not None:
         query = query.where(c.provider == step.name, c.package == step.package)
     found: list[Verification] = []
@@ -133,6 +135,7 @@ def keep(connection: Connection, made: Sequence[Verification]) -> None:
             "words": v.words[:4000],
             "at": v.at,
             "until": v.until,
+            "due_at": v.until,
         }
         for v in made
     ]
@@ -140,10 +143,27 @@ def keep(connection: Connection, made: Sequence[Verification]) -> None:
     upsert(connection, verifications, rows)
 
 
+def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime) -> None:
+    """Nobody wants to know these from this step any more: they are not due again."""
+    v, u = verifications.c, unanswered.c
+    for some in chunks(numbers):
+        connection.execute(
+            sa.update(verifications)
+            .where(v.number.in_(some), v.provider == step.name, v.package == step.package)
+            .where(v.due_at <= now)
+            .values(due_at=None)
+        )
+        connection.execute(
+            sa.delete(unanswered).where(
+                u.number.in_(some), u.provider == step.name, u.package == step.package
+            )
+        )
+
+
 def history(store: Store, number: str) -> list[Verification]:
     """The latest answer of each provider about a number, newest first."""
     query = (
-        sa.select(verifications)
+        sa.select(*_COLUMNS)
         .where(verifications.c.number == number)
         .order_by(verifications.c.at.desc())
     )

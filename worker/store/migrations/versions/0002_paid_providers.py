@@ -93,8 +93,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('since', sa.String(length=10), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('depth', sa.String(length=12), nullable=False, server_default='format'))
         batch_op.add_column(sa.Column('live', sa.String(length=12), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('due_at', UtcDateTime(), nullable=True))
         batch_op.drop_constraint('pk_verifications', type_='primary')
         batch_op.create_primary_key('pk_verifications', ['number', 'provider', 'package', 'since'])
+        batch_op.drop_index('ix_verifications_until')
+        batch_op.create_index('ix_verifications_due_at', ['due_at'], unique=False)
+    op.execute("UPDATE verifications SET due_at = until")
 
 
 def downgrade() -> None:
@@ -102,6 +106,9 @@ def downgrade() -> None:
     with op.batch_alter_table('verifications', schema=None) as batch_op:
         batch_op.drop_constraint('pk_verifications', type_='primary')
         batch_op.create_primary_key('pk_verifications', ['number', 'provider', 'package'])
+        batch_op.drop_index('ix_verifications_due_at')
+        batch_op.create_index('ix_verifications_until', ['until'], unique=False)
+        batch_op.drop_column('due_at')
         batch_op.drop_column('live')
         batch_op.drop_column('depth')
         batch_op.drop_column('since')

@@ -92,6 +92,9 @@ _DEFAULTS = [
     prop("country", "Country/Region"),
     prop("state", "State/Region"),
     prop("website", "Website URL"),
+    prop("annualrevenue", "Annual Revenue"),
+    prop("closedate", "Close Date", "datetime", "date"),
+    prop("notes_last_contacted", "Last Contacted", "datetime", "date", read_only=True),
     prop(
         "lifecyclestage",
         "Lifecycle Stage",

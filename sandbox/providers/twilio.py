@@ -140,10 +140,12 @@ class TwilioService(LookupService):
         return body
 
     def _package(self, package: str, line: Line, since: str | None) -> dict[str, Any]:
+        # By Twilio's document the code is a text in this one package.
+        code = str if package == "reassigned_number" else int
         if package not in self.enabled:
-            return {"error_code": 60606}
+            return {"error_code": code(60606)}
         if not line.covered:
-            return {"error_code": 60600}
+            return {"error_code": code(60600)}
         if package == "line_type_intelligence":
             return self._line_type(line)
         if package == "line_status":

@@ -44,6 +44,7 @@ def decide(contact: ContactFacts) -> Decision:
         do_not_text="text" in blocked,
         best_phone=_best(decided, {known.number.e164 for known in numbers if known.confirmed}),
         reason=_reason(contact, decided),
+        waiting=any(known.missing for known in numbers),
     )
 
 
@@ -141,11 +142,12 @@ def _though(known: NumberKnowledge) -> str:
 
 
 def _others(known: NumberKnowledge) -> str:
-    """Who says otherwise. That the numbering plan has such numbers contradicts nobody."""
+    """Who else says otherwise. That the numbering plan has such numbers contradicts nobody."""
+    best = weigh.decisive(known.said)
     return " and ".join(
         f"{one.label or one.provider} says {one.verdict}"
         for one in weigh.dissenting(known.said)
-        if one.depth != "format"
+        if one.depth != "format" and best is not None and one.provider != best.provider
     )
 
 

@@ -86,6 +86,8 @@ class FieldDecision:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """`waiting`: a step that is wanted has not answered about some number of the contact."""
+
     fields: tuple[FieldDecision, ...]
     wrong_number: bool
     do_not_contact: bool
@@ -93,6 +95,7 @@ class Decision:
     do_not_text: bool
     best_phone: str | None
     reason: str | None
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

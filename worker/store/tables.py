@@ -144,9 +144,17 @@ contacts = sa.Table(
     sa.Column("campaign", sa.String(255), nullable=False, default=""),
     sa.Column("country", sa.String(2), nullable=False, default=""),
     sa.Column("value", sa.Float),  # what the contact is worth: the most valuable first
+    # A number of it got no answer when it was last looked at.
+    sa.Column("waiting", sa.Boolean, nullable=False, default=False),
     sa.Column("checked_at", UtcDateTime, nullable=False),
     sa.Index("ix_contacts_connector_source", "connector", "source"),
     sa.Index("ix_contacts_connector_checked_at", "connector", "checked_at"),
+    sa.Index(
+        "ix_contacts_waiting",
+        "connector",
+        sqlite_where=sa.text("waiting"),
+        postgresql_where=sa.text("waiting"),
+    ),
 )
 
 contact_numbers = sa.Table(

@@ -88,6 +88,7 @@ def record(
                 "campaign": contact.campaign[:255],
                 "country": entry.region or "",
                 "value": contact.value,
+                "waiting": entry.decision.waiting,
                 "checked_at": now,
             }
         )
@@ -143,6 +144,7 @@ def remember_flags(
         "campaign": "",
         "country": "",
         "value": None,
+        "waiting": False,
         "checked_at": _NEVER,
     }
     insert(connection, contacts, [row])
@@ -174,6 +176,7 @@ def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:
         contact.value,
         flags,
         decision.reason,
+        decision.waiting,
         [(field.name, field.status) for field in decision.fields],
     )
     return hashlib.blake2b(repr(content).encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -55,26 +55,52 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
 
 
 def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Records:
-    """Contacts with a number to be asked about again: its answer no longer counts, or it got none.
+    """Contacts that are to be looked at again without anything having changed in the CRM.
 
-    The most valuable contacts come first, then those that wait longest. No more are picked than
-    the budget can pay for now, and none for a provider that is left alone just now.
+    First those that waited for an answer which has come meanwhile, through another contact. Then
+    those with a number to be asked about again: its answer no longer counts, or it got none. The
+    most valuable come first, then those that wait longest. No more are picked than the budget can
+    pay for now, and none for a provider that is left alone just now.
     """
     now = ctx.now()
-    room = spending.affordable_now(connection, ctx.line, ctx.settings.verification, now, limit)
     seen: set[tuple[str, str]] = set()
+
+    def unseen(query: Any, most: int) -> Records:
+        if most <= 0:
+            return
+        # Those that were picked already may come again: as many more are looked at.
+        for row in connection.execute(query.limit(most + len(seen))):
+            record = (row.object, row.record_id)
+            if record not in seen and most > 0:
+                seen.add(record)
+                most -= 1
+                yield record
+
+    yield from unseen(_answered_meanwhile(connector), limit)
+    room = spending.affordable_now(connection, ctx.line, ctx.settings.verification, now, limit)
     for step in ctx.line.steps:
-        left = min(limit - len(seen), room.get(step.name, limit))
-        for query in (_lapsed(step, now), _without_answer(step, now)):
-            if left <= 0:
-                break
-            # Those that were picked already may come again: as many more are looked at.
-            for row in connection.execute(_holders(query, connector, left + len(seen))):
-                record = (row.object, row.record_id)
-                if record not in seen and left > 0:
-                    seen.add(record)
-                    left -= 1
-                    yield record
+        most = room.get(step.name, limit)
+        for numbers in (_lapsed(step, now), _without_answer(step, now)):
+            before = len(seen)
+            yield from unseen(_holders(numbers, connector), min(limit - before, most))
+            most -= len(seen) - before
+
+
+def _answered_meanwhile(connector: str) -> Any:
+    held, c = contact_numbers.c, contacts.c
+    still_open = (
+        sa.select(sa.literal(1))
+        .select_from(contact_numbers)
+        .join(unanswered, unanswered.c.number == held.number)
+        .where(
+            held.connector == c.connector, held.object == c.object, held.record_id == c.record_id
+        )
+    )
+    return (
+        sa.select(c.object, c.record_id)
+        .where(c.connector == connector, c.waiting, ~still_open.exists())
+        .order_by(sa.func.coalesce(c.value, 0).desc(), c.record_id)
+    )
 
 
 def _lapsed(step: ChainStep, now: datetime) -> Any:
@@ -91,7 +117,7 @@ def _without_answer(step: ChainStep, now: datetime) -> Any:
     )
 
 
-def _holders(numbers: Any, connector: str, limit: int) -> Any:
+def _holders(numbers: Any, connector: str) -> Any:
     found, held, c = numbers.subquery(), contact_numbers.c, contacts.c
     same = sa.and_(
         c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
@@ -107,5 +133,4 @@ def _holders(numbers: Any, connector: str, limit: int) -> Any:
             sa.func.coalesce(sa.func.max(c.value), 0).desc(), sa.func.min(found.c.at),
             held.record_id,
         )
-        .limit(limit)
     )  # fmt: skip

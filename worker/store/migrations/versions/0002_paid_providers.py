@@ -87,6 +87,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table('contacts', schema=None) as batch_op:
         batch_op.add_column(sa.Column('value', sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column('waiting', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.create_index('ix_contacts_waiting', ['connector'], unique=False, sqlite_where=sa.text('waiting'), postgresql_where=sa.text('waiting'))
 
     # What is there was said by the offline provider alone. The date asked about joins the key.
     with op.batch_alter_table('verifications', schema=None) as batch_op:
@@ -114,6 +116,8 @@ def downgrade() -> None:
         batch_op.drop_column('since')
 
     with op.batch_alter_table('contacts', schema=None) as batch_op:
+        batch_op.drop_index('ix_contacts_waiting')
+        batch_op.drop_column('waiting')
         batch_op.drop_column('value')
 
     with op.batch_alter_table('unanswered', schema=None) as batch_op:

@@ -1,0 +1,100 @@
+"""Providers of the tests' own, for what no stand-in can be made to do: count, fail and wait."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from config.verification import Depth, Step
+from worker.verification.base import Account, Answer, ChainStep, Offer, ProviderError, Question
+
+
+class Counting:
+    """Counts what it is asked. `fail`: given a call's number, an error to raise, or None."""
+
+    label = "the counting provider"
+    local = False
+
+    def __init__(
+        self, name: str = "counting", batch: int = 1,
+        fail: Callable[[int], ProviderError | None] = lambda _call: None,
+        answer: Callable[[Question], Answer | None] | None = None,
+        wait: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.batch = batch
+        self.asked: Counter[str] = Counter()
+        self.calls = 0
+        self._fail, self._answer, self._wait = fail, answer, wait
+        self._lock = threading.Lock()
+
+    def offers(self, depth: Depth) -> Offer | None:
+        return Offer(depth, Decimal("0.01"))
+
+    def suits(self, question: Question, depth: Depth) -> bool:
+        return depth != "reassigned" or question.since is not None
+
+    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        with self._lock:
+            self.calls += 1
+            call = self.calls
+        error = self._fail(call)
+        if error is not None and not error.lost:
+            raise error
+        with self._lock:
+            self.asked.update(question.number for question in questions)
+        self._wait()
+        if error is not None:
+            raise error
+        made = [(self._answer or self._valid)(question) for question in questions]
+        return [answer for answer in made if answer is not None]
+
+    @staticmethod
+    def _valid(question: Question) -> Answer:
+        return Answer(question.number, "valid", "mobile", since=question.since, words="ok")
+
+    def check(self) -> Account:
+        return Account()
+
+    def close(self) -> None:
+        pass
+
+
+class Filing(Counting):
+    """One that takes files, done after so many looks."""
+
+    def __init__(self, bulk_from: int = 2, looks: int = 1, **more: Any) -> None:
+        super().__init__("filing", **more)
+        self.bulk_from = bulk_from
+        self.looks = looks
+        self.files: dict[str, int] = {}
+
+    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+        self.asked.update(question.number for question in questions)
+        job = f"file-{len(self.files)}"
+        self.files[job] = self.looks
+        return job
+
+    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+        self.files[job] -= 1
+        if self.files[job] >= 0:
+            return None
+        return [self._valid(question) for question in questions]
+
+
+def step(provider: Any, depth: Depth = "line_type", price: str | None = None,
+         **more: Any) -> ChainStep:  # fmt: skip
+    offer = provider.offers(depth)
+    assert offer is not None
+    cost = offer.price if price is None else Decimal(price)
+    return ChainStep(Step(provider=provider.name, depth=depth, **more), provider, offer, cost)
+
+
+def numbers(count: int, first: int = 2000) -> list[str]:
+    return [f"+1415555{n:04d}" for n in range(first, first + count)]
+
+
+__all__ = ["Counting", "Filing", "numbers", "step"]

@@ -1,0 +1,135 @@
+"""The stand-ins of the lookup services as the tests speak to them: one vocabulary for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from config.settings import load
+from config.verification import Depth
+from sandbox.providers.meter import LookupService
+from sandbox.run import Sandbox
+from sandbox.service import Fault
+from worker.verification.base import Provider, Question
+from worker.verification.pace import LocalPace
+from worker.verification.registry import Workshop, makers
+
+# Real ranges, invented lines; what each line is, the stand-ins' network says.
+GOOD = "+14155552671"
+OTHER = "+12125557890"
+BRITISH = "+442072194272"
+IMPOSSIBLE = "+1415555"
+SINCE = date(2024, 3, 1)
+
+# Waits and time-outs that are seconds in production.
+QUICK = """
+[http]
+first_wait = 0.01
+attempts = 3
+"""
+
+
+def tuned(name: str, more: str = "") -> str:
+    return (
+        f"{QUICK}\n[verification.providers.{name}]\nper_second = 10000\nread_timeout = 0.5\n"
+        f"attempts = 3\n{more}"
+    )
+
+
+@dataclass
+class Desk:
+    """A provider and its stand-in. `calls`: a regular expression of its lookups, for faults."""
+
+    name: str
+    provider: Provider
+    service: LookupService | None
+    depth: Depth
+    calls: str = ""
+    break_key: Callable[[], None] = lambda: None
+    use_up: Callable[[], None] = lambda: None
+    slow_down: Callable[[], None] = lambda: None
+
+    def question(self, number: str) -> Question:
+        return Question(number, SINCE if self.depth == "reassigned" else None)
+
+    def ask(self, *numbers: str) -> Mapping[str, Any]:
+        """Answers by number, asked in calls of the provider's size."""
+        found = {}
+        questions = [self.question(number) for number in numbers]
+        for start in range(0, len(questions), self.provider.batch):
+            some = questions[start : start + self.provider.batch]
+            found.update({one.number: one for one in self.provider.ask(some, self.depth)})
+        return found
+
+    def fault(self, kind: str, **more: Any) -> Fault:
+        assert self.service is not None
+        made = Fault(self.calls, kind, **more)
+        self.service.faults.append(made)
+        return made
+
+    @property
+    def charges(self) -> int:
+        return self.service.charges if self.service else 0
+
+
+def make(sandbox: Sandbox, name: str, tmp_path: Path, toml: str = "", **env: str) -> Provider:
+    """A provider connected to its stand-in, from settings as an operator would give them."""
+    path = tmp_path / f"{name}.toml"
+    path.write_text(toml or tuned(name), encoding="utf-8")
+    services = (name,) if name in sandbox.ports else ()
+    settings = load({**sandbox.env(*services), "HYGIENE_HOME": str(tmp_path), **env,
+                     "HYGIENE_CONFIG": str(path)})  # fmt: skip
+    made = makers()[name](Workshop(settings, LocalPace()))
+    assert made is not None
+    return made
+
+
+def desk(sandbox: Sandbox, kind: str, tmp_path: Path) -> Desk:
+    """One of the ways to ask each provider."""
+    if kind == "offline":
+        return Desk("offline", make(sandbox, "offline", tmp_path, QUICK), None, "format")
+    name = kind.split(":")[0]
+    toml, env = tuned(name), {}
+    if kind == "twilio:singly":
+        toml = tuned(name, "batch = 1")
+    if kind == "numverify:header":
+        env["NUMVERIFY_URL"] = sandbox.url("numverify") + "/number_verification"
+    provider = make(sandbox, name, tmp_path, toml, **env)
+    twilio, numverify, clearout, rnd = (
+        sandbox.twilio, sandbox.numverify, sandbox.clearoutphone, sandbox.rnd
+    )  # fmt: skip
+
+    def forget_tokens() -> None:
+        rnd.refresh_tokens.clear()
+        rnd.tokens.clear()
+
+    def drained(service: Any, what: str, value: Any) -> Callable[[], None]:
+        return lambda: setattr(service, what, value)
+
+    known = {
+        "twilio": Desk(
+            name, provider, twilio, "line_type", r"/v2/",
+            twilio.logins.clear, drained(twilio, "suspended", True),
+        ),
+        "numverify": Desk(
+            name, provider, numverify, "line_type", r"/validate\?",
+            numverify.keys.clear, drained(numverify, "left", 0),
+        ),
+        "clearoutphone": Desk(
+            name, provider, clearout, "line_type", r"/phonenumber/validate",
+            clearout.tokens.clear, drained(clearout, "credits", 0),
+        ),
+        "rnd": Desk(
+            name, provider, rnd, "reassigned", r"/api/tn", forget_tokens, drained(rnd, "left", 0)
+        ),
+    }  # fmt: skip
+    return known[name]
+
+
+KINDS = (
+    "offline", "twilio:batch", "twilio:singly", "numverify:query", "numverify:header",
+    "clearoutphone", "rnd",
+)  # fmt: skip

@@ -1,0 +1,129 @@
+"""Providers that disagree: who decides, and how the reason shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide, weigh
+from worker.phones import Number, Reading
+
+NUMBER = Number("+14155552671", kind="unknown", region="US", valid=True, possible=True)
+PLAN = Said("offline", "valid", "unknown", depth="format", label="the numbering plan")
+TWILIO = Said("twilio", "valid", "mobile", depth="line_type", label="Twilio Lookup")
+NUMVERIFY = Said("numverify", "valid", "landline", depth="line_type", label="NumVerify")
+LIVE = Said("twilio", "valid", depth="live", label="Twilio Lookup")
+DEAD = replace(LIVE, verdict="unreachable", detail="is not in service")
+
+
+def decided(*said: Said, missing: str = "", held: str | None = None, e164: str | None = None,
+            line_type: str | None = None, reason: str | None = None):  # fmt: skip
+    known = NumberKnowledge(NUMBER, said, missing)
+    reading = Reading("number", (NUMBER,))
+    field = FieldFacts("Phone", reading, (known,), held, e164, line_type)
+    return decide(ContactFacts((field,), reason))
+
+
+class TestWhoDecides:
+    def test_who_looked_deepest(self) -> None:
+        decision = decided(PLAN, TWILIO, DEAD)
+        assert decision.fields[0].status == "unreachable"
+        assert decision.reason == "Phone is not in service (Twilio Lookup)."
+
+    def test_depth_counts_more_than_the_order(self) -> None:
+        assert weigh.decisive((DEAD, NUMVERIFY)) is DEAD
+
+    def test_among_equally_deep_ones_the_later_in_the_chain(self) -> None:
+        bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
+        assert decided(PLAN, TWILIO, bad).fields[0].status == "invalid"
+        assert decided(PLAN, bad, TWILIO).fields[0].status == "valid"
+
+    def test_unknown_decides_nothing(self) -> None:
+        nothing = replace(LIVE, verdict="unknown")
+        assert decided(PLAN, TWILIO, nothing).fields[0].status == "valid"
+
+    def test_the_plan_is_overruled_by_a_provider_that_has_the_number(self) -> None:
+        outside = replace(PLAN, verdict="invalid", detail="is one digit too long")
+        assert decided(outside, TWILIO).fields[0].status == "valid"
+
+    def test_the_kind_of_line_is_told_by_the_deepest_that_knows_it(self) -> None:
+        assert decided(PLAN, TWILIO, LIVE).fields[0].line_type == "mobile"
+        assert decided(PLAN, TWILIO, NUMVERIFY).fields[0].line_type == "landline"
+
+
+class TestTheReason:
+    def test_names_who_decided_and_who_says_otherwise(self) -> None:
+        bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
+        assert decided(PLAN, TWILIO, bad).reason == (
+            "Phone is not a number that exists (NumVerify; Twilio Lookup says valid)."
+        )
+        assert decided(PLAN, bad, TWILIO).reason == (
+            "Phone counts as valid by Twilio Lookup, though NumVerify says invalid."
+        )
+
+    def test_that_the_plan_has_such_numbers_contradicts_nobody(self) -> None:
+        bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
+        assert decided(PLAN, bad).reason == "Phone is not a number that exists (NumVerify)."
+
+    def test_is_plain_where_all_agree(self) -> None:
+        assert decided(PLAN, TWILIO).reason == "Phone is a valid number."
+
+
+class TestAStepThatGaveNoAnswer:
+    WHY = "today's budget is used up"
+
+    def test_leaves_a_new_number_unverified_with_that_reason(self) -> None:
+        decision = decided(PLAN, missing=self.WHY)
+        assert decision.fields[0].status == "unverified"
+        assert decision.reason == f"Phone could not be checked yet: {self.WHY}."
+        assert decision.best_phone is None
+
+    def test_changes_nothing_of_what_was_known(self) -> None:
+        held = "Phone is a valid number."
+        decision = decided(
+            PLAN, missing=self.WHY, held="valid", e164=NUMBER.e164, line_type="mobile", reason=held
+        )
+        assert (decision.fields[0].status, decision.fields[0].line_type) == ("valid", "mobile")
+        assert decision.reason == held
+
+    def test_does_not_save_a_number_that_is_known_to_be_bad(self) -> None:
+        outside = replace(PLAN, verdict="invalid", detail="is one digit too long")
+        assert decided(outside, missing=self.WHY).fields[0].status == "invalid"
+
+    def test_of_another_number_says_nothing(self) -> None:
+        decision = decided(PLAN, missing=self.WHY, held="invalid", e164="+12125557890")
+        assert decision.fields[0].status == "unverified"
+
+
+VERDICTS = st.sampled_from(["valid", "invalid", "unreachable", "unknown"])
+SAID = st.builds(
+    Said,
+    provider=st.sampled_from(["a", "b", "c"]),
+    verdict=VERDICTS,
+    depth=st.sampled_from(["format", "line_type", "live", "reassigned"]),
+)
+
+
+class TestAlways:
+    @given(st.lists(SAID, max_size=6))
+    def test_the_decision_is_somebodys_word(self, said: list[Said]) -> None:
+        best = weigh.decisive(said)
+        known = [one for one in said if one.verdict != "unknown"]
+        assert (best is None) == (not known)
+        assert best is None or best in known
+
+    @given(st.lists(SAID, max_size=6))
+    def test_no_answer_never_makes_a_number_invalid(self, said: list[Said]) -> None:
+        """Promise 6: only a provider's word does, never that there is none."""
+        status = decided(*said, missing="it did not answer").fields[0].status
+        if status in ("invalid", "unreachable"):
+            assert status in {one.verdict for one in said}
+
+    @given(st.lists(SAID, min_size=1, max_size=6))
+    def test_dissent_is_of_those_who_said_otherwise(self, said: list[Said]) -> None:
+        best = weigh.decisive(said)
+        for one in weigh.dissenting(said):
+            assert best is not None
+            assert one.verdict not in (best.verdict, "unknown")

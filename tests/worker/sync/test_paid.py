@@ -1,0 +1,367 @@
+"""Paid verification from end to end: what the CRM is told, what it costs, and when it is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from sandbox.run import Sandbox
+from worker import tasks
+from worker.store.tables import unanswered, verifications
+from worker.story import story
+from worker.sync import picking, runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.verification import spending
+
+Sync = Callable[..., dict[str, Any]]
+QUICK = "[verification.providers.twilio]\nper_second = 5000\n"
+
+
+@pytest.fixture
+def crm(sandbox: Sandbox) -> Crm:
+    return Crm.all(sandbox)["hubspot"]
+
+
+@pytest.fixture
+def paying(make_context: Callable[..., Context], sandbox: Sandbox) -> Callable[..., Context]:
+    """A context with Twilio Lookup; the first two contacts hold a number that is known here."""
+
+    def make(toml: str = "", *providers: str, **env: str) -> Context:
+        keys = {k: v for k, v in sandbox.env("twilio", *providers).items() if "HUBSPOT" not in k}
+        return make_context(QUICK + toml, **keys, **env)
+
+    return make
+
+
+GOOD, OTHER = "+14155552671", "+12125557890"
+
+
+@pytest.fixture
+def people(crm: Crm) -> list[str]:
+    """Two contacts that share a number, one with another; the rest hold none."""
+    ids = crm.ids()
+    for record_id in ids:
+        crm.edit(record_id, {"phone/phone": "", "phone/mobilephone": ""})
+    first, second, third = ids[:3]
+    crm.edit(first, {"phone/phone": "(415) 555-2671"})
+    crm.edit(second, {"phone/phone": GOOD})
+    crm.edit(third, {"phone/phone": OTHER})
+    for record_id in (first, second, third):
+        crm.edit(record_id, {})
+        crm.service.act(crm.object, record_id, {"set": {"country": "United States"}})
+    return ids[:3]
+
+
+class TestWhatTheCrmIsTold:
+    @pytest.mark.parametrize(
+        ("line", "status", "line_type", "reason"),
+        [
+            ({"kind": "landline"}, "valid", "landline", "is a valid number"),
+            ({"kind": "voip"}, "valid", "voip", "is a valid number"),
+            ({"in_plan": False, "problem": "INVALID_BUT_POSSIBLE"}, "invalid", None,
+             r"is in no range .* \(Twilio Lookup\)"),
+        ],
+    )  # fmt: skip
+    def test_what_twilio_found(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox,
+        line: dict[str, Any], status: str, line_type: str | None, reason: str,
+    ) -> None:  # fmt: skip
+        sandbox.network.set(GOOD, **line)
+        sync(paying(), "hubspot")
+        for record_id in people[:2]:
+            assert crm.get(record_id, "status/phone") == status
+            assert crm.get(record_id, "line_type/phone") == line_type
+            assert re.search(reason, crm.get(record_id, "reason"))
+
+    def test_a_line_that_is_not_in_service_is_unreachable(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        toml = (
+            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "twilio"\n'
+            '[[verification.steps]]\nprovider = "twilio"\ndepth = "live"\n'
+            'line_types = ["mobile"]\n'
+        )
+        sandbox.network.set(GOOD, kind="mobile", live="inactive")
+        sandbox.network.set(OTHER, kind="landline")
+        sync(paying(toml), "hubspot")
+        assert crm.get(people[0], "status/phone") == "unreachable"
+        assert crm.get(people[0], "reason") == "Phone is not in service (Twilio Lookup)."
+        assert crm.get(people[2], "status/phone") == "valid", "a landline is not asked that deep"
+        assert sandbox.twilio.charged[OTHER, "line_status"] == 0
+
+    def test_a_number_that_was_given_to_somebody_else_is_wrong_for_who_had_it_before(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        """The same number, two contacts: one known since before the disconnection, one after."""
+        from datetime import date
+
+        sandbox.network.set(GOOD, disconnected_on=date(2024, 6, 1))
+        sandbox.network.set(OTHER, disconnected_on=None)
+        for record_id, day in zip(people, ("2024-01-10", "2025-02-20", "2024-01-10"), strict=True):
+            crm.service.act(crm.object, record_id, {"set": {"closedate": day}})
+        toml = '[connectors.hubspot.objects.contacts]\nconsented = "closedate"\n'
+        ctx = paying(toml, "rnd")
+        assert sync(ctx, "hubspot")["lookups"]["rnd"]["asked"] == 3
+        assert crm.get(people[0], "status/phone") == "wrong_number"
+        assert crm.get(people[0], "wrong_number") is True
+        assert "given to somebody else after 10 Jan 2024" in crm.get(people[0], "reason")
+        assert crm.get(people[1], "status/phone") == "valid"
+        assert crm.get(people[2], "status/phone") == "valid"
+        # A person's word beats it (promise 9): they cleared the flag, and it stays cleared.
+        crm.edit(people[0], {"wrong_number": False})
+        sync(ctx, "hubspot", "everything")
+        assert crm.get(people[0], "status/phone") == "valid"
+        assert not crm.get(people[0], "wrong_number")
+
+
+class TestWhatItCosts:
+    def test_a_number_is_looked_up_once_however_many_hold_it(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        account = sync(paying(), "hubspot")
+        assert account["lookups"]["twilio"] == {
+            "asked": 2, "reused": 0, "failed": 0, "cost": 0.016,
+        }  # fmt: skip
+        assert sandbox.twilio.charges == 2
+
+    def test_across_crms_too(self, paying: Any, sync: Sync, sandbox: Sandbox) -> None:
+        ctx = paying()
+        for name in ("salesforce", "hubspot", "salesforce"):
+            sync(ctx, name, "everything")
+        assert set(sandbox.twilio.charged.values()) == {1}
+        with ctx.store.read() as connection:
+            found = spending.report(connection, ctx.line, ctx.settings.verification, ctx.now(), 3)
+        assert found["total"]["lookups"] >= sandbox.twilio.charges > 50
+        assert found["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
+
+    def test_a_second_sync_costs_nothing(
+        self, paying: Any, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        ctx = paying()
+        sync(ctx, "hubspot")
+        charged = sandbox.twilio.charges
+        again = sync(ctx, "hubspot", "everything")
+        assert again["lookups"]["twilio"] == {"asked": 0, "reused": 2, "failed": 0, "cost": 0.0}
+        assert again["contacts"]["changed"] == 0
+        assert sandbox.twilio.charges == charged
+
+    def test_a_dry_run_pays_nothing_and_says_what_a_real_one_would(
+        self, paying: Any, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        ctx = paying("[verification.budget]\nday_lookups = 1\n")
+        dry = sync(ctx, "hubspot", dry_run=True)
+        assert sandbox.twilio.charges == 0
+        assert dry["forecast"] == {
+            "lookups": 2, "cost": 0.016, "currency": "USD",
+            "short": ["Twilio Lookup: today's budget allows 1 of 2 lookups"],
+        }  # fmt: skip
+        real = sync(paying(), "hubspot")
+        assert real["lookups"]["twilio"]["cost"] == dry["forecast"]["cost"]
+
+    def test_a_ticked_recheck_asks_anew_once(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        ctx = paying()
+        sync(ctx, "hubspot")
+        crm.edit(people[0], {"recheck": True})
+        sync(ctx, "hubspot")
+        sync(ctx, "hubspot", "everything")
+        assert sandbox.twilio.charged[GOOD, "line_type_intelligence"] == 2
+        assert sandbox.twilio.charged[OTHER, "line_type_intelligence"] == 1
+
+
+class TestWhenItCannotBeAsked:
+    def test_a_cap_leaves_the_rest_unverified_and_the_run_goes_on(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync
+    ) -> None:
+        ctx = paying("[verification.budget]\nday_lookups = 1\n")
+        account = sync(ctx, "hubspot")
+        assert account["state"] == "done"
+        assert account["fields"] == {"valid": 2, "unverified": 1}
+        (reason,) = {crm.get(one, "reason") for one in people} - {"Phone is a valid number."}
+        assert reason == "Phone could not be checked yet: today's budget is used up."
+
+    def test_a_wrong_key_is_said_once_and_the_chain_goes_on(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        sandbox.twilio.logins.clear()
+        account = sync(paying("", "numverify"), "hubspot")
+        (note,) = [note for note in account["notes"] if "twilio" in note]
+        assert "TWILIO_AUTH_TOKEN" in note
+        assert account["fields"] == {"valid": 3}, "NumVerify told what Twilio could not"
+        assert sandbox.numverify.charges == 2
+        assert sandbox.twilio.counters.total() == 1, "asked once, at the start"
+
+    def test_an_outage_changes_nothing_of_what_was_known(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        from sandbox.service import Fault
+
+        sandbox.network.set(GOOD, kind="voip")
+        ctx = paying()
+        sync(ctx, "hubspot")
+        before = crm.snapshot()
+        with ctx.store.write() as connection:  # all answers are over
+            connection.execute(sa.update(verifications).values(until=ctx.now()))
+        sandbox.twilio.faults.append(Fault("/v2/", "status", status=503, times=999))
+        account = sync(ctx, "hubspot", "everything")
+        assert account["contacts"]["changed"] == 0
+        assert crm.snapshot() == before
+
+
+class TestReVerification:
+    """Only what is due, most valuable first, within the budget; beat works through it."""
+
+    @pytest.fixture
+    def ctx(self, paying: Any, people: list[str], sync: Sync) -> Context:
+        ctx: Context = paying('[connectors.hubspot.objects.contacts]\nvalue = "annualrevenue"\n')
+        sync(ctx, "hubspot")
+        return ctx
+
+    def lapse(self, ctx: Context, *numbers: str, provider: str = "twilio") -> None:
+        c = verifications.c
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.update(verifications)
+                .where(c.number.in_(numbers), c.provider == provider)
+                .values(until=ctx.now(), due_at=ctx.now())
+            )
+
+    def due(self, ctx: Context, limit: int = 100) -> list[str]:
+        with ctx.store.read() as connection:
+            return [rid for _, rid in picking.due(connection, ctx, "hubspot", limit)]
+
+    def test_nothing_is_due_at_first(self, ctx: Context) -> None:
+        assert self.due(ctx) == []
+
+    def test_only_what_is_over_is_asked_again(
+        self, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        self.lapse(ctx, GOOD)
+        assert sorted(self.due(ctx)) == sorted(people[:2]), "both who hold it"
+        sync(ctx, "hubspot", scope=Scope("due", limit=100))
+        assert sandbox.twilio.charged[GOOD, "line_type_intelligence"] == 2
+        assert sandbox.twilio.charged[OTHER, "line_type_intelligence"] == 1
+        assert self.due(ctx) == []
+
+    def test_the_most_valuable_come_first(
+        self, ctx: Context, crm: Crm, people: list[str], sync: Sync
+    ) -> None:
+        for record_id, worth in zip(people, ("100", "", "90000"), strict=True):
+            crm.service.act(crm.object, record_id, {"set": {"annualrevenue": worth}})
+        sync(ctx, "hubspot", "everything")
+        self.lapse(ctx, GOOD, OTHER)
+        assert self.due(ctx) == [people[2], people[0], people[1]]
+        assert self.due(ctx, 1) == [people[2]]
+
+    def test_no_more_than_the_budget_can_pay_for(
+        self, paying: Any, ctx: Context, people: list[str]
+    ) -> None:
+        """Two lookups were made today already."""
+        self.lapse(ctx, GOOD, OTHER)
+        for most, picked in ((2, 0), (3, 1), (10, 3)):
+            poor = paying(f"[verification.budget]\nday_lookups = {most}\n")
+            assert len(self.due(poor)) == picked
+
+    def test_what_got_no_answer_is_asked_again_after_a_while(
+        self, paying: Any, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        from sandbox.service import Fault
+
+        ctx = paying('ask_again_after = "0s"\n'.join(["[verification]\n", ""]))
+        fault = Fault("/v2/", "status", status=503, times=999)
+        sandbox.twilio.faults.append(fault)
+        sync(ctx, "hubspot", "everything")
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.delete(verifications).where(verifications.c.provider != "offline")
+            )
+            rows = connection.execute(sa.select(unanswered.c.number)).all()
+        sandbox.twilio.faults.clear()
+        assert {row.number for row in rows} == {GOOD, OTHER}
+        sync(ctx, "hubspot", scope=Scope("due", limit=100))
+        assert sandbox.twilio.charges >= 2
+        assert self.due(ctx) == []
+
+    def test_what_nobody_wants_to_know_any_more_is_due_no_more(
+        self, paying: Any, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        self.lapse(ctx, GOOD)
+        toml = (
+            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "twilio"\ncountries = ["CA"]\n'
+        )
+        choosy = paying(toml)
+        assert len(self.due(choosy)) == 2
+        sync(choosy, "hubspot", scope=Scope("due", limit=100))
+        assert self.due(choosy) == []
+        assert sandbox.twilio.charged[GOOD, "line_type_intelligence"] == 1
+
+    def test_beat_starts_no_run_where_nothing_is_due(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr(tasks, "context", lambda: ctx)
+        monkeypatch.setattr(tasks, "settings", ctx.settings)
+        monkeypatch.setattr(tasks, "go_on", opened.append)
+        tasks.reverify("hubspot")
+        assert opened == []
+        self.lapse(ctx, GOOD)
+        tasks.reverify("hubspot")
+        assert [runs.load(ctx, one).scope.kind for one in opened] == ["due"]
+
+
+class TestTheStoryOfANumber:
+    def test_tells_who_said_what_when_for_how_much_and_what_was_written(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        sandbox.network.set(GOOD, kind="voip", carrier="Bluebird Mobile")
+        ctx = paying()
+        run = sync(ctx, "hubspot")["run"]
+        told = story(ctx, GOOD)
+        assert told["time_zones"] == ("America/Los_Angeles",)
+        by_provider = {one["provider"]: one for one in told["verifications"]}
+        twilio = by_provider["twilio"]
+        assert (twilio["verdict"], twilio["line_type"], twilio["cost"], twilio["counts"]) == (
+            "valid", "voip", 0.008, True,
+        )  # fmt: skip
+        assert twilio["carrier"] == "Bluebird Mobile"
+        assert "nonFixedVoip" in twilio["words"], "in its own words"
+        assert by_provider["offline"]["line_type"] == "unknown"
+        assert [(one["provider"], one["state"], one["run"]) for one in told["lookups"]] == [
+            ("twilio", "answered", run)
+        ]
+        assert {one["id"] for one in told["contacts"]} == set(people[:2])
+        assert {one["after"]["status/phone"] for one in told["writes"]} == {"valid"}
+
+    def test_tells_what_it_waits_for(self, paying: Any, people: list[str], sync: Sync) -> None:
+        ctx = paying("[verification.budget]\nday_lookups = 0\n")
+        sync(ctx, "hubspot")
+        (waiting,) = story(ctx, GOOD)["waiting"]
+        assert (waiting["provider"], waiting["reason"]) == ("twilio", "today's budget is used up")
+
+
+class TestSegmentsUnderAudit:
+    def test_are_looked_at_deeper(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        crm.service.act(crm.object, people[2], {"set": {"hs_analytics_source": "OFFLINE"}})
+        toml = (
+            '[verification]\naudit = ["source=OFFLINE"]\n'
+            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "twilio"\nonly_audited = true\n'
+        )
+        sync(paying(toml), "hubspot")
+        assert {number for number, _ in sandbox.twilio.charged} == {OTHER}
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.verification.chain._BUSY_PAUSE", 0.01)

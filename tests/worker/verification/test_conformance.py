@@ -1,0 +1,193 @@
+"""What every provider does. A new one passes by being listed in `support/lookups.py`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from lookups import BRITISH, GOOD, IMPOSSIBLE, KINDS, OTHER, Desk, desk
+
+from sandbox.run import Sandbox
+from worker.phones import Kind
+from worker.verification.base import (
+    DEPTHS,
+    Live,
+    LostError,
+    NoCreditError,
+    ProviderError,
+    RefusedError,
+    UnavailableError,
+    Verdict,
+)
+
+PAID = tuple(kind for kind in KINDS if kind != "offline")
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=0)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Iterator[Sandbox]:
+    """The same stand-ins for the whole module, made new in all that a test may change."""
+    yield running
+    for name in ("twilio", "numverify", "clearoutphone", "rnd"):
+        service = getattr(running, name)
+        service.__init__(running.network)  # type: ignore[misc]
+    running.network._set.clear()
+
+
+@pytest.fixture(params=KINDS)
+def any_desk(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Desk]:
+    made = desk(sandbox, request.param, tmp_path)
+    yield made
+    made.provider.close()
+
+
+@pytest.fixture(params=PAID)
+def paid(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Desk]:
+    made = desk(sandbox, request.param, tmp_path)
+    yield made
+    made.provider.close()
+
+
+class TestAnswers:
+    def test_come_in_the_one_vocabulary(self, any_desk: Desk) -> None:
+        answers = any_desk.ask(GOOD, OTHER)
+        assert set(answers) == {GOOD, OTHER}
+        for said in answers.values():
+            assert said.verdict in get_args(Verdict)
+            assert said.line_type in get_args(Kind)
+            assert said.live in get_args(Live)
+            assert said.words, "the provider's own words are kept"
+            assert GOOD[1:] not in said.words, "but not the number once more"
+
+    def test_are_to_what_was_asked_only(self, any_desk: Desk) -> None:
+        assert set(any_desk.ask(GOOD)) == {GOOD}
+        assert any_desk.ask() == {}
+
+    def test_tell_a_good_number_from_an_impossible_one(self, any_desk: Desk) -> None:
+        if any_desk.depth == "reassigned":  # it knows disconnections, not whether a number works
+            assert any_desk.ask(GOOD)[GOOD].verdict == "unknown"
+            return
+        answers = any_desk.ask(GOOD, IMPOSSIBLE)
+        assert answers[GOOD].verdict == "valid"
+        assert answers[IMPOSSIBLE].verdict == "invalid"
+        assert answers[IMPOSSIBLE].detail.startswith(("is ", "has "))
+
+    def test_are_charged_as_the_provider_charges(self, any_desk: Desk) -> None:
+        answers = any_desk.ask(GOOD, OTHER, BRITISH) if any_desk.depth != "reassigned" \
+            else any_desk.ask(GOOD, OTHER)  # fmt: skip
+        assert sum(said.charged for said in answers.values()) == any_desk.charges
+
+    def test_are_offered_for_a_depth_at_a_price(self, any_desk: Desk) -> None:
+        offered = {depth: any_desk.provider.offers(depth) for depth in DEPTHS}
+        offer = offered[any_desk.depth]
+        assert offer is not None
+        assert offer.package
+        assert offer.price >= 0
+        assert any_desk.provider.local == (offer.price == 0)
+
+
+class TestTheAccount:
+    def test_is_looked_at_for_nothing(self, paid: Desk) -> None:
+        paid.provider.check()
+        assert paid.charges == 0
+
+    def test_a_wrong_key_is_told_by_the_check_and_by_a_lookup(self, paid: Desk) -> None:
+        paid.break_key()
+        with pytest.raises(RefusedError, match="key") as caught:
+            paid.provider.check()
+        assert not caught.value.lost
+        with pytest.raises(RefusedError, match="key"):
+            paid.ask(GOOD)
+        assert paid.charges == 0
+
+    def test_used_up_credit_is_told_as_such(self, paid: Desk) -> None:
+        paid.use_up()
+        with pytest.raises(NoCreditError, match=r"used up|suspended|credit"):
+            paid.ask(GOOD)
+        assert paid.charges == 0
+
+
+class TestFaults:
+    """None of them says anything about a number; and nothing is sent twice that may be charged."""
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+    def test_a_fault_that_passes_is_tried_again(self, paid: Desk, status: int) -> None:
+        paid.fault("status", status=status, times=2, body={"message": "later"})
+        assert paid.ask(GOOD)[GOOD].number == GOOD
+        assert paid.charges == 1
+
+    def test_a_fault_that_stays_is_told_and_nothing_was_charged(self, paid: Desk) -> None:
+        paid.fault("status", status=503, times=99)
+        with pytest.raises(UnavailableError) as caught:
+            paid.ask(GOOD)
+        assert not caught.value.lost
+        assert paid.charges == 0
+
+    def test_retry_after_is_waited_for(self, paid: Desk) -> None:
+        fault = paid.fault("status", status=429, times=1, headers={"Retry-After": "0.2"})
+        paid.ask(GOOD)
+        assert fault.hits == 1
+
+    def test_a_lost_answer_is_not_asked_for_a_second_time(self, paid: Desk) -> None:
+        """Carried out, and charged; only we never heard of it."""
+        paid.fault("drop_after", times=99)
+        with pytest.raises(ProviderError) as caught:
+            paid.ask(GOOD)
+        assert caught.value.lost
+        assert paid.charges == 1
+
+    def test_half_an_answer_is_lost_too(self, paid: Desk) -> None:
+        paid.fault("truncate", times=99)
+        with pytest.raises(LostError):
+            paid.ask(GOOD)
+        assert paid.charges == 1
+
+    def test_a_slow_answer_is_not_waited_for_for_ever(self, paid: Desk) -> None:
+        paid.fault("delay_after", seconds=1.5, times=1)
+        with pytest.raises(LostError, match="in time"):
+            paid.ask(GOOD)
+
+    @pytest.mark.parametrize(
+        "body", ["<html>", [], {}, {"valid": "yes"}, {"status": "success"}, {"replies": 7}, None]
+    )
+    def test_nonsense_is_no_answer(self, paid: Desk, body: object) -> None:
+        paid.fault("status", status=200, body=body, times=99)
+        with pytest.raises(ProviderError):
+            paid.ask(GOOD)
+
+    def test_an_answer_about_another_number_is_none(self, paid: Desk, sandbox: Sandbox) -> None:
+        other = {
+            "valid": True, "number": OTHER[1:], "phone_number": OTHER, "line_type": "mobile",
+            "status": "success", "data": {"status": "valid", "e164_format": OTHER},
+            "phone_numbers": [{"phone_number": OTHER, "valid": True, "correlation_id": "x"}],
+            "replies": [{"tn": OTHER[2:], "dateProvided": "2024-03-01", "disconnected": "yes"}],
+        }  # fmt: skip
+        paid.fault("status", status=200, body=other, times=99)
+        with contextlib.suppress(ProviderError):  # as good: it gave no answer to this question
+            assert paid.ask(GOOD) == {}
+
+    def test_nobody_at_the_address(self, paid: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
+        from lookups import make
+
+        variable = {"twilio": "TWILIO_LOOKUP_URL"}.get(paid.name, f"{paid.name.upper()}_URL")
+        away = make(sandbox, paid.name, tmp_path, **{variable: "http://127.0.0.1:9"})
+        with pytest.raises(UnavailableError, match="nothing answers"):
+            away.ask([paid.question(GOOD)], paid.depth)
+        away.close()
+
+    def test_the_key_is_in_no_message(self, paid: Desk) -> None:
+        for trouble in ("drop_after", "truncate"):
+            paid.fault(trouble, times=1)
+            with pytest.raises(ProviderError) as caught:
+                paid.ask(GOOD)
+            assert "sandbox" not in f"{caught.value!r} {caught.value}"
+            assert GOOD[1:] not in str(caught.value)

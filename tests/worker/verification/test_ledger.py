@@ -1,0 +1,419 @@
+"""Never pay twice, never over a cap: many workers, both databases, workers that die."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from desks import Counting, Filing, numbers, step
+
+from config.verification import Budget, Caps, ProviderTuning, Verification
+from worker.store import Store
+from worker.store.db import open_store
+from worker.store.tables import claims, lookups, spend, unanswered
+from worker.verification.base import ChainStep, LostError, Question, UnavailableError
+from worker.verification.chain import Chain, Lookups
+from worker.verification.conditions import Subject
+from worker.verification.ledger import LEASE, Ledger, Occasion
+from worker.verification.memory import StoredMemory
+from worker.verification.offline import OfflineProvider
+
+NO_CAP = Budget(day=None, month=None)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def store(either_database_url: str) -> Iterator[Store]:
+    opened = open_store(either_database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def dead() -> set[str]:
+    """Owners that are not alive."""
+    return set()
+
+
+Make = Callable[..., Chain]
+
+
+@pytest.fixture
+def make(store: Store, clock: Clock, dead: set[str]) -> Iterator[Make]:
+    made = []
+
+    def chain(*steps: ChainStep, **settings: Any) -> Chain:
+        settings.setdefault("budget", NO_CAP)
+        settings.setdefault("providers", {one.name: ProviderTuning(at_once=4) for one in steps})
+        chosen = Verification(**settings)
+        ledger = Ledger(store, chosen, lambda owner: owner not in dead, clock)
+        made.append(Chain(steps, StoredMemory(store), ledger, chosen, clock))
+        return made[-1]
+
+    yield chain
+    for one in made:
+        one.close()
+
+
+def subjects(wanted: list[str]) -> list[Subject]:
+    return [Subject(number) for number in wanted]
+
+
+def verify(chain: Chain, wanted: list[str], owner: str = "me", **more: Any) -> Lookups:
+    return chain.verify(subjects(wanted), Occasion("run", owner, **more)).lookups
+
+
+def money(store: Store) -> dict[str, int]:
+    names = ("money", "reserved_money", "lookups", "reserved_lookups", "lost")
+    with store.read() as connection:
+        query = sa.select(*(sa.func.coalesce(sa.func.sum(spend.c[name]), 0) for name in names))
+        return dict(zip(names, map(int, connection.execute(query).one()), strict=True))
+
+
+def count(store: Store, table: sa.Table) -> int:
+    with store.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+class TestNeverPaidTwice:
+    def test_what_counts_is_not_asked_again(self, make: Make, clock: Clock, store: Store) -> None:
+        provider = Counting()
+        chain = make(step(provider))
+        verify(chain, numbers(5))
+        clock.now += timedelta(days=71)  # less than a mobile's 90 days and a spread of a fifth
+        found = verify(chain, numbers(6))
+        assert sum(provider.asked.values()) == 6
+        assert (found.asked["counting"], found.reused["counting"]) == (1, 5)
+        clock.now += timedelta(days=20)
+        verify(chain, numbers(5))
+        assert sum(provider.asked.values()) == 11
+
+    def test_a_forced_look_asks_again_but_once(self, make: Make, clock: Clock) -> None:
+        """A page that is taken up again, or a number on two pages, is not paid for twice."""
+        provider = Counting()
+        chain = make(step(provider))
+        verify(chain, numbers(3))
+        clock.now += timedelta(minutes=1)
+        opened = clock.now
+        for _ in range(3):
+            clock.now += timedelta(seconds=1)
+            verify(chain, numbers(3), fresh_since=opened)
+        assert set(provider.asked.values()) == {2}
+
+    def test_not_sooner_than_at_most_every_so_often_whatever_is_forced(
+        self, make: Make, clock: Clock
+    ) -> None:
+        provider = Counting()
+        chain = make(step(provider, at_most_every=timedelta(days=120)))
+        verify(chain, numbers(3))
+        clock.now += timedelta(days=119)
+        verify(chain, numbers(3), fresh_since=clock.now)
+        assert set(provider.asked.values()) == {1}
+        clock.now += timedelta(days=2)
+        verify(chain, numbers(3), fresh_since=clock.now)
+        assert set(provider.asked.values()) == {2}
+
+    def test_workers_that_need_the_same_number_share_one_lookup(
+        self, make: Make, store: Store
+    ) -> None:
+        """Eight at once, each with most of the same numbers, in different orders."""
+        provider = Counting(wait=lambda: time.sleep(0.003))
+        chains = [make(step(provider)) for _ in range(8)]
+        wanted = numbers(60)
+
+        def work(place: int) -> dict[str, Any]:
+            mine = wanted[place * 5 :] + wanted[: place * 5]
+            done = chains[place].verify(subjects(mine), Occasion("run", f"worker-{place}"))
+            return dict(done.said)
+
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(work, range(8)))
+        assert set(provider.asked) == set(wanted)
+        assert set(provider.asked.values()) == {1}
+        for said in results:
+            assert all(len(said[number]) == 1 for number in wanted), "and each has the answer"
+        assert money(store) == {
+            "money": 60 * 10_000, "reserved_money": 0, "lookups": 60, "reserved_lookups": 0,
+            "lost": 0,
+        }  # fmt: skip
+        assert count(store, claims) == 0
+
+    def test_packages_do_not_stand_for_each_other(self, make: Make) -> None:
+        provider = Counting()
+        chain = make(step(provider), step(provider, "live"))
+        verify(chain, numbers(2))
+        verify(chain, numbers(2))
+        assert set(provider.asked.values()) == {2}
+
+
+class TestWorkersThatDie:
+    def book(self, chain: Chain, wanted: list[str], owner: str) -> None:
+        """As far as a worker gets that dies while it waits for the answer."""
+        questions = [Question(number) for number in wanted]
+        taken = chain.ledger.book(chain.steps[0], questions, Occasion("run", owner)).taken
+        assert len(taken) == len(wanted)
+
+    def test_their_lookups_count_as_spent_and_are_made_again(
+        self, make: Make, store: Store, dead: set[str]
+    ) -> None:
+        provider = Counting()
+        chain = make(step(provider))
+        self.book(chain, numbers(3), "doomed")
+        assert money(store)["reserved_lookups"] == 3
+        dead.add("doomed")
+        verify(chain, numbers(5))
+        found = money(store)
+        assert (found["lookups"], found["lost"], found["reserved_lookups"]) == (8, 3, 0)
+        assert found["money"] == 8 * 10_000
+        with store.read() as connection:
+            states = connection.scalars(sa.select(lookups.c.state)).all()
+        assert sorted(states) == ["answered"] * 5 + ["lost"] * 3, "each accounted for"
+
+    def test_of_another_machine_when_their_lease_ends(
+        self, make: Make, store: Store, clock: Clock
+    ) -> None:
+        provider = Counting()
+        chain = make(step(provider))
+        self.book(chain, numbers(2), "elsewhere")
+        clock.now += LEASE + timedelta(seconds=1)
+        verify(chain, numbers(2))
+        assert money(store)["lost"] == 2
+
+    def test_the_living_are_waited_for(self, make: Make, store: Store, clock: Clock) -> None:
+        provider = Counting()
+        one, other = make(step(provider)), make(step(provider))
+        self.book(one, numbers(1), "slow")
+        ended = threading.Event()
+        found: list[Lookups] = []
+
+        def wait() -> None:
+            found.append(verify(other, numbers(1), "patient"))
+            ended.set()
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert not ended.wait(0.3), "it does not ask what another is asking"
+        assert not provider.asked
+        from worker.verification.calls import ask
+
+        taken = [Question(numbers(1)[0])]
+        outcome = ask(one.steps[0], taken, one.pool(one.steps[0]))
+        from worker.verification.chain import _Pass
+
+        _Pass(one, subjects(numbers(1)), Occasion("run", "slow"), lambda: None)._settle(
+            one.steps[0], taken, outcome
+        )
+        assert ended.wait(10)
+        thread.join()
+        assert (found[0].asked["counting"], found[0].reused["counting"]) == (0, 1)
+
+    def test_beat_settles_what_nobody_asks_about_again(
+        self, make: Make, store: Store, dead: set[str]
+    ) -> None:
+        chain = make(step(Counting()))
+        self.book(chain, numbers(4), "doomed")
+        assert chain.ledger.settle_dead() == 0
+        dead.add("doomed")
+        assert chain.ledger.settle_dead() == 4
+        assert chain.ledger.settle_dead() == 0
+        assert money(store)["lost"] == 4
+
+
+class TestFiles:
+    def test_are_used_for_many_numbers_and_not_for_few(self, make: Make, store: Store) -> None:
+        provider = Filing(bulk_from=10)
+        chain = make(step(provider))
+        verify(chain, numbers(3))
+        assert (provider.calls, provider.files) == (3, {})
+        verify(chain, numbers(30, 3000))
+        assert len(provider.files) == 1
+        assert money(store)["lookups"] == 33
+
+    def test_of_a_worker_that_died_are_fetched_not_paid_again(
+        self, make: Make, store: Store, dead: set[str]
+    ) -> None:
+        provider = Filing(bulk_from=2)
+        chain = make(step(provider))
+        questions = [Question(number) for number in numbers(20)]
+        occasion = Occasion("run", "doomed")
+        taken = chain.ledger.book(chain.steps[0], questions, occasion).taken
+        job = provider.submit(taken, "line_type")
+        chain.ledger.handed_in(chain.steps[0], taken, job)
+        dead.add("doomed")
+        assert chain.ledger.settle_dead() == 0, "it is not lost"
+        verified = chain.verify(subjects(numbers(20)), Occasion("run", "heir"))
+        assert all(len(said) == 1 for said in verified.said.values())
+        assert set(provider.asked.values()) == {1}
+        found = money(store)
+        assert (found["lookups"], found["lost"], found["reserved_lookups"]) == (20, 0, 0)
+
+    def test_that_take_too_long_are_left_and_fetched_the_next_time(
+        self, make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from worker.verification import chain as module
+
+        monkeypatch.setattr(module, "_PATIENCE", 0.0)
+        provider = Filing(bulk_from=2, looks=1)
+        chain = make(step(provider))
+        first = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
+        assert set(first.missing.values()) == {
+            "the counting provider has not finished our file yet"
+        }
+        assert count(store, unanswered) == 5
+        second = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
+        assert not second.missing
+        assert set(provider.asked.values()) == {1}
+        assert count(store, unanswered) == count(store, claims) == 0
+
+
+class TestNeverOverTheCap:
+    @pytest.mark.parametrize(
+        ("caps", "allowed"),
+        [
+            (Budget(day=Decimal("0.25"), month=None), 25),
+            (Budget(day=None, month=Decimal("0.17")), 17),
+            (Budget(day=None, month=None, run=Decimal("0.09")), 9),
+            (Budget(day=None, month=None, day_lookups=11), 11),
+            (Budget(day=None, month=None, month_lookups=0), 0),
+        ],
+    )
+    def test_with_many_workers_at_once(
+        self, make: Make, store: Store, caps: Budget, allowed: int
+    ) -> None:
+        provider = Counting(wait=lambda: time.sleep(0.002))
+        chains = [make(step(provider), budget=caps) for _ in range(6)]
+
+        def work(place: int) -> Any:
+            mine = numbers(10, 2000 + place * 10)
+            return chains[place].verify(subjects(mine), Occasion("run", f"worker-{place}"))
+
+        with ThreadPoolExecutor(6) as pool:
+            results = list(pool.map(work, range(6)))
+        assert sum(provider.asked.values()) == allowed
+        missing = [why for result in results for why in result.missing.values()]
+        assert len(missing) == 60 - allowed
+        assert all("budget is used up" in why for why in missing)
+        assert money(store)["lookups"] == allowed
+        assert count(store, unanswered) == 60 - allowed
+
+    def test_of_one_provider_alone(self, make: Make, store: Store) -> None:
+        """The other steps go on."""
+        dear, cheap = Counting("dear"), Counting("cheap")
+        chain = make(
+            step(dear), step(cheap, only_undecided=True),
+            providers={"dear": ProviderTuning(budget=Caps(day_lookups=3)), "cheap": {}},
+        )  # fmt: skip
+        verified = chain.verify(subjects(numbers(10)), Occasion("run", "me"))
+        assert (sum(dear.asked.values()), sum(cheap.asked.values())) == (3, 7)
+        assert not verified.missing, "what the first could not be asked, the second has told"
+
+    def test_what_is_reserved_counts_as_used(self, make: Make, store: Store) -> None:
+        chain = make(step(Counting()), budget=Budget(day_lookups=4, day=None, month=None))
+        questions = [Question(number) for number in numbers(3)]
+        chain.ledger.book(chain.steps[0], questions, Occasion("run", "other"))
+        verified = chain.verify(subjects(numbers(5, 3000)), Occasion("run", "me"))
+        assert len(verified.missing) == 4
+
+    def test_a_new_day_brings_new_budget_and_a_month_does_not_end_with_it(
+        self, make: Make, clock: Clock
+    ) -> None:
+        provider = Counting()
+        caps = Budget(day_lookups=4, month_lookups=6, day=None, month=None)
+        chain = make(step(provider), budget=caps)
+        verify(chain, numbers(10))
+        clock.now += timedelta(days=1)
+        verify(chain, numbers(10))
+        assert sum(provider.asked.values()) == 6
+        clock.now += timedelta(days=10)
+        verify(chain, numbers(10))
+        assert sum(provider.asked.values()) == 10
+
+    def test_a_clock_that_is_set_back_spends_nothing_twice(self, make: Make, clock: Clock) -> None:
+        provider = Counting()
+        chain = make(step(provider), budget=Budget(month_lookups=5, day=None, month=None))
+        verify(chain, numbers(5))
+        clock.now -= timedelta(days=2)
+        assert len(chain.verify(subjects(numbers(9)), Occasion("run", "me")).missing) == 4
+        assert sum(provider.asked.values()) == 5
+
+    def test_credit_with_the_provider_is_respected(self, make: Make, store: Store) -> None:
+        from worker.verification import health
+
+        provider = Counting()
+        chain = make(step(provider))
+        with store.write() as connection:
+            health.note_check(connection, "counting", "key", 3, datetime.now(UTC))
+        verified = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
+        assert sum(provider.asked.values()) == 3
+        assert set(verified.missing.values()) == {
+            "the credit with the counting provider is used up"
+        }
+        with store.read() as connection:
+            assert health.load(connection, "counting").credits == 0
+
+
+class TestAnswersThatDoNotCome:
+    def test_nothing_is_charged_for_a_call_that_failed(self, make: Make, store: Store) -> None:
+        provider = Counting(
+            fail=lambda call: UnavailableError("has a fault") if call == 1 else None
+        )
+        chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
+        verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
+        assert len(verified.missing) == 1
+        assert money(store)["lookups"] == 2
+        assert count(store, unanswered) == 1
+
+    def test_a_lost_answer_is_spent_and_not_asked_for_again_at_once(
+        self, make: Make, store: Store
+    ) -> None:
+        provider = Counting(fail=lambda call: LostError("broke off") if call == 1 else None)
+        chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
+        found = verify(chain, numbers(3))
+        assert set(provider.asked.values()) == {1}
+        assert (money(store)["lookups"], money(store)["lost"]) == (3, 1)
+        assert found.cost["counting"] == Decimal("0.03")
+
+    def test_the_next_step_takes_over_where_it_may(self, make: Make) -> None:
+        broken = Counting("broken", fail=lambda _call: UnavailableError("has a fault"))
+        other = Counting("other")
+        chain = make(step(broken), step(other, only_undecided=True))
+        verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
+        assert set(other.asked.values()) == {1}
+        assert not verified.missing
+
+    def test_an_error_of_ours_says_nothing_of_a_number(self, make: Make, store: Store) -> None:
+        def explode(_question: Question) -> Any:
+            raise ValueError("a bug")
+
+        chain = make(step(OfflineProvider(), "format"), step(Counting(answer=explode)))
+        verified = chain.verify(subjects(numbers(2)), Occasion("run", "me"))
+        assert {v.verdict for said in verified.said.values() for v in said} == {"valid"}
+        assert len(verified.missing) == 2
+        assert money(store)["reserved_lookups"] == 0
+
+    def test_an_answer_later_takes_it_off_the_list(self, make: Make, store: Store) -> None:
+        provider = Counting(fail=lambda call: UnavailableError("has a fault") if call < 4 else None)
+        chain = make(step(provider))
+        verify(chain, numbers(3))
+        assert count(store, unanswered) == 3
+        verify(chain, numbers(3))
+        assert count(store, unanswered) == 0

@@ -1,0 +1,122 @@
+"""NumVerify: both hosts, its kinds of line, and its errors in HTTP 200."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lookups import GOOD, make
+
+from sandbox.run import Sandbox
+from sandbox.service import Fault
+from worker.phones import Kind
+from worker.verification.base import (
+    NoCreditError,
+    ProviderError,
+    Question,
+    RefusedError,
+    UnavailableError,
+)
+from worker.verification.numverify import base_url
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=0)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(params=["query", "header"])
+def numverify(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
+    path = "" if request.param == "query" else "/number_verification"
+    made = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path)
+    yield made
+    made.close()
+
+
+def ask(numverify: Any) -> Any:
+    return numverify.ask([Question(GOOD)], "line_type")[0]
+
+
+@pytest.mark.parametrize(
+    ("truth", "kind"),
+    [
+        ("mobile", "mobile"), ("landline", "landline"), ("voip", "voip"),
+        ("toll_free", "toll_free"), ("premium", "premium"), ("pager", "pager"),
+        ("satellite", "other"), ("uan", "other"), ("never heard of", "unknown"),
+    ],
+)  # fmt: skip
+def test_kinds_of_line(sandbox: Sandbox, numverify: Any, truth: str, kind: Kind) -> None:
+    sandbox.network.set(GOOD, kind=truth, carrier="Harbor Wireless")
+    said = ask(numverify)
+    assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Harbor Wireless")
+    assert said.country == "US"
+
+
+def test_a_number_that_nobody_has_is_invalid_and_charged(sandbox: Sandbox, numverify: Any) -> None:
+    sandbox.network.set(GOOD, assigned=False)
+    said = ask(numverify)
+    assert (said.verdict, said.line_type, said.charged) == ("invalid", "unknown", 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words"),
+    [
+        (101, RefusedError, "key"), (102, RefusedError, "not active"),
+        (103, RefusedError, "NUMVERIFY_URL"), (105, RefusedError, "plan"),
+        (104, NoCreditError, "month"), (106, UnavailableError, "slow down"),
+        (210, UnavailableError, "210"), (211, UnavailableError, "211"),
+        (310, UnavailableError, "310"),
+    ],
+)  # fmt: skip
+def test_errors_come_as_200(
+    sandbox: Sandbox, numverify: Any, code: int, error: type[ProviderError], words: str
+) -> None:
+    sandbox.numverify.failing = code
+    with pytest.raises(error, match=words):
+        ask(numverify)
+    assert sandbox.numverify.charges == 0
+
+
+def test_a_limit_that_passes_is_waited_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    body = {"success": False, "error": {"code": 106, "type": "rate_limit_reached", "info": ""}}
+    sandbox.numverify.faults.append(Fault("number=", "status", status=200, body=body, times=2))
+    assert ask(make(sandbox, "numverify", tmp_path)).verdict == "valid"
+
+
+def test_the_gateway_tells_what_is_left(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A rate limit and a used-up quota are both a 429 there."""
+    url = sandbox.url("numverify") + "/number_verification"
+    numverify = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url)
+    sandbox.numverify.left = 0
+    with pytest.raises(NoCreditError, match="month"):
+        ask(numverify)
+    limit = Fault("number=", "status", status=429, body={"message": "API rate limit exceeded"})
+    sandbox.numverify.left = 5
+    sandbox.numverify.faults.append(limit)
+    assert ask(numverify).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("https://apilayer.net/api", "https://apilayer.net/api"),
+        ("https://apilayer.net", "https://apilayer.net/api"),
+        ("https://api.apilayer.com", "https://api.apilayer.com/number_verification"),
+        ("https://api.apilayer.net/numverify", "https://api.apilayer.net/numverify"),
+    ],
+)
+def test_a_host_alone_is_given_its_path(given: str, meant: str) -> None:
+    assert base_url(given) == meant
+
+
+def test_the_key_of_the_second_host_stays_out_of_the_address(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.numverify.seen = []
+    url = sandbox.url("numverify") + "/number_verification"
+    ask(make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url))
+    assert all("access_key" not in call["query"] for call in sandbox.numverify.seen)

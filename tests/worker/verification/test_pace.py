@@ -1,0 +1,121 @@
+"""Rate limits: even slots, shared through a real Redis."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import load
+from worker import embedded
+from worker.verification import pace
+from worker.verification.pace import LocalPace, SharedPace, open_pace
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    embedded.ensure(tmp_path)
+    yield tmp_path
+    embedded.stop(tmp_path)
+
+
+class TestInOneProcess:
+    def test_slots_come_at_an_even_pace(self) -> None:
+        clock = Clock()
+        local = LocalPace(clock)
+        assert [round(local.slot("a", 0.5), 3) for _ in range(4)] == [0, 0.5, 1.0, 1.5]
+        clock.now = 10.0
+        assert local.slot("a", 0.5) == 0, "what was not used is not saved up"
+
+    def test_each_provider_has_a_line_of_its_own(self) -> None:
+        local = LocalPace(Clock())
+        local.slot("a", 5)
+        assert local.slot("b", 5) == 0
+
+    @given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 20)), min_size=1, max_size=40))
+    def test_no_second_holds_more_than_the_limit(self, calls: list[tuple[float, int]]) -> None:
+        """Whenever callers come, and however many lookups each makes."""
+        clock = Clock()
+        local = LocalPace(clock)
+        begun = []
+        for later, lookups in calls:
+            clock.now += later
+            begun.append((clock.now + local.slot("a", lookups / 10), lookups))
+        for start, _ in begun:
+            within = [n for at, n in begun if start <= at < start + 1]
+            # The last call in a window may reach beyond it with all but one of its lookups.
+            assert sum(within) - max(within) <= 10
+
+    def test_a_long_wait_is_slept_in_pieces(self) -> None:
+        local, slept = LocalPace(Clock()), []
+        pace.wait(local, "a", 1, 12)
+        pace.wait(local, "a", 1, 1, slept.append)
+        assert sum(slept) == pytest.approx(12 / 0.97)
+        assert max(slept) <= 5
+
+
+class TestThroughRedis:
+    def test_two_clients_share_one_line(self, home: Path) -> None:
+        clients = [SharedPace(embedded.client(embedded.url(home))) for _ in range(2)]
+        waits = [clients[n % 2].slot("twilio", 100) for n in range(6)]
+        for place, wait in enumerate(waits):
+            assert wait == pytest.approx(place * 100, abs=60)
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_the_limit_is_kept(self, home: Path, workers: int) -> None:
+        """No second holds more than 50 calls. (That it is used to the full, `bench` measures.)"""
+        clients = [SharedPace(embedded.client(embedded.url(home))) for _ in range(workers)]
+        arrivals: list[float] = []
+        lock = threading.Lock()
+
+        def call(place: int) -> None:
+            pace.wait(clients[place % workers], "twilio", 50)
+            with lock:
+                arrivals.append(time.monotonic())
+            time.sleep(0.05)
+
+        with ThreadPoolExecutor(16 * workers) as pool:
+            list(pool.map(call, range(100)))
+        arrivals.sort()
+        for start in arrivals:
+            assert sum(start <= at < start + 1 for at in arrivals) <= 50
+
+    def test_a_flushed_redis_loses_no_more_than_its_line(self, home: Path) -> None:
+        client = embedded.client(embedded.url(home))
+        shared = SharedPace(client)
+        shared.slot("a", 100)
+        client.flushall()
+        assert shared.slot("a", 1) == 0
+
+    def test_without_an_answer_each_process_paces_itself(self, home: Path) -> None:
+        shared = SharedPace(embedded.client(embedded.url(home)))
+        embedded.stop(home)
+        assert [round(shared.slot("a", 0.5), 1) for _ in range(3)] == [0, 0.5, 1.0]
+
+
+class TestWhichOne:
+    def test_the_embedded_redis_where_it_runs(self, home: Path) -> None:
+        settings = load({"HYGIENE_HOME": str(home)})
+        assert isinstance(open_pace(settings), SharedPace)
+        embedded.stop(home)
+        assert isinstance(open_pace(settings), LocalPace)
+
+    def test_the_configured_one_also_when_it_is_away_just_now(self, tmp_path: Path) -> None:
+        settings = load({"HYGIENE_HOME": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:9/0"})
+        found = open_pace(settings)
+        assert isinstance(found, SharedPace)
+        assert found.slot("a", 1) == 0

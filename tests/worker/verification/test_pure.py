@@ -1,0 +1,213 @@
+"""The pure parts: when a step is asked, how long an answer counts, what the caps allow."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lookups import BRITISH, GOOD
+
+from config.verification import Caps, CountsFor, Step
+from worker.verification import budget, lifetimes
+from worker.verification.base import Answer, Verification
+from worker.verification.budget import Limit, Used
+from worker.verification.conditions import Subject, wants
+from worker.verification.offline import OfflineProvider, carrier_of, time_zones
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def said(verdict: str = "valid", depth: str = "format", line_type: str = "unknown",
+         provider: str = "offline", **more: Any) -> Verification:  # fmt: skip
+    return Verification(
+        GOOD, provider, "p", depth, verdict, line_type, NOW, NOW + timedelta(days=1), **more
+    )  # type: ignore[arg-type]
+
+
+PLAN = said()
+
+
+class TestWhenAStepIsAsked:
+    def asked(self, subject: Subject | None = None, *known: Verification, **step: Any) -> bool:
+        return wants(Step(provider="twilio", **step), subject or Subject(GOOD), known or (PLAN,))
+
+    def test_always_where_no_condition_is_set(self) -> None:
+        assert self.asked()
+
+    def test_not_where_a_step_before_found_it_invalid(self) -> None:
+        assert not self.asked(None, said("invalid"))
+        assert self.asked(None, said("invalid"), also_invalid=True)
+
+    def test_only_still_undecided(self) -> None:
+        """The plan does not decide what kind of line it is, nor whether it is in service."""
+        assert self.asked(only_undecided=True)
+        known = said(depth="line_type", provider="numverify")
+        assert not self.asked(None, PLAN, known, only_undecided=True)
+        assert self.asked(None, PLAN, known, only_undecided=True, depth="live")
+        unknown = said("unknown", depth="line_type", provider="numverify")
+        assert self.asked(None, PLAN, unknown, only_undecided=True)
+
+    def test_only_some_kinds_of_line(self) -> None:
+        mobile = said(depth="line_type", line_type="mobile", provider="numverify")
+        assert self.asked(None, PLAN, mobile, line_types=("mobile",))
+        assert not self.asked(None, PLAN, mobile, line_types=("landline",))
+        # In North America the plan cannot tell; in Britain it can.
+        assert self.asked(line_types=("unknown",))
+        assert self.asked(Subject(BRITISH), line_types=("landline",))
+
+    def test_only_some_countries(self) -> None:
+        assert self.asked(countries=("US", "CA"))
+        assert not self.asked(Subject(BRITISH), countries=("US", "CA"))
+
+    def test_only_segments_under_audit(self) -> None:
+        assert not self.asked(only_audited=True)
+        assert self.asked(Subject(GOOD, audited=True), only_audited=True)
+
+    def test_only_above_a_value(self) -> None:
+        assert self.asked(Subject(GOOD, value=10_000), min_value=10_000)
+        assert not self.asked(Subject(GOOD, value=9_999), min_value=10_000)
+        assert not self.asked(Subject(GOOD), min_value=10_000)
+
+    def test_reassigned_is_decided_date_by_date(self) -> None:
+        subject = Subject(GOOD, dates=(date(2024, 1, 1), date(2025, 1, 1)))
+        early = said("unknown", "reassigned", reassigned=False, since="2024-01-01")
+        late = said("unknown", "reassigned", reassigned=False, since="2025-01-01")
+        step: dict[str, Any] = {"depth": "reassigned", "only_undecided": True}
+        assert not self.asked(subject, PLAN, early, **step)
+        assert self.asked(subject, PLAN, late, **step), "since 2024 is still open"
+
+    def test_a_dry_run_takes_what_it_counted_for_answered(self) -> None:
+        step = Step(provider="numverify", only_undecided=True)
+        assert not wants(step, Subject(GOOD), (PLAN,), {"line_type"})
+
+
+DEPTHS = st.sampled_from(["format", "line_type", "live", "reassigned"])
+ANSWERS = st.builds(
+    Answer,
+    number=st.from_regex(r"\+1[2-9]\d{9}", fullmatch=True),
+    verdict=st.sampled_from(["valid", "invalid", "unreachable", "unknown"]),
+    line_type=st.sampled_from(["mobile", "landline", "voip", "toll_free", "unknown"]),
+)
+
+
+class TestHowLongAnAnswerCounts:
+    COUNTS = CountsFor()
+
+    @pytest.mark.parametrize(
+        ("verdict", "kind", "depth", "days"),
+        [
+            ("valid", "mobile", "line_type", 90), ("valid", "landline", "line_type", 180),
+            ("valid", "voip", "line_type", 60), ("valid", "toll_free", "line_type", 90),
+            ("invalid", "unknown", "line_type", 90), ("unreachable", "mobile", "live", 30),
+            ("valid", "mobile", "live", 30), ("unknown", "mobile", "live", 7),
+            ("valid", "mobile", "format", 180), ("invalid", "unknown", "format", 90),
+        ],
+    )  # fmt: skip
+    def test_by_verdict_and_kind_of_line(
+        self, verdict: Any, kind: Any, depth: Any, days: int
+    ) -> None:
+        answer = Answer(GOOD, verdict, kind)
+        assert lifetimes.length(answer, depth, self.COUNTS) == timedelta(days=days)
+
+    @given(ANSWERS, DEPTHS, st.floats(0, 0.5))
+    def test_never_longer_than_its_time_and_at_most_the_spread_shorter(
+        self, answer: Answer, depth: Any, spread: float
+    ) -> None:
+        whole = lifetimes.length(answer, depth, self.COUNTS)
+        lasts = lifetimes.until(answer, depth, NOW, self.COUNTS, spread) - NOW
+        assert whole * (1 - spread) - timedelta(seconds=1) <= lasts <= whole
+
+    def test_a_list_bought_on_one_day_does_not_fall_due_on_one_day(self) -> None:
+        answers = [Answer(f"+1415555{n:04d}", "valid", "mobile") for n in range(2000, 3000)]
+        ends = [lifetimes.until(a, "line_type", NOW, self.COUNTS, 0.2) for a in answers]
+        assert max(ends) - min(ends) > timedelta(days=17)
+        by_day: dict[Any, int] = {}
+        for end in ends:
+            by_day[end.date()] = by_day.get(end.date(), 0) + 1
+        assert max(by_day.values()) < 100, "about a fifteenth of them a day"
+
+    @given(ANSWERS)
+    def test_is_the_same_each_time(self, answer: Answer) -> None:
+        first = lifetimes.until(answer, "line_type", NOW, self.COUNTS, 0.2)
+        assert first == lifetimes.until(answer, "line_type", NOW, self.COUNTS, 0.2)
+
+
+MONEY = st.integers(0, 10**9)
+LIMITS = st.lists(
+    st.builds(
+        Limit,
+        name=st.sampled_from(["day", "month", "run"]),
+        money=st.none() | MONEY,
+        lookups=st.none() | st.integers(0, 10_000),
+        used=st.builds(Used, MONEY, st.integers(0, 10_000)),
+    ),
+    max_size=4,
+)
+
+
+class TestWhatTheCapsAllow:
+    @given(LIMITS, st.integers(0, 10**6), st.integers(0, 5000))
+    def test_never_more_than_any_cap_and_never_less_than_all_allow(
+        self, limits: list[Limit], price: int, wanted: int
+    ) -> None:
+        number, stopped_by = budget.affordable(limits, price, wanted)
+        assert 0 <= number <= wanted
+
+        def fits(many: int) -> bool:
+            return many == 0 or all(
+                (x.money is None or price == 0 or x.used.money + many * price <= x.money)
+                and (x.lookups is None or x.used.lookups + many <= x.lookups)
+                for x in limits
+            )
+
+        assert fits(number)
+        assert bool(stopped_by) == (number < wanted)
+        if number < wanted:
+            assert not fits(number + 1)
+
+    def test_the_cap_that_stops_is_named(self) -> None:
+        caps = Caps(day=Decimal(10), month=Decimal(1000))
+        used = {"day": Used(budget.millionths(Decimal("9.99")), 0)}
+        among = list(budget.limits(caps, used, "NumVerify"))  # type: ignore[arg-type]
+        assert budget.affordable(among, 3000, 100) == (3, "today's budget for NumVerify")
+
+    @given(st.decimals(0, 10**6, allow_nan=False, places=6))
+    def test_money_adds_exactly(self, amount: Decimal) -> None:
+        assert budget.money(budget.millionths(amount)) == amount
+
+    def test_a_cap_of_nothing_allows_nothing(self) -> None:
+        among = list(budget.limits(Caps(day=Decimal(0)), {}))
+        assert budget.affordable(among, 8000, 5) == (0, "today's budget")
+
+
+class TestTheOfflineProvider:
+    def test_tells_the_carrier_that_a_range_was_given_to(self) -> None:
+        (answer,) = OfflineProvider().ask([_question("+447911123456")], "format")
+        assert answer.carrier
+        assert answer.line_type == "mobile"
+
+    def test_tells_the_time_zones(self) -> None:
+        assert time_zones(GOOD) == ("America/Los_Angeles",)
+        assert time_zones(BRITISH) == ("Europe/London",)
+
+    def test_takes_a_number_apart_as_libphonenumber_does(self) -> None:
+        from worker.verification.offline import _parsed
+
+        for region in phonenumbers.SUPPORTED_REGIONS:
+            for kind in range(11):
+                example = phonenumbers.example_number_for_type(region, kind)
+                if example is not None:
+                    e164 = phonenumbers.format_number(example, 0)
+                    assert _parsed(e164) == phonenumbers.parse(e164)
+                    carrier_of(e164)
+
+
+def _question(number: str) -> Any:
+    from worker.verification.base import Question
+
+    return Question(number)

@@ -1,0 +1,118 @@
+"""The Reassigned Numbers Database: yes, no and no data; tokens; calls and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lookups import BRITISH, GOOD, OTHER, make
+
+from sandbox.run import Sandbox
+from worker.verification.base import NoCreditError, Question, Verification
+
+GONE = date(2023, 6, 15)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=0)
+    started.network.set(GOOD, disconnected_on=GONE)
+    started.network.set(OTHER, disconnected_on=None)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
+    made = make(sandbox, "rnd", tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("since", "reassigned"),
+    [
+        (date(2023, 6, 14), True), (GONE, True),  # "the same as or before" the disconnection
+        (date(2023, 6, 16), False), (date(2021, 1, 26), None),
+    ],
+)  # fmt: skip
+def test_yes_no_and_no_data(rnd: Any, since: date, reassigned: bool | None) -> None:
+    (said,) = rnd.ask([Question(GOOD, since)], "reassigned")
+    assert (said.reassigned, said.since, said.verdict) == (reassigned, since, "unknown")
+
+
+def test_one_number_may_be_asked_about_with_two_dates(rnd: Any, sandbox: Sandbox) -> None:
+    days = (date(2023, 1, 1), date(2024, 1, 1))
+    answers = rnd.ask([Question(GOOD, day) for day in days], "reassigned")
+    assert {a.since: a.reassigned for a in answers} == {days[0]: True, days[1]: False}
+    assert sandbox.rnd.counters["POST /api/tn"] == 1
+
+
+def test_what_it_can_know_is_asked_only(rnd: Any) -> None:
+    day = date(2024, 1, 1)
+    assert rnd.suits(Question(GOOD, day), "reassigned")
+    assert rnd.suits(Question("+18002364525", day), "reassigned"), "toll-free numbers are in it"
+    assert not rnd.suits(Question(BRITISH, day), "reassigned")
+    assert not rnd.suits(Question(GOOD, None), "reassigned"), "without a date there is no question"
+    assert not rnd.suits(Question(GOOD, date(2020, 12, 31)), "reassigned"), "before its records"
+
+
+def test_a_token_that_has_run_out_is_renewed(rnd: Any, sandbox: Sandbox) -> None:
+    rnd.ask([Question(GOOD, GONE)], "reassigned")
+    sandbox.rnd.tokens.clear()
+    rnd.ask([Question(OTHER, GONE)], "reassigned")
+    assert sandbox.rnd.counters["POST /b/public/api/idToken"] == 2
+    assert sandbox.rnd.charges == 2
+
+
+def test_a_token_is_used_for_more_than_one_call(rnd: Any, sandbox: Sandbox) -> None:
+    for _ in range(3):
+        rnd.ask([Question(GOOD, GONE)], "reassigned")
+    assert sandbox.rnd.counters["POST /b/public/api/idToken"] == 1
+
+
+def test_a_subscription_that_is_used_up(rnd: Any, sandbox: Sandbox) -> None:
+    sandbox.rnd.left = 1
+    with pytest.raises(NoCreditError, match="used up"):
+        rnd.ask([Question(GOOD, GONE), Question(OTHER, GONE)], "reassigned")
+
+
+def test_a_file(rnd: Any, sandbox: Sandbox, tmp_path: Path) -> None:
+    import time
+
+    questions = [Question(GOOD, date(2023, 1, 1)), Question(OTHER, date(2023, 1, 1))]
+    job = rnd.submit(questions, "reassigned")
+    assert rnd.collect(job, questions, "reassigned") is None
+    time.sleep(0.25)
+    another = make(sandbox, "rnd", tmp_path)
+    answers = another.collect(job, questions, "reassigned")
+    assert {a.number: a.reassigned for a in answers} == {GOOD: True, OTHER: False}
+    assert sandbox.rnd.charges == 2
+
+
+class TestWhatAnAnswerCovers:
+    """Not given away since January holds for any later date; given away since June for any
+    earlier one."""
+
+    def said(self, since: date, reassigned: bool | None) -> Verification:
+        from datetime import UTC, datetime
+
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        return Verification(
+            GOOD, "rnd", "query", "reassigned", "unknown", "unknown", now, now,
+            since=since.isoformat(), reassigned=reassigned,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("reassigned", "earlier", "same", "later"),
+        [(False, False, True, True), (True, True, True, False), (None, False, True, False)],
+    )
+    def test_dates(self, reassigned: bool | None, earlier: bool, same: bool, later: bool) -> None:
+        answer = self.said(GONE, reassigned)
+        assert answer.covers(date(2023, 1, 1)) is earlier
+        assert answer.covers(GONE) is same
+        assert answer.covers(date(2024, 1, 1)) is later
+        assert not answer.covers(None)

@@ -1,0 +1,316 @@
+"""Twilio Lookup v2: every documented answer, the batch query, and its OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lookups import BRITISH, GOOD, IMPOSSIBLE, OTHER, make, tuned
+from openapi_schema_validator import OAS30Validator
+
+from config.verification import Depth
+from sandbox.providers.twilio import API_KEY, API_SECRET
+from sandbox.run import Sandbox
+from worker.phones import Kind
+from worker.verification.base import Question, RefusedError, UnavailableError, Verdict
+from worker.verification.twilio import TwilioProvider
+
+CANADIAN = "+14165550199".replace("0199", "2671")
+UKRAINIAN = "+380501234567"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=0)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(params=[1, 20], ids=["singly", "batch"])
+def twilio(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
+    made = make(sandbox, "twilio", tmp_path, tuned("twilio", f"batch = {request.param}"))
+    yield made
+    made.close()
+
+
+def ask(twilio: Any, number: str, depth: Depth, since: date | None = None) -> Any:
+    """Asked together with another number, so that the batch query is used where there is one."""
+    questions = [Question(number, since), Question(OTHER, since)]
+    if twilio.batch == 1:
+        questions = questions[:1]
+    found = {answer.number: answer for answer in twilio.ask(questions, depth)}
+    return found.get(number)
+
+
+class TestKindsOfLine:
+    @pytest.mark.parametrize(
+        ("truth", "kind"),
+        [
+            ("mobile", "mobile"), ("landline", "landline"), ("voip", "voip"),
+            ("fixed_voip", "voip"), ("toll_free", "toll_free"), ("premium", "premium"),
+            ("pager", "pager"), ("shared_cost", "other"), ("personal", "other"), ("uan", "other"),
+            ("voicemail", "other"), ("something new", "unknown"),
+        ],
+    )  # fmt: skip
+    def test_come_to_our_words(
+        self, sandbox: Sandbox, twilio: TwilioProvider, truth: str, kind: Kind
+    ) -> None:
+        sandbox.network.set(GOOD, kind=truth, carrier="Bluebird Mobile")
+        said = ask(twilio, GOOD, "line_type")
+        assert (said.verdict, said.line_type, said.country) == ("valid", kind, "US")
+        with_carrier = truth in ("mobile", "landline", "voip", "fixed_voip")
+        assert said.carrier == ("Bluebird Mobile" if with_carrier else "")
+
+
+class TestNumbersThatAreNotValid:
+    @pytest.mark.parametrize(
+        ("problem", "phrase"),
+        [
+            ("TOO_SHORT", "is too short"), ("TOO_LONG", "is too long"),
+            ("INVALID_LENGTH", "number of digits"), ("INVALID_COUNTRY_CODE", "country code"),
+            ("INVALID_BUT_POSSIBLE", "no range"), ("NOT_A_NUMBER", "not a phone number"),
+        ],
+    )  # fmt: skip
+    def test_come_as_200_with_the_reason_and_cost_nothing(
+        self, sandbox: Sandbox, twilio: TwilioProvider, problem: str, phrase: str
+    ) -> None:
+        sandbox.network.set(GOOD, in_plan=False, problem=problem)
+        said = ask(twilio, GOOD, "line_type")
+        assert (said.verdict, said.charged) == ("invalid", 0)
+        assert phrase in said.detail
+        assert (GOOD, "line_type_intelligence") not in sandbox.twilio.charged
+
+
+class TestWhetherTheLineIsInService:
+    @pytest.mark.parametrize(
+        ("live", "verdict"),
+        [
+            ("active", "valid"), ("reachable", "valid"), ("unreachable", "valid"),
+            ("inactive", "unreachable"), ("unknown", "unknown"),
+        ],
+    )  # fmt: skip
+    def test_each_status(
+        self, sandbox: Sandbox, twilio: TwilioProvider, live: str, verdict: Verdict
+    ) -> None:
+        """A handset that is switched off just now is a good number; a line without a subscriber
+        cannot be reached."""
+        sandbox.network.set(GOOD, kind="mobile", live=live)
+        said = ask(twilio, GOOD, "live")
+        assert said.verdict == verdict
+        assert said.live == ("" if live == "unknown" else live)
+        assert said.detail == ("is not in service" if live == "inactive" else "")
+
+    def test_of_a_landline_nobody_knows(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
+        sandbox.network.set(GOOD, kind="landline")
+        said = ask(twilio, GOOD, "live")
+        assert (said.verdict, said.charged) == ("unknown", 0)
+        assert "not a mobile" in said.detail
+
+
+class TestReassignedNumbers:
+    GONE = date(2023, 6, 15)
+
+    @pytest.mark.parametrize(
+        ("since", "reassigned"),
+        [(date(2023, 6, 15), True), (date(2023, 6, 16), False), (date(2020, 5, 1), None)],
+    )
+    def test_yes_no_and_no_data(
+        self, sandbox: Sandbox, twilio: TwilioProvider, since: date, reassigned: bool | None
+    ) -> None:
+        sandbox.network.set(GOOD, disconnected_on=self.GONE)
+        said = ask(twilio, GOOD, "reassigned", since)
+        assert (said.reassigned, said.since) == (reassigned, since)
+
+    def test_only_us_numbers_with_a_date_are_asked_about(self, twilio: TwilioProvider) -> None:
+        assert twilio.suits(Question(GOOD, date(2024, 1, 1)), "reassigned")
+        assert not twilio.suits(Question(GOOD), "reassigned")
+        assert not twilio.suits(Question(BRITISH, date(2024, 1, 1)), "reassigned")
+
+
+class TestPackagesThatGiveNoAnswer:
+    def test_outside_of_the_coverage(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
+        sandbox.network.set(GOOD, covered=False)
+        said = ask(twilio, GOOD, "line_type")
+        assert (said.verdict, said.charged, said.line_type) == ("unknown", 0, "unknown")
+
+    def test_canadian_carriers_want_an_approval(
+        self, sandbox: Sandbox, twilio: TwilioProvider
+    ) -> None:
+        assert ask(twilio, CANADIAN, "line_type").verdict == "unknown"
+        sandbox.twilio.npac = True
+        assert ask(twilio, CANADIAN, "line_type").verdict == "valid"
+
+    def test_a_package_that_is_not_enabled_is_said_by_name(
+        self, sandbox: Sandbox, twilio: TwilioProvider
+    ) -> None:
+        sandbox.twilio.enabled.clear()
+        with pytest.raises(RefusedError, match=r"line_status .*60606"):
+            ask(twilio, GOOD, "live")
+
+    def test_the_plain_check_costs_nothing(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
+        assert ask(twilio, GOOD, "format").verdict == "valid"
+        assert ask(twilio, IMPOSSIBLE, "format").verdict == "invalid"
+        assert sandbox.twilio.charges == 0
+
+
+class TestTheBatchQuery:
+    def test_saves_calls(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        numbers = [f"+1415555{n:04d}" for n in range(2000, 2020)]
+        assert len(twilio.ask([Question(n) for n in numbers], "line_type")) == 20
+        assert dict(sandbox.twilio.counters) == {"POST /v2/batch/query": 1}
+
+    def test_an_account_without_it_is_asked_one_by_one(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        sandbox.twilio.has_batch = False
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        for _ in range(2):
+            answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
+            assert {answer.number for answer in answers} == {GOOD, OTHER}
+        assert sandbox.twilio.counters["POST /v2/batch/query"] == 1, "it is not tried again"
+        assert twilio.batch == 1
+
+    def test_one_number_that_fails_does_not_fail_the_others(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        body = {
+            "phone_numbers": [
+                {"correlation_id": "0", "phone_number": GOOD, "twilio_error_code": 60008},
+                {"correlation_id": "1", "phone_number": OTHER, "valid": True,
+                 "line_type_intelligence": {"type": "mobile", "error_code": None}},
+            ]
+        }  # fmt: skip
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        from sandbox.service import Fault
+
+        sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
+        answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
+        assert [answer.number for answer in answers] == [OTHER]
+
+
+class TestTheLogin:
+    def test_an_api_key_does_as_well_as_the_auth_token(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        keys = {"TWILIO_API_KEY": API_KEY, "TWILIO_API_SECRET": API_SECRET,
+                "TWILIO_AUTH_TOKEN": ""}  # fmt: skip
+        twilio = make(sandbox, "twilio", tmp_path, **keys)
+        twilio.check()
+        assert [a.verdict for a in twilio.ask([Question(GOOD)], "line_type")] == ["valid"]
+
+    def test_a_number_that_twilio_does_not_understand_is_left_out(
+        self, sandbox: Sandbox, twilio: TwilioProvider
+    ) -> None:
+        from sandbox.service import Fault
+
+        fault = Fault("GET /v2/PhoneNumbers", "status", status=404, body={"code": 20404})
+        sandbox.twilio.faults.append(fault)
+        assert twilio.ask([Question(GOOD)], "line_type") == []
+
+    def test_a_question_that_it_refuses_is_told(
+        self, sandbox: Sandbox, twilio: TwilioProvider
+    ) -> None:
+        from sandbox.service import Fault
+
+        body = {"code": 60617, "message": "Invalid field", "status": 400}
+        sandbox.twilio.faults.append(Fault("/v2/", "status", status=400, body=body))
+        with pytest.raises(UnavailableError, match=r"HTTP 400: \"Invalid field \(60617\)"):
+            twilio.ask([Question(GOOD)], "line_type")
+
+
+class TestTheOpenApiDocument:
+    """Our requests and the stand-in's answers, held against Twilio's own document."""
+
+    @pytest.fixture
+    def document(self, shared: Callable[[str], Path]) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads(shared("specs/twilio/lookups-v2.json").read_text())
+        return loaded
+
+    @pytest.fixture
+    def seen(self, sandbox: Sandbox, twilio: TwilioProvider) -> list[dict[str, Any]]:
+        """Everything that was said in lookups of all depths, of lines of all kinds."""
+        sandbox.twilio.seen = []
+        sandbox.network.set(BRITISH, covered=False)
+        for depth in ("format", "line_type", "live", "reassigned"):
+            for number in (GOOD, BRITISH, IMPOSSIBLE, UKRAINIAN):
+                ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
+        return sandbox.twilio.seen
+
+    def test_our_requests_are_valid(
+        self, document: dict[str, Any], seen: list[dict[str, Any]]
+    ) -> None:
+        fetch = document["paths"]["/v2/PhoneNumbers/{PhoneNumber}"]["get"]
+        batch = document["paths"]["/v2/batch/query"]["post"]
+        schema = batch["requestBody"]["content"]["application/json"]["schema"]
+        known = {p["name"]: p["schema"] for p in fetch["parameters"] if p["in"] == "query"}
+        fields = next(p for p in fetch["parameters"] if p["name"] == "Fields")["description"]
+        assert seen
+        for call in seen:
+            if call["method"] == "POST":
+                assert call["path"] == "/v2/batch/query"
+                _validate(document, schema, call["request"])
+                for entry in call["request"]["phone_numbers"]:
+                    allowed = document["components"]["schemas"]["LookupBatchRequest"]
+                    assert set(entry) <= set(allowed["properties"])
+                continue
+            assert call["path"].startswith("/v2/PhoneNumbers/+")
+            assert set(call["query"]) <= set(known)
+            for value in filter(None, call["query"].get("Fields", "").split(",")):
+                assert value in fields
+            for name, value in call["query"].items():
+                _validate(document, known[name], value)
+
+    def test_the_stand_in_answers_as_the_document_says(
+        self, document: dict[str, Any], seen: list[dict[str, Any]]
+    ) -> None:
+        names = {"GET": "LookupResponse", "POST": "LookupBatchResponse"}
+        for call in seen:
+            schema = document["components"]["schemas"][names[call["method"]]]
+            entries = [call["response"]]
+            if call["method"] == "POST":
+                entries = call["response"]["phone_numbers"]
+            for entry in entries:
+                assert set(entry) <= set(schema["properties"]), "nothing of our own invention"
+                _validate(document, schema, _without_nulls(entry))
+
+    def test_its_examples_are_read(self, document: dict[str, Any]) -> None:
+        from worker.verification.twilio import _answer
+
+        fetch = document["paths"]["/v2/PhoneNumbers/{PhoneNumber}"]["get"]
+        examples = fetch["responses"]["200"]["content"]["application/json"]["examples"]
+        depths: dict[str, tuple[Depth, Verdict]] = {
+            "fetch": ("format", "valid"), "fetchInvalid": ("line_type", "invalid"),
+            "fetchLineTypeIntelligence": ("line_type", "valid"),
+            "fetchLineStatusActive": ("live", "valid"),
+            "fetchLineStatusInactive": ("live", "unreachable"),
+            "fetchReassignedNumberWithNumberReassigned": ("reassigned", "valid"),
+            "fetchReassignedNumberWithNumberNoReassigned": ("reassigned", "valid"),
+            "fetchReassignedNumberWithNoDataAvailable": ("reassigned", "valid"),
+        }  # fmt: skip
+        for name, (depth, verdict) in depths.items():
+            example = examples[name]["value"]
+            said = _answer(example, Question(example["phone_number"], date(2020, 1, 1)), depth)
+            assert said is not None, name
+            assert said.verdict == verdict, name
+        voip = examples["fetchLineTypeIntelligence"]["value"]
+        said = _answer(voip, Question(voip["phone_number"]), "line_type")
+        assert said is not None
+        assert (said.line_type, said.carrier) == ("voip", "Twilio - SMS/MMS-SVR")
+
+
+def _validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    whole = {**schema, "components": document["components"]}
+    problems = [error.message for error in OAS30Validator(whole).iter_errors(value)]
+    assert not problems, problems
+
+
+def _without_nulls(value: Any) -> Any:
+    """The document's own examples hold null where its schemas do not say `nullable`."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(entry) for key, entry in value.items() if entry is not None}
+    return value

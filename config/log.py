@@ -15,9 +15,9 @@ from typing import IO, Any
 
 from config.settings import Log
 
-# Seven or more digits with the punctuation people put between them. Record ids survive, since
-# they touch letters or underscores or are quoted as `id=...` without a plus and are left whole.
-_NUMBER = re.compile(r"(?<![\w.:/-])\+?\(?\d(?:[\s().-]?\d){6,}(?![\w-])")
+# Seven or more digits with the punctuation that people put between them, as ") " or " - ". Record
+# ids survive, since they touch letters or underscores, or are quoted as `id=...` without a plus.
+_NUMBER = re.compile(r"(?<![\w.:/-])\+?\(?\d(?:[\s().-]{0,3}\d){6,}(?![\w-])")
 _BEARER = re.compile(r"(?i)(bearer[ :]+|token=|secret=|password=)[^\s\"',;&]+")
 
 

@@ -114,7 +114,7 @@ def _tunings() -> dict[str, ProviderTuning]:
         "twilio": ProviderTuning(per_second=50.0, at_once=8, batch=20),
         "numverify": ProviderTuning(per_second=5.0, at_once=4),
         "clearoutphone": ProviderTuning(per_second=10.0, bulk_from=1000),
-        "rnd": ProviderTuning(per_second=500.0, at_once=2, batch=1000),
+        "rnd": ProviderTuning(per_second=1000.0, at_once=2, batch=1000),
     }
 
 

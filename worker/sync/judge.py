@@ -5,6 +5,7 @@ What a page does with the outcome (announce, write, record) is in `page`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,8 +104,9 @@ def verify(
     """
     chain = ctx.chain(run.id if run.dry_run else None)
     due = run.scope.kind == "due"
-    fresh = Occasion(run.id, ctx.owner, run.opened_at, due)
-    plain = fresh if run.force else Occasion(run.id, ctx.owner, None, due)
+    owner = f"{ctx.owner}:{threading.get_ident()}"
+    fresh = Occasion(run.id, owner, run.opened_at, due)
+    plain = fresh if run.force else Occasion(run.id, owner, None, due)
     ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
     subjects = _subjects(ctx, run, prepared, reports)
     heartbeat = _every(_HEARTBEAT, keep_lease)

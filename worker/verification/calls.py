@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import cast
 
 from worker.store.db import chunks
@@ -22,20 +22,72 @@ from worker.verification.ledger import Outcome
 log = logging.getLogger(__name__)
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between two looks at a file
+# Seconds: so long those that came back wait for others, and a caller for the first of them.
+_MOMENT, _LONGEST_WAIT = 0.25, 1.0
 _BROKEN = "gave an answer that cannot be read"
 
 
-def ask(step: ChainStep, questions: Sequence[Question], pool: ThreadPoolExecutor) -> Outcome:
-    """Ask in calls of the provider's size, side by side; every question ends up somewhere."""
-    outcome = Outcome()
-    batches = list(chunks(questions, step.provider.batch))
-    for batch, answered in zip(batches, pool.map(lambda b: _call(step, b), batches), strict=True):
-        if isinstance(answered, ProviderError):
-            _failed(outcome, batch, answered)
-        else:
-            outcome.succeeded = True
-            _answered(outcome, batch, answered)
-    return outcome
+class Flight:
+    """Calls of one step under way side by side, with a few more booked so that none waits for work.
+
+    A few at a time are booked and a few at a time settled, each in one transaction.
+    """
+
+    def __init__(self, step: ChainStep, pool: ThreadPoolExecutor, at_once: int) -> None:
+        self._step = step
+        self._pool = pool
+        self._few = max(1, at_once // 2)
+        self._most = at_once + self._few
+        self._under_way: dict[Future[list[Answer] | ProviderError], Sequence[Question]] = {}
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    @property
+    def room(self) -> int:
+        """Questions that can be booked now; 0 until there is room for a few calls."""
+        free = self._most - len(self._under_way)
+        return free * self._step.provider.batch if free >= self._few else 0
+
+    def send(self, questions: Sequence[Question]) -> None:
+        for batch in chunks(questions, self._step.provider.batch):
+            self._under_way[self._pool.submit(_call, self._step, batch)] = batch
+
+    def land(self) -> tuple[list[Question], Outcome]:
+        """What came back: of a few calls, or of fewer after a moment; of none after a second."""
+        wanted = min(self._few, len(self._under_way))
+        waited = 0.0
+        while True:
+            done = [call for call in self._under_way if call.done()]
+            if len(done) >= wanted or waited >= (_MOMENT if done else _LONGEST_WAIT):
+                return self._landed(done)
+            before = time.monotonic()
+            wait({*self._under_way} - {*done}, _MOMENT, FIRST_COMPLETED)
+            waited += time.monotonic() - before
+
+    def abandon(self) -> tuple[list[Question], Outcome]:
+        """Nobody can wait any more: what was not sent yet is called off, the rest is waited for."""
+        called_off = [call for call in self._under_way if call.cancel()]
+        questions = [one for call in called_off for one in self._under_way.pop(call)]
+        wait({*self._under_way})
+        asked, outcome = self._landed(list(self._under_way))
+        outcome.failed.update(dict.fromkeys(questions, "was not asked"))
+        return [*asked, *questions], outcome
+
+    def _landed(
+        self, done: Sequence[Future[list[Answer] | ProviderError]]
+    ) -> tuple[list[Question], Outcome]:
+        outcome = Outcome()
+        asked: list[Question] = []
+        for call in done:
+            questions, answered = self._under_way.pop(call), call.result()
+            asked += questions
+            if isinstance(answered, ProviderError):
+                _failed(outcome, questions, answered)
+            else:
+                outcome.succeeded = True
+                _answered(outcome, questions, answered)
+        return asked, outcome
 
 
 def _call(step: ChainStep, questions: Sequence[Question]) -> list[Answer] | ProviderError:

@@ -236,42 +236,59 @@ class _Pass:
     # -- booked ----------------------------------------------------------------------------
 
     def _ask_booked(self, step: ChainStep, questions: list[Question]) -> None:
-        chain = self._chain
-        bulk = self._is_bulk(step, questions)
-        size = len(questions) if bulk else chain.at_once(step) * step.provider.batch
-        todo = deque(questions)
+        flight = calls.Flight(step, self._chain.pool(step), self._chain.at_once(step))
+        try:
+            self._fly(step, flight, deque(questions), self._is_bulk(step, questions))
+        except BaseException:
+            if flight:
+                self._settle(step, *flight.abandon())
+            raise
+
+    def _fly(
+        self, step: ChainStep, flight: calls.Flight, todo: deque[Question], bulk: bool
+    ) -> None:
+        """Book and ask until nothing is left to ask, and everything that was asked is settled."""
         pause = _BUSY_PAUSE
-        while todo:
+        while todo or flight:
             self._heartbeat()
-            some = [todo.popleft() for _ in range(min(size, len(todo)))]
-            booking = chain.ledger.book(step, some, self._occasion)
-            self._note(step, booking.known)
-            self._lookups.reused[step.name] += len({one.number for one in booking.known})
-            for job, waiting in booking.files.items():
-                self._fetch(step, job, waiting)
-            if booking.taken:
-                hand_in = bulk and len(booking.taken) > step.provider.batch
-                (self._hand_in if hand_in else self._call)(step, booking.taken)
-            if booking.refused:
-                self._refuse(step, booking, [*booking.left, *todo])
-                todo = deque()
-            else:
-                todo.extend(booking.left)
-            if booking.busy:
-                todo.extend(booking.busy)
-            if len(booking.busy) == len(some):  # somebody else's, all of them: wait for them
+            size = len(todo) if bulk else min(flight.room, len(todo))
+            idle = False
+            if size:
+                booking = self._book(step, flight, todo, size, bulk)
+                idle = len(booking.busy) == size
+            if flight:
+                asked, outcome = flight.land()
+                if asked:
+                    self._settle(step, asked, outcome)
+            elif idle:  # all of them are being asked by somebody else: wait for the answers
                 time.sleep(pause)
-                pause = min(_LONGEST_PAUSE, pause * 1.5)
-            else:
-                pause = _BUSY_PAUSE
+            pause = min(_LONGEST_PAUSE, pause * 1.5) if idle else _BUSY_PAUSE
+
+    def _book(
+        self, step: ChainStep, flight: calls.Flight, todo: deque[Question], size: int, bulk: bool
+    ) -> Booking:
+        """Take the next questions as far as they may be asked, and send them on their way."""
+        some = [todo.popleft() for _ in range(size)]
+        booking = self._chain.ledger.book(step, some, self._occasion)
+        self._note(step, booking.known)
+        self._lookups.reused[step.name] += len({one.number for one in booking.known})
+        for job, waiting in booking.files.items():
+            self._fetch(step, job, waiting)
+        if bulk and len(booking.taken) > step.provider.batch:
+            self._hand_in(step, booking.taken)
+        elif booking.taken:
+            flight.send(booking.taken)
+        if booking.refused:
+            self._refuse(step, booking, [*booking.left, *todo])
+            todo.clear()
+        else:
+            todo.extend(booking.left)
+        todo.extend(booking.busy)
+        return booking
 
     def _is_bulk(self, step: ChainStep, questions: Sequence[Question]) -> bool:
         bulk_from = getattr(step.provider, "bulk_from", 0)
         return 0 < bulk_from <= len(questions)
-
-    def _call(self, step: ChainStep, questions: Sequence[Question]) -> None:
-        outcome = calls.ask(step, questions, self._chain.pool(step))
-        self._settle(step, questions, outcome)
 
     def _hand_in(self, step: ChainStep, questions: Sequence[Question]) -> None:
         ledger = self._chain.ledger

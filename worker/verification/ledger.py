@@ -39,6 +39,7 @@ Refusal = Literal["", "cap", "breaker"]
 class Occasion:
     """For which run it is asked, by whom, and what still counts.
 
+    `owner`: asks one thing after the other; it is alive as long as its process.
     `fresh_since`: answers given before do not count (a forced look); None = as long as they do.
     `for_due`: it is because they are due; what is not wanted any more is due no more.
     """
@@ -97,9 +98,12 @@ class Ledger:
         made = Booking()
         with self._store.write() as connection:
             self._lock(connection)
+            # Claims first: one that has gone since has left an answer, which is seen then. The
+            # other way round PostgreSQL could show neither.
+            claimed = self._claimed(connection, step, questions)
             known = recalled(connection, _numbers(questions), now, occasion.fresh_since, step)
             rest = _without_known(questions, known, made)
-            rest = self._without_claimed(connection, step, rest, made, now, occasion)
+            rest = self._without_claimed(connection, step, rest, claimed, made, now, occasion)
             if not rest:
                 return made
             permit = health.permit(connection, step.name, now)
@@ -124,20 +128,33 @@ class Ledger:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
-    def _without_claimed(
-        self, connection: Connection, step: ChainStep, questions: Sequence[Question],
-        made: Booking, now: datetime, occasion: Occasion,
-    ) -> list[Question]:  # fmt: skip
-        """Questions that nobody is asking. Claims of the dead are settled, or taken over."""
-        by_key = {_key(one): one for one in questions}
-        held: dict[Question, Any] = {}
+    def _claimed(
+        self, connection: Connection, step: ChainStep, questions: Sequence[Question]
+    ) -> dict[tuple[str, str], Any]:
+        """The claims on these questions, by number and date."""
+        found: dict[tuple[str, str], Any] = {}
         for some in chunks(_numbers(questions)):
             for row in connection.execute(_claims_of(step).where(claims.c.number.in_(some))):
-                if (row.number, row.since) in by_key:
-                    held[by_key[row.number, row.since]] = row
+                found[row.number, row.since] = row
+        return found
+
+    def _without_claimed(
+        self,
+        connection: Connection,
+        step: ChainStep,
+        questions: Sequence[Question],
+        claimed: Mapping[tuple[str, str], Any],
+        made: Booking,
+        now: datetime,
+        occasion: Occasion,
+    ) -> list[Question]:
+        """Questions that nobody is asking. Claims of the dead are settled, or taken over."""
+        held = {one: claimed[_key(one)] for one in questions if _key(one) in claimed}
         dead = []
         for question, row in held.items():
-            if row.until > now and self._alive(row.owner):
+            # A claim of our own that we know nothing of is left from a failure of ours.
+            ours = row.owner == occasion.owner
+            if row.until > now and not ours and self._alive(row.owner):
                 made.busy.append(question)
             elif row.job:
                 made.files.setdefault(row.job, []).append(question)

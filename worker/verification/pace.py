@@ -20,8 +20,9 @@ from worker import embedded
 
 log = logging.getLogger(__name__)
 
-# Providers count in windows of their own: a little below the limit no window holds one too many.
-_SHARE = 0.97
+# Providers count in windows of their own, and calls arrive some milliseconds early or late: with
+# this much more between them no second holds one too many.
+_MARGIN = 1.04
 _LONGEST = 5.0  # seconds that one sleep takes, so that a heartbeat is not kept waiting
 
 # KEYS[1]: when the next free slot comes, by Redis's clock. ARGV: what this call takes, in seconds.
@@ -85,12 +86,31 @@ def open_pace(settings: Settings) -> Pace:
     return LocalPace()
 
 
+def spacing(per_second: float, lookups: int) -> float:
+    """Seconds between two such calls, so that no window of a second holds more than the limit.
+
+    >>> round(spacing(50, 1), 4), round(spacing(50, 20), 4), round(spacing(5, 20), 4)
+    (0.0208, 0.52, 4.16)
+    """
+    whole_calls = per_second // lookups
+    return _MARGIN / whole_calls if whole_calls else _MARGIN * lookups / per_second
+
+
+def fitting(per_second: float, batch: int) -> int:
+    """The batch up to `batch` with which calls use the most of a limit; the largest of several.
+
+    >>> fitting(50, 20), fitting(50, 1), fitting(5, 20), fitting(1000, 50), fitting(0.5, 20)
+    (10, 1, 5, 50, 20)
+    """
+    return max(range(1, batch + 1), key=lambda size: (per_second // size * size, size))
+
+
 def wait(
     pace: Pace, name: str, per_second: float, lookups: int = 1,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:  # fmt: skip
     """Wait for the slot of a call that makes this many lookups."""
-    left = pace.slot(name, lookups / (per_second * _SHARE))
+    left = pace.slot(name, spacing(per_second, lookups))
     while left > 0:
         sleep(min(left, _LONGEST))
         left -= _LONGEST

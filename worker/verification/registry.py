@@ -21,7 +21,7 @@ from worker.verification.clearoutphone import ClearoutPhoneProvider
 from worker.verification.http import Door, with_path
 from worker.verification.numverify import NumVerifyProvider, base_url
 from worker.verification.offline import OfflineProvider
-from worker.verification.pace import Pace
+from worker.verification.pace import Pace, fitting
 from worker.verification.rnd import RndProvider
 from worker.verification.twilio import TwilioProvider
 
@@ -56,7 +56,8 @@ def _twilio(workshop: Workshop) -> Provider | None:
     if credentials is None:
         return None
     door = workshop.door("twilio", credentials.url)
-    return TwilioProvider(credentials, door, workshop.tuning("twilio").batch)
+    tuning = workshop.tuning("twilio")
+    return TwilioProvider(credentials, door, fitting(tuning.per_second, tuning.batch))
 
 
 def _numverify(workshop: Workshop) -> Provider | None:
@@ -84,7 +85,8 @@ def _rnd(workshop: Workshop) -> Provider | None:
         return None
     tuning = workshop.tuning("rnd")
     door = workshop.door("rnd", credentials.url)
-    return RndProvider(credentials, door, tuning.batch, tuning.bulk_from)
+    batch = fitting(tuning.per_second, tuning.batch)
+    return RndProvider(credentials, door, batch, tuning.bulk_from)
 
 
 # In the order in which they are asked where the settings say nothing else.

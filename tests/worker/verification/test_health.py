@@ -140,7 +140,7 @@ class TestAPageMeetsABrokenProvider:
         chain = Chain([step(provider)], StoredMemory(store), ledger, settings, lambda: now[0])
         subjects = [Subject(number) for number in numbers(500)]
         verified = chain.verify(subjects, Occasion("run", "me"))
-        assert provider.calls == 6
+        assert 5 <= provider.calls <= 8, "and those under way at the time"
         assert set(verified.missing.values()) == {"the counting provider did not answer in time"}
         provider._fail = lambda _call: None
         now[0] += timedelta(seconds=31)

@@ -20,6 +20,10 @@ from worker.sync import drive, runs, writeback
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 
+OURS = (
+    "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "HYGIENE_",
+    "DATABASE_URL", "REDIS_URL", "ADMIN_", "SECRET_KEY", "PUBLIC_URL",
+)  # fmt: skip
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
 
@@ -122,6 +126,14 @@ def make_context(make_settings: Callable[..., Settings]) -> Iterator[Callable[..
 @pytest.fixture
 def ctx(make_context: Callable[..., Context]) -> Context:
     return make_context()
+
+
+@pytest.fixture(autouse=True)
+def no_real_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is set on a developer's machine may reach the product under test."""
+    for name in os.environ:
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

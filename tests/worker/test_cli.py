@@ -269,3 +269,77 @@ class TestQueue:
             worker.wait(30)
             embedded.stop(Path(env["HYGIENE_HOME"]))
         assert [one["state"] for one in json.loads(done.stdout)] == ["done", "done"]
+
+
+class TestMoney:
+    """Twilio Lookup connected as an operator would: by the environment alone."""
+
+    @pytest.fixture
+    def paying(self, env: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
+        env.update(sandbox.env("twilio"))
+        path = Path(env["HYGIENE_CONFIG"])
+        more = "[verification.providers.twilio]\nper_second = 5000\n"
+        path.write_text(path.read_text("utf-8") + more, encoding="utf-8")
+        return env
+
+    def test_spend_is_told_by_provider_and_day_against_the_budget(
+        self, paying: dict[str, str], hygiene: Run, sandbox: Sandbox
+    ) -> None:
+        assert "nothing was spent" in hygiene("spend").output
+        hygiene("sync", "hubspot")
+        told = document(hygiene("spend", "--json"))
+        (row,) = told["days"]
+        assert (row["provider"], row["lookups"]) == ("twilio", told["total"]["lookups"])
+        assert told["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
+        assert {cap["name"]: cap["cap"] for cap in told["caps"]} == {
+            "today's budget": 50.0, "this month's budget": 500.0,
+        }  # fmt: skip
+        shown = hygiene("spend").output
+        for words in ("twilio", f"{told['total']['cost']:.2f}", "50.00 USD", "asked"):
+            assert words in shown
+
+    def test_a_dry_run_forecasts_it(
+        self, paying: dict[str, str], hygiene: Run, sandbox: Sandbox
+    ) -> None:
+        result = hygiene("sync", "hubspot", "--dry-run")
+        assert "lookups would cost" in result.output
+        assert sandbox.twilio.charges == 0
+
+    def test_the_story_of_a_number_with_its_lookups(
+        self, paying: dict[str, str], hygiene: Run, sandbox: Sandbox
+    ) -> None:
+        hygiene("sync", "hubspot")
+        number = next(iter(sandbox.twilio.charged))[0]
+        shown = hygiene("number", number).output
+        for words in ("paid lookups", "answered", "0.008", "held by"):
+            assert words in shown
+        (lookup,) = document(hygiene("number", number, "--json"))["lookups"]
+        assert lookup["package"] == "line_type_intelligence"
+
+    def test_a_wrong_key_is_said_at_the_start_and_by_doctor(
+        self, paying: dict[str, str], hygiene: Run, sandbox: Sandbox
+    ) -> None:
+        sandbox.twilio.logins.clear()
+        result = hygiene("sync", "hubspot")
+        assert result.output.count("does not accept our key") == 1
+        assert "TWILIO_AUTH_TOKEN" in result.output
+        assert "does not accept our key" in hygiene("doctor", exit_code=1).output
+
+    @pytest.mark.parametrize(
+        ("given", "named"),
+        [
+            ({"TWILIO_AUTH_TOKEN": ""}, "TWILIO_AUTH_TOKEN: missing"),
+            ({"TWILIO_API_KEY": "SK1"}, "TWILIO_API_SECRET: missing"),
+            ({"NUMVERIFY_URL": "https://apilayer.net"}, "NUMVERIFY_ACCESS_KEY: missing"),
+            ({"CLEAROUTPHONE_URL": "https://x.example"}, "CLEAROUTPHONE_API_TOKEN: missing"),
+            ({"RND_REFRESH_TOKEN": "x"}, "RND_COMPANY_ID: missing"),
+            ({"TWILIO_LOOKUP_URL": "http://lookups.example.com"}, "TWILIO_LOOKUP_URL: use https"),
+        ],
+    )
+    def test_half_a_login_is_a_clear_error_before_anything_is_read(
+        self, paying: dict[str, str], hygiene: Run, sandbox: Sandbox,
+        given: dict[str, str], named: str,
+    ) -> None:  # fmt: skip
+        paying.update(given)
+        assert named in hygiene("sync", "hubspot", exit_code=2).output
+        assert sandbox.hubspot.counters.total() == 0

@@ -110,6 +110,7 @@ def note_failures(
     errors: Sequence[ProviderError],
     now: datetime,
     settings: Settings,
+    say: bool = True,
 ) -> None:
     """Calls failed in a row: open the breaker when it is enough, or at once when it must be."""
     if not errors:
@@ -130,7 +131,7 @@ def note_failures(
         )
         if isinstance(error, NoCreditError):
             values["credits"] = 0
-        if not state.is_open or state.reason != error.reason[:255]:
+        if say and (not state.is_open or state.reason != error.reason[:255]):
             log.warning(
                 "provider %s %s; it is left alone until %s", name, error, f"{now + rest:%H:%M} UTC"
             )

@@ -145,7 +145,7 @@ def forecast(
         total += asked
         cost += budget.money(price * asked)
         if cap:
-            short.append(f"{step.provider.label}: {cap} allows {room:,} of {asked:,} lookups")
+            short.append(f"{step.provider.label}: {cap} now allows {room:,} of {asked:,} lookups")
     return Forecast(total, cost, settings.budget.currency, tuple(short))
 
 

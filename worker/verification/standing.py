@@ -78,7 +78,9 @@ def _checked(
             if state.kind != "no_credit" or credit is not None:
                 health.note_success(connection, provider.name)
         else:
-            health.note_failures(connection, provider.name, [problem], now, settings.verification)
+            health.note_failures(
+                connection, provider.name, [problem], now, settings.verification, say=False
+            )
             if not health.load(connection, provider.name).is_open:
                 return State(provider.name, "trying", reason=problem.reason)
         return health.load(connection, provider.name)

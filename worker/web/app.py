@@ -20,10 +20,11 @@ from worker.store.db import StoreError, is_current
 from worker.sync import runs
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError
+from worker.verification import spending
 from worker.web.guard import admin_only
 
 _HERE = Path(__file__).parent
-_RUNS_SHOWN = 50
+_RUNS_SHOWN, _DAYS_SHOWN = 50, 30
 _pages = Jinja2Templates(_HERE / "templates")
 _SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -88,6 +89,13 @@ def make_app(settings: Settings) -> FastAPI:
         found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
         values = {"run": found, "opened": run.opened_at, "links": _links(ctx, found)}
         return _pages.TemplateResponse(request, "run.html", values)
+
+    @app.get("/spend", dependencies=guarded, include_in_schema=False)
+    def spend(request: Request) -> HTMLResponse:
+        with ctx.store.read() as connection:
+            verification = settings.verification
+            found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS_SHOWN)
+        return _pages.TemplateResponse(request, "spend.html", {"spend": found, "days": _DAYS_SHOWN})
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> HTMLResponse:

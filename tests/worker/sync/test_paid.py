@@ -160,7 +160,7 @@ class TestWhatItCosts:
         assert sandbox.twilio.charges == 0
         assert dry["forecast"] == {
             "lookups": 2, "cost": 0.016, "currency": "USD",
-            "short": ["Twilio Lookup: today's budget allows 1 of 2 lookups"],
+            "short": ["Twilio Lookup: today's budget now allows 1 of 2 lookups"],
         }  # fmt: skip
         real = sync(paying(), "hubspot")
         assert real["lookups"]["twilio"]["cost"] == dry["forecast"]["cost"]

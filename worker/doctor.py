@@ -13,7 +13,7 @@ from config.settings import Settings
 from connectors.base import ConnectorError
 from worker import embedded
 from worker.phones import region_of
-from worker.store.db import StoreError, is_current
+from worker.store.db import StoreError, is_current, ready
 from worker.sync.context import Context
 from worker.verification import standing
 
@@ -85,6 +85,8 @@ def _space(settings: Settings) -> Iterator[Check]:
 
 def _database(settings: Settings) -> Iterator[Check]:
     try:
+        if settings.database_url.startswith("sqlite"):
+            ready(settings.database_url)  # as every command does
         current = is_current(settings.database_url)
     except StoreError as error:
         yield Check("database", "problem", str(error))

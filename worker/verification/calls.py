@@ -128,6 +128,10 @@ def hand_in(
     except ProviderError as error:
         _failed(outcome, questions, error)
         return "", outcome
+    except Exception:
+        log.exception("provider %s: a file could not be handed in", step.name)
+        _failed(outcome, questions, LostError(_BROKEN))
+        return "", outcome
     remember(job)
     return job, outcome
 
@@ -156,6 +160,10 @@ def fetch(
             return outcome
         except ProviderError as error:
             log.info("provider %s %s; its file %s is asked for again", step.name, error, job)
+        except Exception:
+            log.exception("provider %s: its file %s could not be handled", step.name, job)
+            _failed(outcome, questions, LostError(_BROKEN))
+            return outcome
         else:
             if answers is not None:
                 outcome.succeeded = True

@@ -339,6 +339,8 @@ class _Pass:
     def _made(self, step: ChainStep, answer: Answer, cost: Decimal) -> Verification:
         now, settings = self._chain._now(), self._chain._settings
         until = lifetimes.until(answer, step.depth, now, settings.counts_for, settings.spread)
+        if step.step.at_most_every is not None:  # what must not be asked sooner is not due sooner
+            until = max(until, now + step.step.at_most_every)
         return Verification(
             number=answer.number,
             provider=step.name,

@@ -142,7 +142,9 @@ class TestNeverPaidTwice:
     ) -> None:
         provider = Counting()
         chain = make(step(provider, at_most_every=timedelta(days=120)))
-        verify(chain, numbers(3))
+        verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
+        ends = {one.until - clock.now for said in verified.said.values() for one in said}
+        assert ends == {timedelta(days=120)}, "nor is it due sooner"
         clock.now += timedelta(days=119)
         verify(chain, numbers(3), fresh_since=clock.now)
         assert set(provider.asked.values()) == {1}

@@ -33,7 +33,7 @@ from worker.sync.judge import Prepared
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
 from worker.sync.writeback import RETRY_KINDS, Outcome, write_all
-from worker.verification.chain import Lookups
+from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)
 
@@ -196,13 +196,18 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     now = ctx.now()
     tally = Tally()
     found = _contacts(ctx, run, connector, page, now)
-    gone = set(page.ids) - {contact.id for contact in found} if page.contacts is None else set()
-    prepared = [*map(judge.reader(ctx, run), found)]
+    read_anew = page.contacts is None
     known = index.load(ctx.store, run.connector, page.object, page.ids)
-    fresh = _take_reports(ctx, run, prepared, known, now)
-    reports = judge.reported(ctx, run, prepared, fresh)
-    verified = judge.verify(ctx, run, prepared, reports, lambda: _keep_lease(ctx, page))
+    prepared, reports, verified = _look(ctx, run, page, found, known, now)
     lookups = verified.lookups
+    if ctx.now() - now > ctx.settings.sync.reread_after:
+        # Verifying took long, and people work in the CRM meanwhile. What is there now is looked at
+        # once more; the answers that have come count already.
+        now, read_anew = ctx.now(), True
+        found = _fetch(ctx, connector, page)
+        prepared, reports, verified = _look(ctx, run, page, found, known, now)
+        lookups.add(verified.lookups)
+    gone = set(page.ids) - {contact.id for contact in found} if read_anew else set()
     decided = judge.decide_all(ctx, run, connector, prepared, verified, reports, now)
 
     updates = []
@@ -236,6 +241,22 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     _complete(
         ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, gone, wrote
     )
+
+
+def _look(
+    ctx: Context,
+    run: Run,
+    page: Claimed,
+    found: Sequence[Contact],
+    known: Mapping[str, index.Known],
+    now: datetime,
+) -> tuple[list[Prepared], dict[str, list[Feedback]], Verified]:
+    """Read the contacts' fields, keep what people reported by our flags, verify the numbers."""
+    prepared = [*map(judge.reader(ctx, run), found)]
+    fresh = _take_reports(ctx, run, prepared, known, now)
+    reports = judge.reported(ctx, run, prepared, fresh)
+    verified = judge.verify(ctx, run, prepared, reports, lambda: _keep_lease(ctx, page))
+    return prepared, reports, verified
 
 
 def _contacts(

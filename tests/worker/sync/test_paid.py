@@ -216,6 +216,23 @@ class TestWhenItCannotBeAsked:
         assert crm.snapshot() == before
 
 
+class TestWhatHappensMeanwhile:
+    def test_an_edit_while_it_is_verified_is_seen_before_we_write(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """A page can wait for minutes for its answers; people go on working."""
+
+        async def edit_meanwhile() -> None:
+            crm.edit(people[2], {"phone/phone": "12"})
+
+        monkeypatch.setattr(sandbox.twilio, "take_time", edit_meanwhile)
+        sync(paying('[sync]\nreread_after = "0s"\n'), "hubspot", "everything")
+        assert crm.get(people[2], "status/phone") == "invalid"
+        assert crm.get(people[2], "e164/phone") is None
+        assert sandbox.twilio.charges == 2, "and nothing was asked twice"
+
+
 class TestReVerification:
     """Only what is due, most valuable first, within the budget; beat works through it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from worker.decisions.model import ALL_CHANNELS, Channel
 from worker.feedback.model import Feedback, FeedbackKind
 from worker.store.db import chunks, upsert
+from worker.store.settled import unsettle
 from worker.store.tables import feedback
 
 
@@ -27,7 +28,7 @@ class Standing:
     confirmed_at: datetime | None = None
 
 
-def store(connection: Connection, reports: Iterable[Feedback]) -> None:
+def store(connection: Connection, reports: Sequence[Feedback]) -> None:
     """Keep reports; one that is known by its key changes nothing."""
     rows = [
         {
@@ -43,6 +44,7 @@ def store(connection: Connection, reports: Iterable[Feedback]) -> None:
         for report in reports
     ]
     upsert(connection, feedback, rows, ignore=True, key=("key",))
+    unsettle(connection, (report.number for report in reports))
 
 
 def load(connection: Connection, numbers: Sequence[str]) -> dict[str, list[Feedback]]:

@@ -144,6 +144,11 @@ contacts = sa.Table(
     sa.Column("campaign", sa.String(255), nullable=False, default=""),
     sa.Column("country", sa.String(2), nullable=False, default=""),
     sa.Column("value", sa.Float),  # what the contact is worth: the most valuable first
+    # What was read when it was last decided (see worker.sync.glance), and until when that stands;
+    # null: it is to be looked at.
+    sa.Column("glance", sa.String(32), nullable=False, default=""),
+    sa.Column("settled_until", UtcDateTime),
+    sa.Column("answers", sa.JSON),  # {provider: answers that it was decided from}
     # A number of it got no answer when it was last looked at.
     sa.Column("waiting", sa.Boolean, nullable=False, default=False),
     sa.Column("checked_at", UtcDateTime, nullable=False),

@@ -34,7 +34,9 @@ def drive(ctx: Context, run_id: str, progress: Progress = lambda _run: None) -> 
             if not reader.claim(ctx, run_id):
                 raise runs.RunActiveError(run_id, run.connector)
             try:
-                reader.read_on(ctx, runs.load(ctx, run_id), do, lambda: True)
+                reader.read_on(
+                    ctx, runs.load(ctx, run_id), do, lambda: True, lambda: progress(run_id)
+                )
             finally:
                 reader.release(ctx, run_id)
         _wait_for_others(ctx, run_id, do)

@@ -32,6 +32,8 @@ class Known:
 
     fingerprint: str
     flags: Mapping[str, bool]
+    glance: str = ""
+    settled_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Entry:
     region: str | None
     readings: Mapping[str, Reading]
     written: Mapping[str, Value]
+    glance: str
+    settled_until: datetime | None
+    answers: Mapping[str, int]
 
 
 def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> dict[str, Known]:
@@ -50,11 +55,12 @@ def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> 
     found = {}
     with store.read() as connection:
         for some in chunks(ids):
-            query = sa.select(contacts.c.record_id, contacts.c.fingerprint, contacts.c.known).where(
+            c = contacts.c
+            query = sa.select(c.record_id, c.fingerprint, c.known, c.glance, c.settled_until).where(
                 *_among(contacts, connector, object_name, some)
             )
             for row in connection.execute(query):
-                found[row.record_id] = Known(row.fingerprint, row.known)
+                found[row[0]] = Known(*row[1:])
     return found
 
 
@@ -68,6 +74,7 @@ def record(
 ) -> None:
     """Bring the index up to date; contacts of which it says the same already are left alone."""
     changed: list[dict[str, Any]] = []
+    seen_again: list[dict[str, Any]] = []
     numbers: list[dict[str, Any]] = []
     for entry in entries:
         contact = entry.contact
@@ -75,6 +82,15 @@ def record(
         print_ = _fingerprint(entry, flags)
         before = known.get(contact.id)
         if before is not None and before.fingerprint == print_ and not entry.written:
+            if (before.glance, before.settled_until) != (entry.glance, entry.settled_until):
+                seen_again.append(
+                    {
+                        "b_id": contact.id,
+                        "glance": entry.glance,
+                        "settled_until": entry.settled_until,
+                        "answers": dict(entry.answers),
+                    }
+                )
             continue
         key = {"connector": connector, "object": object_name, "record_id": contact.id}
         changed.append(
@@ -89,6 +105,9 @@ def record(
                 "country": entry.region or "",
                 "value": contact.value,
                 "waiting": entry.decision.waiting,
+                "glance": entry.glance,
+                "settled_until": entry.settled_until,
+                "answers": dict(entry.answers),
                 "checked_at": now,
             }
         )
@@ -106,6 +125,12 @@ def record(
     ids = [row["record_id"] for row in changed]
     delete(connection, contact_numbers, connector, object_name, ids)
     upsert(connection, contacts, changed)
+    if seen_again:
+        c = contacts.c
+        again = sa.update(contacts).where(
+            c.connector == connector, c.object == object_name, c.record_id == sa.bindparam("b_id")
+        )
+        connection.execute(again, seen_again)
     insert(connection, contact_numbers, numbers)
 
 
@@ -129,7 +154,7 @@ def remember_flags(
     where = sa.and_(*_among(contacts, connector, object_name, (record_id,)))
     held = connection.scalar(sa.select(contacts.c.known).where(where))
     if held is not None:
-        values = {"known": {**held, **flags}, "fingerprint": ""}
+        values = {"known": {**held, **flags}, "fingerprint": "", "settled_until": None}
         connection.execute(sa.update(contacts).where(where).values(**values))
         return
     row = {
@@ -145,6 +170,9 @@ def remember_flags(
         "country": "",
         "value": None,
         "waiting": False,
+        "glance": "",
+        "settled_until": None,
+        "answers": {},
         "checked_at": _NEVER,
     }
     insert(connection, contacts, [row])

@@ -24,7 +24,6 @@ from worker.decisions import (
 )
 from worker.feedback import facts as feedback_facts
 from worker.feedback import users
-from worker.feedback.facts import Standing
 from worker.feedback.model import Feedback
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
 from worker.sync.context import Context
@@ -222,7 +221,7 @@ def decide_all(
             about = reports.get(number.e164, ())
             standing = feedback_facts.standing(about, key, policy.opt_out_text_stops_calls)
             given_away = _given_away(
-                verified.said.get(number.e164, ()), _known_since(run, contact, about), standing
+                verified.said.get(number.e164, ()), _known_since(run, contact, about)
             )
             return NumberKnowledge(
                 number,
@@ -258,12 +257,13 @@ def decide_all(
     return decided
 
 
-def _given_away(said: Sequence[Verification], since: date | None, standing: Standing) -> str:
-    """Evidence that somebody else has the number now; the person's own later word beats it."""
+def _given_away(said: Sequence[Verification], since: date | None) -> str:
+    """Evidence that somebody else has the number now.
+
+    A later confirmation beats it: `since` is that day then, and an older answer does not cover it.
+    """
     for one in said:
-        if not one.reassigned or not one.covers(since):
-            continue
-        if standing.confirmed_at is None or one.at > standing.confirmed_at:
+        if one.reassigned and one.covers(since):
             return f"was given to somebody else after {since:%d %b %Y} (checked {one.at:%d %b %Y})"
     return ""
 

@@ -26,7 +26,7 @@ from worker.feedback import users
 from worker.feedback.model import Feedback
 from worker.store.db import insert, upsert
 from worker.store.tables import failures, pages, runs, writes
-from worker.sync import index, judge
+from worker.sync import glance, index, judge
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared
@@ -227,19 +227,42 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
     wrote = connector.clock() if any(outcome.written for outcome in outcomes.values()) else None
-    nothing = Outcome()
+    salted = glance.salt(ctx, run.connector)
     entries = [
-        index.Entry(
-            one.contact,
-            decision,
-            one.region,
-            one.readings,
-            outcomes.get(one.contact.id, nothing).written,
-        )
+        _entry(ctx, one, decision, outcomes.get(one.contact.id), verified, salted, now)
         for one, (decision, _) in zip(prepared, decided, strict=True)
     ]
     _complete(
         ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, gone, wrote
+    )
+
+
+def _entry(
+    ctx: Context,
+    one: Prepared,
+    decision: Decision,
+    outcome: Outcome | None,
+    verified: Verified,
+    salted: bytes,
+    now: datetime,
+) -> index.Entry:
+    """What the index is to say of a contact, and until when it needs no second look."""
+    written = outcome.written if outcome is not None else {}
+    until = None
+    answers = [said for number in one.numbers for said in verified.said.get(number, ())]
+    if not decision.waiting and (outcome is None or outcome.ok):
+        checked_at = written.get("checked_at", one.contact.held.get("checked_at"))
+        refresh = ctx.settings.policy.checked_at_refresh
+        until = glance.settled_until(answers, checked_at, refresh, now)
+    return index.Entry(
+        one.contact,
+        decision,
+        one.region,
+        one.readings,
+        written,
+        glance.of(one.contact, salted, written),
+        until,
+        Counter(said.provider for said in answers),
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
 from worker.store.tables import UtcDateTime, pages, runs
+from worker.sync import glance
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.runs import Run
@@ -44,10 +44,15 @@ def release(ctx: Context, run_id: str) -> None:
 
 
 def read_on(
-    ctx: Context, run: Run, hand_on: Callable[[int], None], may_go_on: Callable[[], bool]
+    ctx: Context,
+    run: Run,
+    hand_on: Callable[[int], None],
+    may_go_on: Callable[[], bool],
+    seen: Callable[[], None] = lambda: None,
 ) -> bool:
     """Read from where the run stands, page by page: store a page, then `hand_on` its id.
 
+    Contacts that are settled are counted and go no further; `seen` is called after each page.
     Stops early when `may_go_on` says so (pages in flight, a shutdown). Returns whether all is
     read. The caller holds the reader's lease (`claim`).
     """
@@ -55,7 +60,7 @@ def read_on(
     for place, entry in enumerate(run.reading):
         if entry["done"]:
             continue
-        if not _read_object(ctx, run, connector, place, hand_on, may_go_on):
+        if not _read_object(ctx, run, connector, place, hand_on, may_go_on, seen):
             return False
     with ctx.store.write() as connection:
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(read_all=True))
@@ -69,8 +74,10 @@ def _read_object(
     place: int,
     hand_on: Callable[[int], None],
     may_go_on: Callable[[], bool],
+    seen: Callable[[], None],
 ) -> bool:
     entry = run.reading[place]
+    salted = glance.salt(ctx, run.connector)
     learned_anew = False
     while True:
         since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
@@ -81,11 +88,12 @@ def _read_object(
                 began = (connector.clock() or ctx.now()) - timedelta(
                     seconds=time.monotonic() - started + 1
                 )
-                page_id = _store(ctx, run, connector, place, page, before, began)
+                page_id = _store(ctx, run, connector, place, page, before, began, salted)
                 before = dict(connector.calls)
                 if page_id is not None:
                     hand_on(page_id)
                     before = dict(connector.calls)  # what the page itself used is counted there
+                seen()
                 if page.cursor is not None and not may_go_on():
                     return False
             return True
@@ -105,8 +113,9 @@ def _store(
     page: Page,
     before: dict[Any, int],
     began: datetime,
+    salted: bytes,
 ) -> int | None:
-    """Keep a page and the reader's place in one transaction.
+    """Keep a page and the reader's place in one transaction; its id, None where nothing is to do.
 
     `began`: when the first page was asked for, by the CRM's clock (its answer's Date, less what
     the call took). Our own clock plays no part in where a watermark comes to stand.
@@ -125,12 +134,20 @@ def _store(
         "began_at": sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime)),
     }
     page_id = None
+    fresh: Sequence[Contact] = page.contacts
+    settled = glance.Settled()
+    if not run.force:
+        name = entry["object"]
+        fresh, settled = glance.split(ctx, run.connector, name, page.contacts, salted)
     with ctx.store.write() as connection:
-        if page.contacts:
+        if settled.read:
+            run_store.store_settled(connection, ctx, run.id, entry["object"], settled)
+        if fresh:
+            ids = [contact.id for contact in fresh]
             seq = run_store.next_seq(connection, run.id)
-            ids = [contact.id for contact in page.contacts]
-            read = [pack(contact) for contact in page.contacts]
-            page_id = run_store.store_page(connection, ctx, run.id, seq, entry["object"], ids, read)
+            page_id = run_store.store_page(
+                connection, ctx, run.id, seq, entry["object"], ids, fresh
+            )
         statement = sa.update(runs).where(runs.c.id == run.id)
         connection.execute(statement.values(**values))
     return page_id
@@ -140,10 +157,6 @@ def in_flight(ctx: Context, run_id: str) -> int:
     query = sa.select(sa.func.count()).where(pages.c.run_id == run_id, pages.c.state == "stored")
     with ctx.store.read() as connection:
         return connection.scalar(query) or 0
-
-
-def pack(contact: Contact) -> dict[str, Any]:
-    return asdict(contact)
 
 
 def unpack(data: dict[str, Any]) -> Contact:

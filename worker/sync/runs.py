@@ -14,11 +14,12 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import NOTHING, ConnectorError, Skip
+from connectors.base import NOTHING, ConnectorError, Contact, Skip
 from worker.store.db import chunks, upsert
 from worker.store.tables import failures, pages, runs, watermarks, writes
 from worker.sync import picking
 from worker.sync.context import Context, alive
+from worker.sync.glance import Settled
 from worker.sync.scope import Scope
 from worker.verification import spending, standing
 
@@ -303,7 +304,7 @@ def store_page(
     seq: int,
     object_name: str,
     ids: list[str],
-    read: list[Any] | None,
+    read: Sequence[Contact] | None,
 ) -> int:
     """Keep a page with its run before it is handed on; `read` None = to be fetched by id."""
     result = connection.execute(
@@ -320,6 +321,25 @@ def store_page(
     )
     assert result.inserted_primary_key is not None
     return int(result.inserted_primary_key[0])
+
+
+def store_settled(
+    connection: Connection, ctx: Context, run_id: str, object_name: str, settled: Settled
+) -> None:
+    """Keep what the settled contacts of a page add to the counts: a page that is done already."""
+    connection.execute(
+        sa.insert(pages).values(
+            run_id=run_id,
+            seq=next_seq(connection, run_id),
+            object=object_name,
+            state="done",
+            stored_at=ctx.now(),
+            attempts=0,
+            size=settled.read,
+            read=settled.read,
+            counts=settled.counts(),
+        )
+    )
 
 
 def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[int]:

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from config.verification import Verification as Settings
 from worker.store import Store
 from worker.store.db import chunks, insert, upsert
+from worker.store.settled import unsettle
 from worker.store.tables import claims, lookups, provider_states, spend, unanswered
 from worker.verification import budget, health
 from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
@@ -281,6 +282,7 @@ class Ledger:
                 ).all()
             mine = {(row.number, row.since): row for row in held}
             keep(connection, made)
+            unsettle(connection, (one.number for one in made))
             insert(connection, lookups, [
                 *(_entry(one, step, occasion.run_id, now) for one in made),
                 *(_lost_entry(step, one, occasion.run_id, reason, mine.get(_key(one)), now)

@@ -148,7 +148,7 @@ class TestWhatItCosts:
         sync(ctx, "hubspot")
         charged = sandbox.twilio.charges
         again = sync(ctx, "hubspot", "everything")
-        assert again["lookups"]["twilio"] == {"asked": 0, "reused": 2, "failed": 0, "cost": 0.0}
+        assert again["lookups"]["twilio"] == {"asked": 0, "reused": 3, "failed": 0, "cost": 0.0}
         assert again["contacts"]["changed"] == 0
         assert sandbox.twilio.charges == charged
 
@@ -310,6 +310,22 @@ class TestReVerification:
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
         assert sandbox.twilio.charges >= 2
         assert self.due(ctx) == []
+
+    def test_a_contact_that_waited_is_looked_at_when_another_brought_the_answer(
+        self, paying: Any, crm: Crm, people: list[str], sync: Sync
+    ) -> None:
+        """The same number in the other CRM: answered there, while this contact waits here."""
+        ctx = paying("[verification.budget]\nday_lookups = 0\n")
+        sync(ctx, "hubspot", "everything")
+        assert self.due(ctx) == [], "there is no budget yet"
+        rich = paying("[verification.budget]\nday_lookups = 1\n")
+        sync(rich, "hubspot", scope=Scope("ids", (people[0],)))
+        assert crm.get(people[0], "status/phone") == "valid"
+        assert crm.get(people[1], "status/phone") == "unverified"
+        assert self.due(rich) == [people[1]]
+        sync(rich, "hubspot", scope=Scope("due", limit=10))
+        assert crm.get(people[1], "status/phone") == "valid"
+        assert crm.get(people[2], "status/phone") == "unverified", "its number is still to be paid"
 
     def test_what_nobody_wants_to_know_any_more_is_due_no_more(
         self, paying: Any, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox

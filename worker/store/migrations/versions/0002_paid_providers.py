@@ -88,6 +88,9 @@ def upgrade() -> None:
     with op.batch_alter_table('contacts', schema=None) as batch_op:
         batch_op.add_column(sa.Column('value', sa.Float(), nullable=True))
         batch_op.add_column(sa.Column('waiting', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column('glance', sa.String(length=32), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('settled_until', UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column('answers', sa.JSON(), nullable=True))
         batch_op.create_index('ix_contacts_waiting', ['connector'], unique=False, sqlite_where=sa.text('waiting'), postgresql_where=sa.text('waiting'))
 
     # What is there was said by the offline provider alone. The date asked about joins the key.
@@ -117,6 +120,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table('contacts', schema=None) as batch_op:
         batch_op.drop_index('ix_contacts_waiting')
+        batch_op.drop_column('answers')
+        batch_op.drop_column('settled_until')
+        batch_op.drop_column('glance')
         batch_op.drop_column('waiting')
         batch_op.drop_column('value')
 

@@ -1,0 +1,25 @@
+"""Contacts that are settled need no second look; something new about a number unsettles them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.store.db import chunks
+from worker.store.tables import contact_numbers, contacts
+
+
+def unsettle(connection: Connection, numbers: Iterable[str]) -> None:
+    """Whoever holds one of these numbers is looked at again by the next run that reads them."""
+    held, c = contact_numbers.c, contacts.c
+    for some in chunks(sorted(set(numbers))):
+        holders = sa.select(held.connector, held.object, held.record_id).where(
+            held.number.in_(some)
+        )
+        connection.execute(
+            sa.update(contacts)
+            .where(sa.tuple_(c.connector, c.object, c.record_id).in_(holders))
+            .values(settled_until=None)
+        )

@@ -1,0 +1,151 @@
+"""Which contacts need a second look, and which are as we left them.
+
+A contact is *settled* when all that a decision is made from is as it was when we last decided, and
+the CRM holds what we decided: then reading, verifying and deciding again could bring nothing new.
+Its glance is a print of what was read, of our own fields too, and of the settings and the code that
+decisions depend on. It is settled until the first of its answers ends, and unsettled by whatever is
+learned of one of its numbers meanwhile (`worker.store.settled`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+import sqlalchemy as sa
+
+from connectors.base import Contact, Value
+from worker.store.db import chunks
+from worker.store.tables import contacts
+from worker.sync.context import Context
+from worker.verification.base import Verification
+
+_BAD = ("invalid", "wrong_number", "unreachable")
+
+
+@dataclass
+class Settled:
+    """What settled contacts add to their run's counts."""
+
+    read: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
+    sources: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(
+        self, contact: Contact, statuses: Mapping[str, str], answers: Mapping[str, int]
+    ) -> None:
+        self.read += 1
+        self.fields.update(statuses.values())
+        self.reused.update(answers)
+        source = self.sources.setdefault(contact.source or "", Counter())
+        source["contacts"] += 1
+        source["numbers"] += len(statuses)
+        source["bad"] += sum(status in _BAD for status in statuses.values())
+
+    def counts(self) -> dict[str, object]:
+        return {
+            "fields": dict(self.fields),
+            "lookups": {
+                name: {"asked": 0, "reused": number, "failed": 0, "cost": "0"}
+                for name, number in self.reused.items()
+            },
+            "api": {},
+            "sources": {name: dict(numbers) for name, numbers in self.sources.items()},
+        }
+
+
+def salt(ctx: Context, connector: str) -> bytes:
+    """Of everything but the contact that a decision depends on."""
+    verification = ctx.settings.verification
+    chosen = (
+        ctx.settings.policy.model_dump_json(),
+        getattr(ctx.settings.connectors, connector).model_dump_json(),
+        [(step.package, step.step.model_dump_json()) for step in ctx.line.steps],
+        verification.counts_for.model_dump_json(),
+        verification.audit,
+        version("phonenumbers"),
+        _code(),
+    )
+    return hashlib.blake2b(repr(chosen).encode(), digest_size=16).digest()
+
+
+@cache
+def _code() -> str:
+    """A print of the code that reads and decides: a new release looks at everything once."""
+    digest = hashlib.blake2b(digest_size=16)
+    worker = Path(__file__).parent.parent
+    for folder in ("phones", "decisions", "feedback"):
+        for path in sorted((worker / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None) -> str:
+    """A contact's glance: as it was read, or as it will be read after `written`."""
+    phones, held = contact.phones, contact.held
+    if written:
+        held = {**held, **{key: v for key, v in written.items() if not key.startswith("phone/")}}
+        phones = {name: written.get(f"phone/{name}", text) for name, text in phones.items()}  # type: ignore[misc]
+    content = orjson.dumps(
+        (
+            phones,
+            contact.country,
+            contact.state,
+            contact.email,
+            contact.website,
+            contact.source,
+            contact.campaign,
+            contact.value,
+            contact.consented,
+            held,
+        )
+    )
+    return hashlib.blake2b(content, digest_size=16, key=salted).hexdigest()
+
+
+def split(
+    ctx: Context, connector: str, object_name: str, read: Sequence[Contact], salted: bytes
+) -> tuple[list[Contact], Settled]:
+    """Those that need a second look, and what the others add to the counts."""
+    now, c = ctx.now(), contacts.c
+    known: dict[str, tuple[str, Mapping[str, str], Mapping[str, int]]] = {}
+    with ctx.store.read() as connection:
+        for some in chunks([contact.id for contact in read]):
+            query = sa.select(c.record_id, c.glance, c.statuses, c.answers).where(
+                c.connector == connector,
+                c.object == object_name,
+                c.record_id.in_(some),
+                c.settled_until > now,
+            )
+            for row in connection.execute(query):
+                known[row[0]] = (row[1], row[2], row[3] or {})
+    fresh, settled = [], Settled()
+    for contact in read:
+        before = known.get(contact.id)
+        if before is not None and before[0] == of(contact, salted):
+            settled.add(contact, *before[1:])
+        else:
+            fresh.append(contact)
+    return fresh, settled
+
+
+def settled_until(
+    answers: Sequence[Verification], checked_at: Value, refresh: timedelta, now: datetime
+) -> datetime:
+    """Until when nothing can be learned by itself: the first answer's end, or the time at which
+    `checked at` is to be written again."""
+    ends = [answer.until for answer in answers]
+    if isinstance(checked_at, str):
+        try:
+            ends.append(datetime.fromisoformat(checked_at.replace("Z", "+00:00")) + refresh)
+        except ValueError:
+            ends.append(now)
+    return min(ends, default=now.astimezone(UTC) + refresh)

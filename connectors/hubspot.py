@@ -80,6 +80,8 @@ class HubSpotConnector:
         self._fields: ObjectFields | None = None
         self._writable: frozenset[str] = frozenset()
         self._time: datetime | None = None
+        # What HubSpot has refused: (property, value), or (property, None) for any value.
+        self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
         client = HubSpot(
             access_token=credentials.access_token,
             host=credentials.api_url,
@@ -167,6 +169,7 @@ class HubSpotConnector:
         writable = set(self._fields.names)
         writable |= {f"phone/{phone}" for phone in self._fields.phones if held[phone].writable}
         self._writable = frozenset(writable)
+        self._refused_values.clear()  # it may have been mended
         return findings
 
     @property
@@ -311,29 +314,71 @@ class HubSpotConnector:
     # -- writing -------------------------------------------------------------------------
 
     def write(self, updates: Sequence[Update]) -> list[WriteResult]:
-        if not updates:
-            return []
-        names = self.fields.names
-        inputs = []
+        """One bad value refuses a whole batch. Values that were refused before are held back, so
+        that they cost one call more, and not one for each batch that holds them."""
+        sent: list[Update] = []
+        inputs: list[dict[str, Any]] = []
+        results: dict[str, WriteResult] = {}
         for update in updates:
-            properties = {}
-            for canonical, value in update.values.items():
-                kind, _, phone = canonical.partition("/")
-                properties[phone if kind == "phone" else names[canonical]] = _sent(value)
-            inputs.append({"id": update.id, "properties": properties})
+            properties = self._properties(update)
+            if known := self._known_refusals(properties):
+                results[update.id] = self._refused(update, _InvalidValuesError("", known))
+            else:
+                sent.append(update)
+                inputs.append({"id": update.id, "properties": properties})
+        if sent:
+            results.update((result.id, result) for result in self._send(sent, inputs))
+        return [results[update.id] for update in updates]
+
+    def _send(self, updates: Sequence[Update], inputs: Sequence[Any]) -> list[WriteResult]:
         try:
             answer = self.call(
                 "write",
                 self._batch.update,
-                batch_input_simple_public_object_batch_input={"inputs": inputs},
+                batch_input_simple_public_object_batch_input={"inputs": list(inputs)},
             )
         except _InvalidValuesError as error:
             if len(updates) == 1:
                 return [self._refused(updates[0], error)]
-            # The refusal does not say which record it means: halve until it stands alone.
+            if self._learn(error, inputs):
+                return self.write(updates)
+            # The refusal does not tell which record it means: halve until it stands alone.
             middle = len(updates) // 2
             return self.write(updates[:middle]) + self.write(updates[middle:])
         return self._results(updates, answer)
+
+    def _properties(self, update: Update) -> dict[str, str]:
+        names, properties = self.fields.names, {}
+        for canonical, value in update.values.items():
+            kind, _, phone = canonical.partition("/")
+            properties[phone if kind == "phone" else names[canonical]] = _sent(value)
+        return properties
+
+    def _known_refusals(self, properties: Mapping[str, str]) -> list[dict[str, Any]]:
+        if not self._refused_values:
+            return []
+        return [
+            dict(entry)
+            for name, value in properties.items()
+            if (entry := self._refused_values.get((name, value)))
+            or (entry := self._refused_values.get((name, None)))
+        ]
+
+    def _learn(self, error: _InvalidValuesError, inputs: Sequence[Any]) -> bool:
+        """Remember which values a refusal means, where it tells; whether any of these holds one."""
+        learned = False
+        for entry in error.entries:
+            name, message = str(entry.get("name", "")), str(entry.get("message", ""))
+            held = {item["properties"][name] for item in inputs if name in item["properties"]}
+            if entry.get("error") == "READ_ONLY_VALUE" and held:
+                self._refused_values[name, None] = entry
+                learned = True
+            if entry.get("error") == "INVALID_OPTION":
+                for value in held:
+                    if value and message.startswith(f"{value} was not one of"):
+                        self._refused_values[name, value] = entry
+                        learned = True
+        return learned
 
     def _results(self, updates: Sequence[Update], answer: Any) -> list[WriteResult]:
         written = {str(entry["id"]) for entry in answer.get("results", [])}
@@ -364,7 +409,8 @@ class HubSpotConnector:
         )
         canonical = self.fields.canonical
         refused = tuple(canonical.get(entry.get("name", ""), "") for entry in error.entries)
-        return WriteResult(update.id, False, kind, error.text, tuple(filter(None, refused)))
+        text = error.text or "; ".join(str(entry.get("message", "")) for entry in error.entries)
+        return WriteResult(update.id, False, kind, text, tuple(filter(None, refused)))
 
     # -- ids -----------------------------------------------------------------------------
 

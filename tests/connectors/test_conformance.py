@@ -10,7 +10,8 @@ import pytest
 from crms import Crm
 
 import connectors
-from config.settings import Settings
+from config.settings import Settings, load
+from connectors import build
 from connectors.base import Connector, Skip, Update
 from sandbox.run import Sandbox
 
@@ -216,3 +217,35 @@ class TestFields:
         url = connector.record_url(target.object, target.id)
         assert (target.id in url) == (name != "csv")
         assert connector.object_of(target.id) == target.object
+
+
+class TestHubSpotsRefusals:
+    """One bad value refuses a whole batch, and which record it means is not said."""
+
+    def test_one_bad_record_in_a_hundred_costs_a_few_calls_and_not_one_a_batch(self) -> None:
+        sandbox = Sandbox.start(contacts=1000)
+        portal = sandbox.hubspot.portal
+        # An option that our values need is missing: the records with that status cannot take it.
+        options = portal.properties["hygiene_phone_status"]["options"]
+        options[:] = [option for option in options if option["value"] != "unreachable"]
+        connector = build("hubspot", load({**sandbox.env(), "HYGIENE_HOME": "."}))
+        connector.use(connector.describe())
+        ids = [r["id"] for r in portal.table.after_id(None)]
+        updates = [
+            Update("contacts", rid, {"status/phone": "unreachable" if n % 100 == 37 else "valid"})
+            for n, rid in enumerate(ids)
+        ]
+        before = connector.calls["write"]
+        results = [
+            result
+            for start in range(0, len(updates), connector.write_size)
+            for result in connector.write(updates[start : start + connector.write_size])
+        ]
+        calls = connector.calls["write"] - before
+        connector.close()
+        sandbox.stop()
+        refused = [result for result in results if not result.ok]
+        assert len(refused) == 10
+        assert {(r.kind, r.fields) for r in refused} == {("picklist_value", ("status/phone",))}
+        assert [r.id for r in results] == ids
+        assert calls <= 11, "ten batches, and the one that told"

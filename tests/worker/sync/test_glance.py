@@ -1,0 +1,143 @@
+"""Contacts that are as we left them go no further; what could change a decision is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.feedback import facts as feedback_facts
+from worker.feedback.model import Feedback
+from worker.store.tables import contacts, pages, verifications
+from worker.sync import runs
+from worker.sync.context import Context
+
+Sync = Callable[..., dict[str, Any]]
+
+
+def looked_at(ctx: Context, run: str) -> int:
+    """Contacts of a run that were read, verified and decided, not only seen."""
+    with ctx.store.read() as connection:
+        query = sa.select(sa.func.sum(pages.c.read)).where(
+            pages.c.run_id == run, pages.c.attempts > 0
+        )
+        return int(connection.scalar(query) or 0)
+
+
+@pytest.fixture
+def done(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A first sync; a contact with a valid number."""
+    sync(ctx, crm.name)
+    return next(rid for rid in crm.ids() if crm.get(rid, crm.status) == "valid")
+
+
+class TestWhatIsAsWeLeftIt:
+    def test_goes_no_further_and_is_counted_all_the_same(
+        self, ctx: Context, crm: Crm, sync: Sync, done: str
+    ) -> None:
+        first = runs.result(ctx, runs.recent(ctx)[0].id)
+        again = sync(ctx, crm.name, "everything")
+        assert looked_at(ctx, again["run"]) == 0
+        assert again["contacts"]["read"] == first["contacts"]["read"]
+        assert again["fields"] == first["fields"]
+        assert again["sources"] == first["sources"]
+        assert again["lookups"]["offline"]["reused"] >= first["lookups"]["offline"]["asked"]
+        assert again["state"] == "done"
+
+    def test_moves_the_watermark_as_any_run_does(
+        self, ctx: Context, crm: Crm, sync: Sync, done: str
+    ) -> None:
+        before = runs.last_full(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        after = runs.last_full(ctx, crm.name)
+        assert before is not None
+        assert after is not None
+        assert after > before
+
+
+class TestWhatBringsAContactBack:
+    def looks(self, ctx: Context, crm: Crm, sync: Sync) -> int:
+        return looked_at(ctx, sync(ctx, crm.name, "everything")["run"])
+
+    @pytest.mark.parametrize("key", ["phone", "status", "e164", "line_type"])
+    def test_an_edit_of_the_phone_or_of_what_we_wrote(
+        self, ctx: Context, crm: Crm, sync: Sync, done: str, key: str
+    ) -> None:
+        status = crm.get(done, crm.status)
+        value = {"phone": "n/a", "status": "invalid", "e164": "+1", "line_type": "voip"}[key]
+        crm.edit(done, {f"{key}/{crm.phone}": value})
+        assert self.looks(ctx, crm, sync) == 1
+        if key != "phone":
+            assert crm.get(done, crm.status) == status, "and it is put right"
+
+    def test_a_flag_that_a_person_sets_or_a_recheck_that_they_tick(
+        self, ctx: Context, crm: Crm, sync: Sync, done: str
+    ) -> None:
+        crm.edit(done, {"recheck": True})
+        assert self.looks(ctx, crm, sync) == 1
+        assert not crm.get(done, "recheck")
+        crm.edit(done, {"wrong_number": True})
+        assert self.looks(ctx, crm, sync) >= 1
+        assert crm.get(done, crm.status) == "wrong_number"
+
+    def test_a_report_about_its_number_from_elsewhere(
+        self, ctx: Context, crm: Crm, sync: Sync, done: str
+    ) -> None:
+        number = crm.get(done, f"e164/{crm.phone}")
+        report = Feedback("k1", "opt_out", number, "api", ctx.now(), "call text")
+        with ctx.store.write() as connection:
+            feedback_facts.store(connection, [report])
+        assert self.looks(ctx, crm, sync) >= 1
+        assert crm.get(done, crm.status) == "do_not_contact"
+
+    def test_an_answer_that_ends(self, ctx: Context, crm: Crm, sync: Sync, done: str) -> None:
+        number = crm.get(done, f"e164/{crm.phone}")
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.update(verifications)
+                .where(verifications.c.number == number)
+                .values(until=ctx.now())
+            )
+            connection.execute(sa.update(contacts).values(settled_until=ctx.now()))
+        assert self.looks(ctx, crm, sync) > 0
+
+    def test_the_end_of_its_first_answer_is_known_beforehand(
+        self, ctx: Context, crm: Crm, done: str
+    ) -> None:
+        with ctx.store.read() as connection:
+            until = connection.scalar(
+                sa.select(contacts.c.settled_until).where(contacts.c.record_id == done)
+            )
+            first = connection.scalar(sa.select(sa.func.min(verifications.c.until)))
+        assert until is not None
+        assert first <= until <= ctx.now() + timedelta(days=180)
+
+    def test_another_policy(
+        self, ctx: Context, make_context: Callable[..., Context], crm: Crm, sync: Sync, done: str
+    ) -> None:
+        other = make_context("[policy]\nnormalize = true\n")
+        assert looked_at(other, sync(other, crm.name, "everything")["run"]) > 40
+
+    def test_a_forced_run(self, ctx: Context, crm: Crm, sync: Sync, done: str) -> None:
+        assert looked_at(ctx, sync(ctx, crm.name, "everything", force=True)["run"]) > 40
+
+    def test_a_write_that_failed(self, ctx: Context, crm: Crm, sync: Sync, done: str) -> None:
+        crm.edit(done, {f"status/{crm.phone}": "invalid"})
+        if crm.name == "salesforce":
+            crm.act(done, {"refuse": "not now"})
+        else:
+            crm.fault(crm.write_call, "status", status=400, times=1, body={
+                "status": "error", "category": "VALIDATION_ERROR", "message":
+                'Property values were not valid: [{"isValid":false,"error":"INVALID_OPTION",'
+                f'"name":"{crm.field(crm.status)}","message":"no"}}]',
+            })  # fmt: skip
+        sync(ctx, crm.name, "everything")
+        with ctx.store.read() as connection:
+            until = connection.scalar(
+                sa.select(contacts.c.settled_until).where(contacts.c.record_id == done)
+            )
+        assert until is None, "it is looked at until the CRM has taken it"

@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check bench lock clean
 
 demo: .venv/.installed
 	@$(BIN)/hygiene demo $(ARGS)
@@ -17,6 +17,12 @@ check: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Ratios against bare loops, and how much of a rate limit is used; some minutes.
+bench: .venv/.installed-dev
+	@$(BIN)/python -m bench.sync $(ARGS)
+	@$(BIN)/python -m bench.lookups
+	@$(BIN)/python -m bench.phones
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found."; exit 2; }

@@ -1,0 +1,160 @@
+"""What the sync costs against a bare loop: `make bench` (or `python -m bench.sync --contacts N`).
+
+For each connector, in processes of their own against a stand-in in another process: the first sync,
+where everything changes, and a second full one, where nothing does, each against the bare loop of
+`bench.bare` that reads and writes the same. CPU is the process's own after its imports. Ratios of
+one run on one machine: absolute times are only there to see the scale.
+
+`--profile PHASE` prints where the time goes: first or again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import math
+import os
+import pstats
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import bare
+from config.settings import load
+from worker.store.db import upgrade
+from worker.sync import drive, runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+
+PAGE = {"hubspot": 100, "salesforce": 2000}
+BATCH = {"hubspot": 100, "salesforce": 200}
+
+
+@contextmanager
+def stand_ins(contacts: int) -> Iterator[dict[str, str]]:
+    """Fresh CRMs in a process of their own; the environment that connects to them."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--contacts", str(contacts)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    env = {}
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("#"):
+            break
+        name, _, value = line.removeprefix("export ").strip().partition("=")
+        env[name] = value
+    try:
+        yield env
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def alone(env: dict[str, str], *args: str) -> dict[str, Any]:
+    """Do one measurement in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.sync", "--one", *args],
+        env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
+    """In that process: a bare loop, or a sync."""
+    settings = load()
+    profiler = cProfile.Profile() if profile else None
+    started, cpu = time.monotonic(), time.process_time()
+    if profiler:
+        profiler.enable()
+    more: dict[str, Any] = {}
+    if what == "sync":
+        ctx = Context.create(settings)
+        run = runs.open_run(ctx, connector, Scope("everything"))
+        first: list[float] = []
+        writes = ctx.connector(connector).calls
+
+        def progress(_run: str) -> None:
+            if not first and writes.get("write"):
+                first.append(time.monotonic() - started)
+
+        drive.drive(ctx, run, progress)
+        result = runs.result(ctx, run)
+        count = result["contacts"]["read"]
+        more = {
+            "changed": result["contacts"]["changed"],
+            "calls": result["api_calls"],
+            "first_write": first[0] if first else None,
+        }
+        ctx.close()
+    elif connector == "salesforce":
+        count = bare.salesforce(settings, write=what == "write")
+    else:
+        count = bare.hubspot(settings, what.startswith("write"), raw=what.endswith("-raw"))
+    spent = time.process_time() - cpu
+    if profiler:
+        profiler.disable()
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(45)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {
+        "contacts": count, "cpu": spent / count * 1e6, "wall": time.monotonic() - started,
+        "memory": memory, **more,
+    }  # fmt: skip
+
+
+def compare(connector: str, contacts: int, profile: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, stand_ins(contacts) as crm:
+        env = {**crm, "HYGIENE_HOME": folder}
+        upgrade(load(env).database_url)
+        flag = ["--profile", "x"]
+        first = alone(env, "sync", connector, *(flag if profile == "first" else []))
+        again = alone(env, "sync", connector, *(flag if profile == "again" else []))
+        reads = {"bare": alone(env, "read", connector)}
+        writes = {"bare": alone(env, "write", connector)}
+        if connector == "hubspot":
+            reads["raw"] = alone(env, "read-raw", connector)
+            writes["raw"] = alone(env, "write-raw", connector)
+    for name, ours, others in (("first", first, writes), ("again", again, reads)):
+        ratios = ", ".join(f"{ours['cpu'] / o['cpu']:.2f} x {n}" for n, o in others.items())
+        them = ", ".join(f"{n} {o['cpu']:.0f}" for n, o in others.items())
+        print(
+            f"{connector:10} {name:6} {ours['contacts']:8,} {ours['cpu']:7.0f}  {them:22} "
+            f"{ratios:26} {ours['memory']:4} MB {ours['wall']:7.1f} s"
+        )
+    calls, objects = first["calls"], 2 if connector == "salesforce" else 1
+    least = math.ceil(contacts / PAGE[connector]) + objects - 1
+    most = math.ceil(first["changed"] / BATCH[connector])
+    print(
+        f"{'':10} calls: {calls['read']} reads (at least {least}), {calls['write']} writes "
+        f"(at least {most}), {calls['other']} others; first write after "
+        f"{first['first_write'] or 0:.1f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.sync", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=20_000)
+    parser.add_argument("--profile", choices=("first", "again", "x"), default="")
+    parser.add_argument("--one", nargs=2, metavar=("WHAT", "CONNECTOR"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(one(*given.one, bool(given.profile))))
+        return
+    print(f"{os.cpu_count()} cores, {given.contacts:,} contacts; CPU in microseconds a contact")
+    print(f"{'connector':10} {'sync':6} {'contacts':>8} {'ours':>7}  {'bare loop':22} ratio")
+    for connector in ("hubspot", "salesforce"):
+        compare(connector, given.contacts, given.profile)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    main()

@@ -504,22 +504,27 @@ def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | 
     )
 
 
-def _numverify(env: Mapping[str, str], problems: list[str]) -> NumVerifyCredentials | None:
-    given = _given(env, "NUMVERIFY_ACCESS_KEY", "NUMVERIFY_URL")
-    url = _url(env, "NUMVERIFY_URL", problems, "https://apilayer.net/api")
-    why = "its URL alone connects nothing"
-    if not given or _missing(given, problems, "NUMVERIFY_ACCESS_KEY", why=why):
+def _keyed(
+    env: Mapping[str, str], problems: list[str], name: str, key: str, default: str
+) -> tuple[str, str] | None:
+    """A provider that is connected by one key: the key, and its address."""
+    given = _given(env, key, f"{name}_URL")
+    url = _url(env, f"{name}_URL", problems, default)
+    if not given or _missing(given, problems, key, why="its URL alone connects nothing"):
         return None
-    return NumVerifyCredentials(access_key=given["NUMVERIFY_ACCESS_KEY"], url=url)
+    return given[key], url
+
+
+def _numverify(env: Mapping[str, str], problems: list[str]) -> NumVerifyCredentials | None:
+    default = "https://apilayer.net/api"
+    found = _keyed(env, problems, "NUMVERIFY", "NUMVERIFY_ACCESS_KEY", default)
+    return NumVerifyCredentials(access_key=found[0], url=found[1]) if found else None
 
 
 def _clearoutphone(env: Mapping[str, str], problems: list[str]) -> ClearoutPhoneCredentials | None:
-    given = _given(env, "CLEAROUTPHONE_API_TOKEN", "CLEAROUTPHONE_URL")
-    url = _url(env, "CLEAROUTPHONE_URL", problems, "https://api.clearoutphone.io/v1")
-    why = "its URL alone connects nothing"
-    if not given or _missing(given, problems, "CLEAROUTPHONE_API_TOKEN", why=why):
-        return None
-    return ClearoutPhoneCredentials(api_token=given["CLEAROUTPHONE_API_TOKEN"], url=url)
+    default = "https://api.clearoutphone.io/v1"
+    found = _keyed(env, problems, "CLEAROUTPHONE", "CLEAROUTPHONE_API_TOKEN", default)
+    return ClearoutPhoneCredentials(api_token=found[0], url=found[1]) if found else None
 
 
 def _rnd(env: Mapping[str, str], problems: list[str]) -> RndCredentials | None:

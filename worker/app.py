@@ -17,6 +17,8 @@ from config import log
 from config.settings import Settings, SettingsError, load
 from worker import embedded
 from worker.schedule import beat_schedule
+from worker.verification.pace import LocalPace
+from worker.verification.registry import chain_of
 
 
 def make_app(settings: Settings) -> Celery:
@@ -50,6 +52,7 @@ def _logging(**_options: Any) -> None:
 
 try:
     settings = load()
+    chain_of(settings, LocalPace())  # a chain that cannot be meant is said now, not at each task
 except SettingsError as error:
     print(error, file=sys.stderr)
     raise SystemExit(2) from None

@@ -296,6 +296,7 @@ def _show_places(settings: Settings) -> None:
     out.print(f"  the contacts in Salesforce   {salesforce}/ui")
     out.print(f"  the contacts in HubSpot      {hubspot}/ui")
     out.print(f"  what the runs did            http://127.0.0.1:{settings.port}/runs")
+    out.print(f"  what the lookups cost        http://127.0.0.1:{settings.port}/spend")
 
 
 def _stay(settings: Settings, watch: Callable[[], None]) -> None:

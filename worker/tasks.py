@@ -14,6 +14,7 @@ from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
 from worker.app import app, settings
+from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
 from worker.sync import picking, reader, runs
 from worker.sync.context import Context
@@ -35,8 +36,11 @@ def _say_what_is_missing(**_options: Any) -> None:
     """Once, when a worker starts: providers without a key, or with one that is not accepted."""
     ctx = Context.create(settings)
     try:
+        ready(settings.database_url)
         for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
             log.warning("%s", line)
+    except StoreError as error:
+        log.error("%s", error)
     finally:
         ctx.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,6 @@ from worker.verification.base import (
     Question,
     UnavailableError,
 )
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    started = Sandbox.start(contacts=0)
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -154,13 +154,6 @@ def line(settings: Settings) -> Line:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    started = Sandbox.start(contacts=0)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def settings(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Settings]:
     def make(*providers: str, toml: str = "", **env: str) -> Settings:
         path = tmp_path / "hygiene.toml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,6 @@ from worker.verification.base import (
     UnavailableError,
 )
 from worker.verification.numverify import base_url
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    started = Sandbox.start(contacts=0)
-    yield started
-    started.stop()
 
 
 @pytest.fixture(params=["query", "header"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,9 @@ GONE = date(2023, 6, 15)
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    started = Sandbox.start(contacts=0)
-    started.network.set(GOOD, disconnected_on=GONE)
-    started.network.set(OTHER, disconnected_on=None)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
 def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
+    sandbox.network.set(GOOD, disconnected_on=GONE)
+    sandbox.network.set(OTHER, disconnected_on=None)
     made = make(sandbox, "rnd", tmp_path)
     yield made
     made.close()

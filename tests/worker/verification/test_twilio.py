@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,6 @@ from worker.verification.twilio import TwilioProvider
 
 CANADIAN = "+14165550199".replace("0199", "2671")
 UKRAINIAN = "+380501234567"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    started = Sandbox.start(contacts=0)
-    yield started
-    started.stop()
 
 
 @pytest.fixture(params=[1, 20], ids=["singly", "batch"])

@@ -14,6 +14,7 @@ import uvicorn
 from crms import Crm
 
 from config.settings import Settings
+from sandbox.run import Sandbox
 from worker import embedded
 from worker.sync.context import Context
 from worker.web.app import make_app
@@ -103,3 +104,20 @@ class TestWhoMaySeeIt:
     )
     def test_without_one_nobody_from_elsewhere(self, serve: Serve, headers: dict[str, str]) -> None:
         assert requests.get(f"{serve()}/runs", headers=headers).status_code == 403
+
+
+class TestSpend:
+    def test_it_shows_what_lookups_cost_and_how_the_providers_do(
+        self, serve: Serve, make_context: Callable[..., Context], sandbox: Sandbox, sync: Sync
+    ) -> None:
+        keys = sandbox.env("twilio", "numverify")
+        ctx = make_context("[verification.providers.twilio]\nper_second = 5000\n", **keys)
+        sandbox.numverify.keys.clear()
+        run = sync(ctx, "hubspot")["run"]
+        url = serve(**keys)
+        page = requests.get(f"{url}/spend").text
+        for words in ("today&#39;s budget", "50.00 USD", "twilio", "left alone", "NumVerify does"):
+            assert words in page
+        detail = requests.get(f"{url}/runs/{run}").text
+        assert "Lookups" in detail
+        assert f"{0.008 * sandbox.twilio.charges:.2f}" in detail

@@ -133,16 +133,16 @@ def _by_whom(best: Said, known: NumberKnowledge) -> str:
 
 def _though(known: NumberKnowledge) -> str:
     """That somebody calls a good number bad."""
-    others, best = _others(known), weigh.decisive(known.said)
-    return (
-        f"counts as valid by {best.label or best.provider}, though {others}"
-        if best and others
-        else ""
-    )
+    if not (others := _others(known)):
+        return ""
+    best = weigh.decisive(known.said)
+    return f"counts as valid by {best.label or best.provider}, though {others}" if best else ""
 
 
 def _others(known: NumberKnowledge) -> str:
     """Who else says otherwise. That the numbering plan has such numbers contradicts nobody."""
+    if len(known.said) < 2:  # the most of them: only the numbering plan was asked
+        return ""
     best = weigh.decisive(known.said)
     return " and ".join(
         f"{one.label or one.provider} says {one.verdict}"

@@ -220,14 +220,14 @@ def decide_all(
         def known(number: Number, contact: Contact = contact, key: str = key) -> NumberKnowledge:
             about = reports.get(number.e164, ())
             standing = feedback_facts.standing(about, key, policy.opt_out_text_stops_calls)
-            given_away = _given_away(
+            passed_on = given_away(
                 verified.said.get(number.e164, ()), _known_since(run, contact, about)
             )
             return NumberKnowledge(
                 number,
                 said.get(number.e164, ()),
                 verified.missing.get(number.e164, ""),
-                standing.wrong or given_away,
+                standing.wrong or passed_on,
                 standing.suppressed,
                 standing.suppressed_why,
                 standing.confirmed,
@@ -257,13 +257,14 @@ def decide_all(
     return decided
 
 
-def _given_away(said: Sequence[Verification], since: date | None) -> str:
+def given_away(said: Sequence[Verification], since: date | None) -> str:
     """Evidence that somebody else has the number now.
 
-    A later confirmation beats it: `since` is that day then, and an older answer does not cover it.
+    Only of an answer about a day: without one it is not known whom it was taken from. A later
+    confirmation beats it: `since` is that day then, and an older answer does not cover it.
     """
     for one in said:
-        if one.reassigned and one.covers(since):
+        if one.depth == "reassigned" and one.reassigned and since and one.covers(since):
             return f"was given to somebody else after {since:%d %b %Y} (checked {one.at:%d %b %Y})"
     return ""
 

@@ -1,0 +1,40 @@
+"""What an answer about a new subscriber says of a contact."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from worker.sync.judge import given_away
+from worker.verification.base import Verification
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def answer(depth: str = "reassigned", reassigned: bool | None = True, since: str = "2024-03-01",
+           ) -> Verification:  # fmt: skip
+    return Verification(
+        "+14155552671", "rnd", "", depth, "valid", "mobile", NOW, NOW,  # type: ignore[arg-type]
+        reassigned=reassigned, since=since,
+    )  # fmt: skip
+
+
+def test_a_number_taken_from_the_contact_is_somebody_elses() -> None:
+    said = given_away([answer()], date(2024, 3, 1))
+    assert said == "was given to somebody else after 01 Mar 2024 (checked 04 May 2026)"
+
+
+@pytest.mark.parametrize(
+    ("found", "since"),
+    [
+        pytest.param(answer(), date(2025, 1, 1), id="confirmed later than was asked about"),
+        pytest.param(answer(), None, id="no day on which it was surely the contact's"),
+        pytest.param(answer("live", since=""), date(2024, 3, 1), id="an answer about no day"),
+        pytest.param(answer("live", since=""), None, id="neither"),
+        pytest.param(answer(reassigned=False), date(2024, 3, 1), id="still the contact's"),
+        pytest.param(answer(reassigned=None), date(2024, 3, 1), id="not known"),
+    ],
+)  # fmt: skip
+def test_nothing_is_said_without_evidence(found: Verification, since: date | None) -> None:
+    assert given_away([found], since) == ""

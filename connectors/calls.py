@@ -19,10 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class TryAgainError(Exception):
-    """A call failed in a way that may pass. `after`: seconds the CRM asked us to wait, if it did.
-
-    `spent`: the wait would be too long to be worth it (a daily limit).
-    """
+    """A call failed in a way that may pass. `after`: seconds that we were asked to wait, if so."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
         super().__init__(reason)
@@ -87,10 +84,7 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 
 
 class Calls:
-    """Counter and retry policy of one connector.
-
-    `reached` is called with the text of a wait, so that a progress line can say why it stands.
-    """
+    """Counter and retry policy of one connector."""
 
     def __init__(self, name: str, http: Http) -> None:
         self.name = name

@@ -61,6 +61,7 @@ class FieldNames(Section):
 class ConnectorSettings(Section):
     enabled: bool = True
     default_country: str = ""
+    reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
     objects: dict[str, ObjectMap]
     fields: FieldNames
 

@@ -42,7 +42,7 @@ class UnavailableError(ConnectorError):
 
 
 class QuotaError(ConnectorError):
-    """The CRM's daily allowance of calls is used up."""
+    """The CRM's calls of today are used up, or only those that are left to others."""
 
 
 class SchemaError(ConnectorError):

@@ -1,4 +1,4 @@
-"""The one door for every call to a CRM: counts it, waits and tries again when that helps."""
+"""The one door for every call to a CRM: keeps within its limits, counts it, and tries again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tenacity
 
 from config.settings import Http
 from connectors.base import Purpose, UnavailableError
+from connectors.quota import Limits, Quota
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -84,10 +85,11 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 
 
 class Calls:
-    """Counter and retry policy of one connector."""
+    """Counter, limits and retry policy of one connector."""
 
-    def __init__(self, name: str, http: Http) -> None:
+    def __init__(self, name: str, http: Http, reserve: float) -> None:
         self.name = name
+        self._quota = Quota(name, reserve)
         self.counts: Counter[Purpose] = Counter()
         self._http = http
 
@@ -96,10 +98,20 @@ class Calls:
         """Seconds to wait for a connection and for each piece of an answer."""
         return (self._http.connect_timeout, self._http.read_timeout)
 
+    def note(self, limits: Limits) -> None:
+        """What an answer says of the CRM's limits."""
+        self._quota.note(limits)
+
     def make(self, purpose: Purpose, call: Callable[[], T]) -> T:
-        """Make a call, and again after a `TryAgainError`; raises `UnavailableError` at the end."""
+        """Make a call, and again after a `TryAgainError`; raises `UnavailableError` at the end.
+
+        Raises `QuotaError` where only the reserve of the day's calls is left. The few calls that
+        are no reading or writing (login, describe, checks) are made all the same.
+        """
 
         def counted() -> T:
+            if purpose != "other":
+                self._quota.wait()
             self.counts[purpose] += 1
             return call()
 

@@ -45,6 +45,7 @@ from connectors.base import (
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.quota import DAY, Limits, left
 from connectors.values import amount, day, zulu
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class HubSpotConnector:
             raise SchemaError(
                 f"connectors.hubspot.objects: {', '.join(sorted(unknown))}: only contacts are known"
             )
-        self._calls = Calls(self.name, http)
+        self._calls = Calls(self.name, http, settings.reserve)
         self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
         self._fields: ObjectFields | None = None
         self._writable: frozenset[str] = frozenset()
@@ -132,9 +133,10 @@ class HubSpotConnector:
                 status = getattr(error, "status", None)
                 if status is None:
                     raise
-                raise _translate(
-                    status, getattr(error, "body", b""), getattr(error, "headers", None) or {}
-                ) from error
+                headers = getattr(error, "headers", None) or {}
+                self._calls.note(limits(headers))
+                raise _translate(status, getattr(error, "body", b""), headers) from error
+            self._calls.note(limits(response.headers))
             if date := response.headers.get("Date"):
                 self._time = parsedate_to_datetime(date).astimezone(UTC)
             try:
@@ -438,6 +440,20 @@ class _InvalidValuesError(Exception):
         super().__init__(text)
         self.text = text
         self.entries = entries
+
+
+def limits(headers: Mapping[str, str]) -> Limits:
+    """The account's limits. Searches tell none, and answers to OAuth none of the day.
+
+    Source: HubSpot's API usage guidelines, "Rate limit headers".
+    """
+    prefix = "X-HubSpot-RateLimit-"
+    interval = headers.get(f"{prefix}Interval-Milliseconds") or ""
+    seconds = int(interval) / 1000 if interval.isdecimal() and len(interval) < 9 else 10.0
+    return Limits(
+        left(headers.get(f"{prefix}Daily-Remaining"), headers.get(f"{prefix}Daily"), DAY),
+        left(headers.get(f"{prefix}Remaining"), headers.get(f"{prefix}Max"), seconds),
+    )
 
 
 def _translate(status: int, raw: Any, headers: Mapping[str, str]) -> Exception:

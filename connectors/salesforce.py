@@ -43,6 +43,7 @@ from connectors.base import (
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.quota import DAY, Left, Limits
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.values import amount, day, zulu
 
@@ -69,6 +70,8 @@ _KINDS: dict[str, FailureKind] = {
 }
 _PREFIXES = {"003": "Contact", "00Q": "Lead"}
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
+# "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
+_USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 
 
@@ -82,7 +85,7 @@ class SalesforceConnector:
         self, credentials: SalesforceCredentials, settings: SalesforceSettings, http: Http
     ) -> None:
         self._credentials = credentials
-        self._calls = Calls(self.name, http)
+        self._calls = Calls(self.name, http, settings.reserve)
         self._wanted = {
             name: configured(name, mapping, settings.fields)
             for name, mapping in settings.objects.items()
@@ -90,7 +93,7 @@ class SalesforceConnector:
         self._fields: dict[str, ObjectFields] = {}
         self._writable: dict[str, frozenset[str]] = {}
         self._http = http_session(credentials, self._calls.timeout)
-        self._http.hooks["response"].append(self._note_time)
+        self._http.hooks["response"].append(self._note_headers)
         self._client: Salesforce | None = None
         self._time: datetime | None = None
 
@@ -111,7 +114,8 @@ class SalesforceConnector:
     def close(self) -> None:
         self._http.close()
 
-    def _note_time(self, response: requests.Response, *_args: Any, **_more: Any) -> None:
+    def _note_headers(self, response: requests.Response, *_args: Any, **_more: Any) -> None:
+        self._calls.note(limits(response.headers.get("Sforce-Limit-Info", "")))
         if date := response.headers.get("Date"):
             self._time = parsedate_to_datetime(date).astimezone(UTC)
 
@@ -406,6 +410,19 @@ class _SessionExpiredError(Exception):
 
 class _CursorLapsedError(Exception):
     pass
+
+
+def limits(header: str) -> Limits:
+    """The org's limit from a `Sforce-Limit-Info` header, or the app's own where that is nearer.
+
+    Source: REST API Developer Guide, "Limit Info Header".
+    """
+    found = [
+        Left(max(0, int(limit) - int(used)), int(limit), DAY)
+        for used, limit in _USAGE.findall(header)
+        if int(limit)
+    ]
+    return Limits(day=min(found, key=lambda one: one.share, default=None))
 
 
 def quoted(text: str) -> str:

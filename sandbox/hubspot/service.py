@@ -172,14 +172,17 @@ class HubSpotService(Service):
         return None
 
     def _limit_headers(self) -> dict[str, str]:
-        limit = self.ten_second_limit or 190
-        return {
-            "X-HubSpot-RateLimit-Daily": str(self.daily_limit),
-            "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, self.daily_limit - self.used)),
-            "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
-            "X-HubSpot-RateLimit-Max": str(limit),
-            "X-HubSpot-RateLimit-Remaining": str(max(0, limit - len(self.recent))),
-        }
+        """Of the limits that are on; one that is off is not told of."""
+        headers = {}
+        if self.daily_limit:
+            headers["X-HubSpot-RateLimit-Daily"] = str(self.daily_limit)
+            left = max(0, self.daily_limit - self.used)
+            headers["X-HubSpot-RateLimit-Daily-Remaining"] = str(left)
+        if limit := self.ten_second_limit:
+            headers["X-HubSpot-RateLimit-Interval-Milliseconds"] = "10000"
+            headers["X-HubSpot-RateLimit-Max"] = str(limit)
+            headers["X-HubSpot-RateLimit-Remaining"] = str(max(0, limit - len(self.recent)))
+        return headers
 
     # -- contacts ------------------------------------------------------------------------
 

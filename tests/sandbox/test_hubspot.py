@@ -108,12 +108,19 @@ class TestUpdates:
 
 
 class TestLimits:
-    def test_headers_count_down(self, api: Api) -> None:
-        def left() -> int:
-            return int(api("GET", CONTACTS, limit=1).headers["X-HubSpot-RateLimit-Remaining"])
+    def test_headers_count_down(self, api: Api, sandbox: Sandbox) -> None:
+        sandbox.hubspot.ten_second_limit = 190
 
-        sandbox_left = left()
-        assert left() <= sandbox_left
+        def left(of: str) -> int:
+            return int(api("GET", CONTACTS, limit=1).headers[f"X-HubSpot-RateLimit-{of}"])
+
+        assert left("Remaining") - left("Remaining") == 1
+        assert left("Daily-Remaining") - left("Daily-Remaining") == 1
+
+    def test_a_limit_that_is_off_is_not_told_of(self, api: Api, sandbox: Sandbox) -> None:
+        sandbox.hubspot.ten_second_limit = sandbox.hubspot.daily_limit = 0
+        headers = api("GET", CONTACTS, limit=1).headers
+        assert not [name for name in headers if "ratelimit" in name.lower()]
 
     def test_the_search_has_a_limit_of_its_own(self, api: Api, sandbox: Sandbox) -> None:
         sandbox.hubspot.search_per_second = 5

@@ -67,7 +67,7 @@ def salt(ctx: Context, connector: str) -> bytes:
     verification = ctx.settings.verification
     chosen = (
         ctx.settings.policy.model_dump_json(),
-        getattr(ctx.settings.connectors, connector).model_dump_json(),
+        getattr(ctx.settings.connectors, connector).model_dump_json(exclude={"reserve"}),
         [(step.package, step.step.model_dump_json()) for step in ctx.line.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors.base import AuthError, SchemaError, UnavailableError
+from connectors.base import AuthError, QuotaError, SchemaError, UnavailableError
 from worker.store.tables import contacts, failures
 from worker.store.tables import pages as table
 from worker.sync import drive, reader, runs
@@ -212,6 +212,25 @@ class TestTheWayThere:
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["seconds"] >= 2
+        assert crm.all_checked()
+
+    def test_a_run_stops_at_the_reserve_of_the_days_calls_and_resume_goes_on(
+        self, ctx: Context, crm: Crm
+    ) -> None:
+        service: Any = crm.service
+        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        service.used, service.daily_limit = 850, 1000  # others called it too
+        ctx.connector(crm.name, fresh=True)
+        before = crm.writes
+        with pytest.raises(QuotaError, match=r"20% are kept for others"):
+            drive.drive(ctx, run_id)
+        assert crm.writes == before
+        assert runs.load(ctx, run_id).state == "failed"
+        service.used = 0
+        ctx.connector(crm.name, fresh=True)  # as after a minute: one call looks
+        runs.reopen(ctx, run_id)
+        drive.drive(ctx, run_id)
+        assert runs.load(ctx, run_id).state == "done"
         assert crm.all_checked()
 
     def test_a_503_is_tried_again(self, ctx: Context, crm: Crm, sync: Sync) -> None:

@@ -1,0 +1,150 @@
+"""Keeps within a CRM's limits by what it says of them itself, in the headers of each answer.
+
+We are never the only ones who call a CRM: a part of the day's calls is left to the others, and we
+go slower while a short-time limit comes near, instead of being told to. The CRM counts the calls
+of all our workers, so each of them goes by the same numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from connectors.base import QuotaError
+
+DAY = 24 * 3600.0  # seconds
+_BELIEVED = 60.0  # seconds; then a call looks whether the day's calls are free again
+_SHORTEST = 0.001  # seconds that are worth a wait
+_ON_ITS_WAY = 0.25  # seconds after we sent it, a call has surely been counted
+_GLANCE = 0.25  # seconds until a waiting call looks what was said meanwhile
+_FEW = 5  # calls
+_NEAR = 0.2  # of a window's calls: with fewer left we go slower
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """So many calls of a limit are left. `seconds`: the window it counts over."""
+
+    remaining: int
+    limit: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        return max(0.0, self.remaining / self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one answer says of them; None where it says nothing."""
+
+    day: Left | None = None
+    window: Left | None = None
+
+
+class Quota:
+    """`reserve`: the share of the day's calls that is left to others."""
+
+    def __init__(
+        self,
+        name: str,
+        reserve: float,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._reserve = reserve
+        self._sleep = sleep
+        self._clock = clock
+        self._day: tuple[Left, float] | None = None
+        self._window: tuple[Left, float] | None = None
+        self._made: deque[float] = deque()  # when we made the calls that count in the window
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+
+    def note(self, limits: Limits) -> None:
+        """Remember what an answer said, and when."""
+        now = self._clock()
+        with self._lock:
+            if limits.day is not None:
+                self._day = limits.day, now
+            if limits.window is not None:
+                self._window = limits.window, now
+                self._forget(now - limits.window.seconds - _ON_ITS_WAY)
+
+    def wait(self) -> None:
+        """Before a call: as long as it is better to wait; raises `QuotaError` at the reserve."""
+        with self._turn:  # near the limit one waits at a time, and goes by the newest answer
+            self._stop_at_the_reserve()
+            while (pause := self._pause()) > _SHORTEST:
+                self._sleep(min(pause, _GLANCE))
+            with self._lock:
+                if self._window is not None:  # until its own answer says it better
+                    self._made.append(self._clock())
+                    window, at = self._window
+                    self._window = replace(window, remaining=window.remaining - 1), at
+
+    def _stop_at_the_reserve(self) -> None:
+        if self._day is None:
+            return
+        day, at = self._day
+        if day.share > self._reserve:
+            return
+        if self._clock() - at >= _BELIEVED:
+            self._day = None  # the window may have moved on: one call looks
+            return
+        raise QuotaError(
+            f"{self._name}: {day.remaining:,} of the {day.limit:,} API calls of today are left, "
+            f"and {self._reserve:.0%} are kept for others (connectors.{self._name}.reserve); when "
+            "more are free: hygiene runs resume RUN"
+        )
+
+    def _pause(self) -> float:
+        """Near the limit calls go one by one at the pace that it allows; the last few still slower,
+        since others may be under way."""
+        now = self._clock()
+        with self._lock:
+            if self._window is None:
+                return 0.0
+            window, at = self._window
+            over = at + window.seconds
+            if now >= over:
+                self._window = None
+                self._made.clear()
+                return 0.0
+            # Those of our calls that have left the window since it was said are free again.
+            back = sum(1 for _ in self._gone(now - window.seconds - _ON_ITS_WAY))
+            remaining = window.remaining + back
+            if remaining >= window.limit * _NEAR:
+                return 0.0
+            if remaining > 0:
+                apart = window.seconds / window.limit * max(1.0, _FEW / remaining)
+                return min((self._made[-1] if self._made else now) + apart, over) - now
+            freed = self._made[back] if back < len(self._made) else at
+            return min(freed + window.seconds + _ON_ITS_WAY, over) - now
+
+    def _gone(self, before: float) -> Iterator[float]:
+        return takewhile(lambda made: made <= before, self._made)
+
+    def _forget(self, before: float) -> None:
+        for _ in range(sum(1 for _ in self._gone(before))):
+            self._made.popleft()
+
+
+def left(remaining: str | None, limit: str | None, seconds: float) -> Left | None:
+    """Of two headers; None where they do not say.
+
+    >>> left("12", "190", 10.0)
+    Left(remaining=12, limit=190, seconds=10.0)
+    >>> left(None, "190", 10.0), left("12", "0", 10.0), left("many", "190", 10.0)
+    (None, None, None)
+    """
+    try:
+        found = Left(int(remaining or ""), int(limit or ""), seconds)
+    except ValueError:
+        return None
+    return found if found.limit > 0 else None

@@ -1,0 +1,249 @@
+"""A CRM's limits, kept by what it says of them: a reserve of the day's calls, and a steady pace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from crms import Crm
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import Settings
+from connectors import build, hubspot, salesforce
+from connectors.base import Connector, QuotaError
+from connectors.quota import DAY, Left, Limits, Quota
+from sandbox.run import Sandbox
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def quota(clock: Clock, reserve: float = 0.2) -> Quota:
+    return Quota("hubspot", reserve, clock.sleep, lambda: clock.now)
+
+
+def of_day(remaining: int, limit: int = 1000) -> Limits:
+    return Limits(day=Left(remaining, limit, DAY))
+
+
+def of_window(remaining: int, limit: int = 100) -> Limits:
+    return Limits(window=Left(remaining, limit, 10.0))
+
+
+class TestTheReserve:
+    def test_nothing_is_known_before_the_first_answer(self, clock: Clock) -> None:
+        quota(clock).wait()
+        assert clock.slept == []
+
+    def test_calls_go_on_above_it_and_stop_at_it(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_day(201))
+        kept.wait()
+        kept.note(of_day(200))
+        with pytest.raises(QuotaError, match=r"200 of the 1,000 .* 20% .*connectors\.hubspot\.res"):
+            kept.wait()
+
+    def test_after_a_minute_one_call_looks_whether_there_are_more(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_day(10))
+        clock.now += 59
+        with pytest.raises(QuotaError):
+            kept.wait()
+        clock.now += 1
+        kept.wait()
+        kept.note(of_day(10))
+        with pytest.raises(QuotaError):
+            kept.wait()
+
+    def test_none_can_be_wanted(self, clock: Clock) -> None:
+        kept = quota(clock, reserve=0)
+        kept.note(of_day(1))
+        kept.wait()
+        kept.note(of_day(0))
+        with pytest.raises(QuotaError):
+            kept.wait()
+
+    def test_what_says_nothing_of_the_day_changes_nothing(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_day(10))
+        kept.note(Limits())
+        with pytest.raises(QuotaError):
+            kept.wait()
+
+
+class TestThePace:
+    def test_there_is_no_wait_while_the_limit_is_far(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.wait()
+        kept.note(of_window(20))
+        kept.wait()
+        assert clock.slept == []
+
+    def test_near_it_calls_go_one_by_one_at_the_pace_it_allows(self, clock: Clock) -> None:
+        """A limit of 100 in 10 seconds is one every 0.1 seconds; the last few go slower."""
+        kept = quota(clock)
+        kept.note(of_window(90))
+        kept.wait()
+        for remaining, apart in ((19, 0.1), (10, 0.1), (5, 0.1), (2, 0.25), (1, 0.5)):
+            kept.note(of_window(remaining))
+            before = clock.now
+            kept.wait()
+            assert clock.now - before == pytest.approx(apart, abs=0.002), remaining
+
+    def test_a_call_without_its_answer_counts_already(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_window(2))
+        before = clock.now
+        for _ in range(3):
+            kept.wait()
+        assert clock.now - before == pytest.approx(10, abs=0.002)
+
+    def test_our_own_calls_are_free_again_when_their_window_is_over(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_window(100))
+        start = clock.now
+        for _ in range(80):
+            kept.wait()
+        clock.now += 5
+        kept.note(of_window(0))
+        for _ in range(60):
+            kept.wait()
+        assert clock.now - start == pytest.approx(10.25, abs=0.01)
+
+    def test_at_it_all_wait_until_the_window_is_over(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_window(0))
+        start = clock.now
+        for _ in range(20):
+            kept.wait()
+        assert clock.now == start + 10
+
+    def test_what_was_said_a_window_ago_no_longer_holds(self, clock: Clock) -> None:
+        kept = quota(clock)
+        kept.note(of_window(0))
+        clock.now += 10
+        kept.wait()
+        assert clock.slept == []
+
+    @given(st.integers(-10, 1000), st.integers(1, 500), st.floats(0, 100))
+    def test_it_never_waits_longer_than_the_window(
+        self, remaining: int, limit: int, later: float
+    ) -> None:
+        clock = Clock()
+        kept = quota(clock)
+        kept.note(of_window(remaining, limit))
+        clock.now += later
+        kept.wait()
+        assert all(0 < seconds <= 10 for seconds in clock.slept)
+
+
+class TestWhatTheySay:
+    @pytest.mark.parametrize(
+        ("header", "day"),
+        [
+            ("api-usage=18/5000", Left(4982, 5000, DAY)),
+            ("api-usage=10018/100000; api-bursts=1/750", Left(89982, 100000, DAY)),
+            ("api-usage=25/5000; per-app-api-usage=200/250(appName=sample-connected-app)",
+             Left(50, 250, DAY)),
+            ("api-usage=5003/5000", Left(0, 5000, DAY)),
+            ("api-usage=0/0", None),
+            ("", None),
+            ("soon", None),
+        ],
+    )  # fmt: skip
+    def test_salesforce(self, header: str, day: Left | None) -> None:
+        assert salesforce.limits(header) == Limits(day)
+
+    def test_hubspot(self) -> None:
+        said = {
+            "X-HubSpot-RateLimit-Daily": "250000", "X-HubSpot-RateLimit-Daily-Remaining": "249999",
+            "X-HubSpot-RateLimit-Interval-Milliseconds": "10000", "X-HubSpot-RateLimit-Max": "190",
+            "X-HubSpot-RateLimit-Remaining": "12",
+        }  # fmt: skip
+        assert hubspot.limits(said) == Limits(Left(249_999, 250_000, DAY), Left(12, 190, 10.0))
+        assert hubspot.limits({}) == Limits()
+
+    @given(st.dictionaries(st.sampled_from(
+        ["X-HubSpot-RateLimit-Daily", "X-HubSpot-RateLimit-Daily-Remaining",
+         "X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Remaining",
+         "X-HubSpot-RateLimit-Interval-Milliseconds"]), st.text()))  # fmt: skip
+    def test_nonsense_says_nothing(self, headers: dict[str, str]) -> None:
+        hubspot.limits(headers)
+        salesforce.limits(" ".join(headers.values()))
+
+
+@pytest.fixture(params=["salesforce", "hubspot"])
+def crm(request: pytest.FixtureRequest, sandbox: Sandbox) -> Crm:
+    return Crm.all(sandbox)[request.param]
+
+
+@pytest.fixture
+def connector(crm: Crm, make_settings: Callable[..., Settings]) -> Iterator[Connector]:
+    opened = build(crm.name, make_settings())
+    opened.use(opened.describe())
+    yield opened
+    opened.close()
+
+
+def read(connector: Connector, crm: Crm) -> Any:
+    return list(connector.pull(crm.object))
+
+
+def read_on(connector: Connector, crm: Crm) -> None:
+    for _ in range(100):
+        read(connector, crm)
+
+
+class TestAgainstTheStandIns:
+    def test_reading_stops_before_the_reserve_is_touched(
+        self, connector: Connector, crm: Crm
+    ) -> None:
+        service: Any = crm.service
+        service.daily_limit = service.used + 100
+        for _ in range(50):
+            read(connector, crm)
+        with pytest.raises(QuotaError, match="runs resume"):
+            read_on(connector, crm)
+        left = service.daily_limit - service.used
+        assert left == pytest.approx(service.daily_limit * 0.2, abs=1)
+
+    def test_a_check_is_still_made(self, connector: Connector, crm: Crm) -> None:
+        service: Any = crm.service
+        service.used, service.daily_limit = 900, 1000
+        read(connector, crm)
+        with pytest.raises(QuotaError):
+            read(connector, crm)
+        assert connector.describe()
+
+    def test_a_short_limit_is_used_and_not_run_into(
+        self, sandbox: Sandbox, make_settings: Callable[..., Settings], monkeypatch: Any
+    ) -> None:
+        """Eight at once, each far faster than is allowed, and none is told to slow down."""
+        crm = Crm.all(sandbox)["hubspot"]
+        opened = build("hubspot", make_settings())
+        opened.use(opened.describe())
+        service: Any = crm.service
+        service.ten_second_limit = 100
+        started = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(read, opened, crm) for _ in range(130)]:
+                done.result()
+        opened.close()
+        assert opened.calls["read"] == 130, "none was made a second time"
+        assert time.monotonic() - started > 3, "130 of 100 in 10 seconds must have waited"

@@ -123,7 +123,7 @@ class Quota:
                 return 0.0
             if remaining > 0:
                 apart = window.seconds / window.limit * max(1.0, _FEW / remaining)
-                return min((self._made[-1] if self._made else now) + apart, over) - now
+                return min((self._made[-1] if self._made else at) + apart, over) - now
             freed = self._made[back] if back < len(self._made) else at
             return min(freed + window.seconds + _ON_ITS_WAY, over) - now
 

@@ -125,6 +125,7 @@ _HUBSPOT_OBJECTS = {
 
 
 class SalesforceSettings(ConnectorSettings):
+    bulk_from: int = Field(20_000, ge=0)  # records left from which Bulk API 2.0 reads; 0 = never
     objects: dict[str, ObjectMap] = _SALESFORCE_OBJECTS
     fields: FieldNames = _SALESFORCE_FIELDS
 

@@ -6,7 +6,7 @@ only it knows how its CRM names and types them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -27,6 +27,10 @@ FailureKind = Literal[
     "access",  # our user may not edit this record
     "other",
 ]
+
+
+def nothing() -> None:
+    """What is called while waiting where nobody needs to know."""
 
 
 class ConnectorError(Exception):
@@ -158,8 +162,7 @@ class Connector(Protocol):
     """The door to one CRM (or to a list that is treated like one)."""
 
     name: str
-    page_size: int  # records a reading call brings, at most
-    write_size: int  # records a writing call takes, at most
+    write_size: int  # updates that one `write` takes, at most
     incremental: bool  # whether `pull` can be limited to what changed since a moment
 
     @property
@@ -189,18 +192,25 @@ class Connector(Protocol):
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
+        waiting: Callable[[], None] = nothing,
     ) -> Iterator[Page]:
         """All contacts, or those changed at or after `since`, in a stable order by id.
 
         `cursor` (of an earlier page) goes on where that page ended, also in another process.
         `skip`: our own writes, coming back, that need not be read once more.
+        `waiting` is called now and then while the CRM takes its time.
         """
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         """These contacts as they are now; those that are gone are left out."""
 
-    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
-        """Write a batch (of at most `write_size`, one object); one result for each, in order."""
+    def write(
+        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+    ) -> list[WriteResult]:
+        """Write a batch (of at most `write_size`, one object); one result for each, in order.
+
+        `waiting` is called now and then while the CRM takes its time.
+        """
 
     def provision(self) -> Iterator[SetupStep]:
         """Create the fields of the contract where they are missing; safe to repeat."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -92,6 +93,7 @@ class Calls:
         self._quota = Quota(name, reserve)
         self.counts: Counter[Purpose] = Counter()
         self._http = http
+        self._lock = threading.Lock()
 
     @property
     def timeout(self) -> tuple[float, float]:
@@ -112,7 +114,8 @@ class Calls:
         def counted() -> T:
             if purpose != "other":
                 self._quota.wait()
-            self.counts[purpose] += 1
+            with self._lock:
+                self.counts[purpose] += 1
             return call()
 
         before = self.counts[purpose]

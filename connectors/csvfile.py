@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from connectors.base import (
     Update,
     Value,
     WriteResult,
+    nothing,
 )
 from connectors.fields import ObjectFields, configured, fit, spec_of
 
@@ -149,6 +150,7 @@ class CsvConnector:
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
+        waiting: Callable[[], None] = nothing,
     ) -> Iterator[Page]:
         start = int(cursor or 0)
         held: list[Contact] = []
@@ -189,7 +191,9 @@ class CsvConnector:
 
     # -- writing -------------------------------------------------------------------------
 
-    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
+    def write(
+        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+    ) -> list[WriteResult]:
         if not updates:
             return []
         self._calls["write"] += 1

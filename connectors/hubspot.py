@@ -42,11 +42,13 @@ from connectors.base import (
     Update,
     Value,
     WriteResult,
+    nothing,
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
-from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Limits, left
-from connectors.values import amount, day, zulu
+from connectors.reading import contact_maker
+from connectors.values import zulu
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,6 @@ _KINDS: dict[str, FailureKind] = {
 
 class HubSpotConnector:
     name = "hubspot"
-    page_size = _LIST_PAGE
     write_size = _BATCH
     incremental = True
 
@@ -79,6 +80,7 @@ class HubSpotConnector:
         self._calls = Calls(self.name, http, settings.reserve)
         self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
         self._fields: ObjectFields | None = None
+        self._maker = contact_maker(self._wanted, _checked)
         self._writable: frozenset[str] = frozenset()
         self._time: datetime | None = None
         # What HubSpot has refused: (property, value), or (property, None) for any value.
@@ -168,6 +170,7 @@ class HubSpotConnector:
     def use(self, schema: Schema) -> list[Finding]:
         held = schema.get(OBJECT, {})
         self._fields, findings = fit(self._wanted, held)
+        self._maker = contact_maker(self._fields, _checked)
         writable = set(self._fields.names)
         writable |= {f"phone/{phone}" for phone in self._fields.phones if held[phone].writable}
         self._writable = frozenset(writable)
@@ -200,6 +203,7 @@ class HubSpotConnector:
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
+        waiting: Callable[[], None] = nothing,
     ) -> Iterator[Page]:
         return self._list(cursor) if since is None else self._changed(since, cursor, skip)
 
@@ -283,39 +287,27 @@ class HubSpotConnector:
         return list(found.values())
 
     def _contacts(self, answer: Any) -> tuple[Contact, ...]:
+        make = self._maker
         try:
             return tuple(
-                self._contact(entry) for entry in answer["results"] if not entry.get("archived")
+                make(
+                    str(entry["id"]),
+                    entry["properties"],
+                    datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),
+                )
+                for entry in answer["results"]
+                if not entry.get("archived")
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
             ) from error
 
-    def _contact(self, entry: Mapping[str, Any]) -> Contact:
-        fields, held = self.fields, entry["properties"]
-        return Contact(
-            object=OBJECT,
-            id=str(entry["id"]),
-            phones={phone: held.get(phone) or "" for phone in fields.phones},
-            country=next((held[c] for c in fields.country if held.get(c)), ""),
-            state=(held.get(fields.state) or "") if fields.state else "",
-            email=(held.get(fields.email) or "") if fields.email else "",
-            website=(held.get(fields.website) or "") if fields.website else "",
-            source=(held.get(fields.source) or "") if fields.source else "",
-            campaign=(held.get(fields.campaign) or "") if fields.campaign else "",
-            value=amount(held.get(fields.value)) if fields.value else None,
-            consented=day(held.get(fields.consented)) if fields.consented else "",
-            modified=datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),
-            held={
-                canonical: _held(canonical, held.get(crm))
-                for canonical, crm in fields.names.items()
-            },
-        )
-
     # -- writing -------------------------------------------------------------------------
 
-    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
+    def write(
+        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+    ) -> list[WriteResult]:
         """One bad value refuses a whole batch. Values that were refused before are held back, so
         that they cost one call more, and not one for each batch that holds them."""
         sent: list[Update] = []
@@ -507,18 +499,11 @@ def _entries(listed: str) -> list[dict[str, Any]]:
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
-def _held(canonical: str, value: Any) -> Value:
-    kind = spec_of(canonical).kind
-    if kind == "bool":
-        return str(value).lower() == "true"
-    if value in (None, ""):
-        return None
-    if kind == "datetime":
-        text = str(value)
-        if text.isdigit():
-            return zulu(datetime.fromtimestamp(int(text) / 1000, UTC))
-        return zulu(datetime.fromisoformat(text.replace("Z", "+00:00")))
-    return str(value)
+def _checked(value: Any) -> Value:
+    text = str(value)
+    if text.isdigit():
+        return zulu(datetime.fromtimestamp(int(text) / 1000, UTC))
+    return zulu(datetime.fromisoformat(text.replace("Z", "+00:00")))
 
 
 def _sent(value: Value) -> str:

@@ -1,4 +1,8 @@
-"""Salesforce: Contact and Lead through the REST API, with simple-salesforce.
+"""Salesforce: Contact and Lead through the REST and the Bulk API, with simple-salesforce.
+
+What is large is read by Bulk query jobs and written by Bulk ingest jobs (`salesforce_bulk`), what
+is small by REST queries and collections. A read by Bulk is cut into jobs of so many records in
+order of id: what a job brings is as old as the job, and a read that was cut off goes on by id.
 
 Facts used here, all from Salesforce's REST API Developer Guide: a query answers up to 2,000
 records and a `nextRecordsUrl`; a query cursor lapses, so a resumed read goes on by id instead;
@@ -10,17 +14,19 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any
 
 import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceError as ClientError
+from simple_salesforce.util import exception_handler
 
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
-from connectors import salesforce_setup
+from connectors import salesforce_bulk, salesforce_setup
 from connectors.base import (
     NOTHING,
     AuthError,
@@ -40,12 +46,15 @@ from connectors.base import (
     Update,
     Value,
     WriteResult,
+    nothing,
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
-from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Left, Limits
+from connectors.reading import MakeContact, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.values import amount, day, zulu
+from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, NotThereError, Refusal
+from connectors.values import zulu
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +82,17 @@ _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
 # "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
+_QUERY_PAGE = 2000
+_COLLECTION = 200
+_NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
+_JOB_RECORDS = 100_000  # in one query job: what it brings is not much older than its processing
+_JOB_PAGE = 4000  # contacts of a job that make a page
+_JOB_WRITES = 1500  # updates from which a job takes fewer calls than collections, polls included
 
 
 class SalesforceConnector:
     name = "salesforce"
-    page_size = 2000
-    write_size = 200
+    write_size = 10_000
     incremental = True
 
     def __init__(
@@ -86,11 +100,13 @@ class SalesforceConnector:
     ) -> None:
         self._credentials = credentials
         self._calls = Calls(self.name, http, settings.reserve)
+        self._bulk_from = settings.bulk_from
         self._wanted = {
             name: configured(name, mapping, settings.fields)
             for name, mapping in settings.objects.items()
         }
         self._fields: dict[str, ObjectFields] = {}
+        self._makers: dict[str, MakeContact] = {}
         self._writable: dict[str, frozenset[str]] = {}
         self._http = http_session(credentials, self._calls.timeout)
         self._http.hooks["response"].append(self._note_headers)
@@ -100,7 +116,12 @@ class SalesforceConnector:
     @classmethod
     def from_settings(cls, settings: Settings) -> SalesforceConnector:
         assert settings.salesforce is not None
-        return cls(settings.salesforce, settings.connectors.salesforce, settings.http)
+        chosen = settings.connectors.salesforce
+        if settings.policy.normalize:
+            # Between a job's reading and its writing a person may retype a number, and what we
+            # write over the number itself must not be older than that.
+            chosen = chosen.model_copy(update={"bulk_from": 0})
+        return cls(settings.salesforce, chosen, settings.http)
 
     # -- the one door --------------------------------------------------------------------
 
@@ -131,14 +152,26 @@ class SalesforceConnector:
         return self._client
 
     def call(
-        self, purpose: Purpose, path: str, method: str = "GET", oauth: bool = False, **more: Any
+        self,
+        purpose: Purpose,
+        path: str,
+        method: str = "GET",
+        *,
+        oauth: bool = False,
+        take: Callable[[requests.Response], Any] | None = None,
+        **more: Any,
     ) -> Any:
-        """One REST call below /services/data/vNN.N/ (or /services/oauth2/), with our retries."""
+        """One call below /services/data/vNN.N/ (or /services/oauth2/), with our retries.
+
+        `take`: what is made of an answer that is not JSON, while it comes in.
+        """
 
         def once() -> Any:
             client = self._client
             assert client is not None
             try:
+                if take is not None:
+                    return _take(client, path, method, take, **more)
                 send = client.oauth2 if oauth else client.restful
                 return send(path, method=method, **more)
             except ClientError as error:
@@ -185,8 +218,15 @@ class SalesforceConnector:
                 "salesforce: the org's API calls for today are used up; the run goes on after the "
                 "24-hour window has moved: hygiene runs resume RUN"
             )
-        if code in ("INVALID_FIELD", "INVALID_TYPE"):
+        lacks = "No such column" in text or "is not supported" in text
+        if code in ("INVALID_FIELD", "INVALID_TYPE") or (code == "API_ERROR" and lacks):
             return SchemaChangedError(f"salesforce: {text}")
+        if code in _NO_BULK:
+            return BulkUnavailableError(f"salesforce: {code}: {text}")
+        if code == "INVALIDJOBSTATE":
+            return JobStateError(f"salesforce: {text}")
+        if error.status == 404:
+            return NotThereError(f"salesforce: HTTP 404 {code}: {text}")
         if code == "INVALID_QUERY_LOCATOR":
             return _CursorLapsedError()
         if error.status == 429 or error.status >= 500 or code == "SERVER_UNAVAILABLE":
@@ -233,6 +273,7 @@ class SalesforceConnector:
         for name, wanted in self._wanted.items():
             held = schema.get(name, {})
             self._fields[name], problems = fit(wanted, held)
+            self._makers[name] = contact_maker(self._fields[name], _checked)
             findings += problems
             writable = set(self._fields[name].names)
             writable |= {f"phone/{p}" for p in self._fields[name].phones if held[p].writable}
@@ -260,20 +301,34 @@ class SalesforceConnector:
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
+        waiting: Callable[[], None] = nothing,
     ) -> Iterator[Page]:
-        last = cursor
+        wanted = self._wanted_records(object_name, since, skip)
+        at = _Place.of(cursor)
         while True:
             try:
-                for page in self._pages(object_name, since, last, skip):
-                    last = page.cursor or last
+                pages = (
+                    self._job_pages(object_name, wanted, at, waiting)
+                    if at.job
+                    else self._query_pages(object_name, wanted, at)
+                )
+                for page in pages:
+                    at = _Place.of(page.cursor) if page.cursor else at
                     yield page
                 return
-            except _CursorLapsedError:
-                log.info("salesforce: the query's cursor lapsed; going on by id")
+            except _LargeError as large:
+                at = large.place
+            except (_CursorLapsedError, NotThereError):
+                log.info("salesforce: what was read from has lapsed; going on by id")
+                at = _Place(at.after)
+            except BulkUnavailableError as error:
+                log.warning("%s; going on with the REST API", error)
+                self._bulk_from = 0
+                at = _Place(at.after)
 
-    def _pages(
-        self, name: str, since: datetime | None, after: str | None, skip: Skip
-    ) -> Iterator[Page]:
+    def _wanted_records(self, name: str, since: datetime | None, skip: Skip) -> list[str]:
+        """The conditions of a read, in SOQL."""
+        # A converted lead is read-only for the API, and its person goes on as a contact.
         tests = ["IsConverted = false"] if name == "Lead" else []
         if since is not None:
             tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
@@ -284,20 +339,73 @@ class SalesforceConnector:
                 f"({run_field} = null OR {run_field} NOT IN ({listed}) "
                 f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"
             )
-        if after is not None:
-            tests.append(f"Id > {quoted(after)}")
+        return tests
+
+    def _soql(self, name: str, tests: Sequence[str], after: str) -> str:
+        tests = [*tests, f"Id > {quoted(after)}"] if after else tests
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        answer = self._query(f"{self._select(name)}{where} ORDER BY Id")
+        return f"{self._select(name)}{where} ORDER BY Id"
+
+    def _query_pages(self, name: str, wanted: Sequence[str], at: _Place) -> Iterator[Page]:
+        """Pages of the REST query; raises `_LargeError` after the first where a job is better."""
+        answer = self._query(self._soql(name, wanted, at.after))
         left = int(answer["totalSize"])
+        large = 0 < self._bulk_from <= left
         while True:
-            contacts = self._contacts(name, answer)
+            contacts = self._contacts(name, answer["records"])
             done = bool(answer["done"])
             left -= len(contacts)
             yield Page(contacts, None if done else contacts[-1].id, left)
             if done:
                 return
+            if large:
+                raise _LargeError(_Place(contacts[-1].id, _NEW_JOB, left=left))
             path = answer["nextRecordsUrl"].partition("/query/")[2]
             answer = self.call("read", f"query/{path}")
+
+    def _job_pages(
+        self, name: str, wanted: Sequence[str], at: _Place, waiting: Callable[[], None]
+    ) -> Iterator[Page]:
+        """Pages of Bulk query jobs, one job after another."""
+        left = at.left
+        while True:
+            job, total = self._job(name, wanted, at, waiting)
+            held: Page | None = None  # whether a page is a job's last is known by the next
+            for rows in salesforce_bulk.read_query(
+                self.call, job, float(self._credentials.api_version), at.part, _JOB_PAGE, waiting
+            ):
+                named = (dict(zip(rows.columns, row, strict=True)) for row in rows.rows)
+                # What comes before was read already, by who stopped in this part.
+                contacts = self._contacts(name, (row for row in named if row["Id"] > at.after))
+                if not contacts:
+                    continue
+                if held is not None:
+                    yield held
+                left = None if left is None else max(0, left - len(contacts))
+                at = _Place(contacts[-1].id, job, rows.part)
+                held = Page(contacts, at.cursor, left)
+            if held is not None:
+                more = total >= _JOB_RECORDS
+                yield replace(held, cursor=_Place(at.after, _NEW_JOB).cursor if more else None)
+            if total < _JOB_RECORDS:
+                if held is None:
+                    yield Page((), None, 0)
+                return
+            at = _Place(at.after, _NEW_JOB)
+
+    def _job(
+        self, name: str, wanted: Sequence[str], at: _Place, waiting: Callable[[], None]
+    ) -> tuple[str, int]:
+        """A query job that is done, a new one or the one we were at: its id, and its records."""
+        job = at.job
+        if job == _NEW_JOB:
+            soql = f"{self._soql(name, wanted, at.after)} LIMIT {_JOB_RECORDS}"
+            job = salesforce_bulk.start_query(self.call, soql)
+        info = salesforce_bulk.wait_for(self.call, "read", f"jobs/query/{job}", waiting)
+        if info["state"] != "JobComplete":
+            problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
+            raise BulkUnavailableError(f"salesforce: Bulk query job {job} failed: {problem}")
+        return job, int(info["numberRecordsProcessed"])
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: list[Contact] = []
@@ -305,7 +413,7 @@ class SalesforceConnector:
         for start in range(0, len(good), _FETCH):
             listed = ", ".join(quoted(record_id) for record_id in good[start : start + _FETCH])
             answer = self._query(f"{self._select(object_name)} WHERE Id IN ({listed}) ORDER BY Id")
-            found += self._contacts(object_name, answer)
+            found += self._contacts(object_name, answer["records"])
         return found
 
     def _select(self, name: str) -> str:
@@ -319,74 +427,109 @@ class SalesforceConnector:
 
     def _query(self, soql: str) -> Any:
         # 2,000 a page is also the default, but only without a smaller one set for the org.
-        headers = {"Sforce-Query-Options": f"batchSize={self.page_size}"}
+        headers = {"Sforce-Query-Options": f"batchSize={_QUERY_PAGE}"}
         return self.call("read", "query/", params={"q": soql}, headers=headers)
 
-    def _contacts(self, name: str, answer: Any) -> tuple[Contact, ...]:
-        fields = self._fields[name]
+    def _contacts(self, name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[Contact, ...]:
+        make = self._makers[name]
         try:
-            return tuple(self._contact(fields, row) for row in answer["records"])
+            return tuple(make(row["Id"], row, _moment(row["SystemModstamp"])) for row in rows)
         except (KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"
             ) from error
 
-    @staticmethod
-    def _contact(fields: ObjectFields, row: Mapping[str, Any]) -> Contact:
-        return Contact(
-            object=fields.object,
-            id=row["Id"],
-            phones={phone: row.get(phone) or "" for phone in fields.phones},
-            country=next((row[c] for c in fields.country if row.get(c)), ""),
-            state=(row.get(fields.state) or "") if fields.state else "",
-            email=(row.get(fields.email) or "") if fields.email else "",
-            website=(row.get(fields.website) or "") if fields.website else "",
-            source=(row.get(fields.source) or "") if fields.source else "",
-            campaign=(row.get(fields.campaign) or "") if fields.campaign else "",
-            value=amount(row.get(fields.value)) if fields.value else None,
-            consented=day(row.get(fields.consented)) if fields.consented else "",
-            modified=datetime.fromisoformat(row["SystemModstamp"].replace("+0000", "+00:00")),
-            held={
-                canonical: _held(canonical, row.get(crm)) for canonical, crm in fields.names.items()
-            },
-        )
-
     # -- writing -------------------------------------------------------------------------
 
-    def write(self, updates: Sequence[Update]) -> list[WriteResult]:
-        if not updates:
-            return []
-        records = []
-        for update in updates:
-            names = self._fields[update.object].names
-            record: dict[str, Any] = {"attributes": {"type": update.object}, "id": update.id}
-            for canonical, value in update.values.items():
-                kind, _, phone = canonical.partition("/")
-                record[phone if kind == "phone" else names[canonical]] = value
-            records.append(record)
+    def write(
+        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+    ) -> list[WriteResult]:
+        records = [self._record(update) for update in updates]
+        if self._bulk_from and len(updates) >= _JOB_WRITES:
+            try:
+                return self._write_by_job(updates, records, waiting)
+            except BulkUnavailableError as error:
+                log.warning("%s; going on with the REST API", error)
+        results: list[WriteResult] = []
+        for start in range(0, len(updates), _COLLECTION):
+            waiting()
+            some = slice(start, start + _COLLECTION)
+            results += self._write_collection(updates[some], records[some])
+        return results
+
+    def _record(self, update: Update) -> dict[str, Value]:
+        names, record = self._fields[update.object].names, {}
+        for canonical, value in update.values.items():
+            kind, _, phone = canonical.partition("/")
+            record[phone if kind == "phone" else names[canonical]] = value
+        return record
+
+    def _write_collection(
+        self, updates: Sequence[Update], records: Sequence[Mapping[str, Value]]
+    ) -> list[WriteResult]:
+        body = [
+            {"attributes": {"type": update.object}, "id": update.id, **record}
+            for update, record in zip(updates, records, strict=True)
+        ]
         answer = self.call(
             "write",
             "composite/sobjects",
             method="PATCH",
-            json={"allOrNone": False, "records": records},
+            json={"allOrNone": False, "records": body},
         )
         if not isinstance(answer, list) or len(answer) != len(updates):
             raise ConnectorError("salesforce: the collections API did not answer for each record")
-        return [self._result(update, one) for update, one in zip(updates, answer, strict=True)]
+        return [self._answered(update, one) for update, one in zip(updates, answer, strict=True)]
 
-    def _result(self, update: Update, answer: Mapping[str, Any]) -> WriteResult:
+    def _answered(self, update: Update, answer: Mapping[str, Any]) -> WriteResult:
         if answer.get("success"):
             return WriteResult(update.id, True)
         problem = (answer.get("errors") or [{}])[0]
-        code = problem.get("statusCode", "")
+        code, message = problem.get("statusCode", ""), problem.get("message", "")
+        return self._refused(update, Refusal(code, message, tuple(problem.get("fields") or ())))
+
+    def _write_by_job(
+        self,
+        updates: Sequence[Update],
+        records: Sequence[dict[str, Value]],
+        waiting: Callable[[], None],
+    ) -> list[WriteResult]:
+        """By an ingest job; what it cannot tell, or did not get at, goes by collections."""
+        told = {
+            update.id: record
+            for update, record in zip(updates, records, strict=True)
+            if salesforce_bulk.fits(record)
+        }
+        refused = salesforce_bulk.update(self.call, updates[0].object, told, waiting)
+        results = {
+            update.id: self._refused(update, refused[update.id])
+            if update.id in refused
+            else WriteResult(update.id, True)
+            for update in updates
+        }
+        left = [
+            number
+            for number, update in enumerate(updates)
+            if update.id not in told or (update.id in refused and not refused[update.id].code)
+        ]
+        for start in range(0, len(left), _COLLECTION):
+            waiting()
+            some = left[start : start + _COLLECTION]
+            for result in self._write_collection(
+                [updates[n] for n in some], [records[n] for n in some]
+            ):
+                results[result.id] = result
+        return [results[update.id] for update in updates]
+
+    def _refused(self, update: Update, refusal: Refusal) -> WriteResult:
         canonical = self._fields[update.object].canonical
-        refused = tuple(canonical.get(name, "") for name in problem.get("fields") or [])
+        fields = tuple(canonical.get(name, "") for name in refusal.fields)
         return WriteResult(
             update.id,
             False,
-            _KINDS.get(code, "other"),
-            f"{code}: {problem.get('message', '')}",
-            tuple(filter(None, refused)),
+            _KINDS.get(refusal.code, "other"),
+            f"{refusal.code}: {refusal.message}",
+            tuple(filter(None, fields)),
         )
 
     # -- ids -----------------------------------------------------------------------------
@@ -412,6 +555,37 @@ class _CursorLapsedError(Exception):
     pass
 
 
+_NEW_JOB = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a read stands: after this id; in a job ("new": one to be made), and in which part."""
+
+    after: str = ""
+    job: str = ""
+    part: str = ""
+    left: int | None = None
+
+    @classmethod
+    def of(cls, cursor: str | None) -> _Place:
+        after, _, rest = (cursor or "").partition("/")
+        job, _, part = rest.partition("/")
+        return cls(after, job, part)
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.after}/{self.job}/{self.part}"
+
+
+class _LargeError(Exception):
+    """There is so much left that a job is the better way."""
+
+    def __init__(self, place: _Place) -> None:
+        super().__init__()
+        self.place = place
+
+
 def limits(header: str) -> Limits:
     """The org's limit from a `Sforce-Limit-Info` header, or the app's own where that is nearer.
 
@@ -434,10 +608,30 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _held(canonical: str, value: Any) -> Value:
-    kind = spec_of(canonical).kind
-    if kind == "bool":
-        return bool(value)
-    if kind == "datetime" and value:
-        return zulu(datetime.fromisoformat(str(value).replace("+0000", "+00:00")))
-    return cast(Value, value) if value != "" else None
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("+0000", "+00:00"))
+
+
+def _checked(text: Any) -> Value:
+    return zulu(_moment(str(text)))
+
+
+def _take(
+    client: Salesforce,
+    path: str,
+    method: str,
+    take: Callable[[requests.Response], Any],
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Any:
+    """A call whose answer is no JSON: simple-salesforce's address and session, read as it comes."""
+    with client.session.request(
+        method,
+        client.base_url + path,
+        headers={**client.headers, **(headers or {})},
+        stream=True,
+        **more,
+    ) as response:
+        if response.status_code >= 300:
+            exception_handler(response, name=path)
+        return take(response)

@@ -10,7 +10,8 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader
 
 from sandbox.hubspot.service import HubSpotService
-from sandbox.salesforce.service import SalesforceService, render
+from sandbox.salesforce.rest import render
+from sandbox.salesforce.service import SalesforceService
 from sandbox.service import Service
 from sandbox.table import Record
 

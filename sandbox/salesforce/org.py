@@ -292,6 +292,7 @@ class Org:
         self.tables = {name: Table("SystemModstamp") for name in self.schema}
         self.locks: dict[str, int] = {}
         self.refusals: dict[str, str] = {}
+        self.read_only: set[str] = set()  # the integration user may not edit these
         self.integration_user = ""
         self._numbers = dict.fromkeys(self.schema, 0)
         if self.with_fields:
@@ -335,6 +336,10 @@ class Org:
             raise Refused(
                 "UNABLE_TO_LOCK_ROW",
                 f"unable to obtain exclusive access to this record or 1 records: {record_id}",
+            )
+        if by == self.integration_user and record_id in self.read_only:
+            raise Refused(
+                "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
             )
         fields = self.schema[object_name][1]
         clean = {name: self._check(fields, name, value) for name, value in values.items()}

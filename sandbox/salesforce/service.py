@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,9 @@ import orjson
 from aiohttp import web
 
 from sandbox.salesforce import soql
+from sandbox.salesforce.bulk import Bulk
 from sandbox.salesforce.org import ADMIN, Org, Refused
+from sandbox.salesforce.rest import check_names, error, matching, ordered, parent, render
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
 
@@ -22,21 +23,6 @@ CLIENT_SECRET = "sandbox-consumer-secret"
 TOKEN = "sandbox-session-token"
 MAX_COLLECTION = 200
 MAX_BATCH = 2000
-
-
-def error(
-    code: str, message: str, status: int = 400, fields: list[str] | None = None
-) -> web.Response:
-    body: dict[str, Any] = {"message": message, "errorCode": code}
-    if fields:
-        body["fields"] = fields
-    return answer([body], status)
-
-
-def render(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}+0000"
-    return value
 
 
 class SalesforceService(Service):
@@ -54,6 +40,8 @@ class SalesforceService(Service):
         self.org = org
         self.public_keys = public_keys or {}
         self.daily_limit = daily_limit
+        self.bulk = Bulk(org)
+        self.page_limit = MAX_BATCH  # what the org makes of a larger batchSize
         self.tokens = {TOKEN}
         self.used = 0
         self.cursors: dict[str, tuple[soql.Query, list[str], int]] = {}
@@ -76,6 +64,7 @@ class SalesforceService(Service):
             web.get(data + "/sobjects/{object}/{id}", self.signed_in(self.get_one)),
             web.patch(data + "/sobjects/{object}/{id}", self.signed_in(self.update_one)),
             web.delete(data + "/sobjects/{object}/{id}", self.signed_in(self.delete_one)),
+            *self.bulk.routes(data, self.signed_in),
         ]
 
     # -- sessions ------------------------------------------------------------------------
@@ -178,7 +167,7 @@ class SalesforceService(Service):
         return answer(
             {
                 "DailyApiRequests": {"Max": self.daily_limit, "Remaining": left},
-                "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
+                "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": self.bulk.query_jobs_left},
                 "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
             }
         )
@@ -217,14 +206,14 @@ class SalesforceService(Service):
         text = request.query.get("q", "")
         try:
             query = soql.parse(text)
-            self._check_names(text, query)
+            check_names(self.org, text, query)
         except soql.SoqlError as problem:
             return error(problem.code, problem.message)
         everything = request.match_info["kind"] == "queryAll"
-        records = self._matching(query, everything)
+        records = matching(self.org, query, everything)
         if query.count_only:
             return answer({"totalSize": sum(1 for _ in records), "done": True, "records": []})
-        ids = [record["Id"] for record in self._ordered(query, records)]
+        ids = [record["Id"] for record in ordered(query, records)]
         if query.offset or query.limit is not None:
             end = None if query.limit is None else query.offset + query.limit
             ids = ids[query.offset : end]
@@ -238,10 +227,10 @@ class SalesforceService(Service):
             return error("INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._page(request, locator, int(start))
 
-    @staticmethod
-    def _batch_size(request: web.Request) -> int:
+    def _batch_size(self, request: web.Request) -> int:
         option = request.headers.get("Sforce-Query-Options", "").lower().partition("batchsize=")[2]
-        return min(MAX_BATCH, max(200, int(option))) if option.isdigit() else MAX_BATCH
+        wanted = max(200, int(option)) if option.isdigit() else MAX_BATCH
+        return min(self.page_limit, wanted)
 
     def _page(self, request: web.Request, locator: str, start: int) -> web.Response:
         query, ids, size = self.cursors[locator]
@@ -263,67 +252,11 @@ class SalesforceService(Service):
         for name in query.fields:
             head, _, rest = name.partition(".")
             if rest:
-                parent = self._parent(record, head)
-                row[head] = parent and {"attributes": {"type": head}, rest: parent.get(rest)}
+                above = parent(self.org, record, head)
+                row[head] = above and {"attributes": {"type": head}, rest: above.get(rest)}
             else:
                 row[name] = render(record.get(name))
         return row
-
-    def _parent(self, record: Record, relation: str) -> Record | None:
-        if relation in self.org.tables and record.get(f"{relation}Id"):
-            return self.org.find(relation, record[f"{relation}Id"])
-        return None
-
-    def _check_names(self, text: str, query: soql.Query) -> None:
-        schema = self.org.schema.get(query.object)
-        if schema is None:
-            raise soql.SoqlError(
-                "INVALID_TYPE",
-                soql.located(
-                    text,
-                    query.object_at,
-                    f"sObject type '{query.object}' is not supported. If you are attempting to use "
-                    "a custom object, be sure to append the '__c' after the entity name. Please "
-                    "reference your WSDL or the describe call for the appropriate names.",
-                ),
-            )
-        for name, at in query.mentioned:
-            head, _, rest = name.partition(".")
-            known = f"{head}Id" in schema[1] if rest else name in schema[1]
-            if not known or (not rest and not schema[1][name].readable):
-                raise soql.SoqlError(
-                    "INVALID_FIELD",
-                    soql.located(
-                        text,
-                        at,
-                        f"No such column '{name}' on entity '{query.object}'. If you are "
-                        "attempting to use a custom field, be sure to append the '__c' after the "
-                        "custom field name. Please reference your WSDL or the describe call for "
-                        "the appropriate names.",
-                    ),
-                )
-
-    def _matching(self, query: soql.Query, everything: bool) -> Iterator[Record]:
-        table = self.org.tables[query.object]
-        bounds = query.lower_bounds
-        if isinstance(bounds.get("SystemModstamp"), datetime):
-            records: Iterator[Record] = iter(table.since(bounds["SystemModstamp"]))
-        else:
-            after = bounds.get("Id")
-            records = table.after_id(after if isinstance(after, str) else None)
-        for record in records:
-            if (everything or not record["IsDeleted"]) and query.test(record):
-                yield record
-
-    @staticmethod
-    def _ordered(query: soql.Query, records: Iterator[Record]) -> list[Record]:
-        rows = list(records)
-        for name, descending, nulls_last in reversed(query.order):
-            held = [row for row in rows if row.get(name) is not None]
-            empty = [row for row in rows if row.get(name) is None]
-            held.sort(key=lambda row: row[name], reverse=descending)
-            rows = held + empty if nulls_last else empty + held
-        return rows
 
     async def get_one(self, request: web.Request) -> web.Response:
         name, record_id = request.match_info["object"], request.match_info["id"]

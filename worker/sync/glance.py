@@ -27,6 +27,8 @@ from worker.store.tables import contacts
 from worker.sync.context import Context
 from worker.verification.base import Verification
 
+# Settings of a connector that say how it is called, and not what is decided.
+_OF_CALLS = {"reserve", "bulk_from"}
 _BAD = ("invalid", "wrong_number", "unreachable")
 
 
@@ -67,7 +69,9 @@ def salt(ctx: Context, connector: str) -> bytes:
     verification = ctx.settings.verification
     chosen = (
         ctx.settings.policy.model_dump_json(),
-        getattr(ctx.settings.connectors, connector).model_dump_json(exclude={"reserve"}),
+        getattr(ctx.settings.connectors, connector).model_dump_json(
+            exclude={"reserve", "bulk_from"}
+        ),
         [(step.package, step.step.model_dump_json()) for step in ctx.line.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,

@@ -43,6 +43,15 @@ def release(ctx: Context, run_id: str) -> None:
         )
 
 
+def _keep_lease(ctx: Context, run_id: str) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
+            .values(reader_until=ctx.lease())
+        )
+
+
 def read_on(
     ctx: Context,
     run: Run,
@@ -84,7 +93,9 @@ def _read_object(
         before = dict(connector.calls)
         started = time.monotonic()
         try:
-            for page in connector.pull(entry["object"], since, entry["cursor"], run.skip):
+            for page in connector.pull(
+                entry["object"], since, entry["cursor"], run.skip, lambda: _keep_lease(ctx, run.id)
+            ):
                 began = (connector.clock() or ctx.now()) - timedelta(
                     seconds=time.monotonic() - started + 1
                 )

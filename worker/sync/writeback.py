@@ -51,7 +51,7 @@ def write_all(
         for start in range(0, len(some), connector.write_size):
             keep_lease()
             batch = some[start : start + connector.write_size]
-            for update, result in zip(batch, connector.write(batch), strict=True):
+            for update, result in zip(batch, connector.write(batch, keep_lease), strict=True):
                 if result.ok:
                     outcomes[update.id] = Outcome(dict(update.values))
                     continue

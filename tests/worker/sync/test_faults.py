@@ -288,8 +288,8 @@ class TestALeaseThatRanOut:
         reader.read_on(first, runs.load(first, run_id), pages.append, lambda: True)
         stalled = first.connector(crm.name).write
 
-        def stall(updates: Any) -> Any:
-            result = stalled(updates)
+        def stall(updates: Any, waiting: Any) -> Any:
+            result = stalled(updates, waiting)
             with first.store.write() as connection:
                 connection.execute(sa.update(table).values(until=first.now()))
             assert page_work.process(second, pages[0])

@@ -1,0 +1,94 @@
+"""What the REST and the Bulk face of the org share: errors, and the records that a query means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.salesforce import soql
+from sandbox.salesforce.org import Org
+from sandbox.service import answer
+from sandbox.table import Record
+
+
+def error(
+    code: str, message: str, status: int = 400, fields: list[str] | None = None
+) -> web.Response:
+    body: dict[str, Any] = {"message": message, "errorCode": code}
+    if fields:
+        body["fields"] = fields
+    return answer([body], status)
+
+
+def render(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}+0000"
+    return value
+
+
+def parent(org: Org, record: Record, relation: str) -> Record | None:
+    if relation in org.tables and record.get(f"{relation}Id"):
+        return org.find(relation, record[f"{relation}Id"])
+    return None
+
+
+def check_names(org: Org, text: str, query: soql.Query) -> None:
+    schema = org.schema.get(query.object)
+    if schema is None:
+        raise soql.SoqlError(
+            "INVALID_TYPE",
+            soql.located(
+                text,
+                query.object_at,
+                f"sObject type '{query.object}' is not supported. If you are attempting to use "
+                "a custom object, be sure to append the '__c' after the entity name. Please "
+                "reference your WSDL or the describe call for the appropriate names.",
+            ),
+        )
+    for name, at in query.mentioned:
+        head, _, rest = name.partition(".")
+        known = f"{head}Id" in schema[1] if rest else name in schema[1]
+        if not known or (not rest and not schema[1][name].readable):
+            raise soql.SoqlError(
+                "INVALID_FIELD",
+                soql.located(
+                    text,
+                    at,
+                    f"No such column '{name}' on entity '{query.object}'. If you are "
+                    "attempting to use a custom field, be sure to append the '__c' after the "
+                    "custom field name. Please reference your WSDL or the describe call for "
+                    "the appropriate names.",
+                ),
+            )
+
+
+def matching(org: Org, query: soql.Query, everything: bool) -> Iterator[Record]:
+    """Records of the query, by id; deleted ones with `everything` (queryAll) alone."""
+    table = org.tables[query.object]
+    bounds = query.lower_bounds
+    if isinstance(bounds.get("SystemModstamp"), datetime):
+        records: Iterator[Record] = iter(table.since(bounds["SystemModstamp"]))
+    else:
+        after = bounds.get("Id")
+        records = table.after_id(after if isinstance(after, str) else None)
+    found = (
+        record
+        for record in records
+        if (everything or not record["IsDeleted"]) and query.test(record)
+    )
+    by_id = query.order == (("Id", False, False),)
+    return islice(found, query.offset + query.limit) if by_id and query.limit else found
+
+
+def ordered(query: soql.Query, records: Iterator[Record]) -> list[Record]:
+    rows = list(records)
+    for name, descending, nulls_last in reversed(query.order):
+        held = [row for row in rows if row.get(name) is not None]
+        empty = [row for row in rows if row.get(name) is None]
+        held.sort(key=lambda row: row[name], reverse=descending)
+        rows = held + empty if nulls_last else empty + held
+    return rows

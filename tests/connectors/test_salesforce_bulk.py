@@ -1,0 +1,334 @@
+"""Reading and writing what is large through Bulk API 2.0, with the real client and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from crms import Crm
+
+from config.settings import Settings
+from connectors import build, salesforce, salesforce_bulk
+from connectors.base import (
+    Connector,
+    Contact,
+    QuotaError,
+    SchemaChangedError,
+    UnavailableError,
+    Update,
+)
+from sandbox.run import Sandbox
+from sandbox.service import Fault
+
+LARGE = "[connectors.salesforce]\nbulk_from = 1\n"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    """Jobs of 20 records, parts of 7, pages of 3: what large orgs have, in small."""
+    monkeypatch.setattr(salesforce, "_QUERY_PAGE", 2000)
+    monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
+    monkeypatch.setattr(salesforce, "_JOB_PAGE", 3)
+    monkeypatch.setattr(salesforce, "_JOB_WRITES", 2)
+    monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.01)
+    sandbox.salesforce.bulk.result_part = 7
+    sandbox.salesforce.bulk.seconds = 0.02
+    sandbox.salesforce.page_limit = 5  # the first page comes by REST and tells how many there are
+
+
+@pytest.fixture
+def opened(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Connector]]:
+    made = []
+
+    def make(toml: str = LARGE, **env: str) -> Connector:
+        made.append(build("salesforce", make_settings(toml, **env)))
+        made[-1].use(made[-1].describe())
+        return made[-1]
+
+    yield make
+    for connector in made:
+        connector.close()
+
+
+def by_rest(opened: Callable[..., Connector]) -> list[Contact]:
+    connector = opened("[connectors.salesforce]\nbulk_from = 0\n")
+    return [c for page in connector.pull("Contact") for c in page.contacts]
+
+
+def routes(sandbox: Sandbox) -> dict[str, int]:
+    return {
+        route.replace("/services/data/{version}", ""): count
+        for route, count in sandbox.salesforce.counters.items()
+    }
+
+
+def calls(sandbox: Sandbox, part: str) -> int:
+    return sum(count for route, count in routes(sandbox).items() if part in route)
+
+
+class TestReading:
+    def test_jobs_bring_the_same_contacts_as_queries(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        expected = by_rest(opened)
+        sandbox.salesforce.counters.clear()
+        found = [c for page in opened().pull("Contact") for c in page.contacts]
+        assert found == expected
+        assert len(found) == 48
+        assert calls(sandbox, "POST /jobs/query") == 3, "43 after the first page, 20 a job"
+        assert calls(sandbox, "GET /{kind}") == 1
+
+    @pytest.mark.parametrize("version", ["62.0", "50.0"])
+    def test_a_read_goes_on_from_any_page_in_another_process(
+        self, opened: Callable[..., Connector], version: str
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        pages = list(opened(SALESFORCE_API_VERSION=version).pull("Contact"))
+        read: list[str] = []
+        for page in pages:
+            read += [c.id for c in page.contacts]
+            if page.cursor is None:
+                break
+            other = opened(SALESFORCE_API_VERSION=version)
+            rest = [c.id for p in other.pull("Contact", cursor=page.cursor) for c in p.contacts]
+            assert read + rest == expected
+        assert read == expected
+
+    def test_going_on_takes_no_new_job_while_the_old_one_is_kept(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        page = list(opened().pull("Contact"))[2]
+        sandbox.salesforce.counters.clear()
+        next(iter(opened().pull("Contact", cursor=page.cursor)))
+        assert calls(sandbox, "POST /jobs/query") == 0
+
+    def test_a_job_that_was_deleted_meanwhile_costs_nothing_but_a_new_one(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        pages = list(opened().pull("Contact"))[:3]
+        sandbox.salesforce.bulk.jobs.clear()
+        read = [c.id for page in pages for c in page.contacts]
+        read += [
+            c.id for p in opened().pull("Contact", cursor=pages[-1].cursor) for c in p.contacts
+        ]
+        assert read == expected
+
+    @pytest.mark.parametrize("version", ["62.0", "50.0"])
+    def test_a_broken_download_is_fetched_again(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, version: str
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        sandbox.salesforce.faults.append(Fault(r"/results\?", "truncate", nth=2, times=2))
+        found = opened(SALESFORCE_API_VERSION=version).pull("Contact")
+        assert [c.id for page in found for c in page.contacts] == expected
+
+    def test_odd_text_comes_as_it_was_typed(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        org = sandbox.salesforce.org
+        target = by_rest(opened)[-1].id
+        typed = ' "+44 20", 7946\nÄ☎ '
+        org.update("Contact", target, {"Phone": typed, "MobilePhone": None})
+        (found,) = [c for page in opened().pull("Contact") for c in page.contacts if c.id == target]
+        assert found.phones["Phone"] == typed
+        assert found.phones["MobilePhone"] == ""
+
+    def test_an_org_that_does_no_jobs_today_is_read_by_queries(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        expected = by_rest(opened)
+        sandbox.salesforce.bulk.query_jobs_left = 1
+        assert [c for page in opened().pull("Contact") for c in page.contacts] == expected
+
+    def test_a_job_that_fails_is_made_up_for_by_queries(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        expected = by_rest(opened)
+        sandbox.salesforce.bulk.fail_next = "InternalServerError : Retried more than 15 times"
+        assert [c for page in opened().pull("Contact") for c in page.contacts] == expected
+
+    def test_a_field_that_went_away_is_said(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        pages = opened().pull("Contact")
+        next(pages)
+        del sandbox.salesforce.org.schema["Contact"][1]["Phone_Status__c"]
+        with pytest.raises(SchemaChangedError, match="Phone_Status__c"):
+            list(pages)
+
+    def test_who_reads_is_told_that_it_waits(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        sandbox.salesforce.bulk.seconds = 0.2
+        waited: list[None] = []
+        list(opened().pull("Contact", waiting=lambda: waited.append(None)))
+        assert len(waited) > 5
+
+    def test_where_numbers_are_rewritten_in_place_nothing_is_read_by_jobs(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        list(opened(LARGE + "[policy]\nnormalize = true\n").pull("Contact"))
+        assert calls(sandbox, "/jobs/") == 0
+
+
+def status(record_id: str, value: str | None) -> Update:
+    return Update("Contact", record_id, {"status/Phone": value})
+
+
+class TestWriting:
+    @pytest.fixture
+    def connector(self, opened: Callable[..., Connector]) -> Connector:
+        return opened()
+
+    @pytest.fixture
+    def ids(self, sandbox: Sandbox) -> list[str]:
+        return [r["Id"] for r in sandbox.salesforce.org.tables["Contact"].after_id(None)]
+
+    def held(self, sandbox: Sandbox, record_id: str) -> dict[str, Any]:
+        return sandbox.salesforce.org.tables["Contact"].get(record_id) or {}
+
+    def test_a_job_writes_what_it_is_told_and_leaves_the_rest(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        org = sandbox.salesforce.org
+        before = self.held(sandbox, ids[2])["Phone"]
+        org.update("Contact", ids[1], {"Phone_Status__c": "valid", "Wrong_Number__c": True})
+        results = connector.write(
+            [
+                Update("Contact", ids[0], {"status/Phone": "valid", "wrong_number": True}),
+                Update("Contact", ids[1], {"status/Phone": None, "wrong_number": False}),
+                Update("Contact", ids[2], {"reason": 'Said "no",\nso: no.'}),
+            ]
+        )
+        assert [(r.id, r.ok) for r in results] == [(one, True) for one in ids[:3]]
+        first, second, third = (self.held(sandbox, one) for one in ids[:3])
+        assert (first["Phone_Status__c"], first["Wrong_Number__c"]) == ("valid", True)
+        assert (second["Phone_Status__c"], second["Wrong_Number__c"]) == (None, False)
+        assert third["Phone_Hygiene_Reason__c"] == 'Said "no",\nso: no.'
+        assert third.get("Phone") == before
+        assert calls(sandbox, "composite") == 0
+
+    def test_what_is_refused_is_told_apart(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        sandbox.salesforce.org.locks[ids[1]] = 1
+        sandbox.salesforce.org.refusals[ids[2]] = "Title: must not be empty"
+        sandbox.salesforce.org.delete("Contact", ids[3])
+        sandbox.salesforce.org.read_only.add(ids[5])
+        updates = [
+            *(status(one, "valid") for one in ids[:4]),
+            status(ids[4], "no such status"),
+            status(ids[5], "valid"),
+            status("003000000000000AAA", "valid"),
+        ]
+        found = {r.id: (r.kind, r.fields, r.message) for r in connector.write(updates)}
+        assert found[ids[0]] == (None, (), "")
+        assert found[ids[1]][0] == "locked"
+        assert found[ids[2]][0] == "validation"
+        assert "Title: must not be empty" in found[ids[2]][2]
+        assert found[ids[3]][0] == "gone"
+        assert found[ids[4]][:2] == ("picklist_value", ("status/Phone",))
+        assert found[ids[5]][0] == "access"
+        assert found["003000000000000AAA"][0] == "gone"
+
+    def test_what_a_failed_job_did_not_get_at_is_written_all_the_same(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        bulk = sandbox.salesforce.bulk
+        bulk.fail_next, bulk.fail_after = "InternalServerError : retried", 3
+        results = connector.write([status(one, "valid") for one in ids[:8]])
+        assert all(result.ok for result in results)
+        assert [self.held(sandbox, one)["Phone_Status__c"] for one in ids[:8]] == ["valid"] * 8
+
+    def test_a_text_that_would_clear_the_field_in_a_job_is_written_as_it_is(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        updates = [Update("Contact", one, {"phone/Phone": "#N/A"}) for one in ids[:1]]
+        results = connector.write([*updates, status(ids[1], "valid"), status(ids[2], "valid")])
+        assert all(result.ok for result in results)
+        assert self.held(sandbox, ids[0])["Phone"] == "#N/A"
+
+    @pytest.mark.parametrize(
+        "lost", [r"POST .*/jobs/ingest", r"PUT .*/batches", r"PATCH .*/jobs/ingest", r"/failedRes"]
+    )
+    def test_a_lost_answer_neither_fails_nor_writes_twice(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str], lost: str
+    ) -> None:
+        sandbox.salesforce.faults.append(Fault(lost, "drop_after"))
+        sandbox.salesforce.org.refusals[ids[0]] = "no"
+        results = connector.write([status(one, "valid") for one in ids[:4]])
+        assert [result.ok for result in results] == [False, True, True, True]
+        done = [j for j in sandbox.salesforce.bulk.jobs.values() if j.state == "JobComplete"]
+        assert len(done) == 1
+
+    def test_a_field_that_went_away_is_said_and_nothing_is_written(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        del sandbox.salesforce.org.schema["Contact"][1]["Best_Phone__c"]
+        updates = [Update("Contact", one, {"best_phone": "+442079460000"}) for one in ids[:3]]
+        with pytest.raises(SchemaChangedError, match="Best_Phone__c"):
+            connector.write(updates)
+
+    def test_few_updates_take_one_call(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        connector.write([status(ids[0], "valid")])
+        assert calls(sandbox, "/jobs/") == 0
+        assert calls(sandbox, "composite") == 1
+
+    def test_many_updates_take_few_calls(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str]
+    ) -> None:
+        before = connector.calls["write"]
+        connector.write([status(one, "valid") for one in ids])
+        assert connector.calls["write"] - before <= 7
+
+    def test_a_job_that_never_ends_is_given_up(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(salesforce_bulk, "_LONGEST", 0.1)
+        sandbox.salesforce.bulk.seconds = 60
+        with pytest.raises(UnavailableError, match="Bulk Data Load Jobs"):
+            connector.write([status(one, "valid") for one in ids[:3]])
+
+
+def test_the_reserve_of_the_days_calls_holds_for_jobs_too(
+    opened: Callable[..., Connector], sandbox: Sandbox
+) -> None:
+    connector = opened()
+    sandbox.salesforce.daily_limit = sandbox.salesforce.used + 8
+    with pytest.raises(QuotaError):
+        list(connector.pull("Contact"))
+
+
+class TestRuns:
+    def test_a_sync_by_jobs_ends_as_one_by_queries_and_a_second_writes_nothing(
+        self, make_context: Callable[..., Any], sync: Callable[..., dict[str, Any]],
+        sandbox: Sandbox,
+    ) -> None:  # fmt: skip
+        ctx = make_context(LARGE)
+        crm = Crm.all(sandbox)["salesforce"]
+        first = sync(ctx, "salesforce")
+        assert first["contacts"]["read"] == 60
+        assert crm.all_checked()
+        assert calls(sandbox, "POST /jobs/ingest") > 0
+        sandbox.salesforce.counters.clear()
+        again = sync(ctx, "salesforce", "everything")
+        assert again["contacts"]["written"] == 0
+        assert calls(sandbox, "POST /jobs/ingest") == calls(sandbox, "composite") == 0
+
+    def test_an_edit_after_the_job_and_before_the_write_is_seen_by_the_next_run(
+        self, make_context: Callable[..., Any], sync: Callable[..., dict[str, Any]],
+        sandbox: Sandbox,
+    ) -> None:  # fmt: skip
+        ctx = make_context(LARGE)
+        crm = Crm.all(sandbox)["salesforce"]
+        target = crm.ids()[-1]
+        crm.meanwhile(r"POST .*/jobs/ingest", target, crm.edited({"phone/Phone": "n/a"}))
+        sync(ctx, "salesforce")
+        sync(ctx, "salesforce")
+        assert crm.get(target, "phone/Phone") == "n/a"
+        assert crm.get(target, "status/Phone") == "invalid"

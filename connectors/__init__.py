@@ -8,9 +8,10 @@ from config.settings import Settings, SettingsError
 from connectors.base import Connector
 from connectors.csvfile import CsvConnector
 from connectors.hubspot import HubSpotConnector
+from connectors.quota import Pace, Quota
 from connectors.salesforce import SalesforceConnector
 
-REGISTRY: dict[str, Callable[[Settings], Connector]] = {
+REGISTRY: dict[str, Callable[[Settings, Quota], Connector]] = {
     "salesforce": SalesforceConnector.from_settings,
     "hubspot": HubSpotConnector.from_settings,
     "csv": CsvConnector.from_settings,
@@ -23,10 +24,18 @@ _MISSING = {
 }
 
 
-def build(name: str, settings: Settings) -> Connector:
-    """Open a connector; raises `SettingsError` as `check` does."""
+def build(name: str, settings: Settings, quota: Quota | None = None) -> Connector:
+    """Open a connector; raises `SettingsError` as `check` does.
+
+    Connectors of one CRM that are open at once in a process share a `quota` (`quota_of`).
+    """
     check(name, settings)
-    return REGISTRY[name](settings)
+    return REGISTRY[name](settings, quota or quota_of(name, settings))
+
+
+def quota_of(name: str, settings: Settings, pace: Pace | None = None) -> Quota:
+    """Of a connector, by its settings; `pace`: the line that all processes share."""
+    return Quota(name, getattr(getattr(settings.connectors, name), "reserve", 0.0), pace)
 
 
 def check(name: str, settings: Settings) -> None:

@@ -85,11 +85,14 @@ class Page:
     """Some contacts of one object. `cursor` goes on after them; None after the last page.
 
     `left`: about how many come after this page; None where that is not known.
+    `gone`: ids that went away (deleted, merged into another record, turned into something else),
+    as far as the CRM tells; a full read notices the rest.
     """
 
     contacts: tuple[Contact, ...]
     cursor: str | None
     left: int | None = None
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,9 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 class Calls:
     """Counter, limits and retry policy of one connector."""
 
-    def __init__(self, name: str, http: Http, reserve: float) -> None:
+    def __init__(self, name: str, http: Http, quota: Quota) -> None:
         self.name = name
-        self._quota = Quota(name, reserve)
+        self._quota = quota
         self.counts: Counter[Purpose] = Counter()
         self._http = http
         self._lock = threading.Lock()
@@ -104,8 +104,12 @@ class Calls:
         """What an answer says of the CRM's limits."""
         self._quota.note(limits)
 
-    def make(self, purpose: Purpose, call: Callable[[], T]) -> T:
+    def make(
+        self, purpose: Purpose, call: Callable[[], T], line: tuple[str, float] | None = None
+    ) -> T:
         """Make a call, and again after a `TryAgainError`; raises `UnavailableError` at the end.
+
+        `line`: of calls with a limit of their own, its name and the seconds between two.
 
         Raises `QuotaError` where only the reserve of the day's calls is left. The few calls that
         are no reading or writing (login, describe, checks) are made all the same.
@@ -114,6 +118,8 @@ class Calls:
         def counted() -> T:
             if purpose != "other":
                 self._quota.wait()
+            if line is not None:
+                self._quota.take_turn(*line)
             with self._lock:
                 self.counts[purpose] += 1
             return call()

@@ -36,6 +36,7 @@ from connectors.base import (
     nothing,
 )
 from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.quota import Quota
 
 OBJECT = "row"
 
@@ -78,7 +79,7 @@ class CsvConnector:
         self._calls: dict[Purpose, int] = {"read": 0, "write": 0, "other": 0}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> CsvConnector:
+    def from_settings(cls, settings: Settings, _quota: Quota) -> CsvConnector:
         return cls(settings.connectors.csv)
 
     @property

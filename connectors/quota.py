@@ -2,7 +2,8 @@
 
 We are never the only ones who call a CRM: a part of the day's calls is left to the others, and we
 go slower while a short-time limit comes near, instead of being told to. The CRM counts the calls
-of all our workers, so each of them goes by the same numbers.
+of all our workers, so each of them goes by the same numbers; near a limit they take turns, in a
+line that they share.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Protocol
 
 from connectors.base import QuotaError
 
@@ -46,6 +48,13 @@ class Limits:
     window: Left | None = None
 
 
+class Pace(Protocol):
+    """A line that all processes share."""
+
+    def slot(self, name: str, seconds: float) -> float:
+        """Take `seconds` of the named line; returns how long to wait until they begin."""
+
+
 class Quota:
     """`reserve`: the share of the day's calls that is left to others."""
 
@@ -53,11 +62,13 @@ class Quota:
         self,
         name: str,
         reserve: float,
+        pace: Pace | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._reserve = reserve
+        self._pace = pace
         self._sleep = sleep
         self._clock = clock
         self._day: tuple[Left, float] | None = None
@@ -82,11 +93,20 @@ class Quota:
             self._stop_at_the_reserve()
             while (pause := self._pause()) > _SHORTEST:
                 self._sleep(min(pause, _GLANCE))
+            if (apart := self._apart()) is not None:
+                self.take_turn("calls", apart)
             with self._lock:
                 if self._window is not None:  # until its own answer says it better
                     self._made.append(self._clock())
                     window, at = self._window
                     self._window = replace(window, remaining=window.remaining - 1), at
+
+    def take_turn(self, line: str, seconds: float) -> None:
+        """Wait for a place in a line that all workers share, one call each so many seconds."""
+        if self._pace is not None:
+            pause = self._pace.slot(f"{self._name}:{line}", seconds)
+            if pause > _SHORTEST:
+                self._sleep(pause)
 
     def _stop_at_the_reserve(self) -> None:
         if self._day is None:
@@ -122,10 +142,18 @@ class Quota:
             if remaining >= window.limit * _NEAR:
                 return 0.0
             if remaining > 0:
-                apart = window.seconds / window.limit * max(1.0, _FEW / remaining)
+                apart = _spacing(window, remaining)
                 return min((self._made[-1] if self._made else at) + apart, over) - now
             freed = self._made[back] if back < len(self._made) else at
             return min(freed + window.seconds + _ON_ITS_WAY, over) - now
+
+    def _apart(self) -> float | None:
+        """Seconds between two calls of anybody, where the limit is near."""
+        with self._lock:
+            if self._window is None or self._window[0].share >= _NEAR:
+                return None
+            window, _ = self._window
+            return _spacing(window, max(1, window.remaining))
 
     def _gone(self, before: float) -> Iterator[float]:
         return takewhile(lambda made: made <= before, self._made)
@@ -133,6 +161,10 @@ class Quota:
     def _forget(self, before: float) -> None:
         for _ in range(sum(1 for _ in self._gone(before))):
             self._made.popleft()
+
+
+def _spacing(window: Left, remaining: int) -> float:
+    return window.seconds / window.limit * max(1.0, _FEW / remaining)
 
 
 def left(remaining: str | None, limit: str | None, seconds: float) -> Left | None:

@@ -36,7 +36,7 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> MakeC
         get = row.get
         held: dict[str, Value] = {canonical: get(crm) or None for canonical, crm in texts}
         for canonical, crm in checks:
-            held[canonical] = get(crm) in _TRUE
+            held[canonical] = get(crm) in TRUE
         for canonical, crm in moments:
             value = get(crm)
             held[canonical] = moment(value) if value else None
@@ -63,4 +63,4 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> MakeC
     return make
 
 
-_TRUE = (True, "true", "True", "TRUE")
+TRUE = (True, "true", "True", "TRUE")

@@ -50,8 +50,8 @@ from connectors.base import (
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
-from connectors.quota import DAY, Left, Limits
-from connectors.reading import MakeContact, contact_maker
+from connectors.quota import DAY, Left, Limits, Quota
+from connectors.reading import TRUE, MakeContact, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, NotThereError, Refusal
 from connectors.values import zulu
@@ -96,10 +96,14 @@ class SalesforceConnector:
     incremental = True
 
     def __init__(
-        self, credentials: SalesforceCredentials, settings: SalesforceSettings, http: Http
+        self,
+        credentials: SalesforceCredentials,
+        settings: SalesforceSettings,
+        http: Http,
+        quota: Quota,
     ) -> None:
         self._credentials = credentials
-        self._calls = Calls(self.name, http, settings.reserve)
+        self._calls = Calls(self.name, http, quota)
         self._bulk_from = settings.bulk_from
         self._wanted = {
             name: configured(name, mapping, settings.fields)
@@ -114,14 +118,14 @@ class SalesforceConnector:
         self._time: datetime | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> SalesforceConnector:
+    def from_settings(cls, settings: Settings, quota: Quota) -> SalesforceConnector:
         assert settings.salesforce is not None
         chosen = settings.connectors.salesforce
         if settings.policy.normalize:
             # Between a job's reading and its writing a person may retype a number, and what we
             # write over the number itself must not be older than that.
             chosen = chosen.model_copy(update={"bulk_from": 0})
-        return cls(settings.salesforce, chosen, settings.http)
+        return cls(settings.salesforce, chosen, settings.http, quota)
 
     # -- the one door --------------------------------------------------------------------
 
@@ -303,14 +307,14 @@ class SalesforceConnector:
         skip: Skip = NOTHING,
         waiting: Callable[[], None] = nothing,
     ) -> Iterator[Page]:
-        wanted = self._wanted_records(object_name, since, skip)
+        wanted = self._asked(object_name, since, skip)
         at = _Place.of(cursor)
         while True:
             try:
                 pages = (
-                    self._job_pages(object_name, wanted, at, waiting)
+                    self._job_pages(wanted, at, waiting)
                     if at.job
-                    else self._query_pages(object_name, wanted, at)
+                    else self._query_pages(wanted, at)
                 )
                 for page in pages:
                     at = _Place.of(page.cursor) if page.cursor else at
@@ -326,12 +330,12 @@ class SalesforceConnector:
                 self._bulk_from = 0
                 at = _Place(at.after)
 
-    def _wanted_records(self, name: str, since: datetime | None, skip: Skip) -> list[str]:
-        """The conditions of a read, in SOQL."""
-        # A converted lead is read-only for the API, and its person goes on as a contact.
-        tests = ["IsConverted = false"] if name == "Lead" else []
-        if since is not None:
-            tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
+    def _asked(self, name: str, since: datetime | None, skip: Skip) -> _Wanted:
+        if since is None:
+            # A converted lead is read-only for the API, and its person goes on as a contact.
+            tests = ["IsConverted = false"] if name == "Lead" else []
+            return _Wanted(name, self._columns(name), tuple(tests))
+        tests = [f"SystemModstamp >= {zulu(since, milliseconds=True)}"]
         run_field = self._fields[name].names.get("run")
         if skip.runs and run_field:
             listed = ", ".join(quoted(run) for run in skip.runs)
@@ -339,96 +343,105 @@ class SalesforceConnector:
                 f"({run_field} = null OR {run_field} NOT IN ({listed}) "
                 f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"
             )
-        return tests
+        # What was deleted is told too, while it is in the recycle bin.
+        away = ("IsDeleted", "IsConverted") if name == "Lead" else ("IsDeleted",)
+        return _Wanted(name, (*self._columns(name), *away), tuple(tests), away)
 
-    def _soql(self, name: str, tests: Sequence[str], after: str) -> str:
-        tests = [*tests, f"Id > {quoted(after)}"] if after else tests
-        where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        return f"{self._select(name)}{where} ORDER BY Id"
-
-    def _query_pages(self, name: str, wanted: Sequence[str], at: _Place) -> Iterator[Page]:
+    def _query_pages(self, wanted: _Wanted, at: _Place) -> Iterator[Page]:
         """Pages of the REST query; raises `_LargeError` after the first where a job is better."""
-        answer = self._query(self._soql(name, wanted, at.after))
+        answer = self._query(wanted.soql(at.after), wanted.operation)
         left = int(answer["totalSize"])
         large = 0 < self._bulk_from <= left
         while True:
-            contacts = self._contacts(name, answer["records"])
+            rows = answer["records"]
             done = bool(answer["done"])
-            left -= len(contacts)
-            yield Page(contacts, None if done else contacts[-1].id, left)
+            left -= len(rows)
+            yield self._page(wanted, rows, None if done else rows[-1]["Id"], left)
             if done:
                 return
             if large:
-                raise _LargeError(_Place(contacts[-1].id, _NEW_JOB, left=left))
+                raise _LargeError(_Place(rows[-1]["Id"], _NEW_JOB, left=left))
             path = answer["nextRecordsUrl"].partition("/query/")[2]
             answer = self.call("read", f"query/{path}")
 
     def _job_pages(
-        self, name: str, wanted: Sequence[str], at: _Place, waiting: Callable[[], None]
+        self, wanted: _Wanted, at: _Place, waiting: Callable[[], None]
     ) -> Iterator[Page]:
         """Pages of Bulk query jobs, one job after another."""
         left = at.left
         while True:
-            job, total = self._job(name, wanted, at, waiting)
+            job, total = self._job(wanted, at, waiting)
             held: Page | None = None  # whether a page is a job's last is known by the next
-            for rows in salesforce_bulk.read_query(
+            for read in salesforce_bulk.read_query(
                 self.call, job, float(self._credentials.api_version), at.part, _JOB_PAGE, waiting
             ):
-                named = (dict(zip(rows.columns, row, strict=True)) for row in rows.rows)
                 # What comes before was read already, by who stopped in this part.
-                contacts = self._contacts(name, (row for row in named if row["Id"] > at.after))
-                if not contacts:
+                named = (dict(zip(read.columns, row, strict=True)) for row in read.rows)
+                rows = [row for row in named if row["Id"] > at.after]
+                if not rows:
                     continue
                 if held is not None:
                     yield held
-                left = None if left is None else max(0, left - len(contacts))
-                at = _Place(contacts[-1].id, job, rows.part)
-                held = Page(contacts, at.cursor, left)
-            if held is not None:
-                more = total >= _JOB_RECORDS
-                yield replace(held, cursor=_Place(at.after, _NEW_JOB).cursor if more else None)
-            if total < _JOB_RECORDS:
-                if held is None:
-                    yield Page((), None, 0)
-                return
+                left = None if left is None else max(0, left - len(rows))
+                at = _Place(rows[-1]["Id"], job, read.part)
+                held = self._page(wanted, rows, at.cursor, left)
+            more = total >= _JOB_RECORDS
             at = _Place(at.after, _NEW_JOB)
+            if held is not None:
+                yield replace(held, cursor=at.cursor if more else None)
+            elif not more:
+                yield Page((), None, 0)
+            if not more:
+                return
 
-    def _job(
-        self, name: str, wanted: Sequence[str], at: _Place, waiting: Callable[[], None]
-    ) -> tuple[str, int]:
+    def _job(self, wanted: _Wanted, at: _Place, waiting: Callable[[], None]) -> tuple[str, int]:
         """A query job that is done, a new one or the one we were at: its id, and its records."""
         job = at.job
         if job == _NEW_JOB:
-            soql = f"{self._soql(name, wanted, at.after)} LIMIT {_JOB_RECORDS}"
-            job = salesforce_bulk.start_query(self.call, soql)
+            soql = f"{wanted.soql(at.after)} LIMIT {_JOB_RECORDS}"
+            job = salesforce_bulk.start_query(self.call, wanted.operation, soql)
         info = salesforce_bulk.wait_for(self.call, "read", f"jobs/query/{job}", waiting)
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
             raise BulkUnavailableError(f"salesforce: Bulk query job {job} failed: {problem}")
         return job, int(info["numberRecordsProcessed"])
 
+    def _page(
+        self,
+        wanted: _Wanted,
+        rows: Sequence[Mapping[str, Any]],
+        cursor: str | None,
+        left: int | None,
+    ) -> Page:
+        if not wanted.away:
+            return Page(self._contacts(wanted.object, rows), cursor, left)
+        here = [row for row in rows if not any(row[name] in TRUE for name in wanted.away)]
+        there = {row["Id"] for row in here}
+        gone = tuple(row["Id"] for row in rows if row["Id"] not in there)
+        return Page(self._contacts(wanted.object, here), cursor, left, gone)
+
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: list[Contact] = []
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
         for start in range(0, len(good), _FETCH):
             listed = ", ".join(quoted(record_id) for record_id in good[start : start + _FETCH])
-            answer = self._query(f"{self._select(object_name)} WHERE Id IN ({listed}) ORDER BY Id")
+            wanted = _Wanted(object_name, self._columns(object_name), (f"Id IN ({listed})",))
+            answer = self._query(wanted.soql(), "query")
             found += self._contacts(object_name, answer["records"])
         return found
 
-    def _select(self, name: str) -> str:
+    def _columns(self, name: str) -> tuple[str, ...]:
         fields = self._fields.get(name)
         if fields is None:
             raise SchemaError(
                 f"salesforce: {name} is not among connectors.salesforce.objects in the settings"
             )
-        columns = dict.fromkeys(("Id", "SystemModstamp", *fields.read))
-        return f"SELECT {', '.join(columns)} FROM {name}"
+        return tuple(dict.fromkeys(("Id", "SystemModstamp", *fields.read)))
 
-    def _query(self, soql: str) -> Any:
+    def _query(self, soql: str, operation: str) -> Any:
         # 2,000 a page is also the default, but only without a smaller one set for the org.
         headers = {"Sforce-Query-Options": f"batchSize={_QUERY_PAGE}"}
-        return self.call("read", "query/", params={"q": soql}, headers=headers)
+        return self.call("read", f"{operation}/", params={"q": soql}, headers=headers)
 
     def _contacts(self, name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[Contact, ...]:
         make = self._makers[name]
@@ -576,6 +589,25 @@ class _Place:
     @property
     def cursor(self) -> str:
         return f"{self.after}/{self.job}/{self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a read asks for. `away`: checkboxes that say that a record has gone away."""
+
+    object: str
+    columns: tuple[str, ...]
+    tests: tuple[str, ...]
+    away: tuple[str, ...] = ()
+
+    @property
+    def operation(self) -> str:
+        return "queryAll" if self.away else "query"
+
+    def soql(self, after: str = "") -> str:
+        tests = [*self.tests, f"Id > {quoted(after)}"] if after else self.tests
+        where = f" WHERE {' AND '.join(tests)}" if tests else ""
+        return f"SELECT {', '.join(self.columns)} FROM {self.object}{where} ORDER BY Id"
 
 
 class _LargeError(Exception):

@@ -97,9 +97,10 @@ class _Part:
 # -- query ---------------------------------------------------------------------------------
 
 
-def start_query(call: Call, soql: str) -> str:
-    """Begin a query; the job's id. Raises `BulkUnavailableError`, `SchemaChangedError`."""
-    body = {"operation": "query", "query": soql}
+def start_query(call: Call, operation: str, soql: str) -> str:
+    """Begin a "query" or "queryAll"; the job's id. Raises `BulkUnavailableError`,
+    `SchemaChangedError`."""
+    body = {"operation": operation, "query": soql}
     return str(call("read", "jobs/query", "POST", json=body)["id"])
 
 

@@ -1,12 +1,14 @@
 """Celery's tasks: each loads, calls one function and enqueues what comes next.
 
-A run in the queue: `read` stores pages and enqueues a `page` for each, a few at a time; each page
-that is done lets the reader go on; the last one ends the run.
+A run in the queue: `read` stores pages and enqueues a `page` for each; while enough of them are
+under way it does one itself; the last one ends the run.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -23,6 +25,10 @@ from worker.sync.scope import Scope
 from worker.verification import standing
 
 log = logging.getLogger(__name__)
+
+# Seconds that a reader reads at a stretch: a worker that is to stop waits for no more than that.
+_STRETCH = 60.0
+_GLANCE = 0.1  # seconds until a reader looks again whether a page is done
 
 
 @cache
@@ -100,14 +106,10 @@ def read(run_id: str) -> None:
             log.error("run %s: %s", run_id, error)
         return
     if not run.read_all and reader.claim(ctx, run_id):
-        limit = settings.sync.pages_in_flight
         try:
-            reader.read_on(
-                ctx,
-                runs.load(ctx, run_id),
-                lambda page_id: enqueue_page(page_id, run_id),
-                lambda: reader.in_flight(ctx, run_id) < limit,
-            )
+            if not _read_on(ctx, run_id):
+                read.delay(run_id)
+                return
         except ConnectorError as error:
             log.error("run %s: %s", run_id, error)
             runs.fail(ctx, run_id, str(error))
@@ -115,6 +117,24 @@ def read(run_id: str) -> None:
         finally:
             reader.release(ctx, run_id)
     runs.finish_if_done(ctx, run_id)
+
+
+def _read_on(ctx: Context, run_id: str) -> bool:
+    """Read for a while, and enqueue the pages; whether all is read.
+
+    While enough pages are under way this worker does one itself instead of reading further.
+    """
+    until = time.monotonic() + _STRETCH
+
+    def hand_on(page_id: int, _contacts: int, waiting: Callable[[], None]) -> None:
+        enqueue_page(page_id, run_id)
+        while reader.in_flight(ctx, run_id) >= settings.sync.pages_in_flight:
+            idle = runs.open_pages(ctx, run_id, only_idle=True)
+            if not idle or not page_work.process(ctx, idle[0][0]):
+                time.sleep(_GLANCE)
+                waiting()
+
+    return reader.read_on(ctx, runs.load(ctx, run_id), hand_on, lambda: time.monotonic() < until)
 
 
 def enqueue_page(page_id: int, run_id: str) -> None:
@@ -132,8 +152,8 @@ def page(page_id: int, run_id: str) -> None:
         return
     if done and not runs.finish_if_done(ctx, run_id):
         run = runs.load(ctx, run_id)
-        if run.active and not run.read_all:
-            read.delay(run_id)
+        if run.active and not run.read_all and not runs.driven_elsewhere(ctx, run_id):
+            read.delay(run_id)  # its reader has died
 
 
 @app.task(name="hygiene.revive")
@@ -153,6 +173,7 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     ctx = context()
     run = runs.load(ctx, run_id)
     if not (run.dry_run or run.connector == "csv"):
-        for page_id in runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]:
+        idle = runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
+        for page_id, _size in idle:
             enqueue_page(page_id, run_id)
     read.delay(run_id)

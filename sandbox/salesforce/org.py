@@ -331,6 +331,8 @@ class Org:
             raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if record["IsDeleted"]:
             raise Refused("ENTITY_IS_DELETED", "entity is deleted")
+        if record.get("IsConverted"):
+            raise Refused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
         if self.locks.get(record_id, 0) > 0:
             self.locks[record_id] -= 1
             raise Refused(
@@ -365,6 +367,24 @@ class Org:
             IsDeleted=True, MasterRecordId=master, SystemModstamp=stamp, LastModifiedDate=stamp
         )
         self.tables[object_name].put(record_id, record, stamp)
+
+    def undelete(self, object_name: str, record_id: str) -> None:
+        record = dict(self.find(object_name, record_id) or {})
+        stamp = self.clock.now()
+        record.update(IsDeleted=False, SystemModstamp=stamp, LastModifiedDate=stamp)
+        self.tables[object_name].put(record_id, record, stamp)
+
+    def convert(self, lead_id: str, contact_id: str) -> None:
+        record = dict(self.find("Lead", lead_id) or {})
+        stamp = self.clock.now()
+        record.update(
+            IsConverted=True,
+            ConvertedContactId=contact_id,
+            Status="Closed - Converted",
+            SystemModstamp=stamp,
+            LastModifiedDate=stamp,
+        )
+        self.tables["Lead"].put(lead_id, record, stamp)
 
     def _check(self, fields: dict[str, FieldInfo], name: str, value: Any) -> Any:
         info = fields.get(name)

@@ -382,7 +382,8 @@ class SalesforceService(Service):
 
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
         """Actions: `set` (a person edits), `lock` (times), `refuse` (a validation rule's message),
-        `delete`, `merge_into` (id of the surviving record), `late` (an edit that was committed now
+        `delete`, `undelete`, `merge_into` (id of the surviving record), `convert` (a lead, into the
+        contact of that id), `late` (an edit that was committed now
         with a stamp that many seconds old), `expire_sessions`, `field` (change its definition),
         `drop_field`, `get`.
         """
@@ -401,6 +402,10 @@ class SalesforceService(Service):
             self.org.refusals[record_id] = action["refuse"]
         if action.get("delete"):
             self.org.delete(object_name, record_id)
+        if action.get("undelete"):
+            self.org.undelete(object_name, record_id)
+        if "convert" in action:
+            self.org.convert(record_id, action["convert"])
         if "merge_into" in action:
             self.org.delete(object_name, record_id, master=action["merge_into"])
         if "field" in action:

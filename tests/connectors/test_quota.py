@@ -35,7 +35,7 @@ def clock() -> Clock:
 
 
 def quota(clock: Clock, reserve: float = 0.2) -> Quota:
-    return Quota("hubspot", reserve, clock.sleep, lambda: clock.now)
+    return Quota("hubspot", reserve, None, clock.sleep, lambda: clock.now)
 
 
 def of_day(remaining: int, limit: int = 1000) -> Limits:

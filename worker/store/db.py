@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._file = engine.dialect.name == "sqlite"
+        self._writer = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -39,8 +42,10 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; on SQLite it takes the write lock at once, so that two
         writers wait for each other instead of failing half-way."""
-        with self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
+        # Threads of one process wait for SQLite's one writer here: SQLite itself would look for
+        # it only every so often.
+        with self._writer if self._file else nullcontext(), self.engine.connect() as connection:
+            if self._file:
                 connection = connection.execution_options(immediate=True)
             with connection.begin():
                 yield connection

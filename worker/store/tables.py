@@ -37,6 +37,7 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+RecordId = sa.String(80).with_variant(sa.String(80, collation="C"), "postgresql")
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 runs = sa.Table(
@@ -89,6 +90,7 @@ pages = sa.Table(
     sa.Column("failed", sa.Integer, nullable=False, default=0),
     sa.Column("gone", sa.Integer, nullable=False, default=0),
     sa.Column("counts", sa.JSON),  # {fields, lookups, api, sources}
+    sa.Column("wrote_at", UtcDateTime),  # the CRM's clock after our last write
     sa.Column("error", sa.Text),
     sa.UniqueConstraint("run_id", "seq"),
     sa.Index("ix_pages_run_id_state", "run_id", "state"),
@@ -135,7 +137,8 @@ contacts = sa.Table(
     metadata,
     sa.Column("connector", sa.String(40), primary_key=True),
     sa.Column("object", sa.String(80), primary_key=True),
-    sa.Column("record_id", sa.String(80), primary_key=True),
+    # In the order in which CRMs give their ids: by character code, not as a language sorts words.
+    sa.Column("record_id", RecordId, primary_key=True),
     sa.Column("fingerprint", sa.String(40), nullable=False),
     sa.Column("statuses", sa.JSON, nullable=False),  # {phone field: status}
     sa.Column("known", sa.JSON, nullable=False),  # {flag: value}, as we last saw or wrote them

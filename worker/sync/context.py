@@ -16,13 +16,14 @@ import sqlalchemy as sa
 import connectors
 from config.settings import Settings
 from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
+from connectors.quota import Quota
 from worker.store import Store, open_store
 from worker.store.db import upsert
 from worker.store.tables import schemas
 from worker.verification.chain import Chain
 from worker.verification.ledger import Ledger
 from worker.verification.memory import ForecastMemory, Memory, StoredMemory
-from worker.verification.pace import open_pace
+from worker.verification.pace import Pace, open_pace
 from worker.verification.registry import Line, chain_of
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ class Context:
     line: Line
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     owner: str = field(default_factory=_owner)
-    build: Callable[[str, Settings], Connector] = connectors.build
+    pace: Pace | None = None
+    quotas: dict[str, Quota] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._open: dict[str, Connector] = {}
@@ -52,8 +54,16 @@ class Context:
 
     @classmethod
     def create(cls, settings: Settings) -> Context:
-        line = chain_of(settings, open_pace(settings))
-        return cls(settings, open_store(settings.database_url), line)
+        pace = open_pace(settings)
+        store = open_store(settings.database_url)
+        return cls(settings, store, chain_of(settings, pace), pace=pace)
+
+    def beside(self) -> Context:
+        """For another thread: connections to the CRMs and leases of its own, all else shared."""
+        return Context(
+            self.settings, self.store, self.line, lambda: self.now(),
+            pace=self.pace, quotas=self.quotas,
+        )  # fmt: skip
 
     @property
     def ledger(self) -> Ledger:
@@ -80,7 +90,9 @@ class Context:
     def open(self, name: str) -> Connector:
         """An open connector, whatever its CRM's fields are."""
         if name not in self._open:
-            self._open[name] = self.build(name, self.settings)
+            if name not in self.quotas:
+                self.quotas[name] = connectors.quota_of(name, self.settings, self.pace)
+            self._open[name] = connectors.build(name, self.settings, self.quotas[name])
         return self._open[name]
 
     def connector(self, name: str, fresh: bool = False) -> Connector:
@@ -173,12 +185,16 @@ class Context:
     def lease(self, length: timedelta | None = None) -> datetime:
         return self.now() + (length or self.settings.sync.page_lease)
 
-    def close(self) -> None:
+    def close_own(self) -> None:
+        """Close what is this thread's own."""
         for opened in self._open.values():
             opened.close()
         self._open.clear()
         if self._chain is not None:
             self._chain.close()
+
+    def close(self) -> None:
+        self.close_own()
         for provider in self.line.providers:
             provider.close()
         self.store.close()

@@ -1,4 +1,4 @@
-"""Driving a run to its end in this process: read a page, do it, read the next."""
+"""Driving a run to its end in this process: pages are read, and done by several hands meanwhile."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from connectors.base import ConnectorError
 from worker.sync import page, reader, runs
 from worker.sync.context import Context
+from worker.sync.hands import Hands
 
 log = logging.getLogger(__name__)
 
@@ -22,24 +23,16 @@ def drive(ctx: Context, run_id: str, progress: Progress = lambda _run: None) -> 
     KeyboardInterrupt, or when this process dies, it stays open and the next one takes it up.
     """
     run = runs.load(ctx, run_id)
-
-    def do(page_id: int) -> None:
-        page.process(ctx, page_id)
-        progress(run_id)
-
     try:
-        for page_id in runs.open_pages(ctx, run_id):
-            do(page_id)
-        if not run.read_all:
-            if not reader.claim(ctx, run_id):
-                raise runs.RunActiveError(run_id, run.connector)
-            try:
-                reader.read_on(
-                    ctx, runs.load(ctx, run_id), do, lambda: True, lambda: progress(run_id)
-                )
-            finally:
-                reader.release(ctx, run_id)
-        _wait_for_others(ctx, run_id, do)
+        if run.dry_run or run.connector == "csv":
+            # A dry run counts each number once, and a file has one writer.
+            _one_by_one(ctx, run_id, progress)
+        else:
+            with Hands(
+                ctx, ctx.settings.sync.pages_in_flight, lambda _id: progress(run_id)
+            ) as all_:
+                _read(ctx, run_id, all_.take, lambda: progress(run_id))
+        _wait_for_others(ctx, run_id, progress)
         runs.finish_if_done(ctx, run_id)
         if run.connector == "csv" and not run.dry_run:
             ctx.finish_connector(run.connector)
@@ -48,10 +41,33 @@ def drive(ctx: Context, run_id: str, progress: Progress = lambda _run: None) -> 
         raise
 
 
-def _wait_for_others(ctx: Context, run_id: str, do: Callable[[int], None]) -> None:
+def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
+    def do(page_id: int, _contacts: int, _waiting: Callable[[], None]) -> None:
+        page.process(ctx, page_id)
+        progress(run_id)
+
+    _read(ctx, run_id, do, lambda: progress(run_id))
+
+
+def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]) -> None:
+    """Hand on the pages that are there already, then what the reader brings."""
+    for page_id, size in runs.open_pages(ctx, run_id):
+        do(page_id, size, lambda: None)
+    if runs.load(ctx, run_id).read_all:
+        return
+    if not reader.claim(ctx, run_id):
+        raise runs.RunActiveError(run_id, runs.load(ctx, run_id).connector)
+    try:
+        reader.read_on(ctx, runs.load(ctx, run_id), do, lambda: True, seen)
+    finally:
+        reader.release(ctx, run_id)
+
+
+def _wait_for_others(ctx: Context, run_id: str, progress: Progress) -> None:
     """Pages that a worker elsewhere has taken are its own until done, or until its lease ends."""
     while left := runs.open_pages(ctx, run_id):
-        for page_id in left:
-            do(page_id)
+        for page_id, _size in left:
+            if page.process(ctx, page_id):
+                progress(run_id)
         if runs.open_pages(ctx, run_id):
             time.sleep(0.5)

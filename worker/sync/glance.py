@@ -37,6 +37,7 @@ class Settled:
     """What settled contacts add to their run's counts."""
 
     read: int = 0
+    gone: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     reused: Counter[str] = field(default_factory=Counter)
     sources: dict[str, Counter[str]] = field(default_factory=dict)
@@ -115,25 +116,69 @@ def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = No
     return hashlib.blake2b(content, digest_size=16, key=salted).hexdigest()
 
 
-def split(
-    ctx: Context, connector: str, object_name: str, read: Sequence[Contact], salted: bytes
-) -> tuple[list[Contact], Settled]:
-    """Those that need a second look, and what the others add to the counts."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids that a page of a full read covers: after the one before it ("": from the first on), up
+    to its own last (None: to the end). CRMs count ids up: a longer one comes later."""
+
+    after: str
+    until: str | None
+
+    def of(self, record_id: sa.Column[str]) -> sa.ColumnElement[bool]:
+        size = sa.func.length(record_id)
+        above = sa.or_(
+            sa.and_(size == len(self.after), record_id > self.after), size > len(self.after)
+        )
+        if self.until is None:
+            return above
+        if len(self.after) == len(self.until):
+            # The key's index serves this one, which is all pages but the first and the last.
+            return sa.and_(record_id > self.after, record_id <= self.until, size == len(self.until))
+        below = sa.or_(
+            sa.and_(size == len(self.until), record_id <= self.until), size < len(self.until)
+        )
+        return sa.and_(above, below)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What our index holds of contacts as they were last decided."""
+
+    glances: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, int]]]
+    gone: Sequence[str]  # in the index, and not read where they should have been
+
+
+def known(
+    ctx: Context,
+    connector: str,
+    object_name: str,
+    read: Sequence[Contact],
+    span: Span | None = None,
+) -> Known:
+    """Look up what was read; with `span`, also what should have been read with it."""
     now, c = ctx.now(), contacts.c
-    known: dict[str, tuple[str, Mapping[str, str], Mapping[str, int]]] = {}
+    glances: dict[str, tuple[str, Mapping[str, str], Mapping[str, int]]] = {}
+    gone: list[str] = []
+    ids = [contact.id for contact in read]
+    there = set(ids)
+    parts = [span.of(c.record_id)] if span else [c.record_id.in_(some) for some in chunks(ids)]
+    columns = sa.select(c.record_id, c.glance, c.statuses, c.answers, c.settled_until)
     with ctx.store.read() as connection:
-        for some in chunks([contact.id for contact in read]):
-            query = sa.select(c.record_id, c.glance, c.statuses, c.answers).where(
-                c.connector == connector,
-                c.object == object_name,
-                c.record_id.in_(some),
-                c.settled_until > now,
-            )
-            for row in connection.execute(query):
-                known[row[0]] = (row[1], row[2], row[3] or {})
+        for part in parts:
+            query = columns.where(c.connector == connector, c.object == object_name, part)
+            for record_id, glance, statuses, answers, until in connection.execute(query):
+                if record_id not in there:
+                    gone.append(record_id)
+                elif until is not None and until > now:
+                    glances[record_id] = (glance, statuses, answers or {})
+    return Known(glances, gone)
+
+
+def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Contact], Settled]:
+    """Those that need a second look, and what the others add to the counts."""
     fresh, settled = [], Settled()
     for contact in read:
-        before = known.get(contact.id)
+        before = known.glances.get(contact.id)
         if before is not None and before[0] == of(contact, salted):
             settled.add(contact, *before[1:])
         else:

@@ -134,10 +134,10 @@ def record(
     insert(connection, contact_numbers, numbers)
 
 
-def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> None:
-    """Contacts that are gone from the CRM hold no numbers any more."""
-    for table in (contact_numbers, contacts):
-        delete(connection, table, connector, object_name, ids)
+def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> int:
+    """Contacts that are gone from the CRM hold no numbers any more; how many were known."""
+    delete(connection, contact_numbers, connector, object_name, ids)
+    return delete(connection, contacts, connector, object_name, ids)
 
 
 def remember_flags(
@@ -180,10 +180,14 @@ def remember_flags(
 
 def delete(
     connection: Connection, table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
-) -> None:
-    """Delete the rows of these records from a table that is keyed by them."""
-    for some in chunks(ids):
-        connection.execute(sa.delete(table).where(*_among(table, connector, object_name, some)))
+) -> int:
+    """Delete the rows of these records from a table that is keyed by them; how many there were."""
+    return sum(
+        connection.execute(
+            sa.delete(table).where(*_among(table, connector, object_name, some))
+        ).rowcount
+        for some in chunks(ids)
+    )
 
 
 def _among(

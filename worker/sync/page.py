@@ -482,10 +482,6 @@ def _complete(
                         for rid, o in failed.items()
                     ],
                 )
-            if wrote is not None:
-                connection.execute(
-                    sa.update(runs).where(runs.c.id == run.id).values(last_write_at=wrote)
-                )
         connection.execute(
             sa.update(pages)
             .where(pages.c.id == page.id)
@@ -501,6 +497,7 @@ def _complete(
                 written=tally.written,
                 failed=tally.failed,
                 gone=tally.gone,
+                wrote_at=wrote,
             )
         )
 

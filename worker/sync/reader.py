@@ -11,10 +11,13 @@ import sqlalchemy as sa
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
 from worker.store.tables import UtcDateTime, pages, runs
-from worker.sync import glance
+from worker.sync import glance, index
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.runs import Run
+
+# Takes a page's id, how many contacts it has, and what to call while it keeps the reader waiting.
+HandOn = Callable[[int, int, Callable[[], None]], None]
 
 
 def claim(ctx: Context, run_id: str) -> bool:
@@ -55,11 +58,11 @@ def _keep_lease(ctx: Context, run_id: str) -> None:
 def read_on(
     ctx: Context,
     run: Run,
-    hand_on: Callable[[int], None],
+    hand_on: HandOn,
     may_go_on: Callable[[], bool],
     seen: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Read from where the run stands, page by page: store a page, then `hand_on` its id.
+    """Read from where the run stands, page by page: store a page, then `hand_on` it.
 
     Contacts that are settled are counted and go no further; `seen` is called after each page.
     Stops early when `may_go_on` says so (pages in flight, a shutdown). Returns whether all is
@@ -81,28 +84,30 @@ def _read_object(
     run: Run,
     connector: Connector,
     place: int,
-    hand_on: Callable[[int], None],
+    hand_on: HandOn,
     may_go_on: Callable[[], bool],
     seen: Callable[[], None],
 ) -> bool:
     entry = run.reading[place]
     salted = glance.salt(ctx, run.connector)
     learned_anew = False
+
+    def waiting() -> None:
+        _keep_lease(ctx, run.id)
+
     while True:
         since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
         before = dict(connector.calls)
         started = time.monotonic()
         try:
-            for page in connector.pull(
-                entry["object"], since, entry["cursor"], run.skip, lambda: _keep_lease(ctx, run.id)
-            ):
+            for page in connector.pull(entry["object"], since, entry["cursor"], run.skip, waiting):
                 began = (connector.clock() or ctx.now()) - timedelta(
                     seconds=time.monotonic() - started + 1
                 )
-                page_id = _store(ctx, run, connector, place, page, before, began, salted)
+                page_id, fresh = _store(ctx, run, connector, place, page, before, began, salted)
                 before = dict(connector.calls)
                 if page_id is not None:
-                    hand_on(page_id)
+                    hand_on(page_id, fresh, waiting)
                     before = dict(connector.calls)  # what the page itself used is counted there
                 seen()
                 if page.cursor is not None and not may_go_on():
@@ -125,16 +130,18 @@ def _store(
     before: dict[Any, int],
     began: datetime,
     salted: bytes,
-) -> int | None:
-    """Keep a page and the reader's place in one transaction; its id, None where nothing is to do.
+) -> tuple[int | None, int]:
+    """Keep a page and the reader's place in one transaction; its id, None where nothing is to do,
+    and how many contacts are to be looked at.
 
     `began`: when the first page was asked for, by the CRM's clock (its answer's Date, less what
     the call took). Our own clock plays no part in where a watermark comes to stand.
     """
     entry = run.reading[place]
     entry["cursor"] = page.cursor
-    known = entry.get("left") or 0
-    entry["left"] = max(0, known - len(page.contacts)) if page.left is None else page.left
+    left = entry.get("left") or 0
+    entry["left"] = max(0, left - len(page.contacts)) if page.left is None else page.left
+    last = page.contacts[-1].id if page.contacts else entry.get("last") or ""
     entry["done"] = page.cursor is None
     for kind, count in connector.calls.items():
         run.reader_calls[kind] = run.reader_calls.get(kind, 0) + count - before.get(kind, 0)
@@ -147,11 +154,17 @@ def _store(
     page_id = None
     fresh: Sequence[Contact] = page.contacts
     settled = glance.Settled()
+    full = connector.incremental and not entry["since"]  # all contacts, in order of their ids
+    span = glance.Span(entry.get("last") or "", last if page.cursor else None) if full else None
+    known = glance.known(ctx, run.connector, entry["object"], page.contacts, span)
     if not run.force:
-        name = entry["object"]
-        fresh, settled = glance.split(ctx, run.connector, name, page.contacts, salted)
+        fresh, settled = glance.split(page.contacts, known, salted)
+    gone = [*known.gone, *page.gone]
+    entry["last"] = last
     with ctx.store.write() as connection:
-        if settled.read:
+        if gone and not run.dry_run:
+            settled.gone = index.forget(connection, run.connector, entry["object"], gone)
+        if settled.read or settled.gone:
             run_store.store_settled(connection, ctx, run.id, entry["object"], settled)
         if fresh:
             ids = [contact.id for contact in fresh]
@@ -161,7 +174,7 @@ def _store(
             )
         statement = sa.update(runs).where(runs.c.id == run.id)
         connection.execute(statement.values(**values))
-    return page_id
+    return page_id, len(fresh)
 
 
 def in_flight(ctx: Context, run_id: str) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import NOTHING, ConnectorError, Contact, Skip
 from worker.store.db import chunks, upsert
-from worker.store.tables import failures, pages, runs, watermarks, writes
+from worker.store.tables import UtcDateTime, failures, pages, runs, watermarks, writes
 from worker.sync import picking
 from worker.sync.context import Context, alive
 from worker.sync.glance import Settled
@@ -326,7 +326,7 @@ def store_page(
 def store_settled(
     connection: Connection, ctx: Context, run_id: str, object_name: str, settled: Settled
 ) -> None:
-    """Keep what the settled contacts of a page add to the counts: a page that is done already."""
+    """Keep what a page's settled and gone contacts add to the counts: a page that is done."""
     connection.execute(
         sa.insert(pages).values(
             run_id=run_id,
@@ -337,22 +337,24 @@ def store_settled(
             attempts=0,
             size=settled.read,
             read=settled.read,
+            gone=settled.gone,
             counts=settled.counts(),
         )
     )
 
 
-def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[int]:
-    """Pages that are stored and not done, in order; `only_idle`: those nobody is working on."""
+def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[tuple[int, int]]:
+    """Pages that are stored and not done, in order, with their sizes; `only_idle`: those that
+    nobody is working on."""
     query = (
-        sa.select(pages.c.id, pages.c.owner, pages.c.until)
+        sa.select(pages.c.id, pages.c.size, pages.c.owner, pages.c.until)
         .where(pages.c.run_id == run_id, pages.c.state == "stored")
         .order_by(pages.c.seq)
     )
     now = ctx.now()
     with ctx.store.read() as connection:
         return [
-            row.id
+            (row.id, row.size)
             for row in connection.execute(query)
             if not only_idle
             or row.owner is None
@@ -442,23 +444,43 @@ def reopen(ctx: Context, run_id: str) -> Run:
     return load(ctx, run.id)
 
 
+def _is_over(connection: Connection, run_id: str) -> tuple[Run, bool]:
+    """A run, and whether nothing of it is left to do."""
+    run = _made(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
+    if not run.active or not run.read_all:
+        return run, False
+    stored = sa.select(pages.c.id).where(pages.c.run_id == run_id, pages.c.state == "stored")
+    return run, connection.execute(stored.limit(1)).first() is None
+
+
 def finish_if_done(ctx: Context, run_id: str) -> bool:
     """End a run when the reader and all pages are done; then, and only then, move watermarks."""
+    with ctx.store.read() as connection:  # most pages are not the last: they wait for nobody
+        run, over = _is_over(connection, run_id)
+    if not over:
+        return run.state == "done"
     with ctx.store.write() as connection:
-        row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one()
-        run = _made(row)
-        if not run.active or not run.read_all:
+        run, over = _is_over(connection, run_id)
+        if not over:
             return run.state == "done"
-        left = connection.scalar(
-            sa.select(sa.func.count()).where(pages.c.run_id == run_id, pages.c.state == "stored")
+        wrote = connection.scalar(
+            sa.select(sa.func.max(pages.c.wrote_at)).where(pages.c.run_id == run_id)
         )
-        if left:
-            return False
-        connection.execute(
+        ended = connection.execute(
             sa.update(runs)
-            .where(runs.c.id == run_id)
-            .values(state="done", active_key=None, finished_at=ctx.now(), error=None)
+            .where(runs.c.id == run_id, runs.c.state == "running")
+            .values(
+                state="done",
+                active_key=None,
+                finished_at=ctx.now(),
+                last_write_at=sa.func.coalesce(
+                    sa.literal(wrote, UtcDateTime), runs.c.last_write_at
+                ),
+                error=None,
+            )
         )
+        if ended.rowcount != 1:
+            return load(ctx, run_id).state == "done"
         if run.scope.streams and not run.dry_run and run.began_at and not run.skip.runs:
             position = run.began_at - ctx.settings.sync.overlap
             # A first sync has no watermark to start from: it reads everything too.

@@ -110,7 +110,10 @@ class TestRuns:
         assert reader.claim(first, run_id)
         assert not reader.claim(second, run_id)
         stored: list[int] = []
-        reader.read_on(first, runs.load(first, run_id), stored.append, lambda: True)
+        reader.read_on(
+            first, runs.load(first, run_id), lambda page_id, *_: stored.append(page_id),
+            lambda: True,
+        )  # fmt: skip
 
         def work(ctx: Context) -> None:
             for page_id in stored:
@@ -131,7 +134,7 @@ class TestRuns:
     def test_a_run_that_was_cut_short_goes_on(self, ctx: Context, crm: Crm) -> None:
         run_id = runs.open_run(ctx, crm.name, Scope("changed"))
         assert reader.claim(ctx, run_id)
-        reader.read_on(ctx, runs.load(ctx, run_id), lambda _page: None, lambda: False)
+        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_page: None, lambda: False)
         drive.drive(ctx, run_id)
         assert runs.load(ctx, run_id).state == "done"
         assert crm.all_checked()

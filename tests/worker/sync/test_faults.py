@@ -285,7 +285,9 @@ class TestALeaseThatRanOut:
         run_id = runs.open_run(first, crm.name, Scope("changed"))
         reader.claim(first, run_id)
         pages: list[int] = []
-        reader.read_on(first, runs.load(first, run_id), pages.append, lambda: True)
+        reader.read_on(
+            first, runs.load(first, run_id), lambda page_id, *_: pages.append(page_id), lambda: True
+        )
         stalled = first.connector(crm.name).write
 
         def stall(updates: Any, waiting: Any) -> Any:

@@ -1,0 +1,93 @@
+"""Several pages of a run at once: while one waits for its CRM, others are read and decided.
+
+Each thread has a context of its own, with its own leases and connections. How much is under way is
+bounded, in pages and in contacts, so that memory stays the same however long the run is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from worker.sync import page
+from worker.sync.context import Context
+
+Done = Callable[[int], None]  # is told the page's id, in one thread at a time
+# Contacts that may be under way at once, beside those of one page: some 7 kB of memory each.
+CONTACTS_AT_ONCE = 6000
+
+
+class Hands:
+    """Does pages in threads. As a context manager: at its end all pages are done, or an error of
+    one of them is raised; pages that nobody has begun are left then, stored as they are."""
+
+    def __init__(self, ctx: Context, count: int, done: Done) -> None:
+        self._ctx = ctx
+        self._count = count
+        self._done = done
+        self._pool = ThreadPoolExecutor(count, "page")
+        self._own = threading.local()
+        self._contexts: list[Context] = []
+        self._lock = threading.Lock()
+        self._room = threading.Condition()
+        self._pages = 0
+        self._contacts = 0
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=error is not None or self._error is not None)
+        for ctx in self._contexts:
+            ctx.close_own()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def take(self, page_id: int, contacts: int, waiting: Callable[[], None] = lambda: None) -> None:
+        """Hand over a page; waits while enough is under way. Raises the error of an earlier page.
+
+        `waiting` is called each second of that.
+        """
+        with self._room:
+            while self._error is None and self._full():
+                if not self._room.wait(timeout=1.0):
+                    waiting()
+            if self._error is not None:
+                raise self._error
+            self._pages += 1
+            self._contacts += contacts
+        self._pool.submit(self._work, page_id).add_done_callback(
+            lambda done: self._finished(done, contacts)
+        )
+
+    def _full(self) -> bool:
+        return self._pages >= self._count or self._contacts > CONTACTS_AT_ONCE
+
+    def _work(self, page_id: int) -> None:
+        if self._error is not None:
+            return
+        ctx = getattr(self._own, "ctx", None)
+        if ctx is None:
+            ctx = self._own.ctx = self._ctx.beside()
+            with self._lock:
+                self._contexts.append(ctx)
+        page.process(ctx, page_id)
+        with self._lock:
+            self._done(page_id)
+
+    def _finished(self, done: Future[None], contacts: int) -> None:
+        error = None if done.cancelled() else done.exception()
+        with self._room:
+            self._pages -= 1
+            self._contacts -= contacts
+            self._error = self._error or error
+            self._room.notify_all()

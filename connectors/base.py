@@ -204,6 +204,10 @@ class Connector(Protocol):
         `waiting` is called now and then while the CRM takes its time.
         """
 
+    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+        """All contacts from the last one (or from `before`, an id) back to the first, at the side
+        of `pull`; None where that would not be quicker. `cursor` of a page: its first id."""
+
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         """These contacts as they are now; those that are gone are left out."""
 

@@ -168,6 +168,9 @@ class CsvConnector:
             held.append(self._contact(record_id, row))
         yield Page(tuple(held), None)
 
+    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+        return None
+
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         wanted = set(ids)
         self._calls["read"] += 1

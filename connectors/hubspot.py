@@ -276,6 +276,28 @@ class HubSpotConnector:
             if not more:
                 return
 
+    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+        """By search. The list gives one page after another and never two at once, and where each
+        takes a while that is slower than the account's limit of calls allows."""
+        return self._backwards(before)
+
+    def _backwards(self, before: str | None) -> Iterator[Page]:
+        while True:
+            below = [{"propertyName": "hs_object_id", "operator": "LT", "value": before}]
+            body = {
+                "filterGroups": [{"filters": below}] if before else [],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "DESCENDING"}],
+                "properties": [*self.fields.read, _MERGED],
+                "limit": _SEARCH_PAGE,
+                "after": "0",
+            }
+            answer = self.call("read", self._search.do_search, public_object_search_request=body)
+            contacts = self._contacts(answer)[::-1]
+            if not contacts:
+                return
+            before = contacts[0].id
+            yield Page(contacts, before, gone=_merged(answer))
+
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: dict[str, Contact] = {}
         good = [record_id for record_id in ids if record_id.isdigit()]

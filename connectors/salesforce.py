@@ -420,6 +420,9 @@ class SalesforceConnector:
         gone = tuple(row["Id"] for row in rows if row["Id"] not in there)
         return Page(self._contacts(wanted.object, here), cursor, left, gone)
 
+    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+        return None
+
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: list[Contact] = []
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]

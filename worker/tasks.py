@@ -126,11 +126,11 @@ def _read_on(ctx: Context, run_id: str) -> bool:
     """
     until = time.monotonic() + _STRETCH
 
-    def hand_on(page_id: int, _contacts: int, waiting: Callable[[], None]) -> None:
+    def hand_on(own: Context, page_id: int, _contacts: int, waiting: Callable[[], None]) -> None:
         enqueue_page(page_id, run_id)
-        while reader.in_flight(ctx, run_id) >= settings.sync.pages_in_flight:
-            idle = runs.open_pages(ctx, run_id, only_idle=True)
-            if not idle or not page_work.process(ctx, idle[0][0]):
+        while reader.in_flight(own, run_id) >= settings.sync.pages_in_flight:
+            idle = runs.open_pages(own, run_id, only_idle=True)
+            if not idle or not page_work.process(own, idle[0][0]):
                 time.sleep(_GLANCE)
                 waiting()
 

@@ -150,6 +150,7 @@ class Portal:
             )
         }
         self.table = Table("lastmodifieddate", key=int)
+        self.archived: set[int] = set()
         self.merged: dict[str, str] = {}
         self.calls = Table("hs_lastmodifieddate", key=int)
         self.lists: dict[str, dict[str, Any]] = {}
@@ -228,6 +229,7 @@ class Portal:
         record = self.find(record_id)
         if record is not None:
             self._put({**record, "archived": True}, self.clock.now())
+            self.archived.add(int(record["id"]))
 
     def merge(self, primary: str, loser: str) -> Record | None:
         self.archive(loser)

@@ -6,6 +6,7 @@ import itertools
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -248,6 +249,15 @@ class HubSpotService(Service):
                         f'"{item["propertyName"]}" does not exist',
                         "VALIDATION_ERROR",
                     )
+        names = body.get("properties") or None
+        answered: Record
+        if (in_order := self._by_id(groups, body.get("sorts") or [])) is not None:
+            total, records = in_order
+            wanted = itertools.islice(records, after, after + limit)
+            answered = {"total": total, "results": [self._show(r, names) for r in wanted]}
+            if after + limit < total:
+                answered["paging"] = {"next": {"after": str(after + limit)}}
+            return answer(answered)
         found = [
             record
             for record in self._candidates(groups)
@@ -259,14 +269,38 @@ class HubSpotService(Service):
             down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
             found.sort(key=lambda r, n=name: self._sort_key(r, n), reverse=down)
         page = found[after : after + limit]
-        names = body.get("properties") or None
-        answered: Record = {
-            "total": len(found),
-            "results": [self._show(record, names) for record in page],
-        }
+        answered = {"total": len(found), "results": [self._show(record, names) for record in page]}
         if after + limit < len(found):
             answered["paging"] = {"next": {"after": str(after + limit)}}
         return answer(answered)
+
+    def _by_id(self, groups: list[Record], sorts: list[Any]) -> tuple[int, Iterator[Record]] | None:
+        """What a search for ids below or above one matches, from the index; None for others."""
+        filters = [item for group in groups for item in group.get("filters", [])]
+        if len(groups) > 1 or len(filters) > 1 or (filters and len(sorts) != 1):
+            return None
+        down = False
+        for sort in sorts:
+            name = sort["propertyName"] if isinstance(sort, dict) else sort
+            down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
+            if name != "hs_object_id":
+                return None
+        low = high = None
+        for item in filters:
+            if item["propertyName"] != "hs_object_id" or item["operator"] not in ("LT", "GT"):
+                return None
+            low = int(item["value"]) + 1 if item["operator"] == "GT" else None
+            high = int(item["value"]) - 1 if item["operator"] == "LT" else None
+        table = self.portal.table.by_id
+        count = (len(table) if high is None else table.bisect_right(high)) - (
+            0 if low is None else table.bisect_left(low)
+        )
+        hidden = sum(
+            (low is None or key >= low) and (high is None or key <= high)
+            for key in self.portal.archived
+        )
+        keys = table.irange(low, high, reverse=down)
+        return count - hidden, (table[key] for key in keys if not table[key]["archived"])
 
     def _candidates(self, groups: list[Record]) -> Any:
         """Records that can match at all, by the index over time where the filters allow it."""

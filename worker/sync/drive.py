@@ -42,8 +42,8 @@ def drive(ctx: Context, run_id: str, progress: Progress = lambda _run: None) -> 
 
 
 def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
-    def do(page_id: int, _contacts: int, _waiting: Callable[[], None]) -> None:
-        page.process(ctx, page_id)
+    def do(own: Context, page_id: int, _contacts: int, _waiting: Callable[[], None]) -> None:
+        page.process(own, page_id)
         progress(run_id)
 
     _read(ctx, run_id, do, lambda: progress(run_id))
@@ -52,7 +52,7 @@ def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
 def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]) -> None:
     """Hand on the pages that are there already, then what the reader brings."""
     for page_id, size in runs.open_pages(ctx, run_id):
-        do(page_id, size, lambda: None)
+        do(ctx, page_id, size, lambda: None)
     if runs.load(ctx, run_id).read_all:
         return
     if not reader.claim(ctx, run_id):

@@ -52,7 +52,9 @@ class Hands:
         if error is None and self._error is not None:
             raise self._error
 
-    def take(self, page_id: int, contacts: int, waiting: Callable[[], None] = lambda: None) -> None:
+    def take(
+        self, _reader: Context, page_id: int, contacts: int, waiting: Callable[[], None]
+    ) -> None:
         """Hand over a page; waits while enough is under way. Raises the error of an earlier page.
 
         `waiting` is called each second of that.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,13 +12,14 @@ import sqlalchemy as sa
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
 from worker.store.tables import UtcDateTime, pages, runs
-from worker.sync import glance, index
+from worker.sync import ends, glance, index
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.runs import Run
 
-# Takes a page's id, how many contacts it has, and what to call while it keeps the reader waiting.
-HandOn = Callable[[int, int, Callable[[], None]], None]
+# Takes the reader's context, a page's id, how many contacts it has, and what to call while it keeps
+# the reader waiting.
+HandOn = Callable[[Context, int, int, Callable[[], None]], None]
 
 
 def claim(ctx: Context, run_id: str) -> bool:
@@ -46,15 +48,6 @@ def release(ctx: Context, run_id: str) -> None:
         )
 
 
-def _keep_lease(ctx: Context, run_id: str) -> None:
-    with ctx.store.write() as connection:
-        connection.execute(
-            sa.update(runs)
-            .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
-            .values(reader_until=ctx.lease())
-        )
-
-
 def read_on(
     ctx: Context,
     run: Run,
@@ -68,113 +61,173 @@ def read_on(
     Stops early when `may_go_on` says so (pages in flight, a shutdown). Returns whether all is
     read. The caller holds the reader's lease (`claim`).
     """
-    connector = ctx.connector(run.connector)
+    salted = glance.salt(ctx, run.connector)
     for place, entry in enumerate(run.reading):
-        if entry["done"]:
-            continue
-        if not _read_object(ctx, run, connector, place, hand_on, may_go_on, seen):
-            return False
+        if not entry["done"]:
+            reading = _Reading(ctx, run, place, hand_on, seen, salted)
+            if not reading.go_on(may_go_on):
+                return False
     with ctx.store.write() as connection:
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(read_all=True))
     return True
 
 
-def _read_object(
-    ctx: Context,
-    run: Run,
-    connector: Connector,
-    place: int,
-    hand_on: HandOn,
-    may_go_on: Callable[[], bool],
-    seen: Callable[[], None],
-) -> bool:
-    entry = run.reading[place]
-    salted = glance.salt(ctx, run.connector)
-    learned_anew = False
+class _Reading:
+    """One object of a run that is being read.
 
-    def waiting() -> None:
-        _keep_lease(ctx, run.id)
-
-    while True:
-        since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
-        before = dict(connector.calls)
-        started = time.monotonic()
-        try:
-            for page in connector.pull(entry["object"], since, entry["cursor"], run.skip, waiting):
-                began = (connector.clock() or ctx.now()) - timedelta(
-                    seconds=time.monotonic() - started + 1
-                )
-                page_id, fresh = _store(ctx, run, connector, place, page, before, began, salted)
-                before = dict(connector.calls)
-                if page_id is not None:
-                    hand_on(page_id, fresh, waiting)
-                    before = dict(connector.calls)  # what the page itself used is counted there
-                seen()
-                if page.cursor is not None and not may_go_on():
-                    return False
-            return True
-        except SchemaChangedError:
-            # A field went away since we looked: look again, and read on without it.
-            if learned_anew:
-                raise
-            learned_anew = True
-            connector = ctx.connector(run.connector, fresh=True)
-
-
-def _store(
-    ctx: Context,
-    run: Run,
-    connector: Connector,
-    place: int,
-    page: Page,
-    before: dict[Any, int],
-    began: datetime,
-    salted: bytes,
-) -> tuple[int | None, int]:
-    """Keep a page and the reader's place in one transaction; its id, None where nothing is to do,
-    and how many contacts are to be looked at.
-
-    `began`: when the first page was asked for, by the CRM's clock (its answer's Date, less what
-    the call took). Our own clock plays no part in where a watermark comes to stand.
+    The run's entry says how far: `cursor` and `last` id of the reader; `back`, the lowest id that
+    was read from the end (`worker.sync.ends`); `left`, about how many contacts are still to come.
     """
-    entry = run.reading[place]
-    entry["cursor"] = page.cursor
-    left = entry.get("left") or 0
-    entry["left"] = max(0, left - len(page.contacts)) if page.left is None else page.left
-    last = page.contacts[-1].id if page.contacts else entry.get("last") or ""
-    entry["done"] = page.cursor is None
-    for kind, count in connector.calls.items():
-        run.reader_calls[kind] = run.reader_calls.get(kind, 0) + count - before.get(kind, 0)
-    values: dict[str, Any] = {
-        "reading": run.reading,
-        "reader_calls": run.reader_calls,
-        "reader_until": ctx.lease(),
-        "began_at": sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime)),
-    }
-    page_id = None
-    fresh: Sequence[Contact] = page.contacts
-    settled = glance.Settled()
-    full = connector.incremental and not entry["since"]  # all contacts, in order of their ids
-    span = glance.Span(entry.get("last") or "", last if page.cursor else None) if full else None
-    known = glance.known(ctx, run.connector, entry["object"], page.contacts, span)
-    if not run.force:
-        fresh, settled = glance.split(page.contacts, known, salted)
-    gone = [*known.gone, *page.gone]
-    entry["last"] = last
-    with ctx.store.write() as connection:
-        if gone and not run.dry_run:
-            settled.gone = index.forget(connection, run.connector, entry["object"], gone)
-        if settled.read or settled.gone:
-            run_store.store_settled(connection, ctx, run.id, entry["object"], settled)
-        if fresh:
-            ids = [contact.id for contact in fresh]
-            seq = run_store.next_seq(connection, run.id)
-            page_id = run_store.store_page(
-                connection, ctx, run.id, seq, entry["object"], ids, fresh
+
+    def __init__(
+        self,
+        ctx: Context,
+        run: Run,
+        place: int,
+        hand_on: HandOn,
+        seen: Callable[[], None],
+        salted: bytes,
+    ) -> None:
+        self._ctx = ctx
+        self._run = run
+        self._entry = run.reading[place]
+        self._hand_on = hand_on
+        self._seen = seen
+        self._salted = salted
+        self._moving = threading.Lock()  # two threads may move the entry
+
+    def go_on(self, may_go_on: Callable[[], bool]) -> bool:
+        """Read until all is read, or until there is to be a stop; whether all is."""
+        back = ends.FromTheEnd(self._ctx, self._run, self._entry, self._take_back)
+        try:
+            return self._forward(back, may_go_on)
+        finally:
+            back.stop()
+
+    def _forward(self, back: ends.FromTheEnd, may_go_on: Callable[[], bool]) -> bool:
+        run, entry = self._run, self._entry
+        since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
+        connector = self._ctx.connector(run.connector)
+        learned_anew = False
+        while True:
+            before = dict(connector.calls)
+            started = time.monotonic()
+            try:
+                for page in connector.pull(
+                    entry["object"], since, entry["cursor"], run.skip, self._keep_lease
+                ):
+                    # When the first page was asked for, by the CRM's clock (its answer's Date, less
+                    # what that took). Ours plays no part in where a watermark comes to stand.
+                    took = timedelta(seconds=time.monotonic() - started + 1)
+                    began = (connector.clock() or self._ctx.now()) - took
+                    self._take(connector, page, before, began)
+                    before = dict(connector.calls)  # what a page itself used is counted there
+                    if entry["done"]:
+                        return True
+                    if not may_go_on():
+                        return False
+                    back.start_if_worth()
+                return True
+            except SchemaChangedError:
+                # A field went away since we looked: look again, and read on without it.
+                if learned_anew:
+                    raise
+                learned_anew = True
+                connector = self._ctx.connector(run.connector, fresh=True)
+
+    def _keep_lease(self) -> None:
+        with self._ctx.store.write() as connection:
+            connection.execute(
+                sa.update(runs)
+                .where(runs.c.id == self._run.id, runs.c.reader_owner == self._ctx.owner)
+                .values(reader_until=self._ctx.lease())
             )
-        statement = sa.update(runs).where(runs.c.id == run.id)
-        connection.execute(statement.values(**values))
-    return page_id, len(fresh)
+
+    def _take(
+        self, connector: Connector, page: Page, before: Mapping[Any, int], began: datetime
+    ) -> None:
+        """Store a page of the reader's, and hand it on."""
+        entry = self._entry
+        with self._moving:
+            back, left = entry.get("back"), entry.get("left") or 0
+            new = [c for c in page.contacts if not back or ends.order(c.id) < ends.order(back)]
+            known_left = None if back else page.left
+            entry["left"] = max(0, left - len(new)) if known_left is None else known_left
+            entry["done"] = page.cursor is None or len(new) < len(page.contacts)
+            entry["cursor"] = None if entry["done"] else page.cursor
+            after = entry.get("last") or ""
+            entry["last"] = new[-1].id if new else after
+            # A full read is in order of the ids: what it does not bring is gone. A first one has
+            # nothing to compare with.
+            full = connector.incremental and not entry["since"] and not entry.get("first")
+            until = entry["last"] if page.cursor else None
+            span = glance.Span(after, until) if full else None
+            self._count(connector, before)
+            page_id, fresh = self._store(self._ctx, new, page.gone, span, began)
+        if page_id is not None:
+            self._hand_on(self._ctx, page_id, fresh, self._keep_lease)
+        self._seen()
+
+    def _take_back(
+        self, ctx: Context, connector: Connector, page: Page, before: Mapping[Any, int]
+    ) -> bool:
+        """Store a page that was read from the end, unless the reader was there already."""
+        entry = self._entry
+        with self._moving:
+            if entry["done"]:
+                return False
+            last = ends.order(entry.get("last") or "")
+            new = [c for c in page.contacts if ends.order(c.id) > last]
+            entry["left"] = max(0, (entry.get("left") or 0) - len(new))
+            if new:
+                entry["back"] = new[0].id
+            self._count(connector, before)
+            page_id, fresh = self._store(ctx, new, page.gone, None, None)
+        if page_id is not None:
+            self._hand_on(ctx, page_id, fresh, lambda: None)
+        self._seen()
+        return len(new) == len(page.contacts)
+
+    def _count(self, connector: Connector, before: Mapping[Any, int]) -> None:
+        used = self._run.reader_calls
+        for kind, count in connector.calls.items():
+            used[kind] = used.get(kind, 0) + count - before.get(kind, 0)
+
+    def _store(
+        self,
+        ctx: Context,
+        read: Sequence[Contact],
+        gone: Sequence[str],
+        span: glance.Span | None,
+        began: datetime | None,
+    ) -> tuple[int | None, int]:
+        """Keep a page and the run's place in one transaction; the page's id, None where nothing is
+        to do, and how many contacts are to be looked at."""
+        run, name = self._run, self._entry["object"]
+        values: dict[str, Any] = {
+            "reading": run.reading,
+            "reader_calls": run.reader_calls,
+            "reader_until": self._ctx.lease(),
+        }
+        if began is not None:
+            values["began_at"] = sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime))
+        page_id = None
+        fresh, settled = read, glance.Settled()
+        known = glance.known(ctx, run.connector, name, read, span)
+        if not run.force:
+            fresh, settled = glance.split(read, known, self._salted)
+        gone = [*known.gone, *gone]
+        with ctx.store.write() as connection:
+            if gone and not run.dry_run:
+                settled.gone = index.forget(connection, run.connector, name, gone)
+            if settled.read or settled.gone:
+                run_store.store_settled(connection, ctx, run.id, name, settled)
+            if fresh:
+                ids = [contact.id for contact in fresh]
+                seq = run_store.next_seq(connection, run.id)
+                page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, fresh)
+            connection.execute(sa.update(runs).where(runs.c.id == run.id).values(**values))
+        return page_id, len(fresh)
 
 
 def in_flight(ctx: Context, run_id: str) -> int:

@@ -165,7 +165,15 @@ def open_run(
             for name in connector.objects:
                 mark = marks.get(name)
                 since = mark.isoformat() if mark and scope.kind == "changed" else None
-                reading.append({"object": name, "since": since, "cursor": None, "done": False})
+                reading.append(
+                    {
+                        "object": name,
+                        "since": since,
+                        "first": mark is None,
+                        "cursor": None,
+                        "done": False,
+                    }
+                )
         try:
             connection.execute(
                 sa.insert(runs).values(

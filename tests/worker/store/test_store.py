@@ -111,7 +111,7 @@ class TestRuns:
         assert not reader.claim(second, run_id)
         stored: list[int] = []
         reader.read_on(
-            first, runs.load(first, run_id), lambda page_id, *_: stored.append(page_id),
+            first, runs.load(first, run_id), lambda _own, page_id, *_: stored.append(page_id),
             lambda: True,
         )  # fmt: skip
 

@@ -286,7 +286,10 @@ class TestALeaseThatRanOut:
         reader.claim(first, run_id)
         pages: list[int] = []
         reader.read_on(
-            first, runs.load(first, run_id), lambda page_id, *_: pages.append(page_id), lambda: True
+            first,
+            runs.load(first, run_id),
+            lambda _own, page_id, *_: pages.append(page_id),
+            lambda: True,
         )
         stalled = first.connector(crm.name).write
 

@@ -125,8 +125,17 @@ def _cut_end(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
-    """Stream the rows of an opened list. A broken row is given with its problem, never dropped."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The lines of one row as they stand in the file. `number`: of the first, counting from 1."""
+
+    number: int
+    text: str
+    problem: str = ""
+
+
+def records(file: IO[str]) -> Iterator[Record]:
+    """Cut an opened list into rows, which a quote may stretch over several lines."""
     number = 0
     pending: list[str] = []
     lines: Iterator[str] = iter(file)
@@ -135,9 +144,12 @@ def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
         if not line:
             return
         number += 1
+        quotes = line.count('"')
+        if not quotes % 2:
+            yield Record(number, line)
+            continue
         start = number
         record, taken = line, [line]
-        quotes = line.count('"')
         while quotes % 2 and len(record) <= MAX_ROW:
             more = pending.pop(0) if pending else next(lines, "")
             if not more:
@@ -148,19 +160,29 @@ def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
         if quotes % 2:
             # The quote that opened here never closes: only this line is broken, not all below.
             pending[:0] = taken[1:]
-            raw, end = _cut_end(line)
-            yield Row(start, raw, end, (), "a quote is opened and never closed")
+            yield Record(start, line, "a quote is opened and never closed")
             continue
         number += len(taken) - 1
-        raw, end = _cut_end(record)
-        try:
-            # csv wants quoted line breaks as they are; only the row's own end is cut off.
-            plain = raw.removeprefix("\ufeff") if start == 1 else raw
-            cells = next(csv.reader([plain], delimiter=dialect.delimiter, strict=False), [])
-            problem = ""
-        except csv.Error as error:
-            cells, problem = [], str(error)
-        yield Row(start, raw, end, cells, problem)
+        yield Record(start, record)
+
+
+def row_of(record: Record, delimiter: str) -> Row:
+    """The cells of a row; a broken one comes with its problem."""
+    raw, end = _cut_end(record.text)
+    if record.problem:
+        return Row(record.number, raw, end, (), record.problem)
+    try:
+        # csv wants quoted line breaks as they are; only the row's own end is cut off.
+        plain = raw.removeprefix("\ufeff") if record.number == 1 else raw
+        cells = next(csv.reader([plain], delimiter=delimiter, strict=False), [])
+    except csv.Error as error:
+        return Row(record.number, raw, end, [], str(error))
+    return Row(record.number, raw, end, cells)
+
+
+def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
+    """Stream the rows of an opened list. A broken row is given with its problem, never dropped."""
+    return (row_of(record, dialect.delimiter) for record in records(file))
 
 
 def encode_cells(cells: Sequence[str], delimiter: str) -> str:

@@ -86,7 +86,7 @@ _QUERY_PAGE = 2000
 _COLLECTION = 200
 _NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
 _JOB_RECORDS = 100_000  # in one query job: what it brings is not much older than its processing
-_JOB_PAGE = 4000  # contacts of a job that make a page
+_JOB_PAGE = 2000  # contacts of a job that make a page
 _JOB_WRITES = 1500  # updates from which a job takes fewer calls than collections, polls included
 
 

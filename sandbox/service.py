@@ -92,6 +92,8 @@ class Service:
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
         self.faults: list[Fault] = []
+        self.busy = 0  # calls that are being answered
+        self.busiest = 0  # the most that were at once
         self.seen: list[dict[str, Any]] | None = None  # request/answer pairs, when recording
 
     def routes(self) -> list[web.RouteDef]:
@@ -124,6 +126,14 @@ class Service:
         if request.path.startswith(("/_sandbox", "/ui")):
             return await handler(request)
         self.counters[self.route_name(request)] += 1
+        self.busy += 1
+        self.busiest = max(self.busiest, self.busy)
+        try:
+            return await self._answered(request, handler)
+        finally:
+            self.busy -= 1
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         call = f"{request.method} {request.path_qs}"
         cut_after = None
         wait_after = 0.0

@@ -7,19 +7,24 @@ when it is whole.
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from connectors import csvtext
-from connectors.csvtext import ListError, Row
+from connectors.csvtext import Dialect, ListError, Record, Row
 from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide
 from worker.phones import facts, read_field, region_of
 
 MOST_BROKEN = 20  # broken rows that the summary lists one by one
+_LONG = 2 * 1024 * 1024  # bytes from which a list is worth the start of further processes
+_ROWS_AT_ONCE = 1000
 _ADDED = ("status", "e164", "line type", "extension", "reason")
 
 
@@ -37,10 +42,23 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "fields": dict(self.fields)}
 
-    def break_off(self, row: Row, problem: str) -> None:
-        self.broken += 1
-        if len(self.broken_rows) < MOST_BROKEN:
-            self.broken_rows.append({"line": row.number, "problem": problem})
+    def add(self, done: _Done) -> None:
+        self.rows += done.rows
+        self.fields.update(done.fields)
+        self.broken += len(done.broken)
+        room = MOST_BROKEN - len(self.broken_rows)
+        self.broken_rows += [{"line": n, "problem": why} for n, why in done.broken[:room]]
+
+
+@dataclass
+class _Done:
+    """Some rows of the new list, and what they add to the summary."""
+
+    text: str = ""
+    length: int = 0  # characters of the old rows
+    rows: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    broken: list[tuple[int, str]] = field(default_factory=list)
 
 
 def clean(
@@ -66,11 +84,12 @@ def clean(
             csvtext.open_text(source, dialect.encoding) as lines,
             csvtext.open_text(part, dialect.encoding, "w") as out,
         ):
-            rows = csvtext.rows(lines, dialect)
-            header = next(rows, None)
+            records = csvtext.records(lines)
+            first = next(records, None)
+            header = csvtext.row_of(first, dialect.delimiter) if first else None
             if header is None or header.problem or not any(header.cells):
                 raise ListError(f"{source}: the first row must hold the column names")
-            plan = _plan(source, header.cells, phone_columns, country_column)
+            plan = _plan(source, header.cells, phone_columns, country_column, fallback, dialect)
             summary = Summary(
                 phone_columns=plan.phones,
                 country_column=plan.country,
@@ -79,9 +98,10 @@ def clean(
             )
             added = csvtext.encode_cells(plan.added, dialect.delimiter)
             out.write(header.raw + dialect.delimiter + added + (header.end or dialect.newline))
-            for row in rows:
-                out.write(_line(row, plan, dialect.delimiter, fallback, summary, dialect.encoding))
-                progress(len(row.raw))
+            for done in _all_done(records, plan, source.stat().st_size):
+                out.write(done.text)
+                summary.add(done)
+                progress(done.length)
             out.flush()
             os.fsync(out.fileno())
         part.replace(target)
@@ -106,10 +126,18 @@ class _Plan:
     country: str
     country_place: int | None
     added: tuple[str, ...]
+    fallback: str | None
+    delimiter: str
+    encoding: str
 
 
 def _plan(
-    source: Path, header: Sequence[str], phone_columns: Sequence[str], country_column: str
+    source: Path,
+    header: Sequence[str],
+    phone_columns: Sequence[str],
+    country_column: str,
+    fallback: str | None,
+    dialect: Dialect,
 ) -> _Plan:
     guessed = csvtext.guess_columns(header)
     phones = tuple(phone_columns) or guessed["phones"]
@@ -137,37 +165,68 @@ def _plan(
         country,
         header.index(country) if country else None,
         tuple(added),
+        fallback,
+        dialect.delimiter,
+        dialect.encoding,
     )
 
 
-def _line(
-    row: Row, plan: _Plan, delimiter: str, fallback: str | None, summary: Summary, encoding: str
-) -> str:
-    summary.rows += 1
+def _all_done(records: Iterator[Record], plan: _Plan, size: int) -> Iterator[_Done]:
+    """All rows, in their order. A long list (`size` in bytes) is done by all cores: this process
+    cuts it up and puts it together, and at any time holds a few thousand rows."""
+    cores = os.cpu_count() or 1
+    batches = iter(lambda: list(islice(records, _ROWS_AT_ONCE)), [])
+    if size < _LONG or cores == 1:
+        yield from (_done(batch, plan) for batch in batches)
+        return
+    # A fresh interpreter each: this one has threads, which a fork would cut in two.
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        under_way: deque[Future[_Done]] = deque()
+        try:
+            for batch in batches:
+                under_way.append(pool.submit(_done, batch, plan))
+                if len(under_way) > 2 * cores:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _done(records: Sequence[Record], plan: _Plan) -> _Done:
+    done = _Done()
+    lines = [_line(csvtext.row_of(record, plan.delimiter), plan, done) for record in records]
+    done.text = "".join(lines)
+    done.length = sum(len(record.text) for record in records)
+    return done
+
+
+def _line(row: Row, plan: _Plan, done: _Done) -> str:
+    done.rows += 1
     if not row.problem and not row.raw:
         return row.end  # an empty line stays one
     if row.problem or len(row.cells) != plan.width:
-        summary.break_off(
-            row, row.problem or f"has {len(row.cells)} cells where the header has {plan.width}"
-        )
+        cells = f"has {len(row.cells)} cells where the header has {plan.width}"
+        done.broken.append((row.number, row.problem or cells))
         return row.raw + row.end
     country = row.cells[plan.country_place] if plan.country_place is not None else ""
-    region = (region_of(country) if country else None) or fallback
+    region = (region_of(country) if country else None) or plan.fallback
     added: list[str] = []
     for place in plan.places:
-        cells = _checked(row.cells[place], region)
-        if cells[0]:
-            summary.fields[cells[0]] += 1
-        added += cells
-    text = csvtext.encode_cells(added, delimiter)
-    if not text.isascii() and not encoding.lower().startswith("utf"):
-        text = text.encode(encoding, "replace").decode(encoding)
-    return row.raw + delimiter + text + row.end
+        status, text = _checked(row.cells[place], region, plan.delimiter)
+        if status:
+            done.fields[status] += 1
+        added.append(text)
+    text = plan.delimiter.join(added)
+    if not text.isascii() and not plan.encoding.lower().startswith("utf"):
+        text = text.encode(plan.encoding, "replace").decode(plan.encoding)
+    return row.raw + plan.delimiter + text + row.end
 
 
 @lru_cache(maxsize=100_000)
-def _checked(text: str, region: str | None) -> tuple[str, ...]:
-    """The added cells for one phone field: status, E.164, line type, extension, reason."""
+def _checked(text: str, region: str | None, delimiter: str) -> tuple[str, str]:
+    """The status of one phone field, and its added cells as text: status, E.164, line type,
+    extension, reason."""
     reading = read_field(text, region)
     known = tuple(
         NumberKnowledge(
@@ -188,13 +247,6 @@ def _checked(text: str, region: str | None) -> tuple[str, ...]:
     reason = decision.reason
     if not reason and reading.note:
         reason = f"beside the number stands: {reading.note}"
-    return tuple(
-        csvtext.formula_safe(cell)
-        for cell in (
-            decision.status or "",
-            decision.e164 or "",
-            decision.line_type or "",
-            extension,
-            reason,
-        )
-    )
+    status = decision.status or ""
+    cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
+    return status, csvtext.encode_cells([*map(csvtext.formula_safe, cells)], delimiter)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from worker.decisions.model import FieldDecision
 
 LONGEST = 255  # what the CRM field holds
 
 
+@lru_cache(maxsize=256)
 def label(field: str) -> str:
     """A phone field's name as a person would say it.
 

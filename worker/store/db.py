@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Dialect, Engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _CHUNK = 500  # values in one IN (...) or rows in one INSERT: under SQLite's limits on both
@@ -140,8 +141,9 @@ def _first_line(error: Exception) -> str:
 
 
 def insert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, which all have the same keys."""
     if rows:
-        connection.execute(sa.insert(table), list(rows))
+        _many(connection, rows, table, None, False)
 
 
 def upsert(
@@ -152,21 +154,76 @@ def upsert(
     key: Sequence[str] | None = None,
 ) -> None:
     """Insert rows, or update those whose key (the primary key) is there; `ignore` keeps them."""
-    if not rows:
+    if rows:
+        keys = tuple(key or (column.name for column in table.primary_key))
+        _many(connection, rows, table, keys, ignore)
+
+
+def _many(
+    connection: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    table: sa.Table,
+    keys: tuple[str, ...] | None,
+    ignore: bool,
+) -> None:
+    """Hand rows to the driver at once. SQLAlchemy would work out the parameters of each row anew,
+    which costs more than the database does."""
+    prepared = _prepared(connection.dialect, table, tuple(rows[0]), keys, ignore)
+    if prepared is None or len(rows) == 1:
+        statement = _statement(connection.dialect, table, tuple(rows[0]), keys, ignore)
+        connection.execute(statement, list(rows))
         return
-    made = (
-        postgresql.insert(table)
-        if connection.dialect.name == "postgresql"
-        else sqlite.insert(table)
-    )
-    keys = list(key or (column.name for column in table.primary_key))
-    others = {name: made.excluded[name] for name in rows[0] if name not in keys}
-    statement = (
-        made.on_conflict_do_nothing(index_elements=keys)
-        if ignore or not others
-        else made.on_conflict_do_update(index_elements=keys, set_=others)
-    )
-    connection.execute(statement, list(rows))
+    text, convert, by_name = prepared
+    if by_name:
+        connection.exec_driver_sql(
+            text, [{name: make(row[name]) for name, make in convert} for row in rows]
+        )
+    else:
+        connection.exec_driver_sql(
+            text, [tuple([make(row[name]) for name, make in convert]) for row in rows]
+        )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _statement(
+    dialect: Dialect,
+    table: sa.Table,
+    names: tuple[str, ...],
+    keys: tuple[str, ...] | None,
+    ignore: bool,
+) -> sa.Insert:
+    if keys is None:
+        return sa.insert(table).inline()
+    made = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    others = {name: made.excluded[name] for name in names if name not in keys}
+    if ignore or not others:
+        return made.on_conflict_do_nothing(index_elements=keys)
+    return made.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+@lru_cache(maxsize=128)
+def _prepared(
+    dialect: Dialect,
+    table: sa.Table,
+    names: tuple[str, ...],
+    keys: tuple[str, ...] | None,
+    ignore: bool,
+) -> tuple[str, list[tuple[str, Callable[[Any], Any]]], bool] | None:
+    """A statement's text, its columns in order with what turns their values into the driver's, and
+    whether the driver takes them by name; None where a left out column has a default of ours."""
+    if any(column.default is not None and column.name not in names for column in table.columns):
+        return None
+    statement = _statement(dialect, table, names, keys, ignore)
+    compiled = statement.compile(dialect=dialect, column_keys=names)
+    order = compiled.positiontup if compiled.positional else names
+    convert: list[tuple[str, Callable[[Any], Any]]] = [
+        (name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is)
+        for name in order or ()
+    ]
+    return str(compiled), convert, not compiled.positional
 
 
 def chunks(values: Sequence[Any], size: int = _CHUNK) -> Iterator[Sequence[Any]]:

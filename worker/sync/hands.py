@@ -16,8 +16,8 @@ from worker.sync import page
 from worker.sync.context import Context
 
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
-# Contacts that may be under way at once, beside those of one page: some 7 kB of memory each.
-CONTACTS_AT_ONCE = 6000
+# Contacts that may be under way at once, or one page of more: some 7 kB of memory each.
+CONTACTS_AT_ONCE = 4000
 
 
 class Hands:
@@ -60,7 +60,7 @@ class Hands:
         `waiting` is called each second of that.
         """
         with self._room:
-            while self._error is None and self._full():
+            while self._error is None and self._full(contacts):
                 if not self._room.wait(timeout=1.0):
                     waiting()
             if self._error is not None:
@@ -71,8 +71,9 @@ class Hands:
             lambda done: self._finished(done, contacts)
         )
 
-    def _full(self) -> bool:
-        return self._pages >= self._count or self._contacts > CONTACTS_AT_ONCE
+    def _full(self, more: int) -> bool:
+        too_many = self._pages > 0 and self._contacts + more > CONTACTS_AT_ONCE
+        return too_many or self._pages >= self._count
 
     def _work(self, page_id: int) -> None:
         if self._error is not None:

@@ -219,6 +219,9 @@ def decide_all(
 
         def known(number: Number, contact: Contact = contact, key: str = key) -> NumberKnowledge:
             about = reports.get(number.e164, ())
+            if not about and not contact.consented:  # nearly all: only providers know of it
+                verdicts = said.get(number.e164, ())
+                return NumberKnowledge(number, verdicts, verified.missing.get(number.e164, ""))
             standing = feedback_facts.standing(about, key, policy.opt_out_text_stops_calls)
             passed_on = given_away(
                 verified.said.get(number.e164, ()), _known_since(run, contact, about)

@@ -1,0 +1,199 @@
+"""Several pages at once: they overlap, are bounded, and an error of one stops the run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from crms import Crm
+
+from connectors import hubspot
+from connectors.base import UnavailableError
+from sandbox.run import Sandbox
+from worker.sync import drive, ends, hands, page, runs
+from worker.sync.context import Context
+from worker.sync.hands import Hands
+from worker.sync.scope import Scope
+
+Sync = Callable[..., dict[str, Any]]
+
+
+class Work:
+    """Stands in for the work on a page: counts how many are under way."""
+
+    def __init__(self) -> None:
+        self.under_way: list[int] = []
+        self.most = 0
+        self.go = threading.Event()
+        self.bad: set[int] = set()
+        self.owners: set[str] = set()
+        self._lock = threading.Lock()
+
+    def __call__(self, ctx: Context, page_id: int) -> bool:
+        with self._lock:
+            self.owners.add(ctx.owner)
+            self.under_way.append(page_id)
+            self.most = max(self.most, len(self.under_way))
+        self.go.wait(5)
+        with self._lock:
+            self.under_way.remove(page_id)
+        if page_id in self.bad:
+            raise UnavailableError(f"page {page_id}")
+        return True
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    made = Work()
+    monkeypatch.setattr(page, "process", made)
+    return made
+
+
+def nobody() -> None:
+    return None
+
+
+class TestHowMuchAtOnce:
+    def test_so_many_pages_and_no_more(self, ctx: Context, work: Work) -> None:
+        done: list[int] = []
+        with ThreadPoolExecutor(1) as reader, Hands(ctx, 3, done.append) as made:
+            taken = reader.submit(lambda: [made.take(ctx, n, 10, nobody) for n in range(9)])
+            time.sleep(0.2)
+            assert len(work.under_way) == 3
+            assert not taken.done(), "the reader waits"
+            work.go.set()
+            taken.result(5)
+        assert sorted(done) == list(range(9))
+        assert work.most == 3
+        assert len(work.owners) <= 3
+        assert ctx.owner not in work.owners, "each thread has leases of its own"
+
+    def test_so_many_contacts_and_no_more(self, ctx: Context, work: Work) -> None:
+        with ThreadPoolExecutor(1) as reader, Hands(ctx, 8, lambda _page: None) as made:
+            size = hands.CONTACTS_AT_ONCE // 2
+            taken = reader.submit(lambda: [made.take(ctx, n, size, nobody) for n in range(5)])
+            time.sleep(0.2)
+            assert len(work.under_way) == 2
+            work.go.set()
+            taken.result(5)
+        assert work.most == 2
+
+    def test_a_page_that_is_larger_than_all_that_is_done_alone(
+        self, ctx: Context, work: Work
+    ) -> None:
+        work.go.set()
+        with Hands(ctx, 4, lambda _page: None) as made:
+            made.take(ctx, 1, hands.CONTACTS_AT_ONCE * 3, nobody)
+            made.take(ctx, 2, 1, nobody)
+
+    def test_who_waits_is_told_so(
+        self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = threading.Event()
+        with ThreadPoolExecutor(1) as reader, Hands(ctx, 1, lambda _page: None) as made:
+            made.take(ctx, 1, 1, nobody)
+            taken = reader.submit(made.take, ctx, 2, 1, told.set)
+            assert told.wait(5)
+            work.go.set()
+            taken.result(5)
+
+
+class TestAnErrorOfOnePage:
+    def test_stops_the_others_that_have_not_begun(self, ctx: Context, work: Work) -> None:
+        work.bad = {0}
+        work.go.set()
+        done: list[int] = []
+
+        def twenty() -> None:
+            with Hands(ctx, 1, done.append) as made:
+                for n in range(20):
+                    made.take(ctx, n, 1, nobody)
+                    time.sleep(0.02)
+
+        with pytest.raises(UnavailableError, match="page 0"):
+            twenty()
+        assert len(done) < 20
+
+    def test_is_raised_at_the_end_at_the_latest(self, ctx: Context, work: Work) -> None:
+        work.bad = {0}
+
+        def one() -> None:
+            with Hands(ctx, 1, lambda _page: None) as made:
+                made.take(ctx, 0, 1, nobody)
+                work.go.set()
+
+        with pytest.raises(UnavailableError):
+            one()
+
+
+class TestOverlap:
+    def test_a_slow_crm_is_called_for_several_pages_at_once(
+        self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hubspot, "_LIST_PAGE", 10)
+        if crm.name == "salesforce":
+            crm.service.page_limit = 10
+        crm.fault(crm.write_call, "delay", times=100, seconds=0.3)
+        drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("changed")))
+        assert 3 <= crm.service.busiest <= ctx.settings.sync.pages_in_flight + 1
+        assert crm.all_checked()
+
+
+class TestBothEnds:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hubspot, "_LIST_PAGE", 5)
+        monkeypatch.setattr(hubspot, "_SEARCH_PAGE", 4)
+        monkeypatch.setattr(ends, "WORTH", 10)
+
+    @pytest.fixture
+    def portal(self, sandbox: Sandbox) -> Crm:
+        crm = Crm.all(sandbox)["hubspot"]
+        # The list is slow, so that the thread at its side gets to read something.
+        crm.fault(r"GET /crm/v3/objects/contacts\?", "delay", times=1000, seconds=0.1)
+        return crm
+
+    def searches(self, crm: Crm) -> int:
+        return crm.service.counters["POST /crm/v3/objects/contacts/search"]
+
+    def test_each_contact_is_read_once(self, ctx: Context, portal: Crm, sync: Sync) -> None:
+        result = sync(ctx, "hubspot")
+        assert result["contacts"]["read"] == 60
+        assert self.searches(portal) > 2
+        ids = [write["id"] for write in result["writes"]]
+        assert len(ids) == len(set(ids))
+        assert portal.all_checked()
+        assert result["api_calls"]["read"] <= 60 / 4
+
+    def test_where_the_search_fails_the_list_is_read_to_its_end(
+        self, ctx: Context, portal: Crm, sync: Sync
+    ) -> None:
+        portal.fault(r"POST .*/search", "status", status=400, nth=3, times=1000)
+        assert sync(ctx, "hubspot")["contacts"]["read"] == 60
+        assert portal.all_checked()
+
+    def test_a_run_that_was_cut_short_goes_on_at_both_ends(
+        self, ctx: Context, portal: Crm, sync: Sync
+    ) -> None:
+        portal.fault(r"GET /crm/v3/objects/contacts\?", "status", status=400, nth=7)
+        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        with pytest.raises(Exception, match="HTTP 400"):
+            drive.drive(ctx, run_id)
+        half = runs.load(ctx, run_id).reading[0]
+        assert half["back"]
+        runs.reopen(ctx, run_id)
+        drive.drive(ctx, run_id)
+        assert runs.totals(ctx, run_id).read == 60
+        assert portal.all_checked()
+
+    def test_a_later_full_read_goes_by_the_list_alone(
+        self, ctx: Context, portal: Crm, sync: Sync
+    ) -> None:
+        sync(ctx, "hubspot")
+        before = self.searches(portal)
+        assert sync(ctx, "hubspot", "everything")["contacts"]["read"] == 60
+        assert self.searches(portal) - before <= 1, "the one that tells how long the list is"

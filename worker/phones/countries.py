@@ -7,7 +7,7 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-from babel import Locale
+from babel import Locale, localedata
 from babel.core import get_global
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -69,6 +69,8 @@ def _names() -> dict[str, str]:
         for code, name in Locale.parse(language).territories.items():
             if code in SUPPORTED_REGIONS:
                 names.setdefault(_fold(name), code)
+        # Babel keeps whatever it has loaded, 30 MB for these languages, and we have the names.
+        getattr(localedata, "_cache", {}).pop(language, None)
     for alias, codes in get_global("territory_aliases").items():
         if len(codes) == 1 and codes[0] in SUPPORTED_REGIONS and len(alias) == 3:
             names.setdefault(alias.casefold(), codes[0])

@@ -52,7 +52,7 @@ class NumberFacts:
     problem: str  # "" when valid; else a phrase: "is one digit too short for France"
 
 
-_MOST_KEPT = 65_536
+_MOST_KEPT = 16_384
 _kept: dict[str, NumberFacts] = {}
 
 

@@ -27,6 +27,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from bench import bare
 from config.settings import load
 from worker.store.db import upgrade
@@ -81,19 +83,27 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
         ctx = Context.create(settings)
         run = runs.open_run(ctx, connector, Scope("everything"))
         first: list[float] = []
-        writes = ctx.connector(connector).calls
+        queries = 0
 
         def progress(_run: str) -> None:
-            if not first and writes.get("write"):
+            if not first and runs.totals(ctx, run).written:
                 first.append(time.monotonic() - started)
 
+        def count_query(*_args: object) -> None:
+            nonlocal queries
+            queries += 1
+
+        sa.event.listen(ctx.store.engine, "before_cursor_execute", count_query)
         drive.drive(ctx, run, progress)
+        pages = runs.totals(ctx, run).pages
+        looks = queries / pages
         result = runs.result(ctx, run)
         count = result["contacts"]["read"]
         more = {
             "changed": result["contacts"]["changed"],
             "calls": result["api_calls"],
             "first_write": first[0] if first else None,
+            "queries": looks,
         }
         ctx.close()
     elif connector == "salesforce":
@@ -135,8 +145,9 @@ def compare(connector: str, contacts: int, profile: str) -> None:
     most = math.ceil(first["changed"] / BATCH[connector])
     print(
         f"{'':10} calls: {calls['read']} reads (at least {least}), {calls['write']} writes "
-        f"(at least {most}), {calls['other']} others; first write after "
-        f"{first['first_write'] or 0:.1f} s"
+        f"(by batches {most}), {calls['other']} others; first write after "
+        f"{first['first_write'] or 0:.1f} s; {first['queries']:.1f} queries a page, "
+        f"{again['queries']:.1f} where all is unchanged"
     )
 
 

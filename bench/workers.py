@@ -1,0 +1,140 @@
+"""How a first sync scales over worker processes: `python -m bench.workers --contacts N`.
+
+The same sync by one and by two Celery workers (one process each, no beat), over Redis, against
+fresh stand-ins whose every call takes `--latency` milliseconds, as a CRM's over the internet do.
+The database is SQLite, or the server of BENCH_POSTGRES_URL (a fresh database a run).
+
+Workers and stand-in share this machine's cores: what the stand-in takes of them is told, and the
+speed-up that is possible with the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import requests
+from celery import Celery
+
+from bench.sync import stand_ins
+from config.settings import load
+from worker import embedded
+from worker.store.db import upgrade
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+
+
+@contextmanager
+def database(home: str) -> Iterator[str]:
+    server = os.environ.get("BENCH_POSTGRES_URL")
+    if not server:
+        yield f"sqlite:///{home}/hygiene.db"
+        return
+    name = f"bench_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield server.rpartition("/")[0] + "/" + name
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def workers(count: int, env: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    command = [sys.executable, "-m", "celery", "--app", "worker.app", "worker", "--concurrency",
+               "1", "--queues", "runs,pages", "--loglevel", "warning"]  # fmt: skip
+    started = [
+        subprocess.Popen([*command, "--hostname", f"w{n}@bench"], env={**os.environ, **env},
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for n in range(count)
+    ]  # fmt: skip
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+        for process in started:
+            process.wait(90)
+
+
+def cpu(processes: list[psutil.Process]) -> float:
+    """CPU seconds of processes and their children."""
+    total = 0.0
+    for process in processes:
+        for one in [process, *process.children(recursive=True)]:
+            times = one.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def sync(connector: str, contacts: int, latency: float, count: int) -> tuple[float, float, float]:
+    """Seconds that the run took, and CPU seconds of workers and stand-in."""
+    with tempfile.TemporaryDirectory() as home, database(home) as url, stand_ins(contacts) as crm:
+        env = {**crm, "HYGIENE_HOME": home, "DATABASE_URL": url}
+        settings = load(env)
+        upgrade(url)
+        embedded.ensure(settings.home)
+        base = crm["HUBSPOT_API_URL" if connector == "hubspot" else "SALESFORCE_LOGIN_URL"]
+        if latency:
+            fault = {"match": r"^(GET|POST|PATCH|PUT) /(crm|services/data)", "kind": "delay",
+                     "times": 10**9, "seconds": latency}  # fmt: skip
+            requests.post(f"{base}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
+        ctx = Context.create(settings)
+        with workers(count, env) as processes:
+            time.sleep(4)  # all are up before there is anything to do
+            run = runs.open_run(ctx, connector, Scope("everything"))
+            ours = [psutil.Process(process.pid) for process in processes]
+            theirs = [
+                one for one in psutil.process_iter(["cmdline"])
+                if (one.info["cmdline"] or [])[1:3] == ["-m", "sandbox"]
+            ]  # fmt: skip
+            before = cpu(ours), cpu(theirs)
+            started = time.monotonic()
+            enqueue(settings.home, run)
+            while runs.load(ctx, run).active:
+                time.sleep(0.1)
+            took = time.monotonic() - started
+            spent = cpu(ours) - before[0], cpu(theirs) - before[1]
+            sums = runs.totals(ctx, run)
+            assert sums.read == contacts, (sums, runs.load(ctx, run))
+        ctx.close()
+        embedded.stop(settings.home)
+    return took, *spent
+
+
+def enqueue(home: Path, run: str) -> None:
+    Celery(broker=embedded.url(home)).send_task("hygiene.read", [run], queue="runs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.workers", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=20_000)
+    parser.add_argument("--latency", type=float, default=300, help="milliseconds a call")
+    parser.add_argument("--connector", choices=("hubspot", "salesforce"), action="append")
+    given = parser.parse_args()
+    cores = os.cpu_count() or 1
+    print(f"{cores} cores, {given.contacts:,} contacts, {given.latency:.0f} ms a call")
+    for connector in given.connector or ("hubspot", "salesforce"):
+        one = sync(connector, given.contacts, given.latency / 1000, 1)
+        two = sync(connector, given.contacts, given.latency / 1000, 2)
+        possible = one[0] / max((two[1] + two[2]) / cores, one[0] / 2)
+        print(
+            f"{connector:10} 1 worker {one[0]:6.1f} s (CPU {one[1]:.1f} s, stand-in {one[2]:.1f}), "
+            f"2 workers {two[0]:6.1f} s (CPU {two[1]:.1f} s, stand-in {two[2]:.1f}): "
+            f"{one[0] / two[0]:.2f} times as fast, at most {possible:.2f} here"
+        )
+
+
+if __name__ == "__main__":
+    main()

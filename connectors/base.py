@@ -45,6 +45,10 @@ class UnavailableError(ConnectorError):
     """The CRM did not answer usefully, also after all retries."""
 
 
+class NotThereError(ConnectorError):
+    """What an address names is not there (any more)."""
+
+
 class QuotaError(ConnectorError):
     """The CRM's calls of today are used up, or only those that are left to others."""
 
@@ -210,6 +214,10 @@ class Connector(Protocol):
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         """These contacts as they are now; those that are gone are left out."""
+
+    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has
+        them now; None where the CRM has nothing of that kind."""
 
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing

@@ -195,6 +195,9 @@ class CsvConnector:
 
     # -- writing -------------------------------------------------------------------------
 
+    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        return None
+
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
     ) -> list[WriteResult]:

@@ -31,6 +31,7 @@ from connectors.base import (
     CrmField,
     FailureKind,
     Finding,
+    NotThereError,
     Page,
     Purpose,
     QuotaError,
@@ -56,6 +57,7 @@ OBJECT = "contacts"
 _LIST_PAGE = 100
 _SEARCH_PAGE = 200
 _BATCH = 100
+_MEMBERS = 250
 _MERGED = "hs_merged_object_ids"
 _SEARCHES = ("searches", 1 / 4)  # five a second are allowed: one is left to others
 _KINDS: dict[str, FailureKind] = {
@@ -96,6 +98,8 @@ class HubSpotConnector:
         self._basic = client.crm.contacts.basic_api
         self._batch = client.crm.contacts.batch_api
         self._search = client.crm.contacts.search_api
+        self._lists = client.crm.lists.lists_api
+        self._memberships = client.crm.lists.memberships_api
         self.properties = client.crm.properties.core_api
         self.groups = client.crm.properties.groups_api
         self.property_batch = client.crm.properties.batch_api
@@ -115,7 +119,15 @@ class HubSpotConnector:
         return self._time
 
     def close(self) -> None:
-        for api in (self._basic, self._batch, self._search, self.properties, self.groups):
+        for api in (
+            self._basic,
+            self._batch,
+            self._search,
+            self._lists,
+            self._memberships,
+            self.properties,
+            self.groups,
+        ):
             api.api_client.close()
 
     def call(self, purpose: Purpose, send: Callable[..., Any], **arguments: Any) -> Any:
@@ -330,6 +342,32 @@ class HubSpotConnector:
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
             ) from error
 
+    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        return self._members(name) if kind == "list" else None
+
+    def _members(self, name: str) -> Iterator[tuple[str, str]]:
+        """Of a list of contacts. Needs the scope crm.lists.read."""
+        try:
+            answer = (
+                self.call("other", self._lists.get_by_id, list_id=name)
+                if name.isdecimal()
+                else self.call(
+                    "other", self._lists.get_by_name, object_type_id="0-1", list_name=name
+                )
+            )
+        except NotThereError:
+            raise ConnectorError(f"hubspot: there is no list of contacts {name!r}") from None
+        list_id, after = str(answer["list"]["listId"]), None
+        while True:
+            more: dict[str, Any] = {"after": after} if after else {}
+            answer = self.call(
+                "read", self._memberships.get_page, list_id=list_id, limit=_MEMBERS, **more
+            )
+            yield from ((OBJECT, str(entry["recordId"])) for entry in answer["results"])
+            after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+            if not after:
+                return
+
     # -- writing -------------------------------------------------------------------------
 
     def write(
@@ -510,6 +548,8 @@ def _translate(status: int, raw: Any, headers: Mapping[str, str]) -> Exception:
         default = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}.get(body.get("policyName", ""))
         given = retry_after(headers.get("Retry-After"))
         return TryAgainError("HTTP 429", given if given is not None else default)
+    if status == 404:
+        return NotThereError(f"hubspot: HTTP 404: {message}")
     if status >= 500 or status in (408, 423, 477):
         return TryAgainError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
     if status == 400 and body.get("category") == "VALIDATION_ERROR":

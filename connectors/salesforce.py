@@ -35,6 +35,7 @@ from connectors.base import (
     CrmField,
     FailureKind,
     Finding,
+    NotThereError,
     Page,
     Purpose,
     QuotaError,
@@ -53,7 +54,7 @@ from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.reading import TRUE, MakeContact, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, NotThereError, Refusal
+from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Refusal
 from connectors.values import zulu
 
 log = logging.getLogger(__name__)
@@ -361,8 +362,7 @@ class SalesforceConnector:
                 return
             if large:
                 raise _LargeError(_Place(rows[-1]["Id"], _NEW_JOB, left=left))
-            path = answer["nextRecordsUrl"].partition("/query/")[2]
-            answer = self.call("read", f"query/{path}")
+            answer = self._next(answer)
 
     def _job_pages(
         self, wanted: _Wanted, at: _Place, waiting: Callable[[], None]
@@ -429,8 +429,7 @@ class SalesforceConnector:
         for start in range(0, len(good), _FETCH):
             listed = ", ".join(quoted(record_id) for record_id in good[start : start + _FETCH])
             wanted = _Wanted(object_name, self._columns(object_name), (f"Id IN ({listed})",))
-            answer = self._query(wanted.soql(), "query")
-            found += self._contacts(object_name, answer["records"])
+            found += self._contacts(object_name, self._rows(wanted.soql()))
         return found
 
     def _columns(self, name: str) -> tuple[str, ...]:
@@ -446,6 +445,19 @@ class SalesforceConnector:
         headers = {"Sforce-Query-Options": f"batchSize={_QUERY_PAGE}"}
         return self.call("read", f"{operation}/", params={"q": soql}, headers=headers)
 
+    def _rows(self, soql: str) -> Iterator[Mapping[str, Any]]:
+        """All rows of a query. An org may make its pages smaller than we ask for."""
+        answer = self._query(soql, "query")
+        while True:
+            yield from answer["records"]
+            if answer["done"]:
+                return
+            answer = self._next(answer)
+
+    def _next(self, answer: Mapping[str, Any]) -> Any:
+        path = answer["nextRecordsUrl"].partition("/query/")[2]
+        return self.call("read", f"query/{path}")
+
     def _contacts(self, name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[Contact, ...]:
         make = self._makers[name]
         try:
@@ -454,6 +466,23 @@ class SalesforceConnector:
             raise ConnectorError(
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"
             ) from error
+
+    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        return self._members(name) if kind == "campaign" else None
+
+    def _members(self, name: str) -> Iterator[tuple[str, str]]:
+        """Of a campaign: contacts, and leads that are still leads."""
+        by = "Id" if _ID.fullmatch(name) and name.startswith("701") else "Name"
+        soql = f"SELECT Id FROM Campaign WHERE {by} = {quoted(name)}"
+        ids = [row["Id"] for row in self._rows(soql)]
+        if not ids:
+            raise ConnectorError(f"salesforce: there is no campaign {name!r} that our user may see")
+        listed = ", ".join(map(quoted, ids))
+        soql = f"SELECT Id, ContactId, LeadId FROM CampaignMember WHERE CampaignId IN ({listed})"
+        for row in self._rows(soql):
+            record_id = row["ContactId"] or row["LeadId"]
+            if record_id and (member := _PREFIXES.get(record_id[:3], "")) in self._wanted:
+                yield member, record_id
 
     # -- writing -------------------------------------------------------------------------
 

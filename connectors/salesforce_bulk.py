@@ -26,6 +26,7 @@ import requests
 
 from connectors.base import (
     ConnectorError,
+    NotThereError,
     Purpose,
     SchemaChangedError,
     UnavailableError,
@@ -43,10 +44,6 @@ _NO_VALUE = "#N/A"
 
 class BulkUnavailableError(ConnectorError):
     """This org does no Bulk jobs for us (now): the REST API has to do."""
-
-
-class NotThereError(ConnectorError):
-    """What the address names is not there (any more)."""
 
 
 class JobStateError(ConnectorError):

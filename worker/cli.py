@@ -66,6 +66,9 @@ class _Command(click.Command):
             sys.exit(1)
 
 
+_SEGMENTS = "source=..., campaign=..., list=... or country=..."
+
+
 class _Group(click.Group):
     command_class = _Command
 
@@ -174,7 +177,9 @@ def sync(connector: tuple[str, ...], full: bool, dry_run: bool, queue: bool, as_
 @connector_argument()
 @click.option("--id", "ids", multiple=True, metavar="ID", help="A record id; may be repeated.")
 @click.option("--number", "numbers", multiple=True, metavar="E164", help="Who holds this number.")
-@click.option("--segment", metavar="KEY=VALUE", help="source=..., campaign=... or country=...")
+@click.option(
+    "--segment", metavar="KEY=VALUE", help="source=..., campaign=..., list=... or country=..."
+)
 @click.option("--older-than", metavar="AGE", help="Last checked longer ago than, such as 90d.")
 @click.option("--force", is_flag=True, help="Verify anew, also where an answer still counts.")
 @click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
@@ -205,8 +210,10 @@ def _scope(
         return Scope("numbers", tuple(_number(text, "--number") for text in numbers))
     if segment is not None:
         key, equals, value = segment.partition("=")
-        if not equals or key not in ("source", "campaign", "country"):
-            raise click.UsageError("--segment: write source=..., campaign=... or country=...")
+        if not equals or key not in ("source", "campaign", "list", "country"):
+            raise click.UsageError(
+                "--segment: write source=..., campaign=..., list=... or country=..."
+            )
         return Scope("segment", (value,), key=key)
     if older_than is not None:
         try:

@@ -91,6 +91,11 @@ class HubSpotService(Service):
             web.patch(properties + "/{name}", self.allowed(change, self.update_property)),
             web.post("/crm/v3/lists/search", self.allowed("crm.lists.read", self.search_lists)),
             web.get(
+                "/crm/v3/lists/object-type-id/0-1/name/{name}",
+                self.allowed("crm.lists.read", self.get_list),
+            ),
+            web.get("/crm/v3/lists/{list}", self.allowed("crm.lists.read", self.get_list)),
+            web.get(
                 "/crm/v3/lists/{list}/memberships", self.allowed("crm.lists.read", self.members)
             ),
             web.get("/crm/v3/objects/calls", self.allowed(read, self.list_calls)),
@@ -593,21 +598,15 @@ class HubSpotService(Service):
     # -- lists and calls -----------------------------------------------------------------
 
     async def search_lists(self, _request: web.Request) -> web.Response:
-        lists = [
-            {
-                "listId": list_id,
-                "listVersion": 1,
-                "name": entry["name"],
-                "objectTypeId": "0-1",
-                "processingStatus": "COMPLETE",
-                "processingType": "MANUAL",
-                "createdAt": "2024-05-01T12:00:00.000Z",
-                "updatedAt": "2024-05-01T12:00:00.000Z",
-                "additionalProperties": {"hs_list_size": str(len(entry["members"]))},
-            }
-            for list_id, entry in self.portal.lists.items()
-        ]
+        lists = [_list(list_id, entry) for list_id, entry in self.portal.lists.items()]
         return answer({"lists": lists, "offset": len(lists), "hasMore": False, "total": len(lists)})
+
+    async def get_list(self, request: web.Request) -> web.Response:
+        wanted = request.match_info.get("list"), request.match_info.get("name")
+        for list_id, entry in self.portal.lists.items():
+            if wanted in ((list_id, None), (None, entry["name"])):
+                return answer({"list": _list(list_id, entry)})
+        return error("List does not exist.", "OBJECT_NOT_FOUND", 404)
 
     async def members(self, request: web.Request) -> web.Response:
         entry = self.portal.lists.get(request.match_info["list"])
@@ -704,6 +703,20 @@ class HubSpotService(Service):
             self.scopes.discard(action["revoke"])
         found = self.portal.find(record_id) if record_id.isdigit() else None
         return {**found["properties"], "id": found["id"]} if found else None
+
+
+def _list(list_id: str, entry: Record) -> Record:
+    return {
+        "listId": list_id,
+        "listVersion": 1,
+        "name": entry["name"],
+        "objectTypeId": "0-1",
+        "processingStatus": "COMPLETE",
+        "processingType": "MANUAL",
+        "createdAt": "2024-05-01T12:00:00.000Z",
+        "updatedAt": "2024-05-01T12:00:00.000Z",
+        "additionalProperties": {"hs_list_size": str(len(entry["members"]))},
+    }
 
 
 def _moment(text: Any) -> datetime:

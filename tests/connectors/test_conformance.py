@@ -95,6 +95,14 @@ class TestReading:
         assert {c.id for c in found} == {some[0].id, some[2].id}
         assert connector.fetch(some[0].object, []) == []
 
+    def test_fetch_brings_all_where_the_crm_gives_them_in_small_pages(
+        self, connector: Connector, sandbox: Sandbox
+    ) -> None:
+        some = everything(connector)[:9]
+        sandbox.salesforce.page_limit = 2
+        ids = [c.id for c in some if c.object == some[0].object]
+        assert {c.id for c in connector.fetch(some[0].object, ids)} == set(ids)
+
 
 class TestWriting:
     def test_what_is_written_is_read_back_the_same(self, connector: Connector) -> None:

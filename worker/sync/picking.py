@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from connectors.base import ConnectorError
 from worker.store.db import chunks
 from worker.store.tables import contact_numbers, contacts, unanswered, verifications
 from worker.sync.context import Context
@@ -49,8 +50,10 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
     if scope.kind == "older_than":
         query = query.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))
     else:
-        column = {"source": c.source, "campaign": c.campaign, "country": c.country}[scope.key]
-        query = query.where(column == scope.values[0])
+        columns = {"source": c.source, "campaign": c.campaign, "country": c.country}
+        if scope.key not in columns:
+            raise ConnectorError(f"{connector}: it has no {scope.key}s")
+        query = query.where(columns[scope.key] == scope.values[0])
     yield from (tuple(row) for row in connection.execute(query))
 
 

@@ -151,6 +151,10 @@ def open_run(
     """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`."""
     before = ctx.calls(connector_name)
     connector = ctx.connector(connector_name)
+    members = None
+    if scope.kind == "segment":  # asked before the database is: a CRM may take its time
+        asked = connector.members(scope.key, scope.values[0])
+        members = None if asked is None else list(asked)
     used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
     provider_notes = standing.notes(ctx.line, ctx.settings, ctx.store, ctx.now())
     now = ctx.now()
@@ -201,7 +205,11 @@ def open_run(
             under_way = active(ctx, connector_name)
             raise RunActiveError(under_way[0].id if under_way else "?", connector_name) from None
         if not scope.streams:
-            picked = picking.picked(connection, ctx, connector_name, scope, connector.object_of)
+            picked = (
+                picking.picked(connection, ctx, connector_name, scope, connector.object_of)
+                if members is None
+                else iter(members)
+            )
             _store_ids(connection, run_id, picked, ctx, size=100)
             connection.execute(sa.update(runs).where(runs.c.id == run_id).values(read_all=True))
         elif connector.incremental:

@@ -13,7 +13,8 @@ ScopeKind = Literal["changed", "everything", "ids", "numbers", "older_than", "se
 @dataclass(frozen=True, slots=True)
 class Scope:
     """changed: since the watermark. everything: a full pass. ids, numbers: `values`. older_than:
-    last checked before `age_seconds` ago. segment: `key`=`values[0]` (source, campaign, country).
+    last checked before `age_seconds` ago. segment: `key`=`values[0]` (source, campaign,
+    list, country).
     due: contacts with a number whose verification no longer counts, at most `limit`.
     """
 

@@ -1,4 +1,4 @@
-"""Salesforce: Contact and Lead through the REST and the Bulk API, with simple-salesforce.
+"""Salesforce: Contact, Lead and person accounts, by REST and Bulk API, with simple-salesforce.
 
 What is large is read by Bulk query jobs and written by Bulk ingest jobs (`salesforce_bulk`), what
 is small by REST queries and collections. A read by Bulk is cut into jobs of so many records in
@@ -78,7 +78,7 @@ _KINDS: dict[str, FailureKind] = {
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "access",
     "CANNOT_UPDATE_CONVERTED_LEAD": "access",
 }
-_PREFIXES = {"003": "Contact", "00Q": "Lead"}
+_PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
 # "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
@@ -332,11 +332,15 @@ class SalesforceConnector:
                 at = _Place(at.after)
 
     def _asked(self, name: str, since: datetime | None, skip: Skip) -> _Wanted:
+        tests = []
+        if "Account" in self._wanted and name in ("Account", "Contact"):
+            # A person account is an account and a contact in one, and is written as the former.
+            tests.append(f"IsPersonAccount = {'true' if name == 'Account' else 'false'}")
         if since is None:
             # A converted lead is read-only for the API, and its person goes on as a contact.
-            tests = ["IsConverted = false"] if name == "Lead" else []
+            tests += ["IsConverted = false"] if name == "Lead" else []
             return _Wanted(name, self._columns(name), tuple(tests))
-        tests = [f"SystemModstamp >= {zulu(since, milliseconds=True)}"]
+        tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
         run_field = self._fields[name].names.get("run")
         if skip.runs and run_field:
             listed = ", ".join(quoted(run) for run in skip.runs)
@@ -583,7 +587,8 @@ class SalesforceConnector:
         found = _PREFIXES.get(record_id[:3])
         if found is None or not _ID.fullmatch(record_id):
             raise ConnectorError(
-                f"salesforce: {record_id!r} is not the id of a Contact (003...) or Lead (00Q...)"
+                f"salesforce: {record_id!r} is not the id of a Contact (003...), a Lead (00Q...) "
+                "or a person account (001...)"
             )
         return found
 

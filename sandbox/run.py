@@ -102,11 +102,15 @@ class Sandbox:
             HubSpotService(Portal(contacts, seed, with_fields)),
             ports=ports,
         )
-        sandbox._thread.start()
-        sandbox._ready.wait()
-        if sandbox._problem is not None:
-            raise sandbox._problem
+        sandbox.begin()
         return sandbox
+
+    def begin(self) -> None:
+        """Listen, in a thread; raises what stands in the way."""
+        self._thread.start()
+        self._ready.wait()
+        if self._problem is not None:
+            raise self._problem
 
     def url(self, name: str) -> str:
         return f"http://{self.host}:{self.ports[name]}"

@@ -200,6 +200,23 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "OwnerId:reference:18",
         ),
     ),
+    "Account": (
+        "001",
+        _fields(
+            *_SYSTEM,
+            "FirstName:string:40",
+            "LastName:string:80",
+            "Name:string:255",
+            "Phone:phone:40",
+            "PersonMobilePhone:phone:40",
+            "PersonHomePhone:phone:40",
+            "PersonEmail:email:80",
+            "PersonMailingCountry:string:80",
+            "PersonMailingState:string:80",
+            "PersonLeadSource:picklist:255",
+            "OwnerId:reference:18",
+        ),
+    ),
     "Campaign": (
         "701",
         _fields(
@@ -282,6 +299,7 @@ class Org:
     leads: int | None = None
     seed: int = 7
     with_fields: bool = True
+    person_accounts: int = 0  # more than 0 turns the feature on
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -294,6 +312,13 @@ class Org:
         self.refusals: dict[str, str] = {}
         self.read_only: set[str] = set()  # the integration user may not edit these
         self.integration_user = ""
+        if self.person_accounts:
+            flag = "IsPersonAccount"
+            for name in ("Contact", "Account"):
+                self.schema[name][1][flag] = FieldInfo(flag, "boolean", flag, updateable=False)
+            self.schema["Account"][1]["PersonContactId"] = FieldInfo(
+                "PersonContactId", "reference", "PersonContactId", 18, updateable=False
+            )
         self._numbers = dict.fromkeys(self.schema, 0)
         if self.with_fields:
             self._install_fields()
@@ -338,6 +363,10 @@ class Org:
             raise Refused(
                 "UNABLE_TO_LOCK_ROW",
                 f"unable to obtain exclusive access to this record or 1 records: {record_id}",
+            )
+        if object_name == "Contact" and record.get("IsPersonAccount"):
+            raise Refused(
+                "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
             )
         if by == self.integration_user and record_id in self.read_only:
             raise Refused(
@@ -423,6 +452,11 @@ class Org:
         if "LastName" in record:
             record["Name"] = f"{record.get('FirstName') or ''} {record['LastName']}".strip()
 
+    def _add_person_account(self, someone: Person, stamp: datetime) -> None:
+        """An account that is a person, and the contact that the org keeps beside it."""
+        contact = self.create("Contact", {**_contact(someone), "IsPersonAccount": True}, stamp)
+        self.create("Account", {**_account(someone), "PersonContactId": contact}, stamp)
+
     # -- fields --------------------------------------------------------------------------
 
     def add_custom_field(
@@ -497,6 +531,8 @@ class Org:
             "Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
             "Lead": ("Phone", "MobilePhone"),
         }
+        if self.person_accounts:
+            phones["Account"] = ("Phone", "PersonMobilePhone")
         for object_name, names in phones.items():
             wanted: dict[str, dict[str, Any]] = {}
             for phone in names:
@@ -534,6 +570,8 @@ class Org:
             self.create("Campaign", {"Name": name, "IsActive": True}, start)
             for name in ("Spring webinar", "Expo 2025", "List A17")
         ]
+        for someone in people(self.seed + 1, self.person_accounts):
+            self._add_person_account(someone, start)
         everyone = people(self.seed, self.contacts + leads)
         for number, someone in enumerate(everyone):
             stamp = start + step * number
@@ -550,6 +588,21 @@ class Org:
                     {"CampaignId": campaigns[number % 3], who: record_id, "Status": "Sent"},
                     stamp,
                 )
+
+
+def _account(someone: Person) -> Record:
+    work, mobile, home, _other = someone.phones
+    return {
+        "FirstName": someone.first,
+        "LastName": someone.last,
+        "Phone": work,
+        "PersonMobilePhone": mobile,
+        "PersonHomePhone": home,
+        "PersonEmail": someone.email,
+        "PersonMailingCountry": someone.country,
+        "PersonLeadSource": someone.source,
+        "IsPersonAccount": True,
+    }
 
 
 def _contact(someone: Person) -> Record:

@@ -248,3 +248,57 @@ class TestAgainstTheStandIns:
         opened.close()
         assert opened.calls["read"] == 130, "none was made a second time"
         assert time.monotonic() - started > 3, "130 of 100 in 10 seconds must have waited"
+
+
+class Line:
+    """A line that several processes stand in, by a clock of its own."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._free = 0.0
+        self.taken: list[tuple[str, float]] = []
+
+    def slot(self, name: str, seconds: float) -> float:
+        self.taken.append((name, seconds))
+        begins = max(self._clock.now, self._free)
+        self._free = begins + seconds
+        return begins - self._clock.now
+
+
+class TestTheLineOfAllWorkers:
+    def test_near_a_limit_two_processes_together_keep_its_pace(self) -> None:
+        clock = Clock()
+        line = Line(clock)
+        both = [Quota("hubspot", 0.2, line, clock.sleep, lambda: clock.now) for _ in range(2)]
+        start = clock.now
+        for turn in range(20):
+            each = both[turn % 2]
+            each.note(of_window(19))  # as the account counts them, whoever calls
+            each.wait()
+        assert clock.now - start >= 18 * 0.1 - 0.01
+
+    def test_far_from_a_limit_nobody_stands_in_it(self) -> None:
+        clock = Clock()
+        line = Line(clock)
+        kept = Quota("hubspot", 0.2, line, clock.sleep, lambda: clock.now)
+        kept.note(of_window(90))
+        kept.wait()
+        assert line.taken == []
+
+    def test_hubspots_searches_always_do(
+        self, sandbox: Sandbox, make_context: Callable[..., Any]
+    ) -> None:
+        """Of their own limit, five a second, no answer tells."""
+        ctx = make_context()
+        sandbox.hubspot.search_per_second = 5
+        opened = ctx.connector("hubspot")
+        (first,) = [c for page in opened.pull("contacts") for c in page.contacts][:1]
+        before = opened.calls["read"]
+        with ThreadPoolExecutor(6) as pool:
+            searches = [
+                pool.submit(lambda: list(opened.pull("contacts", since=first.modified)))
+                for _ in range(9)
+            ]
+            assert all(search.result() for search in searches)
+        made = sandbox.hubspot.counters["POST /crm/v3/objects/contacts/search"]
+        assert opened.calls["read"] - before == made == 9, "none was told to slow down"

@@ -85,10 +85,11 @@ _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 _QUERY_PAGE = 2000
 _COLLECTION = 200
+_PAGE = 1000  # contacts of a query's answer that make a page
 _NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
 _JOB_RECORDS = 100_000  # in one query job: what it brings is not much older than its processing
-_JOB_PAGE = 2000  # contacts of a job that make a page
-_JOB_WRITES = 1500  # updates from which a job takes fewer calls than collections, polls included
+_JOB_PAGE = 1500  # contacts of a job that make a page
+_JOB_WRITES = 1000  # updates from which a job takes fewer calls than collections, polls included
 
 
 class SalesforceConnector:
@@ -358,10 +359,13 @@ class SalesforceConnector:
         left = int(answer["totalSize"])
         large = 0 < self._bulk_from <= left
         while True:
-            rows = answer["records"]
-            done = bool(answer["done"])
-            left -= len(rows)
-            yield self._page(wanted, rows, None if done else rows[-1]["Id"], left)
+            rows, done = answer["records"], bool(answer["done"])
+            # In parts that are done at once, each with few of an answer's records.
+            for start in range(0, max(1, len(rows)), _PAGE):
+                some = rows[start : start + _PAGE]
+                left -= len(some)
+                last = done and start + _PAGE >= len(rows)
+                yield self._page(wanted, some, None if last else some[-1]["Id"], left)
             if done:
                 return
             if large:

@@ -20,7 +20,7 @@ from worker.sync.context import Context
 
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
 # Contacts that may be under way at once, or one page of more: some 7 kB of memory each.
-CONTACTS_AT_ONCE = 4000
+CONTACTS_AT_ONCE = 3000
 _M_ARENA_MAX = -8  # of malloc.h
 
 

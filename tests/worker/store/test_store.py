@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from crms import Crm
 
+from worker.store import db
 from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync import drive, reader, runs
@@ -32,6 +33,21 @@ class TestMigrations:
             context = MigrationContext.configure(connection, opts={"compare_type": False})
             assert compare_metadata(context, metadata) == []
         store.close()
+
+    def test_the_newest_is_told_by_the_names_of_the_files(self, either_database_url: str) -> None:
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
+        config = Config()
+        config.set_main_option("script_location", str(db.MIGRATIONS))
+        for revision in ScriptDirectory.from_config(config).walk_revisions():
+            assert Path(revision.path).name.startswith(f"{revision.revision}_")
+        assert db.is_current(either_database_url)
+        store = db.open_store(either_database_url)
+        with store.write() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        store.close()
+        assert not db.is_current(either_database_url)
 
     def test_they_can_be_repeated_and_run_from_two_places_at_once(
         self, either_database_url: str

@@ -18,9 +18,12 @@ check: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Ratios against bare loops, and how much of a rate limit is used; some minutes.
+# Ratios against bare loops, how much of a limit is used, how workers scale; a quarter of an hour.
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.sync $(ARGS)
+	@$(BIN)/python -m bench.limits
+	@$(BIN)/python -m bench.workers
+	@$(BIN)/python -m bench.clean
 	@$(BIN)/python -m bench.lookups
 	@$(BIN)/python -m bench.phones
 

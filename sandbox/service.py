@@ -4,6 +4,7 @@ Control endpoints (plain JSON, no authentication, loopback only):
 
 - `GET /_sandbox/counters`: calls by route since the last reset, and the total.
 - `POST /_sandbox/counters/reset`
+- `POST /_sandbox/settings`: numbers of the service that can be set, such as its limits.
 - `GET|POST /_sandbox/faults`, `DELETE /_sandbox/faults`: see `Fault`.
 - `POST /_sandbox/records/{object}/{id}`: what a person, or the CRM itself, does to a record; the
   body is one action of the service (see `Service.act`).
@@ -113,6 +114,7 @@ class Service:
             [
                 web.get("/_sandbox/counters", self._get_counters),
                 web.post("/_sandbox/counters/reset", self._reset_counters),
+                web.post("/_sandbox/settings", self._set),
                 web.get("/_sandbox/faults", self._get_faults),
                 web.post("/_sandbox/faults", self._add_fault),
                 web.delete("/_sandbox/faults", self._clear_faults),
@@ -194,6 +196,13 @@ class Service:
 
     async def _reset_counters(self, _request: web.Request) -> web.Response:
         self.counters.clear()
+        return answer({})
+
+    async def _set(self, request: web.Request) -> web.Response:
+        for name, value in orjson.loads(await request.read()).items():
+            if type(getattr(self, name, None)) is not type(value) or name.startswith("_"):
+                raise web.HTTPBadRequest(text=f"{self.name} has no such setting: {name}")
+            setattr(self, name, value)
         return answer({})
 
     async def _get_faults(self, _request: web.Request) -> web.Response:

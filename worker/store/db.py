@@ -59,7 +59,7 @@ def open_store(url: str) -> Store:
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
-        "pool_pre_ping": True,
+        "pool_pre_ping": not url.startswith("sqlite"),  # a file does not hang up
     }
     try:
         parsed = sa.make_url(url)

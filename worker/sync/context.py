@@ -103,27 +103,25 @@ class Context:
         fields that statuses are written to.
         """
         opened = self.open(name)
-        at, schema = self._remembered(name)
-        old = at is None or self.now() - at > self.settings.sync.schema_ttl or at > self.now()
-        if fresh or old or schema is None:
+        learned = sa.select(schemas.c.at).where(schemas.c.connector == name)
+        with self.store.read() as connection:
+            at: datetime | None = connection.scalar(learned)
+        now = self.now()
+        if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
             self._learn(name, opened)
         elif self._schema_at.get(name) != at:
-            findings = opened.use(schema)
-            self._schema_at[name] = at  # type: ignore[assignment]
+            findings = opened.use(self._remembered(name))
+            self._schema_at[name] = at
             self.findings[name] = findings
             if any(finding.blocks for finding in findings):
                 self._learn(name, opened)
         self._check(name, opened)
         return opened
 
-    def _remembered(self, name: str) -> tuple[datetime | None, Schema | None]:
+    def _remembered(self, name: str) -> Schema:
         with self.store.read() as connection:
-            row = connection.execute(
-                sa.select(schemas).where(schemas.c.connector == name)
-            ).one_or_none()
-        if row is None:
-            return None, None
-        schema = {
+            held = connection.scalar(sa.select(schemas.c.fields).where(schemas.c.connector == name))
+        return {
             object_name: {
                 key: CrmField(
                     entry["type"],
@@ -133,9 +131,8 @@ class Context:
                 )
                 for key, entry in fields.items()
             }
-            for object_name, fields in row.fields.items()
+            for object_name, fields in (held or {}).items()
         }
-        return row.at, schema
 
     def _learn(self, name: str, opened: Connector) -> None:
         schema = opened.describe()

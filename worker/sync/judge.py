@@ -33,7 +33,7 @@ from worker.verification.chain import Lookups, Verified
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Occasion
 
-_HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it waits
+HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it waits
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def verify(
     plain = fresh if run.force else Occasion(run.id, owner, None, due)
     ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
     subjects = _subjects(ctx, run, prepared, reports)
-    heartbeat = _every(_HEARTBEAT, keep_lease)
+    heartbeat = every(HEARTBEAT, keep_lease)
     said: dict[str, tuple[Verification, ...]] = {}
     missing: dict[str, str] = {}
     lookups = Lookups()
@@ -171,7 +171,7 @@ def _known_since(run: Run, contact: Contact, reports: Sequence[Feedback]) -> dat
     return max(days, default=None)
 
 
-def _every(seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+def every(seconds: float, call: Callable[[], None]) -> Callable[[], None]:
     """Call at most so often, however often it is asked for; not at first."""
     last = time.monotonic()
 

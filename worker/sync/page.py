@@ -223,7 +223,8 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
         tally.changed = len(updates)
         _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None)
         return
-    outcomes = write_all(connector, updates, lambda: _keep_lease(ctx, page)) if updates else {}
+    keep = judge.every(judge.HEARTBEAT, lambda: _keep_lease(ctx, page))
+    outcomes = write_all(connector, updates, keep) if updates else {}
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
     wrote = connector.clock() if any(outcome.written for outcome in outcomes.values()) else None

@@ -94,7 +94,7 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
             queries += 1
 
         sa.event.listen(ctx.store.engine, "before_cursor_execute", count_query)
-        drive.drive(ctx, run, progress)
+        drive.drive(ctx, run, progress, 1 if profile else None)  # a profile sees one thread
         pages = runs.totals(ctx, run).pages
         looks = queries / pages
         result = runs.result(ctx, run)

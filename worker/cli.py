@@ -36,6 +36,7 @@ from worker.sync.follow import follow
 from worker.sync.runs import NoSuchRunError, RunActiveError
 from worker.sync.scope import Scope
 from worker.sync.undo import undo as undo_run
+from worker.throttle import at_most_every
 from worker.verification import spending
 
 _USAGE = (SettingsError, ListError, StoreError, NoSuchRunError, AuthError, SchemaError, RedisError)
@@ -66,6 +67,7 @@ class _Command(click.Command):
             sys.exit(1)
 
 
+_LOOK = 0.25  # seconds between two looks at how far a run has come
 _SEGMENTS = "source=..., campaign=..., list=... or country=..."
 
 
@@ -266,7 +268,8 @@ def _carry_out(
                 _enqueue(run_id)
                 continue
             try:
-                drive(ctx, run_id, show)
+                drive(ctx, run_id, at_most_every(_LOOK, show))
+                show(run_id)
             except ConnectorError as error:
                 console.complain(str(error))
         if queue:

@@ -16,22 +16,28 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]  # is told the run's id whenever a page is done
 
 
-def drive(ctx: Context, run_id: str, progress: Progress = lambda _run: None) -> None:
+def drive(
+    ctx: Context,
+    run_id: str,
+    progress: Progress = lambda _run: None,
+    pages_at_once: int | None = None,
+) -> None:
     """Do all of a run that is open, from where it stands; raises what stopped it.
+
+    `pages_at_once`: another number than the settings say; 1: all in this thread.
 
     A run that cannot go on is ended as failed, with its place kept for `resume`. After a
     KeyboardInterrupt, or when this process dies, it stays open and the next one takes it up.
     """
     run = runs.load(ctx, run_id)
+    count = pages_at_once or ctx.settings.sync.pages_in_flight
     try:
-        if run.dry_run or run.connector == "csv":
-            # A dry run counts each number once, and a file has one writer.
+        # A dry run counts each number once, and a file has one writer.
+        if count == 1 or run.dry_run or run.connector == "csv":
             _one_by_one(ctx, run_id, progress)
         else:
-            with Hands(
-                ctx, ctx.settings.sync.pages_in_flight, lambda _id: progress(run_id)
-            ) as all_:
-                _read(ctx, run_id, all_.take, lambda: progress(run_id))
+            with Hands(ctx, count, lambda _page: progress(run_id)) as hands:
+                _read(ctx, run_id, hands.take, lambda: progress(run_id))
         _wait_for_others(ctx, run_id, progress)
         runs.finish_if_done(ctx, run_id)
         if run.connector == "csv" and not run.dry_run:

@@ -6,7 +6,6 @@ What a page does with the outcome (announce, write, record) is in `page`.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,6 +27,7 @@ from worker.feedback.model import Feedback
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
 from worker.sync.context import Context
 from worker.sync.runs import Run
+from worker.throttle import at_most_every
 from worker.verification.base import Verification
 from worker.verification.chain import Lookups, Verified
 from worker.verification.conditions import Subject
@@ -108,7 +108,7 @@ def verify(
     plain = fresh if run.force else Occasion(run.id, owner, None, due)
     ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
     subjects = _subjects(ctx, run, prepared, reports)
-    heartbeat = every(HEARTBEAT, keep_lease)
+    heartbeat = at_most_every(HEARTBEAT, keep_lease)
     said: dict[str, tuple[Verification, ...]] = {}
     missing: dict[str, str] = {}
     lookups = Lookups()
@@ -169,19 +169,6 @@ def _known_since(run: Run, contact: Contact, reports: Sequence[Feedback]) -> dat
         if confirmed is not None:
             days.append(confirmed.date())
     return max(days, default=None)
-
-
-def every(seconds: float, call: Callable[[], None]) -> Callable[[], None]:
-    """Call at most so often, however often it is asked for; not at first."""
-    last = time.monotonic()
-
-    def throttled() -> None:
-        nonlocal last
-        if time.monotonic() - last >= seconds:
-            call()
-            last = time.monotonic()
-
-    return throttled
 
 
 # -- decide --------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from worker.sync.judge import Prepared
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
 from worker.sync.writeback import RETRY_KINDS, Outcome, write_all
+from worker.throttle import at_most_every
 from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)
@@ -223,7 +224,7 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
         tally.changed = len(updates)
         _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None)
         return
-    keep = judge.every(judge.HEARTBEAT, lambda: _keep_lease(ctx, page))
+    keep = at_most_every(judge.HEARTBEAT, lambda: _keep_lease(ctx, page))
     outcomes = write_all(connector, updates, keep) if updates else {}
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())

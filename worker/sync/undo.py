@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import ConnectorError, Update, Value
-from worker.store.db import chunks
 from worker.store.tables import runs, writes
 from worker.sync import index
 from worker.sync import runs as run_store
@@ -18,6 +17,8 @@ from worker.sync.context import Context
 from worker.sync.runs import Run
 from worker.sync.scope import Scope
 from worker.sync.writeback import write_all
+
+_AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +135,31 @@ def _open(ctx: Context, run: Run, dry_run: bool) -> str:
 
 
 def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Writes of the run that reached the CRM (or may have: a crash left them pending)."""
-    rows = [
-        row
-        for row in run_store.writes_of(ctx, run.id, ("done", "failed", "pending"))
-        if row.state != "failed" or (row.after and row.before.keys() == row.after.keys())
-    ]
-    by_object: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        by_object.setdefault(row.object, {})[row.record_id] = row
-    for name, found in by_object.items():
-        for some in chunks(list(found.values()), 200):
-            yield name, some
+    """Writes of the run that reached the CRM (or may have: a crash left them pending), the last
+    ones first, a few at a time."""
+    query = (
+        sa.select(writes)
+        .where(writes.c.run_id == run.id, writes.c.state.in_(("done", "failed", "pending")))
+        .order_by(writes.c.id.desc())
+        .limit(_AT_ONCE)
+    )
+    last = None
+    while True:
+        with ctx.store.read() as connection:
+            part = query if last is None else query.where(writes.c.id < last)
+            rows = list(connection.execute(part))
+        if not rows:
+            return
+        last = rows[-1].id
+        by_object: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            if row.state == "failed" and not (row.after and row.before.keys() == row.after.keys()):
+                continue
+            if row.record_id in by_object.get(row.object, {}):  # written twice: the last one first
+                yield row.object, list(by_object.pop(row.object).values())
+            by_object.setdefault(row.object, {})[row.record_id] = row
+        for name, found in by_object.items():
+            yield name, list(found.values())
 
 
 def _restorable(

@@ -234,6 +234,18 @@ class TestUndo:
         assert not done.failed
         assert done.records == result["contacts"]["written"]
 
+    def test_a_few_writes_at_a_time_however_many_there_are(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("worker.sync.undo._AT_ONCE", 7)
+        before = crm.snapshot()
+        written = sync(ctx, crm.name)["contacts"]["written"]
+        parts: list[int] = []
+        done = undo(ctx, runs.recent(ctx)[0].id, progress=parts.append)
+        assert crm.snapshot() == before
+        assert done.records == sum(parts) == written
+        assert max(parts) <= 7
+
     def test_but_not_what_a_person_changed_since_and_it_says_which(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:

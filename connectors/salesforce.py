@@ -378,14 +378,13 @@ class SalesforceConnector:
         """Pages of Bulk query jobs, one job after another."""
         left = at.left
         while True:
+            ours = at.job == _NEW_JOB
             job, total = self._job(wanted, at, waiting)
             held: Page | None = None  # whether a page is a job's last is known by the next
             for read in salesforce_bulk.read_query(
                 self.call, job, float(self._credentials.api_version), at.part, _JOB_PAGE, waiting
             ):
-                # What comes before was read already, by who stopped in this part.
-                named = (dict(zip(read.columns, row, strict=True)) for row in read.rows)
-                rows = [row for row in named if row["Id"] > at.after]
+                rows = _rows_after(at.after, read)
                 if not rows:
                     continue
                 if held is not None:
@@ -393,7 +392,8 @@ class SalesforceConnector:
                 left = None if left is None else max(0, left - len(rows))
                 at = _Place(rows[-1]["Id"], job, read.part)
                 held = self._page(wanted, rows, at.cursor, left)
-            more = total >= _JOB_RECORDS
+            # How many a job of another process was to bring at most is not known here.
+            more = total >= _JOB_RECORDS or not ours
             at = _Place(at.after, _NEW_JOB)
             if held is not None:
                 yield replace(held, cursor=at.cursor if more else None)
@@ -649,6 +649,17 @@ class _Wanted:
         tests = [*self.tests, f"Id > {quoted(after)}"] if after else self.tests
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         return f"SELECT {', '.join(self.columns)} FROM {self.object}{where} ORDER BY Id"
+
+
+def _rows_after(record_id: str, read: salesforce_bulk.Rows) -> list[dict[str, str]]:
+    """Rows by column name, without those that were read by who stopped in this part."""
+    try:
+        named = (dict(zip(read.columns, row, strict=True)) for row in read.rows)
+        return [row for row in named if row["Id"] > record_id]
+    except (KeyError, ValueError) as error:
+        raise ConnectorError(
+            f"salesforce: the result of a Bulk query job has an unknown form ({error!r})"
+        ) from error
 
 
 class _LargeError(Exception):

@@ -126,15 +126,20 @@ def _read_on(ctx: Context, run_id: str) -> bool:
     """
     until = time.monotonic() + _STRETCH
 
+    def active() -> bool:
+        return runs.load(ctx, run_id).active  # a page may have ended it
+
     def hand_on(own: Context, page_id: int, _contacts: int, waiting: Callable[[], None]) -> None:
         enqueue_page(page_id, run_id)
-        while reader.in_flight(own, run_id) >= settings.sync.pages_in_flight:
+        while reader.in_flight(own, run_id) >= settings.sync.pages_in_flight and active():
             idle = runs.open_pages(own, run_id, only_idle=True)
             if not idle or not page_work.process(own, idle[0][0]):
                 time.sleep(_GLANCE)
                 waiting()
 
-    return reader.read_on(ctx, runs.load(ctx, run_id), hand_on, lambda: time.monotonic() < until)
+    return reader.read_on(
+        ctx, runs.load(ctx, run_id), hand_on, lambda: time.monotonic() < until and active()
+    )
 
 
 def enqueue_page(page_id: int, run_id: str) -> None:

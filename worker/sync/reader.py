@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -147,8 +148,7 @@ class _Reading:
         self, connector: Connector, page: Page, before: Mapping[Any, int], began: datetime
     ) -> None:
         """Store a page of the reader's, and hand it on."""
-        entry = self._entry
-        with self._moving:
+        with self._move() as entry:
             back, left = entry.get("back"), entry.get("left") or 0
             new = [c for c in page.contacts if not back or ends.order(c.id) < ends.order(back)]
             known_left = None if back else page.left
@@ -172,8 +172,7 @@ class _Reading:
         self, ctx: Context, connector: Connector, page: Page, before: Mapping[Any, int]
     ) -> bool:
         """Store a page that was read from the end, unless the reader was there already."""
-        entry = self._entry
-        with self._moving:
+        with self._move() as entry:
             if entry["done"]:
                 return False
             last = ends.order(entry.get("last") or "")
@@ -187,6 +186,21 @@ class _Reading:
             self._hand_on(ctx, page_id, fresh, lambda: None)
         self._seen()
         return len(new) == len(page.contacts)
+
+    @contextmanager
+    def _move(self) -> Iterator[dict[str, Any]]:
+        """The entry, to be moved by one thread at a time; where it cannot be kept it stays as it
+        was, so that the other thread does not keep a place whose page was never stored."""
+        with self._moving:
+            entry, used = self._entry, self._run.reader_calls
+            before = dict(entry), dict(used)
+            try:
+                yield entry
+            except BaseException:
+                for kept, old in zip((entry, used), before, strict=True):
+                    kept.clear()
+                    kept.update(old)
+                raise
 
     def _count(self, connector: Connector, before: Mapping[Any, int]) -> None:
         used = self._run.reader_calls

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from crms import Crm
 
 from connectors import hubspot
@@ -174,6 +175,27 @@ class TestBothEnds:
     ) -> None:
         portal.fault(r"POST .*/search", "status", status=400, nth=3, times=1000)
         assert sync(ctx, "hubspot")["contacts"]["read"] == 60
+        assert portal.all_checked()
+
+    def test_a_page_that_could_not_be_stored_is_read_again_whatever_the_other_thread_kept(
+        self, ctx: Context, portal: Crm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, lost = runs.store_page, [3]
+
+        def store(connection: Any, own: Context, *args: Any) -> int:
+            if own is ctx and lost and args[1] > lost[0]:
+                lost.clear()
+                time.sleep(0.8)  # the other thread comes to wait for its turn, and takes it then
+                raise sa.exc.OperationalError("INSERT", {}, Exception("disk full"))
+            return real(connection, own, *args)
+
+        monkeypatch.setattr(runs, "store_page", store)
+        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        with pytest.raises(sa.exc.OperationalError):
+            drive.drive(ctx, run_id)
+        assert lost == []
+        drive.drive(ctx, runs.reopen(ctx, run_id).id)
+        assert runs.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
     def test_a_run_that_was_cut_short_goes_on_at_both_ends(

@@ -18,6 +18,7 @@ from celery import Celery
 from crms import Crm
 
 from config.settings import Settings
+from sandbox.run import Sandbox
 from worker import embedded
 from worker.store.tables import feedback, pages
 from worker.sync import runs
@@ -180,3 +181,24 @@ class TestTheQueue:
             rows = connection.execute(sa.select(pages.c.state, pages.c.attempts)).all()
         assert ("done", 1) in [tuple(row) for row in rows]
         assert not [row for row in rows if row.attempts > 1]
+
+    def test_a_run_that_a_page_has_ended_does_not_keep_its_reader(
+        self, make_context: Callable[..., Context], sandbox: Sandbox, start: Start, queue: Celery
+    ) -> None:
+        """The reader waits for room and none comes: nobody works on a failed run's pages."""
+        ctx = make_context("[sync]\npages_in_flight = 1\n")
+        crm = Crm.all(sandbox)["salesforce"]
+        sandbox.salesforce.page_limit = 5
+        body = [{"errorCode": "API_DISABLED_FOR_ORG", "message": "not today"}]
+        crm.fault(crm.write_call, "status", status=403, body=body)
+        self.worker(start)
+        queue.send_task("hygiene.sync", ["salesforce"], queue="runs")
+        until(lambda: [r.state for r in runs.recent(ctx)] == ["failed"], "the failure")
+
+        def idle() -> bool:
+            return not any((queue.control.inspect().active() or {"": [1]}).values())
+
+        until(idle, "the reader", seconds=20)
+        queue.send_task("hygiene.sync", ["salesforce"], queue="runs")
+        until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
+        assert crm.all_checked()

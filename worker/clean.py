@@ -223,7 +223,7 @@ def _line(row: Row, plan: _Plan, done: _Done) -> str:
     return row.raw + plan.delimiter + text + row.end
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=200_000)
 def _checked(text: str, region: str | None, delimiter: str) -> tuple[str, str]:
     """The status of one phone field, and its added cells as text: status, E.164, line type,
     extension, reason."""

@@ -155,3 +155,22 @@ class TestMemory:
         peak(2_000)  # tables that are built once
         small, large = peak(2_000), peak(40_000)
         assert large < small + 2_000_000
+
+
+class TestALongList:
+    def test_is_done_by_all_cores_with_the_same_result(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rows = [
+            f'{n},"two{chr(10)}lines {n}",020 7219 {n % 10000:04}' if n % 7 else f"{n},short"
+            for n in range(2500)
+        ]
+        rows[1234] = '1234,"never closed,020 7219 4272'
+        content = "Id,Note,Phone\n" + "\n".join(rows) + "\n"
+        alone = cleaned(tmp_path, content.encode(), default_country="GB")
+        monkeypatch.setattr("worker.clean._LONG", 1)
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+        together = cleaned(tmp_path, content.encode(), default_country="GB")
+        assert together[1] == alone[1]
+        assert together[0] == alone[0]
+        assert together[0].broken > 300

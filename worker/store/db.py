@@ -169,7 +169,7 @@ def _many(
     """Hand rows to the driver at once. SQLAlchemy would work out the parameters of each row anew,
     which costs more than the database does."""
     prepared = _prepared(connection.dialect, table, tuple(rows[0]), keys, ignore)
-    if prepared is None or len(rows) == 1:
+    if prepared is None:
         statement = _statement(connection.dialect, table, tuple(rows[0]), keys, ignore)
         connection.execute(statement, list(rows))
         return

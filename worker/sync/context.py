@@ -16,14 +16,14 @@ import sqlalchemy as sa
 import connectors
 from config.settings import Settings
 from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
-from connectors.quota import Quota
+from connectors.quota import Pace, Quota
 from worker.store import Store, open_store
 from worker.store.db import upsert
 from worker.store.tables import schemas
 from worker.verification.chain import Chain
 from worker.verification.ledger import Ledger
 from worker.verification.memory import ForecastMemory, Memory, StoredMemory
-from worker.verification.pace import Pace, open_pace
+from worker.verification.pace import open_pace
 from worker.verification.registry import Line, chain_of
 
 log = logging.getLogger(__name__)

@@ -21,9 +21,9 @@ from requests.adapters import HTTPAdapter
 from config.settings import Http
 from config.verification import ProviderTuning
 from connectors.calls import TryAgainError, retry_after, retrying
+from connectors.quota import Pace
 from worker.verification import pace as pacing
 from worker.verification.base import LostError, RefusedError, UnavailableError
-from worker.verification.pace import Pace
 
 log = logging.getLogger(__name__)
 

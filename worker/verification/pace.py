@@ -11,11 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import cast
 
 import redis
 
 from config.settings import Settings
+from connectors.quota import Pace
 from worker import embedded
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,6 @@ local keep = math.ceil((after - now) * 1000) + 1000
 redis.call('SET', KEYS[1], string.format('%.6f', after), 'PX', keep)
 return string.format('%.6f', free - now)
 """
-
-
-class Pace(Protocol):
-    def slot(self, name: str, seconds: float) -> float:
-        """Take `seconds` of the named line; returns how long to wait until they begin."""
 
 
 class LocalPace:

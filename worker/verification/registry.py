@@ -15,13 +15,14 @@ from importlib.metadata import entry_points
 from config.section import SettingsError
 from config.settings import Settings
 from config.verification import Depth, ProviderTuning, Step
+from connectors.quota import Pace
 from worker.verification import health
 from worker.verification.base import ChainStep, Provider
 from worker.verification.clearoutphone import ClearoutPhoneProvider
 from worker.verification.http import Door, with_path
 from worker.verification.numverify import NumVerifyProvider, base_url
 from worker.verification.offline import OfflineProvider
-from worker.verification.pace import Pace, fitting
+from worker.verification.pace import fitting
 from worker.verification.rnd import RndProvider
 from worker.verification.twilio import TwilioProvider
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
+from config.feedback import FeedbackSettings, Retention
 from config.section import Duration, Section, SettingsError, parse_duration
 from config.verification import Verification
 
@@ -56,6 +57,7 @@ class FieldNames(Section):
     best_phone: str = ""
     recheck: str = ""
     confirm_link: str = ""
+    proposed_phone: str = ""
 
 
 class ConnectorSettings(Section):
@@ -79,6 +81,7 @@ _SALESFORCE_FIELDS = FieldNames(
     checked_at="Phone_Checked_At__c",
     best_phone="Best_Phone__c",
     recheck="Recheck_Phone__c",
+    proposed_phone="Proposed_Phone__c",
 )
 _SALESFORCE_OBJECTS = {
     "Contact": ObjectMap(
@@ -110,6 +113,7 @@ _HUBSPOT_FIELDS = FieldNames(
     checked_at="hygiene_checked_at",
     best_phone="hygiene_best_phone",
     recheck="hygiene_recheck",
+    proposed_phone="hygiene_proposed_phone",
 )
 _HUBSPOT_OBJECTS = {
     "contacts": ObjectMap(
@@ -208,6 +212,8 @@ class FileSettings(Section):
     verification: Verification = Verification()
     sync: Sync = Sync()
     http: Http = Http()
+    feedback: FeedbackSettings = FeedbackSettings()
+    retention: Retention = Retention()
     log: Log = Log()
 
 
@@ -225,6 +231,7 @@ class SalesforceCredentials(Section):
 class HubSpotCredentials(Section):
     access_token: str = Field(repr=False)
     api_url: str = "https://api.hubapi.com"
+    client_secret: str = Field("", repr=False)  # HubSpot signs its webhooks with it
 
 
 class TwilioCredentials(Section):
@@ -270,6 +277,7 @@ class Settings(FileSettings):
     port: int = 8000
     public_url: str = ""
     secret_key: str = Field("", repr=False)
+    secret_key_previous: str = Field("", repr=False)
     admin_password: str = Field("", repr=False)
     admin_token: str = Field("", repr=False)
     salesforce: SalesforceCredentials | None = None
@@ -304,7 +312,8 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         "redis_url": env.get("REDIS_URL", ""),
         "port": _port(env.get("PORT", ""), problems),
         "public_url": _url(env, "PUBLIC_URL", problems),
-        "secret_key": env.get("SECRET_KEY", ""),
+        "secret_key": env.get("SECRET_KEY", "").strip(),
+        "secret_key_previous": env.get("SECRET_KEY_PREVIOUS", "").strip(),
         "admin_password": env.get("ADMIN_PASSWORD", ""),
         "admin_token": env.get("ADMIN_TOKEN", ""),
         "salesforce": _salesforce(env, problems),
@@ -473,7 +482,8 @@ def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCreden
 def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials | None:
     url = _url(env, "HUBSPOT_API_URL", problems, "https://api.hubapi.com")
     if token := env.get("HUBSPOT_ACCESS_TOKEN", "").strip():
-        return HubSpotCredentials(access_token=token, api_url=url)
+        secret = env.get("HUBSPOT_CLIENT_SECRET", "").strip()
+        return HubSpotCredentials(access_token=token, api_url=url, client_secret=secret)
     if env.get("HUBSPOT_API_URL"):
         problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
     return None

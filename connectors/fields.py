@@ -29,6 +29,7 @@ class FieldSpec:
     help: str
     values: tuple[str, ...] = ()
     length: int = 0
+    optional: bool = False  # an account without it is set up all the same
 
 
 PHONE_SPECS = (
@@ -90,6 +91,15 @@ CONTACT_SPECS = (
         "bool",
         "Recheck Phone",
         "Tick to have the numbers verified again; the worker unticks it.",
+    ),
+    FieldSpec(
+        "proposed_phone",
+        "text",
+        "Proposed Phone",
+        "A number that the person gave us instead of a wrong one. Put it into a phone field to "
+        "take it over.",
+        length=40,
+        optional=True,
     ),
     FieldSpec(
         "confirm_link",
@@ -201,7 +211,11 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
         there(wanted.campaign),
         there(wanted.value),
         there(wanted.consented),
-        {canonical: crm for canonical, crm in wanted.names.items() if crm not in blocked},
+        {
+            canonical: crm
+            for canonical, crm in wanted.names.items()
+            if crm not in blocked and crm in held
+        },
     )
     return fitted, findings
 
@@ -220,7 +234,9 @@ def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Findi
     for canonical, name in wanted.names.items():
         spec, found = spec_of(canonical), held.get(name)
         if found is None:
-            yield Finding(wanted.object, name, "missing, or hidden from our user")
+            problem = "missing, or hidden from our user"
+            problem += "; done without it" if spec.optional else ""
+            yield Finding(wanted.object, name, problem, not spec.optional)
         elif found.type not in _TYPES[spec.kind]:
             yield Finding(wanted.object, name, f"is a {found.type} field, not a {spec.kind}")
         elif not found.writable:

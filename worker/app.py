@@ -30,8 +30,13 @@ def make_app(settings: Settings) -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         task_default_queue="runs",
-        task_queues=(Queue("runs"), Queue("pages")),
-        task_routes={"hygiene.page": {"queue": "pages"}},
+        # Reports come first: a worker takes from its queues in turn, and theirs is short.
+        task_queues=(Queue("reports"), Queue("runs"), Queue("pages")),
+        task_routes={
+            "hygiene.page": {"queue": "pages"},
+            "hygiene.apply": {"queue": "reports"},
+            "hygiene.spread": {"queue": "reports"},
+        },
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 3600},
         worker_cancel_long_running_tasks_on_connection_loss=False,

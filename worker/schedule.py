@@ -19,6 +19,8 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"expires": REVIVE_EVERY},
         }
     }
+    every = settings.feedback.deliver_every.total_seconds()
+    plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
     for name in settings.active_connectors:
         every = sync.every.total_seconds()
         plan[f"sync-{name}"] = {

@@ -16,9 +16,12 @@ from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
 from worker.app import app, settings
+from worker.feedback import deliveries
+from worker.feedback.apply import apply_waiting
 from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
 from worker.sync import picking, reader, runs
+from worker.sync import spread as spreading
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
@@ -161,6 +164,24 @@ def page(page_id: int, run_id: str) -> None:
             read.delay(run_id)  # its reader has died
 
 
+@app.task(name="hygiene.apply")
+def apply() -> None:
+    """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
+    ctx = context()
+    apply_waiting(ctx)
+    with ctx.store.read() as connection:
+        left = deliveries.waiting(connection)
+    for connector in left:
+        if connector in settings.active_connectors:
+            spread.delay(connector)
+
+
+@app.task(name="hygiene.spread")
+def spread(connector: str) -> None:
+    """Write what was reported to every record of a CRM that holds the number."""
+    spreading.spread(context(), connector)
+
+
 @app.task(name="hygiene.revive")
 def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
@@ -168,7 +189,7 @@ def revive() -> None:
     if lost := ctx.ledger.settle_dead():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in runs.active(ctx):
-        if run.kind == "undo" or runs.driven_elsewhere(ctx, run.id):
+        if run.kind in ("undo", spreading.KIND) or runs.driven_elsewhere(ctx, run.id):
             continue
         go_on(run.id, only_idle=True)
 

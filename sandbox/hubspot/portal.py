@@ -283,7 +283,7 @@ class Portal:
                     own=False,
                 )
             )
-        for name in ("run", "reason", "best_phone"):
+        for name in ("run", "reason", "best_phone", "proposed_phone"):
             wanted.append(prop(f"hygiene_{name}", name, group=group, own=False))
         wanted.append(
             prop("hygiene_checked_at", "checked at", "datetime", "date", group, own=False)

@@ -551,6 +551,7 @@ class Org:
             wanted["Phone_Hygiene_Reason__c"] = {"type": "Text", "length": 255}
             wanted["Phone_Checked_At__c"] = {"type": "DateTime"}
             wanted["Best_Phone__c"] = {"type": "Text", "length": 40}
+            wanted["Proposed_Phone__c"] = {"type": "Text", "length": 40}
             for name, metadata in wanted.items():
                 label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("__c"))
                 self.add_custom_field(

@@ -20,6 +20,7 @@ def wanted(decision: Decision) -> dict[str, Value]:
     for flag in FLAGS:
         values[flag] = getattr(decision, flag)
     values["best_phone"] = decision.best_phone
+    values["proposed_phone"] = decision.proposed_phone
     values["reason"] = decision.reason
     values["recheck"] = False
     return values

@@ -45,6 +45,7 @@ def decide(contact: ContactFacts) -> Decision:
         best_phone=_best(decided, {known.number.e164 for known in numbers if known.confirmed}),
         reason=_reason(contact, decided),
         waiting=any(known.missing for known in numbers),
+        proposed_phone=contact.proposed_phone,
     )
 
 

@@ -63,10 +63,12 @@ class FieldFacts:
 
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
-    """`held_reason`: the sentence that the CRM holds now."""
+    """`held_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified number that
+    the person gave instead of one of these."""
 
     fields: tuple[FieldFacts, ...]
     held_reason: str | None = None
+    proposed_phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Decision:
     best_phone: str | None
     reason: str | None
     waiting: bool = False
+    proposed_phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,22 @@ FeedbackKind = Literal[
     "complaint",
     "erasure",
 ]
+# Whom a report concerns: whoever holds the number; that person, in whichever CRM; that one record.
+Reach = Literal["number", "person", "contact"]
+# What a failed message says of the number: it is out of service; it may be, if that goes on; it
+# takes no texts.
+Grade = Literal["", "dead", "failing", "no_text"]
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """`key`: idempotency key; the same report counts once. `contact`: "connector/object/id" when
-    it is about one contact alone, "" when it is about the number, whoever holds it.
-    `channels`: "call", "text" or both joined by a space, for opt_out and opt_in.
-    `evidence`: what was seen, for a person.
+    """`key`: idempotency key; the same report counts once.
+
+    `contact`: "connector/object/id" of the record that it was reported on, "" when none is known;
+    `person`: who that is (`Keys.person`), "" when that is not known.
+    `channels`: "call", "text" or both joined by a space, for opt_out and opt_in; "" is both.
+    `evidence`: what was seen, for a person. `new_number`: of a `corrected`.
+    `at`: when it was said, never later than `received_at`, when it reached us.
     """
 
     key: str
@@ -33,4 +41,22 @@ class Feedback:
     at: datetime
     channels: str = ""
     contact: str = ""
+    reach: Reach = "number"
+    person: str = ""
     evidence: str = ""
+    grade: Grade = ""
+    new_number: str = ""
+    received_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A contact as a report may concern it."""
+
+    key: str
+    person: str = ""
+
+
+def contact_key(connector: str, object_name: str, record_id: str) -> str:
+    return f"{connector}/{object_name}/{record_id}"

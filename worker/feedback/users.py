@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connectors.base import Contact, Value
 from worker.decisions.changes import FLAGS
-from worker.feedback.model import Feedback, FeedbackKind
+from worker.feedback.model import Feedback, FeedbackKind, Reach, Who
 
 _CHANNELS = {"do_not_contact": "call text", "do_not_call": "call", "do_not_text": "text"}
 _WORDS = {
@@ -22,10 +22,6 @@ _WORDS = {
 }
 
 
-def contact_key(connector: str, object_name: str, record_id: str) -> str:
-    return f"{connector}/{object_name}/{record_id}"
-
-
 def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
     """The flags that a contact's record holds, those that the CRM has."""
     return {flag: bool(held[flag]) for flag in FLAGS if flag in held}
@@ -34,18 +30,18 @@ def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
 def reports(
     connector: str,
     contact: Contact,
+    who: Who,
     known: Mapping[str, bool] | None,
     numbers: Sequence[str],
     now: datetime,
 ) -> list[Feedback]:
     """Feedback from the difference between a contact's flags and what we last knew of them.
 
-    A contact with several numbers does not say which one is meant: then the report holds for this
-    contact alone; with a single number a wrong one is reported for whoever holds it.
+    A contact with several numbers does not say which one is wrong: then the report is about that
+    person alone; with a single one it is about the number, whoever holds it.
     """
     found: list[Feedback] = []
     held = flags_of(contact.held)
-    key = contact_key(connector, contact.object, contact.id)
     stamp = contact.modified.isoformat() if contact.modified else now.isoformat()
     changed = {
         flag: value for flag, value in held.items() if value != (known or {}).get(flag, False)
@@ -60,18 +56,20 @@ def reports(
             kind: FeedbackKind = "wrong_number" if value else "confirmed"
         else:
             kind = "opt_out" if value else "opt_in"
-        alone = "" if kind == "wrong_number" and len(numbers) == 1 else key
+        reach: Reach = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
         done = "ticked" if value else "cleared"
         for number in numbers:
             found.append(
                 Feedback(
-                    key=f"crm:{key}:{flag}:{done}:{number}:{stamp}"[:255],
+                    key=f"crm:{who.key}:{flag}:{done}:{number}:{stamp}"[:255],
                     kind=kind,
                     number=number,
                     source=f"{connector} user",
                     at=contact.modified or now,
                     channels=_CHANNELS.get(flag, ""),
-                    contact=alone,
+                    contact=who.key,
+                    reach=reach,
+                    person=who.person,
                     evidence=f"somebody {done} '{_WORDS[flag]}' in {connector}",
                 )
             )

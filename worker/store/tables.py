@@ -146,6 +146,8 @@ contacts = sa.Table(
     sa.Column("source", sa.String(255), nullable=False, default=""),
     sa.Column("campaign", sa.String(255), nullable=False, default=""),
     sa.Column("country", sa.String(2), nullable=False, default=""),
+    # Keyed hash of the email: tells the same person in two CRMs, and two persons with one number.
+    sa.Column("person", sa.String(40), nullable=False, server_default=""),
     sa.Column("value", sa.Float),  # what the contact is worth: the most valuable first
     # What was read when it was last decided (see worker.sync.glance), and until when that stands;
     # null: it is to be looked at.
@@ -280,20 +282,119 @@ provider_states = sa.Table(
     sa.Column("key_print", sa.String(16), nullable=False, default=""),  # tells a new key
 )
 
-# Reports from outside about a number, or about one contact's use of it.
+# Reports from outside about a number, or about one contact's use of it. Nothing is ever taken out:
+# what counts is worked out from all of them (worker.feedback.standing).
 feedback = sa.Table(
     "feedback",
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("key", sa.String(255), nullable=False, unique=True),  # idempotency key
     sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("number", sa.String(20), nullable=False, index=True),
+    # E.164; after an erasure "#" and a keyed hash of it (worker.feedback.keys).
+    sa.Column("number", sa.String(40), nullable=False, index=True),
     sa.Column("channels", sa.String(20), nullable=False, default=""),
-    # "" = about the number, whoever holds it; else connector/object/id of the one contact.
+    # The contact that it was reported on, connector/object/id; "" = none is known.
     sa.Column("contact", sa.String(200), nullable=False, default=""),
+    # Whom it concerns: whoever holds the number, that person, or that one record.
+    sa.Column("reach", sa.String(10), nullable=False, server_default="number"),
+    sa.Column("person", sa.String(40), nullable=False, server_default=""),  # keyed hash
     sa.Column("source", sa.String(40), nullable=False),
     sa.Column("evidence", sa.Text, nullable=False, default=""),
+    sa.Column("grade", sa.String(10), nullable=False, server_default=""),  # of an undeliverable
+    sa.Column("new_number", sa.String(40), nullable=False, server_default=""),  # of a corrected
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime),
+    sa.Column("applied_at", UtcDateTime),
+    sa.Index(
+        "ix_feedback_waiting",
+        "id",
+        sqlite_where=sa.text("applied_at IS NULL"),
+        postgresql_where=sa.text("applied_at IS NULL"),
+    ),
+)
+
+# Standing rules that a number is not to be contacted: worked out from reports, or from a list that
+# was imported. A row is never deleted; it is lifted.
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column(
+        "key", sa.String(120), nullable=False, unique=True
+    ),  # feedback:ID or list:NAME:NUMBER
+    sa.Column("number", sa.String(40), nullable=False, index=True),
+    sa.Column("contact", sa.String(200), nullable=False, default=""),
+    sa.Column("person", sa.String(40), nullable=False, default=""),
+    sa.Column("channels", sa.String(20), nullable=False),
+    # opt_out, wrong_number, complaint, erasure, list
+    sa.Column("reason", sa.String(20), nullable=False),
+    sa.Column("source", sa.String(80), nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False, default=""),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("lifted_at", UtcDateTime),
+    sa.Column("lifted_by", sa.String(120), nullable=False, default=""),
+    sa.Column("lifted_why", sa.String(255), nullable=False, default=""),
+)
+
+# What has still to reach a CRM, and what it has confirmed: one row a cause and connector.
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("cause", sa.String(120), nullable=False),  # as the key of suppressions
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("number", sa.String(40), nullable=False, index=True),
+    sa.Column("state", sa.String(10), nullable=False),  # pending, done
+    sa.Column("since", UtcDateTime, nullable=False),  # when the report reached us
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("again_at", UtcDateTime, nullable=False),
+    sa.Column("error", sa.String(500), nullable=False, default=""),
+    sa.Column("run_id", sa.String(40)),  # the run that writes it, or wrote it
+    sa.Column("holders", sa.Integer, nullable=False, default=0),  # records that held the number
+    sa.Column("confirmed_at", UtcDateTime),
+    sa.UniqueConstraint("cause", "connector"),
+    sa.Index("ix_deliveries_connector_state", "connector", "state", "again_at"),
+)
+
+# When a message last reached a number: it is not unreachable by what failed before.
+reached = sa.Table(
+    "reached",
+    metadata,
+    sa.Column("number", sa.String(40), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+# Replies that nobody but a person should read a meaning into.
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.String(255), nullable=False, unique=True),
+    sa.Column("number", sa.String(40), nullable=False, index=True),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("suggestion", sa.String(20), nullable=False, default=""),
+    sa.Column("evidence", sa.String(255), nullable=False, default=""),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("decision", sa.String(20), nullable=False, default=""),  # "" = open
+    sa.Column("decided_at", UtcDateTime),
+    sa.Column("decided_by", sa.String(120), nullable=False, default=""),
+)
+
+# How far something else than contacts has been read from a CRM (calls, with their outcomes).
+polls = sa.Table(
+    "polls",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("position", UtcDateTime, nullable=False),
+)
+
+# What belongs to this installation as a whole, such as prints of the keys it was used with.
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 watermarks = sa.Table(

@@ -17,6 +17,8 @@ import connectors
 from config.settings import Settings
 from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
 from connectors.quota import Pace, Quota
+from worker.feedback.keys import Keys, open_keys
+from worker.feedback.standing import Rules
 from worker.store import Store, open_store
 from worker.store.db import upsert
 from worker.store.tables import schemas
@@ -50,6 +52,7 @@ class Context:
         self._schema_at: dict[str, datetime] = {}
         self._chain: Chain | None = None
         self._forecasts: dict[str, Chain] = {}
+        self._keys: Keys | None = None
         self.findings: dict[str, list[Finding]] = {}
 
     @classmethod
@@ -64,6 +67,23 @@ class Context:
             self.settings, self.store, self.line, lambda: self.now(),
             pace=self.pace, quotas=self.quotas,
         )  # fmt: skip
+
+    @property
+    def keys(self) -> Keys:
+        """For hashes of persons and erased numbers, and for links; raises `StoreError`."""
+        self._keys = self._keys or open_keys(self.settings, self.store)
+        return self._keys
+
+    @property
+    def rules(self) -> Rules:
+        """How reports are weighed."""
+        settings = self.settings
+        return Rules(
+            settings.policy.opt_out_text_stops_calls,
+            settings.feedback.unreachable_after,
+            settings.feedback.unreachable_over,
+            settings.feedback.shared_from,
+        )
 
     @property
     def ledger(self) -> Ledger:

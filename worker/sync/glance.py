@@ -70,6 +70,8 @@ def salt(ctx: Context, connector: str) -> bytes:
     verification = ctx.settings.verification
     chosen = (
         ctx.settings.policy.model_dump_json(),
+        ctx.rules,
+        ctx.settings.feedback.corrections,
         getattr(ctx.settings.connectors, connector).model_dump_json(
             exclude={"reserve", "bulk_from"}
         ),
@@ -87,8 +89,8 @@ def _code() -> str:
     """A print of the code that reads and decides: a new release looks at everything once."""
     digest = hashlib.blake2b(digest_size=16)
     worker = Path(__file__).parent.parent
-    for folder in ("phones", "decisions", "feedback"):
-        for path in sorted((worker / folder).glob("*.py")):
+    for part in ("phones/*.py", "decisions/*.py", "feedback/standing.py", "feedback/users.py"):
+        for path in sorted(worker.glob(part)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

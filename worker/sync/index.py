@@ -23,6 +23,7 @@ from worker.store import Store
 from worker.store.db import chunks, insert, upsert
 from worker.store.tables import contact_numbers, contacts
 
+_PROPOSED = "proposed_phone"  # kept among the flags
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,6 +35,7 @@ class Known:
     flags: Mapping[str, bool]
     glance: str = ""
     settled_until: datetime | None = None
+    proposed: str = ""  # the last number that we proposed
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Entry:
     glance: str
     settled_until: datetime | None
     answers: Mapping[str, int]
+    person: str = ""
 
 
 def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> dict[str, Known]:
@@ -59,8 +62,9 @@ def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> 
             query = sa.select(c.record_id, c.fingerprint, c.known, c.glance, c.settled_until).where(
                 *_among(contacts, connector, object_name, some)
             )
-            for row in connection.execute(query):
-                found[row[0]] = Known(*row[1:])
+            for record_id, print_, flags, glance, until in connection.execute(query):
+                proposed = flags.pop(_PROPOSED, "")
+                found[record_id] = Known(print_, flags, glance, until, proposed)
     return found
 
 
@@ -81,6 +85,7 @@ def record(
         flags = users.flags_of({**contact.held, **entry.written})
         print_ = _fingerprint(entry, flags)
         before = known.get(contact.id)
+        proposed = entry.written.get(_PROPOSED) or (before.proposed if before else "")
         if before is not None and before.fingerprint == print_ and not entry.written:
             if (before.glance, before.settled_until) != (entry.glance, entry.settled_until):
                 seen_again.append(
@@ -97,12 +102,13 @@ def record(
             {
                 **key,
                 "fingerprint": print_,
-                "known": flags,
+                "known": {**flags, _PROPOSED: proposed} if proposed else flags,
                 "statuses": {f.name: f.status for f in entry.decision.fields if f.status},
                 "reason": entry.decision.reason,
                 "source": contact.source[:255],
                 "campaign": contact.campaign[:255],
                 "country": entry.region or "",
+                "person": entry.person,
                 "value": contact.value,
                 "waiting": entry.decision.waiting,
                 "glance": entry.glance,
@@ -168,6 +174,7 @@ def remember_flags(
         "source": "",
         "campaign": "",
         "country": "",
+        "person": "",
         "value": None,
         "waiting": False,
         "glance": "",
@@ -206,6 +213,7 @@ def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:
         contact.source,
         contact.campaign,
         contact.value,
+        entry.person,
         flags,
         decision.reason,
         decision.waiting,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from connectors.base import Connector, Contact, Value
@@ -20,12 +20,15 @@ from worker.decisions import (
     WritePolicy,
     changes,
     decide,
+    weigh,
 )
-from worker.feedback import facts as feedback_facts
-from worker.feedback import users
-from worker.feedback.model import Feedback
+from worker.feedback import log as feedback_log
+from worker.feedback.log import Told
+from worker.feedback.model import Feedback, Who, contact_key
+from worker.feedback.standing import Standing
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
 from worker.sync.context import Context
+from worker.sync.index import Known
 from worker.sync.runs import Run
 from worker.throttle import at_most_every
 from worker.verification.base import Verification
@@ -46,7 +49,6 @@ class Prepared:
     numbers: tuple[str, ...]
 
 
-Reported = Mapping[str, Sequence[Feedback]]
 Decided = tuple[Decision, dict[str, Value]]
 
 
@@ -73,16 +75,24 @@ def reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
     return read
 
 
+def who(ctx: Context, run: Run, contact: Contact) -> Who:
+    """A contact as reports may concern it."""
+    key = contact_key(run.connector, contact.object, contact.id)
+    return Who(key, ctx.keys.person(contact.email))
+
+
 def reported(
     ctx: Context, run: Run, prepared: Sequence[Prepared], fresh: Sequence[Feedback]
-) -> dict[str, list[Feedback]]:
+) -> Told:
     """All that was reported about the page's numbers; `fresh`: what is not kept in a dry run."""
     numbers = list(dict.fromkeys(number for one in prepared for number in one.numbers))
+    if not numbers:
+        return Told()
     with ctx.store.read() as connection:
-        found = feedback_facts.load(connection, numbers) if numbers else {}
+        found = feedback_log.load(connection, numbers, ctx.keys)
     if run.dry_run:
         for report in fresh:
-            found.setdefault(report.number, []).append(report)
+            found.reports.setdefault(report.number, []).append(report)
     return found
 
 
@@ -90,11 +100,7 @@ def reported(
 
 
 def verify(
-    ctx: Context,
-    run: Run,
-    prepared: Sequence[Prepared],
-    reports: Reported,
-    keep_lease: Callable[[], None],
+    ctx: Context, run: Run, prepared: Sequence[Prepared], told: Told, keep_lease: Callable[[], None]
 ) -> Verified:
     """Verify the page's distinct numbers; those of a ticked recheck, or of a forced run, anew.
 
@@ -107,7 +113,7 @@ def verify(
     fresh = Occasion(run.id, owner, run.opened_at, due)
     plain = fresh if run.force else Occasion(run.id, owner, None, due)
     ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
-    subjects = _subjects(ctx, run, prepared, reports)
+    subjects = _subjects(ctx, run, prepared, told)
     heartbeat = at_most_every(HEARTBEAT, keep_lease)
     said: dict[str, tuple[Verification, ...]] = {}
     missing: dict[str, str] = {}
@@ -124,9 +130,7 @@ def verify(
     return Verified(said, missing, lookups)
 
 
-def _subjects(
-    ctx: Context, run: Run, prepared: Sequence[Prepared], reports: Reported
-) -> list[Subject]:
+def _subjects(ctx: Context, run: Run, prepared: Sequence[Prepared], told: Told) -> list[Subject]:
     """Each number once, with what the contacts that hold it say of how deep to look."""
     audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
     plain = not audited and not ctx.asks_dates
@@ -145,7 +149,7 @@ def _subjects(
                 if before is None:
                     found[number] = Subject(number)
                 continue
-            day = _known_since(run, contact, reports.get(number, ()))
+            day = _known_since(ctx, run, contact, told, number)
             dates = before.dates if before else ()
             if day is not None and day not in dates:
                 dates = (*dates, day)
@@ -157,15 +161,18 @@ def _subjects(
                 max(values, default=None),
                 under_audit or bool(before and before.audited),
             )
+    for reports in told.reports.values():
+        for report in reports:
+            if report.new_number:  # what is proposed to a CRM is verified first
+                found.setdefault(report.new_number, Subject(report.new_number))
     return list(found.values())
 
 
-def _known_since(run: Run, contact: Contact, reports: Sequence[Feedback]) -> date | None:
+def _known_since(ctx: Context, run: Run, contact: Contact, told: Told, number: str) -> date | None:
     """When a number was last surely this contact's: by the CRM, or by a confirmation."""
     days = [date.fromisoformat(contact.consented)] if contact.consented else []
-    if reports:
-        key = users.contact_key(run.connector, contact.object, contact.id)
-        confirmed = feedback_facts.standing(reports, key).confirmed_at
+    if told.about(number):
+        confirmed = told.standing(number, who(ctx, run, contact), ctx.rules).confirmed_at
         if confirmed is not None:
             days.append(confirmed.date())
     return max(days, default=None)
@@ -180,71 +187,134 @@ def decide_all(
     connector: Connector,
     prepared: Sequence[Prepared],
     verified: Verified,
-    reports: Reported,
+    told: Told,
+    known: Mapping[str, Known],
     now: datetime,
 ) -> list[Decided]:
     """A decision for each contact, and the values that differ from what the CRM holds."""
-    policy = ctx.settings.policy
-    write_policy = WritePolicy(
-        normalize=policy.normalize,
-        checked_at_refresh=policy.checked_at_refresh,
-        now=now,
-        run=run.id,
-    )
-    labels = {provider.name: provider.label for provider in ctx.line.providers}
-    said = {
-        number: tuple(
-            Said(v.provider, v.verdict, v.line_type, v.detail, v.depth, labels.get(v.provider, ""))
-            for v in found
+    judge = _Judge(ctx, run, connector, verified, told, now)
+    return [judge.decide(one, known.get(one.contact.id)) for one in prepared]
+
+
+class _Judge:
+    """Decides the contacts of one page."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        run: Run,
+        connector: Connector,
+        verified: Verified,
+        told: Told,
+        now: datetime,
+    ) -> None:
+        policy = ctx.settings.policy
+        self._ctx, self._run, self._connector = ctx, run, connector
+        self._verified, self._told, self._rules = verified, told, ctx.rules
+        self._policy = WritePolicy(
+            normalize=policy.normalize,
+            checked_at_refresh=policy.checked_at_refresh,
+            now=now,
+            run=run.id,
         )
-        for number, found in verified.said.items()
-    }
-    decided = []
-    for one in prepared:
+        self._replaces = ctx.settings.feedback.corrections == "replace"
+        self._read = reader(ctx, run)
+        labels = {provider.name: provider.label for provider in ctx.line.providers}
+        self._said = {
+            number: tuple(
+                Said(
+                    v.provider, v.verdict, v.line_type, v.detail, v.depth,
+                    labels.get(v.provider, ""),
+                )
+                for v in found
+            )
+            for number, found in verified.said.items()
+        }  # fmt: skip
+
+    def decide(self, one: Prepared, before: Known | None) -> Decided:
         contact = one.contact
-        key = users.contact_key(run.connector, contact.object, contact.id)
+        corrections = self._corrections(one) if self._told.reports else {}
+        writable = self._connector.writable(contact.object)
+        replaced: dict[str, Value] = {}
+        if corrections and self._replaces:
+            for name, reading in one.readings.items():
+                new = (
+                    corrections.get(reading.numbers[0].e164) if len(reading.numbers) == 1 else None
+                )
+                if new and f"phone/{name}" in writable and not reading.numbers[0].extension:
+                    replaced[f"phone/{name}"] = new
+        if replaced:
+            phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
+            contact = replace(contact, phones=phones)  # type: ignore[arg-type]
+            one = self._read(contact)
+            corrections = {}
+        proposed = next(iter(corrections.values()), None)
+        if proposed and before and before.proposed == proposed and not self._holds(one, proposed):
+            proposed = None  # somebody has cleared our proposal, or taken another number
+        fields = tuple(self._facts(one, name, reading) for name, reading in one.readings.items())
+        decision = decide(ContactFacts(fields, _text(contact.held.get("reason")), proposed))
+        differing = changes(decision, fields, contact.phones, contact.held, writable, self._policy)
+        if replaced:
+            differing.update(replaced)
+        return decision, differing
 
-        def known(number: Number, contact: Contact = contact, key: str = key) -> NumberKnowledge:
-            about = reports.get(number.e164, ())
-            if not about and not contact.consented:  # nearly all: only providers know of it
-                verdicts = said.get(number.e164, ())
-                return NumberKnowledge(number, verdicts, verified.missing.get(number.e164, ""))
-            standing = feedback_facts.standing(about, key, policy.opt_out_text_stops_calls)
-            passed_on = given_away(
-                verified.said.get(number.e164, ()), _known_since(run, contact, about)
-            )
-            return NumberKnowledge(
-                number,
-                said.get(number.e164, ()),
-                verified.missing.get(number.e164, ""),
-                standing.wrong or passed_on,
-                standing.suppressed,
-                standing.suppressed_why,
-                standing.confirmed,
-            )
+    def _holds(self, one: Prepared, proposed: str) -> bool:
+        return one.contact.held.get("proposed_phone") == proposed
 
-        fields = tuple(
-            FieldFacts(
-                name,
-                reading,
-                tuple(map(known, reading.numbers)),
-                _text(contact.held.get(f"status/{name}")),
-                _text(contact.held.get(f"e164/{name}")),
-                _text(contact.held.get(f"line_type/{name}")),
-            )
-            for name, reading in one.readings.items()
+    def _corrections(self, one: Prepared) -> dict[str, str]:
+        """Numbers of a contact that their owner replaced -> what by, where that is a good one."""
+        found = {}
+        for number in one.numbers:
+            if not self._told.about(number):
+                continue
+            new = self._standing(one, number).corrected_to
+            if new and new not in one.numbers:
+                best = weigh.decisive(self._said.get(new, ()))
+                if best is not None and best.verdict == "valid":
+                    found[number] = new
+        return found
+
+    def _standing(self, one: Prepared, number: str) -> Standing:
+        return self._told.standing(number, who(self._ctx, self._run, one.contact), self._rules)
+
+    def _facts(self, one: Prepared, name: str, reading: Reading) -> FieldFacts:
+        held = one.contact.held
+        return FieldFacts(
+            name,
+            reading,
+            tuple(self._knowledge(one, number) for number in reading.numbers),
+            _text(held.get(f"status/{name}")),
+            _text(held.get(f"e164/{name}")),
+            _text(held.get(f"line_type/{name}")),
         )
-        decision = decide(ContactFacts(fields, _text(contact.held.get("reason"))))
-        differing = changes(
-            decision,
-            fields,
-            contact.phones,
-            contact.held,
-            connector.writable(contact.object),
-            write_policy,
+
+    def _knowledge(self, one: Prepared, number: Number) -> NumberKnowledge:
+        e164 = number.e164
+        said = self._said.get(e164, ())
+        missing = self._verified.missing.get(e164, "")
+        if not one.contact.consented and not self._told.about(e164):
+            return NumberKnowledge(number, said, missing)  # nearly all: only providers know of it
+        standing = self._standing(one, e164)
+        since = _known_since(self._ctx, self._run, one.contact, self._told, e164)
+        answers = self._verified.said.get(e164, ())
+        return NumberKnowledge(
+            number,
+            (*said, *_unreached(standing, answers)),
+            missing,
+            standing.wrong or given_away(answers, since),
+            standing.suppressed,
+            standing.suppressed_why,
+            standing.confirmed,
         )
-        decided.append((decision, differing))
-    return decided
+
+
+def _unreached(standing: Standing, answers: Sequence[Verification]) -> tuple[Said, ...]:
+    """Messages that did not arrive, unless somebody has looked at the line since."""
+    at = standing.unreachable_at
+    if at is None or any(one.depth == "live" and one.at > at for one in answers):
+        return ()
+    return (Said("messages", "unreachable", detail=standing.unreachable, depth="live",
+                 label="delivery reports"),)  # fmt: skip
 
 
 def given_away(said: Sequence[Verification], since: date | None) -> str:

@@ -21,10 +21,12 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, ConnectorError, Contact, SchemaChangedError, Update, Value
 from worker.decisions import Decision
-from worker.feedback import facts as feedback_facts
-from worker.feedback import users
+from worker.feedback import deliveries, users
+from worker.feedback import log as feedback_log
+from worker.feedback.log import Told
 from worker.feedback.model import Feedback
-from worker.store.db import insert, upsert
+from worker.store.db import chunks, insert, upsert
+from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
 from worker.sync import glance, index, judge
 from worker.sync import runs as run_store
@@ -199,17 +201,17 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     found = _contacts(ctx, run, connector, page, now)
     read_anew = page.contacts is None
     known = index.load(ctx.store, run.connector, page.object, page.ids)
-    prepared, reports, verified = _look(ctx, run, page, found, known, now)
+    prepared, told, verified = _look(ctx, run, page, found, known, now)
     lookups = verified.lookups
     if ctx.now() - now > ctx.settings.sync.reread_after:
         # Verifying took long, and people work in the CRM meanwhile. What is there now is looked at
         # once more; the answers that have come count already.
         now, read_anew = ctx.now(), True
         found = _fetch(ctx, connector, page)
-        prepared, reports, verified = _look(ctx, run, page, found, known, now)
+        prepared, told, verified = _look(ctx, run, page, found, known, now)
         lookups.add(verified.lookups)
     gone = set(page.ids) - {contact.id for contact in found} if read_anew else set()
-    decided = judge.decide_all(ctx, run, connector, prepared, verified, reports, now)
+    decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
 
     updates = []
     held = {}
@@ -222,7 +224,7 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     _announce(ctx, run, page, updates, held, now)
     if run.dry_run:
         tally.changed = len(updates)
-        _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None)
+        _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None, told)
         return
     keep = at_most_every(judge.HEARTBEAT, lambda: _keep_lease(ctx, page))
     outcomes = write_all(connector, updates, keep) if updates else {}
@@ -235,8 +237,9 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
         for one, (decision, _) in zip(prepared, decided, strict=True)
     ]
     _complete(
-        ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, gone, wrote
-    )
+        ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, gone, wrote,
+        told,
+    )  # fmt: skip
 
 
 def _entry(
@@ -265,6 +268,7 @@ def _entry(
         glance.of(one.contact, salted, written),
         until,
         Counter(said.provider for said in answers),
+        ctx.keys.person(one.contact.email),
     )
 
 
@@ -275,13 +279,13 @@ def _look(
     found: Sequence[Contact],
     known: Mapping[str, index.Known],
     now: datetime,
-) -> tuple[list[Prepared], dict[str, list[Feedback]], Verified]:
+) -> tuple[list[Prepared], Told, Verified]:
     """Read the contacts' fields, keep what people reported by our flags, verify the numbers."""
     prepared = [*map(judge.reader(ctx, run), found)]
     fresh = _take_reports(ctx, run, prepared, known, now)
-    reports = judge.reported(ctx, run, prepared, fresh)
-    verified = judge.verify(ctx, run, prepared, reports, lambda: _keep_lease(ctx, page))
-    return prepared, reports, verified
+    told = judge.reported(ctx, run, prepared, fresh)
+    verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
+    return prepared, told, verified
 
 
 def _contacts(
@@ -338,20 +342,49 @@ def _take_reports(
     now: datetime,
 ) -> list[Feedback]:
     """What CRM users said by our flags; kept before anything is decided from it."""
-    found = [
-        report
-        for one in prepared
-        for report in users.reports(
+    found: dict[str, list[Feedback]] = {}
+    for one in prepared:
+        contact = one.contact
+        reports = users.reports(
             run.connector,
-            one.contact,
-            known[one.contact.id].flags if one.contact.id in known else None,
+            contact,
+            judge.who(ctx, run, contact),
+            known[contact.id].flags if contact.id in known else None,
             one.numbers,
             now,
         )
-    ]
-    if found and not run.dry_run:
+        if reports:
+            found[contact.id] = reports
+    if not found:
+        return []
+    for record_id in _written_meanwhile(ctx, run, prepared[0].contact.object, list(found)):
+        # A run beside this one (see worker.sync.spread) wrote to it after it was read, or before
+        # its index was: whose word a flag is cannot be told now. The next run that reads it can.
+        del found[record_id]
+    told = [report for reports in found.values() for report in reports]
+    if told and not run.dry_run:
         with ctx.store.write() as connection:
-            feedback_facts.store(connection, found)
+            feedback_log.store(connection, told, ctx.now())
+    return told
+
+
+def _written_meanwhile(
+    ctx: Context, run: Run, object_name: str, ids: Sequence[str]
+) -> Sequence[str]:
+    """Of these records, those that another run announced a write to since this one was opened."""
+    c = writes.c
+    found: list[str] = []
+    with ctx.store.read() as connection:
+        for some in chunks(ids):
+            query = sa.select(c.record_id).where(
+                c.connector == run.connector,
+                c.object == object_name,
+                c.record_id.in_(some),
+                c.run_id != run.id,
+                c.at >= run.opened_at,
+                c.state.in_(("pending", "done")),
+            )
+            found += connection.scalars(query.distinct())
     return found
 
 
@@ -437,6 +470,7 @@ def _complete(
     outcomes: Mapping[str, Outcome],
     gone: set[str],
     wrote: datetime | None,
+    told: Told,
 ) -> None:
     """One transaction: outcomes, failures, our index, the page's counts, and the page is done."""
     failed = {rid: o for rid, o in outcomes.items() if not o.ok and not o.gone}
@@ -466,6 +500,7 @@ def _complete(
             there = [entry for entry in entries if entry.contact.id not in vanished]
             index.record(connection, run.connector, page.object, there, known, ctx.now())
             index.forget(connection, run.connector, page.object, list(vanished))
+            _heed_news(ctx, connection, run, there, told)
             healed = {entry.contact.id for entry in there} - failed.keys() | vanished
             index.delete(connection, failures, run.connector, page.object, list(healed))
             if failed:
@@ -502,6 +537,17 @@ def _complete(
                 wrote_at=wrote,
             )
         )
+
+
+def _heed_news(
+    ctx: Context, connection: Connection, run: Run, entries: Sequence[index.Entry], told: Told
+) -> None:
+    """What was reported while this page was decided is written as soon as the page is done."""
+    numbers = {n.e164 for entry in entries for r in entry.readings.values() for n in r.numbers}
+    news = feedback_log.has_news(connection, sorted(numbers), ctx.keys, told) if numbers else []
+    if news:
+        unsettle(connection, news)
+        deliveries.reopen(connection, run.connector, news, ctx.now())
 
 
 def _record_outcomes(

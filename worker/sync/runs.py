@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -119,10 +119,11 @@ def recent(ctx: Context, limit: int = 20, connector: str | None = None) -> list[
         return [_made(row) for row in connection.execute(query)]
 
 
-def active(ctx: Context, connector: str | None = None) -> list[Run]:
+def active(ctx: Context, active_key: str | None = None) -> list[Run]:
+    """Runs under way; with `active_key` (a connector's name) the one that excludes others."""
     query = sa.select(runs).where(runs.c.state == "running").order_by(runs.c.opened_at)
-    if connector:
-        query = query.where(runs.c.active_key == connector)
+    if active_key:
+        query = query.where(runs.c.active_key == active_key)
     with ctx.store.read() as connection:
         return [_made(row) for row in connection.execute(query)]
 
@@ -145,10 +146,23 @@ def is_worked_on(ctx: Context, run_id: str) -> bool:
     )
 
 
+Opened = Callable[[Connection, str], None]
+
+
 def open_run(
-    ctx: Context, connector_name: str, scope: Scope, dry_run: bool = False, force: bool = False
+    ctx: Context,
+    connector_name: str,
+    scope: Scope,
+    dry_run: bool = False,
+    force: bool = False,
+    kind: str = "",
+    opened: Opened = lambda _connection, _run: None,
 ) -> str:
-    """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`."""
+    """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`.
+
+    Of each `kind` that is given one may be under way beside the connector's sync or rescan.
+    `opened` is called in the same transaction.
+    """
     before = ctx.calls(connector_name)
     connector = ctx.connector(connector_name)
     members = None
@@ -183,10 +197,10 @@ def open_run(
                 sa.insert(runs).values(
                     id=run_id,
                     connector=connector_name,
-                    kind="sync" if scope.streams else "rescan",
+                    kind=kind or ("sync" if scope.streams else "rescan"),
                     scope=scope.as_json(),
                     state="running",
-                    active_key=None if dry_run else connector_name,
+                    active_key=None if dry_run else _active_key(connector_name, kind),
                     dry_run=dry_run,
                     force=force,
                     opened_at=now,
@@ -202,8 +216,9 @@ def open_run(
             )
         except sa.exc.IntegrityError:
             connection.rollback()
-            under_way = active(ctx, connector_name)
+            under_way = active(ctx, _active_key(connector_name, kind))
             raise RunActiveError(under_way[0].id if under_way else "?", connector_name) from None
+        opened(connection, run_id)
         if not scope.streams:
             picked = (
                 picking.picked(connection, ctx, connector_name, scope, connector.object_of)
@@ -215,6 +230,10 @@ def open_run(
         elif connector.incremental:
             _store_ids(connection, run_id, _retries(connection, connector_name), ctx, size=100)
     return run_id
+
+
+def _active_key(connector: str, kind: str) -> str:
+    return f"{connector}:{kind}" if kind == "reports" else connector
 
 
 def _marks(connection: Connection, connector: str) -> dict[str, datetime]:
@@ -449,14 +468,15 @@ def reopen(ctx: Context, run_id: str) -> Run:
                 .where(runs.c.id == run.id)
                 .values(
                     state="running",
-                    active_key=None if run.dry_run else run.connector,
+                    active_key=None if run.dry_run else _active_key(run.connector, run.kind),
                     error=None,
                     finished_at=None,
                 )
             )
         except sa.exc.IntegrityError:
             connection.rollback()
-            raise RunActiveError(active(ctx, run.connector)[0].id, run.connector) from None
+            under_way = active(ctx, _active_key(run.connector, run.kind))
+            raise RunActiveError(under_way[0].id if under_way else "?", run.connector) from None
     return load(ctx, run.id)
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from worker.feedback import facts as feedback_facts
+from worker.feedback import log as feedback_log
 from worker.feedback.model import Feedback
 from worker.store.tables import contacts, pages, verifications
 from worker.sync import runs
@@ -90,7 +90,7 @@ class TestWhatBringsAContactBack:
         number = crm.get(done, f"e164/{crm.phone}")
         report = Feedback("k1", "opt_out", number, "api", ctx.now(), "call text")
         with ctx.store.write() as connection:
-            feedback_facts.store(connection, [report])
+            feedback_log.store(connection, [report], ctx.now())
         assert self.looks(ctx, crm, sync) >= 1
         assert crm.get(done, crm.status) == "do_not_contact"
 

@@ -1,0 +1,50 @@
+"""Settings of what is reported to us: what counts as unreachable, what call outcomes mean."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from config.section import Duration, Section
+
+# By what an outcome of a call is called in a CRM, in small letters.
+_WRONG = ("wrong number", "wrong person", "not the right person", "number belongs to someone else")
+_DEAD = (
+    "disconnected", "disconnected number", "number disconnected", "number not in service",
+    "not in service", "out of service", "invalid number", "bad number", "number does not exist",
+)  # fmt: skip
+_STOP = (
+    "do not call", "do not contact", "dnc", "add to dnc", "remove from list", "opt out",
+    "opted out", "requested no contact", "unsubscribe",
+)  # fmt: skip
+
+
+class Dispositions(Section):
+    """Outcomes of calls, as people name them in the CRM, and what they say of the number."""
+
+    every: Duration = timedelta(minutes=5)  # 0s = not at all
+    wrong_number: tuple[str, ...] = _WRONG
+    disconnected: tuple[str, ...] = _DEAD
+    do_not_call: tuple[str, ...] = _STOP
+
+
+class Retention(Section):
+    """How long what is personal is kept. 0d = for good."""
+
+    writes: Duration = timedelta(days=730)  # before and after of each write, for undo and audit
+    lookups: Duration = timedelta(days=730)
+    runs: Duration = timedelta(days=730)
+    replies: Duration = timedelta(days=90)  # texts of replies in the review queue, once decided
+
+
+class FeedbackSettings(Section):
+    unreachable_after: int = Field(3, ge=1)  # failed messages, none that arrived in between ...
+    unreachable_over: Duration = timedelta(days=3)  # ... the first and last at least so far apart
+    shared_from: int = Field(3, ge=2)  # persons in one CRM: a switchboard, a family
+    corrections: Literal["propose", "replace"] = "propose"
+    link_lifetime: Duration = timedelta(days=180)
+    answers_per_link: int = Field(10, ge=1)  # in a day
+    deliver_every: Duration = timedelta(seconds=15)  # how often what is left is looked for
+    dispositions: Dispositions = Dispositions()

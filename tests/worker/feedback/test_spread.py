@@ -1,0 +1,345 @@
+"""Reports reach every record that holds the number, in every CRM, and stay there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from sandbox.run import Sandbox
+from worker.feedback import log as feedback_log
+from worker.feedback import suppress
+from worker.feedback.apply import apply_waiting
+from worker.feedback.model import Feedback
+from worker.store.tables import deliveries, feedback, suppressions
+from worker.sync import drive, reader, runs
+from worker.sync import page as page_work
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.sync.spread import spread
+
+Sync = Callable[..., dict[str, Any]]
+GOOD, OTHER = "+14155552671", "+14155552672"
+
+
+def tell(ctx: Context, kind: str, number: str = GOOD, key: str = "", **more: Any) -> None:
+    """A report comes in."""
+    made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
+    report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
+    with ctx.store.write() as connection:
+        feedback_log.store(connection, [report], ctx.now())
+
+
+def deliver(ctx: Context) -> int:
+    """What the queue does with it."""
+    apply_waiting(ctx)
+    return sum(spread(ctx, name) for name in ("salesforce", "hubspot"))
+
+
+def states(ctx: Context) -> dict[str, str]:
+    with ctx.store.read() as connection:
+        rows = connection.execute(sa.select(deliveries.c.connector, deliveries.c.state))
+        return {row.connector: row.state for row in rows}
+
+
+@pytest.fixture
+def crms(sandbox: Sandbox) -> list[Crm]:
+    return list(Crm.all(sandbox).values())
+
+
+@pytest.fixture
+def held(ctx: Context, crms: list[Crm], sync: Sync) -> dict[str, str]:
+    """A contact in each CRM that holds GOOD; all are in sync."""
+    found = {}
+    for crm in crms:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        found[crm.name] = record_id
+        sync(ctx, crm.name)
+        crm.service.counters.clear()
+    return found
+
+
+class TestAReport:
+    def test_reaches_every_crm_with_a_call_to_read_and_one_to_write(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        tell(ctx, "opt_out", evidence="replied STOP")
+        assert deliver(ctx) == 2
+        for crm in crms:
+            record_id = held[crm.name]
+            assert crm.get(record_id, crm.status) == "do_not_contact"
+            assert crm.get(record_id, "do_not_contact") is True
+            assert "replied STOP" in crm.get(record_id, "reason")
+            assert crm.calls == 2, dict(crm.service.counters)
+        assert states(ctx) == {"salesforce": "done", "hubspot": "done"}
+
+    def test_that_nobody_holds_costs_no_call(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        tell(ctx, "opt_out", OTHER)
+        assert deliver(ctx) == 0
+        assert states(ctx) == {"salesforce": "done", "hubspot": "done"}
+        assert [crm.calls for crm in crms] == [0, 0]
+
+    def test_counts_once_however_often_it_comes(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        for _ in range(3):
+            tell(ctx, "wrong_number", key="the same")
+        deliver(ctx)
+        before = [crm.writes for crm in crms]
+        tell(ctx, "wrong_number", key="the same")
+        deliver(ctx)
+        assert [crm.writes for crm in crms] == before == [1, 1]
+
+    def test_that_came_late_does_not_undo_what_was_said_after_it(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        now = ctx.now()
+        tell(ctx, "opt_out", at=now)
+        deliver(ctx)
+        tell(ctx, "opt_in", at=now - timedelta(hours=1))
+        deliver(ctx)
+        assert all(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+
+    def test_flags_a_contact_that_is_imported_later(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+    ) -> None:
+        tell(ctx, "opt_out", OTHER)
+        deliver(ctx)
+        for crm in crms:
+            later = crm.ids()[3]
+            crm.edit(later, {f"phone/{crm.phone}": OTHER})
+            sync(ctx, crm.name)
+            assert crm.get(later, crm.status) == "do_not_contact"
+
+    def test_goes_with_the_number_and_comes_back_with_it(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+    ) -> None:
+        tell(ctx, "wrong_number")
+        deliver(ctx)
+        for crm in crms:
+            record_id = held[crm.name]
+            assert crm.get(record_id, "wrong_number") is True
+            crm.edit(record_id, {f"phone/{crm.phone}": OTHER})
+            sync(ctx, crm.name)
+            assert not crm.get(record_id, "wrong_number")
+            crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+            sync(ctx, crm.name)
+            assert crm.get(record_id, "wrong_number") is True
+
+    def test_that_a_person_clears_in_one_crm_is_cleared_for_that_person_and_stays_so(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+    ) -> None:
+        tell(ctx, "wrong_number")
+        deliver(ctx)
+        crms[0].edit(held["salesforce"], {"wrong_number": False})
+        for _ in range(2):
+            for crm in crms:
+                sync(ctx, crm.name)
+            deliver(ctx)
+        assert not crms[0].get(held["salesforce"], "wrong_number")
+        assert crms[0].get(held["salesforce"], crms[0].status) == "valid"
+
+    def test_that_is_lifted_is_lifted_everywhere(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        tell(ctx, "opt_out")
+        deliver(ctx)
+        (found,) = suppress.listed(ctx, GOOD)
+        lifted = suppress.lift(ctx, found.id, "admin", "asked us on the phone to call again")
+        assert lifted.lifted_why == "asked us on the phone to call again"
+        assert suppress.listed(ctx, GOOD) == []
+        deliver(ctx)
+        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+
+
+class TestAnOutage:
+    def test_of_one_crm_keeps_nothing_from_the_other_and_all_arrives_after_it(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        salesforce, hubspot = crms
+        fault = hubspot.fault(".*", "status", status=503, times=10_000)
+        tell(ctx, "opt_out", key="first")
+        deliver(ctx)
+        tell(ctx, "opt_in", key="second", at=ctx.now() + timedelta(seconds=1))
+        tell(ctx, "wrong_number", key="third")
+        deliver(ctx)
+        assert salesforce.get(held["salesforce"], "wrong_number") is True
+        assert states(ctx)["hubspot"] == "pending"
+        hubspot.service.faults.remove(fault)
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(minutes=3)
+        deliver(ctx)
+        assert hubspot.get(held["hubspot"], "wrong_number") is True
+        assert set(states(ctx).values()) == {"done"}
+        assert hubspot.writes == 1  # what stands, at once: not each report by itself
+
+    def test_opens_no_run_after_the_other(self, ctx: Context, crms: list[Crm], held: Any) -> None:
+        crms[1].fault(".*", "status", status=503, times=10_000)
+        tell(ctx, "opt_out")
+        clock = ctx.now
+        for minute in range(0, 30, 3):
+            ctx.now = lambda minute=minute: clock() + timedelta(minutes=minute)  # type: ignore[misc]
+            deliver(ctx)
+        assert len([run for run in runs.recent(ctx) if run.kind == "reports"]) == 2
+
+    def test_of_one_record_is_tried_again_until_it_takes_it(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        salesforce = crms[0]
+        salesforce.service.org.locks[held["salesforce"]] = 1000
+        tell(ctx, "opt_out")
+        deliver(ctx)
+        assert states(ctx) == {"salesforce": "pending", "hubspot": "done"}
+        salesforce.service.org.locks.clear()
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(minutes=1)
+        deliver(ctx)
+        assert states(ctx)["salesforce"] == "done"
+        assert salesforce.get(held["salesforce"], "do_not_contact") is True
+
+
+class TestASyncBesideIt:
+    """A page that was decided before a report came, and is written after it."""
+
+    def _page(self, ctx: Context, crm: Crm) -> tuple[str, int]:
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        reader.claim(ctx, run_id)
+        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.release(ctx, run_id)
+        return run_id, runs.open_pages(ctx, run_id)[0][0]
+
+    def test_does_not_write_over_what_was_reported_meanwhile(
+        self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        _, page = self._page(ctx, crm)
+        written = page_work.write_all
+
+        def late(*args: Any) -> Any:
+            tell(ctx, "opt_out")
+            deliver(ctx)  # the record is not even in the index yet
+            return written(*args)
+
+        monkeypatch.setattr(page_work, "write_all", late)
+        page_work.process(ctx, page)
+        monkeypatch.undo()
+        assert crm.get(record_id, crm.status) == "valid"
+        assert states(ctx)[crm.name] == "pending"
+        deliver(ctx)
+        assert crm.get(record_id, crm.status) == "do_not_contact"
+        assert states(ctx)[crm.name] == "done"
+
+    def test_does_not_take_our_flag_for_a_persons_word(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        crm.edit(record_id, {"recheck": True})
+        run_id, _ = self._page(ctx, crm)  # has read that the flags are not set
+        tell(ctx, "opt_out")
+        deliver(ctx)  # sets them
+        drive.drive(ctx, run_id)
+        with ctx.store.read() as connection:
+            kinds = connection.scalars(sa.select(feedback.c.kind)).all()
+        assert kinds == ["opt_out"]
+        deliver(ctx)
+        sync(ctx, crm.name)
+        assert crm.get(record_id, crm.status) == "do_not_contact"
+        assert crm.get(record_id, "do_not_contact") is True
+
+
+class TestACorrection:
+    def test_is_proposed_beside_the_field_once_it_is_verified(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+    ) -> None:
+        for crm in crms:
+            record_id = held[crm.name]
+            key = f"{crm.name}/{crm.object}/{record_id}"
+            tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER, key=key)
+        deliver(ctx)
+        for crm in crms:
+            record_id = held[crm.name]
+            assert crm.get(record_id, f"phone/{crm.phone}") == GOOD
+            assert crm.get(record_id, "proposed_phone") == OTHER
+            assert crm.get(record_id, crm.status) == "wrong_number"
+            crm.edit(record_id, {f"phone/{crm.phone}": OTHER})  # a person takes it over
+            sync(ctx, crm.name)
+            assert crm.get(record_id, crm.status) == "valid"
+            assert crm.get(record_id, "proposed_phone") is None
+
+    def test_to_a_number_that_does_not_exist_is_not_proposed(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        crm = crms[0]
+        key = f"{crm.name}/{crm.object}/{held[crm.name]}"
+        tell(ctx, "corrected", contact=key, reach="person", new_number="+1415555")
+        deliver(ctx)
+        assert crm.get(held[crm.name], "proposed_phone") is None
+
+    def test_that_a_person_clears_is_not_proposed_again(
+        self, ctx: Context, crm: Crm, held: dict[str, str], sync: Sync
+    ) -> None:
+        record_id = held[crm.name]
+        key = f"{crm.name}/{crm.object}/{record_id}"
+        tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        deliver(ctx)
+        crm.edit(record_id, {"proposed_phone": ""})
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert crm.get(record_id, "proposed_phone") is None
+
+    def test_replaces_the_number_where_policy_says_so(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context('[feedback]\ncorrections = "replace"')
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        key = f"{crm.name}/{crm.object}/{record_id}"
+        tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        deliver(ctx)
+        assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
+        assert crm.get(record_id, crm.status) == "valid"
+        assert sync(ctx, crm.name, "everything")["contacts"]["changed"] == 0
+
+
+class TestAList:
+    def test_flags_those_who_are_on_it_and_those_who_come_later(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+    ) -> None:
+        done = suppress.import_list(ctx, [GOOD, OTHER], "national registry", "call")
+        assert (done.added, done.held) == (2, 1)
+        deliver(ctx)
+        for crm in crms:
+            assert crm.get(held[crm.name], "do_not_call") is True
+            assert not crm.get(held[crm.name], "do_not_contact")
+            later = crm.ids()[4]
+            crm.edit(later, {f"phone/{crm.phone}": OTHER})
+            sync(ctx, crm.name)
+            assert crm.get(later, "do_not_call") is True
+
+    def test_that_is_imported_again_adds_nothing(self, ctx: Context, held: dict[str, str]) -> None:
+        suppress.import_list(ctx, [GOOD], "a list")
+        again = suppress.import_list(ctx, [GOOD, OTHER], "a list")
+        assert (again.added, again.known) == (1, 1)
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) == 2
+
+    def test_loses_a_number_by_an_opt_in(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        suppress.import_list(ctx, [GOOD], "a list")
+        deliver(ctx)
+        tell(ctx, "opt_in")
+        deliver(ctx)
+        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+        assert suppress.listed(ctx, GOOD) == []

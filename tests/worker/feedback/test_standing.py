@@ -1,0 +1,172 @@
+"""What reports about a number come to for one contact."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.feedback.model import Feedback, Who
+from worker.feedback.standing import Holders, Rules, Standing, lifted, standing
+
+DAY = timedelta(days=1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = Who("salesforce/Contact/003A", "ada")
+ADA_THERE = Who("hubspot/contacts/7", "ada")
+BEN = Who("salesforce/Contact/003B", "ben")
+NUMBER = "+14155550123"
+
+
+def report(kind: str, day: float = 0, **more: Any) -> Feedback:
+    made = {"key": f"{kind}:{day}:{more}", "number": NUMBER, "source": "test", **more}
+    return Feedback(kind=kind, at=START + DAY * day, **made)  # type: ignore[arg-type]
+
+
+def on(who: Who, kind: str, day: float = 0, **more: Any) -> Feedback:
+    return report(kind, day, contact=who.key, person=who.person, **more)
+
+
+class TestAnOptOut:
+    def test_holds_for_whoever_has_the_number(self) -> None:
+        for who in (ADA, BEN):
+            found = standing([report("opt_out")], who)
+            assert found.suppressed == {"call", "text"}
+            assert found.suppressed_why == "must not be contacted (test, 01 Jan 2026)"
+
+    def test_of_one_channel_leaves_the_other(self) -> None:
+        assert standing([report("opt_out", channels="call")], ADA).suppressed == {"call"}
+
+    def test_by_text_stops_calls_too_unless_policy_says_otherwise(self) -> None:
+        told = [report("opt_out", channels="text", source="twilio sms")]
+        assert standing(told, ADA).suppressed == {"call", "text"}
+        assert standing(told, ADA, Rules(text_stops_calls=False)).suppressed == {"text"}
+
+    def test_stands_whatever_is_confirmed(self) -> None:
+        told = [report("opt_out"), on(ADA, "confirmed", 1), report("confirmed", 2)]
+        assert standing(told, ADA).suppressed == {"call", "text"}
+
+    def test_is_lifted_by_a_later_opt_in_and_not_by_an_earlier_one(self) -> None:
+        assert not standing([report("opt_out"), report("opt_in", 1)], ADA).suppressed
+        assert standing([report("opt_in"), report("opt_out", 1)], ADA).suppressed
+
+    def test_wins_over_an_opt_in_of_the_same_moment(self) -> None:
+        for told in ([report("opt_in"), report("opt_out")], [report("opt_out"), report("opt_in")]):
+            assert standing(told, ADA).suppressed
+
+    def test_is_lifted_for_one_person_by_what_that_person_says(self) -> None:
+        told = [report("opt_out"), on(ADA, "opt_in", 1, reach="person")]
+        assert not standing(told, ADA).suppressed
+        assert not standing(told, ADA_THERE).suppressed
+        assert standing(told, BEN).suppressed
+
+    def test_on_one_person_holds_for_that_person_in_every_crm(self) -> None:
+        told = [on(ADA, "opt_out", reach="person")]
+        assert standing(told, ADA_THERE).suppressed
+        assert not standing(told, BEN).suppressed
+
+    @given(st.permutations([
+        report("opt_out", 0), report("opt_in", 1), report("opt_out", 2), report("opt_in", 2.5),
+        report("wrong_number", 1.5), on(ADA, "confirmed", 3, reach="person"),
+        report("opt_out", 4, channels="text"),
+    ]), st.integers(0, 6))  # fmt: skip
+    def test_counts_once_and_in_its_own_order_however_it_arrives(
+        self, told: list[Feedback], again: int
+    ) -> None:
+        assert standing([*told, told[again]], ADA) == standing(
+            sorted(told, key=lambda r: r.at), ADA
+        )
+
+
+class TestAWrongNumber:
+    def test_is_wrong_for_whoever_has_it(self) -> None:
+        told = [on(ADA, "wrong_number")]
+        assert standing(told, ADA).wrong == "reaches somebody else (test, 01 Jan 2026)"
+        assert standing(told, BEN).wrong
+
+    def test_is_not_wrong_for_one_who_confirms_it_later(self) -> None:
+        told = [report("wrong_number"), on(BEN, "confirmed", 1, reach="person")]
+        assert not standing(told, BEN).wrong
+        assert standing(told, BEN).confirmed
+        assert standing(told, ADA).wrong
+
+    def test_is_not_thereby_wrong_for_another_who_confirmed_it_before(self) -> None:
+        told = [on(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
+        both = Holders((ADA, BEN))
+        assert not standing(told, BEN, holders=both).wrong
+        assert standing(told, ADA, holders=both).wrong
+
+    def test_is_wrong_for_one_who_confirmed_it_before_and_alone_has_it(self) -> None:
+        told = [on(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
+        assert standing(told, BEN, holders=Holders((BEN,))).wrong
+
+    def test_is_wrong_again_when_the_person_itself_is_reported(self) -> None:
+        told = [on(BEN, "confirmed", 0, reach="person"), on(BEN, "wrong_number", 1)]
+        assert standing(told, BEN, holders=Holders((ADA, BEN))).wrong
+
+    def test_of_a_shared_number_is_wrong_for_that_person_alone(self) -> None:
+        switchboard = Holders(
+            (*(Who(f"salesforce/Contact/{n}", f"person {n}") for n in range(5)), ADA, BEN)
+        )
+        told = [on(ADA, "wrong_number")]
+        assert standing(told, ADA, holders=switchboard).wrong
+        assert standing(told, ADA_THERE, holders=switchboard).wrong
+        assert not standing(told, BEN, holders=switchboard).wrong
+
+    def test_of_one_person_in_two_crms_is_no_shared_number(self) -> None:
+        assert Holders((ADA, ADA_THERE)).persons == 1
+
+    def test_that_was_corrected_gives_the_new_one_for_that_person(self) -> None:
+        told = [on(ADA, "corrected", reach="person", new_number="+14155550199")]
+        assert standing(told, ADA).corrected_to == "+14155550199"
+        assert standing(told, ADA).wrong
+        assert standing(told, BEN) == Standing()
+
+
+class TestMessagesThatFail:
+    def test_one_that_proves_it_is_enough(self) -> None:
+        assert standing([report("undeliverable", grade="dead")], ADA).unreachable
+
+    def test_others_count_when_they_are_many_over_some_time(self) -> None:
+        told = [report("undeliverable", day, grade="failing") for day in (0, 1, 4)]
+        assert standing(told, ADA).unreachable
+        assert not standing(told[:2], ADA).unreachable
+        within_a_day = [report("undeliverable", day / 10, grade="failing") for day in range(9)]
+        assert not standing(within_a_day, ADA).unreachable
+
+    def test_one_that_arrives_makes_good_what_failed_before(self) -> None:
+        told = [report("undeliverable", day, grade="failing") for day in (0, 1, 4)]
+        assert not standing(told, ADA, reached_at=START + DAY * 5).unreachable
+        assert standing(told, ADA, reached_at=START - DAY).unreachable
+
+    def test_that_say_nothing_of_the_number_count_for_nothing(self) -> None:
+        told = [report("undeliverable", day) for day in range(9)]
+        assert standing(told, ADA) == Standing()
+
+    def test_to_a_line_that_takes_none_stop_texts_and_not_calls(self) -> None:
+        found = standing([report("undeliverable", grade="no_text")], ADA)
+        assert found.suppressed == {"text"}
+        assert found.suppressed_why.startswith("takes no texts")
+
+
+class TestLifting:
+    def test_of_a_number_needs_a_word_about_the_number(self) -> None:
+        stop = report("opt_out", id=1)
+        for_ada = on(ADA, "opt_in", 1, reach="person", id=2)
+        assert lifted(stop, [for_ada])[1] is None
+        for_all = report("opt_in", 2, id=3, evidence="asked us to call")
+        left, lift = lifted(stop, [for_ada, for_all])
+        assert not left
+        assert lift is not None
+        assert (lift.at, lift.by, lift.why) == (START + DAY * 2, "test", "asked us to call")
+
+    def test_of_one_channel_leaves_the_other_standing(self) -> None:
+        left, lift = lifted(report("opt_out", id=1), [report("opt_in", 1, channels="call", id=2)])
+        assert left == {"text"}
+        assert lift is None
+
+    def test_of_a_wrong_number_takes_a_confirmation(self) -> None:
+        wrong = report("wrong_number", id=1)
+        assert lifted(wrong, [report("opt_in", 1, id=2)])[1] is None
+        assert lifted(wrong, [report("confirmed", 1, id=2)])[1] is not None

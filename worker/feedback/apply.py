@@ -1,0 +1,76 @@
+"""Reports that were stored are applied: suppressions follow from them, and orders to the CRMs.
+
+Everything is worked out from the whole log of a number, so that a report may come twice, late or
+out of order, and a worker may die at any time: what is not marked as applied is applied again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback import deliveries, suppress
+from worker.feedback.deliveries import Order
+from worker.feedback.log import made
+from worker.feedback.model import Feedback
+from worker.store.db import chunks
+from worker.store.tables import feedback
+from worker.sync.context import Context
+
+_AT_ONCE = 500
+
+
+def apply_waiting(ctx: Context) -> set[str]:
+    """Apply all reports that wait; returns the connectors that have something to write."""
+    busy: set[str] = set()
+    while True:
+        with ctx.store.write() as connection:
+            rows = _take(connection)
+            if not rows:
+                return busy
+            busy |= _apply(ctx, connection, [made(row) for row in rows], ctx.now())
+            for some in chunks([row.id for row in rows]):
+                connection.execute(
+                    sa.update(feedback).where(feedback.c.id.in_(some)).values(applied_at=ctx.now())
+                )
+
+
+def _take(connection: Connection) -> Sequence[Any]:
+    query = (
+        sa.select(feedback)
+        .where(feedback.c.applied_at.is_(None))
+        .order_by(feedback.c.id)
+        .limit(_AT_ONCE)
+    )
+    if connection.dialect.name == "postgresql":
+        # One at a time: two at work on the same number would each see half of it.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7226454)"))
+    return connection.execute(query).all()
+
+
+def _apply(
+    ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime
+) -> set[str]:
+    suppress.follow(connection, {report.number for report in reports}, ctx.rules)
+    orders = [
+        Order(
+            f"feedback:{report.id}",
+            report.number,
+            _concerned(ctx, report),
+            report.received_at or report.at,
+        )
+        for report in reports
+    ]
+    return deliveries.order(connection, orders, now)
+
+
+def _concerned(ctx: Context, report: Feedback) -> tuple[str, ...]:
+    """A report about one record concerns its CRM alone; a list on disk is told by its next run."""
+    crms = [name for name in ctx.settings.active_connectors if name != "csv"]
+    if report.reach == "contact":
+        return tuple(name for name in crms if report.contact.startswith(f"{name}/"))
+    return tuple(crms)

@@ -1,0 +1,179 @@
+"""What each report has still to reach, and when each CRM confirmed it.
+
+A delivery is done when every record of that CRM that holds the number says what it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.store.db import chunks, upsert
+from worker.store.tables import contact_numbers, deliveries, failures
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=2)
+# A record that its CRM does not take is tried again less and less often.
+LONGEST_REFUSED = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Something that every CRM in `connectors` is to know of a number. `cause`: what it came of,
+    as the key of `suppressions`."""
+
+    cause: str
+    number: str
+    connectors: tuple[str, ...]
+    since: datetime
+
+
+def order(connection: Connection, orders: Sequence[Order], now: datetime) -> set[str]:
+    """Keep what is to be delivered; a CRM without a record that holds the number has confirmed.
+
+    Returns the connectors that have something to do.
+    """
+    held = _held(connection, {one.number for one in orders})
+    rows = []
+    busy = set()
+    for one in orders:
+        for connector in one.connectors:
+            there = (connector, one.number) in held
+            if there:
+                busy.add(connector)
+            rows.append(
+                {
+                    "cause": one.cause,
+                    "connector": connector,
+                    "number": one.number,
+                    "state": "pending" if there else "done",
+                    "since": one.since,
+                    "attempts": 0,
+                    "again_at": now,
+                    "error": "",
+                    "holders": 0,
+                    "confirmed_at": None if there else now,
+                }
+            )
+    upsert(connection, deliveries, rows, ignore=True, key=("cause", "connector"))
+    return busy
+
+
+def reopen(connection: Connection, connector: str, numbers: Sequence[str], now: datetime) -> None:
+    """Deliver again what was reported of these numbers: somebody may have written over it."""
+    for some in chunks(numbers):
+        connection.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.connector == connector, deliveries.c.number.in_(some))
+            .values(state="pending", again_at=now, run_id=None, confirmed_at=None)
+        )
+
+
+def due(connection: Connection, connector: str, now: datetime, limit: int) -> list[Any]:
+    """Deliveries that nobody writes just now and whose time has come, the oldest first."""
+    c = deliveries.c
+    query = (
+        sa.select(c.id, c.number)
+        .where(
+            c.connector == connector, c.state == "pending", c.again_at <= now, c.run_id.is_(None)
+        )
+        .order_by(c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def begin(connection: Connection, ids: Sequence[int], run_id: str) -> None:
+    for some in chunks(ids):
+        connection.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_(some), deliveries.c.state == "pending")
+            .values(run_id=run_id)
+        )
+
+
+def put_off(connection: Connection, run_id: str, why: str, now: datetime) -> None:
+    """The CRM could not be used: its deliveries wait, longer each time, and stay with their run."""
+    of_run = sa.and_(deliveries.c.run_id == run_id, deliveries.c.state == "pending")
+    attempts = connection.scalar(sa.select(sa.func.max(deliveries.c.attempts)).where(of_run)) or 0
+    connection.execute(
+        sa.update(deliveries)
+        .where(of_run)
+        .values(
+            attempts=attempts + 1,
+            error=why[:500],
+            again_at=now + min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT),
+        )
+    )
+
+
+def settle(connection: Connection, connector: str, run_id: str, now: datetime) -> None:
+    """A run is done: confirmed is what all holders took; what one of them refused is kept."""
+    c = deliveries.c
+    rows = connection.execute(
+        sa.select(c.id, c.number, c.attempts).where(c.run_id == run_id, c.state == "pending")
+    ).all()
+    counts, refusals = _outcome(connection, connector, {row.number for row in rows})
+    for row in rows:
+        values: dict[str, Any] = {"holders": counts.get(row.number, 0)}
+        if (why := refusals.get(row.number)) is not None:
+            wait = min(FIRST_WAIT * 2 ** min(row.attempts, 20), LONGEST_REFUSED)
+            values.update(
+                attempts=row.attempts + 1, error=why[:500], again_at=now + wait, run_id=None
+            )
+        else:
+            values.update(state="done", confirmed_at=now, error="")
+        connection.execute(sa.update(deliveries).where(c.id == row.id).values(**values))
+
+
+def _held(connection: Connection, numbers: Iterable[str]) -> set[tuple[str, str]]:
+    held = contact_numbers.c
+    query = sa.select(held.connector, held.number).distinct()
+    return {
+        (row.connector, row.number)
+        for some in chunks(sorted(numbers))
+        for row in connection.execute(query.where(held.number.in_(some)))
+    }
+
+
+def _outcome(
+    connection: Connection, connector: str, numbers: Iterable[str]
+) -> tuple[Mapping[str, int], Mapping[str, str]]:
+    """Number -> records that hold it; and -> why one of them could not be written."""
+    held = contact_numbers.c
+    same = sa.and_(
+        failures.c.connector == held.connector,
+        failures.c.object == held.object,
+        failures.c.record_id == held.record_id,
+    )
+    query = (
+        sa.select(
+            held.number,
+            sa.func.count(sa.distinct(held.record_id)).label("holders"),
+            sa.func.max(failures.c.message).label("why"),
+        )
+        .select_from(contact_numbers)
+        .outerjoin(failures, same)
+        .where(held.connector == connector)
+        .group_by(held.number)
+    )
+    rows = [
+        row
+        for some in chunks(sorted(numbers))
+        for row in connection.execute(query.where(held.number.in_(some)))
+    ]
+    return (
+        {row.number: row.holders for row in rows},
+        {row.number: row.why for row in rows if row.why is not None},
+    )
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """Connector -> deliveries that wait."""
+    c = deliveries.c
+    query = sa.select(c.connector, sa.func.count()).where(c.state == "pending")
+    return {row[0]: row[1] for row in connection.execute(query.group_by(c.connector))}

@@ -1,0 +1,103 @@
+"""Keyed hashes of what must be recognised and must not be kept: erased numbers, and persons.
+
+The key is SECRET_KEY; without one, a file beside the embedded database. A database remembers a
+print of the key it was used with: with another key, erased numbers would not match any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from config.settings import Settings
+from worker.store import Store
+from worker.store.db import StoreError, upsert
+from worker.store.tables import installation
+
+MARK = "#"  # what stands in place of an erased number begins with it
+_PRINT = "secret-key-print:"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`secrets`: the key in force first, then earlier ones."""
+
+    secrets: tuple[bytes, ...]
+
+    def person(self, email: str) -> str:
+        """Tells that two records are about the same person; "" where there is no email."""
+        text = email.strip().casefold()
+        return self._hash(self.secrets[0], "person", text)[:32] if text else ""
+
+    def erased(self, number: str) -> str:
+        """What is kept of an erased number."""
+        return (
+            number if number.startswith(MARK) else MARK + self._hash(self.secrets[0], "n", number)
+        )
+
+    def names(self, number: str) -> tuple[str, ...]:
+        """All that a number may be kept as: itself, or erased under any of our keys."""
+        return (number, *(MARK + self._hash(key, "n", number) for key in self.secrets))
+
+    def signing(self) -> list[str]:
+        """Keys for signing links, the oldest first, as itsdangerous wants them."""
+        return [self._hash(key, "link", "") for key in reversed(self.secrets)]
+
+    @staticmethod
+    def _hash(key: bytes, purpose: str, text: str) -> str:
+        return hmac.digest(key, f"{purpose}:{text}".encode(), "sha256").hex()[:32]
+
+
+def open_keys(settings: Settings, store: Store) -> Keys:
+    """The keys of this installation; raises `StoreError` when the database knows another one."""
+    given = [text for text in (settings.secret_key, settings.secret_key_previous) if text]
+    if not settings.secret_key:
+        given = [_own_key(settings.home), *given]
+    keys = [text.encode() for text in given]
+    prints = [_PRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
+              for key in keys]  # fmt: skip
+    with store.read() as connection:
+        known = set(
+            connection.scalars(
+                sa.select(installation.c.name).where(installation.c.name.startswith(_PRINT))
+            )
+        )
+    if known and not known & set(prints):
+        raise StoreError(
+            "SECRET_KEY: this database was used with another one, and what was erased could not "
+            "be recognised with this; set the former one as SECRET_KEY_PREVIOUS"
+        )
+    if prints[0] not in known:
+        with store.write() as connection:
+            upsert(connection, installation, [{"name": prints[0], "value": ""}], ignore=True)
+    return Keys(tuple(keys))
+
+
+def _own_key(home: Path) -> str:
+    """A key of our own, made once and kept where only this user can read it."""
+    path = home / "secret-key"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        text = path.read_text("ascii").strip()
+        if not text:
+            raise StoreError(f"{path}: it is empty; restore it, or set SECRET_KEY") from None
+        return text
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(32))
+    return path.read_text("ascii").strip()
+
+
+def all_names(keys: Keys, numbers: Iterable[str], some_erased: bool) -> dict[str, str]:
+    """What may stand in our tables for these numbers -> the number itself."""
+    if not some_erased:
+        return {number: number for number in numbers}
+    return {name: number for number in numbers for name in keys.names(number)}

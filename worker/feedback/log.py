@@ -1,0 +1,197 @@
+"""The log of reports: stored once, never taken back, read by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback.keys import Keys, all_names
+from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
+from worker.feedback.standing import NOBODY, Holders, Rules, Standing, standing
+from worker.store.db import chunks, upsert
+from worker.store.settled import unsettle
+from worker.store.tables import (
+    contact_numbers,
+    contacts,
+    feedback,
+    installation,
+    reached,
+    suppressions,
+)
+
+_ERASED = "erased numbers"  # of `installation`: some are, and have to be looked for by their hash
+_MOST_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
+_OF_SEVERAL = ("wrong_number", "corrected", "confirmed")
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that was reported about some numbers.
+
+    `ids`: of the rows that it was made from, to tell later whether more has come.
+    """
+
+    reports: dict[str, list[Feedback]] = field(default_factory=dict)
+    reached: dict[str, datetime] = field(default_factory=dict)
+    holders: dict[str, Holders] = field(default_factory=dict)
+    ids: frozenset[tuple[str, int]] = frozenset()
+
+    def about(self, number: str) -> Sequence[Feedback]:
+        return self.reports.get(number, ())
+
+    def standing(self, number: str, who: Who, rules: Rules) -> Standing:
+        return standing(
+            self.about(number),
+            who,
+            rules,
+            self.holders.get(number, NOBODY),
+            self.reached.get(number),
+        )
+
+
+def store(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
+    """Keep reports, to be applied by the queue; one that is known by its key changes nothing."""
+    rows = [
+        {
+            "key": report.key[:255],
+            "kind": report.kind,
+            "number": report.number,
+            "channels": report.channels,
+            "contact": report.contact,
+            "reach": report.reach,
+            "person": report.person,
+            "source": report.source[:40],
+            "evidence": report.evidence,
+            "grade": report.grade,
+            "new_number": report.new_number,
+            "at": min(report.at, now),  # what was said in the future by another clock counts now
+            "received_at": report.received_at or now,
+        }
+        for report in reports
+    ]
+    upsert(connection, feedback, rows, ignore=True, key=("key",))
+    unsettle(connection, (report.number for report in reports))
+
+
+def note_reached(connection: Connection, number: str, at: datetime) -> None:
+    """A message arrived: what failed before says nothing any more."""
+    held = connection.scalar(sa.select(reached.c.at).where(reached.c.number == number))
+    if held is None or held < at:
+        upsert(connection, reached, [{"number": number, "at": at}])
+        unsettle(connection, [number])
+
+
+def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
+    """All reports about these numbers, and the lists that they are on."""
+    names = all_names(keys, numbers, some_erased(connection))
+    found: dict[str, list[Feedback]] = {}
+    ids: set[tuple[str, int]] = set()
+    for some in chunks(list(names)):
+        for row in connection.execute(sa.select(feedback).where(feedback.c.number.in_(some))):
+            found.setdefault(names[row.number], []).append(made(row))
+            ids.add(("feedback", row.id))
+        for row in connection.execute(_listed(some)):
+            found.setdefault(names[row.number], []).append(_as_report(row))
+            ids.add(("list", row.id))
+    doubted = [n for n, reports in found.items() if any(r.kind in _OF_SEVERAL for r in reports)]
+    failed = [n for n, reports in found.items() if any(r.kind == "undeliverable" for r in reports)]
+    return Told(
+        found,
+        _reached(connection, failed) if failed else {},
+        holders_of(connection, doubted) if doubted else {},
+        frozenset(ids),
+    )
+
+
+def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: Told) -> list[str]:
+    """Of these numbers, those about which more is known than `told`."""
+    names = all_names(keys, numbers, some_erased(connection))
+    news: set[str] = set()
+    for some in chunks(list(names)):
+        for kind, query in (
+            ("feedback", sa.select(feedback.c.id, feedback.c.number).where(
+                feedback.c.number.in_(some))),
+            ("list", _listed(some)),
+        ):  # fmt: skip
+            for row in connection.execute(query):
+                if (kind, row.id) not in told.ids:
+                    news.add(names[row.number])
+    return sorted(news)
+
+
+def some_erased(connection: Connection) -> bool:
+    query = sa.select(installation.c.name).where(installation.c.name == _ERASED)
+    return connection.scalar(query) is not None
+
+
+def note_erasure(connection: Connection) -> None:
+    upsert(connection, installation, [{"name": _ERASED, "value": "yes"}], ignore=True)
+
+
+def holders_of(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
+    """Who holds each of these numbers, in all CRMs."""
+    held, c = contact_numbers.c, contacts.c
+    same = sa.and_(
+        c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
+    )
+    found: dict[str, list[Who]] = {}
+    for number in numbers:
+        query = (
+            sa.select(held.connector, held.object, held.record_id, c.person)
+            .join(contacts, same)
+            .where(held.number == number)
+            .distinct()
+            .limit(_MOST_HOLDERS)
+        )
+        for row in connection.execute(query):
+            key = contact_key(row.connector, row.object, row.record_id)
+            found.setdefault(number, []).append(Who(key, row.person))
+    return {number: Holders(tuple(them)) for number, them in found.items()}
+
+
+def _reached(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
+    query = sa.select(reached.c.number, reached.c.at)
+    return {
+        row.number: row.at
+        for some in chunks(numbers)
+        for row in connection.execute(query.where(reached.c.number.in_(some)))
+    }
+
+
+def _listed(numbers: Sequence[str]) -> sa.Select[Any]:
+    """What stands by itself, not by a report: numbers on imported lists."""
+    c = suppressions.c
+    return sa.select(suppressions).where(
+        c.number.in_(numbers), c.reason == "list", c.lifted_at.is_(None)
+    )
+
+
+def _as_report(row: Any) -> Feedback:
+    return Feedback(
+        row.key, "opt_out", row.number, row.source, row.since, row.channels, evidence=row.evidence
+    )
+
+
+def made(row: Any) -> Feedback:
+    """A row of the table as a report."""
+    return Feedback(
+        key=row.key,
+        kind=cast(FeedbackKind, row.kind),
+        number=row.number,
+        source=row.source,
+        at=row.at,
+        channels=row.channels,
+        contact=row.contact,
+        reach=cast(Reach, row.reach),
+        person=row.person,
+        evidence=row.evidence,
+        grade=cast(Grade, row.grade),
+        new_number=row.new_number,
+        received_at=row.received_at,
+        id=row.id,
+    )

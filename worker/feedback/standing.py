@@ -1,0 +1,229 @@
+"""What the reports about a number come to, as seen from one contact. Pure.
+
+Reports are kept for good and weighed anew each time, in the order in which they were said: so it
+does not matter in which order, or how often, they reached us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
+
+from worker.decisions.model import ALL_CHANNELS, Channel
+from worker.feedback.model import Feedback, Who
+
+_STOPS = ("opt_out", "complaint", "erasure")
+# What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
+# not that they want to be contacted: it lifts no opt-out.
+_LIFTS = {
+    "opt_out": ("opt_in",),
+    "complaint": ("opt_in",),
+    "erasure": ("opt_in",),
+    "wrong_number": ("confirmed",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Policy as far as it bears on reports."""
+
+    text_stops_calls: bool = True
+    unreachable_after: int = 3  # messages that failed ...
+    unreachable_over: timedelta = timedelta(days=3)  # ... from the first to the last of them
+    shared_from: int = 3  # persons with one number in one CRM: a switchboard, a family
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who holds a number, as far as the index knows."""
+
+    all: tuple[Who, ...] = ()
+
+    def others(self, who: Who) -> bool:
+        return any(one.key != who.key and not _same_person(one, who) for one in self.all)
+
+    @property
+    def persons(self) -> int:
+        """How many persons one CRM has with it, at least."""
+        persons: dict[str, set[str]] = {}
+        for one in self.all:
+            if one.person:
+                persons.setdefault(one.key.partition("/")[0], set()).add(one.person)
+        return max(map(len, persons.values()), default=0)
+
+
+NOBODY = Holders()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands against (or for) a number in one contact, in the words of a decision.
+
+    `unreachable`: evidence that messages do not arrive, last at `unreachable_at`.
+    `corrected_to`: the number that the person gave instead of this one.
+    """
+
+    wrong: str = ""
+    suppressed: frozenset[Channel] = frozenset()
+    suppressed_why: str = ""
+    confirmed: bool = False
+    confirmed_at: datetime | None = None
+    unreachable: str = ""
+    unreachable_at: datetime | None = None
+    corrected_to: str = ""
+
+
+@dataclass
+class _Failing:
+    """Messages that failed since the last one that arrived."""
+
+    reports: list[Feedback] = field(default_factory=list)
+
+    def verdict(self, rules: Rules) -> Feedback | None:
+        """The last of them, where they prove that nobody is reached."""
+        if not self.reports:
+            return None
+        first, last = self.reports[0], self.reports[-1]
+        often = len(self.reports) >= rules.unreachable_after
+        long = last.at - first.at >= rules.unreachable_over
+        dead = any(report.grade == "dead" for report in self.reports)
+        return last if dead or (often and long) else None
+
+
+def standing(
+    reports: Sequence[Feedback],
+    who: Who,
+    rules: Rules = Rules(),
+    holders: Holders = NOBODY,
+    reached_at: datetime | None = None,
+) -> Standing:
+    """Weigh the reports about a number for one contact. `reached_at`: when a message last arrived.
+
+    A wrong number holds for every contact with that number, but for one whose person confirmed it:
+    later, or before where others hold the number too. Where a number is shared, a report on one
+    contact is about that person alone. An opt-out stands until an opt-in that concerns the contact.
+    """
+    wrong, why = "", ""
+    suppressed: set[Channel] = set()
+    confirmed_at: datetime | None = None
+    corrected_to = ""
+    failing, no_text = _Failing(), ""
+    for report in sorted(reports, key=_order):
+        if not concerns(report, who, holders, rules):
+            continue
+        channels = channels_of(report, rules)
+        match report.kind:
+            case "wrong_number" | "corrected":
+                mine = bool(report.contact) and _is_about(report, who)
+                if confirmed_at is not None and not mine and holders.others(who):
+                    continue  # somebody else's; this person's own word stands
+                wrong, confirmed_at = f"reaches somebody else ({told(report)})", None
+                if report.kind == "corrected":
+                    corrected_to = report.new_number
+                    wrong = f"was replaced by its owner ({told(report)})"
+            case "confirmed":
+                wrong, corrected_to, confirmed_at = "", "", report.at
+                failing.reports.clear()
+            case "opt_out" | "complaint" | "erasure":
+                suppressed |= channels
+                why = f"must not be contacted ({told(report)})"
+            case "opt_in":
+                suppressed -= channels
+            case "undeliverable":
+                if reached_at is None or report.at > reached_at:
+                    if report.grade == "no_text":
+                        no_text = f"takes no texts ({told(report)})"
+                    elif report.grade:
+                        failing.reports.append(report)
+    last = failing.verdict(rules)
+    if no_text and "text" not in suppressed:
+        suppressed.add("text")
+        why = why if len(suppressed) > 1 else no_text
+    return Standing(
+        wrong,
+        frozenset(suppressed),
+        why if suppressed else "",
+        confirmed_at is not None,
+        confirmed_at,
+        f"cannot be reached ({told(last)})" if last else "",
+        last.at if last else None,
+        corrected_to,
+    )
+
+
+def concerns(report: Feedback, who: Who, holders: Holders = NOBODY, rules: Rules = Rules()) -> bool:
+    """Whether a report says something of this contact."""
+    if _is_about(report, who):
+        return True
+    if report.reach != "number":
+        return False
+    shared = holders.persons >= rules.shared_from
+    if not report.contact or report.kind in _STOPS or not shared:
+        return True
+    return not report.person and not who.person
+
+
+def _is_about(report: Feedback, who: Who) -> bool:
+    if report.contact and report.contact == who.key:
+        return True
+    return report.reach != "contact" and bool(report.person) and report.person == who.person
+
+
+def _same_person(one: Who, other: Who) -> bool:
+    return bool(one.person) and one.person == other.person
+
+
+def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
+    """The channels that a report is about."""
+    said = cast(frozenset[Channel], frozenset(report.channels.split())) or ALL_CHANNELS
+    by_text = report.source.endswith("sms") and "text" in said
+    return ALL_CHANNELS if rules.text_stops_calls and by_text else said
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """What ended a suppression."""
+
+    at: datetime
+    by: str
+    why: str
+
+
+def lifted(
+    report: Feedback, later: Collection[Feedback], rules: Rules = Rules()
+) -> tuple[frozenset[Channel], Lift | None]:
+    """What of a suppression that came of `report` still stands, and what ended it if nothing does.
+
+    A report about the number as a whole is lifted only by one that is too: what lifts it for one
+    person is an exception for that person (see `standing`).
+    """
+    left = channels_of(report, rules)
+    for other in sorted(later, key=_order):
+        if _order(other) <= _order(report) or other.kind not in _LIFTS[report.kind]:
+            continue
+        if other.contact and other.reach != "number" and not _about_the_same(report, other):
+            continue
+        left -= channels_of(other, rules)
+        if not left:
+            return left, Lift(other.at, other.source, other.evidence)
+    return left, None
+
+
+def _about_the_same(report: Feedback, other: Feedback) -> bool:
+    if not report.contact or (report.reach == "number" and report.kind in _STOPS):
+        return False
+    return report.contact == other.contact or (
+        bool(report.person) and report.person == other.person
+    )
+
+
+def told(report: Feedback) -> str:
+    """A report in words, for a person."""
+    return f"{report.evidence or report.source}, {report.at:%d %b %Y}"
+
+
+def _order(report: Feedback) -> tuple[datetime, bool, int]:
+    """As they were said. Of two at the same moment the one that stops comes last: safe is safe."""
+    return report.at, report.kind in _STOPS, report.id

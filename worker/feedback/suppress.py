@@ -1,0 +1,317 @@
+"""The suppression list: what follows from reports, lists that are imported, and lifting."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback import deliveries, log
+from worker.feedback.deliveries import Order
+from worker.feedback.keys import MARK, Keys, all_names
+from worker.feedback.model import Feedback
+from worker.feedback.standing import Rules, lifted
+from worker.store.db import chunks, insert, upsert
+from worker.store.settled import unsettle
+from worker.store.tables import contact_numbers, feedback, suppressions
+from worker.sync.context import Context
+
+# What a person or a tool may ask for by hand.
+Reason = Literal["opt_out", "wrong_number", "complaint"]
+_SUPPRESSING = ("opt_out", "complaint", "erasure", "wrong_number")
+_ROWS = 5000  # of a list that are stored in one transaction
+
+
+class NoSuchSuppressionError(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no suppression {number}; list them: hygiene suppressions list")
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A row of the list. `number`: E.164, or what is kept of an erased one."""
+
+    id: int
+    number: str
+    contact: str
+    channels: str
+    reason: str
+    source: str
+    evidence: str
+    since: datetime
+    lifted_at: datetime | None
+    lifted_by: str
+    lifted_why: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "number": None if self.number.startswith(MARK) else self.number,
+            "contact": self.contact or None,
+            "channels": self.channels.split(),
+            "reason": self.reason,
+            "source": self.source,
+            "evidence": self.evidence,
+            "since": self.since.isoformat(),
+            "active": self.lifted_at is None,
+            "lifted_at": self.lifted_at.isoformat() if self.lifted_at else None,
+            "lifted_by": self.lifted_by or None,
+            "lifted_why": self.lifted_why or None,
+        }
+
+
+def follow(connection: Connection, numbers: Collection[str], rules: Rules) -> None:
+    """Bring the list in line with all reports about these numbers."""
+    for some in chunks(sorted(numbers)):
+        by_number: dict[str, list[Feedback]] = {}
+        query = sa.select(feedback).where(feedback.c.number.in_(some))
+        for row in connection.execute(query):
+            by_number.setdefault(row.number, []).append(log.made(row))
+        rows = [
+            _row(report, reports, rules)
+            for reports in by_number.values()
+            for report in reports
+            if report.kind in _SUPPRESSING
+        ]
+        upsert(connection, suppressions, rows, key=("key",))
+        _lift_listed(connection, by_number)
+
+
+def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
+    left, lift = lifted(report, reports, rules)
+    return {
+        "key": f"feedback:{report.id}",
+        "number": report.number,
+        # An opt-out or a wrong number that is about the number holds for whoever has it.
+        "contact": "" if report.reach == "number" else report.contact,
+        "person": "" if report.reach == "number" else report.person,
+        "channels": " ".join(sorted(left or {"call", "text"})),
+        "reason": report.kind,
+        "source": report.source,
+        "evidence": report.evidence,
+        "since": report.at,
+        "lifted_at": lift.at if lift else None,
+        "lifted_by": lift.by[:120] if lift else "",
+        "lifted_why": lift.why[:255] if lift else "",
+    }
+
+
+def _lift_listed(connection: Connection, by_number: dict[str, list[Feedback]]) -> None:
+    """An opt-in for the number as a whole takes it off the lists that it was on before."""
+    c = suppressions.c
+    for number, reports in by_number.items():
+        for report in reports:
+            if report.kind == "opt_in" and (not report.contact or report.reach == "number"):
+                connection.execute(
+                    sa.update(suppressions)
+                    .where(
+                        c.number == number,
+                        c.reason == "list",
+                        c.lifted_at.is_(None),
+                        c.since <= report.at,
+                    )
+                    .values(
+                        lifted_at=report.at,
+                        lifted_by=report.source[:120],
+                        lifted_why=report.evidence[:255],
+                    )
+                )
+
+
+# -- by hand -------------------------------------------------------------------------------
+
+
+def add(
+    ctx: Context, number: str, reason: Reason, channels: str, evidence: str, by: str, key: str
+) -> None:
+    """Suppress a number for whoever holds it; takes effect as any report does."""
+    now = ctx.now()
+    report = Feedback(key, reason, number, by, now, channels, evidence=evidence, received_at=now)
+    with ctx.store.write() as connection:
+        log.store(connection, [report], now)
+
+
+def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
+    """Lift a suppression by an admin's word, which is kept as a report of its own."""
+    now = ctx.now()
+    with ctx.store.write() as connection:
+        row = connection.execute(
+            sa.select(suppressions).where(suppressions.c.id == suppression_id)
+        ).one_or_none()
+        if row is None:
+            raise NoSuchSuppressionError(suppression_id)
+        if row.lifted_at is None:
+            report = Feedback(
+                key=f"lift:{row.key}:{now.isoformat()}",
+                kind="confirmed" if row.reason == "wrong_number" else "opt_in",
+                number=row.number,
+                source=by,
+                at=now,
+                contact=row.contact,
+                reach="person" if row.contact else "number",
+                person=row.person,
+                evidence=why,
+                received_at=now,
+            )
+            log.store(connection, [report], now)
+            follow(connection, [row.number], ctx.rules)
+        row = connection.execute(
+            sa.select(suppressions).where(suppressions.c.id == suppression_id)
+        ).one()
+    return _made(row)
+
+
+def listed(
+    ctx: Context,
+    number: str | None = None,
+    active: bool | None = True,
+    reason: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Suppression]:
+    """The list in the order of its ids, a part at a time."""
+    c = suppressions.c
+    query = sa.select(suppressions).where(c.id > after).order_by(c.id).limit(limit)
+    if active is not None:
+        query = query.where(c.lifted_at.is_(None) if active else c.lifted_at.is_not(None))
+    if reason:
+        query = query.where(c.reason == reason)
+    with ctx.store.read() as connection:
+        if number is not None:
+            names = all_names(ctx.keys, [number], log.some_erased(connection))
+            query = query.where(c.number.in_(list(names)))
+        return [_made(row) for row in connection.execute(query)]
+
+
+def get(ctx: Context, suppression_id: int) -> Suppression:
+    with ctx.store.read() as connection:
+        row = connection.execute(
+            sa.select(suppressions).where(suppressions.c.id == suppression_id)
+        ).one_or_none()
+    if row is None:
+        raise NoSuchSuppressionError(suppression_id)
+    return _made(row)
+
+
+def _made(row: Any) -> Suppression:
+    return Suppression(
+        row.id, row.number, row.contact, row.channels, row.reason, row.source, row.evidence,
+        row.since, row.lifted_at, row.lifted_by, row.lifted_why,
+    )  # fmt: skip
+
+
+# -- lists ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Imported:
+    """What came of a list: new entries, those that were on it already, and refused lines."""
+
+    added: int = 0
+    known: int = 0
+    refused: int = 0
+    held: int = 0  # of the new ones, those that some contact holds
+
+
+def import_list(
+    ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text", evidence: str = ""
+) -> Imported:
+    """Put numbers (E.164) on the list `name`, streaming; to repeat it adds nothing.
+
+    Whoever holds one of them is flagged by the queue; contacts that come later by their sync.
+    """
+    done = Imported()
+    now = ctx.now()
+    stream = iter(numbers)
+    words = evidence or f"on the list {name}"
+    while batch := list(dict.fromkeys(islice(stream, _ROWS))):
+        with ctx.store.write() as connection:
+            known: set[str] = set()
+            c = suppressions.c
+            for some in chunks(batch):
+                known.update(
+                    connection.scalars(
+                        sa.select(c.key).where(c.key.in_([_list_key(name, n) for n in some]))
+                    )
+                )
+            new = [number for number in batch if _list_key(name, number) not in known]
+            rows = [
+                {
+                    "key": _list_key(name, number),
+                    "number": number,
+                    "contact": "",
+                    "person": "",
+                    "channels": channels,
+                    "reason": "list",
+                    "source": name[:80],
+                    "evidence": words,
+                    "since": now,
+                    "lifted_by": "",
+                    "lifted_why": "",
+                }
+                for number in new
+            ]
+            insert(connection, suppressions, rows)
+            held = _held(connection, new)
+            unsettle(connection, held)
+            crms = tuple(one for one in ctx.settings.active_connectors if one != "csv")
+            orders = [Order(_list_key(name, number), number, crms, now) for number in held]
+            deliveries.order(connection, orders, now)
+        done.added += len(new)
+        done.known += len(batch) - len(new)
+        done.held += len(held)
+    return done
+
+
+def _list_key(name: str, number: str) -> str:
+    return f"list:{name}:{number}"[:120]
+
+
+def _held(connection: Connection, numbers: Sequence[str]) -> list[str]:
+    return [
+        number
+        for some in chunks(numbers)
+        for number in connection.scalars(
+            sa.select(contact_numbers.c.number).where(contact_numbers.c.number.in_(some)).distinct()
+        )
+    ]
+
+
+def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
+    """CSV lines of all that stands, for dialers and other tools. Erased numbers are left out: they
+    are known by their hash alone."""
+    yield _line(["number", "channels", "reason", "contact", "source", "since"])
+    after = 0
+    while part := listed(ctx, active=True, after=after, limit=2000):
+        after = part[-1].id
+        for one in part:
+            if one.number.startswith(MARK) or (channel and channel not in one.channels.split()):
+                continue
+            yield _line(
+                [one.number, one.channels, one.reason, one.contact, one.source,
+                 one.since.isoformat()]
+            )  # fmt: skip
+
+
+def _line(cells: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
+
+
+def erase(connection: Connection, number: str, keys: Keys) -> None:
+    """Keep of a number what stands against it, and no longer the number itself."""
+    erased = keys.erased(number)
+    connection.execute(
+        sa.update(suppressions)
+        .where(suppressions.c.number == number)
+        .values(number=erased, contact="", evidence="erased on request")
+    )
+    log.note_erasure(connection)

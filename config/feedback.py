@@ -44,6 +44,7 @@ class FeedbackSettings(Section):
     unreachable_over: Duration = timedelta(days=3)  # ... the first and last at least so far apart
     shared_from: int = Field(3, ge=2)  # persons in one CRM: a switchboard, a family
     corrections: Literal["propose", "replace"] = "propose"
+    company: str = Field("", max_length=120)  # who asks, on the recipient's page
     link_lifetime: Duration = timedelta(days=180)
     answers_per_link: int = Field(10, ge=1)  # in a day
     deliver_every: Duration = timedelta(seconds=15)  # how often what is left is looked for

@@ -16,7 +16,6 @@ from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
 from worker.app import app, settings
-from worker.feedback import deliveries
 from worker.feedback.apply import apply_waiting
 from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
@@ -169,11 +168,8 @@ def apply() -> None:
     """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
     ctx = context()
     apply_waiting(ctx)
-    with ctx.store.read() as connection:
-        left = deliveries.waiting(connection)
-    for connector in left:
-        if connector in settings.active_connectors:
-            spread.delay(connector)
+    for connector in spreading.waits(ctx):
+        spread.delay(connector)
 
 
 @app.task(name="hygiene.spread")

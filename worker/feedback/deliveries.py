@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.store.db import chunks, upsert
-from worker.store.tables import contact_numbers, deliveries, failures
+from worker.store.tables import UtcDateTime, contact_numbers, deliveries, failures
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=2)
 # A record that its CRM does not take is tried again less and less often.
@@ -73,8 +73,8 @@ def reopen(connection: Connection, connector: str, numbers: Sequence[str], now: 
         )
 
 
-def due(connection: Connection, connector: str, now: datetime, limit: int) -> list[Any]:
-    """Deliveries that nobody writes just now and whose time has come, the oldest first."""
+def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
+    """Deliveries that no run has taken and whose time has come, the oldest first: id -> number."""
     c = deliveries.c
     query = (
         sa.select(c.id, c.number)
@@ -84,10 +84,24 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> li
         .order_by(c.id)
         .limit(limit)
     )
-    return list(connection.execute(query))
+    return {row.id: row.number for row in connection.execute(query)}
 
 
-def begin(connection: Connection, ids: Sequence[int], run_id: str) -> None:
+def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
+    """A run that has deliveries left, and when it is to be tried again."""
+    c = deliveries.c
+    query = (
+        sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
+        .where(c.connector == connector, c.state == "pending", c.run_id.is_not(None))
+        .group_by(c.run_id)
+        .order_by(c.run_id)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.run_id, row.at)
+
+
+def begin(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
     for some in chunks(ids):
         connection.execute(
             sa.update(deliveries)
@@ -111,8 +125,12 @@ def put_off(connection: Connection, run_id: str, why: str, now: datetime) -> Non
     )
 
 
-def settle(connection: Connection, connector: str, run_id: str, now: datetime) -> None:
-    """A run is done: confirmed is what all holders took; what one of them refused is kept."""
+def settle(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
+    """A run is done: confirmed is what all holders took; what one of them refused is kept.
+
+    Returns how many were confirmed.
+    """
+    confirmed = 0
     c = deliveries.c
     rows = connection.execute(
         sa.select(c.id, c.number, c.attempts).where(c.run_id == run_id, c.state == "pending")
@@ -127,7 +145,9 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
             )
         else:
             values.update(state="done", confirmed_at=now, error="")
+            confirmed += 1
         connection.execute(sa.update(deliveries).where(c.id == row.id).values(**values))
+    return confirmed
 
 
 def _held(connection: Connection, numbers: Iterable[str]) -> set[tuple[str, str]]:

@@ -46,6 +46,10 @@ class Keys:
         """All that a number may be kept as: itself, or erased under any of our keys."""
         return (number, *(MARK + self._hash(key, "n", number) for key in self.secrets))
 
+    def print_of(self, number: str) -> str:
+        """Short, to tell within one contact which number is meant."""
+        return self._hash(self.secrets[0], "link number", number)[:12]
+
     def signing(self) -> list[str]:
         """Keys for signing links, the oldest first, as itsdangerous wants them."""
         return [self._hash(key, "link", "") for key in reversed(self.secrets)]

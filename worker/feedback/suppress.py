@@ -129,13 +129,29 @@ def _lift_listed(connection: Connection, by_number: dict[str, list[Feedback]]) -
 
 
 def add(
-    ctx: Context, number: str, reason: Reason, channels: str, evidence: str, by: str, key: str
-) -> None:
-    """Suppress a number for whoever holds it; takes effect as any report does."""
+    ctx: Context, number: str, reason: Reason, channels: str, evidence: str, by: str
+) -> Suppression:
+    """Suppress a number for whoever holds it; the CRMs are told by the queue. One that stands for
+    the same reason and channels is not made twice."""
     now = ctx.now()
+    wanted = channels or "call text"
+    for one in listed(ctx, number, reason=reason):
+        if not one.contact and set(wanted.split()) <= set(one.channels.split()):
+            return one
+    key = f"by hand:{number}:{reason}:{wanted}:{now.isoformat()}"
     report = Feedback(key, reason, number, by, now, channels, evidence=evidence, received_at=now)
     with ctx.store.write() as connection:
         log.store(connection, [report], now)
+        follow(connection, [number], ctx.rules)
+        row = connection.execute(
+            sa.select(suppressions)
+            .join(
+                feedback,
+                suppressions.c.key == sa.literal("feedback:") + sa.cast(feedback.c.id, sa.String),
+            )
+            .where(feedback.c.key == key)
+        ).one()
+    return _made(row)
 
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:

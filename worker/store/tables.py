@@ -356,6 +356,19 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_connector_state", "connector", "state", "again_at"),
 )
 
+# Records that somebody changed, as the CRM told us at once: to be looked at soon.
+touched = sa.Table(
+    "touched",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", sa.String(80), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("again_at", UtcDateTime, nullable=False),
+    sa.Column("run_id", sa.String(40)),
+)
+
 # When a message last reached a number: it is not unreachable by what failed before.
 reached = sa.Table(
     "reached",

@@ -10,7 +10,7 @@ from typing import Any
 import redis
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
@@ -21,7 +21,9 @@ from worker.sync import runs
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError
 from worker.verification import spending
+from worker.web import api, confirm, webhooks
 from worker.web.guard import admin_only
+from worker.web.notify import Notify, tell_the_queue
 
 _HERE = Path(__file__).parent
 _RUNS_SHOWN, _DAYS_SHOWN = 50, 30
@@ -35,7 +37,8 @@ _SAFE_HEADERS = {
 }
 
 
-def make_app(settings: Settings) -> FastAPI:
+def make_app(settings: Settings, notify: Notify = tell_the_queue) -> FastAPI:
+    """`notify` is called when a report was stored: what stands in the tables is to be done."""
     ctx = Context.create(settings)
 
     @asynccontextmanager
@@ -67,6 +70,9 @@ def make_app(settings: Settings) -> FastAPI:
         ready = all(state == "ok" for state in found.values())
         return JSONResponse(found, 200 if ready else 503)
 
+    app.include_router(webhooks.router(ctx, notify))
+    app.include_router(api.router(ctx, notify))
+    app.include_router(confirm.router(ctx, notify))
     guarded = [Depends(admin_only)]
 
     @app.get("/", include_in_schema=False)
@@ -98,7 +104,9 @@ def make_app(settings: Settings) -> FastAPI:
         return _pages.TemplateResponse(request, "spend.html", {"spend": found, "days": _DAYS_SHOWN})
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> HTMLResponse:
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if request.url.path.startswith(("/api/", "/webhooks/")):
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
         return _pages.TemplateResponse(
             request,
             "message.html",

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-import uvicorn
 from crms import Crm
 
-from config.settings import Settings
 from sandbox.run import Sandbox
 from worker import embedded
 from worker.sync.context import Context
-from worker.web.app import make_app
 
 Serve = Callable[..., str]
 Sync = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
-    servers = []
-
-    def start(**env: str) -> str:
-        config = uvicorn.Config(make_app(make_settings(**env)), port=0, log_config=None)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        while not server.started:
-            assert thread.is_alive()
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
-
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(10)
 
 
 class TestHealth:

@@ -72,6 +72,17 @@ def upgrade() -> None:
     op.create_index('ix_deliveries_connector_state', 'deliveries',
                     ['connector', 'state', 'again_at'])
     op.create_table(
+        'touched',
+        sa.Column('connector', sa.String(length=40), nullable=False),
+        sa.Column('object', sa.String(length=80), nullable=False),
+        sa.Column('record_id', sa.String(length=80), nullable=False),
+        sa.Column('at', UtcDateTime(), nullable=False),
+        sa.Column('attempts', sa.Integer(), nullable=False),
+        sa.Column('again_at', UtcDateTime(), nullable=False),
+        sa.Column('run_id', sa.String(length=40), nullable=True),
+        sa.PrimaryKeyConstraint('connector', 'object', 'record_id', name=op.f('pk_touched')),
+    )
+    op.create_table(
         'reached',
         sa.Column('number', sa.String(length=40), nullable=False),
         sa.Column('at', UtcDateTime(), nullable=False),
@@ -109,7 +120,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in ('installation', 'polls', 'reviews', 'reached', 'deliveries', 'suppressions'):
+    for name in ('installation', 'polls', 'reviews', 'reached', 'touched', 'deliveries', 'suppressions'):
         op.drop_table(name)
     op.drop_column('contacts', 'person')
     op.drop_index('ix_feedback_waiting', 'feedback')

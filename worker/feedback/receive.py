@@ -1,0 +1,178 @@
+"""Stores what comes in from outside, before its sender is told that it has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.decisions.changes import FLAGS
+from worker.feedback import log, touched, twilio
+from worker.feedback.model import Feedback, FeedbackKind, Who
+from worker.store.db import upsert
+from worker.store.tables import feedback, reviews
+from worker.sync.context import Context
+
+
+def reports(ctx: Context, found: Sequence[Feedback]) -> int:
+    """Keep reports; how many of them are new."""
+    if not found:
+        return 0
+    keys = [report.key[:255] for report in found]
+    with ctx.store.write() as connection:
+        count = sa.select(sa.func.count()).where(feedback.c.key.in_(keys))
+        before = connection.scalar(count) or 0
+        log.store(connection, found, ctx.now())
+        return (connection.scalar(count) or 0) - before
+
+
+def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
+    """An inbound message; how many new reports came of it. Raises what `twilio.sms` does."""
+    now = ctx.now()
+    heard = twilio.sms(form, now)
+    with ctx.store.write() as connection:
+        log.note_reached(connection, heard.number, now)  # who writes is there
+        if heard.doubtful is not None:
+            suggestion = heard.doubtful.suggestion
+            row = {
+                "key": heard.key,
+                "number": heard.number,
+                "source": twilio.SOURCE,
+                "text": form.get("Body", "")[:1600],
+                "suggestion": suggestion.kind if suggestion else "",
+                "evidence": suggestion.evidence[:255] if suggestion else "",
+                "at": now,
+                "decision": "",
+                "decided_by": "",
+            }
+            upsert(connection, reviews, [row], ignore=True, key=("key",))
+    return reports(ctx, heard.reports)
+
+
+def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
+    """What became of a message; raises what `twilio.status` does."""
+    outcome = twilio.status(form, ctx.now())
+    if outcome.reached and outcome.at is not None:
+        with ctx.store.write() as connection:
+            log.note_reached(connection, outcome.number, outcome.at)
+    return reports(ctx, [outcome.report]) if outcome.report is not None else 0
+
+
+def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
+    """Changes in HubSpot: the contacts concerned are looked at soon; how many there are.
+
+    What has changed is read from HubSpot itself then: so neither the order nor a repetition of the
+    events matters, and our own writes coming back are told from a person's as in any sync.
+    """
+    mapping = ctx.settings.connectors.hubspot
+    ours = mapping.fields.model_dump()
+    flags = [ours[name] for name in (*FLAGS, "recheck")]
+    phones = mapping.objects["contacts"].phones if "contacts" in mapping.objects else ()
+    wanted = {*phones, *filter(None, flags)}
+    ids: dict[str, datetime] = {}
+    erased: list[str] = []
+    for event in events:
+        kind = str(event.get("subscriptionType", ""))
+        record_id = str(event.get("objectId", ""))
+        about_contact = kind.startswith("contact.") or str(event.get("objectTypeId")) == "0-1"
+        if not record_id.isdigit() or not about_contact:
+            continue
+        what = kind.partition(".")[2]
+        if what == "privacyDeletion":
+            erased.append(record_id)
+        elif what != "propertyChange" or event.get("propertyName") in wanted:
+            ids[record_id] = _moment(event.get("occurredAt"), ctx.now())
+    with ctx.store.write() as connection:
+        touched.note(connection, "hubspot", "contacts", list(ids), ctx.now())
+    for record_id in erased:
+        from worker.feedback.forget import forget_contact
+
+        forget_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
+    return len(ids) + len(erased)
+
+
+def decide(ctx: Context, review_id: int, decision: str, by: str) -> bool:
+    """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
+    now = ctx.now()
+    with ctx.store.write() as connection:
+        row = connection.execute(
+            sa.select(reviews).where(reviews.c.id == review_id, reviews.c.decision == "")
+        ).one_or_none()
+        if row is None:
+            return False
+        connection.execute(
+            sa.update(reviews)
+            .where(reviews.c.id == review_id)
+            .values(decision=decision, decided_at=now, decided_by=by)
+        )
+        if decision != "nothing":
+            report = Feedback(
+                key=f"review:{row.key}",
+                kind=decision,  # type: ignore[arg-type]
+                number=row.number,
+                source=row.source,
+                at=row.at,
+                channels="text" if decision in ("opt_out", "opt_in") else "",
+                evidence=f"a reply, read by {by}",
+                received_at=row.at,
+            )
+            log.store(connection, [report], now)
+    return True
+
+
+def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
+    """Replies that wait for a person, the oldest first."""
+    query = sa.select(reviews).where(reviews.c.decision == "").order_by(reviews.c.id).limit(limit)
+    with ctx.store.read() as connection:
+        return [
+            {
+                "id": row.id,
+                "number": row.number,
+                "text": row.text,
+                "suggestion": row.suggestion or None,
+                "evidence": row.evidence,
+                "at": row.at.isoformat(),
+            }
+            for row in connection.execute(query)
+        ]
+
+
+def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
+    """The numbers that our index has for a contact."""
+    from worker.store.tables import contact_numbers
+
+    held = contact_numbers.c
+    query = sa.select(held.number).where(
+        held.connector == connector, held.object == object_name, held.record_id == record_id
+    )
+    with ctx.store.read() as connection:
+        return list(dict.fromkeys(connection.scalars(query.order_by(held.field, held.place))))
+
+
+def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Who:
+    """A contact as the index knows it."""
+    from worker.feedback.model import contact_key
+    from worker.store.tables import contacts
+
+    c = contacts.c
+    query = sa.select(c.person).where(
+        c.connector == connector, c.object == object_name, c.record_id == record_id
+    )
+    with ctx.store.read() as connection:
+        person = connection.scalar(query)
+    return Who(contact_key(connector, object_name, record_id), person or "")
+
+
+def _moment(value: Any, now: datetime) -> datetime:
+    try:
+        return min(datetime.fromtimestamp(int(value) / 1000, UTC), now)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now
+
+
+KINDS: tuple[FeedbackKind, ...] = (
+    "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",
+    "erasure",
+)  # fmt: skip

@@ -1,0 +1,385 @@
+"""English, with what the FCC's rule of April 2025 counts as reasonable (47 CFR 64.1200(a)(10))."""
+
+from __future__ import annotations
+
+from worker.feedback.replies.language import Language
+
+_ING = (
+    "(?:text|messag|call|contact|writ|email|bother|harass|spamm?|send|phon|ring|pester|annoy"
+    "|solicit|bugg|disturb|stalk|dm|sms|reach)ing"
+)
+_DO = (
+    "(?:text|message|contact|call|write|send|bother|harass|spam|phone|ring|disturb|pester|annoy"
+    "|solicit|sms|email|bug|msg|reach out)"
+)
+_THINGS = (
+    "(?:text|message|call|sms|contact|email|spam|notification|alert|communication|promotion|ad"
+    "|advertisement|offer|reminder|update|robocall|solicitation|newsletter|marketing|"
+    "correspondence)"
+    "(?:s|es)?"
+)
+_MY = (
+    r"(?:me|us|him|her|my (?:\w+ )?(?:number|name|info\w*|data|contact\w*|details|cell|phone|line)"
+)
+_MY += r"|this (?:\w+ )?(?:number|phone|contact|line)|the (?:number|phone))"
+_OF = "(?:(?:these|this|those|the|any|your|all|of|more|further|future|me|with|so many|sending|such"
+_OF += r"|marketing|promo\w*|sales|text|automated|unwanted|unsolicited|damn|fucking|stupid|political) )*"
+
+LANGUAGE = Language(
+    code="en",
+    keywords="""
+        stop|stopall|stop all|unsubscribe|unsubscribe me|unsubscribe all|end|quit|cancel|revoke
+        opt ?out|opt me out|remove|remove me|delete me|optout all|unsub|stop it|stop this
+        stop now|stop that|stop already|stop immediately|stop everything|just stop|do not disturb
+        no more|enough|cease|cease and desist|dnc|do not call|do not text|do not contact|end all
+        cancel all|quit it|arret|block|take me off|opt|block me|blocked|stop stop|no stop|stop no
+        exit|leave
+        stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
+        i am out|opt me out|already opted out|opted out
+    """,
+    polite="""
+        please|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
+        madam|guys|man|bro|dude|and|just|yes|i said|today|already|thanks you|god|jesus|omg|asap
+    """,
+    opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
+    calls="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
+    opt_out=(
+        r"(?:not to|do not) (?:ever )?(?:reach out|reach|receive|get|be sent) (?:to (?:me|us)|"
+        r"any|these|more|another|further|your)|(?:prefer|rather) not (?:to )?(?:receive|get|"
+        r"be contacted|be texted|hear)",
+        rf"(?:stop|quit|cease|discontinue|halt|end|cancel) {_OF}(?:{_ING}|{_THINGS})"
+        r"(?! (?:and driv|while|it|him|them|in sick|about me|bell))",
+        r"(?:stop|quit) (?:w|wit|with|all) (?:the |these |all |your |this )+\w+|(?:stop|"
+        r"quit) (?:texts|messages|calls|spam|sms)",
+        r"(?:do not|never) (?:send|text|message) (?:me |us )?(?:anything|any|another|more|"
+        r"nothing)(?: \w+){0,2}",
+        r"(?:stop|quit) (?:blowing up my|hitting|reaching out|hounding|with (?:the|these|this|"
+        r"your))",
+        rf"(?:do not|never|no longer) (?:ever |you |please |want you to |dare |even |"
+        rf"try to )*{_DO}(?:(?: or| and| nor)(?: do not)? {_DO})*"
+        r" (?:me|us|this|here|my|again|any ?more|him|her)",
+        rf"(?:do not|never) (?:ever )?{_DO}(?: anymore| again|$)",
+        rf"(?:no more|enough(?: with)?) {_OF}{_THINGS}",
+        r"(?:do not|no longer|never|did not) (?:want|wish|like|care|need|agree|consent|"
+        r"ask)(?: for)?"
+        rf" (?:to (?:be |keep )?(?:receiv\w+|get(?:ting)?|see|have|hear\w*|read) ?)?{_OF}"
+        rf"(?:{_THINGS}|anymore (?:{_THINGS})|from you|from your \w+|anything (?:else )?from)",
+        r"(?:do not|no longer) (?:want|wish|like|care) to (?:receive|get|hear|be (?:receiving|"
+        r"getting))"
+        r"(?: \w+){0,4}",
+        r"(?:do not|no longer|never) (?:want|wish|like|consent|agree) (?:to )?(?:be|"
+        r"being) (?:contacted"
+        r"|texted|called|messaged|bothered|disturbed|emailed|solicited|on (?:this|your|the|any)"
+        r"(?: \w+)* list|part of|subscribed|included|added)",
+        r"(?:do not|no longer) (?:want|like) you to (?:text|call|contact|message)",
+        r"(?:revoke|withdraw|rescind)(?:ing)? (?:\w+ )?(?:consent|permission|authorization)",
+        r"(?:do not|never|did not|no longer) (?:gave you |give you |given you |gave |"
+        r"have (?:my )?)?(?:my )?(?:consent|permission)"
+        r"(?: to (?:text|call|contact|message))?",
+        rf"(?:remove|delete|erase|unlist|unsubscribe|unenroll|opt|scrub|unsub) {_MY}"
+        r"(?! (?:as|as the|to the|up))",
+        rf"(?:take|get|cut|drop|pull|scratch|strike|keep|leave) {_MY} (?:off|out of|from)",
+        r"(?:removed|taken off|unsubscribed|opted out|deleted) from (?:this|your|the|all|any)",
+        r"(?:want|wish|like|need|ask\w*|request\w*|demand) to (?:be (?:removed|taken off|"
+        r"unsubscribed"
+        r"|opted out|deleted|left alone)|unsubscribe|opt out|stop (?:receiving|getting)|"
+        r"cancel (?:my"
+        r" )?subscription)",
+        r"unsubscribe(?: (?:me|us|please|this|now|my|thanks|immediately|from (?:this|these|"
+        r"your|all|the (?:list"
+        r"|text|sms|message|alert|mailing)\w*))|$)|^(?:please |kindly )?unsubscribe",
+        r"opt(?:ing|ed)? (?:me )?out|i opt out|optout",
+        r"(?:lose|forget|block|trash|erase|throw away) (?:my|this) (?:number|contact|info\w*)",
+        r"leave (?:me|us) (?:the (?:hell|fuck|heck) |tf )?alone",
+        r"(?:fuck|piss|bugger|sod|buzz|fk|eff) off|get lost|go away|go to hell|get a life",
+        r"not interested (?:so |and )?(?:please )?(?:stop|remove|take me|lose|do not)",
+        r"cease and desist|cease all|no further (?:contact|communication|message|text)\w*",
+        r"(?:put|place|add) (?:me|us|my number|this number) (?:on|to) (?:the|your|"
+        r"a) (?:\w+ )?(?:do not"
+        r" (?:call|contact|text)|dnc|opt out|block)",
+        r"(?:i|we) (?:already |have |just )*(?:said|told|asked|texted|replied|typed|sent|begged)"
+        r" (?:you |your \w+ )?(?:guys |all |people |to |multiple times |many times |twice )*stop",
+        r"(?:ask|asking|told|telling|tell|want|need|beg|begging|demand) (?:you |that you |"
+        r"you all |your \w+ )?(?:to )?stop$",
+        r"(?:please|you need to|you must|you should|you better|just|and) stop(?: (?:it|this|"
+        r"now|already"
+        r"|immediately|please|thank\w*|thanks|asap|right now|or (?:i|we).*)|$)",
+        r"^stop (?:please|now|this|it|already|immediately|right now|thank\w*|i am|i do not|you|we"
+        r"|or i|or we|no|not|wrong|am not|my|asap)",
+        r"(?:do not|not) (?:wish|want) (?:for )?(?:any )?(?:further|future|more) (?:contact|"
+        r"comm\w+)",
+        r"i am (?:done|out|not interested do not)(?: with)? (?:with )?(?:your|these|"
+        r"the) (?:text|message)"
+        r"\w*",
+        r"(?:why (?:will not|do not|can not) you|will you|would you|could you|can you)(?: all|"
+        r" guys)?"
+        r"(?: please| just)* (?:stop (?:text|call|contact|messag|send|bother|spam|harass|it$|"
+        r"this$|these|with)\w*|quit (?:text|call|send)\w*|remove (?:me|us|my|this)|"
+        r"take me off|unsubscribe|delete my)",
+        r"^(?:please )?no (?:text|call|message)s?(?: please| anymore| thank\w*)*$",
+        r"not to (?:be )?(?:text|call|contact|message|receive)\w*",
+        r"take (?:me|this number|my \w+) off",
+        r"(?:please )?(?:refrain from|desist) .*(?:texting|calling|contacting|messag\w+)",
+        r"(?:want|get me|take me|wish) off (?:of )?(?:this|your|the)|cancel (?:my |this |the |"
+        r"all )?(?:text|sms|message|messaging"
+        r"|alert)s? ?(?:subscription|service|message)?s?|remove (?:me )?from (?:this|your|"
+        r"the)? ?(?:\w+ )?list",
+        r"i want out|let me out of this|get me out of this|stop bugging|stop harass\w*|"
+        r"stop spam\w*",
+        r"stopped (?:texting|calling|contacting) me immediately",
+        r"(?:do not|never) (?:you )?(?:ever )?(?:want|like|need) this (?:service|subscription)",
+    ),
+    wrong_number=(
+        r"(?:is not|no longer|not) (?:his|her|[a-z]+s) anymore|"
+        r"confused (?:me )?with (?:someone|somebody)|(?:i am a|this is a|"
+        r"it is a) different (?:person|owner|individual)|passed (?:this|the|his|her) (?:phone|"
+        r"number) (?:on )?to me|(?:gave|handed) me (?:this|his|her) (?:phone|number)|(?:have|"
+        r"got) (?:the )?wrong (?:contact|info)|(?:message|text|call) (?:is not|was not|"
+        r"is probably not|must not be) (?:for|meant for) me",
+        r"wrong (?:number|person|guy|girl|lady|man|woman|dude|contact|cell|telephone|phone number"
+        r"|recipient|individual|one|phone|chick|kid|party|people|family|house(?:hold)?)"
+        r"(?! (?:of (?!telephone|phone)|on (?:my|the|your)|for (?:my|the) order|in (?:my|"
+        r"the) (?:order"
+        r"|invoice|account)))",
+        r"(?:incorrect|not (?:the )?(?:right|correct)) (?:phone )?(?:number|person|contact)",
+        r"not (?:the )?(?:right |correct )?(?:person|one|guy|girl|man|woman|"
+        r"individual) (?:that )?(?:you"
+        r" are |you |your )?(?:looking|want|trying|after|need|think|intend|texting|seeking)",
+        r"not who (?:you|your) (?:think|are looking|want|are trying|looking|need)",
+        r"you (?:have|got|has|texted|dialed|called|reached|messaged|are texting|"
+        r"are calling) (?:got )?the wrong$",
+        r"you (?:have )?mis(?:dial|text)\w*|mistaken (?:me|identity|for someone)|mistook me"
+        r"|confus(?:ed|ing) me (?:with|for)|texted this number (?:by|in) (?:mistake|error)",
+        r"(?:no one|nobody|no body|noone|there is (?:no one|nobody|no|not anyone)|no person|no) ?"
+        r"(?:lives |is |around )?(?:here |at this number )?(?:by|with|called|named|"
+        r"of) (?:that|this|the)"
+        r" ?(?:name)?",
+        r"(?:no one|nobody|no person|noone|not anyone|not anybody|no such person|"
+        r"is not (?:anyone|anybody|a"
+        r" person|any)) (?:here |at this number )?(?:named|called|by the name|by that name|"
+        r"with that name|here)",
+        r"(?:reached|texted|called|got|have|texting|messaging) (?:someone|somebody) else(?:$|s)",
+        r"(?:number|phone|line) (?:has been|is|was|has always been|is now) (?:mine|"
+        r"my (?:number|phone)|someone else\w*"
+        r"|somebody else\w*|not (?:his|her)\w*)|(?:it is|this is) (?:not )?(?:mine now|"
+        r"my phone now|my line now)",
+        r"(?:name|names) (?:is not|has never been|never was)(?! (?:on|in|there|listed|"
+        r"spelled))|person (?:you are )?(?:looking"
+        r" for|trying to reach|texting) (?:is not|no longer|does not|has|moved|left|changed)",
+        r"(?:is not|no longer|not) (?:longer )?(?:at|on|reachable (?:at|on|under)|"
+        r"using) (?:this|that) (?:number|phone|line)",
+        r"no [a-z]+ (?:lives here|at this number|on this number|at this phone|reachable here)",
+        r"(?:do not|never) know (?:anyone|anybody|someone|somebody|nobody|no one|any person|"
+        r"a person)"
+        r" (?:here )?(?:named|called|by|with|of) (?:that|this|the)?|(?:do not|never) know"
+        r" (?:this|that|the|such) (?:person|guy|name|man|lady|woman|individual|people|dude)"
+        r"|do not (?:even )?know who (?:he|she|that person|this person) is|"
+        r"have no idea who (?:he|she"
+        r"|that person|this person) is",
+        r"never heard of (?:him|her|them|that|this|any|anyone|such|[a-z]+$)",
+        r"(?:not|no longer|never was|is not|was not|not longer) (?:his|her|their|(?!this|"
+        r"business|sales"
+        r"|always|as |us |is )[a-z]+s) (?:phone number|number|phone|cell|mobile|telephone|"
+        r"line|cell phone)(?: anymore| any"
+        r" more)?",
+        r"(?:number|phone|it|this|line|cell) (?:no longer|does not|do not|has not|"
+        r"is no longer|is not|did"
+        r" not|never) (?:longer )?(?:belong\w*|owned|registered to|connected to|his|hers|"
+        r"theirs|used by"
+        r"|assigned)",
+        r"(?:number|phone|line) (?:belongs|belong) to (?:someone|somebody|another|me|a different|my"
+        r"|a business|an? \w+ now)",
+        r"(?:he|she|they|person|(?!i |we |you )[a-z]+) (?:does not|do not|no longer|"
+        r"is not) (?:longer )?(?:have|has|use|uses"
+        r"|using|own|owns|at|on|answer) (?:this|that) (?:phone|number|cell)",
+        r"(?:he|she|they|(?!i |we |you )[a-z]+|person) (?:has |have |must have |"
+        r"probably )*(?:changed|switched|got a new"
+        r"|got a different|has a new|has a different|have a new|gave you (?:a|the) (?:wrong|"
+        r"fake|false)"
+        r"|gave up|got rid of) ?(?:his|her|their|the|this)? ?(?:phone )?(?:number|phone)s?",
+        r"(?:just|recently|only|newly|only just) (?:got|bought|acquired|received|"
+        r"started using|had|have"
+        r"|took over|been given) (?:this|assigned this) (?:new )?(?:phone )?(?:number|phone|"
+        r"sim|cell)(?! from)",
+        r"(?:have|had|has|got|owned) (?:had |owned )?this (?:same )?(?:phone |"
+        r"cell )?(?:number|phone) (?:for"
+        r"|since|over|now|like|a long|about|almost|forever|going on|\d+)",
+        r"(?:number|phone) (?:was|has been|got|is) (?:reassigned|recycled|given to (?:me|"
+        r"someone|somebody)"
+        r"|transferred to|changed hands)|new owner of this|i own this number now|my number now"
+        r"|(?:someone|somebody) else(?:s)? (?:has|number|owns|phone|now)",
+        r"(?:old|previous|former) number for (?:him|her|them|[a-z]+)|(?:his|her|their|"
+        r"[a-z]+s) (?:old|previous|former)"
+        r" (?:number|phone|cell)",
+        r"(?:he|she|they|[a-z]+) (?:has not|have not|has never|never) had this (?:number|"
+        r"phone)(?: \w+)*",
+        r"(?:must|might|could) have had (?:my|this) (?:number|phone) before|had (?:my|"
+        r"this) number before (?:me|i)",
+        r"not them$|this is not them|is someone elses? (?:phone|number)|"
+        r"you are not (?:texting|talking to|reaching) \w+"
+        r"|not the \w+ you (?:are looking|want|know)|(?:trying|looking) to reach (?:someone|"
+        r"somebody) else",
+        r"(?:this|number|it|that|phone) (?:used to|use to) (?:be|belong)|used to (?:be|"
+        r"belong to) (?:his|her"
+        r"|[a-z]+s) (?:number|phone)|previous owner|last owner|belonged to (?:someone|somebody|a)",
+        r"(?:does not|no longer|do not|did not|never) (?:longer )?lives? here(?: anymore)?|"
+        r"moved out",
+        r"(?:no longer|does not|do not|not) (?:longer )?(?:work|works|working|employed|"
+        r"with) (?:here|for us"
+        r"|at this|with us|with the company|for this|for the company|at the company)",
+        r"(?:has |have )?left the (?:company|organization|firm|business)(?:$| (?:a|last|in|"
+        r"years|months|already|back|some|and))",
+        r"not the (?:owner|person|one|individual|man|woman) (?:of|you|named|called|who|whose)",
+        r"(?:i am|this is|it is|that is) not (?:him|her|them|that person|this person|"
+        r"the person|the one you)",
+        r"not (?:my|our) name|that is not (?:me|my name)|i am not that person|not me you|"
+        r"not him|not her$"
+        r"|(?:i am|is) not the person",
+        r"(?:you are |your )?(?:texting|calling|contacting|messaging|"
+        r"looking for) (?:the )?(?:wrong|someone"
+        r" else|somebody else|a different person)",
+        r"(?:must|may|might) have (?:the |a |dialed |texted |called )*(?:wrong|mixed up|"
+        r"misdial\w*)",
+        r"(?:think|believe|afraid|guess) (?:that )?you (?:have |are )?(?:got |texting |"
+        r"calling |meant )?(?:the )?"
+        r"(?:wrong|mistaken|for someone else|someone else|somebody else)",
+        r"(?:was|is) (?:meant|intended) for (?:someone|somebody) else|not (?:meant|intended) for me"
+        r"|meant (?:this )?for someone else",
+        r"this is a (?:business|landline|company|different person|different number|"
+        r"work) (?:number|phone|line)"
+        r" not",
+    ),
+    doubts=(
+        r"(?:is|are) not (?:here|in|home|available|around)(?: right now| at the moment| today|"
+        r" now)?$|not here right now|wrong (?:guy|person|girl) to (?!text|call|contact)",
+        r"(?:do not|did not|never|not|can not|will not|would not|not going to|"
+        r"please do not) (?:\w+ )?"
+        r"(?:stop|unsubscribe|remove me|opt out|cancel|quit|take me off|delete me)(?! you)",
+        r"wrong number of|not (?:the |a )?wrong (?:number|person)|(?:is|was) not (?:the )?wrong",
+        r"(?:text|call|email|message|write|whatsapp|ring|phone|reach) (?:me |us )?(?:instead|"
+        r"rather|only)"
+        r"|(?:text|email|call|message)s? (?:me )?only|only (?:text|call|email|message)|"
+        r"prefer (?:text|call"
+        r"|email|message)\w*|instead of|on my (?:other|new|work|personal)|at my (?:other|new|work)",
+        r"(?:stop|do not|quit|no) .*(?:until|till|before|after|between \d|for now|so late|"
+        r"so early|this late"
+        r"|this early|today|tonight|tomorrow|this week|at the moment|at night|yet|during|"
+        r"on weekends?"
+        r"|on sundays?|at work|while (?:i|we)|in the (?:morning|evening|middle)|"
+        r"at this (?:time|hour))",
+        r"(?:do not) (?:call|text|message|contact|write)(?: me| us)? (?:right )?now",
+        r"(?:do not|no longer) (?:want|need) to (?:cancel|miss|be late|stop)",
+        r"(?:stop|stopped|stopping|stops) (?:by|at|in|over|for|the|off|here|there|to|on|"
+        r"working|raining"
+        r"|bleeding|smoking|drinking|laughing|crying|worrying|apologi\w+|believing|my (?:car|"
+        r"order|service"
+        r"|payment|card|delivery)|sign|loss|watch)",
+        r"(?:bus|train|next|first|last|full|non|one|pit|rest|can not|could not|truck|f) stop",
+        r"(?:i|we) (?:may |might |must |just |think i |think we |have |probably |"
+        r"accidentally |could |guess i )*"
+        r"(?:texted|sent|gave|put|entered|typed|wrote|called|dialed|used|have|had|left|listed|"
+        r"provided"
+        r"|messaged|messed|input|written|saved) (?:\w+ ){0,4}wrong",
+        r"(?:did|do|have|had) (?:i|we) (?:\w+ ){0,4}wrong",
+        r"(?:if|unless|in case|whether|maybe) (?:\w+ ){0,5}(?:wrong|stop|right number|"
+        r"unsubscribe|not the)",
+        r"end of (?:the |this )?(?:day|week|month|year|message|call)|week ?end|in the end|the end",
+        r"(?:cancel|quit|end|remove|delete) (?:my |the |this |our |that )?(?:appointment|"
+        r"order|reservation"
+        r"|booking|meeting|job|call|visit|service|membership|policy|contract|delivery|lease|"
+        r"flight|trip"
+        r"|item|payment|card|application|account|session|stuff|stain|tumor|stitches)",
+        r"(?:number|name|address|phone) (?:from|on|in) (?:the |my |your )?(?:order|invoice|"
+        r"contract|form|ticket"
+        r"|bill|application|quote|receipt|account|profile|website|site|file|card|registration|"
+        r"reservation)",
+        r"(?:appointment|order|invoice|doctor) .*(?:wrong|cancel)|(?:said|thought|"
+        r"told me) (?:\w+ ){0,3}wrong"
+        r" (?:number|person)",
+        r"(?:he|she|they|who|kids?|dog|rain|people|you) (?:will not|can not|do not|never|"
+        r"should|told me to"
+        r"|said to|asked me to) stop",
+        r"(?:he|she|they|who|nobody|people|it|you guys|your (?:office|team|driver)) (?:just |"
+        r"has |have )?(?:never|no longer"
+        r"|do not) (?:call|text|contact|message|write|send|return)",
+        r"(?:can not|could not|can i|where|how) (?:\w+ ){0,4}(?:find|is) (?:the |an |"
+        r"your )?(?:unsubscribe|opt out)",
+        r"(?:i|we) (?:will|am going to|plan to|might|may) (?:unsubscribe|cancel|opt out|stop)",
+        r"(?:is|was) this (?:a |the )?(?:wrong|right)|right number|(?:keep|stay) (?:on|in)",
+        r"(?:unsubscribe|opted out|opt out|stop\w*) (?:\w+ ){0,3}(?:by (?:mistake|accident)|"
+        r"accidentally)"
+        r"|(?:accidentally|by mistake) (?:\w+ ){0,3}(?:unsubscribe|opt\w* out|stop\w*)",
+        r"but (?:you can|please (?:email|call|text|keep)|keep|still|i still|do (?:call|email|"
+        r"text))",
+        r"my (?:mistake|bad|fault)|ignore (?:that|my|this|the)|never ?mind|disregard",
+        r"used to be my|my new number|this is my number|my (?:old|previous) number",
+        r"(?:stop|quit) (?:this|that|these|the) (?!text|messag|call|sms|spam|harass|shit|crap|"
+        r"bs|bullshit|now"
+        r"|nonsense|please|stuff|thing|ad|email|notif|promo|number|madness|already|automated|"
+        r"marketing"
+        r"|alert|communication|political|constant|endless|damn|fucking)\w+",
+        r"(?:we|they|people|someone|somebody|you all|must) (?:have to|need to|must|should|"
+        r"got to) stop (?!text"
+        r"|call|contact|messag)",
+    ),
+    hints=(
+        r"stop\w*|unsubscri\w+|opt(?:ed|ing)? out|wrong (?:number|person)|remove me|remove my|"
+        r"do not"
+        r" (?:call|text|contact|message)|not interested|spam\w*|harass\w*|sue you|report(?:ed|"
+        r"ing)? (?:you"
+        r"|this)|how did you get (?:my|this)|never signed up|did not sign up|delete my|lawyer|"
+        r"illegal"
+        r"|who is [a-z]+|not my|deceased|passed away|died|cancel (?:my )?(?:subscription|"
+        r"account)|quit"
+        r"|right number|right person|(?:i )?changed my number",
+    ),
+    question="""
+        is this|is that|is it|did i|did you|do you|do i|are you sure|are you|how do i|how can i
+        how to
+        what happens|should i|can i|could i|may i|was that|was this|have i|does this|will i
+        when will
+        if i|what number|which number|why did i|have you got|do you have|am i
+    """,
+    request="""
+        (?:can|could|will|would|wont|cant|will not|can not) (?:you|someone|somebody|y all|yall)
+        (?:please )?stop (?:texting|calling|contacting|messaging)|you have the wrong
+        you have got the wrong
+        why (?:are|do|does|would) (?:you|they).*(?:stop|leave me|remove)|remove me|i think you
+        take me off
+        why will not you|you got the wrong|how many times|do not (?:text|call|contact|message) me
+    """,
+    not_somebody=(
+        r"(?:i'?m|i am|im) not", r"(?:this|that|it|number|phone)(?: is|'s|s)(?: definitely)? not",
+        r"(?:this|that|it|phone|number) (?:isn'?t|ain'?t|is no longer|no longer)",
+        r"sorry,? (?:but )?not",
+        r"^(?:nope|no),? not", r"^not", r"there(?: is|'?s)? no",
+        r"(?:don'?t|do not|dont) know (?:a|any)",
+        r"(?:it|this) is not", r"(?:this is|i'?m|it'?s) [A-Za-z]+,? (?:and )?not",
+        r"(?:my )?name(?: is|'s|s)? (?:not|isn'?t)", r"my name isn'?t",
+        r"haven'?t (?:ever )?heard of",
+    ),
+    no_such=(
+        r"(?:the|a|you want a) wrong", r"no", r"there(?: is|'?s)? (?:no|not a|not any)", r"not a"
+    ),
+    short={
+        "pls": "please", "plz": "please", "plse": "please", "pleas": "please", "u": "you",
+        "ur": "your", "r": "are", "txt": "text", "txts": "texts", "txting": "texting",
+        "texing": "texting", "msg": "message", "msgs": "messages", "msging": "messaging",
+        "num": "number", "nbr": "number", "numer": "number", "numbr": "number", "nummber": "number",
+        "numba": "number", "#": "number", "wrng": "wrong", "rong": "wrong", "worng": "wrong",
+        "wong": "wrong", "dnt": "do not", "donot": "do not", "thx": "thanks", "ty": "thanks",
+        "sotp": "stop", "stpo": "stop", "stap": "stop", "unsuscribe": "unsubscribe",
+        "unsubcribe": "unsubscribe", "unsubscibe": "unsubscribe", "unsubscribed": "unsubscribe",
+        "unscribe": "unsubscribe", "im": "i am", "its": "it is", "isnt": "is not", "dont": "do not",
+        "doesnt": "does not", "didnt": "did not", "wont": "will not", "cant": "can not",
+        "cannot": "can not", "arent": "are not", "wasnt": "was not", "aint": "is not",
+        "youve": "you have", "ive": "i have", "youre": "you are", "thats": "that is",
+        "theres": "there is", "whos": "who is", "wouldnt": "would not", "shes": "she is",
+        "hes": "he is", "havent": "have not", "hasnt": "has not", "gonna": "going to",
+        "wanna": "want to", "yall": "you all", "y": "y", "nr": "number", "no1": "no one",
+        "noone": "no one", "mesage": "message", "mesages": "messages", "agian": "again",
+        "plase": "please", "stoping": "stopping", "txtng": "texting", "callin": "calling",
+        "textin": "texting", "messagin": "messaging", "cellphone": "cell",
+        "unsubscribing": "unsubscribe",
+    },
+)  # fmt: skip

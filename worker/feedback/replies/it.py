@@ -1,0 +1,201 @@
+"""Italian."""
+
+from __future__ import annotations
+
+from worker.feedback.replies.language import Language
+
+_DO = (
+    "(?:mand(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato)|invi(?:ate|i|"
+    "ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato|ate|are)|scriv(?:ete|a|ano|"
+    "iate|ere|er|ermi|endo|etemi|imi|i)|chiam(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|"
+    "ami|a|arlo|ata|ato)|contatt(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|"
+    "ata|ato)|disturb(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato)|"
+    "telefon(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato)|"
+    "infastid(?:ite|ire|ir|irmi|endo|itemi|isca)|molest(?:ate|i|ino|iate|are|ar|armi|arci|ando|"
+    "atemi|ateci|ami|a|arlo|ata|ato)|assill(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|"
+    "ami|a|arlo|ata|ato)|sped(?:ite|ire|irmi|itemi|isca)|romp(?:ete|ere|ermi|a|i)|torment(?:ate|"
+    "i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato)|spamm(?:ate|i|ino|iate|are|"
+    "ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato)|cerc(?:ate|are|armi|atemi|ando)|"
+    "stress(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato)|"
+    "importun(?:ate|i|ino|iate|are|ar|armi|arci|ando|atemi|ateci|ami|a|arlo|ata|ato))"
+)
+_THINGS = (
+    "(?:messaggi|messaggio|sms|messaggini|chiamate|telefonate|mail|email|e mail|pubblicita|spam|"
+    "offerte|promozioni|notifiche|comunicazioni|newsletter|avvisi|contatti|promo|whatsapp)"
+)
+_MY = (
+    "(?:(?:il )?mio (?:numero|telefono|cellulare|contatto|nome|nominativo)|questo (?:numero|"
+    "telefono|cellulare)|i miei dati)"
+)
+
+LANGUAGE = Language(
+    code="it",
+    keywords="""
+        fermare|ferma|fermati|fermatevi|basta|basta cosi|ora basta|cancella|cancellami|cancellare
+        cancellatemi|cancellarmi|cancellazione|annulla|annullare|disiscrivi|disiscrivimi
+        disiscrizione|disiscrivermi|rimuovi|rimuovimi|rimuovetemi|rimuovere|rimozione|smettere
+        smettila|smettetela|smetti|smettete|disattiva|disattivare|esci|non disturbare
+        non disturbate|non disturbatemi
+        basta sms|basta messaggi|stop sms|disdire|disdetta|non voglio|non voglio piu|mai piu
+        lasciatemi in pace|revoca|revoco|cancellatemi subito|finitela|finiscila|non piu|eliminare
+        eliminami|eliminatemi|bloccare
+    """,
+    polite=(
+        "per favore|perfavore|per piacere|grazie|grazie mille|ciao|salve|buongiorno|buonasera|ok|"
+        "si|subito|ora|adesso|scusi|scusa|scusate|cortesemente|gentilmente|immediatamente|prego|"
+        "cordiali saluti|vi prego|la prego"
+    ),
+    opt_in="inizia|iniziare|riprendi|iscrivimi",
+    calls="chiam|telefon",
+    opt_out=(
+        r"prefer\w+ non (?:ricevere|essere)(?: \w+){0,3}|(?:esigo|chiedo|richiedo|"
+        r"pretendo) (?:la |il )?(?:cancellazione|rimozione|eliminazione|"
+        r"disiscrizione)(?: \w+){0,4}",
+        rf"(?:smett\w+|basta|finit\w+|fin\w+|stop|piantat\w+|piantal\w+|cessa\w*|ferma\w*|"
+        rf"evita\w*|interromp\w+) (?:subito |ora |per favore |di |con |a |gli |le |i |questi |"
+        rf"queste |il |la |tutti |tutte |ogni )*(?:{_DO}|{_THINGS})(?:mi|ci)?(?: \w+)?",
+        rf"non (?:mi |ci |voglio che |desidero che |voglio |desidero |vogliate |devi |dovete |"
+        rf"deve |si permetta )*(?:piu |mai )?(?:essere |ricevere )?{_DO}(?:mi|ci|te|"
+        rf"temi)? ?(?:\w+ ){{0,3}}?(?:piu|mai piu|mai|di nuovo|ancora)(?: \w+)?",
+        r"non (?:mi|ci) (?:mandi|mandate|mandare|inviate|invii|inviare|scrivete|scriva|"
+        r"scrivere|chiamate|chiami|chiamare|contattate|contatti|contattare|disturbate|"
+        r"disturbi|disturbare|telefonate|telefoni|infastidite|cercate|importunate|molestate|"
+        r"rompete)(?! (?:adesso|ora|oggi|domani|prima|dopo|a questora|di sera|la sera|cosi))",
+        r"non (?:mandate|inviate|scrivete|chiamate|contattate|disturbate|mandare|inviare|"
+        r"scrivere|chiamare|contattare|telefonate|mandar|disturbar|inviar|contattar|chiamar|"
+        r"scriver|telefonar)(?:mi|ci|temi)? ?(?:piu|mai piu|mai|questo numero|a questo numero|"
+        r"altri|nulla|$)(?: \w+)?",
+        rf"(?:non|mai) (?:voglio|desidero|intendo|vorrei|vogliamo|ho autorizzato|autorizzo|"
+        rf"ho chiesto|ho richiesto|acconsento|mi serve|ho dato|gradisco|accetto|"
+        rf"ho mai chiesto)(?: (?:piu|altri|altre|a|che|di|ricevere|essere|avere|questi|queste|"
+        rf"i vostri|le vostre|vostri|vostre|nessun\w*|mi|ci|il|la|alcun\w*|nulla|sentire|mai|"
+        rf"ulteriori|consenso|mai piu|le|gli|i)){{0,5}} (?:{_THINGS}|{_DO}|contattat\w|"
+        rf"disturbat\w|ricevere\w*|iscritt\w|chiamat\w|niente|nulla|da voi|vostre|consenso)",
+        r"non (?:voglio|desidero|intendo|vorrei) (?:piu )?(?:ricevere|ricevere piu|"
+        r"essere contattat\w|essere disturbat\w|sentirvi|ricevere nulla|"
+        r"riceverne)(?: \w+){0,2}",
+        rf"(?:niente|nessun\w*|basta(?: con)?|mai piu|non piu|stop(?: a| ai| agli|"
+        rf" alle)?) (?:piu |con |i |gli |le |questi |queste |altri |altre |vostri |"
+        rf"altro )*{_THINGS}",
+        rf"(?:cancell\w+|elimin\w+|rimuov\w+|togli\w+|tolga\w*|tolgano|dimentic\w+|perd\w+|"
+        rf"blocc\w+|leva\w*) (?:per favore |subito |immediatamente )?{_MY}",
+        r"(?:cancella|cancellate|rimuovi|rimuovete|togli|togliete|elimina|eliminate|"
+        r"disiscrivi|disiscrivete|toglie|toglier|leva|levate|rimuover|cancellar|eliminar|"
+        r"disiscriver|depenna|depennate)(?:mi|ci|temi)\b(?: \w+){0,4}|mi (?:cancell\w+|"
+        r"tolg\w+|rimuov\w+|elimin\w+|disiscriv\w+|lev\w+)",
+        r"(?:voglio|vorrei|desidero|chiedo|richiedo|"
+        r"esigo) (?:di )?(?:che mi )?(?:essere )?(?:cancell\w+|disiscriv\w+|rimoss\w|"
+        r"rimozione|la cancellazione|la rimozione|tolt\w|eliminat\w|disdire\w*|"
+        r"annullare (?:l )?iscrizione|smettere di ricevere|non essere|non ricevere|"
+        r"uscire dalla)",
+        r"(?:lascia\w*|lasci\w*) (?:mi |ci )?in pace|lasciatemi (?:stare|perdere)|(?:vai|"
+        r"andate|vada|va) (?:a quel paese|al diavolo|a cagare|affanculo|a fanculo)|vaffanculo|"
+        r"fanculo|sparite|non rompete\w*|non rompere\w*",
+        r"(?:revoc\w+|ritir\w+) (?:il |il mio |mio |ogni |qualsiasi )?(?:consenso|"
+        r"autorizzazione|permesso)|registro (?:delle |pubblico delle )?opposizioni|"
+        r"mi oppongo(?: \w+){0,4}",
+        r"non (?:sono|mi) interess\w+ (?:e )?(?:per favore )?(?:non|cancell|smett|rimuov|"
+        r"basta|togli)\w*|(?:vi )?ho gia (?:detto|chiesto|scritto) (?:\w+ ){0,3}(?:basta|"
+        r"smettere|non|stop|cancell\w+)",
+        r"annull\w+ (?:la |l |mia )*(?:iscrizione|sottoscrizione)|disiscri\w+|disdi\w+ (?:il |"
+        r"questo )?(?:servizio sms|abbonamento)",
+    ),
+    wrong_number=(
+        r"numero (?:ora |adesso |ormai )?(?:e|appartiene)(?: ora| adesso)? (?:di |a |"
+        r"d )*(?:un ?altra persona|qualcun altro|un altro)|messaggio non (?:e|sia|era) per me",
+        r"(?:numero|persona|contatto|destinatario|telefono) (?:e )?(?:sbagliat\w|errat\w|"
+        r"non corrett\w)(?! (?:d\w+ (?:ordine|fattura)|sull|nell))|sbagliato (?:numero|"
+        r"persona)|sbagliat\w (?:persona|numero)",
+        r"(?:ha|hai|avete|hanno|sta|stai|state|si|ti|vi|credo che|penso che|avra|avrai|deve|"
+        r"devi|dovete) (?:\w+ )?(?:sbaglia\w*|sbagliando|sbagliat\w|errat\w|confus\w|"
+        r"confondendo|sbagliato (?:numero|persona)|aver sbagliato|avere sbagliato|"
+        r"equivocato)(?: \w+)?|vi siete sbagliat\w|si e sbagliat\w|ti sei sbagliat\w|"
+        r"vi state sbagliando|c e un errore di persona|ce un errore di persona|"
+        r"errore di persona",
+        r"(?:questo|questa|il|quello|ormai|qui)?(?: numero| telefono| cellulare)? ?non (?:e|"
+        r"e piu|appartiene|appartiene piu|corrisponde|corrisponde piu) (?:piu )?(?:il |al |a |"
+        r"suo |la |quello |del |di )*(?:numero|telefono|cellulare|suo|lui|lei|persona|"
+        r"signor\w*|numero di|giusto|titolare)(?! (?:d ordine|dordine))",
+        r"non sono (?:io |la |il |quella |questa |quel |lui |lei |chi |il signor |"
+        r"la signora )+(?:\w+ ?){0,4}|non sono io$|non e la persona|non sono chi",
+        r"non (?:conosco|conosciamo|so chi sia|so chi e) (?:nessun\w*|questa persona|"
+        r"questo signore|questa signora|chi|quella persona|quel nome|questo nome|nessuno con|"
+        r"lui|lei)?(?: \w+){0,3}",
+        r"(?:qui|a questo numero|in questo numero) non (?:c e|ce|abita|vive|lavora|esiste|"
+        r"risponde)(?: \w+){0,3}|non (?:abita|vive|lavora)(?: piu)? (?:qui|con noi|da noi|"
+        r"per noi|in azienda|in questa)|non (?:abita|vive|lavora) piu|ha lasciato l ?azienda|"
+        r"non fa piu parte",
+        r"non (?:c e|ce|esiste|ci sono) (?:nessun\w*|persone|alcun\w*)(?: persona|"
+        r" qui)? (?:con (?:questo|quel) nome|di nome|che si chiam\w+|chiamat\w|con tale nome)",
+        r"(?:ha|hanno) cambiato (?:il |suo |il suo )?(?:numero|telefono|cellulare)|"
+        r"ha (?:un )?(?:altro|nuovo) (?:numero|cellulare)",
+        r"(?:ho (?:appena |da poco |recentemente )?(?:preso|acquistato|comprato|ricevuto|"
+        r"avuto|attivato)) (?:questo|questa) (?:numero|scheda|sim|linea)|(?:ho|uso|"
+        r"possiedo) questo numero (?:da|dal|dall|ormai da|solo da)(?: \w+)*|"
+        r"questo numero (?:e mio|ora e mio|adesso e mio|e stato riassegnato|era di|"
+        r"mi e stato)(?: \w+)*|numero (?:e stato )?riassegnato",
+        r"(?:\w+) non (?:usa|ha|utilizza|possiede) piu (?:questo|il) (?:numero|telefono|"
+        r"cellulare)|(?:chiam|mand|scriv|invi)\w+ (?:\w+ ){0,3}(?:numero|persona) sbagliat\w",
+        r"(?:precedente|vecchio|ex) (?:proprietari\w|intestatari\w|titolare)|(?:e|"
+        r"era) per (?:un altro|un altra|unaltra|qualcun altro|altra persona)|non (?:e|"
+        r"era) per me|(?:cerc\w+|vol\w+) (?:un altra|unaltra|qualcun altr\w) ?(?:persona)?|"
+        r"un altra persona|unaltra persona",
+        r"(?:sono|e|sta parlando con) un ?altra persona|(?:suo|il) vecchio numero(?: di)?|"
+        r"era il numero d",
+        r"mi sa che (?:ha|hai|avete) sbagliato|non sta parlando con|non e (?:qui|lui|lei) che",
+        r"non mi chiamo|non e il mio nome|il mio nome non e",
+    ),
+    doubts=(
+        r"non (?:e|hai|ha|avete|hai affatto) (?:il |un |numero )?(?:sbagliat\w|errat\w)|(?:ho|"
+        r"abbiamo) (?:\w+ ){0,4}(?:sbagliat\w|errat\w)|mi sono sbagliat\w|(?:messo|dato|"
+        r"lasciato|inserito|scritto) (?:\w+ ){0,3}(?:sbagliat\w|errat\w)",
+        r"numero (?:d ?ordine|dell ordine|dellordine|della fattura|di fattura|del conto|"
+        r"della pratica|di serie|di tracking|cliente)",
+        r"(?:annull\w+|cancell\w+|disdi\w+|spost\w+|elimin\w+) (?:l |il |la |un |una |mio |"
+        r"mia |questo |questa |quell |per )*(?:appuntamento|lappuntamento|ordine|lordine|"
+        r"prenotazione|riunione|visita|consegna|contratto|viaggio|account|laccount|servizio|"
+        r"abbonamento palestra|polizza)",
+        r"non (?:smett\w+|cancell\w+|ferma\w*|rimuov\w+|disiscriv\w+|voglio (?:disiscriver\w+|"
+        r"cancellar\w+|smettere|che smett\w+))|senza smettere",
+        r"(?:piuttosto|preferisco|solo|soltanto|meglio|invece) (?:un|una|per|via|via mail|"
+        r"mail|con|messaggio|sms|whatsapp|chiam\w+|scriv\w+|telefon\w+|su)|(?:via|per|"
+        r"tramite) (?:mail|email|e mail|whatsapp|sms|messaggio) (?:grazie|per favore|"
+        r"piuttosto|invece|solo)|(?:sull|all) altro (?:numero|cellulare)|allaltro numero",
+        r"(?:adesso no|ora no|oggi|domani|fino a|prima d\w+|dopo le|di sera|la sera|"
+        r"la mattina|di notte|cosi (?:tardi|presto)|a questora|a quest ora|mentre|al lavoro|"
+        r"per ora|per il momento|la domenica|in riunione)",
+        r"(?:fermata|alla fermata) (?:d|a)\w+|fine (?:settimana|mese|anno|del|della)|"
+        r"basta (?:che|cosi poco|solo|un|chiamare|cliccare)|mi ferm\w+|ci ferm\w+|ferma (?:il|"
+        r"la|qui|li)|non (?:mi )?(?:basta|smette)",
+        r"se (?:e|ho|fosse|non e|questo|hai|sbaglio)(?: \w+){0,4} (?:sbagliat\w|numero|"
+        r"errat\w)|(?:il )?mio nuovo numero|nuovo numero e|ho cambiato numero",
+        r"(?:lui|lei|bambin\w|cane|pioggia) non (?:smette|la smette|si ferma)",
+    ),
+    hints=(
+        r"basta|smett\w+|cancell\w+|disiscri\w+|numero sbagliato|sbagliat\w|persona sbagliata|"
+        r"non mi (?:chiam|scriv|contatt|disturb|interess)\w*|spam|denunci\w+|molest\w+|"
+        r"avvocato|rimuov\w+|non sono interessat\w|chi e \w+|decedut\w|mort\w|stop|"
+        r"come avete avuto|privacy",
+    ),
+    question=(
+        "e questo|questo e|e il|e giusto|ho sbagliato|sbaglio|come (?:faccio|posso|mi|si)|posso|"
+        "devo|sei|siete|lei e|cosa succede|avete il|hai il|e possibile sapere"
+    ),
+    request=(
+        r"(?:puo|potete|potresti|potreste|potrebbe|puoi|possono|vuole|volete) (?:per favore |"
+        r"cortesemente |gentilmente )*(?:smett|cancell|rimuov|togli|non|lasci|eliminar|finir|"
+        r"disiscriv)\w*|quante volte (?:devo|ve)|la smettete|la finite|la smetti|la vuoi smettere"
+    ),
+    not_somebody=(
+        r"non sono",
+        r"(?:questo|qui|quello)? ?non [eè](?: pi[uù])?(?: il (?:numero|telefono|cellulare) d[ie](?:l|lla)?| il signor| la signora)?",
+        r"non conosco (?:nessun|nessuna|alcun|alcuna)", r"non appartiene(?: pi[uù])? a(?:l|lla)?",
+        r"(?:qui )?non (?:c'?[eè]|abita|vive)(?: nessun| nessuna)?", r"non mi chiamo",
+    ),
+    no_such=(r"nessun", r"nessuna", r"non c'?[eè]"),
+    short={
+        "nn": "non", "num": "numero", "tel": "telefono", "cell": "cellulare", "msg": "messaggi",
+        "x": "per", "xfavore": "per favore", "ke": "che", "cmq": "comunque", "grz": "grazie",
+        "pls": "per favore", "sn": "sono", "qsto": "questo", "c": "c"
+    },
+)  # fmt: skip

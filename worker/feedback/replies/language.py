@@ -1,0 +1,114 @@
+"""What a language file says, and how it is written down.
+
+Patterns are regular expressions over folded text (see `text.fold`): small letters, no accents, no
+apostrophes, one blank between words. They may be written with accents and apostrophes themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from worker.feedback.replies.text import fold_pattern
+
+
+@dataclass(frozen=True)
+class Language:
+    """`keywords`: opt-outs when they are the whole message. `polite`: words that say nothing beside
+    them. `opt_out`, `wrong_number`, `opt_in`: phrases that are clear wherever they stand.
+    `request`: beginnings of a question that asks us to do it. `question`: beginnings of one that
+    does not. `doubts`: phrases that make a sentence unclear. `hints`: words at which a person
+    should look when nothing is clear. `calls`: words that speak of calls.
+    `not_somebody`: before a name, "this is not ...", over the words as they were typed.
+    """
+
+    code: str
+    keywords: str
+    polite: str
+    opt_out: tuple[str, ...]
+    wrong_number: tuple[str, ...]
+    doubts: tuple[str, ...]
+    hints: tuple[str, ...]
+    question: str
+    request: str = ""
+    opt_in: str = ""
+    calls: str = ""
+    not_somebody: tuple[str, ...] = ()
+    no_such: tuple[str, ...] = ()  # before a given name that is surely one, "no ..."
+    short: Mapping[str, str] = field(default_factory=dict)  # as typed in a hurry -> as meant
+
+    def meant(self, folded: str) -> str:
+        """A folded text with its abbreviations written out."""
+        return " ".join(self.short.get(word, word) for word in folded.split())
+
+    @cached_property
+    def whole(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{_folded(self.keywords)})")
+
+    @cached_property
+    def whole_opt_in(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{_folded(self.opt_in) or '(?!)'})")
+
+    @cached_property
+    def filler(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{_folded(self.polite)})\b")
+
+    @cached_property
+    def stops(self) -> re.Pattern[str]:
+        return any_of(self.opt_out)
+
+    @cached_property
+    def wrongs(self) -> re.Pattern[str]:
+        return any_of(self.wrong_number)
+
+    @cached_property
+    def unclear(self) -> re.Pattern[str]:
+        return any_of(self.doubts)
+
+    @cached_property
+    def hinted(self) -> re.Pattern[str]:
+        return any_of(self.hints)
+
+    @cached_property
+    def asks(self) -> re.Pattern[str]:
+        return re.compile(rf"^(?:{_folded(self.question)})\b")
+
+    @cached_property
+    def asks_us_to(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{_folded(self.request) or '(?!)'})\b")
+
+    @cached_property
+    def of_calls(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{_folded(self.calls) or '(?!)'})")
+
+    @cached_property
+    def not_named(self) -> re.Pattern[str]:
+        return _before_a_name(self.not_somebody)
+
+    @cached_property
+    def none_named(self) -> re.Pattern[str]:
+        return _before_a_name(self.no_such)
+
+
+def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
+    """A lead in any case, then a name, with a title or without; not somebody's something."""
+    title = (
+        r"(?i:((?:mrs?|ms|dr|sra?|sig(?:nor(?:a|e)?)?|herrn?|frau|m|mme|monsieur|madame"
+        r"|(?:el |la |o |a |il )?(?:se[nñ]ora?|senhora?|signora?)|pan(?:a|i|ia|em)?"
+        r"|господин|госпожа|пан|пані)\.?\s+))?"
+    )
+    theirs = r"(?!['’]s\s+(?!phone|number|cell|mobile|line))"
+    lead = "|".join(leads) or "(?!)"
+    return re.compile(rf"\b(?i:{lead})\s+{title}([^\W\d_]+)\b{theirs}")
+
+
+def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b(?:{fold_pattern(one)})\b" for one in patterns) or "(?!)")
+
+
+def _folded(words: str) -> str:
+    """Alternatives that stand a line or a | apart."""
+    found = [one.strip() for line in words.splitlines() for one in line.split("|")]
+    return fold_pattern("|".join(one for one in found if one))

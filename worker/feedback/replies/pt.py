@@ -1,0 +1,215 @@
+"""Portuguese, as written in Brazil and in Portugal."""
+
+from __future__ import annotations
+
+from worker.feedback.replies.language import Language
+
+_DO = (
+    "(?:envi(?:e|em|es|ar|arem|ando|ado|ada|a|ar me|e me|em me)|mand(?:e|em|es|ar|arem|ando|ado|"
+    "ada|a|ar me|e me|em me)|escrev(?:a|am|er|erem|endo)|li(?:gue|guem|gar|garem|gando|ga|gues|"
+    "gar me)|telefon(?:e|em|es|ar|arem|ando|ado|ada|a|ar me|e me|em me)|contat(?:e|em|es|ar|arem|"
+    "ando|ado|ada|a|ar me|e me|em me)|contact(?:e|em|es|ar|arem|ando|ado|ada|a|ar me|e me|em me)|"
+    "incomod(?:e|em|es|ar|arem|ando|ado|ada|a|ar me|e me|em me)|perturb(?:e|em|es|ar|arem|ando|"
+    "ado|ada|a|ar me|e me|em me)|chate(?:ie|iem|ar|ando|arem)|ench(?:a|am|er|endo)|importun(?:e|"
+    "em|es|ar|arem|ando|ado|ada|a|ar me|e me|em me)|insist(?:a|am|ir|indo)|cham(?:e|em|es|ar|"
+    "arem|ando|ado|ada|a|ar me|e me|em me)|spam(?:ar|em|ando)|atorment(?:e|em|es|ar|arem|ando|"
+    "ado|ada|a|ar me|e me|em me)|procur(?:e|em|es|ar|arem|ando|ado|ada|a|ar me|e me|em me)|"
+    "fal(?:ar|em|e|ando))"
+)
+_THINGS = (
+    "(?:mensagens|mensagem|msgs?|sms|textos?|ligacoes|ligacao|chamadas?|telefonemas?|emails?|"
+    "e mails?|propagandas?|publicidades?|promocoes|anuncios?|spams?|avisos?|ofertas?|whatsapps?|"
+    "notificacoes|contatos?|contactos?|lembretes)"
+)
+_MY = (
+    "(?:(?:o )?meu (?:numero|telefone|telemovel|celular|contato|contacto|nome|cadastro)|(?:este|"
+    "esse|esta) (?:numero|telefone|telemovel|celular|linha)|(?:os )?meus dados)"
+)
+
+LANGUAGE = Language(
+    code="pt",
+    keywords="""
+        parar|pare|parem|para|sair|saia|cancelar|cancele|cancela|cancelem|descadastrar|descadastre
+        descadastre me|me descadastre|remover|remova
+        remova me|me remova|remover me|excluir|exclua|me exclua|desinscrever|desinscreva me
+        descadastro|fim|basta|chega|chega disso|nao perturbe|nao perturbar
+        nao quero|nao quero mais|nao mais|anular|desistir|terminar|apagar|encerrar|nunca mais
+        pare ja|para com isso|parem com isso|pare com isso|ja chega|me tira|me tire
+        bloquear|nao enviar|nao envie|nao me incomode|nao incomodar|sair da lista|cancelamento
+        cancelar subscricao|anular subscricao
+    """,
+    polite=(
+        "por favor|porfavor|pfv|pf|por gentileza|obrigado|obrigada|ola|oi|bom dia|boa tarde|"
+        "boa noite|ok|sim|agora|ja|imediatamente|desculpe|desculpa|grato|grata|senhor|senhora|"
+        "gentileza|favor|obg|vlw|urgente"
+    ),
+    opt_in="iniciar|comecar|retomar|inscrever",
+    calls=r"lig\w|ligac|telefon|chamad",
+    opt_out=(
+        r"prefir\w+ nao (?:receber|ser)(?: \w+){0,3}|(?:exijo|solicito|peco) (?:a |"
+        r"o )?(?:remocao|exclusao|eliminacao|descadastro|cancelamento)(?: \w+){0,4}",
+        rf"(?:par\w{{1,3}}|deix\w{{1,3}}|cess\w+|chega|basta|interromp\w+|suspend\w+) (?:ja |"
+        rf"agora |imediatamente |por favor |logo )?(?:de |com |d |os |as |essas? |esses? |"
+        rf"estas? |estes? |o |a |todas? |todos? )*(?:me |nos )?(?:ficar me |ficar )?(?:{_DO}|"
+        rf"{_THINGS})(?: \w+)?",
+        rf"(?:nao|nunca|jamais) (?:quero que |desejo que |precisa |e para |quero |desejo |"
+        rf"gostaria de )?(?:me |nos |voltem a |volte a |mais |ser |receber |ficar |"
+        rf"continuem? a |voltar a )*(?:{_DO}|receber)(?:me|nos|lhe)? ?(?:\w+ ){{0,3}}(?:mais|"
+        rf"nunca mais|de novo|novamente|outra vez|para este|para esse|neste|nesse)",
+        r"(?:nao|nunca|jamais) (?:mais )?(?:me |nos )(?:envie|enviem|envia|mande|mandem|manda|"
+        r"escreva|escrevam|ligue|liguem|liga|contate|contatem|contacte|contactem|incomode|"
+        r"incomodem|perturbe|perturbem|chame|chamem|procure|procurem|chateie|chateiem|"
+        r"telefone|telefonem|importune|importunem)(?! (?:agora|hoje|amanha|antes|depois|ate|"
+        r"a esta|tao|de manha|a noite))",
+        rf"(?:nao|nunca mais) (?:voltem? a |volte a |me |mais |nos )*(?:envie|enviem|mande|"
+        rf"mandem|ligue|liguem|contate|contactem|contacte|incomode|incomodem|perturbe|telefone|"
+        rf"telefonem|escreva|escrevam|contatem)(?:me|nos)?(?: mais| nunca mais| para mim|"
+        rf" para este numero| para esse numero| {_THINGS}|$)",
+        rf"(?:nao|ja nao|nunca) (?:quero|desejo|gostaria|autorizei|autorizo|pedi|solicitei|"
+        rf"queremos|tenho interesse|preciso|aceito|pretendo|dei permissao|consinto|"
+        rf"consenti)(?: (?:mais|de|que|em|receber|recebendo|ser|estar|essas?|esses?|suas?|"
+        rf"seus?|estas?|estes?|nenhum\w*|me|nos|tantas?|o|a|continuar a|para|voltar a|vossas?|"
+        rf"vossos?|nada)){{0,5}} (?:{_THINGS}|{_DO}|contatad\w|contactad\w|incomodad\w|"
+        rf"perturbad\w|receber\w*|inscrit\w|cadastrad\w|nada d\w+|mais nada|informacoes|saber)",
+        r"(?:nao quero|nao desejo|nao pretendo|ja nao quero) (?:mais )?(?:receber|isso|isto|"
+        r"nada)(?: (?:mais|isso|isto|nada|essas?|disso))?",
+        rf"(?:sem|chega de|basta de|nada de|nenhuma?|nao mais|mais nenhuma?) (?:mais |essas |"
+        rf"esses |tantas )?{_THINGS}",
+        rf"(?:elimin\w+|apag\w+|tir\w{{1,3}}|remov\w+|exclu\w+|retir\w{{1,3}}|delet\w+|"
+        rf"descadastr\w+|esquec\w+|perc?\w+|bloque\w+) (?:por favor |imediatamente |ja |"
+        rf"logo )?(?:o |a )?{_MY}",
+        r"(?:me|nos) (?:tire|tirem|tira|remova|removam|exclua|excluam|retire|retirem|"
+        r"descadastre|descadastrem|desinscreva|desinscrevam|deletem?|apaguem?|risque|risquem|"
+        r"bloqueie|bloqueiem|desinscrev\w+|remove|exclui)(?! (?:uma duvida))",
+        r"(?:tire|tirem|remova|removam|exclua|excluam|retire|retirem|descadastre|desinscreva|"
+        r"desinscrevam|apague|apaguem|elimine|eliminem|risque|risquem|retirar|remover|tirar|"
+        r"excluir) ?(?:me|nos)\b(?: \w+){0,3}",
+        r"(?:quero|gostaria de|desejo|solicito|peco|exijo|"
+        r"pretendo) (?:que me )?(?:me )?(?:descadastrar\w*|desinscrever\w*|sair (?:d\w+|"
+        r"da) \w+|cancelar (?:a |minha |o )?(?:inscricao|assinatura|subscricao|cadastro|"
+        r"recebimento)|ser (?:removid|excluid|retirad|descadastrad)\w|parar de receber|"
+        r"deixar de receber|(?:a )?(?:remocao|exclusao|descadastro|remover|cancelamento)|"
+        r"anular)(?: \w+)?",
+        r"(?:parar|deixar|cancelar) (?:de receber|o recebimento|o envio)|(?:deixem?|deixe|"
+        r"deixa) (?:me |nos |eu )?(?:em paz|sossegad\w|quieto)|me (?:deixa|deixe|"
+        r"deixem) (?:em paz|sossegad\w|quiet\w)|larg\w+ (?:do )?(?:meu|o meu) pe",
+        r"(?:vai|va|vao) (?:se fuder|se foder|a merda|tomar no|para o (?:inferno|diabo)|"
+        r"a fava)\w*|some daqui|sumam|vai embora",
+        r"(?:revogo|retiro|cancelo) (?:o |meu |todo |a |minha )*(?:consentimento|permissao|"
+        r"autorizacao|assinatura|inscricao)",
+        r"nao (?:tenho|temos|ha) interesse (?:e )?(?:por favor )?(?:nao|par|remov|exclu|"
+        r"tir)\w*|nao perturb\w+|cancel\w+ (?:a |minha |esta |essa )+(?:assinatura|inscricao|"
+        r"subscricao)",
+        r"ja (?:disse|pedi|falei|mandei|solicitei|respondi) (?:\w+ ){0,3}(?:parar|pare|parem|"
+        r"sair|nao)",
+    ),
+    wrong_number=(
+        r"numero (?:agora |ja )?(?:e|pertence|esta com)(?: agora)? (?:de |a |uma |"
+        r"um )*(?:outra pessoa|outro dono|outra dona)|mensagem (?:nao e|nao era) (?:para|"
+        r"pra) mim",
+        r"(?:numero|telefone|pessoa|contato|contacto|celular|telemovel|destinatario|"
+        r"num) (?:esta |e |ta )?(?:errad\w|incorret\w|equivocad\w|enganad\w|"
+        r"trocad\w)(?! (?:d\w (?:pedido|fatura|conta|nota)|no pedido|na nota))",
+        r"(?:foi )?engano|enganou se|enganaram se|errou se|(?:voce|voces|vc|vcs|esta|estao|"
+        r"deve|devem|se|enganou|acho que) (?:\w+ )?(?:enganad\w|enganou se|engano|se enganou|"
+        r"se engana\w*|errou|equivocad\w|se equivocou|confundi\w+|ligou errado|mandou errado|"
+        r"trocou|discou errado|ter se enganado|estar enganad\w|com o numero errado|"
+        r"enganou)(?: \w+)?|errou (?:o )?(?:numero|de)",
+        r"(?:este|esse|isto|isso|ja|aqui|esta)?(?: numero| telefone| celular|"
+        r" telemovel)? ?(?:nao e|nao e mais|ja nao e|nao pertence|nao pertence mais|"
+        r"ja nao pertence|nunca foi|nao sou) (?:mais )?(?:o |a |do |da |de |ao |dele|dela|"
+        r"desse|dessa )*(?:numero|telefone|celular|telemovel|dele|dela|dono|dona|desta pessoa|"
+        r"dessa pessoa|pessoa|essa pessoa|esta pessoa|titular|contato|contacto|"
+        r"quem)(?! (?:do pedido|da fatura))",
+        r"nao sou (?:eu|quem|essa|esta|a pessoa|o dono|a dona|o titular|ele|ela|esse|"
+        r"este)(?: \w+){0,3}|nao (?:e|sou) a pessoa",
+        r"(?:nao (?:conheco|conhecemos|conhece)|desconheco|desconhecemos|"
+        r"nao sei quem e) (?:a |o |essa |esta |esse |este |ninguem |nenhum\w* |"
+        r"ess[ae] )*(?:pessoa|ninguem|nome|senhor\w*|fulano|moca|rapaz|homem|mulher|ele|ela|"
+        r"com esse nome|$)",
+        r"(?:aqui|neste numero|nesse numero) nao (?:mora|tem|e|trabalha|ha|existe|vive|reside|"
+        r"se encontra)(?: \w+){0,3}|nao (?:mora|trabalha|reside|vive)(?: mais)? (?:aqui|"
+        r"conosco|connosco|nesta|nessa|na empresa|com a gente)|nao (?:mora|trabalha) mais|"
+        r"ja nao (?:trabalha|mora|vive|esta|tem|usa)(?: \w+)? ?(?:aqui|este|connosco|"
+        r"na empresa)?|saiu da empresa",
+        r"nao (?:tem|ha|existe) (?:ninguem|nenhum\w*|pessoa)(?: aqui| pessoa)? (?:com (?:esse|"
+        r"este) nome|chamad\w|que se chame|desse nome|com o nome)",
+        r"(?:mudou|trocou|mudaram|trocaram|alterou) (?:de|o|seu|o seu) (?:numero|telefone|"
+        r"celular|telemovel)|(?:tem|esta com|ta com) (?:outro|um novo|novo) (?:numero|"
+        r"telefone|celular|telemovel)",
+        r"(?:acabei de (?:adquirir|receber|comprar|pegar|comecar a usar|ativar)|comprei|"
+        r"adquiri|peguei|ganhei|recebi|ativei) (?:agora |recentemente |ha pouco )?(?:este|"
+        r"esse|o) (?:numero|chip|celular|telefone|cartao)|(?:tenho|uso|estou com|"
+        r"to com) (?:este|esse) (?:numero|telefone|chip) (?:ha|faz|desde|a)(?: \w+)*|(?:este|"
+        r"esse) (?:numero|telefone) (?:agora )?(?:e meu|agora e meu|passou a ser meu|era d\w+|"
+        r"foi reatribuid\w)|(?:numero|telefone) (?:e meu agora|agora e meu)",
+        r"(?:pessoa|ele|ela|dono) (?:ja )?nao (?:usa|tem|utiliza|possui|"
+        r"atende)(?: mais)? (?:este|esse|neste|nesse|por este) (?:numero|telefone|celular|"
+        r"telemovel)|(?:mandou|enviou|ligou|escreveu|ligando|mandando|"
+        r"mandaram) (?:\w+ ){0,3}errad\w",
+        r"(?:antigo|anterior|antiga) (?:dono|dona|titular|proprietari\w)|outra pessoa (?:tem|"
+        r"usa|com)|(?:procura\w*|quer\w*|falar com) (?:por )?outra pessoa|(?:e|era|"
+        r"foi) para outra pessoa|nao (?:e|era) para mim",
+        r"(?:aqui |agora |isso )?(?:e|fala|sou|esta com) (?:uma )?outra pessoa|"
+        r"\w+ (?:ja )?nao (?:usa|tem|utiliza|mora|trabalha|atende)(?: mais)? (?:este|esse|"
+        r"aqui|neste|nesse|mais)(?: numero| telefone| celular| telemovel| chip)?|"
+        r"numero (?:antigo|anterior) d",
+        r"nao me chamo|esse nao e (?:o )?meu nome|este nao e (?:o )?meu nome|meu nome nao e",
+    ),
+    doubts=(
+        r"nao (?:esta|e|era|foi|ta) (?:o |um |numero |por )*(?:errad\w|engano|enganad\w)|"
+        r"(?:me|nos) engan(?:ei|amos)|enganei me|(?:eu|nos) (?:\w+ )?(?:errei|erramos|"
+        r"enganei)|(?:dei|pus|coloquei|passei|deixei|informei|digitei|escrevi|anotei|mandei|"
+        r"tinha|tenho) (?:\w+ ){0,4}errad\w",
+        r"numero (?:d[oa]|no|na) (?:pedido|nota|fatura|conta|encomenda|contrato|rastreio|"
+        r"protocolo)",
+        r"(?:cancel\w+|desmarc\w+|remarc\w+|anul\w+|exclu\w+|remov\w+) (?:a |o |minha |meu |"
+        r"uma |um |essa |esse |da |do )*(?:consulta|pedido|reserva|reuniao|compra|servico|"
+        r"visita|marcacao|contrato|conta|encomenda|viagem|entrega|plano|horario|agendamento)",
+        r"nao (?:pare|parem|deixem? de|cancele|cancelem|quero (?:cancelar|sair|parar|"
+        r"que parem)|me (?:remova|tire|exclua))",
+        r"(?:prefiro|so|somente|apenas|melhor|em vez|invez) (?:por|que|um|de|mensagem|ligacao|"
+        r"email|whatsapp|me)|por (?:email|e mail|whatsapp|mensagem|telefone) (?:por favor|"
+        r"mesmo|melhor|apenas|so)|(?:no|para o) outro (?:numero|telefone|celular)|"
+        r"me liga\w* (?:no|em)",
+        r"(?:agora nao|hoje|amanha|ate (?:as|o|a|que)|antes d\w+|depois d\w+|a noite|de manha|"
+        r"tao (?:tarde|cedo)|a esta hora|nesse horario|neste horario|no trabalho|por enquanto|"
+        r"aos domingos|fim de semana)",
+        r"(?:parada|ponto) d\w+|fim (?:de|do|da)|em baixa|chega (?:quando|as|hoje|amanha|"
+        r"que horas|em)|quando chega|sair (?:de casa|hoje|com|para|agora)|basta (?:que|ligar|"
+        r"clicar|ir)",
+        r"se (?:for|e|este|estiver|eu|nao)(?: \w+){0,4} (?:engano|errad\w|numero)|"
+        r"meu novo numero|meu numero novo|mudei de numero|troquei de numero",
+        r"(?:ele|ela|menino|cachorro|chuva|filh\w) nao para",
+    ),
+    hints=(
+        r"engano|numero errado|pessoa errada|parar?|pare|parem|descadastr\w+|cancelar|"
+        r"remov\w+|nao me (?:lig|mand|envi|incomod|chame)\w*|nao quero|spam|assedio|processar|"
+        r"procon|denunci\w+|sem interesse|nao tenho interesse|quem e \w+|falec\w+|morreu|lgpd|"
+        r"rgpd|onde conseguiu",
+    ),
+    question=(
+        "este e|esse e|isso e|e o|sera|como (?:faco|posso|eu|me|cancelo)|o que acontece|devo|"
+        "posso|estou|tenho|quer que|voce e|e voce|tem como|eu dei|me enganei|enganei"
+    ),
+    request=(
+        r"(?:pode|podem|poderia|poderiam|podes|podiam|da pra|daria para) (?:por favor |voces |"
+        r"me )*(?:par|tir|remov|exclu|deix|nao|apag|retir|elimin|descadastr)\w*|ate quando|"
+        r"quantas vezes"
+    ),
+    not_somebody=(
+        r"n[aã]o sou(?: o| a)?",
+        r"(?:este|esse|isso|isto|aqui)? ?n[aã]o [eé](?: mais)?(?: o| a)?(?: (?:n[uú]mero|telefone|celular|telem[oó]vel))?(?: d[aeo]s?)?",
+        r"n[aã]o conhe[cç]o (?:nenhum|nenhuma|o|a|ningu[eé]m chamad[oa])",
+        r"(?:aqui )?n[aã]o (?:mora|tem|h[aá])(?: nenhum| nenhuma)?",
+        r"n[aã]o (?:existe|tem|h[aá])(?: nenhum| nenhuma)?",
+        r"j[aá] n[aã]o [eé](?: o| a)?(?: n[uú]mero d[eoa])?", r"n[aã]o me chamo",
+    ),
+    no_such=(r"nenhuma?", r"n[aã]o tem"),
+    short={
+        "vc": "voce", "vcs": "voces", "msg": "mensagem", "msgs": "mensagens", "num": "numero",
+        "tel": "telefone", "cel": "celular", "n": "nao", "ñ": "nao", "naum": "nao", "nao": "nao",
+        "q": "que", "pq": "porque", "p": "para", "pra": "para", "pro": "para o", "tb": "tambem",
+        "ta": "esta", "eh": "e", "enganado": "enganado"
+    },
+)  # fmt: skip

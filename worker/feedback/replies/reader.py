@@ -1,0 +1,164 @@
+"""Decides what a reply means; see the language files for the words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from worker.feedback.replies import de, en, es, fr, it, pl, pt, ru, uk
+from worker.feedback.replies.language import Language
+from worker.feedback.replies.names import GIVEN_NAMES, NO_NAMES
+from worker.feedback.replies.text import fold, sentences
+
+LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
+Kind = Literal["opt_out", "opt_in", "wrong_number"]
+_PLAYFUL = re.compile(
+    r"\b(?:lol|lmao|rofl|jk|just kidding|haha\w*|hehe\w*|jaja\w*|kkk+|mdr|ahah\w*|(?:а?ха){2}\w*)\b"
+    r"|[😂🤣😆😜😝🤪]"
+)
+_LONGEST_EVIDENCE = 80
+# Keywords that are everyday words in a longer message.
+WEAK = re.compile(
+    r"^(?:end|quit|cancel\w*|para|parar|fin|fim|baja|leave|exit|opt|alto|enough|no more|basta|chega"
+    r"|genug|ende|koniec|dosc|хватит|довольно|досить|годі|конец|кінець|assez|sair|salir|quitter"
+    r"|ferma|esci|block|nicht mehr|no mas|ya no|non piu|nao mais|remove|stop (?:that|this|it)"
+    r"|не надо|не треба|отмена|ruhe|annul\w*|anul\w*|end all|terminar|suspender|schluss|reicht)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """`evidence`: the words that say so. `channels`: which an opt-out speaks of."""
+
+    kind: Kind
+    evidence: str
+    language: str
+    channels: frozenset[str] = frozenset({"text"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`meanings`: what is clear, at most one of a kind. `doubtful`: nothing is clear, and a person
+    should look, at the `suggestion` first."""
+
+    meanings: tuple[Meaning, ...] = ()
+    doubtful: bool = False
+    suggestion: Meaning | None = None
+
+
+NOTHING = Reply()
+
+
+def read_reply(text: str) -> Reply:
+    """What a reply means; an ordinary one means nothing to us.
+
+    >>> [one.kind for one in read_reply("Please don't text me anymore").meanings]
+    ['opt_out']
+    >>> read_reply("I'll stop by tomorrow").doubtful
+    True
+    """
+    folded = fold(text)
+    if not folded:
+        return NOTHING
+    whole = _whole(folded)
+    playful = bool(_PLAYFUL.search(text.casefold()))
+    if whole is not None and not playful and "?" not in text:
+        return Reply((whole,))
+    clear: dict[str, Meaning] = {}
+    unclear: list[Meaning] = [whole] if whole else []
+    for sentence, is_question in sentences(text):
+        for meaning, sure in _of_sentence(sentence, is_question):
+            if sure and not (playful and meaning.kind == "opt_out"):
+                clear.setdefault(meaning.kind, meaning)
+            else:
+                unclear.append(meaning)
+    if clear:
+        return Reply(tuple(clear.values()))
+    if unclear:
+        return Reply(doubtful=True, suggestion=unclear[0])
+    return NOTHING
+
+
+def _whole(folded: str) -> Meaning | None:
+    """A keyword, with nothing beside it but politeness."""
+    for language in LANGUAGES:
+        meant = language.meant(folded)
+        core = " ".join(language.filler.sub(" ", meant).split())
+        for kind, pattern in (("opt_out", language.whole), ("opt_in", language.whole_opt_in)):
+            for words in (meant, core):
+                # Said twice is said once: STOP STOP.
+                parts = words.split()
+                once = " ".join(dict.fromkeys(parts)) if len(parts) > 1 else words
+                if not words:
+                    continue
+                # STOP is understood everywhere, with politeness in any language.
+                known = (pattern, LANGUAGES[0].whole) if kind == "opt_out" else (pattern,)
+                if any(one.fullmatch(words) or one.fullmatch(once) for one in known):
+                    return _made(kind, words, language)  # type: ignore[arg-type]
+    return None
+
+
+def _of_sentence(sentence: str, is_question: bool) -> list[tuple[Meaning, bool]]:
+    """What a sentence may mean, and whether that is clear."""
+    folded = fold(sentence)
+    found: list[tuple[Meaning, bool]] = []
+    whole = _whole(folded)
+    if whole is not None:
+        found.append((whole, not is_question))
+    # Neighbours share words: what is unclear in one language is not taken for clear in another.
+    read = [(language, language.meant(folded)) for language in LANGUAGES]
+    unclear = any(language.unclear.search(meant) for language, meant in read)
+    for language, meant in read:
+        asked = bool(language.asks.search(meant)) or is_question
+        if asked and language.asks_us_to.search(meant):
+            asked = False
+        sure = not asked and not unclear
+        for kind, pattern in (("opt_out", language.stops), ("wrong_number", language.wrongs)):
+            match = pattern.search(meant)
+            if match:
+                found.append((_made(kind, match.group(), language, meant), sure))  # type: ignore[arg-type]
+        if named := _not_somebody(sentence, language):
+            found.append((_made("wrong_number", named[0], language), named[1] and sure))
+    wrong = any(sure and meaning.kind == "wrong_number" for meaning, sure in found)
+    clauses = sentence.split(",")
+    if len(clauses) > 1 and not is_question and not unclear:
+        for clause in clauses:  # "wrong number, remove", "I never signed up for this, stop"
+            keyword = _whole(fold(clause))
+            if keyword is not None and (wrong or not WEAK.search(keyword.evidence)):
+                found.append((keyword, True))
+    if not found:
+        for language, meant in read:
+            match = language.hinted.search(meant)
+            if match:
+                found.append((_made("opt_out", match.group(), language), False))
+                break
+    return found
+
+
+def _not_somebody(sentence: str, language: Language) -> tuple[str, bool] | None:
+    """ "This is not Maria": the words, and whether what follows is surely a name."""
+    for match in language.not_named.finditer(sentence):
+        title, name = match.groups()
+        plain = fold(name)
+        if plain in GIVEN_NAMES or title:
+            return match.group(), True
+        if plain in NO_NAMES or len(plain) < 3:
+            continue
+        # German writes every noun with a capital.
+        if name[:1].isupper() and not name.isupper() and language.code != "de":
+            return match.group(), True
+    for match in language.none_named.finditer(sentence):
+        if fold(match.group(2)) in GIVEN_NAMES:
+            return match.group(), True
+    return None
+
+
+def _made(kind: Kind, words: str, language: Language, folded: str = "") -> Meaning:
+    channels = {"text", "call"} if language.of_calls.search(folded) else {"text"}
+    return Meaning(kind, words[:_LONGEST_EVIDENCE], language.code, frozenset(channels))
+
+
+def languages() -> Sequence[str]:
+    return [language.code for language in LANGUAGES]

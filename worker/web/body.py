@@ -1,0 +1,33 @@
+"""Reads what comes in from outside, and no more of it than is sensible."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, HTTPException, Request
+
+LARGEST = 512 * 1024  # bytes: HubSpot sends up to 100 events, Twilio a message
+
+
+async def raw_body(request: Request) -> bytes:
+    """The body as it came; raises 413 for one that is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST:
+            raise HTTPException(413, "The body is too large.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+RawBody = Annotated[bytes, Depends(raw_body)]
+
+
+def form_of(body: bytes) -> list[tuple[str, str]]:
+    """The parameters of a form, in order; raises 400 for what is none."""
+    try:
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=200)
+    except (UnicodeDecodeError, ValueError):
+        raise HTTPException(400, "The body is not a form.") from None

@@ -1,0 +1,160 @@
+"""The recipient's page: whoever has the number says whether it is theirs.
+
+Works without JavaScript, sets nothing, and shows nothing of the person whom the number was meant
+for. To open it changes nothing: link scanners do. An answer is a form that is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+import sqlalchemy as sa
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi.templating import Jinja2Templates
+
+from worker.feedback import links, receive
+from worker.feedback.links import BadLinkError, Link
+from worker.feedback.model import Feedback, FeedbackKind, Reach
+from worker.phones import facts
+from worker.store.tables import contacts, feedback
+from worker.story import number_of
+from worker.sync.context import Context
+from worker.web.body import RawBody
+from worker.web.confirm_words import WORDS, language_of
+from worker.web.notify import Notify
+
+_pages = Jinja2Templates(Path(__file__).parent / "templates")
+_SOURCE = "recipient's page"
+# Answer -> what it reports, whom it concerns, and how it is told.
+_ANSWERS: dict[str, tuple[FeedbackKind, Reach, str]] = {
+    "yes": ("confirmed", "person", "the person said “yes, this is me” on our page"),
+    "no": ("wrong_number", "number", "said “I am not this person” on our page"),
+    "stop": ("opt_out", "number", "said “do not contact me” on our page"),
+    "new": ("corrected", "person", "the person gave another number on our page"),
+}
+Lang = Annotated[str, Query(max_length=5)]
+
+
+def masked(number: str) -> str:
+    """A number as its owner knows it and nobody else can use it.
+
+    >>> masked("+14155552671")
+    '+1 ••••••••71'
+    """
+    import phonenumbers
+
+    code = str(phonenumbers.parse(number).country_code)
+    hidden = len(number) - 1 - len(code) - 2
+    return f"+{code} {'•' * max(1, hidden)}{number[-2:]}"
+
+
+def router(ctx: Context, notify: Notify) -> APIRouter:
+    routes = APIRouter(tags=["recipients"])
+
+    def show(request: Request, asked: str, status: int = 200, **values: object) -> Response:
+        language = language_of(asked, request.headers.get("accept-language", ""))
+        words = WORDS[language]
+        company = ctx.settings.feedback.company
+        asks = words.asks_by.replace("{company}", company) if company else words.asks
+        found = {
+            "words": words, "language": language, "languages": WORDS, "asks": asks,
+            "path": request.url.path, "nonce": secrets.token_urlsafe(9), **values,
+        }  # fmt: skip
+        return _pages.TemplateResponse(
+            request, "confirm.html", found, status, {"X-Robots-Tag": "noindex"}
+        )
+
+    def opened(token: str) -> tuple[Link, str]:
+        link = links.read(ctx.keys, token, ctx.now())
+        for number in receive.of_contact(ctx, link.connector, link.object, link.record_id):
+            if ctx.keys.print_of(number) == link.number_print:
+                return link, number
+        raise BadLinkError("the number is not there any more")
+
+    @routes.get("/confirm/{token}", summary="The recipient's page", response_class=Response)
+    def page(request: Request, token: str, lang: Lang = "") -> Response:
+        try:
+            _, number = opened(token)
+        except BadLinkError:
+            return show(request, lang, 404, state="gone")
+        return show(request, lang, state="ask", number=masked(number))
+
+    @routes.post("/confirm/{token}", summary="An answer", response_class=Response)
+    def answer(
+        request: Request, token: str, body: RawBody, then: BackgroundTasks, lang: Lang = ""
+    ) -> Response:
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        try:
+            link, number = opened(token)
+        except BadLinkError:
+            return show(request, lang, 404, state="gone")
+        said = form.get("answer", "")
+        asking = {"state": "ask", "number": masked(number)}
+        if said not in _ANSWERS:
+            return show(request, lang, 400, problem="choose", **asking)
+        new = ""
+        if said == "new":
+            typed = form.get("number", "")[:60]
+            new = _new_number(ctx, link, typed)
+            if not new:
+                return show(request, lang, 400, problem="bad_number", typed=typed, **asking)
+        print_ = hashlib.blake2b(token.encode(), digest_size=12).hexdigest()
+        if _answers_today(ctx, print_) >= ctx.settings.feedback.answers_per_link:
+            return show(request, lang, 429, state="too_often")
+        kind, reach, evidence = _ANSWERS[said]
+        if new == number:  # the number that we have: that is a yes
+            kind, reach, evidence = _ANSWERS["yes"]
+            new = ""
+        who = receive.who_is(ctx, link.connector, link.object, link.record_id)
+        now = ctx.now()
+        nonce = "".join(c for c in form.get("nonce", "") if c.isalnum() or c in "-_")[:24]
+        report = Feedback(
+            key=f"page:{print_}:{said}:{new and ctx.keys.print_of(new)}:{nonce}",
+            kind=kind,
+            number=number,
+            source=_SOURCE,
+            at=now,
+            contact=link.contact,
+            reach=reach,
+            person=who.person,
+            evidence=evidence,
+            new_number=new,
+            received_at=now,
+        )
+        receive.reports(ctx, [report])
+        then.add_task(notify)
+        return show(request, lang, state="done", answer=said)
+
+    return routes
+
+
+def _answers_today(ctx: Context, print_: str) -> int:
+    query = sa.select(sa.func.count()).where(
+        feedback.c.key >= f"page:{print_}:",
+        feedback.c.key < f"page:{print_};",
+        feedback.c.received_at > _a_day_ago(ctx),
+    )
+    with ctx.store.read() as connection:
+        return connection.scalar(query) or 0
+
+
+def _a_day_ago(ctx: Context) -> object:
+    from datetime import timedelta
+
+    return ctx.now() - timedelta(days=1)
+
+
+def _new_number(ctx: Context, link: Link, typed: str) -> str:
+    """The number that a person typed, read as in their country; "" for what cannot be one."""
+    c = contacts.c
+    query = sa.select(c.country).where(
+        c.connector == link.connector, c.object == link.object, c.record_id == link.record_id
+    )
+    with ctx.store.read() as connection:
+        region = connection.scalar(query)
+    found = number_of(typed, region or None)
+    return found if found and facts(found).valid else ""

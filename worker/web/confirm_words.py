@@ -1,0 +1,207 @@
+"""What the recipient's page says, in the languages in which it can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """`{company}` and `{number}` are filled in."""
+
+    name: str  # of the language, in itself
+    title: str
+    asks: str
+    asks_by: str  # with the company's name
+    yes: str
+    no: str
+    stop: str
+    correct: str
+    new_number: str
+    hint: str
+    send: str
+    bad_number: str
+    thanks: str
+    thanks_yes: str
+    thanks_no: str
+    thanks_stop: str
+    thanks_new: str
+    again: str
+    gone: str
+    gone_why: str
+    too_often: str
+    choose: str
+    language: str
+    privacy: str
+
+
+WORDS: dict[str, Words] = {
+    "en": Words(
+        "English", "Is this your number?", "We have this phone number on file:",
+        "{company} has this phone number on file:", "Yes, this is me", "I am not this person",
+        "Do not contact me", "My number is another one", "Your number",
+        "With the country code, for example +1 415 555 2671", "Send my number",
+        "This is not a phone number that we can read. Please write it with its country code.",
+        "Thank you", "We have noted that this number is yours.",
+        "We have noted that this number is not the person's whom we meant. We are sorry.",
+        "We have noted that you do not want to be contacted on this number.",
+        "We have noted your number. It is checked before it is used.", "Change my answer",
+        "This link is not valid any more", "It has expired, or what it was about has changed.",
+        "This link was answered too often today. Please come back tomorrow.",
+        "Please choose an answer", "Language",
+        "Your answer is used for this number alone. This page sets no cookies and follows nobody.",
+    ),
+    "es": Words(
+        "Español", "¿Es este su número?", "Tenemos registrado este número de teléfono:",
+        "{company} tiene registrado este número de teléfono:", "Sí, soy yo", "No soy esa persona",
+        "No me contacten", "Mi número es otro", "Su número",
+        "Con el código del país, por ejemplo +34 612 345 678", "Enviar mi número",
+        "No podemos leer este número de teléfono. Escríbalo con el código del país.", "Gracias",
+        "Hemos anotado que este número es suyo.",
+        "Hemos anotado que este número no es de la persona que buscábamos. Disculpe la molestia.",
+        "Hemos anotado que no desea que le contactemos en este número.",
+        "Hemos anotado su número. Se comprueba antes de usarlo.", "Cambiar mi respuesta",
+        "Este enlace ya no es válido", "Ha caducado, o los datos han cambiado.",
+        "Este enlace se ha respondido demasiadas veces hoy. Vuelva mañana, por favor.",
+        "Elija una respuesta", "Idioma",
+        "Su respuesta se usa solo para este número. Esta página no usa cookies ni rastrea a nadie.",
+    ),
+    "fr": Words(
+        "Français", "Est-ce votre numéro ?",
+        "Nous avons ce numéro de téléphone dans nos fichiers :",
+        "{company} a ce numéro de téléphone dans ses fichiers :", "Oui, c'est moi",
+        "Je ne suis pas cette personne", "Ne me contactez plus", "Mon numéro est un autre",
+        "Votre numéro", "Avec l'indicatif du pays, par exemple +33 6 12 34 56 78",
+        "Envoyer mon numéro",
+        "Nous ne pouvons pas lire ce numéro. Écrivez-le avec l'indicatif du pays.", "Merci",
+        "Nous avons noté que ce numéro est le vôtre.",
+        "Nous avons noté que ce numéro n'est pas celui de la personne recherchée. Veuillez nous "
+        "excuser.", "Nous avons noté que vous ne souhaitez plus être contacté à ce numéro.",
+        "Nous avons noté votre numéro. Il est vérifié avant d'être utilisé.",
+        "Changer ma réponse", "Ce lien n'est plus valable",
+        "Il a expiré, ou les données ont changé.",
+        "Ce lien a reçu trop de réponses aujourd'hui. Revenez demain, s'il vous plaît.",
+        "Choisissez une réponse", "Langue",
+        "Votre réponse ne sert qu'à ce numéro. Cette page n'utilise pas de cookies et ne suit "
+        "personne.",
+    ),
+    "de": Words(
+        "Deutsch", "Ist das Ihre Nummer?", "Wir haben diese Telefonnummer gespeichert:",
+        "{company} hat diese Telefonnummer gespeichert:", "Ja, das bin ich",
+        "Ich bin nicht diese Person", "Kontaktieren Sie mich nicht", "Meine Nummer ist eine andere",
+        "Ihre Nummer", "Mit Ländervorwahl, zum Beispiel +49 1512 3456789", "Nummer senden",
+        "Diese Telefonnummer können wir nicht lesen. Bitte schreiben Sie sie mit Ländervorwahl.",
+        "Vielen Dank", "Wir haben notiert, dass diese Nummer Ihre ist.",
+        "Wir haben notiert, dass diese Nummer nicht der gesuchten Person gehört. Bitte "
+        "entschuldigen Sie.",
+        "Wir haben notiert, dass Sie unter dieser Nummer nicht kontaktiert werden möchten.",
+        "Wir haben Ihre Nummer notiert. Sie wird geprüft, bevor sie verwendet wird.",
+        "Antwort ändern", "Dieser Link gilt nicht mehr",
+        "Er ist abgelaufen, oder die Angaben haben sich geändert.",
+        "Dieser Link wurde heute zu oft beantwortet. Bitte kommen Sie morgen wieder.",
+        "Bitte wählen Sie eine Antwort", "Sprache",
+        "Ihre Antwort wird nur für diese Nummer verwendet. Diese Seite setzt keine Cookies und "
+        "verfolgt niemanden.",
+    ),
+    "pt": Words(
+        "Português", "Este número é seu?", "Temos este número de telefone registado:",
+        "{company} tem este número de telefone registado:", "Sim, sou eu", "Não sou essa pessoa",
+        "Não me contactem", "O meu número é outro", "O seu número",
+        "Com o código do país, por exemplo +351 912 345 678", "Enviar o meu número",
+        "Não conseguimos ler este número. Escreva-o com o código do país.", "Obrigado",
+        "Registámos que este número é seu.",
+        "Registámos que este número não é da pessoa que procurávamos. Pedimos desculpa.",
+        "Registámos que não quer ser contactado neste número.",
+        "Registámos o seu número. É verificado antes de ser usado.", "Mudar a minha resposta",
+        "Esta ligação já não é válida", "Expirou, ou os dados mudaram.",
+        "Esta ligação foi respondida vezes demais hoje. Volte amanhã, por favor.",
+        "Escolha uma resposta", "Idioma",
+        "A sua resposta serve apenas para este número. Esta página não usa cookies nem segue "
+        "ninguém.",
+    ),
+    "it": Words(
+        "Italiano", "Questo numero è suo?", "Abbiamo registrato questo numero di telefono:",
+        "{company} ha registrato questo numero di telefono:", "Sì, sono io",
+        "Non sono questa persona", "Non contattatemi", "Il mio numero è un altro", "Il suo numero",
+        "Con il prefisso del paese, per esempio +39 312 345 6789", "Invia il mio numero",
+        "Non riusciamo a leggere questo numero. Lo scriva con il prefisso del paese.", "Grazie",
+        "Abbiamo annotato che questo numero è suo.",
+        "Abbiamo annotato che questo numero non è della persona cercata. Ci scusiamo.",
+        "Abbiamo annotato che non desidera essere contattato a questo numero.",
+        "Abbiamo annotato il suo numero. Viene verificato prima di essere usato.",
+        "Cambia la mia risposta", "Questo link non è più valido",
+        "È scaduto, oppure i dati sono cambiati.",
+        "Questo link ha ricevuto troppe risposte oggi. Torni domani, per favore.",
+        "Scelga una risposta", "Lingua",
+        "La sua risposta vale solo per questo numero. Questa pagina non usa cookie e non traccia "
+        "nessuno.",
+    ),
+    "pl": Words(
+        "Polski", "Czy to Twój numer?", "Mamy zapisany ten numer telefonu:",
+        "{company} ma zapisany ten numer telefonu:", "Tak, to ja", "Nie jestem tą osobą",
+        "Proszę się ze mną nie kontaktować", "Mój numer jest inny", "Twój numer",
+        "Z numerem kierunkowym kraju, na przykład +48 512 345 678", "Wyślij mój numer",
+        "Nie możemy odczytać tego numeru. Prosimy podać go z numerem kierunkowym kraju.",
+        "Dziękujemy", "Zapisaliśmy, że ten numer należy do Ciebie.",
+        "Zapisaliśmy, że ten numer nie należy do osoby, której szukaliśmy. Przepraszamy.",
+        "Zapisaliśmy, że nie chcesz kontaktu pod tym numerem.",
+        "Zapisaliśmy Twój numer. Zostanie sprawdzony, zanim go użyjemy.", "Zmień odpowiedź",
+        "Ten link jest już nieważny", "Wygasł albo dane się zmieniły.",
+        "Na ten link odpowiedziano dziś zbyt wiele razy. Prosimy wrócić jutro.",
+        "Wybierz odpowiedź", "Język",
+        "Odpowiedź dotyczy tylko tego numeru. Ta strona nie używa ciasteczek i nikogo nie śledzi.",
+    ),
+    "ru": Words(
+        "Русский", "Это ваш номер?", "У нас записан этот номер телефона:",
+        "У {company} записан этот номер телефона:", "Да, это я", "Я не этот человек",
+        "Не связывайтесь со мной", "Мой номер другой", "Ваш номер",
+        "С кодом страны, например +7 912 345-67-89", "Отправить мой номер",
+        "Мы не можем прочитать этот номер. Напишите его с кодом страны.", "Спасибо",
+        "Мы записали, что это ваш номер.",
+        "Мы записали, что этот номер не принадлежит тому, кого мы искали. Приносим извинения.",
+        "Мы записали, что вы не хотите, чтобы с вами связывались по этому номеру.",
+        "Мы записали ваш номер. Он будет проверен, прежде чем им воспользуются.",
+        "Изменить ответ", "Эта ссылка больше не действует",
+        "Срок её действия истёк, или данные изменились.",
+        "На эту ссылку сегодня отвечали слишком часто. Пожалуйста, вернитесь завтра.",
+        "Выберите ответ", "Язык",
+        "Ответ касается только этого номера. Эта страница не использует cookie и никого не "
+        "отслеживает.",
+    ),
+    "uk": Words(
+        "Українська", "Це ваш номер?", "У нас записано цей номер телефону:",
+        "У {company} записано цей номер телефону:", "Так, це я", "Я не ця людина",
+        "Не зв'язуйтеся зі мною", "Мій номер інший", "Ваш номер",
+        "З кодом країни, наприклад +380 50 123 45 67", "Надіслати мій номер",
+        "Ми не можемо прочитати цей номер. Напишіть його з кодом країни.", "Дякуємо",
+        "Ми записали, що це ваш номер.",
+        "Ми записали, що цей номер не належить тому, кого ми шукали. Вибачте за турботу.",
+        "Ми записали, що ви не хочете, щоб з вами зв'язувалися за цим номером.",
+        "Ми записали ваш номер. Його буде перевірено, перш ніж ним скористаються.",
+        "Змінити відповідь", "Це посилання більше не діє",
+        "Термін його дії минув, або дані змінилися.",
+        "На це посилання сьогодні відповідали надто часто. Будь ласка, поверніться завтра.",
+        "Оберіть відповідь", "Мова",
+        "Відповідь стосується лише цього номера. Ця сторінка не використовує cookie і нікого не "
+        "відстежує.",
+    ),
+}  # fmt: skip
+
+
+def language_of(asked: str, accepts: str) -> str:
+    """The language of a page: what was asked for, else the first that the browser accepts.
+
+    >>> language_of("", "pt-BR,pt;q=0.9,en;q=0.8"), language_of("de", "fr"), language_of("", "ja")
+    ('pt', 'de', 'en')
+    """
+    if asked in WORDS:
+        return asked
+    wanted: list[tuple[float, str]] = []
+    for part in accepts[:400].split(","):
+        name, _, rest = part.strip().partition(";")
+        try:
+            quality = float(rest.partition("q=")[2] or 1)
+        except ValueError:
+            quality = 0.0
+        wanted.append((-quality, name.partition("-")[0].lower()))
+    return next((name for _, name in sorted(wanted, key=lambda w: w[0]) if name in WORDS), "en")

@@ -1,0 +1,20 @@
+"""Tells the queue that something waits in the tables. If that fails, beat finds it soon after."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+Notify = Callable[[], None]
+
+
+def tell_the_queue() -> None:
+    """Enqueue the work on reports; never raises: what was stored is stored."""
+    try:
+        from worker.tasks import apply  # reads the settings of this process
+
+        apply.apply_async(retry=False)
+    except (Exception, SystemExit) as error:
+        log.warning("the queue could not be told (%s); beat will", type(error).__name__)

@@ -1,0 +1,176 @@
+"""The HTTP API over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from crms import Crm
+
+from sandbox.run import Sandbox
+from worker.feedback import suppress
+from worker.feedback.apply import apply_waiting
+from worker.sync.context import Context
+from worker.sync.spread import spread
+
+Serve = Callable[..., str]
+Sync = Callable[..., dict[str, Any]]
+NUMBER = "+14155552671"
+
+
+class Api:
+    def __init__(self, url: str, token: str = "secret") -> None:
+        self.url = url
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def call(self, method: str, path: str, body: Any = None) -> requests.Response:
+        return requests.request(method, f"{self.url}/api{path}", json=body, headers=self.headers)
+
+
+@pytest.fixture
+def api(serve: Serve) -> Api:
+    return Api(serve(ADMIN_TOKEN="secret"))
+
+
+class TestAccess:
+    def test_is_closed_without_a_token_set(self, serve: Serve) -> None:
+        assert Api(serve()).call("GET", "/suppressions").status_code == 403
+
+    def test_takes_the_right_token_alone(self, serve: Serve) -> None:
+        url = serve(ADMIN_TOKEN="secret")
+        assert Api(url, "guess").call("GET", "/suppressions").status_code == 401
+        assert requests.get(f"{url}/api/suppressions").status_code == 401
+        assert Api(url).call("GET", "/suppressions").status_code == 200
+
+    def test_is_described_in_an_openapi_document(self, api: Api) -> None:
+        paths = requests.get(f"{api.url}/openapi.json").json()["paths"]
+        assert {"/api/feedback", "/api/rescans", "/api/suppressions", "/webhooks/twilio/sms",
+                "/api/runs/{run_id}", "/api/numbers/lookup"} <= set(paths)  # fmt: skip
+
+
+class TestFeedback:
+    def test_is_stored_once_and_reaches_the_crms(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        body = {"kind": "wrong_number", "number": "+1 (415) 555-2671", "key": "call-7"}
+        assert api.call("POST", "/feedback", body).json()["stored"] == 1
+        assert api.call("POST", "/feedback", body).json()["stored"] == 0
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(record_id, "wrong_number") is True
+
+    def test_of_one_contact_is_about_that_person(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        first, second = crm.ids()[:2]
+        for record_id in (first, second):
+            crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        body = {"kind": "opt_out", "number": NUMBER, "channels": ["call"],
+                "contact": {"connector": crm.name, "id": first}}  # fmt: skip
+        assert api.call("POST", "/feedback", body).status_code == 202
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(first, "do_not_call") is True
+        assert not crm.get(second, "do_not_call")
+
+    def test_without_a_key_counts_once_a_day(self, api: Api) -> None:
+        body = {"kind": "opt_out", "number": NUMBER}
+        answers = [api.call("POST", "/feedback", body).json()["stored"] for _ in range(3)]
+        assert answers == [1, 0, 0]
+
+    def test_takes_many_and_says_which_it_refuses(self, api: Api) -> None:
+        good, bad = {"kind": "opt_out", "number": NUMBER}, {"kind": "opt_out", "number": "12"}
+        answer = api.call("POST", "/feedback", [good, bad])
+        assert answer.status_code == 202
+        assert answer.json()["stored"] == 1
+        assert answer.json()["refused"] == [
+            "1: number: write one number with its country code, like +14155550123"
+        ]
+
+    @pytest.mark.parametrize(
+        "body",
+        [{"kind": "opt_out"}, {"kind": "nonsense", "number": NUMBER}, {"number": NUMBER}, {},
+         {"kind": "opt_out", "number": "call me"}, {"kind": "opt_out", "number": NUMBER, "x": 1},
+         {"kind": "corrected", "number": NUMBER}, {"kind": "opt_out", "number": NUMBER,
+          "at": "2026-01-01T00:00:00"}],
+    )  # fmt: skip
+    def test_that_is_wrong_is_refused(self, api: Api, body: Any) -> None:
+        assert api.call("POST", "/feedback", body).status_code == 422
+
+
+class TestSuppressions:
+    def test_are_added_listed_and_lifted_with_a_reason(self, api: Api, ctx: Context) -> None:
+        made = api.call("POST", "/suppressions", {"number": NUMBER, "evidence": "by letter"})
+        assert made.status_code == 201
+        assert made.json()["active"] is True
+        again = api.call("POST", "/suppressions", {"number": NUMBER})
+        assert again.json()["id"] == made.json()["id"]
+        listed = api.call("GET", "/suppressions").json()["suppressions"]
+        assert [(one["number"], one["evidence"]) for one in listed] == [(NUMBER, "by letter")]
+        path = f"/suppressions/{made.json()['id']}"
+        assert api.call("DELETE", path).status_code == 422
+        lifted = api.call("DELETE", path, {"reason": "asked to be called again"}).json()
+        assert (lifted["active"], lifted["lifted_by"]) == (False, "api")
+        assert api.call("GET", "/suppressions").json()["suppressions"] == []
+        assert api.call("DELETE", "/suppressions/99999?reason=whatever").status_code == 404
+
+    def test_come_in_parts(self, api: Api, ctx: Context) -> None:
+        suppress.import_list(ctx, [f"+1415555{n:04}" for n in range(2000, 2025)], "a list")
+        first = api.call("GET", "/suppressions?limit=20").json()
+        rest = api.call("GET", f"/suppressions?limit=20&after={first['after']}").json()
+        assert len(first["suppressions"]) == 20
+        assert len(rest["suppressions"]) == 5
+        assert rest["after"] is None
+
+    def test_are_exported_for_other_tools(self, api: Api, ctx: Context) -> None:
+        suppress.import_list(ctx, [NUMBER], "a list", "call")
+        lines = api.call("GET", "/suppressions/export?channel=call").text.splitlines()
+        assert lines[0] == "number,channels,reason,contact,source,since"
+        assert lines[1].startswith(f"{NUMBER},call,list,,a list,")
+        assert len(api.call("GET", "/suppressions/export?channel=text").text.splitlines()) == 1
+
+
+class TestRuns:
+    def test_a_rescan_is_opened_and_can_be_followed(self, api: Api, sandbox: Sandbox) -> None:
+        record_id = Crm.all(sandbox)["hubspot"].ids()[0]
+        answer = api.call("POST", "/rescans", {"connector": "hubspot", "ids": [record_id]})
+        assert answer.status_code == 202
+        run = api.call("GET", f"/runs/{answer.json()['run']}").json()
+        assert (run["connector"], run["scope"]) == ("hubspot", "ids")
+        busy = api.call("POST", "/rescans", {"connector": "hubspot"})
+        assert busy.status_code == 409
+        assert api.call("GET", "/runs/20200101-none").status_code == 404
+
+    def test_a_scope_that_cannot_be_meant_is_refused(self, api: Api) -> None:
+        for body in ({"connector": "hubspot", "ids": ["1"], "numbers": [NUMBER]},
+                     {"connector": "hubspot", "segment": "colour=red"}, {"connector": "other"},
+                     {"connector": "hubspot", "older_than": "soon"}):  # fmt: skip
+            assert api.call("POST", "/rescans", body).status_code == 422
+
+
+class TestNumbers:
+    def test_are_looked_up_by_any_spelling_and_never_in_the_address(self, api: Api) -> None:
+        found = api.call("POST", "/numbers/lookup", {"number": "(415) 555-2671", "country": "US"})
+        assert found.json()["number"] == NUMBER
+        assert api.call("POST", "/numbers/lookup", {"number": "?"}).status_code == 422
+
+
+class TestReviews:
+    def test_are_decided_by_a_person(self, api: Api, ctx: Context) -> None:
+        from worker.feedback import receive
+
+        form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
+        receive.twilio_sms(ctx, form)
+        (waiting,) = api.call("GET", "/reviews").json()["reviews"]
+        path = f"/reviews/{waiting['id']}"
+        assert api.call("POST", path, {"decision": "opt_out"}).status_code == 200
+        assert api.call("POST", path, {"decision": "opt_out"}).status_code == 404
+        assert api.call("GET", "/reviews").json() == {"reviews": []}
+        apply_waiting(ctx)
+        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.settings import Connectors
+from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault, Service
 
@@ -54,6 +55,15 @@ class Crm:
     @property
     def status(self) -> str:
         return f"status/{self.phone}"
+
+    def add_text_field(self, name: str) -> None:
+        """An admin adds a field of our kind."""
+        if self.name == "salesforce":
+            for object_name in ("Contact", "Lead"):
+                metadata = {"type": "Text", "length": 255, "label": name}
+                self.service.org.add_custom_field(object_name, name, metadata, visible=True)
+        else:
+            self.service.portal.properties[name] = prop(name, name, own=False)
 
     def records(self) -> dict[str, dict[str, Any]]:
         """All live records of the main object: id -> CRM field -> value."""

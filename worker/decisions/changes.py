@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from worker.decisions.model import Decision, FieldFacts, Value, WritePolicy
 
+NOTHING_MORE: Mapping[str, Value] = {}
 FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
 
 
@@ -33,17 +34,20 @@ def changes(
     held: Mapping[str, Value],
     writable: frozenset[str],
     policy: WritePolicy,
+    more: Mapping[str, Value] = NOTHING_MORE,
 ) -> dict[str, Value]:
     """The differences between what is held and what was decided; {} when there is nothing to do.
 
-    The run and the time of the check go along with another change, or alone when they are older
-    than the policy says (promise 2: no pointless write).
+    `more`: other values that are to be written. The run and the time of the check go along with
+    another change, or alone when they are older than the policy says (promise 2: no pointless
+    write).
     """
     differing: dict[str, Value] = {
         key: value
         for key, value in wanted(decision).items()
         if key in writable and not _same(held.get(key), value)
     }
+    differing.update(more)
     if policy.normalize:
         differing.update(_normalized(decision, facts, raw, writable))
     present = any(field.status is not None for field in decision.fields)

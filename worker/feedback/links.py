@@ -74,5 +74,13 @@ def still_good(
     return same and link.expires - now > lifetime / 3
 
 
+def renewed_at(keys: Keys, held: str, now: datetime, lifetime: timedelta) -> datetime | None:
+    """When a link that a CRM holds is to be written anew; None for what is none of ours."""
+    try:
+        return read(keys, held.rpartition("/confirm/")[2], now).expires - lifetime / 3
+    except BadLinkError:
+        return None
+
+
 def _signer(keys: Keys) -> URLSafeSerializer:
     return URLSafeSerializer(keys.signing(), salt=_SALT)

@@ -71,6 +71,8 @@ def salt(ctx: Context, connector: str) -> bytes:
     chosen = (
         ctx.settings.policy.model_dump_json(),
         ctx.rules,
+        ctx.settings.public_url,
+        ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,
         getattr(ctx.settings.connectors, connector).model_dump_json(
             exclude={"reserve", "bulk_from"}
@@ -189,11 +191,17 @@ def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Co
 
 
 def settled_until(
-    answers: Sequence[Verification], checked_at: Value, refresh: timedelta, now: datetime
+    answers: Sequence[Verification],
+    checked_at: Value,
+    refresh: timedelta,
+    now: datetime,
+    renewed_at: datetime | None = None,
 ) -> datetime:
     """Until when nothing can be learned by itself: the first answer's end, or the time at which
-    `checked at` is to be written again."""
+    `checked at`, or (`renewed_at`) the link to the recipient's page, is to be written again."""
     ends = [answer.until for answer in answers]
+    if renewed_at is not None:
+        ends.append(renewed_at)
     if isinstance(checked_at, str):
         try:
             ends.append(datetime.fromisoformat(checked_at.replace("Z", "+00:00")) + refresh)

@@ -6,7 +6,7 @@ What a page does with the outcome (announce, write, record) is in `page`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -22,6 +22,7 @@ from worker.decisions import (
     decide,
     weigh,
 )
+from worker.feedback import links
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback, Who, contact_key
@@ -238,10 +239,9 @@ class _Judge:
         replaced: dict[str, Value] = {}
         if corrections and self._replaces:
             for name, reading in one.readings.items():
-                new = (
-                    corrections.get(reading.numbers[0].e164) if len(reading.numbers) == 1 else None
-                )
-                if new and f"phone/{name}" in writable and not reading.numbers[0].extension:
+                alone = reading.numbers[0] if len(reading.numbers) == 1 else None
+                new = corrections.get(alone.e164) if alone and not alone.extension else None
+                if new and f"phone/{name}" in writable:
                     replaced[f"phone/{name}"] = new
         if replaced:
             phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
@@ -253,10 +253,30 @@ class _Judge:
             proposed = None  # somebody has cleared our proposal, or taken another number
         fields = tuple(self._facts(one, name, reading) for name, reading in one.readings.items())
         decision = decide(ContactFacts(fields, _text(contact.held.get("reason")), proposed))
-        differing = changes(decision, fields, contact.phones, contact.held, writable, self._policy)
-        if replaced:
-            differing.update(replaced)
+        more = {**replaced, **self._link(one, decision, writable)}
+        differing = changes(
+            decision, fields, contact.phones, contact.held, writable, self._policy, more
+        )
         return decision, differing
+
+    def _link(
+        self, one: Prepared, decision: Decision, writable: Collection[str]
+    ) -> dict[str, Value]:
+        """The link to the recipient's page, where the CRM keeps one and it has to be another."""
+        public_url = self._ctx.settings.public_url
+        if "confirm_link" not in writable or not public_url:
+            return {}
+        held = _text(one.contact.held.get("confirm_link")) or ""
+        number = decision.best_phone or next(iter(one.numbers), None)
+        if number is None:
+            return {"confirm_link": None} if held else {}
+        keys, now = self._ctx.keys, self._policy.now
+        lifetime = self._ctx.settings.feedback.link_lifetime
+        contact = who(self._ctx, self._run, one.contact).key
+        if links.still_good(keys, held, contact, number, now, lifetime):
+            return {}
+        token = links.make(keys, contact, number, now, lifetime)
+        return {"confirm_link": links.address(public_url, token)}
 
     def _holds(self, one: Prepared, proposed: str) -> bool:
         return one.contact.held.get("proposed_phone") == proposed

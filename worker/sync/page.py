@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, ConnectorError, Contact, SchemaChangedError, Update, Value
 from worker.decisions import Decision
-from worker.feedback import deliveries, users
+from worker.feedback import deliveries, links, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback
@@ -258,7 +258,10 @@ def _entry(
     if not decision.waiting and (outcome is None or outcome.ok):
         checked_at = written.get("checked_at", one.contact.held.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh
-        until = glance.settled_until(answers, checked_at, refresh, now)
+        link = written.get("confirm_link", one.contact.held.get("confirm_link"))
+        lifetime = ctx.settings.feedback.link_lifetime
+        renewed_at = links.renewed_at(ctx.keys, str(link), now, lifetime) if link else None
+        until = glance.settled_until(answers, checked_at, refresh, now, renewed_at)
     return index.Entry(
         one.contact,
         decision,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl
@@ -99,7 +100,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         new = ""
         if said == "new":
             typed = form.get("number", "")[:60]
-            new = _new_number(ctx, link, typed)
+            new = _new_number(ctx, link, number, typed)
             if not new:
                 return show(request, lang, 400, problem="bad_number", typed=typed, **asking)
         print_ = hashlib.blake2b(token.encode(), digest_size=12).hexdigest()
@@ -136,25 +137,23 @@ def _answers_today(ctx: Context, print_: str) -> int:
     query = sa.select(sa.func.count()).where(
         feedback.c.key >= f"page:{print_}:",
         feedback.c.key < f"page:{print_};",
-        feedback.c.received_at > _a_day_ago(ctx),
+        feedback.c.received_at > ctx.now() - timedelta(days=1),
     )
     with ctx.store.read() as connection:
         return connection.scalar(query) or 0
 
 
-def _a_day_ago(ctx: Context) -> object:
-    from datetime import timedelta
-
-    return ctx.now() - timedelta(days=1)
-
-
-def _new_number(ctx: Context, link: Link, typed: str) -> str:
-    """The number that a person typed, read as in their country; "" for what cannot be one."""
+def _new_number(ctx: Context, link: Link, number: str, typed: str) -> str:
+    """The number that a person typed, read as where the one on file is, else as in their country;
+    "" for what cannot be one."""
     c = contacts.c
     query = sa.select(c.country).where(
         c.connector == link.connector, c.object == link.object, c.record_id == link.record_id
     )
     with ctx.store.read() as connection:
-        region = connection.scalar(query)
-    found = number_of(typed, region or None)
-    return found if found and facts(found).valid else ""
+        country = connection.scalar(query)
+    for region in dict.fromkeys((facts(number).region, country)):
+        found = number_of(typed, region or None)
+        if found and facts(found).valid:
+            return found
+    return ""

@@ -40,7 +40,7 @@ WORDS: dict[str, Words] = {
         "English", "Is this your number?", "We have this phone number on file:",
         "{company} has this phone number on file:", "Yes, this is me", "I am not this person",
         "Do not contact me", "My number is another one", "Your number",
-        "With the country code, for example +1 415 555 2671", "Send my number",
+        "With the country code, for example +1 415 555 0123", "Send my number",
         "This is not a phone number that we can read. Please write it with its country code.",
         "Thank you", "We have noted that this number is yours.",
         "We have noted that this number is not the person's whom we meant. We are sorry.",

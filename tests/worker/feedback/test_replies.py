@@ -86,8 +86,8 @@ class TestTheEvidence:
 class TestOddText:
     @pytest.mark.parametrize(
         "text",
-        ["ＳＴＯＰ", "s.t.o.p", "S T O P", "stoooop", "STOP\n\nSent from my phone", "st\u200bop", "🛑",
-         "STOP STOP STOP", "“STOP”", "Stop🙏", "stop por favor", "STOP svp"],
+        ["ＳＴＯＰ", "s.t.o.p", "S T O P", "stoooop", "STOP\n\nSent from my phone", "st\u200bop",
+         "🛑", "STOP STOP STOP", "“STOP”", "Stop🙏", "stop por favor", "STOP svp"],
     )  # fmt: skip
     def test_is_read_as_it_is_meant(self, text: str) -> None:
         assert "opt_out" in kinds(text)

@@ -143,7 +143,8 @@ class TestHubSpot:
     @staticmethod
     def event(record_id: str, name: str = "phone", **more: Any) -> dict[str, Any]:
         return {
-            "eventId": 1, "subscriptionId": 2, "portalId": 3, "appId": 4, "objectId": int(record_id),
+            "eventId": 1, "subscriptionId": 2, "portalId": 3, "appId": 4,
+            "objectId": int(record_id),
             "subscriptionType": "contact.propertyChange", "propertyName": name,
             "propertyValue": "x", "occurredAt": int(time.time() * 1000), "attemptNumber": 0,
             "changeSource": "CRM_UI", **more,

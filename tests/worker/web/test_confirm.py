@@ -1,0 +1,290 @@
+"""The recipient's page: over HTTP, and in a real Chromium with and without JavaScript."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.feedback import links
+from worker.feedback.apply import apply_waiting
+from worker.store.tables import feedback
+from worker.sync.context import Context
+from worker.sync.spread import spread
+from worker.web.confirm_words import WORDS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+Serve = Callable[..., str]
+Sync = Callable[..., dict[str, Any]]
+NUMBER, OTHER = "+14155552671", "+14155552672"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1440, "height": 900}
+
+
+@pytest.fixture
+def contact(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact with NUMBER; its record id."""
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+    sync(ctx, crm.name)
+    return record_id
+
+
+def token_for(ctx: Context, crm: Crm, record_id: str, days: float = 30) -> str:
+    key = f"{crm.name}/{crm.object}/{record_id}"
+    return links.make(ctx.keys, key, NUMBER, ctx.now(), timedelta(days=days))
+
+
+@pytest.fixture
+def link(serve: Serve, ctx: Context, crm: Crm, contact: str) -> str:
+    return f"{serve()}/confirm/{token_for(ctx, crm, contact)}"
+
+
+def reports(ctx: Context) -> list[Any]:
+    with ctx.store.read() as connection:
+        return list(connection.execute(sa.select(feedback).order_by(feedback.c.id)))
+
+
+def answer(link: str, said: str, **more: str) -> requests.Response:
+    nonce = re.search('name="nonce" value="([^"]+)"', requests.get(link).text)
+    assert nonce is not None
+    return requests.post(link, data={"answer": said, "nonce": nonce.group(1), **more})
+
+
+class TestTheLink:
+    def test_holds_nothing_personal(self, link: str) -> None:
+        import base64
+
+        token = link.rpartition("/")[2]
+        part = token.partition(".")[0]
+        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace")
+        assert "415" not in decoded
+        assert len(link) < 255
+
+    def test_that_is_not_ours_shows_nothing(self, link: str) -> None:
+        base, _, token = link.rpartition("/")
+        flipped = token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1]
+        for odd in (flipped, token[:20], token + "x", token * 20, "x", "%00", "..%2f", "{{1}}"):
+            shown = requests.get(f"{base}/{odd}")
+            assert shown.status_code == 404, odd
+            assert "••" not in shown.text
+
+    def test_that_has_expired_shows_nothing(
+        self, serve: Serve, ctx: Context, crm: Crm, contact: str
+    ) -> None:
+        token = token_for(ctx, crm, contact, days=-2)
+        assert requests.get(f"{serve()}/confirm/{token}").status_code == 404
+
+    def test_ends_when_the_record_has_another_number(
+        self, link: str, ctx: Context, crm: Crm, contact: str, sync: Sync
+    ) -> None:
+        crm.edit(contact, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        assert requests.get(link).status_code == 404
+        assert requests.post(link, data={"answer": "yes"}).status_code == 404
+
+    def test_of_another_installation_is_not_ours(
+        self, link: str, serve: Serve, ctx: Context
+    ) -> None:
+        from worker.feedback.keys import Keys
+
+        other = Keys((b"another key",))
+        token = links.make(other, "hubspot/contacts/1", NUMBER, ctx.now(), timedelta(days=9))
+        assert requests.get(f"{link.rpartition('/')[0]}/{token}").status_code == 404
+
+
+class TestThePage:
+    def test_shows_the_number_masked_and_nothing_of_the_person(
+        self, link: str, crm: Crm, contact: str
+    ) -> None:
+        shown = requests.get(link).text
+        assert "+1 ••••••••71" in shown
+        assert NUMBER[-6:] not in shown
+        record = crm.records()[contact]
+        for name in ("FirstName", "LastName", "Email", "firstname", "lastname", "email"):
+            if record.get(name):
+                assert str(record[name]) not in shown
+
+    def test_changes_nothing_when_it_is_opened(self, link: str, ctx: Context) -> None:
+        for _ in range(3):
+            assert requests.get(link, headers={"User-Agent": "LinkScanner/1.0"}).status_code == 200
+        requests.head(link)
+        assert reports(ctx) == []
+
+    def test_follows_nobody(self, link: str) -> None:
+        shown = requests.get(link)
+        assert "set-cookie" not in shown.headers
+        assert shown.headers["Referrer-Policy"] == "no-referrer"
+        assert shown.headers["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+        assert "<script" not in shown.text
+        assert not re.search(r'(?:src|href)="https?:', shown.text)
+
+    @pytest.mark.parametrize("language", WORDS)
+    def test_speaks_the_recipients_language(self, link: str, language: str) -> None:
+        shown = requests.get(link, headers={"Accept-Language": f"{language},en;q=0.5"}).text
+        assert f'<html lang="{language}">' in shown
+        for text in (WORDS[language].title, WORDS[language].yes, WORDS[language].stop):
+            assert text.replace("'", "&#39;") in shown
+
+    def test_says_who_asks(self, serve: Serve, ctx: Context, crm: Crm, contact: str) -> None:
+        url = serve('[feedback]\ncompany = "Bluefin <Logistics>"')
+        shown = requests.get(f"{url}/confirm/{token_for(ctx, crm, contact)}").text
+        assert "Bluefin &lt;Logistics&gt; has this phone number on file:" in shown
+
+
+class TestAnAnswer:
+    @pytest.mark.parametrize(
+        ("said", "kind", "canonical", "value"),
+        [("no", "wrong_number", "wrong_number", True), ("stop", "opt_out", "do_not_contact", True),
+         ("yes", "confirmed", "wrong_number", None)],
+    )  # fmt: skip
+    def test_reaches_the_crm(
+        self, link: str, ctx: Context, crm: Crm, contact: str,
+        said: str, kind: str, canonical: str, value: bool | None,
+    ) -> None:  # fmt: skip
+        assert answer(link, said).status_code == 200
+        assert [row.kind for row in reports(ctx)] == [kind]
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert (crm.get(contact, canonical) or None) == value
+
+    def test_sent_twice_counts_once(self, link: str, ctx: Context) -> None:
+        nonce = re.search('name="nonce" value="([^"]+)"', requests.get(link).text)
+        assert nonce is not None
+        for _ in range(3):
+            requests.post(link, data={"answer": "stop", "nonce": nonce.group(1)})
+        assert len(reports(ctx)) == 1
+
+    def test_can_be_changed(self, link: str, ctx: Context, crm: Crm, contact: str) -> None:
+        answer(link, "no")
+        answer(link, "yes")
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert not crm.get(contact, "wrong_number")
+
+    def test_yes_does_not_lift_an_opt_out(
+        self, link: str, ctx: Context, crm: Crm, contact: str
+    ) -> None:
+        answer(link, "stop")
+        answer(link, "yes")
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(contact, "do_not_contact") is True
+
+    def test_with_another_number_is_proposed_once_it_is_verified(
+        self, link: str, ctx: Context, crm: Crm, contact: str
+    ) -> None:
+        shown = answer(link, "new", number="(415) 555-2672")
+        assert shown.status_code == 200
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(contact, "proposed_phone") == OTHER
+        assert crm.get(contact, f"phone/{crm.phone}") == NUMBER
+
+    def test_with_the_same_number_is_a_yes(self, link: str, ctx: Context) -> None:
+        answer(link, "new", number=NUMBER)
+        assert [row.kind for row in reports(ctx)] == ["confirmed"]
+
+    @pytest.mark.parametrize("typed", ["", "12", "call me", "<script>alert(1)</script>", "9" * 500])
+    def test_with_what_is_no_number_asks_again(self, link: str, ctx: Context, typed: str) -> None:
+        shown = answer(link, "new", number=typed)
+        assert shown.status_code == 400
+        assert WORDS["en"].bad_number in shown.text
+        assert "<script" not in shown.text
+        assert reports(ctx) == []
+
+    def test_that_is_none_is_asked_for(self, link: str, ctx: Context) -> None:
+        assert requests.post(link, data={"answer": "maybe"}).status_code == 400
+        assert requests.post(link, data=b"\xff\xfe").status_code == 400
+        assert reports(ctx) == []
+
+    def test_too_often_is_put_off(self, link: str, ctx: Context) -> None:
+        codes = [answer(link, "yes").status_code for _ in range(12)]
+        assert codes == [200] * 10 + [429] * 2
+        assert len(reports(ctx)) == 10
+
+
+class TestTheLinkInTheCrm:
+    TOML = """
+[connectors.salesforce.fields]
+confirm_link = "{0}"
+[connectors.hubspot.fields]
+confirm_link = "{1}"
+"""
+
+    def test_is_written_and_stays_as_long_as_it_is_good(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, serve: Serve
+    ) -> None:
+        for name in ("Phone_Confirm_Link__c", "hygiene_confirm_link"):
+            crm.add_text_field(name)
+        toml = self.TOML.format("Phone_Confirm_Link__c", "hygiene_confirm_link")
+        ctx = make_context(toml, PUBLIC_URL="https://hygiene.example.com")
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        name = {"salesforce": "Phone_Confirm_Link__c", "hubspot": "hygiene_confirm_link"}[crm.name]
+        held = crm.records()[record_id][name]
+        assert held.startswith("https://hygiene.example.com/confirm/")
+        assert sync(ctx, crm.name, "everything")["contacts"]["changed"] == 0
+        shown = requests.get(serve(toml) + "/confirm/" + held.rpartition("/")[2])
+        assert shown.status_code == 200
+        later = ctx.now() + timedelta(days=150)
+        ctx.now = lambda: later
+        sync(ctx, crm.name, "everything")
+        assert crm.records()[record_id][name] != held
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+class TestInChromium:
+    @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+    def test_an_answer_is_a_press_of_a_button(
+        self, chromium: Browser, link: str, ctx: Context, size: Any, script: bool
+    ) -> None:
+        page = chromium.new_page(viewport=size, java_script_enabled=script)
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.goto(link)
+        page.get_by_role("button", name="I am not this person").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "Thank you"
+        page.get_by_role("link", name="Change my answer").click()
+        page.get_by_label("Your number").fill("+1 415 555 2672")
+        page.get_by_role("button", name="Send my number").click()
+        assert "checked before it is used" in page.get_by_role("status").inner_text()
+        assert [row.kind for row in reports(ctx)] == ["wrong_number", "corrected"]
+        assert problems == []
+        page.close()
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_it_can_be_used_by_everybody(
+        self, chromium: Browser, link: str, size: Any, scheme: Any
+    ) -> None:
+        from axe_playwright_python.sync_playwright import Axe
+
+        page = chromium.new_page(viewport=size, color_scheme=scheme, bypass_csp=True)
+        shots = os.environ.get("SCREENSHOTS")
+        for state, path in (("ask", "?lang=en"), ("uk", "?lang=uk"), ("gone", "x")):
+            page.goto(link + path)
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= size["width"]
+            if shots:
+                page.screenshot(path=f"{shots}/confirm-{state}-{size['width']}-{scheme}.png")
+        page.goto(link + "?lang=de")
+        page.get_by_label("Ihre Nummer").fill("12")
+        page.get_by_role("button", name="Nummer senden").click()
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        if shots:
+            page.screenshot(path=f"{shots}/confirm-bad-{size['width']}-{scheme}.png")
+        page.close()

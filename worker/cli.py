@@ -5,12 +5,8 @@ Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings.
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,81 +15,36 @@ from rich.progress import TaskID
 from rich.text import Text
 
 import connectors
-from config import log
-from config.settings import Settings, SettingsError, load, parse_duration
-from connectors.base import AuthError, ConnectorError, SchemaError
-from connectors.csvtext import ListError
-from worker import console
+from config.settings import SettingsError, parse_duration
+from connectors.base import ConnectorError
+from worker import cli_feedback, console
 from worker.clean import clean as clean_list
+from worker.cli_parts import (
+    Group,
+    connector_argument,
+    json_option,
+    number_argument,
+    opened_context,
+    read_settings,
+)
 from worker.doctor import examine
-from worker.embedded import RedisError
-from worker.store.db import StoreError, ready, upgrade
-from worker.story import number_of, story
+from worker.store.db import ready, upgrade
+from worker.story import story
 from worker.sync import runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.follow import follow
-from worker.sync.runs import NoSuchRunError, RunActiveError
+from worker.sync.runs import RunActiveError
 from worker.sync.scope import Scope
 from worker.sync.undo import undo as undo_run
 from worker.throttle import at_most_every
 from worker.verification import spending
 
-_USAGE = (SettingsError, ListError, StoreError, NoSuchRunError, AuthError, SchemaError, RedisError)
-
-
-class _Command(click.Command):
-    """A command that ends with a plain line and an exit code, never with a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except _USAGE as error:
-            console.complain(*str(error).splitlines())
-            sys.exit(2)
-        except (ConnectorError, RunActiveError) as error:
-            console.complain(str(error))
-            sys.exit(1)
-        except KeyboardInterrupt:
-            console.note("stopped; what was begun goes on with: hygiene sync, or hygiene up")
-            sys.exit(130)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(1)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception as error:
-            console.complain(_unexpected(error))
-            sys.exit(1)
-
-
 _LOOK = 0.25  # seconds between two looks at how far a run has come
 _SEGMENTS = "source=..., campaign=..., list=... or country=..."
 
 
-class _Group(click.Group):
-    command_class = _Command
-
-
-_Group.group_class = _Group
-
-
-def _unexpected(error: Exception) -> str:
-    path = Path(os.environ.get("HYGIENE_HOME") or ".hygiene") / "error.log"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now(UTC).isoformat()}\n")
-            file.write(log.redact(traceback.format_exc()) + "\n")
-    except OSError:
-        return log.redact(f"{type(error).__name__}: {error}")
-    return log.redact(
-        f"{type(error).__name__}: {error} (a fault of ours: details are in {path}; "
-        "hygiene doctor checks this machine)"
-    )
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="phone-hygiene", prog_name="hygiene")
 @click.option("-v", "--verbose", is_flag=True, help="Show log lines, not only warnings.")
 @click.pass_context
@@ -104,39 +55,6 @@ def main(ctx: click.Context, verbose: bool) -> None:
     setup`, then `hygiene sync`. `hygiene demo` shows it all without any CRM.
     """
     ctx.obj = verbose
-
-
-def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
-    )(command)
-
-
-@contextmanager
-def _context(needs_connector: str | None = None) -> Iterator[Context]:
-    settings = _settings()
-    if needs_connector is not None:
-        connectors.check(needs_connector, settings)
-    ready(settings.database_url)
-    ctx = Context.create(settings)
-    try:
-        yield ctx
-    finally:
-        ctx.close()
-
-
-def _settings() -> Settings:
-    settings = load()
-    verbose = click.get_current_context().find_root().obj
-    level = settings.log.level if verbose else "warning"
-    log.set_up(settings.log.model_copy(update={"level": level}))
-    return settings
-
-
-def connector_argument(**options: Any) -> Callable[..., Any]:
-    return click.argument(
-        "connector", metavar="CONNECTOR", type=click.Choice(list(connectors.REGISTRY)), **options
-    )
 
 
 # -- running -------------------------------------------------------------------------------
@@ -154,7 +72,7 @@ def sync(connector: tuple[str, ...], full: bool, dry_run: bool, queue: bool, as_
     Without CONNECTOR: all that are connected. A sync that was cut short is taken up where it
     stopped.
     """
-    with _context() as ctx:
+    with opened_context() as ctx:
         names = connector or ctx.settings.active_connectors
         if not names:
             raise SettingsError(
@@ -196,7 +114,7 @@ def rescan(
     if sum(given) > 1:
         raise click.UsageError("give one of --id, --number, --segment and --older-than")
     scope = _scope(ids, numbers, segment, older_than)
-    with _context(connector) as ctx:
+    with opened_context(connector) as ctx:
         _carry_out(
             ctx, [connector], lambda name: runs.open_run(ctx, name, scope, dry_run, force),
             queue, as_json,
@@ -209,7 +127,7 @@ def _scope(
     if ids:
         return Scope("ids", tuple(dict.fromkeys(ids)))
     if numbers:
-        return Scope("numbers", tuple(_number(text, "--number") for text in numbers))
+        return Scope("numbers", tuple(number_argument(text, "--number") for text in numbers))
     if segment is not None:
         key, equals, value = segment.partition("=")
         if not equals or key not in ("source", "campaign", "list", "country"):
@@ -224,15 +142,6 @@ def _scope(
             raise click.UsageError(f"--older-than: {error}") from None
         return Scope("older_than", age_seconds=int(age.total_seconds()))
     return Scope("everything")
-
-
-def _number(text: str, where: str) -> str:
-    number = number_of(text)
-    if number is None:
-        raise click.UsageError(
-            f"{where}: write one number with its country code, like +14155550123"
-        )
-    return number
 
 
 def _carry_out(
@@ -305,7 +214,7 @@ def _has_failures(result: dict[str, Any]) -> bool:
 # -- runs ----------------------------------------------------------------------------------
 
 
-@main.group("runs", cls=_Group)
+@main.group("runs", cls=Group)
 def runs_group() -> None:
     """What was done: list, show, resume and undo runs."""
 
@@ -315,7 +224,7 @@ def runs_group() -> None:
 @json_option
 def runs_list(limit: int, as_json: bool) -> None:
     """The latest runs, newest first."""
-    with _context() as ctx:
+    with opened_context() as ctx:
         results = [runs.result(ctx, run.id) for run in runs.recent(ctx, limit)]
     if as_json:
         console.print_json(results)
@@ -346,7 +255,7 @@ def runs_list(limit: int, as_json: bool) -> None:
 @json_option
 def runs_show(run: str, most: int, as_json: bool) -> None:
     """What a run did: counts, failures by kind, and its writes."""
-    with _context() as ctx:
+    with opened_context() as ctx:
         found = runs.account(ctx, runs.load(ctx, run).id, most)
     if as_json:
         console.print_json(found)
@@ -361,7 +270,7 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
 @json_option
 def runs_resume(run: str, queue: bool, as_json: bool) -> None:
     """Go on with a run that failed, or whose worker died, from where it stands."""
-    with _context() as ctx:
+    with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
         _carry_out(
@@ -379,7 +288,7 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
 @json_option
 def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
     """Put back what a run wrote, field by field, but for fields that somebody changed since."""
-    with _context() as ctx:
+    with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
         with console.progress() as bar:
@@ -402,8 +311,8 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
 @json_option
 def number(text: str, as_json: bool) -> None:
     """All that is known of a number, and why its contacts are flagged."""
-    e164 = _number(text, "NUMBER")
-    with _context() as ctx:
+    e164 = number_argument(text, "NUMBER")
+    with opened_context() as ctx:
         found = story(ctx, e164)
     if as_json:
         console.print_json(found)
@@ -416,7 +325,7 @@ def number(text: str, as_json: bool) -> None:
 @json_option
 def spend(days: int, as_json: bool) -> None:
     """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
-    with _context() as ctx, ctx.store.read() as connection:
+    with opened_context() as ctx, ctx.store.read() as connection:
         settings = ctx.settings.verification
         found = spending.report(connection, ctx.line, settings, ctx.now(), days)
     if as_json:
@@ -456,7 +365,7 @@ def clean(
 @json_option
 def doctor(as_json: bool) -> None:
     """Check settings, database, Redis and each CRM, and say what to do."""
-    checks = list(examine(_settings()))
+    checks = list(examine(read_settings()))
     if as_json:
         console.print_json([{"name": c.name, "verdict": c.verdict, "text": c.text} for c in checks])
     else:
@@ -470,7 +379,7 @@ def doctor(as_json: bool) -> None:
 # -- setting up ----------------------------------------------------------------------------
 
 
-@main.group(cls=_Group)
+@main.group(cls=Group)
 def crm() -> None:
     """Our fields in a CRM: create them, check them."""
 
@@ -480,7 +389,7 @@ def crm() -> None:
 @json_option
 def crm_setup(connector: str, as_json: bool) -> None:
     """Create the fields that the worker writes, and give its user access; safe to repeat."""
-    with _context(connector) as ctx:
+    with opened_context(connector) as ctx:
         opened = connectors.build(connector, ctx.settings)
         steps = []
         try:
@@ -505,7 +414,7 @@ def crm_setup(connector: str, as_json: bool) -> None:
 @json_option
 def crm_check(connector: str, as_json: bool) -> None:
     """Say which fields are missing, unreadable or unwritable."""
-    settings = _settings()
+    settings = read_settings()
     connectors.check(connector, settings)
     opened = connectors.build(connector, settings)
     try:
@@ -529,7 +438,7 @@ def crm_check(connector: str, as_json: bool) -> None:
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 
 
-@main.group(cls=_Group)
+@main.group(cls=Group)
 def db() -> None:
     """The database."""
 
@@ -537,7 +446,7 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the tables to the form that this version needs; safe to repeat."""
-    upgrade(_settings().database_url)
+    upgrade(read_settings().database_url)
     console.out.print("the database is up to date")
 
 
@@ -551,7 +460,7 @@ def web(host: str | None) -> None:
     """The web process: pages, health checks and API, on PORT."""
     from worker.web.serve import serve
 
-    settings = _settings()
+    settings = read_settings()
     ready(settings.database_url)
     serve(settings, host)
 
@@ -561,7 +470,7 @@ def up() -> None:
     """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
     from worker.processes import run_all
 
-    settings = _settings()
+    settings = read_settings()
     ready(settings.database_url)
     sys.exit(run_all(settings))
 
@@ -575,3 +484,7 @@ def demo(contacts: int, once: bool) -> None:
     from worker.demo import run_demo
 
     sys.exit(run_demo(contacts, once))
+
+
+for command in cli_feedback.COMMANDS:
+    main.add_command(command)

@@ -408,3 +408,45 @@ def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]
         show_table(rows(table(*columns), entries))
     else:
         out.print(Text("  none", style="dim"))
+
+
+def show_evidence(found: Mapping[str, Any]) -> None:
+    """What was reported of a number, and when each CRM had it."""
+    out.print(Text(found["number"], style="bold"))
+    for one in found["reports"]:
+        who = f" by {one['source']}" if one["source"] else ""
+        out.print(
+            Text(f"\n{one['kind'].replace('_', ' ')}", style="bold")
+            + Text(f"{who}, {one['at'][:16]}: {one['evidence'] or 'no words kept'}")
+        )
+        out.print(Text(f"  reached us {one['received_at'][:19]}, applied "
+                       f"{(one['applied_at'] or 'not yet')[:19]}", style="dim"))  # fmt: skip
+        _show_deliveries(one["delivered"])
+    for one in found["lists"]:
+        named = Text(f" {one['source']}, {one['since'][:16]}")
+        out.print(Text("\non a list", style="bold") + named)
+        _show_deliveries(one["delivered"])
+    if not found["reports"] and not found["lists"]:
+        note("nothing was reported of it")
+    standing = [
+        f"{one['reason'].replace('_', ' ')} ({' and '.join(one['channels'])}), "
+        f"since {one['since'][:10]}"
+        for one in found["suppressions"]
+        if one["active"]
+    ]
+    out.print(
+        Text(f"\nstands: {'; '.join(standing)}" if standing else "\nnothing stands against it")
+    )
+
+
+def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:
+    for one in delivered:
+        if one["state"] == "done":
+            line = f"confirmed {one['confirmed_at'][:19]} after {one['seconds']:,.1f} s, "
+            line += f"{one['records']} record{'' if one['records'] == 1 else 's'}"
+        else:
+            line = f"waits: {one['error'] or 'not told yet'}"
+        late = "" if one["in_time"] else " (later than ten business days)"
+        good = one["state"] == "done" and not late
+        out.print(Text(f"  {one['connector']}: {line}{late}",
+                       style="green" if good else "yellow"))  # fmt: skip

@@ -1,0 +1,247 @@
+"""`hygiene` commands about reports, as an operator meets them."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from crms import QUICK, Crm
+
+from sandbox.run import Sandbox
+from worker.cli import main
+
+Run = Callable[..., Result]
+NUMBER, OTHER = "+14155552671", "+14155552672"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def hygiene(sandbox: Sandbox, tmp_path: Path, home: Path) -> Run:
+    path = tmp_path / "hygiene.toml"
+    path.write_text(QUICK, encoding="utf-8")
+    env = {
+        **sandbox.env(), "HYGIENE_HOME": str(home), "HYGIENE_CONFIG": str(path),
+        "DATABASE_URL": "", "REDIS_URL": "", "COLUMNS": "200",
+        "PUBLIC_URL": "https://hygiene.example.com",
+    }  # fmt: skip
+
+    def run(*args: str, exit_code: int = 0, text: str | None = None, **more: str) -> Result:
+        result = CliRunner().invoke(main, args, text, {**env, **more}, prog_name="hygiene")
+        assert result.exit_code == exit_code, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def held(hygiene: Run, sandbox: Sandbox) -> dict[str, str]:
+    """The record in each CRM that holds NUMBER."""
+    found = {}
+    for crm in Crm.all(sandbox).values():
+        found[crm.name] = crm.ids()[0]
+        crm.edit(found[crm.name], {f"phone/{crm.phone}": NUMBER})
+    hygiene("sync")
+    return found
+
+
+def document(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+class TestSuppressions:
+    def test_added_by_hand_reach_both_crms_and_are_lifted_with_a_reason(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str]
+    ) -> None:
+        crms = Crm.all(sandbox)
+        made = document(
+            hygiene("suppressions", "add", "+1 (415) 555-2671", "--evidence", "by letter", "--json")
+        )
+        assert made["confirmed"] == {"salesforce": 1, "hubspot": 1}
+        assert all(crm.get(held[crm.name], "do_not_contact") for crm in crms.values())
+        assert "by letter" in hygiene("suppressions", "list").stdout
+        hygiene("suppressions", "lift", str(made["id"]), exit_code=2)
+        lifted = document(
+            hygiene("suppressions", "lift", str(made["id"]), "--reason", "a mistake", "--json")
+        )
+        assert (lifted["active"], lifted["lifted_why"]) == (False, "a mistake")
+        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms.values())
+        assert document(hygiene("suppressions", "list", "--json")) == []
+        assert len(document(hygiene("suppressions", "list", "--all", "--json"))) == 1
+
+    def test_are_imported_from_a_bare_list_and_a_table(
+        self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, held: dict[str, str]
+    ) -> None:
+        bare = tmp_path / "registry.txt"
+        bare.write_text(f"{NUMBER}\n14155552672\nnot a number 5\n\n", encoding="utf-8")
+        refused = tmp_path / "refused.csv"
+        done = document(hygiene("suppressions", "import", str(bare), "--refused", str(refused),
+                                "--json", exit_code=1))  # fmt: skip
+        assert (done["added"], done["held"], done["refused"]) == (2, 1, 1)
+        assert "not a number 5" in refused.read_text()
+        assert Crm.all(sandbox)["hubspot"].get(held["hubspot"], "do_not_contact") is True
+        table = tmp_path / "list.csv"
+        table.write_bytes("Name;Téléphone\nx;01 23 45 67 89\n".encode())
+        done = document(hygiene("suppressions", "import", str(table), "--country", "FR",
+                                "--channel", "call", "--json"))  # fmt: skip
+        assert done["added"] == 1
+        again = document(hygiene("suppressions", "import", str(table), "--country", "FR", "--json"))
+        assert (again["added"], again["known"]) == (0, 1)
+
+    def test_are_exported_and_imported_elsewhere(
+        self, hygiene: Run, tmp_path: Path, held: dict[str, str]
+    ) -> None:
+        hygiene("suppressions", "add", NUMBER, "--later")
+        out = tmp_path / "out.csv"
+        hygiene("suppressions", "export", "-o", str(out))
+        assert out.read_text().splitlines()[1].startswith(f"{NUMBER},call text,opt_out,")
+        elsewhere = {"HYGIENE_HOME": str(tmp_path / "elsewhere")}
+        done = document(hygiene("suppressions", "import", str(out), "--json", **elsewhere))
+        assert done["added"] == 1
+
+    def test_that_are_not_there_or_no_number_are_told_plainly(self, hygiene: Run) -> None:
+        assert "there is no suppression 9" in hygiene(
+            "suppressions", "lift", "9", "--reason", "none", exit_code=2).output  # fmt: skip
+        assert "country code" in hygiene("suppressions", "add", "12", exit_code=2).output
+
+
+class TestImportingFeedback:
+    def test_takes_a_dialers_export_with_its_own_columns(
+        self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, held: dict[str, str]
+    ) -> None:
+        file = tmp_path / "dialer.csv"
+        file.write_text(
+            "Called,Outcome,When,Remark\n"
+            f"{NUMBER},Wrong Number,2026-01-05T10:00:00Z,\"a lady, not him\"\n"
+            f"{OTHER},opt-out,2026-01-05,\n"
+            "12,opt_out,2026-01-05,too short\n"
+            f"{OTHER},busy,2026-01-05,no report\n"
+            f"{OTHER},opt_out,yesterday,\n",
+            encoding="utf-8",
+        )  # fmt: skip
+        args = [
+            "feedback",
+            "import",
+            str(file),
+            "--column",
+            "number=Called",
+            "--column",
+            "kind=Outcome",
+            "--column",
+            "at=When",
+            "--column",
+            "evidence=Remark",
+            "--json",
+        ]
+        done = document(hygiene(*args, exit_code=1))
+        assert (done["stored"], done["known"], done["refused"]) == (2, 0, 3)
+        again = document(hygiene(*args, exit_code=1))
+        assert (again["stored"], again["known"]) == (0, 2)
+        for crm in Crm.all(sandbox).values():
+            assert crm.get(held[crm.name], "wrong_number") is True
+            assert "a lady, not him" in crm.get(held[crm.name], "reason")
+
+    def test_names_what_is_wrong_with_the_columns(self, hygiene: Run, tmp_path: Path) -> None:
+        file = tmp_path / "odd.csv"
+        file.write_text("a,b\n1,2\n", encoding="utf-8")
+        assert "there are: a, b" in hygiene("feedback", "import", str(file), exit_code=2).output
+        wrong = hygiene("feedback", "import", str(file), "--column", "number=c", exit_code=2)
+        assert "no column 'c'" in wrong.output
+        assert "OURS=THEIRS" in hygiene("feedback", "import", str(file), "--column", "x",
+                                        exit_code=2).output  # fmt: skip
+
+
+class TestALink:
+    def test_leads_to_the_contacts_page(self, hygiene: Run, held: dict[str, str]) -> None:
+        made = document(hygiene("link", "hubspot", held["hubspot"], "--number", NUMBER, "--json"))
+        assert made["link"].startswith("https://hygiene.example.com/confirm/")
+        assert NUMBER[1:] not in made["link"]
+        assert "no such number" in hygiene(
+            "link", "hubspot", held["hubspot"], "--number", OTHER, exit_code=2).output  # fmt: skip
+        assert "PUBLIC_URL" in hygiene("link", "hubspot", held["hubspot"], exit_code=2,
+                                       PUBLIC_URL="").output  # fmt: skip
+
+    def test_key_of_ones_own_is_made_once_and_kept_to_oneself(
+        self, hygiene: Run, held: dict[str, str], home: Path
+    ) -> None:
+        key = home / "secret-key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        before = key.read_text()
+        hygiene("link", "hubspot", held["hubspot"])
+        assert key.read_text() == before
+
+    def test_with_another_key_the_database_is_not_used(
+        self, hygiene: Run, held: dict[str, str]
+    ) -> None:
+        refused = hygiene("link", "hubspot", held["hubspot"], exit_code=2, SECRET_KEY="another")
+        assert "SECRET_KEY_PREVIOUS" in refused.output
+
+
+class TestEvidence:
+    def test_tells_what_was_reported_and_who_confirmed_it_when(
+        self, hygiene: Run, held: dict[str, str]
+    ) -> None:
+        hygiene("suppressions", "add", NUMBER, "--evidence", "by letter")
+        found = document(hygiene("evidence", NUMBER, "--json"))
+        (report,) = found["reports"]
+        assert report["evidence"] == "by letter"
+        assert {one["connector"]: one["state"] for one in report["delivered"]} == {
+            "salesforce": "done", "hubspot": "done"}  # fmt: skip
+        assert all(one["in_time"] and one["records"] == 1 for one in report["delivered"])
+        assert "confirmed" in hygiene("evidence", NUMBER).stdout
+        assert "nothing was reported" in hygiene("evidence", OTHER).output
+
+
+class TestForgetting:
+    def test_leaves_nothing_personal_and_keeps_the_suppression(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], home: Path
+    ) -> None:
+        hygiene("suppressions", "add", NUMBER, "--evidence", "wrote from 12 Elm St")
+        hygiene("forget", "--number", NUMBER, text="n\n", exit_code=1)
+        done = document(hygiene("forget", "--number", NUMBER, "--yes", "--json"))
+        assert done["contacts"] == 2
+        assert done["numbers"] == 1
+        for file in home.iterdir():
+            if file.is_file():
+                data = file.read_bytes()
+                assert b"4155552671" not in data.replace(b"\x00", b"") or _is_free(home, file)
+                assert b"Elm St" not in data or _is_free(home, file)
+        (one,) = document(hygiene("suppressions", "list", "--number", NUMBER, "--reason",
+                                  "erasure", "--json"))  # fmt: skip
+        assert one["number"] is None
+        crm = Crm.all(sandbox)["hubspot"]
+        later = crm.ids()[5]
+        crm.edit(later, {f"phone/{crm.phone}": NUMBER})
+        hygiene("sync", "hubspot")
+        assert crm.get(later, "do_not_contact") is True
+
+    def test_of_one_contact_leaves_others(self, hygiene: Run, held: dict[str, str]) -> None:
+        done = document(hygiene("forget", "--contact", f"hubspot:{held['hubspot']}", "--yes",
+                                "--json"))  # fmt: skip
+        assert done["contacts"] == 1
+        found = document(hygiene("number", NUMBER, "--json"))
+        assert [one["connector"] for one in found["contacts"]] == ["salesforce"]
+
+    def test_needs_to_know_what(self, hygiene: Run) -> None:
+        hygiene("forget", exit_code=2)
+        hygiene("forget", "--contact", "hubspot", "--yes", exit_code=2)
+
+
+def _is_free(home: Path, file: Path) -> bool:
+    """SQLite leaves what was deleted in the file until the space is used again: what counts is
+    what its tables hold."""
+    import sqlite3
+
+    if file.name not in ("hygiene.db", "hygiene.db-wal"):
+        return False
+    with sqlite3.connect(home / "hygiene.db") as connection:
+        return not any("4155552671" in line or "Elm St" in line for line in connection.iterdump())

@@ -140,6 +140,19 @@ class CrmField:
     length: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """A call that somebody logged: how it went, with whom, and the number if the CRM knows it."""
+
+    id: str
+    outcome: str  # as people call it there
+    object: str  # "" = logged with no contact
+    record_id: str
+    number: str
+    at: datetime
+    modified: datetime
+
+
 Schema = Mapping[str, Mapping[str, CrmField]]  # object -> field name -> field
 
 
@@ -218,6 +231,10 @@ class Connector(Protocol):
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has
         them now; None where the CRM has nothing of that kind."""
+
+    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
+        """Calls with an outcome that were logged or changed at or after `since`, oldest first;
+        None where the CRM has no calls."""
 
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing

@@ -20,6 +20,7 @@ from config.settings import CsvSettings, ObjectMap, Settings
 from connectors import csvtext
 from connectors.base import (
     NOTHING,
+    CallOutcome,
     ConnectorError,
     Contact,
     CrmField,
@@ -196,6 +197,9 @@ class CsvConnector:
     # -- writing -------------------------------------------------------------------------
 
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        return None
+
+    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
         return None
 
     def write(

@@ -26,6 +26,7 @@ from connectors import hubspot_setup
 from connectors.base import (
     NOTHING,
     AuthError,
+    CallOutcome,
     ConnectorError,
     Contact,
     CrmField,
@@ -47,6 +48,7 @@ from connectors.base import (
 )
 from connectors.calls import Calls, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
+from connectors.hubspot_calls import CallLog
 from connectors.quota import DAY, Limits, Quota, left
 from connectors.reading import contact_maker
 from connectors.values import zulu
@@ -100,6 +102,7 @@ class HubSpotConnector:
         self._search = client.crm.contacts.search_api
         self._lists = client.crm.lists.lists_api
         self._memberships = client.crm.lists.memberships_api
+        self._log = CallLog(client, self.call)
         self.properties = client.crm.properties.core_api
         self.groups = client.crm.properties.groups_api
         self.property_batch = client.crm.properties.batch_api
@@ -125,6 +128,8 @@ class HubSpotConnector:
             self._search,
             self._lists,
             self._memberships,
+            self._log.search,
+            self._log.associations,
             self.properties,
             self.groups,
         ):
@@ -161,7 +166,7 @@ class HubSpotConnector:
                 raise TryAgainError("an answer was not JSON") from error
 
         # Searches have a limit of their own, of which no answer tells.
-        line = _SEARCHES if send == self._search.do_search else None
+        line = _SEARCHES if send in (self._search.do_search, self._log.search.do_search) else None
         return self._calls.make(purpose, once, line)
 
     # -- schema --------------------------------------------------------------------------
@@ -367,6 +372,10 @@ class HubSpotConnector:
             after = ((answer.get("paging") or {}).get("next") or {}).get("after")
             if not after:
                 return
+
+    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
+        """Needs the scope crm.objects.contacts.read, which covers calls."""
+        return self._log.outcomes(since)
 
     # -- writing -------------------------------------------------------------------------
 

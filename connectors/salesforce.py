@@ -30,6 +30,7 @@ from connectors import salesforce_bulk, salesforce_setup
 from connectors.base import (
     NOTHING,
     AuthError,
+    CallOutcome,
     ConnectorError,
     Contact,
     CrmField,
@@ -492,6 +493,16 @@ class SalesforceConnector:
             if record_id and (member := _PREFIXES.get(record_id[:3], "")) in self._wanted:
                 yield member, record_id
 
+    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
+        """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
+        and not the number that was called."""
+        soql = (
+            "SELECT Id, WhoId, CallDisposition, CreatedDate, SystemModstamp FROM Task "
+            f"WHERE SystemModstamp >= {since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z "
+            "AND CallDisposition != null ORDER BY SystemModstamp"
+        )
+        return map(_outcome, self._rows(soql))
+
     # -- writing -------------------------------------------------------------------------
 
     def write(
@@ -690,6 +701,20 @@ def quoted(text: str) -> str:
     "'O\\\\'Hara'"
     """
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _outcome(row: Mapping[str, Any]) -> CallOutcome:
+    who = row["WhoId"] or ""
+    object_name = _PREFIXES.get(who[:3], "")
+    return CallOutcome(
+        row["Id"],
+        row["CallDisposition"],
+        object_name,
+        who if object_name else "",
+        "",
+        _moment(row["CreatedDate"]),
+        _moment(row["SystemModstamp"]),
+    )
 
 
 def _moment(text: str) -> datetime:

@@ -12,7 +12,14 @@ import click
 from config.settings import SettingsError
 from connectors.csvtext import ListError
 from worker import console
-from worker.cli_parts import Command, Group, connector_argument, json_option, number_argument, opened_context
+from worker.cli_parts import (
+    Command,
+    Group,
+    connector_argument,
+    json_option,
+    number_argument,
+    opened_context,
+)
 from worker.feedback import evidence as evidence_of
 from worker.feedback import forget as forgetting
 from worker.feedback import incoming, links, lists, receive, suppress

@@ -21,6 +21,8 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     }
     every = settings.feedback.deliver_every.total_seconds()
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
+    if often := settings.feedback.dispositions.every.total_seconds():
+        plan["calls"] = {"task": "hygiene.calls", "schedule": often, "options": {"expires": often}}
     for name in settings.active_connectors:
         every = sync.every.total_seconds()
         plan[f"sync-{name}"] = {

@@ -17,6 +17,7 @@ from celery.signals import worker_ready
 from connectors.base import ConnectorError
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
+from worker.feedback.dispositions import poll_all
 from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
 from worker.sync import picking, reader, runs
@@ -170,6 +171,13 @@ def apply() -> None:
     apply_waiting(ctx)
     for connector in spreading.waits(ctx):
         spread.delay(connector)
+
+
+@app.task(name="hygiene.calls")
+def calls() -> None:
+    """Read what people logged of their calls; what it reports is applied at once."""
+    if poll_all(context()):
+        apply.delay()
 
 
 @app.task(name="hygiene.spread")

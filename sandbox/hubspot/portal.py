@@ -41,6 +41,18 @@ class Invalid(Exception):
         }
 
 
+# Outcomes of calls that every account has, with their ids, and one of this account's own.
+DISPOSITIONS = {
+    "9d9162e7-6cf3-4944-bf63-4dff82258764": "Busy",
+    "f240bbac-87c9-4f6e-bf70-924b57d47db7": "Connected",
+    "a4c4c377-d246-4b32-a13b-75a56a4cd0ff": "Left live message",
+    "b2cf5968-551e-4856-9783-52b3da59a7d0": "Left voicemail",
+    "73a0d17f-1163-4015-bdd5-ec830791da20": "No answer",
+    "17b47fee-58de-441e-a44c-c6300d46f273": "Wrong number",
+    "0f7a1c52-2c5e-4f0e-9f0a-5c1d7c2b9e11": "Do not call",
+}
+
+
 def prop(
     name: str,
     label: str,
@@ -152,6 +164,7 @@ class Portal:
         self.table = Table("lastmodifieddate", key=int)
         self.archived: set[int] = set()
         self.merged: dict[str, str] = {}
+        self.dispositions = dict(DISPOSITIONS)
         self.calls = Table("hs_lastmodifieddate", key=int)
         self.lists: dict[str, dict[str, Any]] = {}
         self._next_id = 100_000_000

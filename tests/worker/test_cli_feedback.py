@@ -90,7 +90,7 @@ class TestSuppressions:
         assert "not a number 5" in refused.read_text()
         assert Crm.all(sandbox)["hubspot"].get(held["hubspot"], "do_not_contact") is True
         table = tmp_path / "list.csv"
-        table.write_bytes("Name;Téléphone\nx;01 23 45 67 89\n".encode())
+        table.write_bytes("Name;Téléphone\nx;01 42 34 20 00\n".encode())
         done = document(hygiene("suppressions", "import", str(table), "--country", "FR",
                                 "--channel", "call", "--json"))  # fmt: skip
         assert done["added"] == 1

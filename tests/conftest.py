@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 from crms import QUICK, Crm
+from processes import kill
 
 from config.settings import Settings, load
 from sandbox.run import Sandbox
+from worker import embedded
 from worker.store.db import upgrade
 from worker.sync import drive, runs, writeback
 from worker.sync.context import Context
@@ -154,3 +158,34 @@ def run_sync(
 @pytest.fixture
 def sync() -> Callable[..., dict[str, Any]]:
     return run_sync
+
+
+@pytest.fixture
+def start(
+    make_settings: Callable[..., Settings], sandbox: Any, tmp_path: Path, database_url: str
+) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start `python -m ARGS` with the settings of the test; all are killed at its end. Keywords:
+    more of the environment."""
+    make_settings()
+    env = {
+        **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": database_url, "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
+    }  # fmt: skip
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*args: str, **more: str) -> subprocess.Popen[bytes]:
+        log = (tmp_path / f"process-{len(started)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", *args],
+            env={**env, **more},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        kill(process)
+    embedded.stop(tmp_path / "home")

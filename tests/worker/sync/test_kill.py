@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 import sqlalchemy as sa
 from celery import Celery
 from crms import Crm
+from processes import kill, until
 
-from config.settings import Settings
 from sandbox.run import Sandbox
 from worker import embedded
 from worker.store.tables import feedback, pages
@@ -26,54 +21,6 @@ from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def start(
-    make_settings: Callable[..., Settings], sandbox: Any, tmp_path: Path, database_url: str
-) -> Iterator[Start]:
-    """Start `python -m ARGS` with the settings of the test; all are killed at its end."""
-    make_settings()
-    env = {
-        **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
-        "DATABASE_URL": database_url, "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
-    }  # fmt: skip
-    started: list[subprocess.Popen[bytes]] = []
-
-    def run(*args: str) -> subprocess.Popen[bytes]:
-        log = (tmp_path / f"process-{len(started)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", *args], env=env, stdout=log, stderr=log, start_new_session=True
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        kill(process)
-    embedded.stop(tmp_path / "home")
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """-9 to the process and all its children at once, as a machine that loses its power."""
-    try:
-        family = [psutil.Process(process.pid)]
-        family += family[0].children(recursive=True)
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        try:
-            member.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
-    process.wait(10)
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
 
 
 def count(ctx: Context, table: sa.Table) -> int:

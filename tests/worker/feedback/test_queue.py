@@ -1,0 +1,149 @@
+"""Reports through the whole of it: a real web process, Redis, a real Celery worker, both CRMs."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy as sa
+from celery import Celery
+from crms import Crm
+from processes import kill, until
+
+from sandbox.run import Sandbox
+from worker import embedded
+from worker.feedback import log as feedback_log
+from worker.feedback.model import Feedback
+from worker.store.tables import deliveries, feedback, suppressions
+from worker.sync.context import Context
+from worker.web.signatures import twilio_signature
+
+Start = Callable[..., subprocess.Popen[bytes]]
+Sync = Callable[..., dict[str, Any]]
+NUMBER = "+14155552671"
+TOKEN = "twilio-auth-token"
+PORT = "18931"
+WORKER = ("celery", "--app", "worker.app", "worker", "--concurrency", "2", "--loglevel", "info")
+
+
+@pytest.fixture
+def crms(sandbox: Sandbox) -> dict[str, Crm]:
+    return Crm.all(sandbox)
+
+
+@pytest.fixture
+def held(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
+    found = {}
+    for crm in crms.values():
+        found[crm.name] = crm.ids()[0]
+        crm.edit(found[crm.name], {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        crm.service.counters.clear()
+    return found
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Celery:
+    embedded.ensure(tmp_path / "home")
+    return Celery(broker=embedded.url(tmp_path / "home"))
+
+
+def apply(queue: Celery) -> None:
+    """As beat does every few seconds."""
+    queue.send_task("hygiene.apply", queue="reports")
+
+
+def report(ctx: Context, kind: str = "opt_out", key: str = "one") -> None:
+    made = Feedback(key, kind, NUMBER, "test", ctx.now())  # type: ignore[arg-type]
+    with ctx.store.write() as connection:
+        feedback_log.store(connection, [made], ctx.now())
+
+
+def flagged(crms: dict[str, Crm], held: dict[str, str], flag: str = "do_not_contact") -> bool:
+    return all(crm.get(held[name], flag) is True for name, crm in crms.items())
+
+
+def done(ctx: Context) -> bool:
+    with ctx.store.read() as connection:
+        states = list(connection.scalars(sa.select(deliveries.c.state)))
+    return bool(states) and set(states) == {"done"}
+
+
+class TestASignedWebhook:
+    def test_reaches_both_crms_in_seconds(
+        self, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery
+    ) -> None:
+        env = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TOKEN, "PORT": PORT}
+        start("worker", "web", **env)
+        start(*WORKER, **env)
+        url = f"http://127.0.0.1:{PORT}"
+        until(lambda: _answers(url), "the web process")
+        form = {"From": NUMBER, "MessageSid": "SM" + "1" * 32, "Body": "Please stop texting me"}
+        where = f"{url}/webhooks/twilio/sms"
+        signature = twilio_signature(TOKEN, where, list(form.items()))
+        sent = requests.post(where, data=form, headers={"X-Twilio-Signature": signature})
+        assert sent.status_code == 200
+        until(lambda: flagged(crms, held), "both CRMs", 30)
+
+
+class TestAWorkerThatIsKilled:
+    def test_between_store_and_apply_loses_nothing(
+        self, ctx: Context, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery
+    ) -> None:
+        report(ctx)  # stored by a process that dies before it tells the queue
+        start(*WORKER)
+        apply(queue)
+        until(lambda: flagged(crms, held), "both CRMs", 30)
+
+    @pytest.mark.parametrize("moment", ["delay", "delay_after"])
+    def test_while_it_writes_is_followed_by_another(
+        self, ctx: Context, crms: dict[str, Crm], held: dict[str, str], start: Start,
+        queue: Celery, moment: str,
+    ) -> None:  # fmt: skip
+        """Killed before the CRM had our write, and after it had it but before we knew."""
+        hubspot = crms["hubspot"]
+        fault = hubspot.fault(hubspot.write_call, moment, seconds=300)
+        report(ctx)
+        process = start(*WORKER)
+        apply(queue)
+        until(lambda: fault.hits == 1, "the write", 30)
+        time.sleep(0.2)
+        kill(process)
+        hubspot.service.faults.clear()
+        start(*WORKER)
+
+        def nudged() -> bool:
+            apply(queue)
+            time.sleep(0.5)
+            return done(ctx)
+
+        until(nudged, "all confirmed", 60)
+        assert flagged(crms, held)
+        # What the dead worker had written counts as ours: nobody is taken to have said a thing.
+        with ctx.store.read() as connection:
+            assert list(connection.scalars(sa.select(feedback.c.kind))) == ["opt_out"]
+
+    def test_and_a_redis_that_forgets_lose_nothing(
+        self, ctx: Context, crms: dict[str, Crm], held: dict[str, str], start: Start,
+        queue: Celery, tmp_path: Path,
+    ) -> None:  # fmt: skip
+        report(ctx)
+        apply(queue)
+        embedded.client(embedded.url(tmp_path / "home")).flushall()
+        start(*WORKER)
+        apply(queue)
+        until(lambda: flagged(crms, held), "both CRMs", 30)
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) == 1
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=1).ok
+    except requests.RequestException:
+        return False

@@ -53,7 +53,46 @@ def examine(settings: Settings) -> Iterator[Check]:
         finally:
             ctx.close()
     if database_works:
+        yield from _keys(settings)
         yield from _providers(settings)
+    yield from _webhooks(settings)
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    ctx = Context.create(settings)
+    try:
+        ctx.keys  # noqa: B018 - opening them is the check
+    except StoreError as error:
+        yield Check("keys", "problem", str(error))
+        return
+    finally:
+        ctx.close()
+    if settings.secret_key or settings.database_url.startswith("sqlite"):
+        yield Check("keys", "ok", "SECRET_KEY" if settings.secret_key else "a key of our own")
+    else:
+        yield Check(
+            "keys", "warning",
+            "kept in the database, with what it protects; set SECRET_KEY to keep it elsewhere",
+        )  # fmt: skip
+
+
+def _webhooks(settings: Settings) -> Iterator[Check]:
+    """What reports can come in, and what stands in the way of others."""
+    if not settings.public_url:
+        text = "PUBLIC_URL is not set: no links for recipients, and webhooks only without a proxy"
+        yield Check("reports", "warning", text)
+    elif not settings.public_url.startswith("https://"):
+        yield Check("reports", "warning", "PUBLIC_URL is not https: recipients would be warned")
+    lacking = []
+    if settings.twilio is None or not settings.twilio.auth_token:
+        lacking.append("Twilio's (TWILIO_AUTH_TOKEN)")
+    if settings.hubspot is not None and not settings.hubspot.client_secret:
+        lacking.append("HubSpot's (HUBSPOT_CLIENT_SECRET)")
+    if lacking:
+        text = f"webhooks that cannot be checked, and are refused: {', '.join(lacking)}"
+        yield Check("reports", "ok", text)
+    if not settings.admin_token:
+        yield Check("reports", "ok", "ADMIN_TOKEN is not set: the API is closed")
 
 
 def _providers(settings: Settings) -> Iterator[Check]:

@@ -7,6 +7,7 @@ from typing import Any
 from config.settings import Settings
 
 REVIVE_EVERY = 20.0  # seconds
+TIDY_EVERY = 6 * 3600.0
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -19,6 +20,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"expires": REVIVE_EVERY},
         }
     }
+    plan["tidy"] = {"task": "hygiene.tidy", "schedule": TIDY_EVERY}
     every = settings.feedback.deliver_every.total_seconds()
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
     if often := settings.feedback.dispositions.every.total_seconds():

@@ -15,6 +15,7 @@ from typing import Any
 from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
+from worker import retention
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
 from worker.feedback.dispositions import poll_all
@@ -184,6 +185,14 @@ def calls() -> None:
 def spread(connector: str) -> None:
     """Write what was reported to every record of a CRM that holds the number."""
     spreading.spread(context(), connector)
+
+
+@app.task(name="hygiene.tidy")
+def tidy() -> None:
+    """Delete what is old enough."""
+    done = {name: count for name, count in retention.tidy(context()).items() if count}
+    if done:
+        log.info("deleted by age: %s", done)
 
 
 @app.task(name="hygiene.revive")

@@ -179,9 +179,10 @@ class TestALink:
         hygiene("link", "hubspot", held["hubspot"])
         assert key.read_text() == before
 
-    def test_with_another_key_the_database_is_not_used(
-        self, hygiene: Run, held: dict[str, str]
+    def test_with_an_unknown_key_the_database_is_not_used(
+        self, hygiene: Run, held: dict[str, str], home: Path
     ) -> None:
+        (home / "secret-key").unlink()
         refused = hygiene("link", "hubspot", held["hubspot"], exit_code=2, SECRET_KEY="another")
         assert "SECRET_KEY_PREVIOUS" in refused.output
 

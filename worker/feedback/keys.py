@@ -1,7 +1,9 @@
 """Keyed hashes of what must be recognised and must not be kept: erased numbers, and persons.
 
-The key is SECRET_KEY; without one, a file beside the embedded database. A database remembers a
-print of the key it was used with: with another key, erased numbers would not match any more.
+The key is SECRET_KEY. Without one it is a key of our own: in a file beside the embedded database,
+or, where several machines share a database server, in that database (where it protects less). A
+database remembers a print of the key it was used with: with another key, erased numbers would not
+match any more. A key of our own goes on to count once SECRET_KEY is set.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from worker.store.tables import installation
 
 MARK = "#"  # what stands in place of an erased number begins with it
 _PRINT = "secret-key-print:"
+_OWN = "secret key"
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,9 @@ class Keys:
 def open_keys(settings: Settings, store: Store) -> Keys:
     """The keys of this installation; raises `StoreError` when the database knows another one."""
     given = [text for text in (settings.secret_key, settings.secret_key_previous) if text]
-    if not settings.secret_key:
-        given = [_own_key(settings.home), *given]
+    own = _own_key(settings, store, make=not settings.secret_key)
+    if own:
+        given.append(own) if settings.secret_key else given.insert(0, own)
     keys = [text.encode() for text in given]
     prints = [_PRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
               for key in keys]  # fmt: skip
@@ -84,20 +88,43 @@ def open_keys(settings: Settings, store: Store) -> Keys:
     return Keys(tuple(keys))
 
 
-def _own_key(home: Path) -> str:
-    """A key of our own, made once and kept where only this user can read it."""
-    path = home / "secret-key"
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        text = path.read_text("ascii").strip()
-        if not text:
-            raise StoreError(f"{path}: it is empty; restore it, or set SECRET_KEY") from None
-        return text
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_hex(32))
-    return path.read_text("ascii").strip()
+def _own_key(settings: Settings, store: Store, make: bool) -> str:
+    """The key that we made ourselves, once; "" where there is none and none is to be made."""
+    if settings.database_url.startswith("sqlite"):
+        return _key_in_file(settings.home / "secret-key", make)
+    query = sa.select(installation.c.value).where(installation.c.name == _OWN)
+    with store.read() as connection:
+        held = connection.scalar(query)
+    if held is None and make:
+        row = {"name": _OWN, "value": secrets.token_hex(32)}
+        with store.write() as connection:
+            upsert(connection, installation, [row], ignore=True)
+            held = connection.scalar(query)  # another process may have been quicker
+    return held or ""
+
+
+def _key_in_file(path: Path, make: bool) -> str:
+    """Made once, and kept where only this user can read it."""
+    if make and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written whole beside it, then linked into place: nobody reads half a key, and of two
+        # processes the first one wins.
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            path.hardlink_to(part)
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    if not path.exists():
+        return ""
+    text = path.read_text("ascii").strip()
+    if not text:
+        raise StoreError(f"{path}: it is empty; restore it, or set SECRET_KEY")
+    return text
 
 
 def all_names(keys: Keys, numbers: Iterable[str], some_erased: bool) -> dict[str, str]:

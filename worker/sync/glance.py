@@ -71,6 +71,7 @@ def salt(ctx: Context, connector: str) -> bytes:
     chosen = (
         ctx.settings.policy.model_dump_json(),
         ctx.rules,
+        ctx.keys.print_of(""),
         ctx.settings.public_url,
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,

@@ -16,12 +16,15 @@ from fastapi.templating import Jinja2Templates
 
 from config.settings import Settings
 from worker import embedded
+from worker.feedback import evidence
 from worker.store.db import StoreError, is_current
+from worker.story import number_of
 from worker.sync import runs
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError
 from worker.verification import spending
 from worker.web import api, confirm, webhooks
+from worker.web.body import RawBody, form_of
 from worker.web.guard import admin_only
 from worker.web.notify import Notify, tell_the_queue
 
@@ -102,6 +105,22 @@ def make_app(settings: Settings, notify: Notify = tell_the_queue) -> FastAPI:
             verification = settings.verification
             found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS_SHOWN)
         return _pages.TemplateResponse(request, "spend.html", {"spend": found, "days": _DAYS_SHOWN})
+
+    @app.get("/evidence", dependencies=guarded, include_in_schema=False)
+    def evidence_form(request: Request) -> HTMLResponse:
+        return _pages.TemplateResponse(request, "evidence.html", {})
+
+    @app.post("/evidence", dependencies=guarded, include_in_schema=False)
+    def evidence_of(request: Request, body: RawBody) -> HTMLResponse:
+        """The number comes in the body, so that it stands in no address and no log."""
+        typed = dict(form_of(body)).get("number", "")[:60]
+        number = number_of(typed)
+        if number is None:
+            problem = "Write one number with its country code, like +14155550123."
+            values = {"typed": typed, "problem": problem}
+            return _pages.TemplateResponse(request, "evidence.html", values, status_code=400)
+        found = evidence.of_number(ctx, number)
+        return _pages.TemplateResponse(request, "evidence.html", {"typed": typed, "found": found})
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -1,0 +1,209 @@
+"""From a signed webhook to both CRMs: `python -m bench.reports --contacts N --reports M`.
+
+Real processes: the stand-ins with N contacts each, the web process, one Celery worker. M signed
+Twilio replies ("STOP"), each from a number that both CRMs hold, are sent at `--rate` a second. Told
+are the times from a webhook's arrival until a CRM confirmed that every record that holds the number
+says so, and the calls that each CRM saw for a report. With `--outage` HubSpot is away for that many
+seconds in the middle of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+
+import requests
+import sqlalchemy as sa
+
+from bench.sync import stand_ins
+from config.settings import load
+from worker import embedded
+from worker.phones import facts
+from worker.store.db import upgrade
+from worker.store.tables import contacts, deliveries, writes
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.drive import drive
+from worker.sync.scope import Scope
+from worker.web.signatures import twilio_signature
+
+PORT = 18_877
+TOKEN = "bench-token"
+CRMS = ("salesforce", "hubspot")
+
+
+@contextmanager
+def processes(env: dict[str, str]) -> Iterator[None]:
+    commands = (
+        ["worker", "web"],
+        ["celery", "--app", "worker.app", "worker", "--concurrency", "2", "--loglevel", "warning"],
+        ["celery", "--app", "worker.app", "beat", "--loglevel", "warning"],
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, **env},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for command in commands
+    ]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(60)
+
+
+def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
+    """Give `count` numbers to a record of each CRM, as people do, and sync that."""
+    numbers = [f"+1415{2_000_000 + n:07d}" for n in range(count * 2)]
+    numbers = [number for number in numbers if facts(number).valid][:count]
+    c = contacts.c
+    for name, base in bases.items():
+        objects = {"salesforce": ("Contact", "Phone"), "hubspot": ("contacts", "phone")}
+        object_name, field = objects[name]
+        query = (
+            sa.select(c.record_id)
+            .where(c.connector == name, c.object == object_name)
+            .order_by(c.record_id)
+            .limit(count)
+        )
+        with ctx.store.read() as connection, requests.Session() as session:
+            for record_id, number in zip(connection.scalars(query), numbers, strict=True):
+                session.post(
+                    f"{base}/_sandbox/records/{object_name}/{record_id}",
+                    json={"set": {field: number}},
+                    timeout=30,
+                ).raise_for_status()
+        drive(ctx, runs.open_run(ctx, name, Scope("changed")))
+    return numbers
+
+
+def send(number: str, place: int) -> float:
+    url = f"http://127.0.0.1:{PORT}/webhooks/twilio/sms"
+    form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "STOP", "OptOutType": "STOP"}
+    signature = twilio_signature(TOKEN, url, list(form.items()))
+    started = time.monotonic()
+    answer = requests.post(url, data=form, headers={"X-Twilio-Signature": signature}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return time.monotonic() - started
+
+
+def calls(base: str) -> int:
+    return int(requests.get(f"{base}/_sandbox/counters", timeout=5).json()["total"])
+
+
+def away(base: str, on: bool) -> None:
+    if on:
+        fault = {"match": "^(GET|POST|PATCH) /crm", "kind": "status", "status": 503, "times": 10**9}
+        requests.post(f"{base}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
+    else:
+        requests.delete(f"{base}/_sandbox/faults", timeout=5).raise_for_status()
+
+
+def told(times: list[float]) -> str:
+    cuts = quantiles(times, n=100)
+    return f"median {median(times):6.2f} s, 99 % {cuts[98]:6.2f} s, longest {max(times):6.2f} s"
+
+
+def measure(ctx: Context, bases: dict[str, str], numbers: list[str], rate: float, outage: float,
+            first: int) -> None:  # fmt: skip
+    before = {name: calls(base) for name, base in bases.items()}
+    begun = time.monotonic()
+    answers = []
+    down = False
+    for place, number in enumerate(numbers):
+        share = place / len(numbers)
+        if outage and not down and share > 0.3:
+            down, since = True, time.monotonic()
+            away(bases["hubspot"], True)
+        if down and outage and time.monotonic() - since > outage:
+            outage = 0
+            away(bases["hubspot"], False)
+        answers.append(send(number, first + place))
+        time.sleep(max(0.0, begun + (place + 1) / rate - time.monotonic()))
+    if down and outage:
+        time.sleep(max(0.0, since + outage - time.monotonic()))
+        away(bases["hubspot"], False)
+    ended = time.monotonic()
+    c = deliveries.c
+    while True:
+        with ctx.store.read() as connection:
+            rows = connection.execute(
+                sa.select(c.connector, c.state, c.since, c.confirmed_at).where(
+                    c.number.in_(numbers)
+                )
+            ).all()
+        if len(rows) == 2 * len(numbers) and all(row.state == "done" for row in rows):
+            break
+        time.sleep(0.5)
+        assert time.monotonic() - ended < 600, "not delivered"
+    print(f"  the sender waited: {told(answers)}")
+    for name, base in bases.items():
+        times = [(r.confirmed_at - r.since).total_seconds() for r in rows if r.connector == name]
+        used = calls(base) - before[name]
+        print(f"  {name:10} {told(times)}; {used} calls, {used / len(numbers):.2f} a report")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.reports", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=10_000)
+    parser.add_argument("--reports", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=20, help="reports a second")
+    parser.add_argument("--outage", type=float, default=60, help="seconds")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
+        config = Path(home) / "hygiene.toml"  # the replies are Twilio's, lookups are not asked for
+        config.write_text("[verification.providers.twilio]\nenabled = false\n", encoding="utf-8")
+        env = {**crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config), "DATABASE_URL": f"sqlite:///{home}/hygiene.db",
+               "PORT": str(PORT), "PUBLIC_URL": f"http://127.0.0.1:{PORT}",
+               "TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": TOKEN}  # fmt: skip
+        settings = load(env)
+        upgrade(settings.database_url)
+        ctx = Context.create(settings)
+        for name in CRMS:
+            drive(ctx, runs.open_run(ctx, name, Scope("everything")))
+        bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
+        numbers = share_numbers(ctx, bases, 2 * given.reports)
+        half = given.reports
+        embedded.ensure(settings.home)
+        with processes(env):
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                try:
+                    requests.get(f"http://127.0.0.1:{PORT}/healthz", timeout=1)
+                    break
+                except requests.RequestException:
+                    time.sleep(0.3)
+            time.sleep(5)
+            print(f"{given.contacts:,} contacts in each CRM, {half:,} reports, {given.rate:g}/s")
+            measure(ctx, bases, numbers[:half], given.rate, 0, 0)
+            print(f"the same, with HubSpot away for {given.outage:g} s:")
+            measure(ctx, bases, numbers[half : 2 * half], given.rate, given.outage, half)
+            with ctx.store.read() as connection:
+                w = writes.c
+                again = (
+                    sa.select(w.record_id)
+                    .where(w.run_id.in_(sa.select(deliveries.c.run_id)), w.state == "done")
+                    .group_by(w.connector, w.record_id)
+                    .having(sa.func.count() > 1)
+                )
+                twice = len(connection.execute(again).all())
+            print(f"records written more than once: {twice}")
+        ctx.close()
+        embedded.stop(settings.home)
+
+
+if __name__ == "__main__":
+    main()

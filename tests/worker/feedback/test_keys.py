@@ -1,0 +1,57 @@
+"""The key under which what was erased is recognised: where it comes from, what if it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from worker.feedback.keys import Keys
+from worker.store.db import StoreError
+from worker.sync.context import Context
+
+Make = Callable[..., Context]
+NUMBER = "+14155552671"
+
+
+@pytest.fixture
+def make(make_context: Make, either_database_url: str) -> Make:
+    return lambda **env: make_context(DATABASE_URL=either_database_url, **env)
+
+
+class TestTheKey:
+    def test_is_the_same_in_every_process(self, make: Make) -> None:
+        assert make().keys == make().keys
+
+    def test_of_our_own_goes_on_to_count_once_one_is_set(self, make: Make) -> None:
+        erased = make().keys.erased(NUMBER)
+        later = make(SECRET_KEY="a long secret")
+        assert erased in later.keys.names(NUMBER)
+        assert later.keys.erased(NUMBER) != erased
+
+    def test_that_is_another_is_refused_until_the_former_one_is_given(self, make: Make) -> None:
+        first = make(SECRET_KEY="first").keys
+        with pytest.raises(StoreError, match="SECRET_KEY_PREVIOUS"):
+            _ = make(SECRET_KEY="second").keys
+        both = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first").keys
+        assert first.erased(NUMBER) in both.names(NUMBER)
+
+    def test_file_that_is_empty_is_told(self, make_context: Make, tmp_path: Path) -> None:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / "secret-key").touch()
+        with pytest.raises(StoreError, match="it is empty"):
+            _ = make_context().keys
+
+
+class TestAHash:
+    def test_tells_nothing_and_is_another_under_another_key(self) -> None:
+        one, other = Keys((b"one",)), Keys((b"other",))
+        assert "4155552671" not in one.erased(NUMBER)
+        assert one.erased(NUMBER) != other.erased(NUMBER)
+        assert one.erased(one.erased(NUMBER)) == one.erased(NUMBER)
+
+    def test_of_a_person_is_that_of_the_address_however_it_is_written(self) -> None:
+        keys = Keys((b"one",))
+        assert keys.person(" Ada@Example.com ") == keys.person("ada@example.com")
+        assert keys.person("") == ""

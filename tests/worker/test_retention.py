@@ -1,0 +1,55 @@
+"""What is personal goes when it is old enough; what must be honoured stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.feedback import receive, suppress
+from worker.retention import tidy
+from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
+from worker.sync.context import Context
+
+Sync = Callable[..., dict[str, Any]]
+NUMBER = "+14155552671"
+
+
+def count(ctx: Context, table: sa.Table) -> int:
+    with ctx.store.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -> None:
+    sync(ctx, crm.name)
+    suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "admin")
+    form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
+    receive.twilio_sms(ctx, form)
+    receive.decide(ctx, receive.open_reviews(ctx)[0]["id"], "nothing", "admin")
+    assert count(ctx, writes) > 0
+    assert not any(tidy(ctx).values())
+    clock = ctx.now
+    ctx.now = lambda: clock() + timedelta(days=731)
+    done = tidy(ctx)
+    assert done["writes"] > 0
+    assert done["runs"] == 1
+    assert [count(ctx, table) for table in (writes, runs, pages)] == [0, 0, 0]
+    assert count(ctx, feedback) == count(ctx, suppressions) == 1
+    with ctx.store.read() as connection:
+        assert [tuple(row) for row in connection.execute(
+            sa.select(reviews.c.text, reviews.c.decision))] == [("", "nothing")]  # fmt: skip
+
+
+def test_what_is_to_be_kept_for_good_is(
+    make_context: Callable[..., Context], crm: Crm, sync: Sync
+) -> None:
+    ctx = make_context('[retention]\nwrites = "0d"\nruns = "0d"')
+    sync(ctx, crm.name)
+    clock = ctx.now
+    ctx.now = lambda: clock() + timedelta(days=10_000)
+    tidy(ctx)
+    assert count(ctx, writes) > 0
+    assert count(ctx, runs) == 1

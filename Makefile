@@ -25,6 +25,8 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.workers
 	@$(BIN)/python -m bench.clean
 	@$(BIN)/python -m bench.lookups
+	@$(BIN)/python -m bench.reports
+	@$(BIN)/python -m bench.suppressions
 	@$(BIN)/python -m bench.phones
 
 .venv/bin/python:

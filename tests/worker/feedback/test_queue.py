@@ -75,9 +75,10 @@ def done(ctx: Context) -> bool:
 
 
 class TestASignedWebhook:
-    def test_reaches_both_crms_in_seconds(
-        self, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery
-    ) -> None:
+    def test_reaches_both_crms_in_seconds_and_no_log_names_the_number(
+        self, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery,
+        tmp_path: Path,
+    ) -> None:  # fmt: skip
         env = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TOKEN, "PORT": PORT}
         start("worker", "web", **env)
         start(*WORKER, **env)
@@ -89,6 +90,10 @@ class TestASignedWebhook:
         sent = requests.post(where, data=form, headers={"X-Twilio-Signature": signature})
         assert sent.status_code == 200
         until(lambda: flagged(crms, held), "both CRMs", 30)
+        logs = "".join(path.read_text("utf-8") for path in tmp_path.glob("process-*.log"))
+        assert "hygiene.spread" in logs
+        assert "4155552671" not in logs
+        assert "stop texting" not in logs
 
 
 class TestAWorkerThatIsKilled:

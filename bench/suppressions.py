@@ -1,0 +1,89 @@
+"""What a long suppression list costs: `python -m bench.suppressions --entries N --contacts M`.
+
+Imports N numbers by the command, and tells time and peak memory; then syncs M contacts of each CRM
+as a whole, with and without the list, by turns, and tells the ratio of CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from bench.sync import stand_ins
+from config.settings import load
+from worker.store.db import upgrade
+
+
+def measured(env: dict[str, str], *args: str) -> tuple[float, float, float]:
+    """Seconds, CPU seconds, and MB at the peak, of a command."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", *args], env={**os.environ, **env},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, args
+    took = time.monotonic() - started
+    return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.suppressions", description=__doc__)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--contacts", type=int, default=10_000)
+    parser.add_argument("--times", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "list.txt"
+        with listed.open("w", encoding="ascii") as file:
+            for n in range(given.entries):
+                file.write(f"+1{201 + n // 7_000_000 * 10}{2_000_000 + n % 7_000_000:07d}\n")
+        homes = {name: Path(folder) / name for name in ("with", "without")}
+        base = {name: {"HYGIENE_HOME": str(home), "DATABASE_URL": f"sqlite:///{home}/hygiene.db"}
+                for name, home in homes.items()}  # fmt: skip
+        for name in homes:
+            homes[name].mkdir()
+            upgrade(load(base[name]).database_url)
+        took, cpu, peak = measured(base["with"], "suppressions", "import", str(listed), "--later")
+        size = (homes["with"] / "hygiene.db").stat().st_size / 2**20
+        print(
+            f"{given.entries:,} numbers imported in {took:.0f} s (CPU {cpu:.0f} s), "
+            f"peak {peak:.0f} MB, database {size:.0f} MB"
+        )
+        costs: dict[str, list[float]] = {"with": [], "without": []}
+        for _ in range(given.times):
+            for name in costs:
+                with stand_ins(given.contacts) as crm:
+                    env = {**crm, **base[name]}
+                    costs[name].append(measured(env, "sync", "--full")[1])
+                    _forget(env)
+        ratio = median(costs["with"]) / median(costs["without"])
+        print(
+            f"a first sync of {2 * given.contacts:,} contacts: CPU {median(costs['with']):.1f} s "
+            f"with the list, {median(costs['without']):.1f} s without: {ratio:.3f} times"
+        )
+
+
+def _forget(env: dict[str, str]) -> None:
+    """All but the list, so that the next sync is a first one again."""
+    import sqlalchemy as sa
+
+    from worker.store.db import open_store
+    from worker.store.tables import metadata
+
+    store = open_store(env["DATABASE_URL"])
+    with store.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in ("suppressions", "installation"):
+                connection.execute(sa.delete(table))
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -79,14 +79,16 @@ def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
             .order_by(c.record_id)
             .limit(count)
         )
-        with ctx.store.read() as connection, requests.Session() as session:
-            for record_id, number in zip(connection.scalars(query), numbers, strict=True):
+        with ctx.store.read() as connection:
+            ids = list(connection.scalars(query))
+        with requests.Session() as session:
+            for record_id, number in zip(ids, numbers, strict=True):
                 session.post(
                     f"{base}/_sandbox/records/{object_name}/{record_id}",
                     json={"set": {field: number}},
                     timeout=30,
                 ).raise_for_status()
-        drive(ctx, runs.open_run(ctx, name, Scope("changed")))
+        drive(ctx, runs.open_run(ctx, name, Scope("ids", tuple(ids))))
     return numbers
 
 
@@ -174,6 +176,7 @@ def main() -> None:
         ctx = Context.create(settings)
         for name in CRMS:
             drive(ctx, runs.open_run(ctx, name, Scope("everything")))
+            print(f"{name} is in sync", flush=True)
         bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
         numbers = share_numbers(ctx, bases, 2 * given.reports)
         half = given.reports

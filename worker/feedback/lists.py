@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from connectors import csvtext
 from connectors.csvtext import ListError, formula_safe
 from worker.feedback.incoming import RefusedError, Report
-from worker.phones import region_of
+from worker.phones import is_possible, region_of
 from worker.story import number_of
 
 COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
@@ -82,7 +82,7 @@ def numbers_of(
         progress(len(row.raw) + 1)
         if not text:
             continue
-        number = number_of(text, region)
+        number = text if is_possible(text) else number_of(text, region)
         if number is None and text.isdigit() and 8 <= len(text) <= 15 and region is None:
             number = number_of("+" + text)  # as registries write them
         if number is None:

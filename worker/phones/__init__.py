@@ -3,7 +3,7 @@
 from worker.phones.contact import Whereabouts, read_contact
 from worker.phones.countries import region_of
 from worker.phones.model import Kind, Number, Reading
-from worker.phones.numbering import NumberFacts, facts
+from worker.phones.numbering import NumberFacts, facts, is_possible
 from worker.phones.reader import read_field
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Reading",
     "Whereabouts",
     "facts",
+    "is_possible",
     "read_contact",
     "read_field",
     "region_of",

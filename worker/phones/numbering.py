@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +29,7 @@ _KINDS: dict[int, Kind] = {
 _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _RESERVED = "is in a range that is kept for films and tests"
 _WITH_ARTICLE = frozenset("US GB NL PH AE CF DO BS GM KM MV SC SB TC VG VI".split())
 
@@ -81,6 +83,22 @@ def _learn(e164: str, parsed: PhoneNumber | None) -> NumberFacts:
         except phonenumbers.NumberParseException:
             return NumberFacts(False, False, "unknown", "", "is not a phone number")
     return facts_of(parsed)
+
+
+def is_possible(e164: str) -> bool:
+    """Whether a text is in E.164 form already, and as long as numbers of its country are: all that
+    has to be known of an entry of a list, at a third of the cost of `facts`.
+
+    >>> is_possible("+14155550123"), is_possible("+1415555012"), is_possible("4155550123")
+    (True, False, False)
+    """
+    if not _E164.fullmatch(e164):
+        return False
+    try:
+        parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_possible_number_with_reason(parsed) in _POSSIBLE
 
 
 def facts_of(parsed: PhoneNumber) -> NumberFacts:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import requests
 import sqlalchemy as sa
 from crms import Crm
 
+from connectors.base import CallOutcome
 from sandbox.hubspot.portal import DISPOSITIONS
 from sandbox.run import Sandbox
 from worker.feedback.apply import apply_waiting
@@ -102,16 +103,29 @@ class TestAnOutcome:
         assert poll(ctx, crm.name) == 0
         assert kinds(ctx) == []
 
-    def test_is_read_again_only_with_the_overlap(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str
+    def test_is_not_read_again_but_for_the_overlap(
+        self, make_context: Callable[..., Context], crm: Crm, agent: Agent, held: str
     ) -> None:
+        ctx = make_context('[sync]\noverlap = "0s"')
         for _ in range(5):
-            agent.logs(held, "Busy")
-        agent.logs(held, "Wrong number")
+            agent.logs(held, "Wrong number")
+        opened = ctx.open(crm.name)
+        read: list[CallOutcome] = []
+        asked: list[datetime] = []
+        outcomes = opened.outcomes
+
+        def counted(since: datetime) -> Iterator[CallOutcome]:
+            asked.append(since)
+            for outcome in outcomes(since) or ():
+                read.append(outcome)
+                yield outcome
+
+        opened.outcomes = counted  # type: ignore[method-assign]
         poll(ctx, crm.name)
-        crm.service.counters.clear()
+        assert len(read) == 5
+        latest = max(outcome.modified for outcome in read)
         poll(ctx, crm.name)
-        assert crm.calls <= 3, dict(crm.service.counters)
+        assert asked[1] == latest
 
     def test_means_what_the_settings_say(
         self, make_context: Callable[..., Context], crm: Crm, agent: Agent, held: str

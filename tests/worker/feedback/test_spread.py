@@ -96,6 +96,8 @@ class TestAReport:
         tell(ctx, "wrong_number", key="the same")
         deliver(ctx)
         assert [crm.writes for crm in crms] == before == [1, 1]
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(feedback)) == 1
 
     def test_that_came_late_does_not_undo_what_was_said_after_it(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
@@ -172,6 +174,9 @@ class TestAnOutage:
         deliver(ctx)
         assert salesforce.get(held["salesforce"], "wrong_number") is True
         assert states(ctx)["hubspot"] == "pending"
+        before = hubspot.calls
+        deliver(ctx)
+        assert hubspot.calls == before  # it is left alone for a while
         hubspot.service.faults.remove(fault)
         clock = ctx.now
         ctx.now = lambda: clock() + timedelta(minutes=3)

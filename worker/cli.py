@@ -221,11 +221,13 @@ def runs_group() -> None:
 
 @runs_group.command("list")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--reports", is_flag=True, help="Also the many that carry reports to a CRM.")
 @json_option
-def runs_list(limit: int, as_json: bool) -> None:
+def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     """The latest runs, newest first."""
     with opened_context() as ctx:
-        results = [runs.result(ctx, run.id) for run in runs.recent(ctx, limit)]
+        recent = runs.recent(ctx, limit, reports=reports)
+        results = [runs.result(ctx, run.id) for run in recent]
     if as_json:
         console.print_json(results)
         return

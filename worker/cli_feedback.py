@@ -377,7 +377,11 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
     if as_json:
         console.print_json(done.as_json())
         return
-    counts = ", ".join(f"{count:,} {what}" for what, count in done.as_json().items() if count)
+    counts = ", ".join(
+        f"{count:,} {what.removesuffix('s') if count == 1 else what}"
+        for what, count in done.as_json().items()
+        if count
+    )
     console.out.print(f"erased: {counts or 'nothing was known'}")
 
 

@@ -441,7 +441,9 @@ def show_evidence(found: Mapping[str, Any]) -> None:
 
 def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:
     for one in delivered:
-        if one["state"] == "done":
+        if one["state"] == "done" and not one["records"]:
+            line = "no record there holds it"
+        elif one["state"] == "done":
             line = f"confirmed {one['confirmed_at'][:19]} after {one['seconds']:,.1f} s, "
             line += f"{one['records']} record{'' if one['records'] == 1 else 's'}"
         else:

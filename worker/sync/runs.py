@@ -111,8 +111,14 @@ def load(ctx: Context, run_id: str) -> Run:
     return _made(row)
 
 
-def recent(ctx: Context, limit: int = 20, connector: str | None = None) -> list[Run]:
+def recent(
+    ctx: Context, limit: int = 20, connector: str | None = None, reports: bool = False
+) -> list[Run]:
+    """The latest runs, newest first; those that carry reports to a CRM are many, and left out
+    unless `reports`."""
     query = sa.select(runs).order_by(runs.c.opened_at.desc()).limit(limit)
+    if not reports:
+        query = query.where(runs.c.kind != "reports")
     if connector:
         query = query.where(runs.c.connector == connector)
     with ctx.store.read() as connection:

@@ -192,7 +192,8 @@ class TestAnOutage:
         for minute in range(0, 30, 3):
             ctx.now = lambda minute=minute: clock() + timedelta(minutes=minute)  # type: ignore[misc]
             deliver(ctx)
-        assert len([run for run in runs.recent(ctx) if run.kind == "reports"]) == 2
+        assert len([run for run in runs.recent(ctx, reports=True) if run.kind == "reports"]) == 2
+        assert {run.kind for run in runs.recent(ctx)} == {"sync"}
 
     def test_of_one_record_is_tried_again_until_it_takes_it(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]

@@ -25,6 +25,7 @@ from worker.feedback import forget as forgetting
 from worker.feedback import incoming, links, lists, receive, suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.incoming import RefusedError
+from worker.phones import region_of
 from worker.sync.context import Context
 from worker.sync.spread import spread, waits
 
@@ -221,8 +222,6 @@ def feedback_import(
     refused: Path | None, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import reports from a CSV file; a row that was imported before counts once."""
-    from worker.phones import region_of
-
     mapping = dict(_pair(text) for text in columns)
     fixed = {name: value for name, value in (("kind", kind), ("source", source)) if value}
     region = region_of(country) if country else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -131,8 +132,6 @@ def _forget_payloads(connection: Connection, record_id: str) -> int:
     needle = record_id.encode()
     for row in connection.execute(query):
         if needle in row.payload:
-            import orjson
-
             ids = [one for one in orjson.loads(row.payload)["ids"] if one != record_id]
             connection.execute(
                 sa.update(pages)

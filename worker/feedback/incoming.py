@@ -6,10 +6,11 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from worker.feedback import receive
-from worker.feedback.model import Feedback
+from worker.feedback.model import Feedback, Grade
+from worker.feedback.twilio import CODES, GRADES
 from worker.phones import facts
 from worker.story import number_of
 from worker.sync.context import Context
@@ -18,7 +19,17 @@ Kind = Literal[
     "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",
     "erasure",
 ]  # fmt: skip
-Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+
+def _is_text(text: str) -> str:
+    """PostgreSQL takes no NUL, and nothing takes half a character."""
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("it holds characters that are no text")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_is_text)]
+Short = Annotated[Text, StringConstraints(max_length=200)]
 
 
 class RefusedError(ValueError):
@@ -47,9 +58,9 @@ class Report(BaseModel):
     contact: ContactRef | None = None
     channels: list[Literal["call", "text"]] = []
     at: AwareDatetime | None = None
-    source: Annotated[str, StringConstraints(strip_whitespace=True, max_length=36)] = "api"
-    evidence: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
-    key: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120)] = ""
+    source: Annotated[Text, StringConstraints(max_length=36)] = "api"
+    evidence: Annotated[Text, StringConstraints(max_length=500)] = ""
+    key: Annotated[Text, StringConstraints(max_length=120)] = ""
     new_number: Short = ""
     code: Short = Field("", description="of an undeliverable: Twilio's error code")
 
@@ -97,12 +108,10 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     ]
 
 
-def _grade(report: Report) -> Literal["", "dead", "failing", "no_text"]:
+def _grade(report: Report) -> Grade:
     """How bad a failed message is: by its code, else as one that may get through next time."""
     if report.kind != "undeliverable":
         return ""
-    from worker.feedback.twilio import CODES, GRADES
-
     if not report.code:
         return "failing"
     meaning, _ = CODES.get(report.code, ("message", ""))

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from worker.decisions.changes import FLAGS
 from worker.feedback import log, touched, twilio
-from worker.feedback.model import Feedback, FeedbackKind, Who
+from worker.feedback.forget import forget_contact
+from worker.feedback.model import Feedback, Who, contact_key
 from worker.store.db import upsert
-from worker.store.tables import feedback, reviews
+from worker.store.tables import contact_numbers, contacts, feedback, reviews
 from worker.sync.context import Context
 
 
@@ -40,7 +41,7 @@ def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
                 "key": heard.key,
                 "number": heard.number,
                 "source": twilio.SOURCE,
-                "text": form.get("Body", "")[:1600],
+                "text": form.get("Body", "").replace("\x00", "")[:1600],
                 "suggestion": suggestion.kind if suggestion else "",
                 "evidence": suggestion.evidence[:255] if suggestion else "",
                 "at": now,
@@ -87,8 +88,6 @@ def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
     with ctx.store.write() as connection:
         touched.note(connection, "hubspot", "contacts", list(ids), ctx.now())
     for record_id in erased:
-        from worker.feedback.forget import forget_contact
-
         forget_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
     return len(ids) + len(erased)
 
@@ -141,8 +140,6 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
 
 def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
     """The numbers that our index has for a contact."""
-    from worker.store.tables import contact_numbers
-
     held = contact_numbers.c
     query = sa.select(held.number).where(
         held.connector == connector, held.object == object_name, held.record_id == record_id
@@ -153,9 +150,6 @@ def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -
 
 def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Who:
     """A contact as the index knows it."""
-    from worker.feedback.model import contact_key
-    from worker.store.tables import contacts
-
     c = contacts.c
     query = sa.select(c.person).where(
         c.connector == connector, c.object == object_name, c.record_id == record_id
@@ -170,9 +164,3 @@ def _moment(value: Any, now: datetime) -> datetime:
         return min(datetime.fromtimestamp(int(value) / 1000, UTC), now)
     except (TypeError, ValueError, OverflowError, OSError):
         return now
-
-
-KINDS: tuple[FeedbackKind, ...] = (
-    "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",
-    "erasure",
-)  # fmt: skip

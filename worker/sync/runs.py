@@ -99,6 +99,8 @@ def _made(row: Any) -> Run:
 
 def load(ctx: Context, run_id: str) -> Run:
     """A run by its id, or by the beginning of it that is like no other."""
+    if not run_id.isprintable():
+        raise NoSuchRunError(ascii(run_id))
     with ctx.store.read() as connection:
         row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
         if row is None and len(run_id) >= 4:

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
@@ -133,6 +134,15 @@ def make_app(settings: Settings, notify: Notify = tell_the_queue) -> FastAPI:
             status_code=error.status_code,
             headers=error.headers,
         )
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_request: Request, error: RequestValidationError) -> JSONResponse:
+        """Where it is wrong and how, without what was sent: that may be somebody's number."""
+        found = [
+            f"{'.'.join(str(part) for part in one['loc'] if part != 'body')}: {one['msg']}"
+            for one in error.errors()
+        ]
+        return JSONResponse({"error": "; ".join(found[:20])}, 422)
 
     return app
 

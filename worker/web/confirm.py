@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl
 
+import phonenumbers
 import sqlalchemy as sa
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.templating import Jinja2Templates
@@ -46,8 +47,6 @@ def masked(number: str) -> str:
     >>> masked("+14155552671")
     '+1 ••••••••71'
     """
-    import phonenumbers
-
     code = str(phonenumbers.parse(number).country_code)
     hidden = len(number) - 1 - len(code) - 2
     return f"+{code} {'•' * max(1, hidden)}{number[-2:]}"

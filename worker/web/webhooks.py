@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -13,36 +14,32 @@ from worker.web.body import RawBody, form_of
 from worker.web.notify import Notify
 from worker.web.signatures import is_hubspot, is_twilio
 
+Take = Callable[[Context, Mapping[str, str]], int]  # stores; how many new reports that makes
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 def router(ctx: Context, notify: Notify) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
-    @routes.post("/twilio/sms", summary="An inbound message, from Twilio")
-    def sms(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
+    def from_twilio(request: Request, body: bytes, then: BackgroundTasks, take: Take) -> None:
+        """Store what Twilio says; it is acknowledged by the caller."""
         form = _from_twilio(ctx, request, body)
         try:
-            new = receive.twilio_sms(ctx, form)
+            if take(ctx, form):
+                then.add_task(notify)
         except twilio.NobodysError:
-            new = 0
+            return
         except twilio.UnreadableError as error:
             raise HTTPException(400, str(error)) from None
-        if new:
-            then.add_task(notify)
+
+    @routes.post("/twilio/sms", summary="An inbound message, from Twilio")
+    def sms(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
+        from_twilio(request, body, then, receive.twilio_sms)
         return Response(_NO_REPLY, media_type="text/xml")
 
     @routes.post("/twilio/status", summary="What became of a message, from Twilio", status_code=204)
     def status(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        form = _from_twilio(ctx, request, body)
-        try:
-            new = receive.twilio_status(ctx, form)
-        except twilio.NobodysError:
-            new = 0
-        except twilio.UnreadableError as error:
-            raise HTTPException(400, str(error)) from None
-        if new:
-            then.add_task(notify)
+        from_twilio(request, body, then, receive.twilio_status)
         return Response(status_code=204)
 
     @routes.post("/hubspot", summary="Changes of contacts, from HubSpot", status_code=204)

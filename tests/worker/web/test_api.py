@@ -98,10 +98,16 @@ class TestFeedback:
         [{"kind": "opt_out"}, {"kind": "nonsense", "number": NUMBER}, {"number": NUMBER}, {},
          {"kind": "opt_out", "number": "call me"}, {"kind": "opt_out", "number": NUMBER, "x": 1},
          {"kind": "corrected", "number": NUMBER}, {"kind": "opt_out", "number": NUMBER,
-          "at": "2026-01-01T00:00:00"}],
+          "at": "2026-01-01T00:00:00"},
+         {"kind": "opt_out", "number": NUMBER, "evidence": "a\x00b"},
+         {"kind": "opt_out", "number": NUMBER, "evidence": "\ud800"},
+         {"kind": "opt_out", "number": NUMBER, "evidence": "x" * 501}],
     )  # fmt: skip
     def test_that_is_wrong_is_refused(self, api: Api, body: Any) -> None:
-        assert api.call("POST", "/feedback", body).status_code == 422
+        refused = api.call("POST", "/feedback", body)
+        assert refused.status_code == 422
+        assert NUMBER not in refused.text
+        assert refused.json()["error"]
 
 
 class TestSuppressions:
@@ -145,7 +151,8 @@ class TestRuns:
         assert (run["connector"], run["scope"]) == ("hubspot", "ids")
         busy = api.call("POST", "/rescans", {"connector": "hubspot"})
         assert busy.status_code == 409
-        assert api.call("GET", "/runs/20200101-none").status_code == 404
+        for odd in ("20200101-none", "%00", "a%00b", "..%2f", "%F0%9F%92%A9"):
+            assert api.call("GET", f"/runs/{odd}").status_code == 404
 
     def test_a_scope_that_cannot_be_meant_is_refused(self, api: Api) -> None:
         for body in ({"connector": "hubspot", "ids": ["1"], "numbers": [NUMBER]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +24,7 @@ from worker.web.notify import Notify
 
 _bearer = HTTPBearer(auto_error=False, description="ADMIN_TOKEN")
 MOST_REPORTS = 1000
+RowId = Annotated[int, Path(ge=1, le=2**62)]
 
 
 def token_only(
@@ -166,7 +167,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
     @routes.delete("/suppressions/{suppression_id}", tags=["suppressions"],
                    summary="Lift a suppression, with a reason")  # fmt: skip
     def lift(
-        suppression_id: int,
+        suppression_id: RowId,
         then: BackgroundTasks,
         body: Lifting | None = None,
         reason: Annotated[Short, Query(description="instead of a body")] = "",
@@ -186,7 +187,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         return {"reviews": receive.open_reviews(ctx)}
 
     @routes.post("/reviews/{review_id}", tags=["feedback"], summary="Say what a reply means")
-    def review(review_id: int, body: Decision, then: BackgroundTasks) -> dict[str, str]:
+    def review(review_id: RowId, body: Decision, then: BackgroundTasks) -> dict[str, str]:
         if not receive.decide(ctx, review_id, body.decision, "api"):
             raise HTTPException(404, "There is no such reply that waits.")
         then.add_task(notify)

@@ -55,7 +55,7 @@ LANGUAGE = Language(
         rf"(?:kein|keine|keinen|nie wieder|"
         rf"nie mehr) (?:\w+ )?{_THINGS}(?: \w+){{0,3}}? ?(?:mehr|bitte|erhalten|bekommen|"
         rf"wunsch\w*|empfangen|wollen|schicken|senden|zu\w*|$)",
-        rf"(?:mochte|moechte|will|wunsche|wuensche|wollen|mochten|brauche|habe|wollte|hatte|"
+        rf"(?:mochte|moechte|will|wunsche|wuensche|wollen|mochten|brauche|wollte|"
         rf"durfen) (?:ich |wir |sie |bitte |von ihnen |von euch |von dir |eigentlich |auch |"
         rf"absolut |ab sofort |in zukunft |zukunftig |definitiv |uberhaupt |wirklich |einfach |"
         rf"kuenftig )*(?:keine|keinen|kein|nicht|nichts|nie) (?:weitere[nrs]? |mehr |langer |"
@@ -123,7 +123,7 @@ LANGUAGE = Language(
         r"verwechseln (?:sie )?mich|sie irren sich",
         r"(?:das|dies|hier|es) ist (?:nicht|nicht mehr|keine) (?:mehr )?(?:die |der |das |"
         r"seine |ihre |deren )?(?:nummer|handy|telefon|anschluss|handynummer|telefonnummer|"
-        r"richtige)(?: (?:von|der|des|fur))?(?! (?:von mir))",
+        r"richtige(?: (?:nummer|person)|$))(?: (?:von|der|des|fur))?(?! (?:von mir))",
         r"(?:gehort|gehoert) (?:jetzt |nun |inzwischen |mittlerweile |leider |die |"
         r"diese )*(?:nicht|nicht mehr|jemand\w*|mir|einer? anderen|einem anderen|"
         r"nicht mehr zu)(?: \w+)?|(?:nummer|handy|anschluss) (?:gehort|"
@@ -166,6 +166,7 @@ LANGUAGE = Language(
         r"ich heisse (?:nicht|anders)|heisse nicht|nicht mein name|mein name ist nicht",
     ),
     doubts=(
+        r"(?:habe|hatte|haben) (?:ich |wir |noch |leider |bisher |gar |immer noch |heute )*kein\w* \w+ (?:bekommen|erhalten|gesehen|gefunden)|kein\w* \w+ (?:angekommen|gekommen|eingegangen)",
         r"nicht (?:die |eine )falsche|nicht falsch$|(?:ich|wir|mich|uns) (?:\w+ )?(?:verwahlt|"
         r"geirrt|vertippt|vertan)|(?:habe|hab|hatte|hatten) (?:ich |wir |ihnen |wohl |dir |"
         r"euch |leider )*(?:\w+ ){0,3}falsche? ",

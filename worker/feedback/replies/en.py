@@ -44,6 +44,7 @@ LANGUAGE = Language(
     opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     calls="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_out=(
+        r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)|(?:told|asked) (?:you |your \w+ )?(?:guys )?not to (?:text|call|contact|message)",
         r"(?:not to|do not) (?:ever )?(?:reach out|reach|receive|get|be sent) (?:to (?:me|us)|"
         r"any|these|more|another|further|your)|(?:prefer|rather) not (?:to )?(?:receive|get|"
         r"be contacted|be texted|hear)",
@@ -88,7 +89,7 @@ LANGUAGE = Language(
         r"unsubscribe(?: (?:me|us|please|this|now|my|thanks|immediately|from (?:this|these|"
         r"your|all|the (?:list"
         r"|text|sms|message|alert|mailing)\w*))|$)|^(?:please |kindly )?unsubscribe",
-        r"opt(?:ing|ed)? (?:me )?out|i opt out|optout",
+        r"opt(?:ing|ed)? (?:me )?out(?! of (?:the|this|our|that|my|it) (?!text|list|message|sms|call|alert|notif|commun|campaign|program|service))|i opt out|optout",
         r"(?:lose|forget|block|trash|erase|throw away) (?:my|this) (?:number|contact|info\w*)",
         r"leave (?:me|us) (?:the (?:hell|fuck|heck) |tf )?alone",
         r"(?:fuck|piss|bugger|sod|buzz|fk|eff) off|get lost|go away|go to hell|get a life",
@@ -236,7 +237,7 @@ LANGUAGE = Language(
         r"not him|not her$"
         r"|(?:i am|is) not the person",
         r"(?:you are |your )?(?:texting|calling|contacting|messaging|"
-        r"looking for) (?:the )?(?:wrong|someone"
+        r"looking for) (?:the )?(?:wrong (?:number|person|guy|one|phone)|someone"
         r" else|somebody else|a different person)",
         r"(?:must|may|might) have (?:the |a |dialed |texted |called )*(?:wrong|mixed up|"
         r"misdial\w*)",
@@ -250,6 +251,8 @@ LANGUAGE = Language(
         r" not",
     ),
     doubts=(
+        r"(?:got|received|get|gotten|see|have) no (?!more contact)|(?:have|did|has) not (?:received|gotten|get|got|seen|receive)",
+        r"(?:different|new|other|another) (?:phone )?number (?:for (?:you|that|this)|to (?:call|reach|text|use)|is|here|you can)|(?:my|his|her|our) (?:son|daughter|wife|husband|kids?|team|friend|boss) (?:opted|unsubscribed|stopped|quit)",
         r"(?:is|are) not (?:here|in|home|available|around)(?: right now| at the moment| today|"
         r" now)?$|not here right now|wrong (?:guy|person|girl) to (?!text|call|contact)",
         r"(?:do not|did not|never|not|can not|will not|would not|not going to|"

@@ -44,6 +44,7 @@ LANGUAGE = Language(
     opt_in="alta|iniciar|empezar|comenzar|suscribir",
     calls="llam|telefone",
     opt_out=(
+        r"(?:parenle|parale|bajenle|corten(?:la|le)|terminen) (?:ya )?(?:con|a) (?:los|las|el|la|sus|estos|estas|tanto\w*|tanta\w*) \w+",
         r"prefer\w+ no (?:recibir|ser|que me)(?: \w+){0,3}|(?:exijo|solicito|pido|"
         r"demando) (?:la |el )?(?:eliminacion|baja|cancelacion|supresion|borrado)(?: \w+){0,4}",
         rf"(?:deje|dejen|deja|dejad|dejar|pare|paren|para|parar|parad|cesen|cese) (?:ya |"
@@ -98,6 +99,7 @@ LANGUAGE = Language(
         r"cesen? (?:toda |de |todo )?(?:comunicacion|contacto)",
     ),
     wrong_number=(
+        r"(?:ya )?no (?:le )?pertenece (?:mas )?a \w+|(?:tiene|ha marcado|marco|llamo a) (?:el |un )?(?:numero|telefono) (?:equivocado|incorrecto|erroneo)",
         r"numero (?:ahora |ya )?(?:es|pertenece|lo tiene|lo usa)(?: ahora)? (?:de |a |"
         r"ahora )*(?:otra persona|otro dueno|alguien mas)|mensaje (?:no es|no era) para mi",
         r"(?:numero|telefono|persona|contacto|celular|movil|destinatario) (?:esta |es |"
@@ -154,6 +156,7 @@ LANGUAGE = Language(
         r"no me llamo (?:asi|\w+)|mi nombre no es|ese no es mi nombre|no es mi nombre",
     ),
     doubts=(
+        r"no (?:he |me |nos |ha |han )*(?:recibi(?:do|mos)?|llego|llegaron|llegado|llegan|llega)\b|(?:recibi|tengo|tuve|veo|vi) ningun\w*",
         r"no (?:es|esta|era) (?:un |el |la |numero |equivocad\w).*equivocad\w",
         r"(?:me|nos|le|les) (?:he |hemos |habre )?(?:equivoqu?e"
         r"|equivocado|equivocamos|confundi)|(?:puse|di|deje|escribi|marque|anote|envie|mande|"

@@ -13,7 +13,7 @@ _DO = (
     "d?envoy(?:ez|er|ent|ons)|d?appel(?:er)|d?ecri(?:re))"
 )
 _THINGS = (
-    "(?:messages?|sms|textos?|appels?|mails?|e ?mails?|courriels?|pubs?|publicites?|spams?|"
+    "d?(?:messages?|sms|textos?|appels?|mails?|e ?mails?|courriels?|pubs?|publicites?|spams?|"
     "offres?|notifications?|promos?|promotions?|sollicitations?|demarchages?|communications?|"
     "newsletters?|rappels?)"
 )
@@ -142,6 +142,7 @@ LANGUAGE = Language(
         r"ce nest pas mon nom|je (?:ne )?mappelle pas|pas mon nom",
     ),
     doubts=(
+        r"(?:recu|eu|trouve|vu|vois) (?:aucun|plus de|pas de)|n?ai (?:pas|plus|jamais|rien) (?:recu|eu|vu)|pas (?:recu|encore recu)",
         r"(?:nest|est|n est|suis|cest|c est) pas (?:un |une |le |la )?(?:mauvais|erreur|faux)|"
         r"pas dans lerreur",
         r"(?:je me suis|jai fait|on sest|je mets|me suis) (?:tromp\w+|erreur|une erreur)|"
@@ -173,7 +174,7 @@ LANGUAGE = Language(
         r"annuler|stop\w*",
     ),
     question=(
-        "est ce|cest bien|c est bien|ce numero est|comment (?:faire|puis|je|on|se)|puis je|"
+        "est ce|cest bien|c est bien|comment (?:faire|puis|je|on|se)|puis je|"
         "dois je|suis je|ai je|me suis je|que se passe|etes vous|es tu|avez vous|peut on|quel|"
         "quelle|pourquoi est ce que je"
     ),

@@ -146,6 +146,7 @@ LANGUAGE = Language(
         r"non mi chiamo|non e il mio nome|il mio nome non e",
     ),
     doubts=(
+        r"non (?:ho|abbiamo|mi e|mi sono|e) (?:ancora )?(?:ricevut\w|arrivat\w|vist\w|trovat\w)|non (?:ricevo|arriva|vedo)",
         r"non (?:e|hai|ha|avete|hai affatto) (?:il |un |numero )?(?:sbagliat\w|errat\w)|(?:ho|"
         r"abbiamo) (?:\w+ ){0,4}(?:sbagliat\w|errat\w)|mi sono sbagliat\w|(?:messo|dato|"
         r"lasciato|inserito|scritto) (?:\w+ ){0,3}(?:sbagliat\w|errat\w)",

@@ -97,7 +97,7 @@ def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
     title = (
         r"(?i:((?:mrs?|ms|dr|sra?|sig(?:nor(?:a|e)?)?|herrn?|frau|m|mme|monsieur|madame"
         r"|(?:el |la |o |a |il )?(?:se[nñ]ora?|senhora?|signora?)|pan(?:a|i|ia|em)?"
-        r"|господин|госпожа|пан|пані)\.?\s+))?"
+        r"|господин(?:а|у|ом)?|госпож[аеиу]|пан(?:а|у|ові|і)?)\.?\s+))?"
     )
     theirs = r"(?!['’]s\s+(?!phone|number|cell|mobile|line))"
     lead = "|".join(leads) or "(?!)"

@@ -39,6 +39,12 @@ agnieszka barbara ewa magdalena joanna monika zofia
 # Capitalised without being a name: days, months, peoples and tongues, brands of telephones, and
 # words that begin a sentence.
 NO_NAMES = frozenset("""
+irish scottish welsh dutch swedish danish norwegian finnish greek turkish polish japanese korean
+vietnamese thai filipino arab arabic persian israeli egyptian nigerian kenyan ghanaian african asian
+european latino latina hispanic brazilian colombian peruvian chilean argentinian cuban puerto dominican
+haitian jamaican canadian australian texan californian swiss austrian belgian czech hungarian romanian
+bulgarian serbian croatian albanian lithuanian latvian estonian georgian armenian indian pakistani best
+walmart costco target netflix paypal zelle venmo fedex ups usps dhl uk usa eu english spanish french
 monday tuesday wednesday thursday friday saturday sunday january february march april may june july
 august september october november december christmas easter american english british spanish french
 german italian russian ukrainian polish portuguese mexican canadian chinese indian jewish muslim

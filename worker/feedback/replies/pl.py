@@ -148,6 +148,7 @@ LANGUAGE = Language(
         r"nie nazywam sie|to nie moje (?:imie|nazwisko)|nie mam na imie",
     ),
     doubts=(
+        r"nie (?:dostal\w*|otrzymal\w*|przyszl\w*|doszl\w*|widze|widzial\w*|przyszedl)",
         r"nie (?:jest )?(?:to )?(?:zly|bledny|pomylka|pomyl\w+)|(?:ja |ja sie |pomylilem|"
         r"pomylilam|pomylilismy)(?:\w*)? ?(?:sie )?(?:pomylil\w*|numer\w*)|(?:podalem|podalam|"
         r"wpisalem|wpisalam|zostawilem|mam|mialem|mialam|dalem|dalam|zapisalem|"

@@ -157,6 +157,7 @@ LANGUAGE = Language(
         r"nao me chamo|esse nao e (?:o )?meu nome|este nao e (?:o )?meu nome|meu nome nao e",
     ),
     doubts=(
+        r"nao (?:recebi|recebemos|chegou|chegaram|vi|tenho nenhum\w*|me chegou)",
         r"nao (?:esta|e|era|foi|ta) (?:o |um |numero |por )*(?:errad\w|engano|enganad\w)|"
         r"(?:me|nos) engan(?:ei|amos)|enganei me|(?:eu|nos) (?:\w+ )?(?:errei|erramos|"
         r"enganei)|(?:dei|pus|coloquei|passei|deixei|informei|digitei|escrevi|anotei|mandei|"

@@ -47,6 +47,11 @@ def states(ctx: Context) -> dict[str, str]:
 
 
 @pytest.fixture
+def ctx(make_context: Callable[..., Context], either_database_url: str) -> Context:
+    return make_context(DATABASE_URL=either_database_url)
+
+
+@pytest.fixture
 def crms(sandbox: Sandbox) -> list[Crm]:
     return list(Crm.all(sandbox).values())
 

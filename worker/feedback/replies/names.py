@@ -40,21 +40,20 @@ agnieszka barbara ewa magdalena joanna monika zofia
 # words that begin a sentence.
 NO_NAMES = frozenset("""
 irish scottish welsh dutch swedish danish norwegian finnish greek turkish polish japanese korean
-vietnamese thai filipino arab arabic persian israeli egyptian nigerian kenyan ghanaian african asian
-european latino latina hispanic brazilian colombian peruvian chilean argentinian cuban puerto dominican
-haitian jamaican canadian australian texan californian swiss austrian belgian czech hungarian romanian
-bulgarian serbian croatian albanian lithuanian latvian estonian georgian armenian indian pakistani best
-walmart costco target netflix paypal zelle venmo fedex ups usps dhl uk usa eu english spanish french
-monday tuesday wednesday thursday friday saturday sunday january february march april may june july
-august september october november december christmas easter american english british spanish french
-german italian russian ukrainian polish portuguese mexican canadian chinese indian jewish muslim
-christian catholic democrat republican covid iphone android google facebook whatsapp amazon uber
-i you he she it we they me my your this that these those the a an any sure interested available free
+vietnamese thai filipino arab arabic persian israeli egyptian nigerian kenyan ghanaian african
+asian european latino latina hispanic brazilian colombian peruvian chilean argentinian cuban
+puerto dominican haitian jamaican canadian australian texan californian swiss austrian belgian
+czech hungarian romanian bulgarian serbian croatian albanian lithuanian latvian estonian georgian
+armenian indian pakistani best walmart costco target netflix paypal zelle venmo fedex ups usps dhl
+uk usa eu english spanish french monday tuesday wednesday thursday friday saturday sunday january
+february march april may june july august september october november december christmas easter
+american british german italian russian ukrainian portuguese mexican chinese jewish muslim
+christian catholic democrat republican covid iphone android google facebook whatsapp amazon uber i
+you he she it we they me my your this that these those the a an any sure interested available free
 going able ready happy home here there now yet good ok okay great fine right true fair cool funny
-nice helpful working what who how why when where so too very really even just at in on of for to and
-but or with about from his her their our its no not yes well only one going coming comfortable
+nice helpful working what who how why when where so too very really even just at in on of for to
+and but or with about from his her their our its no not yes well only one coming comfortable
 familiar aware allowed supposed looking trying getting receiving having doing being been feeling
-spam scam job joke problem issue question time big deal enough much more
-lundi mardi mercredi jeudi vendredi samedi dimanche montag dienstag mittwoch donnerstag freitag
-samstag sonntag
+spam scam job joke problem issue question time big deal enough much more lundi mardi mercredi
+jeudi vendredi samedi dimanche montag dienstag mittwoch donnerstag freitag samstag sonntag
 """.split())  # fmt: skip

@@ -44,6 +44,7 @@ LANGUAGE = Language(
     opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     calls="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_out=(
+        r"please remove(?: now| thanks| thank you)?$",
         r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)|(?:told|asked) (?:you |your \w+ )?(?:guys )?not to (?:text|call|contact|message)",
         r"(?:not to|do not) (?:ever )?(?:reach out|reach|receive|get|be sent) (?:to (?:me|us)|"
         r"any|these|more|another|further|your)|(?:prefer|rather) not (?:to )?(?:receive|get|"
@@ -131,6 +132,7 @@ LANGUAGE = Language(
         r"(?:do not|never) (?:you )?(?:ever )?(?:want|like|need) this (?:service|subscription)",
     ),
     wrong_number=(
+        r"(?:is not|not|no longer|is no longer) the (?:right |correct )?(?:phone )?number (?:for|of) ",
         r"(?:is not|no longer|not) (?:his|her|[a-z]+s) anymore|"
         r"confused (?:me )?with (?:someone|somebody)|(?:i am a|this is a|"
         r"it is a) different (?:person|owner|individual)|passed (?:this|the|his|her) (?:phone|"
@@ -138,7 +140,7 @@ LANGUAGE = Language(
         r"got) (?:the )?wrong (?:contact|info)|(?:message|text|call) (?:is not|was not|"
         r"is probably not|must not be) (?:for|meant for) me",
         r"wrong (?:number|person|guy|girl|lady|man|woman|dude|contact|cell|telephone|phone number"
-        r"|recipient|individual|one|phone|chick|kid|party|people|family|house(?:hold)?)"
+        r"|recipient|individual|one|phone|chick|kid)"
         r"(?! (?:of (?!telephone|phone)|on (?:my|the|your)|for (?:my|the) order|in (?:my|"
         r"the) (?:order"
         r"|invoice|account)))",
@@ -308,7 +310,7 @@ LANGUAGE = Language(
         r"(?:can not|could not|can i|where|how) (?:\w+ ){0,4}(?:find|is) (?:the |an |"
         r"your )?(?:unsubscribe|opt out)",
         r"(?:i|we) (?:will|am going to|plan to|might|may) (?:unsubscribe|cancel|opt out|stop)",
-        r"(?:is|was) this (?:a |the )?(?:wrong|right)|right number|(?:keep|stay) (?:on|in)",
+        r"(?:is|was) this (?:a |the )?(?:wrong|right)|(?<!not the )right number|(?:keep|stay) (?:on|in)",
         r"(?:unsubscribe|opted out|opt out|stop\w*) (?:\w+ ){0,3}(?:by (?:mistake|accident)|"
         r"accidentally)"
         r"|(?:accidentally|by mistake) (?:\w+ ){0,3}(?:unsubscribe|opt\w* out|stop\w*)",

@@ -88,6 +88,7 @@ LANGUAGE = Language(
         r"darreter|arret)",
     ),
     wrong_number=(
+        r"personne ne (?:sappelle|s appelle|porte ce nom)|personne (?:ici )?(?:du nom|nomme\w*|appelee?)",
         r"numero (?:est |appartient )?(?:maintenant |desormais |a present |"
         r"depuis \w+ )*(?:est |appartient )?(?:maintenant |desormais )?a (?:quelquun|"
         r"quelqu un|une autre|un autre|moi)(?: \w+)?|message (?:nest|n est) (?:pas|"

@@ -180,7 +180,7 @@ LANGUAGE = Language(
     ),
     question=(
         "e questo|questo e|e il|e giusto|ho sbagliato|sbaglio|come (?:faccio|posso|mi|si)|posso|"
-        "devo|sei|siete|lei e|cosa succede|avete il|hai il|e possibile sapere"
+        "devo|sei|siete|lei e|cosa succede|e possibile sapere"
     ),
     request=(
         r"(?:puo|potete|potresti|potreste|potrebbe|puoi|possono|vuole|volete) (?:per favore |"

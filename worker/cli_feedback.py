@@ -89,15 +89,20 @@ def suppressions_list(
 @click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
 @click.option("--evidence", default="added by an admin", show_default=True, metavar="TEXT",
               help="How you know: what compliance will ask for.")  # fmt: skip
+@click.option("--contact", default=None, metavar="CONNECTOR:ID",
+              help="For this person alone; by default for whoever holds the number.")  # fmt: skip
 @later_option
 @json_option
 def suppressions_add(
-    number: str, reason: Any, channels: tuple[str, ...], evidence: str, later: bool, as_json: bool
-) -> None:
-    """Suppress a number for whoever holds it, in every CRM."""
+    number: str, reason: Any, channels: tuple[str, ...], evidence: str, contact: str | None,
+    later: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Suppress a number, in every CRM."""
     e164 = number_argument(number, "NUMBER")
     with opened_context() as ctx:
-        made = suppress.add(ctx, e164, reason, " ".join(sorted(channels)), evidence, "admin")
+        who = receive.who_is(ctx, *_record(ctx, contact)) if contact else None
+        chosen = " ".join(sorted(channels))
+        made = suppress.add(ctx, e164, reason, chosen, evidence, "admin", who)
         told = {} if later else deliver(ctx)
     _show_change(made, told, as_json, "suppressed")
 
@@ -362,16 +367,13 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
             e164 = number_argument(number, "--number")
             what = "this number and the contacts that hold it"
         else:
-            name, colon, record_id = (contact or "").partition(":")
-            if not colon or name not in ("salesforce", "hubspot", "csv"):
-                raise click.UsageError("--contact: write CONNECTOR:ID")
+            name, object_name, record_id = _record(ctx, contact or "")
             what = f"{name} {record_id}"
         if not yes and not as_json:
             click.confirm(f"Erase {what} here, for good?", abort=True)
         if number:
             done = forgetting.forget_number(ctx, e164, "admin")
         else:
-            object_name = ctx.open(name).object_of(record_id)
             done = forgetting.forget_contact(ctx, name, object_name, record_id, "admin")
     if as_json:
         console.print_json(done.as_json())
@@ -382,6 +384,14 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
         if count
     )
     console.out.print(f"erased: {counts or 'nothing was known'}")
+
+
+def _record(ctx: Context, text: str) -> tuple[str, str, str]:
+    """Connector, object and id of what --contact names."""
+    name, colon, record_id = text.partition(":")
+    if not colon or not record_id or name not in ctx.settings.active_connectors:
+        raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")
+    return name, ctx.open(name).object_of(record_id), record_id
 
 
 def _commands() -> Iterator[click.Command]:

@@ -78,6 +78,18 @@ class TestSuppressions:
         assert document(hygiene("suppressions", "list", "--json")) == []
         assert len(document(hygiene("suppressions", "list", "--all", "--json"))) == 1
 
+    def test_of_one_person_leave_others_who_hold_the_number(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str]
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        other = crm.ids()[7]
+        crm.edit(other, {f"phone/{crm.phone}": NUMBER})
+        hygiene("sync", "hubspot")
+        hygiene("suppressions", "add", NUMBER, "--contact", f"hubspot:{other}")
+        assert crm.get(other, "do_not_contact") is True
+        assert not crm.get(held["hubspot"], "do_not_contact")
+        hygiene("suppressions", "add", NUMBER, "--contact", "hubspot", exit_code=2)
+
     def test_are_imported_from_a_bare_list_and_a_table(
         self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, held: dict[str, str]
     ) -> None:

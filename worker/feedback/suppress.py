@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import MARK, Keys, all_names
-from worker.feedback.model import Feedback
+from worker.feedback.model import Feedback, Who
 from worker.feedback.standing import Rules, lifted
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
@@ -129,27 +129,41 @@ def _lift_listed(connection: Connection, by_number: dict[str, list[Feedback]]) -
 
 
 def add(
-    ctx: Context, number: str, reason: Reason, channels: str, evidence: str, by: str
+    ctx: Context,
+    number: str,
+    reason: Reason,
+    channels: str,
+    evidence: str,
+    by: str,
+    who: Who | None = None,
 ) -> Suppression:
-    """Suppress a number for whoever holds it; the CRMs are told by the queue. One that stands for
-    the same reason and channels is not made twice."""
+    """Suppress a number for whoever holds it, or for one person alone; the CRMs are told by the
+    queue. One that stands for the same reason and channels is not made twice."""
     now = ctx.now()
     wanted = channels or "call text"
+    contact = who.key if who else ""
     for one in listed(ctx, number, reason=reason):
-        if not one.contact and set(wanted.split()) <= set(one.channels.split()):
+        if one.contact == contact and set(wanted.split()) <= set(one.channels.split()):
             return one
-    key = f"by hand:{number}:{reason}:{wanted}:{now.isoformat()}"
-    report = Feedback(key, reason, number, by, now, channels, evidence=evidence, received_at=now)
+    report = Feedback(
+        key=f"by hand:{number}:{reason}:{wanted}:{contact}:{now.isoformat()}"[:255],
+        kind=reason,
+        number=number,
+        source=by,
+        at=now,
+        channels=channels,
+        contact=contact,
+        reach="person" if who else "number",
+        person=who.person if who else "",
+        evidence=evidence,
+        received_at=now,
+    )
     with ctx.store.write() as connection:
         log.store(connection, [report], now)
         follow(connection, [number], ctx.rules)
+        place = connection.scalar(sa.select(feedback.c.id).where(feedback.c.key == report.key))
         row = connection.execute(
-            sa.select(suppressions)
-            .join(
-                feedback,
-                suppressions.c.key == sa.literal("feedback:") + sa.cast(feedback.c.id, sa.String),
-            )
-            .where(feedback.c.key == key)
+            sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
         ).one()
     return _made(row)
 

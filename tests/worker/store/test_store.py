@@ -49,6 +49,37 @@ class TestMigrations:
         store.close()
         assert not db.is_current(either_database_url)
 
+    def test_reports_of_an_earlier_version_are_kept_as_they_were_meant(
+        self, either_database_url: str
+    ) -> None:
+        from alembic import command
+        from alembic.config import Config
+
+        from worker.feedback.log import made
+        from worker.store.tables import feedback
+
+        store = db.open_store(either_database_url)
+        config = Config()
+        config.set_main_option("script_location", str(db.MIGRATIONS))
+        with store.write() as connection:
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0003")
+            for key, contact in (("one", ""), ("two", "hubspot/contacts/7")):
+                connection.execute(
+                    sa.text(
+                        "INSERT INTO feedback (key, kind, number, channels, contact, source, "
+                        "evidence, at) VALUES (:key, 'opt_out', '+14155550123', '', :contact, "
+                        "'test', '', '2026-01-01 00:00:00+00:00')"
+                    ),
+                    {"key": key, "contact": contact},
+                )
+            command.upgrade(config, "head")
+        with store.read() as connection:
+            rows = connection.execute(sa.select(feedback).order_by(feedback.c.key)).all()
+        assert [made(row).reach for row in rows] == ["number", "contact"]
+        assert all(row.received_at == row.at and row.applied_at is None for row in rows)
+        store.close()
+
     def test_they_can_be_repeated_and_run_from_two_places_at_once(
         self, either_database_url: str
     ) -> None:

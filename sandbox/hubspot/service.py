@@ -669,7 +669,7 @@ class HubSpotService(Service):
             if not there:
                 lacking.append(call_id)
                 continue
-            to = [{"toObjectId": int(one), "associationTypes": [kind]} for one in there]
+            to = [{"toObjectId": one, "associationTypes": [kind]} for one in there]
             results.append({"from": {"id": call_id}, "to": to})
         now = iso(self.portal.clock.now())
         body: Record = {
@@ -679,10 +679,10 @@ class HubSpotService(Service):
             body["numErrors"] = len(lacking)
             body["errors"] = [{
                 "status": "error", "category": "OBJECT_NOT_FOUND",
-                "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
                 "message": f"No contact is associated with call {call_id}.",
                 "context": {"fromObjectId": [call_id], "fromObjectType": ["call"],
                             "toObjectType": ["contact"]},
+                "errors": [], "links": {},
             } for call_id in lacking]  # fmt: skip
         return answer(body, 207 if lacking else 200)
 

@@ -6,19 +6,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from crms import Crm
 from openapi_schema_validator import OAS30Validator
 
 from connectors import build
 from connectors.base import Update
+from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox
 from worker.sync.context import Context
 
-DOCUMENTS = ("contacts-v3.json", "properties-v3.json", "lists-v3.json", "calls-v3.json")
+DOCUMENTS = (
+    "contacts-v3.json", "properties-v3.json", "lists-v3.json", "calls-v3.json",
+    "associations-v4.json",
+)  # fmt: skip
+
+
+WRONG_NUMBER = "17b47fee-58de-441e-a44c-c6300d46f273"
 
 
 class Document:
@@ -115,6 +124,33 @@ def test_what_passes_between_our_connector_and_the_stand_in(
     assert statuses >= {200, 201, 207, 400}
     problems, checked = check(documents, service.seen)
     assert checked >= 20
+    assert problems == []
+
+
+def test_what_passes_when_calls_are_read(
+    shared: Callable[[str], Path], make_context: Callable[..., Context], bare_sandbox: Sandbox
+) -> None:
+    """The list of outcomes is an older API, of which there is no such document."""
+    documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
+    service = bare_sandbox.hubspot
+    record_id = Crm.all(bare_sandbox)["hubspot"].ids()[0]
+    held = {"hs_call_disposition": WRONG_NUMBER, "hs_timestamp": "2026-01-01T00:00:00Z",
+            "hs_call_to_number": "+14155552671", "hs_call_direction": "OUTBOUND"}  # fmt: skip
+    kinds = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]
+    for to in ([{"to": {"id": record_id}, "types": kinds}], []):
+        requests.post(
+            f"{bare_sandbox.hubspot_url}/crm/v3/objects/calls",
+            json={"properties": held, "associations": to},
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        ).raise_for_status()
+    service.seen = []
+    connector = build("hubspot", make_context(**bare_sandbox.env()).settings)
+    found = list(connector.outcomes(datetime(2020, 1, 1, tzinfo=UTC)) or ())
+    assert [(one.outcome, one.record_id) for one in found] == [
+        ("Wrong number", record_id), ("Wrong number", "")]  # fmt: skip
+    seen = [call for call in service.seen if not call["path"].startswith("/calling/")]
+    problems, checked = check(documents, seen)
+    assert checked == 4
     assert problems == []
 
 

@@ -19,16 +19,21 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from rich.progress import TaskID
 from rich.text import Text
 
 from config.settings import Settings, SettingsError, load
 from sandbox.run import CRMS, environment
 from worker import console, embedded
+from worker.feedback import links
+from worker.feedback.model import contact_key
 from worker.store.db import ready, upgrade
+from worker.store.tables import contact_numbers
 from worker.sync import runs
 from worker.sync.context import Context
 from worker.sync.follow import follow
@@ -100,7 +105,7 @@ def _running(home: Path, contacts: int) -> Iterator[tuple[Settings, Callable[[],
     config.write_text(_CONFIG, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
     env |= {"HYGIENE_HOME": str(home), "PORT": str(web_port), "HYGIENE_CONFIG": str(config)}
-    env |= environment(ports)
+    env |= {"PUBLIC_URL": f"http://127.0.0.1:{web_port}"} | environment(ports)
     settings = load(env)
     embedded.ensure(home)
     upgrade(settings.database_url)
@@ -213,7 +218,7 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
             _show_sources(result)
         _show_examples(ctx, results)
         out.print()
-        _show_places(settings)
+        _show_places(ctx)
     finally:
         ctx.close()
 
@@ -289,7 +294,8 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
     console.show_table(made)
 
 
-def _show_places(settings: Settings) -> None:
+def _show_places(ctx: Context) -> None:
+    settings = ctx.settings
     salesforce, hubspot = _addresses(settings)
     out = console.out
     out.print("[bold]Where to look[/bold]")
@@ -297,6 +303,27 @@ def _show_places(settings: Settings) -> None:
     out.print(f"  the contacts in HubSpot      {hubspot}/ui")
     out.print(f"  what the runs did            http://127.0.0.1:{settings.port}/runs")
     out.print(f"  what the lookups cost        http://127.0.0.1:{settings.port}/spend")
+    if page := _recipients_page(ctx):
+        out.print(f"  the page of a recipient      {page}")
+        console.note("  (answer there, and see the contact in HubSpot change a moment later)")
+
+
+def _recipients_page(ctx: Context) -> str:
+    """Of the first contact in HubSpot that has a number."""
+    held = contact_numbers.c
+    query = (
+        sa.select(held.object, held.record_id, held.number)
+        .where(held.connector == "hubspot")
+        .order_by(held.record_id)
+        .limit(1)
+    )
+    with ctx.store.read() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return ""
+    contact = contact_key("hubspot", row.object, row.record_id)
+    token = links.make(ctx.keys, contact, row.number, ctx.now(), timedelta(days=1))
+    return links.address(ctx.settings.public_url, token)
 
 
 def _stay(settings: Settings, watch: Callable[[], None]) -> None:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from worker.feedback import receive
 from worker.feedback.model import Feedback, Grade
@@ -30,6 +38,17 @@ def _is_text(text: str) -> str:
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_is_text)]
 Short = Annotated[Text, StringConstraints(max_length=200)]
+
+
+def _as_channels(given: Any) -> Any:
+    """One channel, several, or "all": a list of those that are meant; [] is all of them."""
+    several = [given] if isinstance(given, str) else given
+    if isinstance(several, list) and "all" in several:
+        return []
+    return several
+
+
+Channels = Annotated[list[Literal["call", "text"]], BeforeValidator(_as_channels)]
 
 
 class RefusedError(ValueError):
@@ -56,7 +75,7 @@ class Report(BaseModel):
     kind: Kind
     number: Short = ""
     contact: ContactRef | None = None
-    channels: list[Literal["call", "text"]] = []
+    channels: Channels = []
     at: AwareDatetime | None = None
     source: Annotated[Text, StringConstraints(max_length=36)] = "api"
     evidence: Annotated[Text, StringConstraints(max_length=500)] = ""

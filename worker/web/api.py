@@ -72,12 +72,20 @@ class NumberRequest(_Strict):
 
 
 class SuppressionRequest(_Strict):
-    """Suppress a number for whoever holds it."""
+    """Suppress a number for whoever holds it. `reason`: opt_out, wrong_number or complaint; any
+    other words are taken as the evidence of an opt-out."""
 
     number: Short
-    reason: Literal["opt_out", "wrong_number", "complaint"] = "opt_out"
-    channels: list[Literal["call", "text"]] = []
+    reason: Short = "opt_out"
+    channels: incoming.Channels = []
     evidence: Short = ""
+
+    @property
+    def kind(self) -> suppress.Reason:
+        known: dict[str, suppress.Reason] = {
+            "opt_out": "opt_out", "wrong_number": "wrong_number", "complaint": "complaint",
+        }  # fmt: skip
+        return known.get(self.reason, "opt_out")
 
 
 class Lifting(_Strict):
@@ -158,8 +166,9 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
     def suppress_number(body: SuppressionRequest, then: BackgroundTasks) -> dict[str, Any]:
         number = _number(body.number)
         made = suppress.add(
-            ctx, number, body.reason, " ".join(sorted(set(body.channels))),
-            body.evidence or "added through the API", "api",
+            ctx, number, body.kind, " ".join(sorted(set(body.channels))),
+            body.evidence or (body.reason if body.reason != body.kind else "added through the API"),
+            "api",
         )  # fmt: skip
         then.add_task(notify)
         return made.as_json()

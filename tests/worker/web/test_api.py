@@ -126,6 +126,19 @@ class TestSuppressions:
         assert api.call("GET", "/suppressions").json()["suppressions"] == []
         assert api.call("DELETE", "/suppressions/99999?reason=whatever").status_code == 404
 
+    def test_take_a_reason_in_words_and_channels_as_they_come(self, api: Api) -> None:
+        for channels, meant in (
+            ("call", ["call"]),
+            (["text"], ["text"]),
+            ("all", ["call", "text"]),
+        ):
+            body = {"number": "+14155552672", "reason": "asked by letter", "channels": channels}
+            made = api.call("POST", "/suppressions", body).json()
+            assert (made["reason"], made["evidence"]) == ("opt_out", "asked by letter")
+            assert made["channels"] == meant
+        odd = {"number": "+14155552672", "channels": ["pigeon"]}
+        assert api.call("POST", "/suppressions", odd).status_code == 422
+
     def test_come_in_parts(self, api: Api, ctx: Context) -> None:
         suppress.import_list(ctx, [f"+1415555{n:04}" for n in range(2000, 2025)], "a list")
         first = api.call("GET", "/suppressions?limit=20").json()

@@ -145,8 +145,10 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
             )
         else:
             values.update(state="done", confirmed_at=now, error="")
-            confirmed += 1
-        connection.execute(sa.update(deliveries).where(c.id == row.id).values(**values))
+        # One that was opened anew meanwhile is no longer this run's.
+        still_ours = sa.and_(c.id == row.id, c.run_id == run_id)
+        settled = connection.execute(sa.update(deliveries).where(still_ours).values(**values))
+        confirmed += settled.rowcount if why is None else 0
     return confirmed
 
 

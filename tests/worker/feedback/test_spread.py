@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.feedback import deliveries as delivering
 from worker.feedback import log as feedback_log
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
@@ -247,6 +248,20 @@ class TestASyncBesideIt:
         deliver(ctx)
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert states(ctx)[crm.name] == "done"
+
+    def test_opens_a_delivery_anew_also_while_its_run_ends(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        tell(ctx, "opt_out")
+        apply_waiting(ctx)
+        with ctx.store.write() as connection:
+            (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
+            delivering.begin(connection, [one], "a run")
+            delivering.reopen(connection, "hubspot", [GOOD], ctx.now())
+            assert delivering.settle(connection, "hubspot", "a run", ctx.now()) == 0
+        assert states(ctx)["hubspot"] == "pending"
+        deliver(ctx)
+        assert states(ctx)["hubspot"] == "done"
 
     def test_does_not_take_our_flag_for_a_persons_word(
         self, ctx: Context, crm: Crm, sync: Sync

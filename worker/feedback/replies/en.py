@@ -44,6 +44,7 @@ LANGUAGE = Language(
     opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     calls="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_out=(
+        r"(?:do not|never) (?:reply|respond|write back|speak|talk) to (?:me|us|this)",
         r"please remove(?: now| thanks| thank you)?$",
         r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)|(?:told|asked) (?:you |your \w+ )?(?:guys )?not to (?:text|call|contact|message)",
         r"(?:not to|do not) (?:ever )?(?:reach out|reach|receive|get|be sent) (?:to (?:me|us)|"
@@ -132,6 +133,7 @@ LANGUAGE = Language(
         r"(?:do not|never) (?:you )?(?:ever )?(?:want|like|need) this (?:service|subscription)",
     ),
     wrong_number=(
+        r"(?:have|has|probably|must have) (?:given|gave) you (?:a |the |my )?(?:fake|false|wrong|bad|incorrect)",
         r"(?:is not|not|no longer|is no longer) the (?:right |correct )?(?:phone )?number (?:for|of) ",
         r"(?:is not|no longer|not) (?:his|her|[a-z]+s) anymore|"
         r"confused (?:me )?with (?:someone|somebody)|(?:i am a|this is a|"
@@ -148,7 +150,7 @@ LANGUAGE = Language(
         r"not (?:the )?(?:right |correct )?(?:person|one|guy|girl|man|woman|"
         r"individual) (?:that )?(?:you"
         r" are |you |your )?(?:looking|want|trying|after|need|think|intend|texting|seeking)",
-        r"not who (?:you|your) (?:think|are looking|want|are trying|looking|need)",
+        r"not who(?:ever)? (?:you|your) (?:think|are looking|want|are trying|looking|need)",
         r"you (?:have|got|has|texted|dialed|called|reached|messaged|are texting|"
         r"are calling) (?:got )?the wrong$",
         r"you (?:have )?mis(?:dial|text)\w*|mistaken (?:me|identity|for someone)|mistook me"
@@ -258,7 +260,7 @@ LANGUAGE = Language(
         r"(?:is|are) not (?:here|in|home|available|around)(?: right now| at the moment| today|"
         r" now)?$|not here right now|wrong (?:guy|person|girl) to (?!text|call|contact)",
         r"(?:do not|did not|never|not|can not|will not|would not|not going to|"
-        r"please do not) (?:\w+ )?"
+        r"please do not) (?:(?!interested )\w+ )?"
         r"(?:stop|unsubscribe|remove me|opt out|cancel|quit|take me off|delete me)(?! you)",
         r"wrong number of|not (?:the |a )?wrong (?:number|person)|(?:is|was) not (?:the )?wrong",
         r"(?:text|call|email|message|write|whatsapp|ring|phone|reach) (?:me |us )?(?:instead|"
@@ -354,6 +356,7 @@ LANGUAGE = Language(
         why will not you|you got the wrong|how many times|do not (?:text|call|contact|message) me
     """,
     not_somebody=(
+        r"this not", r"i ain'?t",
         r"(?:i'?m|i am|im) not", r"(?:this|that|it|number|phone)(?: is|'s|s)(?: definitely)? not",
         r"(?:this|that|it|phone|number) (?:isn'?t|ain'?t|is no longer|no longer)",
         r"sorry,? (?:but )?not",
@@ -364,6 +367,7 @@ LANGUAGE = Language(
         r"haven'?t (?:ever )?heard of",
     ),
     no_such=(
+        r"(?:don'?t|do not|dont) (?:even )?know who", r"(?:phone|number|cell),? not",
         r"(?:the|a|you want a) wrong", r"no", r"there(?: is|'?s)? (?:no|not a|not any)", r"not a"
     ),
     short={

@@ -42,6 +42,7 @@ LANGUAGE = Language(
     opt_in="anmelden|fortsetzen|starten",
     calls=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
     opt_out=(
+        r"(?:vergess?\w*|vergiss) (?:sie |ihr |bitte )?(?:meine|diese) (?:nummer|handynummer|telefonnummer)|nicht?s mehr (?:schicken|senden|schreiben|zuschicken|zusenden)",
         r"(?:verlange|fordere|bitte um|beantrage|wunsche) (?:ich |hiermit |umgehend |sofort |"
         r"um |die |sofortige )*(?:loschung|entfernung|streichung|abmeldung|"
         r"austragung)(?: \w+){0,3}",
@@ -71,7 +72,7 @@ LANGUAGE = Language(
         r"euch |sich |das |diese nummer |unter dieser nummer )*(?:nicht|nie|keine|nichts|"
         r"niemals) (?:mehr|wieder|weiter|nochmal|\w+ mehr|\w+ \w+ mehr)(?: \w+)?",
         rf"(?:losch\w*|loesch\w*|entfern\w*|streich\w*|nehm\w*|nimm|tragt|trag|tragen|"
-        rf"vergess?\w*|vergiss|sperr\w*|blockier\w*) (?:sie |ihr |bitte |mich |doch |sofort |"
+        rf"sperr\w*|blockier\w*) (?:sie |ihr |bitte |mich |doch |sofort |"
         rf"umgehend |endlich |einfach |unbedingt )*(?:{_MY}|mich|uns)(?: \w+){{0,4}}",
         rf"{_MY} (?:\w+ )?(?:\w+ )?(?:losch\w*|loesch\w*|entfern\w*|streich\w*|herausnehm\w*|"
         rf"rausnehm\w*|austrag\w*|zu loschen|sperr\w*)",
@@ -101,6 +102,7 @@ LANGUAGE = Language(
         r"bekommen|erhalten|lesen)?$",
     ),
     wrong_number=(
+        r"nicht (?:mehr )?(?!meines|unseres|deines)\w+s (?:nummer|handy|telefon|handynummer|telefonnummer|anschluss)",
         r"(?:nummer|handy|anschluss) (?:hat|ist|gehort|nutzt|benutzt) (?:jetzt |nun |"
         r"inzwischen |mittlerweile |bei )*(?:jemand|ein anderer|eine andere|"
         r"einem anderen)(?: \w+)?|nachricht (?:ist|war) (?:wohl |sicher |bestimmt |"

@@ -139,7 +139,7 @@ LANGUAGE = Language(
         r"od niedawna|juz) (?:moj|mojego|nalezy do mnie)(?: numer)?|"
         r"ten numer (?:jest (?:teraz )?moj|ma (?:juz )?(?:kogos|inn\w+)|nalezy do (?:kogos|"
         r"mnie|innej)|wczesniej)(?: \w+){0,2}",
-        r"(?:osoba|on|ona|ktos|wlasciciel\w*) (?:juz )?nie (?:ma|uzywa|"
+        r"(?:\w+) (?:juz )?nie (?:ma|uzywa|"
         r"korzysta)(?: juz)?(?: z)? (?:tego|ten) (?:numer\w*|telefon\w*)|(?:zle|nie) (?:pan |"
         r"pani |panstwo )?trafil\w*",
         r"(?:poprzedni\w*|dawn\w*|byl\w*) (?:wlasciciel\w*|posiadacz\w*|uzytkownik\w*|"

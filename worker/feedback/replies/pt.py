@@ -191,7 +191,7 @@ LANGUAGE = Language(
     ),
     question=(
         "este e|esse e|isso e|e o|sera|como (?:faco|posso|eu|me|cancelo)|o que acontece|devo|"
-        "posso|estou|tenho|quer que|voce e|e voce|tem como|eu dei|me enganei|enganei"
+        "posso|quer que|voce e|e voce|tem como|eu dei|me enganei|enganei"
     ),
     request=(
         r"(?:pode|podem|poderia|poderiam|podes|podiam|da pra|daria para) (?:por favor |voces |"

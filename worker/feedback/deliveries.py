@@ -192,10 +192,3 @@ def _outcome(
         {row.number: row.holders for row in rows},
         {row.number: row.why for row in rows if row.why is not None},
     )
-
-
-def waiting(connection: Connection) -> dict[str, int]:
-    """Connector -> deliveries that wait."""
-    c = deliveries.c
-    query = sa.select(c.connector, sa.func.count()).where(c.state == "pending")
-    return {row[0]: row[1] for row in connection.execute(query.group_by(c.connector))}

@@ -220,16 +220,6 @@ def listed(
         return [_made(row) for row in connection.execute(query)]
 
 
-def get(ctx: Context, suppression_id: int) -> Suppression:
-    with ctx.store.read() as connection:
-        row = connection.execute(
-            sa.select(suppressions).where(suppressions.c.id == suppression_id)
-        ).one_or_none()
-    if row is None:
-        raise NoSuchSuppressionError(suppression_id)
-    return _made(row)
-
-
 def _made(row: Any) -> Suppression:
     return Suppression(
         row.id, row.number, row.contact, row.channels, row.reason, row.source, row.evidence,

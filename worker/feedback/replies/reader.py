@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -158,7 +157,3 @@ def _not_somebody(sentence: str, language: Language) -> tuple[str, bool] | None:
 def _made(kind: Kind, words: str, language: Language, folded: str = "") -> Meaning:
     channels = {"text", "call"} if language.of_calls.search(folded) else {"text"}
     return Meaning(kind, words[:_LONGEST_EVIDENCE], language.code, frozenset(channels))
-
-
-def languages() -> Sequence[str]:
-    return [language.code for language in LANGUAGES]

@@ -42,6 +42,7 @@ LANGUAGE = Language(
     opt_in="anmelden|fortsetzen|starten",
     calls=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
     opt_out=(
+        r"(?:will|mochte|brauche|wollen) (?:ich )?(?:eure|ihre|deine|diese) \w+ (?:nicht|nicht mehr)|(?:genug|schluss mit) (?:der |den |von )?(?:sms|nachrichten|anrufe\w*|werbung|texte)",
         r"(?:vergess?\w*|vergiss) (?:sie |ihr |bitte )?(?:meine|diese) (?:nummer|handynummer|telefonnummer)|nicht?s mehr (?:schicken|senden|schreiben|zuschicken|zusenden)",
         r"(?:verlange|fordere|bitte um|beantrage|wunsche) (?:ich |hiermit |umgehend |sofort |"
         r"um |die |sofortige )*(?:loschung|entfernung|streichung|abmeldung|"
@@ -102,6 +103,7 @@ LANGUAGE = Language(
         r"bekommen|erhalten|lesen)?$",
     ),
     wrong_number=(
+        r"(?:suchen|suchst|sucht|meinen|meinst) (?:sie |ihr |du )?(?:wohl |sicher |bestimmt )?(?:jemand|eine andere|einen anderen)(?: \w+)?|keine ahnung wer (?:das|er|sie) (?:ist|sein soll)",
         r"nicht (?:mehr )?(?!meines|unseres|deines)\w+s (?:nummer|handy|telefon|handynummer|telefonnummer|anschluss)",
         r"(?:nummer|handy|anschluss) (?:hat|ist|gehort|nutzt|benutzt) (?:jetzt |nun |"
         r"inzwischen |mittlerweile |bei )*(?:jemand|ein anderer|eine andere|"
@@ -217,6 +219,7 @@ LANGUAGE = Language(
         r"wie oft (?:muss|soll) ich"
     ),
     not_somebody=(
+        r"keine ahnung,? wer",
         r"(?:ich )?bin nicht",
         r"(?:das|dies|hier) ist nicht(?: (?:die (?:nummer|handynummer|telefonnummer) von|das (?:handy|telefon) von))?(?: mehr)?",
         r"nicht die nummer von", r"(?:ich )?hei(?:ß|ss)e nicht",

@@ -34,7 +34,7 @@ LANGUAGE = Language(
         no more|enough|cease|cease and desist|dnc|do not call|do not text|do not contact|end all
         cancel all|quit it|arret|block|take me off|opt|block me|blocked|stop stop|no stop|stop no
         exit|leave
-        stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
+        discontinue|do not want this|not want this|stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
         i am out|opt me out|already opted out|opted out
     """,
     polite="""
@@ -44,6 +44,7 @@ LANGUAGE = Language(
     opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     calls="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_out=(
+        r"(?:want|like|need|wish) (?:all )?(?:these|the|this|your|those|them|it|all)? ?(?:\w+ )?(?:text|message|call|sms|them|it|this)s? to stop|make (?:it|this|them) stop",
         r"(?:do not|never) (?:reply|respond|write back|speak|talk) to (?:me|us|this)",
         r"please remove(?: now| thanks| thank you)?$",
         r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)|(?:told|asked) (?:you |your \w+ )?(?:guys )?not to (?:text|call|contact|message)",
@@ -133,6 +134,7 @@ LANGUAGE = Language(
         r"(?:do not|never) (?:you )?(?:ever )?(?:want|like|need) this (?:service|subscription)",
     ),
     wrong_number=(
+        r"(?:does not|no longer|do not) (?:live|stay|work|reside) (?:here|at this (?:number|address|phone))|(?:now belongs|belongs now) to|(?:looking for|trying to reach|want|searching for) (?:someone|somebody) else|(?:have|got) no (?:idea|clue) who (?:that|he|she) is",
         r"(?:have|has|probably|must have) (?:given|gave) you (?:a |the |my )?(?:fake|false|wrong|bad|incorrect)",
         r"(?:is not|not|no longer|is no longer) the (?:right |correct )?(?:phone )?number (?:for|of) ",
         r"(?:is not|no longer|not) (?:his|her|[a-z]+s) anymore|"
@@ -330,7 +332,7 @@ LANGUAGE = Language(
         r"|call|contact|messag)",
     ),
     hints=(
-        r"stop\w*|unsubscri\w+|opt(?:ed|ing)? out|wrong (?:number|person)|remove me|remove my|"
+        r"off (?:this|your|the) list|stop\w*|unsubscri\w+|opt(?:ed|ing)? out|wrong (?:number|person)|remove me|remove my|"
         r"do not"
         r" (?:call|text|contact|message)|not interested|spam\w*|harass\w*|sue you|report(?:ed|"
         r"ing)? (?:you"
@@ -356,6 +358,7 @@ LANGUAGE = Language(
         why will not you|you got the wrong|how many times|do not (?:text|call|contact|message) me
     """,
     not_somebody=(
+        r"(?:we|i) (?:don'?t|do not|dont) have (?:a|any)", r"no (?:idea|clue) who",
         r"this not", r"i ain'?t",
         r"(?:i'?m|i am|im) not", r"(?:this|that|it|number|phone)(?: is|'s|s)(?: definitely)? not",
         r"(?:this|that|it|phone|number) (?:isn'?t|ain'?t|is no longer|no longer)",
@@ -367,7 +370,7 @@ LANGUAGE = Language(
         r"haven'?t (?:ever )?heard of",
     ),
     no_such=(
-        r"(?:don'?t|do not|dont) (?:even )?know who", r"(?:phone|number|cell),? not",
+        r"(?:don'?t|do not|dont) (?:even )?know(?: who)?", r"(?:phone|number|cell),? not",
         r"(?:the|a|you want a) wrong", r"no", r"there(?: is|'?s)? (?:no|not a|not any)", r"not a"
     ),
     short={

@@ -99,6 +99,7 @@ LANGUAGE = Language(
         r"cesen? (?:toda |de |todo )?(?:comunicacion|contacto)",
     ),
     wrong_number=(
+        r"(?:tiene|tienes|anoto|anotaste|marco|apunto) mal (?:el|mi|ese)? ?numero|(?:busca|buscas|buscan|buscando|esta buscando) a (?:otra persona|alguien mas|otro)|ni idea de quien es",
         r"(?:ya )?no (?:le )?pertenece (?:mas )?a \w+|(?:tiene|ha marcado|marco|llamo a) (?:el |un )?(?:numero|telefono) (?:equivocado|incorrecto|erroneo)",
         r"numero (?:ahora |ya )?(?:es|pertenece|lo tiene|lo usa)(?: ahora)? (?:de |a |"
         r"ahora )*(?:otra persona|otro dueno|alguien mas)|mensaje (?:no es|no era) para mi",
@@ -197,6 +198,7 @@ LANGUAGE = Language(
         r"par|dar|no|sac)\w*|por que (?:me )?siguen|hasta cuando"
     ),
     not_somebody=(
+        r"idea de qui[eé]n es", r"no s[eé] qui[eé]n es",
         r"no soy(?: el| la)?", r"no (?:es|era) (?:el (?:numero|tel[eé]fono|celular) de|el de|de)",
         r"(?:aqu[ií]|ac[aá]) no (?:vive|hay|est[aá])(?: ning[uú]n| ninguna)?",
         r"no conozco a(?: ning[uú]n| ninguna)?", r"no (?:existe|hay)(?: ning[uú]n| ninguna)?",

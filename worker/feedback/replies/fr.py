@@ -88,6 +88,7 @@ LANGUAGE = Language(
         r"darreter|arret)",
     ),
     wrong_number=(
+        r"(?:cherchez|cherches|voulez joindre|demandez) (?:quelqu ?un dautre|une autre personne)",
         r"personne ne (?:sappelle|s appelle|porte ce nom)|personne (?:ici )?(?:du nom|nomme\w*|appelee?)",
         r"numero (?:est |appartient )?(?:maintenant |desormais |a present |"
         r"depuis \w+ )*(?:est |appartient )?(?:maintenant |desormais )?a (?:quelquun|"
@@ -185,6 +186,7 @@ LANGUAGE = Language(
         r"serait il possible de ne plus|merci de"
     ),
     not_somebody=(
+        r"(?:aucune id[eé]e|sais pas)(?: de)? qui est",
         r"(?:je ne suis|j'?e? ?suis|chui|suis) pas",
         r"(?:ce n'?est|c'?est|cest|ce nest|n'est|nest) (?:pas|plus)(?: (?:le (?:num[eé]ro|t[eé]l[eé]phone|portable) d[e'’]))?",
         r"(?:je ne )?connais (?:pas|aucun|aucune)(?: de)?",

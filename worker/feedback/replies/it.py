@@ -101,6 +101,7 @@ LANGUAGE = Language(
         r"questo )?(?:servizio sms|abbonamento)",
     ),
     wrong_number=(
+        r"(?:cercando|cerca|cercate|cerchi) (?:qualcun altr\w|un ?altra persona|qualcuno altro)",
         r"numero (?:ora |adesso |ormai )?(?:e|appartiene)(?: ora| adesso)? (?:di |a |"
         r"d )*(?:un ?altra persona|qualcun altro|un altro)|messaggio non (?:e|sia|era) per me",
         r"(?:numero|persona|contatto|destinatario|telefono) (?:e )?(?:sbagliat\w|errat\w|"
@@ -188,6 +189,7 @@ LANGUAGE = Language(
         r"disiscriv)\w*|quante volte (?:devo|ve)|la smettete|la finite|la smetti|la vuoi smettere"
     ),
     not_somebody=(
+        r"(?:idea di|non so) chi (?:sia|[eè])",
         r"non sono",
         r"(?:questo|qui|quello)? ?non [eè](?: pi[uù])?(?: il (?:numero|telefono|cellulare) d[ie](?:l|lla)?| il signor| la signora)?",
         r"non conosco (?:nessun|nessuna|alcun|alcuna)", r"non appartiene(?: pi[uù])? a(?:l|lla)?",

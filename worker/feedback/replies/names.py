@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 GIVEN_NAMES = frozenset("""
+todd brad chad kurt derek travis dustin shawn sean craig cody luke jake austin dylan ethan logan
+noah liam aiden connor jess jessie mandy tammy tina tracy wendy sherry kristen kristin lindsey
+lindsay hailey haley paige courtney erin erica heidi jill kara kelsey leah lucy molly natasha
+sabrina shannon tara vanessa whitney marcos marcelo marek oleg
 james john robert michael david william richard joseph thomas charles chris christopher daniel
 matthew anthony mark steven steve paul andrew joshua kevin brian george edward ed timothy jason
 jeff jeffrey ryan jacob gary eric jonathan stephen larry justin scott brandon ben benjamin samuel
@@ -56,4 +60,9 @@ and but or with about from his her their our its no not yes well only one coming
 familiar aware allowed supposed looking trying getting receiving having doing being been feeling
 spam scam job joke problem issue question time big deal enough much more lundi mardi mercredi
 jeudi vendredi samedi dimanche montag dienstag mittwoch donnerstag freitag samstag sonntag
+""".split())  # fmt: skip
+
+# Names that are words, too: "no bill yet".
+ALSO_WORDS = frozenset("""
+bill mark jack sue grace frank jean joan rosa dolores pilar luz jim dan tom tony marie art max
 """.split())  # fmt: skip

@@ -68,8 +68,8 @@ LANGUAGE = Language(
         rf"miec|zgody|zgody na|odbierac|dalszych|dalszego|panstwa|sie|zadnego|kolejnych|"
         rf"wiecej zadnych)){{0,6}} (?:{_THINGS}|{_DO}|niepokojon\w|nekan\w|zgody|"
         rf"przetwarzan\w+|otrzymywania|kontaktowan\w*|informowan\w|od was)",
-        r"(?:nie chce|nie zycze sobie) (?:juz |wiecej )*(?:dostawac|otrzymywac|zeby|tego|"
-        r"takiego|tego dostawac)(?: \w+){0,3}|nie wyrazam (?:na to |"
+        r"(?:nie chce|nie zycze sobie) (?:juz |wiecej )*(?:dostawac|otrzymywac|"
+        r"tego dostawac)(?: \w+){0,3}|nie wyrazam (?:na to |"
         r"juz )?zgody(?: na)?(?: \w+){0,2}",
         rf"(?:zadnych|bez|koniec|dosc|precz z|stop) (?:wiecej |tych |juz |tego |waszych |"
         rf"z )*{_THINGS}(?: wiecej)?",
@@ -97,6 +97,7 @@ LANGUAGE = Language(
         r"prenumerat\w)",
     ),
     wrong_number=(
+        r"szuka(?:sz|cie|ja)? (?:pan |pani |panstwo )?(?:kogos innego|innej osoby)",
         r"wiadomosc (?:chyba |raczej |na pewno )?nie (?:jest|byla)? ?(?:do|dla) mnie|"
         r"numer (?:ma|posiada|uzywa|nalezy)(?: teraz| juz| do)* (?:ktos inn\w+|kogos inn\w+|"
         r"inna osoba|innej osoby)",
@@ -124,7 +125,7 @@ LANGUAGE = Language(
         r"(?:juz|tu|tutaj|u nas) (?:juz |tu |tutaj |u nas )*nie (?:pracuje|mieszka)(?: juz)?|"
         r"nie (?:pracuje|mieszka) (?:juz|tu|tutaj|u nas)|(?:nie ma|brak|nie mieszka|"
         r"nie pracuje|nikt) (?:tu |tutaj |takiej |tej |takiego |pod tym numerem |juz |u nas |"
-        r"nikogo )*(?:osoby|tutaj|tu|nikogo|u nas|pod tym numerem|o takim|o tym|kogos|taki\w*|"
+        r"nikogo )*(?:osoby|tutaj|tu|nikogo o|nikogo takiego|u nas|pod tym numerem|o takim|o tym|kogos|taki\w*|"
         r"sie tak nie nazywa|w firmie|w tej firmie)(?: \w+){0,4}|(?:nikt|osoba) o (?:takim|"
         r"tym) (?:imieniu|nazwisku)(?: \w+)?|(?:juz )?(?:nie pracuje|nie mieszka|odszedl|"
         r"odeszla)(?: juz)? (?:u nas|tu|tutaj|z firmy|w firmie|w tej|pod)",
@@ -189,6 +190,7 @@ LANGUAGE = Language(
         r"nie|wypis\w*|wykresl\w*|dac|skoncz\w*|zaprzest\w*)|ile razy mam|kiedy przestan\w*"
     ),
     not_somebody=(
+        r"(?:poj[eę]cia|nie wiem),? kto to(?: jest)?",
         r"(?:ja )?nie jestem(?: panem| pania)?",
         r"(?:to|tu|ten numer)? ?nie jest(?: ju[zż])?(?: numer| telefon)?",
         r"to nie(?: jest)?(?: numer| telefon| pan| pani)?",

@@ -199,6 +199,7 @@ LANGUAGE = Language(
         r"quantas vezes"
     ),
     not_somebody=(
+        r"(?:ideia de|n[aã]o sei) quem [eé]",
         r"n[aã]o sou(?: o| a)?",
         r"(?:este|esse|isso|isto|aqui)? ?n[aã]o [eé](?: mais)?(?: o| a)?(?: (?:n[uú]mero|telefone|celular|telem[oó]vel))?(?: d[aeo]s?)?",
         r"n[aã]o conhe[cç]o (?:nenhum|nenhuma|o|a|ningu[eé]m chamad[oa])",

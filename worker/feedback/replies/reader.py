@@ -8,7 +8,7 @@ from typing import Literal
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, ru, uk
 from worker.feedback.replies.language import Language
-from worker.feedback.replies.names import GIVEN_NAMES, NO_NAMES
+from worker.feedback.replies.names import ALSO_WORDS, GIVEN_NAMES, NO_NAMES
 from worker.feedback.replies.text import fold, sentences
 
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
@@ -149,7 +149,9 @@ def _not_somebody(sentence: str, language: Language) -> tuple[str, bool] | None:
         if name[:1].isupper() and not name.isupper() and language.code != "de":
             return match.group(), True
     for match in language.none_named.finditer(sentence):
-        if fold(match.group(2)) in GIVEN_NAMES:
+        name = match.group(2)
+        written_as_one = name[:1].isupper() and not name.isupper()
+        if fold(name) in GIVEN_NAMES and (written_as_one or fold(name) not in ALSO_WORDS):
             return match.group(), True
     return None
 

@@ -178,7 +178,8 @@ def _same_person(one: Who, other: Who) -> bool:
 def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
     """The channels that a report is about."""
     said = cast(frozenset[Channel], frozenset(report.channels.split())) or ALL_CHANNELS
-    by_text = report.source.endswith("sms") and "text" in said
+    listed = report.key.startswith("list:")  # whatever the list is called
+    by_text = report.source.endswith("sms") and "text" in said and not listed
     return ALL_CHANNELS if rules.text_stops_calls and by_text else said
 
 

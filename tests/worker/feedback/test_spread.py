@@ -353,6 +353,15 @@ class TestAList:
             sync(ctx, crm.name)
             assert crm.get(later, "do_not_call") is True
 
+    def test_of_one_channel_says_nothing_of_the_other_whatever_it_is_called(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        suppress.import_list(ctx, [GOOD], "no sms", "text")
+        deliver(ctx)
+        for crm in crms:
+            assert crm.get(held[crm.name], "do_not_text") is True
+            assert not crm.get(held[crm.name], "do_not_call")
+
     def test_that_is_imported_again_adds_nothing(self, ctx: Context, held: dict[str, str]) -> None:
         suppress.import_list(ctx, [GOOD], "a list")
         again = suppress.import_list(ctx, [GOOD, OTHER], "a list")

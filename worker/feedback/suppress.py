@@ -26,6 +26,7 @@ from worker.sync.context import Context
 # What a person or a tool may ask for by hand.
 Reason = Literal["opt_out", "wrong_number", "complaint"]
 _SUPPRESSING = ("opt_out", "complaint", "erasure", "wrong_number")
+_LONGEST_NAME = 80  # of a list
 _ROWS = 5000  # of a list that are stored in one transaction
 
 
@@ -247,6 +248,7 @@ def import_list(
 
     Whoever holds one of them is flagged by the queue; contacts that come later by their sync.
     """
+    name = name[:_LONGEST_NAME]
     done = Imported()
     now = ctx.now()
     stream = iter(numbers)
@@ -270,7 +272,7 @@ def import_list(
                     "person": "",
                     "channels": channels,
                     "reason": "list",
-                    "source": name[:80],
+                    "source": name,
                     "evidence": words,
                     "since": now,
                     "lifted_by": "",
@@ -291,7 +293,7 @@ def import_list(
 
 
 def _list_key(name: str, number: str) -> str:
-    return f"list:{name}:{number}"[:120]
+    return f"list:{name}:{number}"
 
 
 def _held(connection: Connection, numbers: Sequence[str]) -> list[str]:

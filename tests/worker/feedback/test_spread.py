@@ -362,6 +362,11 @@ class TestAList:
             assert crm.get(held[crm.name], "do_not_text") is True
             assert not crm.get(held[crm.name], "do_not_call")
 
+    def test_with_a_long_name_loses_no_number(self, ctx: Context) -> None:
+        numbers = [f"+1415555{n}" for n in range(2000, 2020)]
+        assert suppress.import_list(ctx, numbers, "a list " * 40).added == 20
+        assert len(suppress.listed(ctx)) == 20
+
     def test_that_is_imported_again_adds_nothing(self, ctx: Context, held: dict[str, str]) -> None:
         suppress.import_list(ctx, [GOOD], "a list")
         again = suppress.import_list(ctx, [GOOD, OTHER], "a list")

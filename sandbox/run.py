@@ -144,6 +144,10 @@ class Sandbox:
             return
         self._ready.set()
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)  # connections that clients keep open
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
     async def _listen(self, service: Service, port: int) -> int:
         app = service.app()

@@ -244,12 +244,44 @@ class TestForgetting:
         found = document(hygiene("number", NUMBER, "--json"))
         assert [one["connector"] for one in found["contacts"]] == ["salesforce"]
 
+    def test_of_one_person_keeps_what_that_person_said(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str]
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        gone, again = held["hubspot"], crm.ids()[6]
+        contact = f"hubspot:{gone}"
+        hygiene("suppressions", "add", NUMBER, "--contact", contact, "--evidence", "from Elm St")
+        hygiene("forget", "--contact", contact, "--yes")
+        listed = hygiene("suppressions", "list", "--json").stdout
+        assert gone not in listed
+        assert "Elm St" not in listed
+        email = crm.records()[gone]["email"]
+        crm.act(gone, {"delete": True})
+        crm.act(again, {"set": {"email": email, "phone": NUMBER, "mobilephone": ""}})
+        hygiene("sync", "hubspot")
+        assert crm.get(again, "do_not_contact") is True
+
+    def test_of_a_number_takes_it_out_of_what_was_written_and_proposed(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], home: Path, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "corrections.csv"
+        file.write_text(
+            f"kind,number,new_number,connector,id\n"
+            f"corrected,{NUMBER},{OTHER},hubspot,{held['hubspot']}\n",
+            encoding="utf-8",
+        )
+        hygiene("feedback", "import", str(file))
+        crm = Crm.all(sandbox)["hubspot"]
+        assert crm.get(held["hubspot"], "proposed_phone") == OTHER
+        hygiene("forget", "--number", OTHER, "--yes")
+        assert _is_free(home, home / "hygiene.db", OTHER[1:])
+
     def test_needs_to_know_what(self, hygiene: Run) -> None:
         hygiene("forget", exit_code=2)
         hygiene("forget", "--contact", "hubspot", "--yes", exit_code=2)
 
 
-def _is_free(home: Path, file: Path) -> bool:
+def _is_free(home: Path, file: Path, what: str = "4155552671") -> bool:
     """SQLite leaves what was deleted in the file until the space is used again: what counts is
     what its tables hold."""
     import sqlite3
@@ -257,4 +289,4 @@ def _is_free(home: Path, file: Path) -> bool:
     if file.name not in ("hygiene.db", "hygiene.db-wal"):
         return False
     with sqlite3.connect(home / "hygiene.db") as connection:
-        return not any("4155552671" in line or "Elm St" in line for line in connection.iterdump())
+        return not any(what in line or "Elm St" in line for line in connection.iterdump())

@@ -24,15 +24,14 @@ from worker.sync.context import Context
 _AT_ONCE = 500
 
 
-def apply_waiting(ctx: Context) -> set[str]:
-    """Apply all reports that wait; returns the connectors that have something to write."""
-    busy: set[str] = set()
+def apply_waiting(ctx: Context) -> None:
+    """Apply all reports that wait: what follows from them is then to be delivered."""
     while True:
         with ctx.store.write() as connection:
             rows = _take(connection)
             if not rows:
-                return busy
-            busy |= _apply(ctx, connection, [made(row) for row in rows], ctx.now())
+                return
+            _apply(ctx, connection, [made(row) for row in rows], ctx.now())
             for some in chunks([row.id for row in rows]):
                 connection.execute(
                     sa.update(feedback).where(feedback.c.id.in_(some)).values(applied_at=ctx.now())
@@ -54,7 +53,7 @@ def _take(connection: Connection) -> Sequence[Any]:
 
 def _apply(
     ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime
-) -> set[str]:
+) -> None:
     suppress.follow(connection, {report.number for report in reports}, ctx.rules)
     orders = [
         Order(
@@ -65,7 +64,7 @@ def _apply(
         )
         for report in reports
     ]
-    return deliveries.order(connection, orders, now)
+    deliveries.order(connection, orders, now)
 
 
 def _concerned(ctx: Context, report: Feedback) -> tuple[str, ...]:

@@ -32,19 +32,13 @@ class Order:
     since: datetime
 
 
-def order(connection: Connection, orders: Sequence[Order], now: datetime) -> set[str]:
-    """Keep what is to be delivered; a CRM without a record that holds the number has confirmed.
-
-    Returns the connectors that have something to do.
-    """
+def order(connection: Connection, orders: Sequence[Order], now: datetime) -> None:
+    """Keep what is to be delivered; a CRM without a record that holds the number has confirmed."""
     held = _held(connection, {one.number for one in orders})
     rows = []
-    busy = set()
     for one in orders:
         for connector in one.connectors:
             there = (connector, one.number) in held
-            if there:
-                busy.add(connector)
             rows.append(
                 {
                     "cause": one.cause,
@@ -60,15 +54,19 @@ def order(connection: Connection, orders: Sequence[Order], now: datetime) -> set
                 }
             )
     upsert(connection, deliveries, rows, ignore=True, key=("cause", "connector"))
-    return busy
 
 
-def reopen(connection: Connection, connector: str, numbers: Sequence[str], now: datetime) -> None:
-    """Deliver again what was reported of these numbers: somebody may have written over it."""
+def reopen(
+    connection: Connection, connector: str | None, numbers: Sequence[str], now: datetime
+) -> None:
+    """Deliver again what was reported of these numbers, to one CRM or (None) to all: somebody may
+    have written over it, or it has come to mean something else."""
+    c = deliveries.c
+    where = [c.connector == connector] if connector else []
     for some in chunks(numbers):
         connection.execute(
             sa.update(deliveries)
-            .where(deliveries.c.connector == connector, deliveries.c.number.in_(some))
+            .where(*where, c.number.in_(some))
             .values(state="pending", again_at=now, run_id=None, confirmed_at=None)
         )
 

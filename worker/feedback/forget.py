@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.feedback import log, suppress
+from worker.feedback.keys import MARK
 from worker.feedback.model import Feedback, contact_key
 from worker.store.tables import (
     claims,
@@ -28,12 +29,16 @@ from worker.store.tables import (
     reached,
     reviews,
     runs,
+    suppressions,
     touched,
     unanswered,
     verifications,
     writes,
 )
 from worker.sync.context import Context
+
+_ERASED = "erased on request"
+_NOBODY = f"{MARK}erased"  # in place of a contact that a report was made on
 
 
 @dataclass
@@ -63,7 +68,7 @@ def forget_number(ctx: Context, number: str, by: str) -> Forgotten:
         number,
         by,
         now,
-        evidence="erased on request",
+        evidence=_ERASED,
         received_at=now,
     )
     with ctx.store.write() as connection:
@@ -89,7 +94,7 @@ def forget_contact(
                 continue
             report = Feedback(
                 f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}", "erasure", number, by[:40],
-                now, evidence="erased on request", received_at=now,
+                now, evidence=_ERASED, received_at=now,
             )  # fmt: skip
             log.store(connection, [report], now)
             _forget_number(ctx, connection, number, done)
@@ -116,10 +121,18 @@ def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> 
         connection.execute(sa.delete(table).where(_of(table, holder)))
     done.writes += connection.execute(sa.delete(writes).where(_of(writes, holder))).rowcount
     done.pages += _forget_payloads(connection, holder[2])
+    # What the person said goes on to hold for them, by the keyed hash of the email alone.
+    of_contact = feedback.c.contact == contact_key(*holder)
+    for place in list(connection.scalars(sa.select(feedback.c.id).where(of_contact))):
+        connection.execute(
+            sa.update(feedback)
+            .where(feedback.c.id == place)
+            .values(key=f"erased:{place}", contact=_NOBODY, evidence=_ERASED)
+        )
     connection.execute(
-        sa.update(feedback)
-        .where(feedback.c.contact == contact_key(*holder))
-        .values(contact="", person="", evidence="erased on request")
+        sa.update(suppressions)
+        .where(suppressions.c.contact == contact_key(*holder))
+        .values(contact=_NOBODY, evidence=_ERASED)
     )
 
 
@@ -173,16 +186,35 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
                 contact="",
                 person="",
                 new_number="",
-                evidence="erased on request",
+                evidence=_ERASED,
             )
         )
         done.reports += 1
     connection.execute(
         sa.update(deliveries).where(deliveries.c.number == number).values(number=erased)
     )
+    connection.execute(
+        sa.update(feedback).where(feedback.c.new_number == number).values(new_number="")
+    )
     suppress.erase(connection, number, ctx.keys)
-    _forget_scopes(connection, number)
+    _forget_mentions(connection, number, done)
     done.numbers += 1
+
+
+def _forget_mentions(connection: Connection, number: str, done: Forgotten) -> None:
+    """Writes to records that held it once, or to which it was proposed; scopes of runs."""
+
+    def holds(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        return sa.cast(column, sa.Text).contains(number, autoescape=True)
+
+    mentions = sa.or_(holds(writes.c.before), holds(writes.c.after))
+    done.writes += connection.execute(sa.delete(writes).where(mentions)).rowcount
+    proposed_to = sa.select(contacts).where(holds(contacts.c.known))
+    for row in connection.execute(proposed_to).all():
+        known = {key: value for key, value in row.known.items() if value != number}
+        holder = (row.connector, row.object, row.record_id)
+        connection.execute(sa.update(contacts).where(_of(contacts, holder)).values(known=known))
+    _forget_scopes(connection, number)
 
 
 def _forget_scopes(connection: Connection, number: str) -> None:

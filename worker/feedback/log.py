@@ -10,6 +10,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.feedback import deliveries
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
 from worker.feedback.standing import NOBODY, Holders, Rules, Standing, standing
@@ -78,12 +79,20 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime) ->
     unsettle(connection, (report.number for report in reports))
 
 
-def note_reached(connection: Connection, number: str, at: datetime) -> None:
-    """A message arrived: what failed before says nothing any more."""
+def note_reached(connection: Connection, number: str, at: datetime, now: datetime) -> None:
+    """A message arrived: what failed before says nothing any more, and the CRMs are told so."""
     held = connection.scalar(sa.select(reached.c.at).where(reached.c.number == number))
-    if held is None or held < at:
-        upsert(connection, reached, [{"number": number, "at": at}])
+    if held is not None and held >= at:
+        return
+    upsert(connection, reached, [{"number": number, "at": at}])
+    failed = sa.select(feedback.c.id).where(
+        feedback.c.number == number, feedback.c.kind == "undeliverable", feedback.c.at <= at
+    )
+    if held is not None:
+        failed = failed.where(feedback.c.at > held)
+    if connection.execute(failed.limit(1)).first() is not None:
         unsettle(connection, [number])
+        deliveries.reopen(connection, None, [number], now)
 
 
 def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:

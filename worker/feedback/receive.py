@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +33,7 @@ def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
     now = ctx.now()
     heard = twilio.sms(form, now)
     with ctx.store.write() as connection:
-        log.note_reached(connection, heard.number, now)  # who writes is there
+        log.note_reached(connection, heard.number, now, now)  # who writes is there
         if heard.doubtful is not None:
             suggestion = heard.doubtful.suggestion
             row = {
@@ -57,7 +56,7 @@ def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
     outcome = twilio.status(form, ctx.now())
     if outcome.reached and outcome.at is not None:
         with ctx.store.write() as connection:
-            log.note_reached(connection, outcome.number, outcome.at)
+            log.note_reached(connection, outcome.number, outcome.at, ctx.now())
     return reports(ctx, [outcome.report]) if outcome.report is not None else 0
 
 
@@ -72,7 +71,7 @@ def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
     flags = [ours[name] for name in (*FLAGS, "recheck")]
     phones = mapping.objects["contacts"].phones if "contacts" in mapping.objects else ()
     wanted = {*phones, *filter(None, flags)}
-    ids: dict[str, datetime] = {}
+    ids: set[str] = set()
     erased: list[str] = []
     for event in events:
         kind = str(event.get("subscriptionType", ""))
@@ -84,9 +83,9 @@ def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
         if what == "privacyDeletion":
             erased.append(record_id)
         elif what != "propertyChange" or event.get("propertyName") in wanted:
-            ids[record_id] = _moment(event.get("occurredAt"), ctx.now())
+            ids.add(record_id)
     with ctx.store.write() as connection:
-        touched.note(connection, "hubspot", "contacts", list(ids), ctx.now())
+        touched.note(connection, "hubspot", "contacts", sorted(ids), ctx.now())
     for record_id in erased:
         forget_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
     return len(ids) + len(erased)
@@ -157,10 +156,3 @@ def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Wh
     with ctx.store.read() as connection:
         person = connection.scalar(query)
     return Who(contact_key(connector, object_name, record_id), person or "")
-
-
-def _moment(value: Any, now: datetime) -> datetime:
-    try:
-        return min(datetime.fromtimestamp(int(value) / 1000, UTC), now)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return now

@@ -55,7 +55,7 @@ class Suppression:
         return {
             "id": self.id,
             "number": None if self.number.startswith(MARK) else self.number,
-            "contact": self.contact or None,
+            "contact": None if self.contact.startswith(MARK) else self.contact or None,
             "channels": self.channels.split(),
             "reason": self.reason,
             "source": self.source,

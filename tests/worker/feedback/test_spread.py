@@ -167,6 +167,28 @@ class TestAReport:
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
 
 
+class TestAMessageThatArrives:
+    def test_makes_good_in_the_crms_what_failed_before(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        tell(ctx, "undeliverable", grade="dead", at=ctx.now() - timedelta(hours=1))
+        deliver(ctx)
+        assert all(crm.get(held[crm.name], crm.status) == "unreachable" for crm in crms)
+        with ctx.store.write() as connection:
+            feedback_log.note_reached(connection, GOOD, ctx.now(), ctx.now())
+        deliver(ctx)
+        assert all(crm.get(held[crm.name], crm.status) == "valid" for crm in crms)
+
+    def test_costs_nothing_where_none_failed(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        for _ in range(3):
+            with ctx.store.write() as connection:
+                feedback_log.note_reached(connection, GOOD, ctx.now(), ctx.now())
+        deliver(ctx)
+        assert [crm.calls for crm in crms] == [0, 0]
+
+
 class TestAnOutage:
     def test_of_one_crm_keeps_nothing_from_the_other_and_all_arrives_after_it(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]

@@ -19,7 +19,7 @@ _PLAYFUL = re.compile(
 )
 _LONGEST_EVIDENCE = 80
 # Keywords that are everyday words in a longer message.
-WEAK = re.compile(
+_WEAK = re.compile(
     r"^(?:end|quit|cancel\w*|para|parar|fin|fim|baja|leave|exit|opt|alto|enough|no more|basta|chega"
     r"|genug|ende|koniec|dosc|хватит|довольно|досить|годі|конец|кінець|assez|sair|salir|quitter"
     r"|ferma|esci|block|nicht mehr|no mas|ya no|non piu|nao mais|remove|stop (?:that|this|it)"
@@ -119,13 +119,13 @@ def _of_sentence(sentence: str, is_question: bool) -> list[tuple[Meaning, bool]]
             if match:
                 found.append((_made(kind, match.group(), language, meant), sure))  # type: ignore[arg-type]
         if named := _not_somebody(sentence, language):
-            found.append((_made("wrong_number", named[0], language), named[1] and sure))
+            found.append((_made("wrong_number", named, language), sure))
     wrong = any(sure and meaning.kind == "wrong_number" for meaning, sure in found)
     clauses = sentence.split(",")
     if len(clauses) > 1 and not is_question and not unclear:
         for clause in clauses:  # "wrong number, remove", "I never signed up for this, stop"
             keyword = _whole(fold(clause))
-            if keyword is not None and (wrong or not WEAK.search(keyword.evidence)):
+            if keyword is not None and (wrong or not _WEAK.search(keyword.evidence)):
                 found.append((keyword, True))
     if not found:
         for language, meant in read:
@@ -136,23 +136,23 @@ def _of_sentence(sentence: str, is_question: bool) -> list[tuple[Meaning, bool]]
     return found
 
 
-def _not_somebody(sentence: str, language: Language) -> tuple[str, bool] | None:
-    """ "This is not Maria": the words, and whether what follows is surely a name."""
+def _not_somebody(sentence: str, language: Language) -> str | None:
+    """The words of "this is not Maria", where what follows is a name."""
     for match in language.not_named.finditer(sentence):
         title, name = match.groups()
         plain = fold(name)
         if plain in GIVEN_NAMES or title:
-            return match.group(), True
+            return match.group()
         if plain in NO_NAMES or len(plain) < 3:
             continue
         # German writes every noun with a capital.
         if name[:1].isupper() and not name.isupper() and language.code != "de":
-            return match.group(), True
+            return match.group()
     for match in language.none_named.finditer(sentence):
         name = match.group(2)
         written_as_one = name[:1].isupper() and not name.isupper()
         if fold(name) in GIVEN_NAMES and (written_as_one or fold(name) not in ALSO_WORDS):
-            return match.group(), True
+            return match.group()
     return None
 
 

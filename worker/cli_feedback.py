@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -290,9 +290,9 @@ def feedback_reviews(as_json: bool) -> None:
 
 @feedback.command("decide")
 @click.argument("review", metavar="ID", type=int)
-@click.argument("meaning", type=click.Choice(["opt_out", "opt_in", "wrong_number", "nothing"]))
+@click.argument("meaning", type=click.Choice(get_args(receive.Reading)))
 @later_option
-def feedback_decide(review: int, meaning: str, later: bool) -> None:
+def feedback_decide(review: int, meaning: receive.Reading, later: bool) -> None:
     """Say what a reply means."""
     with opened_context() as ctx:
         if not receive.decide(ctx, review, meaning, "admin"):

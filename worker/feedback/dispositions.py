@@ -66,13 +66,14 @@ def meaning(outcome: str, settings: Dispositions) -> tuple[FeedbackKind, Grade, 
     ('wrong_number', '', '')
     """
     plain = " ".join(outcome.casefold().replace("_", " ").replace("-", " ").split())
-    for words, result in (
+    results: tuple[tuple[tuple[str, ...], tuple[FeedbackKind, Grade, str]], ...] = (
         (settings.wrong_number, ("wrong_number", "", "")),
         (settings.disconnected, ("undeliverable", "dead", "")),
         (settings.do_not_call, ("opt_out", "", "call")),
-    ):
+    )
+    for words, result in results:
         if plain in {word.casefold() for word in words}:
-            return result  # type: ignore[return-value]
+            return result
     return None
 
 

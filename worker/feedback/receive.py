@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -14,6 +14,9 @@ from worker.feedback.model import Feedback, Who, contact_key
 from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 from worker.sync.context import Context
+
+# What a person may read in a reply that the reader leaves to them.
+Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
 
 
 def reports(ctx: Context, found: Sequence[Feedback]) -> int:
@@ -91,7 +94,7 @@ def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
     return len(ids) + len(erased)
 
 
-def decide(ctx: Context, review_id: int, decision: str, by: str) -> bool:
+def decide(ctx: Context, review_id: int, decision: Reading, by: str) -> bool:
     """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
     now = ctx.now()
     with ctx.store.write() as connection:
@@ -108,7 +111,7 @@ def decide(ctx: Context, review_id: int, decision: str, by: str) -> bool:
         if decision != "nothing":
             report = Feedback(
                 key=f"review:{row.key}",
-                kind=decision,  # type: ignore[arg-type]
+                kind=decision,
                 number=row.number,
                 source=row.source,
                 at=row.at,

@@ -236,7 +236,7 @@ class _Judge:
         contact = one.contact
         corrections = self._corrections(one) if self._told.reports else {}
         writable = self._connector.writable(contact.object)
-        replaced: dict[str, Value] = {}
+        replaced: dict[str, str] = {}
         if corrections and self._replaces:
             for name, reading in one.readings.items():
                 alone = reading.numbers[0] if len(reading.numbers) == 1 else None
@@ -245,7 +245,7 @@ class _Judge:
                     replaced[f"phone/{name}"] = new
         if replaced:
             phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
-            contact = replace(contact, phones=phones)  # type: ignore[arg-type]
+            contact = replace(contact, phones=phones)
             one = self._read(contact)
             corrections = {}
         proposed = next(iter(corrections.values()), None)

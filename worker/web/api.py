@@ -93,7 +93,7 @@ class Lifting(_Strict):
 
 
 class Decision(_Strict):
-    decision: Literal["opt_out", "opt_in", "wrong_number", "nothing"]
+    decision: receive.Reading
 
 
 def router(ctx: Context, notify: Notify) -> APIRouter:

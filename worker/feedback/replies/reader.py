@@ -13,6 +13,7 @@ from worker.feedback.replies.text import fold, sentences
 
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
 Kind = Literal["opt_out", "opt_in", "wrong_number"]
+_Patterns = tuple[tuple[Kind, re.Pattern[str]], ...]
 _PLAYFUL = re.compile(
     r"\b(?:lol|lmao|rofl|jk|just kidding|haha\w*|hehe\w*|jaja\w*|kkk+|mdr|ahah\w*|(?:а?ха){2}\w*)\b"
     r"|[😂🤣😆😜😝🤪]"
@@ -85,7 +86,8 @@ def _whole(folded: str) -> Meaning | None:
     for language in LANGUAGES:
         meant = language.meant(folded)
         core = " ".join(language.filler.sub(" ", meant).split())
-        for kind, pattern in (("opt_out", language.whole), ("opt_in", language.whole_opt_in)):
+        wholes: _Patterns = (("opt_out", language.whole), ("opt_in", language.whole_opt_in))
+        for kind, pattern in wholes:
             for words in (meant, core):
                 # Said twice is said once: STOP STOP.
                 parts = words.split()
@@ -95,7 +97,7 @@ def _whole(folded: str) -> Meaning | None:
                 # STOP is understood everywhere, with politeness in any language.
                 known = (pattern, LANGUAGES[0].whole) if kind == "opt_out" else (pattern,)
                 if any(one.fullmatch(words) or one.fullmatch(once) for one in known):
-                    return _made(kind, words, language)  # type: ignore[arg-type]
+                    return _made(kind, words, language)
     return None
 
 
@@ -114,10 +116,11 @@ def _of_sentence(sentence: str, is_question: bool) -> list[tuple[Meaning, bool]]
         if asked and language.asks_us_to.search(meant):
             asked = False
         sure = not asked and not unclear
-        for kind, pattern in (("opt_out", language.stops), ("wrong_number", language.wrongs)):
+        searched: _Patterns = (("opt_out", language.stops), ("wrong_number", language.wrongs))
+        for kind, pattern in searched:
             match = pattern.search(meant)
             if match:
-                found.append((_made(kind, match.group(), language, meant), sure))  # type: ignore[arg-type]
+                found.append((_made(kind, match.group(), language, meant), sure))
         if named := _not_somebody(sentence, language):
             found.append((_made("wrong_number", named, language), sure))
     wrong = any(sure and meaning.kind == "wrong_number" for meaning, sure in found)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException
 
+from worker.phones import plans
 from worker.phones.model import Confidence, Number
 from worker.phones.numbering import facts
 
@@ -134,17 +135,25 @@ def _renumbered(e164: str) -> Number | None:
 
 def parsed(text: str, region: str | None) -> tuple[Number | None, str]:
     """libphonenumber's own reading of a text, and what is wrong with the number."""
-    try:
-        found = phonenumbers.parse(text, region)
-    except NumberParseException as error:
-        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE and text[:1] == "+":
-            return None, "has a country code that does not exist"
-        if error.error_type == NumberParseException.TOO_LONG:
-            return None, "holds too many digits for one number"
-        return None, "holds no number"
-    e164 = phonenumbers.format_number(found, PhoneNumberFormat.E164)
-    known = facts(e164, found)
+    extension, parts = "", plans.parse(text, region)
+    if parts is None:
+        try:
+            found = phonenumbers.parse(text, region)
+        except NumberParseException as error:
+            return None, _no_number(error, text)
+        extension = found.extension or ""
+        parts = found.country_code or 0, phonenumbers.national_significant_number(found)
+    e164 = f"+{parts[0]}{parts[1]}"
+    known = facts(e164, parts)
     return (
-        Number(e164, found.extension or "", known.kind, known.region, known.valid, known.possible),
+        Number(e164, extension, known.kind, known.region, known.valid, known.possible),
         known.problem,
     )
+
+
+def _no_number(error: NumberParseException, text: str) -> str:
+    if error.error_type == NumberParseException.INVALID_COUNTRY_CODE and text[:1] == "+":
+        return "has a country code that does not exist"
+    if error.error_type == NumberParseException.TOO_LONG:
+        return "holds too many digits for one number"
+    return "holds no number"

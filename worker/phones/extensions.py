@@ -21,12 +21,15 @@ _SIGN = (
 _AFTER = re.compile(
     rf"(?<=[\d)\]])[\s,;(\[/-]*{_SIGN}\s*(\d{{1,7}})(?:\s*[)\]\#])*(?![\d.-]*\d)", re.IGNORECASE
 )
+_HINT = re.compile(r"[^\W\d_]|[#,;]")
 _BEFORE = re.compile(r"^\s*(?:extension|extn|ext|x)[.:]?\s*(\d{1,6})[\s,:;-]+(?=[+(\d])(.*)$", re.I)
 _CANONICAL = re.compile(r";ext=(\d{1,7})")
 
 
 def canonical(text: str) -> str:
     """Write every extension of a field as `;ext=` behind its number."""
+    if _HINT.search(text) is None:
+        return text  # nothing that could stand before one
     if found := _BEFORE.match(text):
         text = f"{found.group(2)};ext={found.group(1)}"
     return _AFTER.sub(r";ext=\1 ", text)

@@ -10,6 +10,7 @@ import phonenumbers
 from babel import Locale
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
+from worker.phones import plans
 from worker.phones.model import Kind
 from worker.phones.reserved import is_reserved
 
@@ -58,16 +59,16 @@ _MOST_KEPT = 16_384
 _kept: dict[str, NumberFacts] = {}
 
 
-def facts(e164: str, parsed: PhoneNumber | None = None) -> NumberFacts:
+def facts(e164: str, parts: tuple[int, str] | None = None) -> NumberFacts:
     """Facts of a number in E.164 form, remembered; anything else is simply not valid.
 
-    `parsed`: the same number as libphonenumber's object, where the caller has it already.
+    `parts`: its country code and national number, where the caller knows them already.
     """
     found = _kept.get(e164)
     if found is None:
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
-        found = _kept[e164] = _learn(e164, parsed)
+        found = _kept[e164] = _learn(e164, parts)
     return found
 
 
@@ -76,13 +77,23 @@ def forget() -> None:
     _kept.clear()
 
 
-def _learn(e164: str, parsed: PhoneNumber | None) -> NumberFacts:
-    if parsed is None:
-        try:
-            parsed = phonenumbers.parse(e164)
-        except phonenumbers.NumberParseException:
-            return NumberFacts(False, False, "unknown", "", "is not a phone number")
-    return facts_of(parsed)
+def _learn(e164: str, parts: tuple[int, str] | None) -> NumberFacts:
+    parts = parts or split(e164)
+    if parts is None:
+        return NumberFacts(False, False, "unknown", "", "is not a phone number")
+    return facts_of(*parts)
+
+
+def split(e164: str) -> tuple[int, str] | None:
+    """Country code and national number of an E.164 number; None where it is none."""
+    parts = plans.parse(e164, None)
+    if parts is not None:
+        return parts
+    try:
+        parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return None
+    return parsed.country_code or 0, phonenumbers.national_significant_number(parsed)
 
 
 def is_possible(e164: str) -> bool:
@@ -92,31 +103,30 @@ def is_possible(e164: str) -> bool:
     >>> is_possible("+14155550123"), is_possible("+1415555012"), is_possible("4155550123")
     (True, False, False)
     """
-    if not _E164.fullmatch(e164):
+    if not _E164.fullmatch(e164) or (parts := split(e164)) is None:
         return False
-    try:
-        parsed = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return False
-    return phonenumbers.is_possible_number_with_reason(parsed) in _POSSIBLE
+    return _has_possible_length(plans.as_number(*parts))
 
 
-def facts_of(parsed: PhoneNumber) -> NumberFacts:
-    region = phonenumbers.region_code_for_number(parsed) or ""
-    code = parsed.country_code or 0
-    if is_reserved(code, parsed.national_number or 0):
+def _has_possible_length(number: PhoneNumber) -> bool:
+    return phonenumbers.is_possible_number_with_reason(number) in _POSSIBLE
+
+
+def facts_of(code: int, national: str) -> NumberFacts:
+    region, kind = plans.look_up(code, national)
+    if is_reserved(code, int(national)):
         region = region or phonenumbers.region_code_for_country_code(code)
         return NumberFacts(False, True, "unknown", region, _RESERVED)
     # libphonenumber calls a number valid when it can tell its type: one question answers both.
-    kind = phonenumbers.number_type(parsed) if region else PhoneNumberType.UNKNOWN
     if kind != PhoneNumberType.UNKNOWN:
         return NumberFacts(True, True, _KINDS[kind], region, "")
+    number = plans.as_number(code, national)
     return NumberFacts(
         False,
-        phonenumbers.is_possible_number_with_reason(parsed) in _POSSIBLE,
+        _has_possible_length(number),
         "unknown",
         region or (phonenumbers.region_code_for_country_code(code) or ""),
-        _problem(parsed),
+        _problem(number),
     )
 
 

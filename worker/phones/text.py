@@ -9,6 +9,7 @@ MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rare
 
 _INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173))
 _SPACES = re.compile(r"\s+")
+_NO_DIGIT = re.compile(r"\D")
 _EXCEL = re.compile(r"(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
 _DATE = re.compile(
     r"(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d-\d{1,2}-\d{1,2})(?:[ T]\d.*)?"
@@ -36,7 +37,8 @@ def clean(raw: str) -> str:
             str(unicodedata.digit(ch)) if ch.isdecimal() and not ch.isascii() else ch for ch in text
         )
         text = re.sub("[‐-―−]", "-", text)
-    text = "".join(ch if ch.isprintable() or ch in "\n\r\t" else " " for ch in text)
+    if not text.isprintable():
+        text = "".join(ch if ch.isprintable() or ch in "\n\r\t" else " " for ch in text)
     return text.strip()[:MAX_LENGTH]
 
 
@@ -77,8 +79,8 @@ def undamaged(text: str) -> tuple[str, str]:
 
 def not_a_number(text: str) -> str:
     """Why a text holds no phone number at all, as a phrase; "" when it may hold one."""
-    folded = _SPACES.sub(" ", text.casefold())
-    if folded in _PLACEHOLDERS:
+    digits = _NO_DIGIT.sub("", text)
+    if not digits and _SPACES.sub(" ", text.casefold()) in _PLACEHOLDERS:
         return "holds a placeholder, not a number"
     if _EMAIL.fullmatch(text):
         return "holds an email address, not a number"
@@ -86,9 +88,8 @@ def not_a_number(text: str) -> str:
         return "holds a web address, not a number"
     if _DATE.fullmatch(text):
         return "holds a date, not a number"
-    if _IBAN.fullmatch(text.replace(" ", "")):
+    if text[:1].isupper() and _IBAN.fullmatch(text.replace(" ", "")):
         return "holds a bank account number"
-    digits = re.sub(r"\D", "", text)
     if not digits:
         letters = re.sub(r"[\W_]", "", text)
         return "holds words, not a number" if letters else "holds no digits"

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import phonenumbers
-from phonenumbers import carrier, timezone
+from phonenumbers import timezone
+from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
 
 from config.verification import Depth
 from worker.phones import facts
+from worker.phones.numbering import split
+from worker.phones.plans import as_number
 from worker.verification.base import Account, Answer, Offer, Question
 
 
@@ -54,7 +57,11 @@ def carrier_of(number: str) -> str:
 
     It may have been ported to another since.
     """
-    return carrier.name_for_valid_number(_parsed(number), "en")
+    for length in range(CARRIER_LONGEST_PREFIX, 0, -1):
+        names = CARRIER_DATA.get(number[1 : 1 + length])
+        if names is not None and (name := names.get("en")):
+            return name
+    return ""
 
 
 def time_zones(number: str) -> tuple[str, ...]:
@@ -63,21 +70,8 @@ def time_zones(number: str) -> tuple[str, ...]:
     >>> time_zones("+14155552671")
     ('America/Los_Angeles',)
     """
-    found = timezone.time_zones_for_geographical_number(_parsed(number))
+    parts = split(number)
+    if parts is None:
+        return ()
+    found = timezone.time_zones_for_geographical_number(as_number(*parts))
     return tuple(zone for zone in found if zone != timezone.UNKNOWN_TIMEZONE)
-
-
-def _parsed(number: str) -> phonenumbers.PhoneNumber:
-    """An E.164 number as libphonenumber's object, ten times faster than its own parser."""
-    for length in (1, 2, 3):
-        code = int(number[1 : 1 + length])
-        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            rest = number[1 + length :]
-            zeros = len(rest) - len(rest.lstrip("0"))
-            return phonenumbers.PhoneNumber(
-                country_code=code,
-                national_number=int(rest),
-                italian_leading_zero=zeros > 0 or None,
-                number_of_leading_zeros=zeros if zeros > 1 else None,
-            )
-    return phonenumbers.parse(number)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from charset_normalizer import from_bytes
 
@@ -35,8 +35,7 @@ class Dialect:
     newline: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """`raw` has no line end; `end` is it ("" at the end of a file). `problem`: why it is broken."""
 
     number: int  # of the row's first line, counting from 1
@@ -119,14 +118,15 @@ def _logical_lines(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _cut_end(text: str) -> tuple[str, str]:
+    if text[-1:] == "\n" and text[-2:-1] != "\r":
+        return text[:-1], "\n"
     for end in ("\r\n", "\n", "\r"):
         if text.endswith(end):
             return text[: -len(end)], end
     return text, ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The lines of one row as they stand in the file. `number`: of the first, counting from 1."""
 
     number: int
@@ -171,9 +171,11 @@ def row_of(record: Record, delimiter: str) -> Row:
     raw, end = _cut_end(record.text)
     if record.problem:
         return Row(record.number, raw, end, (), record.problem)
+    # csv wants quoted line breaks as they are; only the row's own end is cut off.
+    plain = raw.removeprefix("\ufeff") if record.number == 1 else raw
+    if '"' not in plain and "\r" not in plain and 0 < len(plain) <= MAX_ROW:
+        return Row(record.number, raw, end, plain.split(delimiter))
     try:
-        # csv wants quoted line breaks as they are; only the row's own end is cut off.
-        plain = raw.removeprefix("\ufeff") if record.number == 1 else raw
         cells = next(csv.reader([plain], delimiter=delimiter, strict=False), [])
     except csv.Error as error:
         return Row(record.number, raw, end, [], str(error))
@@ -187,16 +189,16 @@ def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
 
 def encode_cells(cells: Sequence[str], delimiter: str) -> str:
     """Cells as text, quoted where needed; never an end of line."""
+    plain = delimiter.join(cells)
+    if not _QUOTED.search(plain) and plain.count(delimiter) == len(cells) - 1:
+        return plain
     return delimiter.join(
-        '"' + cell.replace('"', '""') + '"' if _needs_quotes(cell, delimiter) else cell
+        '"' + cell.replace('"', '""') + '"' if delimiter in cell or _QUOTED.search(cell) else cell
         for cell in cells
     )
 
 
-def _needs_quotes(cell: str, delimiter: str) -> bool:
-    return any(mark in cell for mark in (delimiter, '"', "\n", "\r"))
-
-
+_QUOTED = re.compile(r'["\n\r]')
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _PLAIN_NUMBER = re.compile(r"\+[0-9]{3,15}")
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,13 +18,20 @@ from typing import Any
 
 from connectors import csvtext
 from connectors.csvtext import Dialect, ListError, Record, Row
-from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide
+from worker import heap
+from worker.decisions import FieldFacts, NumberKnowledge, Said, decide_field
 from worker.phones import facts, read_field, region_of
 
 MOST_BROKEN = 20  # broken rows that the summary lists one by one
 _LONG = 2 * 1024 * 1024  # bytes from which a list is worth the start of further processes
-_ROWS_AT_ONCE = 1000
+_ROWS_AT_ONCE = 2000
+_BATCHES_AHEAD = 4  # for each helping process
+_MOST_KEPT = 200_000  # fields whose outcome is kept: some 60 MB
 _ADDED = ("status", "e164", "line type", "extension", "reason")
+
+Key = tuple[str, str | None]  # a phone field, and the country that it is read in
+Checked = tuple[str, str]  # its status, and its added cells as text
+_Line = tuple[Row, Sequence[Key]]  # a row and its phone fields; none where it is broken or empty
 
 
 @dataclass
@@ -77,6 +83,7 @@ def clean(
     fallback = region_of(default_country) if default_country else None
     if default_country and fallback is None:
         raise ListError(f"--country: {default_country!r} is not a country that is known")
+    heap.for_many_records()
     dialect = csvtext.detect(source)
     part = target.with_name(f".{target.name}.part")
     try:
@@ -171,72 +178,115 @@ def _plan(
     )
 
 
+class _Known(dict[Key, Checked]):
+    """What the phone fields of a list turn out to hold, each looked at once: a long list names
+    most of its numbers more than once."""
+
+    def __init__(self, delimiter: str) -> None:
+        super().__init__()
+        self.delimiter = delimiter
+
+    def __missing__(self, key: Key) -> Checked:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        found = self[key] = _checked(key, self.delimiter)
+        return found
+
+
 def _all_done(records: Iterator[Record], plan: _Plan, size: int) -> Iterator[_Done]:
-    """All rows, in their order. A long list (`size` in bytes) is done by all cores: this process
-    cuts it up and puts it together, and at any time holds a few thousand rows."""
+    """All rows, in their order. A long list (`size` in bytes) is done by all cores."""
+    known = _Known(plan.delimiter)
+    batches: Iterable[list[_Line]] = (
+        [_read(one, plan) for one in some]
+        for some in iter(lambda: list(islice(records, _ROWS_AT_ONCE)), [])
+    )
     cores = os.cpu_count() or 1
-    batches = iter(lambda: list(islice(records, _ROWS_AT_ONCE)), [])
-    if size < _LONG or cores == 1:
-        yield from (_done(batch, plan) for batch in batches)
-        return
+    if size >= _LONG and cores > 1:
+        batches = _looked_at_ahead(batches, known, cores - 1)
+    return (_done(batch, plan, known) for batch in batches)
+
+
+def _looked_at_ahead(
+    batches: Iterable[list[_Line]], known: _Known, helpers: int
+) -> Iterator[list[_Line]]:
+    """The same batches, with all their fields known: other processes look at them meanwhile. A few
+    batches are under way at any time, however long the list is."""
+    most = _BATCHES_AHEAD * helpers
+    asked: set[Key] = set()
+    under_way: deque[tuple[list[_Line], list[Key], Future[list[Checked]]]] = deque()
+
+    def first() -> list[_Line]:
+        batch, new, looking = under_way.popleft()
+        if len(known) + len(new) > _MOST_KEPT:
+            known.clear()
+        known.update(zip(new, looking.result(), strict=True))
+        asked.difference_update(new)
+        return batch
+
     # A fresh interpreter each: this one has threads, which a fork would cut in two.
-    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
-        under_way: deque[Future[_Done]] = deque()
+    with ProcessPoolExecutor(helpers, get_context("spawn"), heap.for_many_records) as pool:
         try:
             for batch in batches:
-                # Bare lists travel between processes several times as fast as records do.
-                packed = [one.number for one in batch], [one.text for one in batch]
-                problems = {at: one.problem for at, one in enumerate(batch) if one.problem}
-                under_way.append(pool.submit(_unpacked_done, *packed, problems, plan))
-                if len(under_way) > 2 * cores:
-                    yield under_way.popleft().result()
+                keys = [key for _row, keys in batch for key in keys if key not in known]
+                new = [key for key in dict.fromkeys(keys) if key not in asked]
+                if len(under_way) < most or under_way[0][2].done():
+                    looking = pool.submit(_look, new, known.delimiter)
+                else:  # all are busy: rather than wait, this process looks itself
+                    looking = Future()
+                    looking.set_result(_look(new, known.delimiter))
+                asked.update(new)
+                under_way.append((batch, new, looking))
+                if len(under_way) > most:
+                    yield first()
             while under_way:
-                yield under_way.popleft().result()
+                yield first()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _unpacked_done(
-    numbers: Sequence[int], texts: Sequence[str], problems: Mapping[int, str], plan: _Plan
-) -> _Done:
-    pairs = enumerate(zip(numbers, texts, strict=True))
-    return _done([Record(number, text, problems.get(at, "")) for at, (number, text) in pairs], plan)
+def _read(record: Record, plan: _Plan) -> _Line:
+    row = csvtext.row_of(record, plan.delimiter)
+    cells = row.cells
+    if row.problem or len(cells) != plan.width:
+        return row, ()
+    country = cells[plan.country_place] if plan.country_place is not None else ""
+    region = (region_of(country) if country else None) or plan.fallback
+    return row, [(cells[place], region) for place in plan.places]
 
 
-def _done(records: Sequence[Record], plan: _Plan) -> _Done:
-    done = _Done()
-    lines = [_line(csvtext.row_of(record, plan.delimiter), plan, done) for record in records]
+def _done(batch: Sequence[_Line], plan: _Plan, known: _Known) -> _Done:
+    done = _Done(rows=len(batch))
+    statuses: list[str] = []
+    lines: list[str] = []
+    narrow = not plan.encoding.lower().startswith("utf")
+    delimiter = plan.delimiter
+    for row, keys in batch:
+        done.length += len(row.raw) + len(row.end)
+        if not keys:
+            lines.append(row.raw + row.end)
+            if row.problem or row.raw:  # an empty line stays one
+                cells = f"has {len(row.cells)} cells where the header has {plan.width}"
+                done.broken.append((row.number, row.problem or cells))
+            continue
+        checked = [known[key] for key in keys]
+        text = delimiter.join([added for _status, added in checked])
+        if narrow and not text.isascii():
+            text = text.encode(plan.encoding, "replace").decode(plan.encoding)
+        statuses += [status for status, _added in checked]
+        lines.append(f"{row.raw}{delimiter}{text}{row.end}")
+    done.fields.update(filter(None, statuses))
     done.text = "".join(lines)
-    done.length = sum(len(record.text) for record in records)
     return done
 
 
-def _line(row: Row, plan: _Plan, done: _Done) -> str:
-    done.rows += 1
-    if not row.problem and not row.raw:
-        return row.end  # an empty line stays one
-    if row.problem or len(row.cells) != plan.width:
-        cells = f"has {len(row.cells)} cells where the header has {plan.width}"
-        done.broken.append((row.number, row.problem or cells))
-        return row.raw + row.end
-    country = row.cells[plan.country_place] if plan.country_place is not None else ""
-    region = (region_of(country) if country else None) or plan.fallback
-    added: list[str] = []
-    for place in plan.places:
-        status, text = _checked(row.cells[place], region, plan.delimiter)
-        if status:
-            done.fields[status] += 1
-        added.append(text)
-    text = plan.delimiter.join(added)
-    if not text.isascii() and not plan.encoding.lower().startswith("utf"):
-        text = text.encode(plan.encoding, "replace").decode(plan.encoding)
-    return row.raw + plan.delimiter + text + row.end
+def _look(keys: Sequence[Key], delimiter: str) -> list[Checked]:
+    return [_checked(key, delimiter) for key in keys]
 
 
-@lru_cache(maxsize=200_000)
-def _checked(text: str, region: str | None, delimiter: str) -> tuple[str, str]:
-    """The status of one phone field, and its added cells as text: status, E.164, line type,
-    extension, reason."""
+def _checked(key: Key, delimiter: str) -> Checked:
+    """One phone field: its status, and its added cells (status, E.164, line type, extension,
+    reason) as text."""
+    text, region = key
     reading = read_field(text, region)
     known = tuple(
         NumberKnowledge(
@@ -252,11 +302,13 @@ def _checked(text: str, region: str | None, delimiter: str) -> tuple[str, str]:
         )
         for number in reading.numbers
     )
-    decision = decide(ContactFacts((FieldFacts("Phone", reading, known),))).fields[0]
+    decision = decide_field(FieldFacts("Phone", reading, known))
     extension = next((n.extension for n in reading.numbers if n.e164 == decision.e164), "")
     reason = decision.reason
     if not reason and reading.note:
         reason = f"beside the number stands: {reading.note}"
     status = decision.status or ""
+    # What a person typed can only stand in the reason; the others are words and numbers of ours.
+    reason = csvtext.formula_safe(reason)
     cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
-    return status, csvtext.encode_cells([*map(csvtext.formula_safe, cells)], delimiter)
+    return status, csvtext.encode_cells(cells, delimiter)

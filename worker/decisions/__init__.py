@@ -4,7 +4,7 @@ Pure: plain functions over frozen dataclasses; no store, network, clock or setti
 """
 
 from worker.decisions.changes import changes
-from worker.decisions.decide import decide
+from worker.decisions.decide import decide, decide_field
 from worker.decisions.model import (
     ContactFacts,
     Decision,
@@ -23,4 +23,5 @@ __all__ = [
     "WritePolicy",
     "changes",
     "decide",
+    "decide_field",
 ]

@@ -33,7 +33,7 @@ _BEST_FIRST: tuple[Status, ...] = ("valid", "unverified", "unreachable", "invali
 
 def decide(contact: ContactFacts) -> Decision:
     """Statuses, flags, best phone and a sentence why, from the facts alone."""
-    decided = tuple(_field(facts) for facts in contact.fields)
+    decided = tuple([decide_field(facts) for facts in contact.fields])
     numbers = [known for facts in contact.fields for known in facts.numbers]
     blocked = frozenset(channel for known in numbers for channel in known.suppressed)
     return Decision(
@@ -59,7 +59,8 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | 
     return contact.held_reason if kept and same and contact.held_reason else sentence(decided)
 
 
-def _field(facts: FieldFacts) -> FieldDecision:
+def decide_field(facts: FieldFacts) -> FieldDecision:
+    """One phone field by itself: what `decide` says of it, without the contact around it."""
     reading = facts.reading
     if reading.outcome == "empty":
         return FieldDecision(facts.name, None)

@@ -15,7 +15,7 @@ from typing import Any
 from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
-from worker import retention
+from worker import heap, retention
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
 from worker.feedback.dispositions import poll_all
@@ -38,6 +38,7 @@ _GLANCE = 0.1  # seconds until a reader looks again whether a page is done
 @cache
 def context() -> Context:
     """This process's own: connections must not be shared with the process it was forked from."""
+    heap.for_many_records()
     return Context.create(settings)
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-_CHUNK = 500  # values in one IN (...) or rows in one INSERT: under SQLite's limits on both
+_CHUNK = 500  # values in one IN (...): under SQLite's limit
+_AT_ONCE = 100  # rows in one INSERT
 
 
 class StoreError(Exception):
@@ -178,10 +180,23 @@ def _many(
         connection.exec_driver_sql(
             text, [{name: make(row[name]) for name, make in convert} for row in rows]
         )
-    else:
-        connection.exec_driver_sql(
-            text, [tuple([make(row[name]) for name, make in convert]) for row in rows]
-        )
+        return
+    values = [tuple([make(row[name]) for name, make in convert]) for row in rows]
+    # Many rows in one statement: between two rows SQLite's driver would let other threads in, and
+    # wait for them, which costs more than the row.
+    many, whole = _many_values(text), len(values) - len(values) % _AT_ONCE
+    for some in chunks(values[:whole], _AT_ONCE):
+        connection.exec_driver_sql(many, tuple(chain.from_iterable(some)))
+    if whole < len(values):
+        connection.exec_driver_sql(text, values[whole:])
+
+
+@lru_cache(maxsize=128)
+def _many_values(text: str) -> str:
+    """An INSERT of one row as one of `_AT_ONCE` rows."""
+    head, mark, rest = text.partition(" VALUES (")
+    row, _, tail = rest.partition(")")
+    return f"{head}{mark}{', ('.join([row + ')'] * _AT_ONCE)}{tail}"
 
 
 def _as_it_is(value: Any) -> Any:

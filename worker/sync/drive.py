@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from connectors.base import ConnectorError
+from worker import heap
 from worker.sync import page, reader, runs
 from worker.sync.context import Context
 from worker.sync.hands import Hands
@@ -29,6 +30,7 @@ def drive(
     A run that cannot go on is ended as failed, with its place kept for `resume`. After a
     KeyboardInterrupt, or when this process dies, it stays open and the next one takes it up.
     """
+    heap.for_many_records()
     run = runs.load(ctx, run_id)
     count = pages_at_once or ctx.settings.sync.pages_in_flight
     try:

@@ -6,12 +6,9 @@ bounded, in pages and in contacts, so that memory stays the same however long th
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -21,14 +18,6 @@ from worker.sync.context import Context
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
 # Contacts that may be under way at once, or one page of more: some 7 kB of memory each.
 CONTACTS_AT_ONCE = 3000
-_M_ARENA_MAX = -8  # of malloc.h
-
-
-@cache
-def _share_one_heap() -> None:
-    """Threads with heaps of their own (glibc's habit) would each keep what it once needed."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 class Hands:
@@ -36,7 +25,6 @@ class Hands:
     one of them is raised; pages that nobody has begun are left then, stored as they are."""
 
     def __init__(self, ctx: Context, count: int, done: Done) -> None:
-        _share_one_heap()
         self._ctx = ctx
         self._count = count
         self._done = done

@@ -48,6 +48,7 @@ class Prepared:
     region: str | None
     readings: Mapping[str, Reading]
     numbers: tuple[str, ...]
+    who: Who
 
 
 Decided = tuple[Decision, dict[str, Value]]
@@ -71,15 +72,11 @@ def reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
         )
         readings = read_contact(contact.phones, where, reading)
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
-        return Prepared(contact, where.region or fallback, readings, tuple(numbers))
+        key = contact_key(run.connector, contact.object, contact.id)
+        who = Who(key, ctx.keys.person(contact.email))
+        return Prepared(contact, where.region or fallback, readings, tuple(numbers), who)
 
     return read
-
-
-def who(ctx: Context, run: Run, contact: Contact) -> Who:
-    """A contact as reports may concern it."""
-    key = contact_key(run.connector, contact.object, contact.id)
-    return Who(key, ctx.keys.person(contact.email))
 
 
 def reported(
@@ -114,7 +111,7 @@ def verify(
     fresh = Occasion(run.id, owner, run.opened_at, due)
     plain = fresh if run.force else Occasion(run.id, owner, None, due)
     ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
-    subjects = _subjects(ctx, run, prepared, told)
+    subjects = _subjects(ctx, prepared, told)
     heartbeat = at_most_every(HEARTBEAT, keep_lease)
     said: dict[str, tuple[Verification, ...]] = {}
     missing: dict[str, str] = {}
@@ -131,7 +128,7 @@ def verify(
     return Verified(said, missing, lookups)
 
 
-def _subjects(ctx: Context, run: Run, prepared: Sequence[Prepared], told: Told) -> list[Subject]:
+def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Subject]:
     """Each number once, with what the contacts that hold it say of how deep to look."""
     audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
     plain = not audited and not ctx.asks_dates
@@ -150,7 +147,7 @@ def _subjects(ctx: Context, run: Run, prepared: Sequence[Prepared], told: Told) 
                 if before is None:
                     found[number] = Subject(number)
                 continue
-            day = _known_since(ctx, run, contact, told, number)
+            day = _known_since(ctx, one, told, number)
             dates = before.dates if before else ()
             if day is not None and day not in dates:
                 dates = (*dates, day)
@@ -169,11 +166,12 @@ def _subjects(ctx: Context, run: Run, prepared: Sequence[Prepared], told: Told) 
     return list(found.values())
 
 
-def _known_since(ctx: Context, run: Run, contact: Contact, told: Told, number: str) -> date | None:
+def _known_since(ctx: Context, one: Prepared, told: Told, number: str) -> date | None:
     """When a number was last surely this contact's: by the CRM, or by a confirmation."""
-    days = [date.fromisoformat(contact.consented)] if contact.consented else []
+    consented = one.contact.consented
+    days = [date.fromisoformat(consented)] if consented else []
     if told.about(number):
-        confirmed = told.standing(number, who(ctx, run, contact), ctx.rules).confirmed_at
+        confirmed = told.standing(number, one.who, ctx.rules).confirmed_at
         if confirmed is not None:
             days.append(confirmed.date())
     return max(days, default=None)
@@ -272,7 +270,7 @@ class _Judge:
             return {"confirm_link": None} if held else {}
         keys, now = self._ctx.keys, self._policy.now
         lifetime = self._ctx.settings.feedback.link_lifetime
-        contact = who(self._ctx, self._run, one.contact).key
+        contact = one.who.key
         if links.still_good(keys, held, contact, number, now, lifetime):
             return {}
         token = links.make(keys, contact, number, now, lifetime)
@@ -295,7 +293,7 @@ class _Judge:
         return found
 
     def _standing(self, one: Prepared, number: str) -> Standing:
-        return self._told.standing(number, who(self._ctx, self._run, one.contact), self._rules)
+        return self._told.standing(number, one.who, self._rules)
 
     def _facts(self, one: Prepared, name: str, reading: Reading) -> FieldFacts:
         held = one.contact.held
@@ -315,7 +313,7 @@ class _Judge:
         if not one.contact.consented and not self._told.about(e164):
             return NumberKnowledge(number, said, missing)  # nearly all: only providers know of it
         standing = self._standing(one, e164)
-        since = _known_since(self._ctx, self._run, one.contact, self._told, e164)
+        since = _known_since(self._ctx, one, self._told, e164)
         answers = self._verified.said.get(e164, ())
         return NumberKnowledge(
             number,

@@ -271,7 +271,7 @@ def _entry(
         glance.of(one.contact, salted, written),
         until,
         Counter(said.provider for said in answers),
-        ctx.keys.person(one.contact.email),
+        one.who.person,
     )
 
 
@@ -351,7 +351,7 @@ def _take_reports(
         reports = users.reports(
             run.connector,
             contact,
-            judge.who(ctx, run, contact),
+            one.who,
             known[contact.id].flags if contact.id in known else None,
             one.numbers,
             now,

@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
+from config.access import AccessSettings, OidcCredentials
 from config.feedback import FeedbackSettings, Retention
 from config.section import Duration, Section, SettingsError, parse_duration
+from config.segments import AlertSettings, SegmentSettings
 from config.verification import Verification
 
 __all__ = ["Settings", "SettingsError", "load", "parse_duration"]
@@ -39,6 +41,7 @@ class ObjectMap(Section):
     campaign: str = ""
     value: str = ""  # a number: what the contact is worth
     consented: str = ""  # a date: last contact or consent, when the number was surely theirs
+    created: str = ""  # when the record was made
 
 
 class FieldNames(Section):
@@ -58,6 +61,7 @@ class FieldNames(Section):
     recheck: str = ""
     confirm_link: str = ""
     proposed_phone: str = ""
+    isolated: str = ""
 
 
 class ConnectorSettings(Section):
@@ -90,6 +94,7 @@ _SALESFORCE_OBJECTS = {
         state="MailingState",
         email="Email",
         source="LeadSource",
+        created="CreatedDate",
     ),
     "Lead": ObjectMap(
         phones=("Phone", "MobilePhone"),
@@ -98,6 +103,7 @@ _SALESFORCE_OBJECTS = {
         email="Email",
         website="Website",
         source="LeadSource",
+        created="CreatedDate",
     ),
 }
 _HUBSPOT_FIELDS = FieldNames(
@@ -124,6 +130,7 @@ _HUBSPOT_OBJECTS = {
         website="website",
         source="hs_analytics_source",
         campaign="hs_analytics_source_data_1",
+        created="createdate",
     )
 }
 
@@ -214,6 +221,9 @@ class FileSettings(Section):
     http: Http = Http()
     feedback: FeedbackSettings = FeedbackSettings()
     retention: Retention = Retention()
+    segments: SegmentSettings = SegmentSettings()
+    alerts: AlertSettings = AlertSettings()
+    access: AccessSettings = AccessSettings()
     log: Log = Log()
 
 
@@ -286,6 +296,9 @@ class Settings(FileSettings):
     numverify: NumVerifyCredentials | None = None
     clearoutphone: ClearoutPhoneCredentials | None = None
     rnd: RndCredentials | None = None
+    oidc: OidcCredentials | None = None
+    smtp_url: str = Field("", repr=False)
+    alert_webhook_url: str = Field("", repr=False)
     toml_path: Path | None = None
 
     @property
@@ -322,6 +335,9 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         "numverify": _numverify(env, problems),
         "clearoutphone": _clearoutphone(env, problems),
         "rnd": _rnd(env, problems),
+        "oidc": _oidc(env, problems),
+        "smtp_url": _smtp(env, problems),
+        "alert_webhook_url": _webhook(env, problems),
         "toml_path": path,
     }
     _check_database(values["database_url"], problems)
@@ -548,3 +564,35 @@ def _rnd(env: Mapping[str, str], problems: list[str]) -> RndCredentials | None:
     return RndCredentials(
         refresh_token=given["RND_REFRESH_TOKEN"], company_id=given["RND_COMPANY_ID"], url=url
     )
+
+
+def _oidc(env: Mapping[str, str], problems: list[str]) -> OidcCredentials | None:
+    given = _given(env, "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    issuer = _url(env, "OIDC_ISSUER", problems)
+    why = "login by OpenID Connect needs all three"
+    names = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    if not given or _missing(given, problems, *names, why=why):
+        return None
+    return OidcCredentials(
+        issuer=issuer, client_id=given["OIDC_CLIENT_ID"], client_secret=given["OIDC_CLIENT_SECRET"]
+    )
+
+
+def _smtp(env: Mapping[str, str], problems: list[str]) -> str:
+    text = env.get("SMTP_URL", "").strip()
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("smtp", "smtps") and bool(parts.hostname))
+        _port_number = parts.port
+    except ValueError:
+        good = False
+    if not good:
+        problems.append("SMTP_URL: write smtp://USER:PASSWORD@HOST:587, or smtps:// for port 465")
+    return text
+
+
+def _webhook(env: Mapping[str, str], problems: list[str]) -> str:
+    """Such addresses carry their secret in path and query."""
+    text = env.get("ALERT_WEBHOOK_URL", "").strip()
+    _url({"ALERT_WEBHOOK_URL": text.partition("?")[0]}, "ALERT_WEBHOOK_URL", problems)
+    return text

@@ -78,6 +78,7 @@ class Contact:
     consented: str = ""  # YYYY-MM-DD: when the numbers were surely this person's
     modified: datetime | None = None
     held: Mapping[str, Value] = field(default_factory=dict)
+    month: str = ""  # YYYY-MM: when the record was made
 
     def values(self) -> dict[str, Value]:
         """All that a write may concern, by canonical key: our fields and the phones as typed."""

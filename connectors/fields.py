@@ -102,6 +102,13 @@ CONTACT_SPECS = (
         optional=True,
     ),
     FieldSpec(
+        "isolated",
+        "bool",
+        "Phone Source Isolated",
+        "The source, campaign or list that this record came from has too many bad numbers.",
+        optional=True,
+    ),
+    FieldSpec(
         "confirm_link",
         "url",
         "Phone Confirm Link",
@@ -136,6 +143,7 @@ class ObjectFields:
     campaign: str
     value: str
     consented: str
+    created: str
     names: Mapping[str, str]
 
     @property
@@ -148,7 +156,8 @@ class ObjectFields:
     def beside(self) -> tuple[str, ...]:
         """What is read beside phones and our own fields; a CRM may lack any of it."""
         where = (*self.country, self.state, self.email, self.website)
-        return tuple(filter(None, (*where, self.source, self.campaign, self.value, self.consented)))
+        more = (self.source, self.campaign, self.value, self.consented, self.created)
+        return tuple(filter(None, (*where, *more)))
 
     @property
     def canonical(self) -> Mapping[str, str]:
@@ -179,6 +188,7 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         mapping.campaign,
         mapping.value,
         mapping.consented,
+        mapping.created,
         wanted,
     )
 
@@ -211,6 +221,7 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
         there(wanted.campaign),
         there(wanted.value),
         there(wanted.consented),
+        there(wanted.created),
         {
             canonical: crm
             for canonical, crm in wanted.names.items()

@@ -29,7 +29,7 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> MakeC
     phones, countries = fields.phones, fields.country
     state, email, website = fields.state, fields.email, fields.website
     source, campaign = fields.source, fields.campaign
-    worth, consented = fields.value, fields.consented
+    worth, consented, created = fields.value, fields.consented, fields.created
     name = fields.object
 
     def make(record_id: str, row: Row, modified: datetime | None) -> Contact:
@@ -58,6 +58,7 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> MakeC
             day(get(consented)) if consented else "",
             modified,
             held,
+            day(get(created))[:7] if created else "",
         )
 
     return make

@@ -26,11 +26,12 @@ from worker.cli_parts import (
     number_argument,
     opened_context,
     read_settings,
+    user_name,
 )
 from worker.doctor import examine
 from worker.store.db import ready, upgrade
 from worker.story import story
-from worker.sync import runs
+from worker.sync import control, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.follow import follow
@@ -216,7 +217,7 @@ def _has_failures(result: dict[str, Any]) -> bool:
 
 @main.group("runs", cls=Group)
 def runs_group() -> None:
-    """What was done: list, show, resume and undo runs."""
+    """What was done: list, show, pause, resume, cancel and undo runs."""
 
 
 @runs_group.command("list")
@@ -282,6 +283,31 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
             queue,
             as_json,
         )
+
+
+@runs_group.command("pause")
+@click.argument("run", metavar="RUN")
+@json_option
+def runs_pause(run: str, as_json: bool) -> None:
+    """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
+    with opened_context() as ctx:
+        _tell_moved(control.pause(ctx, run, user_name()).id, "paused", as_json)
+
+
+@runs_group.command("cancel")
+@click.argument("run", metavar="RUN")
+@json_option
+def runs_cancel(run: str, as_json: bool) -> None:
+    """End a run where it stands; what it wrote stays, and can be undone."""
+    with opened_context() as ctx:
+        _tell_moved(control.cancel(ctx, run, user_name()).id, "cancelled", as_json)
+
+
+def _tell_moved(run_id: str, state: str, as_json: bool) -> None:
+    if as_json:
+        console.print_json({"run": run_id, "state": state})
+    else:
+        console.out.print(f"run {run_id} is {state}")
 
 
 @runs_group.command("undo")

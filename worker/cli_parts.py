@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import traceback
@@ -100,6 +101,14 @@ def read_settings() -> Settings:
     level = settings.log.level if verbose else "warning"
     log.set_up(settings.log.model_copy(update={"level": level}))
     return settings
+
+
+def user_name() -> str:
+    """Who is at the terminal, for the log of what was done."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError):  # a container without a user of that number
+        return "command line"
 
 
 def connector_argument(**options: Any) -> Callable[..., Any]:

@@ -42,7 +42,8 @@ from worker.sync.scope import Scope
 # Nothing of a real installation may leak into the demo.
 _OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "DATABASE_URL",
-    "REDIS_URL", "HYGIENE_", "PORT", "PUBLIC_URL", "SECRET_KEY", "ADMIN_",
+    "REDIS_URL", "HYGIENE_", "PORT", "PUBLIC_URL", "SECRET_KEY", "ADMIN_", "OIDC_", "SMTP_",
+    "ALERT_",
 )  # fmt: skip
 # The stand-in for Twilio Lookup has no rate limit, and its money is not real.
 _CONFIG = """\

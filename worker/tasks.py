@@ -23,6 +23,7 @@ from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
 from worker.sync import picking, reader, runs
 from worker.sync import spread as spreading
+from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
@@ -188,6 +189,20 @@ def spread(connector: str) -> None:
     spreading.spread(context(), connector)
 
 
+@app.task(name="hygiene.undo")
+def undo(undo_id: str) -> None:
+    """Put back what a run wrote: `undo_id` is the run that undoes it."""
+    ctx = context()
+    if not runs.load(ctx, undo_id).active:
+        return
+    try:
+        undoing.carry_out(ctx, undo_id)
+    except runs.RunActiveError:
+        return  # another worker is at it
+    except ConnectorError as error:
+        log.error("run %s: %s", undo_id, error)
+
+
 @app.task(name="hygiene.tidy")
 def tidy() -> None:
     """Delete what is old enough."""
@@ -203,9 +218,12 @@ def revive() -> None:
     if lost := ctx.ledger.settle_dead():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in runs.active(ctx):
-        if run.kind in ("undo", spreading.KIND) or runs.driven_elsewhere(ctx, run.id):
+        if run.kind == spreading.KIND or runs.driven_elsewhere(ctx, run.id):
             continue
-        go_on(run.id, only_idle=True)
+        if run.kind == "undo":
+            undo.delay(run.id)
+        else:
+            go_on(run.id, only_idle=True)
 
 
 def go_on(run_id: str, only_idle: bool = False) -> None:

@@ -47,7 +47,8 @@ runs = sa.Table(
     sa.Column("connector", sa.String(40), nullable=False),
     sa.Column("kind", sa.String(10), nullable=False),  # sync, rescan, undo
     sa.Column("scope", sa.JSON, nullable=False),
-    sa.Column("state", sa.String(10), nullable=False),  # running, done, failed, cancelled
+    # running, paused, done, failed, cancelled
+    sa.Column("state", sa.String(10), nullable=False),
     # The connector's name while the run is under way, else null: one run a connector at a time.
     sa.Column("active_key", sa.String(40), unique=True),
     sa.Column("dry_run", sa.Boolean, nullable=False),
@@ -66,7 +67,11 @@ runs = sa.Table(
     sa.Column("skip", sa.JSON, nullable=False),
     sa.Column("notes", sa.JSON, nullable=False),
     sa.Column("error", sa.Text),
+    # Who asked for it and why; "" for the schedule.
+    sa.Column("opened_by", sa.String(120), nullable=False, server_default=""),
+    sa.Column("purpose", sa.String(255), nullable=False, server_default=""),
     sa.Index("ix_runs_connector_opened_at", "connector", "opened_at"),
+    sa.Index("ix_runs_opened_at", "opened_at"),
 )
 
 pages = sa.Table(
@@ -146,6 +151,7 @@ contacts = sa.Table(
     sa.Column("source", sa.String(255), nullable=False, default=""),
     sa.Column("campaign", sa.String(255), nullable=False, default=""),
     sa.Column("country", sa.String(2), nullable=False, default=""),
+    sa.Column("month", sa.String(7), nullable=False, server_default=""),  # of its creation: 2026-11
     # Keyed hash of the email: tells the same person in two CRMs, and two persons with one number.
     sa.Column("person", sa.String(40), nullable=False, server_default=""),
     sa.Column("value", sa.Float),  # what the contact is worth: the most valuable first
@@ -427,4 +433,154 @@ schemas = sa.Table(
     sa.Column("connector", sa.String(40), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("fields", sa.JSON, nullable=False),
+)
+
+# -- segments ------------------------------------------------------------------------------
+
+# How the contacts of each segment stand, counted anew every so often (worker.segments.count).
+segment_counts = sa.Table(
+    "segment_counts",
+    metadata,
+    sa.Column("by", sa.String(10), primary_key=True),  # source, campaign, list, country, month
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(255), primary_key=True),
+    sa.Column("contacts", sa.Integer, nullable=False),
+    sa.Column("numbers", sa.Integer, nullable=False),  # phone fields that hold something
+    sa.Column("bad", sa.Integer, nullable=False),
+    sa.Column("statuses", sa.JSON, nullable=False),  # {status: fields}
+    sa.Column("reports", sa.JSON, nullable=False),  # {opt_out, complaint, ...: contacts}
+)
+
+# The same over all, a row a day: the trend.
+daily_counts = sa.Table(
+    "daily_counts",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("contacts", sa.Integer, nullable=False),
+    sa.Column("statuses", sa.JSON, nullable=False),
+)
+
+# Numbers that suspiciously many contacts hold: placeholders, switchboards.
+shared_numbers = sa.Table(
+    "shared_numbers",
+    metadata,
+    sa.Column("number", sa.String(20), primary_key=True),
+    sa.Column("holders", sa.Integer, nullable=False, index=True),
+    sa.Column("persons", sa.Integer, nullable=False),
+)
+
+# Members of the lists that the settings name.
+list_members = sa.Table(
+    "list_members",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("list", sa.String(80), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", sa.String(80), primary_key=True),
+)
+
+# What became of the messages of a campaign, by day, as it was imported.
+campaign_outcomes = sa.Table(
+    "campaign_outcomes",
+    metadata,
+    sa.Column("campaign", sa.String(255), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("sent", sa.Integer, nullable=False, default=0),
+    sa.Column("delivered", sa.Integer, nullable=False, default=0),
+    sa.Column("undelivered", sa.Integer, nullable=False, default=0),
+    sa.Column("replies", sa.Integer, nullable=False, default=0),
+)
+
+# Segments with too many bad numbers: set apart, and audited by a deeper run.
+isolations = sa.Table(
+    "isolations",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    # CONNECTOR:BY=VALUE while it stands, else null: a segment is isolated once at a time.
+    sa.Column("active_key", sa.String(320), unique=True),
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("by", sa.String(10), nullable=False),
+    sa.Column("value", sa.String(255), nullable=False),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("isolated_by", sa.String(120), nullable=False, server_default=""),
+    sa.Column("why", sa.String(255), nullable=False),
+    sa.Column("before", sa.JSON, nullable=False),  # counts when it was isolated
+    sa.Column("after", sa.JSON),  # counts after its audit
+    sa.Column("run_id", sa.String(40)),  # its audit
+    sa.Column("audited_at", UtcDateTime),
+    sa.Column("released_at", UtcDateTime),
+    sa.Column("released_by", sa.String(120), nullable=False, server_default=""),
+    sa.Column("released_why", sa.String(255), nullable=False, server_default=""),
+)
+
+# -- who may do what -----------------------------------------------------------------------
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.String(120), primary_key=True),
+    sa.Column("password", sa.String(255), nullable=False),  # argon2
+    sa.Column("role", sa.String(10), nullable=False),  # viewer, admin
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # hash of what the cookie holds
+    sa.Column("user", sa.String(120), nullable=False, index=True),
+    sa.Column("role", sa.String(10), nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+
+# Wrong passwords in a row, by name and by address.
+throttles = sa.Table(
+    "throttles",
+    metadata,
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("scopes", sa.String(120), nullable=False),  # words of worker.access.tokens.SCOPES
+    sa.Column("created_by", sa.String(120), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("used_at", UtcDateTime),
+    sa.Column("revoked_at", UtcDateTime),
+)
+
+# What each user and token did. Numbers stand here masked: an erasure need not look here.
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("who", sa.String(120), nullable=False),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("target", sa.String(255), nullable=False),
+    sa.Column("why", sa.String(255), nullable=False, server_default=""),
+)
+
+# What an operator was or is to be told, once each.
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("path", sa.String(200), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("sent", sa.String(40), nullable=False, server_default=""),  # channels that had it
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("again_at", UtcDateTime),  # null: nothing is left to send
+    sa.Column("error", sa.String(255), nullable=False, server_default=""),
+    sa.Column("over_at", UtcDateTime),
 )

@@ -64,16 +64,18 @@ def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]
     if runs.load(ctx, run_id).read_all:
         return
     if not reader.claim(ctx, run_id):
-        raise runs.RunActiveError(run_id, runs.load(ctx, run_id).connector)
+        held = runs.load(ctx, run_id)
+        raise runs.RunActiveError(held.connector, held)
     try:
-        reader.read_on(ctx, runs.load(ctx, run_id), do, lambda: True, seen)
+        # Somebody may pause or cancel it.
+        reader.read_on(ctx, runs.load(ctx, run_id), do, lambda: runs.load(ctx, run_id).active, seen)
     finally:
         reader.release(ctx, run_id)
 
 
 def _wait_for_others(ctx: Context, run_id: str, progress: Progress) -> None:
     """Pages that a worker elsewhere has taken are its own until done, or until its lease ends."""
-    while left := runs.open_pages(ctx, run_id):
+    while runs.load(ctx, run_id).active and (left := runs.open_pages(ctx, run_id)):
         for page_id, _size in left:
             if page.process(ctx, page_id):
                 progress(run_id)

@@ -115,6 +115,7 @@ def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = No
             contact.campaign,
             contact.value,
             contact.consented,
+            contact.month,
             held,
         )
     )

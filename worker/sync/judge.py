@@ -28,6 +28,7 @@ from worker.feedback.log import Told
 from worker.feedback.model import Feedback, Who, contact_key
 from worker.feedback.standing import Standing
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
+from worker.segments.apart import Apart
 from worker.sync.context import Context
 from worker.sync.index import Known
 from worker.sync.runs import Run
@@ -49,12 +50,14 @@ class Prepared:
     readings: Mapping[str, Reading]
     numbers: tuple[str, ...]
     who: Who
+    apart: bool = False  # it is in a segment that is set apart
 
 
 Decided = tuple[Decision, dict[str, Value]]
+NOBODY = Apart(frozenset(), {})
 
 
-def reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
+def reader(ctx: Context, run: Run, apart: Apart = NOBODY) -> Callable[[Contact], Prepared]:
     """How this run reads a contact; a text that a page holds twice is read once."""
     settings = getattr(ctx.settings.connectors, run.connector)
     fallback = region_of(settings.default_country) if settings.default_country else None
@@ -74,7 +77,9 @@ def reader(ctx: Context, run: Run) -> Callable[[Contact], Prepared]:
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
         key = contact_key(run.connector, contact.object, contact.id)
         who = Who(key, ctx.keys.person(contact.email))
-        return Prepared(contact, where.region or fallback, readings, tuple(numbers), who)
+        region = where.region or fallback
+        set_apart = apart.of(contact, region)
+        return Prepared(contact, region, readings, tuple(numbers), who, set_apart)
 
     return read
 
@@ -131,7 +136,7 @@ def verify(
 def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Subject]:
     """Each number once, with what the contacts that hold it say of how deep to look."""
     audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
-    plain = not audited and not ctx.asks_dates
+    plain = not audited and not ctx.asks_dates and not any(one.apart for one in prepared)
     found: dict[str, Subject] = {}
     for one in prepared:
         contact = one.contact
@@ -140,7 +145,7 @@ def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Su
             ("campaign", contact.campaign),
             ("country", one.region or ""),
         }
-        under_audit = bool(audited & segments)
+        under_audit = one.apart or bool(audited & segments)
         for number in one.numbers:
             before = found.get(number)
             if plain and contact.value is None:
@@ -252,6 +257,8 @@ class _Judge:
         fields = tuple(self._facts(one, name, reading) for name, reading in one.readings.items())
         decision = decide(ContactFacts(fields, _text(contact.held.get("reason")), proposed))
         more = {**replaced, **self._link(one, decision, writable)}
+        if "isolated" in writable and bool(contact.held.get("isolated")) != one.apart:
+            more["isolated"] = one.apart
         differing = changes(
             decision, fields, contact.phones, contact.held, writable, self._policy, more
         )

@@ -25,6 +25,7 @@ from worker.feedback import deliveries, links, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback
+from worker.segments import apart as segments
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
@@ -284,7 +285,9 @@ def _look(
     now: datetime,
 ) -> tuple[list[Prepared], Told, Verified]:
     """Read the contacts' fields, keep what people reported by our flags, verify the numbers."""
-    prepared = [*map(judge.reader(ctx, run), found)]
+    ids = [contact.id for contact in found]
+    apart = segments.load(ctx.store, run.connector, page.object, ids)
+    prepared = [*map(judge.reader(ctx, run, apart), found)]
     fresh = _take_reports(ctx, run, prepared, known, now)
     told = judge.reported(ctx, run, prepared, fresh)
     verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))

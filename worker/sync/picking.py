@@ -50,7 +50,9 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
     if scope.kind == "older_than":
         query = query.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))
     else:
-        columns = {"source": c.source, "campaign": c.campaign, "country": c.country}
+        columns = {
+            "source": c.source, "campaign": c.campaign, "country": c.country, "month": c.month,
+        }  # fmt: skip
         if scope.key not in columns:
             raise ConnectorError(f"{connector}: it has no {scope.key}s")
         query = query.where(columns[scope.key] == scope.values[0])

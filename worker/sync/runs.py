@@ -31,11 +31,13 @@ _SECOND = timedelta(seconds=1)
 class RunActiveError(Exception):
     """The connector has a run under way."""
 
-    def __init__(self, run_id: str, connector: str) -> None:
-        super().__init__(
-            f"{connector}: run {run_id} is under way; follow it: hygiene runs show {run_id}"
-        )
-        self.run_id = run_id
+    def __init__(self, connector: str, run: Run | None) -> None:
+        self.run_id = run.id if run is not None else "?"
+        if run is not None and run.state == "paused":
+            text = f"run {run.id} is paused; let it go on: hygiene runs resume {run.id}"
+        else:
+            text = f"run {self.run_id} is under way; follow it: hygiene runs show {self.run_id}"
+        super().__init__(f"{connector}: {text}")
 
 
 class NoSuchRunError(Exception):
@@ -64,6 +66,8 @@ class Run:
     skip: Skip
     notes: list[str]
     error: str | None
+    opened_by: str
+    purpose: str
 
     @property
     def left(self) -> int:
@@ -94,6 +98,8 @@ def _made(row: Any) -> Run:
         _skip(row.skip),
         row.notes,
         row.error,
+        row.opened_by,
+        row.purpose,
     )
 
 
@@ -128,10 +134,13 @@ def recent(
 
 
 def active(ctx: Context, active_key: str | None = None) -> list[Run]:
-    """Runs under way; with `active_key` (a connector's name) the one that excludes others."""
-    query = sa.select(runs).where(runs.c.state == "running").order_by(runs.c.opened_at)
+    """Runs under way; with `active_key` (a connector's name) the one that excludes others, which
+    may be paused."""
+    query = sa.select(runs).order_by(runs.c.opened_at)
     if active_key:
         query = query.where(runs.c.active_key == active_key)
+    else:
+        query = query.where(runs.c.state == "running")
     with ctx.store.read() as connection:
         return [_made(row) for row in connection.execute(query)]
 
@@ -165,9 +174,12 @@ def open_run(
     force: bool = False,
     kind: str = "",
     opened: Opened = lambda _connection, _run: None,
+    by: str = "",
+    purpose: str = "",
 ) -> str:
     """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`.
 
+    `by`, `purpose`: who asked for it and why, "" for the schedule.
     Of each `kind` that is given one may be under way beside the connector's sync or rescan.
     `opened` is called in the same transaction.
     """
@@ -220,12 +232,14 @@ def open_run(
                         *(str(finding) for finding in ctx.findings.get(connector_name, [])),
                         *provider_notes,
                     ],
+                    opened_by=by[:120],
+                    purpose=purpose[:255],
                 )
             )
         except sa.exc.IntegrityError:
             connection.rollback()
             under_way = active(ctx, _active_key(connector_name, kind))
-            raise RunActiveError(under_way[0].id if under_way else "?", connector_name) from None
+            raise RunActiveError(connector_name, next(iter(under_way), None)) from None
         opened(connection, run_id)
         if not scope.streams:
             picked = (
@@ -465,9 +479,9 @@ def reopen(ctx: Context, run_id: str) -> Run:
     run = load(ctx, run_id)
     if run.state == "running":
         if is_worked_on(ctx, run.id):
-            raise RunActiveError(run.id, run.connector)
+            raise RunActiveError(run.connector, run)
         return run
-    if run.state != "failed":
+    if run.state not in ("failed", "paused"):
         raise ConnectorError(f"run {run.id} is {run.state}: there is nothing to resume")
     with ctx.store.write() as connection:
         try:
@@ -484,7 +498,7 @@ def reopen(ctx: Context, run_id: str) -> Run:
         except sa.exc.IntegrityError:
             connection.rollback()
             under_way = active(ctx, _active_key(run.connector, run.kind))
-            raise RunActiveError(under_way[0].id if under_way else "?", run.connector) from None
+            raise RunActiveError(run.connector, next(iter(under_way), None)) from None
     return load(ctx, run.id)
 
 
@@ -580,6 +594,20 @@ def totals(ctx: Context, run_id: str) -> Totals:
         return Totals(*map(int, connection.execute(query).one()))
 
 
+def _undone(ctx: Context, run_id: str) -> Totals:
+    """An undo has no pages: what it did is told by its writes."""
+    query = (
+        sa.select(writes.c.state, sa.func.count())
+        .where(writes.c.run_id == run_id)
+        .group_by(writes.c.state)
+    )
+    with ctx.store.read() as connection:
+        count = {row.state: row[1] for row in connection.execute(query)}
+    done, failed = count.get("done", 0), count.get("failed", 0)
+    read = sum(count.values())
+    return Totals(0, 0, 0, 0, read, read, done + failed, done, failed, 0)
+
+
 def add_up(ctx: Context, run: Run) -> dict[str, Any]:
     """The counts that pages keep as JSON, summed: statuses, lookups, API calls, sources."""
     fields: Counter[str] = Counter()
@@ -618,7 +646,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
 def result(ctx: Context, run_id: str) -> dict[str, Any]:
     """What `sync --json` says of a run (the contract of the design)."""
     run = load(ctx, run_id)
-    sums = totals(ctx, run.id)
+    sums = totals(ctx, run.id) if run.kind != "undo" else _undone(ctx, run.id)
     added = add_up(ctx, run)
     sources = added.pop("sources")
     if run.dry_run:
@@ -632,6 +660,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         "connector": run.connector,
         "state": run.state,
         "dry_run": run.dry_run,
+        "kind": run.kind,
         "scope": run.scope.kind,
         "contacts": {
             "read": sums.read,

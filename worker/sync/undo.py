@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connectors.base import ConnectorError, Update, Value
 from worker.store.tables import runs, writes
-from worker.sync import index
+from worker.sync import index, reader
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.sync.runs import Run
@@ -51,8 +51,14 @@ def undo(
     run_id: str,
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _n: None,
+    by: str = "",
 ) -> Undone:
-    """Undo a run; safe to repeat. What an undo restored is itself kept as writes of a run.
+    """Undo a run in this process; see `begin` and `carry_out`."""
+    return carry_out(ctx, begin(ctx, run_id, dry_run, by), progress)
+
+
+def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: str = "") -> str:
+    """Open the run that undoes another one; raises `ConnectorError`, `RunActiveError`.
 
     The next scheduled sync looks at the records again, since they changed: mend the settings
     first, or turn the connector off.
@@ -60,12 +66,28 @@ def undo(
     run = run_store.load(ctx, run_id)
     if run.dry_run:
         raise ConnectorError(f"run {run.id} was a dry run: it wrote nothing")
-    if run.active:
+    if run.active or run.state == "paused":
         raise ConnectorError(f"run {run.id} is under way; it can be undone when it has ended")
+    ctx.connector(run.connector)
+    return _open(ctx, run, dry_run, by, why)
+
+
+def carry_out(
+    ctx: Context, undo_id: str, progress: Callable[[int], None] = lambda _n: None
+) -> Undone:
+    """Put back what the run wrote; safe to repeat, also after a worker died at it. What is
+    restored is itself kept as writes, of the undo's run."""
+    undoing = run_store.load(ctx, undo_id)
+    run = run_store.load(ctx, undoing.scope.values[0])
+    dry_run = undoing.dry_run
     connector = ctx.connector(run.connector)
-    result = Undone(_open(ctx, run, dry_run), run.id)
+    result = Undone(undoing.id, run.id)
+    if not reader.claim(ctx, undoing.id):
+        raise run_store.RunActiveError(run.connector, undoing)
     try:
         for object_name, rows in _batches(ctx, run):
+            if not _keep_lease(ctx, undoing.id):
+                return result  # it was cancelled
             current = {c.id: c for c in connector.fetch(object_name, [r.record_id for r in rows])}
             updates, befores = [], {}
             for row in rows:
@@ -90,12 +112,13 @@ def undo(
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
-            .where(runs.c.id == result.run)
+            .where(runs.c.id == result.run, runs.c.state == "running")
             .values(
                 state="done",
                 active_key=None,
                 finished_at=ctx.now(),
                 read_all=True,
+                reader_owner=None,
                 notes=[
                     f"{kept.object} {kept.record_id}: {kept.field} was changed since, and left"
                     for kept in result.kept
@@ -105,7 +128,18 @@ def undo(
     return result
 
 
-def _open(ctx: Context, run: Run, dry_run: bool) -> str:
+def _keep_lease(ctx: Context, undo_id: str) -> bool:
+    """Say that somebody is at it; False when it is not to go on."""
+    with ctx.store.write() as connection:
+        held = connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == undo_id, runs.c.state == "running")
+            .values(reader_owner=ctx.owner, reader_until=ctx.lease())
+        )
+    return held.rowcount == 1
+
+
+def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
     run_id = f"{ctx.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
         try:
@@ -125,12 +159,14 @@ def _open(ctx: Context, run: Run, dry_run: bool) -> str:
                     reader_calls={},
                     skip={},
                     notes=[],
+                    opened_by=by[:120],
+                    purpose=why[:255],
                 )
             )
         except sa.exc.IntegrityError:
             connection.rollback()
-            active = run_store.active(ctx, run.connector)
-            raise run_store.RunActiveError(active[0].id if active else "?", run.connector) from None
+            under_way = run_store.active(ctx, run.connector)
+            raise run_store.RunActiveError(run.connector, next(iter(under_way), None)) from None
     return run_id
 
 

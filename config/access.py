@@ -1,0 +1,21 @@
+"""Settings of who may see the pages by OpenID Connect."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from config.section import Section
+
+
+class AccessSettings(Section):
+    """Emails (`kim@example.com`) or whole domains (`@example.com`), as the identity provider has
+    verified them."""
+
+    oidc_admins: tuple[str, ...] = ()
+    oidc_viewers: tuple[str, ...] = ()
+
+
+class OidcCredentials(Section):
+    issuer: str
+    client_id: str
+    client_secret: str = Field(repr=False)

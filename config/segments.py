@@ -1,0 +1,44 @@
+"""Settings of segments (sources, campaigns, lists) and of what an operator is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.section import Duration, Section
+
+By = Literal["source", "campaign", "list", "country", "month"]
+SEGMENTS: tuple[By, ...] = ("source", "campaign", "list", "country", "month")
+
+
+class SegmentSettings(Section):
+    """When a source, campaign or list counts as bad, and what is done about it."""
+
+    every: Duration = timedelta(minutes=15)  # how often they are counted anew
+    isolate: bool = True
+    by: tuple[Literal["source", "campaign", "list"], ...] = ("source", "campaign", "list")
+    threshold: float = Field(0.2, gt=0, lt=1)  # share of bad phone fields that is too much
+    least: int = Field(50, ge=1)  # phone fields that a segment has before it is judged
+    # How sure it must be: in one count of all segments none is isolated wrongly, but in this share
+    # of counts at the most.
+    confidence: float = Field(0.99, ge=0.5, lt=1)
+    audit: bool = (
+        True  # an isolated segment is looked at again by itself, as deep as the chain goes
+    )
+    lists: tuple[Annotated[str, Field(pattern=r"^(hubspot|salesforce):.+$")], ...] = ()
+    placeholder_from: int = Field(10, ge=2)  # contacts with one number: then it is listed
+
+
+class AlertSettings(Section):
+    """Who is told, and of what. SMTP_URL and ALERT_WEBHOOK_URL come from the environment."""
+
+    every: Duration = timedelta(minutes=1)  # how often it is looked
+    email_to: tuple[str, ...] = ()
+    email_from: str = ""
+    run_failed: bool = True
+    breaker_open: bool = True
+    segment_isolated: bool = True
+    budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up
+    watermark_older_than: Duration = timedelta(hours=6)  # 0s = never

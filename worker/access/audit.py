@@ -1,0 +1,50 @@
+"""The log of what people and tokens did. Numbers stand in it masked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.store import Store
+from worker.store.tables import audit_log
+
+
+def masked(number: str) -> str:
+    """Enough of a number to know it again, too little to call it.
+
+    >>> masked("+14155550123")
+    '+1415•••••23'
+    """
+    return f"{number[:5]}{'•' * max(0, len(number) - 7)}{number[-2:]}" if number else ""
+
+
+def note(store: Store, now: datetime, who: str, action: str, target: str, why: str = "") -> None:
+    """Keep that somebody did something; `action` like "run.undo"."""
+    with store.write() as connection:
+        connection.execute(
+            sa.insert(audit_log).values(
+                at=now, who=who[:120], action=action[:40], target=target[:255], why=why[:255]
+            )
+        )
+
+
+def entries(
+    store: Store, before: int | None = None, limit: int = 100, who: str = ""
+) -> list[dict[str, Any]]:
+    """The newest first; `before`: an id, to go on behind it."""
+    c = audit_log.c
+    query = sa.select(audit_log).order_by(c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(c.id < before)
+    if who:
+        query = query.where(c.who == who)
+    with store.read() as connection:
+        return [
+            {
+                "id": row.id, "at": row.at.isoformat(), "who": row.who, "action": row.action,
+                "target": row.target, "why": row.why,
+            }
+            for row in connection.execute(query)
+        ]  # fmt: skip

@@ -1,0 +1,27 @@
+"""Who somebody is, and what that lets them do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["viewer", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody before the pages. `name`: as the log has it. `csrf`: what a form of theirs must
+    carry."""
+
+    name: str
+    role: Role
+    csrf: str = ""
+
+    @property
+    def may_act(self) -> bool:
+        return self.role == "admin"
+
+
+class AccessError(ValueError):
+    """What was asked for cannot be given; the text says why, for the one who asked."""

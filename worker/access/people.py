@@ -1,0 +1,130 @@
+"""People and their passwords; guessing is slowed down, by name and by address.
+
+The person of ADMIN_PASSWORD has no row: whoever knows it is "admin". Others are made with `hygiene
+users add`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from worker.access.model import AccessError, Person, Role
+from worker.store import Store
+from worker.store.db import upsert
+from worker.store.tables import sessions, throttles, users
+
+ADMIN = "admin"
+SHORTEST = 10  # characters of a password
+_FREE = {"name": 5, "address": 20}  # wrong ones in a row, until there is a wait
+_LONGEST = timedelta(minutes=15)
+_FORGOTTEN_AFTER = timedelta(hours=1)
+_hasher = PasswordHasher()
+# What a password is held against where there is no such person, so that the time it takes tells
+# nobody whose names are known.
+_NOBODY = _hasher.hash("nobody has this password")
+
+
+class ThrottledError(Exception):
+    """Too many wrong passwords; `seconds` until the next one is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many wrong passwords. Try again in {seconds} s.")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    role: Role
+    created_at: datetime
+
+
+def log_in(
+    store: Store, admin_password: str, name: str, password: str, address: str, now: datetime
+) -> Person | None:
+    """Whoever has this name and password, None for nobody; raises `ThrottledError`."""
+    keys = {f"name:{name.casefold()[:120]}": "name", f"address:{address[:60]}": "address"}
+    _stop_guessing(store, list(keys), now)
+    person = _known(store, admin_password, name, password)
+    with store.write() as connection:
+        if person is not None:
+            connection.execute(sa.delete(throttles).where(throttles.c.key.in_(keys)))
+            return person
+        held = {
+            row.key: row
+            for row in connection.execute(sa.select(throttles).where(throttles.c.key.in_(keys)))
+        }
+        rows: list[dict[str, Any]] = []
+        for key, kind in keys.items():
+            before = held.get(key)
+            recent = before is not None and now - before.at < _FORGOTTEN_AFTER
+            failures = 1 + (before.failures if before is not None and recent else 0)
+            over = failures - _FREE[kind]
+            wait = min(_LONGEST, timedelta(seconds=2 ** min(over, 12) if over >= 0 else 0))
+            rows.append({"key": key, "failures": failures, "until": now + wait, "at": now})
+        upsert(connection, throttles, rows)
+    return None
+
+
+def _stop_guessing(store: Store, keys: Sequence[str], now: datetime) -> None:
+    query = sa.select(throttles.c.until).where(throttles.c.key.in_(keys))
+    with store.read() as connection:
+        until = max(connection.scalars(query), default=None)
+    # A clock that was set back must not lock anybody out for longer than the longest wait.
+    if until is not None and now < until <= now + _LONGEST:
+        raise ThrottledError(max(1, int((until - now).total_seconds() + 0.999)))
+
+
+def _known(store: Store, admin_password: str, name: str, password: str) -> Person | None:
+    if admin_password and name == ADMIN:
+        right = hmac.compare_digest(password.encode(), admin_password.encode())
+        return Person(ADMIN, "admin") if right else None
+    with store.read() as connection:
+        row = connection.execute(sa.select(users).where(users.c.name == name)).one_or_none()
+    try:
+        _hasher.verify(row.password if row is not None else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return Person(row.name, row.role) if row is not None else None
+
+
+def put(store: Store, name: str, password: str, role: Role, now: datetime) -> None:
+    """Make a person, or give them a new password or role; raises `AccessError`. Their sessions
+    end."""
+    if not name or len(name) > 120 or not name.isprintable() or name == ADMIN:
+        raise AccessError(f"{name!r} cannot be a name here (admin is the one of ADMIN_PASSWORD)")
+    if len(password) < SHORTEST:
+        raise AccessError(f"a password has at least {SHORTEST} characters")
+    row = {
+        "name": name, "password": _hasher.hash(password), "role": role, "created_at": now,
+    }  # fmt: skip
+    with store.write() as connection:
+        upsert(connection, users, [row])
+        connection.execute(sa.delete(sessions).where(sessions.c.user == name))
+
+
+def remove(store: Store, name: str) -> bool:
+    """Take a person and their sessions away; whether there was such a person."""
+    with store.write() as connection:
+        connection.execute(sa.delete(sessions).where(sessions.c.user == name))
+        return bool(connection.execute(sa.delete(users).where(users.c.name == name)).rowcount)
+
+
+def listed(store: Store) -> list[User]:
+    query = sa.select(users.c.name, users.c.role, users.c.created_at).order_by(users.c.name)
+    with store.read() as connection:
+        return [User(*row) for row in connection.execute(query)]
+
+
+def anybody(store: Store) -> bool:
+    """Whether people were made, who log in by name."""
+    with store.read() as connection:
+        return connection.execute(sa.select(users.c.name).limit(1)).first() is not None

@@ -1,0 +1,54 @@
+"""Sessions of people who have logged in. The cookie holds a secret, the table only its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from worker.access.model import Person
+from worker.store import Store
+from worker.store.tables import sessions
+
+LIFETIME = timedelta(hours=12)
+
+
+def begin(store: Store, person: Person, now: datetime, old: str = "") -> str:
+    """A new session, for the cookie; `old` ends with it, so that nobody can plant one."""
+    secret = secrets.token_urlsafe(32)
+    with store.write() as connection:
+        gone = sa.or_(sessions.c.id == _hash(old), sessions.c.until <= now)
+        connection.execute(sa.delete(sessions).where(gone))
+        connection.execute(
+            sa.insert(sessions).values(
+                id=_hash(secret), user=person.name, role=person.role, until=now + LIFETIME
+            )
+        )
+    return secret
+
+
+def of(store: Store, secret: str, now: datetime) -> Person | None:
+    """Whose session a cookie is; None where it is none or has ended."""
+    query = sa.select(sessions.c.user, sessions.c.role).where(
+        sessions.c.id == _hash(secret), sessions.c.until > now
+    )
+    with store.read() as connection:
+        row = connection.execute(query).one_or_none()
+    return Person(row.user, row.role, csrf_of(secret)) if row is not None else None
+
+
+def end(store: Store, secret: str) -> None:
+    with store.write() as connection:
+        connection.execute(sa.delete(sessions).where(sessions.c.id == _hash(secret)))
+
+
+def csrf_of(secret: str) -> str:
+    """What forms of a session carry: it follows from the cookie, and tells nothing of it."""
+    return hmac.digest(secret.encode(), b"csrf", "sha256").hex()[:40]
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,1 @@
+"""How sources, campaigns, lists, countries and months do; bad ones are set apart and audited."""

@@ -1,0 +1,254 @@
+"""Counts how the contacts of each segment stand, and keeps the counts.
+
+All is counted anew from the index each time: nothing can drift, and no row is fought for while
+pages are written. Contacts that stand alike are counted by the database, so that a million of them
+come as some thousand rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from config.segments import By
+from connectors.base import ConnectorError
+from worker.store.db import insert, upsert
+from worker.store.tables import (
+    contact_numbers,
+    contacts,
+    daily_counts,
+    feedback,
+    installation,
+    list_members,
+    runs,
+    segment_counts,
+    shared_numbers,
+)
+from worker.sync.context import Context
+
+log = logging.getLogger(__name__)
+
+BAD = ("invalid", "wrong_number", "unreachable")
+REPORTS = ("opt_out", "complaint", "wrong_number", "undeliverable")
+_COLUMNS = {
+    "source": contacts.c.source,
+    "campaign": contacts.c.campaign,
+    "country": contacts.c.country,
+    "month": contacts.c.month,
+}
+_COUNTED = "segments counted"
+_MOST_SHARED = 1000  # numbers that are listed
+
+
+@dataclass
+class Counts:
+    """Of one segment. `numbers`: phone fields that hold something; `reports`: contacts that
+    reported so."""
+
+    contacts: int = 0
+    numbers: int = 0
+    bad: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    reports: Counter[str] = field(default_factory=Counter)
+
+    def add(self, statuses: dict[str, str], number: int) -> None:
+        self.contacts += number
+        for status in statuses.values():
+            self.statuses[status] += number
+            self.numbers += number
+            if status in BAD:
+                self.bad += number
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "contacts": self.contacts, "numbers": self.numbers, "bad": self.bad,
+            "statuses": dict(self.statuses), "reports": dict(self.reports),
+        }  # fmt: skip
+
+
+def count_if_needed(ctx: Context) -> bool:
+    """Count, unless nothing was done since the last time; whether it was counted."""
+    newest = sa.select(sa.func.max(runs.c.finished_at), sa.func.count()).select_from(runs)
+    with ctx.store.read() as connection:
+        at, number = connection.execute(newest).one()
+        last = connection.scalar(sa.select(sa.func.max(feedback.c.id)))
+        lists = ",".join(ctx.settings.segments.lists)
+        stand = f"{at}/{number}/{last}/{ctx.now():%Y-%m-%d}/{lists}"
+        held = connection.scalar(
+            sa.select(installation.c.value).where(installation.c.name == _COUNTED)
+        )
+    if held == stand:
+        return False
+    count(ctx)
+    with ctx.store.write() as connection:
+        upsert(connection, installation, [{"name": _COUNTED, "value": stand}])
+    return True
+
+
+def count(ctx: Context) -> None:
+    """Count all segments, the day's row of the trend, and the numbers that many share."""
+    _fetch_lists(ctx)
+    found: dict[tuple[str, str, str], Counts] = {}
+    overall: dict[str, Counts] = {}
+    with ctx.store.read() as connection:
+        for by, connector, value, statuses, number in _groups(connection):
+            if by == "":
+                overall.setdefault(connector, Counts()).add(statuses, number)
+            elif value:
+                found.setdefault((by, connector, value), Counts()).add(statuses, number)
+        for by, connector, value, kind, number in _reported(connection):
+            if (held := found.get((by, connector, value))) is not None:
+                held.reports[kind] += number
+        shared = _shared(connection, ctx.settings.segments.placeholder_from)
+    day = f"{ctx.now():%Y-%m-%d}"
+    with ctx.store.write() as connection:
+        connection.execute(sa.delete(segment_counts))
+        insert(
+            connection,
+            segment_counts,
+            [
+                {"by": by, "connector": connector, "value": value[:255], **one.as_json()}
+                for (by, connector, value), one in found.items()
+            ],
+        )
+        upsert(
+            connection,
+            daily_counts,
+            [
+                {"day": day, "connector": connector, "contacts": one.contacts,
+                 "statuses": dict(one.statuses)}
+                for connector, one in overall.items()
+            ],
+        )  # fmt: skip
+        connection.execute(sa.delete(shared_numbers))
+        insert(connection, shared_numbers, shared)
+
+
+def _groups(connection: Connection) -> Iterator[tuple[str, str, str, dict[str, str], int]]:
+    """(by, connector, value, statuses, how many contacts) of contacts that stand alike."""
+    c = contacts.c
+    text = sa.cast(c.statuses, sa.Text)
+    query = sa.select(c.connector, text, sa.func.count()).group_by(c.connector, text)
+    for connector, statuses, number in connection.execute(query):
+        yield "", connector, "", orjson.loads(statuses), number
+    for by, column in _COLUMNS.items():
+        grouped = sa.select(c.connector, column, text, sa.func.count()).group_by(
+            c.connector, column, text
+        )
+        for connector, value, statuses, number in connection.execute(grouped):
+            yield by, connector, value, orjson.loads(statuses), number
+    m = list_members.c
+    joined = (
+        sa.select(c.connector, m.list, text, sa.func.count())
+        .select_from(list_members)
+        .join(contacts, _same(m))
+        .group_by(c.connector, m.list, text)
+    )
+    for connector, value, statuses, number in connection.execute(joined):
+        yield "list", connector, value, orjson.loads(statuses), number
+
+
+def _same(other: Any) -> sa.ColumnElement[bool]:
+    c = contacts.c
+    return sa.and_(
+        c.connector == other.connector, c.object == other.object, c.record_id == other.record_id
+    )
+
+
+def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]]:
+    """(by, connector, value, kind of report, how many contacts)."""
+    c, held, f = contacts.c, contact_numbers.c, feedback.c
+    told = (
+        sa.select(held.connector, held.object, held.record_id, f.kind)
+        .select_from(feedback)
+        .join(contact_numbers, held.number == f.number)
+        .where(f.kind.in_(REPORTS))
+        .distinct()
+        .subquery()
+    )
+    for by, column in _COLUMNS.items():
+        query = (
+            sa.select(c.connector, column, told.c.kind, sa.func.count())
+            .select_from(told)
+            .join(contacts, _same(told.c))
+            .group_by(c.connector, column, told.c.kind)
+        )
+        for connector, value, kind, number in connection.execute(query):
+            yield by, connector, value, kind, number
+    m = list_members.c
+    same = sa.and_(
+        m.connector == told.c.connector, m.object == told.c.object, m.record_id == told.c.record_id
+    )
+    query = (
+        sa.select(m.connector, m.list, told.c.kind, sa.func.count())
+        .select_from(told)
+        .join(list_members, same)
+        .group_by(m.connector, m.list, told.c.kind)
+    )
+    for connector, value, kind, number in connection.execute(query):
+        yield "list", connector, value, kind, number
+
+
+def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:
+    """Numbers on many contacts, with how many persons (by their emails) those are."""
+    held = contact_numbers.c
+    holders = sa.func.count()
+    many = (
+        sa.select(held.number, holders.label("holders"))
+        .group_by(held.number)
+        .having(holders >= least)
+        .order_by(holders.desc(), held.number)
+        .limit(_MOST_SHARED)
+    )
+    rows = connection.execute(many).all()
+    found = []
+    for number, count_ in rows:
+        persons = connection.scalar(
+            sa.select(sa.func.count(sa.distinct(contacts.c.person)))
+            .select_from(contact_numbers)
+            .join(contacts, _same(held))
+            .where(held.number == number, contacts.c.person != "")
+        )
+        found.append({"number": number, "holders": count_, "persons": persons or 0})
+    return found
+
+
+def _fetch_lists(ctx: Context) -> None:
+    """Who is on the lists that the settings name; one that cannot be read stays as it was."""
+    wanted: list[tuple[str, str]] = []
+    for entry in ctx.settings.segments.lists:
+        connector, _, name = entry.partition(":")
+        if connector in ctx.settings.active_connectors:
+            wanted.append((connector, name))
+    m = list_members.c
+    with ctx.store.write() as connection:
+        known = connection.execute(sa.select(m.connector, m.list).distinct()).all()
+        for connector, name in known:
+            if (connector, name) not in wanted:
+                _forget_list(connection, connector, name)
+    for connector, name in wanted:
+        kind: By = "list" if connector == "hubspot" else "campaign"
+        try:
+            members = list(ctx.open(connector).members(kind, name) or ())
+        except ConnectorError as error:
+            log.warning("segments.lists: %s", error)
+            continue
+        rows = [
+            {"connector": connector, "list": name[:80], "object": object_name, "record_id": record}
+            for object_name, record in dict.fromkeys(members)
+        ]
+        with ctx.store.write() as connection:
+            _forget_list(connection, connector, name)
+            insert(connection, list_members, rows)
+
+
+def _forget_list(connection: Connection, connector: str, name: str) -> None:
+    m = list_members.c
+    connection.execute(sa.delete(list_members).where(m.connector == connector, m.list == name[:80]))

@@ -87,6 +87,12 @@ class Quota:
                 self._window = limits.window, now
                 self._forget(now - limits.window.seconds - _ON_ITS_WAY)
 
+    @property
+    def today(self) -> Left | None:
+        """What the CRM last said of the day's calls; None where it has not."""
+        with self._lock:
+            return self._day[0] if self._day is not None else None
+
     def wait(self) -> None:
         """Before a call: as long as it is better to wait; raises `QuotaError` at the reserve."""
         with self._turn:  # near the limit one waits at a time, and goes by the newest answer

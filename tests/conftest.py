@@ -26,7 +26,7 @@ from worker.sync.scope import Scope
 
 OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "HYGIENE_",
-    "DATABASE_URL", "REDIS_URL", "ADMIN_", "SECRET_KEY", "PUBLIC_URL",
+    "DATABASE_URL", "REDIS_URL", "ADMIN_", "SECRET_KEY", "PUBLIC_URL", "OIDC_", "SMTP_", "ALERT_",
 )  # fmt: skip
 SHARED = Path(__file__).parent.parent.parent / "shared"
 

@@ -17,7 +17,7 @@ from rich.text import Text
 import connectors
 from config.settings import SettingsError, parse_duration
 from connectors.base import ConnectorError
-from worker import cli_feedback, console
+from worker import cli_access, cli_feedback, cli_segments, console
 from worker.clean import clean as clean_list
 from worker.cli_parts import (
     Group,
@@ -514,5 +514,5 @@ def demo(contacts: int, once: bool) -> None:
     sys.exit(run_demo(contacts, once))
 
 
-for command in cli_feedback.COMMANDS:
+for command in (*cli_feedback.COMMANDS, *cli_segments.COMMANDS, *cli_access.COMMANDS):
     main.add_command(command)

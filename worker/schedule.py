@@ -20,6 +20,14 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"expires": REVIVE_EVERY},
         }
     }
+    counted = settings.segments.every.total_seconds()
+    plan["segments"] = {
+        "task": "hygiene.segments", "schedule": counted, "options": {"expires": counted},
+    }  # fmt: skip
+    looked = settings.alerts.every.total_seconds()
+    plan["alerts"] = {
+        "task": "hygiene.alerts", "schedule": looked, "options": {"expires": looked},
+    }  # fmt: skip
     plan["tidy"] = {"task": "hygiene.tidy", "schedule": TIDY_EVERY}
     every = settings.feedback.deliver_every.total_seconds()
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}

@@ -16,9 +16,11 @@ from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
 from worker import heap, retention
+from worker.alerts import tell
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
 from worker.feedback.dispositions import poll_all
+from worker.segments import count, isolate
 from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
 from worker.sync import picking, reader, runs
@@ -201,6 +203,23 @@ def undo(undo_id: str) -> None:
         return  # another worker is at it
     except ConnectorError as error:
         log.error("run %s: %s", undo_id, error)
+
+
+@app.task(name="hygiene.segments")
+def segments() -> None:
+    """Count the segments, set bad ones apart, and begin the audits that wait."""
+    ctx = context()
+    if count.count_if_needed(ctx):
+        for one in isolate.find_bad(ctx):
+            log.warning("%s: %s was isolated: %s", one.connector, one.name, one.why)
+    for run_id in isolate.next_audits(ctx):
+        go_on(run_id)
+
+
+@app.task(name="hygiene.alerts")
+def alerts() -> None:
+    """Tell the operator what needs a person."""
+    tell.look(context())
 
 
 @app.task(name="hygiene.tidy")

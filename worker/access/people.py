@@ -52,8 +52,10 @@ def log_in(
 ) -> Person | None:
     """Whoever has this name and password, None for nobody; raises `ThrottledError`."""
     keys = {f"name:{name.casefold()[:120]}": "name", f"address:{address[:60]}": "address"}
-    _stop_guessing(store, list(keys), now)
+    guessed = _stop_guessing(store, list(keys), now)
     person = _known(store, admin_password, name, password)
+    if person is not None and not guessed:
+        return person
     with store.write() as connection:
         if person is not None:
             connection.execute(sa.delete(throttles).where(throttles.c.key.in_(keys)))
@@ -74,13 +76,16 @@ def log_in(
     return None
 
 
-def _stop_guessing(store: Store, keys: Sequence[str], now: datetime) -> None:
+def _stop_guessing(store: Store, keys: Sequence[str], now: datetime) -> bool:
+    """Raises `ThrottledError`; whether there were wrong passwords before."""
     query = sa.select(throttles.c.until).where(throttles.c.key.in_(keys))
     with store.read() as connection:
-        until = max(connection.scalars(query), default=None)
+        held = list(connection.scalars(query))
+    until = max(held, default=None)
     # A clock that was set back must not lock anybody out for longer than the longest wait.
     if until is not None and now < until <= now + _LONGEST:
         raise ThrottledError(max(1, int((until - now).total_seconds() + 0.999)))
+    return bool(held)
 
 
 def _known(store: Store, admin_password: str, name: str, password: str) -> Person | None:

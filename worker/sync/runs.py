@@ -120,11 +120,20 @@ def load(ctx: Context, run_id: str) -> Run:
 
 
 def recent(
-    ctx: Context, limit: int = 20, connector: str | None = None, reports: bool = False
+    ctx: Context,
+    limit: int = 20,
+    connector: str | None = None,
+    reports: bool = False,
+    state: str = "",
+    before: datetime | None = None,
 ) -> list[Run]:
     """The latest runs, newest first; those that carry reports to a CRM are many, and left out
-    unless `reports`."""
+    unless `reports`. `before`: opened before that, to go on."""
     query = sa.select(runs).order_by(runs.c.opened_at.desc()).limit(limit)
+    if state:
+        query = query.where(runs.c.state == state)
+    if before is not None:
+        query = query.where(runs.c.opened_at < before)
     if not reports:
         query = query.where(runs.c.kind != "reports")
     if connector:
@@ -594,6 +603,66 @@ def totals(ctx: Context, run_id: str) -> Totals:
         return Totals(*map(int, connection.execute(query).one()))
 
 
+def summaries(ctx: Context, listed: Sequence[Run]) -> list[dict[str, Any]]:
+    """Runs with their counts, for lists: two queries however many they are."""
+    c, w = pages.c, writes.c
+    ids = [run.id for run in listed]
+    names = ("read", "changed", "written", "failed", "gone")
+    summed = (
+        sa.select(c.run_id, *(sa.func.coalesce(sa.func.sum(c[name]), 0) for name in names))
+        .where(c.run_id.in_(ids))
+        .group_by(c.run_id)
+    )
+    undone = [run.id for run in listed if run.kind == "undo"]
+    restored = (
+        sa.select(w.run_id, sa.func.count())
+        .where(w.run_id.in_(undone), w.state == "done")
+        .group_by(w.run_id)
+    )
+    with ctx.store.read() as connection:
+        sums = {row[0]: dict(zip(names, map(int, row[1:]), strict=True))
+                for row in connection.execute(summed)}  # fmt: skip
+        for run_id, count in connection.execute(restored) if undone else ():
+            sums[run_id] = {**dict.fromkeys(names, 0), "written": count, "changed": count}
+    return [
+        {
+            "run": run.id,
+            "connector": run.connector,
+            "kind": run.kind,
+            "scope": str(run.scope) if run.kind != "undo" else f"undo of {run.scope.values[0]}",
+            "state": run.state,
+            "dry_run": run.dry_run,
+            "opened_at": run.opened_at.isoformat(),
+            "opened_by": run.opened_by,
+            "purpose": run.purpose,
+            "error": run.error,
+            "contacts": sums.get(run.id) or dict.fromkeys(names, 0),
+            "seconds": round(
+                max(0.0, ((run.finished_at or ctx.now()) - run.opened_at).total_seconds()), 1
+            ),
+        }
+        for run in listed
+    ]
+
+
+def calls_of(ctx: Context, run_ids: Sequence[str]) -> int:
+    """API calls that these runs have made."""
+    total = 0
+    with ctx.store.read() as connection:
+        for some in chunks(run_ids):
+            for calls in connection.scalars(
+                sa.select(runs.c.reader_calls).where(runs.c.id.in_(some))
+            ):
+                total += sum(calls.values())
+            for counts in connection.scalars(
+                sa.select(pages.c.counts).where(
+                    pages.c.run_id.in_(some), pages.c.counts.is_not(None)
+                )
+            ):
+                total += sum((counts or {}).get("api", {}).values())
+    return total
+
+
 def _undone(ctx: Context, run_id: str) -> Totals:
     """An undo has no pages: what it did is told by its writes."""
     query = (
@@ -674,6 +743,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         "sources": sources,
         "pages": {
             "stored": sums.pages,
+            "contacts": sums.size,
             "done": sums.pages_done,
             "parked": sums.parked,
             "retries": sums.retries,
@@ -728,3 +798,25 @@ def writes_of(
         query = query.where(writes.c.state.in_(states))
     with ctx.store.read() as connection:
         return list(connection.execute(query.limit(limit)).all())
+
+
+def writes_after(ctx: Context, run_id: str, after: int, limit: int) -> list[Any]:
+    """A run's writes in their order, behind one of them."""
+    c = writes.c
+    query = sa.select(writes).where(c.run_id == run_id, c.id > after).order_by(c.id).limit(limit)
+    with ctx.store.read() as connection:
+        return list(connection.execute(query).all())
+
+
+def fields_written(ctx: Context, run_id: str, most: int = 20_000) -> dict[str, int]:
+    """Which fields a run has written, and how often; of so many writes at most."""
+    query = (
+        sa.select(writes.c.after)
+        .where(writes.c.run_id == run_id, writes.c.state == "done")
+        .limit(most)
+    )
+    found: Counter[str] = Counter()
+    with ctx.store.read() as connection:
+        for after in connection.scalars(query):
+            found.update((after or {}).keys())
+    return dict(found.most_common())

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import hmac
+from dataclasses import asdict
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Path, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Path, Query
 from fastapi.responses import StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from config.segments import By
 from config.settings import parse_duration
+from config.shown import shown
 from connectors.base import ConnectorError
+from worker import timeline
+from worker.access import audit, tokens
+from worker.access.model import AccessError
+from worker.alerts import tell
 from worker.feedback import evidence, incoming, receive, suppress
 from worker.feedback.incoming import RefusedError, Report, Short
+from worker.overview import overview
 from worker.phones import region_of
+from worker.segments import isolate, listing, outcomes
+from worker.segments.isolate import NoSuchSegmentError
 from worker.story import number_of, story
-from worker.sync import runs
+from worker.sync import control, runs
+from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, RunActiveError
 from worker.sync.scope import Scope
-from worker.web.notify import Notify
+from worker.verification import spending
+from worker.web.guard import allowed
+from worker.web.queue import Queue
+from worker.web.scopes import ScopeError, segment
 
-_bearer = HTTPBearer(auto_error=False, description="ADMIN_TOKEN")
+MOST_OUTCOMES = 10_000
 MOST_REPORTS = 1000
 RowId = Annotated[int, Path(ge=1, le=2**62)]
 
 
-def token_only(
-    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> None:
-    """Let whoever knows ADMIN_TOKEN pass; raises 401 or 403 otherwise."""
-    token: str = request.app.state.settings.admin_token
-    if not token:
-        raise HTTPException(403, "The API is closed: set ADMIN_TOKEN.")
-    if given is None or not hmac.compare_digest(given.credentials.encode(), token.encode()):
-        raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})
+# The name of a caller whose token has the scope.
+Reads = Annotated[str, Depends(allowed("read"))]
+Rescans = Annotated[str, Depends(allowed("rescan"))]
+Reports = Annotated[str, Depends(allowed("feedback"))]
+Suppresses = Annotated[str, Depends(allowed("suppress"))]
+Administers = Annotated[str, Depends(allowed("admin"))]
 
 
 class _Strict(BaseModel):
@@ -58,6 +68,7 @@ class RescanRequest(_Strict):
     numbers: list[Short] = Field([], max_length=10_000)
     segment: Short = Field("", description="KEY=VALUE: source, campaign, list or country")
     older_than: Short = Field("", description="a length of time, such as 90d")
+    reason: Short = Field("", description="why, for the log of what was done")
     force: bool = False
     dry_run: bool = False
 
@@ -96,11 +107,46 @@ class Decision(_Strict):
     decision: receive.Reading
 
 
-def router(ctx: Context, notify: Notify) -> APIRouter:
-    routes = APIRouter(prefix="/api", dependencies=[Depends(token_only)])
+class Why(_Strict):
+    reason: Annotated[Short, Field(min_length=3)]
+
+
+class Isolating(_Strict):
+    """Set a segment apart by hand."""
+
+    connector: Literal["salesforce", "hubspot", "csv"]
+    by: By
+    value: Annotated[incoming.Text, Field(min_length=1, max_length=255)]
+    reason: Annotated[Short, Field(min_length=3)]
+
+
+class Outcome(_Strict):
+    """What became of a campaign's messages on a day; a day that is known is replaced."""
+
+    campaign: Annotated[incoming.Text, Field(min_length=1, max_length=255)]
+    day: date
+    sent: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
+    delivered: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
+    undelivered: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
+    replies: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
+
+
+class TokenRequest(_Strict):
+    name: Annotated[Short, Field(min_length=1, max_length=120)]
+    scopes: list[Literal["read", "rescan", "feedback", "suppress", "admin"]] = Field(min_length=1)
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    routes = APIRouter(prefix="/api")
+    notify = queue.reports
+
+    def noted(who: str, action: str, target: str, why: str = "") -> None:
+        audit.note(ctx.store, ctx.now(), who, action, target, why)
+
+    # -- feedback --------------------------------------------------------------------------
 
     @routes.post("/feedback", status_code=202, tags=["feedback"], summary="Report feedback")
-    def feedback(body: Report | list[Report], then: BackgroundTasks) -> Accepted:
+    def feedback(_who: Reports, body: Report | list[Report], then: BackgroundTasks) -> Accepted:
         reports = body if isinstance(body, list) else [body]
         if len(reports) > MOST_REPORTS:
             raise HTTPException(413, f"At most {MOST_REPORTS} reports at once.")
@@ -117,37 +163,139 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             then.add_task(notify)
         return Accepted(stored=stored, known=len(found) - stored, refused=refused)
 
+    @routes.get("/reviews", tags=["feedback"], summary="Replies that wait for a person")
+    def reviews(_who: Reports) -> dict[str, Any]:
+        return {"reviews": receive.open_reviews(ctx)}
+
+    @routes.post("/reviews/{review_id}", tags=["feedback"], summary="Say what a reply means")
+    def review(
+        who: Reports, review_id: RowId, body: Decision, then: BackgroundTasks
+    ) -> dict[str, str]:
+        if not receive.decide(ctx, review_id, body.decision, who):
+            raise HTTPException(404, "There is no such reply that waits.")
+        noted(who, "review.decide", f"{review_id}: {body.decision}")
+        then.add_task(notify)
+        return {"decision": body.decision}
+
+    # -- runs ------------------------------------------------------------------------------
+
     @routes.post("/rescans", status_code=202, tags=["runs"], summary="Look at contacts again")
-    def rescans(body: RescanRequest) -> RunOpened:
+    def rescans(who: Rescans, body: RescanRequest) -> RunOpened:
         if body.connector not in ctx.settings.active_connectors:
             raise HTTPException(422, f"{body.connector} is not connected.")
+        scope = _scope(body)
         try:
-            run_id = runs.open_run(ctx, body.connector, _scope(body), body.dry_run, body.force)
+            run_id = runs.open_run(
+                ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason
+            )
         except RunActiveError as error:
             raise HTTPException(409, str(error)) from None
         except ConnectorError as error:
             raise HTTPException(502, str(error)) from None
-        _go_on(run_id)
+        if not body.dry_run:
+            noted(who, "run.start", f"{run_id} {body.connector}: {scope}", body.reason)
+        queue.go_on(run_id)
         return RunOpened(run=run_id)
 
+    @routes.get("/runs", tags=["runs"], summary="The latest runs, newest first")
+    def run_list(
+        _who: Reads,
+        connector: Annotated[str, Query(max_length=40)] = "",
+        state: Literal["", "running", "paused", "done", "failed", "cancelled"] = "",
+        reports: bool = False,
+        before: AwareDatetime | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> dict[str, Any]:
+        found = runs.recent(ctx, limit, _plain(connector), reports, state, before)
+        return {"runs": runs.summaries(ctx, found)}
+
     @routes.get("/runs/{run_id}", tags=["runs"], summary="What a run has done so far")
-    def run(run_id: str) -> dict[str, Any]:
+    def run(_who: Reads, run_id: str) -> dict[str, Any]:
         try:
             return runs.result(ctx, run_id)
         except NoSuchRunError as error:
             raise HTTPException(404, str(error)) from None
 
+    @routes.get("/runs/{run_id}/writes", tags=["runs"],
+                summary="Its writes, with the values before and after, in parts")  # fmt: skip
+    def run_writes(
+        _who: Reads,
+        run_id: str,
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> dict[str, Any]:
+        try:
+            rows = runs.writes_after(ctx, runs.load(ctx, run_id).id, after, limit)
+        except NoSuchRunError as error:
+            raise HTTPException(404, str(error)) from None
+        return {
+            "writes": [
+                {"object": row.object, "id": row.record_id, "state": row.state,
+                 "before": row.before, "after": row.after, "message": row.message}
+                for row in rows
+            ],
+            "after": rows[-1].id if len(rows) == limit else None,
+        }  # fmt: skip
+
+    @routes.post("/runs/{run_id}/{action}", status_code=202, tags=["runs"],
+                 summary="Pause, resume, cancel or undo a run")  # fmt: skip
+    def move(
+        who: Rescans, run_id: str, action: Literal["pause", "resume", "cancel", "undo"],
+        body: Why | None = None,
+    ) -> RunOpened:  # fmt: skip
+        """`run`: the run itself, or, of an undo, the run that undoes it."""
+        why = body.reason if body else ""
+        try:
+            moved = runs.load(ctx, run_id).id
+            if action == "pause":
+                control.pause(ctx, moved, who)
+            elif action == "cancel":
+                control.cancel(ctx, moved, who)
+            elif action == "resume":
+                kind = runs.reopen(ctx, moved).kind
+                queue.undo(moved) if kind == "undo" else queue.go_on(moved)
+            else:
+                of, moved = moved, undoing.begin(ctx, moved, by=who, why=why)
+                queue.undo(moved)
+                noted(who, "run.undo", of, why)
+                return RunOpened(run=moved)
+        except NoSuchRunError as error:
+            raise HTTPException(404, str(error)) from None
+        except (ConnectorError, RunActiveError) as error:
+            raise HTTPException(409, str(error)) from None
+        noted(who, f"run.{action}", moved, why)
+        return RunOpened(run=moved)
+
+    # -- numbers and records ---------------------------------------------------------------
+
     @routes.post("/numbers/lookup", tags=["numbers"], summary="All that is known of a number")
-    def lookup(body: NumberRequest) -> dict[str, Any]:
+    def lookup(_who: Reads, body: NumberRequest) -> dict[str, Any]:
         return story(ctx, _number(body.number, body.country))
+
+    @routes.post("/numbers/timeline", tags=["numbers"],
+                 summary="The whole story of a number, the newest first")  # fmt: skip
+    def number_timeline(_who: Reads, body: NumberRequest) -> dict[str, Any]:
+        return timeline.of_number(ctx, _number(body.number, body.country))
 
     @routes.post("/numbers/evidence", tags=["numbers"],
                  summary="What was reported of a number, and who confirmed it when")  # fmt: skip
-    def evidenced(body: NumberRequest) -> dict[str, Any]:
+    def evidenced(_who: Reads, body: NumberRequest) -> dict[str, Any]:
         return evidence.of_number(ctx, _number(body.number, body.country))
+
+    @routes.get("/contacts/{connector}/{object_name}/{record_id}", tags=["numbers"],
+                summary="A record as our index has it, and what was written to it")  # fmt: skip
+    def record(_who: Reads, connector: str, object_name: str, record_id: str) -> dict[str, Any]:
+        parts = [_plain(part) for part in (connector, object_name, record_id)]
+        try:
+            return timeline.of_record(ctx, *parts)
+        except timeline.NoSuchRecordError as error:
+            raise HTTPException(404, str(error)) from None
+
+    # -- suppressions ----------------------------------------------------------------------
 
     @routes.get("/suppressions", tags=["suppressions"], summary="The suppression list, in parts")
     def suppressions(
+        _who: Reads,
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         active: bool = True,
@@ -158,24 +306,31 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         return {"suppressions": [one.as_json() for one in found], "after": more}
 
     @routes.get("/suppressions/export", tags=["suppressions"], summary="All that stands, as CSV")
-    def export(channel: Literal["call", "text"] | None = None) -> StreamingResponse:
+    def export(
+        who: Suppresses, channel: Literal["call", "text"] | None = None
+    ) -> StreamingResponse:
+        noted(who, "suppressions.export", channel or "all that stands")
         return StreamingResponse(suppress.export(ctx, channel), media_type="text/csv")
 
     @routes.post("/suppressions", status_code=201, tags=["suppressions"],
                  summary="Suppress a number")  # fmt: skip
-    def suppress_number(body: SuppressionRequest, then: BackgroundTasks) -> dict[str, Any]:
+    def suppress_number(
+        who: Suppresses, body: SuppressionRequest, then: BackgroundTasks
+    ) -> dict[str, Any]:
         number = _number(body.number)
+        told = body.evidence or (body.reason if body.reason != body.kind else "")
         made = suppress.add(
             ctx, number, body.kind, " ".join(sorted(set(body.channels))),
-            body.evidence or (body.reason if body.reason != body.kind else "added through the API"),
-            "api",
+            told or "added through the API", "api",
         )  # fmt: skip
+        noted(who, "number.suppress", audit.masked(number), told)
         then.add_task(notify)
         return made.as_json()
 
     @routes.delete("/suppressions/{suppression_id}", tags=["suppressions"],
                    summary="Lift a suppression, with a reason")  # fmt: skip
     def lift(
+        who: Suppresses,
         suppression_id: RowId,
         then: BackgroundTasks,
         body: Lifting | None = None,
@@ -188,21 +343,125 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             lifted = suppress.lift(ctx, suppression_id, "api", why)
         except suppress.NoSuchSuppressionError as error:
             raise HTTPException(404, str(error)) from None
+        noted(who, "suppression.lift", f"{suppression_id} {audit.masked(lifted.number)}", why)
         then.add_task(notify)
         return lifted.as_json()
 
-    @routes.get("/reviews", tags=["feedback"], summary="Replies that wait for a person")
-    def reviews() -> dict[str, Any]:
-        return {"reviews": receive.open_reviews(ctx)}
+    # -- segments --------------------------------------------------------------------------
 
-    @routes.post("/reviews/{review_id}", tags=["feedback"], summary="Say what a reply means")
-    def review(review_id: RowId, body: Decision, then: BackgroundTasks) -> dict[str, str]:
-        if not receive.decide(ctx, review_id, body.decision, "api"):
-            raise HTTPException(404, "There is no such reply that waits.")
-        then.add_task(notify)
-        return {"decision": body.decision}
+    @routes.get("/segments", tags=["segments"],
+                summary="How sources, campaigns, lists, countries or months do")  # fmt: skip
+    def segments(
+        _who: Reads,
+        by: By = "source",
+        connector: Annotated[str, Query(max_length=40)] = "",
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 200,
+    ) -> dict[str, Any]:
+        return {"segments": listing.listed(ctx, by, limit, _plain(connector))}
+
+    @routes.get("/segments/shared", tags=["segments"], summary="Numbers that many contacts hold")
+    def shared(_who: Reads) -> dict[str, Any]:
+        return {"numbers": listing.placeholders(ctx, 1000)}
+
+    @routes.get("/isolations", tags=["segments"],
+                summary="Segments that were set apart, the newest first")  # fmt: skip
+    def isolations(_who: Reads) -> dict[str, Any]:
+        return {"isolations": [one.as_json() for one in isolate.history(ctx, 1000)]}
+
+    @routes.post("/isolations", status_code=201, tags=["segments"], summary="Set a segment apart")
+    def set_apart(who: Rescans, body: Isolating) -> dict[str, Any]:
+        try:
+            made = isolate.isolate(ctx, body.connector, body.by, body.value, body.reason, who=who)
+        except NoSuchSegmentError as error:
+            raise HTTPException(404, str(error)) from None
+        if made is None:
+            raise HTTPException(409, "It is isolated already.")
+        noted(who, "segment.isolate", f"{made.connector} {made.name}", body.reason)
+        return made.as_json()
+
+    @routes.delete("/isolations/{isolation_id}", tags=["segments"], summary="Let a segment go")
+    def let_go(
+        who: Rescans, isolation_id: RowId, reason: Annotated[Short, Query(min_length=3)]
+    ) -> dict[str, Any]:
+        try:
+            made = isolate.release(ctx, isolation_id, who, reason)
+        except NoSuchSegmentError as error:
+            raise HTTPException(404, str(error)) from None
+        noted(who, "segment.release", f"{made.connector} {made.name}", reason)
+        return made.as_json()
+
+    @routes.post("/campaign-outcomes", tags=["segments"],
+                 summary="Import what became of campaigns' messages")  # fmt: skip
+    def campaign_outcomes(_who: Reports, body: list[Outcome]) -> dict[str, int]:
+        if len(body) > MOST_OUTCOMES:
+            raise HTTPException(413, f"At most {MOST_OUTCOMES} at once.")
+        try:
+            return {"kept": outcomes.keep(ctx, [one.model_dump(mode="json") for one in body])}
+        except outcomes.OutcomeError as error:
+            raise HTTPException(422, str(error)) from None
+
+    # -- the whole -------------------------------------------------------------------------
+
+    @routes.get("/overview", tags=["system"], summary="How everything stands")
+    def whole(_who: Reads) -> dict[str, Any]:
+        found = overview(ctx)
+        for one in found["connectors"]:
+            quota = one.pop("quota")
+            one["calls_left"] = quota.remaining if quota else None
+        return found
+
+    @routes.get("/spend", tags=["system"], summary="What lookups cost, budgets, providers")
+    def spend(_who: Reads, days: Annotated[int, Query(ge=1, le=3660)] = 30) -> dict[str, Any]:
+        with ctx.store.read() as connection:
+            verification = ctx.settings.verification
+            return spending.report(connection, ctx.line, verification, ctx.now(), days)
+
+    @routes.get("/settings", tags=["system"],
+                summary="What is in force and where it comes from; secrets are masked")  # fmt: skip
+    def settings(_who: Administers) -> dict[str, Any]:
+        return {"settings": [asdict(one) for one in shown(ctx.settings)]}
+
+    @routes.get("/alerts", tags=["system"], summary="What needs a person now")
+    def alerts(_who: Reads) -> dict[str, Any]:
+        return {"alerts": tell.standing(ctx, 1000)}
+
+    @routes.get("/audit", tags=["system"], summary="What people and tokens did, in parts")
+    def audit_log(
+        _who: Administers,
+        before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> dict[str, Any]:
+        return {"entries": audit.entries(ctx.store, before, limit)}
+
+    @routes.get("/tokens", tags=["system"], summary="Tokens, without their secrets")
+    def token_list(_who: Administers) -> dict[str, Any]:
+        return {"tokens": [one.as_json() for one in tokens.listed(ctx.store)]}
+
+    @routes.post("/tokens", status_code=201, tags=["system"],
+                 summary="Make a token; its secret is shown this once")  # fmt: skip
+    def make_token(who: Administers, body: TokenRequest) -> dict[str, Any]:
+        try:
+            secret, made = tokens.make(ctx.store, body.name, body.scopes, who, ctx.now())
+        except AccessError as error:
+            raise HTTPException(422, str(error)) from None
+        noted(who, "token.make", f"{made.id} {made.name}")
+        return {"token": secret, **made.as_json()}
+
+    @routes.delete("/tokens/{token_id}", tags=["system"], summary="Revoke a token")
+    def revoke(who: Administers, token_id: RowId) -> dict[str, bool]:
+        if not tokens.revoke(ctx.store, token_id, ctx.now()):
+            raise HTTPException(404, "There is no such token in force.")
+        noted(who, "token.revoke", str(token_id))
+        return {"revoked": True}
 
     return routes
+
+
+def _plain(text: str) -> str:
+    """A name in an address; what is no text names nothing, and PostgreSQL would not take it."""
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise HTTPException(404, "There is nothing of that name.")
+    return text
 
 
 def _number(text: str, country: str = "") -> str:
@@ -222,9 +481,10 @@ def _scope(body: RescanRequest) -> Scope:
         return Scope("numbers", tuple(dict.fromkeys(map(_number, body.numbers))))
     if body.segment:
         key, _, value = body.segment.partition("=")
-        if key not in ("source", "campaign", "list", "country") or not value:
-            raise HTTPException(422, "segment: write source=, campaign=, list= or country=")
-        return Scope("segment", (value,), key=key)
+        try:
+            return segment(key, value)
+        except ScopeError as error:
+            raise HTTPException(422, f"segment: write KEY=VALUE. {error}") from None
     if body.older_than:
         try:
             age: Any = parse_duration(body.older_than)
@@ -232,13 +492,3 @@ def _scope(body: RescanRequest) -> Scope:
             raise HTTPException(422, f"older_than: {error}") from None
         return Scope("older_than", age_seconds=int(age.total_seconds()))
     return Scope("everything")
-
-
-def _go_on(run_id: str) -> None:
-    """Have the workers do it; if they cannot be told now, `revive` finds the open run."""
-    try:
-        from worker.tasks import go_on
-
-        go_on(run_id)
-    except (Exception, SystemExit):
-        return

@@ -1,4 +1,4 @@
-"""The web application: is it alive, is it ready, and what do the runs do."""
+"""The web application: health, webhooks, the API, the recipient's page, the admin's pages."""
 
 from __future__ import annotations
 
@@ -6,44 +6,41 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import redis
 import sqlalchemy as sa
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from fastapi.templating import Jinja2Templates
 
 from config.settings import Settings
 from worker import embedded
-from worker.feedback import evidence
 from worker.store.db import StoreError, is_current
-from worker.story import number_of
-from worker.sync import runs
 from worker.sync.context import Context
-from worker.sync.runs import NoSuchRunError
-from worker.verification import spending
-from worker.web import api, confirm, webhooks
-from worker.web.body import RawBody, form_of
-from worker.web.guard import admin_only
-from worker.web.notify import Notify, tell_the_queue
+from worker.web import api, confirm, login, metrics, webhooks
+from worker.web.guard import LoginNeededError, give_cookie
+from worker.web.pages import numbers, overview, runs, segments, suppressions, system
+from worker.web.queue import Queue, Workers
+from worker.web.render import page
 
 _HERE = Path(__file__).parent
-_RUNS_SHOWN, _DAYS_SHOWN = 50, 30
-_pages = Jinja2Templates(_HERE / "templates")
 _SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_CACHED = "public, max-age=3600"  # what is under /static
 
 
-def make_app(settings: Settings, notify: Notify = tell_the_queue) -> FastAPI:
-    """`notify` is called when a report was stored: what stands in the tables is to be done."""
+def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
+    """`queue`: how the workers are told; another one in tests."""
     ctx = Context.create(settings)
+    told = queue or Workers()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -54,12 +51,18 @@ def make_app(settings: Settings, notify: Notify = tell_the_queue) -> FastAPI:
     app.state.settings = settings
     app.state.ctx = ctx
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    if settings.oidc is not None:
+        login.keep_state(app, ctx)
 
     @app.middleware("http")
     async def safe(request: Request, call_next: Any) -> Any:
         response = await call_next(request)
+        if request.url.path.startswith("/static/"):
+            response.headers["Cache-Control"] = _CACHED
         for name, value in _SAFE_HEADERS.items():
             response.headers.setdefault(name, value)
+        if secret := getattr(request.state, "new_cookie", ""):
+            give_cookie(request, response, secret)
         return response
 
     @app.get("/healthz", include_in_schema=False)
@@ -74,93 +77,44 @@ def make_app(settings: Settings, notify: Notify = tell_the_queue) -> FastAPI:
         ready = all(state == "ok" for state in found.values())
         return JSONResponse(found, 200 if ready else 503)
 
-    app.include_router(webhooks.router(ctx, notify))
-    app.include_router(api.router(ctx, notify))
-    app.include_router(confirm.router(ctx, notify))
-    guarded = [Depends(admin_only)]
+    app.include_router(metrics.router(ctx))
+    app.include_router(webhooks.router(ctx, told.reports))
+    app.include_router(api.router(ctx, told))
+    app.include_router(confirm.router(ctx, told.reports))
+    app.include_router(login.router(ctx))
+    app.include_router(overview.router(ctx))
+    app.include_router(runs.router(ctx, told))
+    app.include_router(numbers.router(ctx, told))
+    app.include_router(segments.router(ctx, told))
+    app.include_router(suppressions.router(ctx, told))
+    app.include_router(system.router(ctx))
 
-    @app.get("/", include_in_schema=False)
-    def home() -> RedirectResponse:
-        return RedirectResponse("/runs")
-
-    @app.get("/runs", dependencies=guarded, include_in_schema=False)
-    def run_list(request: Request) -> HTMLResponse:
-        listed = [runs.result(ctx, run.id) for run in runs.recent(ctx, _RUNS_SHOWN)]
-        opened = {run.id: run.opened_at for run in runs.recent(ctx, _RUNS_SHOWN)}
-        return _pages.TemplateResponse(request, "runs.html", {"runs": listed, "opened": opened})
-
-    @app.get("/runs/{run_id}", dependencies=guarded, include_in_schema=False)
-    def run_detail(request: Request, run_id: str) -> HTMLResponse:
-        try:
-            run = runs.load(ctx, run_id)
-        except NoSuchRunError:
-            raise HTTPException(404, "There is no such run.") from None
-        found = runs.account(ctx, run.id, most=50)
-        found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
-        values = {"run": found, "opened": run.opened_at, "links": _links(ctx, found)}
-        return _pages.TemplateResponse(request, "run.html", values)
-
-    @app.get("/spend", dependencies=guarded, include_in_schema=False)
-    def spend(request: Request) -> HTMLResponse:
-        with ctx.store.read() as connection:
-            verification = settings.verification
-            found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS_SHOWN)
-        return _pages.TemplateResponse(request, "spend.html", {"spend": found, "days": _DAYS_SHOWN})
-
-    @app.get("/evidence", dependencies=guarded, include_in_schema=False)
-    def evidence_form(request: Request) -> HTMLResponse:
-        return _pages.TemplateResponse(request, "evidence.html", {})
-
-    @app.post("/evidence", dependencies=guarded, include_in_schema=False)
-    def evidence_of(request: Request, body: RawBody) -> HTMLResponse:
-        """The number comes in the body, so that it stands in no address and no log."""
-        typed = dict(form_of(body)).get("number", "")[:60]
-        number = number_of(typed)
-        if number is None:
-            problem = "Write one number with its country code, like +14155550123."
-            values = {"typed": typed, "problem": problem}
-            return _pages.TemplateResponse(request, "evidence.html", values, status_code=400)
-        found = evidence.of_number(ctx, number)
-        return _pages.TemplateResponse(request, "evidence.html", {"typed": typed, "found": found})
+    @app.exception_handler(LoginNeededError)
+    async def log_in_first(request: Request, _error: LoginNeededError) -> Response:
+        to = request.url.path if request.method == "GET" else "/"
+        return RedirectResponse(f"/login?to={quote(to)}", 303)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-        return _pages.TemplateResponse(
-            request,
-            "message.html",
-            {"text": error.detail},
-            status_code=error.status_code,
-            headers=error.headers,
-        )
+        answer = page(request, "message.html", None, error.status_code, text=error.detail)
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
-    async def wrong(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def wrong(request: Request, error: RequestValidationError) -> Response:
         """Where it is wrong and how, without what was sent: that may be somebody's number."""
         found = [
             f"{'.'.join(str(part) for part in one['loc'] if part != 'body')}: {one['msg']}"
             for one in error.errors()
         ]
-        return JSONResponse({"error": "; ".join(found[:20])}, 422)
+        text = "; ".join(found[:20])
+        if request.url.path.startswith(("/api/", "/webhooks/")):
+            return JSONResponse({"error": text}, 422)
+        return page(request, "message.html", None, 422, text=text)
 
     return app
-
-
-def _badness(entry: tuple[str, dict[str, int]]) -> float:
-    """The worst source first."""
-    _, counts = entry
-    return -counts["bad"] / counts["numbers"] if counts["numbers"] else 0.0
-
-
-def _links(ctx: Context, found: dict[str, Any]) -> dict[str, str]:
-    """Record id -> its page in the CRM, where the connector knows such a place."""
-    records = [*found["failures"], *found["writes"]]
-    name = found["connector"]
-    if name not in ctx.settings.active_connectors:
-        return {}
-    url = ctx.open(name).record_url
-    return {entry["id"]: url(entry["object"], entry["id"]) for entry in records}
 
 
 def _database(settings: Settings) -> str:

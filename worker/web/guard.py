@@ -1,32 +1,107 @@
-"""Who may see the admin pages: whoever knows ADMIN_PASSWORD; without one, this machine alone."""
+"""Who is before the pages and the API, and whether they may do what they ask for.
+
+Pages: a session after a login; or a password with each request (HTTP Basic, for scripts); or, where
+no password and no identity provider is set, whoever is on this machine. API: a bearer token. What
+changes something needs the token of its form, which another site cannot know (CSRF).
+"""
 
 from __future__ import annotations
 
 import hmac
+import secrets
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.security import (
+    HTTPAuthorizationCredentials,
+    HTTPBasic,
+    HTTPBasicCredentials,
+    HTTPBearer,
+)
 
+from config.settings import Settings
+from worker.access import people, sessions, tokens
+from worker.access.model import Person
+from worker.access.people import ThrottledError
+from worker.sync.context import Context
+from worker.web.body import RawBody, form_of
+
+COOKIE = "hygiene_session"
 _basic = HTTPBasic(realm="Phone Hygiene", auto_error=False)
+_bearer = HTTPBearer(auto_error=False, description="ADMIN_TOKEN, or a token made for it")
 _HERE = ("127.0.0.1", "::1")
 _HERE_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
-def admin_only(
+class LoginNeededError(Exception):
+    """A person with a browser is led to the login page."""
+
+
+def is_open(settings: Settings, ctx: Context) -> bool:
+    """Whether nobody has to log in: then only this machine sees the pages."""
+    return not (settings.admin_password or settings.oidc or people.anybody(ctx.store))
+
+
+def viewer(
     request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]
-) -> None:
-    """Let an admin pass; raises 401 or 403 otherwise."""
-    password: str = request.app.state.settings.admin_password
-    if password:
-        right = given is not None and hmac.compare_digest(
-            given.password.encode(), password.encode()
-        )
-        if not right:
-            raise HTTPException(
-                401, "The password is wrong.", {"WWW-Authenticate": 'Basic realm="Phone Hygiene"'}
-            )
-        return
+) -> Person:
+    """Whoever may look at the pages; raises 401, 403, 429 or `LoginNeededError`."""
+    ctx: Context = request.app.state.ctx
+    secret = request.cookies.get(COOKIE, "")
+    if is_open(request.app.state.settings, ctx):
+        _on_this_machine(request)
+        return Person("local", "admin", _csrf(request, secret))
+    person = sessions.of(ctx.store, secret, ctx.now()) if secret else None
+    if person is not None:
+        return person
+    if given is not None:
+        known = check_password(request, given.username, given.password)
+        if known is None and given.username != people.ADMIN:
+            # The password of ADMIN_PASSWORD counts with any name, where there is no such person.
+            known = check_password(request, people.ADMIN, given.password)
+        if known is not None:
+            return Person(known.name, known.role, _csrf(request, secret))
+    if "text/html" in request.headers.get("accept", ""):
+        raise LoginNeededError
+    raise HTTPException(
+        401, "The password is wrong or missing.", {"WWW-Authenticate": 'Basic realm="Hygiene"'}
+    )
+
+
+Viewer = Annotated[Person, Depends(viewer)]
+
+
+def check_password(request: Request, name: str, password: str) -> Person | None:
+    """Whoever has this name and password; raises 429 for who has guessed too often."""
+    ctx: Context = request.app.state.ctx
+    admin: str = request.app.state.settings.admin_password
+    address = request.client.host if request.client else ""
+    try:
+        return people.log_in(ctx.store, admin, name, password, address, ctx.now())
+    except ThrottledError as error:
+        raise HTTPException(429, str(error), {"Retry-After": str(error.seconds)}) from None
+
+
+Form = dict[str, str]
+
+
+def acting(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
+    """An admin and what their form says; raises 403 for others, and for forms of other sites."""
+    if not person.may_act:
+        raise HTTPException(403, "You may look, and not change anything here.")
+    form = dict(form_of(body))
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    right = hmac.compare_digest(form.get("csrf", "").encode(), person.csrf.encode())
+    if not right or site not in ("same-origin", "none"):
+        raise HTTPException(403, "This form is too old. Go back, reload the page, and try again.")
+    return person, form
+
+
+Acting = Annotated[tuple[Person, Form], Depends(acting)]
+
+
+def _on_this_machine(request: Request) -> None:
     # A proxy on this machine would make everybody look local, and so would a page elsewhere
     # whose name leads here (DNS rebinding).
     local = request.client is not None and request.client.host in _HERE
@@ -34,3 +109,43 @@ def admin_only(
     host = request.headers.get("host", "").rsplit(":", 1)[0]
     if not local or proxied or host not in _HERE_NAMES:
         raise HTTPException(403, "Set ADMIN_PASSWORD to see the pages from elsewhere.")
+
+
+def _csrf(request: Request, secret: str) -> str:
+    """For who has no session: a cookie of their own, which their forms must fit."""
+    if not secret:
+        secret = request.state.new_cookie = secrets.token_urlsafe(32)
+    return sessions.csrf_of(secret)
+
+
+def give_cookie(request: Request, response: Response, secret: str) -> None:
+    """Hand a session to a browser: not to scripts, not to other sites, and not in the clear."""
+    settings: Settings = request.app.state.settings
+    safe = request.url.scheme == "https" or settings.public_url.startswith("https://")
+    response.set_cookie(COOKIE, secret, httponly=True, samesite="lax", secure=safe, path="/")
+
+
+# -- the API -------------------------------------------------------------------------------
+
+
+def allowed(scope: str) -> Callable[..., str]:
+    """A dependency: the name of a caller whose token has this scope; raises 401 or 403."""
+
+    def check(
+        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> str:
+        ctx: Context = request.app.state.ctx
+        admin: str = request.app.state.settings.admin_token
+        shown = given.credentials if given is not None else ""
+        if admin and hmac.compare_digest(shown.encode(), admin.encode()):
+            return "ADMIN_TOKEN"
+        token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
+        if token is not None:
+            if not token.allows(scope):
+                raise HTTPException(403, f"The token lacks the scope {scope}.")
+            return f"token {token.name}"
+        if not admin and not tokens.listed(ctx.store):
+            raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
+        raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})
+
+    return check

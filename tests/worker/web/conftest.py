@@ -11,6 +11,11 @@ import pytest
 import uvicorn
 
 from config.settings import Settings
+from worker.feedback.apply import apply_waiting
+from worker.sync import undo as undoing
+from worker.sync.context import Context
+from worker.sync.drive import drive
+from worker.sync.spread import spread, waits
 from worker.web.app import make_app
 
 if TYPE_CHECKING:
@@ -19,13 +24,63 @@ if TYPE_CHECKING:
 Serve = Callable[..., str]
 
 
+class NoWorkers:
+    """A queue that nobody works on; `reports` may be given."""
+
+    def __init__(self, notify: Callable[[], None]) -> None:
+        self.reports = notify
+
+    def go_on(self, run_id: str) -> None:
+        pass
+
+    def undo(self, undo_id: str) -> None:
+        pass
+
+
+class InThreads:
+    """A queue whose work is done at once, in threads of this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.threads: list[threading.Thread] = []
+
+    def reports(self) -> None:
+        self._do(self._tell)
+
+    def go_on(self, run_id: str) -> None:
+        self._do(lambda ctx: drive(ctx, run_id, pages_at_once=1))
+
+    def undo(self, undo_id: str) -> None:
+        self._do(lambda ctx: undoing.carry_out(ctx, undo_id))
+
+    @staticmethod
+    def _tell(ctx: Context) -> None:
+        apply_waiting(ctx)
+        for name in waits(ctx):
+            spread(ctx, name)
+
+    def _do(self, work: Callable[[Context], object]) -> None:
+        def run() -> None:
+            ctx = Context.create(self._settings)
+            try:
+                work(ctx)
+            finally:
+                ctx.close()
+
+        self.threads.append(threading.Thread(target=run, daemon=True))
+        self.threads[-1].start()
+
+
 @pytest.fixture
 def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
-    """Starts a server; `notify` stands for the queue."""
+    """Starts a server; `notify` stands for the queue; with `working` its work is done."""
     servers = []
 
-    def start(toml: str = "", notify: Callable[[], None] = lambda: None, **env: str) -> str:
-        app = make_app(make_settings(toml, **env), notify)
+    def start(
+        toml: str = "", notify: Callable[[], None] = lambda: None, working: bool = False, **env: str
+    ) -> str:
+        settings = make_settings(toml, **env)
+        app = make_app(settings, InThreads(settings) if working else NoWorkers(notify))
         config = uvicorn.Config(app, port=0, log_config=None)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)

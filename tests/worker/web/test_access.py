@@ -1,0 +1,260 @@
+"""Who gets in, who does not, and what stays behind of what they did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from worker.access import audit, people, sessions, tokens
+from worker.access.model import Person
+from worker.access.people import ThrottledError
+from worker.store.tables import api_tokens, audit_log, users
+from worker.store.tables import sessions as session_table
+from worker.sync.context import Context
+from worker.web.guard import COOKIE
+
+Serve = Callable[..., str]
+PASSWORD = "a long and fictional one"
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def named(ctx: Context) -> Context:
+    """With a viewer and an admin."""
+    people.put(ctx.store, "vera", PASSWORD, "viewer", ctx.now())
+    people.put(ctx.store, "adam", PASSWORD, "admin", ctx.now())
+    return ctx
+
+
+def logged_in(url: str, name: str, password: str = PASSWORD) -> requests.Session:
+    session = requests.Session()
+    session.headers.update(HTML)
+    answer = session.post(f"{url}/login", data={"name": name, "password": password, "to": "/runs"})
+    assert answer.url == f"{url}/runs", answer.text
+    return session
+
+
+def csrf_in(page: str) -> str:
+    found = re.search(r'name="csrf" value="(\w+)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+class TestLogin:
+    def test_leads_to_the_page_that_was_asked_for(self, serve: Serve) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        asked = requests.get(f"{url}/spend", headers=HTML)
+        assert asked.url == f"{url}/login?to=/spend"
+        assert logged_in(url, "admin").get(f"{url}/spend").status_code == 200
+
+    def test_never_leads_elsewhere(self, serve: Serve) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        for to in ("https://evil.example/", "//evil.example", "/\\evil.example"):
+            form = {"password": PASSWORD, "to": to}
+            answer = requests.post(f"{url}/login", data=form, allow_redirects=False)
+            assert answer.headers["Location"] == "/"
+
+    @pytest.mark.usefixtures("named")
+    def test_takes_nobody_with_another_password_or_name(self, serve: Serve) -> None:
+        url = serve()
+        for name, password in (("vera", "wrong"), ("nobody", PASSWORD), ("admin", "")):
+            answer = requests.post(f"{url}/login", data={"name": name, "password": password})
+            assert answer.status_code == 401
+            assert COOKIE not in answer.cookies
+
+    def test_gives_a_cookie_that_scripts_and_other_sites_do_not_get(self, serve: Serve) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        answer = requests.post(f"{url}/login", data={"password": PASSWORD}, allow_redirects=False)
+        assert "HttpOnly" in answer.headers["Set-Cookie"]
+        assert "SameSite=lax" in answer.headers["Set-Cookie"]
+        assert "Secure" not in answer.headers["Set-Cookie"]
+        safe = serve(ADMIN_PASSWORD=PASSWORD, PUBLIC_URL="https://hygiene.example")
+        answer = requests.post(f"{safe}/login", data={"password": PASSWORD}, allow_redirects=False)
+        assert "Secure" in answer.headers["Set-Cookie"]
+
+    def test_begins_a_session_of_its_own(self, serve: Serve, ctx: Context) -> None:
+        """Whoever planted a cookie before the login knows none after it."""
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        planted = sessions.begin(ctx.store, Person("mallory", "viewer"), ctx.now())
+        answer = requests.post(
+            f"{url}/login", data={"password": PASSWORD}, cookies={COOKIE: planted},
+            allow_redirects=False,
+        )  # fmt: skip
+        assert answer.cookies[COOKIE] != planted
+        assert sessions.of(ctx.store, planted, ctx.now()) is None
+
+    def test_is_kept_as_a_hash_and_ends(self, serve: Serve, ctx: Context) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        session = logged_in(url, "admin")
+        secret = session.cookies[COOKIE]
+        with ctx.store.read() as connection:
+            assert secret not in str(connection.execute(sa.select(session_table)).all())
+        assert sessions.of(ctx.store, secret, ctx.now() + sessions.LIFETIME) is None
+        session.post(f"{url}/logout")
+        assert session.get(f"{url}/runs").url.startswith(f"{url}/login")
+
+    def test_that_is_guessed_at_is_slowed_down(self, named: Context) -> None:
+        now = named.now()
+
+        def guess(name: str, password: str, at: timedelta, address: str = "192.0.2.1") -> Any:
+            return people.log_in(named.store, "", name, password, address, now + at)
+
+        for n in range(5):
+            assert guess("vera", f"guess {n}", timedelta(0)) is None
+        with pytest.raises(ThrottledError):
+            guess("vera", PASSWORD, timedelta(0))
+        with pytest.raises(ThrottledError):  # from another address too
+            guess("vera", PASSWORD, timedelta(0), "192.0.2.2")
+        assert guess("adam", PASSWORD, timedelta(0)) is not None
+        assert guess("vera", PASSWORD, timedelta(minutes=1)) is not None
+        assert guess("vera", "guess", timedelta(minutes=1)) is None  # counted from anew
+        assert guess("vera", PASSWORD, timedelta(minutes=1)) is not None
+
+    def test_of_many_names_from_one_address_is_slowed_down(self, named: Context) -> None:
+        for n in range(20):
+            people.log_in(named.store, "", f"name {n}", "x", "192.0.2.1", named.now())
+        with pytest.raises(ThrottledError):
+            people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.1", named.now())
+        assert people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.2", named.now())
+
+    def test_over_http_says_when_to_try_again(self, serve: Serve) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        answers = [requests.get(f"{url}/runs", auth=("admin", f"guess {n}")) for n in range(6)]
+        assert [a.status_code for a in answers[:2]] == [401, 401]
+        assert answers[-1].status_code == 429
+        assert int(answers[-1].headers["Retry-After"]) > 0
+
+    def test_keeps_passwords_hashed(self, named: Context) -> None:
+        with named.store.read() as connection:
+            held = connection.scalars(sa.select(users.c.password)).all()
+        assert all(text.startswith("$argon2id$") for text in held)
+
+    @pytest.mark.usefixtures("named")
+    def test_is_asked_for_once_there_are_people(self, serve: Serve) -> None:
+        assert requests.get(f"{serve()}/runs").status_code == 401
+
+
+class TestRoles:
+    @pytest.mark.usefixtures("named")
+    def test_a_viewer_looks_and_changes_nothing(self, serve: Serve, ctx: Context) -> None:
+        url = serve()
+        session = logged_in(url, "vera")
+        page = session.get(f"{url}/suppressions").text
+        assert "Suppress a number" not in page
+        csrf = sessions.csrf_of(session.cookies[COOKIE])
+        form = {"csrf": csrf, "number": "+14155552671", "why": "because"}
+        assert session.post(f"{url}/suppressions", data=form).status_code == 403
+        assert session.get(f"{url}/suppressions/export").status_code == 403
+        assert session.post(f"{url}/access/users", data=form).status_code == 403
+
+    @pytest.mark.usefixtures("named")
+    def test_an_admin_acts_and_it_is_kept_who_did_what(self, serve: Serve, ctx: Context) -> None:
+        url = serve()
+        session = logged_in(url, "adam")
+        csrf = csrf_in(session.get(f"{url}/suppressions").text)
+        form = {"csrf": csrf, "number": "+1 415 555 2671", "why": "by letter"}
+        assert session.post(f"{url}/suppressions", data=form).status_code == 200
+        entries = audit.entries(ctx.store, who="adam")
+        assert [(one["action"], one["why"]) for one in entries] == [
+            ("number.suppress", "by letter"), ("login", ""),
+        ]  # fmt: skip
+        with ctx.store.read() as connection:
+            assert "4155552671" not in str(connection.execute(sa.select(audit_log)).all())
+
+    def test_removed_people_are_out_at_once(self, serve: Serve, named: Context) -> None:
+        url = serve()
+        session = logged_in(url, "vera")
+        people.remove(named.store, "vera")
+        assert session.get(f"{url}/runs").url.startswith(f"{url}/login")
+
+
+class TestForms:
+    @pytest.mark.parametrize("csrf", ["", "0" * 40])
+    def test_of_another_site_are_refused(self, serve: Serve, csrf: str) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        session = logged_in(url, "admin")
+        form = {"csrf": csrf, "number": "+14155552671", "why": "because"}
+        assert session.post(f"{url}/suppressions", data=form).status_code == 403
+
+    def test_of_another_site_are_refused_where_nobody_logs_in(self, serve: Serve) -> None:
+        url = serve()
+        session = requests.Session()
+        csrf = csrf_in(session.get(f"{url}/suppressions").text)
+        form = {"number": "+14155552671", "why": "because"}
+        assert session.post(f"{url}/suppressions", data=form).status_code == 403
+        foreign = {"Sec-Fetch-Site": "cross-site"}
+        form["csrf"] = csrf
+        refused = session.post(f"{url}/suppressions", data=form, headers=foreign)
+        assert refused.status_code == 403
+        assert requests.post(f"{url}/suppressions", data=form).status_code == 403  # no cookie
+        assert session.post(f"{url}/suppressions", data=form).status_code == 200
+
+    def test_that_are_too_large_are_refused(self, serve: Serve) -> None:
+        big = {"q": "x" * 600_000}
+        assert requests.post(f"{serve()}/numbers", data=big).status_code == 413
+
+
+class TestTokens:
+    def test_do_what_their_scopes_say_and_no_more(self, serve: Serve, ctx: Context) -> None:
+        secret, made = tokens.make(ctx.store, "dialer", ["read"], "adam", ctx.now())
+        url, headers = serve(), {"Authorization": f"Bearer {secret}"}
+        assert requests.get(f"{url}/api/runs", headers=headers).status_code == 200
+        body = {"number": "+14155552671"}
+        refused = requests.post(f"{url}/api/suppressions", json=body, headers=headers)
+        assert (refused.status_code, "suppress" in refused.text) == (403, True)
+        assert requests.get(f"{url}/api/tokens", headers=headers).status_code == 403
+        assert tokens.revoke(ctx.store, made.id, ctx.now())
+        assert requests.get(f"{url}/api/runs", headers=headers).status_code == 401
+
+    def test_are_shown_once_and_kept_as_hashes(self, serve: Serve, ctx: Context) -> None:
+        url = serve()
+        session = requests.Session()
+        csrf = csrf_in(session.get(f"{url}/access").text)
+        form = {"csrf": csrf, "name": "dialer", "scope-read": "on"}
+        page = session.post(f"{url}/access/tokens", data=form).text
+        found = re.search(r"hyg_[\w-]+", page)
+        assert found is not None
+        assert found.group() not in session.get(f"{url}/access").text
+        with ctx.store.read() as connection:
+            assert found.group() not in str(connection.execute(sa.select(api_tokens)).all())
+        headers = {"Authorization": f"Bearer {found.group()}"}
+        assert requests.get(f"{url}/api/runs", headers=headers).status_code == 200
+
+    def test_make_others_through_the_api(self, serve: Serve) -> None:
+        url = serve(ADMIN_TOKEN="secret")
+        admin = {"Authorization": "Bearer secret"}
+        body = {"name": "sync", "scopes": ["rescan"]}
+        made = requests.post(f"{url}/api/tokens", json=body, headers=admin).json()
+        mine = {"Authorization": f"Bearer {made['token']}"}
+        body = {"connector": "hubspot", "ids": ["1"], "reason": "from a workflow"}
+        assert requests.post(f"{url}/api/rescans", json=body, headers=mine).status_code == 202
+        entries = requests.get(f"{url}/api/audit", headers=admin).json()["entries"]
+        assert entries[0]["who"] == "token sync"
+        gone = requests.delete(f"{url}/api/tokens/{made['id']}", headers=admin)
+        assert gone.json() == {"revoked": True}
+        assert requests.post(f"{url}/api/rescans", json=body, headers=mine).status_code == 401
+
+
+def test_no_page_or_api_shows_a_secret(serve: Serve) -> None:
+    env = {
+        "ADMIN_TOKEN": "token-of-admin", "SECRET_KEY": "key-of-all", "ADMIN_PASSWORD": PASSWORD,
+        "TWILIO_ACCOUNT_SID": "AC123", "TWILIO_AUTH_TOKEN": "twilio-secret",
+        "SMTP_URL": "smtp://kim:mail-secret@127.0.0.1:25",
+        "ALERT_WEBHOOK_URL": "https://chat.example/hook/web-secret",
+    }  # fmt: skip
+    url = serve(**env)
+    page = logged_in(url, "admin").get(f"{url}/settings").text
+    headers = {"Authorization": "Bearer token-of-admin"}
+    told = requests.get(f"{url}/api/settings", headers=headers).text
+    for secret in ("token-of-admin", "key-of-all", PASSWORD, "twilio-secret", "mail-secret",
+                   "web-secret", "pat-"):  # fmt: skip
+        assert secret not in page
+        assert secret not in told
+    assert "AC123" in page
+    assert "sync.every" in page

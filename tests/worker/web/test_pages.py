@@ -1,0 +1,253 @@
+"""The admin's pages in a real Chromium: what an admin does on a day, at both widths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from sandbox.run import Sandbox
+from worker.feedback import suppress
+from worker.segments import count, isolate
+from worker.store.db import insert
+from worker.store.tables import contact_numbers, isolations, reviews, runs
+from worker.sync.context import Context
+from worker.web.sealed import seal
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+Serve = Callable[..., str]
+Sync = Callable[..., dict[str, Any]]
+NUMBER = "+14155552671"
+HOSTILE = "<script>alert(1)</script><b>\u202egnp.exe =1+1"
+
+
+@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desktop", "phone"])
+def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
+    """A page with the site's own rules for scripts in force; nothing may stand in its console."""
+    width, scheme = request.param
+    opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    problems: list[str] = []
+    opened.on("console", lambda message: problems.append(message.text))
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    yield opened
+    opened.close()
+    assert [text for text in problems if "status of 4" not in text] == []
+
+
+def text_of(page: Page) -> str:
+    return " ".join(page.inner_text("main").split())
+
+
+def hold(ctx: Context, crm: Crm, sync: Sync, number: str = NUMBER) -> str:
+    """A record with this number, synced."""
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": number})
+    sync(ctx, crm.name)
+    return record_id
+
+
+class TestARun:
+    def test_is_forecast_started_watched_and_undone(
+        self, page: Page, serve: Serve, crm: Crm
+    ) -> None:
+        before = crm.snapshot()
+        page.goto(f"{serve(working=True)}/")
+        page.get_by_role("link", name="Look at contacts again").click()
+        page.get_by_label("CRM").select_option(crm.name)
+        page.get_by_label("Everything").check()
+        page.get_by_role("button", name="Forecast").click()
+        page.get_by_role("button", name="Do it for real").wait_for()  # it shows without a reload
+        assert "For real it would change" in text_of(page)
+        assert crm.writes == 0
+        page.get_by_role("button", name="Do it for real").click()
+        page.get_by_role("link", name="Undo…").wait_for()
+        assert crm.snapshot() != before
+        page.get_by_role("link", name="Undo…").click()
+        assert "goes back to what it held before" in text_of(page)
+        page.get_by_label("Why").fill("it was only a test")
+        page.get_by_role("button", name="Put it back").click()
+        page.locator("h1").get_by_text(crm.name).wait_for()
+        page.locator(".pill.done").first.wait_for()
+        assert "it was only a test" in text_of(page)
+        assert crm.snapshot() == before
+        page.get_by_role("link", name="Access", exact=True).click()
+        page.get_by_role("link", name="What was done").click()
+        assert "run.undo" in text_of(page)
+
+    def test_says_what_it_may_cost_before_it_starts(
+        self, page: Page, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        sync(ctx, "hubspot")
+        page.goto(f"{serve(**sandbox.env('twilio'))}/runs/new")
+        page.get_by_label("CRM").select_option("hubspot")
+        page.get_by_label("Everything").check()
+        page.get_by_role("button", name="Start…").click()
+        told = text_of(page)
+        assert "60 contacts there" in told
+        assert "USD" in told
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.locator("#progress").wait_for()
+        page.get_by_role("button", name="Pause").click()  # no worker is there: it waits
+        page.locator(".pill.paused").wait_for()
+        page.get_by_role("button", name="Resume").click()
+        page.locator(".pill.running").wait_for()
+        page.get_by_role("button", name="Cancel").click()
+        page.locator(".pill.cancelled").wait_for()
+        with ctx.store.read() as connection:
+            keys = list(connection.scalars(sa.select(runs.c.active_key)))
+        assert keys == [None, None]
+
+    def test_that_is_asked_for_wrongly_says_what_to_write(self, page: Page, serve: Serve) -> None:
+        page.goto(f"{serve()}/runs/new")
+        page.get_by_label("Whoever holds these numbers").check()
+        page.get_by_label("Ids or numbers").fill("call me")
+        page.get_by_role("button", name="Start…").click()
+        assert "with its country code" in text_of(page)
+        assert page.get_by_label("Ids or numbers").input_value() == "call me"
+
+
+class TestANumber:
+    def test_is_found_by_any_spelling_and_suppressed_in_both_crms(
+        self, page: Page, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crms = Crm.all(sandbox)
+        records = {name: hold(ctx, crm, sync) for name, crm in crms.items()}
+        page.goto(f"{serve(working=True)}/numbers")
+        page.get_by_label("A number in any spelling").fill("+1 (415) 555-2671")
+        page.get_by_role("button", name="Find").click()
+        assert "4155552671" not in page.url
+        page.get_by_text("Suppress…").click()
+        panel = page.locator("details[open]")
+        panel.get_by_label("Why").fill("asked us at the fair")
+        panel.get_by_role("button", name="Suppress").click()
+        for _ in range(100):
+            if all(crm.get(records[name], "do_not_contact") for name, crm in crms.items()):
+                break
+            page.wait_for_timeout(100)
+        assert all(crm.get(records[name], "do_not_contact") for name, crm in crms.items())
+        page.reload()
+        told = text_of(page)
+        assert "asked us at the fair" in told
+        assert "salesforce has it" in told
+        assert "hubspot has it" in told
+
+    def test_is_found_by_the_address_of_its_record(
+        self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = hold(ctx, crm, sync)
+        page.goto(f"{serve()}/numbers")
+        link = ctx.open(crm.name).record_url(crm.object, record_id)
+        page.get_by_label("A number in any spelling").fill(link)
+        page.get_by_role("button", name="Find").click()
+        assert record_id in page.inner_text("h1")
+        page.get_by_role("link", name=NUMBER).click()
+        assert NUMBER in page.inner_text("h1")
+        assert "written" in text_of(page)
+
+    def test_that_nobody_knows_says_how_to_write_it(self, page: Page, serve: Serve) -> None:
+        page.goto(f"{serve()}/numbers")
+        page.get_by_label("A number in any spelling").fill("Kim")
+        page.get_by_role("button", name="Find").click()
+        assert "country code" in text_of(page)
+
+
+class TestASegment:
+    def test_is_set_apart_audited_and_released(
+        self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        sync(ctx, crm.name)
+        count.count(ctx)
+        page.goto(f"{serve(working=True)}/segments")
+        page.get_by_text("Act…").first.click()
+        panel = page.locator("details[open]")
+        panel.get_by_label("Why set it apart").fill("bought from a stranger")
+        panel.get_by_role("button", name="Set apart").click()
+        assert "bought from a stranger" in text_of(page)
+        page.get_by_role("link", name="audit", exact=True).click()
+        page.locator(".pill.done").first.wait_for()
+        count.count(ctx)
+        isolate.next_audits(ctx)
+        page.goto(page.url.split("/runs")[0] + "/segments")
+        assert "after it" in text_of(page)
+        page.get_by_text("Release…").click()
+        page.get_by_label("Why it is good again").fill("cleaned by hand")
+        page.get_by_role("button", name="Release").click()
+        with ctx.store.read() as connection:
+            row = connection.execute(sa.select(isolations)).one()
+        assert (row.released_why, row.active_key) == ("cleaned by hand", None)
+
+
+class TestAReply:
+    def test_is_read_by_a_person(self, page: Page, serve: Serve, ctx: Context) -> None:
+        row = {"key": "r1", "number": NUMBER, "source": "twilio", "text": HOSTILE, "at": ctx.now(),
+               "suggestion": "", "evidence": "", "decision": "", "decided_by": ""}  # fmt: skip
+        with ctx.store.write() as connection:
+            insert(connection, reviews, [row])
+        page.goto(f"{serve()}/reviews")
+        assert "<script>alert(1)</script>" in text_of(page)
+        page.get_by_role("button", name="Opt-out").click()
+        assert "None wait" in text_of(page)
+
+
+def everywhere(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
+    """The addresses of all pages, with something to show on each, hostile where it can be."""
+    crm = Crm.all(sandbox)["hubspot"]
+    record_id = crm.ids()[0]
+    values = {f"phone/{crm.phone}": f"{NUMBER} {HOSTILE}"}
+    crm.edit(record_id, values)
+    more = {"hs_analytics_source_data_1": HOSTILE, "country": "<i>US", "hygiene_reason": HOSTILE}
+    crm.act(record_id, {"set": more})
+    run = sync(ctx, "hubspot")["run"]
+    dry = sync(ctx, "hubspot", "everything", dry_run=True, force=True)["run"]
+    suppress.add(ctx, NUMBER, "opt_out", "", HOSTILE, HOSTILE[:30])
+    count.count(ctx)
+    isolate.isolate(ctx, "hubspot", "campaign", HOSTILE, HOSTILE)
+    with ctx.store.read() as connection:
+        held = connection.execute(sa.select(contact_numbers).limit(1)).one()
+    return [
+        "/", "/runs", f"/runs/{run}", f"/runs/{dry}", f"/runs/{run}/writes", f"/runs/{run}/undo",
+        "/runs/new", "/numbers", f"/numbers/{seal(ctx.keys, NUMBER)}",
+        f"/contacts/hubspot/contacts/{held.record_id}", f"/contacts/hubspot/contacts/{record_id}",
+        *(f"/segments?by={by}" for by in ("source", "campaign", "list", "country", "month")),
+        "/segments/shared", "/segments/history", "/suppressions", "/reviews", "/spend",
+        "/providers", "/settings", "/alerts", "/access", "/audit",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"),
+                                               (390, "dark")])  # fmt: skip
+def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
+    chromium: Browser, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync, width: int,
+    scheme: Any,
+) -> None:  # fmt: skip
+    from axe_playwright_python.sync_playwright import Axe
+
+    paths = everywhere(ctx, sync, sandbox)
+    url = serve()
+    page = chromium.new_page(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: problems.append(dialog.message))
+    for path in paths:
+        answer = page.goto(url + path)
+        assert answer is not None
+        assert answer.status == 200, path
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert over <= 0, f"{path} is wider than the screen"
+        assert page.locator("main script, main b > b").count() == 0, path
+        if shots := os.environ.get("SCREENSHOTS"):
+            name = path.split("?")[0].strip("/").split("/")[0] or "overview"
+            page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png")
+    assert problems == []
+    page.close()

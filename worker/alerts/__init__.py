@@ -1,0 +1,1 @@
+"""Tells an operator, once each, of what needs a person."""

@@ -1,0 +1,73 @@
+"""How an operator is told: by email (SMTP_URL) and by a webhook (ALERT_WEBHOOK_URL)."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from config.settings import Settings
+from worker.alerts.conditions import Condition
+
+_TIMEOUT = 15.0  # seconds
+
+
+class ChannelError(Exception):
+    """It could not be told there; the text says why, without secrets."""
+
+
+def channels(settings: Settings) -> list[str]:
+    """The names of those that are set up."""
+    found = []
+    if settings.smtp_url and settings.alerts.email_to:
+        found.append("email")
+    if settings.alert_webhook_url:
+        found.append("webhook")
+    return found
+
+
+def tell(settings: Settings, channel: str, one: Condition) -> None:
+    """Raises `ChannelError`."""
+    link = f"{settings.public_url}{one.path}" if settings.public_url else one.path
+    try:
+        if channel == "email":
+            _email(settings, one, link)
+        else:
+            _webhook(settings.alert_webhook_url, one, link)
+    except (OSError, smtplib.SMTPException, requests.RequestException) as error:
+        raise ChannelError(f"{channel}: {type(error).__name__}") from error
+
+
+def _email(settings: Settings, one: Condition, link: str) -> None:
+    parts = urlsplit(settings.smtp_url)
+    message = EmailMessage()
+    message["Subject"] = f"Phone Hygiene: {one.text.splitlines()[0][:120]}"
+    message["To"] = ", ".join(settings.alerts.email_to)
+    message["From"] = settings.alerts.email_from or settings.alerts.email_to[0]
+    message.set_content(f"{one.text}\n\n{link}\n")
+    host = parts.hostname or ""
+    loopback = host in ("127.0.0.1", "localhost", "::1")
+    context = ssl.create_default_context()
+    client: smtplib.SMTP
+    if parts.scheme == "smtps":
+        client = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT, context=context)
+    else:
+        client = smtplib.SMTP(host, parts.port or 587, timeout=_TIMEOUT)
+    with client:
+        if parts.scheme == "smtp" and not loopback:
+            client.starttls(context=context)  # refuses to go on without it
+        if parts.username:
+            client.login(unquote(parts.username), unquote(parts.password or ""))
+        client.send_message(message)
+
+
+def _webhook(url: str, one: Condition, link: str) -> None:
+    """A JSON that chat tools show as it is (`text`), with the parts for others."""
+    body = {"text": f"{one.text} {link}", "kind": one.kind, "key": one.key, "link": link}
+    # A redirect could lead anywhere: what was set is what is called.
+    answer = requests.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False)
+    if not 200 <= answer.status_code < 300:
+        raise ChannelError(f"webhook: it answered {answer.status_code}")

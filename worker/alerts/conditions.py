@@ -1,0 +1,98 @@
+"""What needs a person just now, from the tables: each with a key by which it is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import sqlalchemy as sa
+
+from worker.segments import isolate
+from worker.store.tables import runs, watermarks
+from worker.sync.context import Context
+from worker.verification import health, spending
+
+Kind = Literal["run_failed", "breaker_open", "budget", "segment_isolated", "watermark"]
+_LOOK_BACK = timedelta(days=1)  # an older failure is no news
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`path`: of the page to look at."""
+
+    key: str
+    kind: Kind
+    text: str
+    path: str
+
+
+def found(ctx: Context) -> list[Condition]:
+    """All that holds now and that the settings want to be told of."""
+    wanted = ctx.settings.alerts
+    everything: list[Condition] = []
+    if wanted.run_failed:
+        everything += _failed_runs(ctx)
+    if wanted.breaker_open:
+        everything += _open_breakers(ctx)
+    everything += _budget(ctx)
+    if wanted.segment_isolated:
+        everything += _isolated(ctx)
+    everything += _old_watermarks(ctx)
+    return everything
+
+
+def _failed_runs(ctx: Context) -> Iterator[Condition]:
+    c = runs.c
+    query = sa.select(c.id, c.connector, c.error).where(
+        c.state == "failed", c.kind != "reports", c.finished_at > ctx.now() - _LOOK_BACK
+    )
+    with ctx.store.read() as connection:
+        for run_id, connector, error in connection.execute(query):
+            text = f"{connector}: run {run_id} failed: {error}"
+            yield Condition(f"run:{run_id}", "run_failed", text, f"/runs/{run_id}")
+
+
+def _open_breakers(ctx: Context) -> Iterator[Condition]:
+    labels = {step.name: step.provider.label for step in ctx.line.steps}
+    with ctx.store.read() as connection:
+        for state in health.all_states(connection):
+            if state.is_open and state.since is not None:
+                name = labels.get(state.name, state.name)
+                text = f"{name} {state.reason}; its numbers stay as they are until it answers"
+                key = f"breaker:{state.name}:{state.since.isoformat()}"
+                yield Condition(key, "breaker_open", text, "/providers")
+
+
+def _budget(ctx: Context) -> Iterator[Condition]:
+    share, now = ctx.settings.alerts.budget_at, ctx.now()
+    with ctx.store.read() as connection:
+        report = spending.report(connection, ctx.line, ctx.settings.verification, now, 1)
+    for cap in report["caps"]:
+        period = f"{now:%Y-%m-%d}" if "today" in cap["name"] else f"{now:%Y-%m}"
+        for used, most in ((cap["used"], cap["cap"]), (cap["used_lookups"], cap["cap_lookups"])):
+            if most and used >= share * most:
+                text = f"{cap['name']} is used to {used / most:.0%} ({used:,} of {most:,})"
+                yield Condition(f"budget:{cap['name']}:{period}", "budget", text, "/spend")
+
+
+def _isolated(ctx: Context) -> Iterator[Condition]:
+    for one in isolate.standing(ctx):
+        if not one.isolated_by:  # who isolates one by hand knows
+            text = f"{one.connector}: {one.name} was isolated: {one.why}"
+            yield Condition(f"isolated:{one.id}", "segment_isolated", text, "/segments")
+
+
+def _old_watermarks(ctx: Context) -> Iterator[Condition]:
+    oldest = ctx.settings.alerts.watermark_older_than
+    if not oldest:
+        return
+    with ctx.store.read() as connection:
+        for row in connection.execute(sa.select(watermarks)):
+            age = ctx.now() - row.position
+            if row.connector in ctx.settings.active_connectors and age > oldest:
+                hours = int(age.total_seconds() // 3600)
+                text = f"{row.connector}: changes of {row.object} were last read {hours} h ago"
+                key = f"watermark:{row.connector}:{row.object}:{row.position.isoformat()}"
+                yield Condition(key, "watermark", text, "/")

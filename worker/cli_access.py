@@ -1,0 +1,151 @@
+"""`hygiene` commands about who may do what: people, tokens, the log of what was done."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from config.settings import SettingsError
+from worker import console
+from worker.access import audit, people, tokens
+from worker.access.model import ROLES, AccessError, Role
+from worker.cli_parts import Group, json_option, opened_context, user_name
+
+
+@click.group("users", cls=Group)
+def users() -> None:
+    """Who may see the pages: list, add, remove."""
+
+
+@users.command("list")
+@json_option
+def users_list(as_json: bool) -> None:
+    """People with a password of their own."""
+    with opened_context() as ctx:
+        found = people.listed(ctx.store)
+    if as_json:
+        console.print_json([
+            {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in found
+        ])  # fmt: skip
+    elif not found:
+        console.note("nobody yet; make somebody with: hygiene users add NAME --role viewer")
+    else:
+        made = console.table("name", "role", "since")
+        console.rows(made, [(u.name, u.role, f"{u.created_at:%Y-%m-%d}") for u in found])
+        console.show_table(made)
+
+
+@users.command("add")
+@click.argument("name")
+@click.option("--role", default="viewer", show_default=True, type=click.Choice(ROLES))
+@click.option(
+    "--password",
+    envvar="HYGIENE_USER_PASSWORD",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="Asked for where it is left out, or read from HYGIENE_USER_PASSWORD.",
+)
+def users_add(name: str, role: Role, password: str) -> None:
+    """Make somebody, or give them a new password or role. Viewers look, admins act."""
+    with opened_context() as ctx:
+        try:
+            people.put(ctx.store, name, password, role, ctx.now())
+        except AccessError as error:
+            raise SettingsError(str(error)) from None
+        audit.note(ctx.store, ctx.now(), user_name(), "user.put", f"{name} ({role})")
+    console.out.print(f"{name} may log in as {role}")
+
+
+@users.command("remove")
+@click.argument("name")
+def users_remove(name: str) -> None:
+    """Take somebody away, with their sessions."""
+    with opened_context() as ctx:
+        if not people.remove(ctx.store, name):
+            console.complain(f"there is nobody of the name {name}")
+            sys.exit(1)
+        audit.note(ctx.store, ctx.now(), user_name(), "user.remove", name)
+    console.out.print(f"{name} is gone")
+
+
+@click.group("tokens", cls=Group)
+def tokens_group() -> None:
+    """Tokens of the HTTP API: list, make, revoke."""
+
+
+@tokens_group.command("list")
+@json_option
+def tokens_list(as_json: bool) -> None:
+    """Tokens that were made, without their secrets."""
+    with opened_context() as ctx:
+        found = tokens.listed(ctx.store)
+    if as_json:
+        console.print_json([one.as_json() for one in found])
+    elif not found:
+        console.note("none yet; make one with: hygiene tokens make NAME --scope read")
+    else:
+        made = console.table("id", "name", "scopes", "made by", "used", "revoked")
+        console.rows(made, [
+            (str(t.id), t.name, ", ".join(t.scopes), t.created_by,
+             f"{t.used_at:%Y-%m-%d %H:%M}" if t.used_at else "never",
+             f"{t.revoked_at:%Y-%m-%d}" if t.revoked_at else "")
+            for t in found
+        ])  # fmt: skip
+        console.show_table(made)
+
+
+@tokens_group.command("make")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(tokens.SCOPES))
+@json_option
+def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Make a token. It is shown this once."""
+    with opened_context() as ctx:
+        try:
+            secret, made = tokens.make(ctx.store, name, scopes, user_name(), ctx.now())
+        except AccessError as error:
+            raise SettingsError(str(error)) from None
+        audit.note(ctx.store, ctx.now(), user_name(), "token.make", f"{made.id} {made.name}")
+    if as_json:
+        console.print_json({"token": secret, **made.as_json()})
+    else:
+        console.out.print(secret)
+        console.note("keep it now: it is not shown again")
+
+
+@tokens_group.command("revoke")
+@click.argument("token", metavar="ID", type=int)
+def tokens_revoke(token: int) -> None:
+    """Take a token back, at once."""
+    with opened_context() as ctx:
+        if not tokens.revoke(ctx.store, token, ctx.now()):
+            console.complain(f"there is no token {token} in force")
+            sys.exit(1)
+        audit.note(ctx.store, ctx.now(), user_name(), "token.revoke", str(token))
+    console.out.print(f"token {token} is revoked")
+
+
+@click.command("audit")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--who", default="", help="Of this one only.")
+@json_option
+def audit_command(limit: int, who: str, as_json: bool) -> None:
+    """What people and tokens did, the newest first."""
+    with opened_context() as ctx:
+        found = audit.entries(ctx.store, limit=limit, who=who)
+    if as_json:
+        console.print_json(found)
+    elif not found:
+        console.note("nobody has done anything yet")
+    else:
+        made = console.table("at", "who", "did", "to", "why")
+        console.rows(made, [
+            (one["at"][:16].replace("T", " "), one["who"], one["action"], one["target"],
+             one["why"]) for one in found
+        ])  # fmt: skip
+        console.show_table(made)
+
+
+COMMANDS = (users, tokens_group, audit_command)

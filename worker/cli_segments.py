@@ -1,0 +1,159 @@
+"""`hygiene` commands about sources, campaigns and lists."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from config.segments import SEGMENTS
+from connectors.csvtext import ListError
+from worker import console
+from worker.cli_parts import Group, json_option, opened_context, user_name
+from worker.segments import count as counting
+from worker.segments import isolate, listing, outcomes
+from worker.segments.isolate import NoSuchSegmentError
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group("segments", cls=Group, invoke_without_command=True)
+@click.option("--by", default="source", show_default=True, type=click.Choice(SEGMENTS))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+@click.pass_context
+def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> None:
+    """How each source, campaign, list, country or month does, the surely worst first."""
+    if click_ctx.invoked_subcommand is not None:
+        return
+    with opened_context() as ctx:
+        counting.count_if_needed(ctx)
+        found = listing.listed(ctx, by, limit)
+    if as_json:
+        console.print_json(found)
+        return
+    if not found:
+        console.note(f"no contact has a {by} yet; sync first")
+        return
+    made = console.table(
+        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95 % sure between",
+        ">opted out", ">complaints", "",
+    )  # fmt: skip
+    console.rows(made, [
+        (one["value"], one["connector"], f"{one['contacts']:,}", f"{one['numbers']:,}",
+         f"{one['bad']:,}", f"{one['rate']:.1%}", f"{one['low']:.1%} and {one['high']:.1%}",
+         f"{one['reports'].get('opt_out', 0):,}", f"{one['reports'].get('complaint', 0):,}",
+         "isolated" if one["isolated"] else "")
+        for one in found
+    ])  # fmt: skip
+    console.show_table(made)
+
+
+@segments.command("isolated")
+@json_option
+def isolated(as_json: bool) -> None:
+    """Segments that were set apart, with their shares before and after their audit."""
+    with opened_context() as ctx:
+        found = [one.as_json() for one in isolate.history(ctx)]
+    if as_json:
+        console.print_json(found)
+    elif not found:
+        console.note("no segment was isolated yet")
+    else:
+        made = console.table("id", "connector", "segment", "since", "why", ">before", ">after", "")
+        console.rows(made, [
+            (str(one["id"]), one["connector"], f"{one['by']}={one['value']}", one["since"][:10],
+             one["why"], _share(one["before"]), _share(one["after"]),
+             f"released {one['released_at'][:10]}" if one["released_at"] else "")
+            for one in found
+        ])  # fmt: skip
+        console.show_table(made)
+
+
+def _share(counts: dict[str, Any] | None) -> str:
+    if not counts or not counts["numbers"]:
+        return ""
+    return f"{counts['bad'] / counts['numbers']:.1%}"
+
+
+@segments.command("isolate")
+@click.argument("connector")
+@click.argument("segment", metavar="KEY=VALUE")
+@click.option("--reason", required=True, help="Why, for whoever looks later.")
+@json_option
+def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> None:
+    """Set a segment apart by hand; the workers audit it."""
+    key, equals, value = segment.partition("=")
+    if not equals or key not in SEGMENTS:
+        raise click.UsageError(f"KEY=VALUE: one of {', '.join(SEGMENTS)}, as source=Web")
+    with opened_context() as ctx:
+        try:
+            made = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
+        except NoSuchSegmentError as error:
+            raise click.UsageError(str(error)) from None
+    if made is None:
+        console.complain(f"{segment} is isolated already")
+        sys.exit(1)
+    _show(made, as_json, "isolated")
+
+
+@segments.command("release")
+@click.argument("isolation", metavar="ID", type=int)
+@click.option("--reason", required=True, help="Why, for whoever looks later.")
+@json_option
+def release(isolation: int, reason: str, as_json: bool) -> None:
+    """Let an isolated segment go."""
+    with opened_context() as ctx:
+        try:
+            made = isolate.release(ctx, isolation, user_name(), reason)
+        except NoSuchSegmentError as error:
+            raise click.UsageError(str(error)) from None
+    _show(made, as_json, "released")
+
+
+def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
+    if as_json:
+        console.print_json(made.as_json())
+    else:
+        console.out.print(f"{made.connector} {made.name} is {what}")
+
+
+@segments.command("shared")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def shared(limit: int, as_json: bool) -> None:
+    """Numbers that many contacts hold: placeholders, switchboards."""
+    with opened_context() as ctx:
+        counting.count_if_needed(ctx)
+        found = listing.placeholders(ctx, limit)
+    if as_json:
+        console.print_json(found)
+    elif not found:
+        console.note("no number is on suspiciously many contacts")
+    else:
+        made = console.table("number", ">contacts", ">persons")
+        console.rows(made, [(one["number"], f"{one['holders']:,}", f"{one['persons']:,}")
+                            for one in found])  # fmt: skip
+        console.show_table(made)
+
+
+@segments.command("outcomes")
+@click.argument("file", metavar="FILE.csv", type=_FILE)
+@json_option
+def import_outcomes(file: Path, as_json: bool) -> None:
+    """Import what became of campaigns: columns campaign, day, sent, delivered, undelivered,
+    replies."""
+    with opened_context() as ctx:
+        try:
+            kept = outcomes.keep(ctx, outcomes.from_file(file))
+        except outcomes.OutcomeError as error:
+            raise ListError(f"{file}: {error}; nothing was imported") from error
+    if as_json:
+        console.print_json({"kept": kept})
+    else:
+        console.out.print(f"{kept:,} days of campaigns kept")
+
+
+COMMANDS = (segments,)

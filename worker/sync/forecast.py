@@ -1,0 +1,74 @@
+"""What a run would look at, and what that may cost at most: told at once, before any dry run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.store.tables import contact_numbers, contacts, list_members
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.verification import spending
+
+
+def at_most(ctx: Context, connector: str, scope: Scope, force: bool) -> dict[str, Any]:
+    """By our own index: contacts and numbers in the scope, and the lookups if each number were
+    asked about (`force`: also those whose answers still count). A dry run says it exactly."""
+    query = _records(ctx, connector, scope)
+    held = contact_numbers.c
+    with ctx.store.read() as connection:
+        if query is None:
+            records, numbers = None, None
+        else:
+            found = query.subquery()
+            records = connection.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+            same = sa.and_(
+                held.connector == connector,
+                held.object == found.c.object,
+                held.record_id == found.c.record_id,
+            )
+            numbers = (
+                connection.scalar(
+                    sa.select(sa.func.count(sa.distinct(held.number)))
+                    .select_from(found)
+                    .join(contact_numbers, same)
+                )
+                or 0
+            )
+        counted = {
+            step.name: {"asked": numbers or 0, "cost": step.price * (numbers or 0)}
+            for step in ctx.line.steps
+            if not step.provider.local
+        }
+        settings = ctx.settings.verification
+        ahead = spending.forecast(connection, ctx.line, settings, ctx.now(), counted)
+    return {"records": records, "numbers": numbers, "force": force, **ahead.as_json()}
+
+
+def _records(ctx: Context, connector: str, scope: Scope) -> Any:
+    """The records of a scope; None for what only the CRM can tell."""
+    c, held = contacts.c, contact_numbers.c
+    base = sa.select(c.object, c.record_id).where(c.connector == connector)
+    if scope.kind == "everything":
+        return base
+    if scope.kind == "ids":
+        return base.where(c.record_id.in_(scope.values[:500]))
+    if scope.kind == "numbers":
+        return (
+            sa.select(held.object, held.record_id)
+            .where(held.connector == connector, held.number.in_(scope.values[:500]))
+            .distinct()
+        )
+    if scope.kind == "older_than":
+        return base.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))
+    columns = {"source": c.source, "campaign": c.campaign, "country": c.country, "month": c.month}
+    if scope.kind == "segment" and scope.key in columns:
+        return base.where(columns[scope.key] == scope.values[0])
+    if scope.kind == "segment":
+        m = list_members.c
+        return sa.select(m.object, m.record_id).where(
+            m.connector == connector, m.list == scope.values[0]
+        )
+    return None

@@ -1,0 +1,155 @@
+"""Login and logout: by name and password, or by OpenID Connect."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.middleware.sessions import SessionMiddleware
+
+from config.settings import Settings
+from worker.access import audit, people, sessions
+from worker.access.model import Person, Role
+from worker.sync.context import Context
+from worker.web.body import RawBody, form_of
+from worker.web.guard import COOKIE, check_password, give_cookie, is_open
+from worker.web.render import page
+
+log = logging.getLogger(__name__)
+
+Begin = Callable[[Request, Person, str], Response]
+
+
+def place(wanted: str) -> str:
+    """Where to go after the login: a page of ours, whatever the address says.
+
+    >>> [place(to) for to in ("/runs?x=1", "//evil.example", "https://evil.example", "/\\\\evil")]
+    ['/runs?x=1', '/', '/', '/']
+    """
+    parts = urlsplit(wanted)
+    ours = wanted.startswith("/") and not parts.scheme and not parts.netloc
+    return wanted if ours and "\\" not in wanted and wanted.isprintable() else "/"
+
+
+def router(ctx: Context) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    settings = ctx.settings
+
+    def begin(request: Request, person: Person, to: str) -> Response:
+        secret = sessions.begin(ctx.store, person, ctx.now(), request.cookies.get(COOKIE, ""))
+        audit.note(ctx.store, ctx.now(), person.name, "login", person.role)
+        response = RedirectResponse(place(to), 303)
+        give_cookie(request, response, secret)
+        return response
+
+    def form(request: Request, status: int = 200, problem: str = "", to: str = "/") -> Response:
+        named = people.anybody(ctx.store)
+        by_password = bool(settings.admin_password) or named
+        return page(
+            request, "login.html", None, status, problem=problem, to=place(to), named=named,
+            by_password=by_password, oidc=settings.oidc is not None,
+        )  # fmt: skip
+
+    @routes.get("/login")
+    def show(request: Request, to: str = "/") -> Response:
+        if is_open(settings, ctx):
+            return RedirectResponse("/", 303)
+        return form(request, to=to[:500])
+
+    @routes.post("/login")
+    def log_in(request: Request, body: RawBody) -> Response:
+        given = dict(form_of(body))
+        name = given.get("name", "").strip() or people.ADMIN
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise HTTPException(403, "Log in on this page, not from another site.")
+        try:
+            person = check_password(request, name[:120], given.get("password", "")[:1000])
+        except HTTPException as error:
+            return form(request, error.status_code, str(error.detail), given.get("to", "/"))
+        if person is None:
+            log.warning("a login was refused")
+            return form(request, 401, "That name and password do not fit.", given.get("to", "/"))
+        return begin(request, person, given.get("to", "/"))
+
+    @routes.post("/logout")
+    def log_out(request: Request) -> Response:
+        # To be logged out by another site harms nobody; the cookie is not sent from there anyway.
+        sessions.end(ctx.store, request.cookies.get(COOKIE, ""))
+        response = RedirectResponse("/login", 303)
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    if settings.oidc is not None:
+        _add_oidc(routes, settings, begin, form)
+    return routes
+
+
+def _add_oidc(
+    routes: APIRouter, settings: Settings, begin: Begin, form: Callable[..., Response]
+) -> None:
+    # Loaded where it is set up alone.
+    from authlib.integrations.base_client.errors import OAuthError
+    from authlib.integrations.starlette_client import OAuth
+    from httpx2 import HTTPError
+
+    assert settings.oidc is not None
+    oauth = OAuth()
+    oauth.register(
+        "idp",
+        server_metadata_url=f"{settings.oidc.issuer}/.well-known/openid-configuration",
+        client_id=settings.oidc.client_id,
+        client_secret=settings.oidc.client_secret,
+        client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
+    )
+
+    def away(request: Request, error: Exception) -> Response:
+        log.warning("the identity provider: %s", type(error).__name__)
+        return form(request, 502, "The identity provider did not let you in.")
+
+    @routes.get("/oidc/login")
+    async def start(request: Request, to: str = "/") -> Response:
+        request.session["to"] = place(to[:500])
+        back = f"{settings.public_url or str(request.base_url).rstrip('/')}/oidc/callback"
+        try:
+            answer: Response = await oauth.idp.authorize_redirect(request, back)
+        except (OAuthError, HTTPError, ValueError, KeyError) as error:
+            return away(request, error)
+        return answer
+
+    @routes.get("/oidc/callback")
+    async def callback(request: Request) -> Response:
+        try:
+            token = await oauth.idp.authorize_access_token(request)
+        except (OAuthError, HTTPError, ValueError, KeyError) as error:
+            return away(request, error)
+        claims = token.get("userinfo") or {}
+        email = str(claims.get("email") or "").casefold()
+        role = role_of(settings, email) if claims.get("email_verified") is True else None
+        if role is None:
+            return form(request, 403, "You are known, but may not see these pages.")
+        return begin(request, Person(email, role), request.session.pop("to", "/"))
+
+
+def role_of(settings: Settings, email: str) -> Role | None:
+    """What somebody with a verified email may do; None for nothing."""
+    lists: tuple[tuple[Role, tuple[str, ...]], ...] = (
+        ("admin", settings.access.oidc_admins), ("viewer", settings.access.oidc_viewers),
+    )  # fmt: skip
+    for role, wanted in lists:
+        for entry in wanted:
+            text = entry.casefold()
+            if email and (email == text or (text.startswith("@") and email.endswith(text))):
+                return role
+    return None
+
+
+def keep_state(app: FastAPI, ctx: Context) -> None:
+    """What is kept between a person's way to the identity provider and back: in a signed cookie."""
+    safe = ctx.settings.public_url.startswith("https://")
+    app.add_middleware(
+        SessionMiddleware, secret_key=ctx.keys.signing()[-1], session_cookie="hygiene_oidc",
+        max_age=600, same_site="lax", https_only=safe,
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""`GET /metrics` for Prometheus: the few figures that tell whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from worker.store.tables import (
+    alerts,
+    daily_counts,
+    deliveries,
+    failures,
+    isolations,
+    provider_states,
+    reviews,
+    runs,
+    watermarks,
+)
+from worker.sync.context import Context
+from worker.verification import spending
+
+
+def router(ctx: Context) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    registry = CollectorRegistry()
+    registry.register(_Tables(ctx))
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+class _Tables(Collector):
+    """Asks the database at each look: every web process says the same."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []  # nothing is asked at the start
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        ctx, now = self._ctx, self._ctx.now()
+        c, w, d = runs.c, watermarks.c, deliveries.c
+        with ctx.store.read() as connection:
+            age = _gauge("watermark_age_seconds", "Since when changes were read last", "connector")
+            for name, at in connection.execute(
+                sa.select(w.connector, sa.func.min(w.position)).group_by(w.connector)
+            ):
+                age.add_metric([name], (now - at).total_seconds())
+            yield age
+            active = _gauge("runs_active", "Runs under way or paused", "connector", "state")
+            for name, state, count in connection.execute(
+                sa.select(c.connector, c.state, sa.func.count())
+                .where(c.state.in_(("running", "paused")))
+                .group_by(c.connector, c.state)
+            ):
+                active.add_metric([name, state], count)
+            yield active
+            fields = _gauge("phone_fields", "Phone fields by status", "connector", "status")
+            latest = sa.select(sa.func.max(daily_counts.c.day)).scalar_subquery()
+            for row in connection.execute(
+                sa.select(daily_counts).where(daily_counts.c.day == latest)
+            ):
+                for status, count in row.statuses.items():
+                    fields.add_metric([row.connector, status], count)
+            yield fields
+            waiting = _gauge("reports_pending", "Reports that a CRM has not confirmed", "connector")
+            oldest = _gauge("reports_oldest_seconds", "Age of the oldest of them", "connector")
+            for name, count, since in connection.execute(
+                sa.select(d.connector, sa.func.count(), sa.func.min(d.since))
+                .where(d.state == "pending")
+                .group_by(d.connector)
+            ):
+                waiting.add_metric([name], count)
+                oldest.add_metric([name], (now - since).total_seconds())
+            yield waiting
+            yield oldest
+            failed = _gauge(
+                "records_failing", "Records that cannot be written", "connector", "kind"
+            )
+            f = failures.c
+            for name, kind, count in connection.execute(
+                sa.select(f.connector, f.kind, sa.func.count()).group_by(f.connector, f.kind)
+            ):
+                failed.add_metric([name, kind], count)
+            yield failed
+            breaker = _gauge("provider_left_alone", "1: its circuit breaker is open", "provider")
+            for name, state in connection.execute(
+                sa.select(provider_states.c.name, provider_states.c.breaker)
+            ):
+                breaker.add_metric([name], float(state == "open"))
+            yield breaker
+            spent = _gauge("budget_used_ratio", "Share of a budget that is used up", "cap")
+            report = spending.report(connection, ctx.line, ctx.settings.verification, now, 1)
+            for cap in report["caps"]:
+                if cap["cap"]:
+                    spent.add_metric([cap["name"]], cap["used"] / cap["cap"])
+            yield spent
+            for name, text, query in (
+                ("reviews_open", "Replies that wait for a person",
+                 sa.select(sa.func.count()).where(reviews.c.decision == "")),
+                ("segments_isolated", "Segments that are set apart",
+                 sa.select(sa.func.count()).where(isolations.c.active_key.is_not(None))),
+                ("alerts_standing", "What needs a person now",
+                 sa.select(sa.func.count()).where(alerts.c.over_at.is_(None))),
+            ):  # fmt: skip
+                one = _gauge(name, text)
+                one.add_metric([], connection.scalar(query) or 0)
+                yield one
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"hygiene_{name}", text, labels=labels)

@@ -1,0 +1,1 @@
+"""The admin's pages: each module a part of the menu."""

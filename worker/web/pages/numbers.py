@@ -1,0 +1,219 @@
+"""A number and its story; a record and its story; finding either, and acting on them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from connectors.base import ConnectorError
+from worker import timeline
+from worker.access import audit
+from worker.feedback import receive, suppress
+from worker.feedback.model import Feedback, Who
+from worker.phones import facts
+from worker.store.tables import contact_numbers, contacts
+from worker.story import number_of
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.runs import RunActiveError
+from worker.sync.scope import Scope
+from worker.web.body import RawBody, form_of
+from worker.web.guard import Acting, Viewer
+from worker.web.queue import Queue
+from worker.web.render import page
+from worker.web.sealed import seal, unseal
+
+# Record ids as they stand by themselves or in the address of a record's page.
+# A record's id by itself, or the last one in the address of its page.
+_ID = re.compile(r"00[3Q1][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|\d{1,20}")
+_IN_ADDRESS = re.compile(rf".*/({_ID.pattern})(?![A-Za-z0-9])")
+_ACTIONS = {
+    "wrong": "wrong_number", "right": "confirmed", "opt_out": "opt_out", "opt_in": "opt_in",
+}  # fmt: skip
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    def number_in(ref: str) -> str:
+        number = unseal(ctx.keys, ref)
+        if number is None:
+            raise HTTPException(404, "This address is none of ours any more. Search again.")
+        return number
+
+    def address(number: str) -> str:
+        return f"/numbers/{seal(ctx.keys, number)}"
+
+    @routes.get("/numbers")
+    def form(request: Request, me: Viewer) -> Response:
+        return page(request, "search.html", me, here="numbers", typed="", problem="", records=[])
+
+    @routes.post("/numbers")
+    def search(request: Request, me: Viewer, body: RawBody) -> Response:
+        """What is typed comes in the body, so that it stands in no address and no log."""
+        typed = dict(form_of(body)).get("q", "").strip()[:400]
+        records = _records(ctx, typed)
+        if len(records) == 1:
+            one = records[0]
+            return RedirectResponse(f"/contacts/{one[0]}/{one[1]}/{one[2]}", 303)
+        number = number_of(typed)
+        if number is not None and facts(number).possible and not records:
+            return RedirectResponse(address(number), 303)
+        problem = (
+            ""
+            if records
+            else (
+                "Nothing is known by that. Write one number with its country code, like "
+                "+14155550123, or a record's id, or the address of its page in the CRM."
+            )
+        )
+        return page(
+            request, "search.html", me, 200 if records else 404, here="numbers", typed=typed,
+            problem=problem, records=records,
+        )  # fmt: skip
+
+    @routes.get("/numbers/{ref}")
+    def number_page(request: Request, me: Viewer, ref: str) -> Response:
+        number = number_in(ref)
+        return page(
+            request,
+            "number.html",
+            me,
+            here="numbers",
+            ref=ref,
+            found=timeline.of_number(ctx, number),
+        )
+
+    @routes.post("/numbers/{ref}/{what}")
+    def act(acting: Acting, then: BackgroundTasks, ref: str, what: str) -> Response:
+        me, form = acting
+        number, why = number_in(ref), _why(form)
+        if what == "recheck":
+            _recheck(ctx, queue, me.name, Scope("numbers", (number,)), why, _holders(ctx, number))
+        elif what == "suppress":
+            channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
+            suppress.add(ctx, number, "opt_out", channels, why, me.name)
+            then.add_task(queue.reports)
+        elif what in _ACTIONS:
+            _report(ctx, me.name, _ACTIONS[what], number, None, why)
+            then.add_task(queue.reports)
+        else:
+            raise HTTPException(404, "There is no such page.")
+        audit.note(ctx.store, ctx.now(), me.name, f"number.{what}", audit.masked(number), why)
+        return RedirectResponse(f"/numbers/{ref}", 303)
+
+    @routes.get("/contacts/{connector}/{object_name}/{record_id}")
+    def record_page(
+        request: Request, me: Viewer, connector: str, object_name: str, record_id: str
+    ) -> Response:
+        try:
+            found = timeline.of_record(ctx, connector, object_name, record_id)
+        except timeline.NoSuchRecordError as error:
+            raise HTTPException(404, str(error)) from None
+        for one in found["numbers"]:
+            one["path"] = address(one["number"])
+        link = ""
+        if connector in ctx.settings.active_connectors:
+            link = ctx.open(connector).record_url(object_name, record_id)
+        return page(request, "contact.html", me, here="numbers", found=found, link=link)
+
+    @routes.post("/contacts/{connector}/{object_name}/{record_id}/{what}")
+    def act_on_record(
+        acting: Acting, then: BackgroundTasks, connector: str, object_name: str, record_id: str,
+        what: str,
+    ) -> Response:  # fmt: skip
+        me, form = acting
+        if connector not in ctx.settings.active_connectors:
+            raise HTTPException(404, f"{connector} is not connected.")
+        why, path = _why(form), f"/contacts/{connector}/{object_name}/{record_id}"
+        if what == "recheck":
+            _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
+        elif what in _ACTIONS:
+            who = receive.who_is(ctx, connector, object_name, record_id)
+            for number in receive.of_contact(ctx, connector, object_name, record_id):
+                _report(ctx, me.name, _ACTIONS[what], number, who, why)
+            then.add_task(queue.reports)
+        else:
+            raise HTTPException(404, "There is no such page.")
+        audit.note(ctx.store, ctx.now(), me.name, f"contact.{what}", path[10:], why)
+        return RedirectResponse(path, 303)
+
+    return routes
+
+
+def _why(form: dict[str, str]) -> str:
+    why = form.get("why", "").strip()[:255]
+    if len(why) < 3:
+        raise HTTPException(422, "Say why, in a few words: whoever looks later will ask.")
+    return why
+
+
+def _holders(ctx: Context, number: str) -> list[str]:
+    held = contact_numbers.c
+    query = sa.select(held.connector).where(held.number == number).distinct()
+    with ctx.store.read() as connection:
+        names = set(connection.scalars(query))
+    return [name for name in ctx.settings.active_connectors if name in names]
+
+
+def _recheck(
+    ctx: Context, queue: Queue, who: str, scope: Scope, why: str, names: list[str]
+) -> None:
+    if not names:
+        raise HTTPException(409, "No connected CRM holds it: there is nothing to look at.")
+    problems = []
+    for name in names:
+        try:
+            run_id = runs.open_run(ctx, name, scope, force=True, by=who, purpose=why)
+            queue.go_on(run_id)
+        except (RunActiveError, ConnectorError) as error:
+            problems.append(str(error))
+    if len(problems) == len(names):
+        raise HTTPException(409, "; ".join(problems))
+
+
+def _report(ctx: Context, by: str, kind: Any, number: str, who: Who | None, why: str) -> None:
+    now = ctx.now()
+    report = Feedback(
+        key=f"page:{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
+        kind=kind,
+        number=number,
+        source=by[:40],
+        at=now,
+        contact=who.key if who else "",
+        reach="person" if who else "number",
+        person=who.person if who else "",
+        evidence=why,
+        received_at=now,
+    )
+    receive.reports(ctx, [report])
+
+
+def _records(ctx: Context, typed: str) -> list[tuple[str, str, str]]:
+    """(connector, object, id) of records that what was typed names, by their keys."""
+    c = contacts.c
+    columns = sa.select(c.connector, c.object, c.record_id)
+    found: list[tuple[str, str, str]] = []
+    address = _IN_ADDRESS.match(typed)
+    whole = _ID.fullmatch(typed)
+    text = address.group(1) if address else whole.group() if whole else ""
+    with ctx.store.read() as connection:
+        if text:
+            for name in ctx.settings.active_connectors:
+                try:
+                    object_name = ctx.open(name).object_of(text)
+                except ConnectorError:
+                    continue  # no id of this CRM
+                # Salesforce shows ids with 15 characters here and with 18 there.
+                same = (
+                    c.record_id.between(text, text + "zzz")
+                    if len(text) == 15 and not text.isdigit()
+                    else c.record_id == text
+                )
+                query = columns.where(c.connector == name, c.object == object_name, same)
+                found += [tuple(row) for row in connection.execute(query.limit(5))]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,24 @@
+"""The first page: how everything stands."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from worker.overview import overview
+from worker.sync.context import Context
+from worker.web.guard import Viewer
+from worker.web.render import page, stacked
+
+
+def router(ctx: Context) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/")
+    def home(request: Request, me: Viewer) -> Response:
+        found = overview(ctx)
+        return page(
+            request, "overview.html", me, here="overview", plot=stacked(found["trend"]), **found
+        )
+
+    return routes

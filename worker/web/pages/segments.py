@@ -1,0 +1,102 @@
+"""Segments: how sources, campaigns, lists, countries and months do; those that are set apart."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from config.segments import SEGMENTS, By
+from worker.access import audit
+from worker.segments import isolate, listing
+from worker.segments.isolate import NoSuchSegmentError
+from worker.segments.rates import share
+from worker.sync.context import Context
+from worker.web.guard import Acting, Viewer
+from worker.web.queue import Queue
+from worker.web.render import page
+from worker.web.sealed import seal
+
+_LISTED = 200
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    routes = APIRouter(prefix="/segments", include_in_schema=False)
+
+    @routes.get("")
+    def listed(request: Request, me: Viewer, by: By = "source", connector: str = "") -> Response:
+        found = listing.listed(ctx, by, _LISTED, connector[:40])
+        reach = next(
+            (end for end in (0.1, 0.25, 0.5) if all(one["high"] <= end for one in found)), 1.0
+        )
+        return page(
+            request, "segments.html", me, here="segments", by=by, kinds=SEGMENTS, segments=found,
+            reach=reach, threshold=ctx.settings.segments.threshold, connector=connector,
+            connectors=ctx.settings.active_connectors, apart=_standing(ctx),
+        )  # fmt: skip
+
+    @routes.get("/shared")
+    def shared(request: Request, me: Viewer) -> Response:
+        found = listing.placeholders(ctx)
+        for one in found:
+            one["path"] = f"/numbers/{seal(ctx.keys, one['number'])}"
+        return page(
+            request, "shared.html", me, here="segments", numbers=found,
+            least=ctx.settings.segments.placeholder_from,
+        )  # fmt: skip
+
+    @routes.get("/history")
+    def history(request: Request, me: Viewer) -> Response:
+        found = [_with_shares(one) for one in isolate.history(ctx)]
+        return page(request, "isolations.html", me, here="segments", isolations=found)
+
+    @routes.post("/isolate")
+    def set_apart(acting: Acting) -> Response:
+        me, form = acting
+        by, value, name = form.get("by", ""), form.get("value", ""), form.get("connector", "")
+        why = _why(form)
+        try:
+            made = isolate.isolate(ctx, name, by, value, why, who=me.name)
+        except NoSuchSegmentError as error:
+            raise HTTPException(404, str(error)) from None
+        if made is None:
+            raise HTTPException(409, "It is isolated already.")
+        audit.note(ctx.store, ctx.now(), me.name, "segment.isolate", f"{name} {by}={value}", why)
+        for run_id in isolate.next_audits(ctx):
+            queue.go_on(run_id)
+        return RedirectResponse(f"/segments?by={by}", 303)
+
+    @routes.post("/{isolation_id}/release")
+    def release(acting: Acting, isolation_id: int) -> Response:
+        me, form = acting
+        why = _why(form)
+        try:
+            made = isolate.release(ctx, isolation_id, me.name, why)
+        except NoSuchSegmentError as error:
+            raise HTTPException(404, str(error)) from None
+        target = f"{made.connector} {made.name}"
+        audit.note(ctx.store, ctx.now(), me.name, "segment.release", target, why)
+        for run_id in isolate.next_audits(ctx):
+            queue.go_on(run_id)
+        return RedirectResponse(f"/segments?by={made.by}", 303)
+
+    return routes
+
+
+def _why(form: dict[str, str]) -> str:
+    why = form.get("why", "").strip()
+    if len(why) < 3:
+        raise HTTPException(422, "Say why, in a few words: whoever looks later will ask.")
+    return why
+
+
+def _standing(ctx: Context) -> list[dict[str, object]]:
+    return [_with_shares(one) for one in isolate.standing(ctx)]
+
+
+def _with_shares(one: isolate.Isolation) -> dict[str, object]:
+    """With the share of bad phone fields before and after its audit."""
+    found = one.as_json()
+    for when in ("before", "after"):
+        counts = found[when]
+        found[f"{when}_share"] = share(counts["bad"], counts["numbers"]) if counts else None
+    return found

@@ -1,0 +1,107 @@
+"""The suppression list, and the replies that wait for a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, cast, get_args
+
+from fastapi import APIRouter, BackgroundTasks, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from worker.access import audit
+from worker.feedback import receive, suppress
+from worker.phones import facts
+from worker.story import number_of
+from worker.sync.context import Context
+from worker.web.guard import Acting, Viewer
+from worker.web.queue import Queue
+from worker.web.render import page
+from worker.web.sealed import seal
+
+_LISTED = 100
+Reason = Literal["", "opt_out", "wrong_number", "complaint", "erasure", "list"]
+RowId = Annotated[int, Query(ge=0, le=2**62)]
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/suppressions")
+    def listed(
+        request: Request, me: Viewer, after: RowId = 0, reason: Reason = "", lifted: bool = False
+    ) -> Response:
+        found = suppress.listed(
+            ctx, active=None if lifted else True, reason=reason or None, after=after, limit=_LISTED
+        )
+        rows = [one.as_json() for one in found]
+        for row in rows:
+            row["path"] = f"/numbers/{seal(ctx.keys, row['number'])}" if row["number"] else ""
+        return page(
+            request, "suppressions.html", me, here="suppressions", rows=rows, reason=reason,
+            reasons=[one for one in get_args(Reason) if one], lifted=lifted, problem="",
+            more=found[-1].id if len(found) == _LISTED else None,
+        )  # fmt: skip
+
+    @routes.get("/suppressions/export")
+    def export(me: Viewer) -> Response:
+        """Only who may act takes the whole list away."""
+        if not me.may_act:
+            raise HTTPException(403, "You may look, and not take the list away.")
+        audit.note(ctx.store, ctx.now(), me.name, "suppressions.export", "all that stands")
+        return StreamingResponse(
+            suppress.export(ctx, None), media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="suppressions.csv"'},
+        )  # fmt: skip
+
+    @routes.post("/suppressions")
+    def add(acting: Acting, then: BackgroundTasks) -> Response:
+        me, form = acting
+        number, why = number_of(form.get("number", "")), form.get("why", "").strip()[:255]
+        if number is None or not facts(number).possible:
+            raise HTTPException(422, "Write one number with its country code, like +14155550123.")
+        if len(why) < 3:
+            raise HTTPException(422, "Say how you know: compliance will ask for it.")
+        channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
+        suppress.add(ctx, number, "opt_out", channels, why, me.name)
+        audit.note(ctx.store, ctx.now(), me.name, "number.suppress", audit.masked(number), why)
+        then.add_task(queue.reports)
+        return RedirectResponse(f"/numbers/{seal(ctx.keys, number)}", 303)
+
+    @routes.post("/suppressions/{suppression_id}/lift")
+    def lift(acting: Acting, then: BackgroundTasks, suppression_id: int) -> Response:
+        me, form = acting
+        why = form.get("why", "").strip()[:255]
+        if len(why) < 3:
+            raise HTTPException(422, "Say why it is lifted: compliance will ask for it.")
+        try:
+            lifted = suppress.lift(ctx, suppression_id, me.name, why)
+        except suppress.NoSuchSuppressionError as error:
+            raise HTTPException(404, str(error)) from None
+        audit.note(
+            ctx.store, ctx.now(), me.name, "suppression.lift",
+            f"{suppression_id} {audit.masked(lifted.number)}", why,
+        )  # fmt: skip
+        then.add_task(queue.reports)
+        back = form.get("back", "")
+        to = back if back.startswith("/numbers/") and "//" not in back[1:] else "/suppressions"
+        return RedirectResponse(to, 303)
+
+    @routes.get("/reviews")
+    def reviews(request: Request, me: Viewer) -> Response:
+        found = receive.open_reviews(ctx)
+        for one in found:
+            one["path"] = f"/numbers/{seal(ctx.keys, one['number'])}"
+        return page(request, "reviews.html", me, here="suppressions", reviews=found)
+
+    @routes.post("/reviews/{review_id}")
+    def decide(acting: Acting, then: BackgroundTasks, review_id: int) -> Response:
+        me, form = acting
+        decision = form.get("decision", "")
+        if decision not in get_args(receive.Reading):
+            raise HTTPException(422, "Choose what the reply means.")
+        if not receive.decide(ctx, review_id, cast(receive.Reading, decision), me.name):
+            raise HTTPException(409, "Somebody has decided this one meanwhile.")
+        audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
+        then.add_task(queue.reports)
+        return RedirectResponse("/reviews", 303)
+
+    return routes

@@ -1,0 +1,126 @@
+"""Spend, providers, settings, alerts, people, tokens and the log of what was done."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from config.shown import shown
+from worker.access import audit, people, tokens
+from worker.access.model import ROLES, AccessError, Person, Role
+from worker.alerts import tell
+from worker.alerts.channels import channels
+from worker.sync.context import Context
+from worker.verification import spending
+from worker.web.guard import Acting, Viewer
+from worker.web.render import page
+
+_DAYS, _LISTED = 30, 100
+RowId = Annotated[int | None, Query(ge=0, le=2**62)]
+
+
+def router(ctx: Context) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/spend")
+    def spend(request: Request, me: Viewer) -> Response:
+        with ctx.store.read() as connection:
+            verification = ctx.settings.verification
+            found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS)
+        return page(request, "spend.html", me, here="spend", spend=found, days=_DAYS)
+
+    @routes.get("/providers")
+    def providers(request: Request, me: Viewer) -> Response:
+        with ctx.store.read() as connection:
+            verification = ctx.settings.verification
+            found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS)
+        states = {one["name"]: one for one in found["providers"]}
+        spent: dict[str, dict[str, float]] = {}
+        for row in found["days"]:
+            held = spent.setdefault(row["provider"], {"lookups": 0, "lost": 0, "cost": 0.0})
+            for name in held:
+                held[name] += row[name]
+        return page(
+            request, "providers.html", me, here="spend", steps=ctx.line.steps, states=states,
+            spent=spent, left_out=ctx.line.left_out, currency=found["currency"], days=_DAYS,
+            tuning=verification.providers,
+        )  # fmt: skip
+
+    @routes.get("/settings")
+    def settings(request: Request, me: Viewer) -> Response:
+        return page(request, "settings.html", me, here="settings", settings=shown(ctx.settings),
+                    path=ctx.settings.toml_path)  # fmt: skip
+
+    @routes.get("/alerts")
+    def alerts(request: Request, me: Viewer) -> Response:
+        return page(
+            request, "alerts.html", me, here="settings", alerts=tell.standing(ctx),
+            channels=channels(ctx.settings),
+        )  # fmt: skip
+
+    @routes.get("/audit")
+    def log(request: Request, me: Viewer, before: RowId = None) -> Response:
+        found = audit.entries(ctx.store, before, _LISTED)
+        more = found[-1]["id"] if len(found) == _LISTED else None
+        return page(request, "audit.html", me, here="access", entries=found, more=more)
+
+    # -- access ----------------------------------------------------------------------------
+
+    def access_page(
+        request: Request, me: Person, status: int = 200, secret: str = "", problem: str = ""
+    ) -> Response:
+        return page(
+            request, "access.html", me, status, here="access", users=people.listed(ctx.store),
+            tokens=tokens.listed(ctx.store), scopes=tokens.SCOPES, roles=ROLES, secret=secret,
+            problem=problem, shortest=people.SHORTEST,
+        )  # fmt: skip
+
+    @routes.get("/access")
+    def access(request: Request, me: Viewer) -> Response:
+        return access_page(request, me)
+
+    @routes.post("/access/tokens")
+    def make_token(request: Request, acting: Acting) -> Response:
+        me, form = acting
+        wanted = [scope for scope in tokens.SCOPES if form.get(f"scope-{scope}")]
+        try:
+            secret, made = tokens.make(ctx.store, form.get("name", ""), wanted, me.name, ctx.now())
+        except AccessError as error:
+            return access_page(request, me, 422, problem=str(error))
+        audit.note(ctx.store, ctx.now(), me.name, "token.make", f"{made.id} {made.name}")
+        return access_page(request, me, secret=secret)
+
+    @routes.post("/access/tokens/{token_id}/revoke")
+    def revoke(acting: Acting, token_id: int) -> Response:
+        me, _form = acting
+        if not tokens.revoke(ctx.store, token_id, ctx.now()):
+            raise HTTPException(404, "There is no such token in force.")
+        audit.note(ctx.store, ctx.now(), me.name, "token.revoke", str(token_id))
+        return RedirectResponse("/access", 303)
+
+    @routes.post("/access/users")
+    def put_user(request: Request, acting: Acting) -> Response:
+        me, form = acting
+        role: Role = "admin" if form.get("role") == "admin" else "viewer"
+        name = form.get("name", "").strip()
+        try:
+            people.put(ctx.store, name, form.get("password", ""), role, ctx.now())
+        except AccessError as error:
+            return access_page(request, me, 422, problem=str(error))
+        audit.note(ctx.store, ctx.now(), me.name, "user.put", f"{name} ({role})")
+        return RedirectResponse("/access", 303)
+
+    @routes.post("/access/users/remove")
+    def remove_user(acting: Acting) -> Response:
+        me, form = acting
+        name = form.get("name", "")
+        if name == me.name:
+            raise HTTPException(409, "You cannot remove yourself.")
+        if not people.remove(ctx.store, name):
+            raise HTTPException(404, "There is nobody of that name.")
+        audit.note(ctx.store, ctx.now(), me.name, "user.remove", name)
+        return RedirectResponse("/access", 303)
+
+    return routes

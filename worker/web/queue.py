@@ -1,0 +1,45 @@
+"""How the pages and the API reach the workers. What cannot be told now is found by beat: the tables
+know what is to do."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from worker.web.notify import tell_the_queue
+
+log = logging.getLogger(__name__)
+
+
+class Queue(Protocol):
+    def reports(self) -> None:
+        """Reports wait in the tables."""
+
+    def go_on(self, run_id: str) -> None:
+        """A run was opened, or is to go on."""
+
+    def undo(self, undo_id: str) -> None:
+        """The run of an undo was opened."""
+
+
+class Workers:
+    """The Celery workers."""
+
+    def reports(self) -> None:
+        tell_the_queue()
+
+    def go_on(self, run_id: str) -> None:
+        try:
+            from worker.tasks import go_on  # reads the settings of this process
+
+            go_on(run_id)
+        except (Exception, SystemExit) as error:
+            log.warning("the queue could not be told (%s); beat will", type(error).__name__)
+
+    def undo(self, undo_id: str) -> None:
+        try:
+            from worker.tasks import undo
+
+            undo.apply_async((undo_id,), retry=False)
+        except (Exception, SystemExit) as error:
+            log.warning("the queue could not be told (%s); beat will", type(error).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -56,12 +57,17 @@ def _email(settings: Settings, one: Condition, link: str) -> None:
         client = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT, context=context)
     else:
         client = smtplib.SMTP(host, parts.port or 587, timeout=_TIMEOUT)
-    with client:
+    try:
         if parts.scheme == "smtp" and not loopback:
             client.starttls(context=context)  # refuses to go on without it
         if parts.username:
             client.login(unquote(parts.username), unquote(parts.password or ""))
         client.send_message(message)
+    finally:
+        # What was accepted is sent, however a server says goodbye.
+        with suppress(smtplib.SMTPException, OSError):
+            client.quit()
+        client.close()
 
 
 def _webhook(url: str, one: Condition, link: str) -> None:

@@ -1,0 +1,233 @@
+"""An operator is told of what needs a person: once, with a link, and again where it failed."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.alerts import conditions, tell
+from worker.segments import count, isolate
+from worker.store.db import insert
+from worker.store.tables import provider_states, spend
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+
+MakeContext = Callable[..., Context]
+Sync = Callable[..., dict[str, Any]]
+
+
+class Hook:
+    """Whoever is told by a webhook."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.status = 200
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.got.append(json.loads(body))
+                self.send_response(hook.status)
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?key=secret"
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+class Mail:
+    """A mail server that speaks as much SMTP as a client needs."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"smtp://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rwb") as file:
+                self._speak(file)
+
+    def _speak(self, file: Any) -> None:
+        def say(text: str) -> None:
+            file.write(f"{text}\r\n".encode())
+            file.flush()
+
+        say("220 here")
+        for line in file:
+            word = line.split()[0].upper()
+            if word == b"DATA":
+                say("354 go on")
+                text = b""
+                for part in file:
+                    if part == b".\r\n":
+                        break
+                    text += part
+                self.got.append(message_from_bytes(text))
+            say("250 fine")
+            if word == b"QUIT":
+                return
+
+
+@pytest.fixture
+def mail() -> Iterator[Mail]:
+    made = Mail()
+    yield made
+    made.socket.close()
+
+
+def a_failed_run(ctx: Context) -> str:
+    run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+    runs.fail(ctx, run_id, "hubspot: the token was refused")
+    return run_id
+
+
+class TestWhatIsTold:
+    def test_a_run_that_failed(self, ctx: Context) -> None:
+        run_id = a_failed_run(ctx)
+        (one,) = conditions.found(ctx)
+        assert (one.kind, one.path) == ("run_failed", f"/runs/{run_id}")
+        assert "the token was refused" in one.text
+        later = ctx.now() + timedelta(days=2)
+        ctx.now = lambda: later
+        assert conditions.found(ctx) == []  # no news any more
+
+    def test_a_provider_that_is_left_alone(self, ctx: Context) -> None:
+        row = {"name": "twilio", "breaker": "open", "reason": "does not answer", "since": ctx.now(),
+               "failures": 5, "kind": "failing", "rest": 30, "key_print": ""}  # fmt: skip
+        with ctx.store.write() as connection:
+            connection.execute(sa.insert(provider_states).values(**row))
+        (one,) = conditions.found(ctx)
+        assert (one.kind, "does not answer" in one.text) == ("breaker_open", True)
+
+    def test_a_budget_at_its_share(self, make_context: MakeContext) -> None:
+        ctx = make_context("[verification.budget]\nday = 10\nmonth = 1000\n")
+        for money, kinds in ((7_900_000, []), (100_000, ["budget"])):
+            row = {"day": f"{ctx.now():%Y-%m-%d}", "provider": f"p{money}", "run_id": "r",
+                   "money": money, "lookups": 1, "reserved_money": 0, "reserved_lookups": 0,
+                   "lost": 0}  # fmt: skip
+            with ctx.store.write() as connection:
+                insert(connection, spend, [row])
+            assert [one.kind for one in conditions.found(ctx)] == kinds
+        assert "80%" in conditions.found(ctx)[0].text
+
+    def test_a_segment_that_was_isolated_by_itself(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        sync(ctx, crm.name)
+        count.count(ctx)
+        counts = {"contacts": 9, "numbers": 9, "bad": 9, "statuses": {}, "reports": {}}
+        isolate.isolate(ctx, crm.name, "source", "Bought", "all bad", counts)
+        isolate.isolate(ctx, crm.name, "source", "Web", "by hand", counts, who="kim")
+        (one,) = conditions.found(ctx)
+        assert "source=Bought" in one.text
+
+    def test_a_watermark_that_is_old(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        sync(ctx, crm.name)
+        assert conditions.found(ctx) == []
+        later = ctx.now() + timedelta(hours=7)
+        ctx.now = lambda: later
+        found = conditions.found(ctx)
+        assert {one.kind for one in found} == {"watermark"}
+        assert "7 h ago" in found[0].text
+
+    def test_nothing_that_was_turned_off(self, make_context: MakeContext) -> None:
+        ctx = make_context("[alerts]\nrun_failed = false\n")
+        a_failed_run(ctx)
+        assert conditions.found(ctx) == []
+
+
+class TestTelling:
+    def test_is_done_once_with_a_link(self, make_context: MakeContext, hook: Hook) -> None:
+        ctx = make_context(ALERT_WEBHOOK_URL=hook.url, PUBLIC_URL="https://hygiene.example")
+        run_id = a_failed_run(ctx)
+        assert tell.look(ctx) == 1
+        assert tell.look(ctx) == 0
+        (told,) = hook.got
+        assert told["link"] == f"https://hygiene.example/runs/{run_id}"
+        assert "the token was refused" in told["text"]
+        (standing,) = tell.standing(ctx)
+        assert standing["sent"] == ["webhook"]
+
+    def test_is_tried_again_where_it_failed_and_not_for_ever(
+        self, make_context: MakeContext, hook: Hook
+    ) -> None:
+        ctx = make_context(ALERT_WEBHOOK_URL=hook.url)
+        a_failed_run(ctx)
+        hook.status = 503
+        now = ctx.now()
+        assert tell.look(ctx) == 0
+        assert tell.look(ctx) == 0
+        assert len(hook.got) == 1  # not at once
+        for n in range(1, 30):
+            ctx.now = lambda n=n: now + timedelta(minutes=30 * n)
+            tell.look(ctx)
+        assert len(hook.got) == 10
+        assert "503" in tell.standing(ctx)[0]["error"]
+
+    def test_follows_nobody_elsewhere(self, make_context: MakeContext, hook: Hook) -> None:
+        ctx = make_context(ALERT_WEBHOOK_URL=hook.url)
+        a_failed_run(ctx)
+        hook.status = 307
+        assert tell.look(ctx) == 0
+        assert len(hook.got) == 1
+
+    def test_goes_by_email_too_and_one_channel_does_not_wait_for_the_other(
+        self, make_context: MakeContext, hook: Hook, mail: Mail
+    ) -> None:
+        toml = '[alerts]\nemail_to = ["ops@example.com"]\nemail_from = "hygiene@example.com"\n'
+        ctx = make_context(toml, SMTP_URL=mail.url, ALERT_WEBHOOK_URL=hook.url)
+        a_failed_run(ctx)
+        hook.status = 500
+        tell.look(ctx)
+        (message,) = mail.got
+        assert message["To"] == "ops@example.com"
+        assert "failed" in message["Subject"]
+        hook.status = 200
+        later = ctx.now() + timedelta(hours=2)
+        ctx.now = lambda: later
+        assert tell.look(ctx) == 1
+        assert len(mail.got) == 1
+        assert len(hook.got) == 2
+
+    def test_what_is_over_is_not_shown_any_more(self, ctx: Context) -> None:
+        a_failed_run(ctx)
+        tell.look(ctx)
+        later = ctx.now() + timedelta(days=2)
+        ctx.now = lambda: later
+        tell.look(ctx)
+        assert tell.standing(ctx) == []
+
+    def test_without_a_channel_keeps_what_there_is(self, ctx: Context) -> None:
+        a_failed_run(ctx)
+        assert tell.look(ctx) == 1
+        assert len(tell.standing(ctx)) == 1

@@ -1,0 +1,264 @@
+"""Segments are counted from the index, set apart, audited by themselves, and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from sandbox.run import Sandbox
+from worker.feedback import suppress
+from worker.segments import count, isolate, listing, outcomes
+from worker.store.tables import segment_counts
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.drive import drive
+
+Sync = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Context]
+GOOD = "+14155552671"
+STRICT = "[segments]\nleast = 10\nthreshold = 0.3\n"
+
+
+def source_of(crm: Crm) -> str:
+    return "LeadSource" if crm.name == "salesforce" else "hs_analytics_source"
+
+
+def populate(crm: Crm, bad: int = 15) -> list[str]:
+    """`bad` contacts of a purchased list with a bad number, the others of the web with a good one;
+    their ids."""
+    ids = crm.ids()
+    for place, record_id in enumerate(ids):
+        source = "Purchased" if place < bad else "Web"
+        number = f"+1415055{1000 + place}" if place < bad else f"+1415556{2000 + place}"
+        crm.act(record_id, {"set": {source_of(crm): source, crm.phone: number}})
+    return ids[:bad]
+
+
+def only_one_phone(ctx_toml: str, crm: Crm) -> str:
+    """Only the first phone field is looked at, so that the counts are those of the test."""
+    objects = "Contact" if crm.name == "salesforce" else "contacts"
+    return f'{ctx_toml}[connectors.{crm.name}.objects.{objects}]\nphones = ["{crm.phone}"]\n'
+
+
+class TestCounting:
+    def test_tells_each_segment_by_status(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(only_one_phone("", crm))
+        populate(crm)
+        sync(ctx, crm.name)
+        count.count(ctx)
+        found = {one["value"]: one for one in listing.listed(ctx, "source")
+                 if one["connector"] == crm.name}  # fmt: skip
+        purchased = found["Purchased"]
+        assert (purchased["contacts"], purchased["numbers"], purchased["bad"]) == (15, 15, 15)
+        assert purchased["statuses"]["invalid"] == 15
+        assert found["Web"]["bad"] == 0
+        assert purchased["low"] > 0.7
+        assert listing.listed(ctx, "source")[0]["value"] == "Purchased"  # the worst first
+        months = listing.listed(ctx, "month")
+        assert months
+        assert all(len(one["value"]) == 7 for one in months)
+
+    def test_knows_who_opted_out_and_who_complained(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.act(record_id, {"set": {source_of(crm): "Fair", crm.phone: GOOD}})
+        sync(ctx, crm.name)
+        suppress.add(ctx, GOOD, "complaint", "", "wrote to us", "kim")
+        count.count(ctx)
+        fair = next(one for one in listing.listed(ctx, "source") if one["value"] == "Fair")
+        assert fair["reports"] == {"complaint": 1}
+
+    def test_is_done_anew_only_where_something_was_done(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        sync(ctx, crm.name)
+        assert count.count_if_needed(ctx)
+        assert not count.count_if_needed(ctx)
+        sync(ctx, crm.name)
+        assert count.count_if_needed(ctx)
+
+    def test_counts_the_members_of_lists_that_are_watched(
+        self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        members = next(
+            one["members"] for one in sandbox.hubspot.portal.lists.values()
+            if one["name"] == "Newsletter"
+        )  # fmt: skip
+        ctx = make_context('[segments]\nlists = ["hubspot:Newsletter"]\n')
+        sync(ctx, "hubspot")
+        count.count(ctx)
+        (found,) = listing.listed(ctx, "list")
+        assert (found["value"], found["contacts"]) == ("Newsletter", len(members))
+
+    def test_finds_numbers_that_many_share(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context("[segments]\nplaceholder_from = 5\n")
+        for record_id in crm.ids()[:6]:
+            crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        count.count(ctx)
+        (found,) = listing.placeholders(ctx)
+        assert (found["number"], found["holders"]) == (GOOD, 6)
+
+    def test_keeps_a_trend_by_day(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        sync(ctx, crm.name)
+        count.count(ctx)
+        today = ctx.now()
+        ctx.now = lambda: today + timedelta(days=1)
+        count.count(ctx)
+        days = listing.trend(ctx)
+        assert [day["day"] for day in days] == [
+            f"{today:%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}",
+        ]  # fmt: skip
+        assert days[0]["statuses"] == days[1]["statuses"]
+
+
+class TestIsolation:
+    def test_of_a_bad_list_is_followed_by_its_audit_with_before_and_after(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(only_one_phone(STRICT, crm))
+        bad = populate(crm)
+        sync(ctx, crm.name)
+        count.count(ctx)
+        (one,) = isolate.find_bad(ctx)
+        assert (one.connector, one.by, one.value) == (crm.name, "source", "Purchased")
+        assert isolate.find_bad(ctx) == []  # once
+        (run_id,) = isolate.next_audits(ctx)
+        assert isolate.next_audits(ctx) == []
+        run = runs.load(ctx, run_id)
+        assert (run.opened_by, run.purpose) == ("audit", "audit of source=Purchased")
+        for record_id in bad[:10]:
+            crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        drive(ctx, run_id)
+        assert runs.result(ctx, run_id)["contacts"]["read"] == 15
+        count.count(ctx)
+        isolate.next_audits(ctx)
+        (after,) = isolate.standing(ctx)
+        assert after.before["bad"] == 15
+        assert after.after is not None
+        assert after.after["bad"] == 5
+        assert after.audited_at is not None
+
+    def test_asks_deeper_steps_about_its_numbers_alone(
+        self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        steps = (
+            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "twilio"\ndepth = "line_type"\n'
+            "also_invalid = true\nonly_audited = true\n"
+        )
+        toml = only_one_phone(f"{steps}{STRICT}", crm)
+        ctx = make_context(toml, **sandbox.env("twilio"))
+        populate(crm)
+        assert sync(ctx, "hubspot")["lookups"]["twilio"]["asked"] == 0
+        count.count(ctx)
+        isolate.find_bad(ctx)
+        (run_id,) = isolate.next_audits(ctx)
+        drive(ctx, run_id)
+        assert runs.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
+
+    def test_flags_contacts_where_the_settings_name_a_field_and_takes_the_flag_away(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        field = "Phone_Source_Isolated__c" if crm.name == "salesforce" else "hygiene_isolated"
+        if crm.name == "salesforce":
+            for name in ("Contact", "Lead"):
+                metadata = {"type": "Checkbox", "defaultValue": False, "label": "Isolated"}
+                crm.service.org.add_custom_field(name, field, metadata, visible=True)
+        else:
+            from sandbox.hubspot.portal import prop
+
+            crm.service.portal.properties[field] = prop(
+                field, field, "bool", "booleancheckbox", own=False
+            )
+        toml = f'[connectors.{crm.name}.fields]\nisolated = "{field}"\n'
+        ctx = make_context(only_one_phone(STRICT, crm) + toml)
+        bad = populate(crm)
+        sync(ctx, crm.name)
+        count.count(ctx)
+        (one,) = isolate.find_bad(ctx)
+        drive(ctx, isolate.next_audits(ctx)[0])
+
+        def flagged() -> set[str]:
+            return {rid for rid, row in crm.records().items() if row.get(field) in (True, "true")}
+
+        assert flagged() == set(bad)
+        isolate.release(ctx, one.id, "kim", "cleaned by hand")
+        drive(ctx, isolate.next_audits(ctx)[0])
+        assert flagged() == set()
+        assert isolate.next_audits(ctx) == []
+
+    def test_is_not_repeated_on_the_same_evidence_after_a_person_let_it_go(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(only_one_phone(STRICT, crm))
+        populate(crm)
+        sync(ctx, crm.name)
+        count.count(ctx)
+        (one,) = isolate.find_bad(ctx)
+        isolate.release(ctx, one.id, "kim", "we know them")
+        assert isolate.find_bad(ctx) == []
+        with pytest.raises(isolate.NoSuchSegmentError):
+            isolate.release(ctx, one.id, "kim", "again")
+
+    def test_can_be_turned_off(self, make_context: MakeContext, crm: Crm, sync: Sync) -> None:
+        ctx = make_context(only_one_phone(STRICT.replace("least", "isolate = false\nleast"), crm))
+        populate(crm)
+        sync(ctx, crm.name)
+        count.count(ctx)
+        assert isolate.find_bad(ctx) == []
+
+    def test_by_hand_of_what_is_none_is_refused(self, ctx: Context) -> None:
+        with pytest.raises(isolate.NoSuchSegmentError, match="no segment"):
+            isolate.isolate(ctx, "hubspot", "source", "Nowhere", "because")
+
+
+class TestOutcomes:
+    def test_of_campaigns_are_imported_once_a_day(self, ctx: Context) -> None:
+        row = {"campaign": "Spring", "day": "2026-03-01", "sent": 100, "delivered": 90}
+        outcomes.keep(ctx, [row, {**row, "day": "2026-03-02", "sent": "1,000", "undelivered": 7}])
+        outcomes.keep(ctx, [{**row, "sent": 200}])
+        assert outcomes.totals(ctx, ["Spring"]) == {
+            "Spring": {"sent": 1200, "delivered": 180, "undelivered": 7, "replies": 0}
+        }
+
+    @pytest.mark.parametrize(
+        "row",
+        [{"day": "2026-03-01"}, {"campaign": "x"}, {"campaign": "x", "day": "soon"},
+         {"campaign": "x", "day": "2026-03-01", "sent": "-1"},
+         {"campaign": "x", "day": "2026-03-01", "sent": "many"},
+         {"campaign": "x" * 300, "day": "2026-03-01"},
+         {"campaign": "x", "day": "2026-03-01", "sent": 10**12}],
+    )  # fmt: skip
+    def test_that_are_wrong_are_refused_whole(self, ctx: Context, row: dict[str, Any]) -> None:
+        good = {"campaign": "Spring", "day": "2026-03-01", "sent": 1}
+        with pytest.raises(outcomes.OutcomeError):
+            outcomes.keep(ctx, [good, row])
+        assert outcomes.totals(ctx, ["Spring"]) == {}
+
+
+def test_counts_hold_on_either_database(
+    either_database_url: str, make_context: MakeContext, sync: Sync
+) -> None:
+    ctx = make_context(DATABASE_URL=either_database_url)
+    sync(ctx, "hubspot")
+    suppress.add(ctx, GOOD, "opt_out", "", "by letter", "kim")
+    count.count(ctx)
+    count.count(ctx)
+    with ctx.store.read() as connection:
+        c = segment_counts.c
+        total = connection.scalar(sa.select(sa.func.sum(c.contacts)).where(c.by == "country"))
+    assert total
+    assert listing.listed(ctx, "campaign")
+    assert isolate.find_bad(ctx) is not None

@@ -1,0 +1,163 @@
+"""A run is paused, goes on, is cancelled; an undo goes on after whoever was at it has died."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from connectors.base import ConnectorError
+from worker.store.tables import pages
+from worker.store.tables import runs as run_table
+from worker.sync import control, drive, runs, undo
+from worker.sync.context import Context
+from worker.sync.runs import RunActiveError
+from worker.sync.scope import Scope
+
+MakeContext = Callable[..., Context]
+Sync = Callable[..., dict[str, Any]]
+
+
+class TestPausing:
+    def test_stops_a_run_in_its_tracks_and_it_goes_on_to_the_same_end(
+        self, ctx: Context, crm: Crm
+    ) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        seen = 0
+
+        def after_a_page(_run: str) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == 1:
+                control.pause(ctx, run_id, "kim")
+
+        drive.drive(ctx, run_id, after_a_page, pages_at_once=1)
+        assert runs.load(ctx, run_id).state == "paused"
+        control.go_on(ctx, run_id, "kim")
+        drive.drive(ctx, run_id)
+        run = runs.load(ctx, run_id)
+        assert run.state == "done"
+        assert [note for note in run.notes if "kim" in note] == [
+            "paused by kim", "taken up again by kim",
+        ]  # fmt: skip
+        assert crm.all_checked()
+
+    def test_keeps_the_connector_for_it(self, ctx: Context, crm: Crm) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        control.pause(ctx, run_id, "kim")
+        with pytest.raises(RunActiveError, match=f"paused; let it go on: .* {run_id}"):
+            runs.open_run(ctx, crm.name, Scope("changed"))
+        assert runs.to_take_up(ctx, crm.name) is None  # the schedule leaves it alone
+        assert runs.active(ctx) == []
+        assert runs.reopen(ctx, run_id).state == "running"
+
+    def test_leaves_a_page_that_is_under_way_to_its_end(self, ctx: Context, crm: Crm) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        first = crm.ids()[0]
+        crm.meanwhile(crm.write_call, first, {"set": {}})
+
+        def pause(_run: str) -> None:
+            if runs.load(ctx, run_id).active:
+                control.pause(ctx, run_id, "kim")
+
+        drive.drive(ctx, run_id, pause)
+        with ctx.store.read() as connection:
+            states = set(
+                connection.scalars(sa.select(pages.c.owner).where(pages.c.run_id == run_id))
+            )
+        assert states == {None}
+
+    def test_of_what_is_over_is_refused(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        run_id = sync(ctx, crm.name)["run"]
+        for act in (control.pause, control.go_on, control.cancel):
+            with pytest.raises(ConnectorError, match="is done"):
+                act(ctx, run_id, "kim")
+
+
+class TestCancelling:
+    def test_loses_no_change(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        """What a cancelled run did not come to is read by the next."""
+        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        seen = 0
+
+        def after_a_page(_run: str) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == 1:
+                control.cancel(ctx, run_id, "kim")
+
+        drive.drive(ctx, run_id, after_a_page, pages_at_once=1)
+        assert runs.load(ctx, run_id).state == "cancelled"
+        sync(ctx, crm.name)
+        assert crm.all_checked()
+
+    def test_keeps_nothing_of_people_that_was_read_for_it(self, ctx: Context, crm: Crm) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("ids", tuple(crm.ids()[:3])))
+        control.cancel(ctx, run_id, "kim")
+        with ctx.store.read() as connection:
+            held = connection.scalars(sa.select(pages.c.payload).where(pages.c.run_id == run_id))
+            assert set(held) == {None}
+
+    def test_frees_the_connector(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        control.pause(ctx, run_id, "kim")
+        control.cancel(ctx, run_id, "kim")
+        assert sync(ctx, crm.name)["state"] == "done"
+
+
+class TestUndo:
+    def test_goes_on_where_another_worker_died(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context()
+        before = crm.snapshot()
+        run_id = sync(ctx, crm.name)["run"]
+        undo_id = undo.begin(ctx, run_id, by="kim", why="a test")
+        real = undo._write
+        calls = 0
+
+        class Killed(BaseException):
+            pass
+
+        def dying(*args: Any, **more: Any) -> None:
+            nonlocal calls
+            calls += 1
+            real(*args, **more)
+            raise Killed
+
+        undo._write = dying  # type: ignore[assignment]
+        try:
+            with pytest.raises(Killed):
+                undo.carry_out(ctx, undo_id)
+        finally:
+            undo._write = real
+        assert calls == 1
+        other = make_context()
+        with pytest.raises(RunActiveError):
+            undo.carry_out(other, undo_id)  # the dead one may be alive for all that is known
+        later = other.now() + timedelta(minutes=10)
+        other.now = lambda: later
+        undo.carry_out(other, undo_id)
+        assert crm.snapshot() == before
+        found = runs.result(other, undo_id)
+        assert found["state"] == "done"
+        assert found["contacts"]["written"] > 0
+
+    def test_says_who_asked_and_why(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"], by="kim", why="a test")
+        (found,) = runs.summaries(ctx, [runs.load(ctx, undo_id)])
+        assert (found["opened_by"], found["purpose"], found["kind"]) == ("kim", "a test", "undo")
+
+    def test_can_be_cancelled(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"])
+        control.cancel(ctx, undo_id, "kim")
+        undone = crm.snapshot()
+        with ctx.store.write() as connection:  # the task comes all the same
+            connection.execute(sa.update(run_table).values(reader_owner=None))
+        undo.carry_out(ctx, undo_id)
+        assert crm.snapshot() == undone
+        assert runs.load(ctx, undo_id).state == "cancelled"

@@ -37,6 +37,10 @@ class ConnectorError(Exception):
     """A CRM could not be used. The text is one line for an operator: what, and what to do."""
 
 
+class UnfitError(ConnectorError):
+    """What was asked for is none of this CRM's: an id of another kind, a list that is not there."""
+
+
 class AuthError(ConnectorError):
     """The CRM does not accept our credentials, or they lack a right."""
 

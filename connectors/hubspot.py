@@ -41,6 +41,7 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
+    UnfitError,
     Update,
     Value,
     WriteResult,
@@ -361,7 +362,7 @@ class HubSpotConnector:
                 )
             )
         except NotThereError:
-            raise ConnectorError(f"hubspot: there is no list of contacts {name!r}") from None
+            raise UnfitError(f"hubspot: there is no list of contacts {name!r}") from None
         list_id, after = str(answer["list"]["listId"]), None
         while True:
             more: dict[str, Any] = {"after": after} if after else {}
@@ -484,7 +485,7 @@ class HubSpotConnector:
 
     def object_of(self, record_id: str) -> str:
         if not record_id.isdigit():
-            raise ConnectorError(f"hubspot: {record_id!r} is not a record id (digits alone)")
+            raise UnfitError(f"hubspot: {record_id!r} is not a record id (digits alone)")
         return OBJECT
 
     def record_url(self, object_name: str, record_id: str) -> str:

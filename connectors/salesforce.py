@@ -45,6 +45,7 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
+    UnfitError,
     Update,
     Value,
     WriteResult,
@@ -485,7 +486,7 @@ class SalesforceConnector:
         soql = f"SELECT Id FROM Campaign WHERE {by} = {quoted(name)}"
         ids = [row["Id"] for row in self._rows(soql)]
         if not ids:
-            raise ConnectorError(f"salesforce: there is no campaign {name!r} that our user may see")
+            raise UnfitError(f"salesforce: there is no campaign {name!r} that our user may see")
         listed = ", ".join(map(quoted, ids))
         soql = f"SELECT Id, ContactId, LeadId FROM CampaignMember WHERE CampaignId IN ({listed})"
         for row in self._rows(soql):
@@ -601,7 +602,7 @@ class SalesforceConnector:
     def object_of(self, record_id: str) -> str:
         found = _PREFIXES.get(record_id[:3])
         if found is None or not _ID.fullmatch(record_id):
-            raise ConnectorError(
+            raise UnfitError(
                 f"salesforce: {record_id!r} is not the id of a Contact (003...), a Lead (00Q...) "
                 "or a person account (001...)"
             )

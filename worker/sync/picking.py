@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import ConnectorError
+from connectors.base import UnfitError
 from worker.store.db import chunks
 from worker.store.tables import contact_numbers, contacts, unanswered, verifications
 from worker.sync.context import Context
@@ -54,7 +54,7 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
             "source": c.source, "campaign": c.campaign, "country": c.country, "month": c.month,
         }  # fmt: skip
         if scope.key not in columns:
-            raise ConnectorError(f"{connector}: it has no {scope.key}s")
+            raise UnfitError(f"{connector}: it has no {scope.key}s")
         query = query.where(columns[scope.key] == scope.values[0])
     yield from (tuple(row) for row in connection.execute(query))
 

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from config.segments import By
 from config.settings import parse_duration
 from config.shown import shown
-from connectors.base import ConnectorError
+from connectors.base import ConnectorError, UnfitError
 from worker import timeline
 from worker.access import audit, tokens
 from worker.access.model import AccessError
@@ -190,6 +190,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             )
         except RunActiveError as error:
             raise HTTPException(409, str(error)) from None
+        except UnfitError as error:
+            raise HTTPException(422, str(error)) from None
         except ConnectorError as error:
             raise HTTPException(502, str(error)) from None
         if not body.dry_run:

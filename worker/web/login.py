@@ -94,7 +94,9 @@ def _add_oidc(
     from authlib.integrations.base_client.errors import OAuthError
     from authlib.integrations.starlette_client import OAuth
     from httpx2 import HTTPError
+    from joserfc.errors import JoseError  # what authlib checks tokens with
 
+    refusals = (OAuthError, JoseError, HTTPError, ValueError, KeyError)
     assert settings.oidc is not None
     oauth = OAuth()
     oauth.register(
@@ -115,7 +117,7 @@ def _add_oidc(
         back = f"{settings.public_url or str(request.base_url).rstrip('/')}/oidc/callback"
         try:
             answer: Response = await oauth.idp.authorize_redirect(request, back)
-        except (OAuthError, HTTPError, ValueError, KeyError) as error:
+        except refusals as error:
             return away(request, error)
         return answer
 
@@ -123,7 +125,7 @@ def _add_oidc(
     async def callback(request: Request) -> Response:
         try:
             token = await oauth.idp.authorize_access_token(request)
-        except (OAuthError, HTTPError, ValueError, KeyError) as error:
+        except refusals as error:
             return away(request, error)
         claims = token.get("userinfo") or {}
         email = str(claims.get("email") or "").casefold()

@@ -1,0 +1,62 @@
+"""Whatever fits, or nearly fits, the OpenAPI document gets an answer, and never a fault of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from crms import Crm
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from sandbox.run import Sandbox
+from worker.segments import count
+from worker.sync.context import Context
+
+Serve = Callable[..., str]
+HEADERS = {"Authorization": "Bearer secret"}
+# Without the secrets of Twilio and HubSpot their webhooks say 503, on purpose.
+ENV = {
+    "ADMIN_TOKEN": "secret", "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "fictional",
+    "HUBSPOT_CLIENT_SECRET": "fictional", "PUBLIC_URL": "https://hygiene.example",
+}  # fmt: skip
+
+
+@pytest.fixture
+def document(
+    either_database_url: str, serve: Serve, make_context: Callable[..., Context],
+    sandbox: Sandbox, sync: Callable[..., dict[str, Any]],
+) -> Any:  # fmt: skip
+    """Of a server with something in its tables."""
+    ctx = make_context(DATABASE_URL=either_database_url)
+    sync(ctx, Crm.all(sandbox)["hubspot"].name)
+    count.count(ctx)
+    url = serve(DATABASE_URL=either_database_url, **ENV)
+    return schemathesis.openapi.from_url(f"{url}/openapi.json")
+
+
+# Longer by hand: FUZZ=500 pytest tests/worker/web/test_fuzz.py
+@settings(
+    max_examples=int(os.environ.get("FUZZ", "10")), deadline=None, derandomize=True, database=None,
+    phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(st.data())
+def ask(operation: Any, data: st.DataObject) -> None:
+    modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    mode = data.draw(st.sampled_from(modes))
+    case = data.draw(operation.as_strategy(generation_mode=mode))
+    answer = case.call(headers=HEADERS, timeout=30)
+    assert answer.status_code < 500, (case.as_curl_command(), answer.text)
+    assert "Traceback" not in answer.text
+
+
+def test_the_api_answers_whatever_it_is_asked(document: Any) -> None:
+    asked = 0
+    for found in document.get_all_operations():
+        ask(found.ok())
+        asked += 1
+    assert asked > 25

@@ -302,8 +302,8 @@ def _show_places(ctx: Context) -> None:
     out.print("[bold]Where to look[/bold]")
     out.print(f"  the contacts in Salesforce   {salesforce}/ui")
     out.print(f"  the contacts in HubSpot      {hubspot}/ui")
-    out.print(f"  what the runs did            http://127.0.0.1:{settings.port}/runs")
-    out.print(f"  what the lookups cost        http://127.0.0.1:{settings.port}/spend")
+    out.print(f"  the admin's pages            http://127.0.0.1:{settings.port}/")
+    out.print(f"  bad sources and campaigns    http://127.0.0.1:{settings.port}/segments")
     if page := _recipients_page(ctx):
         out.print(f"  the page of a recipient      {page}")
         console.note("  (answer there, and see the contact in HubSpot change a moment later)")

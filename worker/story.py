@@ -37,20 +37,28 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
         .order_by(held.connector, held.object, held.record_id)
         .limit(MOST)
     )
-    changes = (
+    records = (
+        sa.select(held.connector, held.object, held.record_id)
+        .where(held.number == number)
+        .distinct()
+        .limit(MOST)
+        .subquery()
+    )
+    # By the records' own index: in the order of their ids all writes ever made would be looked at.
+    of_theirs = (
         sa.select(writes)
-        .where(
-            writes.c.state.in_(("done", "failed")),
-            sa.exists().where(
-                held.number == number,
-                held.connector == writes.c.connector,
-                held.object == writes.c.object,
-                held.record_id == writes.c.record_id,
+        .join(
+            records,
+            sa.and_(
+                writes.c.connector == records.c.connector,
+                writes.c.object == records.c.object,
+                writes.c.record_id == records.c.record_id,
             ),
         )
-        .order_by(writes.c.id.desc())
-        .limit(MOST)
+        .where(writes.c.state.in_(("done", "failed")))
+        .subquery()
     )
+    changes = sa.select(of_theirs).order_by(sa.literal_column("+id").desc()).limit(MOST)
     known = facts(number)
     labels = {step.name: step.provider.label for step in ctx.line.steps}
     with ctx.store.read() as connection:

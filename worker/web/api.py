@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from config.segments import By
 from config.settings import parse_duration
@@ -18,7 +18,7 @@ from worker import timeline
 from worker.access import audit, tokens
 from worker.access.model import AccessError
 from worker.alerts import tell
-from worker.feedback import evidence, incoming, receive, suppress
+from worker.feedback import evidence, incoming, receive, suppress, touched
 from worker.feedback.incoming import RefusedError, Report, Short
 from worker.overview import overview
 from worker.phones import region_of
@@ -48,6 +48,10 @@ Suppresses = Annotated[str, Depends(allowed("suppress"))]
 Administers = Annotated[str, Depends(allowed("admin"))]
 
 
+def _as_list(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -64,7 +68,11 @@ class RescanRequest(_Strict):
     """What to look at again; give one of ids, numbers, segment and older_than, or none: all."""
 
     connector: Literal["salesforce", "hubspot", "csv"]
-    ids: list[Short] = Field([], max_length=10_000)
+    ids: Annotated[list[Short], BeforeValidator(_as_list)] = Field(
+        [],
+        max_length=10_000,
+        description="a list; one id, as a workflow of a CRM sends it, will do",
+    )
     numbers: list[Short] = Field([], max_length=10_000)
     segment: Short = Field("", description="KEY=VALUE: source, campaign, list or country")
     older_than: Short = Field("", description="a length of time, such as 90d")
@@ -74,7 +82,11 @@ class RescanRequest(_Strict):
 
 
 class RunOpened(BaseModel):
-    run: str
+    """`run` is null where another one is under way: the records named are `waiting` then, and
+    looked at by themselves soon after."""
+
+    run: str | None
+    waiting: int = 0
 
 
 class NumberRequest(_Strict):
@@ -189,7 +201,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason
             )
         except RunActiveError as error:
-            raise HTTPException(409, str(error)) from None
+            if not _may_wait(body):
+                raise HTTPException(409, str(error)) from None
+            # A workflow of a CRM asks once: what it asks for is not lost to a sync under way.
+            with ctx.store.write() as connection:
+                for name, ids in _by_object(ctx, body).items():
+                    touched.note(connection, body.connector, name, ids, ctx.now())
+            notify()
+            return RunOpened(run=None, waiting=len(scope.values))
         except UnfitError as error:
             raise HTTPException(422, str(error)) from None
         except ConnectorError as error:
@@ -464,6 +483,21 @@ def _plain(text: str) -> str:
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise HTTPException(404, "There is nothing of that name.")
     return text
+
+
+def _may_wait(body: RescanRequest) -> bool:
+    return bool(body.ids) and not body.force and not body.dry_run
+
+
+def _by_object(ctx: Context, body: RescanRequest) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for record_id in dict.fromkeys(body.ids):
+        try:
+            name = ctx.open(body.connector).object_of(record_id)
+        except UnfitError as error:
+            raise HTTPException(422, str(error)) from None
+        found.setdefault(name, []).append(record_id)
+    return found
 
 
 def _number(text: str, country: str = "") -> str:

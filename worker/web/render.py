@@ -42,8 +42,8 @@ def ago(at: datetime | str | None) -> str:
 
 def length(seconds: float) -> str:
     """
-    >>> length(42), length(200), length(7300), length(400_000)
-    ('42 s', '3 min', '2 h', '4 days')
+    >>> length(42), length(200), length(7300), length(432_000)
+    ('42 s', '3 min', '2 h', '5 days')
     """
     seconds = max(0.0, seconds)
     for size, unit in ((172_800, ""), (7200, "h"), (120, "min")):

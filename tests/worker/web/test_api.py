@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,10 @@ from crms import Crm
 from sandbox.run import Sandbox
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
+from worker.segments import count
+from worker.sync import runs
 from worker.sync.context import Context
+from worker.sync.scope import Scope
 from worker.sync.spread import spread
 
 Serve = Callable[..., str]
@@ -194,3 +198,127 @@ class TestReviews:
         assert api.call("GET", "/reviews").json() == {"reviews": []}
         apply_waiting(ctx)
         assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
+
+
+class TestWhatIsDoneToRuns:
+    def test_are_listed_paused_resumed_cancelled_and_undone(
+        self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        before = crm.snapshot()
+        api = Api(serve(ADMIN_TOKEN="secret", working=True))
+        done = sync(ctx, crm.name)["run"]
+        listed = api.call("GET", f"/runs?connector={crm.name}&state=done").json()["runs"]
+        assert [one["run"] for one in listed] == [done]
+        undo_id = api.call("POST", f"/runs/{done}/undo", {"reason": "a test"}).json()["run"]
+        for _ in range(200):
+            if api.call("GET", f"/runs/{undo_id}").json()["state"] == "done":
+                break
+            time.sleep(0.05)
+        assert crm.snapshot() == before
+        waiting = Api(serve(ADMIN_TOKEN="secret"))  # nobody works there
+        opened = waiting.call("POST", "/rescans", {"connector": crm.name}).json()["run"]
+        for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+            assert waiting.call("POST", f"/runs/{opened}/{action}").status_code == 202
+            assert waiting.call("GET", f"/runs/{opened}").json()["state"] == state
+        assert waiting.call("POST", f"/runs/{opened}/pause").status_code == 409
+        assert waiting.call("POST", "/runs/none/pause").status_code == 404
+
+    def test_give_their_writes_in_parts(self, api: Api, ctx: Context, crm: Crm, sync: Sync) -> None:
+        run = sync(ctx, crm.name)
+        first = api.call("GET", f"/runs/{run['run']}/writes?limit=10").json()
+        assert len(first["writes"]) == 10
+        assert first["writes"][0]["after"]
+        rest = api.call("GET", f"/runs/{run['run']}/writes?limit=1000&after={first['after']}")
+        assert len(rest.json()["writes"]) == run["contacts"]["written"] - 10
+
+
+class TestSegments:
+    def test_are_told_set_apart_and_released(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        sync(ctx, crm.name)
+        count.count(ctx)
+        segments = api.call("GET", "/segments?by=source").json()["segments"]
+        assert segments
+        assert segments[0]["low"] <= segments[0]["rate"] <= segments[0]["high"]
+        body = {"connector": crm.name, "by": "source", "value": segments[0]["value"],
+                "reason": "bought"}  # fmt: skip
+        made = api.call("POST", "/isolations", body)
+        assert made.status_code == 201
+        assert api.call("POST", "/isolations", body).status_code == 409
+        path = f"/isolations/{made.json()['id']}"
+        assert api.call("DELETE", path).status_code == 422
+        assert api.call("DELETE", f"{path}?reason=cleaned").json()["released_why"] == "cleaned"
+        assert len(api.call("GET", "/isolations").json()["isolations"]) == 1
+
+    def test_take_the_outcomes_of_campaigns(self, api: Api, ctx: Context) -> None:
+        rows = [{"campaign": "Spring", "day": "2026-03-01", "sent": 5, "delivered": 4}]
+        assert api.call("POST", "/campaign-outcomes", rows).json() == {"kept": 1}
+        assert api.call("POST", "/campaign-outcomes", [{"campaign": "x"}]).status_code == 422
+
+    def test_are_rescanned(self, api: Api, ctx: Context, crm: Crm, sync: Sync) -> None:
+        sync(ctx, crm.name)
+        body = {"connector": crm.name, "segment": "month=2026-01", "dry_run": True}
+        assert api.call("POST", "/rescans", body).status_code == 202
+        body["segment"] = "colour=blue"
+        assert api.call("POST", "/rescans", body).status_code == 422
+
+
+class TestTheWhole:
+    def test_is_told_in_one_answer(self, api: Api, ctx: Context, crm: Crm, sync: Sync) -> None:
+        sync(ctx, crm.name)
+        count.count(ctx)
+        found = api.call("GET", "/overview").json()
+        states = {one["name"]: one["state"] for one in found["connectors"]}
+        assert states[crm.name] == "well"
+        assert found["today"][0]["status"] == "valid"
+        assert found["needs"]["isolated"] == []
+        for path in ("/spend", "/settings", "/alerts", "/segments/shared", "/tokens", "/reviews"):
+            assert api.call("GET", path).status_code == 200
+
+    def test_tells_the_story_of_numbers_and_records(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
+        story = api.call("POST", "/numbers/timeline", {"number": NUMBER}).json()
+        kinds = [one["kind"] for one in story["timeline"]]
+        assert {"opt_out", "write", "valid"} <= set(kinds)
+        assert [one["at"] for one in story["timeline"]] == sorted(
+            (one["at"] for one in story["timeline"]), reverse=True
+        )
+        record = api.call("GET", f"/contacts/{crm.name}/{crm.object}/{record_id}").json()
+        assert NUMBER in [one["number"] for one in record["numbers"]]
+        assert api.call("GET", f"/contacts/{crm.name}/{crm.object}/none").status_code == 404
+
+    def test_has_metrics_without_personal_data(
+        self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        crm.edit(crm.ids()[0], {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        count.count(ctx)
+        text = requests.get(f"{serve()}/metrics").text
+        assert f'hygiene_watermark_age_seconds{{connector="{crm.name}"}}' in text
+        assert f'hygiene_phone_fields{{connector="{crm.name}",status="valid"}}' in text
+        assert "4155552671" not in text
+
+
+class TestARescanFromAWorkflow:
+    def test_names_one_record_and_is_not_lost_to_a_sync_under_way(
+        self, api: Api, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        sync(ctx, "hubspot")
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        under_way = runs.open_run(ctx, "hubspot", Scope("changed"))
+        body = {"connector": "hubspot", "ids": record_id, "reason": "from a workflow"}
+        answer = api.call("POST", "/rescans", body)
+        assert (answer.status_code, answer.json()) == (202, {"run": None, "waiting": 1})
+        spread(ctx, "hubspot")
+        assert crm.get(record_id, f"e164/{crm.phone}") == NUMBER
+        assert runs.load(ctx, under_way).state == "running"
+        assert api.call("POST", "/rescans", {**body, "force": True}).status_code == 409
+        assert api.call("POST", "/rescans", {**body, "ids": ["x"]}).status_code == 422

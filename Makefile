@@ -28,6 +28,7 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.reports
 	@$(BIN)/python -m bench.suppressions
 	@$(BIN)/python -m bench.phones
+	@$(BIN)/python -m bench.pages
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found."; exit 2; }

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 
 from config.settings import Settings, SettingsError
 from connectors.base import Connector
-from connectors.csvfile import CsvConnector
-from connectors.hubspot import HubSpotConnector
 from connectors.quota import Pace, Quota
-from connectors.salesforce import SalesforceConnector
 
-REGISTRY: dict[str, Callable[[Settings, Quota], Connector]] = {
-    "salesforce": SalesforceConnector.from_settings,
-    "hubspot": HubSpotConnector.from_settings,
-    "csv": CsvConnector.from_settings,
+# Module and class, which are loaded when a connector is opened: a CRM's client takes its time.
+REGISTRY = {
+    "salesforce": ("connectors.salesforce", "SalesforceConnector"),
+    "hubspot": ("connectors.hubspot", "HubSpotConnector"),
+    "csv": ("connectors.csvfile", "CsvConnector"),
 }
 
 _MISSING = {
@@ -30,7 +28,11 @@ def build(name: str, settings: Settings, quota: Quota | None = None) -> Connecto
     Connectors of one CRM that are open at once in a process share a `quota` (`quota_of`).
     """
     check(name, settings)
-    return REGISTRY[name](settings, quota or quota_of(name, settings))
+    module, made = REGISTRY[name]
+    opened: Connector = getattr(import_module(module), made).from_settings(
+        settings, quota or quota_of(name, settings)
+    )
+    return opened
 
 
 def quota_of(name: str, settings: Settings, pace: Pace | None = None) -> Quota:

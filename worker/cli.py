@@ -1,51 +1,61 @@
-"""The `hygiene` command: each command parses, calls one function, and shows what came of it.
+"""The `hygiene` command. Each of its commands is loaded when it is called.
 
 Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import click
-from rich.progress import TaskID
-from rich.text import Text
 
-import connectors
-from config.settings import SettingsError, parse_duration
-from connectors.base import ConnectorError
-from worker import cli_access, cli_feedback, cli_segments, console
-from worker.clean import clean as clean_list
-from worker.cli_parts import (
-    Group,
-    connector_argument,
-    json_option,
-    number_argument,
-    opened_context,
-    read_settings,
-    user_name,
-)
-from worker.doctor import examine
-from worker.store.db import ready, upgrade
-from worker.story import story
-from worker.sync import control, runs
-from worker.sync.context import Context
-from worker.sync.drive import drive
-from worker.sync.follow import follow
-from worker.sync.runs import RunActiveError
-from worker.sync.scope import Scope
-from worker.sync.undo import undo as undo_run
-from worker.throttle import at_most_every
-from worker.verification import spending
+from worker.cli_base import Group
 
-_LOOK = 0.25  # seconds between two looks at how far a run has come
-_SEGMENTS = "source=..., campaign=..., list=... or country=..."
+# Command -> module and function.
+COMMANDS = {
+    "sync": ("cli_sync", "sync"),
+    "rescan": ("cli_sync", "rescan"),
+    "runs": ("cli_sync", "runs_group"),
+    "overview": ("cli_overview", "overview"),
+    "segments": ("cli_segments", "segments"),
+    "number": ("cli_sync", "number"),
+    "contact": ("cli_overview", "contact"),
+    "suppressions": ("cli_feedback", "suppressions"),
+    "feedback": ("cli_feedback", "feedback"),
+    "link": ("cli_feedback", "link"),
+    "evidence": ("cli_feedback", "evidence"),
+    "forget": ("cli_feedback", "forget"),
+    "spend": ("cli_sync", "spend"),
+    "clean": ("cli_clean", "clean"),
+    "crm": ("cli_sync", "crm"),
+    "users": ("cli_access", "users"),
+    "tokens": ("cli_access", "tokens_group"),
+    "audit": ("cli_access", "audit_command"),
+    "settings": ("cli_overview", "settings"),
+    "doctor": ("cli_sync", "doctor"),
+    "db": ("cli_sync", "db"),
+    "web": ("cli_sync", "web"),
+    "up": ("cli_sync", "up"),
+    "demo": ("cli_sync", "demo"),
+}
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(Group):
+    """Loads a command when it is asked for: `hygiene clean` needs no database and no CRM."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        found: Any = getattr(import_module(f"worker.{module}"), name)
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="phone-hygiene", prog_name="hygiene")
 @click.option("-v", "--verbose", is_flag=True, help="Show log lines, not only warnings.")
 @click.pass_context
@@ -56,463 +66,3 @@ def main(ctx: click.Context, verbose: bool) -> None:
     setup`, then `hygiene sync`. `hygiene demo` shows it all without any CRM.
     """
     ctx.obj = verbose
-
-
-# -- running -------------------------------------------------------------------------------
-
-
-@main.command()
-@connector_argument(nargs=-1)
-@click.option("--full", is_flag=True, help="Read everything, not only what has changed.")
-@click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
-@click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
-@json_option
-def sync(connector: tuple[str, ...], full: bool, dry_run: bool, queue: bool, as_json: bool) -> None:
-    """Pull what has changed, verify it, and write the findings back.
-
-    Without CONNECTOR: all that are connected. A sync that was cut short is taken up where it
-    stopped.
-    """
-    with opened_context() as ctx:
-        names = connector or ctx.settings.active_connectors
-        if not names:
-            raise SettingsError(
-                "no CRM is connected: set HUBSPOT_ACCESS_TOKEN or SALESFORCE_LOGIN_URL, "
-                "SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET (see the README), "
-                "or try: hygiene demo"
-            )
-        for name in names:
-            connectors.check(name, ctx.settings)
-
-        def opened(name: str) -> str:
-            standing = None if dry_run else runs.to_take_up(ctx, name, full)
-            if standing is not None:
-                console.note(f"{name}: going on with run {standing.id}")
-                return runs.reopen(ctx, standing.id).id
-            return runs.open_run(ctx, name, Scope("everything" if full else "changed"), dry_run)
-
-        _carry_out(ctx, list(names), opened, queue, as_json, many=True)
-
-
-@main.command()
-@connector_argument()
-@click.option("--id", "ids", multiple=True, metavar="ID", help="A record id; may be repeated.")
-@click.option("--number", "numbers", multiple=True, metavar="E164", help="Who holds this number.")
-@click.option(
-    "--segment", metavar="KEY=VALUE", help="source=..., campaign=..., list=... or country=..."
-)
-@click.option("--older-than", metavar="AGE", help="Last checked longer ago than, such as 90d.")
-@click.option("--force", is_flag=True, help="Verify anew, also where an answer still counts.")
-@click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
-@click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
-@json_option
-def rescan(
-    connector: str, ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None,
-    older_than: str | None, force: bool, dry_run: bool, queue: bool, as_json: bool,
-) -> None:  # fmt: skip
-    """Look at some contacts again: by id, number, segment or age; without any, at all of them."""
-    given = [bool(ids), bool(numbers), segment is not None, older_than is not None]
-    if sum(given) > 1:
-        raise click.UsageError("give one of --id, --number, --segment and --older-than")
-    scope = _scope(ids, numbers, segment, older_than)
-    with opened_context(connector) as ctx:
-        _carry_out(
-            ctx, [connector], lambda name: runs.open_run(ctx, name, scope, dry_run, force),
-            queue, as_json,
-        )  # fmt: skip
-
-
-def _scope(
-    ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None, older_than: str | None
-) -> Scope:
-    if ids:
-        return Scope("ids", tuple(dict.fromkeys(ids)))
-    if numbers:
-        return Scope("numbers", tuple(number_argument(text, "--number") for text in numbers))
-    if segment is not None:
-        key, equals, value = segment.partition("=")
-        if not equals or key not in ("source", "campaign", "list", "country"):
-            raise click.UsageError(
-                "--segment: write source=..., campaign=..., list=... or country=..."
-            )
-        return Scope("segment", (value,), key=key)
-    if older_than is not None:
-        try:
-            age: Any = parse_duration(older_than)
-        except ValueError as error:
-            raise click.UsageError(f"--older-than: {error}") from None
-        return Scope("older_than", age_seconds=int(age.total_seconds()))
-    return Scope("everything")
-
-
-def _carry_out(
-    ctx: Context, names: list[str], opened: Callable[[str], str], queue: bool, as_json: bool,
-    many: bool = False,
-) -> None:  # fmt: skip
-    """Open a run for each connector, do it here or follow the workers, and show the results."""
-    code = 0
-    begun: list[str] = []
-    with console.progress() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(run_id: str) -> None:
-            sums, left = runs.totals(ctx, run_id), runs.load(ctx, run_id).left
-            console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
-
-        for name in names:
-            try:
-                run_id = opened(name)
-            except RunActiveError as error:
-                code = max(code, 1)
-                console.complain(str(error))
-                continue
-            except (
-                ConnectorError
-            ) as error:  # nothing was read: its settings are wrong, or it is away
-                code = 2
-                console.complain(str(error))
-                continue
-            begun.append(run_id)
-            tasks[run_id] = bar.add_task(name, total=None)
-            if queue:
-                _enqueue(run_id)
-                continue
-            try:
-                drive(ctx, run_id, at_most_every(_LOOK, show))
-                show(run_id)
-            except ConnectorError as error:
-                console.complain(str(error))
-        if queue:
-            follow(ctx, begun, show)
-    results = [runs.result(ctx, run_id) for run_id in begun]
-    if any(_has_failures(result) for result in results):
-        code = max(code, 1)
-    if as_json:
-        console.print_json(results if many else results[0] if results else {})
-    else:
-        for result in results:
-            console.show_result(result)
-            if _has_failures(result):
-                console.note(f"  what failed, and why: hygiene runs show {result['run']}")
-    sys.exit(code)
-
-
-def _enqueue(run_id: str) -> None:
-    from worker import tasks
-    from worker.app import app
-
-    if not app.control.ping(timeout=1.0):
-        console.note("no worker answers yet; start one with: hygiene up")
-    tasks.go_on(run_id)
-
-
-def _has_failures(result: dict[str, Any]) -> bool:
-    return bool(result["contacts"]["failed"] or result["pages"]["parked"]) or (
-        result["state"] != "done"
-    )
-
-
-# -- runs ----------------------------------------------------------------------------------
-
-
-@main.group("runs", cls=Group)
-def runs_group() -> None:
-    """What was done: list, show, pause, resume, cancel and undo runs."""
-
-
-@runs_group.command("list")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--reports", is_flag=True, help="Also the many that carry reports to a CRM.")
-@json_option
-def runs_list(limit: int, reports: bool, as_json: bool) -> None:
-    """The latest runs, newest first."""
-    with opened_context() as ctx:
-        recent = runs.recent(ctx, limit, reports=reports)
-        results = [runs.result(ctx, run.id) for run in recent]
-    if as_json:
-        console.print_json(results)
-        return
-    if not results:
-        console.note("no runs yet; start one with: hygiene sync")
-        return
-    made = console.table("run", "connector", "scope", "state", ">read", ">changed", ">failed", ">s")
-    console.rows(
-        made,
-        [
-            (
-                one["run"], one["connector"], one["scope"] + (" (dry)" if one["dry_run"] else ""),
-                console.styled(one["state"]), f"{one['contacts']['read']:,}",
-                f"{one['contacts']['changed']:,}", f"{one['contacts']['failed']:,}",
-                f"{one['seconds']:.1f}",
-            )
-            for one in results
-        ],
-    )  # fmt: skip
-    console.show_table(made)
-
-
-@runs_group.command("show")
-@click.argument("run", metavar="RUN")
-@click.option("--writes", "most", default=10, show_default=True, type=click.IntRange(0),
-              help="How many of its writes to list, with the values before and after.")  # fmt: skip
-@json_option
-def runs_show(run: str, most: int, as_json: bool) -> None:
-    """What a run did: counts, failures by kind, and its writes."""
-    with opened_context() as ctx:
-        found = runs.account(ctx, runs.load(ctx, run).id, most)
-    if as_json:
-        console.print_json(found)
-    else:
-        console.show_account(found)
-    sys.exit(1 if _has_failures(found) and found["state"] != "running" else 0)
-
-
-@runs_group.command("resume")
-@click.argument("run", metavar="RUN")
-@click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
-@json_option
-def runs_resume(run: str, queue: bool, as_json: bool) -> None:
-    """Go on with a run that failed, or whose worker died, from where it stands."""
-    with opened_context() as ctx:
-        standing = runs.load(ctx, run)
-        connectors.check(standing.connector, ctx.settings)
-        _carry_out(
-            ctx,
-            [standing.connector],
-            lambda _name: runs.reopen(ctx, standing.id).id,
-            queue,
-            as_json,
-        )
-
-
-@runs_group.command("pause")
-@click.argument("run", metavar="RUN")
-@json_option
-def runs_pause(run: str, as_json: bool) -> None:
-    """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
-    with opened_context() as ctx:
-        _tell_moved(control.pause(ctx, run, user_name()).id, "paused", as_json)
-
-
-@runs_group.command("cancel")
-@click.argument("run", metavar="RUN")
-@json_option
-def runs_cancel(run: str, as_json: bool) -> None:
-    """End a run where it stands; what it wrote stays, and can be undone."""
-    with opened_context() as ctx:
-        _tell_moved(control.cancel(ctx, run, user_name()).id, "cancelled", as_json)
-
-
-def _tell_moved(run_id: str, state: str, as_json: bool) -> None:
-    if as_json:
-        console.print_json({"run": run_id, "state": state})
-    else:
-        console.out.print(f"run {run_id} is {state}")
-
-
-@runs_group.command("undo")
-@click.argument("run", metavar="RUN")
-@click.option("--dry-run", is_flag=True, help="Only say what would be put back.")
-@json_option
-def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
-    """Put back what a run wrote, field by field, but for fields that somebody changed since."""
-    with opened_context() as ctx:
-        standing = runs.load(ctx, run)
-        connectors.check(standing.connector, ctx.settings)
-        with console.progress() as bar:
-            task = bar.add_task(
-                f"undoing {standing.id}", total=runs.totals(ctx, standing.id).written
-            )
-            done = undo_run(ctx, standing.id, dry_run, lambda number: bar.advance(task, number))
-    if as_json:
-        console.print_json(done.as_json())
-    else:
-        console.show_undone(done, dry_run)
-    sys.exit(1 if done.failed else 0)
-
-
-# -- looking -------------------------------------------------------------------------------
-
-
-@main.command()
-@click.argument("text", metavar="NUMBER")
-@json_option
-def number(text: str, as_json: bool) -> None:
-    """All that is known of a number, and why its contacts are flagged."""
-    e164 = number_argument(text, "NUMBER")
-    with opened_context() as ctx:
-        found = story(ctx, e164)
-    if as_json:
-        console.print_json(found)
-    else:
-        console.show_story(found)
-
-
-@main.command()
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660))
-@json_option
-def spend(days: int, as_json: bool) -> None:
-    """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
-    with opened_context() as ctx, ctx.store.read() as connection:
-        settings = ctx.settings.verification
-        found = spending.report(connection, ctx.line, settings, ctx.now(), days)
-    if as_json:
-        console.print_json(found)
-    else:
-        console.show_spend(found)
-
-
-@main.command()
-@click.argument("source", metavar="FILE.csv", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "target", required=True, metavar="OUT.csv",
-              type=click.Path(path_type=Path), help="The new list.")  # fmt: skip
-@click.option("--country", default="", help="Country of numbers without a country code, as US.")
-@click.option("--phone-column", "phones", multiple=True, metavar="NAME", help="May be repeated.")
-@click.option("--country-column", default="", metavar="NAME")
-@json_option
-def clean(
-    source: Path, target: Path, country: str, phones: tuple[str, ...], country_column: str,
-    as_json: bool,
-) -> None:  # fmt: skip
-    """Check a list on disk: the same rows, with columns added. Needs no CRM and no server."""
-    with console.progress() as bar:
-        size = source.stat().st_size if source.is_file() else None
-        task = bar.add_task(f"checking {source.name}", total=size)
-        summary = clean_list(
-            source, target, phones, country_column, country,
-            lambda length: bar.advance(task, length),
-        )  # fmt: skip
-    if as_json:
-        console.print_json({"input": str(source), "output": str(target), **summary.as_json()})
-    else:
-        console.show_summary(summary, target)
-    sys.exit(1 if summary.broken else 0)
-
-
-@main.command()
-@json_option
-def doctor(as_json: bool) -> None:
-    """Check settings, database, Redis and each CRM, and say what to do."""
-    checks = list(examine(read_settings()))
-    if as_json:
-        console.print_json([{"name": c.name, "verdict": c.verdict, "text": c.text} for c in checks])
-    else:
-        marks = {"ok": ("ok", "green"), "warning": ("!!", "yellow"), "problem": ("no", "red")}
-        made = console.table("", "what", "finding")
-        console.rows(made, [(Text(*marks[c.verdict]), c.name, c.text) for c in checks])
-        console.show_table(made)
-    sys.exit(1 if any(check.verdict == "problem" for check in checks) else 0)
-
-
-# -- setting up ----------------------------------------------------------------------------
-
-
-@main.group(cls=Group)
-def crm() -> None:
-    """Our fields in a CRM: create them, check them."""
-
-
-@crm.command("setup")
-@connector_argument()
-@json_option
-def crm_setup(connector: str, as_json: bool) -> None:
-    """Create the fields that the worker writes, and give its user access; safe to repeat."""
-    with opened_context(connector) as ctx:
-        opened = connectors.build(connector, ctx.settings)
-        steps = []
-        try:
-            with console.progress() as bar:
-                task = bar.add_task(f"setting up {connector}", total=None)
-                for step in opened.provision():
-                    steps.append(step)
-                    bar.advance(task)
-        finally:
-            opened.close()
-        ctx.forget_schema(connector)
-    failed = [step for step in steps if step.done == "failed"]
-    if as_json:
-        console.print_json([{"what": s.what, "done": s.done, "note": s.note} for s in steps])
-    else:
-        console.show_steps(steps)
-    sys.exit(1 if failed else 0)
-
-
-@crm.command("check")
-@connector_argument()
-@json_option
-def crm_check(connector: str, as_json: bool) -> None:
-    """Say which fields are missing, unreadable or unwritable."""
-    settings = read_settings()
-    connectors.check(connector, settings)
-    opened = connectors.build(connector, settings)
-    try:
-        findings = opened.use(opened.describe())
-    finally:
-        opened.close()
-    if as_json:
-        console.print_json(
-            [
-                {"object": f.object, "field": f.field, "problem": f.problem, "blocks": f.blocks}
-                for f in findings
-            ]
-        )
-    elif not findings:
-        console.out.print(f"{connector}: all fields are there and can be written")
-    else:
-        made = console.table("field", "problem")
-        console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
-        console.show_table(made)
-        console.note(f"create what is missing with: hygiene crm setup {connector}")
-    sys.exit(1 if any(finding.blocks for finding in findings) else 0)
-
-
-@main.group(cls=Group)
-def db() -> None:
-    """The database."""
-
-
-@db.command("upgrade")
-def db_upgrade() -> None:
-    """Bring the tables to the form that this version needs; safe to repeat."""
-    upgrade(read_settings().database_url)
-    console.out.print("the database is up to date")
-
-
-# -- processes -----------------------------------------------------------------------------
-
-
-@main.command()
-@click.option("--host", default=None, help="Address to listen on; this machine alone by default, "
-              "all once ADMIN_PASSWORD is set.")  # fmt: skip
-def web(host: str | None) -> None:
-    """The web process: pages, health checks and API, on PORT."""
-    from worker.web.serve import serve
-
-    settings = read_settings()
-    ready(settings.database_url)
-    serve(settings, host)
-
-
-@main.command()
-def up() -> None:
-    """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
-    from worker.processes import run_all
-
-    settings = read_settings()
-    ready(settings.database_url)
-    sys.exit(run_all(settings))
-
-
-@main.command()
-@click.option("--contacts", default=2000, show_default=True, type=click.IntRange(1, 1_000_000),
-              help="Contacts in each of the two CRMs.")  # fmt: skip
-@click.option("--once", is_flag=True, help="End after the first sync.")
-def demo(contacts: int, once: bool) -> None:
-    """See it work: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
-    from worker.demo import run_demo
-
-    sys.exit(run_demo(contacts, once))
-
-
-for command in (*cli_feedback.COMMANDS, *cli_segments.COMMANDS, *cli_access.COMMANDS):
-    main.add_command(command)

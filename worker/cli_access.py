@@ -10,7 +10,8 @@ from config.settings import SettingsError
 from worker import console
 from worker.access import audit, people, tokens
 from worker.access.model import ROLES, AccessError, Role
-from worker.cli_parts import Group, json_option, opened_context, user_name
+from worker.cli_base import Command, Group, json_option
+from worker.cli_parts import opened_context, user_name
 
 
 @click.group("users", cls=Group)
@@ -127,7 +128,7 @@ def tokens_revoke(token: int) -> None:
     console.out.print(f"token {token} is revoked")
 
 
-@click.command("audit")
+@click.command("audit", cls=Command)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--who", default="", help="Of this one only.")
 @json_option
@@ -146,6 +147,3 @@ def audit_command(limit: int, who: str, as_json: bool) -> None:
              one["why"]) for one in found
         ])  # fmt: skip
         console.show_table(made)
-
-
-COMMANDS = (users, tokens_group, audit_command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,14 +11,8 @@ import click
 from config.settings import SettingsError
 from connectors.csvtext import ListError
 from worker import console
-from worker.cli_parts import (
-    Command,
-    Group,
-    connector_argument,
-    json_option,
-    number_argument,
-    opened_context,
-)
+from worker.cli_base import Command, Group, json_option
+from worker.cli_parts import connector_argument, number_argument, opened_context
 from worker.feedback import evidence as evidence_of
 from worker.feedback import forget as forgetting
 from worker.feedback import incoming, links, lists, receive, suppress
@@ -392,10 +385,3 @@ def _record(ctx: Context, text: str) -> tuple[str, str, str]:
     if not colon or not record_id or name not in ctx.settings.active_connectors:
         raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")
     return name, ctx.open(name).object_of(record_id), record_id
-
-
-def _commands() -> Iterator[click.Command]:
-    yield from (suppressions, feedback, link, evidence, forget)
-
-
-COMMANDS = tuple(_commands())

@@ -1,85 +1,20 @@
-"""What all commands of `hygiene` share: how they end, where their settings come from."""
+"""What commands of `hygiene` share that work with the database: settings, context, arguments."""
 
 from __future__ import annotations
 
 import getpass
-import os
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 import connectors
 from config import log
-from config.settings import Settings, SettingsError, load
-from connectors.base import AuthError, ConnectorError, SchemaError
-from connectors.csvtext import ListError
-from worker import console
-from worker.embedded import RedisError
-from worker.store.db import StoreError, ready
+from config.settings import Settings, load
+from worker.store.db import ready
 from worker.story import number_of
 from worker.sync.context import Context
-from worker.sync.runs import NoSuchRunError, RunActiveError
-
-_USAGE = (SettingsError, ListError, StoreError, NoSuchRunError, AuthError, SchemaError, RedisError)
-
-
-class Command(click.Command):
-    """A command that ends with a plain line and an exit code, never with a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except _USAGE as error:
-            console.complain(*str(error).splitlines())
-            sys.exit(2)
-        except (ConnectorError, RunActiveError) as error:
-            console.complain(str(error))
-            sys.exit(1)
-        except KeyboardInterrupt:
-            console.note("stopped; what was begun goes on with: hygiene sync, or hygiene up")
-            sys.exit(130)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(1)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception as error:
-            console.complain(_unexpected(error))
-            sys.exit(1)
-
-
-class Group(click.Group):
-    command_class = Command
-
-
-Group.group_class = Group
-
-
-def _unexpected(error: Exception) -> str:
-    path = Path(os.environ.get("HYGIENE_HOME") or ".hygiene") / "error.log"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now(UTC).isoformat()}\n")
-            file.write(log.redact(traceback.format_exc()) + "\n")
-    except OSError:
-        return log.redact(f"{type(error).__name__}: {error}")
-    return log.redact(
-        f"{type(error).__name__}: {error} (a fault of ours: details are in {path}; "
-        "hygiene doctor checks this machine)"
-    )
-
-
-def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
-    )(command)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import click
 from config.segments import SEGMENTS
 from connectors.csvtext import ListError
 from worker import console
-from worker.cli_parts import Group, json_option, opened_context, user_name
+from worker.cli_base import Group, json_option
+from worker.cli_parts import opened_context, user_name
 from worker.segments import count as counting
 from worker.segments import isolate, listing, outcomes
 from worker.segments.isolate import NoSuchSegmentError
@@ -154,6 +155,3 @@ def import_outcomes(file: Path, as_json: bool) -> None:
         console.print_json({"kept": kept})
     else:
         console.out.print(f"{kept:,} days of campaigns kept")
-
-
-COMMANDS = (segments,)

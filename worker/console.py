@@ -25,6 +25,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from worker.remedies import REMEDIES
+
 
 def _console(stderr: bool = False) -> Console:
     """Lines are never cut or broken for a pipe or a file; a terminal wraps them by itself."""
@@ -36,19 +38,6 @@ def _console(stderr: bool = False) -> Console:
 out, err = _console(), _console(stderr=True)
 
 MOST_FAILURES = 20  # lines of a kind before "... and n more"
-
-# What to do about records that a CRM would not take, by kind of failure.
-REMEDIES = {
-    "locked": "somebody else held the record; the next run tries again",
-    "validation": "a rule of the CRM refuses the write; exempt the integration user from it",
-    "picklist_value": "add the value to the picklist, or run: hygiene crm setup",
-    "unwritable_field": "give the integration user edit access to the field",
-    "too_long": "lengthen the field in the CRM",
-    "gone": "the record was deleted meanwhile; nothing to do",
-    "merged": "the record lives on in another one; nothing to do",
-    "access": "give the integration user edit access to the record",
-    "other": "the next run tries again",
-}
 
 STYLES = {
     "valid": "green",

@@ -8,25 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.alerts import tell
+from worker.remedies import REMEDIES
 from worker.segments import isolate, listing
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.verification import spending
-
-# What helps where a record could not be written, by the kind of its failure.
-REMEDIES = {
-    "locked": "tried again by itself; if it stays, see who edits these records all the time",
-    "validation": "a rule of the CRM refuses the record: mend the record, or the rule",
-    "picklist_value": "add our values to the picklist, or run: hygiene crm setup",
-    "unwritable_field": "give the integration user edit access to the field",
-    "too_long": "make the field as long as hygiene crm check says",
-    "access": "give the integration user access to these records",
-    "merged": "read again under its new id by itself",
-    "gone": "the record was deleted; nothing is to do",
-    "page": "a whole page failed: the run tells why; it is tried again by the next",
-    "other": "the CRM's words are in the run",
-}
 
 
 def overview(ctx: Context) -> dict[str, Any]:
@@ -109,7 +96,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
                 "contacts": counted.contacts if counted else None,
                 "statuses": dict(counted.statuses) if counted else {},
                 "calls_today": _calls_today(ctx, name),
-                "quota": ctx.quotas[name].today if name in ctx.quotas else None,
+                "quota": run_store.quota_of(ctx, name),
             }
         )
     return found

@@ -124,7 +124,8 @@ def read(run_id: str) -> None:
             return
         finally:
             reader.release(ctx, run_id)
-    runs.finish_if_done(ctx, run_id)
+    if runs.finish_if_done(ctx, run_id):
+        segments.apply_async(expires=60)  # what it found is seen at once
 
 
 def _read_on(ctx: Context, run_id: str) -> bool:
@@ -163,10 +164,14 @@ def page(page_id: int, run_id: str) -> None:
         log.error("run %s: %s", run_id, error)
         runs.fail(ctx, run_id, str(error))
         return
-    if done and not runs.finish_if_done(ctx, run_id):
-        run = runs.load(ctx, run_id)
-        if run.active and not run.read_all and not runs.driven_elsewhere(ctx, run_id):
-            read.delay(run_id)  # its reader has died
+    if not done:
+        return
+    if runs.finish_if_done(ctx, run_id):
+        segments.apply_async(expires=60)
+        return
+    run = runs.load(ctx, run_id)
+    if run.active and not run.read_all and not runs.driven_elsewhere(ctx, run_id):
+        read.delay(run_id)  # its reader has died
 
 
 @app.task(name="hygiene.apply")

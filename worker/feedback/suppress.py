@@ -13,6 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from connectors.csvtext import formula_safe
 from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import MARK, Keys, all_names
@@ -324,7 +325,8 @@ def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
 
 def _line(cells: Sequence[str]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
+    # Sources come from outside: a spreadsheet must not take one for a formula.
+    csv.writer(out, lineterminator="\n").writerow([formula_safe(cell) for cell in cells])
     return out.getvalue()
 
 

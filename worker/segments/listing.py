@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from config.segments import By
 from worker.segments import isolate, outcomes
+from worker.segments.count import REPORTS
 from worker.segments.rates import share
 from worker.store.tables import daily_counts, segment_counts, shared_numbers
 from worker.sync.context import Context
 
+_SHARES = ("invalid", "wrong_number", "unreachable", "do_not_contact")
 _PARTS = ("invalid", "wrong_number", "unreachable", "do_not_contact", "unverified", "valid")
 
 
@@ -35,6 +37,7 @@ def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[
                 "rate": round(bad.rate, 4), "low": round(bad.low, 4), "high": round(bad.high, 4),
                 "statuses": {name: row.statuses.get(name, 0) for name in _PARTS},
                 "reports": dict(row.reports),
+                "rates": _rates(row),
                 "isolated": held.since.isoformat() if held else None,
                 "isolation": held.id if held else None,
             }
@@ -45,6 +48,20 @@ def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[
         known = outcomes.totals(ctx, [one["value"] for one in found])
         for one in found:
             one["outcomes"] = known.get(one["value"])
+    return found
+
+
+def _rates(row: Any) -> dict[str, dict[str, float]]:
+    """Each status' share of the phone fields, each report's of the contacts, with intervals."""
+    of_fields = {name: (row.statuses.get(name, 0), row.numbers) for name in _SHARES}
+    of_contacts = {name: (row.reports.get(name, 0), row.contacts) for name in REPORTS}
+    found = {}
+    # A number may be bad and reported: each share stands by itself.
+    for name, (count_, of) in {**of_contacts, **of_fields}.items():
+        one = share(min(count_, of), of)
+        found[name] = {
+            "rate": round(one.rate, 4), "low": round(one.low, 4), "high": round(one.high, 4),
+        }  # fmt: skip
     return found
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.base import NOTHING, ConnectorError, Contact, Skip
 from worker.store.db import chunks, upsert
-from worker.store.tables import UtcDateTime, failures, pages, runs, watermarks, writes
+from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks, writes
 from worker.sync import picking
 from worker.sync.context import Context, alive
 from worker.sync.glance import Settled
@@ -530,6 +530,7 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
         run, over = _is_over(connection, run_id)
         if not over:
             return run.state == "done"
+        _keep_quota(ctx, connection, run.connector)
         wrote = connection.scalar(
             sa.select(sa.func.max(pages.c.wrote_at)).where(pages.c.run_id == run_id)
         )
@@ -562,6 +563,26 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
                     mark["full_at"] = ctx.now()
                 upsert(connection, watermarks, [mark])
     return True
+
+
+_QUOTA = "quota: "
+
+
+def _keep_quota(ctx: Context, connection: Connection, connector: str) -> None:
+    """What the CRM last said of the day's calls, for whoever looks at the overview."""
+    quota = ctx.quotas.get(connector)
+    if quota is not None and (left := quota.today) is not None:
+        said = {"remaining": left.remaining, "limit": left.limit, "at": ctx.now().isoformat()}
+        row = {"name": f"{_QUOTA}{connector}", "value": orjson.dumps(said).decode()}
+        upsert(connection, installation, [row])
+
+
+def quota_of(ctx: Context, connector: str) -> dict[str, Any] | None:
+    """The day's API calls of a CRM as it last said at the end of a run: remaining, limit, at."""
+    query = sa.select(installation.c.value).where(installation.c.name == f"{_QUOTA}{connector}")
+    with ctx.store.read() as connection:
+        held = connection.scalar(query)
+    return orjson.loads(held) if held else None
 
 
 @dataclass(frozen=True)

@@ -425,11 +425,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/overview", tags=["system"], summary="How everything stands")
     def whole(_who: Reads) -> dict[str, Any]:
-        found = overview(ctx)
-        for one in found["connectors"]:
-            quota = one.pop("quota")
-            one["calls_left"] = quota.remaining if quota else None
-        return found
+        return overview(ctx)
 
     @routes.get("/spend", tags=["system"], summary="What lookups cost, budgets, providers")
     def spend(_who: Reads, days: Annotated[int, Query(ge=1, le=3660)] = 30) -> dict[str, Any]:

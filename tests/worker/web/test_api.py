@@ -322,3 +322,12 @@ class TestARescanFromAWorkflow:
         assert runs.load(ctx, under_way).state == "running"
         assert api.call("POST", "/rescans", {**body, "force": True}).status_code == 409
         assert api.call("POST", "/rescans", {**body, "ids": ["x"]}).status_code == 422
+
+
+def test_an_export_runs_no_formula(api: Api, ctx: Context) -> None:
+    body = {"kind": "opt_out", "number": NUMBER, "source": "=cmd|' /C calc'!A0"}
+    assert api.call("POST", "/feedback", body).status_code == 202
+    apply_waiting(ctx)
+    (_, line) = api.call("GET", "/suppressions/export").text.splitlines()
+    assert line.startswith(f"{NUMBER},call text,")
+    assert "'=cmd" in line

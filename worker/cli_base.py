@@ -1,0 +1,90 @@
+"""How every command of `hygiene` ends: with a plain line and an exit code, never with a traceback.
+
+Loads little: what a command needs is loaded with the command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from worker import console
+
+
+class Command(click.Command):
+    """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.note("stopped; what was begun goes on with: hygiene sync, or hygiene up")
+            sys.exit(130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            sys.exit(_told(error))
+
+
+class Group(click.Group):
+    command_class = Command
+
+
+Group.group_class = Group
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong; the exit code."""
+    from config.settings import SettingsError
+    from connectors.base import AuthError, ConnectorError, SchemaError
+    from connectors.csvtext import ListError
+
+    if isinstance(error, (SettingsError, ListError, AuthError, SchemaError)):
+        console.complain(*str(error).splitlines())
+        return 2
+    if isinstance(error, ConnectorError):
+        console.complain(str(error))
+        return 1
+    # Nobody raises these who has not loaded the database.
+    from worker.embedded import RedisError
+    from worker.store.db import StoreError
+    from worker.sync.runs import NoSuchRunError, RunActiveError
+
+    if isinstance(error, (StoreError, NoSuchRunError, RedisError)):
+        console.complain(*str(error).splitlines())
+        return 2
+    console.complain(str(error) if isinstance(error, RunActiveError) else _unexpected(error))
+    return 1
+
+
+def _unexpected(error: Exception) -> str:
+    from config import log
+
+    path = Path(os.environ.get("HYGIENE_HOME") or ".hygiene") / "error.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).isoformat()}\n")
+            file.write(log.redact(traceback.format_exc()) + "\n")
+    except OSError:
+        return log.redact(f"{type(error).__name__}: {error}")
+    return log.redact(
+        f"{type(error).__name__}: {error} (a fault of ours: details are in {path}; "
+        "hygiene doctor checks this machine)"
+    )
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
+    )(command)

@@ -1,0 +1,14 @@
+"""What to do about records that a CRM would not take, by the kind of failure."""
+
+REMEDIES = {
+    "locked": "somebody else held the record; the next run tries again",
+    "validation": "a rule of the CRM refuses the write; exempt the integration user from it",
+    "picklist_value": "add the value to the picklist, or run: hygiene crm setup",
+    "unwritable_field": "give the integration user edit access to the field",
+    "too_long": "lengthen the field in the CRM",
+    "gone": "the record was deleted meanwhile; nothing to do",
+    "merged": "the record lives on in another one; nothing to do",
+    "access": "give the integration user edit access to the record",
+    "page": "a whole page failed, and the log says why; the next runs try its records again",
+    "other": "the next run tries again",
+}

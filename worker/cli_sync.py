@@ -17,6 +17,7 @@ import connectors
 from config.settings import SettingsError, parse_duration
 from connectors.base import ConnectorError
 from worker import console
+from worker.access import audit
 from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import (
     connector_argument,
@@ -275,7 +276,9 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
 def runs_pause(run: str, as_json: bool) -> None:
     """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
     with opened_context() as ctx:
-        _tell_moved(control.pause(ctx, run, user_name()).id, "paused", as_json)
+        moved = control.pause(ctx, run, user_name()).id
+        audit.note(ctx.store, ctx.now(), user_name(), "run.pause", moved)
+    _tell_moved(moved, "paused", as_json)
 
 
 @runs_group.command("cancel")
@@ -284,7 +287,9 @@ def runs_pause(run: str, as_json: bool) -> None:
 def runs_cancel(run: str, as_json: bool) -> None:
     """End a run where it stands; what it wrote stays, and can be undone."""
     with opened_context() as ctx:
-        _tell_moved(control.cancel(ctx, run, user_name()).id, "cancelled", as_json)
+        moved = control.cancel(ctx, run, user_name()).id
+        audit.note(ctx.store, ctx.now(), user_name(), "run.cancel", moved)
+    _tell_moved(moved, "cancelled", as_json)
 
 
 def _tell_moved(run_id: str, state: str, as_json: bool) -> None:
@@ -307,7 +312,11 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
             task = bar.add_task(
                 f"undoing {standing.id}", total=runs.totals(ctx, standing.id).written
             )
-            done = undo_run(ctx, standing.id, dry_run, lambda number: bar.advance(task, number))
+            if not dry_run:
+                audit.note(ctx.store, ctx.now(), user_name(), "run.undo", standing.id)
+            done = undo_run(
+                ctx, standing.id, dry_run, lambda number: bar.advance(task, number), user_name()
+            )
     if as_json:
         console.print_json(done.as_json())
     else:

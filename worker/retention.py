@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from worker.store.tables import lookups, pages, reviews, runs, writes
+from worker.store.tables import alerts, lookups, pages, reviews, runs, sessions, throttles, writes
 from worker.sync.context import Context
 
 _AT_ONCE = 5000  # rows of a transaction
@@ -21,7 +21,22 @@ def tidy(ctx: Context) -> dict[str, int]:
         "replies": _blank_replies(ctx, keep.replies),
     }
     done["runs"] = _runs(ctx, keep.runs)
+    done["access"] = _over(ctx)
     return done
+
+
+def _over(ctx: Context) -> int:
+    """Sessions that have ended, wrong passwords of long ago, alerts of what is over."""
+    now = ctx.now()
+    with ctx.store.write() as connection:
+        return sum(
+            connection.execute(sa.delete(table).where(old)).rowcount
+            for table, old in (
+                (sessions, sessions.c.until < now),
+                (throttles, throttles.c.at < now - timedelta(days=1)),
+                (alerts, alerts.c.over_at < now - timedelta(days=90)),
+            )
+        )
 
 
 def _delete(ctx: Context, table: sa.Table, at: sa.Column[object], age: timedelta) -> int:

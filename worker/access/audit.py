@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config.log import redact
 from worker.store import Store
 from worker.store.tables import audit_log
 
@@ -25,7 +26,11 @@ def note(store: Store, now: datetime, who: str, action: str, target: str, why: s
     with store.write() as connection:
         connection.execute(
             sa.insert(audit_log).values(
-                at=now, who=who[:120], action=action[:40], target=target[:255], why=why[:255]
+                at=now,
+                who=who[:120],
+                action=action[:40],
+                target=target[:255],
+                why=redact(why)[:255],
             )
         )
 

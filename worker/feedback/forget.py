@@ -24,11 +24,13 @@ from worker.store.tables import (
     deliveries,
     failures,
     feedback,
+    list_members,
     lookups,
     pages,
     reached,
     reviews,
     runs,
+    shared_numbers,
     suppressions,
     touched,
     unanswered,
@@ -119,6 +121,7 @@ def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> 
     done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
     for table in (contact_numbers, failures, touched):
         connection.execute(sa.delete(table).where(_of(table, holder)))
+    connection.execute(sa.delete(list_members).where(_of(list_members, holder)))
     done.writes += connection.execute(sa.delete(writes).where(_of(writes, holder))).rowcount
     done.pages += _forget_payloads(connection, holder[2])
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
@@ -168,7 +171,7 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
         else:
             changed = connection.execute(sa.delete(table).where(table.c.number == number))
         setattr(done, name, getattr(done, name) + changed.rowcount)
-    for table in (unanswered, claims, contact_numbers, reached):
+    for table in (unanswered, claims, contact_numbers, reached, shared_numbers):
         connection.execute(sa.delete(table).where(table.c.number == number))
     done.reviews += connection.execute(
         sa.delete(reviews).where(reviews.c.number == number)

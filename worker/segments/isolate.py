@@ -207,12 +207,12 @@ def next_audits(ctx: Context) -> list[str]:
     """Open a run for each segment that waits for its audit, one a connector at a time; keep what
     ended audits have come to. Returns the runs that were opened."""
     _keep_outcomes(ctx)
-    if not ctx.settings.segments.audit:
-        return []
     opened = []
     busy: set[str] = set()
     for one in reversed(standing(ctx, 10_000)):
-        if one.run_id is not None or one.connector in busy:
+        # Without audits a run is needed all the same where contacts are to be flagged.
+        wanted = ctx.settings.segments.audit or flags_contacts(ctx, one.connector)
+        if not wanted or one.run_id is not None or one.connector in busy:
             continue
         run_id = _open(ctx, one, f"audit of {one.name}")
         busy.add(one.connector)
@@ -237,9 +237,10 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
             if one.connector in busy or not flags_contacts(ctx, one.connector):
                 continue
             last = connection.execute(
-                sa.select(runs.c.opened_at).where(runs.c.id == (one.run_id or ""))
-            ).scalar()
-            if last is None or (one.released_at is not None and last < one.released_at):
+                sa.select(runs.c.opened_at, runs.c.state).where(runs.c.id == (one.run_id or ""))
+            ).one_or_none()
+            released = one.released_at
+            if last is None or last.state == "failed" or (released and last.opened_at < released):
                 found.setdefault(one.connector, one)
     return list(found.values())
 
@@ -259,7 +260,7 @@ def _open(ctx: Context, one: Isolation, purpose: str) -> str | None:
         return None
 
 
-def _note_run(ctx: Context, isolation_id: int, run_id: str) -> None:
+def _note_run(ctx: Context, isolation_id: int, run_id: str | None) -> None:
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(isolations).where(isolations.c.id == isolation_id).values(run_id=run_id)
@@ -272,7 +273,9 @@ def _keep_outcomes(ctx: Context) -> None:
         if one.run_id is None or one.audited_at is not None:
             continue
         run = run_store.load(ctx, one.run_id)
-        if run.state not in ("done", "failed", "cancelled"):
+        if run.state == "failed":  # the CRM was away: it is tried anew
+            _note_run(ctx, one.id, None)
+        if run.state not in ("done", "cancelled"):
             continue
         try:
             after = counts_of(ctx, one.connector, one.by, one.value)

@@ -249,7 +249,7 @@ class _Judge:
         if replaced:
             phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
             contact = replace(contact, phones=phones)
-            one = self._read(contact)
+            one = replace(self._read(contact), apart=one.apart)
             corrections = {}
         proposed = next(iter(corrections.values()), None)
         if proposed and before and before.proposed == proposed and not self._holds(one, proposed):

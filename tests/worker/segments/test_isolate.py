@@ -199,6 +199,22 @@ class TestIsolation:
         assert flagged() == set()
         assert isolate.next_audits(ctx) == []
 
+    def test_audits_again_where_the_crm_was_away(
+        self, make_context: MakeContext, crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(only_one_phone(STRICT, crm))
+        populate(crm)
+        sync(ctx, crm.name)
+        count.count(ctx)
+        isolate.find_bad(ctx)
+        (first,) = isolate.next_audits(ctx)
+        runs.fail(ctx, first, "away")
+        (second,) = isolate.next_audits(ctx)
+        drive(ctx, second)
+        isolate.next_audits(ctx)
+        (one,) = isolate.standing(ctx)
+        assert (one.run_id, one.audited_at is not None) == (second, True)
+
     def test_is_not_repeated_on_the_same_evidence_after_a_person_let_it_go(
         self, make_context: MakeContext, crm: Crm, sync: Sync
     ) -> None:

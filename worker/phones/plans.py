@@ -136,11 +136,7 @@ class Plan:
     def shortened(self, national: str) -> str:
         """Without a trunk prefix, unless too little would be left for a number."""
         rest = self.without_prefix(national)
-        if rest is national or rest == national:
-            return national
         length = len(rest)
-        if length in self._local_lengths:
-            return national
         return rest if length in self._lengths or length > self._longest else national
 
     def dialled(self, digits: str) -> tuple[str, bool]:

@@ -28,6 +28,7 @@ class SegmentSettings(Section):
         True  # an isolated segment is looked at again by itself, as deep as the chain goes
     )
     lists: tuple[Annotated[str, Field(pattern=r"^(hubspot|salesforce):.+$")], ...] = ()
+    lists_every: Duration = timedelta(days=1)  # how often it is asked who is on them
     placeholder_from: int = Field(10, ge=2)  # contacts with one number: then it is listed
 
 

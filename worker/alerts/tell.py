@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 10
 _LONGEST_WAIT = timedelta(hours=1)
+_CLAIM = timedelta(minutes=5)  # a worker that died while it told one is not waited for any longer
 
 
 def look(ctx: Context) -> int:
@@ -44,6 +45,8 @@ def _send(ctx: Context) -> int:
     with ctx.store.read() as connection:
         due = connection.execute(sa.select(alerts).where(c.again_at <= now).order_by(c.at)).all()
     for row in due:
+        if not _claim(ctx, row):
+            continue  # another worker is at it
         sent = set(row.sent.split())
         one = Condition(row.key, row.kind, row.text, row.path)
         problem = ""
@@ -72,6 +75,18 @@ def _send(ctx: Context) -> int:
                 )
             )
     return told
+
+
+def _claim(ctx: Context, row: Any) -> bool:
+    """Take an alert for long enough to tell it; False where somebody else has."""
+    c = alerts.c
+    with ctx.store.write() as connection:
+        taken = connection.execute(
+            sa.update(alerts)
+            .where(c.key == row.key, c.again_at == row.again_at)
+            .values(again_at=ctx.now() + _CLAIM)
+        )
+    return taken.rowcount == 1
 
 
 def standing(ctx: Context, limit: int = 50) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
+from heapq import nlargest
 from typing import Any
 
 import orjson
@@ -27,6 +29,7 @@ from worker.store.tables import (
     feedback,
     installation,
     list_members,
+    polls,
     runs,
     segment_counts,
     shared_numbers,
@@ -45,6 +48,10 @@ _COLUMNS = {
 }
 _COUNTED = "segments counted"
 _MOST_SHARED = 1000  # numbers that are listed
+# Of a kind and connector, the largest: some CRMs keep an address or a search term as the campaign,
+# and a segment of a handful of contacts says nothing.
+_MOST_SEGMENTS = 2000
+_LOCK = 7226454  # of PostgreSQL: one counts at a time
 
 
 @dataclass
@@ -109,13 +116,15 @@ def count(ctx: Context) -> None:
         shared = _shared(connection, ctx.settings.segments.placeholder_from)
     day = f"{ctx.now():%Y-%m-%d}"
     with ctx.store.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         connection.execute(sa.delete(segment_counts))
         insert(
             connection,
             segment_counts,
             [
                 {"by": by, "connector": connector, "value": value[:255], **one.as_json()}
-                for (by, connector, value), one in found.items()
+                for (by, connector, value), one in _largest(found)
             ],
         )
         upsert(
@@ -129,6 +138,20 @@ def count(ctx: Context) -> None:
         )  # fmt: skip
         connection.execute(sa.delete(shared_numbers))
         insert(connection, shared_numbers, shared)
+
+
+Segment = tuple[str, str, str]  # (by, connector, value)
+
+
+def _largest(found: dict[Segment, Counts]) -> list[tuple[Segment, Counts]]:
+    kinds: dict[tuple[str, str], list[tuple[Segment, Counts]]] = {}
+    for segment, one in found.items():
+        kinds.setdefault(segment[:2], []).append((segment, one))
+    return [
+        entry
+        for entries in kinds.values()
+        for entry in nlargest(_MOST_SEGMENTS, entries, key=lambda entry: entry[1].contacts)
+    ]
 
 
 def _groups(connection: Connection) -> Iterator[tuple[str, str, str, dict[str, str], int]]:
@@ -234,6 +257,8 @@ def _fetch_lists(ctx: Context) -> None:
             if (connector, name) not in wanted:
                 _forget_list(connection, connector, name)
     for connector, name in wanted:
+        if not _is_due(ctx, connector, name):
+            continue
         kind: By = "list" if connector == "hubspot" else "campaign"
         try:
             members = list(ctx.open(connector).members(kind, name) or ())
@@ -247,8 +272,22 @@ def _fetch_lists(ctx: Context) -> None:
         with ctx.store.write() as connection:
             _forget_list(connection, connector, name)
             insert(connection, list_members, rows)
+            upsert(connection, polls, [{"name": _poll(connector, name), "position": ctx.now()}])
+
+
+def _poll(connector: str, name: str) -> str:
+    return f"list:{connector}:{name}"[:80]
+
+
+def _is_due(ctx: Context, connector: str, name: str) -> bool:
+    """Whether it is time to ask who is on a list: that takes calls of the CRM."""
+    query = sa.select(polls.c.position).where(polls.c.name == _poll(connector, name))
+    with ctx.store.read() as connection:
+        last = connection.scalar(query)
+    return last is None or not timedelta() <= ctx.now() - last < ctx.settings.segments.lists_every
 
 
 def _forget_list(connection: Connection, connector: str, name: str) -> None:
     m = list_members.c
     connection.execute(sa.delete(list_members).where(m.connector == connector, m.list == name[:80]))
+    connection.execute(sa.delete(polls).where(polls.c.name == _poll(connector, name)))

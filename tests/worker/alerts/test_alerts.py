@@ -194,6 +194,17 @@ class TestTelling:
         assert len(hook.got) == 10
         assert "503" in tell.standing(ctx)[0]["error"]
 
+    def test_is_done_by_one_worker_of_several(self, make_context: MakeContext, hook: Hook) -> None:
+        first = make_context(ALERT_WEBHOOK_URL=hook.url)
+        a_failed_run(first)
+        others = [make_context(ALERT_WEBHOOK_URL=hook.url) for _ in range(3)]
+        threads = [threading.Thread(target=tell.look, args=(ctx,)) for ctx in (first, *others)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(hook.got) == 1
+
     def test_follows_nobody_elsewhere(self, make_context: MakeContext, hook: Hook) -> None:
         ctx = make_context(ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(ctx)

@@ -97,6 +97,27 @@ class TestCounting:
         count.count(ctx)
         (found,) = listing.listed(ctx, "list")
         assert (found["value"], found["contacts"]) == ("Newsletter", len(members))
+        calls = sandbox.hubspot.counters.total()
+        count.count(ctx)  # who is on a list is asked once a day
+        assert sandbox.hubspot.counters.total() == calls
+        tomorrow = ctx.now() + timedelta(days=1)
+        ctx.now = lambda: tomorrow
+        sandbox.hubspot.portal.lists["2"]["members"] = members[:3]
+        count.count(ctx)
+        assert listing.listed(ctx, "list")[0]["contacts"] == 3
+
+    def test_keeps_the_largest_of_very_many(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for place, record_id in enumerate(crm.ids()):
+            source = "Many" if place < 5 else f"Term {place}"
+            crm.act(record_id, {"set": {source_of(crm): source}})
+        sync(ctx, crm.name)
+        monkeypatch.setattr(count, "_MOST_SEGMENTS", 3)
+        count.count(ctx)
+        found = [one for one in listing.listed(ctx, "source") if one["connector"] == crm.name]
+        assert len(found) == 3
+        assert max(found, key=lambda one: one["contacts"])["value"] == "Many"
 
     def test_finds_numbers_that_many_share(
         self, make_context: MakeContext, crm: Crm, sync: Sync

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Contact, Value
 from connectors.fields import ObjectFields, spec_of
-from connectors.values import amount, day
+from connectors.values import amount, day, month
 
 Row = Mapping[str, Any]
 MakeContact = Callable[[str, Row, datetime | None], Contact]
@@ -58,7 +58,7 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> MakeC
             day(get(consented)) if consented else "",
             modified,
             held,
-            day(get(created))[:7] if created else "",
+            month(get(created)) if created else "",
         )
 
     return make

@@ -722,8 +722,14 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("+0000", "+00:00"))
 
 
-def _checked(text: Any) -> Value:
-    return zulu(_moment(str(text)))
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+0000|Z)", re.ASCII)
+
+
+def _checked(given: Any) -> Value:
+    text = str(given)
+    if _UTC.fullmatch(text):  # as Salesforce gives them all: nothing is to be worked out
+        return f"{text[:19]}Z"
+    return zulu(_moment(text))
 
 
 def _take(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 
 
@@ -30,6 +31,20 @@ def amount(value: object) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def month(value: object) -> str:
+    """The month of a date or moment as a CRM holds it; "" for none.
+
+    >>> month("2026-03-14T23:10:00.000Z"), month("1705276800000"), month("soon")
+    ('2026-03', '2024-01', '')
+    """
+    if isinstance(value, str) and _ISO_MONTH.match(value):
+        return value[:7]
+    return day(value)[:7]
+
+
+_ISO_MONTH = re.compile(r"[12]\d{3}-(?:0[1-9]|1[0-2])-\d\d", re.ASCII)
 
 
 def day(value: object) -> str:

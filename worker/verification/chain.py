@@ -232,6 +232,11 @@ class _Pass:
             if not self._forecast.counted(one.number, step.name, step.package, since):
                 self._lookups.asked[step.name] += 1
                 self._lookups.cost[step.name] += step.price
+        if self._occasion.fresh_since is not None:
+            # What is asked anew, though an answer still counts, most likely answers as it did.
+            numbers = [one.number for one in questions]
+            before = self._chain._memory.recall(numbers, self._chain._now(), None, step)
+            self._note(step, before)
 
     # -- booked ----------------------------------------------------------------------------
 

@@ -38,3 +38,18 @@ def test_counts_contacts_numbers_and_what_they_may_cost_at_most(
         forecast.at_most(ctx, "hubspot", Scope("older_than", age_seconds=60), False)["records"] == 0
     )
     assert forecast.at_most(ctx, "hubspot", Scope("changed"), False)["records"] is None
+
+
+def test_a_forced_dry_run_says_what_a_real_one_would_change_and_cost(
+    make_context: Callable[..., Context], sandbox: Sandbox, sync: Sync
+) -> None:
+    """What is asked anew most likely answers as it did: that is no change."""
+    ctx = make_context("[verification.providers.twilio]\nper_second = 5000\n",
+                       **sandbox.env("twilio"))  # fmt: skip
+    sync(ctx, "hubspot")
+    dry = sync(ctx, "hubspot", "everything", dry_run=True, force=True)
+    real = sync(ctx, "hubspot", "everything", force=True)
+    assert dry["contacts"]["changed"] == real["contacts"]["changed"] == 0
+    assert dry["lookups"]["twilio"]["asked"] == real["lookups"]["twilio"]["asked"] > 40
+    # Of some, which are not known beforehand, the provider charges nothing.
+    assert dry["lookups"]["twilio"]["cost"] >= real["lookups"]["twilio"]["cost"] > 0

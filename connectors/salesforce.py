@@ -478,7 +478,8 @@ class SalesforceConnector:
             ) from error
 
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
-        return self._members(name) if kind == "campaign" else None
+        # What other CRMs call a list of people is a campaign's members here.
+        return self._members(name) if kind in ("campaign", "list") else None
 
     def _members(self, name: str) -> Iterator[tuple[str, str]]:
         """Of a campaign: contacts, and leads that are still leads."""

@@ -19,7 +19,6 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from config.segments import By
 from connectors.base import ConnectorError
 from worker.store.db import insert, upsert
 from worker.store.tables import (
@@ -259,9 +258,8 @@ def _fetch_lists(ctx: Context) -> None:
     for connector, name in wanted:
         if not _is_due(ctx, connector, name):
             continue
-        kind: By = "list" if connector == "hubspot" else "campaign"
         try:
-            members = list(ctx.open(connector).members(kind, name) or ())
+            members = list(ctx.open(connector).members("list", name) or ())
         except ConnectorError as error:
             log.warning("segments.lists: %s", error)
             continue

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from config.segments import SEGMENTS, By
+from config.segments import SEGMENTS
 from connectors.base import ConnectorError
 from worker.segments.rates import share, too_bad
 from worker.store.tables import isolations, runs, segment_counts
@@ -246,12 +246,8 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
 
 
 def _open(ctx: Context, one: Isolation, purpose: str) -> str | None:
-    kind: By = one.by  # type: ignore[assignment]
-    key, name = kind, one.value
-    if kind == "list":
-        key = "list" if one.connector == "hubspot" else "campaign"
     try:
-        scope = Scope("segment", (name,), key=key)
+        scope = Scope("segment", (one.value,), key=one.by)
         return run_store.open_run(ctx, one.connector, scope, by=AUDIT, purpose=purpose)
     except run_store.RunActiveError:
         return None  # at the next look

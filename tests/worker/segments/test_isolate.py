@@ -106,6 +106,20 @@ class TestCounting:
         count.count(ctx)
         assert listing.listed(ctx, "list")[0]["contacts"] == 3
 
+    def test_counts_the_members_of_salesforce_campaigns_and_audits_them(
+        self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        name = next(iter(sandbox.salesforce.org.tables["Campaign"].after_id(None)))["Name"]
+        ctx = make_context(f'[segments]\nlists = ["salesforce:{name}"]\n')
+        sync(ctx, "salesforce")
+        count.count(ctx)
+        (found,) = listing.listed(ctx, "list")
+        assert (found["value"], found["contacts"] > 0) == (name, True)
+        isolate.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
+        (run_id,) = isolate.next_audits(ctx)
+        drive(ctx, run_id)
+        assert runs.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
+
     def test_keeps_the_largest_of_very_many(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -14,6 +14,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.log import redact
 from connectors.base import NOTHING, ConnectorError, Contact, Skip
 from worker.store.db import chunks, upsert
 from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks, writes
@@ -242,7 +243,7 @@ def open_run(
                         *provider_notes,
                     ],
                     opened_by=by[:120],
-                    purpose=purpose[:255],
+                    purpose=redact(purpose)[:255],
                 )
             )
         except sa.exc.IntegrityError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config.log import redact
 from connectors.base import ConnectorError, Update, Value
 from worker.store.tables import runs, writes
 from worker.sync import index, reader
@@ -160,7 +161,7 @@ def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
                     skip={},
                     notes=[],
                     opened_by=by[:120],
-                    purpose=why[:255],
+                    purpose=redact(why)[:255],
                 )
             )
         except sa.exc.IntegrityError:

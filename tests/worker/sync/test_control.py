@@ -152,6 +152,15 @@ class TestUndo:
         (found,) = runs.summaries(ctx, [runs.load(ctx, undo_id)])
         assert (found["opened_by"], found["purpose"], found["kind"]) == ("kim", "a test", "undo")
 
+    def test_keeps_no_number_that_somebody_gives_as_the_reason(
+        self, ctx: Context, crm: Crm
+    ) -> None:
+        run_id = runs.open_run(
+            ctx, crm.name, Scope("ids", (crm.ids()[0],)), by="kim", purpose="+14155552671 called us"
+        )
+        assert "4155552671" not in runs.load(ctx, run_id).purpose
+        assert "called us" in runs.load(ctx, run_id).purpose
+
     def test_can_be_cancelled(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"])
         control.cancel(ctx, undo_id, "kim")

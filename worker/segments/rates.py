@@ -7,7 +7,7 @@ interval, and a segment is bad only where even the interval's lower end is too m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -83,9 +83,3 @@ def too_bad(
         if share(bad, of, each).low > max(threshold, usual):
             found.append(key)
     return found
-
-
-def bars(shares: Sequence[Share]) -> float:
-    """What a plot of intervals has to reach to, a round number: 0.1, 0.25, 0.5 or 1."""
-    most = max((one.high for one in shares), default=0.0)
-    return next((end for end in (0.1, 0.25, 0.5) if most <= end), 1.0)

@@ -1,4 +1,7 @@
-"""What a person does to a run that is under way: pause it, let it go on, cancel it."""
+"""What a person does to a run that is under way: pause it, or cancel it.
+
+A paused one goes on like one that failed: `worker.sync.runs.reopen`.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,6 @@ def pause(ctx: Context, run_id: str, by: str) -> Run:
     It keeps its place, and its connector: no other sync begins before it goes on or is cancelled.
     """
     return _move(ctx, run_id, ("running",), "paused", f"paused by {by}")
-
-
-def go_on(ctx: Context, run_id: str, by: str) -> Run:
-    """Let a paused run go on; the workers are told by the caller."""
-    return _move(ctx, run_id, ("paused",), "running", f"taken up again by {by}")
 
 
 def cancel(ctx: Context, run_id: str, by: str) -> Run:

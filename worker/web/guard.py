@@ -101,6 +101,14 @@ def acting(request: Request, person: Viewer, body: RawBody) -> tuple[Person, For
 Acting = Annotated[tuple[Person, Form], Depends(acting)]
 
 
+def reason_in(form: Form) -> str:
+    """Why somebody does something, as their form says; raises 422 where it says nothing."""
+    why = form.get("why", "").strip()[:255]
+    if len(why) < 3:
+        raise HTTPException(422, "Say why, in a few words: whoever looks later will ask.")
+    return why
+
+
 def _on_this_machine(request: Request) -> None:
     # A proxy on this machine would make everybody look local, and so would a page elsewhere
     # whose name leads here (DNS rebinding).

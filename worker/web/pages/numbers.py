@@ -22,7 +22,7 @@ from worker.sync.context import Context
 from worker.sync.runs import RunActiveError
 from worker.sync.scope import Scope
 from worker.web.body import RawBody, form_of
-from worker.web.guard import Acting, Viewer
+from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.sealed import seal, unseal
@@ -91,7 +91,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.post("/numbers/{ref}/{what}")
     def act(acting: Acting, then: BackgroundTasks, ref: str, what: str) -> Response:
         me, form = acting
-        number, why = number_in(ref), _why(form)
+        number, why = number_in(ref), reason_in(form)
         if what == "recheck":
             _recheck(ctx, queue, me.name, Scope("numbers", (number,)), why, _holders(ctx, number))
         elif what == "suppress":
@@ -129,7 +129,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         me, form = acting
         if connector not in ctx.settings.active_connectors:
             raise HTTPException(404, f"{connector} is not connected.")
-        why, path = _why(form), f"/contacts/{connector}/{object_name}/{record_id}"
+        why, path = reason_in(form), f"/contacts/{connector}/{object_name}/{record_id}"
         if what == "recheck":
             _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
         elif what in _ACTIONS:
@@ -143,13 +143,6 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RedirectResponse(path, 303)
 
     return routes
-
-
-def _why(form: dict[str, str]) -> str:
-    why = form.get("why", "").strip()[:255]
-    if len(why) < 3:
-        raise HTTPException(422, "Say why, in a few words: whoever looks later will ask.")
-    return why
 
 
 def _holders(ctx: Context, number: str) -> list[str]:

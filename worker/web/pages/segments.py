@@ -11,7 +11,7 @@ from worker.segments import isolate, listing
 from worker.segments.isolate import NoSuchSegmentError
 from worker.segments.rates import share
 from worker.sync.context import Context
-from worker.web.guard import Acting, Viewer
+from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.sealed import seal
@@ -53,7 +53,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def set_apart(acting: Acting) -> Response:
         me, form = acting
         by, value, name = form.get("by", ""), form.get("value", ""), form.get("connector", "")
-        why = _why(form)
+        why = reason_in(form)
         try:
             made = isolate.isolate(ctx, name, by, value, why, who=me.name)
         except NoSuchSegmentError as error:
@@ -68,7 +68,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.post("/{isolation_id}/release")
     def release(acting: Acting, isolation_id: int) -> Response:
         me, form = acting
-        why = _why(form)
+        why = reason_in(form)
         try:
             made = isolate.release(ctx, isolation_id, me.name, why)
         except NoSuchSegmentError as error:
@@ -80,13 +80,6 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RedirectResponse(f"/segments?by={made.by}", 303)
 
     return routes
-
-
-def _why(form: dict[str, str]) -> str:
-    why = form.get("why", "").strip()
-    if len(why) < 3:
-        raise HTTPException(422, "Say why, in a few words: whoever looks later will ask.")
-    return why
 
 
 def _standing(ctx: Context) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from worker.feedback import receive, suppress
 from worker.phones import facts
 from worker.story import number_of
 from worker.sync.context import Context
-from worker.web.guard import Acting, Viewer
+from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.sealed import seal
@@ -55,11 +55,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.post("/suppressions")
     def add(acting: Acting, then: BackgroundTasks) -> Response:
         me, form = acting
-        number, why = number_of(form.get("number", "")), form.get("why", "").strip()[:255]
+        number = number_of(form.get("number", ""))
         if number is None or not facts(number).possible:
             raise HTTPException(422, "Write one number with its country code, like +14155550123.")
-        if len(why) < 3:
-            raise HTTPException(422, "Say how you know: compliance will ask for it.")
+        why = reason_in(form)
         channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
         suppress.add(ctx, number, "opt_out", channels, why, me.name)
         audit.note(ctx.store, ctx.now(), me.name, "number.suppress", audit.masked(number), why)
@@ -69,9 +68,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.post("/suppressions/{suppression_id}/lift")
     def lift(acting: Acting, then: BackgroundTasks, suppression_id: int) -> Response:
         me, form = acting
-        why = form.get("why", "").strip()[:255]
-        if len(why) < 3:
-            raise HTTPException(422, "Say why it is lifted: compliance will ask for it.")
+        why = reason_in(form)
         try:
             lifted = suppress.lift(ctx, suppression_id, me.name, why)
         except suppress.NoSuchSuppressionError as error:

@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench chaos lock clean
 
 demo: .venv/.installed
 	@$(BIN)/hygiene demo $(ARGS)
@@ -29,6 +29,12 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.suppressions
 	@$(BIN)/python -m bench.phones
 	@$(BIN)/python -m bench.pages
+
+# Seeded schedules of faults against the real system, and deliberately broken builds that must be
+# caught; an hour. Needs PostgreSQL's programs (apt-get install postgresql).
+chaos: .venv/.installed-dev
+	@$(BIN)/python -m chaos $(ARGS)
+	@$(BIN)/python -m chaos --mutants
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found."; exit 2; }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 Value = str | bool | None
@@ -210,6 +210,9 @@ class Connector(Protocol):
 
     def clock(self) -> datetime | None:
         """The CRM's own time, as of its last answer; None before the first."""
+
+    def ahead(self) -> timedelta:
+        """How far the CRM's clock was ahead of ours at its last answer (behind: less than zero)."""
 
     def pull(
         self,

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -18,6 +18,8 @@ from connectors.quota import Limits, Quota
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+_MATTERS = timedelta(seconds=2)  # between two clocks, of which one is told in whole seconds
 
 
 class TryAgainError(Exception):
@@ -83,6 +85,24 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
         before_sleep=say,
         reraise=True,
     )
+
+
+class CrmClock:
+    """The CRM's time by the Date of its answers, which is known to the second."""
+
+    def __init__(self) -> None:
+        self.time: datetime | None = None
+        self.ahead = timedelta(0)
+
+    def note(self, date: str | None) -> None:
+        if not date:
+            return
+        try:
+            self.time = parsedate_to_datetime(date).astimezone(UTC)
+        except ValueError:
+            return  # some proxy's idea of a date: the next answer has another one
+        ahead = self.time - datetime.now(UTC)
+        self.ahead = ahead if abs(ahead) >= _MATTERS else timedelta(0)
 
 
 class Calls:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,9 @@ class CsvConnector:
 
     def clock(self) -> datetime | None:
         return datetime.now(UTC)
+
+    def ahead(self) -> timedelta:
+        return timedelta(0)
 
     # -- schema --------------------------------------------------------------------------
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -47,7 +46,7 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
-from connectors.calls import Calls, TryAgainError, reason, retry_after
+from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
 from connectors.quota import DAY, Limits, Quota, left
@@ -89,7 +88,7 @@ class HubSpotConnector:
         self._fields: ObjectFields | None = None
         self._maker = contact_maker(self._wanted, _checked)
         self._writable: frozenset[str] = frozenset()
-        self._time: datetime | None = None
+        self._clock = CrmClock()
         # What HubSpot has refused: (property, value), or (property, None) for any value.
         self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
         client = HubSpot(
@@ -120,7 +119,10 @@ class HubSpotConnector:
         return self._calls.counts
 
     def clock(self) -> datetime | None:
-        return self._time
+        return self._clock.time
+
+    def ahead(self) -> timedelta:
+        return self._clock.ahead
 
     def close(self) -> None:
         for api in (
@@ -159,8 +161,7 @@ class HubSpotConnector:
                 self._calls.note(limits(headers))
                 raise _translate(status, getattr(error, "body", b""), headers) from error
             self._calls.note(limits(response.headers))
-            if date := response.headers.get("Date"):
-                self._time = parsedate_to_datetime(date).astimezone(UTC)
+            self._clock.note(response.headers.get("Date"))
             try:
                 return orjson.loads(body) if body else None
             except orjson.JSONDecodeError as error:

@@ -16,8 +16,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -51,7 +50,7 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
-from connectors.calls import Calls, TryAgainError, reason, retry_after
+from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.reading import TRUE, MakeContact, contact_maker
@@ -119,7 +118,7 @@ class SalesforceConnector:
         self._http = http_session(credentials, self._calls.timeout)
         self._http.hooks["response"].append(self._note_headers)
         self._client: Salesforce | None = None
-        self._time: datetime | None = None
+        self._clock = CrmClock()
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> SalesforceConnector:
@@ -138,15 +137,17 @@ class SalesforceConnector:
         return self._calls.counts
 
     def clock(self) -> datetime | None:
-        return self._time
+        return self._clock.time
+
+    def ahead(self) -> timedelta:
+        return self._clock.ahead
 
     def close(self) -> None:
         self._http.close()
 
     def _note_headers(self, response: requests.Response, *_args: Any, **_more: Any) -> None:
         self._calls.note(limits(response.headers.get("Sforce-Limit-Info", "")))
-        if date := response.headers.get("Date"):
-            self._time = parsedate_to_datetime(date).astimezone(UTC)
+        self._clock.note(response.headers.get("Date"))
 
     def _session(self) -> Salesforce:
         if self._client is None:

@@ -13,15 +13,19 @@ Control endpoints (plain JSON, no authentication, loopback only):
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from typing import Any
 
 import orjson
 from aiohttp import web
+
+from sandbox.table import Clock
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,7 +41,9 @@ class Fault:
     `delay` (wait `seconds`, then answer), `drop` (cut the connection, call not carried out),
     `drop_after` (carry the call out, then cut: the answer is lost), `truncate` (carry out, send
     half of the body, cut), `delay_after` (carry out, wait `seconds`, then answer), `act` (do
-    `action` to a record first, then answer as usual).
+    `action` to a record first, then answer as usual), `page` (an error page of some proxy with
+    status 200, the call is not carried out), `reorder` (carry out; the records of the answer come
+    the other way round), `repeat` (carry out; the answer has its records twice).
     """
 
     match: str
@@ -78,6 +84,21 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     )
 
 
+_ERROR_PAGE = "<!DOCTYPE html><html><head><title>Be right back</title></head></html>"
+
+
+def _shuffled(response: web.Response, how: str) -> web.Response:
+    """The records of a page in another order, or each of them twice."""
+    body = _json(response.body)
+    for key in ("results", "records"):
+        if isinstance(body, dict) and isinstance(body.get(key), list):
+            found = body[key]
+            body[key] = found[::-1] if how == "reorder" else [one for one in found for _ in "ab"]
+            headers = {k: v for k, v in response.headers.items() if k != "Content-Length"}
+            return answer(body, response.status, headers)
+    return response
+
+
 def _json(body: Any) -> Any:
     try:
         return orjson.loads(body) if body else None
@@ -96,6 +117,7 @@ class Service:
         self.busy = 0  # calls that are being answered
         self.busiest = 0  # the most that were at once
         self.seen: list[dict[str, Any]] | None = None  # request/answer pairs, when recording
+        self.clock = Clock()  # what the answers' Date is by
 
     def routes(self) -> list[web.RouteDef]:
         raise NotImplementedError
@@ -131,7 +153,10 @@ class Service:
         self.busy += 1
         self.busiest = max(self.busiest, self.busy)
         try:
-            return await self._answered(request, handler)
+            response = await self._answered(request, handler)
+            if self.clock.skew and not response.prepared:
+                response.headers["Date"] = format_datetime(self.clock.now(), usegmt=True)
+            return response
         finally:
             self.busy -= 1
 
@@ -149,6 +174,8 @@ class Service:
                 await asyncio.sleep(fault.seconds)
             elif fault.kind == "drop":
                 return self._cut(request)
+            elif fault.kind == "page":
+                return web.Response(text=_ERROR_PAGE, content_type="text/html")
             elif fault.kind == "act":
                 todo = dict(fault.action)
                 self.act(todo.pop("object"), todo.pop("id"), todo)
@@ -174,21 +201,24 @@ class Service:
             return self._cut(request)
         if cut_after == "truncate" and isinstance(response, web.Response):
             return await self._truncate(request, response)
+        if cut_after in ("reorder", "repeat") and isinstance(response, web.Response):
+            return _shuffled(response, cut_after)
         return response
 
     def _cut(self, request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        request.transport.abort()
+        if request.transport is not None:  # the client may have gone by itself
+            request.transport.abort()
         return web.Response(status=500)
 
     async def _truncate(self, request: web.Request, whole: web.Response) -> web.StreamResponse:
         body = bytes(whole.body)  # type: ignore[arg-type]
         partial = web.StreamResponse(status=whole.status, headers=whole.headers)
         partial.content_length = len(body)
-        await partial.prepare(request)
-        await partial.write(body[: len(body) // 2])
-        assert request.transport is not None
-        request.transport.close()
+        with contextlib.suppress(ConnectionError):  # the client may have gone by itself
+            await partial.prepare(request)
+            await partial.write(body[: len(body) // 2])
+        if request.transport is not None:
+            request.transport.close()
         return partial
 
     async def _get_counters(self, _request: web.Request) -> web.Response:

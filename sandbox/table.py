@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sortedcontainers import SortedDict, SortedSet
@@ -13,15 +13,19 @@ Record = dict[str, Any]
 
 
 class Clock:
-    """Time of the stand-in: real, but it never gives the same millisecond twice in a row back."""
+    """Time of the stand-in: real, but it never gives the same millisecond twice in a row back.
 
-    def __init__(self) -> None:
+    `skew`: by how much it goes wrong, as a CRM's clock may against ours.
+    """
+
+    def __init__(self, skew: timedelta = timedelta(0)) -> None:
+        self.skew = skew
         self._last = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         with self._lock:
-            now = datetime.now(UTC)
+            now = datetime.now(UTC) + self.skew
             now = now.replace(microsecond=now.microsecond // 1000 * 1000)
             self._last = max(self._last, now)
             return self._last

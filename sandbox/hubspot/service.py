@@ -52,6 +52,7 @@ class HubSpotService(Service):
     ) -> None:
         super().__init__()
         self.portal = portal
+        self.clock = portal.clock
         self.ten_second_limit = ten_second_limit
         self.daily_limit = daily_limit
         self.search_per_second = search_per_second

@@ -38,6 +38,7 @@ class SalesforceService(Service):
     ) -> None:
         super().__init__()
         self.org = org
+        self.clock = org.clock
         self.public_keys = public_keys or {}
         self.daily_limit = daily_limit
         self.bulk = Bulk(org)

@@ -7,7 +7,7 @@ first time a contact is seen, a flag that is set is one too, a flag that is not 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.base import Contact, Value
 from worker.decisions.changes import FLAGS
@@ -34,11 +34,15 @@ def reports(
     known: Mapping[str, bool] | None,
     numbers: Sequence[str],
     now: datetime,
+    ahead: timedelta = timedelta(0),
 ) -> list[Feedback]:
     """Feedback from the difference between a contact's flags and what we last knew of them.
 
     A contact with several numbers does not say which one is wrong: then the report is about that
     person alone; with a single one it is about the number, whoever holds it.
+
+    `ahead`: how far the CRM's clock is ahead of ours. Who clears a flag says it after what set the
+    flag, also where the CRM's clock is slow.
     """
     found: list[Feedback] = []
     held = flags_of(contact.held)
@@ -65,7 +69,7 @@ def reports(
                     kind=kind,
                     number=number,
                     source=f"{connector} user",
-                    at=contact.modified or now,
+                    at=contact.modified - ahead if contact.modified else now,
                     channels=_CHANNELS.get(flag, ""),
                     contact=who.key,
                     reach=reach,

@@ -103,7 +103,11 @@ def reported(
 
 
 def verify(
-    ctx: Context, run: Run, prepared: Sequence[Prepared], told: Told, keep_lease: Callable[[], None]
+    ctx: Context,
+    run: Run,
+    prepared: Sequence[Prepared],
+    told: Told,
+    keep_lease: Callable[[], object],
 ) -> Verified:
     """Verify the page's distinct numbers; those of a ticked recheck, or of a forced run, anew.
 

@@ -26,10 +26,10 @@ from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback
 from worker.segments import apart as segments
-from worker.store.db import chunks, insert, upsert
+from worker.store.db import insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
-from worker.sync import glance, index, judge
+from worker.sync import glance, index, judge, whose
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared
@@ -40,6 +40,10 @@ from worker.throttle import at_most_every
 from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)
+
+
+class LostLeaseError(Exception):
+    """The page is somebody else's by now: this process was away for longer than its lease."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ def process(ctx: Context, page_id: int) -> bool:
     except ConnectorError as error:
         _let_go(ctx, page, str(error))
         raise
+    except LostLeaseError:
+        log.warning("page %d of run %s was taken over by another worker", page.id, run.id)
+        return False
     except Exception as error:
         log.exception("page %d of run %s failed", page.id, run.id)
         _let_go(ctx, page, repr(error))
@@ -154,9 +161,10 @@ def _let_go_id(ctx: Context, page_id: int, attempt: int, error: str | None) -> N
         )
 
 
-def _keep_lease(ctx: Context, page: Claimed) -> None:
+def _keep_lease(ctx: Context, page: Claimed) -> bool:
+    """Say that somebody is at it; whether the page is still ours."""
     with ctx.store.write() as connection:
-        connection.execute(
+        kept = connection.execute(
             sa.update(pages)
             .where(pages.c.id == page.id, pages.c.owner == ctx.owner)
             .values(until=ctx.lease())
@@ -167,6 +175,13 @@ def _keep_lease(ctx: Context, page: Claimed) -> None:
             .where(runs.c.active_key.is_not(None), runs.c.reader_owner == ctx.owner)
             .values(reader_until=ctx.lease())
         )
+    return kept.rowcount == 1
+
+
+def _hold(ctx: Context, page: Claimed) -> None:
+    """Before each batch that is sent; raises `LostLeaseError`."""
+    if not _keep_lease(ctx, page):
+        raise LostLeaseError
 
 
 def _park(ctx: Context, run: Run, page: Claimed, error: Exception) -> None:
@@ -201,17 +216,19 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     tally = Tally()
     found = _contacts(ctx, run, connector, page, now)
     read_anew = page.contacts is None
-    known = index.load(ctx.store, run.connector, page.object, page.ids)
-    prepared, told, verified = _look(ctx, run, page, found, known, now)
+    seen = _clear(ctx, run, connector, page, found)
+    prepared, told, verified = _look(ctx, run, page, seen, now)
     lookups = verified.lookups
     if ctx.now() - now > ctx.settings.sync.reread_after:
         # Verifying took long, and people work in the CRM meanwhile. What is there now is looked at
         # once more; the answers that have come count already.
         now, read_anew = ctx.now(), True
-        found = _fetch(ctx, connector, page)
-        prepared, told, verified = _look(ctx, run, page, found, known, now)
+        seen = _clear(ctx, run, connector, page, _fetch(ctx, connector, page))
+        prepared, told, verified = _look(ctx, run, page, seen, now)
         lookups.add(verified.lookups)
-    gone = set(page.ids) - {contact.id for contact in found} if read_anew else set()
+    there = {contact.id for contact in seen.contacts}
+    gone = set(page.ids) - there - seen.left if read_anew else set()
+    known = seen.known
     decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
 
     updates = []
@@ -222,12 +239,12 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
             updates.append(Update(page.object, one.contact.id, differing))
             held[one.contact.id] = one.contact.values()
     tally.read = len(prepared)
-    _announce(ctx, run, page, updates, held, now)
+    _announce(ctx, run, page, updates, held)
     if run.dry_run:
         tally.changed = len(updates)
         _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None, told)
         return
-    keep = at_most_every(judge.HEARTBEAT, lambda: _keep_lease(ctx, page))
+    keep = at_most_every(judge.HEARTBEAT, lambda: _hold(ctx, page))
     outcomes = write_all(connector, updates, keep) if updates else {}
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
@@ -277,18 +294,13 @@ def _entry(
 
 
 def _look(
-    ctx: Context,
-    run: Run,
-    page: Claimed,
-    found: Sequence[Contact],
-    known: Mapping[str, index.Known],
-    now: datetime,
+    ctx: Context, run: Run, page: Claimed, seen: whose.Clear, now: datetime
 ) -> tuple[list[Prepared], Told, Verified]:
     """Read the contacts' fields, keep what people reported by our flags, verify the numbers."""
-    ids = [contact.id for contact in found]
+    ids = [contact.id for contact in seen.contacts]
     apart = segments.load(ctx.store, run.connector, page.object, ids)
-    prepared = [*map(judge.reader(ctx, run, apart), found)]
-    fresh = _take_reports(ctx, run, prepared, known, now)
+    prepared = [*map(judge.reader(ctx, run, apart), seen.contacts)]
+    fresh = _take_reports(ctx, run, prepared, seen.known, now)
     told = judge.reported(ctx, run, prepared, fresh)
     verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
     return prepared, told, verified
@@ -304,6 +316,13 @@ def _contacts(
     if page.attempts > 1:
         _settle_announced(ctx, run, page, fetched)
     return fetched
+
+
+def _clear(
+    ctx: Context, run: Run, connector: Connector, page: Claimed, found: Sequence[Contact]
+) -> whose.Clear:
+    known = index.load(ctx.store, run.connector, page.object, page.ids)
+    return whose.clear_up(ctx, run, connector, page.object, found, known)
 
 
 def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
@@ -348,50 +367,18 @@ def _take_reports(
     now: datetime,
 ) -> list[Feedback]:
     """What CRM users said by our flags; kept before anything is decided from it."""
-    found: dict[str, list[Feedback]] = {}
+    told = []
+    ahead = ctx.connector(run.connector).ahead()
     for one in prepared:
         contact = one.contact
-        reports = users.reports(
-            run.connector,
-            contact,
-            one.who,
-            known[contact.id].flags if contact.id in known else None,
-            one.numbers,
-            now,
-        )
-        if reports:
-            found[contact.id] = reports
-    if not found:
-        return []
-    for record_id in _written_meanwhile(ctx, run, prepared[0].contact.object, list(found)):
-        # A run beside this one (see worker.sync.spread) wrote to it after it was read, or before
-        # its index was: whose word a flag is cannot be told now. The next run that reads it can.
-        del found[record_id]
-    told = [report for reports in found.values() for report in reports]
+        flags = known[contact.id].flags if contact.id in known else None
+        told += users.reports(
+            run.connector, contact, one.who, flags, one.numbers, now, ahead
+        )  # fmt: skip
     if told and not run.dry_run:
         with ctx.store.write() as connection:
             feedback_log.store(connection, told, ctx.now())
     return told
-
-
-def _written_meanwhile(
-    ctx: Context, run: Run, object_name: str, ids: Sequence[str]
-) -> Sequence[str]:
-    """Of these records, those that another run announced a write to since this one was opened."""
-    c = writes.c
-    found: list[str] = []
-    with ctx.store.read() as connection:
-        for some in chunks(ids):
-            query = sa.select(c.record_id).where(
-                c.connector == run.connector,
-                c.object == object_name,
-                c.record_id.in_(some),
-                c.run_id != run.id,
-                c.at >= run.opened_at,
-                c.state.in_(("pending", "done")),
-            )
-            found += connection.scalars(query.distinct())
-    return found
 
 
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
@@ -414,9 +401,10 @@ def _announce(
     page: Claimed,
     updates: Sequence[Update],
     held: Mapping[str, Mapping[str, Value]],
-    now: datetime,
 ) -> None:
-    """Keep what will be written, with what is there now, before the CRM is told."""
+    """Keep what will be written, with what is there now, before the CRM is told; raises
+    `LostLeaseError` where that is for another worker to do."""
+    now = ctx.now()
     rows = [
         {
             "run_id": run.id,
@@ -433,6 +421,9 @@ def _announce(
     ]
     if rows:
         with ctx.store.write() as connection:
+            held_by = sa.select(pages.c.owner).where(pages.c.id == page.id).with_for_update()
+            if connection.scalar(held_by) != ctx.owner:
+                raise LostLeaseError
             insert(connection, writes, rows)
 
 

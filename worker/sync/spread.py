@@ -76,12 +76,29 @@ def waits(ctx: Context) -> list[str]:
                 or work.due(connection, name, now, 1)
                 for work, _ in _WORK
             )
+            or _orphan(ctx, name) is not None
         ]
+
+
+def _orphan(ctx: Context, connector: str) -> str | None:
+    """A run that nobody works on, and that nothing waits for any more: what it had to deliver was
+    opened anew since, its worker died. It is brought to its end, or no other one could begin."""
+    for run in runs.active(ctx, f"{connector}:{KIND}"):
+        with ctx.store.read() as connection:
+            waited_for = any(
+                (begun := work.begun(connection, connector)) is not None and begun[0] == run.id
+                for work, _ in _WORK
+            )
+        if not waited_for and not runs.is_worked_on(ctx, run.id):
+            return run.id
+    return None
 
 
 def _next_run(ctx: Context, connector: str, work: Work, kind: ScopeKind) -> str | None:
     """The run that was begun and has something left, or a new one for what is due."""
     now = ctx.now()
+    if (orphan := _orphan(ctx, connector)) is not None:
+        return orphan
     with ctx.store.read() as connection:
         begun = work.begun(connection, connector)
         due = {} if begun else work.due(connection, connector, now, _AT_ONCE)

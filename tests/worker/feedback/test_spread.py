@@ -10,20 +10,24 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
+from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
+from sandbox.salesforce import Org, SalesforceService
+from sandbox.table import Clock
 from worker.feedback import deliveries as delivering
 from worker.feedback import log as feedback_log
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.model import Feedback
-from worker.store.tables import deliveries, feedback, suppressions
-from worker.sync import drive, reader, runs
+from worker.store.tables import deliveries, feedback, pages, suppressions, writes
+from worker.sync import drive, judge, reader, runs
 from worker.sync import page as page_work
 from worker.sync.context import Context
 from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.sync.spread import spread, waits
 
 Sync = Callable[..., dict[str, Any]]
+PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
 GOOD, OTHER = "+14155552671", "+14155552672"
 
 
@@ -39,6 +43,12 @@ def deliver(ctx: Context) -> int:
     """What the queue does with it."""
     apply_waiting(ctx)
     return sum(spread(ctx, name) for name in ("salesforce", "hubspot"))
+
+
+def kinds(ctx: Context) -> list[str]:
+    """Of all reports, in the order in which they came."""
+    with ctx.store.read() as connection:
+        return list(connection.scalars(sa.select(feedback.c.kind).order_by(feedback.c.id)))
 
 
 def states(ctx: Context) -> dict[str, str]:
@@ -299,13 +309,143 @@ class TestASyncBesideIt:
         tell(ctx, "opt_out")
         deliver(ctx)  # sets them
         drive.drive(ctx, run_id)
-        with ctx.store.read() as connection:
-            kinds = connection.scalars(sa.select(feedback.c.kind)).all()
-        assert kinds == ["opt_out"]
+        assert kinds(ctx) == ["opt_out"]
         deliver(ctx)
         sync(ctx, crm.name)
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert crm.get(record_id, "do_not_contact") is True
+
+    def test_does_not_take_a_write_that_was_announced_before_it_for_a_persons_word(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        """A run of reports had begun before the sync was opened, and wrote after it had read."""
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        crm.edit(record_id, {"recheck": True})
+        run_id, _ = self._page(ctx, crm)
+        tell(ctx, "wrong_number")
+        deliver(ctx)
+        began = runs.load(ctx, run_id).opened_at - timedelta(seconds=20)
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.update(writes).where(writes.c.record_id == record_id).values(at=began)
+            )
+        drive.drive(ctx, run_id)
+        sync(ctx, crm.name)
+        assert kinds(ctx) == ["wrong_number"]
+        assert crm.get(record_id, "wrong_number") is True
+
+    def test_hears_a_person_who_ticks_a_flag_meanwhile(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        tell(ctx, "undeliverable", grade="dead")
+        deliver(ctx)  # another run writes to the record, just before
+        crm.edit(record_id, {"wrong_number": True})
+        sync(ctx, crm.name)
+        assert set(kinds(ctx)) == {"undeliverable", "wrong_number"}
+        assert crm.get(record_id, "wrong_number") is True
+
+    def test_leaves_a_record_alone_that_another_run_is_writing_to(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        """Nobody can tell whose a flag is then: it is looked at again a little later."""
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        crm.edit(record_id, {"wrong_number": True})
+        row = {
+            "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
+            "record_id": record_id, "after": {"reason": "x"}, "state": "pending", "at": ctx.now(),
+        }  # fmt: skip
+        with ctx.store.write() as connection:
+            connection.execute(sa.insert(writes).values(row))
+        sync(ctx, crm.name)
+        assert kinds(ctx) == []
+        assert crm.get(record_id, "wrong_number") is True, "it is not written over"
+        with ctx.store.write() as connection:
+            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(seconds=10)
+        spread(ctx, crm.name)
+        assert set(kinds(ctx)) == {"wrong_number"}
+        assert crm.get(record_id, crm.status) == "wrong_number"
+
+
+class TestACrmWhoseClockIsSlow:
+    def test_still_lets_a_person_clear_a_flag(self, make_context: Callable[..., Context]) -> None:
+        """Cleared after the reply that set it, though by the CRM's clock a minute before."""
+        skew = Clock(timedelta(seconds=-60))
+        slow = Sandbox(
+            SalesforceService(Org(20, 4, clock=skew)), HubSpotService(Portal(20, clock=skew))
+        )
+        slow.begin()
+        try:
+            ctx = make_context(**slow.env())
+            for crm, number in zip(Crm.all(slow).values(), (GOOD, OTHER), strict=True):
+                record_id = crm.ids()[0]
+                others = {f"phone/{name}": None for name in PHONES[crm.name]}
+                crm.edit(record_id, {**others, f"phone/{crm.phone}": number})
+                drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("everything")))
+                tell(ctx, "wrong_number", number)
+                deliver(ctx)
+                assert crm.get(record_id, "wrong_number") is True
+                crm.edit(record_id, {"wrong_number": False})
+                drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("changed")))
+                assert not crm.get(record_id, "wrong_number")
+                assert crm.get(record_id, crm.status) == "valid"
+        finally:
+            slow.stop()
+
+
+class TestARunOfReports:
+    def test_that_nobody_waits_for_any_more_does_not_stop_the_next(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        """Its worker died, and what it had to deliver was opened anew meanwhile."""
+        tell(ctx, "opt_out")
+        apply_waiting(ctx)
+        with ctx.store.write() as connection:
+            (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
+        run_id = runs.open_run(
+            ctx, "hubspot", Scope("numbers", (GOOD,)), kind="reports",
+            opened=lambda connection, run: delivering.begin(connection, [one], run),
+        )  # fmt: skip
+        with ctx.store.write() as connection:
+            delivering.reopen(connection, "hubspot", [GOOD], ctx.now())
+        assert "hubspot" in waits(ctx)
+        deliver(ctx)
+        assert states(ctx)["hubspot"] == "done"
+        assert runs.load(ctx, run_id).state == "done"
+        assert waits(ctx) == []
+
+
+class TestAWorkerThatWasAway:
+    def test_writes_nothing_once_its_page_is_somebody_elses(
+        self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Frozen for longer than its lease, between deciding and writing."""
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        reader.claim(ctx, run_id)
+        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.release(ctx, run_id)
+        decide_all = judge.decide_all
+
+        def slowly(*args: Any) -> Any:
+            decided = decide_all(*args)
+            with ctx.store.write() as connection:
+                connection.execute(sa.update(pages).values(owner="another"))
+            return decided
+
+        monkeypatch.setattr(judge, "decide_all", slowly)
+        crm.service.counters.clear()
+        assert page_work.process(ctx, runs.open_pages(ctx, run_id)[0][0]) is False
+        assert crm.writes == 0
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(writes)) == 0
 
 
 class TestACorrection:

@@ -1,0 +1,95 @@
+"""`python -m chaos`: run schedules of faults against the real system, and say what broke."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from chaos import plan
+from chaos.campaign import Result, run
+from chaos.house import House, NoPostgresError
+from chaos.mutants import MUTANTS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1, help="of the first; the others follow")
+    parser.add_argument("--flavour", choices=("plain", "budget", "quota", "hosts", "deploy"))
+    parser.add_argument("--mutants", action="store_true",
+                        help="check that the broken builds are caught")  # fmt: skip
+    parser.add_argument("--mutant", choices=MUTANTS, help="one of them")
+    parser.add_argument("--tries", type=int, default=6, help="schedules for each broken build")
+    parser.add_argument("--keep", type=Path, help="where logs of schedules are kept")
+    given = parser.parse_args()
+    # Clients that were killed in mid-call are no news here.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    try:
+        house = House()
+    except NoPostgresError as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        if given.mutants or given.mutant:
+            names = [given.mutant] if given.mutant else list(MUTANTS)
+            return _mutants(house, names, given)
+        return _campaign(house, given)
+    finally:
+        house.end()
+
+
+def _campaign(house: House, given: argparse.Namespace) -> int:
+    results: list[Result] = []
+    began = time.monotonic()
+    for seed in range(given.seed, given.seed + given.schedules):
+        result = run(house, plan.make(seed, given.flavour), keep=given.keep)
+        results.append(result)
+        _tell(result)
+    broken = [result for result in results if result.broken]
+    faults = Counter(kind for result in results for kind in result.struck)
+    print(f"\n{len(results)} schedules in {(time.monotonic() - began) / 60:.1f} minutes: "
+          f"{faults.total()} faults of {len(faults)} kinds, "
+          f"{sum(r.contacts for r in results):,} contacts, "
+          f"{sum(r.messages for r in results):,} messages, "
+          f"{sum(r.writes for r in results):,} writes seen by the CRMs")  # fmt: skip
+    print(", ".join(f"{kind} {count}" for kind, count in faults.most_common()))
+    print(f"broken promises: {len(broken)} schedules"
+          + (f" (seeds {', '.join(str(r.seed) for r in broken)})" if broken else ""))  # fmt: skip
+    return 1 if broken else 0
+
+
+def _tell(result: Result) -> None:
+    state = "BROKEN" if result.broken else "ok"
+    print(f"seed {result.seed:5} {result.flavour:7} {state:6} {result.seconds:5.1f} s, right again "
+          f"after {result.settled:4.1f} s: {' '.join(result.struck)}", flush=True)  # fmt: skip
+    for line in result.broken[:15]:
+        print(f"    {line}", flush=True)
+
+
+def _mutants(house: House, names: list[str], given: argparse.Namespace) -> int:
+    missed = []
+    for name in names:
+        mutant = MUTANTS[name]
+        caught = ""
+        for seed in range(given.seed, given.seed + given.tries):
+            try:
+                result = run(house, plan.make(seed, mutant.flavour), name, given.keep)
+            except TimeoutError as error:
+                caught = str(error)
+                break
+            if result.broken:
+                caught = result.broken[0]
+                break
+        said = f"caught by seed {seed}: {caught}" if caught else "NOT caught"
+        print(f"promise {mutant.promise:2}, {name}: {said}", flush=True)
+        if not caught:
+            missed.append(name)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

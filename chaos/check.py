@@ -1,0 +1,402 @@
+"""The promises, held against what is there once a schedule is over.
+
+Each check returns what is broken, in words; nothing of it goes through code of the product: the
+CRMs' own records, what they and the lookups counted, and plain SQL.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from chaos import model
+from chaos.house import House
+from chaos.people import FIELDS, Key, People, Write
+from chaos.plan import Schedule
+
+_STATES = ("stored", "running", "pending")
+_MARK = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
+
+
+class Checker:
+    def __init__(self, house: House, people: People, schedule: Schedule, cap: int | None) -> None:
+        self.house = house
+        self.people = people
+        self.sandbox = people.sandbox
+        self.schedule = schedule
+        self.cap = cap
+
+    # -- what is there ---------------------------------------------------------------------
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.house.postgres.connect(self.house.database) as connection:
+            return list(connection.execute(query, values))  # type: ignore[arg-type]
+
+    def one(self, query: str, *values: Any) -> Any:
+        return self.rows(query, *values)[0][0]
+
+    def _asked(self, number: str) -> bool:
+        return self.cap is None
+
+    def in_service(self, number: str) -> bool:
+        return self.sandbox.network.line(number).in_plan
+
+    def records(self) -> list[str]:
+        """Promises 1, 6, 7, 8 and 9: each record says what it must, whatever happened."""
+        known = self.people.known
+
+        def look() -> list[str]:
+            found = []
+            for key in list(known.typed):
+                if key in known.deleted:
+                    continue
+                wanted = model.expected(known, key, self.in_service, self._asked)
+                found += [
+                    f"{key.crm} {key.object} {key.id}: {difference}{self._said(key)}"
+                    for difference in model.differences(key, wanted, self.people.held(key))
+                ]
+            return found
+
+        return self.sandbox.call(look)
+
+    def _said(self, key: Key) -> str:
+        """What was said of its numbers, for whoever looks into a failure."""
+        typed = self.people.known.typed[key].values()
+        return "".join(
+            f" [..{one.number[-4:]}: "
+            + ", ".join(f"{word.kind} {word.at % 1000:.2f}" for word in said)
+            + "]"
+            for one in typed
+            if one.number and (said := self.people.known.words.get(one.number))
+        )
+
+    def reports(self) -> list[str]:
+        """What the product holds of the reports, for whoever looks into a failure."""
+        return [
+            f"report {' '.join(map(str, row))}"
+            for row in self.rows(
+                "SELECT right(number, 4), kind, extract(epoch FROM at)::numeric(20, 2) %% 1000, "
+                "contact, reach, source, applied_at IS NOT NULL FROM feedback ORDER BY number, id"
+            )
+        ]
+
+    def unfinished(self) -> list[str]:
+        """What is still to be done, by the product's own tables (plain SQL)."""
+        found = []
+        counts = {
+            "reports not applied": "SELECT count(*) FROM feedback WHERE applied_at IS NULL",
+            "deliveries pending": "SELECT count(*) FROM deliveries WHERE state = 'pending'",
+            "runs under way": "SELECT count(*) FROM runs WHERE state = 'running'",
+            "questions without an answer": "SELECT count(*) FROM unanswered "
+            "WHERE number IN (SELECT number FROM contact_numbers)",
+            "claims": "SELECT count(*) FROM claims",
+        }
+        if self.cap is not None:
+            del counts["questions without an answer"]
+        for what, query in counts.items():
+            if count := self.one(query):
+                found.append(f"{count} {what}")
+        for row in self.rows(
+            "SELECT r.id, r.connector, r.kind, r.dry_run, r.read_all, r.reader_owner, "
+            "(SELECT count(*) FROM pages p WHERE p.run_id = r.id AND p.state = 'stored'), "
+            "(SELECT count(*) FROM deliveries d WHERE d.run_id = r.id AND d.state = 'pending'), "
+            "(SELECT count(*) FROM touched t WHERE t.run_id = r.id) "
+            "FROM runs r WHERE state = 'running'"
+        ):
+            found.append(f"under way: {row}")
+        return found
+
+    def synced_since(self, moment: float) -> bool:
+        """Whether each CRM was read by a run that began after that."""
+        rows = self.rows(
+            "SELECT connector, max(extract(epoch FROM opened_at)) FROM runs "
+            "WHERE state = 'done' AND kind = 'sync' AND NOT dry_run GROUP BY connector"
+        )
+        return len(rows) == 2 and all(float(at) > moment for _, at in rows)
+
+    # -- the promises ----------------------------------------------------------------------
+
+    def typed_fields(self) -> Iterator[str]:
+        """Promise 3: what people typed is as they typed it."""
+
+        def look() -> list[str]:
+            known = self.people.known
+            return [
+                line for key in known.typed if key not in known.deleted
+                for line in model.typed_again(known, key, self.people.held(key))
+            ]  # fmt: skip
+
+        for line in self.sandbox.call(look):
+            yield f"promise 3: {line}"
+        for write in self.people.writes:
+            if write.ours and set(write.values) & set(FIELDS[write.key[:2]]):
+                yield f"promise 3: we wrote {sorted(write.values)} to {write.key}"
+
+    def money(self) -> Iterator[str]:
+        """Promises 4 and 5."""
+        charged = {number: n for (number, _), n in self.sandbox.twilio.charged.items()}
+        answered: Counter[str] = Counter()
+        lost: Counter[str] = Counter()
+        for number, state, count in self.rows(
+            "SELECT number, state, count(*) FROM lookups WHERE provider = 'twilio' GROUP BY 1, 2"
+        ):
+            (answered if state == "answered" else lost)[number] += count
+        for number, times in charged.items():
+            if times > answered[number] + lost[number]:
+                yield (f"promise 4: ..{number[-4:]} was charged {times} times; known are "
+                       f"{answered[number]} answers and {lost[number]} lost")  # fmt: skip
+            if answered[number] > 1:
+                yield f"promise 4: ..{number[-4:]} was answered and paid {answered[number]} times"
+        spent, reserved = self.rows(
+            "SELECT coalesce(sum(lookups), 0), coalesce(sum(reserved_lookups), 0) FROM spend"
+        )[0]
+        if reserved:
+            yield f"promise 5: {reserved} lookups are reserved though nobody asks"
+        if spent != answered.total() + lost.total():
+            yield f"promise 5: {spent} lookups are booked, {answered.total() + lost.total()} known"
+        if self.cap is not None and (sum(charged.values()) > self.cap or spent > self.cap):
+            yield (f"promise 5: {sum(charged.values())} lookups were charged and {spent} booked "
+                   f"under a cap of {self.cap}")  # fmt: skip
+
+    def messages(self) -> Iterator[str]:
+        """Promise 12: each message once, none of a forger."""
+        keys = Counter(
+            re.sub(r":(wrong_number|opt_out|opt_in)$", "", key)
+            for (key,) in self.rows("SELECT key FROM feedback")
+            if key.startswith(("twilio:", "api:"))
+        )
+        taken = self.people.known.messages
+        for key in taken - keys.keys():
+            yield f"promise 12: the message {key[:20]} was acknowledged and is not there"
+        for key, times in keys.items():
+            if times > 1 or key not in taken:
+                yield f"promise 12: {key[:20]} counts {times} times" + (
+                    "" if key in taken else ", and nobody we know sent it"
+                )
+        if self.people.known.forged_taken:
+            yield f"promise 12: {self.people.known.forged_taken} forged messages were accepted"
+
+    def watermarks(self) -> Iterator[str]:
+        """Promise 1: no watermark is ahead of what was read."""
+        for connector, at, now in self.rows(
+            "SELECT w.connector, w.position, r.opened_at FROM watermarks w "
+            "JOIN runs r ON r.id = w.run_id"
+        ):
+            skew = self.schedule.crm_skew + 1.5
+            if (at - now).total_seconds() > skew:
+                yield f"promise 1: {connector}'s watermark is ahead of its run"
+
+    def limits(self) -> Iterator[str]:
+        """Promise 11, where the CRM's limits are the true ones."""
+        if self.schedule.flavour != "quota":
+            return
+        if told := getattr(self.sandbox.hubspot, "told_to_slow_down", 0):
+            yield f"promise 11: HubSpot had to refuse {told} calls over its limit"
+
+    def privacy(self, at_rest: str, answers: str) -> Iterator[str]:
+        """Promise 13: no number, name, address or message in what was logged, or left in Redis."""
+        said = self.house.said()
+        numbers = {
+            form
+            for typed in self.people.known.typed.values()
+            for one in typed.values()
+            if one.number
+            for form in (one.number[1:], one.number[2:], one.text.removeprefix("tel:"))
+        }
+        words = {"Zebulon", "Quillfeather"}
+        words |= {email for email in self.people.emails.values() if email}
+        secrets = {"sandbox-twilio-auth-token", "chaos-client-secret", "chaos-admin-token",
+                   "sandbox-consumer-secret", "sandbox-private-app-token", "00D5g"}  # fmt: skip
+        for where, text, private in (
+            ("the logs", said, numbers | words | secrets),
+            ("Redis", at_rest, numbers | words | secrets),
+            ("an answer", answers, numbers | words | secrets),
+            ("a command's result", self.house.shown(), secrets),
+        ):
+            if found := next((one for one in sorted(private) if one in text), None):
+                place = text.index(found)
+                around = text[max(0, place - 120) : place + 40].replace("\n", " ")
+                yield f"promise 13: {where} hold {found!r}: ... {around}"
+
+    # -- what is tried once all is quiet ---------------------------------------------------
+
+    def _json(self, *argv: str) -> Any:
+        code, out = self.house.command("worker", *argv)
+        try:
+            return json.loads(out)
+        except json.JSONDecodeError:
+            raise RuntimeError(f"{' '.join(argv)}: exit {code}, {out[:300]!r}") from None
+
+    def unchanged(self) -> Iterator[str]:
+        """Promise 2: a full pass over what has not changed writes and asks nothing."""
+        before, charges = len(self.people.writes), self.sandbox.twilio.charges
+        for result in self._runs(self._json("sync", "--full", "--json")):
+            if result["state"] != "done":
+                yield f"promise 1: the last full sync of {result['connector']}: {result['error']}"
+        wrote = self.people.writes[before:]
+        if wrote:
+            names = sorted({name for write in wrote for name in write.values})
+            yield f"promise 2: a sync of what had not changed wrote {len(wrote)} records: {names}"
+        if self.cap is None and self.sandbox.twilio.charges != charges:
+            yield "promise 2: a sync of what had not changed asked and paid"
+
+    @staticmethod
+    def _runs(out: Any) -> list[dict[str, Any]]:
+        return out if isinstance(out, list) else out.get("runs", [out])
+
+    def dry_then_real(self) -> Iterator[str]:
+        """Promises 14, 7 and 2: a dry run does nothing and says what a real one then does."""
+        # What changes within a second of our own write waits until the overlap is over, by design.
+        time.sleep(1.6)
+        self.sandbox.call(self._last_edits)
+        before, charges = len(self.people.writes), self.sandbox.twilio.charges
+        ahead = {r["connector"]: r for r in self._runs(self._json("sync", "--dry-run", "--json"))}
+        if len(self.people.writes) != before:
+            yield f"promise 14: a dry run wrote {len(self.people.writes) - before} records"
+        if self.sandbox.twilio.charges != charges:
+            yield "promise 14: a dry run paid"
+        real = {r["connector"]: r for r in self._runs(self._json("sync", "--json"))}
+        for name, run in real.items():
+            if (
+                self.cap is None
+                and ahead[name]["contacts"]["changed"] != run["contacts"]["written"]
+            ):
+                yield (f"promise 14: {name}: a dry run said {ahead[name]['contacts']['changed']} "
+                       f"changes, {run['contacts']['written']} were made")  # fmt: skip
+        for line in self.records():
+            yield f"promise 7: after the last edits: {line}"
+        self.last = {name: run["run"] for name, run in real.items()}
+
+    def _last_edits(self) -> None:
+        """New contacts with numbers of which something was said before; some are edited."""
+        dice = self.people.dice
+        for pool in ("stop", "wrong", "plain"):
+            said = [n for n in self.people.known.words if n[-4] == {"stop": "3"}.get(pool, "4")]
+            for number in said[:2]:
+                key = self.people._create(dice, pool)
+                first = FIELDS[key[:2]][0]
+                self.people._act(key, {"set": {first: number}})
+                self.people.known.typed[key] = {
+                    **self.people.known.typed[key], first: type(self._typed(key))(number, number),
+                }  # fmt: skip
+        for _ in range(4):
+            if key := self.people._some():
+                self.people._edit(key)
+
+    def _typed(self, key: Key) -> Any:
+        return next(iter(self.people.known.typed[key].values()))
+
+    def undo(self) -> Iterator[str]:
+        """Promise 3: an undo puts back exactly what its run wrote, but what was changed since."""
+        for connector, run_id in self._worth_undoing():
+            writes = [
+                write for write in self.people.writes
+                if write.ours and write.key.crm == connector
+                and write.values.get(_MARK[connector]) == run_id
+            ]  # fmt: skip
+            touched = {write.key for write in writes}
+            now = self.sandbox.call(
+                lambda keys=touched: {key: dict(self.people.held(key)) for key in keys}
+            )
+            wanted = self._as_before(writes, now)
+            code, _ = self.house.command("worker", "runs", "undo", run_id, "--json")
+            if code not in (0, 1):
+                yield f"promise 3: runs undo {run_id} ended with {code}"
+                continue
+            held = self.sandbox.call(
+                lambda keys=touched: {key: dict(self.people.held(key)) for key in keys}
+            )
+            for (key, name), value in wanted.items():
+                if key in self.people.known.deleted:
+                    continue
+                if _plain(held[key].get(name)) != _plain(value):
+                    yield (f"promise 3: undone, {key.crm} {key.id} has {name} = "
+                           f"{held[key].get(name)!r}, before the run it was {value!r}")  # fmt: skip
+                    self._note_history(key, name, run_id)
+
+    def _note_history(self, key: Key, name: str, run_id: str) -> None:
+        """All writes to a field, for whoever looks into a failure."""
+        seen = [
+            f"{'ours ' + str(w.values.get(_MARK[key.crm])) if w.ours else 'a person'}: "
+            f"{w.before.get(name)!r} -> {w.values.get(name)!r}"
+            for w in self.people.writes
+            if w.key == key and name in w.values
+        ]
+        kept = self.rows(
+            "SELECT id, run_id, page_id, state, before::text, after::text, at FROM writes "
+            "WHERE record_id = %s ORDER BY id", key.id,
+        )  # fmt: skip
+        with (self.house.logs / "history.txt").open("a") as file:
+            print(f"undo of {run_id}: {key} {name}", *seen, *kept, sep="\n  ", file=file)
+
+    def _worth_undoing(self) -> list[tuple[str, str]]:
+        rows = self.rows(
+            "SELECT r.connector, r.id FROM runs r JOIN writes w ON w.run_id = r.id "
+            "WHERE r.state = 'done' AND NOT r.dry_run AND r.kind <> 'undo' "
+            "GROUP BY r.connector, r.id ORDER BY count(*) DESC LIMIT 1"
+        )
+        found = [(str(connector), str(run)) for connector, run in rows]
+        return found + [item for item in getattr(self, "last", {}).items() if item not in found]
+
+    @staticmethod
+    def _as_before(
+        writes: list[Write], now: dict[Key, dict[str, Any]]
+    ) -> dict[tuple[Key, str], Any]:
+        """What each field must hold after the undo: its value before the run, where it still holds
+        what the run wrote last; else what it holds."""
+        first: dict[tuple[Key, str], Any] = {}
+        last: dict[tuple[Key, str], Any] = {}
+        for write in writes:
+            for name, value in write.values.items():
+                first.setdefault((write.key, name), write.before.get(name))
+                last[write.key, name] = value
+        wanted = {}
+        for (key, name), value in last.items():
+            holds = now[key].get(name)
+            same = _plain(holds) == _plain(value)
+            wanted[key, name] = first[key, name] if same else holds
+        return wanted
+
+    def reserve(self) -> Iterator[str]:
+        """Promise 11: at the share that is left to others a run stops."""
+        hubspot = self.sandbox.hubspot
+        limit = hubspot.daily_limit
+        hubspot.used = int(limit * 0.8) - 3
+        self.house.command("worker", "sync", "hubspot", "--full", "--json")
+        # The few calls that are no reading or writing (describe, checks) are made all the same.
+        if hubspot.used > limit * 0.8 + 4:
+            yield (f"promise 11: {hubspot.used} of {limit} calls were used, though a fifth "
+                   "is left to others")  # fmt: skip
+        hubspot.used = 0
+
+
+def _plain(value: Any) -> Any:
+    """A moment of a CRM in its several spellings, flags, and nothing."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat(timespec="seconds")[:19]
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+        return value[:19]
+    return None if value in ("", "false", False) else value
+
+
+def settle(checker: Checker, seconds: float) -> list[str]:
+    """Wait until all is done and right; what is not, at the end of the patience."""
+    end = time.monotonic() + seconds
+    while True:
+        wrong = ["messages are on their way"] if checker.people.busy else []
+        try:
+            wrong = wrong or checker.unfinished()
+            if not wrong and not checker.synced_since(checker.people.known.last_change):
+                wrong = ["no sync began since the last change"]
+        except Exception as error:
+            wrong = [f"the database: {type(error).__name__}"]
+        wrong = wrong or checker.records()
+        if not wrong:
+            return []
+        if time.monotonic() > end:
+            return wrong
+        time.sleep(0.2)

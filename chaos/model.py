@@ -1,0 +1,114 @@
+"""What must be true of every record in the end, from what people did alone.
+
+An independent statement of the product's rules for the few situations that the campaign's people
+make: no code of the product is used, and none of its tables is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.people import FIELDS, Key, Known, Typed
+
+InService = Callable[[str], bool]  # whether the network has such a number
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Of a record: the statuses of its phone fields (several may be right), and its flags."""
+
+    statuses: Mapping[str, tuple[str, ...]]
+    numbers: Mapping[str, str | None]  # E.164, where the status is one that has it
+    wrong: bool
+    suppressed: bool
+
+
+def is_stopped(known: Known, number: str) -> bool:
+    said = [word for word in known.words.get(number, ()) if word.kind in ("stop", "start")]
+    return bool(said) and max(said, key=lambda word: word.at).kind == "stop"
+
+
+def is_wrong(known: Known, number: str) -> bool:
+    said = [word for word in known.words.get(number, ()) if word.kind in ("wrong", "confirmed")]
+    return bool(said) and max(said, key=lambda word: word.at).kind == "wrong"
+
+
+def expected(
+    known: Known, key: Key, in_service: InService, asked: Callable[[str], bool]
+) -> Expected:
+    """`asked`: whether a number's lookup was affordable; else it may wait as unverified."""
+    typed = known.typed[key]
+    numbers = [one.number for one in typed.values() if one.number]
+    statuses = {
+        name: _status(known, typed.get(name, Typed("")), in_service, asked)
+        for name in FIELDS[key[:2]]
+    }
+    return Expected(
+        statuses,
+        {
+            name: typed[name].number
+            for name, status in statuses.items()
+            if name in typed and status[0] in ("valid", "wrong_number", "do_not_contact")
+        },
+        any(is_wrong(known, number) for number in numbers),
+        any(is_stopped(known, number) for number in numbers),
+    )
+
+
+def _status(
+    known: Known, typed: Typed, in_service: InService, asked: Callable[[str], bool]
+) -> tuple[str, ...]:
+    if not typed.text.strip():
+        return ("",)
+    if typed.number is None:
+        return ("invalid",)
+    if is_stopped(known, typed.number):
+        return ("do_not_contact",)
+    if is_wrong(known, typed.number):
+        return ("wrong_number",)
+    if not in_service(typed.number):
+        return ("invalid",) if asked(typed.number) else ("invalid", "unverified")
+    return ("valid",) if asked(typed.number) else ("valid", "unverified")
+
+
+def differences(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str]:
+    """How a record differs from what must be; numbers are told by their last four digits."""
+    found = []
+    for name, statuses in wanted.statuses.items():
+        says = held.get(_named(key, "status", name)) or ""
+        if says not in statuses:
+            found.append(
+                f"{name} says {says or 'nothing'}, not {' or '.join(statuses) or 'nothing'}"
+            )
+        e164 = held.get(_named(key, "e164", name)) or None
+        if says in statuses and name in wanted.numbers and e164 != wanted.numbers[name]:
+            found.append(f"{name} has another E.164: {str(e164)[-4:]}")
+    for flag, value in (("wrong", wanted.wrong), ("suppressed", wanted.suppressed)):
+        if (held.get(_FLAGS[key.crm][flag]) in (True, "true")) != value:
+            found.append(f"{flag} is not {value}")
+    return found
+
+
+def typed_again(known: Known, key: Key, held: Mapping[str, Any]) -> list[str]:
+    """Phone fields that hold something else than what was typed last."""
+    return [
+        f"{key.crm} {key.id}: {name} holds {held.get(name)!r}, typed was {typed.text!r}"
+        for name, typed in known.typed[key].items()
+        if (held.get(name) or "") != typed.text
+    ]
+
+
+_FLAGS = {
+    "salesforce": {"wrong": "Wrong_Number__c", "suppressed": "Phone_Do_Not_Contact__c"},
+    "hubspot": {"wrong": "hygiene_wrong_number", "suppressed": "hygiene_do_not_contact"},
+}
+_NAMES = {
+    "salesforce": {"status": "{}_Status__c", "e164": "{}_E164__c"},
+    "hubspot": {"status": "hygiene_{}_status", "e164": "hygiene_{}_e164"},
+}
+
+
+def _named(key: Key, what: str, name: str) -> str:
+    return _NAMES[key.crm][what].format(name)

@@ -1,0 +1,193 @@
+"""Builds with one mechanism switched off: for each promise one that the campaign must catch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.plan import Flavour
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`break_it` is called in each process of the product before it begins."""
+
+    promise: int
+    what: str
+    break_it: Callable[[], None]
+    flavour: Flavour = "plain"
+
+
+def _watermark_ahead() -> None:
+    """The watermark moves to when a run ended, not to where its reader began."""
+    from datetime import UTC, datetime
+
+    from worker.store.tables import watermarks
+    from worker.sync import runs
+
+    upsert = runs.upsert
+
+    def ahead(connection: Any, table: Any, rows: Any, **more: Any) -> None:
+        if table is watermarks:
+            rows = [{**row, "position": datetime.now(UTC)} for row in rows]
+        upsert(connection, table, rows, **more)
+
+    runs.upsert = ahead
+
+
+def _writes_all() -> None:
+    """What is written is not compared with what the CRM holds."""
+    from worker.decisions import changes
+
+    changes._same = lambda _held, _value: False
+
+
+def _undo_regardless() -> None:
+    """An undo does not look whether somebody changed the field since."""
+    from worker.sync import undo
+
+    undo._restorable = lambda row, _held, writable, _result: {
+        key: row.before.get(key) for key in row.after if key in writable
+    }
+
+
+def _no_memory() -> None:
+    """Answers are paid for and not kept."""
+    from worker.verification import ledger
+
+    ledger.keep = lambda _connection, _made: None
+
+
+def _no_cap() -> None:
+    """Caps are not looked at."""
+    from worker.verification import budget, ledger
+
+    budget.affordable = lambda _among, _price, wanted: (wanted, "")
+    ledger.budget.affordable = budget.affordable
+
+
+def _faults_are_verdicts() -> None:
+    """A provider that does not answer makes a number invalid."""
+    from worker.verification import twilio
+    from worker.verification.base import Answer, ProviderError
+
+    ask = twilio.TwilioProvider.ask
+
+    def asked(self: Any, questions: Any, depth: Any) -> Any:
+        try:
+            return ask(self, questions, depth)
+        except ProviderError:
+            return [Answer(one.number, "invalid", "unknown") for one in questions]
+
+    twilio.TwilioProvider.ask = asked  # type: ignore[method-assign]
+
+
+def _forgets_suppressions() -> None:
+    """What was reported is applied when it comes, and forgotten for contacts that come later."""
+    from datetime import UTC, datetime, timedelta
+
+    from worker.feedback import log
+
+    load = log.load
+
+    def forgetful(connection: Any, numbers: Any, keys: Any) -> Any:
+        told = load(connection, numbers, keys)
+        fresh = datetime.now(UTC) - timedelta(seconds=2)
+        for number, reports in told.reports.items():
+            told.reports[number] = [r for r in reports if (r.received_at or r.at) > fresh]
+        return told
+
+    log.load = forgetful
+
+
+def _flag_stays() -> None:
+    """A wrong-number flag stays with the contact when its number was replaced."""
+    from worker.decisions import changes
+
+    wanted = changes.changes
+
+    def kept(decision: Any, facts: Any, raw: Any, held: Any, *rest: Any, **more: Any) -> Any:
+        found = wanted(decision, facts, raw, held, *rest, **more)
+        if held.get("wrong_number") and found.get("wrong_number") is False:
+            del found["wrong_number"]
+        return found
+
+    changes.changes = kept
+    from worker.sync import judge
+
+    judge.changes = kept  # type: ignore[attr-defined]
+
+
+def _deaf_to_people() -> None:
+    """What CRM users tick and clear is not heard."""
+    from worker.sync import page
+
+    page.users.reports = lambda *_args: []
+
+
+def _takes_own_writes_for_reports() -> None:
+    """After a crash nobody looks which of the announced writes had reached the CRM."""
+    from worker.sync import page
+
+    page._settle_announced = lambda *_args: None
+
+
+def _no_pace() -> None:
+    """The CRM's own headers are not heeded."""
+    from connectors import quota
+
+    quota.Quota.wait = lambda _self: None  # type: ignore[method-assign]
+
+
+def _no_signatures() -> None:
+    """Webhooks are taken from anybody."""
+    from worker.web import webhooks
+
+    webhooks.is_twilio = lambda *_args: True
+
+
+def _no_redaction() -> None:
+    """Logs are not masked, and libraries may say what they like."""
+    from config import log
+
+    log.redact = lambda text: text
+    import logging
+
+    from worker.sync import page
+
+    work = page._work
+
+    def told(ctx: Any, run: Any, connector: Any, claimed: Any) -> None:
+        logging.getLogger("worker.sync.page").info("page: %s", claimed.contacts)
+        work(ctx, run, connector, claimed)
+
+    page._work = told
+
+
+def _dry_runs_pay() -> None:
+    """A dry run asks like a real one."""
+    from worker.sync import context
+
+    chain = context.Context.chain
+    context.Context.chain = lambda self, _dry_run_of=None: chain(self)  # type: ignore[method-assign]
+
+
+MUTANTS = {
+    "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
+    "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
+    "undo-regardless": Mutant(3, "undo ignores later changes", _undo_regardless),
+    "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
+    "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),
+    "faults-are-verdicts": Mutant(6, "no answer means invalid", _faults_are_verdicts),
+    "forgets-suppressions": Mutant(7, "reports are forgotten", _forgets_suppressions),
+    "flag-stays": Mutant(8, "the flag stays when the number goes", _flag_stays),
+    "deaf-to-people": Mutant(9, "ticks of CRM users are not heard", _deaf_to_people),
+    "own-writes-as-reports": Mutant(
+        10, "announced writes are not settled after a crash", _takes_own_writes_for_reports
+    ),
+    "no-pace": Mutant(11, "the CRM's headers are not heeded", _no_pace, "quota"),
+    "no-signatures": Mutant(12, "anybody may send webhooks", _no_signatures),
+    "no-redaction": Mutant(13, "logs are not masked", _no_redaction),
+    "dry-runs-pay": Mutant(14, "dry runs ask and pay", _dry_runs_pay),
+}

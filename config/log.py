@@ -2,6 +2,9 @@
 
 Code should not log numbers in the first place; this is the net under it (also for messages of
 libraries, which may quote a request or a response).
+
+Each line says what it is about, where that is known: the run, the page, and the request or message
+(`trace`) that set it off, also across the queue (see `about`).
 """
 
 from __future__ import annotations
@@ -10,7 +13,11 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import IO, Any
 
 from config.settings import Log
@@ -31,12 +38,32 @@ def redact(text: str) -> str:
     return _NUMBER.sub(lambda found: f"<number ..{found.group()[-2:]}>", text)
 
 
+_about: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
+
+
+@contextmanager
+def about(**what: str) -> Iterator[None]:
+    """What the lines inside are about: `run`, `page`, `task`, `trace`. Ids alone, never data."""
+    token = _about.set({**_about.get(), **{name: str(value) for name, value in what.items()}})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def what_about() -> Mapping[str, str]:
+    """What lines said now are about."""
+    return _about.get()
+
+
 class _Lines(logging.Formatter):
     """Redacts what is said, not when: a moment looks like a phone number too."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = redact(record.message)
-        return super().formatMessage(record)
+        said = super().formatMessage(record)
+        told = " ".join(f"{name}={value}" for name, value in _about.get().items())
+        return f"{said} [{told}]" if told else said
 
     def formatException(self, ei: Any) -> str:
         return redact(super().formatException(ei))
@@ -52,6 +79,7 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redact(message),
+            **_about.get(),
         }
         return json.dumps(entry, ensure_ascii=False)
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import tenacity
 
 from config.settings import Http
+from config.traces import span
 from connectors.base import Purpose, UnavailableError
 from connectors.quota import Limits, Quota
 
@@ -142,7 +143,8 @@ class Calls:
                 self._quota.take_turn(*line)
             with self._lock:
                 self.counts[purpose] += 1
-            return call()
+            with span("crm.call", connector=self.name, purpose=purpose):
+                return call()
 
         before = self.counts[purpose]
         try:

@@ -7,13 +7,14 @@ and late-acknowledged, but nothing relies on the broker: `revive` enqueues again
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
 from kombu import Queue
 
-from config import log
+from config import log, traces
 from config.settings import Settings, SettingsError, load
 from worker import embedded
 from worker.schedule import beat_schedule
@@ -53,6 +54,31 @@ def make_app(settings: Settings) -> Celery:
 @setup_logging.connect
 def _logging(**_options: Any) -> None:
     log.set_up(settings.log)
+
+
+_TRACE = "hygiene_trace"  # a message's header: the request or task that set all of it off
+_running: dict[str, ExitStack] = {}
+
+
+@before_task_publish.connect
+def _hand_on(headers: dict[str, Any], **_more: Any) -> None:
+    headers[_TRACE] = log.what_about().get("trace") or str(headers.get("id", ""))
+    headers.update(traces.handed_on())
+
+
+@task_prerun.connect
+def _begin(task_id: str, task: Any, **_more: Any) -> None:
+    told = _running[task_id] = ExitStack()
+    trace = task.request.get(_TRACE) or task_id
+    told.enter_context(log.about(task=task_id, trace=str(trace)))
+    told.enter_context(traces.taken_up({"traceparent": task.request.get("traceparent") or ""}))
+    told.enter_context(traces.span(task.name))
+
+
+@task_postrun.connect
+def _end(task_id: str, **_more: Any) -> None:
+    if (told := _running.pop(task_id, None)) is not None:
+        told.close()
 
 
 try:

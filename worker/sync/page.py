@@ -19,6 +19,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.log import about
+from config.traces import span
 from connectors.base import Connector, ConnectorError, Contact, SchemaChangedError, Update, Value
 from worker.decisions import Decision
 from worker.feedback import deliveries, links, users
@@ -79,6 +81,14 @@ def process(ctx: Context, page_id: int) -> bool:
     if claimed is None:
         return False
     page, run = claimed
+    with (
+        about(run=run.id, page=str(page.id)),
+        span("page", run=run.id, page=page.id, connector=run.connector, contacts=len(page.ids)),
+    ):
+        return _process(ctx, page, run)
+
+
+def _process(ctx: Context, page: Claimed, run: Run) -> bool:
     try:
         connector = ctx.connector(run.connector)
         try:
@@ -99,7 +109,7 @@ def process(ctx: Context, page_id: int) -> bool:
         if page.attempts >= ctx.settings.sync.page_attempts:
             _park(ctx, run, page, error)
             return True
-        return process(ctx, page_id)
+        return process(ctx, page.id)
     except BaseException:  # a shutdown: let somebody else go on at once
         _let_go(ctx, page, "interrupted", attempt=-1)
         raise
@@ -229,7 +239,8 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
     there = {contact.id for contact in seen.contacts}
     gone = set(page.ids) - there - seen.left if read_anew else set()
     known = seen.known
-    decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
+    with span("decide"):
+        decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
 
     updates = []
     held = {}
@@ -245,7 +256,8 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
         _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None, told)
         return
     keep = at_most_every(judge.HEARTBEAT, lambda: _hold(ctx, page))
-    outcomes = write_all(connector, updates, keep) if updates else {}
+    with span("write", records=len(updates)):
+        outcomes = write_all(connector, updates, keep) if updates else {}
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
     wrote = connector.clock() if any(outcome.written for outcome in outcomes.values()) else None
@@ -302,7 +314,8 @@ def _look(
     prepared = [*map(judge.reader(ctx, run, apart), seen.contacts)]
     fresh = _take_reports(ctx, run, prepared, seen.known, now)
     told = judge.reported(ctx, run, prepared, fresh)
-    verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
+    with span("verify"):
+        verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
     return prepared, told, verified
 
 

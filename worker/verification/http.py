@@ -19,6 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from config.settings import Http
+from config.traces import span
 from config.verification import ProviderTuning
 from connectors.calls import TryAgainError, retry_after, retrying
 from connectors.quota import Pace
@@ -78,7 +79,8 @@ class Door:
         def once() -> Reply:
             if lookups:
                 pacing.wait(self._pace, self.name, self._tuning.per_second, lookups)
-            reply = self._once(method, url, paid, options)
+            with span("lookup.call", provider=self.name, lookups=lookups):
+                reply = self._once(method, url, paid, options)
             judge(reply)
             _slow_down(reply)
             return reply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from config.log import about
 from config.settings import Settings
+from config.traces import span
 from worker import embedded
 from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
@@ -56,7 +59,10 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
 
     @app.middleware("http")
     async def safe(request: Request, call_next: Any) -> Any:
-        response = await call_next(request)
+        trace = _trace_of(request)
+        with about(trace=trace), span("request", method=request.method):
+            response = await call_next(request)
+        response.headers["X-Request-ID"] = trace
         if request.url.path.startswith("/static/"):
             response.headers["Cache-Control"] = _CACHED
         for name, value in _SAFE_HEADERS.items():
@@ -115,6 +121,13 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         return page(request, "message.html", None, 422, text=text)
 
     return app
+
+
+def _trace_of(request: Request) -> str:
+    """What log lines tell a request by: the proxy's id of it, where that is one; else our own."""
+    given = request.headers.get("x-request-id", "")
+    known = 8 <= len(given) <= 64 and given.replace("-", "").isalnum() and given.isascii()
+    return given if known and not given.isdigit() else uuid.uuid4().hex
 
 
 def _database(settings: Settings) -> str:

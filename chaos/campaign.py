@@ -25,7 +25,7 @@ from sandbox.table import Clock
 
 PATIENCE = 40.0  # seconds until all must be right again
 # The release before this one, of which a worker works on beside ours in a "deploy".
-PREVIOUS = "HEAD"
+PREVIOUS = "0f57aa0"
 
 TOML = """
 [http]

@@ -334,6 +334,8 @@ class People:
     def do_wrong(self, dice: random.Random) -> None:
         pool = dice.choice(("wrong", "wrong", "clear"))
         number = number_of(pool, dice.randrange(SIZES[pool]))
+        if any(word.kind == "confirmed" for word in self.known.words.get(number, ())):
+            return  # whom a reply means that comes after that, nobody can tell
         self._reply(number, "Wrong number, there is no Zebulon Quillfeather here", "wrong")
 
     def do_tick(self, dice: random.Random) -> None:

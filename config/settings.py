@@ -314,8 +314,8 @@ class Settings(FileSettings):
 
 def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) -> Settings:
     """Read the environment and the TOML file; raise `SettingsError` with every problem found."""
-    env = os.environ if env is None else env
     problems: list[str] = []
+    env = _with_files(os.environ if env is None else env, problems)
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = _load_file(path, problems)
     home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
@@ -350,6 +350,37 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     if problems or file is None:
         raise SettingsError(*problems)
     return Settings(**{name: getattr(file, name) for name in FileSettings.model_fields}, **values)
+
+
+# Each may stand in a file instead, as container platforms and systemd hand secrets over: NAME_FILE.
+SECRETS = (
+    "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_CLIENT_SECRET", "HUBSPOT_ACCESS_TOKEN",
+    "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "NUMVERIFY_ACCESS_KEY",
+    "CLEAROUTPHONE_API_TOKEN", "RND_REFRESH_TOKEN", "SECRET_KEY", "SECRET_KEY_PREVIOUS",
+    "ADMIN_PASSWORD", "ADMIN_TOKEN", "OIDC_CLIENT_SECRET", "SMTP_URL", "ALERT_WEBHOOK_URL",
+    "DATABASE_URL", "REDIS_URL",
+)  # fmt: skip
+
+
+def _with_files(env: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:
+    """The environment with what `NAME_FILE` variables lead to; line ends at the end are dropped."""
+    found: dict[str, str] = {}
+    for name in SECRETS:
+        path = env.get(f"{name}_FILE")
+        if not path:
+            continue
+        if env.get(name):
+            problems.append(f"{name} and {name}_FILE are both set: leave one of them out")
+            continue
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not a text"
+            problems.append(f"{name}_FILE: {path} cannot be read: {why}")
+            continue
+        if not found[name]:
+            problems.append(f"{name}_FILE: {path} is empty")
+    return {**env, **found} if found else env
 
 
 def _load_file(path: Path | None, problems: list[str]) -> FileSettings | None:

@@ -39,7 +39,9 @@ class _Session(requests.Session):
         self.timeout = timeout
 
     def request(self, *args: Any, **more: Any) -> requests.Response:
-        return super().request(*args, **{"timeout": self.timeout, **more})
+        # A redirect could lead anywhere, with our secret or our records in its hands.
+        kept = {"timeout": self.timeout, "allow_redirects": False}
+        return super().request(*args, **{**kept, **more})
 
 
 class _LoopbackAdapter(HTTPAdapter):
@@ -100,9 +102,23 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
     if "access_token" not in body:
         what = body.get("error_description") or f"HTTP {answer.status_code}, not a token"
         raise AuthError(f"salesforce: login refused: {what}. {_advice(body.get('error', ''))}")
-    instance = body.get("instance_url") or credentials.login_url
+    instance = str(body.get("instance_url") or credentials.login_url).rstrip("/")
+    if not _may_be_an_instance(instance, credentials.login_url):
+        raise AuthError(
+            "salesforce: the login gave an address that is not safe to use (no https); "
+            "check SALESFORCE_LOGIN_URL"
+        )
     _mount(session, instance)
     return Login(instance, body["access_token"])
+
+
+def _may_be_an_instance(url: str, login_url: str) -> bool:
+    """https alone, and this machine only for a login that is on it: a stand-in."""
+    parts, login = urlsplit(url), urlsplit(login_url)
+    here = ("127.0.0.1", "localhost", "::1")
+    if parts.hostname in here:
+        return login.hostname in here
+    return parts.scheme == "https" and bool(parts.hostname) and not parts.username
 
 
 def _advice(error: str) -> str:

@@ -17,7 +17,7 @@ from kombu import Queue
 from config import log, traces
 from config.settings import Settings, SettingsError, load
 from worker import embedded
-from worker.schedule import beat_schedule
+from worker.schedule import QUEUES, beat_schedule
 from worker.verification.pace import LocalPace
 from worker.verification.registry import chain_of
 
@@ -27,12 +27,12 @@ def make_app(settings: Settings) -> Celery:
     app = Celery("hygiene", broker=broker, include=["worker.tasks"])
     app.conf.update(
         task_ignore_result=True,
+        result_expires=None,  # there are none: nothing is to be cleaned up
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         task_default_queue="runs",
-        # Reports come first: a worker takes from its queues in turn, and theirs is short.
-        task_queues=(Queue("reports"), Queue("runs"), Queue("pages")),
+        task_queues=tuple(map(Queue, QUEUES)),
         task_routes={
             "hygiene.page": {"queue": "pages"},
             "hygiene.apply": {"queue": "reports"},
@@ -41,6 +41,7 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 3600},
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_scheduler="worker.beat:Scheduler",
         beat_schedule=beat_schedule(settings),
         beat_schedule_filename=str(settings.home / "beat-schedule"),
         task_serializer="json",

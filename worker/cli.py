@@ -33,6 +33,7 @@ COMMANDS = {
     "tokens": ("cli_access", "tokens_group"),
     "audit": ("cli_access", "audit_command"),
     "settings": ("cli_overview", "settings"),
+    "export": ("cli_sync", "export"),
     "doctor": ("cli_sync", "doctor"),
     "db": ("cli_sync", "db"),
     "web": ("cli_sync", "web"),

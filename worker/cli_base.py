@@ -57,10 +57,11 @@ def _told(error: Exception) -> int:
         return 1
     # Nobody raises these who has not loaded the database.
     from worker.embedded import RedisError
+    from worker.export import ExportError
     from worker.store.db import StoreError
     from worker.sync.runs import NoSuchRunError, RunActiveError
 
-    if isinstance(error, (StoreError, NoSuchRunError, RedisError)):
+    if isinstance(error, (StoreError, NoSuchRunError, RedisError, ExportError)):
         console.complain(*str(error).splitlines())
         return 2
     console.complain(str(error) if isinstance(error, RunActiveError) else _unexpected(error))

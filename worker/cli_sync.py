@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ import connectors
 from config.settings import SettingsError, parse_duration
 from connectors.base import ConnectorError
 from worker import console
+from worker import export as exporting
 from worker.access import audit
 from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import (
@@ -27,7 +29,7 @@ from worker.cli_parts import (
     user_name,
 )
 from worker.doctor import examine
-from worker.store.db import ready, upgrade
+from worker.store.db import open_store, ready, upgrade
 from worker.story import story
 from worker.sync import control, runs
 from worker.sync.context import Context
@@ -442,6 +444,42 @@ def db_upgrade() -> None:
     """Bring the tables to the form that this version needs; safe to repeat."""
     upgrade(read_settings().database_url)
     console.out.print("the database is up to date")
+
+
+@db.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def db_load(file: Path, as_json: bool) -> None:
+    """Put an export into the database, which has to be empty: hygiene export writes one."""
+    settings = read_settings()
+    upgrade(settings.database_url)
+    store = open_store(settings.database_url)
+    try:
+        counts = exporting.load(store, file)
+    finally:
+        store.close()
+    if as_json:
+        console.print_json({"rows": counts})
+    else:
+        console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables were loaded")
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-secrets", is_flag=True,
+              help="Also people's password hashes, token hashes and our own key.")  # fmt: skip
+@json_option
+def export(file: Path, with_secrets: bool, as_json: bool) -> None:
+    """Write everything that is ours to FILE, a zip of JSON lines; hygiene db load reads it.
+
+    It holds numbers and what was said of them: keep it like the database.
+    """
+    with opened_context() as ctx:
+        counts = exporting.export(ctx.store, file, ctx.now(), with_secrets)
+    if as_json:
+        console.print_json({"file": str(file), "rows": counts})
+    else:
+        console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables: {file}")
 
 
 # -- processes -----------------------------------------------------------------------------

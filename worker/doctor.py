@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import redis
 
 from config.settings import Settings
 from connectors.base import ConnectorError
-from worker import embedded
+from worker import embedded, misconfigured
+from worker.check import Check, Verdict
 from worker.phones import region_of
 from worker.store.db import StoreError, is_current, ready
 from worker.sync.context import Context
 from worker.verification import standing
 
-Verdict = Literal["ok", "warning", "problem"]
 _LITTLE_SPACE = 512 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Check:
-    name: str
-    verdict: Verdict
-    text: str
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -34,11 +25,13 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield Check("settings", "ok", f"read from {path} and the environment")
     yield from _countries(settings)
     yield from _space(settings)
+    yield from misconfigured.of_settings(settings)
     database_works = True
     for check in _database(settings):
         database_works = database_works and check.verdict != "problem"
         yield check
     yield _redis(settings)
+    yield from misconfigured.of_redis(settings)
     if not settings.active_connectors:
         yield Check(
             "connectors",
@@ -50,6 +43,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         try:
             for name in settings.active_connectors:
                 yield from _connector(ctx, name)
+            yield from misconfigured.of_work(ctx)
         finally:
             ctx.close()
     if database_works:
@@ -156,6 +150,7 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
     except ConnectorError as error:
         yield Check(name, "problem", str(error))
         return
+    yield from misconfigured.of_crm(ctx, name)
     findings = ctx.findings[name]
     if not findings:
         yield Check(name, "ok", "answers, and has all fields")

@@ -6,6 +6,8 @@ from typing import Any
 
 from config.settings import Settings
 
+# Reports come first: a worker takes from its queues in turn, and theirs is short.
+QUEUES = ("reports", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
 TIDY_EVERY = 6 * 3600.0
 

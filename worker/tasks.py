@@ -15,7 +15,7 @@ from typing import Any
 from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
-from worker import heap, retention
+from worker import heap, pulse, retention
 from worker.alerts import tell
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
@@ -239,6 +239,7 @@ def tidy() -> None:
 def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
     ctx = context()
+    pulse.note(ctx.store, ctx.now())
     if lost := ctx.ledger.settle_dead():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in runs.active(ctx):

@@ -26,7 +26,7 @@ from worker.store.tables import installation
 
 MARK = "#"  # what stands in place of an erased number begins with it
 _PRINT = "secret-key-print:"
-_OWN = "secret key"
+OWN = "secret key"
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ def _own_key(settings: Settings, store: Store, make: bool) -> str:
     """The key that we made ourselves, once; "" where there is none and none is to be made."""
     if settings.database_url.startswith("sqlite"):
         return _key_in_file(settings.home / "secret-key", make)
-    query = sa.select(installation.c.value).where(installation.c.name == _OWN)
+    query = sa.select(installation.c.value).where(installation.c.name == OWN)
     with store.read() as connection:
         held = connection.scalar(query)
     if held is None and make:
-        row = {"name": _OWN, "value": secrets.token_hex(32)}
+        row = {"name": OWN, "value": secrets.token_hex(32)}
         with store.write() as connection:
             upsert(connection, installation, [row], ignore=True)
             held = connection.scalar(query)  # another process may have been quicker

@@ -102,12 +102,15 @@ def standing(
     """Weigh the reports about a number for one contact. `reached_at`: when a message last arrived.
 
     A wrong number holds for every contact with that number, but for one whose person confirmed it:
-    later, or before where others hold the number too. Where a number is shared, a report on one
-    contact is about that person alone. An opt-out stands until an opt-in that concerns the contact.
+    later, or before where others hold the number too. A confirmation of the number as a whole is
+    ended by the next report that it is wrong, but for the contact that it was said on. Where a
+    number is shared, a report on one contact is about that person alone. An opt-out stands until an
+    opt-in that concerns the contact.
     """
     wrong, why = "", ""
     suppressed: set[Channel] = set()
     confirmed_at: datetime | None = None
+    confirmed_here = False  # on this contact, not on another one with the number
     corrected_to = ""
     failing, no_text = _Failing(), ""
     for report in sorted(reports, key=_order):
@@ -117,14 +120,16 @@ def standing(
         match report.kind:
             case "wrong_number" | "corrected":
                 mine = bool(report.contact) and _is_about(report, who)
-                if confirmed_at is not None and not mine and holders.others(who):
+                if confirmed_here and not mine and holders.others(who):
                     continue  # somebody else's; this person's own word stands
                 wrong, confirmed_at = f"reaches somebody else ({told(report)})", None
+                confirmed_here = False
                 if report.kind == "corrected":
                     corrected_to = report.new_number
                     wrong = f"was replaced by its owner ({told(report)})"
             case "confirmed":
                 wrong, corrected_to, confirmed_at = "", "", report.at
+                confirmed_here = _is_about(report, who)
                 failing.reports.clear()
             case "opt_out" | "complaint" | "erasure":
                 suppressed |= channels

@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from config.log import about
 from config.settings import Settings
 from config.traces import span
-from worker import embedded
+from worker import embedded, pulse
 from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
 from worker.web import api, confirm, login, metrics, webhooks
@@ -78,9 +78,11 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
 
     @app.get("/readyz", include_in_schema=False)
     def readyz() -> JSONResponse:
-        """Database and Redis answer, and the tables have the right form."""
+        """Whether this process can do its work: database and Redis answer, and the tables have the
+        right form. `queue` says whether the others do theirs: webhooks are taken all the same."""
         found = {"database": _database(settings), "redis": _redis(settings)}
         ready = all(state == "ok" for state in found.values())
+        found["queue"] = _queue(ctx) if found["database"] == "ok" else "not known"
         return JSONResponse(found, 200 if ready else 503)
 
     app.include_router(metrics.router(ctx))
@@ -135,6 +137,13 @@ def _database(settings: Settings) -> str:
         return "ok" if is_current(settings.database_url) else "run: hygiene db upgrade"
     except (StoreError, sa.exc.SQLAlchemyError):
         return "does not answer"
+
+
+def _queue(ctx: Context) -> str:
+    try:
+        return pulse.told(ctx.store, ctx.now())
+    except sa.exc.SQLAlchemyError:
+        return "not known"
 
 
 def _redis(settings: Settings) -> str:

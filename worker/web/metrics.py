@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
 
+import redis
 import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -11,12 +14,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from worker import embedded, pulse
+from worker.schedule import QUEUES
 from worker.store.tables import (
     alerts,
     daily_counts,
     deliveries,
     failures,
     isolations,
+    pages,
     provider_states,
     reviews,
     runs,
@@ -105,7 +111,18 @@ class _Tables(Collector):
                 if cap["cap"]:
                     spent.add_metric([cap["name"]], cap["used"] / cap["cap"])
             yield spent
+            parked = sa.select(sa.func.count()).where(
+                pages.c.state == "parked", pages.c.stored_at > now - timedelta(days=1)
+            )
+            waiting_pages = sa.select(sa.func.count()).where(
+                pages.c.state == "stored",
+                pages.c.run_id.in_(sa.select(runs.c.id).where(runs.c.state == "running")),
+            )
             for name, text, query in (
+                ("pages_waiting", "Pages of contacts that were read and are not done",
+                 waiting_pages),
+                ("pages_parked", "Pages set aside within the last day, after too many tries",
+                 parked),
                 ("reviews_open", "Replies that wait for a person",
                  sa.select(sa.func.count()).where(reviews.c.decision == "")),
                 ("segments_isolated", "Segments that are set apart",
@@ -116,6 +133,22 @@ class _Tables(Collector):
                 one = _gauge(name, text)
                 one.add_metric([], connection.scalar(query) or 0)
                 yield one
+        pulse_age = pulse.age(ctx.store, now)
+        beat = _gauge("pulse_age_seconds", "Since beat and a worker were last seen at work")
+        if pulse_age is not None:
+            beat.add_metric([], pulse_age.total_seconds())
+        yield beat
+        yield self._queues()
+
+    def _queues(self) -> GaugeMetricFamily:
+        """How many messages wait in Redis. None is told while Redis is away."""
+        depth = _gauge("queue_depth", "Messages that wait for a worker", "queue")
+        url = self._ctx.settings.redis_url or embedded.url(self._ctx.settings.home)
+        with suppress(redis.RedisError):
+            client = embedded.client(url)
+            for name in QUEUES:
+                depth.add_metric([name], client.llen(name))
+        return depth
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

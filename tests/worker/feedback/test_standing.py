@@ -97,6 +97,14 @@ class TestAWrongNumber:
         assert not standing(told, BEN, holders=both).wrong
         assert standing(told, ADA, holders=both).wrong
 
+    def test_is_wrong_again_by_a_new_report_where_somebody_else_cleared_it(self) -> None:
+        """A CRM user clears the flag on Ben's record; then the number's owner says it again."""
+        told = [report("wrong_number"), on(BEN, "confirmed", 1), report("wrong_number", 2)]
+        both = Holders((ADA, BEN))
+        assert standing(told, ADA, holders=both).wrong
+        assert not standing(told, BEN, holders=both).wrong, "of Ben it was said that it is his"
+        assert not standing(told[:2], ADA, holders=both).wrong
+
     def test_is_wrong_for_one_who_confirmed_it_before_and_alone_has_it(self) -> None:
         told = [on(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
         assert standing(told, BEN, holders=Holders((BEN,))).wrong

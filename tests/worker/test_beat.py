@@ -1,0 +1,123 @@
+"""The schedule: missed days, clocks that jump, files that are broken, and who is seen at work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from processes import until
+
+from worker import embedded, pulse
+from worker.beat import Scheduler
+from worker.sync.context import Context
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+class Sent(Scheduler):
+    """Notes what would be sent."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.sent: list[str] = []
+        super().__init__(*args, **more)
+
+    def apply_async(self, entry: Any, *_args: Any, **_more: Any) -> None:
+        self.sent.append(entry.name)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # of a night with a changed clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def scheduler(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sent:
+    app = Celery("test", broker="memory://", set_as_current=False)
+    app.conf.update(
+        timezone="UTC",
+        result_expires=None,
+        beat_schedule={
+            "often": {"task": "often", "schedule": 60.0},
+            "daily": {"task": "daily", "schedule": 86_400.0},
+        },
+    )
+    monkeypatch.setattr("celery.schedules.schedule.now", lambda _self: clock.now)
+    return Sent(app, schedule_filename=str(tmp_path / "beat"))
+
+
+def tick(scheduler: Sent, times: int = 4) -> list[str]:
+    scheduler.sent.clear()
+    for _ in range(times):
+        scheduler.tick()
+    return scheduler.sent
+
+
+def test_what_is_due_is_sent_and_nothing_twice(scheduler: Sent, clock: Clock) -> None:
+    tick(scheduler)
+    clock.now += timedelta(seconds=61)
+    assert tick(scheduler) == ["often"]
+    assert tick(scheduler) == []
+
+
+def test_a_day_that_was_missed_is_made_up_for_once(scheduler: Sent, clock: Clock) -> None:
+    tick(scheduler)
+    clock.now += timedelta(days=3)
+    assert sorted(tick(scheduler, 10)) == ["daily", "often"]
+
+
+def test_a_clock_that_is_set_back_does_not_stop_it(scheduler: Sent, clock: Clock) -> None:
+    """Celery's own scheduler would wait for a year here."""
+    tick(scheduler)
+    clock.now += timedelta(days=365)
+    tick(scheduler)
+    clock.now -= timedelta(days=365)
+    tick(scheduler)
+    clock.now += timedelta(seconds=61)
+    assert tick(scheduler) == ["often"]
+
+
+def test_nothing_is_skipped_or_repeated_when_summer_time_begins(
+    scheduler: Sent, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        tick(scheduler)
+        sent = []
+        for _ in range(180):  # three hours, over the hour that does not exist
+            clock.now += timedelta(seconds=60)
+            sent += tick(scheduler, 1)
+        assert sent.count("often") == 180
+    finally:
+        monkeypatch.delenv("TZ")
+        os.environ.pop("TZ", None)
+        time.tzset()
+
+
+class TestARealBeat:
+    def test_starts_over_a_broken_file_and_is_seen_at_work(
+        self, ctx: Context, start: Start, tmp_path: Path
+    ) -> None:
+        home = tmp_path / "home"
+        embedded.ensure(home)
+        (home / "beat-schedule").write_bytes(b"\x00half a file")
+        assert "start a worker and beat" in pulse.told(ctx.store, ctx.now())
+        start("celery", "--app", "worker.app", "beat")
+        start("celery", "--app", "worker.app", "worker", "--concurrency", "1")
+        until(lambda: pulse.told(ctx.store, ctx.now()) == "ok", "beat and worker", 60)
+
+    def test_that_ended_is_noticed(self, ctx: Context) -> None:
+        pulse.note(ctx.store, ctx.now() - timedelta(minutes=7))
+        assert "for 7 minutes" in pulse.told(ctx.store, ctx.now())

@@ -1,0 +1,40 @@
+"""Celery beat that a clock cannot stop: `celery --app worker.app beat` uses it by the settings.
+
+Celery remembers when each entry was sent last, by the wall clock. Where that clock is set back (a
+machine that woke with a wrong one, and was corrected), Celery waits until it has caught up, a day
+or a year. An entry that was sent in the future counts here as sent just now. A day that beat missed
+is made up for by one run of each entry: what has to be done says the database, not how often beat
+called.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery.beat import PersistentScheduler
+
+log = logging.getLogger(__name__)
+
+_FUTURE = timedelta(seconds=2)  # more than two clocks of one machine differ by
+
+
+class Scheduler(PersistentScheduler):
+    def tick(self, *args: Any, **more: Any) -> float:
+        if self._set_back():
+            self._heap = None  # it is ordered by the moments that were
+        seconds: float = super().tick(*args, **more)
+        return seconds
+
+    def _set_back(self) -> bool:
+        """Bring entries that were sent in the future back to now; whether there were any."""
+        found = False
+        for entry in self.schedule.values():
+            now: datetime = entry.default_now()
+            if entry.last_run_at is not None and entry.last_run_at > now + _FUTURE:
+                if not found:
+                    log.warning("the clock was set back: the schedule goes on from now")
+                entry.last_run_at = now
+                found = True
+        return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from chaos.plan import Flavour
@@ -17,6 +18,11 @@ class Mutant:
     what: str
     break_it: Callable[[], None]
     flavour: Flavour = "plain"
+
+
+def _module(name: str) -> Any:
+    """A module by its name, where its package has a function that is called like it."""
+    return import_module(name)
 
 
 def _watermark_ahead() -> None:
@@ -37,10 +43,12 @@ def _watermark_ahead() -> None:
 
 
 def _writes_all() -> None:
-    """What is written is not compared with what the CRM holds."""
-    from worker.decisions import changes
+    """Nothing is compared: neither what was read with what was there, nor what is to be written
+    with what the CRM holds."""
+    from worker.sync import glance
 
-    changes._same = lambda _held, _value: False
+    _module("worker.decisions.changes")._same = lambda _held, _value: False
+    glance.split = lambda read, _known, _salted: (list(read), glance.Settled())
 
 
 def _undo_regardless() -> None:
@@ -103,9 +111,9 @@ def _forgets_suppressions() -> None:
 
 def _flag_stays() -> None:
     """A wrong-number flag stays with the contact when its number was replaced."""
-    from worker.decisions import changes
+    from worker.sync import judge
 
-    wanted = changes.changes
+    wanted = judge.changes
 
     def kept(decision: Any, facts: Any, raw: Any, held: Any, *rest: Any, **more: Any) -> Any:
         found = wanted(decision, facts, raw, held, *rest, **more)
@@ -113,10 +121,7 @@ def _flag_stays() -> None:
             del found["wrong_number"]
         return found
 
-    changes.changes = kept
-    from worker.sync import judge
-
-    judge.changes = kept  # type: ignore[attr-defined]
+    judge.changes = kept
 
 
 def _deaf_to_people() -> None:

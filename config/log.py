@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import IO, Any
 
+from config.hidden import mask
 from config.settings import Log
 
 # Seven or more digits with the punctuation that people put between them, as ") " or " - ". Record
@@ -29,12 +30,12 @@ _BEARER = re.compile(r"(?i)(bearer[ :]+|token=|secret=|password=)[^\s\"',;&]+")
 
 
 def redact(text: str) -> str:
-    """Mask phone numbers (last two digits stay) and bearer tokens in a text.
+    """Mask phone numbers (last two digits stay), bearer tokens and our own secrets in a text.
 
     >>> redact("could not verify +1 (415) 555-0123")
     'could not verify <number ..23>'
     """
-    text = _BEARER.sub(r"\1<secret>", text)
+    text = _BEARER.sub(r"\1<secret>", mask(text))
     return _NUMBER.sub(lambda found: f"<number ..{found.group()[-2:]}>", text)
 
 

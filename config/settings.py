@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from config.access import AccessSettings, OidcCredentials
 from config.feedback import FeedbackSettings, Retention
+from config.hidden import hide
 from config.section import Duration, Section, SettingsError, parse_duration
 from config.segments import AlertSettings, SegmentSettings
 from config.verification import Verification
@@ -316,6 +317,10 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     """Read the environment and the TOML file; raise `SettingsError` with every problem found."""
     problems: list[str] = []
     env = _with_files(os.environ if env is None else env, problems)
+    # An address is told where it does not answer; the passwords in it are no part of it then.
+    addresses = ("DATABASE_URL", "REDIS_URL")
+    hide(env.get(name, "") for name in SECRETS if name not in addresses)
+    hide(_password(env.get(name, "")) for name in addresses)
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = _load_file(path, problems)
     home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
@@ -360,6 +365,13 @@ SECRETS = (
     "ADMIN_PASSWORD", "ADMIN_TOKEN", "OIDC_CLIENT_SECRET", "SMTP_URL", "ALERT_WEBHOOK_URL",
     "DATABASE_URL", "REDIS_URL",
 )  # fmt: skip
+
+
+def _password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
 
 
 def _with_files(env: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
+from config.hidden import mask
+
 Value = str | bool | None
 Purpose = Literal["read", "write", "other"]
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -35,6 +37,9 @@ def nothing() -> None:
 
 class ConnectorError(Exception):
     """A CRM could not be used. The text is one line for an operator: what, and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(mask(text))  # it may quote what it was sent
 
 
 class UnfitError(ConnectorError):

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from config.hidden import mask
 from config.verification import Depth, Step
 from worker.phones import Kind
 
@@ -30,8 +31,8 @@ class ProviderError(Exception):
     lost = False
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = mask(reason)  # it may quote what it was sent
+        super().__init__(self.reason)
 
 
 class UnavailableError(ProviderError):

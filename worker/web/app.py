@@ -24,6 +24,7 @@ from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
 from worker.web import api, confirm, login, metrics, webhooks
 from worker.web.guard import LoginNeededError, give_cookie
+from worker.web.limits import Limits
 from worker.web.pages import numbers, overview, runs, segments, suppressions, system
 from worker.web.queue import Queue, Workers
 from worker.web.render import page
@@ -85,6 +86,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         found["queue"] = _queue(ctx) if found["database"] == "ok" else "not known"
         return JSONResponse(found, 200 if ready else 503)
 
+    app.add_middleware(Limits)
     app.include_router(metrics.router(ctx))
     app.include_router(webhooks.router(ctx, told.reports))
     app.include_router(api.router(ctx, told))

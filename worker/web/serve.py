@@ -21,4 +21,5 @@ def serve(settings: Settings, host: str | None = None) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        limit_concurrency=500,  # connections at once; more are told to come back
     )

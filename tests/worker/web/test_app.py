@@ -12,7 +12,7 @@ import requests
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker import embedded
+from worker import embedded, pulse
 from worker.sync.context import Context
 
 Serve = Callable[..., str]
@@ -25,15 +25,24 @@ class TestHealth:
         assert requests.get(f"{url}/healthz").status_code == 200
         ready = requests.get(f"{url}/readyz")
         assert ready.status_code == 503
-        assert ready.json() == {"database": "does not answer", "redis": "does not answer"}
+        away = "does not answer"
+        assert ready.json() == {"database": away, "redis": away, "queue": "not known"}
 
-    def test_it_is_ready_when_database_and_redis_answer(self, serve: Serve, tmp_path: Path) -> None:
+    def test_it_is_ready_when_database_and_redis_answer(
+        self, serve: Serve, tmp_path: Path, ctx: Context
+    ) -> None:
+        """And says whether the others are at work: webhooks are taken all the same."""
         embedded.ensure(tmp_path / "home")
         try:
-            ready = requests.get(f"{serve()}/readyz")
+            url = serve()
+            idle = requests.get(f"{url}/readyz")
+            pulse.note(ctx.store, ctx.now())
+            ready = requests.get(f"{url}/readyz")
         finally:
             embedded.stop(tmp_path / "home")
-        assert (ready.status_code, ready.json()) == (200, {"database": "ok", "redis": "ok"})
+        assert idle.status_code == 200
+        assert "start a worker and beat" in idle.json()["queue"]
+        assert ready.json() == {"database": "ok", "redis": "ok", "queue": "ok"}
 
 
 class TestRunsPage:

@@ -1,0 +1,326 @@
+"""Load and soak: `python -m bench.load --rate N --minutes M`.
+
+Real processes (web, a Celery worker with two children, beat) against the stand-ins: signed Twilio
+replies at `--rate` a second, people who edit contacts at `--edits` a second, and the schedule at
+work all the while. Told are the senders' waits, the depth of the queue, how long reports wait for
+the CRMs, and the memory of each process over time; in the end, whether everything arrived.
+
+`--rate 20 --minutes 10` is the load, `--rate 1 --minutes 60` the soak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import psutil
+import requests
+import sqlalchemy as sa
+
+from bench.reports import share_numbers
+from bench.sync import stand_ins
+from config.settings import load
+from worker import embedded
+from worker.schedule import QUEUES
+from worker.store.db import upgrade
+from worker.store.tables import deliveries, feedback
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.drive import drive
+from worker.sync.scope import Scope
+from worker.web.signatures import twilio_signature
+
+TOKEN = "bench-token"
+CRMS = ("salesforce", "hubspot")
+WORDS = {"STOP": "opt_out", "START": "opt_in"}
+TOML = """
+[verification.providers.twilio]
+enabled = false
+[sync]
+every = "30s"
+[segments]
+every = "60s"
+"""
+
+
+@dataclass
+class Seen:
+    """What was measured: a row each few seconds, and each sender's wait."""
+
+    waits: list[float] = field(default_factory=list)
+    refused: int = 0
+    depth: list[int] = field(default_factory=list)
+    pending: list[int] = field(default_factory=list)
+    oldest: list[float] = field(default_factory=list)
+    memory: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    last: dict[str, str] = field(default_factory=dict)  # number -> what was said last
+
+
+@contextmanager
+def processes(env: dict[str, str], logs: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    commands = {
+        "web": ["worker", "web"],
+        "worker": ["celery", "--app", "worker.app", "worker", "--concurrency", "2"],
+        "beat": ["celery", "--app", "worker.app", "beat"],
+    }
+    started = {}
+    for name, command in commands.items():
+        with (logs / f"{name}.log").open("wb") as log:
+            started[name] = subprocess.Popen(
+                [sys.executable, "-m", *command], env={**os.environ, **env}, stdout=log, stderr=log
+            )
+    try:
+        yield started
+    finally:
+        for process in started.values():
+            process.terminate()
+        for process in started.values():
+            process.wait(60)
+
+
+def memory_of(started: dict[str, subprocess.Popen[bytes]]) -> dict[str, float]:
+    """MB that each process holds for itself; of the worker its children too."""
+    found = {}
+    for name, process in started.items():
+        mother = psutil.Process(process.pid)
+        found[name] = mother.memory_info().rss / 2**20
+        for place, child in enumerate(sorted(mother.children(), key=lambda p: p.pid)):
+            found[f"{name} child {place + 1}"] = child.memory_info().rss / 2**20
+    return found
+
+
+def watch(
+    ctx: Context, started: dict[str, subprocess.Popen[bytes]], seen: Seen, over: threading.Event,
+    redis_url: str, every: float,
+) -> None:  # fmt: skip
+    client = embedded.client(redis_url)
+    d = deliveries.c
+    query = sa.select(sa.func.count(), sa.func.min(d.since)).where(d.state == "pending")
+    while not over.wait(every):
+        seen.depth.append(sum(int(client.llen(name)) for name in QUEUES))  # type: ignore[arg-type]
+        with ctx.store.read() as connection:
+            count, since = connection.execute(query).one()
+        seen.pending.append(count)
+        if since is not None and not isinstance(since, str):
+            seen.oldest.append((ctx.now() - since).total_seconds())
+        for name, megabytes in memory_of(started).items():
+            seen.memory[name].append(megabytes)
+
+
+def send(url: str, number: str, word: str, place: int, seen: Seen) -> None:
+    form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": word, "OptOutType": word}
+    signature = twilio_signature(TOKEN, url, list(form.items()))
+    began = time.monotonic()
+    try:
+        answer = requests.post(
+            url, data=form, headers={"X-Twilio-Signature": signature}, timeout=30
+        )
+        answer.raise_for_status()
+    except requests.RequestException:
+        seen.refused += 1
+        return
+    seen.waits.append(time.monotonic() - began)
+    seen.last[number] = word
+
+
+def edit(bases: dict[str, str], dice: random.Random, over: threading.Event, rate: float,
+         ids: dict[str, list[str]]) -> None:  # fmt: skip
+    """People retype phone numbers, those without a part in the messages."""
+    fields = {"salesforce": ("Contact", "MobilePhone"), "hubspot": ("contacts", "mobilephone")}
+    with requests.Session() as session:
+        while rate and not over.wait(1 / rate):
+            crm = dice.choice(CRMS)
+            name, phone = fields[crm]
+            number = f"+1212{dice.randrange(2_000_000, 9_999_999)}"
+            session.post(f"{bases[crm]}/_sandbox/records/{name}/{dice.choice(ids[crm])}",
+                         json={"set": {phone: number}}, timeout=30)  # fmt: skip
+
+
+def percentiles(values: list[float]) -> str:
+    if len(values) < 3:
+        return "-"
+    cuts = quantiles(values, n=100)
+    return f"median {cuts[49]:.2f}, 99 % {cuts[98]:.2f}, most {max(values):.2f}"
+
+
+def tell(seen: Seen) -> None:
+    print(f"acknowledged after (s): {percentiles(seen.waits)}; refused {seen.refused}")
+    print(f"messages in the queue: {percentiles([float(d) for d in seen.depth])}")
+    print(f"deliveries pending: {percentiles([float(d) for d in seen.pending])}")
+    print(f"age of the oldest (s): {percentiles(seen.oldest)}")
+    for name, values in seen.memory.items():
+        fifth = max(1, len(values) // 5)
+        parts = [sum(values[n * fifth : (n + 1) * fifth]) / fifth for n in range(5)]
+        print(f"memory of {name:16} MB, by fifths of the time: "
+              + " ".join(f"{part:6.1f}" for part in parts) + f", most {max(values):.1f}")  # fmt: skip
+
+
+def drained(ctx: Context, sent: int, seconds: float) -> tuple[float, list[str]]:
+    """Wait until everything was delivered; how long that took, and what is lost or wrong."""
+    began = time.monotonic()
+    d, f = deliveries.c, feedback.c
+    while True:
+        with ctx.store.read() as connection:
+            stored = connection.scalar(
+                sa.select(sa.func.count()).select_from(feedback).where(f.key.like("twilio:sms:%"))
+            )
+            unapplied = connection.scalar(
+                sa.select(sa.func.count()).select_from(feedback).where(f.applied_at.is_(None))
+            )
+            pending = connection.scalar(
+                sa.select(sa.func.count()).select_from(deliveries).where(d.state == "pending")
+            )
+        if not pending and not unapplied:
+            break
+        if time.monotonic() - began > seconds:
+            return seconds, [f"{pending} deliveries and {unapplied} reports still wait"]
+        time.sleep(0.5)
+    lost = [] if stored == sent else [f"{sent} were acknowledged and {stored} are stored"]
+    return time.monotonic() - began, lost
+
+
+def wrong_flags(bases: dict[str, str], holders: dict[str, dict[str, str]], seen: Seen) -> int:
+    """Records of either CRM that do not say what their number's owner said last."""
+    flags = {
+        "salesforce": ("Contact", "Phone_Do_Not_Contact__c"),
+        "hubspot": ("contacts", "hygiene_do_not_contact"),
+    }
+    wrong = 0
+    with requests.Session() as session:
+        for crm, (name, flag) in flags.items():
+            for number, word in seen.last.items():
+                record = session.post(
+                    f"{bases[crm]}/_sandbox/records/{name}/{holders[crm][number]}",
+                    json={},
+                    timeout=30,
+                ).json()["result"]
+                wrong += (record.get(flag) in (True, "true")) != (word == "STOP")
+    return wrong
+
+
+def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
+    config = Path(home) / "hygiene.toml"
+    config.write_text(TOML, encoding="utf-8")
+    port = 18_878
+    env: dict[str, str] = {
+        **crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config), "PORT": str(port),
+        "DATABASE_URL": given.database or f"sqlite:///{home}/hygiene.db",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}", "TWILIO_ACCOUNT_SID": "AC0",
+        "TWILIO_AUTH_TOKEN": TOKEN,
+    }  # fmt: skip
+    settings = load(env)
+    upgrade(settings.database_url)
+    ctx = Context.create(settings)
+    for name in CRMS:
+        drive(ctx, runs.open_run(ctx, name, Scope("everything")))
+    bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
+    numbers = share_numbers(ctx, bases, given.numbers)
+    holders, others = _holders(ctx, numbers)
+    redis_url = embedded.ensure(settings.home)
+    seen, over, dice = Seen(), threading.Event(), random.Random(1)
+    with processes(env, Path(home)) as started:
+        while True:
+            try:
+                requests.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
+                break
+            except requests.RequestException:
+                time.sleep(0.3)
+        time.sleep(5)
+        print(
+            f"{given.contacts:,} contacts in each CRM, for {given.minutes:g} minutes: "
+            f"{given.rate:g} replies and {given.edits:g} edits a second", flush=True,
+        )  # fmt: skip
+        every = min(10.0, given.minutes * 60 / 50)
+        watcher = threading.Thread(
+            target=watch, args=(ctx, started, seen, over, redis_url, every), daemon=True
+        )
+        editor = threading.Thread(
+            target=edit, args=(bases, dice, over, given.edits, others), daemon=True
+        )
+        watcher.start()
+        editor.start()
+        _send_all(given, f"http://127.0.0.1:{port}/webhooks/twilio/sms", numbers, seen)
+        over.set()
+        watcher.join()
+        editor.join()
+        seconds, lost = drained(ctx, len(seen.waits), 600)
+        tell(seen)
+        wrong = wrong_flags(bases, holders, seen)
+        print(f"{len(seen.waits):,} messages; all delivered {seconds:.1f} s after the last one; "
+              f"lost: {lost or 'none'}; records that say something else: {wrong}")  # fmt: skip
+    ctx.close()
+    embedded.stop(settings.home)
+    return 1 if lost or wrong else 0
+
+
+def _send_all(given: argparse.Namespace, url: str, numbers: list[str], seen: Seen) -> None:
+    """One message of a number after the other, many numbers at once."""
+    dice = random.Random(2)
+    total = int(given.rate * given.minutes * 60)
+    began = time.monotonic()
+    with ThreadPoolExecutor(24) as pool:
+        under_way: dict[str, Any] = {}
+        for place in range(total):
+            time.sleep(max(0.0, began + place / given.rate - time.monotonic()))
+            number = numbers[place % len(numbers)]
+            if (earlier := under_way.get(number)) is not None:
+                earlier.result()
+            word = dice.choice(list(WORDS))
+            under_way[number] = pool.submit(send, url, number, word, place, seen)
+
+
+def _holders(
+    ctx: Context, numbers: list[str]
+) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+    """Who holds each number in each CRM, and records that hold none of them."""
+    from worker.store.tables import contact_numbers, contacts
+
+    c, n = contacts.c, contact_numbers.c
+    objects = {"salesforce": "Contact", "hubspot": "contacts"}
+    holders: dict[str, dict[str, str]] = {name: {} for name in CRMS}
+    others = {}
+    with ctx.store.read() as connection:
+        for name in CRMS:
+            query = sa.select(n.number, n.record_id).where(
+                n.connector == name, n.object == objects[name]
+            )
+            held = {row.record_id: row.number for row in connection.execute(query)}
+            wanted = set(numbers)
+            holders[name] = {number: one for one, number in held.items() if number in wanted}
+            everybody = connection.scalars(
+                sa.select(c.record_id).where(c.connector == name, c.object == objects[name])
+            )
+            busy = set(holders[name].values())
+            others[name] = [one for one in everybody if one not in busy]
+    return holders, others
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=5000)
+    parser.add_argument("--numbers", type=int, default=1000, help="that messages come from")
+    parser.add_argument("--rate", type=float, default=20, help="replies a second")
+    parser.add_argument("--edits", type=float, default=1, help="edits a second")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--database", default="", help="a PostgreSQL instead of SQLite")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
+        return run(given, home, crm)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check bench chaos lock clean
+.PHONY: demo test check bench chaos audit lock clean
 
 demo: .venv/.installed
 	@$(BIN)/hygiene demo $(ARGS)
@@ -53,6 +53,11 @@ chaos: .venv/.installed-dev
 	@echo "Installing the test tools ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# Known holes in what is locked, from the public advisory database (needs the network).
+audit: .venv/.installed-dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 # Renews both lock files (needs uv on the PATH); they carry hashes and no registry host.
 lock:

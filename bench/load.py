@@ -165,8 +165,8 @@ def tell(seen: Seen) -> None:
     for name, values in seen.memory.items():
         fifth = max(1, len(values) // 5)
         parts = [sum(values[n * fifth : (n + 1) * fifth]) / fifth for n in range(5)]
-        print(f"memory of {name:16} MB, by fifths of the time: "
-              + " ".join(f"{part:6.1f}" for part in parts) + f", most {max(values):.1f}")  # fmt: skip
+        said = " ".join(f"{part:6.1f}" for part in parts)
+        print(f"memory of {name:16} MB, by fifths of the time: {said}, most {max(values):.1f}")
 
 
 def drained(ctx: Context, sent: int, seconds: float) -> tuple[float, list[str]]:

@@ -1,0 +1,71 @@
+"""What is handed out for operating it fits what is there: units, images, alerts, the dashboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from tests.worker.web.conftest import serve  # noqa: F401 - a fixture
+from worker import pulse
+from worker.sync.context import Context
+
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
+RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
+ALERTS = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+_METRIC = re.compile(r"hygiene_[a-z_]+")
+
+
+@pytest.fixture
+def told(ctx: Context, serve: Callable[..., str]) -> set[str]:
+    """Names of all metrics that there are."""
+    pulse.note(ctx.store, ctx.now())
+    text = requests.get(f"{serve()}/metrics", timeout=10).text
+    return set(re.findall(r"^# HELP (hygiene_[a-z_]+)", text, re.MULTILINE))
+
+
+def test_alerts_and_dashboard_ask_for_metrics_that_there_are(told: set[str]) -> None:
+    dashboard = json.loads((DEPLOY / "prometheus/grafana.json").read_text())
+    asked = " ".join(rule["expr"] for rule in ALERTS)
+    asked += " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
+    assert set(_METRIC.findall(asked)) <= told
+    shown = " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
+    assert told <= set(_METRIC.findall(shown)), "each is on the dashboard"
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: str(rule["alert"]))
+def test_each_alert_has_its_part_in_the_runbook(rule: dict[str, dict[str, str]]) -> None:
+    page, _, part = rule["annotations"]["runbook"].partition("#")
+    assert page == "docs/runbook.md"
+    headings = re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
+    assert part in {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_metrics_are_documented(told: set[str]) -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    assert told <= set(_METRIC.findall(text))
+
+
+def test_every_process_of_the_procfile_is_in_the_units_and_the_compose_file() -> None:
+    procfile = dict(
+        line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line
+    )
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name, command in procfile.items():
+        assert name in services
+        if name != "release":
+            unit = (DEPLOY / f"systemd/hygiene-{name}.service").read_text()
+            assert command.split(" --loglevel")[0] in unit
+    assert services["redis"]["command"][-1] == "noeviction"
+
+
+def test_the_image_is_run_by_a_user_without_rights() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert text.rindex("USER hygiene") > text.rindex("FROM ")
+    assert "--require-hashes" in text

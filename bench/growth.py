@@ -102,7 +102,7 @@ def long(seconds: float) -> str:
 
 
 def table(sizes: tuple[int, ...], changed: float) -> Iterator[str]:
-    yield "| contacts | CRM | first sync: calls | wall | core | daily: calls | wall | core | limit |"
+    yield "| contacts | CRM | first sync: calls | wall | core | a day: calls | wall | core | by |"
     yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
     for contacts in sizes:
         for crm in CRMS:

@@ -48,6 +48,7 @@ class Checker:
     def records(self) -> list[str]:
         """Promises 1, 6, 7, 8 and 9: each record says what it must, whatever happened."""
         known = self.people.known
+        self._forget_what_was_written_over()
 
         def look() -> list[str]:
             found = []
@@ -62,6 +63,13 @@ class Checker:
             return found
 
         return self.sandbox.call(look)
+
+    def _forget_what_was_written_over(self) -> None:
+        for key, typed in list(self.people.known.typed.items()):
+            number = next((one.number for one in typed.values() if one.number), None)
+            words = self.people.known.words.get(number or "", [])
+            if any(word.kind == "confirmed" for word in words) and self.people.delivered_twice(key):
+                words[:] = [word for word in words if word.kind != "confirmed"]
 
     def _said(self, key: Key) -> str:
         """What was said of its numbers, for whoever looks into a failure."""

@@ -197,6 +197,22 @@ class People:
         assert found is not None
         return found
 
+    def delivered_twice(self, key: Key) -> bool:
+        """Whether one and the same write of ours reached the CRM before and after a person cleared
+        a flag: a call that was late on its way. No CRM has a write on condition that nothing has
+        changed; then the person's word is written over, and nobody can tell."""
+        flag, sent, cleared = _FLAG[key.crm], [], False
+        for write in self.writes:
+            if write.key != key or flag not in write.values:
+                continue
+            if not write.ours:
+                cleared = not _true(write.values[flag])
+            elif cleared and write.values in sent:
+                return True
+            else:
+                sent.append(write.values)
+        return False
+
     def held(self, key: Key) -> dict[str, Any]:
         """What a CRM holds of a record; to be asked within `sandbox.call`."""
         record = self._record(key)

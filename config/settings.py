@@ -346,11 +346,7 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         "toml_path": path,
     }
     _check_database(values["database_url"], problems)
-    if values["redis_url"] and urlsplit(values["redis_url"]).scheme not in (
-        "redis",
-        "rediss",
-        "redis+socket",
-    ):
+    if values["redis_url"] and not _is_redis(values["redis_url"]):
         problems.append("REDIS_URL: write redis://HOST:PORT/0 or rediss://..., or leave it out")
     if problems or file is None:
         raise SettingsError(*problems)
@@ -365,6 +361,15 @@ SECRETS = (
     "ADMIN_PASSWORD", "ADMIN_TOKEN", "OIDC_CLIENT_SECRET", "SMTP_URL", "ALERT_WEBHOOK_URL",
     "DATABASE_URL", "REDIS_URL",
 )  # fmt: skip
+
+
+def _is_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _port_number = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("redis", "rediss", "redis+socket")
 
 
 def _password(url: str) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
+from fastapi.testclient import TestClient
 
-from tests.worker.web.conftest import serve  # noqa: F401 - a fixture
 from worker import pulse
 from worker.sync.context import Context
+from worker.web.app import make_app
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -23,10 +22,11 @@ _METRIC = re.compile(r"hygiene_[a-z_]+")
 
 
 @pytest.fixture
-def told(ctx: Context, serve: Callable[..., str]) -> set[str]:
+def told(ctx: Context) -> set[str]:
     """Names of all metrics that there are."""
     pulse.note(ctx.store, ctx.now())
-    text = requests.get(f"{serve()}/metrics", timeout=10).text
+    with TestClient(make_app(ctx.settings)) as client:
+        text = client.get("/metrics").text
     return set(re.findall(r"^# HELP (hygiene_[a-z_]+)", text, re.MULTILINE))
 
 

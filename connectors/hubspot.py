@@ -51,6 +51,7 @@ from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
 from connectors.quota import DAY, Limits, Quota, left
 from connectors.reading import contact_maker
+from connectors.understood import understood
 from connectors.values import zulu
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,7 @@ class HubSpotConnector:
 
     # -- schema --------------------------------------------------------------------------
 
+    @understood
     def describe(self) -> Schema:
         answer = self.call("other", self.properties.get_all, object_type=OBJECT)
         named = {*self._wanted.read, *self._wanted.names.values()}
@@ -220,6 +222,7 @@ class HubSpotConnector:
 
     # -- reading -------------------------------------------------------------------------
 
+    @understood
     def pull(
         self,
         object_name: str,
@@ -295,6 +298,7 @@ class HubSpotConnector:
             if not more:
                 return
 
+    @understood
     def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
         """By search. The list gives one page after another and never two at once, and where each
         takes a while that is slower than the account's limit of calls allows."""
@@ -317,6 +321,7 @@ class HubSpotConnector:
             before = contacts[0].id
             yield Page(contacts, before, gone=_merged(answer))
 
+    @understood
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: dict[str, Contact] = {}
         good = [record_id for record_id in ids if record_id.isdigit()]
@@ -349,6 +354,7 @@ class HubSpotConnector:
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
             ) from error
 
+    @understood
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         return self._members(name) if kind == "list" else None
 
@@ -375,12 +381,14 @@ class HubSpotConnector:
             if not after:
                 return
 
+    @understood
     def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
         """Needs the scope crm.objects.contacts.read, which covers calls."""
         return self._log.outcomes(since)
 
     # -- writing -------------------------------------------------------------------------
 
+    @understood
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
     ) -> list[WriteResult]:

@@ -56,6 +56,7 @@ from connectors.quota import DAY, Left, Limits, Quota
 from connectors.reading import TRUE, MakeContact, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Refusal
+from connectors.understood import understood
 from connectors.values import zulu
 
 log = logging.getLogger(__name__)
@@ -250,6 +251,7 @@ class SalesforceConnector:
 
     # -- schema --------------------------------------------------------------------------
 
+    @understood
     def describe(self) -> Schema:
         found: dict[str, dict[str, CrmField]] = {}
         for name, wanted in self._wanted.items():
@@ -304,6 +306,7 @@ class SalesforceConnector:
 
     # -- reading -------------------------------------------------------------------------
 
+    @understood
     def pull(
         self,
         object_name: str,
@@ -431,9 +434,11 @@ class SalesforceConnector:
         gone = tuple(row["Id"] for row in rows if row["Id"] not in there)
         return Page(self._contacts(wanted.object, here), cursor, left, gone)
 
+    @understood
     def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
         return None
 
+    @understood
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: list[Contact] = []
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
@@ -478,6 +483,7 @@ class SalesforceConnector:
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"
             ) from error
 
+    @understood
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         # What other CRMs call a list of people is a campaign's members here.
         return self._members(name) if kind in ("campaign", "list") else None
@@ -496,6 +502,7 @@ class SalesforceConnector:
             if record_id and (member := _PREFIXES.get(record_id[:3], "")) in self._wanted:
                 yield member, record_id
 
+    @understood
     def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
         """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
         and not the number that was called."""
@@ -508,6 +515,7 @@ class SalesforceConnector:
 
     # -- writing -------------------------------------------------------------------------
 
+    @understood
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
     ) -> list[WriteResult]:

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from config.log import redact
 from connectors.base import ConnectorError, Update, Value
+from worker.store.db import chunks
 from worker.store.tables import runs, writes
 from worker.sync import index, reader
 from worker.sync import runs as run_store
@@ -171,7 +173,18 @@ def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
     return run_id
 
 
-def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[Any]]]:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the run made of a record, over all its writes: the values before the first of them, and
+    what it wrote last."""
+
+    object: str
+    record_id: str
+    before: Mapping[str, Value]
+    after: Mapping[str, Value]
+
+
+def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[_Written]]]:
     """Writes of the run that reached the CRM (or may have: a crash left them pending), the last
     ones first, a few at a time."""
     query = (
@@ -181,26 +194,66 @@ def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[Any]]]:
         .limit(_AT_ONCE)
     )
     last = None
+    seen: set[tuple[str, str]] = set()  # of those that were written more than once
     while True:
         with ctx.store.read() as connection:
             part = query if last is None else query.where(writes.c.id < last)
             rows = list(connection.execute(part))
+            again = _written_again(connection, run, [row.record_id for row in rows])
         if not rows:
             return
         last = rows[-1].id
-        by_object: dict[str, dict[str, Any]] = {}
+        by_object: dict[str, dict[str, _Written]] = {}
         for row in rows:
-            if row.state == "failed" and not (row.after and row.before.keys() == row.after.keys()):
+            key = row.object, row.record_id
+            if key in seen:
                 continue
-            if row.record_id in by_object.get(row.object, {}):  # written twice: the last one first
-                yield row.object, list(by_object.pop(row.object).values())
-            by_object.setdefault(row.object, {})[row.record_id] = row
+            several = again.get(key, [row])
+            if len(several) > 1:
+                seen.add(key)
+            if kept := [one for one in several if _reached(one)]:
+                by_object.setdefault(row.object, {})[row.record_id] = _as_one(kept)
         for name, found in by_object.items():
             yield name, list(found.values())
 
 
+def _written_again(
+    connection: Connection, run: Run, ids: Sequence[str]
+) -> dict[tuple[str, str], list[Any]]:
+    """All writes of records that the run wrote more than once, as after a crash, in their order."""
+    c = writes.c
+    found: dict[tuple[str, str], list[Any]] = {}
+    for some in chunks(sorted(set(ids))):
+        of_run = sa.and_(
+            c.run_id == run.id, c.record_id.in_(some), c.state.in_(("done", "failed", "pending"))
+        )
+        twice = (
+            sa.select(c.record_id)
+            .where(of_run)
+            .group_by(c.object, c.record_id)
+            .having(sa.func.count() > 1)
+        )
+        query = sa.select(writes).where(of_run, c.record_id.in_(twice)).order_by(c.id)
+        for row in connection.execute(query):
+            found.setdefault((row.object, row.record_id), []).append(row)
+    return found
+
+
+def _reached(row: Any) -> bool:
+    return row.state != "failed" or bool(row.after and row.before.keys() == row.after.keys())
+
+
+def _as_one(rows: Sequence[Any]) -> _Written:
+    before: dict[str, Value] = {}
+    after: dict[str, Value] = {}
+    for row in rows:
+        before = {**row.before, **before}  # the first one's counts
+        after.update(row.after)
+    return _Written(rows[0].object, rows[0].record_id, before, after)
+
+
 def _restorable(
-    row: Any, held: Mapping[str, Value], writable: frozenset[str], result: Undone
+    row: _Written, held: Mapping[str, Value], writable: frozenset[str], result: Undone
 ) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for key, wrote in row.after.items():

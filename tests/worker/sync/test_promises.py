@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from worker.store.tables import failures, feedback, verifications, watermarks
+from worker.store.tables import failures, feedback, verifications, watermarks, writes
 from worker.sync import drive, runs
 from worker.sync.context import Context
 from worker.sync.scope import Scope
@@ -418,3 +418,44 @@ class TestEvidence:
         assert crm.get(target, f"e164/{crm.phone}") == "+4930901820"
         assert "Germany" in crm.get(target, "reason")
         assert "email" in crm.get(target, "reason")
+
+
+class TestAnUndoOfARunThatWroteTwice:
+    """As one does whose worker died, and that read the record anew."""
+
+    def test_leaves_what_another_run_made_of_it_since(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        first = self._written(ctx, crm, sync, record_id, "+14155552671")
+        second = self._written(ctx, crm, sync, record_id, "415555")
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.update(writes).where(writes.c.run_id == second).values(run_id=first)
+            )
+        self._written(ctx, crm, sync, record_id, "+14155552671")
+        assert crm.get(record_id, crm.status) == "valid"
+        undo(ctx, first)
+        # The run had written "valid", then "invalid": what stands there is a later run's.
+        assert crm.get(record_id, crm.status) == "valid"
+
+    def test_puts_back_what_was_there_before_the_first(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = crm.ids()[0]
+        before = crm.snapshot()[record_id]
+        first = self._written(ctx, crm, sync, record_id, "+14155552671")
+        second = self._written(ctx, crm, sync, record_id, "415555")
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.update(writes).where(writes.c.run_id == second).values(run_id=first)
+            )
+        undo(ctx, first)
+        after = crm.snapshot()[record_id]
+        typed = crm.field(f"phone/{crm.phone}")
+        assert {**after, typed: None} == {**before, typed: None}
+
+    @staticmethod
+    def _written(ctx: Context, crm: Crm, sync: Sync, record_id: str, text: str) -> str:
+        crm.edit(record_id, {f"phone/{crm.phone}": text})
+        return str(sync(ctx, crm.name, "everything")["run"])

@@ -1,0 +1,59 @@
+"""What a CRM answers may have another form than its documents say: a proxy, a new version, a fault.
+
+Reading it then fails somewhere deep. To the rest of the product that is a CRM that cannot be used
+just now, said in one line; nothing was misread, and the work is taken up again later.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from connectors.base import UnavailableError
+
+log = logging.getLogger(__name__)
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MISREAD = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
+
+
+def understood(method: F) -> F:
+    """Of a connector's method that reads answers: raises `UnavailableError` for what is no answer
+    of the CRM's kind."""
+    if inspect.isgeneratorfunction(method):
+
+        @functools.wraps(method)
+        def generating(self: Any, *args: Any, **more: Any) -> Iterator[Any]:
+            with _reading(self.name):
+                yield from method(self, *args, **more)
+
+        return cast(F, generating)
+
+    @functools.wraps(method)
+    def calling(self: Any, *args: Any, **more: Any) -> Any:
+        with _reading(self.name):
+            found = method(self, *args, **more)
+        return _watched(self.name, found) if isinstance(found, Iterator) else found
+
+    return cast(F, calling)
+
+
+def _watched(name: str, found: Iterator[Any]) -> Iterator[Any]:
+    with _reading(name):
+        yield from found
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _MISREAD as error:
+        log.exception("%s: an answer could not be read", name)
+        raise UnavailableError(
+            f"{name}: an answer had another form than it should ({type(error).__name__}); if that "
+            "goes on, look what stands between (a proxy?), or for a newer version of this program"
+        ) from error

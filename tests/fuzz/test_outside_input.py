@@ -124,7 +124,7 @@ def test_events_of_hubspot(either_context: Context, events: list[dict[str, Any]]
     receive.hubspot_events(either_context, events)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def either_context(either_database_url: str, make_context: Callable[..., Context]) -> Context:
     return make_context(DATABASE_URL=either_database_url)
 

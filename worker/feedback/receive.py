@@ -15,6 +15,8 @@ from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 from worker.sync.context import Context
 
+_LONGEST_ID = 20  # digits of a record's id in HubSpot
+
 # What a person may read in a reply that the reader leaves to them.
 Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
 
@@ -80,12 +82,14 @@ def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
         kind = str(event.get("subscriptionType", ""))
         record_id = str(event.get("objectId", ""))
         about_contact = kind.startswith("contact.") or str(event.get("objectTypeId")) == "0-1"
-        if not record_id.isdigit() or not about_contact:
+        if not (record_id.isascii() and record_id.isdigit()) or len(record_id) > _LONGEST_ID:
+            continue
+        if not about_contact:
             continue
         what = kind.partition(".")[2]
         if what == "privacyDeletion":
             erased.append(record_id)
-        elif what != "propertyChange" or event.get("propertyName") in wanted:
+        elif what != "propertyChange" or str(event.get("propertyName")) in wanted:
             ids.add(record_id)
     with ctx.store.write() as connection:
         touched.note(connection, "hubspot", "contacts", sorted(ids), ctx.now())

@@ -28,7 +28,7 @@ from worker.verification.base import (
     UnavailableError,
     Verdict,
 )
-from worker.verification.http import Door, Reply, refused_by_status, text, whole
+from worker.verification.http import Door, Reply, readable, refused_by_status, text, whole
 
 # Pay as you go, at the price of 5,000 credits; a number takes one.
 _OFFER = Offer("validate", Decimal("0.007"))
@@ -68,9 +68,11 @@ class ClearoutPhoneProvider:
     def suits(self, question: Question, depth: Depth) -> bool:
         return True
 
+    @readable
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         return [self._one(question) for question in questions]
 
+    @readable
     def check(self) -> Account:
         reply = self._door.call(
             "GET", "/phonenumber/getcredits", lookups=0, paid=False, headers=self._headers
@@ -108,6 +110,7 @@ class ClearoutPhoneProvider:
 
     # -- a file --------------------------------------------------------------------------
 
+    @readable
     def submit(self, questions: Sequence[Question], depth: Depth) -> str:
         lines = "".join(f"{question.number}\r\n" for question in questions)
         file = ("numbers.csv", f"{_COLUMN}\r\n{lines}".encode(), "text/csv")
@@ -119,6 +122,7 @@ class ClearoutPhoneProvider:
             raise LostError("gave an answer that cannot be read")
         return job
 
+    @readable
     def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
         reply = self._door.call(
             "GET",

@@ -7,11 +7,12 @@ been charged: it is not sent a second time, and counts as lost.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -178,3 +179,22 @@ def _never_sent(error: requests.exceptions.ConnectionError) -> bool:
     """Whether there was no connection at all, so that nothing can have been carried out."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     return type(cause).__name__ in ("NewConnectionError", "NameResolutionError")
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+_MISREAD = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
+
+
+def readable(method: F) -> F:
+    """Of a provider's method that reads answers: what is no answer of its kind is lost, since it
+    may have been charged, and never says anything about a number."""
+
+    @functools.wraps(method)
+    def reading(self: Any, *args: Any, **more: Any) -> Any:
+        try:
+            return method(self, *args, **more)
+        except _MISREAD as error:
+            log.exception("%s: an answer could not be read", self.name)
+            raise LostError("gave an answer that cannot be read") from error
+
+    return cast(F, reading)

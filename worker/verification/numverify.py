@@ -30,7 +30,15 @@ from worker.verification.base import (
     RefusedError,
     UnavailableError,
 )
-from worker.verification.http import Door, Reply, refused_by_status, text, whole, with_path
+from worker.verification.http import (
+    Door,
+    Reply,
+    readable,
+    refused_by_status,
+    text,
+    whole,
+    with_path,
+)
 
 # The Basic plan at its list price, 14.99 USD for 5,000 lookups.
 _OFFER = Offer("validate", Decimal("0.003"))
@@ -73,9 +81,11 @@ class NumVerifyProvider:
     def suits(self, question: Question, depth: Depth) -> bool:
         return True
 
+    @readable
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         return [self._one(question) for question in questions]
 
+    @readable
     def check(self) -> Account:
         """Without a number it says, for nothing, that there is none: with a key that it takes."""
         reply = self._call({}, paid=False)

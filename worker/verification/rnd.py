@@ -33,7 +33,7 @@ from worker.verification.base import (
     Question,
     UnavailableError,
 )
-from worker.verification.http import Door, Reply, refused_by_status, text, whole
+from worker.verification.http import Door, Reply, readable, refused_by_status, text, whole
 
 # The smallest subscription: 10 USD for 1,000 queries. Larger ones are cheaper a query.
 _OFFER = Offer("query", Decimal("0.01"))
@@ -73,6 +73,7 @@ class RndProvider:
         us = facts(question.number).region == "US" or question.number.startswith(_TOLL_FREE)
         return us and question.since is not None and question.since >= _FIRST_DAY
 
+    @readable
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         company = self._credentials.company_id
         wanted = [
@@ -93,6 +94,7 @@ class RndProvider:
             ],
         )
 
+    @readable
     def check(self) -> Account:
         self._renew()
         return Account()
@@ -102,6 +104,7 @@ class RndProvider:
 
     # -- a file --------------------------------------------------------------------------
 
+    @readable
     def submit(self, questions: Sequence[Question], depth: Depth) -> str:
         """Upload a file of numbers and dates; its name is the job's."""
         name = f"hygiene-{uuid.uuid4().hex}.csv"
@@ -118,6 +121,7 @@ class RndProvider:
         refused_by_status(reply)
         return name
 
+    @readable
     def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
         reply = self._call("GET", "/downloads", lookups=0, paid=False, params={"fileName": job})
         listed = whole(reply, paid=False).get("files")

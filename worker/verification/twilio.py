@@ -29,7 +29,7 @@ from worker.verification.base import (
     RefusedError,
     Verdict,
 )
-from worker.verification.http import Door, Reply, refused_by_status, text, whole
+from worker.verification.http import Door, Reply, readable, refused_by_status, text, whole
 
 # List prices in USD of one lookup.
 _OFFERS: dict[Depth, Offer] = {
@@ -95,6 +95,7 @@ class TwilioProvider:
             return question.since is not None and facts(question.number).region == "US"
         return True
 
+    @readable
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         if len(questions) > 1 and self.batch > 1:
             reply = self._batch(questions, depth)
@@ -104,6 +105,7 @@ class TwilioProvider:
         answers = [self._one(question, depth) for question in questions]
         return [answer for answer in answers if answer is not None]
 
+    @readable
     def check(self) -> Account:
         reply = self._door.call(
             "GET", f"/v2/PhoneNumbers/{quote(_PROBE)}", lookups=0, paid=False, auth=self._login

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,29 +129,24 @@ class TestTheQueue:
         assert ("done", 1) in [tuple(row) for row in rows]
         assert not [row for row in rows if row.attempts > 1]
 
-    def test_a_task_that_takes_longer_than_its_message_is_invisible_is_done_once(
-        self, make_context: Callable[..., Context], sandbox: Sandbox, start: Start, queue: Celery,
-        tmp_path: Path,
-    ) -> None:  # fmt: skip
-        """The broker gives the message to another worker, which finds the page taken."""
-        ctx = make_context("[sync]\npages_in_flight = 1\n")
-        toml = tmp_path / "hygiene.toml"
-        toml.write_text(toml.read_text().replace("read_timeout = 5.0", "read_timeout = 60.0"))
-        crm = Crm.all(sandbox)["hubspot"]
-        fault = crm.fault(crm.write_call, "delay", seconds=16)
+    def test_a_message_that_comes_again_while_its_task_is_at_work_does_no_harm(
+        self, ctx: Context, crm: Crm, start: Start, queue: Celery, tmp_path: Path
+    ) -> None:
+        """As Redis gives it out again where a task takes longer than the visibility timeout."""
+        fault = crm.fault(crm.write_call, "delay", seconds=4)
         for _ in range(2):
-            start("impatient", PYTHONPATH=str(Path(__file__).parents[2] / "support"))
-        run_id = runs.open_run(ctx, "hubspot", Scope("everything"))
-        queue.send_task("hygiene.read", [run_id], queue="runs")
-        until(lambda: runs.load(ctx, run_id).state == "done", "the run", 90)
-        assert fault.hits == 1
+            start("celery", "--app", "worker.app", "worker", "--concurrency", "1")
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        queue.send_task("hygiene.read", [run_id], queue="runs", task_id="the-same")
+        until(lambda: fault.hits == 1, "the write")
+        queue.send_task("hygiene.read", [run_id], queue="runs", task_id="the-same")
+        until(lambda: runs.load(ctx, run_id).state == "done", "the run")
         said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
-        received = Counter(re.findall(r"Task (hygiene\.\w+\[[-0-9a-f]+\]) received", said))
-        assert max(received.values()) > 1, "the message came again"
+        assert said.count("[the-same] received") == 2
         account = runs.account(ctx, run_id, 1000)
         ids = [(write["object"], write["id"]) for write in account["writes"]]
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]
-        assert crm.writes == 1
+        assert account["pages"]["retries"] == 0
         assert crm.all_checked()
 
     def test_a_run_that_a_page_has_ended_does_not_keep_its_reader(

@@ -298,9 +298,8 @@ def _holders(
             query = sa.select(n.number, n.record_id).where(
                 n.connector == name, n.object == objects[name]
             )
-            held = {row.record_id: row.number for row in connection.execute(query)}
-            wanted = set(numbers)
-            holders[name] = {number: one for one, number in held.items() if number in wanted}
+            held = connection.execute(query.where(n.number.in_(numbers)))
+            holders[name] = {row.number: row.record_id for row in held}
             everybody = connection.scalars(
                 sa.select(c.record_id).where(c.connector == name, c.object == objects[name])
             )

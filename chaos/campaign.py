@@ -169,6 +169,7 @@ def _promises(checker: Checker, at_rest: _Rest, answers: str) -> list[str]:
     found += checker.watermarks()
     found += checker.money()
     found += checker.messages()
+    found += checker.words()
     found += checker.limits()
     found += checker.typed_fields()
     found += checker.unchanged()

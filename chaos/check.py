@@ -188,6 +188,14 @@ class Checker:
         if self.people.known.forged_taken:
             yield f"promise 12: {self.people.known.forged_taken} forged messages were accepted"
 
+    def words(self) -> Iterator[str]:
+        """Promises 9 and 10: what passes for a person's word was one's; never a write of ours."""
+        for contact, kind, count in self.rows(
+            "SELECT contact, kind, count(*) FROM feedback WHERE source LIKE '%% user' GROUP BY 1, 2"
+        ):
+            if (contact, kind) not in self.people.flagged:
+                yield f"promise 10: {count} times {kind} on {contact}, which nobody said there"
+
     def watermarks(self) -> Iterator[str]:
         """Promise 1: no watermark is ahead of what was read: at the latest it stands an overlap
         before its run's end, by the CRM's clock. (Whether anything was missed, the records say.)"""

@@ -118,6 +118,7 @@ class People:
         self.known = Known()
         self.writes: list[Write] = []
         self.emails: dict[Key, str] = {}
+        self.flagged: set[tuple[str, str]] = set()  # (record, what that says) by a person's hand
         self.meddling = 0.0  # how likely somebody edits a record while we write to it
         self.urls: list[str] = []
         self._person = False
@@ -365,6 +366,7 @@ class People:
         def tick() -> None:
             self._act(key, {"set": {_FLAG[key.crm]: _bool(key.crm, True)}})
             self.known.say(number, "wrong", time.time())
+            self.flagged.add(("/".join(key), "wrong_number"))
             self._changed()
 
         self.sandbox.call(tick)
@@ -381,6 +383,7 @@ class People:
                 if said and "confirmed" not in said and _true(self.held(key).get(_FLAG[key.crm])):
                     self._act(key, {"set": {_FLAG[key.crm]: _bool(key.crm, False)}})
                     self.known.say(number, "confirmed", time.time())
+                    self.flagged.add(("/".join(key), "confirmed"))
                     self._changed()
                     return
 

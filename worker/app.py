@@ -21,6 +21,8 @@ from worker.schedule import QUEUES, beat_schedule
 from worker.verification.pace import LocalPace
 from worker.verification.registry import chain_of
 
+_MOST_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak
+
 
 def make_app(settings: Settings) -> Celery:
     broker = settings.redis_url or embedded.ensure(settings.home)
@@ -31,6 +33,9 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
+        # A child that has grown beyond what a page needs is replaced after its task: whatever
+        # leaks, in a library or in ours, a worker of many days stays as it was.
+        worker_max_memory_per_child=_MOST_MEMORY,
         task_default_queue="runs",
         task_queues=tuple(map(Queue, QUEUES)),
         task_routes={

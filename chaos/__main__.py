@@ -76,7 +76,7 @@ def _mutants(house: House, names: list[str], given: argparse.Namespace) -> int:
         mutant = MUTANTS[name]
         caught = ""
         for seed in range(given.seed, given.seed + given.tries):
-            result = run(house, plan.make(seed, mutant.flavour), name, given.keep)
+            result = run(house, plan.make(seed, mutant.flavour, mutant.fault), name, given.keep)
             if result.broken:
                 caught = result.broken[0]
                 break

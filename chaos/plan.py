@@ -54,14 +54,16 @@ class Schedule:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-def make(seed: int, flavour: Flavour | None = None, faults: int | None = None) -> Schedule:
+def make(seed: int, flavour: Flavour | None = None, fault: str = "") -> Schedule:
+    """`fault`: all that strike are of this kind, and they are many."""
     dice = random.Random(seed)
     names, weights = zip(*_FLAVOURS, strict=True)
     drawn = dice.choices(names, weights)[0]
     chosen = flavour or drawn
     workers = dice.choice((2, 3))
     apart = chosen == "hosts"
-    count = dice.randint(3, 7) if faults is None else faults
+    count = 10 if fault else dice.randint(3, 7)
+    kinds = {fault: 1} if fault else FAULTS
     return Schedule(
         seed=seed,
         flavour=chosen,
@@ -69,7 +71,7 @@ def make(seed: int, flavour: Flavour | None = None, faults: int | None = None) -
         skews=tuple(dice.uniform(-0.8, 0.8) if apart else 0.0 for _ in range(workers)),
         crm_skew=dice.choice((0.0, 0.0, 0.0, -40.0, 25.0)),
         people=_events(dice, PEOPLE, dice.randint(40, 60), 0.3),
-        faults=_events(dice, FAULTS, count, 0.6),
+        faults=_events(dice, kinds, count, 0.6),
     )
 
 

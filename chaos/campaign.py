@@ -23,7 +23,7 @@ from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
 
-PATIENCE = 40.0  # seconds until all must be right again
+PATIENCE = 75.0  # seconds until all must be right again
 # The release before this one, of which a worker works on beside ours in a "deploy".
 PREVIOUS = "0f57aa0"
 

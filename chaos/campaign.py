@@ -196,7 +196,7 @@ def _world(sandbox: Sandbox, schedule: Schedule) -> None:
     sandbox.salesforce.page_limit = 30
     sandbox.twilio.latency = 0.03
     if schedule.flavour == "quota":
-        sandbox.hubspot.ten_second_limit = 60
+        sandbox.hubspot.ten_second_limit = 15
         sandbox.hubspot.search_per_second = 5
         sandbox.hubspot.daily_limit = 5000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -57,6 +57,7 @@ class HubSpotService(Service):
         self.daily_limit = daily_limit
         self.search_per_second = search_per_second
         self.used = 0
+        self.refused: Counter[str] = Counter()  # calls over a limit, by its policy
         self.recent: deque[float] = deque()
         self.recent_searches: deque[float] = deque()
         self.scopes = {
@@ -166,6 +167,7 @@ class HubSpotService(Service):
         ):
             policy, text = "SECONDLY", "You have reached your secondly limit."
         if policy:
+            self.refused[policy] += 1
             return answer(
                 {
                     "status": "error",

@@ -22,11 +22,6 @@ class Mutant:
     fault: str = ""
 
 
-def _module(name: str) -> Any:
-    """A module by its name, where its package has a function that is called like it."""
-    return import_module(name)
-
-
 def _watermark_ahead() -> None:
     """The watermark moves to when a run ended, not to where its reader began."""
     from datetime import UTC, datetime
@@ -49,7 +44,9 @@ def _writes_all() -> None:
     with what the CRM holds."""
     from worker.sync import glance
 
-    _module("worker.decisions.changes")._same = lambda _held, _value: False
+    # By its name: the package has a function that is called like the module.
+    changes: Any = import_module("worker.decisions.changes")
+    changes._same = lambda _held, _value: False
     glance.split = lambda read, _known, _salted: (list(read), glance.Settled())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
-from worker import heap, pulse, retention
+from worker import bell, heap, pulse, retention
 from worker.alerts import tell
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
@@ -177,22 +177,24 @@ def page(page_id: int, run_id: str) -> None:
 @app.task(name="hygiene.apply")
 def apply() -> None:
     """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
+    bell.heard(apply)
     ctx = context()
     apply_waiting(ctx)
     for connector in spreading.waits(ctx):
-        spread.delay(connector)
+        bell.ring(spread, connector)
 
 
 @app.task(name="hygiene.calls")
 def calls() -> None:
     """Read what people logged of their calls; what it reports is applied at once."""
     if poll_all(context()):
-        apply.delay()
+        bell.ring(apply)
 
 
 @app.task(name="hygiene.spread")
 def spread(connector: str) -> None:
     """Write what was reported to every record of a CRM that holds the number."""
+    bell.heard(spread, connector)
     spreading.spread(context(), connector)
 
 

@@ -13,8 +13,9 @@ Notify = Callable[[], None]
 def tell_the_queue() -> None:
     """Enqueue the work on reports; never raises: what was stored is stored."""
     try:
+        from worker.bell import ring
         from worker.tasks import apply  # reads the settings of this process
 
-        apply.apply_async(retry=False)
+        ring(apply)
     except (Exception, SystemExit) as error:
         log.warning("the queue could not be told (%s); beat will", type(error).__name__)

@@ -21,7 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -93,13 +93,19 @@ def processes(env: dict[str, str], logs: Path) -> Iterator[dict[str, subprocess.
 
 
 def memory_of(started: dict[str, subprocess.Popen[bytes]]) -> dict[str, float]:
-    """MB that each process holds for itself; of the worker its children too."""
+    """MB of each process, of the worker its children too: all that it has in memory, and what it
+    has for itself (a child shares with its mother what neither of them has changed)."""
     found = {}
     for name, process in started.items():
         mother = psutil.Process(process.pid)
-        found[name] = mother.memory_info().rss / 2**20
+        family = {name: mother}
         for place, child in enumerate(sorted(mother.children(), key=lambda p: p.pid)):
-            found[f"{name} child {place + 1}"] = child.memory_info().rss / 2**20
+            family[f"{name} child {place + 1}"] = child
+        for who, one in family.items():
+            with suppress(psutil.NoSuchProcess):  # a child that was replaced just now
+                held = one.memory_full_info()
+                found[who] = held.rss / 2**20
+                found[f"{who}, own"] = held.uss / 2**20
     return found
 
 
@@ -166,7 +172,7 @@ def tell(seen: Seen) -> None:
         fifth = max(1, len(values) // 5)
         parts = [sum(values[n * fifth : (n + 1) * fifth]) / fifth for n in range(5)]
         said = " ".join(f"{part:6.1f}" for part in parts)
-        print(f"memory of {name:16} MB, by fifths of the time: {said}, most {max(values):.1f}")
+        print(f"memory of {name:21} MB, by fifths of the time: {said}, most {max(values):.1f}")
 
 
 def drained(ctx: Context, sent: int, seconds: float) -> tuple[float, list[str]]:

@@ -109,6 +109,12 @@ class Checker:
         for what, query in counts.items():
             if count := self.one(query):
                 found.append(f"{count} {what}")
+        if any("questions" in line for line in found):
+            for row in self.rows(
+                "SELECT provider, package, reason, min(at), max(again_at), count(*) "
+                "FROM unanswered GROUP BY provider, package, reason"
+            ):
+                found.append(f"unanswered: {row}")
         for row in self.rows(
             "SELECT r.id, r.connector, r.kind, r.dry_run, r.read_all, r.reader_owner, "
             "(SELECT count(*) FROM pages p WHERE p.run_id = r.id AND p.state = 'stored'), "

@@ -193,6 +193,7 @@ class Connector(Protocol):
 
     name: str
     write_size: int  # updates that one `write` takes, at most
+    shares_batches: bool  # whether pages do well to fill a batch together: it is one call
     incremental: bool  # whether `pull` can be limited to what changed since a moment
 
     @property

@@ -46,6 +46,7 @@ class CsvConnector:
     name = "csv"
     page_size = 1000
     write_size = 1000
+    shares_batches = False
     incremental = False
 
     def __init__(self, settings: CsvSettings) -> None:

@@ -74,6 +74,7 @@ _KINDS: dict[str, FailureKind] = {
 class HubSpotConnector:
     name = "hubspot"
     write_size = _BATCH
+    shares_batches = True
     incremental = True
 
     def __init__(

@@ -97,6 +97,7 @@ _JOB_WRITES = 1000  # updates from which a job takes fewer calls than collection
 class SalesforceConnector:
     name = "salesforce"
     write_size = 10_000
+    shares_batches = False
     incremental = True
 
     def __init__(

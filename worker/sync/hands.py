@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from worker.sync import page
+from worker.sync.batches import Batches
 from worker.sync.context import Context
 
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
@@ -33,8 +34,11 @@ class Hands:
         self._contexts: list[Context] = []
         self._lock = threading.Lock()
         self._room = threading.Condition()
+        self._batches = Batches(self._room, self._more_to_come)
+        self._all_read = False
         self._pages = 0
         self._contacts = 0
+        self._next = 0  # contacts of a page that waits for room
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -46,6 +50,9 @@ class Hands:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with self._room:
+            self._all_read = True
+            self._room.notify_all()
         self._pool.shutdown(wait=True, cancel_futures=error is not None or self._error is not None)
         for ctx in self._contexts:
             ctx.close_own()
@@ -61,15 +68,21 @@ class Hands:
         """
         with self._room:
             while self._error is None and self._full(contacts):
+                self._next = contacts
                 if not self._room.wait(timeout=1.0):
                     waiting()
             if self._error is not None:
                 raise self._error
+            self._next = 0
             self._pages += 1
             self._contacts += contacts
         self._pool.submit(self._work, page_id).add_done_callback(
             lambda done: self._finished(done, contacts)
         )
+
+    def _more_to_come(self, waiting: int) -> bool:
+        """Whether changes of other pages may come while so many pages wait for them."""
+        return waiting < self._pages or not (self._all_read or self._full(self._next))
 
     def _full(self, more: int) -> bool:
         too_many = self._pages > 0 and self._contacts + more > CONTACTS_AT_ONCE
@@ -83,7 +96,7 @@ class Hands:
             ctx = self._own.ctx = self._ctx.beside()
             with self._lock:
                 self._contexts.append(ctx)
-        page.process(ctx, page_id)
+        page.process(ctx, page_id, self._batches.write)
         with self._lock:
             self._done(page_id)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -37,11 +37,14 @@ from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
-from worker.sync.writeback import RETRY_KINDS, Outcome, write_all
+from worker.sync.writeback import RETRY_KINDS, Outcome, Written, write_all
 from worker.throttle import at_most_every
 from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)
+
+# How the decided changes are written: by themselves, or with those of other pages.
+Write = Callable[[Connector, Sequence[Update], Callable[[], None]], Written]
 
 
 class LostLeaseError(Exception):
@@ -71,7 +74,7 @@ class Tally:
     sources: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def process(ctx: Context, page_id: int) -> bool:
+def process(ctx: Context, page_id: int, write: Write = write_all) -> bool:
     """Do a page; False when it is done already or another worker has it.
 
     Raises what stops the whole run (`ConnectorError`); any other failure counts against the page,
@@ -85,18 +88,18 @@ def process(ctx: Context, page_id: int) -> bool:
         about(run=run.id, page=str(page.id)),
         span("page", run=run.id, page=page.id, connector=run.connector, contacts=len(page.ids)),
     ):
-        return _process(ctx, page, run)
+        return _process(ctx, page, run, write)
 
 
-def _process(ctx: Context, page: Claimed, run: Run) -> bool:
+def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:
     try:
         connector = ctx.connector(run.connector)
         try:
-            _work(ctx, run, connector, page)
+            _work(ctx, run, connector, page, write)
         except SchemaChangedError:
             connector = ctx.connector(run.connector, fresh=True)
             again = replace(page, attempts=page.attempts + 1, contacts=None)
-            _work(ctx, run, connector, again)
+            _work(ctx, run, connector, again, write)
     except ConnectorError as error:
         _let_go(ctx, page, str(error))
         raise
@@ -109,7 +112,7 @@ def _process(ctx: Context, page: Claimed, run: Run) -> bool:
         if page.attempts >= ctx.settings.sync.page_attempts:
             _park(ctx, run, page, error)
             return True
-        return process(ctx, page.id)
+        return process(ctx, page.id, write)
     except BaseException:  # a shutdown: let somebody else go on at once
         _let_go(ctx, page, "interrupted", attempt=-1)
         raise
@@ -220,7 +223,7 @@ def _park(ctx: Context, run: Run, page: Claimed, error: Exception) -> None:
 # -- the way of the contacts ---------------------------------------------------------------
 
 
-def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
+def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Write) -> None:
     calls = dict(connector.calls)
     now = ctx.now()
     tally = Tally()
@@ -257,10 +260,9 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed) -> None:
         return
     keep = at_most_every(judge.HEARTBEAT, lambda: _hold(ctx, page))
     with span("write", records=len(updates)):
-        outcomes = write_all(connector, updates, keep) if updates else {}
+        outcomes, wrote = write(connector, updates, keep)
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
-    wrote = connector.clock() if any(outcome.written for outcome in outcomes.values()) else None
     salted = glance.salt(ctx, run.connector)
     entries = [
         _entry(ctx, one, decision, outcomes.get(one.contact.id), verified, salted, now)

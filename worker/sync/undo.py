@@ -295,7 +295,7 @@ def _write(
                     for update in updates
                 ],
             )
-    outcomes = write_all(connector, updates) if updates else {}
+    outcomes, _ = write_all(connector, updates)
     with ctx.store.write() as connection:
         for update in updates:
             outcome = outcomes[update.id]

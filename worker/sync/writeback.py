@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
 
 from connectors.base import Connector, FailureKind, Update, Value, WriteResult
 
@@ -36,13 +38,25 @@ class Outcome:
         return self.kind in ("gone", "merged")
 
 
+class Written(NamedTuple):
+    """What became of updates, by record id; `at`: the CRM's time then, None where none of them was
+    written."""
+
+    outcomes: dict[str, Outcome]
+    at: datetime | None
+
+    def and_then(self, outcomes: dict[str, Outcome], at: datetime | None) -> Written:
+        latest = max(filter(None, (self.at, at)), default=None)
+        return Written({**self.outcomes, **outcomes}, latest)
+
+
 def write_all(
     connector: Connector,
     updates: Sequence[Update],
     keep_lease: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Outcome]:
-    """Write all updates (of one object); an outcome for each, by record id."""
+) -> Written:
+    """Write all updates (of one object); an outcome for each."""
     outcomes: dict[str, Outcome] = {}
     locked: list[Update] = []
     partial: list[tuple[Update, WriteResult]] = []
@@ -72,7 +86,8 @@ def write_all(
         again, locked[:] = list(locked), []
         send(again)
     _without_refused_fields(send, partial, outcomes)
-    return outcomes
+    wrote = any(outcome.written for outcome in outcomes.values())
+    return Written(outcomes, connector.clock() if wrote else None)
 
 
 def _without_refused_fields(

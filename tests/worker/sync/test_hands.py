@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class Work:
         self.owners: set[str] = set()
         self._lock = threading.Lock()
 
-    def __call__(self, ctx: Context, page_id: int) -> bool:
+    def __call__(self, ctx: Context, page_id: int, _write: Any) -> bool:
         with self._lock:
             self.owners.add(ctx.owner)
             self.under_way.append(page_id)
@@ -136,12 +137,30 @@ class TestOverlap:
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(hubspot, "_LIST_PAGE", 10)
+        monkeypatch.setattr(hubspot.HubSpotConnector, "write_size", 10)
         if crm.name == "salesforce":
             crm.service.page_limit = 10
         crm.fault(crm.write_call, "delay", times=100, seconds=0.3)
         drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("changed")))
         assert 3 <= crm.service.busiest <= ctx.settings.sync.pages_in_flight + 1
         assert crm.all_checked()
+
+
+class TestCalls:
+    def test_pages_fill_their_batches_together(
+        self, ctx: Context, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A page changes less than a batch holds, but only the last batch is not full."""
+        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
+        monkeypatch.setattr(hubspot.HubSpotConnector, "write_size", 10)
+        crm = Crm.all(sandbox)["hubspot"]
+        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        drive.drive(ctx, run_id)
+        result = runs.result(ctx, run_id)
+        assert crm.all_checked()
+        assert result["contacts"]["changed"] > 40
+        least = math.ceil(result["contacts"]["changed"] / 10)
+        assert least <= result["api_calls"]["write"] <= least + 1
 
 
 class TestBothEnds:

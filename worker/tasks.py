@@ -15,7 +15,7 @@ from typing import Any
 from celery.signals import worker_ready
 
 from connectors.base import ConnectorError
-from worker import bell, heap, pulse, retention
+from worker import bell, heap, owed, pulse, retention
 from worker.alerts import tell
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting
@@ -87,17 +87,21 @@ def _full_is_due(ctx: Context, connector: str) -> bool:
 @app.task(name="hygiene.reverify")
 def reverify(connector: str) -> None:
     """Look again at contacts with a number whose verification no longer counts."""
+    bell.heard(reverify, connector)
     ctx = context()
     with ctx.store.read() as connection:
-        if next(picking.due(connection, ctx, connector, 1), None) is None:
+        due = next(picking.due(connection, ctx, connector, 1), None) is not None
+    if due:
+        try:
+            run_id = runs.open_run(ctx, connector, Scope("due", limit=settings.sync.reverify_limit))
+        except runs.RunActiveError:
+            owed.note(ctx.store, connector, ctx.now())
             return
-    scope = Scope("due", limit=settings.sync.reverify_limit)
-    try:
-        go_on(runs.open_run(ctx, connector, scope))
-    except runs.RunActiveError:
-        return
-    except ConnectorError as error:
-        log.error("%s", error)
+        except ConnectorError as error:
+            log.error("%s", error)
+            return
+        go_on(run_id)
+    owed.settle(ctx.store, connector)
 
 
 @app.task(name="hygiene.read")
@@ -251,6 +255,8 @@ def revive() -> None:
             undo.delay(run.id)
         else:
             go_on(run.id, only_idle=True)
+    for connector in owed.connectors(ctx.store):
+        bell.ring(reverify, connector)
 
 
 def go_on(run_id: str, only_idle: bool = False) -> None:

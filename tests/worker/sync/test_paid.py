@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker import tasks
+from worker import bell, tasks
 from worker.store.tables import unanswered, verifications
 from worker.story import story
-from worker.sync import picking, runs
+from worker.sync import control, picking, runs
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.verification import spending
@@ -353,6 +353,30 @@ class TestReVerification:
         self.lapse(ctx, GOOD)
         tasks.reverify("hubspot")
         assert [runs.load(ctx, one).scope.kind for one in opened] == ["due"]
+
+    def test_what_is_due_while_another_run_is_under_way_is_looked_at_soon_after(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Beat sends a sync and a re-verification in the same moment, time after time."""
+        opened: list[str] = []
+        rung: list[str] = []
+        monkeypatch.setattr(tasks, "context", lambda: ctx)
+        monkeypatch.setattr(tasks, "settings", ctx.settings)
+        monkeypatch.setattr(tasks, "go_on", lambda run_id, **_how: opened.append(run_id))
+        monkeypatch.setattr(bell, "heard", lambda *_what: None)
+        monkeypatch.setattr(bell, "ring", lambda _task, connector: rung.append(connector))
+        self.lapse(ctx, GOOD)
+        under_way = runs.open_run(ctx, "hubspot", Scope("changed"))
+        tasks.reverify("hubspot")
+        tasks.revive()
+        assert rung == ["hubspot"]
+        control.cancel(ctx, under_way, "a test")
+        opened.clear()
+        tasks.reverify("hubspot")
+        assert [runs.load(ctx, one).scope.kind for one in opened] == ["due"]
+        rung.clear()
+        tasks.revive()
+        assert rung == []
 
 
 class TestTheStoryOfANumber:

@@ -14,6 +14,7 @@ from typing import Any
 
 from connectors.base import Connector, Page
 from worker.sync.context import Context
+from worker.sync.gathering import gathered
 from worker.sync.runs import Run
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class FromTheEnd:
             connector = ctx.connector(self._run.connector)
             before = dict(connector.calls)
             pages = connector.pull_back(self._entry["object"], self._entry.get("back"))
-            for page in pages or ():
+            least = ctx.settings.sync.page_contacts
+            for page in gathered(pages or (), least, backwards=True):
                 if self._over.is_set() or not self._take(ctx, connector, page, before):
                     return
                 before = dict(connector.calls)

@@ -74,11 +74,12 @@ class Tally:
     sources: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def process(ctx: Context, page_id: int, write: Write = write_all) -> bool:
+def process(ctx: Context, page_id: int, write: Write | None = None) -> bool:
     """Do a page; False when it is done already or another worker has it.
 
     Raises what stops the whole run (`ConnectorError`); any other failure counts against the page,
-    which is parked after too many, its contacts kept for later runs.
+    which is parked after too many, its contacts kept for later runs. `write`: another way than by
+    itself (`worker.sync.batches`).
     """
     claimed = _claim(ctx, page_id)
     if claimed is None:
@@ -88,7 +89,7 @@ def process(ctx: Context, page_id: int, write: Write = write_all) -> bool:
         about(run=run.id, page=str(page.id)),
         span("page", run=run.id, page=page.id, connector=run.connector, contacts=len(page.ids)),
     ):
-        return _process(ctx, page, run, write)
+        return _process(ctx, page, run, write or write_all)
 
 
 def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:

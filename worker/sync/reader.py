@@ -16,6 +16,7 @@ from worker.store.tables import UtcDateTime, pages, runs
 from worker.sync import ends, glance, index
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
+from worker.sync.gathering import gathered
 from worker.sync.runs import Run
 
 # Takes the reader's context, a page's id, how many contacts it has, and what to call while it keeps
@@ -114,9 +115,10 @@ class _Reading:
             before = dict(connector.calls)
             started = time.monotonic()
             try:
-                for page in connector.pull(
+                pages = connector.pull(
                     entry["object"], since, entry["cursor"], run.skip, self._keep_lease
-                ):
+                )
+                for page in gathered(pages, self._ctx.settings.sync.page_contacts):
                     # When the first page was asked for, by the CRM's clock (its answer's Date, less
                     # what that took). Ours plays no part in where a watermark comes to stand.
                     took = timedelta(seconds=time.monotonic() - started + 1)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -134,24 +136,35 @@ class Record(NamedTuple):
     problem: str = ""
 
 
-def records(file: IO[str]) -> Iterator[Record]:
-    """Cut an opened list into rows, which a quote may stretch over several lines."""
-    number = 0
-    pending: list[str] = []
-    lines: Iterator[str] = iter(file)
-    while True:
-        line = pending.pop(0) if pending else next(lines, "")
+class Plain(NamedTuple):
+    """Some rows of one line each, with no quotes: all that most lists are made of. `number`: of the
+    first. Each line ends with `end`."""
+
+    number: int
+    lines: list[str]
+    end: str
+
+
+class Records(Iterator[Record]):
+    """Cuts an opened list into rows, which a quote may stretch over several lines."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._lines = iter(file)
+        self._again: deque[str] = deque()  # lines that were taken to belong to the row before
+        self._number = 0
+
+    def __next__(self) -> Record:
+        line = self._line()
         if not line:
-            return
-        number += 1
+            raise StopIteration
+        self._number += 1
         quotes = line.count('"')
         if not quotes % 2:
-            yield Record(number, line)
-            continue
-        start = number
+            return Record(self._number, line)
+        start = self._number
         record, taken = line, [line]
         while quotes % 2 and len(record) <= MAX_ROW:
-            more = pending.pop(0) if pending else next(lines, "")
+            more = self._line()
             if not more:
                 break
             taken.append(more)
@@ -159,11 +172,37 @@ def records(file: IO[str]) -> Iterator[Record]:
             quotes += more.count('"')
         if quotes % 2:
             # The quote that opened here never closes: only this line is broken, not all below.
-            pending[:0] = taken[1:]
-            yield Record(start, line, "a quote is opened and never closed")
-            continue
-        number += len(taken) - 1
-        yield Record(start, record)
+            self._again.extendleft(reversed(taken[1:]))
+            return Record(start, line, "a quote is opened and never closed")
+        self._number += len(taken) - 1
+        return Record(start, record)
+
+    def _line(self) -> str:
+        return self._again.popleft() if self._again else next(self._lines, "")
+
+    def some(self, count: int) -> Plain | list[Record]:
+        """The next rows, at most so many; none at the end of the list."""
+        if not self._again:
+            lines = list(islice(self._lines, count))
+            if end := _plain_end(lines):
+                first = self._number + 1
+                self._number += len(lines)
+                return Plain(first, lines, end)
+            self._again.extend(lines)
+        return list(islice(self, count))
+
+
+def _plain_end(lines: Sequence[str]) -> str:
+    """What each of the lines ends with; "" where not all end alike, or one is not plain."""
+    text = "".join(lines)
+    if not text or '"' in text or max(map(len, lines)) > MAX_ROW:
+        return ""
+    returns = text.count("\r")
+    if text.count("\n") != len(lines) or (returns and text.count("\r\n") != returns):
+        return ""
+    if returns not in (0, len(lines)):
+        return ""
+    return "\r\n" if returns else "\n"
 
 
 def row_of(record: Record, delimiter: str) -> Row:
@@ -184,7 +223,7 @@ def row_of(record: Record, delimiter: str) -> Row:
 
 def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
     """Stream the rows of an opened list. A broken row is given with its problem, never dropped."""
-    return (row_of(record, dialect.delimiter) for record in records(file))
+    return (row_of(record, dialect.delimiter) for record in Records(file))
 
 
 def encode_cells(cells: Sequence[str], delimiter: str) -> str:

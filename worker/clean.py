@@ -11,13 +11,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from connectors import csvtext
-from connectors.csvtext import Dialect, ListError, Record, Row
+from connectors.csvtext import Dialect, ListError, Plain, Record, Records
 from worker import heap
 from worker.decisions import FieldFacts, NumberKnowledge, Said, decide_field
 from worker.phones import facts, read_field, region_of
@@ -27,11 +26,22 @@ _LONG = 2 * 1024 * 1024  # bytes from which a list is worth the start of further
 _ROWS_AT_ONCE = 2000
 _BATCHES_AHEAD = 4  # for each helping process
 _MOST_KEPT = 200_000  # fields whose outcome is kept: some 60 MB
+_MOST_COUNTRIES = 5000
 _ADDED = ("status", "e164", "line type", "extension", "reason")
 
 Key = tuple[str, str | None]  # a phone field, and the country that it is read in
 Checked = tuple[str, str]  # its status, and its added cells as text
-_Line = tuple[Row, Sequence[Key]]  # a row and its phone fields; none where it is broken or empty
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some rows: each one's text, its end, and its phone fields (none where it is broken or
+    empty)."""
+
+    raws: list[str]
+    ends: list[str]
+    keys: list[Sequence[Key]]
+    broken: list[tuple[int, str]]  # the line's number, and what is wrong
 
 
 @dataclass
@@ -91,7 +101,7 @@ def clean(
             csvtext.open_text(source, dialect.encoding) as lines,
             csvtext.open_text(part, dialect.encoding, "w") as out,
         ):
-            records = csvtext.records(lines)
+            records = csvtext.Records(lines)
             first = next(records, None)
             header = csvtext.row_of(first, dialect.delimiter) if first else None
             if header is None or header.problem or not any(header.cells):
@@ -182,40 +192,42 @@ class _Known(dict[Key, Checked]):
     """What the phone fields of a list turn out to hold, each looked at once: a long list names
     most of its numbers more than once."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, plan: _Plan) -> None:
         super().__init__()
-        self.delimiter = delimiter
+        self._plan = plan
 
     def __missing__(self, key: Key) -> Checked:
         if len(self) >= _MOST_KEPT:
             self.clear()
-        found = self[key] = _checked(key, self.delimiter)
+        found = self[key] = _checked(key, self._plan)
         return found
 
 
-def _all_done(records: Iterator[Record], plan: _Plan, size: int) -> Iterator[_Done]:
+def _all_done(records: Records, plan: _Plan, size: int) -> Iterator[_Done]:
     """All rows, in their order. A long list (`size` in bytes) is done by all cores."""
-    known = _Known(plan.delimiter)
-    batches: Iterable[list[_Line]] = (
-        [_read(one, plan) for one in some]
-        for some in iter(lambda: list(islice(records, _ROWS_AT_ONCE)), [])
+    known = _Known(plan)
+    regions = _Regions(plan.fallback)
+    taken = iter(lambda: records.some(_ROWS_AT_ONCE), [])
+    batches: Iterable[_Batch] = (
+        _plain(some, plan, regions) if isinstance(some, Plain) else _quoted(some, plan, regions)
+        for some in taken
     )
     cores = os.cpu_count() or 1
     if size >= _LONG and cores > 1:
-        batches = _looked_at_ahead(batches, known, cores - 1)
+        batches = _looked_at_ahead(batches, known, plan, cores - 1)
     return (_done(batch, plan, known) for batch in batches)
 
 
 def _looked_at_ahead(
-    batches: Iterable[list[_Line]], known: _Known, helpers: int
-) -> Iterator[list[_Line]]:
+    batches: Iterable[_Batch], known: _Known, plan: _Plan, helpers: int
+) -> Iterator[_Batch]:
     """The same batches, with all their fields known: other processes look at them meanwhile. A few
     batches are under way at any time, however long the list is."""
     most = _BATCHES_AHEAD * helpers
     asked: set[Key] = set()
-    under_way: deque[tuple[list[_Line], list[Key], Future[list[Checked]]]] = deque()
+    under_way: deque[tuple[_Batch, list[Key], Future[list[Checked]]]] = deque()
 
-    def first() -> list[_Line]:
+    def first() -> _Batch:
         batch, new, looking = under_way.popleft()
         if len(known) + len(new) > _MOST_KEPT:
             known.clear()
@@ -227,13 +239,13 @@ def _looked_at_ahead(
     with ProcessPoolExecutor(helpers, get_context("spawn"), heap.for_many_records) as pool:
         try:
             for batch in batches:
-                keys = [key for _row, keys in batch for key in keys if key not in known]
-                new = [key for key in dict.fromkeys(keys) if key not in asked]
+                held = {key for keys in batch.keys for key in keys}
+                new = [key for key in held if key not in known and key not in asked]
                 if len(under_way) < most or under_way[0][2].done():
-                    looking = pool.submit(_look, new, known.delimiter)
+                    looking = pool.submit(_look, new, plan)
                 else:  # all are busy: rather than wait, this process looks itself
                     looking = Future()
-                    looking.set_result(_look(new, known.delimiter))
+                    looking.set_result(_look(new, plan))
                 asked.update(new)
                 under_way.append((batch, new, looking))
                 if len(under_way) > most:
@@ -244,46 +256,91 @@ def _looked_at_ahead(
             pool.shutdown(cancel_futures=True)
 
 
-def _read(record: Record, plan: _Plan) -> _Line:
-    row = csvtext.row_of(record, plan.delimiter)
-    cells = row.cells
-    if row.problem or len(cells) != plan.width:
-        return row, ()
-    country = cells[plan.country_place] if plan.country_place is not None else ""
-    region = (region_of(country) if country else None) or plan.fallback
-    return row, [(cells[place], region) for place in plan.places]
+class _Regions(dict[str, str | None]):
+    """The country that fields are read in, by what stands in the country's column."""
+
+    def __init__(self, fallback: str | None) -> None:
+        super().__init__({"": fallback})
+        self._fallback = fallback
+
+    def __missing__(self, country: str) -> str | None:
+        if len(self) >= _MOST_COUNTRIES:
+            self.clear()
+        found = self[country] = (region_of(country) if country else None) or self._fallback
+        return found
 
 
-def _done(batch: Sequence[_Line], plan: _Plan, known: _Known) -> _Done:
-    done = _Done(rows=len(batch))
+def _plain(some: Plain, plan: _Plan, regions: _Regions) -> _Batch:
+    """Rows of one line each without quotes: a cell is what stands between two delimiters."""
+    delimiter, width, places = plan.delimiter, plan.width, plan.places
+    country, first = plan.country_place, plan.places[0]
+    cut = -len(some.end)
+    raws = [line[:cut] for line in some.lines]
+    fields: list[Sequence[Key]] = []
+    broken: list[tuple[int, str]] = []
+    for place, raw in enumerate(raws):
+        cells = raw.split(delimiter)
+        if len(cells) != width or not raw:
+            fields.append(())
+            if raw:
+                broken.append((some.number + place, _cells_problem(cells, plan)))
+            continue
+        region = plan.fallback if country is None else regions[cells[country]]
+        if len(places) == 1:
+            fields.append(((cells[first], region),))
+        else:
+            fields.append([(cells[one], region) for one in places])
+    return _Batch(raws, [some.end] * len(raws), fields, broken)
+
+
+def _quoted(records: Sequence[Record], plan: _Plan, regions: _Regions) -> _Batch:
+    batch = _Batch([], [], [], [])
+    for record in records:
+        row = csvtext.row_of(record, plan.delimiter)
+        cells = row.cells
+        batch.raws.append(row.raw)
+        batch.ends.append(row.end)
+        if row.problem or len(cells) != plan.width:
+            batch.keys.append(())
+            if row.problem or row.raw:  # an empty line stays one
+                batch.broken.append((row.number, row.problem or _cells_problem(cells, plan)))
+            continue
+        country = cells[plan.country_place] if plan.country_place is not None else ""
+        batch.keys.append([(cells[place], regions[country]) for place in plan.places])
+    return batch
+
+
+def _cells_problem(cells: Sequence[str], plan: _Plan) -> str:
+    return f"has {len(cells)} cells where the header has {plan.width}"
+
+
+def _done(batch: _Batch, plan: _Plan, known: _Known) -> _Done:
     statuses: list[str] = []
     lines: list[str] = []
-    narrow = not plan.encoding.lower().startswith("utf")
     delimiter = plan.delimiter
-    for row, keys in batch:
-        done.length += len(row.raw) + len(row.end)
-        if not keys:
-            lines.append(row.raw + row.end)
-            if row.problem or row.raw:  # an empty line stays one
-                cells = f"has {len(row.cells)} cells where the header has {plan.width}"
-                done.broken.append((row.number, row.problem or cells))
-            continue
-        checked = [known[key] for key in keys]
-        text = delimiter.join([added for _status, added in checked])
-        if narrow and not text.isascii():
-            text = text.encode(plan.encoding, "replace").decode(plan.encoding)
-        statuses += [status for status, _added in checked]
-        lines.append(f"{row.raw}{delimiter}{text}{row.end}")
-    done.fields.update(filter(None, statuses))
-    done.text = "".join(lines)
-    return done
+    for raw, end, keys in zip(batch.raws, batch.ends, batch.keys, strict=True):
+        if len(keys) == 1:
+            status, text = known[keys[0]]
+            statuses.append(status)
+            lines.append(f"{raw}{delimiter}{text}{end}")
+        elif not keys:
+            lines.append(raw + end)
+        else:
+            checked = [known[key] for key in keys]
+            statuses += [status for status, _added in checked]
+            text = delimiter.join([added for _status, added in checked])
+            lines.append(f"{raw}{delimiter}{text}{end}")
+    fields = Counter(statuses)
+    del fields[""]
+    length = sum(map(len, batch.raws)) + sum(map(len, batch.ends))
+    return _Done("".join(lines), length, len(lines), fields, batch.broken)
 
 
-def _look(keys: Sequence[Key], delimiter: str) -> list[Checked]:
-    return [_checked(key, delimiter) for key in keys]
+def _look(keys: Sequence[Key], plan: _Plan) -> list[Checked]:
+    return [_checked(key, plan) for key in keys]
 
 
-def _checked(key: Key, delimiter: str) -> Checked:
+def _checked(key: Key, plan: _Plan) -> Checked:
     """One phone field: its status, and its added cells (status, E.164, line type, extension,
     reason) as text."""
     text, region = key
@@ -311,4 +368,7 @@ def _checked(key: Key, delimiter: str) -> Checked:
     # What a person typed can only stand in the reason; the others are words and numbers of ours.
     reason = csvtext.formula_safe(reason)
     cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
-    return status, csvtext.encode_cells(cells, delimiter)
+    added = csvtext.encode_cells(cells, plan.delimiter)
+    if not added.isascii() and not plan.encoding.lower().startswith("utf"):
+        added = added.encode(plan.encoding, "replace").decode(plan.encoding)
+    return status, added

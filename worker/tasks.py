@@ -71,8 +71,8 @@ def sync(connector: str, full: bool = False) -> None:
             whole = full or _full_is_due(ctx, connector)
             scope = Scope("everything" if whole else "changed")
             run_id = runs.open_run(ctx, connector, scope)
-    except runs.RunActiveError:
-        return
+    except (runs.RunActiveError, runs.RunOverError):
+        return  # another worker was quicker
     except ConnectorError as error:
         log.error("%s", error)
         return

@@ -41,6 +41,13 @@ class RunActiveError(Exception):
         super().__init__(f"{connector}: {text}")
 
 
+class RunOverError(ConnectorError):
+    """What is to go on has come to its end."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"run {run.id} is {run.state}: there is nothing to resume")
+
+
 class NoSuchRunError(Exception):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"there is no run {run_id}; list them: hygiene runs list")
@@ -485,14 +492,15 @@ def to_take_up(ctx: Context, connector: str, full: bool = False) -> Run | None:
 
 
 def reopen(ctx: Context, run_id: str) -> Run:
-    """Make a failed run, or one whose worker died, run again; raises `RunActiveError`."""
+    """Make a failed run, or one whose worker died, run again; raises `RunActiveError`, or
+    `RunOverError`."""
     run = load(ctx, run_id)
     if run.state == "running":
         if is_worked_on(ctx, run.id):
             raise RunActiveError(run.connector, run)
         return run
     if run.state not in ("failed", "paused"):
-        raise ConnectorError(f"run {run.id} is {run.state}: there is nothing to resume")
+        raise RunOverError(run)
     with ctx.store.write() as connection:
         try:
             connection.execute(

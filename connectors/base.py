@@ -6,8 +6,8 @@ only it knows how its CRM names and types them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
@@ -128,16 +128,24 @@ class Update:
     id: str
     values: Mapping[str, Value]
 
+    def without(self, fields: Collection[str]) -> Update | None:
+        """The rest of it; None where that is no change. A run's mark and time belong to a change:
+        alone they would be a pointless write."""
+        rest = {key: value for key, value in self.values.items() if key not in fields}
+        return replace(self, values=rest) if rest.keys() - {"run", "checked_at"} else None
+
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of one update. `fields`: canonical keys that the CRM refused, if it said."""
+    """What became of one update. `fields`: canonical keys that the CRM refused, if it said;
+    `rest`: all others were written."""
 
     id: str
     ok: bool
     kind: FailureKind | None = None
     message: str = ""
     fields: tuple[str, ...] = ()
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -393,21 +394,23 @@ class HubSpotConnector:
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
     ) -> list[WriteResult]:
-        """One bad value refuses a whole batch. Values that were refused before are held back, so
+        """One bad value refuses a whole batch. Values that were refused before are left out, so
         that they cost one call more, and not one for each batch that holds them."""
         sent: list[Update] = []
         inputs: list[dict[str, Any]] = []
-        results: dict[str, WriteResult] = {}
+        refused: dict[str, WriteResult] = {}
         for update in updates:
             properties = self._properties(update)
+            rest: Update | None = update
             if known := self._known_refusals(properties):
-                results[update.id] = self._refused(update, _InvalidValuesError("", known))
-            else:
-                sent.append(update)
+                told = refused[update.id] = self._refused(update, _InvalidValuesError("", known))
+                rest = update.without(told.fields) if told.fields else None
+                properties = self._properties(rest) if rest is not None else {}
+            if rest is not None:
+                sent.append(rest)
                 inputs.append({"id": update.id, "properties": properties})
-        if sent:
-            results.update((result.id, result) for result in self._send(sent, inputs))
-        return [results[update.id] for update in updates]
+        results = {result.id: result for result in self._send(sent, inputs)} if sent else {}
+        return [_both(refused.get(one.id), results.get(one.id)) for one in updates]
 
     def _send(self, updates: Sequence[Update], inputs: Sequence[Any]) -> list[WriteResult]:
         try:
@@ -515,6 +518,19 @@ def _merged(answer: Any) -> tuple[str, ...]:
     list of all of them; a full read notices those."""
     listed = (entry["properties"].get(_MERGED) for entry in answer["results"])
     return tuple(record_id for ids in listed if ids for record_id in ids.split(";"))
+
+
+def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
+    """Of an update from which values were left out: what became of these, and of the rest."""
+    if refused is None or rest is None:
+        result = rest or refused
+        assert result is not None
+        return result
+    if rest.ok:
+        return replace(refused, rest=True)
+    if not rest.fields:
+        return rest  # it is gone, say
+    return replace(refused, fields=(*refused.fields, *rest.fields), rest=rest.rest)
 
 
 class _InvalidValuesError(Exception):

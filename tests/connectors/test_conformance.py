@@ -14,6 +14,7 @@ from config.settings import Settings, load
 from connectors import build
 from connectors.base import Connector, Skip, Update
 from sandbox.run import Sandbox
+from worker.sync.writeback import write_all
 
 CONNECTORS = ("salesforce", "hubspot", "csv")
 COUNT = 60
@@ -240,20 +241,29 @@ class TestHubSpotsRefusals:
         connector.use(connector.describe())
         ids = [r["id"] for r in portal.table.after_id(None)]
         updates = [
-            Update("contacts", rid, {"status/phone": "unreachable" if n % 100 == 37 else "valid"})
+            Update(
+                "contacts",
+                rid,
+                {
+                    "status/phone": "unreachable" if n % 100 == 37 else "valid",
+                    "reason": "as it is",
+                    "run": "r1",
+                },
+            )
             for n, rid in enumerate(ids)
         ]
         before = connector.calls["write"]
-        results = [
-            result
-            for start in range(0, len(updates), connector.write_size)
-            for result in connector.write(updates[start : start + connector.write_size])
-        ]
+        outcomes = {}
+        for start in range(0, len(updates), 100):  # as pages come
+            outcomes |= write_all(connector, updates[start : start + 100]).outcomes
         calls = connector.calls["write"] - before
         connector.close()
         sandbox.stop()
-        refused = [result for result in results if not result.ok]
+        assert list(outcomes) == ids
+        refused = [outcome for outcome in outcomes.values() if not outcome.ok]
+        assert {outcome.kind for outcome in refused} == {"picklist_value"}
         assert len(refused) == 10
-        assert {(r.kind, r.fields) for r in refused} == {("picklist_value", ("status/phone",))}
-        assert [r.id for r in results] == ids
         assert calls <= 11, "ten batches, and the one that told"
+        reasons = {r["properties"].get("hygiene_reason") for r in portal.table.after_id(None)}
+        assert reasons == {"as it is"}, "the other fields of the refused records were written"
+        assert all(outcome.written.keys() == {"reason", "run"} for outcome in refused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -69,7 +69,11 @@ def write_all(
                 if result.ok:
                     outcomes[update.id] = Outcome(dict(update.values))
                     continue
-                outcomes[update.id] = Outcome({}, result.kind, result.message)
+                rest = update.without(result.fields) if result.rest else None
+                written = dict(rest.values) if rest is not None else {}
+                outcomes[update.id] = Outcome(written, result.kind, result.message)
+                if result.rest:
+                    continue
                 if result.kind == "locked":
                     locked.append(update)
                 elif result.kind in _FIELD_KINDS and result.fields:
@@ -102,11 +106,9 @@ def _without_refused_fields(
         again = []
         for update, result in partial:
             first = told.setdefault(update.id, outcomes[update.id])
-            values = {k: v for k, v in update.values.items() if k not in result.fields}
-            refused = {*result.fields}
-            # A run's mark and time belong to a change; alone they would be a pointless write.
-            if set(values) - {"run", "checked_at"} and refused & set(update.values):
-                again.append(replace(update, values=values))
+            rest = update.without(result.fields)
+            if rest is not None and rest.values.keys() != update.values.keys():
+                again.append(rest)
             else:
                 outcomes[update.id] = first
         partial.clear()

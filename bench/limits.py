@@ -1,8 +1,14 @@
-"""How much of HubSpot's limit a first sync uses: `python -m bench.limits --contacts N`.
+"""How much of what the CRMs allow a first sync uses: `python -m bench.limits --contacts N`.
 
-190 calls in ten seconds, five searches a second, 150 ms a call (`--latency`), the stand-in in a
-process of its own. What the limit allows: 190 calls at once and 19 a second from then on. A call
-that was told to slow down counts against us: none should be.
+HubSpot: 190 calls in ten seconds, five searches a second, 150 ms a call (`--latency`). What the
+limit allows: 190 calls at once and 19 a second from then on. A call that was told to slow down
+counts against us: none should be.
+
+Salesforce by Bulk jobs, of which each takes two seconds (`--job`) and each call 150 ms: what is
+allowed is as many jobs as pages are in flight, one after another without a pause but for the four
+calls that each needs (create, upload, close, look).
+
+The stand-ins are in a process of their own.
 """
 
 from __future__ import annotations
@@ -24,34 +30,66 @@ from worker.store.db import upgrade
 _LIMIT, _WINDOW = 190, 10.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.limits", description=__doc__)
-    parser.add_argument("--contacts", type=int, default=40_000)
-    parser.add_argument("--latency", type=float, default=150, help="milliseconds a call")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
-        env = {**crm, "HYGIENE_HOME": home}
-        upgrade(load(env).database_url)
-        base = f"{crm['HUBSPOT_API_URL']}/_sandbox"
-        settings = {"ten_second_limit": _LIMIT, "search_per_second": 5}
-        requests.post(f"{base}/settings", json=settings, timeout=5).raise_for_status()
-        fault = {"match": "/crm/v3/objects/contacts", "kind": "delay", "times": 10**9,
-                 "seconds": given.latency / 1000}  # fmt: skip
-        requests.post(f"{base}/faults", json=fault, timeout=5).raise_for_status()
-        done = subprocess.run(
-            [sys.executable, "-m", "worker", "sync", "hubspot", "--json"],
-            env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            check=True,
-        )  # fmt: skip
-        made = requests.get(f"{base}/counters", timeout=5).json()["total"]
+def synced(connector: str, env: dict[str, str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "sync", connector, "--json"],
+        env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        check=True,
+    )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout)[0]
+    return result
+
+
+def slowed(base: str, match: str, seconds: float, settings: dict[str, float]) -> None:
+    requests.post(f"{base}/settings", json=settings, timeout=5).raise_for_status()
+    fault = {"match": match, "kind": "delay", "times": 10**9, "seconds": seconds}
+    requests.post(f"{base}/faults", json=fault, timeout=5).raise_for_status()
+
+
+def hubspot(crm: dict[str, str], env: dict[str, str], latency: float) -> None:
+    base = f"{crm['HUBSPOT_API_URL']}/_sandbox"
+    limits = {"ten_second_limit": _LIMIT, "search_per_second": 5}
+    slowed(base, "/crm/v3/objects/contacts", latency, limits)
+    result = synced("hubspot", env)
+    made = requests.get(f"{base}/counters", timeout=5).json()["total"]
     seconds, calls = result["seconds"], sum(result["api_calls"].values())
     allowed = _LIMIT + _LIMIT / _WINDOW * max(0.0, seconds - _WINDOW)
     print(
         f"hubspot: {result['contacts']['read']:,} contacts in {seconds:.1f} s: {calls} calls of "
         f"{allowed:.0f} that were allowed, {calls / allowed:.1%} of the limit; "
-        f"{made - calls} told to slow down"
+        f"{made - calls} told to slow down", flush=True,
+    )  # fmt: skip
+
+
+def salesforce(crm: dict[str, str], env: dict[str, str], latency: float, job: float) -> None:
+    base = f"{crm['SALESFORCE_LOGIN_URL']}/_sandbox"
+    slowed(base, "/services/data/", latency, {"bulk_seconds": job})
+    result = synced("salesforce", env)
+    routes = requests.get(f"{base}/counters", timeout=5).json()["routes"]
+    jobs = sum(count for route, count in routes.items() if route.startswith("POST")
+               and route.rstrip("/").endswith("jobs/ingest"))  # fmt: skip
+    looks = result["api_calls"]["write"] - 3 * jobs
+    at_once = load(env).sync.pages_in_flight
+    least = jobs * (job + 4 * latency) / at_once
+    seconds = result["seconds"]
+    print(
+        f"salesforce: {result['contacts']['read']:,} contacts in {seconds:.1f} s: {jobs} ingest "
+        f"jobs of {job:g} s, {at_once} at once, take {least:.1f} s, {least / seconds:.1%} of it; "
+        f"{looks / jobs:.1f} looks a job"
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.limits", description=__doc__)
+    parser.add_argument("--contacts", type=int, default=40_000)
+    parser.add_argument("--latency", type=float, default=150, help="milliseconds a call")
+    parser.add_argument("--job", type=float, default=2.0, help="seconds that a Bulk job takes")
+    given = parser.parse_args()
+    for measure, more in ((hubspot, ()), (salesforce, (given.job,))):
+        with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
+            env = {**crm, "HYGIENE_HOME": home}
+            upgrade(load(env).database_url)
+            measure(crm, env, given.latency / 1000, *more)
 
 
 if __name__ == "__main__":

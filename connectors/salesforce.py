@@ -57,7 +57,7 @@ from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.reading import TRUE, MakeContact, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Refusal
+from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Pace, Refusal
 from connectors.understood import understood
 from connectors.values import zulu
 
@@ -119,6 +119,7 @@ class SalesforceConnector:
         self._credentials = credentials
         self._calls = Calls(self.name, http, quota)
         self._bulk_from = settings.bulk_from
+        self._query_pace, self._ingest_pace = Pace(), Pace()
         self._wanted = {
             name: configured(name, mapping, settings.fields)
             for name, mapping in settings.objects.items()
@@ -424,7 +425,9 @@ class SalesforceConnector:
         if job == _NEW_JOB:
             soql = f"{wanted.soql(at.after)} LIMIT {_JOB_RECORDS}"
             job = salesforce_bulk.start_query(self.call, wanted.operation, soql)
-        info = salesforce_bulk.wait_for(self.call, "read", f"jobs/query/{job}", waiting)
+        info = salesforce_bulk.wait_for(
+            self.call, "read", f"jobs/query/{job}", waiting, self._query_pace
+        )
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
             raise BulkUnavailableError(f"salesforce: Bulk query job {job} failed: {problem}")
@@ -585,7 +588,9 @@ class SalesforceConnector:
             for update, record in zip(updates, records, strict=True)
             if salesforce_bulk.fits(record)
         }
-        refused = salesforce_bulk.update(self.call, updates[0].object, told, waiting)
+        refused = salesforce_bulk.update(
+            self.call, updates[0].object, told, self._ingest_pace, waiting
+        )
         results = {
             update.id: self._refused(update, refused[update.id])
             if update.id in refused

@@ -16,8 +16,9 @@ from kombu import Queue
 
 from config import log, traces
 from config.settings import Settings, SettingsError, load
-from worker import embedded
+from worker import embedded, heap
 from worker.schedule import QUEUES, beat_schedule
+from worker.throttle import at_most_every
 from worker.verification.pace import LocalPace
 from worker.verification.registry import chain_of
 
@@ -64,6 +65,7 @@ def _logging(**_options: Any) -> None:
 
 _TRACE = "hygiene_trace"  # a message's header: the request or task that set all of it off
 _running: dict[str, ExitStack] = {}
+_give_back = at_most_every(60.0, heap.give_back)
 
 
 @before_task_publish.connect
@@ -85,6 +87,7 @@ def _begin(task_id: str, task: Any, **_more: Any) -> None:
 def _end(task_id: str, **_more: Any) -> None:
     if (told := _running.pop(task_id, None)) is not None:
         told.close()
+    _give_back()
 
 
 try:

@@ -27,3 +27,11 @@ def for_many_records() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_LOOK_AFTER)
+
+
+def give_back() -> None:
+    """Return to the system what the C library holds of memory that is free. It keeps what was once
+    needed at the top of its heap, so that a process of many days looks as if it grew: some 10 MB
+    after an hour, of which nothing is in use."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -47,6 +47,15 @@ class SalesforceService(Service):
         self.used = 0
         self.cursors: dict[str, tuple[soql.Query, list[str], int]] = {}
 
+    @property
+    def bulk_seconds(self) -> float:
+        """What a Bulk job takes; a setting."""
+        return self.bulk.seconds
+
+    @bulk_seconds.setter
+    def bulk_seconds(self, seconds: float) -> None:
+        self.bulk.seconds = seconds
+
     def routes(self) -> list[web.RouteDef]:
         data = "/services/data/{version:v\\d\\d\\.0}"
         return [

@@ -166,6 +166,19 @@ class TestReading:
         list(opened().pull("Contact", waiting=lambda: waited.append(None)))
         assert len(waited) > 5
 
+    def test_a_job_is_looked_at_when_the_one_before_it_was_done(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.2)
+        sandbox.salesforce.bulk.seconds = 0.5
+        looks: list[int] = []
+        for _page in opened().pull("Contact"):
+            looks.append(routes(sandbox).get("GET /jobs/query/{id}", 0) - sum(looks))
+        jobs = [count for count in looks if count]
+        assert len(jobs) > 1
+        assert jobs[0] >= 3, "nothing is known of the first"
+        assert max(jobs[1:]) <= 2
+
     def test_where_numbers_are_rewritten_in_place_nothing_is_read_by_jobs(
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:

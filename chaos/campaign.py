@@ -161,6 +161,9 @@ def _run(
         (house.logs / "reports.txt").write_text("\n".join([*wrong, *checker.reports()]))
     else:
         broken = _promises(checker, at_rest, answers)
+    if broken:
+        house.postgres.dump(name, house.logs / "database.sql")
+        (house.logs / "crms.txt").write_text("\n".join(map(str, people.writes)))
     people.go_home()
     return Result(
         schedule.seed, schedule.flavour, faults.struck, broken, time.monotonic() - started, settled,

@@ -122,6 +122,14 @@ class Postgres:
         with self.connect("postgres") as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def dump(self, name: str, target: Path) -> None:
+        """All that a database holds, as text, for whoever looks into a failure."""
+        with target.open("wb") as out:
+            subprocess.run(
+                [str(self._bin / "pg_dump"), "--column-inserts", "--data-only", self.url(name)],
+                stdout=out, stderr=subprocess.DEVNULL, check=False,
+            )  # fmt: skip
+
     def cut(self, name: str) -> None:
         """End all connections to a database."""
         with self.connect("postgres") as connection:

@@ -77,6 +77,12 @@ class Write:
     values: Mapping[str, Any]
     before: Mapping[str, Any]
     ours: bool
+    at: float = field(default_factory=time.time)
+
+    def __str__(self) -> str:
+        moment = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
+        who = "ours" if self.ours else "a person"
+        return f"{moment} {' '.join(self.key)} by {who}: {self.values}, before {self.before}"
 
 
 @dataclass

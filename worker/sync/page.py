@@ -28,10 +28,10 @@ from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback
 from worker.segments import apart as segments
-from worker.store.db import insert, upsert
+from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
-from worker.sync import glance, index, judge, whose
+from worker.sync import announced, glance, index, judge, whose
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared
@@ -347,32 +347,14 @@ def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
 
 
 def _settle_announced(ctx: Context, run: Run, page: Claimed, fetched: Sequence[Contact]) -> None:
-    """After a crash: which announced writes had reached the CRM? They are ours, not a person's."""
+    """After a crash: what had not reached the CRM is decided anew."""
     held = {contact.id: contact.values() for contact in fetched}
+    pending = sa.select(writes).where(writes.c.page_id == page.id, writes.c.state == "pending")
     with ctx.store.write() as connection:
-        rows = connection.execute(
-            sa.select(writes).where(writes.c.page_id == page.id, writes.c.state == "pending")
-        ).all()
-        for row in rows:
-            now_held = held.get(row.record_id)
-            reached = now_held is not None and _is_ours(now_held, row.after)
-            if reached:
-                connection.execute(
-                    sa.update(writes).where(writes.c.id == row.id).values(state="done")
-                )
-                index.remember_flags(
-                    connection, run.connector, page.object, row.record_id, row.after
-                )
-            else:
-                connection.execute(sa.delete(writes).where(writes.c.id == row.id))
-
-
-def _is_ours(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
-    # The mark of the run and the time of the check tell alone: a person does not write those.
-    marks = [key for key in ("run", "checked_at") if key in after and key in held]
-    return all(
-        (held.get(key) or None) == (after[key] or None) for key in marks or after if key in held
-    )
+        rows = connection.execute(pending).all()
+        missed = announced.settle(connection, run.connector, page.object, rows, held)
+        for some in chunks(missed):
+            connection.execute(sa.delete(writes).where(writes.c.id.in_(some)))
 
 
 def _take_reports(

@@ -4,23 +4,26 @@ A flag that differs from what we last wrote or saw was changed by a person, says
 `worker.feedback.users`. But runs go beside each other: a page may have been read before another
 run's write and be worked on after it, and then the difference is ours. Such records are looked at
 once more, and it counts only what was read while none of our writes to the record was under way.
-Where that cannot be had, the record is left to a run of its own, a little later.
+Where that cannot be had, the record is left to a run of its own, a little later. A run that failed
+for good has left writes behind of which it never noted whether they reached the CRM; the record
+tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from connectors.base import Connector, Contact
 from worker.feedback import touched, users
 from worker.store.db import chunks
-from worker.store.tables import writes
-from worker.sync import index
-from worker.sync.context import Context
+from worker.store.tables import pages, runs, writes
+from worker.sync import announced, index
+from worker.sync.context import Context, alive
 from worker.sync.runs import Run
 
 _LATER = timedelta(seconds=5)
@@ -52,12 +55,20 @@ def clear_up(
     if not before:
         return Clear(list(found), known)
     fresh = {contact.id: contact for contact in connector.fetch(object_name, list(before))}
+    behind = [row for others in before.values() for row in others.behind]
+    if behind and not run.dry_run:
+        held = {record_id: contact.values() for record_id, contact in fresh.items()}
+        with ctx.store.write() as connection:
+            announced.settle(connection, run.connector, object_name, behind, held)
     anew = index.load(ctx.store, run.connector, object_name, list(before))
     after = _writes_of_others(ctx, run, object_name, list(before))
+    settled = {row.id for row in behind}
     left = {
         record_id
-        for record_id, (last, pending) in before.items()
-        if pending or after.get(record_id) != (last, pending)
+        for record_id, others in before.items()
+        if others.under_way
+        or (others.behind and run.dry_run)
+        or after.get(record_id, _NONE).ids - settled != others.ids
     }
     if left and not run.dry_run:
         with ctx.store.write() as connection:
@@ -71,35 +82,60 @@ def _differs(contact: Contact, known: index.Known | None) -> bool:
     return any(value != flags.get(flag, False) for flag, value in held.items())
 
 
+@dataclass(frozen=True)
+class _Others:
+    """What other runs announced to write to a record, since this one may have read it."""
+
+    ids: frozenset[int] = frozenset()
+    under_way: bool = False
+    behind: tuple[Any, ...] = ()  # by runs that have ended without a word on it, however long ago
+
+
+_NONE = _Others()
+
+
 def _writes_of_others(
     ctx: Context, run: Run, object_name: str, ids: Sequence[str]
-) -> dict[str, tuple[int, bool]]:
-    """Record -> the last write that another run announced since this one may have read it, and
-    whether one of them is still under way."""
-    c = writes.c
+) -> dict[str, _Others]:
+    """By record; those of which there are none are not named."""
+    w, r, p = writes.c, runs.c, pages.c
     # What a run announced it may send until its page's lease ends.
     since = run.opened_at - ctx.settings.sync.page_lease
-    pending = c.state == "pending"
-    found = {}
+    joined = writes.outerjoin(runs, w.run_id == r.id).outerjoin(pages, w.page_id == p.id)
+    found: dict[str, _Others] = {}
     with ctx.store.read() as connection:
         for some in chunks(ids):
             query = (
                 sa.select(
-                    c.record_id, sa.func.max(c.id), sa.func.max(sa.case((pending, 1), else_=0))
+                    w.id, w.record_id, w.state, w.after, r.state.label("run"), p.owner, p.until
                 )
+                .select_from(joined)
                 .where(
-                    c.connector == run.connector,
-                    c.object == object_name,
-                    c.record_id.in_(some),
-                    c.run_id != run.id,
-                    c.at >= since,
-                    c.state.in_(("pending", "done")),
+                    w.connector == run.connector,
+                    w.object == object_name,
+                    w.record_id.in_(some),
+                    w.run_id != run.id,
+                    sa.or_(w.state == "pending", sa.and_(w.state == "done", w.at >= since)),
                 )
-                .group_by(c.record_id)
+                .order_by(w.id)
             )
-            for record_id, last, under_way in connection.execute(query):
-                found[record_id] = last, bool(under_way)
+            for row in connection.execute(query):
+                held = found.get(row.record_id, _NONE)
+                if row.state == "pending" and _ended(ctx, row):
+                    found[row.record_id] = replace(held, behind=(*held.behind, row))
+                    continue
+                found[row.record_id] = replace(
+                    held,
+                    ids=held.ids | {row.id},
+                    under_way=held.under_way or row.state == "pending",
+                )
     return found
+
+
+def _ended(ctx: Context, row: Any) -> bool:
+    """Whether the run of an announced write is over, and nobody works on its page any more."""
+    leased = row.until is not None and row.until > ctx.now() and alive(row.owner)
+    return row.run not in (None, "running") and not leased
 
 
 def _instead(

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
+from connectors.base import UnavailableError
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
@@ -335,6 +336,32 @@ class TestASyncBesideIt:
         sync(ctx, crm.name)
         assert kinds(ctx) == ["wrong_number"]
         assert crm.get(record_id, "wrong_number") is True
+
+    def test_does_not_take_for_a_persons_word_what_a_run_wrote_that_failed_for_good(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It wrote the flag, failed before it noted that, and another run came first."""
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        tell(ctx, "wrong_number")
+        apply_waiting(ctx)
+
+        def fails(*_args: Any) -> None:
+            raise UnavailableError(f"{crm.name}: away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(page_work, "_complete", fails)
+            with pytest.raises(UnavailableError):
+                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
+        assert crm.get(record_id, "wrong_number") is True
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(hours=1)
+        sync(ctx, crm.name, scope=Scope("everything"))
+        assert kinds(ctx) == ["wrong_number"]
+        crm.edit(record_id, {"wrong_number": False})
+        sync(ctx, crm.name, scope=Scope("everything"))
+        assert set(kinds(ctx)) == {"wrong_number", "confirmed"}, "a person who clears it is heard"
 
     def test_hears_a_person_who_ticks_a_flag_meanwhile(
         self, ctx: Context, crm: Crm, sync: Sync

@@ -41,7 +41,7 @@ class _Share:
 
     @property
     def over(self) -> bool:
-        return self.error is not None or (not self.left and not self.sent)
+        return not self.left and not self.sent
 
     @property
     def idle(self) -> bool:

@@ -132,9 +132,9 @@ def _deaf_to_people() -> None:
 
 def _takes_own_writes_for_reports() -> None:
     """After a crash nobody looks which of the announced writes had reached the CRM."""
-    from worker.sync import page
+    from worker.sync import announced
 
-    page._settle_announced = lambda *_args: None
+    announced.settle = lambda *_args: []
 
 
 def _no_pace() -> None:
@@ -162,9 +162,9 @@ def _no_redaction() -> None:
 
     work = page._work
 
-    def told(ctx: Any, run: Any, connector: Any, claimed: Any) -> None:
+    def told(ctx: Any, run: Any, connector: Any, claimed: Any, *rest: Any) -> None:
         logging.getLogger("worker.sync.page").info("page: %s", claimed.contacts)
-        work(ctx, run, connector, claimed)
+        work(ctx, run, connector, claimed, *rest)
 
     page._work = told
 

@@ -32,7 +32,7 @@ import sqlalchemy as sa
 from bench import bare
 from config.settings import load
 from worker.store.db import upgrade
-from worker.sync import drive, runs
+from worker.sync import drive, reporting, runs
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 
@@ -86,7 +86,7 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
         queries = 0
 
         def progress(_run: str) -> None:
-            if not first and runs.totals(ctx, run).written:
+            if not first and reporting.totals(ctx, run).written:
                 first.append(time.monotonic() - started)
 
         def count_query(*_args: object) -> None:
@@ -95,9 +95,9 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
 
         sa.event.listen(ctx.store.engine, "before_cursor_execute", count_query)
         drive.drive(ctx, run, progress, 1 if profile else None)  # a profile sees one thread
-        pages = runs.totals(ctx, run).pages
+        pages = reporting.totals(ctx, run).pages
         looks = queries / pages
-        result = runs.result(ctx, run)
+        result = reporting.result(ctx, run)
         count = result["contacts"]["read"]
         more = {
             "changed": result["contacts"]["changed"],

@@ -31,7 +31,7 @@ from bench.sync import stand_ins
 from config.settings import load
 from worker import embedded
 from worker.store.db import upgrade
-from worker.sync import runs
+from worker.sync import reporting, runs
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 
@@ -106,7 +106,7 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> tuple[flo
                 time.sleep(0.1)
             took = time.monotonic() - started
             spent = cpu(ours) - before[0], cpu(theirs) - before[1]
-            sums = runs.totals(ctx, run)
+            sums = reporting.totals(ctx, run)
             assert sums.read == contacts, (sums, runs.load(ctx, run))
         ctx.close()
         embedded.stop(settings.home)

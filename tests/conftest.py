@@ -20,7 +20,7 @@ from config.settings import Settings, load
 from sandbox.run import Sandbox
 from worker import embedded
 from worker.store.db import upgrade
-from worker.sync import drive, runs, writeback
+from worker.sync import drive, reporting, runs, writeback
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 
@@ -161,7 +161,7 @@ def run_sync(
     """One run in this process; its account."""
     run_id = runs.open_run(ctx, name, scope or Scope(kind), dry_run, force)  # type: ignore[arg-type]
     drive.drive(ctx, run_id)
-    return runs.account(ctx, run_id, most=100_000)
+    return reporting.account(ctx, run_id, most=100_000)
 
 
 @pytest.fixture

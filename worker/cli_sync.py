@@ -31,7 +31,7 @@ from worker.cli_parts import (
 from worker.doctor import examine
 from worker.store.db import open_store, ready, upgrade
 from worker.story import story
-from worker.sync import control, runs
+from worker.sync import control, reporting, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.follow import follow
@@ -143,7 +143,7 @@ def _carry_out(
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
-            sums, left = runs.totals(ctx, run_id), runs.load(ctx, run_id).left
+            sums, left = reporting.totals(ctx, run_id), runs.load(ctx, run_id).left
             console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
 
         for name in names:
@@ -171,7 +171,7 @@ def _carry_out(
                 console.complain(str(error))
         if queue:
             follow(ctx, begun, show)
-    results = [runs.result(ctx, run_id) for run_id in begun]
+    results = [reporting.result(ctx, run_id) for run_id in begun]
     if any(_has_failures(result) for result in results):
         code = max(code, 1)
     if as_json:
@@ -215,7 +215,7 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     """The latest runs, newest first."""
     with opened_context() as ctx:
         recent = runs.recent(ctx, limit, reports=reports)
-        results = [runs.result(ctx, run.id) for run in recent]
+        results = [reporting.result(ctx, run.id) for run in recent]
     if as_json:
         console.print_json(results)
         return
@@ -246,7 +246,7 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
 def runs_show(run: str, most: int, as_json: bool) -> None:
     """What a run did: counts, failures by kind, and its writes."""
     with opened_context() as ctx:
-        found = runs.account(ctx, runs.load(ctx, run).id, most)
+        found = reporting.account(ctx, runs.load(ctx, run).id, most)
     if as_json:
         console.print_json(found)
     else:
@@ -312,7 +312,7 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
         connectors.check(standing.connector, ctx.settings)
         with console.progress() as bar:
             task = bar.add_task(
-                f"undoing {standing.id}", total=runs.totals(ctx, standing.id).written
+                f"undoing {standing.id}", total=reporting.totals(ctx, standing.id).written
             )
             if not dry_run:
                 audit.note(ctx.store, ctx.now(), user_name(), "run.undo", standing.id)

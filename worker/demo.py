@@ -34,7 +34,7 @@ from worker.feedback import links
 from worker.feedback.model import contact_key
 from worker.store.db import ready, upgrade
 from worker.store.tables import contact_numbers
-from worker.sync import runs
+from worker.sync import reporting, runs
 from worker.sync.context import Context
 from worker.sync.follow import follow
 from worker.sync.scope import Scope
@@ -230,7 +230,7 @@ def _sync(ctx: Context, settings: Settings, watch: Callable[[], None]) -> list[d
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
-            sums, left = runs.totals(ctx, run_id), runs.load(ctx, run_id).left
+            sums, left = reporting.totals(ctx, run_id), runs.load(ctx, run_id).left
             console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
 
         for name in settings.active_connectors:
@@ -238,7 +238,7 @@ def _sync(ctx: Context, settings: Settings, watch: Callable[[], None]) -> list[d
             tasks[run_id] = bar.add_task(name, total=None)
             _enqueue(settings, run_id)
         follow(ctx, list(tasks), show, watch)
-    results = [runs.result(ctx, run_id) for run_id in tasks]
+    results = [reporting.result(ctx, run_id) for run_id in tasks]
     for result in results:
         if result["state"] != "done":
             raise DemoError(f"{result['connector']}: {result['error']}")
@@ -275,7 +275,7 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
     for result in results:
         connector = ctx.connector(result["connector"])
         picked = []
-        for write in runs.writes_of(ctx, result["run"], ("done",), 400):
+        for write in reporting.writes_of(ctx, result["run"], ("done",), 400):
             for key, status in write.after.items():
                 field = key.removeprefix("status/")
                 if key != field and isinstance(status, str) and seen[status] < _EXAMPLES:

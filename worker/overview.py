@@ -11,6 +11,7 @@ from worker.alerts import tell
 from worker.remedies import REMEDIES
 from worker.segments import isolate, listing
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
+from worker.sync import reporting
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.verification import spending
@@ -55,7 +56,7 @@ def overview(ctx: Context) -> dict[str, Any]:
             "isolated": [one.as_json() for one in isolate.standing(ctx, 20)],
             "alerts": tell.standing(ctx, 20),
         },
-        "runs": run_store.summaries(ctx, run_store.recent(ctx, 5)),
+        "runs": reporting.summaries(ctx, run_store.recent(ctx, 5)),
     }  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def _calls_today(ctx: Context, connector: str) -> int:
     query = sa.select(runs.c.id).where(runs.c.connector == connector, runs.c.opened_at > since)
     with ctx.store.read() as connection:
         ids = list(connection.scalars(query.order_by(runs.c.opened_at.desc()).limit(500)))
-    return run_store.calls_of(ctx, ids)
+    return reporting.calls_of(ctx, ids)
 
 
 def _today(trend: list[dict[str, Any]]) -> list[dict[str, Any]]:

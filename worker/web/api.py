@@ -25,7 +25,7 @@ from worker.phones import region_of
 from worker.segments import isolate, listing, outcomes
 from worker.segments.isolate import NoSuchSegmentError
 from worker.story import number_of, story
-from worker.sync import control, runs
+from worker.sync import control, reporting, runs
 from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, RunActiveError
@@ -228,12 +228,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
         found = runs.recent(ctx, limit, _plain(connector), reports, state, before)
-        return {"runs": runs.summaries(ctx, found)}
+        return {"runs": reporting.summaries(ctx, found)}
 
     @routes.get("/runs/{run_id}", tags=["runs"], summary="What a run has done so far")
     def run(_who: Reads, run_id: str) -> dict[str, Any]:
         try:
-            return runs.result(ctx, run_id)
+            return reporting.result(ctx, run_id)
         except NoSuchRunError as error:
             raise HTTPException(404, str(error)) from None
 
@@ -246,7 +246,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         try:
-            rows = runs.writes_after(ctx, runs.load(ctx, run_id).id, after, limit)
+            rows = reporting.writes_after(ctx, runs.load(ctx, run_id).id, after, limit)
         except NoSuchRunError as error:
             raise HTTPException(404, str(error)) from None
         return {

@@ -14,7 +14,7 @@ from sandbox.run import Sandbox
 from worker.feedback import suppress
 from worker.segments import count, isolate, listing, outcomes
 from worker.store.tables import segment_counts
-from worker.sync import runs
+from worker.sync import reporting, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 
@@ -118,7 +118,7 @@ class TestCounting:
         isolate.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
         (run_id,) = isolate.next_audits(ctx)
         drive(ctx, run_id)
-        assert runs.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
+        assert reporting.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
 
     def test_keeps_the_largest_of_very_many(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +175,7 @@ class TestIsolation:
         for record_id in bad[:10]:
             crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
         drive(ctx, run_id)
-        assert runs.result(ctx, run_id)["contacts"]["read"] == 15
+        assert reporting.result(ctx, run_id)["contacts"]["read"] == 15
         count.count(ctx)
         isolate.next_audits(ctx)
         (after,) = isolate.standing(ctx)
@@ -201,7 +201,7 @@ class TestIsolation:
         isolate.find_bad(ctx)
         (run_id,) = isolate.next_audits(ctx)
         drive(ctx, run_id)
-        assert runs.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
+        assert reporting.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
 
     def test_flags_contacts_where_the_settings_name_a_field_and_takes_the_flag_away(
         self, make_context: MakeContext, crm: Crm, sync: Sync

@@ -26,7 +26,7 @@ from worker.feedback import suppress
 from worker.store import db
 from worker.store.db import open_store, upgrade
 from worker.store.tables import metadata
-from worker.sync import runs
+from worker.sync import reporting, runs
 from worker.sync.context import Context
 
 DATA = Path(__file__).parent / "data"
@@ -132,7 +132,7 @@ class TestAnUpgrade:
         upgrade(old)
         ctx = make_context(DATABASE_URL=old, SECRET_KEY="another installation's key, for this test")
         earlier = [run for run in runs.recent(ctx) if run.connector == crm.name]
-        account = runs.account(ctx, earlier[0].id)
+        account = reporting.account(ctx, earlier[0].id)
         assert account["state"] == "done"
         assert account["contacts"]["written"] == len(account["writes"]) or account["writes"]
         assert sync(ctx, crm.name, "everything")["state"] == "done"

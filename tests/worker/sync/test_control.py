@@ -13,7 +13,7 @@ from crms import Crm
 from connectors.base import ConnectorError
 from worker.store.tables import pages
 from worker.store.tables import runs as run_table
-from worker.sync import control, drive, runs, undo
+from worker.sync import control, drive, reporting, runs, undo
 from worker.sync.context import Context
 from worker.sync.runs import RunActiveError
 from worker.sync.scope import Scope
@@ -139,13 +139,13 @@ class TestUndo:
         other.now = lambda: later
         undo.carry_out(other, undo_id)
         assert crm.snapshot() == before
-        found = runs.result(other, undo_id)
+        found = reporting.result(other, undo_id)
         assert found["state"] == "done"
         assert found["contacts"]["written"] > 0
 
     def test_says_who_asked_and_why(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"], by="kim", why="a test")
-        (found,) = runs.summaries(ctx, [runs.load(ctx, undo_id)])
+        (found,) = reporting.summaries(ctx, [runs.load(ctx, undo_id)])
         assert (found["opened_by"], found["purpose"], found["kind"]) == ("kim", "a test", "undo")
 
     def test_keeps_no_number_that_somebody_gives_as_the_reason(

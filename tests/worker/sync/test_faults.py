@@ -13,7 +13,7 @@ from crms import Crm
 from connectors.base import AuthError, QuotaError, SchemaError, UnavailableError
 from worker.store.tables import contacts, failures
 from worker.store.tables import pages as table
-from worker.sync import drive, reader, runs
+from worker.sync import drive, reader, reporting, runs
 from worker.sync import page as page_work
 from worker.sync.context import Context
 from worker.sync.scope import Scope
@@ -259,12 +259,12 @@ class TestTheWayThere:
         run_id = runs.open_run(ctx, crm.name, Scope("changed"))
         with pytest.raises(UnavailableError):
             drive.drive(ctx, run_id)
-        failed = runs.account(ctx, run_id)
+        failed = reporting.account(ctx, run_id)
         assert failed["state"] == "failed"
         assert "503" in failed["error"]
         crm.service.faults.clear()
         drive.drive(ctx, runs.reopen(ctx, run_id).id)
-        assert runs.account(ctx, run_id)["state"] == "done"
+        assert reporting.account(ctx, run_id)["state"] == "done"
         assert crm.all_checked()
 
     def test_credentials_that_are_refused_say_what_to_do(
@@ -306,7 +306,7 @@ class TestALeaseThatRanOut:
         for page_id in pages[1:]:
             page_work.process(first, page_id)
         assert runs.finish_if_done(first, run_id)
-        account = runs.account(first, run_id, 1000)
+        account = reporting.account(first, run_id, 1000)
         assert account["state"] == "done"
         assert not [w for w in account["writes"] if w["state"] == "pending"]
         # The second one read the page's contacts again; its record stands, not the late one's.

@@ -13,7 +13,7 @@ from crms import Crm
 from worker.feedback import log as feedback_log
 from worker.feedback.model import Feedback
 from worker.store.tables import contacts, pages, verifications
-from worker.sync import runs
+from worker.sync import reporting, runs
 from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
@@ -39,7 +39,7 @@ class TestWhatIsAsWeLeftIt:
     def test_goes_no_further_and_is_counted_all_the_same(
         self, ctx: Context, crm: Crm, sync: Sync, done: str
     ) -> None:
-        first = runs.result(ctx, runs.recent(ctx)[0].id)
+        first = reporting.result(ctx, runs.recent(ctx)[0].id)
         again = sync(ctx, crm.name, "everything")
         assert looked_at(ctx, again["run"]) == 0
         assert again["contacts"]["read"] == first["contacts"]["read"]

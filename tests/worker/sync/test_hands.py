@@ -16,7 +16,7 @@ from crms import Crm
 from connectors import hubspot
 from connectors.base import UnavailableError
 from sandbox.run import Sandbox
-from worker.sync import drive, ends, hands, page, runs
+from worker.sync import drive, ends, hands, page, reporting, runs
 from worker.sync.context import Context
 from worker.sync.hands import Hands
 from worker.sync.scope import Scope
@@ -156,7 +156,7 @@ class TestCalls:
         crm = Crm.all(sandbox)["hubspot"]
         run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
         drive.drive(ctx, run_id)
-        result = runs.result(ctx, run_id)
+        result = reporting.result(ctx, run_id)
         assert crm.all_checked()
         assert result["contacts"]["changed"] > 40
         least = math.ceil(result["contacts"]["changed"] / 10)
@@ -214,7 +214,7 @@ class TestBothEnds:
             drive.drive(ctx, run_id)
         assert lost == []
         drive.drive(ctx, runs.reopen(ctx, run_id).id)
-        assert runs.totals(ctx, run_id).read == 60
+        assert reporting.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
     def test_a_run_that_was_cut_short_goes_on_at_both_ends(
@@ -228,7 +228,7 @@ class TestBothEnds:
         assert half["back"]
         runs.reopen(ctx, run_id)
         drive.drive(ctx, run_id)
-        assert runs.totals(ctx, run_id).read == 60
+        assert reporting.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
     def test_a_later_full_read_goes_by_the_list_alone(

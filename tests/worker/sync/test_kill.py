@@ -16,7 +16,7 @@ from processes import kill, until
 from sandbox.run import Sandbox
 from worker import embedded
 from worker.store.tables import feedback, pages
-from worker.sync import runs
+from worker.sync import reporting, runs
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 
@@ -43,7 +43,7 @@ class TestKilledInTheMiddleOfAPage:
         assert [run.state for run in runs.recent(ctx)] == ["running"]
         assert start("worker", "sync", crm.name).wait(60) == 0
         (run,) = runs.recent(ctx)
-        account = runs.account(ctx, run.id, 1000)
+        account = reporting.account(ctx, run.id, 1000)
         assert account["state"] == "done"
         assert account["pages"]["retries"] == 1
         assert account["contacts"]["failed"] == 0
@@ -143,7 +143,7 @@ class TestTheQueue:
         until(lambda: runs.load(ctx, run_id).state == "done", "the run")
         said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
         assert said.count("[the-same] received") == 2
-        account = runs.account(ctx, run_id, 1000)
+        account = reporting.account(ctx, run_id, 1000)
         ids = [(write["object"], write["id"]) for write in account["writes"]]
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]
         assert account["pages"]["retries"] == 0

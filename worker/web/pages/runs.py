@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from connectors.base import ConnectorError
 from worker.access import audit
-from worker.sync import control, forecast, runs
+from worker.sync import control, forecast, reporting, runs
 from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, Run, RunActiveError
@@ -43,7 +43,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         recent = runs.recent(ctx, _LISTED + 1, connector[:40], reports, state[:10], before)
         more = recent[_LISTED - 1].opened_at.isoformat() if len(recent) > _LISTED else None
         return page(
-            request, "runs.html", me, here="runs", runs=runs.summaries(ctx, recent[:_LISTED]),
+            request, "runs.html", me, here="runs", runs=reporting.summaries(ctx, recent[:_LISTED]),
             more=more, connector=connector, state=state, reports=reports,
             connectors=ctx.settings.active_connectors,
         )  # fmt: skip
@@ -107,7 +107,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/{run_id}")
     def detail(request: Request, me: Viewer, run_id: str) -> Response:
         run = load(run_id)
-        found = runs.account(ctx, run.id, most=20)
+        found = reporting.account(ctx, run.id, most=20)
         found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
         return page(
             request, "run.html", me, here="runs", run=found, opened=run.opened_at, scope=run.scope,
@@ -119,7 +119,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def progress(request: Request, me: Viewer, run_id: str) -> Response:
         """The part of the page that is renewed while a run goes on."""
         run = load(run_id)
-        found = runs.result(ctx, run.id)
+        found = reporting.result(ctx, run.id)
         answer = page(request, "_progress.html", me, run=found, progress=_progress(run, found))
         if not run.active:
             answer.headers["HX-Refresh"] = "true"  # all of the page has changed
@@ -130,7 +130,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         request: Request, me: Viewer, run_id: str, after: Annotated[int, Query(ge=0, le=2**62)] = 0
     ) -> Response:
         run = load(run_id)
-        rows = runs.writes_after(ctx, run.id, after, _LISTED)
+        rows = reporting.writes_after(ctx, run.id, after, _LISTED)
         entries = [
             {"id": row.record_id, "object": row.object, "state": row.state, "before": row.before,
              "after": row.after, "message": row.message}
@@ -148,12 +148,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/{run_id}/undo")
     def undo_form(request: Request, me: Viewer, run_id: str) -> Response:
         run = load(run_id)
-        found = runs.result(ctx, run.id)
+        found = reporting.result(ctx, run.id)
         if not _may_undo(run, found):
             raise HTTPException(409, "There is nothing to undo: it wrote nothing, or goes on.")
         return page(
             request, "run_undo.html", me, here="runs", run=found, opened=run.opened_at,
-            fields=runs.fields_written(ctx, run.id),
+            fields=reporting.fields_written(ctx, run.id),
         )  # fmt: skip
 
     @routes.post("/{run_id}/undo")

@@ -32,36 +32,52 @@ _OF_CALLS = {"reserve", "bulk_from"}
 _BAD = ("invalid", "wrong_number", "unreachable")
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What our index holds of a contact as it was last decided. `statuses` ({phone field: status})
+    and `answers` ({provider: count}) are JSON: most contacts say one of a few things, and each is
+    decoded once a page."""
+
+    glance: str
+    statuses: str
+    answers: str
+
+
 @dataclass
 class Settled:
     """What settled contacts add to their run's counts."""
 
     read: int = 0
     gone: int = 0
-    fields: Counter[str] = field(default_factory=Counter)
-    reused: Counter[str] = field(default_factory=Counter)
-    sources: dict[str, Counter[str]] = field(default_factory=dict)
+    alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
-    def add(
-        self, contact: Contact, statuses: Mapping[str, str], answers: Mapping[str, int]
-    ) -> None:
+    def add(self, contact: Contact, kept: Kept) -> None:
         self.read += 1
-        self.fields.update(statuses.values())
-        self.reused.update(answers)
-        source = self.sources.setdefault(contact.source or "", Counter())
-        source["contacts"] += 1
-        source["numbers"] += len(statuses)
-        source["bad"] += sum(status in _BAD for status in statuses.values())
+        self.alike[contact.source, kept.statuses, kept.answers] += 1
 
     def counts(self) -> dict[str, object]:
+        fields: Counter[str] = Counter()
+        reused: Counter[str] = Counter()
+        sources: dict[str, Counter[str]] = {}
+        for (source, statuses_told, answers_told), contacts_alike in self.alike.items():
+            statuses = list(orjson.loads(statuses_told).values())
+            bad = sum(status in _BAD for status in statuses)
+            found = sources.setdefault(source, Counter())
+            found["contacts"] += contacts_alike
+            found["numbers"] += contacts_alike * len(statuses)
+            found["bad"] += contacts_alike * bad
+            for status in statuses:
+                fields[status] += contacts_alike
+            for name, number in (orjson.loads(answers_told) or {}).items():
+                reused[name] += contacts_alike * number
         return {
-            "fields": dict(self.fields),
+            "fields": dict(fields),
             "lookups": {
                 name: {"asked": 0, "reused": number, "failed": 0, "cost": "0"}
-                for name, number in self.reused.items()
+                for name, number in reused.items()
             },
             "api": {},
-            "sources": {name: dict(numbers) for name, numbers in self.sources.items()},
+            "sources": {name: dict(numbers) for name, numbers in sources.items()},
         }
 
 
@@ -148,10 +164,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What our index holds of contacts as they were last decided."""
+    """By the ids of contacts that were read: those whose last decision still stands. `gone`: in the
+    index, and not read where they should have been."""
 
-    glances: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, int]]]
-    gone: Sequence[str]  # in the index, and not read where they should have been
+    kept: Mapping[str, Kept]
+    gone: Sequence[str]
 
 
 def known(
@@ -162,31 +179,37 @@ def known(
     span: Span | None = None,
 ) -> Known:
     """Look up what was read; with `span`, also what should have been read with it."""
-    now, c = ctx.now(), contacts.c
-    glances: dict[str, tuple[str, Mapping[str, str], Mapping[str, int]]] = {}
+    c = contacts.c
+    kept: dict[str, Kept] = {}
     gone: list[str] = []
     ids = [contact.id for contact in read]
     there = set(ids)
     parts = [span.of(c.record_id)] if span else [c.record_id.in_(some) for some in chunks(ids)]
-    columns = sa.select(c.record_id, c.glance, c.statuses, c.answers, c.settled_until)
+    stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
+    columns = sa.select(
+        c.record_id,
+        sa.case((stands, c.glance), else_=""),
+        sa.cast(c.statuses, sa.Text),
+        sa.func.coalesce(sa.cast(c.answers, sa.Text), "{}"),
+    )
     with ctx.store.read() as connection:
         for part in parts:
             query = columns.where(c.connector == connector, c.object == object_name, part)
-            for record_id, glance, statuses, answers, until in connection.execute(query):
+            for record_id, glance, statuses, answers in connection.execute(query):
                 if record_id not in there:
                     gone.append(record_id)
-                elif until is not None and until > now:
-                    glances[record_id] = (glance, statuses, answers or {})
-    return Known(glances, gone)
+                elif glance:
+                    kept[record_id] = Kept(glance, statuses, answers)
+    return Known(kept, gone)
 
 
 def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Contact], Settled]:
     """Those that need a second look, and what the others add to the counts."""
     fresh, settled = [], Settled()
     for contact in read:
-        before = known.glances.get(contact.id)
-        if before is not None and before[0] == of(contact, salted):
-            settled.add(contact, *before[1:])
+        kept = known.kept.get(contact.id)
+        if kept is not None and kept.glance == of(contact, salted):
+            settled.add(contact, kept)
         else:
             fresh.append(contact)
     return fresh, settled

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,17 +76,27 @@ def record(
     known: Mapping[str, Known],
     now: datetime,
 ) -> None:
-    """Bring the index up to date; contacts of which it says the same already are left alone."""
+    """Bring the index up to date; contacts of which it says the same already are left alone.
+
+    Where another run has been here since `known` was loaded, the flags that it left count, but for
+    those that we have written: what we have read is older than what it did. And what we say of the
+    rest may be older too: it is looked at again.
+    """
+    meanwhile = _flags_of_others(connection, connector, object_name, entries, known)
     changed: list[dict[str, Any]] = []
     seen_again: list[dict[str, Any]] = []
     numbers: list[dict[str, Any]] = []
     for entry in entries:
         contact = entry.contact
         flags = users.flags_of({**contact.held, **entry.written})
+        if contact.id in meanwhile:
+            flags = {**flags, **meanwhile[contact.id], **users.flags_of(entry.written)}
+            entry = replace(entry, settled_until=None)
         print_ = _fingerprint(entry, flags)
         before = known.get(contact.id)
         proposed = entry.written.get(_PROPOSED) or (before.proposed if before else "")
-        if before is not None and before.fingerprint == print_ and not entry.written:
+        same = before is not None and before.fingerprint == print_ and contact.id not in meanwhile
+        if before is not None and same and not entry.written:
             if (before.glance, before.settled_until) != (entry.glance, entry.settled_until):
                 seen_again.append(
                     {
@@ -139,6 +149,37 @@ def record(
         )
         connection.execute(again, seen_again)
     insert(connection, contact_numbers, numbers)
+
+
+def _flags_of_others(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    entries: Sequence[Entry],
+    known: Mapping[str, Known],
+) -> dict[str, dict[str, bool]]:
+    """Of contacts that another run has changed in the index since `known` was loaded: the flags as
+    that run left them. The rows stay ours until the transaction ends."""
+    c = contacts.c
+    ids = sorted(entry.contact.id for entry in entries)
+    changed = []
+    for some in chunks(ids):
+        query = sa.select(c.record_id, c.fingerprint).where(
+            *_among(contacts, connector, object_name, some)
+        )
+        for record_id, print_ in connection.execute(query.order_by(c.record_id).with_for_update()):
+            before = known.get(record_id)
+            if before is None or before.fingerprint != print_:
+                changed.append(record_id)
+    found = {}
+    for some in chunks(changed):
+        query = sa.select(c.record_id, c.known).where(
+            *_among(contacts, connector, object_name, some)
+        )
+        for record_id, flags in connection.execute(query):
+            flags.pop(_PROPOSED, None)
+            found[record_id] = flags
+    return found
 
 
 def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> int:

@@ -285,6 +285,33 @@ class TestASyncBesideIt:
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert states(ctx)[crm.name] == "done"
 
+    def test_remembers_the_flags_that_another_run_wrote_before_its_own_write(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has read that the flags are not set, and is done after they were."""
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        crm.edit(record_id, {"recheck": True})
+        run_id, _ = self._page(ctx, crm)
+        written = page_work.write_all
+        told: list[str] = []
+
+        def late(*args: Any) -> Any:
+            if not told:
+                told.append("STOP")
+                tell(ctx, "opt_out")
+                deliver(ctx)
+            return written(*args)
+
+        with monkeypatch.context() as slow:
+            slow.setattr(page_work, "write_all", late)
+            drive.drive(ctx, run_id, pages_at_once=1)
+        deliver(ctx)
+        sync(ctx, crm.name, scope=Scope("everything"))
+        assert kinds(ctx) == ["opt_out"]
+        assert crm.get(record_id, crm.status) == "do_not_contact"
+
     def test_opens_a_delivery_anew_also_while_its_run_ends(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
     ) -> None:

@@ -278,7 +278,8 @@ class Checker:
         """A run that began as all processes were killed is gone on with by the next sync, once
         its leases are over: it brings what it had read, and not what was edited since."""
         for _ in range(12):
-            if not self.one("SELECT count(*) FROM runs WHERE state = 'running'"):
+            under_way = "state = 'running' AND kind = 'sync' AND NOT dry_run"
+            if not self.one(f"SELECT count(*) FROM runs WHERE {under_way}"):
                 return
             self.house.command("worker", "sync", "--json")
             time.sleep(1)

@@ -171,6 +171,10 @@ class _Pass:
         while pending := self._pending(step, wanted, tried):
             self._ask(step, pending)
             tried.update(pending)
+        if self._occasion.for_due and self._forecast is None:
+            # Another worker's answer may have come just before somebody noted that there was none.
+            still_open = {question.number for question in self._pending(step, wanted, ())}
+            self._chain.ledger.answered(step, [n for n in self._said if n not in still_open])
 
     def _others(self, step: ChainStep, subject: Subject) -> list[Verification]:
         return [

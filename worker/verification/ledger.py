@@ -27,7 +27,7 @@ from worker.store.tables import claims, lookups, provider_states, spend, unanswe
 from worker.verification import budget, health
 from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
 from worker.verification.budget import Used
-from worker.verification.memory import keep, recalled, retire
+from worker.verification.memory import forget_unanswered, keep, recalled, retire
 
 # A claim of a worker on another machine ends by itself; one of this machine's ends with it.
 LEASE = timedelta(minutes=10)
@@ -342,14 +342,7 @@ class Ledger:
             connection, step, {one.number: reason for one, reason in reasons.items()},
             now, now + self._settings.ask_again_after,
         )  # fmt: skip
-        answered = sorted({one.number for one in outcome.answers})
-        for some in chunks(answered):
-            c = unanswered.c
-            connection.execute(
-                sa.delete(unanswered).where(
-                    c.provider == step.name, c.package == step.package, c.number.in_(some)
-                )
-            )
+        forget_unanswered(connection, step, sorted({one.number for one in outcome.answers}))
 
     def not_asked(self, step: ChainStep, reason: str, questions: Sequence[Question]) -> None:
         """Remember what could not be asked, and when it is worth another try."""
@@ -358,6 +351,11 @@ class Ledger:
         reasons = {one.number: reason for one in questions}
         with self._store.write() as connection:
             note_unanswered(connection, step, reasons, now, again)
+
+    def answered(self, step: ChainStep, numbers: Sequence[str]) -> None:
+        """Nothing is open about these numbers any more."""
+        with self._store.write() as connection:
+            forget_unanswered(connection, step, numbers)
 
     def retire(self, step: ChainStep, numbers: Sequence[str]) -> None:
         with self._store.write() as connection:

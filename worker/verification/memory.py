@@ -145,7 +145,7 @@ def keep(connection: Connection, made: Sequence[Verification]) -> None:
 
 def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime) -> None:
     """Nobody wants to know these from this step any more: they are not due again."""
-    v, u = verifications.c, unanswered.c
+    v = verifications.c
     for some in chunks(numbers):
         connection.execute(
             sa.update(verifications)
@@ -153,6 +153,12 @@ def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now:
             .where(v.due_at <= now)
             .values(due_at=None)
         )
+    forget_unanswered(connection, step, numbers)
+
+
+def forget_unanswered(connection: Connection, step: ChainStep, numbers: Sequence[str]) -> None:
+    u = unanswered.c
+    for some in chunks(numbers):
         connection.execute(
             sa.delete(unanswered).where(
                 u.number.in_(some), u.provider == step.name, u.package == step.package

@@ -311,6 +311,23 @@ class TestReVerification:
         assert sandbox.twilio.charges >= 2
         assert self.due(ctx) == []
 
+    def test_a_question_that_was_noted_as_open_after_its_answer_came_is_due_but_once(
+        self, paying: Any, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        """One worker found the provider refusing in the moment in which another got the answer."""
+        now = ctx.now()
+        row = {
+            "number": GOOD, "provider": "twilio", "package": "line_type_intelligence",
+            "reason": "does not accept our key", "at": now, "again_at": now,
+        }  # fmt: skip
+        with ctx.store.write() as connection:
+            connection.execute(sa.insert(unanswered).values(row))
+        assert len(self.due(ctx)) == 2
+        charges = sandbox.twilio.charges
+        sync(ctx, "hubspot", scope=Scope("due", limit=100))
+        assert self.due(ctx) == []
+        assert sandbox.twilio.charges == charges
+
     def test_a_contact_that_waited_is_looked_at_when_another_brought_the_answer(
         self, paying: Any, crm: Crm, people: list[str], sync: Sync
     ) -> None:

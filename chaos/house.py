@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -265,15 +266,17 @@ class Zygote:
             [sys.executable, "-m", "chaos.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, cwd=ROOT,
         )  # fmt: skip
+        self._one_at_a_time = threading.Lock()  # faults strike in threads of their own
 
     def start(self, argv: Sequence[str], env: dict[str, str], log: Path, world: dict[str, Any],
               **more: str) -> int:  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"argv": list(argv), "env": env, "log": str(log), "world": world, **more}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(json.loads(self._process.stdout.readline()))
+        with self._one_at_a_time:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            return int(json.loads(self._process.stdout.readline()))
 
     def end(self) -> None:
         self._process.kill()

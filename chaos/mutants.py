@@ -183,7 +183,9 @@ MUTANTS = {
     "undo-regardless": Mutant(3, "undo ignores later changes", _undo_regardless),
     "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
     "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),
-    "faults-are-verdicts": Mutant(6, "no answer means invalid", _faults_are_verdicts),
+    "faults-are-verdicts": Mutant(
+        6, "no answer means invalid", _faults_are_verdicts, fault="lookup_status"
+    ),
     "forgets-suppressions": Mutant(7, "reports are forgotten", _forgets_suppressions),
     "flag-stays": Mutant(8, "the flag stays when the number goes", _flag_stays),
     "deaf-to-people": Mutant(9, "ticks of CRM users are not heard", _deaf_to_people),

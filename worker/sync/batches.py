@@ -114,11 +114,11 @@ class Batches:
         return (
             sum(len(share.left) for share in shares) >= size
             or time.monotonic() >= mine.until
-            or not self._more_to_come(self._idle())
+            or not self._more_to_come(self.idle())
         )
 
-    def _idle(self) -> int:
-        """Pages that do nothing but wait."""
+    def idle(self) -> int:
+        """Pages that do nothing but wait; asked with the condition held."""
         return sum(share.idle for shares in self._waiting.values() for share in shares)
 
     def _send(self, connector: Connector, mine: _Share, taken: Taken) -> None:

@@ -19,6 +19,7 @@ from worker.sync.context import Context
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
 # Contacts that may be under way at once, or one page of more: some 7 kB of memory each.
 CONTACTS_AT_ONCE = 3000
+_WAITING = 2  # pages beside the others that wait for their batch to be filled
 
 
 class Hands:
@@ -29,7 +30,7 @@ class Hands:
         self._ctx = ctx
         self._count = count
         self._done = done
-        self._pool = ThreadPoolExecutor(count, "page")
+        self._pool = ThreadPoolExecutor(count + _WAITING, "page")
         self._own = threading.local()
         self._contexts: list[Context] = []
         self._lock = threading.Lock()
@@ -86,7 +87,9 @@ class Hands:
 
     def _full(self, more: int) -> bool:
         too_many = self._pages > 0 and self._contacts + more > CONTACTS_AT_ONCE
-        return too_many or self._pages >= self._count
+        # A page that only waits for others to fill its batch leaves its place to one more.
+        waiting = min(_WAITING, self._batches.idle())
+        return too_many or self._pages >= self._count + waiting
 
     def _work(self, page_id: int) -> None:
         if self._error is not None:

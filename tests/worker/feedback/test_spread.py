@@ -40,6 +40,14 @@ def tell(ctx: Context, kind: str, number: str = GOOD, key: str = "", **more: Any
         feedback_log.store(connection, [report], ctx.now())
 
 
+def holder(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact that holds GOOD, and is in sync."""
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+    sync(ctx, crm.name)
+    return record_id
+
+
 def deliver(ctx: Context) -> int:
     """What the queue does with it."""
     apply_waiting(ctx)
@@ -73,10 +81,7 @@ def held(ctx: Context, crms: list[Crm], sync: Sync) -> dict[str, str]:
     """A contact in each CRM that holds GOOD; all are in sync."""
     found = {}
     for crm in crms:
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        found[crm.name] = record_id
-        sync(ctx, crm.name)
+        found[crm.name] = holder(ctx, crm, sync)
         crm.service.counters.clear()
     return found
 
@@ -289,9 +294,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It has read that the flags are not set, and is done after they were."""
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)
         written = page_work.write_all
@@ -329,9 +332,7 @@ class TestASyncBesideIt:
     def test_does_not_take_our_flag_for_a_persons_word(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)  # has read that the flags are not set
         tell(ctx, "opt_out")
@@ -347,9 +348,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         """A run of reports had begun before the sync was opened, and wrote after it had read."""
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)
         tell(ctx, "wrong_number")
@@ -368,9 +367,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It wrote the flag, failed before it noted that, and another run came first."""
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         tell(ctx, "wrong_number")
         apply_waiting(ctx)
 
@@ -393,9 +390,7 @@ class TestASyncBesideIt:
     def test_hears_a_person_who_ticks_a_flag_meanwhile(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         tell(ctx, "undeliverable", grade="dead")
         deliver(ctx)  # another run writes to the record, just before
         crm.edit(record_id, {"wrong_number": True})
@@ -407,9 +402,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         """Nobody can tell whose a flag is then: it is looked at again a little later."""
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         crm.edit(record_id, {"wrong_number": True})
         row = {
             "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
@@ -546,9 +539,7 @@ class TestACorrection:
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
     ) -> None:
         ctx = make_context('[feedback]\ncorrections = "replace"')
-        record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
-        sync(ctx, crm.name)
+        record_id = holder(ctx, crm, sync)
         key = f"{crm.name}/{crm.object}/{record_id}"
         tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
         deliver(ctx)

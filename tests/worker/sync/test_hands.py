@@ -74,6 +74,17 @@ class TestHowMuchAtOnce:
         assert len(work.owners) <= 3
         assert ctx.owner not in work.owners, "each thread has leases of its own"
 
+    def test_a_page_that_waits_for_its_batch_leaves_its_place_to_another(
+        self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hands.Batches, "idle", lambda _self: 1)
+        with ThreadPoolExecutor(1) as reader, Hands(ctx, 2, lambda _page: None) as made:
+            taken = reader.submit(lambda: [made.take(ctx, n, 10, nobody) for n in range(5)])
+            time.sleep(0.2)
+            assert len(work.under_way) == 3
+            work.go.set()
+            taken.result(5)
+
     def test_so_many_contacts_and_no_more(self, ctx: Context, work: Work) -> None:
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 8, lambda _page: None) as made:
             size = hands.CONTACTS_AT_ONCE // 2

@@ -135,6 +135,7 @@ class People:
             threading.Thread(target=self._send, args=(line,), daemon=True) for line in self._lines
         ]
         self._sent: list[Callable[[], bool]] = []  # to be replayed
+        self._on_the_way: list[str] = []  # numbers of replies that are not acknowledged yet
         self._lock = threading.Lock()
         sandbox.call(self._move_in)
         for thread in self._threads:
@@ -383,8 +384,8 @@ class People:
         def clear() -> None:
             for key, typed in self.known.typed.items():
                 number = next((t.number for t in typed.values() if t.number), None)
-                if number is None or number[-4] != "7":
-                    continue
+                if number is None or number[-4] != "7" or number in self._on_the_way:
+                    continue  # of a reply that is on its way nobody can tell which word is last
                 said = [word.kind for word in self.known.words.get(number, ())]
                 if said and "confirmed" not in said and _true(self.held(key).get(_FLAG[key.crm])):
                     self._act(key, {"set": {_FLAG[key.crm]: _bool(key.crm, False)}})
@@ -474,8 +475,10 @@ class People:
         def sending() -> None:
             self._until_taken(send, f"twilio:sms:{sid}")
             self.known.say(number, kind, time.time())
+            self._on_the_way.remove(number)
             self._changed()
 
+        self._on_the_way.append(number)
         self._line(number).put(sending)
 
     def _report(self, number: str, kind: Kind, at: float) -> None:

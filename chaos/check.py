@@ -249,8 +249,17 @@ class Checker:
 
     # -- what is tried once all is quiet ---------------------------------------------------
 
-    def _json(self, *argv: str) -> Any:
+    def _command(self, *argv: str) -> tuple[int, str]:
+        """A command of ours. Where all calls of HubSpot's ten seconds were used up (by workers that
+        were killed, too), it says that it is to be tried again, and so it is."""
         code, out = self.house.command("worker", *argv)
+        if code == 1 and self.schedule.flavour == "quota":
+            time.sleep(11)
+            code, out = self.house.command("worker", *argv)
+        return code, out
+
+    def _json(self, *argv: str) -> Any:
+        code, out = self._command(*argv)
         try:
             return json.loads(out)
         except json.JSONDecodeError:
@@ -340,12 +349,7 @@ class Checker:
                 lambda keys=touched: {key: dict(self.people.held(key)) for key in keys}
             )
             wanted = self._as_before(writes, now)
-            undone = "worker", "runs", "undo", run_id, "--json"
-            code, _ = self.house.command(*undone)
-            if code == 1 and self.schedule.flavour == "quota":
-                # All calls of these ten seconds were used up: it is to be tried again, it says.
-                time.sleep(11)
-                code, _ = self.house.command(*undone)
+            code, _ = self._command("runs", "undo", run_id, "--json")
             if code not in (0, 1):
                 yield f"promise 3: runs undo {run_id} ended with {code}"
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -14,7 +14,8 @@ from worker.feedback import deliveries
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
 from worker.feedback.standing import NOBODY, Holders, Rules, Standing, standing
-from worker.store.db import chunks, upsert
+from worker.store.db import upsert
+from worker.store.lists import one_of
 from worker.store.settled import unsettle
 from worker.store.tables import (
     contact_numbers,
@@ -100,13 +101,12 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
     names = all_names(keys, numbers, some_erased(connection))
     found: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
-    for some in chunks(list(names)):
-        for row in connection.execute(sa.select(feedback).where(feedback.c.number.in_(some))):
-            found.setdefault(names[row.number], []).append(made(row))
-            ids.add(("feedback", row.id))
-        for row in connection.execute(_listed(some)):
-            found.setdefault(names[row.number], []).append(_as_report(row))
-            ids.add(("list", row.id))
+    for row in connection.execute(sa.select(feedback).where(one_of(feedback.c.number, names))):
+        found.setdefault(names[row.number], []).append(made(row))
+        ids.add(("feedback", row.id))
+    for row in connection.execute(_listed(names)):
+        found.setdefault(names[row.number], []).append(_as_report(row))
+        ids.add(("list", row.id))
     doubted = [n for n, reports in found.items() if any(r.kind in _OF_SEVERAL for r in reports)]
     failed = [n for n, reports in found.items() if any(r.kind == "undeliverable" for r in reports)]
     return Told(
@@ -121,15 +121,11 @@ def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: T
     """Of these numbers, those about which more is known than `told`."""
     names = all_names(keys, numbers, some_erased(connection))
     news: set[str] = set()
-    for some in chunks(list(names)):
-        for kind, query in (
-            ("feedback", sa.select(feedback.c.id, feedback.c.number).where(
-                feedback.c.number.in_(some))),
-            ("list", _listed(some)),
-        ):  # fmt: skip
-            for row in connection.execute(query):
-                if (kind, row.id) not in told.ids:
-                    news.add(names[row.number])
+    reported = sa.select(feedback.c.id, feedback.c.number).where(one_of(feedback.c.number, names))
+    for kind, query in (("feedback", reported), ("list", _listed(names))):
+        for row in connection.execute(query):
+            if (kind, row.id) not in told.ids:
+                news.add(names[row.number])
     return sorted(news)
 
 
@@ -164,19 +160,15 @@ def holders_of(connection: Connection, numbers: Sequence[str]) -> dict[str, Hold
 
 
 def _reached(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
-    query = sa.select(reached.c.number, reached.c.at)
-    return {
-        row.number: row.at
-        for some in chunks(numbers)
-        for row in connection.execute(query.where(reached.c.number.in_(some)))
-    }
+    query = sa.select(reached.c.number, reached.c.at).where(one_of(reached.c.number, numbers))
+    return {row.number: row.at for row in connection.execute(query)}
 
 
-def _listed(numbers: Sequence[str]) -> sa.Select[Any]:
+def _listed(numbers: Iterable[str]) -> sa.Select[Any]:
     """What stands by itself, not by a report: numbers on imported lists."""
     c = suppressions.c
     return sa.select(suppressions).where(
-        c.number.in_(numbers), c.reason == "list", c.lifted_at.is_(None)
+        one_of(c.number, numbers), c.reason == "list", c.lifted_at.is_(None)
     )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connectors.base import Contact
 from worker.store import Store
-from worker.store.db import chunks
+from worker.store.lists import one_of
 from worker.store.tables import isolations, list_members
 
 Segment = tuple[str, str]  # (by, value)
@@ -44,11 +44,12 @@ def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> 
         segments = frozenset((row.by, row.value) for row in connection.execute(query))
         lists = [value for by, value in segments if by == "list"]
         if lists:
-            for some in chunks(ids):
-                held = sa.select(m.record_id, m.list).where(
-                    m.connector == connector, m.object == object_name, m.list.in_(lists),
-                    m.record_id.in_(some),
-                )  # fmt: skip
-                for record_id, name in connection.execute(held):
-                    members[record_id] = members.get(record_id, frozenset()) | {("list", name)}
+            held = sa.select(m.record_id, m.list).where(
+                m.connector == connector,
+                m.object == object_name,
+                one_of(m.list, lists),
+                one_of(m.record_id, ids),
+            )
+            for record_id, name in connection.execute(held):
+                members[record_id] = members.get(record_id, frozenset()) | {("list", name)}
     return Apart(segments, members)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -178,17 +179,21 @@ def _many(
     text, convert, by_name = prepared
     if by_name:
         connection.exec_driver_sql(
-            text, [{name: make(row[name]) for name, make in convert} for row in rows]
+            text,
+            [
+                {name: make(row[name]) if make else row[name] for name, make in convert}
+                for row in rows
+            ],
         )
         return
-    values = [tuple([make(row[name]) for name, make in convert]) for row in rows]
+    values = _converted(rows, convert)
     # Many rows in one statement: between two rows SQLite's driver would let other threads in, and
     # wait for them, which costs more than the row.
     many, whole = _many_values(text), len(values) - len(values) % _AT_ONCE
     for some in chunks(values[:whole], _AT_ONCE):
         connection.exec_driver_sql(many, tuple(chain.from_iterable(some)))
     if whole < len(values):
-        connection.exec_driver_sql(text, values[whole:])
+        connection.exec_driver_sql(text, [*map(tuple, values[whole:])])
 
 
 @lru_cache(maxsize=128)
@@ -199,8 +204,22 @@ def _many_values(text: str) -> str:
     return f"{head}{mark}{', ('.join([row + ')'] * _AT_ONCE)}{tail}"
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _converted(
+    rows: Sequence[Mapping[str, Any]], convert: list[tuple[str, Callable[[Any], Any] | None]]
+) -> list[list[Any]]:
+    nothing_yet = object()  # what no row holds
+    pick = itemgetter(*(name for name, _ in convert))
+    values = [[*pick(row)] for row in rows] if len(convert) > 1 else [[pick(row)] for row in rows]
+    for place, (_, make) in enumerate(convert):
+        if make is None:
+            continue
+        last: Any = nothing_yet
+        made: Any = None
+        for row in values:
+            if row[place] is not last:  # of many columns all rows hold the same, such as the time
+                last, made = row[place], make(row[place])
+            row[place] = made
+    return values
 
 
 def _statement(
@@ -226,16 +245,17 @@ def _prepared(
     names: tuple[str, ...],
     keys: tuple[str, ...] | None,
     ignore: bool,
-) -> tuple[str, list[tuple[str, Callable[[Any], Any]]], bool] | None:
-    """A statement's text, its columns in order with what turns their values into the driver's, and
-    whether the driver takes them by name; None where a left out column has a default of ours."""
+) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]], bool] | None:
+    """A statement's text, its columns in order with what turns their values into the driver's
+    (None: they are so), and whether the driver takes them by name; None where a left out column has
+    a default of ours."""
     if any(column.default is not None and column.name not in names for column in table.columns):
         return None
     statement = _statement(dialect, table, names, keys, ignore)
     compiled = statement.compile(dialect=dialect, column_keys=names)
     order = compiled.positiontup if compiled.positional else names
-    convert: list[tuple[str, Callable[[Any], Any]]] = [
-        (name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is)
+    convert: list[tuple[str, Callable[[Any], Any] | None]] = [
+        (name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect))
         for name in order or ()
     ]
     return str(compiled), convert, not compiled.positional

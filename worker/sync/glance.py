@@ -22,7 +22,7 @@ import orjson
 import sqlalchemy as sa
 
 from connectors.base import Contact, Value
-from worker.store.db import chunks
+from worker.store.lists import one_of
 from worker.store.tables import contacts
 from worker.sync.context import Context
 from worker.verification.base import Verification
@@ -182,7 +182,7 @@ def known(
     gone: list[str] = []
     ids = [contact.id for contact in read]
     there = set(ids)
-    parts = [span.of(c.record_id)] if span else [c.record_id.in_(some) for some in chunks(ids)]
+    among = span.of(c.record_id) if span else one_of(c.record_id, ids)
     stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
     columns = sa.select(
         c.record_id,
@@ -190,14 +190,13 @@ def known(
         sa.cast(c.statuses, sa.Text),
         sa.func.coalesce(sa.cast(c.answers, sa.Text), "{}"),
     )
+    query = columns.where(c.connector == connector, c.object == object_name, among)
     with ctx.store.read() as connection:
-        for part in parts:
-            query = columns.where(c.connector == connector, c.object == object_name, part)
-            for record_id, glance, statuses, answers in connection.execute(query):
-                if record_id not in there:
-                    gone.append(record_id)
-                elif glance:
-                    kept[record_id] = Kept(glance, statuses, answers)
+        for record_id, glance, statuses, answers in connection.execute(query):
+            if record_id not in there:
+                gone.append(record_id)
+            elif glance:
+                kept[record_id] = Kept(glance, statuses, answers)
     return Known(kept, gone)
 
 

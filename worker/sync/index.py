@@ -20,7 +20,8 @@ from worker.decisions import Decision
 from worker.feedback import users
 from worker.phones import Reading
 from worker.store import Store
-from worker.store.db import chunks, insert, upsert
+from worker.store.db import insert, upsert
+from worker.store.lists import one_of
 from worker.store.tables import contact_numbers, contacts
 
 _PROPOSED = "proposed_phone"  # kept among the flags
@@ -56,15 +57,14 @@ class Entry:
 def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> dict[str, Known]:
     """What is known of these contacts, by record id."""
     found = {}
+    c = contacts.c
+    query = sa.select(c.record_id, c.fingerprint, c.known, c.glance, c.settled_until).where(
+        *_among(contacts, connector, object_name, ids)
+    )
     with store.read() as connection:
-        for some in chunks(ids):
-            c = contacts.c
-            query = sa.select(c.record_id, c.fingerprint, c.known, c.glance, c.settled_until).where(
-                *_among(contacts, connector, object_name, some)
-            )
-            for record_id, print_, flags, glance, until in connection.execute(query):
-                proposed = flags.pop(_PROPOSED, "")
-                found[record_id] = Known(print_, flags, glance, until, proposed)
+        for record_id, print_, flags, glance, until in connection.execute(query):
+            proposed = flags.pop(_PROPOSED, "")
+            found[record_id] = Known(print_, flags, glance, until, proposed)
     return found
 
 
@@ -161,24 +161,23 @@ def _flags_of_others(
     """Of contacts that another run has changed in the index since `known` was loaded: the flags as
     that run left them. The rows stay ours until the transaction ends."""
     c = contacts.c
-    ids = sorted(entry.contact.id for entry in entries)
+    query = sa.select(c.record_id, c.fingerprint).where(
+        *_among(contacts, connector, object_name, [entry.contact.id for entry in entries])
+    )
     changed = []
-    for some in chunks(ids):
-        query = sa.select(c.record_id, c.fingerprint).where(
-            *_among(contacts, connector, object_name, some)
-        )
-        for record_id, print_ in connection.execute(query.order_by(c.record_id).with_for_update()):
-            before = known.get(record_id)
-            if before is None or before.fingerprint != print_:
-                changed.append(record_id)
+    for record_id, print_ in connection.execute(query.order_by(c.record_id).with_for_update()):
+        before = known.get(record_id)
+        if before is None or before.fingerprint != print_:
+            changed.append(record_id)
+    if not changed:
+        return {}
     found = {}
-    for some in chunks(changed):
-        query = sa.select(c.record_id, c.known).where(
-            *_among(contacts, connector, object_name, some)
-        )
-        for record_id, flags in connection.execute(query):
-            flags.pop(_PROPOSED, None)
-            found[record_id] = flags
+    of_others = sa.select(c.record_id, c.known).where(
+        *_among(contacts, connector, object_name, changed)
+    )
+    for record_id, flags in connection.execute(of_others):
+        flags.pop(_PROPOSED, None)
+        found[record_id] = flags
     return found
 
 
@@ -232,19 +231,17 @@ def delete(
     connection: Connection, table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
 ) -> int:
     """Delete the rows of these records from a table that is keyed by them; how many there were."""
-    return sum(
-        connection.execute(
-            sa.delete(table).where(*_among(table, connector, object_name, some))
-        ).rowcount
-        for some in chunks(ids)
-    )
+    if not ids:
+        return 0
+    gone = sa.delete(table).where(*_among(table, connector, object_name, ids))
+    return connection.execute(gone).rowcount
 
 
 def _among(
     table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
 ) -> tuple[sa.ColumnElement[bool], ...]:
     c = table.c
-    return c.connector == connector, c.object == object_name, c.record_id.in_(ids)
+    return c.connector == connector, c.object == object_name, one_of(c.record_id, ids)
 
 
 def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:

@@ -221,7 +221,8 @@ class _Pass:
             self._lookups.failed[step.name] += len(questions)
             self._miss(step, questions, error.reason)
             return
-        made = [self._made(step, answer, Decimal(0)) for answer in answers]
+        now, free = self._chain._now(), Decimal(0)
+        made = [self._made(step, answer, free, now) for answer in answers]
         self._chain._memory.keep(made)
         self._note(step, made)
         self._lookups.asked[step.name] += len(questions)
@@ -327,7 +328,10 @@ class _Pass:
         self._miss(step, questions, reason)
 
     def _settle(self, step: ChainStep, asked: Sequence[Question], outcome: Outcome) -> None:
-        made = [self._made(step, answer, step.price * answer.charged) for answer in outcome.answers]
+        now = self._chain._now()
+        made = [
+            self._made(step, answer, step.price * answer.charged, now) for answer in outcome.answers
+        ]
         self._chain.ledger.settle(step, asked, outcome, made, self._occasion)
         self._note(step, made)
         self._lookups.asked[step.name] += len(asked)
@@ -345,8 +349,8 @@ class _Pass:
 
     # -- noting --------------------------------------------------------------------------
 
-    def _made(self, step: ChainStep, answer: Answer, cost: Decimal) -> Verification:
-        now, settings = self._chain._now(), self._chain._settings
+    def _made(self, step: ChainStep, answer: Answer, cost: Decimal, now: datetime) -> Verification:
+        settings = self._chain._settings
         until = lifetimes.until(answer, step.depth, now, settings.counts_for, settings.spread)
         if step.step.at_most_every is not None:  # what must not be asked sooner is not due sooner
             until = max(until, now + step.step.at_most_every)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.store import Store
-from worker.store.db import chunks, upsert
+from worker.store.db import upsert
+from worker.store.lists import one_of
 from worker.store.tables import unanswered, verifications
 from worker.verification.base import ChainStep, Verification
 
@@ -110,10 +111,7 @@ def recalled(
     query = sa.select(*_COLUMNS).where(counting)
     if step is not None:
         query = query.where(c.provider == step.name, c.package == step.package)
-    found: list[Verification] = []
-    for some in chunks(numbers):
-        found += map(_made, connection.execute(query.where(c.number.in_(some))))
-    return found
+    return [*map(_made, connection.execute(query.where(one_of(c.number, numbers))))]
 
 
 def keep(connection: Connection, made: Sequence[Verification]) -> None:
@@ -146,24 +144,22 @@ def keep(connection: Connection, made: Sequence[Verification]) -> None:
 def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime) -> None:
     """Nobody wants to know these from this step any more: they are not due again."""
     v = verifications.c
-    for some in chunks(numbers):
-        connection.execute(
-            sa.update(verifications)
-            .where(v.number.in_(some), v.provider == step.name, v.package == step.package)
-            .where(v.due_at <= now)
-            .values(due_at=None)
-        )
+    connection.execute(
+        sa.update(verifications)
+        .where(one_of(v.number, numbers), v.provider == step.name, v.package == step.package)
+        .where(v.due_at <= now)
+        .values(due_at=None)
+    )
     forget_unanswered(connection, step, numbers)
 
 
 def forget_unanswered(connection: Connection, step: ChainStep, numbers: Sequence[str]) -> None:
     u = unanswered.c
-    for some in chunks(numbers):
-        connection.execute(
-            sa.delete(unanswered).where(
-                u.number.in_(some), u.provider == step.name, u.package == step.package
-            )
+    connection.execute(
+        sa.delete(unanswered).where(
+            one_of(u.number, numbers), u.provider == step.name, u.package == step.package
         )
+    )
 
 
 def history(store: Store, number: str) -> list[Verification]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from crms import Crm
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from worker.store import db
 from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
@@ -116,6 +118,39 @@ class TestStatements:
                 datetime(2026, 1, 1), sa.create_engine("sqlite://").dialect
             )
 
+    @given(st.datetimes(timezones=st.timezones()))
+    def test_sqlite_gets_the_text_that_sqlalchemy_would_write(self, moment: datetime) -> None:
+        dialect = sa.create_engine("sqlite://").dialect
+        try:
+            in_utc = moment.astimezone(UTC)
+        except OverflowError:  # before the year 1 or after 9999 in UTC
+            assume(False)
+        ours, theirs = (
+            kind.dialect_impl(dialect).bind_processor(dialect)
+            for kind in (UtcDateTime(), sa.DateTime())
+        )
+        assert ours is not None
+        assert theirs is not None
+        assert ours(moment) == theirs(in_utc)
+
+    def test_many_rows_keep_what_each_of_them_holds(self, either_database_url: str) -> None:
+        """Of a column that holds the same in row after row the value is converted once."""
+        store, now = open_store(either_database_url), datetime(2026, 1, 2, tzinfo=UTC)
+        told: list[Any] = [None, None, {"a": 1}, {"a": 1}, {"a": 2}, None] * 50
+        rows = [
+            {"run_id": str(number), "connector": "x", "object": "y", "record_id": "z",
+             "before": value, "after": value, "state": "done",
+             "at": now + timedelta(days=number // 3)}
+            for number, value in enumerate(told)
+        ]  # fmt: skip
+        with store.write() as connection:
+            insert(connection, writes, rows)
+        with store.read() as connection:
+            found = connection.execute(sa.select(writes).order_by(writes.c.id)).all()
+        assert [row.before for row in found] == told
+        assert [row.at for row in found] == [row["at"] for row in rows]
+        store.close()
+
     def test_a_transaction_that_fails_leaves_nothing(self, either_database_url: str) -> None:
         store = open_store(either_database_url)
         row = {"connector": "x", "object": "y", "position": datetime.now(UTC), "run_id": "1"}
@@ -158,7 +193,7 @@ class TestRuns:
         assert not reader.claim(second, run_id)
         stored: list[int] = []
         reader.read_on(
-            first, runs.load(first, run_id), lambda _own, page_id, *_: stored.append(page_id),
+            first, runs.load(first, run_id), lambda _own, page, *_: stored.append(page.id),
             lambda: True,
         )  # fmt: skip
 

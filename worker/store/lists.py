@@ -1,0 +1,63 @@
+"""Comparing a column with a list of any length, told to the database as one value.
+
+SQLAlchemy makes a parameter of each member of `IN (...)`, and works each one out anew: of what a
+page costs that was more than the queries themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+def one_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
+    """Whether a column (of texts or whole numbers) is one of these values."""
+    return _OneOf(column, sa.bindparam(None, list(values), _List(column.type), unique=True))
+
+
+class _List(sa.TypeDecorator[list[Any]]):
+    """A list as a PostgreSQL array; SQLite, which has none, gets it as JSON."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, of: sa.types.TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        server = dialect.name == "postgresql"
+        return dialect.type_descriptor(postgresql.ARRAY(self.of) if server else sa.Text())
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" else orjson.dumps(value).decode()
+
+
+class _OneOf(FunctionElement[bool]):
+    name = "one_of"
+    type = sa.Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """A condition by itself. SQLAlchemy would compare it with 1, and no index serves that."""
+        return self
+
+
+@compiles(_OneOf, "postgresql")
+def _on_postgresql(element: _OneOf, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(one, **more) for one in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+@compiles(_OneOf, "sqlite")
+def _on_sqlite(element: _OneOf, compiler: SQLCompiler, **more: Any) -> str:
+    column, values = (compiler.process(one, **more) for one in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"

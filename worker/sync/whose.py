@@ -6,7 +6,8 @@ run's write and be worked on after it, and then the difference is ours. Such rec
 once more, and it counts only what was read while none of our writes to the record was under way.
 Where that cannot be had, the record is left to a run of its own, a little later. A run that failed
 for good has left writes behind of which it never noted whether they reached the CRM; the record
-tells.
+tells. A flag that does not differ may be a person's word as well: one that was written, and cleared
+again before the run that wrote it had noted it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sqlalchemy as sa
 
 from connectors.base import Connector, Contact
 from worker.feedback import touched, users
-from worker.store.db import chunks
+from worker.store.lists import one_of
 from worker.store.tables import pages, runs, writes
 from worker.sync import announced, index
 from worker.sync.context import Context, alive
@@ -49,9 +50,11 @@ def clear_up(
     found: Sequence[Contact],
     known: dict[str, index.Known],
 ) -> Clear:
-    """Look anew at contacts whose flags differ, where that may be another run's doing."""
-    suspects = [contact.id for contact in found if _differs(contact, known.get(contact.id))]
-    before = _writes_of_others(ctx, run, object_name, suspects)
+    """Look anew at contacts whose flags differ, where that may be another run's doing, and at those
+    whose flags another run has announced to write."""
+    ids = [contact.id for contact in found]
+    suspects = {contact.id for contact in found if _differs(contact, known.get(contact.id))}
+    before = _writes_of_others(ctx, run, object_name, ids, suspects)
     if not before:
         return Clear(list(found), known)
     fresh = {contact.id: contact for contact in connector.fetch(object_name, list(before))}
@@ -61,7 +64,7 @@ def clear_up(
         with ctx.store.write() as connection:
             announced.settle(connection, run.connector, object_name, behind, held)
     anew = index.load(ctx.store, run.connector, object_name, list(before))
-    after = _writes_of_others(ctx, run, object_name, list(before))
+    after = _writes_of_others(ctx, run, object_name, list(before), before.keys())
     settled = {row.id for row in behind}
     left = {
         record_id
@@ -95,40 +98,41 @@ _NONE = _Others()
 
 
 def _writes_of_others(
-    ctx: Context, run: Run, object_name: str, ids: Sequence[str]
+    ctx: Context, run: Run, object_name: str, ids: Sequence[str], suspects: Collection[str]
 ) -> dict[str, _Others]:
-    """By record; those of which there are none are not named."""
+    """By record; those of which there are none are not named. Of records that are no suspects only
+    what was announced and would set or clear a flag."""
     w, r, p = writes.c, runs.c, pages.c
     # What a run announced it may send until its page's lease ends.
     since = run.opened_at - ctx.settings.sync.page_lease
     joined = writes.outerjoin(runs, w.run_id == r.id).outerjoin(pages, w.page_id == p.id)
     found: dict[str, _Others] = {}
+    query = (
+        sa.select(w.id, w.record_id, w.state, w.after, r.state.label("run"), p.owner, p.until)
+        .select_from(joined)
+        .where(
+            w.connector == run.connector,
+            w.object == object_name,
+            one_of(w.record_id, ids),
+            w.run_id != run.id,
+            sa.or_(
+                w.state == "pending",
+                sa.and_(w.state == "done", w.at >= since, one_of(w.record_id, suspects)),
+            ),
+        )
+        .order_by(w.id)
+    )
     with ctx.store.read() as connection:
-        for some in chunks(ids):
-            query = (
-                sa.select(
-                    w.id, w.record_id, w.state, w.after, r.state.label("run"), p.owner, p.until
-                )
-                .select_from(joined)
-                .where(
-                    w.connector == run.connector,
-                    w.object == object_name,
-                    w.record_id.in_(some),
-                    w.run_id != run.id,
-                    sa.or_(w.state == "pending", sa.and_(w.state == "done", w.at >= since)),
-                )
-                .order_by(w.id)
+        for row in connection.execute(query):
+            if row.record_id not in suspects and not users.flags_of(row.after):
+                continue
+            held = found.get(row.record_id, _NONE)
+            if row.state == "pending" and _ended(ctx, row):
+                found[row.record_id] = replace(held, behind=(*held.behind, row))
+                continue
+            found[row.record_id] = replace(
+                held, ids=held.ids | {row.id}, under_way=held.under_way or row.state == "pending"
             )
-            for row in connection.execute(query):
-                held = found.get(row.record_id, _NONE)
-                if row.state == "pending" and _ended(ctx, row):
-                    found[row.record_id] = replace(held, behind=(*held.behind, row))
-                    continue
-                found[row.record_id] = replace(
-                    held,
-                    ids=held.ids | {row.id},
-                    under_way=held.under_way or row.state == "pending",
-                )
     return found
 
 

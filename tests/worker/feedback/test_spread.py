@@ -266,7 +266,7 @@ class TestASyncBesideIt:
         reader.claim(ctx, run_id)
         reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
         reader.release(ctx, run_id)
-        return run_id, runs.open_pages(ctx, run_id)[0][0]
+        return run_id, runs.open_pages(ctx, run_id)[0].id
 
     def test_does_not_write_over_what_was_reported_meanwhile(
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
@@ -387,6 +387,52 @@ class TestASyncBesideIt:
         sync(ctx, crm.name, scope=Scope("everything"))
         assert set(kinds(ctx)) == {"wrong_number", "confirmed"}, "a person who clears it is heard"
 
+    def test_hears_a_person_who_clears_a_flag_that_its_run_never_noted(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """To our index the flag was never set: what is cleared looks as it was all along."""
+        record_id = holder(ctx, crm, sync)
+        tell(ctx, "wrong_number")
+        apply_waiting(ctx)
+
+        def fails(*_args: Any) -> None:
+            raise UnavailableError(f"{crm.name}: away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(page_work, "_complete", fails)
+            with pytest.raises(UnavailableError):
+                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
+        assert crm.get(record_id, "wrong_number") is True
+        crm.edit(record_id, {"wrong_number": False})
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(hours=1)
+        sync(ctx, crm.name, scope=Scope("everything"))
+        assert set(kinds(ctx)) == {"wrong_number", "confirmed"}
+        assert not crm.get(record_id, "wrong_number")
+
+    def test_leaves_a_record_alone_whose_flags_another_run_is_about_to_write(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        """Whether that has come there yet, and whether a person has undone it, nobody can tell."""
+        record_id = holder(ctx, crm, sync)
+        crm.edit(record_id, {f"phone/{crm.phone}": "+14155550199"})
+        row = {
+            "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
+            "record_id": record_id, "after": {"wrong_number": True}, "state": "pending",
+            "at": ctx.now(),
+        }  # fmt: skip
+        with ctx.store.write() as connection:
+            connection.execute(sa.insert(writes).values(row))
+        before = crm.writes
+        sync(ctx, crm.name)
+        assert crm.writes == before
+        with ctx.store.write() as connection:
+            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(seconds=10)
+        spread(ctx, crm.name)
+        assert crm.writes > before
+
     def test_hears_a_person_who_ticks_a_flag_meanwhile(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
@@ -489,7 +535,7 @@ class TestAWorkerThatWasAway:
 
         monkeypatch.setattr(judge, "decide_all", slowly)
         crm.service.counters.clear()
-        assert page_work.process(ctx, runs.open_pages(ctx, run_id)[0][0]) is False
+        assert page_work.process(ctx, runs.open_pages(ctx, run_id)[0].id) is False
         assert crm.writes == 0
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(writes)) == 0

@@ -340,18 +340,18 @@ class HubSpotConnector:
         return list(found.values())
 
     def _contacts(self, answer: Any) -> tuple[Contact, ...]:
-        make = self._maker
+        columns, make = self._maker.columns, self._maker.make
         try:
             return tuple(
                 make(
                     str(entry["id"]),
-                    entry["properties"],
+                    [*map(entry["properties"].get, columns)],
                     datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),
                 )
                 for entry in answer["results"]
                 if not entry.get("archived")
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
             ) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,58 +11,74 @@ from connectors.base import Contact, Value
 from connectors.fields import ObjectFields, spec_of
 from connectors.values import amount, day, month
 
-Row = Mapping[str, Any]
-MakeContact = Callable[[str, Row, datetime | None], Contact]
+TRUE = (True, "true", "True", "TRUE")
 
 
-def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> MakeContact:
-    """How the rows of an object become contacts.
+@dataclass(frozen=True)
+class Maker:
+    """How the rows of an object become contacts: `make(record_id, cells, modified)`, where `cells`
+    are a row's values of `columns`, in their order. No value, None and "" are the same."""
 
-    A row: field name -> value; a missing field, None and "" are the same. A checkbox is true where
-    the row says `True` or "true". `moment` turns what the CRM gives for a time (not empty) into the
-    one form that the worker keeps.
-    """
+    columns: tuple[str, ...]
+    make: Callable[[str, Sequence[Any], datetime | None], Contact]
+
+
+def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
+    """A checkbox is true where the row says `True` or "true". `moment` turns what the CRM gives for
+    a time (not empty) into the one form that the worker keeps."""
+    columns: list[str] = []
+
+    def cells_of(names: Iterable[str]) -> slice:
+        start = len(columns)
+        columns.extend(names)
+        return slice(start, len(columns))
+
+    def cell_of(name: str | None) -> int | None:
+        return cells_of([name]).start if name else None
+
     of_kind: dict[str, list[tuple[str, str]]] = {"text": [], "bool": [], "datetime": []}
     for canonical, crm in fields.names.items():
         kind = spec_of(canonical).kind
         of_kind.get(kind, of_kind["text"]).append((canonical, crm))
-    texts, checks, moments = of_kind["text"], of_kind["bool"], of_kind["datetime"]
-    phones, countries = fields.phones, fields.country
-    state, email, website = fields.state, fields.email, fields.website
-    source, campaign = fields.source, fields.campaign
-    worth, consented, created = fields.value, fields.consented, fields.created
+    texts = [canonical for canonical, _ in of_kind["text"]]
+    of_texts = cells_of(crm for _, crm in of_kind["text"])
+    checks = [(canonical, cells_of([crm]).start) for canonical, crm in of_kind["bool"]]
+    moments = [(canonical, cells_of([crm]).start) for canonical, crm in of_kind["datetime"]]
+    phones, of_phones = fields.phones, cells_of(fields.phones)
+    of_countries = cells_of(fields.country)
+    state, email, website = map(cell_of, (fields.state, fields.email, fields.website))
+    source, campaign = map(cell_of, (fields.source, fields.campaign))
+    worth, consented, created = map(cell_of, (fields.value, fields.consented, fields.created))
     name = fields.object
 
-    def make(record_id: str, row: Row, modified: datetime | None) -> Contact:
-        get = row.get
-        held: dict[str, Value] = {canonical: get(crm) or None for canonical, crm in texts}
-        for canonical, crm in checks:
-            held[canonical] = get(crm) in TRUE
-        for canonical, crm in moments:
-            value = get(crm)
-            held[canonical] = moment(value) if value else None
+    def make(record_id: str, cells: Sequence[Any], modified: datetime | None) -> Contact:
+        held: dict[str, Value] = dict(
+            zip(texts, [cell or None for cell in cells[of_texts]], strict=True)
+        )
+        for canonical, place in checks:
+            held[canonical] = cells[place] in TRUE
+        for canonical, place in moments:
+            cell = cells[place]
+            held[canonical] = moment(cell) if cell else None
         country = ""
-        for crm in countries:
-            if country := get(crm) or "":
+        for country in cells[of_countries]:
+            if country:
                 break
         return Contact(
             name,
             record_id,
-            {phone: get(phone) or "" for phone in phones},
-            country,
-            (get(state) or "") if state else "",
-            (get(email) or "") if email else "",
-            (get(website) or "") if website else "",
-            (get(source) or "") if source else "",
-            (get(campaign) or "") if campaign else "",
-            amount(get(worth)) if worth else None,
-            day(get(consented)) if consented else "",
+            dict(zip(phones, [cell or "" for cell in cells[of_phones]], strict=True)),
+            country or "",
+            "" if state is None else cells[state] or "",
+            "" if email is None else cells[email] or "",
+            "" if website is None else cells[website] or "",
+            "" if source is None else cells[source] or "",
+            "" if campaign is None else cells[campaign] or "",
+            None if worth is None else amount(cells[worth]),
+            "" if consented is None else day(cells[consented]),
             modified,
             held,
-            month(get(created)) if created else "",
+            "" if created is None else month(cells[created]),
         )
 
-    return make
-
-
-TRUE = (True, "true", "True", "TRUE")
+    return Maker(tuple(columns), make)

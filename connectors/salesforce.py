@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -55,7 +56,7 @@ from connectors.base import (
 from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Left, Limits, Quota
-from connectors.reading import TRUE, MakeContact, contact_maker
+from connectors.reading import TRUE, Maker, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Pace, Refusal
 from connectors.understood import understood
@@ -96,6 +97,13 @@ _JOB_PAGE = 1500  # contacts of a job that make a page
 _JOB_WRITES = 1000  # updates from which a job takes fewer calls than collections, polls included
 
 
+KeyOf = Callable[[str], Any]  # from a column's name to what a row gives its value for
+
+
+def _by_name(column: str) -> str:
+    return column
+
+
 class _Client(Salesforce):  # type: ignore[misc]  # which has no types
     """Decodes answers three times as fast as the client by itself, which is a third of a read."""
 
@@ -125,7 +133,7 @@ class SalesforceConnector:
             for name, mapping in settings.objects.items()
         }
         self._fields: dict[str, ObjectFields] = {}
-        self._makers: dict[str, MakeContact] = {}
+        self._makers: dict[str, Maker] = {}
         self._writable: dict[str, frozenset[str]] = {}
         self._http = http_session(credentials, self._calls.timeout)
         self._http.hooks["response"].append(self._note_headers)
@@ -401,14 +409,16 @@ class SalesforceConnector:
             for read in salesforce_bulk.read_query(
                 self.call, job, float(self._credentials.api_version), at.part, _JOB_PAGE, waiting
             ):
-                rows = _rows_after(at.after, read)
+                rows, number = read.rows, read.columns.index("Id")
+                if at.after:  # some may have been read by who stopped in this part
+                    rows = [row for row in rows if row[number] > at.after]
                 if not rows:
                     continue
                 if held is not None:
                     yield held
                 left = None if left is None else max(0, left - len(rows))
-                at = _Place(rows[-1]["Id"], job, read.part)
-                held = self._page(wanted, rows, at.cursor, left)
+                at = _Place(rows[-1][number], job, read.part)
+                held = self._page(wanted, rows, at.cursor, left, read.columns.index)
             # How many a job of another process was to bring at most is not known here.
             more = total >= _JOB_RECORDS or not ours
             at = _Place(at.after, _NEW_JOB)
@@ -436,16 +446,18 @@ class SalesforceConnector:
     def _page(
         self,
         wanted: _Wanted,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Any],
         cursor: str | None,
         left: int | None,
+        key_of: KeyOf = _by_name,
     ) -> Page:
         if not wanted.away:
-            return Page(self._contacts(wanted.object, rows), cursor, left)
-        here = [row for row in rows if not any(row[name] in TRUE for name in wanted.away)]
-        there = {row["Id"] for row in here}
-        gone = tuple(row["Id"] for row in rows if row["Id"] not in there)
-        return Page(self._contacts(wanted.object, here), cursor, left, gone)
+            return Page(self._contacts(wanted.object, rows, key_of), cursor, left)
+        number, away = key_of("Id"), [key_of(name) for name in wanted.away]
+        here = [row for row in rows if not any(row[name] in TRUE for name in away)]
+        there = {row[number] for row in here}
+        gone = tuple(row[number] for row in rows if row[number] not in there)
+        return Page(self._contacts(wanted.object, here, key_of), cursor, left, gone)
 
     @understood
     def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
@@ -487,11 +499,20 @@ class SalesforceConnector:
         path = answer["nextRecordsUrl"].partition("/query/")[2]
         return self.call("read", f"query/{path}")
 
-    def _contacts(self, name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[Contact, ...]:
-        make = self._makers[name]
+    def _contacts(
+        self, name: str, rows: Iterable[Any], key_of: KeyOf = _by_name
+    ) -> tuple[Contact, ...]:
+        """Rows of a query are by column name, those of a job are lists: see `key_of`."""
+        columns, make = self._makers[name].columns, self._makers[name].make
         try:
-            return tuple(make(row["Id"], row, _moment(row["SystemModstamp"])) for row in rows)
-        except (KeyError, TypeError, ValueError) as error:
+            pick = itemgetter(*map(key_of, ("Id", "SystemModstamp", *columns)))
+            return tuple(
+                [
+                    make(record_id, cells, _moment(stamp))
+                    for record_id, stamp, *cells in map(pick, rows)
+                ]
+            )
+        except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"
             ) from error
@@ -686,17 +707,6 @@ class _Wanted:
         tests = [*self.tests, f"Id > {quoted(after)}"] if after else self.tests
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         return f"SELECT {', '.join(self.columns)} FROM {self.object}{where} ORDER BY Id"
-
-
-def _rows_after(record_id: str, read: salesforce_bulk.Rows) -> list[dict[str, str]]:
-    """Rows by column name, without those that were read by who stopped in this part."""
-    try:
-        named = (dict(zip(read.columns, row, strict=True)) for row in read.rows)
-        return [row for row in named if row["Id"] > record_id]
-    except (KeyError, ValueError) as error:
-        raise ConnectorError(
-            f"salesforce: the result of a Bulk query job has an unknown form ({error!r})"
-        ) from error
 
 
 class _LargeError(Exception):

@@ -164,6 +164,11 @@ def read_query(
                 reader = csv.reader(text)
                 columns = next(reader, [])
                 while some := list(islice(reader, size)):
+                    if any(len(row) != len(columns) for row in some):
+                        raise ConnectorError(
+                            "salesforce: the result of a Bulk query job has an unknown form: a row "
+                            "has another number of cells than its head"
+                        )
                     yield Rows(columns, some, fetched.locator)
 
 

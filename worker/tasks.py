@@ -1,7 +1,7 @@
 """Celery's tasks: each loads, calls one function and enqueues what comes next.
 
-A run in the queue: `read` stores pages and enqueues a `page` for each; while enough of them are
-under way it does one itself; the last one ends the run.
+A run in the queue: `read` stores pages and enqueues a `page` for each; while enough of them wait
+for a worker it does one itself; the last one ends the run.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from worker.sync import picking, reader, runs
 from worker.sync import spread as spreading
 from worker.sync import undo as undoing
 from worker.sync.context import Context
-from worker.sync.drive import drive
+from worker.sync.drive import drive, take_part
 from worker.sync.scope import Scope
 from worker.verification import standing
 
 log = logging.getLogger(__name__)
 
-# Seconds that a reader reads at a stretch: a worker that is to stop waits for no more than that.
+# Seconds that a reader reads, or that a page's task goes on with others: a worker that is to stop
+# waits for no more than that.
 _STRETCH = 60.0
 _GLANCE = 0.1  # seconds until a reader looks again whether a page is done
 
@@ -135,18 +136,20 @@ def read(run_id: str) -> None:
 def _read_on(ctx: Context, run_id: str) -> bool:
     """Read for a while, and enqueue the pages; whether all is read.
 
-    While enough pages are under way this worker does one itself instead of reading further.
+    While enough pages wait for a worker, this one does one itself instead of reading further.
     """
     until = time.monotonic() + _STRETCH
 
     def active() -> bool:
         return runs.load(ctx, run_id).active  # a page may have ended it
 
-    def hand_on(own: Context, page_id: int, _contacts: int, waiting: Callable[[], None]) -> None:
-        enqueue_page(page_id, run_id)
-        while reader.in_flight(own, run_id) >= settings.sync.pages_in_flight and active():
+    def hand_on(own: Context, stored: runs.Stored, waiting: Callable[[], None]) -> None:
+        enqueue_page(stored.id, run_id)
+        while active():
             idle = runs.open_pages(own, run_id, only_idle=True)
-            if not idle or not page_work.process(own, idle[0][0]):
+            if len(idle) < settings.sync.pages_in_flight:
+                return
+            if not page_work.process(own, idle[0].id):
                 time.sleep(_GLANCE)
                 waiting()
 
@@ -163,7 +166,7 @@ def enqueue_page(page_id: int, run_id: str) -> None:
 def page(page_id: int, run_id: str) -> None:
     ctx = context()
     try:
-        done = page_work.process(ctx, page_id)
+        done = take_part(ctx, run_id, page_id, _STRETCH)
     except ConnectorError as error:
         log.error("run %s: %s", run_id, error)
         runs.fail(ctx, run_id, str(error))
@@ -265,6 +268,6 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     run = runs.load(ctx, run_id)
     if not (run.dry_run or run.connector == "csv"):
         idle = runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
-        for page_id, _size in idle:
-            enqueue_page(page_id, run_id)
+        for stored in idle:
+            enqueue_page(stored.id, run_id)
     read.delay(run_id)

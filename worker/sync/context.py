@@ -53,6 +53,7 @@ class Context:
         self._chain: Chain | None = None
         self._forecasts: dict[str, Chain] = {}
         self._keys: Keys | None = None
+        self._spare: list[Context] = []
         self.findings: dict[str, list[Finding]] = {}
 
     @classmethod
@@ -62,11 +63,18 @@ class Context:
         return cls(settings, store, chain_of(settings, pace), pace=pace)
 
     def beside(self) -> Context:
-        """For another thread: connections to the CRMs and leases of its own, all else shared."""
-        return Context(
-            self.settings, self.store, self.line, lambda: self.now(),
-            pace=self.pace, quotas=self.quotas,
-        )  # fmt: skip
+        """For another thread: connections to the CRMs and leases of its own, all else shared. To be
+        given `back` when the thread is done; it then serves the next, which need not log in."""
+        try:
+            return self._spare.pop()  # of a list: safe between threads
+        except IndexError:
+            return Context(
+                self.settings, self.store, self.line, lambda: self.now(),
+                pace=self.pace, quotas=self.quotas,
+            )  # fmt: skip
+
+    def back(self, beside: Context) -> None:
+        self._spare.append(beside)
 
     @property
     def keys(self) -> Keys:
@@ -203,7 +211,9 @@ class Context:
         return self.now() + (length or self.settings.sync.page_lease)
 
     def close_own(self) -> None:
-        """Close what is this thread's own."""
+        """Close what is this thread's own, and what it has lent to others."""
+        while self._spare:
+            self._spare.pop().close_own()
         for opened in self._open.values():
             opened.close()
         self._open.clear()

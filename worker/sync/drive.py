@@ -11,9 +11,11 @@ from worker import heap
 from worker.sync import page, reader, runs
 from worker.sync.context import Context
 from worker.sync.hands import Hands
+from worker.sync.runs import Stored
 
 log = logging.getLogger(__name__)
 
+_PART = 2  # pages that a process has under way of a run that is read elsewhere
 Progress = Callable[[str], None]  # is told the run's id whenever a page is done
 
 
@@ -49,9 +51,30 @@ def drive(
         raise
 
 
+def take_part(ctx: Context, run_id: str, first: int, seconds: float) -> int:
+    """Do a page of a run that another process reads, and then, for so long, others that nobody has
+    taken up; how many were done. Raises `ConnectorError`: what stops the run.
+
+    Two at a time: while one waits for its CRM the other is decided, and they fill batches together.
+    """
+    done: list[int] = []
+    taken = {first}
+    until = time.monotonic() + seconds
+    with Hands(ctx, _PART, done.append) as hands:
+        hands.take(ctx, Stored(first, 0), lambda: None)
+        while time.monotonic() < until:
+            idle = runs.open_pages(ctx, run_id, only_idle=True)
+            following = next((one for one in idle if one.id not in taken), None)
+            if following is None:
+                break
+            taken.add(following.id)
+            hands.take(ctx, following, lambda: None)
+    return len(done)
+
+
 def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
-    def do(own: Context, page_id: int, _contacts: int, _waiting: Callable[[], None]) -> None:
-        page.process(own, page_id)
+    def do(own: Context, stored: Stored, _waiting: Callable[[], None]) -> None:
+        page.process(own, stored.id, read=stored.read)
         progress(run_id)
 
     _read(ctx, run_id, do, lambda: progress(run_id))
@@ -59,8 +82,8 @@ def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
 
 def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]) -> None:
     """Hand on the pages that are there already, then what the reader brings."""
-    for page_id, size in runs.open_pages(ctx, run_id):
-        do(ctx, page_id, size, lambda: None)
+    for stored in runs.open_pages(ctx, run_id):
+        do(ctx, stored, lambda: None)
     if runs.load(ctx, run_id).read_all:
         return
     if not reader.claim(ctx, run_id):
@@ -76,8 +99,8 @@ def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]
 def _wait_for_others(ctx: Context, run_id: str, progress: Progress) -> None:
     """Pages that a worker elsewhere has taken are its own until done, or until its lease ends."""
     while runs.load(ctx, run_id).active and (left := runs.open_pages(ctx, run_id)):
-        for page_id, _size in left:
-            if page.process(ctx, page_id):
+        for stored in left:
+            if page.process(ctx, stored.id):
                 progress(run_id)
         if runs.open_pages(ctx, run_id):
             time.sleep(0.5)

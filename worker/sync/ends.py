@@ -70,4 +70,4 @@ class FromTheEnd:
         except Exception as error:
             log.info("%s: reading from the end stopped: %s", self._run.connector, error)
         finally:
-            ctx.close_own()
+            self._ctx.back(ctx)

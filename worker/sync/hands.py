@@ -15,10 +15,11 @@ from typing import Self
 from worker.sync import page
 from worker.sync.batches import Batches
 from worker.sync.context import Context
+from worker.sync.runs import Stored
 
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
-# Contacts that may be under way at once, or one page of more: some 7 kB of memory each.
-CONTACTS_AT_ONCE = 3000
+# Contacts that may be under way at once, or one page of more: some 5 kB of memory each.
+CONTACTS_AT_ONCE = 6000
 _WAITING = 2  # pages beside the others that wait for their batch to be filled
 
 
@@ -56,29 +57,27 @@ class Hands:
             self._room.notify_all()
         self._pool.shutdown(wait=True, cancel_futures=error is not None or self._error is not None)
         for ctx in self._contexts:
-            ctx.close_own()
+            self._ctx.back(ctx)
         if error is None and self._error is not None:
             raise self._error
 
-    def take(
-        self, _reader: Context, page_id: int, contacts: int, waiting: Callable[[], None]
-    ) -> None:
+    def take(self, _reader: Context, stored: Stored, waiting: Callable[[], None]) -> None:
         """Hand over a page; waits while enough is under way. Raises the error of an earlier page.
 
         `waiting` is called each second of that.
         """
         with self._room:
-            while self._error is None and self._full(contacts):
-                self._next = contacts
+            while self._error is None and self._full(stored.size):
+                self._next = stored.size
                 if not self._room.wait(timeout=1.0):
                     waiting()
             if self._error is not None:
                 raise self._error
             self._next = 0
             self._pages += 1
-            self._contacts += contacts
-        self._pool.submit(self._work, page_id).add_done_callback(
-            lambda done: self._finished(done, contacts)
+            self._contacts += stored.size
+        self._pool.submit(self._work, stored).add_done_callback(
+            lambda done: self._finished(done, stored.size)
         )
 
     def _more_to_come(self, waiting: int) -> bool:
@@ -91,7 +90,7 @@ class Hands:
         waiting = min(_WAITING, self._batches.idle())
         return too_many or self._pages >= self._count + waiting
 
-    def _work(self, page_id: int) -> None:
+    def _work(self, stored: Stored) -> None:
         if self._error is not None:
             return
         ctx = getattr(self._own, "ctx", None)
@@ -99,9 +98,9 @@ class Hands:
             ctx = self._own.ctx = self._ctx.beside()
             with self._lock:
                 self._contexts.append(ctx)
-        page.process(ctx, page_id, self._batches.write)
-        with self._lock:
-            self._done(page_id)
+        if page.process(ctx, stored.id, self._batches.write, stored.read):
+            with self._lock:
+                self._done(stored.id)
 
     def _finished(self, done: Future[None], contacts: int) -> None:
         error = None if done.cancelled() else done.exception()

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -58,7 +57,7 @@ class Claimed:
     attempts: int
     stored_at: datetime
     ids: list[str]
-    contacts: list[Contact] | None
+    contacts: Sequence[Contact] | None
 
 
 @dataclass
@@ -74,14 +73,17 @@ class Tally:
     sources: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def process(ctx: Context, page_id: int, write: Write | None = None) -> bool:
+def process(
+    ctx: Context, page_id: int, write: Write | None = None, read: Sequence[Contact] | None = None
+) -> bool:
     """Do a page; False when it is done already or another worker has it.
 
     Raises what stops the whole run (`ConnectorError`); any other failure counts against the page,
     which is parked after too many, its contacts kept for later runs. `write`: another way than by
-    itself (`worker.sync.batches`).
+    itself (`worker.sync.batches`). `read`: the page's contacts, where this process has just stored
+    them: they need not be unpacked again.
     """
-    claimed = _claim(ctx, page_id)
+    claimed = _claim(ctx, page_id, read)
     if claimed is None:
         return False
     page, run = claimed
@@ -113,7 +115,7 @@ def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:
         if page.attempts >= ctx.settings.sync.page_attempts:
             _park(ctx, run, page, error)
             return True
-        return process(ctx, page.id, write)
+        return process(ctx, page.id, write, page.contacts)
     except BaseException:  # a shutdown: let somebody else go on at once
         _let_go(ctx, page, "interrupted", attempt=-1)
         raise
@@ -123,9 +125,14 @@ def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:
 # -- taking and giving back ----------------------------------------------------------------
 
 
-def _claim(ctx: Context, page_id: int) -> tuple[Claimed, Run] | None:
+def _claim(
+    ctx: Context, page_id: int, read: Sequence[Contact] | None
+) -> tuple[Claimed, Run] | None:
+    c = pages.c
+    payload = c.payload if read is None else sa.null().label("payload")
+    columns = c.id, c.run_id, c.object, c.state, c.stored_at, c.attempts, c.owner, c.until, payload
     with ctx.store.write() as connection:
-        row = connection.execute(sa.select(pages).where(pages.c.id == page_id)).one_or_none()
+        row = connection.execute(sa.select(*columns).where(c.id == page_id)).one_or_none()
         if row is None or row.state != "stored":
             return None
         leased = row.until is not None and row.until > ctx.now()
@@ -147,19 +154,11 @@ def _claim(ctx: Context, page_id: int) -> tuple[Claimed, Run] | None:
     if not run.active:
         _let_go_id(ctx, page_id, -1, None)
         return None
-    payload = orjson.loads(row.payload)
-    read = payload["contacts"]
-    return (
-        Claimed(
-            row.id,
-            row.object,
-            row.attempts + 1,
-            row.stored_at,
-            payload["ids"],
-            None if read is None else [unpack(one) for one in read],
-        ),
-        run,
-    )
+    if read is None:
+        ids, read = unpack(row.payload)
+    else:
+        ids = [contact.id for contact in read]
+    return Claimed(row.id, row.object, row.attempts + 1, row.stored_at, ids, read), run
 
 
 def _let_go(ctx: Context, page: Claimed, error: str, attempt: int = 0) -> None:
@@ -247,14 +246,14 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
         decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
 
     updates = []
-    held = {}
+    of = []
     for one, (decision, differing) in zip(prepared, decided, strict=True):
         _count(tally, one, decision)
         if differing:
             updates.append(Update(page.object, one.contact.id, differing))
-            held[one.contact.id] = one.contact.values()
+            of.append(one.contact)
     tally.read = len(prepared)
-    _announce(ctx, run, page, updates, held)
+    _announce(ctx, run, page, updates, of)
     if run.dry_run:
         tally.changed = len(updates)
         _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None, told)
@@ -394,14 +393,10 @@ def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
 
 
 def _announce(
-    ctx: Context,
-    run: Run,
-    page: Claimed,
-    updates: Sequence[Update],
-    held: Mapping[str, Mapping[str, Value]],
+    ctx: Context, run: Run, page: Claimed, updates: Sequence[Update], of: Sequence[Contact]
 ) -> None:
-    """Keep what will be written, with what is there now, before the CRM is told; raises
-    `LostLeaseError` where that is for another worker to do."""
+    """Keep what will be written, with what is there now (`of`: each one's contact), before the CRM
+    is told; raises `LostLeaseError` where that is for another worker to do."""
     now = ctx.now()
     rows = [
         {
@@ -410,12 +405,12 @@ def _announce(
             "connector": run.connector,
             "object": page.object,
             "record_id": update.id,
-            "before": {key: held[update.id].get(key) for key in update.values},
+            "before": _before(contact, update.values),
             "after": dict(update.values),
             "state": "forecast" if run.dry_run else "pending",
             "at": now,
         }
-        for update in updates
+        for update, contact in zip(updates, of, strict=True)
     ]
     if rows:
         with ctx.store.write() as connection:
@@ -423,6 +418,14 @@ def _announce(
             if connection.scalar(held_by) != ctx.owner:
                 raise LostLeaseError
             insert(connection, writes, rows)
+
+
+def _before(contact: Contact, keys: Iterable[str]) -> dict[str, Value]:
+    held = contact.held
+    return {
+        key: contact.phones.get(key[6:]) if key.startswith("phone/") else held.get(key)
+        for key in keys
+    }
 
 
 def _failure(

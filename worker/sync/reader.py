@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
-from worker.store.tables import UtcDateTime, pages, runs
+from worker.store.tables import UtcDateTime, runs
 from worker.sync import ends, glance, index
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.gathering import gathered
-from worker.sync.runs import Run
+from worker.sync.runs import Run, Stored
 
-# Takes the reader's context, a page's id, how many contacts it has, and what to call while it keeps
-# the reader waiting.
-HandOn = Callable[[Context, int, int, Callable[[], None]], None]
+# Takes the reader's context, a page, and what to call while it keeps the reader waiting.
+HandOn = Callable[[Context, Stored, Callable[[], None]], None]
 
 
 def claim(ctx: Context, run_id: str) -> bool:
@@ -165,9 +165,9 @@ class _Reading:
             until = entry["last"] if page.cursor else None
             span = glance.Span(after, until) if full else None
             self._count(connector, before)
-            page_id, fresh = self._store(self._ctx, new, page.gone, span, began)
-        if page_id is not None:
-            self._hand_on(self._ctx, page_id, fresh, self._keep_lease)
+            stored = self._store(self._ctx, new, page.gone, span, began)
+        if stored is not None:
+            self._hand_on(self._ctx, stored, self._keep_lease)
         self._seen()
 
     def _take_back(
@@ -183,9 +183,9 @@ class _Reading:
             if new:
                 entry["back"] = new[0].id
             self._count(connector, before)
-            page_id, fresh = self._store(ctx, new, page.gone, None, None)
-        if page_id is not None:
-            self._hand_on(ctx, page_id, fresh, lambda: None)
+            stored = self._store(ctx, new, page.gone, None, None)
+        if stored is not None:
+            self._hand_on(ctx, stored, lambda: None)
         self._seen()
         return len(new) == len(page.contacts)
 
@@ -216,9 +216,8 @@ class _Reading:
         gone: Sequence[str],
         span: glance.Span | None,
         began: datetime | None,
-    ) -> tuple[int | None, int]:
-        """Keep a page and the run's place in one transaction; the page's id, None where nothing is
-        to do, and how many contacts are to be looked at."""
+    ) -> Stored | None:
+        """Keep a page and the run's place in one transaction; None where nothing is to do."""
         run, name = self._run, self._entry["object"]
         values: dict[str, Any] = {
             "reading": run.reading,
@@ -227,7 +226,7 @@ class _Reading:
         }
         if began is not None:
             values["began_at"] = sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime))
-        page_id = None
+        stored = None
         fresh, settled = read, glance.Settled()
         known = glance.known(ctx, run.connector, name, read, span)
         if not run.force:
@@ -242,16 +241,19 @@ class _Reading:
                 ids = [contact.id for contact in fresh]
                 seq = run_store.next_seq(connection, run.id)
                 page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, fresh)
+                stored = Stored(page_id, len(fresh), fresh)
             connection.execute(sa.update(runs).where(runs.c.id == run.id).values(**values))
-        return page_id, len(fresh)
+        return stored
 
 
-def in_flight(ctx: Context, run_id: str) -> int:
-    query = sa.select(sa.func.count()).where(pages.c.run_id == run_id, pages.c.state == "stored")
-    with ctx.store.read() as connection:
-        return connection.scalar(query) or 0
+def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:
+    """The ids and the contacts of a page as it was stored; None where they are to be fetched."""
+    stored = orjson.loads(payload)
+    if stored["contacts"] is None:
+        return stored["ids"], None
+    return stored["ids"], [_contact(data) for data in stored["contacts"]]
 
 
-def unpack(data: dict[str, Any]) -> Contact:
+def _contact(data: dict[str, Any]) -> Contact:
     modified = data.get("modified")
     return Contact(**{**data, "modified": datetime.fromisoformat(modified) if modified else None})

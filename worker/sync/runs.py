@@ -85,6 +85,16 @@ class Run:
         return self.state == "running"
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A page that is kept with its run and not done. `read`: its contacts, where this process has
+    just read them; it need not unpack them again then."""
+
+    id: int
+    size: int
+    read: Sequence[Contact] | None = None
+
+
 def _made(row: Any) -> Run:
     return Run(
         row.id,
@@ -415,9 +425,8 @@ def store_settled(
     )
 
 
-def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[tuple[int, int]]:
-    """Pages that are stored and not done, in order, with their sizes; `only_idle`: those that
-    nobody is working on."""
+def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[Stored]:
+    """Pages that are stored and not done, in order; `only_idle`: those that nobody works on."""
     query = (
         sa.select(pages.c.id, pages.c.size, pages.c.owner, pages.c.until)
         .where(pages.c.run_id == run_id, pages.c.state == "stored")
@@ -426,7 +435,7 @@ def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[tuple
     now = ctx.now()
     with ctx.store.read() as connection:
         return [
-            (row.id, row.size)
+            Stored(row.id, row.size)
             for row in connection.execute(query)
             if not only_idle
             or row.owner is None

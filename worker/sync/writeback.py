@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -25,7 +25,7 @@ RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "other"})
 class Outcome:
     """What became of one update: `written` values, and why the rest (or all) was not."""
 
-    written: dict[str, Value] = field(default_factory=dict)
+    written: Mapping[str, Value] = field(default_factory=dict)
     kind: FailureKind | None = None
     message: str = ""
 
@@ -67,10 +67,10 @@ def write_all(
             batch = some[start : start + connector.write_size]
             for update, result in zip(batch, connector.write(batch, keep_lease), strict=True):
                 if result.ok:
-                    outcomes[update.id] = Outcome(dict(update.values))
+                    outcomes[update.id] = Outcome(update.values)
                     continue
                 rest = update.without(result.fields) if result.rest else None
-                written = dict(rest.values) if rest is not None else {}
+                written = rest.values if rest is not None else {}
                 outcomes[update.id] = Outcome(written, result.kind, result.message)
                 if result.rest:
                     continue

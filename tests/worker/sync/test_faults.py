@@ -288,7 +288,7 @@ class TestALeaseThatRanOut:
         reader.read_on(
             first,
             runs.load(first, run_id),
-            lambda _own, page_id, *_: pages.append(page_id),
+            lambda _own, page, *_: pages.append(page.id),
             lambda: True,
         )
         stalled = first.connector(crm.name).write

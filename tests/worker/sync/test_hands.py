@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from crms import Crm
 
 from connectors import hubspot
-from connectors.base import UnavailableError
+from connectors.base import ConnectorError, UnavailableError
 from sandbox.run import Sandbox
-from worker.sync import drive, ends, hands, page, reporting, runs
+from worker.store.tables import pages
+from worker.sync import drive, ends, hands, page, reader, reporting, runs
 from worker.sync.context import Context
 from worker.sync.hands import Hands
+from worker.sync.runs import Stored
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
@@ -35,7 +37,7 @@ class Work:
         self.owners: set[str] = set()
         self._lock = threading.Lock()
 
-    def __call__(self, ctx: Context, page_id: int, _write: Any) -> bool:
+    def __call__(self, ctx: Context, page_id: int, *_more: Any) -> bool:
         with self._lock:
             self.owners.add(ctx.owner)
             self.under_way.append(page_id)
@@ -63,7 +65,7 @@ class TestHowMuchAtOnce:
     def test_so_many_pages_and_no_more(self, ctx: Context, work: Work) -> None:
         done: list[int] = []
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 3, done.append) as made:
-            taken = reader.submit(lambda: [made.take(ctx, n, 10, nobody) for n in range(9)])
+            taken = reader.submit(lambda: [made.take(ctx, Stored(n, 10), nobody) for n in range(9)])
             time.sleep(0.2)
             assert len(work.under_way) == 3
             assert not taken.done(), "the reader waits"
@@ -79,7 +81,7 @@ class TestHowMuchAtOnce:
     ) -> None:
         monkeypatch.setattr(hands.Batches, "idle", lambda _self: 1)
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 2, lambda _page: None) as made:
-            taken = reader.submit(lambda: [made.take(ctx, n, 10, nobody) for n in range(5)])
+            taken = reader.submit(lambda: [made.take(ctx, Stored(n, 10), nobody) for n in range(5)])
             time.sleep(0.2)
             assert len(work.under_way) == 3
             work.go.set()
@@ -88,7 +90,9 @@ class TestHowMuchAtOnce:
     def test_so_many_contacts_and_no_more(self, ctx: Context, work: Work) -> None:
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 8, lambda _page: None) as made:
             size = hands.CONTACTS_AT_ONCE // 2
-            taken = reader.submit(lambda: [made.take(ctx, n, size, nobody) for n in range(5)])
+            taken = reader.submit(
+                lambda: [made.take(ctx, Stored(n, size), nobody) for n in range(5)]
+            )
             time.sleep(0.2)
             assert len(work.under_way) == 2
             work.go.set()
@@ -100,16 +104,16 @@ class TestHowMuchAtOnce:
     ) -> None:
         work.go.set()
         with Hands(ctx, 4, lambda _page: None) as made:
-            made.take(ctx, 1, hands.CONTACTS_AT_ONCE * 3, nobody)
-            made.take(ctx, 2, 1, nobody)
+            made.take(ctx, Stored(1, hands.CONTACTS_AT_ONCE * 3), nobody)
+            made.take(ctx, Stored(2, 1), nobody)
 
     def test_who_waits_is_told_so(
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told = threading.Event()
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 1, lambda _page: None) as made:
-            made.take(ctx, 1, 1, nobody)
-            taken = reader.submit(made.take, ctx, 2, 1, told.set)
+            made.take(ctx, Stored(1, 1), nobody)
+            taken = reader.submit(made.take, ctx, Stored(2, 1), told.set)
             assert told.wait(5)
             work.go.set()
             taken.result(5)
@@ -124,7 +128,7 @@ class TestAnErrorOfOnePage:
         def twenty() -> None:
             with Hands(ctx, 1, done.append) as made:
                 for n in range(20):
-                    made.take(ctx, n, 1, nobody)
+                    made.take(ctx, Stored(n, 1), nobody)
                     time.sleep(0.02)
 
         with pytest.raises(UnavailableError, match="page 0"):
@@ -136,7 +140,7 @@ class TestAnErrorOfOnePage:
 
         def one() -> None:
             with Hands(ctx, 1, lambda _page: None) as made:
-                made.take(ctx, 0, 1, nobody)
+                made.take(ctx, Stored(0, 1), nobody)
                 work.go.set()
 
         with pytest.raises(UnavailableError):
@@ -172,6 +176,76 @@ class TestCalls:
         assert result["contacts"]["changed"] > 40
         least = math.ceil(result["contacts"]["changed"] / 10)
         assert least <= result["api_calls"]["write"] <= least + 1
+
+
+class TestAPartOfARun:
+    """What a worker of the queue does of a run that another one reads."""
+
+    @pytest.fixture
+    def crm(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
+        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
+        monkeypatch.setattr(hubspot.HubSpotConnector, "write_size", 10)
+        return Crm.all(sandbox)["hubspot"]
+
+    def stored(self, ctx: Context) -> tuple[str, list[Stored]]:
+        """A run whose pages are all read, and not worked on."""
+        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        reader.claim(ctx, run_id)
+        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.release(ctx, run_id)
+        return run_id, runs.open_pages(ctx, run_id)
+
+    def test_is_its_page_and_all_that_nobody_else_has_taken_up(
+        self, ctx: Context, crm: Crm
+    ) -> None:
+        run_id, stored = self.stored(ctx)
+        assert drive.take_part(ctx, run_id, stored[2].id, 60) == len(stored)
+        assert runs.finish_if_done(ctx, run_id)
+        assert crm.all_checked()
+
+    def test_fills_its_batches(self, ctx: Context, crm: Crm) -> None:
+        run_id, stored = self.stored(ctx)
+        drive.take_part(ctx, run_id, stored[0].id, 60)
+        runs.finish_if_done(ctx, run_id)
+        result = reporting.result(ctx, run_id)
+        assert result["api_calls"]["write"] <= math.ceil(result["contacts"]["changed"] / 10) + 1
+
+    def test_leaves_what_another_worker_has(
+        self, ctx: Context, make_context: Callable[..., Context], crm: Crm
+    ) -> None:
+        run_id, stored = self.stored(ctx)
+        lease = {"owner": make_context().owner, "until": ctx.lease()}
+        with ctx.store.write() as connection:
+            of = pages.c.id.in_([stored[0].id, stored[3].id])
+            connection.execute(sa.update(pages).where(of).values(lease))
+        assert drive.take_part(ctx, run_id, stored[0].id, 60) == len(stored) - 2
+        assert [one.id for one in runs.open_pages(ctx, run_id)] == [stored[0].id, stored[3].id]
+
+    def test_ends_when_its_time_is_over(self, ctx: Context, crm: Crm) -> None:
+        run_id, stored = self.stored(ctx)
+        assert drive.take_part(ctx, run_id, stored[0].id, 0) == 1
+        assert len(runs.open_pages(ctx, run_id)) == len(stored) - 1
+
+    def test_does_not_log_in_anew_for_each_page(
+        self, ctx: Context, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        crm.service.page_limit = 10
+        run_id = runs.open_run(ctx, "salesforce", Scope("changed"))
+        reader.claim(ctx, run_id)
+        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        for one in runs.open_pages(ctx, run_id):
+            drive.take_part(ctx, run_id, one.id, 0)
+        assert crm.all_checked()
+        logins = sum(n for route, n in crm.service.counters.items() if "oauth2/token" in route)
+        assert logins == 2, "the reader's, and that of the thread that works"
+
+    def test_raises_what_stops_the_run(self, ctx: Context, crm: Crm) -> None:
+        run_id, stored = self.stored(ctx)
+        crm.fault(crm.write_call, "status", status=401, times=100)
+        with pytest.raises(ConnectorError):
+            drive.take_part(ctx, run_id, stored[0].id, 60)
+        assert len(runs.open_pages(ctx, run_id)) == len(stored)
 
 
 class TestBothEnds:

@@ -343,11 +343,7 @@ class HubSpotConnector:
         columns, make = self._maker.columns, self._maker.make
         try:
             return tuple(
-                make(
-                    str(entry["id"]),
-                    [*map(entry["properties"].get, columns)],
-                    datetime.fromisoformat(entry["updatedAt"].replace("Z", "+00:00")),
-                )
+                make(str(entry["id"]), [*map(entry["properties"].get, columns)], entry["updatedAt"])
                 for entry in answer["results"]
                 if not entry.get("archived")
             )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from connectors.base import Contact, Value
 from connectors.fields import ObjectFields, spec_of
 from connectors.values import amount, day, month
 
-TRUE = (True, "true", "True", "TRUE")
+TRUE = frozenset((True, "true", "True", "TRUE"))
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Maker:
     are a row's values of `columns`, in their order. No value, None and "" are the same."""
 
     columns: tuple[str, ...]
-    make: Callable[[str, Sequence[Any], datetime | None], Contact]
+    make: Callable[[str, Sequence[Any], str], Contact]
 
 
 def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
@@ -40,9 +39,8 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker
     for canonical, crm in fields.names.items():
         kind = spec_of(canonical).kind
         of_kind.get(kind, of_kind["text"]).append((canonical, crm))
-    texts = [canonical for canonical, _ in of_kind["text"]]
-    of_texts = cells_of(crm for _, crm in of_kind["text"])
-    checks = [(canonical, cells_of([crm]).start) for canonical, crm in of_kind["bool"]]
+    texts_and_checks = [name for kind in ("text", "bool") for name, _ in of_kind[kind]]
+    of_texts, of_checks = (cells_of(crm for _, crm in of_kind[kind]) for kind in ("text", "bool"))
     moments = [(canonical, cells_of([crm]).start) for canonical, crm in of_kind["datetime"]]
     phones, of_phones = fields.phones, cells_of(fields.phones)
     of_countries = cells_of(fields.country)
@@ -51,12 +49,10 @@ def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker
     worth, consented, created = map(cell_of, (fields.value, fields.consented, fields.created))
     name = fields.object
 
-    def make(record_id: str, cells: Sequence[Any], modified: datetime | None) -> Contact:
-        held: dict[str, Value] = dict(
-            zip(texts, [cell or None for cell in cells[of_texts]], strict=True)
-        )
-        for canonical, place in checks:
-            held[canonical] = cells[place] in TRUE
+    def make(record_id: str, cells: Sequence[Any], modified: str) -> Contact:
+        values: list[Value] = [cell or None for cell in cells[of_texts]]
+        values += [cell in TRUE for cell in cells[of_checks]]
+        held = dict(zip(texts_and_checks, values, strict=True))
         for canonical, place in moments:
             cell = cells[place]
             held[canonical] = moment(cell) if cell else None

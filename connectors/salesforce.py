@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -58,7 +59,7 @@ from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.reading import TRUE, Maker, contact_maker
 from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Pace, Refusal
+from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Pace, Refusal, pace_of
 from connectors.understood import understood
 from connectors.values import zulu
 
@@ -127,7 +128,6 @@ class SalesforceConnector:
         self._credentials = credentials
         self._calls = Calls(self.name, http, quota)
         self._bulk_from = settings.bulk_from
-        self._query_pace, self._ingest_pace = Pace(), Pace()
         self._wanted = {
             name: configured(name, mapping, settings.fields)
             for name, mapping in settings.objects.items()
@@ -436,7 +436,7 @@ class SalesforceConnector:
             soql = f"{wanted.soql(at.after)} LIMIT {_JOB_RECORDS}"
             job = salesforce_bulk.start_query(self.call, wanted.operation, soql)
         info = salesforce_bulk.wait_for(
-            self.call, "read", f"jobs/query/{job}", waiting, self._query_pace
+            self.call, "read", f"jobs/query/{job}", waiting, self._job_pace("query")
         )
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
@@ -507,10 +507,7 @@ class SalesforceConnector:
         try:
             pick = itemgetter(*map(key_of, ("Id", "SystemModstamp", *columns)))
             return tuple(
-                [
-                    make(record_id, cells, _moment(stamp))
-                    for record_id, stamp, *cells in map(pick, rows)
-                ]
+                [make(record_id, cells, stamp) for record_id, stamp, *cells in map(pick, rows)]
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
@@ -610,7 +607,7 @@ class SalesforceConnector:
             if salesforce_bulk.fits(record)
         }
         refused = salesforce_bulk.update(
-            self.call, updates[0].object, told, self._ingest_pace, waiting
+            self.call, updates[0].object, told, self._job_pace("ingest"), waiting
         )
         results = {
             update.id: self._refused(update, refused[update.id])
@@ -631,6 +628,9 @@ class SalesforceConnector:
             ):
                 results[result.id] = result
         return [results[update.id] for update in updates]
+
+    def _job_pace(self, kind: str) -> Pace:
+        return pace_of(self._credentials.login_url or self._credentials.instance_url, kind)
 
     def _refused(self, update: Update, refusal: Refusal) -> WriteResult:
         canonical = self._fields[update.object].canonical
@@ -760,6 +760,7 @@ def _moment(text: str) -> datetime:
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+0000|Z)", re.ASCII)
 
 
+@lru_cache(maxsize=4096)  # the records of a run were all written within some minutes
 def _checked(given: Any) -> Value:
     text = str(given)
     if _UTC.fullmatch(text):  # as Salesforce gives them all: nothing is to be worked out

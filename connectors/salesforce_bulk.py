@@ -108,15 +108,24 @@ class Pace:
     Looking at growing distances alone sees a job's end up to 60 % late, after calls in vain.
     """
 
-    took: float = 0.0  # seconds; 0: no job is known yet
+    took: float = 0.0  # seconds until the last one was seen to be over; 0: no job is known yet
 
     def looks(self) -> Iterator[float]:
         """Seconds to wait before each look."""
-        yield self.took * 0.9
+        yield max(_FIRST_LOOK, self.took * 0.9)
         pause = max(_FIRST_LOOK, self.took * 0.1)
         while True:
             yield pause
             pause = min(_SLOWEST, pause * _SLOWER)
+
+
+_paces: dict[tuple[str, str], Pace] = {}
+
+
+def pace_of(org: str, kind: str) -> Pace:
+    """What this process knows of an org's jobs of a kind ("query", "ingest"): several threads write
+    by jobs, each with a connector of its own."""
+    return _paces.setdefault((org, kind), Pace())
 
 
 def wait_for(
@@ -126,8 +135,8 @@ def wait_for(
     started = time.monotonic()
     for pause in pace.looks():
         _sleep(pause, waiting)
-        info: Mapping[str, Any] = call(purpose, path)
         passed = time.monotonic() - started
+        info: Mapping[str, Any] = call(purpose, path)
         if info.get("state") not in ("UploadComplete", "InProgress"):
             pace.took = passed
             return info

@@ -168,8 +168,8 @@ class TestIncrements:
         target = crm.ids()[4]
         crm.edit(target, {f"phone/{crm.phone}": "new"})
         (changed,) = connector.fetch(crm.object, [target])
-        assert changed.modified is not None
-        pages = list(connector.pull(crm.object, since=changed.modified))
+        assert changed.modified_at is not None
+        pages = list(connector.pull(crm.object, since=changed.modified_at))
         assert [c.id for page in pages for c in page.contacts] == [target]
 
     def test_own_writes_can_be_skipped_unless_they_changed_since(
@@ -184,10 +184,10 @@ class TestIncrements:
         (before,) = connector.fetch(crm.object, [first])
         crm.edit(third, {f"phone/{crm.phone}": "new"})
         (after,) = connector.fetch(crm.object, [third])
-        assert before.modified is not None
-        assert after.modified is not None
+        assert before.modified_at is not None
+        assert after.modified_at is not None
         pages = connector.pull(
-            crm.object, since=before.modified, skip=Skip(("run-1",), after.modified)
+            crm.object, since=before.modified_at, skip=Skip(("run-1",), after.modified_at)
         )
         assert [c.id for page in pages for c in page.contacts] == [third]
 

@@ -296,7 +296,7 @@ class TestTheLineOfAllWorkers:
         before = opened.calls["read"]
         with ThreadPoolExecutor(6) as pool:
             searches = [
-                pool.submit(lambda: list(opened.pull("contacts", since=first.modified)))
+                pool.submit(lambda: list(opened.pull("contacts", since=first.modified_at)))
                 for _ in range(9)
             ]
             assert all(search.result() for search in searches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -51,6 +52,11 @@ def opened(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Con
         connector.close()
 
 
+def told(contacts: list[Contact]) -> list[tuple[Contact, datetime | None]]:
+    """All that they say. A moment has another spelling in a job's result than in a query's."""
+    return [(contact._replace(modified=""), contact.modified_at) for contact in contacts]
+
+
 def by_rest(opened: Callable[..., Connector]) -> list[Contact]:
     connector = opened("[connectors.salesforce]\nbulk_from = 0\n")
     return [c for page in connector.pull("Contact") for c in page.contacts]
@@ -74,7 +80,7 @@ class TestReading:
         expected = by_rest(opened)
         sandbox.salesforce.counters.clear()
         found = [c for page in opened().pull("Contact") for c in page.contacts]
-        assert found == expected
+        assert told(found) == told(expected)
         assert len(found) == 48
         assert calls(sandbox, "POST /jobs/query") == 3, "43 after the first page, 20 a job"
         assert calls(sandbox, "GET /{kind}") == 1
@@ -140,7 +146,8 @@ class TestReading:
     ) -> None:
         expected = by_rest(opened)
         sandbox.salesforce.bulk.query_jobs_left = 1
-        assert [c for page in opened().pull("Contact") for c in page.contacts] == expected
+        found = [c for page in opened().pull("Contact") for c in page.contacts]
+        assert told(found) == told(expected)
 
     def test_a_job_that_fails_is_made_up_for_by_queries(
         self, opened: Callable[..., Connector], sandbox: Sandbox

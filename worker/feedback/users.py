@@ -46,10 +46,13 @@ def reports(
     """
     found: list[Feedback] = []
     held = flags_of(contact.held)
-    stamp = contact.modified.isoformat() if contact.modified else now.isoformat()
     changed = {
         flag: value for flag, value in held.items() if value != (known or {}).get(flag, False)
     }
+    if not changed:
+        return found  # nearly all
+    modified = contact.modified_at
+    stamp = (modified or now).isoformat()
     if changed.get("do_not_contact") is not None:
         # The one flag for all channels: what it says of the others is no report of its own.
         for flag in ("do_not_call", "do_not_text"):
@@ -69,7 +72,7 @@ def reports(
                     kind=kind,
                     number=number,
                     source=f"{connector} user",
-                    at=contact.modified - ahead if contact.modified else now,
+                    at=modified - ahead if modified else now,
                     channels=_CHANNELS.get(flag, ""),
                     contact=who.key,
                     reach=reach,

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -133,7 +133,14 @@ def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = No
             held,
         )
     )
-    return hashlib.blake2b(content, digest_size=16, key=salted).hexdigest()
+    print_ = _keyed(salted).copy()
+    print_.update(content)
+    return print_.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(salted: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16, key=salted)
 
 
 @dataclass(frozen=True, slots=True)

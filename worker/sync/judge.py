@@ -252,7 +252,7 @@ class _Judge:
                     replaced[f"phone/{name}"] = new
         if replaced:
             phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
-            contact = replace(contact, phones=phones)
+            contact = contact._replace(phones=phones)
             one = replace(self._read(contact), apart=one.apart)
             corrections = {}
         proposed = next(iter(corrections.values()), None)

@@ -251,9 +251,4 @@ def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:
     stored = orjson.loads(payload)
     if stored["contacts"] is None:
         return stored["ids"], None
-    return stored["ids"], [_contact(data) for data in stored["contacts"]]
-
-
-def _contact(data: dict[str, Any]) -> Contact:
-    modified = data.get("modified")
-    return Contact(**{**data, "modified": datetime.fromisoformat(modified) if modified else None})
+    return stored["ids"], [Contact(**data) for data in stored["contacts"]]

@@ -389,6 +389,7 @@ def store_page(
     read: Sequence[Contact] | None,
 ) -> int:
     """Keep a page with its run before it is handed on; `read` None = to be fetched by id."""
+    contacts = None if read is None else [contact._asdict() for contact in read]
     result = connection.execute(
         sa.insert(pages).values(
             run_id=run_id,
@@ -397,7 +398,7 @@ def store_page(
             state="stored",
             stored_at=ctx.now(),
             attempts=0,
-            payload=orjson.dumps({"ids": ids, "contacts": read}),
+            payload=orjson.dumps({"ids": ids, "contacts": contacts}),
             size=len(ids),
         )
     )

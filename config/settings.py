@@ -190,7 +190,7 @@ class Sync(Section):
     reverify_every: Duration = timedelta(hours=1)
     reverify_limit: int = Field(10_000, ge=1)
     overlap: Duration = timedelta(minutes=5)
-    pages_in_flight: int = Field(4, ge=1, le=64)
+    pages_in_flight: int = Field(6, ge=1, le=64)
     page_contacts: int = Field(500, ge=1, le=5000)
     page_lease: Duration = timedelta(minutes=2)
     page_attempts: int = Field(5, ge=1, le=100)

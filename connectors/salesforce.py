@@ -12,7 +12,6 @@ a collections PATCH takes up to 200 records and answers one result for each, in 
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,17 +21,10 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-import orjson
-import requests
-from simple_salesforce import Salesforce
-from simple_salesforce.exceptions import SalesforceError as ClientError
-from simple_salesforce.util import exception_handler
-
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
 from connectors import salesforce_bulk, salesforce_setup
 from connectors.base import (
     NOTHING,
-    AuthError,
     CallOutcome,
     ConnectorError,
     Contact,
@@ -42,9 +34,7 @@ from connectors.base import (
     NotThereError,
     Page,
     Purpose,
-    QuotaError,
     Schema,
-    SchemaChangedError,
     SchemaError,
     SetupStep,
     Skip,
@@ -54,12 +44,11 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
-from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
-from connectors.quota import DAY, Left, Limits, Quota
+from connectors.quota import Quota
 from connectors.reading import TRUE, Maker, contact_maker
-from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.salesforce_bulk import BulkUnavailableError, JobStateError, Pace, Refusal, pace_of
+from connectors.salesforce_bulk import BulkUnavailableError, Pace, Refusal, pace_of
+from connectors.salesforce_door import CursorLapsedError, Door
 from connectors.understood import understood
 from connectors.values import zulu
 
@@ -86,15 +75,12 @@ _KINDS: dict[str, FailureKind] = {
 }
 _PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
-# "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
-_USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 _QUERY_PAGE = 2000
 _COLLECTION = 200
 _PAGE = 1000  # contacts of a query's answer that make a page
-_NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
 _JOB_RECORDS = 100_000  # in one query job: what it brings is not much older than its processing
-_JOB_PAGE = 1500  # contacts of a job that make a page
+_JOB_PAGE = 1200  # contacts of a job that make a page
 _JOB_WRITES = 1000  # updates from which a job takes fewer calls than collections, polls included
 
 
@@ -103,13 +89,6 @@ KeyOf = Callable[[str], Any]  # from a column's name to what a row gives its val
 
 def _by_name(column: str) -> str:
     return column
-
-
-class _Client(Salesforce):  # type: ignore[misc]  # which has no types
-    """Decodes answers three times as fast as the client by itself, which is a third of a read."""
-
-    def parse_result_to_json(self, result: requests.Response) -> Any:
-        return orjson.loads(result.content)
 
 
 class SalesforceConnector:
@@ -126,7 +105,8 @@ class SalesforceConnector:
         quota: Quota,
     ) -> None:
         self._credentials = credentials
-        self._calls = Calls(self.name, http, quota)
+        self._door = Door(credentials, http, quota)
+        self._version = float(credentials.api_version)
         self._bulk_from = settings.bulk_from
         self._wanted = {
             name: configured(name, mapping, settings.fields)
@@ -135,10 +115,6 @@ class SalesforceConnector:
         self._fields: dict[str, ObjectFields] = {}
         self._makers: dict[str, Maker] = {}
         self._writable: dict[str, frozenset[str]] = {}
-        self._http = http_session(credentials, self._calls.timeout)
-        self._http.hooks["response"].append(self._note_headers)
-        self._client: Salesforce | None = None
-        self._clock = CrmClock()
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> SalesforceConnector:
@@ -150,123 +126,18 @@ class SalesforceConnector:
             chosen = chosen.model_copy(update={"bulk_from": 0})
         return cls(settings.salesforce, chosen, settings.http, quota)
 
-    # -- the one door --------------------------------------------------------------------
-
     @property
     def calls(self) -> Mapping[Purpose, int]:
-        return self._calls.counts
+        return self._door.counts
 
     def clock(self) -> datetime | None:
-        return self._clock.time
+        return self._door.clock.time
 
     def ahead(self) -> timedelta:
-        return self._clock.ahead
+        return self._door.clock.ahead
 
     def close(self) -> None:
-        self._http.close()
-
-    def _note_headers(self, response: requests.Response, *_args: Any, **_more: Any) -> None:
-        self._calls.note(limits(response.headers.get("Sforce-Limit-Info", "")))
-        self._clock.note(response.headers.get("Date"))
-
-    def _session(self) -> Salesforce:
-        if self._client is None:
-            login: Login = self._calls.make("other", lambda: log_in(self._credentials, self._http))
-            self._client = _Client(
-                instance_url=login.instance_url,
-                session_id=login.access_token,
-                version=self._credentials.api_version,
-                session=self._http,
-            )
-        return self._client
-
-    def call(
-        self,
-        purpose: Purpose,
-        path: str,
-        method: str = "GET",
-        *,
-        oauth: bool = False,
-        take: Callable[[requests.Response], Any] | None = None,
-        **more: Any,
-    ) -> Any:
-        """One call below /services/data/vNN.N/ (or /services/oauth2/), with our retries.
-
-        `take`: what is made of an answer that is not JSON, while it comes in.
-        """
-
-        def once() -> Any:
-            client = self._client
-            assert client is not None
-            try:
-                if take is not None:
-                    return _take(client, path, method, take, **more)
-                send = client.oauth2 if oauth else client.restful
-                return send(path, method=method, **more)
-            except ClientError as error:
-                raise self._translate(error) from error
-            except json.JSONDecodeError as error:
-                raise TryAgainError("an answer was not JSON") from error
-            except requests.exceptions.SSLError as error:
-                raise ConnectorError(
-                    f"salesforce: the certificate is not trusted: {error}"
-                ) from error
-            except requests.exceptions.RequestException as error:
-                late = isinstance(error, requests.exceptions.Timeout)
-                raise TryAgainError(reason(error, late, client.sf_instance)) from error
-
-        self._session()
-        try:
-            return self._calls.make(purpose, once)
-        except _SessionExpiredError:
-            self._client = None
-            if self._credentials.access_token:
-                raise AuthError(
-                    "salesforce: the session has expired and SALESFORCE_ACCESS_TOKEN cannot renew "
-                    "it; set SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead (README)"
-                ) from None
-            self._session()
-            try:
-                return self._calls.make(purpose, once)
-            except _SessionExpiredError as error:
-                raise AuthError(
-                    "salesforce: a fresh session is refused too; does the connected app have the "
-                    "'api' scope, and the user 'API Enabled'?"
-                ) from error
-
-    def _translate(self, error: ClientError) -> Exception:
-        content = error.content
-        first = content[0] if isinstance(content, list) and content else {}
-        code = first.get("errorCode", "") if isinstance(first, dict) else ""
-        message = first.get("message", "") if isinstance(first, dict) else str(content)[:200]
-        text = " ".join(str(message).split())
-        if code == "INVALID_SESSION_ID" or error.status == 401:
-            return _SessionExpiredError()
-        if code == "REQUEST_LIMIT_EXCEEDED":
-            return QuotaError(
-                "salesforce: the org's API calls for today are used up; the run goes on after the "
-                "24-hour window has moved: hygiene runs resume RUN"
-            )
-        lacks = "No such column" in text or "is not supported" in text
-        if code in ("INVALID_FIELD", "INVALID_TYPE") or (code == "API_ERROR" and lacks):
-            return SchemaChangedError(f"salesforce: {text}")
-        if code in _NO_BULK:
-            return BulkUnavailableError(f"salesforce: {code}: {text}")
-        if code == "INVALIDJOBSTATE":
-            return JobStateError(f"salesforce: {text}")
-        if error.status == 404:
-            return NotThereError(f"salesforce: HTTP 404 {code}: {text}")
-        if code == "INVALID_QUERY_LOCATOR":
-            return _CursorLapsedError()
-        if error.status == 429 or error.status >= 500 or code == "SERVER_UNAVAILABLE":
-            # simple-salesforce keeps no headers; the hook below noted Retry-After.
-            return TryAgainError(f"HTTP {error.status} {code}".strip(), self._retry_after())
-        if error.status == 403:
-            return AuthError(f"salesforce: refused ({code}): {text}")
-        return ConnectorError(f"salesforce: HTTP {error.status} {code}: {text}")
-
-    def _retry_after(self) -> float | None:
-        return retry_after(getattr(self._http, "last_retry_after", None))
+        self._door.close()
 
     # -- schema --------------------------------------------------------------------------
 
@@ -275,7 +146,7 @@ class SalesforceConnector:
         found: dict[str, dict[str, CrmField]] = {}
         for name, wanted in self._wanted.items():
             try:
-                answer = self.call("other", f"sobjects/{name}/describe")
+                answer = self._door.call("other", f"sobjects/{name}/describe")
             except ConnectorError as error:
                 if "NOT_FOUND" in str(error):
                     raise SchemaError(
@@ -321,7 +192,7 @@ class SalesforceConnector:
         return self._writable[object_name]
 
     def provision(self) -> Iterator[SetupStep]:
-        return salesforce_setup.provision(self, self._wanted)
+        return salesforce_setup.provision(self._door.call, self._wanted)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -349,7 +220,7 @@ class SalesforceConnector:
                 return
             except _LargeError as large:
                 at = large.place
-            except (_CursorLapsedError, NotThereError):
+            except (CursorLapsedError, NotThereError):
                 log.info("salesforce: what was read from has lapsed; going on by id")
                 at = _Place(at.after)
             except BulkUnavailableError as error:
@@ -407,7 +278,7 @@ class SalesforceConnector:
             job, total = self._job(wanted, at, waiting)
             held: Page | None = None  # whether a page is a job's last is known by the next
             for read in salesforce_bulk.read_query(
-                self.call, job, float(self._credentials.api_version), at.part, _JOB_PAGE, waiting
+                self._door.call, job, self._version, at.part, _JOB_PAGE, waiting
             ):
                 rows, number = read.rows, read.columns.index("Id")
                 if at.after:  # some may have been read by who stopped in this part
@@ -434,9 +305,9 @@ class SalesforceConnector:
         job = at.job
         if job == _NEW_JOB:
             soql = f"{wanted.soql(at.after)} LIMIT {_JOB_RECORDS}"
-            job = salesforce_bulk.start_query(self.call, wanted.operation, soql)
+            job = salesforce_bulk.start_query(self._door.call, wanted.operation, soql)
         info = salesforce_bulk.wait_for(
-            self.call, "read", f"jobs/query/{job}", waiting, self._job_pace("query")
+            self._door.call, "read", f"jobs/query/{job}", waiting, self._job_pace("query")
         )
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
@@ -484,7 +355,7 @@ class SalesforceConnector:
     def _query(self, soql: str, operation: str) -> Any:
         # 2,000 a page is also the default, but only without a smaller one set for the org.
         headers = {"Sforce-Query-Options": f"batchSize={_QUERY_PAGE}"}
-        return self.call("read", f"{operation}/", params={"q": soql}, headers=headers)
+        return self._door.call("read", f"{operation}/", params={"q": soql}, headers=headers)
 
     def _rows(self, soql: str) -> Iterator[Mapping[str, Any]]:
         """All rows of a query. An org may make its pages smaller than we ask for."""
@@ -497,7 +368,7 @@ class SalesforceConnector:
 
     def _next(self, answer: Mapping[str, Any]) -> Any:
         path = answer["nextRecordsUrl"].partition("/query/")[2]
-        return self.call("read", f"query/{path}")
+        return self._door.call("read", f"query/{path}")
 
     def _contacts(
         self, name: str, rows: Iterable[Any], key_of: KeyOf = _by_name
@@ -577,7 +448,7 @@ class SalesforceConnector:
             {"attributes": {"type": update.object}, "id": update.id, **record}
             for update, record in zip(updates, records, strict=True)
         ]
-        answer = self.call(
+        answer = self._door.call(
             "write",
             "composite/sobjects",
             method="PATCH",
@@ -607,7 +478,7 @@ class SalesforceConnector:
             if salesforce_bulk.fits(record)
         }
         refused = salesforce_bulk.update(
-            self.call, updates[0].object, told, self._job_pace("ingest"), waiting
+            self._door.call, updates[0].object, told, self._job_pace("ingest"), waiting
         )
         results = {
             update.id: self._refused(update, refused[update.id])
@@ -657,14 +528,6 @@ class SalesforceConnector:
     def record_url(self, object_name: str, record_id: str) -> str:
         base = self._credentials.instance_url or self._credentials.login_url
         return f"{base}/lightning/r/{object_name}/{record_id}/view"
-
-
-class _SessionExpiredError(Exception):
-    pass
-
-
-class _CursorLapsedError(Exception):
-    pass
 
 
 _NEW_JOB = "new"
@@ -717,19 +580,6 @@ class _LargeError(Exception):
         self.place = place
 
 
-def limits(header: str) -> Limits:
-    """The org's limit from a `Sforce-Limit-Info` header, or the app's own where that is nearer.
-
-    Source: REST API Developer Guide, "Limit Info Header".
-    """
-    found = [
-        Left(max(0, int(limit) - int(used)), int(limit), DAY)
-        for used, limit in _USAGE.findall(header)
-        if int(limit)
-    ]
-    return Limits(day=min(found, key=lambda one: one.share, default=None))
-
-
 def quoted(text: str) -> str:
     """A SOQL string literal; the only characters that need care are \\ and '.
 
@@ -766,24 +616,3 @@ def _checked(given: Any) -> Value:
     if _UTC.fullmatch(text):  # as Salesforce gives them all: nothing is to be worked out
         return f"{text[:19]}Z"
     return zulu(_moment(text))
-
-
-def _take(
-    client: Salesforce,
-    path: str,
-    method: str,
-    take: Callable[[requests.Response], Any],
-    headers: Mapping[str, str] | None = None,
-    **more: Any,
-) -> Any:
-    """A call whose answer is no JSON: simple-salesforce's address and session, read as it comes."""
-    with client.session.request(
-        method,
-        client.base_url + path,
-        headers={**client.headers, **(headers or {})},
-        stream=True,
-        **more,
-    ) as response:
-        if response.status_code >= 300:
-            exception_handler(response, name=path)
-        return take(response)

@@ -7,25 +7,21 @@ its assignment through the REST API. Every step is skipped where it is done alre
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.base import ConnectorError, SetupStep
 from connectors.fields import FieldSpec, ObjectFields, spec_of
-
-if TYPE_CHECKING:
-    from connectors.salesforce import SalesforceConnector
+from connectors.salesforce_bulk import Call
 
 PERMISSION_SET = "Phone_Hygiene"
 _BATCH = 200
 
 
-def provision(
-    connector: SalesforceConnector, objects: Mapping[str, ObjectFields]
-) -> Iterator[SetupStep]:
+def provision(call: Call, objects: Mapping[str, ObjectFields]) -> Iterator[SetupStep]:
     """Fields first, then access to them; yields a step for each thing done or found done."""
     ours: list[str] = []
     for name, wanted in objects.items():
-        answer = connector.call("other", f"sobjects/{name}/describe")
+        answer = call("other", f"sobjects/{name}/describe")
         there = {entry["name"]: entry for entry in answer["fields"]}
         for canonical, field in wanted.names.items():
             spec = spec_of(canonical)
@@ -37,8 +33,8 @@ def provision(
             if field in there:
                 yield _existing(qualified, spec, there[field])
             else:
-                yield _create(connector, qualified, metadata(spec, canonical))
-    yield from _grant(connector, ours)
+                yield _create(call, qualified, metadata(spec, canonical))
+    yield from _grant(call, ours)
 
 
 def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
@@ -80,9 +76,9 @@ def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> Setu
     return SetupStep(qualified, "already there")
 
 
-def _create(connector: SalesforceConnector, qualified: str, meta: dict[str, Any]) -> SetupStep:
+def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep:
     try:
-        connector.call(
+        call(
             "other",
             "tooling/sobjects/CustomField",
             method="POST",
@@ -95,13 +91,13 @@ def _create(connector: SalesforceConnector, qualified: str, meta: dict[str, Any]
     return SetupStep(qualified, "created")
 
 
-def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupStep]:
-    found = _query(connector, f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
+def _grant(call: Call, fields: list[str]) -> Iterator[SetupStep]:
+    found = _query(call, f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
     if found:
         set_id = found[0]["Id"]
         yield SetupStep(f"permission set {PERMISSION_SET}", "already there")
     else:
-        made = connector.call(
+        made = call(
             "other",
             "sobjects/PermissionSet",
             method="POST",
@@ -114,8 +110,7 @@ def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupS
         set_id = made["id"]
         yield SetupStep(f"permission set {PERMISSION_SET}", "created")
     held = _query(
-        connector,
-        f"SELECT Field, PermissionsEdit FROM FieldPermissions WHERE ParentId = '{set_id}'",
+        call, f"SELECT Field, PermissionsEdit FROM FieldPermissions WHERE ParentId = '{set_id}'"
     )
     granted = {row["Field"] for row in held if row["PermissionsEdit"]}
     lacking = [field for field in fields if field not in granted]
@@ -132,7 +127,7 @@ def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupS
             }
             for field in batch
         ]
-        answers = connector.call(
+        answers = call(
             "other",
             "composite/sobjects",
             method="POST",
@@ -143,14 +138,14 @@ def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupS
                 problem = answer["errors"][0]["message"]
                 yield SetupStep(f"access to {field}", "failed", problem)
     yield SetupStep(f"access to {len(fields)} fields", "created" if lacking else "already there")
-    user = connector.call("other", "userinfo", oauth=True)["user_id"]
+    user = call("other", "userinfo", oauth=True)["user_id"]
     assigned = _query(
-        connector,
+        call,
         f"SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = '{set_id}' "
         f"AND AssigneeId = '{user}'",
     )
     if not assigned:
-        connector.call(
+        call(
             "other",
             "sobjects/PermissionSetAssignment",
             method="POST",
@@ -161,7 +156,7 @@ def _grant(connector: SalesforceConnector, fields: list[str]) -> Iterator[SetupS
     )
 
 
-def _query(connector: SalesforceConnector, soql: str) -> list[dict[str, Any]]:
-    answer = connector.call("other", "query/", params={"q": soql})
+def _query(call: Call, soql: str) -> list[dict[str, Any]]:
+    answer = call("other", "query/", params={"q": soql})
     records: list[dict[str, Any]] = answer["records"]
     return records

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from typing import Any
 
 import orjson
@@ -93,7 +94,8 @@ class Job:
 class Bulk:
     """The jobs of an org. Settings of the stand-in, which tests change:
 
-    `seconds`: what a job takes; `result_part`: records in one part of a query's results;
+    `seconds`: what a job takes; `at_once`: jobs that the org works on at the same time, later ones
+    wait in its queue (0: any number); `result_part`: records in one part of a query's results;
     `query_jobs_left`: of the day; `fail_next`: the next job ends as Failed with this message, an
     ingest job after `fail_after` records.
     """
@@ -102,6 +104,8 @@ class Bulk:
         self.org = org
         self.jobs: dict[str, Job] = {}
         self.seconds = 0.05
+        self.at_once = 0
+        self._free: list[float] = []  # when each of those places is free again
         self.result_part = 50_000
         self.query_jobs_left = 10_000
         self.fail_next = ""
@@ -129,12 +133,16 @@ class Bulk:
 
     def _new(self, kind: str, operation: str, object_name: str, state: str) -> Job:
         job_id = full_id("750", len(self.jobs) + 1)
-        job = Job(
-            job_id, kind, operation, object_name, datetime.now(UTC), self.seconds, state,
-            begun=time.monotonic(),
-        )  # fmt: skip
+        job = Job(job_id, kind, operation, object_name, datetime.now(UTC), self.seconds, state)
         self.jobs[job_id] = job
         return job
+
+    def _enqueue(self, job: Job) -> None:
+        job.begun = time.monotonic()
+        if self.at_once:
+            if len(self._free) >= self.at_once:
+                job.begun = max(job.begun, heappop(self._free))
+            heappush(self._free, job.begun + job.seconds)
 
     def _found(self, request: web.Request) -> Job | None:
         kind = "query" if "/jobs/query/" in request.path else "ingest"
@@ -146,9 +154,10 @@ class Bulk:
 
     def _work(self, job: Job) -> None:
         """Bring a job to the state that it has by now."""
-        if job.state == "UploadComplete":
+        passed = time.monotonic() - job.begun
+        if job.state == "UploadComplete" and passed >= 0:
             job.state = "InProgress"
-        if job.state == "InProgress" and time.monotonic() - job.begun >= job.seconds:
+        if job.state == "InProgress" and passed >= job.seconds:
             if job.kind == "query":
                 self._answer(job)
             else:
@@ -175,7 +184,7 @@ class Bulk:
         if state == "UploadComplete" and job.state == "Open":
             if job.uploaded is None:
                 return error("INVALIDJOBSTATE", "no data was uploaded for this job")
-            job.begun = time.monotonic()
+            self._enqueue(job)
         elif state != "Aborted" or job.state in ("JobComplete", "Failed", "Aborted"):
             return error(
                 "INVALIDJOBSTATE", f"Found job state [{job.state}], cannot change it to [{state}]"
@@ -207,6 +216,7 @@ class Bulk:
         self.query_jobs_left -= 1
         job = self._new("query", body["operation"], query.object, "UploadComplete")
         job.query = query
+        self._enqueue(job)
         return answer(job.info(request.match_info["version"]))
 
     def _answer(self, job: Job) -> None:

@@ -56,6 +56,15 @@ class SalesforceService(Service):
     def bulk_seconds(self, seconds: float) -> None:
         self.bulk.seconds = seconds
 
+    @property
+    def bulk_at_once(self) -> int:
+        """How many Bulk jobs the org works on at the same time; 0: any number. A setting."""
+        return self.bulk.at_once
+
+    @bulk_at_once.setter
+    def bulk_at_once(self, jobs: int) -> None:
+        self.bulk.at_once = jobs
+
     def routes(self) -> list[web.RouteDef]:
         data = "/services/data/{version:v\\d\\d\\.0}"
         return [

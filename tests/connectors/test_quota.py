@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Settings
-from connectors import build, hubspot, salesforce
+from connectors import build, hubspot, salesforce_door
 from connectors.base import Connector, QuotaError
 from connectors.quota import DAY, Left, Limits, Quota
 from sandbox.run import Sandbox
@@ -169,7 +169,7 @@ class TestWhatTheySay:
         ],
     )  # fmt: skip
     def test_salesforce(self, header: str, day: Left | None) -> None:
-        assert salesforce.limits(header) == Limits(day)
+        assert salesforce_door.limits(header) == Limits(day)
 
     def test_hubspot(self) -> None:
         said = {
@@ -186,7 +186,7 @@ class TestWhatTheySay:
          "X-HubSpot-RateLimit-Interval-Milliseconds"]), st.text()))  # fmt: skip
     def test_nonsense_says_nothing(self, headers: dict[str, str]) -> None:
         hubspot.limits(headers)
-        salesforce.limits(" ".join(headers.values()))
+        salesforce_door.limits(" ".join(headers.values()))
 
 
 @pytest.fixture(params=["salesforce", "hubspot"])

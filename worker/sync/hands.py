@@ -19,7 +19,7 @@ from worker.sync.runs import Stored
 
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time
 # Contacts that may be under way at once, or one page of more: some 5 kB of memory each.
-CONTACTS_AT_ONCE = 6000
+CONTACTS_AT_ONCE = 7200
 _WAITING = 2  # pages beside the others that wait for their batch to be filled
 
 

@@ -36,7 +36,7 @@ from connectors.base import (
 
 _AHEAD = 2  # parts of a result that are fetched while another one is read
 _MOST = 50_000  # records in a part, where we may say so
-_FIRST_LOOK, _SLOWER, _SLOWEST = 0.2, 1.3, 10.0  # seconds until a job is looked at (again)
+_FIRST_LOOK, _SLOWER, _SLOWEST = 0.2, 1.4, 10.0  # seconds until a job is looked at (again)
 _LONGEST = 4 * 3600.0  # seconds that a job may take
 _NAMES_PARTS = 58.0  # the first API version with resultPages
 _NO_VALUE = "#N/A"
@@ -105,15 +105,19 @@ def start_query(call: Call, operation: str, soql: str) -> str:
 class Pace:
     """When it is worth looking at a job: they take about as long as the last one of their kind.
 
-    Looking at growing distances alone sees a job's end up to 30 % late, after calls in vain.
+    Looking at growing distances alone sees a job's end up to 40 % late, after calls in vain.
     """
 
     took: float = 0.0  # seconds, without those in the org's queue; 0: no job is known yet
 
+    @property
+    def whole(self) -> float:
+        """Seconds until a look at a job that nobody works on yet is worth it."""
+        return max(_FIRST_LOOK, self.took * 0.95)
+
     def looks(self) -> Iterator[float]:
-        """Seconds to wait before each look."""
-        yield max(_FIRST_LOOK, self.took * 0.95)
-        pause = max(_FIRST_LOOK, self.took * 0.07)
+        """Seconds to wait before each further look at a job that is being worked on."""
+        pause = max(_FIRST_LOOK, self.took * 0.15)
         while True:
             yield pause
             pause = min(_SLOWEST, pause * _SLOWER)
@@ -139,12 +143,13 @@ def wait_for(
     call: Call, purpose: Purpose, path: str, waiting: Callable[[], None], pace: Pace
 ) -> Mapping[str, Any]:
     """Look at a job until it is over; `waiting` is called in between."""
-    started = time.monotonic()
-    for pause in pace.looks():
+    started, pause, looks = time.monotonic(), pace.whole, pace.looks()
+    while True:
         _sleep(pause, waiting)
         passed = time.monotonic() - started
         info: Mapping[str, Any] = call(purpose, path)
-        if info.get("state") not in ("UploadComplete", "InProgress"):
+        state = info.get("state")
+        if state not in ("UploadComplete", "InProgress"):
             pace.note(info, passed)
             return info
         if passed > _LONGEST:
@@ -152,7 +157,9 @@ def wait_for(
                 f"salesforce: job {info.get('id')} has taken {_LONGEST / 3600:.0f} hours and is "
                 "not done; look at Setup > Bulk Data Load Jobs, then: hygiene sync salesforce"
             )
-    raise AssertionError("it looks again and again")
+        # What still waits in the org's queue has all of its time before it.
+        queued = state == "UploadComplete" and pace.took > 0
+        pause = pace.whole if queued else next(looks)
 
 
 def _sleep(seconds: float, waiting: Callable[[], None]) -> None:

@@ -43,10 +43,10 @@ CRMS = (
     # 190 calls in ten seconds and 1,000,000 a day: a private app of an Enterprise account
     # (https://developers.hubspot.com/changelog/increasing-our-api-limits).
     Crm("HubSpot", 357e-6, 38e-6, 100, 100, 19.0, 1_000_000, "API calls of a day"),
-    # Bulk API 2.0: jobs of 100,000 records read, of 1,500 written; each of the latter is a batch at
+    # Bulk API 2.0: jobs of 100,000 records read, of 1,200 written; each of the latter is a batch at
     # least, of 15,000 in a day (its "Limits and Allocations"). That a second brings one is a guess:
     # it depends on the org's own triggers and flows.
-    Crm("Salesforce", 257e-6, 28e-6, 100_000, 1_500, 1.0, 15_000, "Bulk batches of a day"),
+    Crm("Salesforce", 257e-6, 28e-6, 100_000, 1_200, 1.0, 15_000, "Bulk batches of a day"),
 )
 
 

@@ -33,9 +33,11 @@ from worker.verification import standing
 
 log = logging.getLogger(__name__)
 
-# Seconds that a reader reads, or that a page's task goes on with others: a worker that is to stop
-# waits for no more than that.
+# Seconds that a reader reads at a stretch: a worker that is to stop waits for no more than that.
 _STRETCH = 60.0
+# Seconds for which a page's task takes up further pages. A report that comes meanwhile may have to
+# wait for this process.
+_SHARE = 2.0
 _GLANCE = 0.1  # seconds until a reader looks again whether a page is done
 
 
@@ -166,7 +168,7 @@ def enqueue_page(page_id: int, run_id: str) -> None:
 def page(page_id: int, run_id: str) -> None:
     ctx = context()
     try:
-        done = take_part(ctx, run_id, page_id, _STRETCH)
+        done = take_part(ctx, run_id, page_id, _SHARE)
     except ConnectorError as error:
         log.error("run %s: %s", run_id, error)
         runs.fail(ctx, run_id, str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
@@ -76,7 +77,9 @@ class Hands:
             self._next = 0
             self._pages += 1
             self._contacts += stored.size
-        self._pool.submit(self._work, stored).add_done_callback(
+        # What is logged and traced in the thread belongs to whoever asked for it.
+        asked_by = copy_context()
+        self._pool.submit(asked_by.run, self._work, stored).add_done_callback(
             lambda done: self._finished(done, stored.size)
         )
 

@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -41,7 +42,7 @@ def synced(connector: str, env: dict[str, str]) -> dict[str, Any]:
     return result
 
 
-def slowed(base: str, match: str, seconds: float, settings: dict[str, float]) -> None:
+def slowed(base: str, match: str, seconds: float, settings: Mapping[str, float]) -> None:
     requests.post(f"{base}/settings", json=settings, timeout=5).raise_for_status()
     fault = {"match": match, "kind": "delay", "times": 10**9, "seconds": seconds}
     requests.post(f"{base}/faults", json=fault, timeout=5).raise_for_status()

@@ -117,7 +117,7 @@ def watch(
     d = deliveries.c
     query = sa.select(sa.func.count(), sa.func.min(d.since)).where(d.state == "pending")
     while not over.wait(every):
-        seen.depth.append(sum(int(client.llen(name)) for name in QUEUES))  # type: ignore[arg-type]
+        seen.depth.append(sum(int(client.llen(name)) for name in QUEUES))
         with ctx.store.read() as connection:
             count, since = connection.execute(query).one()
         seen.pending.append(count)

@@ -178,7 +178,8 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("WHAT", "CONNECTOR"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(one(*given.one, bool(given.profile))))
+        what, which = given.one
+        print(json.dumps(one(what, which, bool(given.profile))))
         return
     print(f"{os.cpu_count()} cores, {given.contacts:,} contacts; CPU in microseconds a contact")
     print(f"{'connector':10} {'sync':6} {'contacts':>8} {'ours':>7}  {'bare loop':22} ratio")

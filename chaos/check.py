@@ -35,7 +35,7 @@ class Checker:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.house.postgres.connect(self.house.database) as connection:
-            return list(connection.execute(query, values))  # type: ignore[arg-type]
+            return list(connection.execute(query, values))
 
     def one(self, query: str, *values: Any) -> Any:
         return self.rows(query, *values)[0][0]
@@ -330,8 +330,8 @@ class Checker:
                     **self.people.known.typed[key], first: type(self._typed(key))(number, number),
                 }  # fmt: skip
         for _ in range(4):
-            if key := self.people._some():
-                self.people._edit(key)
+            if some := self.people._some():
+                self.people._edit(some)
 
     def _typed(self, key: Key) -> Any:
         return next(iter(self.people.known.typed[key].values()))
@@ -345,17 +345,13 @@ class Checker:
                 and write.values.get(_MARK[connector]) == run_id
             ]  # fmt: skip
             touched = {write.key for write in writes}
-            now = self.sandbox.call(
-                lambda keys=touched: {key: dict(self.people.held(key)) for key in keys}
-            )
+            now = self._held(touched)
             wanted = self._as_before(writes, now)
             code, _ = self._command("runs", "undo", run_id, "--json")
             if code not in (0, 1):
                 yield f"promise 3: runs undo {run_id} ended with {code}"
                 continue
-            held = self.sandbox.call(
-                lambda keys=touched: {key: dict(self.people.held(key)) for key in keys}
-            )
+            held = self._held(touched)
             for (key, name), value in wanted.items():
                 if key in self.people.known.deleted:
                     continue
@@ -363,6 +359,9 @@ class Checker:
                     yield (f"promise 3: undone, {key.crm} {key.id} has {name} = "
                            f"{held[key].get(name)!r}, before the run it was {value!r}")  # fmt: skip
                     self._note_history(key, name, run_id)
+
+    def _held(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
+        return self.sandbox.call(lambda: {key: dict(self.people.held(key)) for key in keys})
 
     def _note_history(self, key: Key, name: str, run_id: str) -> None:
         """All writes to a field, for whoever looks into a failure."""

@@ -208,7 +208,7 @@ class Redis:
                 kind = client.type(key)
                 found.append(repr(key))
                 if kind == b"list":
-                    found += map(repr, client.lrange(key, 0, -1))  # type: ignore[arg-type]
+                    found += map(repr, client.lrange(key, 0, -1))
                 elif kind == b"hash":
                     found.append(repr(client.hgetall(key)))
                 elif kind == b"string":
@@ -237,7 +237,7 @@ class Proc:
     @property
     def alive(self) -> bool:
         try:
-            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+            return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 

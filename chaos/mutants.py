@@ -87,7 +87,7 @@ def _faults_are_verdicts() -> None:
         except ProviderError:
             return [Answer(one.number, "invalid", "unknown") for one in questions]
 
-    twilio.TwilioProvider.ask = asked  # type: ignore[method-assign]
+    twilio.TwilioProvider.ask = asked
 
 
 def _forgets_suppressions() -> None:
@@ -141,7 +141,7 @@ def _no_pace() -> None:
     """The CRM's own headers are not heeded."""
     from connectors import quota
 
-    quota.Quota.wait = lambda _self: None  # type: ignore[method-assign]
+    quota.Quota.wait = lambda _self: None
 
 
 def _no_signatures() -> None:
@@ -174,7 +174,7 @@ def _dry_runs_pay() -> None:
     from worker.sync import context
 
     chain = context.Context.chain
-    context.Context.chain = lambda self, _dry_run_of=None: chain(self)  # type: ignore[method-assign]
+    context.Context.chain = lambda self, _dry_run_of=None: chain(self)
 
 
 MUTANTS = {

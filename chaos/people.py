@@ -345,9 +345,11 @@ class People:
 
     def do_delete(self, _dice: random.Random) -> None:
         if key := self._some():
-            self.sandbox.call(
-                lambda: (self._act(key, {"delete": True}), self.known.deleted.add(key))
-            )
+            self.sandbox.call(lambda: self._delete(key))
+
+    def _delete(self, key: Key) -> None:
+        self._act(key, {"delete": True})
+        self.known.deleted.add(key)
 
     def do_stop(self, dice: random.Random) -> None:
         self._reply(number_of("stop", dice.randrange(SIZES["stop"])), "STOP", "stop", "STOP")

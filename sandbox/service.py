@@ -28,6 +28,8 @@ from aiohttp import web
 from sandbox.table import Clock
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# A handler behind a scope that its caller must have.
+Allowed = Callable[[str, Handler], Handler]
 
 
 @dataclass

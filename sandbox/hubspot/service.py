@@ -1,4 +1,4 @@
-"""The HTTP face of the account: objects, search, batches, properties, lists, calls, limits."""
+"""The HTTP face of the account: contacts, batches, search, access and limits."""
 
 from __future__ import annotations
 
@@ -6,33 +6,24 @@ import itertools
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, iso, prop
+from sandbox.hubspot.answers import error
+from sandbox.hubspot.calls import Calls
+from sandbox.hubspot.lists import Lists
+from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, iso
+from sandbox.hubspot.properties import Properties
+from sandbox.hubspot.search import Search
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
 
 TOKEN = "sandbox-private-app-token"
 DEFAULT = ("email", "firstname", "lastname")
 SEARCH_CAP = 10_000
-
-
-def error(message: str, category: str, status: int = 400, **more: Any) -> web.Response:
-    return answer(
-        {
-            "status": "error",
-            "message": message,
-            "correlationId": str(uuid.uuid4()),
-            "category": category,
-            **more,
-        },
-        status,
-    )
 
 
 class HubSpotService(Service):
@@ -52,6 +43,8 @@ class HubSpotService(Service):
     ) -> None:
         super().__init__()
         self.portal = portal
+        self.searching = Search(portal)
+        self.properties, self.lists, self.calls = Properties(portal), Lists(portal), Calls(portal)
         self.clock = portal.clock
         self.ten_second_limit = ten_second_limit
         self.daily_limit = daily_limit
@@ -72,8 +65,6 @@ class HubSpotService(Service):
     def routes(self) -> list[web.RouteDef]:
         contacts = "/crm/v3/objects/contacts"
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
-        schema, change = "crm.schemas.contacts.read", "crm.schemas.contacts.write"
-        properties = "/crm/v3/properties/{object:contacts|0-1}"
         return [
             web.get(contacts, self.allowed(read, self.list_contacts)),
             web.post(contacts, self.allowed(write, self.create_contact)),
@@ -84,30 +75,9 @@ class HubSpotService(Service):
             web.get(contacts + "/{id}", self.allowed(read, self.get_contact)),
             web.patch(contacts + "/{id}", self.allowed(write, self.update_contact)),
             web.delete(contacts + "/{id}", self.allowed(write, self.archive_contact)),
-            web.get(properties, self.allowed(schema, self.list_properties)),
-            web.post(properties, self.allowed(change, self.create_property)),
-            web.post(properties + "/batch/create", self.allowed(change, self.create_properties)),
-            web.get(properties + "/groups", self.allowed(schema, self.list_groups)),
-            web.post(properties + "/groups", self.allowed(change, self.create_group)),
-            web.get(properties + "/{name}", self.allowed(schema, self.get_property)),
-            web.patch(properties + "/{name}", self.allowed(change, self.update_property)),
-            web.post("/crm/v3/lists/search", self.allowed("crm.lists.read", self.search_lists)),
-            web.get(
-                "/crm/v3/lists/object-type-id/0-1/name/{name}",
-                self.allowed("crm.lists.read", self.get_list),
-            ),
-            web.get("/crm/v3/lists/{list}", self.allowed("crm.lists.read", self.get_list)),
-            web.get(
-                "/crm/v3/lists/{list}/memberships", self.allowed("crm.lists.read", self.members)
-            ),
-            web.get("/crm/v3/objects/calls", self.allowed(read, self.list_calls)),
-            web.post("/crm/v3/objects/calls", self.allowed(write, self.create_call)),
-            web.post("/crm/v3/objects/calls/search", self.allowed(read, self.search_calls)),
-            web.get("/calling/v1/dispositions", self.allowed(read, self.list_dispositions)),
-            web.post(
-                "/crm/v4/associations/calls/contacts/batch/read",
-                self.allowed(read, self.contacts_of_calls),
-            ),
+            *self.properties.routes(self.allowed),
+            *self.lists.routes(self.allowed),
+            *self.calls.routes(self.allowed),
         ]
 
     # -- access and limits ---------------------------------------------------------------
@@ -263,120 +233,12 @@ class HubSpotService(Service):
                         "VALIDATION_ERROR",
                     )
         names = body.get("properties") or None
-        answered: Record
-        if (in_order := self._by_id(groups, body.get("sorts") or [])) is not None:
-            total, records = in_order
-            wanted = itertools.islice(records, after, after + limit)
-            answered = {"total": total, "results": [self._show(r, names) for r in wanted]}
-            if after + limit < total:
-                answered["paging"] = {"next": {"after": str(after + limit)}}
-            return answer(answered)
-        found = [
-            record
-            for record in self._candidates(groups)
-            if not record["archived"]
-            and (not groups or any(self._matches(record, group) for group in groups))
-        ]
-        for sort in reversed(body.get("sorts") or []):
-            name = sort["propertyName"] if isinstance(sort, dict) else sort
-            down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
-            found.sort(key=lambda r, n=name: self._sort_key(r, n), reverse=down)
-        page = found[after : after + limit]
-        answered = {"total": len(found), "results": [self._show(record, names) for record in page]}
-        if after + limit < len(found):
+        total, records = self.searching.found(groups, body.get("sorts") or [])
+        page = itertools.islice(records, after, after + limit)
+        answered: Record = {"total": total, "results": [self._show(r, names) for r in page]}
+        if after + limit < total:
             answered["paging"] = {"next": {"after": str(after + limit)}}
         return answer(answered)
-
-    def _by_id(self, groups: list[Record], sorts: list[Any]) -> tuple[int, Iterator[Record]] | None:
-        """What a search for ids below or above one matches, from the index; None for others."""
-        filters = [item for group in groups for item in group.get("filters", [])]
-        if len(groups) > 1 or len(filters) > 1 or (filters and len(sorts) != 1):
-            return None
-        down = False
-        for sort in sorts:
-            name = sort["propertyName"] if isinstance(sort, dict) else sort
-            down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
-            if name != "hs_object_id":
-                return None
-        low = high = None
-        for item in filters:
-            if item["propertyName"] != "hs_object_id" or item["operator"] not in ("LT", "GT"):
-                return None
-            low = int(item["value"]) + 1 if item["operator"] == "GT" else None
-            high = int(item["value"]) - 1 if item["operator"] == "LT" else None
-        table = self.portal.table.by_id
-        count = (len(table) if high is None else table.bisect_right(high)) - (
-            0 if low is None else table.bisect_left(low)
-        )
-        hidden = sum(
-            (low is None or key >= low) and (high is None or key <= high)
-            for key in self.portal.archived
-        )
-        keys = table.irange(low, high, reverse=down)
-        return count - hidden, (table[key] for key in keys if not table[key]["archived"])
-
-    def _candidates(self, groups: list[Record]) -> Any:
-        """Records that can match at all, by the index over time where the filters allow it."""
-        moments = []
-        for group in groups:
-            bounds = [
-                _moment(item["value"])
-                for item in group.get("filters", [])
-                if item["propertyName"] == "lastmodifieddate" and item["operator"] in ("GT", "GTE")
-            ]
-            if not bounds:
-                return self.portal.table.after_id(None)
-            moments.append(max(bounds))
-        return (
-            self.portal.table.since(min(moments)) if moments else self.portal.table.after_id(None)
-        )
-
-    def _sort_key(self, record: Record, name: str) -> Any:
-        kind = self.portal.properties.get(name, {}).get("type")
-        value = record["properties"].get(name)
-        if kind == "number":
-            return float(value) if value else float("-inf")
-        return str(value or "")
-
-    def _matches(self, record: Record, group: Record) -> bool:
-        return all(self._holds(record, item) for item in group.get("filters", []))
-
-    def _holds(self, record: Record, item: Record) -> bool:
-        name, operator = item["propertyName"], item["operator"]
-        held = record["properties"].get(name)
-        if operator == "HAS_PROPERTY":
-            return held not in (None, "")
-        if operator == "NOT_HAS_PROPERTY":
-            return held in (None, "")
-        if held in (None, ""):
-            return False  # every other operator needs a value, also NEQ and NOT_IN
-        kind = self.portal.properties[name]["type"]
-        if kind == "datetime":
-            left: Any = _moment(held)
-            parse: Any = _moment
-        elif kind == "number":
-            left, parse = float(held), float
-        else:
-            left, parse = str(held).lower(), lambda text: str(text).lower()
-        if operator in ("IN", "NOT_IN"):
-            inside: bool = left in [parse(value) for value in item.get("values", [])]
-            return inside if operator == "IN" else not inside
-        value = parse(item.get("value"))
-        if operator == "BETWEEN":
-            return bool(value <= left <= parse(item["highValue"]))
-        if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):
-            contained = str(value).strip("*") in str(left)
-            return bool(contained == (operator == "CONTAINS_TOKEN"))
-        return bool(
-            {
-                "EQ": left == value,
-                "NEQ": left != value,
-                "LT": left < value,
-                "LTE": left <= value,
-                "GT": left > value,
-                "GTE": left >= value,
-            }[operator]
-        )
 
     async def get_contact(self, request: web.Request) -> web.Response:
         archived = request.query.get("archived") == "true"
@@ -496,238 +358,6 @@ class HubSpotService(Service):
         ]
         return answer(body, 207)
 
-    # -- properties ----------------------------------------------------------------------
-
-    async def list_properties(self, _request: web.Request) -> web.Response:
-        return answer({"results": list(self.portal.properties.values())})
-
-    async def get_property(self, request: web.Request) -> web.Response:
-        found = self.portal.properties.get(request.match_info["name"])
-        if found is None:
-            name = request.match_info["name"]
-            return error(f'Property "{name}" does not exist', "OBJECT_NOT_FOUND", 404)
-        return answer(found)
-
-    async def create_property(self, request: web.Request) -> web.Response:
-        made = self._make_property(orjson.loads(await request.read()))
-        return made if isinstance(made, web.Response) else answer(made, 201)
-
-    async def create_properties(self, request: web.Request) -> web.Response:
-        started = self.portal.clock.now()
-        body = orjson.loads(await request.read())
-        results, errors = [], []
-        for item in body["inputs"]:
-            made = self._make_property(item)
-            if isinstance(made, web.Response):
-                problem = orjson.loads(made.body)  # type: ignore[arg-type]
-                errors.append(
-                    {
-                        "status": "error",
-                        "category": problem["category"],
-                        "message": problem["message"],
-                        "context": {"name": [item.get("name", "")]},
-                        "errors": [],
-                        "links": {},
-                    }
-                )
-            else:
-                results.append(made)
-        answered: Record = {
-            "status": "COMPLETE",
-            "results": results,
-            "startedAt": iso(started),
-            "completedAt": iso(self.portal.clock.now()),
-        }
-        if errors:
-            answered.update(numErrors=len(errors), errors=errors)
-        return answer(answered, 207 if errors else 201)
-
-    def _make_property(self, body: Record) -> Record | web.Response:
-        name = body.get("name", "")
-        if name in self.portal.properties:
-            return error(f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS", 409)
-        if body.get("groupName") not in self.portal.groups:
-            return error(
-                f"Property group '{body.get('groupName')}' does not exist.", "VALIDATION_ERROR"
-            )
-        options = tuple(option["value"] for option in body.get("options", []))
-        if body["type"] == "bool" and options != ("true", "false"):
-            return error(
-                "Property of type bool must have exactly the options true and false",
-                "VALIDATION_ERROR",
-            )
-        made = prop(
-            name,
-            body["label"],
-            body["type"],
-            body["fieldType"],
-            body["groupName"],
-            options,
-            own=False,
-            description=body.get("description", ""),
-        )
-        self.portal.properties[name] = made
-        return made
-
-    async def update_property(self, request: web.Request) -> web.Response:
-        found = self.portal.properties.get(request.match_info["name"])
-        if found is None:
-            return error("Property does not exist", "OBJECT_NOT_FOUND", 404)
-        body = orjson.loads(await request.read())
-        if "options" in body:
-            found["options"] = [
-                {"displayOrder": i, "description": "", **option}
-                for i, option in enumerate(body["options"])
-            ]
-        for key in ("label", "description", "groupName"):
-            found[key] = body.get(key, found[key])
-        return answer(found)
-
-    async def list_groups(self, _request: web.Request) -> web.Response:
-        return answer({"results": list(self.portal.groups.values())})
-
-    async def create_group(self, request: web.Request) -> web.Response:
-        body = orjson.loads(await request.read())
-        if body["name"] in self.portal.groups:
-            return error(
-                f"A property group named '{body['name']}' already exists.",
-                "OBJECT_ALREADY_EXISTS",
-                409,
-            )
-        made = {
-            "name": body["name"],
-            "label": body["label"],
-            "displayOrder": body.get("displayOrder", -1),
-            "archived": False,
-        }
-        self.portal.groups[body["name"]] = made
-        return answer(made, 201)
-
-    # -- lists and calls -----------------------------------------------------------------
-
-    async def search_lists(self, _request: web.Request) -> web.Response:
-        lists = [_list(list_id, entry) for list_id, entry in self.portal.lists.items()]
-        return answer({"lists": lists, "offset": len(lists), "hasMore": False, "total": len(lists)})
-
-    async def get_list(self, request: web.Request) -> web.Response:
-        wanted = request.match_info.get("list"), request.match_info.get("name")
-        for list_id, entry in self.portal.lists.items():
-            if wanted in ((list_id, None), (None, entry["name"])):
-                return answer({"list": _list(list_id, entry)})
-        return error("List does not exist.", "OBJECT_NOT_FOUND", 404)
-
-    async def members(self, request: web.Request) -> web.Response:
-        entry = self.portal.lists.get(request.match_info["list"])
-        if entry is None:
-            return error("List does not exist.", "OBJECT_NOT_FOUND", 404)
-        limit = min(250, int(request.query.get("limit", "100")))
-        start = int(request.query.get("after", "0"))
-        page = entry["members"][start : start + limit]
-        body: Record = {
-            "total": len(entry["members"]),
-            "results": [
-                {"recordId": record_id, "membershipTimestamp": "2024-05-01T12:00:00.000Z"}
-                for record_id in page
-            ],
-        }
-        if start + limit < len(entry["members"]):
-            body["paging"] = {"next": {"after": str(start + limit)}}
-        return answer(body)
-
-    async def create_call(self, request: web.Request) -> web.Response:
-        body = orjson.loads(await request.read())
-        stamp = self.portal.clock.now()
-        record_id = str(500_000 + len(self.portal.calls))
-        values = {
-            **body.get("properties", {}),
-            "hs_object_id": record_id,
-            "hs_createdate": iso(stamp),
-            "hs_lastmodifieddate": iso(stamp),
-        }
-        record = {
-            "id": record_id,
-            "created": stamp,
-            "updated": stamp,
-            "archived": False,
-            "properties": values,
-            "contacts": [str(entry["to"]["id"]) for entry in body.get("associations", [])],
-        }
-        self.portal.calls.put(record_id, record, stamp)
-        return answer(self._show_call(record), 201)
-
-    async def list_dispositions(self, _request: web.Request) -> web.Response:
-        return answer(
-            [{"id": key, "label": label, "deleted": False}
-             for key, label in self.portal.dispositions.items()]
-        )  # fmt: skip
-
-    async def contacts_of_calls(self, request: web.Request) -> web.Response:
-        """As the official document has it; a call without contacts is left out, and told."""
-        asked = [str(entry["id"]) for entry in orjson.loads(await request.read())["inputs"]]
-        kind = {"category": "HUBSPOT_DEFINED", "typeId": 194, "label": None}
-        results, lacking = [], []
-        for call_id in asked:
-            record = self.portal.calls.get(call_id)
-            there = record.get("contacts", ()) if record else ()
-            if not there:
-                lacking.append(call_id)
-                continue
-            to = [{"toObjectId": one, "associationTypes": [kind]} for one in there]
-            results.append({"from": {"id": call_id}, "to": to})
-        now = iso(self.portal.clock.now())
-        body: Record = {
-            "status": "COMPLETE", "results": results, "startedAt": now, "completedAt": now,
-        }  # fmt: skip
-        if lacking:
-            body["numErrors"] = len(lacking)
-            body["errors"] = [{
-                "status": "error", "category": "OBJECT_NOT_FOUND",
-                "message": f"No contact is associated with call {call_id}.",
-                "context": {"fromObjectId": [call_id], "fromObjectType": ["call"],
-                            "toObjectType": ["contact"]},
-                "errors": [], "links": {},
-            } for call_id in lacking]  # fmt: skip
-        return answer(body, 207 if lacking else 200)
-
-    async def list_calls(self, _request: web.Request) -> web.Response:
-        return answer({"results": [self._show_call(c) for c in self.portal.calls.after_id(None)]})
-
-    async def search_calls(self, request: web.Request) -> web.Response:
-        body = orjson.loads(await request.read())
-        bounds = [
-            _moment(item["value"])
-            for group in body.get("filterGroups", [])
-            for item in group.get("filters", [])
-            if item["propertyName"] == "hs_lastmodifieddate"
-        ]
-        found = (
-            self.portal.calls.since(max(bounds))
-            if bounds
-            else list(self.portal.calls.after_id(None))
-        )
-        if any(
-            item["operator"] == "HAS_PROPERTY" and item["propertyName"] == "hs_call_disposition"
-            for group in body.get("filterGroups", [])
-            for item in group.get("filters", [])
-        ):
-            found = [c for c in found if c["properties"].get("hs_call_disposition")]
-        limit, start = int(body.get("limit") or 10), int(body.get("after") or 0)
-        page = found[start : start + limit]
-        shown: Record = {"total": len(found), "results": [self._show_call(c) for c in page]}
-        if start + limit < len(found):
-            shown["paging"] = {"next": {"after": str(start + limit)}}
-        return answer(shown)
-
-    @staticmethod
-    def _show_call(record: Record) -> Record:
-        return {
-            "id": record["id"],
-            "properties": record["properties"],
-            "createdAt": iso(record["created"]),
-            "updatedAt": iso(record["updated"]),
-            "archived": record["archived"],
-        }
-
     # -- what people and HubSpot itself do -----------------------------------------------
 
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
@@ -756,24 +386,3 @@ class HubSpotService(Service):
             self.scopes.discard(action["revoke"])
         found = self.portal.find(record_id) if record_id.isdigit() else None
         return {**found["properties"], "id": found["id"]} if found else None
-
-
-def _list(list_id: str, entry: Record) -> Record:
-    return {
-        "listId": list_id,
-        "listVersion": 1,
-        "name": entry["name"],
-        "objectTypeId": "0-1",
-        "processingStatus": "COMPLETE",
-        "processingType": "MANUAL",
-        "createdAt": "2024-05-01T12:00:00.000Z",
-        "updatedAt": "2024-05-01T12:00:00.000Z",
-        "additionalProperties": {"hs_list_size": str(len(entry["members"]))},
-    }
-
-
-def _moment(text: Any) -> datetime:
-    text = str(text)
-    if text.lstrip("-").isdigit():
-        return datetime.fromtimestamp(int(text) / 1000, UTC)
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)

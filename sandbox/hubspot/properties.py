@@ -1,0 +1,134 @@
+"""The properties of contacts, and their groups."""
+
+from __future__ import annotations
+
+import orjson
+from aiohttp import web
+
+from sandbox.hubspot.answers import error
+from sandbox.hubspot.portal import Portal, iso, prop
+from sandbox.service import Allowed, answer
+from sandbox.table import Record
+
+
+class Properties:
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+
+    def routes(self, allowed: Allowed) -> list[web.RouteDef]:
+        schema, change = "crm.schemas.contacts.read", "crm.schemas.contacts.write"
+        properties = "/crm/v3/properties/{object:contacts|0-1}"
+        return [
+            web.get(properties, allowed(schema, self.list_properties)),
+            web.post(properties, allowed(change, self.create_property)),
+            web.post(properties + "/batch/create", allowed(change, self.create_properties)),
+            web.get(properties + "/groups", allowed(schema, self.list_groups)),
+            web.post(properties + "/groups", allowed(change, self.create_group)),
+            web.get(properties + "/{name}", allowed(schema, self.get_property)),
+            web.patch(properties + "/{name}", allowed(change, self.update_property)),
+        ]
+
+    async def list_properties(self, _request: web.Request) -> web.Response:
+        return answer({"results": list(self.portal.properties.values())})
+
+    async def get_property(self, request: web.Request) -> web.Response:
+        found = self.portal.properties.get(request.match_info["name"])
+        if found is None:
+            name = request.match_info["name"]
+            return error(f'Property "{name}" does not exist', "OBJECT_NOT_FOUND", 404)
+        return answer(found)
+
+    async def create_property(self, request: web.Request) -> web.Response:
+        made = self._make_property(orjson.loads(await request.read()))
+        return made if isinstance(made, web.Response) else answer(made, 201)
+
+    async def create_properties(self, request: web.Request) -> web.Response:
+        started = self.portal.clock.now()
+        body = orjson.loads(await request.read())
+        results, errors = [], []
+        for item in body["inputs"]:
+            made = self._make_property(item)
+            if isinstance(made, web.Response):
+                problem = orjson.loads(made.body)  # type: ignore[arg-type]
+                errors.append(
+                    {
+                        "status": "error",
+                        "category": problem["category"],
+                        "message": problem["message"],
+                        "context": {"name": [item.get("name", "")]},
+                        "errors": [],
+                        "links": {},
+                    }
+                )
+            else:
+                results.append(made)
+        answered: Record = {
+            "status": "COMPLETE",
+            "results": results,
+            "startedAt": iso(started),
+            "completedAt": iso(self.portal.clock.now()),
+        }
+        if errors:
+            answered.update(numErrors=len(errors), errors=errors)
+        return answer(answered, 207 if errors else 201)
+
+    def _make_property(self, body: Record) -> Record | web.Response:
+        name = body.get("name", "")
+        if name in self.portal.properties:
+            return error(f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS", 409)
+        if body.get("groupName") not in self.portal.groups:
+            return error(
+                f"Property group '{body.get('groupName')}' does not exist.", "VALIDATION_ERROR"
+            )
+        options = tuple(option["value"] for option in body.get("options", []))
+        if body["type"] == "bool" and options != ("true", "false"):
+            return error(
+                "Property of type bool must have exactly the options true and false",
+                "VALIDATION_ERROR",
+            )
+        made = prop(
+            name,
+            body["label"],
+            body["type"],
+            body["fieldType"],
+            body["groupName"],
+            options,
+            own=False,
+            description=body.get("description", ""),
+        )
+        self.portal.properties[name] = made
+        return made
+
+    async def update_property(self, request: web.Request) -> web.Response:
+        found = self.portal.properties.get(request.match_info["name"])
+        if found is None:
+            return error("Property does not exist", "OBJECT_NOT_FOUND", 404)
+        body = orjson.loads(await request.read())
+        if "options" in body:
+            found["options"] = [
+                {"displayOrder": i, "description": "", **option}
+                for i, option in enumerate(body["options"])
+            ]
+        for key in ("label", "description", "groupName"):
+            found[key] = body.get(key, found[key])
+        return answer(found)
+
+    async def list_groups(self, _request: web.Request) -> web.Response:
+        return answer({"results": list(self.portal.groups.values())})
+
+    async def create_group(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        if body["name"] in self.portal.groups:
+            return error(
+                f"A property group named '{body['name']}' already exists.",
+                "OBJECT_ALREADY_EXISTS",
+                409,
+            )
+        made = {
+            "name": body["name"],
+            "label": body["label"],
+            "displayOrder": body.get("displayOrder", -1),
+            "archived": False,
+        }
+        self.portal.groups[body["name"]] = made
+        return answer(made, 201)

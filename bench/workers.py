@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -78,8 +79,18 @@ def cpu(processes: list[psutil.Process]) -> float:
     return total
 
 
-def sync(connector: str, contacts: int, latency: float, count: int) -> tuple[float, float, float]:
-    """Seconds that the run took, and CPU seconds of workers and stand-in."""
+@dataclass(frozen=True)
+class Took:
+    """Seconds that a run took, and CPU seconds of workers and stand-in; calls that wrote."""
+
+    seconds: float
+    cpu: float
+    stand_in: float
+    writes: int
+    changed: int
+
+
+def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
     with tempfile.TemporaryDirectory() as home, database(home) as url, stand_ins(contacts) as crm:
         env = {**crm, "HYGIENE_HOME": home, "DATABASE_URL": url}
         settings = load(env)
@@ -106,11 +117,12 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> tuple[flo
                 time.sleep(0.1)
             took = time.monotonic() - started
             spent = cpu(ours) - before[0], cpu(theirs) - before[1]
-            sums = reporting.totals(ctx, run)
-            assert sums.read == contacts, (sums, runs.load(ctx, run))
+            result = reporting.result(ctx, run)
+            assert result["contacts"]["read"] == contacts, (result, runs.load(ctx, run))
         ctx.close()
         embedded.stop(settings.home)
-    return took, *spent
+    changed = int(result["contacts"]["changed"])
+    return Took(took, *spent, int(result["api_calls"]["write"]), changed)
 
 
 def enqueue(home: Path, run: str) -> None:
@@ -128,11 +140,16 @@ def main() -> None:
     for connector in given.connector or ("hubspot", "salesforce"):
         one = sync(connector, given.contacts, given.latency / 1000, 1)
         two = sync(connector, given.contacts, given.latency / 1000, 2)
-        possible = one[0] / max((two[1] + two[2]) / cores, one[0] / 2)
+        busy = (two.cpu + two.stand_in) / cores
+        possible = one.seconds / max(busy, one.seconds / 2)
+        told = (
+            f"{name} {took.seconds:6.1f} s (CPU {took.cpu:.1f} s, stand-in {took.stand_in:.1f}, "
+            f"{took.writes} calls that wrote {took.changed:,})"
+            for name, took in (("1 worker", one), ("2 workers", two))
+        )
         print(
-            f"{connector:10} 1 worker {one[0]:6.1f} s (CPU {one[1]:.1f} s, stand-in {one[2]:.1f}), "
-            f"2 workers {two[0]:6.1f} s (CPU {two[1]:.1f} s, stand-in {two[2]:.1f}): "
-            f"{one[0] / two[0]:.2f} times as fast, at most {possible:.2f} here"
+            f"{connector:10} {', '.join(told)}: {one.seconds / two.seconds:.2f} times as fast, "
+            f"at most {possible:.2f} here"
         )
 
 

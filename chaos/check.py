@@ -395,16 +395,22 @@ class Checker:
         what the run wrote last; else what it holds."""
         first: dict[tuple[Key, str], Any] = {}
         last: dict[tuple[Key, str], Any] = {}
+        unclear: set[tuple[Key, str]] = set()
         for write in writes:
             for name, value in write.values.items():
-                # Somebody typed the very value just before us: what was there when we read is
-                # taken for what was there before, and nobody can tell.
+                field = write.key, name
+                # Somebody, or another run, wrote the very value just before this one: what was
+                # there when it read is taken for what was there before, and nobody can tell.
                 if _plain(write.before.get(name)) == _plain(value) and name != _MARK[write.key.crm]:
+                    if _plain(last.get(field)) != _plain(value):
+                        unclear.add(field)
                     continue
-                first.setdefault((write.key, name), write.before.get(name))
-                last[write.key, name] = value
+                first.setdefault(field, write.before.get(name))
+                last[field] = value
         wanted = {}
         for (key, name), value in last.items():
+            if (key, name) in unclear:
+                continue
             holds = now[key].get(name)
             same = _plain(holds) == _plain(value)
             wanted[key, name] = first[key, name] if same else holds

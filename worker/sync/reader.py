@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
 from worker.store.tables import UtcDateTime, runs
@@ -20,6 +22,8 @@ from worker.sync.context import Context, alive
 from worker.sync.gathering import gathered
 from worker.sync.runs import Run, Stored
 
+log = logging.getLogger(__name__)
+
 # Takes the reader's context, a page, and what to call while it keeps the reader waiting.
 HandOn = Callable[[Context, Stored, Callable[[], None]], None]
 
@@ -28,7 +32,9 @@ def claim(ctx: Context, run_id: str) -> bool:
     """Become the one reader of a run; False when another one is alive."""
     with ctx.store.write() as connection:
         row = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
+            sa.select(runs.c.reader_owner, runs.c.reader_until)
+            .where(runs.c.id == run_id)
+            .with_for_update()  # two that come at once are told apart by who is first
         ).one()
         held = row.reader_until is not None and row.reader_until > ctx.now()
         if held and row.reader_owner != ctx.owner and alive(row.reader_owner):
@@ -60,18 +66,34 @@ def read_on(
     """Read from where the run stands, page by page: store a page, then `hand_on` it.
 
     Contacts that are settled are counted and go no further; `seen` is called after each page.
-    Stops early when `may_go_on` says so (pages in flight, a shutdown). Returns whether all is
-    read. The caller holds the reader's lease (`claim`).
+    Stops early when `may_go_on` says so (pages in flight, a shutdown), and where another process
+    has become the reader: this one was away for longer than its lease. Returns whether all is read.
+    The caller holds the reader's lease (`claim`).
     """
     salted = glance.salt(ctx, run.connector)
-    for place, entry in enumerate(run.reading):
-        if not entry["done"]:
-            reading = _Reading(ctx, run, place, hand_on, seen, salted)
-            if not reading.go_on(may_go_on):
-                return False
-    with ctx.store.write() as connection:
-        connection.execute(sa.update(runs).where(runs.c.id == run.id).values(read_all=True))
+    try:
+        for place, entry in enumerate(run.reading):
+            if not entry["done"]:
+                reading = _Reading(ctx, run, place, hand_on, seen, salted)
+                if not reading.go_on(may_go_on):
+                    return False
+        with ctx.store.write() as connection:
+            _note(connection, ctx, run, read_all=True)
+    except _LostPlaceError:
+        log.warning("run %s is read by another process", run.id)
+        return False
     return True
+
+
+class _LostPlaceError(Exception):
+    """Somebody else reads the run by now, or nobody is to."""
+
+
+def _note(connection: Connection, ctx: Context, run: Run, **values: Any) -> None:
+    """Keep something of the run as its reader; `ctx`: the reader's. Raises `_LostPlaceError`."""
+    mine = sa.and_(runs.c.id == run.id, runs.c.reader_owner == ctx.owner)
+    if connection.execute(sa.update(runs).where(mine).values(**values)).rowcount != 1:
+        raise _LostPlaceError
 
 
 class _Reading:
@@ -242,7 +264,7 @@ class _Reading:
                 seq = run_store.next_seq(connection, run.id)
                 page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, fresh)
                 stored = Stored(page_id, len(fresh), fresh)
-            connection.execute(sa.update(runs).where(runs.c.id == run.id).values(**values))
+            _note(connection, self._ctx, run, **values)
         return stored
 
 

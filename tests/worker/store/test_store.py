@@ -16,7 +16,7 @@ from crms import Crm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.store import db
+from worker.store import db, tables
 from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync import drive, reader, runs
@@ -212,6 +212,46 @@ class TestRuns:
             assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 1
             ids = connection.scalars(sa.select(writes.c.record_id)).all()
         assert len(ids) == len(set(ids))
+
+    def test_of_several_that_come_at_once_one_reads(
+        self, make_context: Callable[..., Context], either_database_url: str
+    ) -> None:
+        contexts = [make_context(DATABASE_URL=either_database_url) for _ in range(4)]
+        run_id = runs.open_run(contexts[0], "hubspot", Scope("changed"))
+        for _ in range(15):
+            ready, claimed = threading.Barrier(4), []
+
+            def come(
+                ctx: Context, ready: threading.Barrier = ready, claimed: list[Context] = claimed
+            ) -> None:
+                ready.wait(5)
+                if reader.claim(ctx, run_id):
+                    claimed.append(ctx)
+
+            threads = [threading.Thread(target=come, args=(ctx,)) for ctx in contexts]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(claimed) == 1
+            reader.release(claimed[0], run_id)
+
+    def test_a_reader_that_was_away_for_too_long_keeps_nothing_any_more(
+        self, make_context: Callable[..., Context], either_database_url: str, crm: Crm
+    ) -> None:
+        """Its place is older than that of who reads now."""
+        first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
+        run_id = runs.open_run(first, crm.name, Scope("changed"))
+        assert reader.claim(first, run_id)
+        run = runs.load(first, run_id)
+        with first.store.write() as connection:
+            past = {"reader_until": first.now() - timedelta(minutes=1)}
+            connection.execute(sa.update(tables.runs).values(past))
+        assert reader.claim(second, run_id)
+        assert reader.read_on(second, runs.load(second, run_id), lambda *_: None, lambda: True)
+        there = runs.load(second, run_id).reading, runs.open_pages(second, run_id)
+        assert not reader.read_on(first, run, lambda *_: None, lambda: True)
+        assert (runs.load(second, run_id).reading, runs.open_pages(second, run_id)) == there
 
     def test_a_run_that_was_cut_short_goes_on(self, ctx: Context, crm: Crm) -> None:
         run_id = runs.open_run(ctx, crm.name, Scope("changed"))

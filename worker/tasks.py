@@ -18,7 +18,7 @@ from connectors.base import ConnectorError
 from worker import bell, heap, owed, pulse, retention
 from worker.alerts import tell
 from worker.app import app, settings
-from worker.feedback.apply import apply_waiting
+from worker.feedback.apply import apply_waiting, look_again
 from worker.feedback.dispositions import poll_all
 from worker.segments import count, isolate
 from worker.store.db import StoreError, ready
@@ -262,6 +262,8 @@ def revive() -> None:
             go_on(run.id, only_idle=True)
     for connector in owed.connectors(ctx.store):
         bell.ring(reverify, connector)
+    if look_again(ctx):
+        bell.ring(apply)
 
 
 def go_on(run_id: str, only_idle: bool = False) -> None:

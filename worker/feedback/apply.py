@@ -38,6 +38,15 @@ def apply_waiting(ctx: Context) -> None:
                 )
 
 
+def look_again(ctx: Context) -> int:
+    """Find reports whose holder came into the index in the moment in which they were applied."""
+    with ctx.store.write() as connection:
+        return sum(
+            deliveries.look_again(connection, name, ctx.now())
+            for name in ctx.settings.active_connectors
+        )
+
+
 def _take(connection: Connection) -> Sequence[Any]:
     query = (
         sa.select(feedback)

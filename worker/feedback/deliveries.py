@@ -17,6 +17,7 @@ from worker.store.db import chunks, upsert
 from worker.store.tables import UtcDateTime, contact_numbers, deliveries, failures
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=2)
+LOOKED_BACK = timedelta(minutes=15)  # much longer than recording a page takes
 # A record that its CRM does not take is tried again less and less often.
 LONGEST_REFUSED = timedelta(hours=6)
 
@@ -69,6 +70,23 @@ def reopen(
             .where(*where, c.number.in_(some))
             .values(state="pending", again_at=now, run_id=None, confirmed_at=None)
         )
+
+
+def look_again(connection: Connection, connector: str, now: datetime) -> int:
+    """Deliver after all what nobody seemed to hold when it came, and somebody does; how many.
+
+    A page that was being recorded just then had looked for news before the report was there, and
+    its contacts were not in the index yet when the report looked for them.
+    """
+    c, held = deliveries.c, contact_numbers.c
+    held_now = sa.exists().where(held.connector == c.connector, held.number == c.number)
+    found = connection.execute(
+        sa.update(deliveries)
+        .where(c.connector == connector, c.state == "done", c.again_at >= now - LOOKED_BACK)
+        .where(c.holders == 0, held_now)
+        .values(state="pending", again_at=now, run_id=None, confirmed_at=None)
+    )
+    return found.rowcount
 
 
 def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:

@@ -18,7 +18,7 @@ from sandbox.table import Clock
 from worker.feedback import deliveries as delivering
 from worker.feedback import log as feedback_log
 from worker.feedback import suppress
-from worker.feedback.apply import apply_waiting
+from worker.feedback.apply import apply_waiting, look_again
 from worker.feedback.model import Feedback
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
 from worker.sync import drive, judge, reader, runs
@@ -289,6 +289,31 @@ class TestASyncBesideIt:
         deliver(ctx)
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert states(ctx)[crm.name] == "done"
+
+    def test_is_told_what_was_reported_in_the_moment_in_which_it_was_recorded(
+        self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The page had looked for news before the report was there; the report had looked for
+        holders before the page was in the index. Neither saw the other."""
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        _, page = self._page(ctx, crm)
+        with monkeypatch.context() as at_once:
+            at_once.setattr(page_work, "_heed_news", lambda *_args: None)
+            written = page_work.write_all
+
+            def late(*args: Any) -> Any:
+                tell(ctx, "opt_out")
+                deliver(ctx)
+                return written(*args)
+
+            at_once.setattr(page_work, "write_all", late)
+            page_work.process(ctx, page)
+        assert crm.get(record_id, crm.status) == "valid"
+        assert look_again(ctx) == 1
+        deliver(ctx)
+        assert crm.get(record_id, crm.status) == "do_not_contact"
+        assert look_again(ctx) == 0, "it is held, and known to be"
 
     def test_remembers_the_flags_that_another_run_wrote_before_its_own_write(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch

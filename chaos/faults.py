@@ -106,8 +106,8 @@ class Faults:
     def stop_worker(self, dice: random.Random) -> None:
         """As a deploy does: told to end, and another one comes up."""
         proc = self._pick(dice, "worker", "old")
-        if proc is not None:
-            proc.family()[0].send_signal(signal.SIGTERM)
+        if proc is not None and (family := proc.family()):
+            family[0].send_signal(signal.SIGTERM)
             self.house.start(proc.role, proc.argv, **proc.world)
             self.house.procs.remove(proc)
             self._wait(8)

@@ -268,6 +268,24 @@ class TestASyncBesideIt:
         reader.release(ctx, run_id)
         return run_id, runs.open_pages(ctx, run_id)[0].id
 
+    def _flagged_and_not_noted(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> str:
+        """A record whose flag a run has written; it failed before it noted that."""
+        record_id = holder(ctx, crm, sync)
+        tell(ctx, "wrong_number")
+        apply_waiting(ctx)
+
+        def fails(*_args: Any) -> None:
+            raise UnavailableError(f"{crm.name}: away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(page_work, "_complete", fails)
+            with pytest.raises(UnavailableError):
+                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
+        assert crm.get(record_id, "wrong_number") is True
+        return record_id
+
     def test_does_not_write_over_what_was_reported_meanwhile(
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -392,18 +410,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It wrote the flag, failed before it noted that, and another run came first."""
-        record_id = holder(ctx, crm, sync)
-        tell(ctx, "wrong_number")
-        apply_waiting(ctx)
-
-        def fails(*_args: Any) -> None:
-            raise UnavailableError(f"{crm.name}: away")
-
-        with monkeypatch.context() as broken:
-            broken.setattr(page_work, "_complete", fails)
-            with pytest.raises(UnavailableError):
-                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
-        assert crm.get(record_id, "wrong_number") is True
+        record_id = self._flagged_and_not_noted(ctx, crm, sync, monkeypatch)
         clock = ctx.now
         ctx.now = lambda: clock() + timedelta(hours=1)
         sync(ctx, crm.name, scope=Scope("everything"))
@@ -416,18 +423,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """To our index the flag was never set: what is cleared looks as it was all along."""
-        record_id = holder(ctx, crm, sync)
-        tell(ctx, "wrong_number")
-        apply_waiting(ctx)
-
-        def fails(*_args: Any) -> None:
-            raise UnavailableError(f"{crm.name}: away")
-
-        with monkeypatch.context() as broken:
-            broken.setattr(page_work, "_complete", fails)
-            with pytest.raises(UnavailableError):
-                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
-        assert crm.get(record_id, "wrong_number") is True
+        record_id = self._flagged_and_not_noted(ctx, crm, sync, monkeypatch)
         crm.edit(record_id, {"wrong_number": False})
         clock = ctx.now
         ctx.now = lambda: clock() + timedelta(hours=1)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from config.hidden import mask
 
 Value = str | bool | None
+Content = tuple[Any, ...]  # see `Contact.content`
+SOURCE = 4  # its place there
 Purpose = Literal["read", "write", "other"]
 _NONE_HELD: Mapping[str, Value] = {}
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -101,6 +103,42 @@ class Contact(NamedTuple):
         except (TypeError, ValueError):
             return None
 
+    @property
+    def content(self) -> Content:
+        """All that a decision may be made from, without names: what stands beside the phones, the
+        phones, and our own fields."""
+        return (
+            self.country,
+            self.state,
+            self.email,
+            self.website,
+            self.source,
+            self.campaign,
+            self.value,
+            self.consented,
+            self.month,
+            *self.phones.values(),
+            *self.held.values(),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        object_name: str,
+        record_id: str,
+        modified: str,
+        content: Content,
+        phones: Sequence[str],
+        held: Sequence[str],
+    ) -> Contact:
+        """From a `content`, and the names of the phones and of our fields in it."""
+        texts, ours = content[9 : 9 + len(phones)], content[9 + len(phones) :]
+        of_phones, of_ours = zip(phones, texts, strict=True), zip(held, ours, strict=True)
+        return cls._make(
+            (object_name, record_id, dict(of_phones), *content[:8], modified, dict(of_ours),
+             content[8])
+        )  # fmt: skip
+
     def values(self) -> dict[str, Value]:
         """All that a write may concern, by canonical key: our fields and the phones as typed."""
         return {**self.held, **{f"phone/{name}": text for name, text in self.phones.items()}}
@@ -115,7 +153,7 @@ class Page:
     as far as the CRM tells; a full read notices the rest.
     """
 
-    contacts: tuple[Contact, ...]
+    contacts: Sequence[Contact]
     cursor: str | None
     left: int | None = None
     gone: tuple[str, ...] = ()

@@ -51,7 +51,7 @@ from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
 from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
 from connectors.quota import DAY, Limits, Quota, left
-from connectors.reading import contact_maker
+from connectors.reading import Rows, maker
 from connectors.understood import understood
 from connectors.values import zulu
 
@@ -89,7 +89,7 @@ class HubSpotConnector:
         self._calls = Calls(self.name, http, quota)
         self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
         self._fields: ObjectFields | None = None
-        self._maker = contact_maker(self._wanted, _checked)
+        self._maker = maker(self._wanted, _checked)
         self._writable: frozenset[str] = frozenset()
         self._clock = CrmClock()
         # What HubSpot has refused: (property, value), or (property, None) for any value.
@@ -197,7 +197,7 @@ class HubSpotConnector:
     def use(self, schema: Schema) -> list[Finding]:
         held = schema.get(OBJECT, {})
         self._fields, findings = fit(self._wanted, held)
-        self._maker = contact_maker(self._fields, _checked)
+        self._maker = maker(self._fields, _checked)
         writable = set(self._fields.names)
         writable |= {f"phone/{phone}" for phone in self._fields.phones if held[phone].writable}
         self._writable = frozenset(writable)
@@ -294,7 +294,7 @@ class HubSpotConnector:
             answer = self.call("read", self._search.do_search, public_object_search_request=body)
             contacts = self._contacts(answer)
             more = answer.get("total", 0) > len(contacts) and bool(contacts)
-            after = contacts[-1].id if more else None
+            after = contacts.ids[-1] if more else None
             left = max(0, answer.get("total", 0) - len(contacts))
             yield Page(contacts, after, left, _merged(answer))
             if not more:
@@ -320,7 +320,7 @@ class HubSpotConnector:
             contacts = self._contacts(answer)[::-1]
             if not contacts:
                 return
-            before = contacts[0].id
+            before = contacts.ids[0]
             yield Page(contacts, before, gone=_merged(answer))
 
     @understood
@@ -339,11 +339,11 @@ class HubSpotConnector:
             found.update((contact.id, contact) for contact in self._contacts(answer))
         return list(found.values())
 
-    def _contacts(self, answer: Any) -> tuple[Contact, ...]:
-        columns, make = self._maker.columns, self._maker.make
+    def _contacts(self, answer: Any) -> Rows:
+        columns = self._maker.columns
         try:
-            return tuple(
-                make(str(entry["id"]), [*map(entry["properties"].get, columns)], entry["updatedAt"])
+            return self._maker.read(
+                [str(entry["id"]), entry["updatedAt"], *map(entry["properties"].get, columns)]
                 for entry in answer["results"]
                 if not entry.get("archived")
             )

@@ -1,80 +1,156 @@
-"""From a row as a CRM gives it to a contact: worked out once for an object, then quick a row."""
+"""From rows as a CRM gives them to contacts: by columns, and a contact only where one is wanted.
+
+In a run over everything most rows are as they were left, which their content tells: no more than
+that is worked out of all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
-from connectors.base import Contact, Value
+from connectors.base import Contact, Content, Value
 from connectors.fields import ObjectFields, spec_of
 from connectors.values import amount, day, month
 
 TRUE = frozenset((True, "true", "True", "TRUE"))
 
 
-@dataclass(frozen=True)
-class Maker:
-    """How the rows of an object become contacts: `make(record_id, cells, modified)`, where `cells`
-    are a row's values of `columns`, in their order. No value, None and "" are the same."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the places of a row's content hold: see `Contact.content`."""
 
-    columns: tuple[str, ...]
-    make: Callable[[str, Sequence[Any], str], Contact]
+    object: str
+    phones: tuple[str, ...]
+    held: tuple[str, ...]
 
 
-def contact_maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
-    """A checkbox is true where the row says `True` or "true". `moment` turns what the CRM gives for
-    a time (not empty) into the one form that the worker keeps."""
-    columns: list[str] = []
+class Rows(Sequence[Contact]):
+    """Contacts of one layout, each made when it is asked for. `ids`, `modified`, `contents`: of all
+    of them, in their order."""
 
-    def cells_of(names: Iterable[str]) -> slice:
-        start = len(columns)
-        columns.extend(names)
-        return slice(start, len(columns))
+    def __init__(
+        self, layout: Layout, ids: Sequence[str], modified: Sequence[str], contents: list[Content]
+    ) -> None:
+        self.layout = layout
+        self.ids = ids
+        self.modified = modified
+        self.contents = contents
 
-    def cell_of(name: str | None) -> int | None:
-        return cells_of([name]).start if name else None
+    def __len__(self) -> int:
+        return len(self.ids)
 
-    of_kind: dict[str, list[tuple[str, str]]] = {"text": [], "bool": [], "datetime": []}
-    for canonical, crm in fields.names.items():
-        kind = spec_of(canonical).kind
-        of_kind.get(kind, of_kind["text"]).append((canonical, crm))
-    texts_and_checks = [name for kind in ("text", "bool") for name, _ in of_kind[kind]]
-    of_texts, of_checks = (cells_of(crm for _, crm in of_kind[kind]) for kind in ("text", "bool"))
-    moments = [(canonical, cells_of([crm]).start) for canonical, crm in of_kind["datetime"]]
-    phones, of_phones = fields.phones, cells_of(fields.phones)
-    of_countries = cells_of(fields.country)
-    state, email, website = map(cell_of, (fields.state, fields.email, fields.website))
-    source, campaign = map(cell_of, (fields.source, fields.campaign))
-    worth, consented, created = map(cell_of, (fields.value, fields.consented, fields.created))
-    name = fields.object
-
-    def make(record_id: str, cells: Sequence[Any], modified: str) -> Contact:
-        values: list[Value] = [cell or None for cell in cells[of_texts]]
-        values += [cell in TRUE for cell in cells[of_checks]]
-        held = dict(zip(texts_and_checks, values, strict=True))
-        for canonical, place in moments:
-            cell = cells[place]
-            held[canonical] = moment(cell) if cell else None
-        country = ""
-        for country in cells[of_countries]:
-            if country:
-                break
-        return Contact(
-            name,
-            record_id,
-            dict(zip(phones, [cell or "" for cell in cells[of_phones]], strict=True)),
-            country or "",
-            "" if state is None else cells[state] or "",
-            "" if email is None else cells[email] or "",
-            "" if website is None else cells[website] or "",
-            "" if source is None else cells[source] or "",
-            "" if campaign is None else cells[campaign] or "",
-            None if worth is None else amount(cells[worth]),
-            "" if consented is None else day(cells[consented]),
-            modified,
-            held,
-            "" if created is None else month(cells[created]),
+    @overload
+    def __getitem__(self, place: int) -> Contact: ...
+    @overload
+    def __getitem__(self, place: slice) -> Rows: ...
+    def __getitem__(self, place: int | slice) -> Contact | Rows:
+        if isinstance(place, slice):
+            return Rows(self.layout, self.ids[place], self.modified[place], self.contents[place])
+        return Contact.of(
+            self.layout.object,
+            self.ids[place],
+            self.modified[place],
+            self.contents[place],
+            self.layout.phones,
+            self.layout.held,
         )
 
-    return Maker(tuple(columns), make)
+
+def ids_of(read: Sequence[Contact]) -> Sequence[str]:
+    return read.ids if isinstance(read, Rows) else [contact.id for contact in read]
+
+
+def joined(first: Sequence[Contact], second: Sequence[Contact]) -> Sequence[Contact]:
+    """The contacts of two pages, one after the other."""
+    if isinstance(first, Rows) and isinstance(second, Rows) and first.layout == second.layout:
+        return Rows(
+            first.layout,
+            (*first.ids, *second.ids),
+            (*first.modified, *second.modified),
+            first.contents + second.contents,
+        )
+    return (*first, *second)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How the rows of an object are read. `read` takes rows of (id, when it was changed, the values
+    of `columns` in their order). No value, None and "" are the same."""
+
+    columns: tuple[str, ...]
+    read: Callable[[Iterable[Sequence[Any]]], Rows]
+
+
+def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
+    """A checkbox is true where the row says `True` or "true". `moment` turns what the CRM gives for
+    a time (not empty) into the one form that the worker keeps."""
+
+    def moments(cells: Sequence[Any]) -> list[Value]:
+        return [moment(cell) if cell else None for cell in cells]
+
+    of_kind: dict[str, Cells] = {"bool": _checks, "datetime": moments}
+    ours = [of_kind.get(spec_of(canonical).kind, _or_none) for canonical in fields.names]
+    layout = Layout(fields.object, fields.phones, tuple(fields.names))
+    of_one = (fields.state, fields.email, fields.website, fields.source, fields.campaign)
+    of_what = (fields.value, fields.consented, fields.created)
+    columns = (
+        *fields.phones,
+        *fields.names.values(),
+        *fields.country,
+        *filter(None, of_one),
+        *filter(None, of_what),
+    )
+
+    def read(rows: Iterable[Sequence[Any]]) -> Rows:
+        by_column = zip(*rows, strict=True)
+        ids, modified = next(by_column, ()), next(by_column, ())
+
+        def column(name: str, made: Cells = _texts, missing: Any = "") -> list[Any]:
+            return made(next(by_column, ())) if name else [missing] * len(ids)
+
+        phones = [column(name) for name in fields.phones]
+        held = [column(name, made) for name, made in zip(fields.names.values(), ours, strict=True)]
+        countries = [column(name) for name in fields.country]
+        country = [next(filter(None, cells), "") for cells in zip(*countries, strict=True)]
+        contents: Iterable[Content] = zip(
+            country if countries else column(""),
+            *map(column, of_one),
+            column(fields.value, _amounts, None),
+            column(fields.consented, _days),
+            column(fields.created, _months),
+            *phones,
+            *held,
+            strict=True,
+        )
+        return Rows(layout, ids, modified, [*contents])
+
+    return Maker(columns, read)
+
+
+Cells = Callable[[Sequence[Any]], list[Any]]  # from a column's cells to what the worker keeps
+
+
+def _texts(cells: Sequence[Any]) -> list[Any]:
+    return [cell or "" for cell in cells]
+
+
+def _or_none(cells: Sequence[Any]) -> list[Any]:
+    return [cell or None for cell in cells]
+
+
+def _checks(cells: Sequence[Any]) -> list[Any]:
+    return [cell in TRUE for cell in cells]
+
+
+def _amounts(cells: Sequence[Any]) -> list[Any]:
+    return [amount(cell) for cell in cells]
+
+
+def _days(cells: Sequence[Any]) -> list[Any]:
+    return [day(cell) for cell in cells]
+
+
+def _months(cells: Sequence[Any]) -> list[Any]:
+    return [month(cell) for cell in cells]

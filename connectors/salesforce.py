@@ -46,7 +46,7 @@ from connectors.base import (
 )
 from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import Quota
-from connectors.reading import TRUE, Maker, contact_maker
+from connectors.reading import TRUE, Maker, Rows, maker
 from connectors.salesforce_bulk import BulkUnavailableError, Pace, Refusal, pace_of
 from connectors.salesforce_door import CursorLapsedError, Door
 from connectors.understood import understood
@@ -174,7 +174,7 @@ class SalesforceConnector:
         for name, wanted in self._wanted.items():
             held = schema.get(name, {})
             self._fields[name], problems = fit(wanted, held)
-            self._makers[name] = contact_maker(self._fields[name], _checked)
+            self._makers[name] = maker(self._fields[name], _checked)
             findings += problems
             writable = set(self._fields[name].names)
             writable |= {f"phone/{p}" for p in self._fields[name].phones if held[p].writable}
@@ -370,16 +370,12 @@ class SalesforceConnector:
         path = answer["nextRecordsUrl"].partition("/query/")[2]
         return self._door.call("read", f"query/{path}")
 
-    def _contacts(
-        self, name: str, rows: Iterable[Any], key_of: KeyOf = _by_name
-    ) -> tuple[Contact, ...]:
+    def _contacts(self, name: str, rows: Iterable[Any], key_of: KeyOf = _by_name) -> Rows:
         """Rows of a query are by column name, those of a job are lists: see `key_of`."""
-        columns, make = self._makers[name].columns, self._makers[name].make
+        made = self._makers[name]
         try:
-            pick = itemgetter(*map(key_of, ("Id", "SystemModstamp", *columns)))
-            return tuple(
-                [make(record_id, cells, stamp) for record_id, stamp, *cells in map(pick, rows)]
-            )
+            pick = itemgetter(*map(key_of, ("Id", "SystemModstamp", *made.columns)))
+            return made.read(map(pick, rows))
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"

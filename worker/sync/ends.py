@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from connectors.base import Connector, Page
+from connectors.base import Connector, Contact, Page
+from connectors.reading import ids_of
 from worker.sync.context import Context
 from worker.sync.gathering import gathered
 from worker.sync.runs import Run
@@ -31,6 +32,21 @@ def order(record_id: str) -> tuple[int, str]:
     ['9', '10', '100']
     """
     return len(record_id), record_id
+
+
+def before(read: Sequence[Contact], record_id: str) -> Sequence[Contact]:
+    """Those that come before an id."""
+    return _those(read, lambda one: order(one) < order(record_id))
+
+
+def behind(read: Sequence[Contact], record_id: str) -> Sequence[Contact]:
+    """Those that come after an id."""
+    return _those(read, lambda one: order(one) > order(record_id))
+
+
+def _those(read: Sequence[Contact], wanted: Callable[[str], bool]) -> Sequence[Contact]:
+    places = [place for place, one in enumerate(ids_of(read)) if wanted(one)]
+    return read if len(places) == len(read) else [read[place] for place in places]
 
 
 class FromTheEnd:

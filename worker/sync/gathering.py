@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from connectors.base import Page
+from connectors.reading import joined
 
 LONGEST = 5.0  # seconds after which a page goes on as it is: a CRM that is slow, or is being spared
 
@@ -29,7 +30,7 @@ def gathered(pages: Iterable[Page], contacts: int, backwards: bool = False) -> I
                 held, since = page, time.monotonic()
             else:
                 first, second = (page, held) if backwards else (held, page)
-                both = (*first.contacts, *second.contacts)
+                both = joined(first.contacts, second.contacts)
                 held = replace(page, contacts=both, gone=(*held.gone, *page.gone))
             if len(held.contacts) >= contacts or time.monotonic() - since > LONGEST:
                 given, held = held, None

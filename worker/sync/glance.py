@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
-from connectors.base import Contact, Value
+from connectors.base import SOURCE, Contact, Content, Value
+from connectors.reading import Layout, Rows, ids_of
 from worker.store.lists import one_of
 from worker.store.tables import contacts
 from worker.sync.context import Context
@@ -32,12 +34,12 @@ _OF_CALLS = {"reserve", "bulk_from"}
 _BAD = ("invalid", "wrong_number", "unreachable")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What our index holds of a contact as it was last decided. `statuses` ({phone field: status})
-    and `answers` ({provider: count}) are JSON: most contacts say one of a few things, and each is
-    decoded once a page."""
+class Kept(NamedTuple):
+    """What our index holds of a contact as it was last decided; `glance` "" where that stands no
+    more. `statuses` ({phone field: status}) and `answers` ({provider: count}) are JSON: most
+    contacts say one of a few things, and each is decoded once a page."""
 
+    record_id: str
     glance: str
     statuses: str
     answers: str
@@ -49,11 +51,7 @@ class Settled:
 
     read: int = 0
     gone: int = 0
-    alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-
-    def add(self, contact: Contact, kept: Kept) -> None:
-        self.read += 1
-        self.alike[contact.source, kept.statuses, kept.answers] += 1
+    alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source and `Kept`
 
     def counts(self) -> dict[str, object]:
         fields: Counter[str] = Counter()
@@ -114,33 +112,25 @@ def _code() -> str:
 
 def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None) -> str:
     """A contact's glance: as it was read, or as it will be read after `written`."""
-    phones, held = contact.phones, contact.held
     if written:
-        held = {**held, **{key: v for key, v in written.items() if not key.startswith("phone/")}}
-        phones = {name: written.get(f"phone/{name}", text) for name, text in phones.items()}  # type: ignore[misc]
-    content = orjson.dumps(
-        (
-            phones,
-            contact.country,
-            contact.state,
-            contact.email,
-            contact.website,
-            contact.source,
-            contact.campaign,
-            contact.value,
-            contact.consented,
-            contact.month,
-            held,
-        )
-    )
-    print_ = _keyed(salted).copy()
-    print_.update(content)
-    return print_.hexdigest()
+        held = {key: written.get(key, value) for key, value in contact.held.items()}
+        phones = {name: written.get(f"phone/{name}", text) for name, text in contact.phones.items()}
+        contact = contact._replace(phones=phones, held=held)  # type: ignore[arg-type]
+    print_ = _printer(Layout(contact.object, tuple(contact.phones), tuple(contact.held)), salted)
+    return print_(contact.content)
 
 
 @lru_cache(maxsize=8)
-def _keyed(salted: bytes) -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=16, key=salted)
+def _printer(layout: Layout, salted: bytes) -> Callable[[Content], str]:
+    """Makes the glances of contents of one layout."""
+    keyed = hashlib.blake2b(repr(layout).encode(), digest_size=16, key=salted)
+
+    def print_(content: Content) -> str:
+        made = keyed.copy()
+        made.update(orjson.dumps(content))
+        return made.hexdigest()
+
+    return print_
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +177,7 @@ def known(
     c = contacts.c
     kept: dict[str, Kept] = {}
     gone: list[str] = []
-    ids = [contact.id for contact in read]
+    ids = ids_of(read)
     there = set(ids)
     among = span.of(c.record_id) if span else one_of(c.record_id, ids)
     stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
@@ -199,24 +189,42 @@ def known(
     )
     query = columns.where(c.connector == connector, c.object == object_name, among)
     with ctx.store.read() as connection:
-        for record_id, glance, statuses, answers in connection.execute(query):
-            if record_id not in there:
-                gone.append(record_id)
-            elif glance:
-                kept[record_id] = Kept(glance, statuses, answers)
+        for one in map(Kept._make, connection.execute(query).all()):
+            if one.record_id not in there:
+                gone.append(one.record_id)
+            elif one.glance:
+                kept[one.record_id] = one
     return Known(kept, gone)
 
 
 def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Contact], Settled]:
     """Those that need a second look, and what the others add to the counts."""
-    fresh, settled = [], Settled()
-    for contact in read:
-        kept = known.kept.get(contact.id)
-        if kept is not None and kept.glance == of(contact, salted):
-            settled.add(contact, kept)
-        else:
-            fresh.append(contact)
-    return fresh, settled
+    kept_of = known.kept.get
+    fresh: list[Contact] = []
+    alike: list[tuple[str, str, str]] = []
+    look = _looking_at(read, salted)
+    for place, record_id in enumerate(ids_of(read)):
+        kept = kept_of(record_id)
+        if kept is not None:
+            source, glance = look(place)
+            if glance == kept.glance:
+                alike.append((source, kept.statuses, kept.answers))
+                continue
+        fresh.append(read[place])
+    return fresh, Settled(len(alike), alike=Counter(alike))
+
+
+def _looking_at(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple[str, str]]:
+    """Source and glance of what was read at a place, without making a contact of a row."""
+    if not isinstance(read, Rows):
+        return lambda place: (read[place].source, of(read[place], salted))
+    contents, print_ = read.contents, _printer(read.layout, salted)
+
+    def look(place: int) -> tuple[str, str]:
+        content = contents[place]
+        return content[SOURCE], print_(content)
+
+    return look
 
 
 def settled_until(

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
+from connectors.reading import ids_of
 from worker.store.tables import UtcDateTime, runs
 from worker.sync import ends, glance, index
 from worker.sync import runs as run_store
@@ -174,13 +175,13 @@ class _Reading:
         """Store a page of the reader's, and hand it on."""
         with self._move() as entry:
             back, left = entry.get("back"), entry.get("left") or 0
-            new = [c for c in page.contacts if not back or ends.order(c.id) < ends.order(back)]
+            new = ends.before(page.contacts, back) if back else page.contacts
             known_left = None if back else page.left
             entry["left"] = max(0, left - len(new)) if known_left is None else known_left
             entry["done"] = page.cursor is None or len(new) < len(page.contacts)
             entry["cursor"] = None if entry["done"] else page.cursor
             after = entry.get("last") or ""
-            entry["last"] = new[-1].id if new else after
+            entry["last"] = ids_of(new)[-1] if new else after
             # A full read is in order of the ids: what it does not bring is gone. A first one has
             # nothing to compare with.
             full = connector.incremental and not entry["since"] and not entry.get("first")
@@ -199,11 +200,10 @@ class _Reading:
         with self._move() as entry:
             if entry["done"]:
                 return False
-            last = ends.order(entry.get("last") or "")
-            new = [c for c in page.contacts if ends.order(c.id) > last]
+            new = ends.behind(page.contacts, entry.get("last") or "")
             entry["left"] = max(0, (entry.get("left") or 0) - len(new))
             if new:
-                entry["back"] = new[0].id
+                entry["back"] = ids_of(new)[0]
             self._count(connector, before)
             stored = self._store(ctx, new, page.gone, None, None)
         if stored is not None:

@@ -1,0 +1,147 @@
+"""Rows are read column by column, and what they make is what each of them makes by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import FieldNames, ObjectMap
+from connectors.base import Contact, Value
+from connectors.fields import configured
+from connectors.reading import Rows, ids_of, joined, maker
+from worker.sync import ends, glance
+
+MAPPED = ObjectMap(
+    phones=("Phone", "MobilePhone"),
+    country=("MailingCountry", "OtherCountry"),
+    state="MailingState",
+    email="Email",
+    source="LeadSource",
+    value="Worth__c",
+    created="CreatedDate",
+)
+NAMES = FieldNames(
+    status="{phone}_Status__c", e164="", line_type="", wrong_number="Wrong__c",
+    do_not_call="Call__c", reason="Reason__c", checked_at="At__c",
+)  # fmt: skip
+
+
+def moment(cell: Any) -> Value:
+    return f"{cell}Z"
+
+
+MAKER = maker(configured("Contact", MAPPED, NAMES), moment)
+CELL = st.sampled_from(["", None, "true", True, "false", False, "text", "2026-03-04", "1200.5"])
+ROWS = st.lists(st.tuples(*[CELL] * len(MAKER.columns)), max_size=6)
+
+
+def read(rows: list[tuple[Any, ...]]) -> Rows:
+    return MAKER.read([f"{n:03}", f"at {n}", *row] for n, row in enumerate(rows))
+
+
+def row(**cells: Any) -> tuple[Any, ...]:
+    return tuple(cells.get(column, "") for column in MAKER.columns)
+
+
+def test_each_value_comes_to_its_place_in_the_one_form() -> None:
+    (contact,) = read(
+        [
+            row(
+                Phone="+1 415 555 0123", Phone_Status__c="valid", Wrong__c="true",
+                OtherCountry="CA", Email="a@example.org", LeadSource="Web", Worth__c="1200.5",
+                CreatedDate="2026-03-04T05:06:07.000Z", At__c="then",
+            )
+        ]
+    )  # fmt: skip
+    assert contact.id == "000"
+    assert contact.modified == "at 0"
+    assert contact.phones == {"Phone": "+1 415 555 0123", "MobilePhone": ""}
+    assert (contact.country, contact.state, contact.email) == ("CA", "", "a@example.org")
+    assert (contact.website, contact.source, contact.campaign) == ("", "Web", "")
+    assert (contact.value, contact.consented, contact.month) == (1200.5, "", "2026-03")
+    assert contact.held["status/Phone"] == "valid"
+    assert contact.held["status/MobilePhone"] is None
+    assert contact.held["wrong_number"] is True
+    assert contact.held["do_not_call"] is False
+    assert contact.held["checked_at"] == "thenZ"
+    assert contact.held["reason"] is None
+
+
+def test_no_rows_are_no_contacts() -> None:
+    assert len(read([])) == 0
+    assert list(read([])) == []
+
+
+def test_a_row_that_lacks_a_cell_is_not_guessed_at() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        MAKER.read([["1", "at", *row()], ["2", "at", *row()[:-1]]])
+
+
+@given(ROWS)
+def test_a_row_makes_the_same_contact_alone_and_among_others(rows: list[tuple[Any, ...]]) -> None:
+    together = list(read(rows))
+    alone = [
+        MAKER.read([[f"{n:03}", f"at {n}", *cells]])[0] for n, cells in enumerate(rows)
+    ]  # fmt: skip
+    assert together == alone
+    assert list(read(rows)[1:]) == together[1:]
+
+
+@given(ROWS)
+def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]) -> None:
+    made = read(rows)
+    for contact, content in zip(made, made.contents, strict=True):
+        assert contact.content == content
+        names = (tuple(contact.phones), tuple(contact.held))
+        same = Contact.of(contact.object, contact.id, contact.modified, content, *names)
+        assert same == contact
+
+
+@given(ROWS, st.binary(min_size=1, max_size=16))
+def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted: bytes) -> None:
+    made = read(rows)
+    kept = {c.id: glance.Kept(c.id, glance.of(c, salted), "{}", "{}") for c in made}
+    fresh, settled = glance.split(made, glance.Known(kept, []), salted)
+    assert fresh == []
+    assert settled.read == len(rows)
+    again, same = glance.split(list(made), glance.Known(kept, []), salted)
+    assert again == []
+    assert (same.read, same.alike) == (settled.read, settled.alike)
+
+
+def test_the_same_values_in_other_fields_are_another_glance() -> None:
+    """A field that the CRM lost, and one that came in its place, must not pass for each other."""
+    one = Contact("Contact", "1", {"Phone": "x"}, held={"do_not_call": True})
+    other = one._replace(held={"do_not_text": True})
+    assert one.content == other.content
+    assert glance.of(one, b"salt") != glance.of(other, b"salt")
+
+
+@given(ROWS, ROWS)
+def test_two_pages_are_joined_in_order(
+    first: list[tuple[Any, ...]], second: list[tuple[Any, ...]]
+) -> None:
+    both = joined(read(first), read(second))
+    assert isinstance(both, Rows)
+    assert list(both) == [*read(first), *read(second)]
+    made = list(read(second))
+    assert list(joined(read(first), made)) == [*read(first), *made], "also where one is made"
+
+
+def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
+    narrow = maker(configured("Contact", MAPPED, FieldNames(status="")), moment)
+    few = narrow.read([["9", "at", *([""] * len(narrow.columns))]])
+    both = joined(read([row()]), few)
+    assert list(both) == [*read([row()]), *few]
+
+
+@pytest.mark.parametrize("as_rows", [True, False])
+def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
+    made = read([row()] * 5)
+    given_ = made if as_rows else list(made)
+    assert ids_of(ends.before(given_, "003")) == ["000", "001", "002"]
+    assert ids_of(ends.behind(given_, "003")) == ["004"]
+    assert ends.behind(given_, "99") is given_, "ids are counted up: a longer one comes later"

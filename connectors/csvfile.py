@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.quota import Quota
 
 OBJECT = "row"
+LONGEST_ID = 80  # characters that the index keeps of an id
 
 
 class CsvConnector:
@@ -132,19 +134,44 @@ class CsvConnector:
             first = next(csvtext.rows(file, self._dialect), None)
         if first is None or first.problem or not any(first.cells):
             raise csvtext.ListError(f"{self._path}: the first row must hold the column names")
-        return list(first.cells)
+        return [*map(csvtext.readable, first.cells)]
 
     def _rows(self) -> Iterator[tuple[str, csvtext.Row]]:
         """Data rows with their ids; rows too broken to read are passed by, and stay as they are."""
-        place = self._header.index(self._id_column) if self._id_column else None
-        with csvtext.open_text(self._path, self._dialect.encoding) as file:
-            rows = csvtext.rows(file, self._dialect)
+        with self._opened() as rows:
             next(rows)
-            for number, row in enumerate(rows, start=1):
-                if row.problem or len(row.cells) != len(self._header):
-                    continue
-                own = row.cells[place].strip() if place is not None else ""
-                yield own or f"row-{number}", row
+            for record_id, row in self._identified(rows):
+                if record_id:
+                    yield record_id, row
+
+    @contextmanager
+    def _opened(self) -> Iterator[Iterator[csvtext.Row]]:
+        """All rows of the list; raises `ConnectorError` where they cannot be decoded to the end."""
+        try:
+            with csvtext.open_text(self._path, self._dialect.encoding) as file:
+                yield csvtext.rows(file, self._dialect)
+        except UnicodeError as error:
+            why = csvtext.undecodable(self._path, self._dialect.encoding, error)
+            raise ConnectorError(f"connectors.csv.path: {why}") from error
+
+    def _identified(self, rows: Iterable[csvtext.Row]) -> Iterator[tuple[str, csvtext.Row]]:
+        """Data rows with their ids, "" for one that is too broken to read. A row without an id of
+        its own (none, one too long, or that of a row before) goes by its number."""
+        place = self._header.index(self._id_column) if self._id_column else None
+        taken: set[str] = set()
+        for number, row in enumerate(rows, start=1):
+            if row.problem or len(row.cells) != len(self._header):
+                yield "", row
+                continue
+            found = f"row-{number}"
+            if place is not None:
+                own = csvtext.readable(row.cells[place].strip())
+                if own and len(own) <= LONGEST_ID and own not in taken:
+                    found = own
+                while found in taken:
+                    found += "+"
+                taken.add(found)
+            yield found, row
 
     def _lines(self) -> int:
         with self._path.open("rb") as file:
@@ -182,7 +209,8 @@ class CsvConnector:
         return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
 
     def _contact(self, record_id: str, row: csvtext.Row) -> Contact:
-        cells = dict(zip(self._header, row.cells, strict=True))
+        told = row.cells if row.raw.isascii() else map(csvtext.readable, row.cells)
+        cells = dict(zip(self._header, told, strict=True))
         cells.update(self._overlay.get(record_id, {}))
         fields = self.fields
         return Contact(
@@ -247,22 +275,14 @@ class CsvConnector:
         header = [*self._header, *added]
         target = self._path.with_name(self._path.name + ".new")
         delimiter = self._dialect.delimiter
-        place = self._header.index(self._id_column) if self._id_column else None
-        with (
-            csvtext.open_text(self._path, self._dialect.encoding) as source,
-            csvtext.open_text(target, self._dialect.encoding, "w") as out,
-        ):
-            rows = csvtext.rows(source, self._dialect)
+        with self._opened() as rows, csvtext.open_text(target, self._dialect.encoding, "w") as out:
             first = next(rows)
             extra = csvtext.encode_cells(added, delimiter)
             out.write(first.raw + (delimiter + extra if added else "") + first.end)
-            for number, row in enumerate(rows, start=1):
-                if row.problem or len(row.cells) != len(self._header):
-                    out.write(row.raw + row.end)
-                    continue
-                own = row.cells[place].strip() if place is not None else ""
-                values = self._overlay.get(own or f"row-{number}", {})
-                out.write(self._line(row, values, header, delimiter) + row.end)
+            for record_id, row in self._identified(rows):
+                values = self._overlay.get(record_id, {})
+                line = self._line(row, values, header, delimiter) if record_id else row.raw
+                out.write(line + row.end)
             out.flush()
             os.fsync(out.fileno())
         target.replace(self._path)

@@ -57,6 +57,24 @@ def open_text(path: Path, encoding: str, mode: str = "r") -> IO[str]:
     return path.open(mode, encoding=encoding, errors=errors, newline="")
 
 
+def undecodable(path: Path, encoding: str, error: UnicodeError) -> ListError:
+    """What an operator is told of a list that turns out to be written in another encoding."""
+    if not isinstance(error, UnicodeDecodeError | UnicodeEncodeError):
+        return ListError(f"{path}: {error}")
+    return ListError(f"{path}: it is not {encoding} throughout ({error.reason}); save it as UTF-8")
+
+
+def readable(text: str) -> str:
+    """A cell as other programs can take it: U+FFFD for each byte that could not be decoded.
+
+    >>> readable("W\udce9b")
+    'W�b'
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def detect(path: Path) -> Dialect:
     """Find encoding, delimiter and line end; raises `ListError`."""
     try:

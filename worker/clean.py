@@ -123,11 +123,7 @@ def clean(
             os.fsync(out.fileno())
         part.replace(target)
     except UnicodeError as error:
-        raise ListError(
-            f"{source}: it is not {dialect.encoding} throughout ({error.reason}); save it as UTF-8"
-            if isinstance(error, UnicodeDecodeError | UnicodeEncodeError)
-            else f"{source}: {error}"
-        ) from error
+        raise csvtext.undecodable(source, dialect.encoding, error) from error
     except OSError as error:
         raise ListError(f"{target} cannot be written: {error.strerror}") from error
     finally:

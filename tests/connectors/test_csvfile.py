@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from config.settings import CsvSettings
-from connectors.base import Update
+from connectors.base import ConnectorError, Update
 from connectors.csvfile import CsvConnector
 from worker.sync.context import Context
 
@@ -70,3 +72,49 @@ def test_values_are_never_taken_for_numbers_or_formulas(tmp_path: Path) -> None:
     connector.write([Update("row", "001", {"reason": "=1+1"})])
     connector.close()
     assert path.read_bytes() == b"id,phone,hygiene reason\n001,0049301234,'=1+1\n"
+
+
+def test_rows_that_repeat_an_id_are_told_apart(
+    make_context: Callable[..., Context], sync: Sync, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"id,phone\nrow-5,020 7219 4272\n7,020 7219 4273\n7,none\n7,n/a\n,1\n")
+    ctx = make_context(f'[connectors.csv]\npath = "{path}"\ndefault_country = "GB"\n')
+    result = sync(ctx, "csv")["contacts"]
+    assert (result["read"], result["written"], result["failed"]) == (5, 5, 0)
+    lines = path.read_text().splitlines()[1:]
+    assert [line.split(",")[2] for line in lines] == ["valid", "valid", *["invalid"] * 3]
+    assert sync(ctx, "csv")["contacts"]["written"] == 0
+
+
+def test_an_id_that_is_no_id_gives_way_to_the_number_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"id,phone\n{'9' * 500},a\n 8 ,b\n", encoding="utf-8")
+    (page,) = opened(path).pull("row")
+    assert [contact.id for contact in page.contacts] == ["row-1", "8"]
+
+
+def test_bytes_that_cannot_be_read_stay_in_the_file_and_stop_nothing(
+    make_context: Callable[..., Context], sync: Sync, tmp_path: Path
+) -> None:
+    """Far behind the start of the list, by which its encoding was told."""
+    path = tmp_path / "list.csv"
+    good = "".join(f"{n},+44 20 7219 4272,Café\n" for n in range(12_000)).encode()
+    odd = b"W\xe9b,+44 20 7219 4273,W\xe9b\nx,\xff\xfe7,Web\n"
+    path.write_bytes(b"id,phone,source\n" + good + odd)
+    result = sync(make_context(f'[connectors.csv]\npath = "{path}"\n'), "csv")
+    assert result["contacts"]["written"] == 12_002
+    assert result["sources"]["W�b"] == {"contacts": 1, "numbers": 1, "bad": 0}
+    one, other = path.read_bytes().splitlines()[-2:]
+    assert one.startswith(b"W\xe9b,+44 20 7219 4273,W\xe9b,valid,+442072194273")
+    assert other.startswith(b"x,\xff\xfe7,Web,invalid,")
+
+
+def test_a_list_that_is_in_its_encoding_only_at_its_start_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    good = "".join(f"{n},+44 20 7219 4272,Café – “x”\n" for n in range(12_000)).encode("cp1252")
+    path.write_bytes(b"id,phone,source\n" + good + b"x,+44 20 7219 4273,\x81\n")
+    before = path.read_bytes()
+    with pytest.raises(ConnectorError, match=r"path: .*throughout .*; save it as UTF-8"):
+        list(opened(path).pull("row"))
+    assert path.read_bytes() == before

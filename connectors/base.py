@@ -7,15 +7,18 @@ only it knows how its CRM names and types them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from config.hidden import mask
 
 Value = str | bool | None
 Content = tuple[Any, ...]  # see `Contact.content`
-SOURCE = 4  # its place there
+SOURCE, BESIDE = 4, 9  # the place of the source there, and where the phones begin
 Purpose = Literal["read", "write", "other"]
 _NONE_HELD: Mapping[str, Value] = {}
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -73,11 +76,11 @@ class SchemaChangedError(SchemaError):
     """A field that was there when we looked is gone; look again."""
 
 
-class Contact(NamedTuple):
+class Contact(Struct, frozen=True):
     """A person's record as read. `held`: canonical key -> what the CRM holds of our own fields.
 
-    One is made of each row that is read, and of most of them nothing else is wanted than whether
-    they are as they were: a named tuple is made in a quarter of the time of a frozen dataclass.
+    What is made of each contact and number is a struct: that is made in a seventh of the time that
+    a frozen dataclass takes, which was a tenth of a first sync.
     """
 
     object: str
@@ -132,12 +135,12 @@ class Contact(NamedTuple):
         held: Sequence[str],
     ) -> Contact:
         """From a `content`, and the names of the phones and of our fields in it."""
-        texts, ours = content[9 : 9 + len(phones)], content[9 + len(phones) :]
+        start = BESIDE + len(phones)
+        texts, ours = content[BESIDE:start], content[start:]
         of_phones, of_ours = zip(phones, texts, strict=True), zip(held, ours, strict=True)
-        return cls._make(
-            (object_name, record_id, dict(of_phones), *content[:8], modified, dict(of_ours),
-             content[8])
-        )  # fmt: skip
+        *beside, made_in = content[:BESIDE]
+        values: list[Any] = [dict(of_phones), *beside, modified, dict(of_ours), made_in]
+        return cls(object_name, record_id, *values)
 
     def values(self) -> dict[str, Value]:
         """All that a write may concern, by canonical key: our fields and the phones as typed."""
@@ -170,8 +173,7 @@ class Skip:
 NOTHING = Skip()
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """New values for one record; keys are canonical."""
 
     object: str
@@ -185,8 +187,7 @@ class Update:
         return replace(self, values=rest) if rest.keys() - {"run", "checked_at"} else None
 
 
-@dataclass(frozen=True, slots=True)
-class WriteResult:
+class WriteResult(Struct, frozen=True):
     """What became of one update. `fields`: canonical keys that the CRM refused, if it said;
     `rest`: all others were written."""
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import urllib3
 from hubspot import HubSpot
+from msgspec.structs import replace
 
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
 from connectors import hubspot_setup

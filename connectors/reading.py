@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+from msgspec import Struct
+
 from connectors.base import Contact, Content, Value
 from connectors.fields import ObjectFields, spec_of
 from connectors.values import amount, day, month
@@ -17,8 +19,7 @@ from connectors.values import amount, day, month
 TRUE = frozenset((True, "true", "True", "TRUE"))
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """What the places of a row's content hold: see `Contact.content`."""
 
     object: str

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from crms import Crm
+from msgspec.structs import replace
 
 from config.settings import Settings
 from connectors import build, salesforce, salesforce_bulk
@@ -54,7 +55,7 @@ def opened(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Con
 
 def told(contacts: list[Contact]) -> list[tuple[Contact, datetime | None]]:
     """All that they say. A moment has another spelling in a job's result than in a query's."""
-    return [(contact._replace(modified=""), contact.modified_at) for contact in contacts]
+    return [(replace(contact, modified=""), contact.modified_at) for contact in contacts]
 
 
 def by_rest(opened: Callable[..., Connector]) -> list[Contact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from worker.decisions.model import Decision, FieldFacts, Value, WritePolicy
 
@@ -15,9 +16,10 @@ def wanted(decision: Decision) -> dict[str, Value]:
     """Canonical key -> value, for all that a decision says."""
     values: dict[str, Value] = {}
     for field in decision.fields:
-        values[f"status/{field.name}"] = field.status
-        values[f"e164/{field.name}"] = field.e164
-        values[f"line_type/{field.name}"] = field.line_type
+        status, e164, line_type = _keys(field.name)
+        values[status] = field.status
+        values[e164] = field.e164
+        values[line_type] = field.line_type
     for flag in FLAGS:
         values[flag] = getattr(decision, flag)
     values["best_phone"] = decision.best_phone
@@ -25,6 +27,11 @@ def wanted(decision: Decision) -> dict[str, Value]:
     values["reason"] = decision.reason
     values["recheck"] = False
     return values
+
+
+@lru_cache(maxsize=256)
+def _keys(field: str) -> tuple[str, str, str]:
+    return f"status/{field}", f"e164/{field}", f"line_type/{field}"
 
 
 def changes(
@@ -45,7 +52,8 @@ def changes(
     differing: dict[str, Value] = {
         key: value
         for key, value in wanted(decision).items()
-        if key in writable and not _same(held.get(key), value)
+        # CRMs hold nothing, an empty text or false where we mean the same.
+        if key in writable and (held.get(key) or None) != (value or None)
     }
     differing.update(more)
     if policy.normalize:
@@ -57,11 +65,6 @@ def changes(
         if "run" in writable:
             differing["run"] = policy.run
     return differing
-
-
-def _same(held: Value, value: Value) -> bool:
-    """CRMs hold nothing, an empty text or false where we mean the same."""
-    return (held or None) == (value or None)
 
 
 def _stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:

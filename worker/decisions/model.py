@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from msgspec import Struct
+
 from worker.phones import Kind, Number, Reading
 
 Status = Literal["valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"]
@@ -15,8 +17,7 @@ ALL_CHANNELS: frozenset[Channel] = frozenset({"call", "text"})
 Value = str | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """A verification as far as deciding needs it. `detail`: a phrase such as "is too short".
 
     `depth`: how deep it looked (see `weigh`). `label`: the provider as a person knows it.
@@ -30,8 +31,7 @@ class Said:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NumberKnowledge:
+class NumberKnowledge(Struct, frozen=True):
     """All that is known of one number, as seen from one contact.
 
     `said`: in the order of the chain. `missing`: why a step that is wanted has not answered, ""
@@ -49,8 +49,7 @@ class NumberKnowledge:
     confirmed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FieldFacts:
+class FieldFacts(Struct, frozen=True):
     """One phone field. `held_...`: what the CRM says of it now."""
 
     name: str
@@ -61,8 +60,7 @@ class FieldFacts:
     held_line_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContactFacts:
+class ContactFacts(Struct, frozen=True):
     """`held_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified number that
     the person gave instead of one of these."""
 
@@ -71,8 +69,7 @@ class ContactFacts:
     proposed_phone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDecision:
+class FieldDecision(Struct, frozen=True):
     """`status` None = the field is empty. `e164`, `line_type`: of the number that stands for it.
 
     `kept`: it could not be checked again, and is what it was.
@@ -86,8 +83,7 @@ class FieldDecision:
     kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """`waiting`: a step that is wanted has not answered about some number of the contact."""
 
     fields: tuple[FieldDecision, ...]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from msgspec import Struct
+
 FeedbackKind = Literal[
     "opt_out",
     "opt_in",
@@ -50,8 +52,7 @@ class Feedback:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """A contact as a report may concern it."""
 
     key: str

@@ -45,9 +45,11 @@ def reports(
     flag, also where the CRM's clock is slow.
     """
     found: list[Feedback] = []
-    held = flags_of(contact.held)
+    held, before = contact.held, known or {}
     changed = {
-        flag: value for flag, value in held.items() if value != (known or {}).get(flag, False)
+        flag: bool(held[flag])
+        for flag in FLAGS
+        if flag in held and bool(held[flag]) != before.get(flag, False)
     }
     if not changed:
         return found  # nearly all

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from worker.phones.countries import region_of
 from worker.phones.model import Confidence, Reading
@@ -14,8 +16,7 @@ from worker.phones.reader import read_field
 Read = Callable[[str, str | None], Reading]
 
 
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
+class Whereabouts(Struct, frozen=True):
     """What a contact says of where it is, as the CRM holds it. `default`: ISO code to fall back
     on where the contact says nothing, None for no such thing."""
 

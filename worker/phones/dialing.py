@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import phonenumbers
+from msgspec.structs import replace
 from phonenumbers import NumberParseException
 
 from worker.phones import plans

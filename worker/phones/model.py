@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal["mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"]
 
@@ -17,8 +18,7 @@ Outcome = Literal["empty", "number", "no_country", "invalid"]
 Confidence = Literal["high", "medium", "low"]
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """One number of a field. `e164` like +14155550123; `extension` is kept beside it, never in it.
 
     `valid`: the numbering plan knows such numbers; `possible`: at least its length is right.
@@ -36,8 +36,7 @@ class Number:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A phone field as read. `note`: what people wrote beside the numbers; `reason`: a phrase
     for a person that goes on from "this field ..." where the outcome is not a plain number;
     `remark`: such a phrase about a number that is kept all the same.

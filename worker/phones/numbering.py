@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
 from babel import Locale
+from msgspec import Struct
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
 from worker.phones import plans
@@ -46,8 +46,7 @@ def country_name(region: str) -> str:
     return f"the {name}" if region in _WITH_ARTICLE else name
 
 
-@dataclass(frozen=True, slots=True)
-class NumberFacts:
+class NumberFacts(Struct, frozen=True):
     valid: bool
     possible: bool
     kind: Kind

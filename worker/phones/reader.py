@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import phonenumbers
+from msgspec.structs import replace
 from phonenumbers import Leniency, PhoneNumberFormat, PhoneNumberMatcher
 
 from worker.phones.dialing import LONGEST, NO_COUNTRY, parsed, read_number

@@ -47,7 +47,7 @@ def _in_utc(value: datetime | None) -> datetime | None:
 
 
 def _as_text(value: datetime | None) -> str | None:
-    moment = _in_utc(value)
+    moment = value if value is None or value.tzinfo is UTC else _in_utc(value)
     return None if moment is None else moment.isoformat(" ", "microseconds")[:26]
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import orjson
 import sqlalchemy as sa
 
-from connectors.base import SOURCE, Contact, Content, Value
+from connectors.base import BESIDE, SOURCE, Contact, Content, Value
 from connectors.reading import Layout, Rows, ids_of
 from worker.store.lists import one_of
 from worker.store.tables import contacts
@@ -112,12 +112,22 @@ def _code() -> str:
 
 def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None) -> str:
     """A contact's glance: as it was read, or as it will be read after `written`."""
+    layout = Layout(contact.object, tuple(contact.phones), tuple(contact.held))
+    content = contact.content
     if written:
-        held = {key: written.get(key, value) for key, value in contact.held.items()}
-        phones = {name: written.get(f"phone/{name}", text) for name, text in contact.phones.items()}
-        contact = contact._replace(phones=phones, held=held)  # type: ignore[arg-type]
-    print_ = _printer(Layout(contact.object, tuple(contact.phones), tuple(contact.held)), salted)
-    return print_(contact.content)
+        places, changed = _places(layout), list(content)
+        for key, value in written.items():
+            if (place := places.get(key)) is not None:
+                changed[place] = value
+        content = tuple(changed)
+    return _printer(layout, salted)(content)
+
+
+@lru_cache(maxsize=8)
+def _places(layout: Layout) -> Mapping[str, int]:
+    """Where the values that a write may change stand in a content, by canonical key."""
+    keys = [f"phone/{name}" for name in layout.phones] + [*layout.held]
+    return {key: place for place, key in enumerate(keys, start=BESIDE)}
 
 
 @lru_cache(maxsize=8)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from connectors.base import Connector, Contact, Value
 from worker.decisions import (
@@ -41,8 +43,7 @@ from worker.verification.ledger import Occasion
 HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it waits
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A contact on its way through the page."""
 
     contact: Contact
@@ -252,7 +253,7 @@ class _Judge:
                     replaced[f"phone/{name}"] = new
         if replaced:
             phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
-            contact = contact._replace(phones=phones)
+            contact = replace(contact, phones=phones)
             one = replace(self._read(contact), apart=one.apart)
             corrections = {}
         proposed = next(iter(corrections.values()), None)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -21,7 +21,7 @@ from worker.sync import ends, glance, index
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.gathering import gathered
-from worker.sync.runs import Run, Stored
+from worker.sync.runs import Payload, Run, Stored
 
 log = logging.getLogger(__name__)
 
@@ -270,7 +270,5 @@ class _Reading:
 
 def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:
     """The ids and the contacts of a page as it was stored; None where they are to be fetched."""
-    stored = orjson.loads(payload)
-    if stored["contacts"] is None:
-        return stored["ids"], None
-    return stored["ids"], [Contact(**data) for data in stored["contacts"]]
+    stored = msgspec.json.decode(payload, type=Payload)
+    return stored.ids, stored.contacts

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -93,6 +94,13 @@ class Stored:
     id: int
     size: int
     read: Sequence[Contact] | None = None
+
+
+class Payload(msgspec.Struct):
+    """A stored page as JSON. `contacts`: as they were read; None = to be fetched by their ids."""
+
+    ids: list[str]
+    contacts: list[Contact] | None
 
 
 def _made(row: Any) -> Run:
@@ -389,7 +397,6 @@ def store_page(
     read: Sequence[Contact] | None,
 ) -> int:
     """Keep a page with its run before it is handed on; `read` None = to be fetched by id."""
-    contacts = None if read is None else [contact._asdict() for contact in read]
     result = connection.execute(
         sa.insert(pages).values(
             run_id=run_id,
@@ -398,7 +405,7 @@ def store_page(
             state="stored",
             stored_at=ctx.now(),
             attempts=0,
-            payload=orjson.dumps({"ids": ids, "contacts": contacts}),
+            payload=msgspec.json.encode(Payload(ids, None if read is None else list(read))),
             size=len(ids),
         )
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from connectors.base import Connector, FailureKind, Update, Value, WriteResult
 
@@ -21,8 +22,7 @@ _FIELD_KINDS: frozenset[FailureKind] = frozenset({"picklist_value", "unwritable_
 RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "other"})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one update: `written` values, and why the rest (or all) was not."""
 
     written: Mapping[str, Value] = field(default_factory=dict)

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from config.hidden import mask
 from config.verification import Depth, Step
 from worker.phones import Kind
@@ -56,8 +58,7 @@ class NoCreditError(ProviderError):
 # -- questions and answers -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A number, with what the contacts that hold it say of how to ask.
 
     `since`: when the number was last surely its person's (last contact, consent), for providers
@@ -71,8 +72,7 @@ class Question:
     audited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a provider said of one number.
 
     `detail`: a phrase for a person that goes on from "this number ...": "is not in service".
@@ -93,8 +93,7 @@ class Answer:
     charged: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """An answer on record: who gave it, how deep it looked, when, for how much, until when.
 
     `since`: the date that was asked about, in ISO form, "" where none was.

@@ -170,6 +170,8 @@ class _Pass:
         tried: set[Question] = set()
         while pending := self._pending(step, wanted, tried):
             self._ask(step, pending)
+            if step.depth != "reassigned":
+                break  # there is one question about each number
             tried.update(pending)
         if self._occasion.for_due and self._forecast is None:
             # Another worker's answer may have come just before somebody noted that there was none.
@@ -177,11 +179,8 @@ class _Pass:
             self._chain.ledger.answered(step, [n for n in self._said if n not in still_open])
 
     def _others(self, step: ChainStep, subject: Subject) -> list[Verification]:
-        return [
-            one
-            for one in self._said[subject.number]
-            if (one.provider, one.package) != (step.name, step.package)
-        ]
+        said = self._said[subject.number]
+        return [one for one in said if not _is_of(step, one)] if said else []
 
     def _pending(
         self, step: ChainStep, wanted: Sequence[Subject], tried: Collection[Question]
@@ -191,17 +190,14 @@ class _Pass:
         The earliest date goes first: not given away since then answers for all later ones.
         """
         pending = []
+        depth, suits = step.depth, step.provider.suits
         for subject in wanted:
-            said = [
-                one
-                for one in self._said[subject.number]
-                if (one.provider, one.package) == (step.name, step.package)
-            ]
-            for day in sorted(subject.dates) if step.depth == "reassigned" else (None,):
-                question = Question(subject.number, day)
-                if any(one.covers(day) for one in said):
+            said = [one for one in self._said[subject.number] if _is_of(step, one)]
+            for day in sorted(subject.dates) if depth == "reassigned" else (None,):
+                if said and any(one.covers(day) for one in said):
                     continue
-                if question not in tried and step.provider.suits(question, step.depth):
+                question = Question(subject.number, day)
+                if question not in tried and suits(question, depth):
                     pending.append(question)
                 break
         return pending
@@ -387,6 +383,10 @@ class _Pass:
         why = reason if by_cap else f"{step.provider.label} {reason}"
         for one in questions:
             self._missing.setdefault(one.number, {})[step.depth] = why
+
+
+def _is_of(step: ChainStep, answer: Verification) -> bool:
+    return answer.provider == step.name and answer.package == step.package
 
 
 def _makes_up_for(answer: Verification, depth: Depth) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from config.verification import Step
 from worker.decisions import weigh
@@ -12,8 +13,7 @@ from worker.phones import facts
 from worker.verification.base import Verification
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A number, with what the contacts that hold it say of how deep to look.
 
     `dates`: for each of them when the number was last surely theirs (contact, consent), without

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide, weigh
 from worker.phones import Number, Reading

@@ -38,6 +38,7 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
+    UnavailableError,
     UnfitError,
     Update,
     Value,
@@ -277,10 +278,12 @@ class SalesforceConnector:
             ours = at.job == _NEW_JOB
             job, total = self._job(wanted, at, waiting)
             held: Page | None = None  # whether a page is a job's last is known by the next
+            brought = bool(at.part)
             for read in salesforce_bulk.read_query(
                 self._door.call, job, self._version, at.part, _JOB_PAGE, waiting
             ):
                 rows, number = read.rows, read.columns.index("Id")
+                brought = True
                 if at.after:  # some may have been read by who stopped in this part
                     rows = [row for row in rows if row[number] > at.after]
                 if not rows:
@@ -290,6 +293,11 @@ class SalesforceConnector:
                 left = None if left is None else max(0, left - len(rows))
                 at = _Place(rows[-1][number], job, read.part)
                 held = self._page(wanted, rows, at.cursor, left, read.columns.index)
+            if total and not brought:  # what is not read would pass for deleted
+                raise UnavailableError(
+                    f"salesforce: Bulk query job {job} has {total} records, and gave none of them; "
+                    "go on with: hygiene sync salesforce"
+                )
             # How many a job of another process was to bring at most is not known here.
             more = total >= _JOB_RECORDS or not ours
             at = _Place(at.after, _NEW_JOB)

@@ -186,13 +186,19 @@ def read_query(
             with io.TextIOWrapper(fetched.content, "utf-8", newline="") as text:
                 reader = csv.reader(text)
                 columns = next(reader, [])
+                if columns and "Id" not in columns:  # such as the page of a proxy
+                    raise _unknown_form("its head names no Id")
                 while some := list(islice(reader, size)):
                     if any(len(row) != len(columns) for row in some):
-                        raise ConnectorError(
-                            "salesforce: the result of a Bulk query job has an unknown form: a row "
-                            "has another number of cells than its head"
-                        )
+                        raise _unknown_form("a row has another number of cells than its head")
                     yield Rows(columns, some, fetched.locator)
+
+
+def _unknown_form(what: str) -> ConnectorError:
+    return ConnectorError(
+        f"salesforce: the result of a Bulk query job has an unknown form: {what}; what was read "
+        "before it is kept, go on with: hygiene sync salesforce"
+    )
 
 
 def _in_parallel(call: Call, job: str, part: str) -> Generator[_Part]:

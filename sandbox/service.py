@@ -39,7 +39,8 @@ class Fault:
     `match`: regular expression searched in "METHOD /path?query". Of the calls that match, the
     `nth` (1 = the next), or each with `probability`, is hit, at most `times` times in all.
 
-    kinds: `status` (answer `status` with `body` and `headers`, the call is not carried out),
+    kinds: `status` (answer `status` with `body`, as JSON if it is not bytes, and `headers`; the
+    call is not carried out),
     `delay` (wait `seconds`, then answer), `drop` (cut the connection, call not carried out),
     `drop_after` (carry the call out, then cut: the answer is lost), `truncate` (carry out, send
     half of the body, cut), `delay_after` (carry out, wait `seconds`, then answer), `act` (do
@@ -171,6 +172,8 @@ class Service:
                 continue
             if fault.kind == "status":
                 body = fault.body if fault.body is not None else {"message": "fault"}
+                if isinstance(body, bytes):
+                    return web.Response(body=body, status=fault.status, headers=fault.headers)
                 return answer(body, fault.status, fault.headers)
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)

@@ -14,6 +14,7 @@ from config.settings import Settings
 from connectors import build, salesforce, salesforce_bulk
 from connectors.base import (
     Connector,
+    ConnectorError,
     Contact,
     QuotaError,
     SchemaChangedError,
@@ -130,6 +131,25 @@ class TestReading:
         sandbox.salesforce.faults.append(Fault(r"/results\?", "truncate", nth=2, times=2))
         found = opened(SALESFORCE_API_VERSION=version).pull("Contact")
         assert [c.id for page in found for c in page.contacts] == expected
+
+    @pytest.mark.parametrize(
+        ("result", "problem"),
+        [
+            (b'"Id","Phone"\n"003000000000001AAA"\n', "another number of cells than its head"),
+            (b"<html>\n<p>Bad gateway</p>\n</html>\n", "its head names no Id"),
+            (b"<html>Bad gateway</html>", "its head names no Id"),
+            (b"", "gave none of them"),
+        ],
+    )
+    def test_a_result_of_another_form_is_told_and_passes_for_nothing(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, result: bytes, problem: str
+    ) -> None:
+        """What a full read does not bring counts as deleted: an answer that is none must not be
+        taken for an empty one."""
+        fault = Fault(r"/results\?", "status", status=200, body=result, times=99)
+        sandbox.salesforce.faults.append(fault)
+        with pytest.raises(ConnectorError, match=problem):
+            list(opened().pull("Contact"))
 
     def test_odd_text_comes_as_it_was_typed(
         self, opened: Callable[..., Connector], sandbox: Sandbox

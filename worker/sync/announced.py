@@ -6,13 +6,14 @@ undone, and its flags are no person's word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import Value
+from worker.store.db import chunks
 from worker.store.tables import writes
 from worker.sync import index
 
@@ -33,6 +34,17 @@ def settle(
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(state="done"))
         index.remember_flags(connection, connector, object_name, row.record_id, row.after)
     return missed
+
+
+def give_up(connection: Connection, missed: Sequence[int]) -> None:
+    """Note that these did not reach the CRM and will not: nobody needs to look for them again."""
+    said = "the run ended before the CRM had answered, and the record does not hold it"
+    for some in chunks(missed):
+        connection.execute(
+            sa.update(writes)
+            .where(writes.c.id.in_(some), writes.c.state == "pending")
+            .values(state="failed", kind="other", message=said)
+        )
 
 
 def _reached(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:

@@ -62,7 +62,8 @@ def clear_up(
     if behind and not run.dry_run:
         held = {record_id: contact.values() for record_id, contact in fresh.items()}
         with ctx.store.write() as connection:
-            announced.settle(connection, run.connector, object_name, behind, held)
+            missed = announced.settle(connection, run.connector, object_name, behind, held)
+            announced.give_up(connection, missed)
     anew = index.load(ctx.store, run.connector, object_name, list(before))
     after = _writes_of_others(ctx, run, object_name, list(before), before.keys())
     settled = {row.id for row in behind}

@@ -22,7 +22,7 @@ from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting, look_again
 from worker.feedback.model import Feedback
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
-from worker.sync import drive, judge, reader, runs
+from worker.sync import batches, drive, judge, reader, runs
 from worker.sync import page as page_work
 from worker.sync.context import Context
 from worker.sync.scope import Scope
@@ -436,6 +436,31 @@ class TestASyncBesideIt:
         sync(ctx, crm.name, scope=Scope("everything"))
         assert set(kinds(ctx)) == {"wrong_number", "confirmed"}
         assert not crm.get(record_id, "wrong_number")
+
+    def test_looks_once_for_what_a_run_that_failed_for_good_did_not_send(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record_id = holder(ctx, crm, sync)
+        tell(ctx, "wrong_number")
+        apply_waiting(ctx)
+
+        def fails(*_args: Any) -> None:
+            raise UnavailableError(f"{crm.name}: away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(batches, "write_all", fails)
+            with pytest.raises(UnavailableError):
+                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
+        assert not crm.get(record_id, "wrong_number")
+        clock = ctx.now
+        ctx.now = lambda: clock() + timedelta(hours=1)
+        sync(ctx, crm.name, scope=Scope("everything"))
+        assert crm.get(record_id, "wrong_number") is True
+        assert kinds(ctx) == ["wrong_number"], "and it is nobody else's word"
+        query = sa.select(writes.c.state).where(writes.c.record_id == record_id)
+        with ctx.store.read() as connection:
+            states = connection.scalars(query.order_by(writes.c.id)).all()
+        assert states == ["done", "failed", "done"]
 
     def test_leaves_a_record_alone_whose_flags_another_run_is_about_to_write(
         self, ctx: Context, crm: Crm, sync: Sync

@@ -67,8 +67,8 @@ def undecodable(path: Path, encoding: str, error: UnicodeError) -> ListError:
 def readable(text: str) -> str:
     """A cell as other programs can take it: U+FFFD for each byte that could not be decoded.
 
-    >>> readable("W\udce9b")
-    'W�b'
+    >>> readable("W" + chr(0xDCE9) + "b").encode()
+    b'W\\xef\\xbf\\xbdb'
     """
     if text.isascii():
         return text

@@ -342,11 +342,12 @@ class HubSpotConnector:
     def _contacts(self, answer: Any) -> Rows:
         columns = self._maker.columns
         try:
-            return self._maker.read(
-                [str(entry["id"]), entry["updatedAt"], *map(entry["properties"].get, columns)]
+            rows = [
+                (str(entry["id"]), entry["updatedAt"], *map(entry["properties"].get, columns))
                 for entry in answer["results"]
                 if not entry.get("archived")
-            )
+            ]
+            return self._maker.read(zip(*rows, strict=True))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"

@@ -77,8 +77,9 @@ def joined(first: Sequence[Contact], second: Sequence[Contact]) -> Sequence[Cont
 
 @dataclass(frozen=True)
 class Maker:
-    """How the rows of an object are read. `read` takes rows of (id, when it was changed, the values
-    of `columns` in their order). No value, None and "" are the same."""
+    """How the rows of an object are read. `read` takes their ids, when each was changed, and the
+    values of each of `columns`: what `zip(*rows)` makes of rows that begin with the former two. No
+    value, None and "" are the same."""
 
     columns: tuple[str, ...]
     read: Callable[[Iterable[Sequence[Any]]], Rows]
@@ -104,8 +105,8 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
         *filter(None, of_what),
     )
 
-    def read(rows: Iterable[Sequence[Any]]) -> Rows:
-        by_column = zip(*rows, strict=True)
+    def read(columns_read: Iterable[Sequence[Any]]) -> Rows:
+        by_column = iter(columns_read)
         ids, modified = next(by_column, ()), next(by_column, ())
 
         def column(name: str, made: Cells = _texts, missing: Any = "") -> list[Any]:

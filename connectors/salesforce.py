@@ -284,7 +284,7 @@ class SalesforceConnector:
             ):
                 rows, number = read.rows, read.columns.index("Id")
                 brought = True
-                if at.after:  # some may have been read by who stopped in this part
+                if at.after and rows[0][number] <= at.after:  # by who stopped in this part
                     rows = [row for row in rows if row[number] > at.after]
                 if not rows:
                     continue
@@ -382,8 +382,11 @@ class SalesforceConnector:
         """Rows of a query are by column name, those of a job are lists: see `key_of`."""
         made = self._makers[name]
         try:
-            pick = itemgetter(*map(key_of, ("Id", "SystemModstamp", *made.columns)))
-            return made.read(map(pick, rows))
+            keys = [*map(key_of, ("Id", "SystemModstamp", *made.columns))]
+            if key_of is _by_name:
+                return made.read(zip(*map(itemgetter(*keys), rows), strict=True))
+            columns = [*zip(*rows, strict=True)]
+            return made.read([columns[key] for key in keys] if columns else ())
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"

@@ -189,7 +189,7 @@ def read_query(
                 if columns and "Id" not in columns:  # such as the page of a proxy
                     raise _unknown_form("its head names no Id")
                 while some := list(islice(reader, size)):
-                    if any(len(row) != len(columns) for row in some):
+                    if {*map(len, some)} != {len(columns)}:
                         raise _unknown_form("a row has another number of cells than its head")
                     yield Rows(columns, some, fetched.locator)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -40,7 +41,11 @@ ROWS = st.lists(st.tuples(*[CELL] * len(MAKER.columns)), max_size=6)
 
 
 def read(rows: list[tuple[Any, ...]]) -> Rows:
-    return MAKER.read([f"{n:03}", f"at {n}", *row] for n, row in enumerate(rows))
+    return made((f"{n:03}", f"at {n}", *row) for n, row in enumerate(rows))
+
+
+def made(rows: Iterable[tuple[Any, ...]]) -> Rows:
+    return MAKER.read(zip(*rows, strict=True))
 
 
 def row(**cells: Any) -> tuple[Any, ...]:
@@ -78,14 +83,14 @@ def test_no_rows_are_no_contacts() -> None:
 
 def test_a_row_that_lacks_a_cell_is_not_guessed_at() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        MAKER.read([["1", "at", *row()], ["2", "at", *row()[:-1]]])
+        made([("1", "at", *row()), ("2", "at", *row()[:-1])])
 
 
 @given(ROWS)
 def test_a_row_makes_the_same_contact_alone_and_among_others(rows: list[tuple[Any, ...]]) -> None:
     together = list(read(rows))
     alone = [
-        MAKER.read([[f"{n:03}", f"at {n}", *cells]])[0] for n, cells in enumerate(rows)
+        made([(f"{n:03}", f"at {n}", *cells)])[0] for n, cells in enumerate(rows)
     ]  # fmt: skip
     assert together == alone
     assert list(read(rows)[1:]) == together[1:]
@@ -93,8 +98,8 @@ def test_a_row_makes_the_same_contact_alone_and_among_others(rows: list[tuple[An
 
 @given(ROWS)
 def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]) -> None:
-    made = read(rows)
-    for contact, content in zip(made, made.contents, strict=True):
+    found = read(rows)
+    for contact, content in zip(found, found.contents, strict=True):
         assert contact.content == content
         names = (tuple(contact.phones), tuple(contact.held))
         same = Contact.of(contact.object, contact.id, contact.modified, content, *names)
@@ -103,12 +108,12 @@ def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]
 
 @given(ROWS, st.binary(min_size=1, max_size=16))
 def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted: bytes) -> None:
-    made = read(rows)
-    kept = {c.id: glance.Kept(c.id, glance.of(c, salted), "{}", "{}") for c in made}
-    fresh, settled = glance.split(made, glance.Known(kept, []), salted)
+    found = read(rows)
+    kept = {c.id: (glance.of(c, salted), "{}", "{}") for c in found}
+    fresh, settled = glance.split(found, glance.Known(kept, []), salted)
     assert fresh == []
     assert settled.read == len(rows)
-    again, same = glance.split(list(made), glance.Known(kept, []), salted)
+    again, same = glance.split(list(found), glance.Known(kept, []), salted)
     assert again == []
     assert (same.read, same.alike) == (settled.read, settled.alike)
 
@@ -128,21 +133,21 @@ def test_two_pages_are_joined_in_order(
     both = joined(read(first), read(second))
     assert isinstance(both, Rows)
     assert list(both) == [*read(first), *read(second)]
-    made = list(read(second))
-    assert list(joined(read(first), made)) == [*read(first), *made], "also where one is made"
+    one = list(read(second))
+    assert list(joined(read(first), one)) == [*read(first), *one], "also where one is made"
 
 
 def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
     narrow = maker(configured("Contact", MAPPED, FieldNames(status="")), moment)
-    few = narrow.read([["9", "at", *([""] * len(narrow.columns))]])
+    few = narrow.read(zip(("9", "at", *([""] * len(narrow.columns))), strict=True))
     both = joined(read([row()]), few)
     assert list(both) == [*read([row()]), *few]
 
 
 @pytest.mark.parametrize("as_rows", [True, False])
 def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
-    made = read([row()] * 5)
-    given_ = made if as_rows else list(made)
+    found = read([row()] * 5)
+    given_ = found if as_rows else list(found)
     assert ids_of(ends.before(given_, "003")) == ["000", "001", "002"]
     assert ids_of(ends.behind(given_, "003")) == ["004"]
     assert ends.behind(given_, "99") is given_, "ids are counted up: a longer one comes later"

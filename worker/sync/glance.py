@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -34,15 +33,10 @@ _OF_CALLS = {"reserve", "bulk_from"}
 _BAD = ("invalid", "wrong_number", "unreachable")
 
 
-class Kept(NamedTuple):
-    """What our index holds of a contact as it was last decided; `glance` "" where that stands no
-    more. `statuses` ({phone field: status}) and `answers` ({provider: count}) are JSON: most
-    contacts say one of a few things, and each is decoded once a page."""
-
-    record_id: str
-    glance: str
-    statuses: str
-    answers: str
+# What our index holds of a contact as it was last decided: its glance, its statuses ({phone field:
+# status}) and answers ({provider: count}). The latter two are JSON: most contacts say one of a few
+# things, and each is decoded once a page.
+Kept = tuple[str, str, str]
 
 
 @dataclass
@@ -199,11 +193,12 @@ def known(
     )
     query = columns.where(c.connector == connector, c.object == object_name, among)
     with ctx.store.read() as connection:
-        for one in map(Kept._make, connection.execute(query).all()):
-            if one.record_id not in there:
-                gone.append(one.record_id)
-            elif one.glance:
-                kept[one.record_id] = one
+        rows = connection.execute(query).all()
+    for record_id, glance, statuses, answers in rows:
+        if record_id not in there:
+            gone.append(record_id)
+        elif glance:
+            kept[record_id] = glance, statuses, answers
     return Known(kept, gone)
 
 
@@ -217,8 +212,8 @@ def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Co
         kept = kept_of(record_id)
         if kept is not None:
             source, glance = look(place)
-            if glance == kept.glance:
-                alike.append((source, kept.statuses, kept.answers))
+            if glance == kept[0]:
+                alike.append((source, kept[1], kept[2]))
                 continue
         fresh.append(read[place])
     return fresh, Settled(len(alike), alike=Counter(alike))

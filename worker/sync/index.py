@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from msgspec import Struct
 from msgspec.structs import replace
@@ -261,4 +262,4 @@ def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:
         decision.waiting,
         [(field.name, field.status) for field in decision.fields],
     )
-    return hashlib.blake2b(repr(content).encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return hashlib.blake2b(orjson.dumps(content), digest_size=16).hexdigest()

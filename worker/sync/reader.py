@@ -272,8 +272,7 @@ def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:
     """The ids and the contacts of a page as it was stored; None where they are to be fetched."""
     try:
         stored = msgspec.json.decode(payload, type=Payload)
-    except (
-        msgspec.ValidationError
-    ):  # another release stored it, which told contacts in another form
+    except msgspec.ValidationError:
+        # Another release stored it, which tells contacts in another form.
         return msgspec.json.decode(payload)["ids"], None
     return stored.ids, stored.contacts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -273,6 +274,15 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> str:
         """A record whose flag a run has written; it failed before it noted that."""
+        record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, page_work, "_complete")
+        assert crm.get(record_id, "wrong_number") is True
+        return record_id
+
+    def _flagging_fails(
+        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch,
+        module: ModuleType, step: str,
+    ) -> str:  # fmt: skip
+        """A record whose flag a run was to write; it failed for good at this step."""
         record_id = holder(ctx, crm, sync)
         tell(ctx, "wrong_number")
         apply_waiting(ctx)
@@ -281,10 +291,9 @@ class TestASyncBesideIt:
             raise UnavailableError(f"{crm.name}: away")
 
         with monkeypatch.context() as broken:
-            broken.setattr(page_work, "_complete", fails)
+            broken.setattr(module, step, fails)
             with pytest.raises(UnavailableError):
                 sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
-        assert crm.get(record_id, "wrong_number") is True
         return record_id
 
     def test_does_not_write_over_what_was_reported_meanwhile(
@@ -440,17 +449,7 @@ class TestASyncBesideIt:
     def test_looks_once_for_what_a_run_that_failed_for_good_did_not_send(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        record_id = holder(ctx, crm, sync)
-        tell(ctx, "wrong_number")
-        apply_waiting(ctx)
-
-        def fails(*_args: Any) -> None:
-            raise UnavailableError(f"{crm.name}: away")
-
-        with monkeypatch.context() as broken:
-            broken.setattr(batches, "write_all", fails)
-            with pytest.raises(UnavailableError):
-                sync(ctx, crm.name, scope=Scope("ids", (record_id,)))
+        record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, batches, "write_all")
         assert not crm.get(record_id, "wrong_number")
         clock = ctx.now
         ctx.now = lambda: clock() + timedelta(hours=1)

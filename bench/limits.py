@@ -53,13 +53,14 @@ def hubspot(crm: dict[str, str], env: dict[str, str], latency: float) -> None:
     limits = {"ten_second_limit": _LIMIT, "search_per_second": 5}
     slowed(base, "/crm/v3/objects/contacts", latency, limits)
     result = synced("hubspot", env)
-    made = requests.get(f"{base}/counters", timeout=5).json()["total"]
+    told = requests.get(f"{base}/counters", timeout=5).json()
     seconds, calls = result["seconds"], sum(result["api_calls"].values())
     allowed = _LIMIT + _LIMIT / _WINDOW * max(0.0, seconds - _WINDOW)
     print(
         f"hubspot: {result['contacts']['read']:,} contacts in {seconds:.1f} s: {calls} calls of "
         f"{allowed:.0f} that were allowed, {calls / allowed:.1%} of the limit; "
-        f"{made - calls} told to slow down", flush=True,
+        f"{sum(told['refused'].values())} told to slow down, {told['total'] - calls} not counted",
+        flush=True,
     )  # fmt: skip
 
 

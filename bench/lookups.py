@@ -72,7 +72,7 @@ def measure(workers: int, at_once: int, batch: int) -> tuple[float, int, int]:
             process.join()
             assert process.exitcode == 0
         embedded.stop(home)
-    calls, refused = sandbox.twilio.counters.total(), sandbox.twilio.refused
+    calls, refused = sandbox.twilio.counters.total(), sandbox.twilio.refused.total()
     sandbox.stop()
     assert len(moments) == NUMBERS, f"{len(moments)} charged"
     moments.sort()

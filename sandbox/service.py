@@ -2,7 +2,8 @@
 
 Control endpoints (plain JSON, no authentication, loopback only):
 
-- `GET /_sandbox/counters`: calls by route since the last reset, and the total.
+- `GET /_sandbox/counters`: calls by route since the last reset, and the total; `refused`: those of
+  them that were over a limit.
 - `POST /_sandbox/counters/reset`
 - `POST /_sandbox/settings`: numbers of the service that can be set, such as its limits.
 - `GET|POST /_sandbox/faults`, `DELETE /_sandbox/faults`: see `Fault`.
@@ -116,6 +117,7 @@ class Service:
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()  # calls over a limit, by its policy
         self.faults: list[Fault] = []
         self.busy = 0  # calls that are being answered
         self.busiest = 0  # the most that were at once
@@ -227,10 +229,12 @@ class Service:
         return partial
 
     async def _get_counters(self, _request: web.Request) -> web.Response:
-        return answer({"total": self.counters.total(), "routes": dict(self.counters)})
+        found = {"total": self.counters.total(), "routes": dict(self.counters)}
+        return answer({**found, "refused": dict(self.refused)})
 
     async def _reset_counters(self, _request: web.Request) -> web.Response:
         self.counters.clear()
+        self.refused.clear()
         return answer({})
 
     async def _set(self, request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,7 +50,6 @@ class HubSpotService(Service):
         self.daily_limit = daily_limit
         self.search_per_second = search_per_second
         self.used = 0
-        self.refused: Counter[str] = Counter()  # calls over a limit, by its policy
         self.recent: deque[float] = deque()
         self.recent_searches: deque[float] = deque()
         self.scopes = {

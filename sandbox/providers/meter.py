@@ -16,7 +16,7 @@ from sandbox.service import Service
 class LookupService(Service):
     """`latency`: seconds of each lookup. `per_second`: lookups in any second, 0 = no limit.
 
-    `charged`: how often each (number, package) was charged. `refused`: calls over the limit.
+    `charged`: how often each (number, package) was charged.
     `arrivals`: when lookups were let in, for tests of pace.
     """
 
@@ -26,7 +26,6 @@ class LookupService(Service):
         self.latency = 0.0
         self.per_second = 0
         self.charged: Counter[tuple[str, str]] = Counter()
-        self.refused = 0
         self.arrivals: deque[float] = deque()
 
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
@@ -45,7 +44,7 @@ class LookupService(Service):
         while self.arrivals and self.arrivals[0] <= now - 1:
             self.arrivals.popleft()
         if self.per_second and len(self.arrivals) + lookups > max(self.per_second, lookups):
-            self.refused += 1
+            self.refused["a second"] += 1
             return True
         if self.per_second:
             self.arrivals.extend([now] * lookups)

@@ -80,7 +80,7 @@ class FromTheEnd:
             pages = connector.pull_back(self._entry["object"], self._entry.get("back"))
             least = ctx.settings.sync.page_contacts
             for page in gathered(pages or (), least, backwards=True):
-                if self._over.is_set() or not self._take(ctx, connector, page, before):
+                if not self._take(ctx, connector, page, before) or self._over.is_set():
                     return
                 before = dict(connector.calls)
         except Exception as error:

@@ -90,9 +90,9 @@ def record(
     numbers: list[dict[str, Any]] = []
     for entry in entries:
         contact = entry.contact
-        flags = users.flags_of({**contact.held, **entry.written})
+        read, written = users.flags_of(contact.held), users.flags_of(entry.written)
+        flags = read | meanwhile.get(contact.id, {}) | written
         if contact.id in meanwhile:
-            flags = {**flags, **meanwhile[contact.id], **users.flags_of(entry.written)}
             entry = replace(entry, settled_until=None)
         print_ = _fingerprint(entry, flags)
         before = known.get(contact.id)

@@ -9,7 +9,7 @@ the announced writes had reached the CRM.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -70,7 +70,7 @@ class Tally:
     failed: int = 0
     gone: int = 0
     fields: Counter[str] = field(default_factory=Counter)
-    sources: dict[str, Counter[str]] = field(default_factory=dict)
+    sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
 
 def process(
@@ -379,7 +379,7 @@ def _take_reports(
 
 
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
-    source = tally.sources.setdefault(one.contact.source or "", Counter())
+    source = tally.sources[one.contact.source]
     source["contacts"] += 1
     statuses = [f.status for f in decision.fields if f.status is not None]
     tally.fields.update(statuses)

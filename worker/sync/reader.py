@@ -79,7 +79,7 @@ def read_on(
                 if not reading.go_on(may_go_on):
                     return False
         with ctx.store.write() as connection:
-            _note(connection, ctx, run, read_all=True)
+            _note(connection, ctx, run, read_all=True, reader_calls=run.reader_calls)
     except _LostPlaceError:
         log.warning("run %s is read by another process", run.id)
         return False
@@ -198,7 +198,8 @@ class _Reading:
     ) -> bool:
         """Store a page that was read from the end, unless the reader was there already."""
         with self._move() as entry:
-            if entry["done"]:
+            if entry["done"]:  # the reader was quicker; what this took is counted all the same
+                self._count(connector, before)
                 return False
             new = ends.behind(page.contacts, entry.get("last") or "")
             entry["left"] = max(0, (entry.get("left") or 0) - len(new))

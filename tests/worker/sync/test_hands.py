@@ -274,6 +274,13 @@ class TestBothEnds:
         assert portal.all_checked()
         assert result["api_calls"]["read"] <= 60 / 4
 
+    def test_every_call_is_counted_also_of_what_was_read_at_both_ends(
+        self, ctx: Context, portal: Crm, sync: Sync
+    ) -> None:
+        """Where they meet, a page that was read from the end brings nothing, and cost a call."""
+        calls = sync(ctx, "hubspot")["api_calls"]
+        assert sum(calls.values()) == portal.service.counters.total()
+
     def test_where_the_search_fails_the_list_is_read_to_its_end(
         self, ctx: Context, portal: Crm, sync: Sync
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,9 +34,13 @@ class NoPostgresError(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
+    """One that is free, and none of those that the system gives to whoever asks for any: nobody
+    else is given it until it is used, some seconds later."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as opened, suppress(OSError):
+            opened.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Any, seconds: float, what: str) -> None:

@@ -275,16 +275,23 @@ class CsvConnector:
         header = [*self._header, *added]
         target = self._path.with_name(self._path.name + ".new")
         delimiter = self._dialect.delimiter
-        with self._opened() as rows, csvtext.open_text(target, self._dialect.encoding, "w") as out:
-            first = next(rows)
-            extra = csvtext.encode_cells(added, delimiter)
-            out.write(first.raw + (delimiter + extra if added else "") + first.end)
-            for record_id, row in self._identified(rows):
-                values = self._overlay.get(record_id, {})
-                line = self._line(row, values, header, delimiter) if record_id else row.raw
-                out.write(line + row.end)
-            out.flush()
-            os.fsync(out.fileno())
+        try:
+            with (
+                self._opened() as rows,
+                csvtext.open_text(target, self._dialect.encoding, "w") as out,
+            ):
+                first = next(rows)
+                extra = csvtext.encode_cells(added, delimiter)
+                out.write(first.raw + (delimiter + extra if added else "") + first.end)
+                for record_id, row in self._identified(rows):
+                    values = self._overlay.get(record_id, {})
+                    line = self._line(row, values, header, delimiter) if record_id else row.raw
+                    out.write(line + row.end)
+                out.flush()
+                os.fsync(out.fileno())
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
         target.replace(self._path)
         self._journal.unlink(missing_ok=True)
         self._header = header

@@ -117,4 +117,10 @@ def test_a_list_that_is_in_its_encoding_only_at_its_start_says_so(tmp_path: Path
     before = path.read_bytes()
     with pytest.raises(ConnectorError, match=r"path: .*throughout .*; save it as UTF-8"):
         list(opened(path).pull("row"))
+    connector = opened(path)
+    connector.write([Update("row", "1", {"reason": "kept"})])
+    with pytest.raises(ConnectorError, match="save it as UTF-8"):
+        connector.close()
     assert path.read_bytes() == before
+    kept = {"list.csv", "list.csv.updates.jsonl"}
+    assert {one.name for one in tmp_path.iterdir()} == kept, "no half-written list is left"

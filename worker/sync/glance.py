@@ -43,9 +43,12 @@ Kept = tuple[str, str, str]
 class Settled:
     """What settled contacts add to their run's counts."""
 
-    read: int = 0
     gone: int = 0
     alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source and `Kept`
+
+    @property
+    def read(self) -> int:
+        return self.alike.total()
 
     def counts(self) -> dict[str, object]:
         fields: Counter[str] = Counter()
@@ -216,7 +219,7 @@ def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Co
                 alike.append((source, kept[1], kept[2]))
                 continue
         fresh.append(read[place])
-    return fresh, Settled(len(alike), alike=Counter(alike))
+    return fresh, Settled(alike=Counter(alike))
 
 
 def _looking_at(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple[str, str]]:

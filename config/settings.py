@@ -138,6 +138,9 @@ _HUBSPOT_OBJECTS = {
 
 class SalesforceSettings(ConnectorSettings):
     bulk_from: int = Field(20_000, ge=0)  # records left from which Bulk API 2.0 reads; 0 = never
+    batch_size: int = Field(200, ge=1, le=200)  # records in a writing REST call
+    bulk_batch_size: int = Field(10_000, ge=200, le=100_000)  # records in a writing Bulk job
+    allow_duplicates: bool = False  # write also where a duplicate rule would only warn
     objects: dict[str, ObjectMap] = _SALESFORCE_OBJECTS
     fields: FieldNames = _SALESFORCE_FIELDS
 
@@ -501,12 +504,17 @@ def _check_database(url: str, problems: list[str]) -> None:
 
 
 def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
-    given = {name: value for name, value in env.items() if name.startswith("SALESFORCE_") and value}
+    ours = [name for name in env if name.startswith("SALESFORCE_")]
+    given = _given(env, *ours)
     if not given.keys() - {"SALESFORCE_API_VERSION"}:
         return None
     version = given.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
     if not re.fullmatch(r"\d{2}\.0", version):
         problems.append(f"SALESFORCE_API_VERSION: write it like 62.0 (it says {version!r})")
+    elif float(version) < _OLDEST_API:
+        problems.append(
+            f"SALESFORCE_API_VERSION: {version} is too old; leave it out, or write 62.0 or newer"
+        )
     found = SalesforceCredentials(
         instance_url=_url(env, "SALESFORCE_INSTANCE_URL", problems),
         access_token=given.get("SALESFORCE_ACCESS_TOKEN", ""),
@@ -539,9 +547,39 @@ def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCreden
             "SALESFORCE_CLIENT_SECRET: missing; give it (client credentials), or "
             "SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY_FILE (JWT bearer)"
         )
+    _salesforce_addresses(found, problems)
     if found.private_key_file and not Path(found.private_key_file).is_file():
         problems.append(f"SALESFORCE_PRIVATE_KEY_FILE: there is no file {found.private_key_file}")
     return found
+
+
+# Collections came with 42.0; versions up to 30.0 are retired, 31.0 to 40.0 follow in Summer '28.
+# Source: Salesforce Help, "Salesforce Platform API Versions 21.0 through 30.0 Retirement" and its
+# successor for 31.0 through 40.0.
+_OLDEST_API = 42.0
+# The hosts at which any org logs in; the client credentials flow wants the org's own.
+# Source: Salesforce Help, "OAuth 2.0 Client Credentials Flow for Server-to-Server Integration".
+_SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
+
+
+def _salesforce_addresses(found: SalesforceCredentials, problems: list[str]) -> None:
+    """Addresses that people copy from the wrong place, each said before the first call."""
+    if found.client_secret and urlsplit(found.login_url).hostname in _SHARED_LOGINS:
+        problems.append(
+            f"SALESFORCE_LOGIN_URL: {found.login_url} does not take the client credentials flow; "
+            "write your My Domain address, such as https://yourcompany.my.salesforce.com "
+            "(Setup > My Domain)"
+        )
+    for name, url in (
+        ("SALESFORCE_LOGIN_URL", found.login_url),
+        ("SALESFORCE_INSTANCE_URL", found.instance_url),
+    ):
+        host = urlsplit(url).hostname or ""
+        if host.endswith((".lightning.force.com", ".salesforce-setup.com")):
+            problems.append(
+                f"{name}: {host} is where people work, and not where programs log in; write your "
+                "My Domain address, such as https://yourcompany.my.salesforce.com"
+            )
 
 
 def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials | None:

@@ -27,6 +27,9 @@ _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 FailureKind = Literal[
     "locked",  # somebody else holds the record just now: worth another try
     "validation",  # a rule of the CRM refuses the write
+    "duplicate",  # a duplicate rule of the CRM refuses the write
+    "approval",  # an approval process of the CRM has locked the record
+    "security_policy",  # a security policy of the CRM stops our user
     "picklist_value",  # the picklist lacks our value
     "unwritable_field",  # the field is read-only or hidden for our user
     "too_long",  # the field is shorter than our value

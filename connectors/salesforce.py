@@ -1,13 +1,13 @@
 """Salesforce: Contact, Lead and person accounts, by REST and Bulk API, with simple-salesforce.
 
-What is large is read by Bulk query jobs and written by Bulk ingest jobs (`salesforce_bulk`), what
-is small by REST queries and collections. A read by Bulk is cut into jobs of so many records in
-order of id: what a job brings is as old as the job, and a read that was cut off goes on by id.
+What is large is read by Bulk query jobs (`salesforce_bulk`, `salesforce_results`), what is small by
+REST queries; writing is in `salesforce_writes`. A read by Bulk is cut into jobs of so many records
+in order of id: what a job brings is as old as the job, and a read that was cut off goes on by id.
 
 Facts used here, all from Salesforce's REST API Developer Guide: a query answers up to 2,000
 records and a `nextRecordsUrl`; a query cursor lapses, so a resumed read goes on by id instead;
-a collections PATCH takes up to 200 records and answers one result for each, in order;
-`SystemModstamp` moves on every write, also those of automated processes.
+`SystemModstamp` moves on every write, also those of automated processes. A query that is more than
+an org carries out (QUERY_TIMEOUT and its like) is cut into smaller ones, each on from an id.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from operator import itemgetter
+from itertools import islice
+from operator import ge, itemgetter
 from typing import Any
 
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
-from connectors import salesforce_bulk, salesforce_setup
+from connectors import salesforce_bulk, salesforce_people, salesforce_setup
 from connectors.base import (
     NOTHING,
     CallOutcome,
     ConnectorError,
     Contact,
     CrmField,
-    FailureKind,
     Finding,
     NotThereError,
     Page,
@@ -38,7 +38,6 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
-    UnavailableError,
     UnfitError,
     Update,
     Value,
@@ -48,42 +47,31 @@ from connectors.base import (
 from connectors.fields import ObjectFields, configured, fit
 from connectors.quota import Quota
 from connectors.reading import TRUE, Maker, Rows, maker
-from connectors.salesforce_bulk import BulkUnavailableError, Pace, Refusal, pace_of
-from connectors.salesforce_door import CursorLapsedError, Door
+from connectors.salesforce_bulk import pace_of
+from connectors.salesforce_door import Door
+from connectors.salesforce_errors import BulkUnavailableError, CursorLapsedError, LargeQueryError
+from connectors.salesforce_results import fetch_result
+from connectors.salesforce_soql import NEW_JOB, Position, Query, listed, quoted
+from connectors.salesforce_writes import Writer
 from connectors.understood import understood
 from connectors.values import zulu
 
 log = logging.getLogger(__name__)
 
-_KINDS: dict[str, FailureKind] = {
-    "UNABLE_TO_LOCK_ROW": "locked",
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "validation",
-    "FIELD_FILTER_VALIDATION_EXCEPTION": "validation",
-    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "validation",
-    "CANNOT_EXECUTE_FLOW_TRIGGER": "validation",
-    "REQUIRED_FIELD_MISSING": "validation",
-    "DUPLICATES_DETECTED": "validation",
-    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "picklist_value",
-    "INVALID_FIELD_FOR_INSERT_UPDATE": "unwritable_field",
-    "INVALID_FIELD": "unwritable_field",
-    "STRING_TOO_LONG": "too_long",
-    "ENTITY_IS_DELETED": "gone",
-    "INVALID_CROSS_REFERENCE_KEY": "gone",
-    "MALFORMED_ID": "gone",
-    "INSUFFICIENT_ACCESS_OR_READONLY": "access",
-    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "access",
-    "CANNOT_UPDATE_CONVERTED_LEAD": "access",
-}
 _PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 _QUERY_PAGE = 2000
-_COLLECTION = 200
+_SLICES = (2000, 500, 200)  # records of a query that is cut, each tried where the one before fails
 _PAGE = 1000  # contacts of a query's answer that make a page
 _JOB_RECORDS = 100_000  # in one query job: what it brings is not much older than its processing
 _JOB_PAGE = 1200  # contacts of a job that make a page
-_JOB_WRITES = 1000  # updates from which a job takes fewer calls than collections, polls included
+_WINDOWS = (timedelta(days=7), timedelta(days=1), timedelta(hours=1))  # of calls, where cut
 
+
+# A duplicate rule that would only warn a person refuses an API call, unless this is said.
+# Source: REST API Developer Guide, "Duplicate Rule Header".
+_ALLOW_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 KeyOf = Callable[[str], Any]  # from a column's name to what a row gives its value for
 
@@ -94,7 +82,6 @@ def _by_name(column: str) -> str:
 
 class SalesforceConnector:
     name = "salesforce"
-    write_size = 10_000
     shares_batches = False
     incremental = True
 
@@ -106,9 +93,12 @@ class SalesforceConnector:
         quota: Quota,
     ) -> None:
         self._credentials = credentials
-        self._door = Door(credentials, http, quota)
+        headers = _ALLOW_DUPLICATES if settings.allow_duplicates else {}
+        self._door = Door(credentials, http, quota, headers)
+        self._org = credentials.login_url or credentials.instance_url
         self._version = float(credentials.api_version)
         self._bulk_from = settings.bulk_from
+        self.write_size = settings.bulk_batch_size
         self._wanted = {
             name: configured(name, mapping, settings.fields)
             for name, mapping in settings.objects.items()
@@ -116,6 +106,7 @@ class SalesforceConnector:
         self._fields: dict[str, ObjectFields] = {}
         self._makers: dict[str, Maker] = {}
         self._writable: dict[str, frozenset[str]] = {}
+        self._writer = Writer(self._door.call, self._org, settings, self._fields)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> SalesforceConnector:
@@ -193,7 +184,7 @@ class SalesforceConnector:
         return self._writable[object_name]
 
     def provision(self) -> Iterator[SetupStep]:
-        return salesforce_setup.provision(self._door.call, self._wanted)
+        return salesforce_setup.provision(self._door.call, self._wanted, self._door.user_id)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -207,29 +198,44 @@ class SalesforceConnector:
         waiting: Callable[[], None] = nothing,
     ) -> Iterator[Page]:
         wanted = self._asked(object_name, since, skip)
-        at = _Place.of(cursor)
+        at = Position.of(cursor)
+        slices = iter(_SLICES)
+        limit: int | None = None
         while True:
             try:
                 pages = (
                     self._job_pages(wanted, at, waiting)
                     if at.job
-                    else self._query_pages(wanted, at)
+                    else self._query_pages(wanted, at, limit)
                 )
                 for page in pages:
-                    at = _Place.of(page.cursor) if page.cursor else at
+                    at = Position.of(page.cursor) if page.cursor else at
                     yield page
                 return
             except _LargeError as large:
-                at = large.place
+                at = large.position
             except (CursorLapsedError, NotThereError):
                 log.info("salesforce: what was read from has lapsed; going on by id")
-                at = _Place(at.after)
+                at = Position(at.after)
             except BulkUnavailableError as error:
                 log.warning("%s; going on with the REST API", error)
                 self._bulk_from = 0
-                at = _Place(at.after)
+                at = Position(at.after)
+            except LargeQueryError as error:
+                limit = next(slices, None)
+                if limit is not None:
+                    log.warning("%s; asking for %d records at a time", error, limit)
+                    at = Position(at.after)
+                elif self._bulk_from and not at.job:
+                    log.warning("%s; asking by a Bulk job", error)
+                    at = Position(at.after, NEW_JOB)
+                else:
+                    raise LargeQueryError(
+                        f"{error}; it is refused in small pieces too. Is the object's "
+                        "SystemModstamp indexed? Ask Salesforce, or read fewer fields"
+                    ) from error
 
-    def _asked(self, name: str, since: datetime | None, skip: Skip) -> _Wanted:
+    def _asked(self, name: str, since: datetime | None, skip: Skip) -> Query:
         tests = []
         if "Account" in self._wanted and name in ("Account", "Contact"):
             # A person account is an account and a contact in one, and is written as the former.
@@ -237,70 +243,75 @@ class SalesforceConnector:
         if since is None:
             # A converted lead is read-only for the API, and its person goes on as a contact.
             tests += ["IsConverted = false"] if name == "Lead" else []
-            return _Wanted(name, self._columns(name), tuple(tests))
+            return Query(name, self._columns(name), tuple(tests))
         tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
         run_field = self._fields[name].names.get("run")
         if skip.runs and run_field:
-            listed = ", ".join(quoted(run) for run in skip.runs)
             tests.append(
-                f"({run_field} = null OR {run_field} NOT IN ({listed}) "
+                f"({run_field} = null OR {run_field} NOT IN {listed(skip.runs)} "
                 f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"
             )
         # What was deleted is told too, while it is in the recycle bin.
-        away = ("IsDeleted", "IsConverted") if name == "Lead" else ("IsDeleted",)
-        return _Wanted(name, (*self._columns(name), *away), tuple(tests), away)
+        tombstones = ("IsDeleted", "IsConverted") if name == "Lead" else ("IsDeleted",)
+        return Query(name, (*self._columns(name), *tombstones), tuple(tests), tombstones)
 
-    def _query_pages(self, wanted: _Wanted, at: _Place) -> Iterator[Page]:
-        """Pages of the REST query; raises `_LargeError` after the first where a job is better."""
-        answer = self._query(wanted.soql(at.after), wanted.operation)
-        left = int(answer["totalSize"])
-        large = 0 < self._bulk_from <= left
+    def _query_pages(self, wanted: Query, at: Position, limit: int | None) -> Iterator[Page]:
+        """Pages of the REST query; raises `_LargeError` after the first where a job is better.
+
+        `limit`: cut into queries of so many records each, where the whole is too much for the org.
+        """
+        after = at.after
         while True:
-            rows, done = answer["records"], bool(answer["done"])
-            # In parts that are done at once, each with few of an answer's records.
-            for start in range(0, max(1, len(rows)), _PAGE):
-                some = rows[start : start + _PAGE]
-                left -= len(some)
-                last = done and start + _PAGE >= len(rows)
-                yield self._page(wanted, some, None if last else some[-1]["Id"], left)
-            if done:
+            answer = self._query(wanted.soql(after, limit), wanted.operation)
+            left = None if limit else int(answer["totalSize"])
+            large = left is not None and 0 < self._bulk_from <= left
+            count = 0
+            while True:
+                rows, done = answer["records"], bool(answer["done"])
+                _check_order(after, [row["Id"] for row in rows])
+                count += len(rows)
+                whole = done and (limit is None or count < limit)
+                # In parts that are done at once, each with few of an answer's records.
+                for start in range(0, max(1, len(rows)), _PAGE):
+                    some = rows[start : start + _PAGE]
+                    left = None if left is None else left - len(some)
+                    last = whole and start + _PAGE >= len(rows)
+                    cursor = None if last else some[-1]["Id"] if some else after
+                    yield self._page(wanted, some, cursor, left)
+                after = rows[-1]["Id"] if rows else after
+                if done:
+                    break
+                if large:
+                    raise _LargeError(Position(after, NEW_JOB, left))
+                answer = self._next(answer)
+            if whole:
                 return
-            if large:
-                raise _LargeError(_Place(rows[-1]["Id"], _NEW_JOB, left=left))
-            answer = self._next(answer)
 
     def _job_pages(
-        self, wanted: _Wanted, at: _Place, waiting: Callable[[], None]
+        self, wanted: Query, at: Position, waiting: Callable[[], None]
     ) -> Iterator[Page]:
         """Pages of Bulk query jobs, one job after another."""
         left = at.left
         while True:
-            ours = at.job == _NEW_JOB
+            ours = at.job == NEW_JOB
             job, total = self._job(wanted, at, waiting)
             held: Page | None = None  # whether a page is a job's last is known by the next
-            brought = bool(at.part)
-            for read in salesforce_bulk.read_query(
-                self._door.call, job, self._version, at.part, _JOB_PAGE, waiting
-            ):
-                rows, number = read.rows, read.columns.index("Id")
-                brought = True
-                if at.after and rows[0][number] <= at.after:  # by who stopped in this part
-                    rows = [row for row in rows if row[number] > at.after]
-                if not rows:
-                    continue
-                if held is not None:
-                    yield held
-                left = None if left is None else max(0, left - len(rows))
-                at = _Place(rows[-1][number], job, read.part)
-                held = self._page(wanted, rows, at.cursor, left, read.columns.index)
-            if total and not brought:  # what is not read would pass for deleted
-                raise UnavailableError(
-                    f"salesforce: Bulk query job {job} has {total} records, and gave none of them; "
-                    "go on with: hygiene sync salesforce"
-                )
+            with fetch_result(self._door.call, job, self._version, total, waiting) as result:
+                for read in result.pages(_JOB_PAGE, waiting):
+                    rows, number = read.rows, read.columns.index("Id")
+                    if not ours:  # by who stopped in this job
+                        rows = [row for row in rows if row[number] > at.after]
+                    if not rows:
+                        continue
+                    if held is not None:
+                        yield held
+                    _check_order(at.after, [row[number] for row in rows])
+                    left = None if left is None else max(0, left - len(rows))
+                    at = Position(rows[-1][number], job)
+                    held = self._page(wanted, rows, at.cursor, left, read.columns.index)
             # How many a job of another process was to bring at most is not known here.
             more = total >= _JOB_RECORDS or not ours
-            at = _Place(at.after, _NEW_JOB)
+            at = Position(at.after, NEW_JOB)
             if held is not None:
                 yield replace(held, cursor=at.cursor if more else None)
             elif not more:
@@ -308,14 +319,14 @@ class SalesforceConnector:
             if not more:
                 return
 
-    def _job(self, wanted: _Wanted, at: _Place, waiting: Callable[[], None]) -> tuple[str, int]:
+    def _job(self, wanted: Query, at: Position, waiting: Callable[[], None]) -> tuple[str, int]:
         """A query job that is done, a new one or the one we were at: its id, and its records."""
         job = at.job
-        if job == _NEW_JOB:
-            soql = f"{wanted.soql(at.after)} LIMIT {_JOB_RECORDS}"
+        if job == NEW_JOB:
+            soql = wanted.soql(at.after, _JOB_RECORDS)
             job = salesforce_bulk.start_query(self._door.call, wanted.operation, soql)
         info = salesforce_bulk.wait_for(
-            self._door.call, "read", f"jobs/query/{job}", waiting, self._job_pace("query")
+            self._door.call, "read", f"jobs/query/{job}", waiting, pace_of(self._org, "query")
         )
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
@@ -324,15 +335,15 @@ class SalesforceConnector:
 
     def _page(
         self,
-        wanted: _Wanted,
+        wanted: Query,
         rows: Sequence[Any],
         cursor: str | None,
         left: int | None,
         key_of: KeyOf = _by_name,
     ) -> Page:
-        if not wanted.away:
+        if not wanted.tombstones:
             return Page(self._contacts(wanted.object, rows, key_of), cursor, left)
-        number, away = key_of("Id"), [key_of(name) for name in wanted.away]
+        number, away = key_of("Id"), [key_of(name) for name in wanted.tombstones]
         here = [row for row in rows if not any(row[name] in TRUE for name in away)]
         there = {row[number] for row in here}
         gone = tuple(row[number] for row in rows if row[number] not in there)
@@ -347,10 +358,18 @@ class SalesforceConnector:
         found: list[Contact] = []
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
         for start in range(0, len(good), _FETCH):
-            listed = ", ".join(quoted(record_id) for record_id in good[start : start + _FETCH])
-            wanted = _Wanted(object_name, self._columns(object_name), (f"Id IN ({listed})",))
-            found += self._contacts(object_name, self._rows(wanted.soql()))
+            found += self._fetch(object_name, good[start : start + _FETCH])
         return found
+
+    def _fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
+        wanted = Query(object_name, self._columns(object_name), (f"Id IN {listed(ids)}",))
+        try:
+            return list(self._contacts(object_name, self._rows(wanted.soql())))
+        except LargeQueryError:
+            if len(ids) == 1:
+                raise
+            half = len(ids) // 2
+            return [*self._fetch(object_name, ids[:half]), *self._fetch(object_name, ids[half:])]
 
     def _columns(self, name: str) -> tuple[str, ...]:
         fields = self._fields.get(name)
@@ -373,6 +392,22 @@ class SalesforceConnector:
             if answer["done"]:
                 return
             answer = self._next(answer)
+
+    def _in_slices(self, query: Query) -> Iterator[Mapping[str, Any]]:
+        """All rows; where they are too many for one query, so many at a time."""
+        after = ""
+        for limit in (None, *_SLICES):
+            try:
+                while True:
+                    count = 0
+                    for row in self._rows(query.soql(after, limit)):
+                        after, count = row["Id"], count + 1
+                        yield row
+                    if limit is None or count < limit:
+                        return
+            except LargeQueryError:
+                if limit == _SLICES[-1]:
+                    raise
 
     def _next(self, answer: Mapping[str, Any]) -> Any:
         path = answer["nextRecordsUrl"].partition("/query/")[2]
@@ -404,23 +439,63 @@ class SalesforceConnector:
         ids = [row["Id"] for row in self._rows(soql)]
         if not ids:
             raise UnfitError(f"salesforce: there is no campaign {name!r} that our user may see")
-        listed = ", ".join(map(quoted, ids))
-        soql = f"SELECT Id, ContactId, LeadId FROM CampaignMember WHERE CampaignId IN ({listed})"
-        for row in self._rows(soql):
-            record_id = row["ContactId"] or row["LeadId"]
-            if record_id and (member := _PREFIXES.get(record_id[:3], "")) in self._wanted:
-                yield member, record_id
+        members = Query(
+            "CampaignMember", ("Id", "ContactId", "LeadId"), (f"CampaignId IN {listed(ids)}",)
+        )
+        for rows in _batches(self._in_slices(members)):
+            people = self._accounts_of(row["ContactId"] or "" for row in rows)
+            for row in rows:
+                record_id = row["ContactId"] or row["LeadId"] or ""
+                record_id = people.get(record_id, record_id)
+                if (member := _PREFIXES.get(record_id[:3], "")) in self._wanted:
+                    yield member, record_id
+
+    def _accounts_of(self, contact_ids: Iterable[str]) -> Mapping[str, str]:
+        """The person accounts that these contacts stand for, where those are read at all."""
+        if "Account" not in self._wanted:
+            return {}
+        return salesforce_people.accounts_of(self._rows, contact_ids)
 
     @understood
     def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
         """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
         and not the number that was called."""
+        return self._outcomes(since)
+
+    def _outcomes(self, since: datetime) -> Iterator[CallOutcome]:
+        for rows in _batches(self._tasks(since, None, _WINDOWS)):
+            people = self._accounts_of(row["WhoId"] or "" for row in rows)
+            for row in rows:
+                yield _outcome(row, people)
+
+    def _tasks(
+        self, since: datetime, until: datetime | None, windows: Sequence[timedelta]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Tasks with a disposition, oldest change first. Where they are too many for one query, in
+        windows of time, smaller and smaller ones. Archived tasks are left out: a call of more than
+        a year ago reports nothing new."""
+        before = "" if until is None else f"AND SystemModstamp < {_soql_time(until)} "
         soql = (
             "SELECT Id, WhoId, CallDisposition, CreatedDate, SystemModstamp FROM Task "
-            f"WHERE SystemModstamp >= {since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z "
+            f"WHERE SystemModstamp >= {_soql_time(since)} {before}"
             "AND CallDisposition != null ORDER BY SystemModstamp"
         )
-        return map(_outcome, self._rows(soql))
+        rows = self._rows(soql)
+        try:
+            first = next(rows, None)
+        except LargeQueryError:
+            if not windows:
+                raise
+            end = until or (self.clock() or datetime.now(UTC)) + timedelta(minutes=5)
+            at = since
+            while at < end:
+                then = min(at + windows[0], end)
+                yield from self._tasks(at, then, windows[1:])
+                at = then
+            return
+        if first is not None:
+            yield first
+            yield from rows
 
     # -- writing -------------------------------------------------------------------------
 
@@ -428,98 +503,7 @@ class SalesforceConnector:
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
     ) -> list[WriteResult]:
-        records = [self._record(update) for update in updates]
-        if self._bulk_from and len(updates) >= _JOB_WRITES:
-            try:
-                return self._write_by_job(updates, records, waiting)
-            except BulkUnavailableError as error:
-                log.warning("%s; going on with the REST API", error)
-        results: list[WriteResult] = []
-        for start in range(0, len(updates), _COLLECTION):
-            waiting()
-            some = slice(start, start + _COLLECTION)
-            results += self._write_collection(updates[some], records[some])
-        return results
-
-    def _record(self, update: Update) -> dict[str, Value]:
-        names, record = self._fields[update.object].names, {}
-        for canonical, value in update.values.items():
-            kind, _, phone = canonical.partition("/")
-            record[phone if kind == "phone" else names[canonical]] = value
-        return record
-
-    def _write_collection(
-        self, updates: Sequence[Update], records: Sequence[Mapping[str, Value]]
-    ) -> list[WriteResult]:
-        body = [
-            {"attributes": {"type": update.object}, "id": update.id, **record}
-            for update, record in zip(updates, records, strict=True)
-        ]
-        answer = self._door.call(
-            "write",
-            "composite/sobjects",
-            method="PATCH",
-            json={"allOrNone": False, "records": body},
-        )
-        if not isinstance(answer, list) or len(answer) != len(updates):
-            raise ConnectorError("salesforce: the collections API did not answer for each record")
-        return [self._answered(update, one) for update, one in zip(updates, answer, strict=True)]
-
-    def _answered(self, update: Update, answer: Mapping[str, Any]) -> WriteResult:
-        if answer.get("success"):
-            return WriteResult(update.id, True)
-        problem = (answer.get("errors") or [{}])[0]
-        code, message = problem.get("statusCode", ""), problem.get("message", "")
-        return self._refused(update, Refusal(code, message, tuple(problem.get("fields") or ())))
-
-    def _write_by_job(
-        self,
-        updates: Sequence[Update],
-        records: Sequence[dict[str, Value]],
-        waiting: Callable[[], None],
-    ) -> list[WriteResult]:
-        """By an ingest job; what it cannot tell, or did not get at, goes by collections."""
-        told = {
-            update.id: record
-            for update, record in zip(updates, records, strict=True)
-            if salesforce_bulk.fits(record)
-        }
-        refused = salesforce_bulk.update(
-            self._door.call, updates[0].object, told, self._job_pace("ingest"), waiting
-        )
-        results = {
-            update.id: self._refused(update, refused[update.id])
-            if update.id in refused
-            else WriteResult(update.id, True)
-            for update in updates
-        }
-        left = [
-            number
-            for number, update in enumerate(updates)
-            if update.id not in told or (update.id in refused and not refused[update.id].code)
-        ]
-        for start in range(0, len(left), _COLLECTION):
-            waiting()
-            some = left[start : start + _COLLECTION]
-            for result in self._write_collection(
-                [updates[n] for n in some], [records[n] for n in some]
-            ):
-                results[result.id] = result
-        return [results[update.id] for update in updates]
-
-    def _job_pace(self, kind: str) -> Pace:
-        return pace_of(self._credentials.login_url or self._credentials.instance_url, kind)
-
-    def _refused(self, update: Update, refusal: Refusal) -> WriteResult:
-        canonical = self._fields[update.object].canonical
-        fields = tuple(canonical.get(name, "") for name in refusal.fields)
-        return WriteResult(
-            update.id,
-            False,
-            _KINDS.get(refusal.code, "other"),
-            f"{refusal.code}: {refusal.message}",
-            tuple(filter(None, fields)),
-        )
+        return self._writer.write(updates, waiting)
 
     # -- ids -----------------------------------------------------------------------------
 
@@ -537,67 +521,36 @@ class SalesforceConnector:
         return f"{base}/lightning/r/{object_name}/{record_id}/view"
 
 
-_NEW_JOB = "new"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a read stands: after this id; in a job ("new": one to be made), and in which part."""
-
-    after: str = ""
-    job: str = ""
-    part: str = ""
-    left: int | None = None
-
-    @classmethod
-    def of(cls, cursor: str | None) -> _Place:
-        after, _, rest = (cursor or "").partition("/")
-        job, _, part = rest.partition("/")
-        return cls(after, job, part)
-
-    @property
-    def cursor(self) -> str:
-        return f"{self.after}/{self.job}/{self.part}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a read asks for. `away`: checkboxes that say that a record has gone away."""
-
-    object: str
-    columns: tuple[str, ...]
-    tests: tuple[str, ...]
-    away: tuple[str, ...] = ()
-
-    @property
-    def operation(self) -> str:
-        return "queryAll" if self.away else "query"
-
-    def soql(self, after: str = "") -> str:
-        tests = [*self.tests, f"Id > {quoted(after)}"] if after else self.tests
-        where = f" WHERE {' AND '.join(tests)}" if tests else ""
-        return f"SELECT {', '.join(self.columns)} FROM {self.object}{where} ORDER BY Id"
-
-
 class _LargeError(Exception):
     """There is so much left that a job is the better way."""
 
-    def __init__(self, place: _Place) -> None:
+    def __init__(self, position: Position) -> None:
         super().__init__()
-        self.place = place
+        self.position = position
 
 
-def quoted(text: str) -> str:
-    """A SOQL string literal; the only characters that need care are \\ and '.
+def _check_order(after: str, ids: Sequence[str]) -> None:
+    """A read goes on by id, and takes what is not between two ids for deleted: it relies on what it
+    asked for (`ORDER BY Id`)."""
+    if ids and (ids[0] <= after or any(map(ge, ids, islice(ids, 1, None)))):
+        raise ConnectorError(
+            "salesforce: records did not come in the order of their ids, as they were asked for; "
+            "nothing after them was read. Please report this as a bug"
+        )
 
-    >>> quoted("O'Hara")
-    "'O\\\\'Hara'"
-    """
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    while some := list(islice(rows, _FETCH)):
+        yield some
 
 
-def _outcome(row: Mapping[str, Any]) -> CallOutcome:
+def _soql_time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def _outcome(row: Mapping[str, Any], people: Mapping[str, str]) -> CallOutcome:
     who = row["WhoId"] or ""
+    who = people.get(who, who)
     object_name = _PREFIXES.get(who[:3], "")
     return CallOutcome(
         row["Id"],

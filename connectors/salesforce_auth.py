@@ -19,20 +19,26 @@ from requests.adapters import HTTPAdapter
 from config.settings import SalesforceCredentials
 from connectors.base import AuthError, ConnectorError
 from connectors.calls import TryAgainError, retry_after
+from connectors.salesforce_errors import problem_of, redirected
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
+    """A session. `identity`: the URL that names our user, "" where the org gave none."""
+
     instance_url: str
     access_token: str
+    identity: str = ""
 
 
 class _Session(requests.Session):
-    """Adds what simple-salesforce lacks: a time-out on every call, and the last Retry-After."""
+    """Adds what simple-salesforce lacks: a time-out on every call, and headers of the last answer
+    that its errors do not carry."""
 
     last_retry_after: str | None = None
+    last_location: str | None = None
 
     def __init__(self, timeout: tuple[float, float]) -> None:
         super().__init__()
@@ -61,6 +67,7 @@ def http_session(
 
     def note(response: requests.Response, *_args: Any, **_more: Any) -> None:
         session.last_retry_after = response.headers.get("Retry-After")
+        session.last_location = response.headers.get("Location")
 
     session.hooks["response"].append(note)
     for url in (credentials.instance_url, credentials.login_url):
@@ -86,9 +93,6 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
     url = f"{credentials.login_url}/services/oauth2/token"
     try:
         answer = session.post(url, data=form)
-        body = answer.json()
-    except requests.exceptions.JSONDecodeError:
-        body = {}
     except requests.exceptions.SSLError as error:
         raise ConnectorError(f"SALESFORCE_LOGIN_URL: certificate not trusted: {error}") from error
     except requests.exceptions.RequestException as error:
@@ -99,9 +103,9 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
         raise TryAgainError(
             f"HTTP {answer.status_code} at login", retry_after(answer.headers.get("Retry-After"))
         )
-    if "access_token" not in body:
-        what = body.get("error_description") or f"HTTP {answer.status_code}, not a token"
-        raise AuthError(f"salesforce: login refused: {what}. {_advice(body.get('error', ''))}")
+    body = _body(answer)
+    if not isinstance(body, dict) or not isinstance(body.get("access_token"), str):
+        raise _refused(answer, body, credentials)
     instance = str(body.get("instance_url") or credentials.login_url).rstrip("/")
     if not _may_be_an_instance(instance, credentials.login_url):
         raise AuthError(
@@ -109,7 +113,26 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
             "check SALESFORCE_LOGIN_URL"
         )
     _mount(session, instance)
-    return Login(instance, body["access_token"])
+    return Login(instance, body["access_token"], str(body.get("id") or ""))
+
+
+def _body(answer: requests.Response) -> Any:
+    try:
+        return answer.json()
+    except requests.exceptions.JSONDecodeError:
+        return answer.text
+
+
+def _refused(
+    answer: requests.Response, body: Any, credentials: SalesforceCredentials
+) -> ConnectorError:
+    """Why a login gave no session, and what to do about it."""
+    if 300 <= answer.status_code < 400:
+        return redirected(answer.status_code, answer.headers.get("Location", ""))
+    problem = problem_of(body)
+    what = problem.text or problem.code or f"HTTP {answer.status_code}, not a token"
+    advice = _advice(problem.code, what, bool(credentials.client_secret))
+    return AuthError(f"salesforce: login refused: {what}. {advice}")
 
 
 def _may_be_an_instance(url: str, login_url: str) -> bool:
@@ -121,13 +144,34 @@ def _may_be_an_instance(url: str, login_url: str) -> bool:
     return parts.scheme == "https" and bool(parts.hostname) and not parts.username
 
 
-def _advice(error: str) -> str:
+def _advice(error: str, text: str, by_secret: bool) -> str:
+    """What to do about an OAuth error. `by_secret`: of the client credentials flow.
+
+    Sources: Salesforce Help, "OAuth 2.0 Client Credentials Flow for Server-to-Server Integration"
+    (the run-as user), "OAuth 2.0 JWT Bearer Flow" and "OAuth Error Codes"; that a missing run-as
+    user is told as `invalid_grant` is from public reports.
+    """
+    if error == "invalid_grant" and by_secret:
+        return (
+            "Most often no run-as user is set: open the app's policies in Setup > External Client "
+            "App Manager (or Manage Connected Apps), turn on the client credentials flow there "
+            "and choose the integration user in 'Run As'; that user must be active"
+        )
+    if error == "invalid_grant" and "audience" in text.casefold():
+        return "Check SALESFORCE_LOGIN_URL: a sandbox logs in at its own My Domain address"
     return {
-        "invalid_client_id": "Check SALESFORCE_CLIENT_ID",
+        "invalid_client_id": "Check SALESFORCE_CLIENT_ID; a new app takes some minutes to be known",
         "invalid_client": "Check SALESFORCE_CLIENT_SECRET",
         "invalid_grant": "Check SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY_FILE, and that the "
-        "connected app pre-authorises this user",
-        "unsupported_grant_type": "Turn on the client credentials flow in the connected app",
+        "app pre-authorises this user ('Admin approved users are pre-authorized', and a "
+        "permission set of the user assigned to the app)",
+        "invalid_app_access": "Give the integration user access to the app: assign the app to its "
+        "profile or permission set",
+        "inactive_user": "Activate the user in Setup > Users",
+        "inactive_org": "The org is locked or closed: ask Salesforce",
+        "unsupported_grant_type": "Turn on the flow in the app's OAuth settings",
+        "invalid_scope": "Give the app the scope 'Manage user data via APIs (api)'",
+        "invalid_request": "Check that SALESFORCE_LOGIN_URL is the My Domain address of the org",
     }.get(error, "Check SALESFORCE_LOGIN_URL: it is the My Domain address of the org")
 
 
@@ -137,7 +181,8 @@ def _assertion(credentials: SalesforceCredentials) -> str:
         # Salesforce wants its own login address as audience and refuses a life over 3 minutes.
         audience = credentials.login_url
         if "my.salesforce.com" in audience:
-            sandbox = ".sandbox." in audience
+            # Scratch orgs log in where sandboxes do (Salesforce Help, "My Domain URL Formats").
+            sandbox = ".sandbox." in audience or ".scratch." in audience
             audience = "https://test.salesforce.com" if sandbox else "https://login.salesforce.com"
         claims = {
             "iss": credentials.client_id,

@@ -1,76 +1,31 @@
 """Salesforce's Bulk API 2.0: many records in few calls, as jobs that the org works through.
 
 Facts used here, all from the Bulk API 2.0 Developer Guide: a job goes UploadComplete -> InProgress
--> JobComplete, or Failed, or Aborted by an admin; results are CSV, in parts that `Sforce-Locator`
-chains, and `resultPages` (API 58 and later) names up to five parts to fetch in parallel; a finished
-job keeps them for days. In an upload an empty cell leaves a field as it is, `#N/A` clears it; what
+-> JobComplete, or Failed, or Aborted by an admin; a finished job keeps its result for days (see
+`salesforce_results`). In an upload an empty cell leaves a field as it is, `#N/A` clears it; what
 failed is listed with "CODE:message:fields --", what the job did not get at is listed apart.
+An ingest job runs assignment rules only where it names one (`assignmentRuleId`): ours never does.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import IO, Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 import requests
 
-from connectors.base import (
-    ConnectorError,
-    NotThereError,
-    Purpose,
-    SchemaChangedError,
-    UnavailableError,
-    Value,
-    nothing,
-)
+from connectors.base import Purpose, SchemaChangedError, UnavailableError, Value, nothing
+from connectors.salesforce_call import Call
+from connectors.salesforce_errors import JobStateError
 
-_AHEAD = 2  # parts of a result that are fetched while another one is read
-_MOST = 50_000  # records in a part, where we may say so
 _FIRST_LOOK, _SLOWER, _SLOWEST = 0.2, 1.4, 10.0  # seconds until a job is looked at (again)
 _LONGEST = 4 * 3600.0  # seconds that a job may take
-_NAMES_PARTS = 58.0  # the first API version with resultPages
 _NO_VALUE = "#N/A"
-
-
-class BulkUnavailableError(ConnectorError):
-    """This org does no Bulk jobs for us (now): the REST API has to do."""
-
-
-class JobStateError(ConnectorError):
-    """A job is in another state than it should be for this."""
-
-
-class Call(Protocol):
-    """The connector's one door. `take`: what is made of a (streamed) answer that is not JSON."""
-
-    def __call__(
-        self,
-        purpose: Purpose,
-        path: str,
-        method: str = "GET",
-        *,
-        take: Callable[[requests.Response], Any] | None = None,
-        **more: Any,
-    ) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Some rows of a query's result. `part`: the locator of the part that they are from."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +35,6 @@ class Refusal:
     code: str
     message: str
     fields: tuple[str, ...] = ()
-
-
-@dataclass
-class _Part:
-    """A part of a result, on disk: `following` is the next one's locator where it is known."""
-
-    locator: str
-    following: str | None
-    content: IO[bytes] = field(repr=False)
 
 
 # -- query ---------------------------------------------------------------------------------
@@ -167,111 +113,6 @@ def _sleep(seconds: float, waiting: Callable[[], None]) -> None:
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(left, _SLOWEST))
         waiting()
-
-
-def read_query(
-    call: Call, job: str, version: float, part: str, size: int, waiting: Callable[[], None]
-) -> Iterator[Rows]:
-    """The rows of a finished query from a part on ("" = from the first), `size` at a time.
-
-    Parts are fetched to disk, some ahead of the one that is being read, so that neither memory nor
-    the connection depends on how long they are or how long the reader takes.
-    """
-    parts = (
-        _in_parallel(call, job, part) if version >= _NAMES_PARTS else _one_by_one(call, job, part)
-    )
-    with closing(parts):
-        for fetched in parts:
-            waiting()
-            with io.TextIOWrapper(fetched.content, "utf-8", newline="") as text:
-                reader = csv.reader(text)
-                columns = next(reader, [])
-                if columns and "Id" not in columns:  # such as the page of a proxy
-                    raise _unknown_form("its head names no Id")
-                while some := list(islice(reader, size)):
-                    if {*map(len, some)} != {len(columns)}:
-                        raise _unknown_form("a row has another number of cells than its head")
-                    yield Rows(columns, some, fetched.locator)
-
-
-def _unknown_form(what: str) -> ConnectorError:
-    return ConnectorError(
-        f"salesforce: the result of a Bulk query job has an unknown form: {what}; what was read "
-        "before it is kept, go on with: hygiene sync salesforce"
-    )
-
-
-def _in_parallel(call: Call, job: str, part: str) -> Generator[_Part]:
-    """Parts as `resultPages` names them; those before `part` are left out."""
-    with ThreadPoolExecutor(_AHEAD, "salesforce-result") as pool:
-        under_way: deque[Future[_Part]] = deque()
-        try:
-            for locator in _named(call, job, part):
-                under_way.append(pool.submit(_fetch, call, job, locator))
-                if len(under_way) > _AHEAD:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for left in under_way:
-                if not left.cancel() and left.exception() is None:
-                    left.result().content.close()
-
-
-def _named(call: Call, job: str, part: str) -> Iterator[str]:
-    path = f"jobs/query/{job}/resultPages"
-    found = not part
-    while True:
-        answer = call("read", path)
-        for entry in answer["resultPages"]:
-            query = parse_qs(urlsplit(entry["resultUrl"]).query)
-            locator = query.get("locator", [""])[0]
-            found = found or locator == part
-            if found:
-                yield locator
-        if answer.get("done", True):
-            break
-        following = answer.get("nextRecordsUrl") or answer["nextRecordUrl"]
-        path = "jobs/" + following.partition("/jobs/")[2]
-    if not found:
-        raise NotThereError(f"salesforce: job {job} has no part {part}")
-
-
-def _one_by_one(call: Call, job: str, part: str) -> Generator[_Part]:
-    """Parts by the locator in each one's headers; the next is fetched while one is read."""
-    with ThreadPoolExecutor(1, "salesforce-result") as pool:
-        fetched = _fetch(call, job, part)
-        while fetched.following:
-            coming = pool.submit(_fetch, call, job, fetched.following)
-            try:
-                yield fetched
-            except GeneratorExit:
-                if not coming.cancel() and coming.exception() is None:
-                    coming.result().content.close()
-                raise
-            fetched = coming.result()
-        yield fetched
-
-
-def _fetch(call: Call, job: str, locator: str) -> _Part:
-    params: dict[str, str | int] = {"maxRecords": _MOST}
-    if locator:
-        params["locator"] = locator
-
-    def to_disk(response: requests.Response) -> _Part:
-        content = tempfile.TemporaryFile(prefix="hygiene-bulk-")  # noqa: SIM115 - read later
-        try:
-            for piece in response.iter_content(1 << 16):
-                content.write(piece)
-        except BaseException:
-            content.close()
-            raise
-        content.seek(0)
-        following = response.headers.get("Sforce-Locator", "null")
-        return _Part(locator, None if following == "null" else following, content)
-
-    fetched: _Part = call("read", f"jobs/query/{job}/results", params=params, take=to_disk)
-    return fetched
 
 
 # -- ingest --------------------------------------------------------------------------------

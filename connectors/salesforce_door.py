@@ -1,13 +1,14 @@
 """The one door to a Salesforce org: session, retries, limits and errors of each call.
 
 simple-salesforce makes the calls. What it raises, and what the org answers, becomes one of the
-connector's errors here, with a line that says what to do.
+connector's errors (`salesforce_errors`), with a line that says what to do.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,30 +19,22 @@ from simple_salesforce.exceptions import SalesforceError as ClientError
 from simple_salesforce.util import exception_handler
 
 from config.settings import Http, SalesforceCredentials
-from connectors.base import (
-    AuthError,
-    ConnectorError,
-    NotThereError,
-    Purpose,
-    QuotaError,
-    SchemaChangedError,
-)
+from connectors.base import AuthError, ConnectorError, Purpose
 from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.salesforce_auth import Login, http_session, log_in
-from connectors.salesforce_bulk import BulkUnavailableError, JobStateError
+from connectors.salesforce_errors import SessionExpiredError, translate
 
 # "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
-_NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
+_USER_ID = re.compile(r"/id/00D\w{12,15}/(005\w{12,15})(?:[/?]|$)", re.ASCII)
 
-
-class CursorLapsedError(Exception):
-    """A query's cursor is no longer there."""
-
-
-class _SessionExpiredError(Exception):
-    pass
+# A PATCH of a Lead, Case or Account by REST runs the org's active assignment rules unless this is
+# said, and so hands the record to another owner or territory. Triggers and flows reach further
+# objects than the one that is written, so each writing call says it.
+# Source: REST API Developer Guide, "Assignment Rule Header": default TRUE, "created or updated
+# Accounts, Cases, or Leads", also by the DML of triggers. Not confirmed for collections.
+_KEEP_OWNERS = {"Sforce-Auto-Assign": "FALSE"}
 
 
 class _Client(Salesforce):  # type: ignore[misc]  # which has no types
@@ -52,12 +45,25 @@ class _Client(Salesforce):  # type: ignore[misc]  # which has no types
 
 
 class Door:
-    def __init__(self, credentials: SalesforceCredentials, http: Http, quota: Quota) -> None:
+    """Calls of one connector to one org; may be used by several threads."""
+
+    def __init__(
+        self,
+        credentials: SalesforceCredentials,
+        http: Http,
+        quota: Quota,
+        write_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`write_headers`: sent with each call that is no GET, beside the one that keeps owners."""
         self._credentials = credentials
+        self._quota = quota
         self._calls = Calls("salesforce", http, quota)
         self._http = http_session(credentials, self._calls.timeout)
         self._http.hooks["response"].append(self._note_headers)
+        self._write_headers = {**_KEEP_OWNERS, **(write_headers or {})}
+        self._login_lock = threading.Lock()
         self._client: Salesforce | None = None
+        self._identity = ""
         self.clock = CrmClock()
 
     @property
@@ -71,16 +77,42 @@ class Door:
         self._calls.note(limits(response.headers.get("Sforce-Limit-Info", "")))
         self.clock.note(response.headers.get("Date"))
 
-    def _session(self) -> Salesforce:
-        if self._client is None:
-            login: Login = self._calls.make("other", lambda: log_in(self._credentials, self._http))
-            self._client = _Client(
-                instance_url=login.instance_url,
-                session_id=login.access_token,
-                version=self._credentials.api_version,
-                session=self._http,
-            )
-        return self._client
+    def _session(self, expired: Salesforce | None = None) -> Salesforce:
+        """The session that all threads use. `expired`: one that the org refused; the first thread
+        to say so logs in, the others go on with what it got."""
+        with self._login_lock:
+            if self._client is None or self._client is expired:
+                login: Login = self._calls.make(
+                    "other", lambda: log_in(self._credentials, self._http)
+                )
+                self._identity = login.identity
+                self._client = _Client(
+                    instance_url=login.instance_url,
+                    session_id=login.access_token,
+                    version=self._credentials.api_version,
+                    session=self._http,
+                )
+            return self._client
+
+    def user_id(self) -> str:
+        """The id of the user that we are logged in as.
+
+        It stands in the `id` URL that a login answers with (OAuth 2.0 "Identity URLs"). A session
+        that was given instead of a login has none: the list of resources names it as `identity`,
+        as Salesforce's own client jsforce reads it (`Connection.identity`). Neither needs more
+        than the scope `api`; `services/oauth2/userinfo` would need `openid` or `id`.
+        """
+        self._session()
+        if found := _USER_ID.search(self._identity):
+            return found.group(1)
+        answer = self.call("other", "")
+        identity = str(answer.get("identity", "")) if isinstance(answer, dict) else ""
+        if found := _USER_ID.search(identity):
+            return found.group(1)
+        raise ConnectorError(
+            "salesforce: the org does not say which user we are; log in with "
+            "SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead of a session"
+        )
 
     def call(
         self,
@@ -88,25 +120,24 @@ class Door:
         path: str,
         method: str = "GET",
         *,
-        oauth: bool = False,
         take: Callable[[requests.Response], Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> Any:
-        """One call below /services/data/vNN.N/ (or /services/oauth2/), with our retries.
+        """One call below /services/data/vNN.N/, with our retries.
 
         `take`: what is made of an answer that is not JSON, while it comes in.
         """
+        if method != "GET":
+            headers = {**self._write_headers, **(headers or {})}
 
-        def once() -> Any:
-            client = self._client
-            assert client is not None
+        def attempt(client: Salesforce) -> Any:
             try:
                 if take is not None:
-                    return _take(client, path, method, take, **more)
-                send = client.oauth2 if oauth else client.restful
-                return send(path, method=method, **more)
+                    return _take(client, path, method, take, headers, **more)
+                return client.restful(path, method=method, headers=headers or {}, **more)
             except ClientError as error:
-                raise self._translate(error) from error
+                raise self._translate(error, path) from error
             except json.JSONDecodeError as error:
                 raise TryAgainError("an answer was not JSON") from error
             except requests.exceptions.SSLError as error:
@@ -117,58 +148,39 @@ class Door:
                 late = isinstance(error, requests.exceptions.Timeout)
                 raise TryAgainError(reason(error, late, client.sf_instance)) from error
 
-        self._session()
+        client = self._session()
         try:
-            return self._calls.make(purpose, once)
-        except _SessionExpiredError:
-            self._client = None
+            return self._calls.make(purpose, lambda: attempt(client))
+        except SessionExpiredError:
             if self._credentials.access_token:
                 raise AuthError(
                     "salesforce: the session has expired and SALESFORCE_ACCESS_TOKEN cannot renew "
                     "it; set SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead (README)"
                 ) from None
-            self._session()
+            renewed = self._session(expired=client)
             try:
-                return self._calls.make(purpose, once)
-            except _SessionExpiredError as error:
+                return self._calls.make(purpose, lambda: attempt(renewed))
+            except SessionExpiredError as error:
                 raise AuthError(
-                    "salesforce: a fresh session is refused too; does the connected app have the "
-                    "'api' scope, and the user 'API Enabled'?"
+                    f"salesforce: a fresh session is refused too ({error}); does the app have the "
+                    "scope 'Manage user data via APIs (api)', and the user 'API Enabled'?"
                 ) from error
 
-    def _translate(self, error: ClientError) -> Exception:
-        content = error.content
-        first = content[0] if isinstance(content, list) and content else {}
-        code = first.get("errorCode", "") if isinstance(first, dict) else ""
-        message = first.get("message", "") if isinstance(first, dict) else str(content)[:200]
-        text = " ".join(str(message).split())
-        if code == "INVALID_SESSION_ID" or error.status == 401:
-            return _SessionExpiredError()
-        if code == "REQUEST_LIMIT_EXCEEDED":
-            return QuotaError(
-                "salesforce: the org's API calls for today are used up; the run goes on after the "
-                "24-hour window has moved: hygiene runs resume RUN"
-            )
-        lacks = "No such column" in text or "is not supported" in text
-        if code in ("INVALID_FIELD", "INVALID_TYPE") or (code == "API_ERROR" and lacks):
-            return SchemaChangedError(f"salesforce: {text}")
-        if code in _NO_BULK:
-            return BulkUnavailableError(f"salesforce: {code}: {text}")
-        if code == "INVALIDJOBSTATE":
-            return JobStateError(f"salesforce: {text}")
-        if error.status == 404:
-            return NotThereError(f"salesforce: HTTP 404 {code}: {text}")
-        if code == "INVALID_QUERY_LOCATOR":
-            return CursorLapsedError()
-        if error.status == 429 or error.status >= 500 or code == "SERVER_UNAVAILABLE":
-            # simple-salesforce keeps no headers; the hook below noted Retry-After.
-            return TryAgainError(f"HTTP {error.status} {code}".strip(), self._retry_after())
-        if error.status == 403:
-            return AuthError(f"salesforce: refused ({code}): {text}")
-        return ConnectorError(f"salesforce: HTTP {error.status} {code}: {text}")
+    def _translate(self, error: ClientError, path: str) -> Exception:
+        # simple-salesforce keeps no headers: the session noted those of the last answer.
+        return translate(
+            error.status,
+            error.content,
+            path,
+            retry_after=retry_after(getattr(self._http, "last_retry_after", None)),
+            location=getattr(self._http, "last_location", "") or "",
+            calls_left=self._calls_left,
+        )
 
-    def _retry_after(self) -> float | None:
-        return retry_after(getattr(self._http, "last_retry_after", None))
+    def _calls_left(self) -> bool:
+        """Whether the org last said that calls are left today."""
+        today = self._quota.today
+        return today is not None and today.remaining > 0
 
 
 def limits(header: str) -> Limits:

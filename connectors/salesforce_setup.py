@@ -6,19 +6,24 @@ its assignment through the REST API. Every step is skipped where it is done alre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from connectors.base import ConnectorError, SetupStep
 from connectors.fields import FieldSpec, ObjectFields, spec_of
-from connectors.salesforce_bulk import Call
+from connectors.salesforce_call import Call
 
 PERMISSION_SET = "Phone_Hygiene"
 _BATCH = 200
 
 
-def provision(call: Call, objects: Mapping[str, ObjectFields]) -> Iterator[SetupStep]:
-    """Fields first, then access to them; yields a step for each thing done or found done."""
+def provision(
+    call: Call, objects: Mapping[str, ObjectFields], user_id: Callable[[], str]
+) -> Iterator[SetupStep]:
+    """Fields first, then access to them; yields a step for each thing done or found done.
+
+    `user_id`: whom the permission set is given to.
+    """
     ours: list[str] = []
     for name, wanted in objects.items():
         answer = call("other", f"sobjects/{name}/describe")
@@ -34,7 +39,7 @@ def provision(call: Call, objects: Mapping[str, ObjectFields]) -> Iterator[Setup
                 yield _existing(qualified, spec, there[field])
             else:
                 yield _create(call, qualified, metadata(spec, canonical))
-    yield from _grant(call, ours)
+    yield from _grant(call, ours, user_id)
 
 
 def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
         "description": "Written by the phone hygiene worker.",
     }
     if spec.kind == "bool":
-        return {**made, "type": "Checkbox", "defaultValue": False}
+        return {**made, "type": "Checkbox", "defaultValue": "false"}
     if spec.kind == "datetime":
         return {**made, "type": "DateTime"}
     if spec.kind == "url":
@@ -91,7 +96,7 @@ def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep:
     return SetupStep(qualified, "created")
 
 
-def _grant(call: Call, fields: list[str]) -> Iterator[SetupStep]:
+def _grant(call: Call, fields: list[str], user_id: Callable[[], str]) -> Iterator[SetupStep]:
     found = _query(call, f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
     if found:
         set_id = found[0]["Id"]
@@ -138,7 +143,7 @@ def _grant(call: Call, fields: list[str]) -> Iterator[SetupStep]:
                 problem = answer["errors"][0]["message"]
                 yield SetupStep(f"access to {field}", "failed", problem)
     yield SetupStep(f"access to {len(fields)} fields", "created" if lacking else "already there")
-    user = call("other", "userinfo", oauth=True)["user_id"]
+    user = user_id()
     assigned = _query(
         call,
         f"SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = '{set_id}' "

@@ -3,6 +3,11 @@
 REMEDIES = {
     "locked": "somebody else held the record; the next run tries again",
     "validation": "a rule of the CRM refuses the write; exempt the integration user from it",
+    "duplicate": "a duplicate rule refuses the write; leave the integration user out of the rule, "
+    "or set connectors.salesforce.allow_duplicates",
+    "approval": "an approval process has locked the record; a later run writes when it is approved "
+    "or recalled, or let the integration user edit locked records",
+    "security_policy": "a transaction security policy stops our user; exempt the integration user",
     "picklist_value": "add the value to the picklist, or run: hygiene crm setup",
     "unwritable_field": "give the integration user edit access to the field",
     "too_long": "lengthen the field in the CRM",

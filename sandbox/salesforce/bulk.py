@@ -8,6 +8,7 @@ is and `#N/A` clears it. What a job could not get at is among its unprocessed re
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import time
@@ -21,7 +22,8 @@ import orjson
 from aiohttp import web
 
 from sandbox.salesforce import soql
-from sandbox.salesforce.org import Org, Refused, full_id
+from sandbox.salesforce.automation import BY_JOB, TRIGGER_CHUNK
+from sandbox.salesforce.org import ADMIN, Org, Refused, full_id
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent
 from sandbox.service import answer
 from sandbox.table import Record
@@ -58,7 +60,7 @@ class Job:
             "id": self.id,
             "operation": self.operation,
             "object": self.object,
-            "createdById": "0055g00000Sandbox1AAA",
+            "createdById": ADMIN,
             "createdDate": stamp,
             "systemModstamp": stamp,
             "state": self.state,
@@ -96,8 +98,12 @@ class Bulk:
 
     `seconds`: what a job takes; `at_once`: jobs that the org works on at the same time, later ones
     wait in its queue (0: any number); `result_part`: records in one part of a query's results;
-    `query_jobs_left`: of the day; `fail_next`: the next job ends as Failed with this message, an
-    ingest job after `fail_after` records.
+    `answer_most`: records in one answer where the caller does not say (0: the whole part);
+    `result_form`: of the list of parts, of which sources disagree: "resultPages", "resultChunks",
+    "unknown", or "none" for an org without that resource; `parts_are_chained`: whether the answer
+    to a part names the next one; `short_by`: records that the results lack, of those that the job
+    says it processed; `query_jobs_left`: of the day; `fail_next`: the next job ends as Failed with
+    this message, an ingest job after `fail_after` records.
     """
 
     def __init__(self, org: Org) -> None:
@@ -107,6 +113,10 @@ class Bulk:
         self.at_once = 0
         self._free: list[float] = []  # when each of those places is free again
         self.result_part = 50_000
+        self.answer_most = 0
+        self.result_form = "resultPages"
+        self.parts_are_chained = True
+        self.short_by = 0
         self.query_jobs_left = 10_000
         self.fail_next = ""
         self.fail_after = 0
@@ -120,7 +130,7 @@ class Bulk:
             web.patch(query + "/{id}", signed_in(self.set_state)),
             web.delete(query + "/{id}", signed_in(self.remove)),
             web.get(query + "/{id}/results", signed_in(self.results)),
-            web.get(query + "/{id}/resultPages", signed_in(self.result_pages)),
+            web.get(query + "/{id}/{pages:result[Pp]ages}", signed_in(self.result_pages)),
             web.post(ingest, signed_in(self.create_ingest)),
             web.get(ingest + "/{id}", signed_in(self.look)),
             web.patch(ingest + "/{id}", signed_in(self.set_state)),
@@ -236,35 +246,57 @@ class Bulk:
         if job.state != "JobComplete":
             return _wrong_state(job, "JobComplete")
         try:
-            start = int(request.query.get("locator") or 0)
-            most = int(request.query.get("maxRecords") or self.result_part)
+            start, end = _span(request.query.get("locator", ""), self.result_part)
+            most = int(request.query.get("maxRecords") or self.answer_most or self.result_part)
         except ValueError:
             return error("INVALIDLOCATOR", "The locator is invalid")
-        end = min(len(job.rows), start + min(most, self.result_part))
+        rows = job.rows[: max(0, len(job.rows) - self.short_by)]
+        end = min(end, len(job.rows))
+        cut = min(end, start + most)
         assert job.query is not None
-        rows = (self._cells(job.query, record) for record in job.rows[start:end])
-        more = str(end) if end < len(job.rows) else "null"
-        headers = {"Sforce-Locator": more, "Sforce-NumberOfRecords": str(end - start)}
-        return _csv(job.query.fields, rows, headers)
+        cells = [self._cells(job.query, record) for record in rows[start:cut]]
+        if cut < end:  # the answer is less than the part: it goes on within it
+            more = _locator(cut, end)
+        elif end < len(job.rows) and self.parts_are_chained:
+            more = _locator(end, end + self.result_part)
+        else:
+            more = "null"
+        headers = {"Sforce-Locator": more, "Sforce-NumberOfRecords": str(len(cells))}
+        return _csv(job.query.fields, cells, headers)
 
     async def result_pages(self, request: web.Request) -> web.Response:
         job = self._found(request)
-        if job is None:
+        if job is None or self.result_form == "none":
             return _not_there()
         if job.state != "JobComplete":
             return _wrong_state(job, "JobComplete")
-        first = int(request.query.get("locator") or 0)
+        first, _end = _span(request.query.get("locator", ""), self.result_part)
         starts = list(range(first, max(1, len(job.rows)), self.result_part))
-        base = request.path.removesuffix("/resultPages")
-        body: Record = {
-            "resultPages": [
-                {"resultUrl": f"{base}/results?locator={start}"} for start in starts[:RESULT_PARTS]
-            ],
-            "done": len(starts) <= RESULT_PARTS,
+        done = len(starts) <= RESULT_PARTS
+        locators = [_locator(start, start + self.result_part) for start in starts]
+        more = None if done else locators[RESULT_PARTS]
+        base = request.path.rpartition("/")[0]
+        short = base.partition("/jobs/")[2]
+        forms: dict[str, Record] = {
+            "resultPages": {
+                "resultPages": [
+                    {"resultUrl": f"{base}/results?locator={one}"}
+                    for one in locators[:RESULT_PARTS]
+                ],
+                **({"nextRecordsUrl": f"{base}/resultpages?locator={more}"} if more else {}),
+                "done": done,
+            },
+            "resultChunks": {
+                "resultChunks": [
+                    {"resultLink": f"jobs/{short}/results?locator={one}"}
+                    for one in locators[:RESULT_PARTS]
+                ],
+                "nextRecordsUrl": more and f"jobs/{short}/resultPages?locator={more}",
+                "done": done,
+            },
+            "unknown": {"pages": locators, "complete": done},
         }
-        if not body["done"]:
-            body["nextRecordsUrl"] = f"{base}/resultPages?locator={starts[RESULT_PARTS]}"
-        return answer(body)
+        return answer(forms[self.result_form])
 
     def _cells(self, query: soql.Query, record: Record) -> list[str]:
         cells = []
@@ -321,8 +353,15 @@ class Bulk:
             return
         end = self.fail_after if self.fail_next else len(job.rows)
         seen: set[str] = set()
-        for row in job.rows[:end]:
-            self._update(job, row, seen)
+        for start in range(0, end, TRIGGER_CHUNK):
+            chunk = job.rows[start : min(end, start + TRIGGER_CHUNK)]
+            if refusal := self.org.automation.trigger_refuses(len(chunk)):
+                number = job.columns.index("Id")
+                told = f"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:{refusal}:--"
+                job.failed += [[row[number], told, *row] for row in chunk]
+                continue
+            for row in chunk:
+                self._update(job, row, seen)
         job.unprocessed = job.rows[end:]
         job.state = "JobComplete"
         if self.fail_next:
@@ -344,7 +383,9 @@ class Bulk:
                 if fields[name].type == "boolean" and value is not None:
                     value = _bool(cell)
                 values[name] = value
-            self.org.update(job.object, record_id, values, by=self.org.integration_user)
+            self.org.update(
+                job.object, record_id, values, by=self.org.integration_user, options=BY_JOB
+            )
         except Refused as refused:
             told = f"{refused.code}:{refused.message}:{','.join(refused.fields)}"
             job.failed.append([record_id, f"{told} --" if refused.fields else f"{told}--", *row])
@@ -363,6 +404,20 @@ class Bulk:
         if which == "failedResults":
             return _csv(["sf__Id", "sf__Error", *job.columns], job.failed)
         return _csv(job.columns, job.unprocessed)
+
+
+def _locator(start: int, end: int) -> str:
+    """The name of a part: nothing that a client could count with."""
+    return base64.urlsafe_b64encode(f"{start}:{end}".encode()).decode().rstrip("=")
+
+
+def _span(locator: str, part: int) -> tuple[int, int]:
+    """The records of a part; without a locator those of the first. Raises `ValueError`."""
+    if not locator:
+        return 0, part
+    padded = locator + "=" * (-len(locator) % 4)
+    start, end = base64.urlsafe_b64decode(padded).decode().split(":")
+    return int(start), int(end)
 
 
 def _not_there() -> web.Response:

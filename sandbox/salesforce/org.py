@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.population import Person, people
+from sandbox.salesforce.automation import BY_A_PERSON, Automation, WriteOptions
 from sandbox.table import Clock, Record, Table
 
-ADMIN = "0055g00000Sandbox1AAA"
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
 LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
 
@@ -30,6 +30,9 @@ def full_id(prefix: str, number: int) -> str:
         suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
     return short + suffix
 
+
+ORG_ID = full_id("00D", 1)
+ADMIN = full_id("005", 1)  # the first user of an org
 
 _REQUIRED = frozenset(
     "Id Name LastName Company Status IsConverted CreatedDate LastModifiedDate LastModifiedById "
@@ -281,6 +284,14 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
 }
 
 
+# Members of a CustomField that the stand-in knows, with their types in the Metadata API's WSDL.
+_CUSTOM_FIELD: dict[str, type] = {
+    "type": str, "label": str, "description": str, "inlineHelpText": str, "defaultValue": str,
+    "length": int, "valueSet": dict, "required": bool, "unique": bool, "externalId": bool,
+    "trackHistory": bool, "visibleLines": int,
+}  # fmt: skip
+
+
 class Refused(Exception):
     """A record-level refusal: Salesforce's statusCode, message and fields."""
 
@@ -301,6 +312,7 @@ class Org:
     with_fields: bool = True
     person_accounts: int = 0  # more than 0 turns the feature on
     clock: Clock = field(default_factory=Clock)
+    automation: Automation = field(default_factory=Automation)
 
     def __post_init__(self) -> None:
         self.schema = {
@@ -316,6 +328,10 @@ class Org:
             flag = "IsPersonAccount"
             for name in ("Contact", "Account"):
                 self.schema[name][1][flag] = FieldInfo(flag, "boolean", flag, updateable=False)
+                if name == "Account":
+                    self.schema[name][1]["PersonDoNotCall"] = FieldInfo(
+                        "PersonDoNotCall", "boolean", "Do Not Call"
+                    )
             self.schema["Account"][1]["PersonContactId"] = FieldInfo(
                 "PersonContactId", "reference", "PersonContactId", 18, updateable=False
             )
@@ -344,12 +360,21 @@ class Org:
         for info in fields.values():
             if info.type == "boolean":
                 record.setdefault(info.name, False)
+        if "OwnerId" in fields:
+            record["OwnerId"] = ADMIN
         record.update({k: v for k, v in values.items() if v not in ("", None)})
         self._name(record)
         self.tables[object_name].put(record_id, record, stamp)
         return record_id
 
-    def update(self, object_name: str, record_id: str, values: Record, by: str = ADMIN) -> None:
+    def update(
+        self,
+        object_name: str,
+        record_id: str,
+        values: Record,
+        by: str = ADMIN,
+        options: WriteOptions = BY_A_PERSON,
+    ) -> None:
         """Change a record as a user or the API does; raises `Refused` with the true codes."""
         record = self.find(object_name, record_id)
         if record is None:
@@ -372,16 +397,32 @@ class Org:
             raise Refused(
                 "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
             )
+        if by == self.integration_user:
+            self._refuse_by_rule(record["Id"], options)
         fields = self.schema[object_name][1]
         clean = {name: self._check(fields, name, value) for name, value in values.items()}
         if by == self.integration_user and record_id in self.refusals:
             raise Refused("FIELD_CUSTOM_VALIDATION_EXCEPTION", self.refusals[record_id])
         record = {**record, **clean}
+        if owner := self.automation.new_owner(object_name, options.auto_assign):
+            record["OwnerId"] = owner
         stamp = self.clock.now()
         record["LastModifiedDate"] = record["SystemModstamp"] = stamp
         record["LastModifiedById"] = by
         self._name(record)
         self.tables[object_name].put(record["Id"], record, stamp)
+
+    def _refuse_by_rule(self, record_id: str, options: WriteOptions) -> None:
+        if record_id in self.automation.in_approval:
+            raise Refused("ENTITY_IS_LOCKED", "the entity is locked for editing")
+        if record_id in self.automation.forbidden:
+            raise Refused(
+                "TXN_SECURITY_NO_ACCESS",
+                "The operation you requested isn't allowed due to a security policy in your "
+                "organization. Contact your administrator.",
+            )
+        if record_id in self.automation.duplicates and not options.allow_duplicates:
+            raise Refused("DUPLICATES_DETECTED", "Use one of these records?")
 
     def find(self, object_name: str, record_id: str) -> Record | None:
         table = self.tables[object_name]
@@ -476,8 +517,7 @@ class Org:
                 "DUPLICATE_DEVELOPER_NAME",
                 f"There is already a field named {name.removesuffix('__c')} on {object_name}.",
             )
-        if kind == "boolean" and "defaultValue" not in metadata:
-            raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'defaultValue' for a Checkbox")
+        self._check_metadata(kind, metadata)
         if kind == "string" and not metadata.get("length"):
             raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'length' for a Text")
         values = metadata.get("valueSet") or {}
@@ -497,6 +537,30 @@ class Org:
         if kind == "boolean":
             for record in self.tables[object_name].by_id.values():
                 record.setdefault(name, False)
+
+    @staticmethod
+    def _check_metadata(kind: str, metadata: dict[str, Any]) -> None:
+        """Refuse what the Metadata API's documents do not name for a CustomField.
+
+        Source: Metadata API Developer Guide, "CustomField"; in its WSDL `defaultValue` is a string.
+        """
+        if unknown := sorted(set(metadata) - set(_CUSTOM_FIELD)):
+            raise Refused(
+                "JSON_PARSER_ERROR",
+                f'Unrecognized field "{unknown[0]}" (Class CustomFieldMetadata), not marked as '
+                "ignorable",
+            )
+        for name, value in metadata.items():
+            if not isinstance(value, _CUSTOM_FIELD[name]):
+                raise Refused(
+                    "JSON_PARSER_ERROR",
+                    f"Cannot deserialize instance of {_CUSTOM_FIELD[name].__name__} from value "
+                    f"{value} for {name}",
+                )
+        if kind == "boolean" and metadata.get("defaultValue") not in ("true", "false"):
+            raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'defaultValue' for a Checkbox")
+        if len(metadata.get("label", "")) > 40:
+            raise Refused("STRING_TOO_LONG", "Label: data value too large (max length=40)")
 
     def grant(self, qualified: str, read: bool, edit: bool) -> None:
         object_name, name = qualified.split(".", 1)
@@ -526,7 +590,7 @@ class Org:
                 "valueSetDefinition": {"value": [{"fullName": value} for value in LINE_TYPES]},
             },
         }
-        check = {"type": "Checkbox", "defaultValue": False}
+        check = {"type": "Checkbox", "defaultValue": "false"}
         phones = {
             "Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
             "Lead": ("Phone", "MobilePhone"),
@@ -555,7 +619,10 @@ class Org:
             for name, metadata in wanted.items():
                 label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("__c"))
                 self.add_custom_field(
-                    object_name, name, {"label": label.replace("_", " "), **metadata}, visible=True
+                    object_name,
+                    name,
+                    {"label": label.replace("_", " ")[:40], **metadata},
+                    visible=True,
                 )
 
     # -- people --------------------------------------------------------------------------

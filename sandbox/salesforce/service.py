@@ -12,8 +12,9 @@ import orjson
 from aiohttp import web
 
 from sandbox.salesforce import soql
+from sandbox.salesforce.automation import TRIGGER_CHUNK, WriteOptions
 from sandbox.salesforce.bulk import Bulk
-from sandbox.salesforce.org import ADMIN, Org, Refused
+from sandbox.salesforce.org import ADMIN, ORG_ID, Org, Refused
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent, render
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
@@ -44,7 +45,13 @@ class SalesforceService(Service):
         self.bulk = Bulk(org)
         self.page_limit = MAX_BATCH  # what the org makes of a larger batchSize
         self.tokens = {TOKEN}
+        self.scopes = ["api"]
+        self.run_as_user = True  # of the client credentials flow
+        self.shared_login = False  # as login.salesforce.com is
         self.used = 0
+        self.under_way = 0
+        self.concurrent_limit = 0  # of requests at once; 0: any number
+        self.query_most = 0  # records that a REST query can sort before it times out; 0: any number
         self.cursors: dict[str, tuple[soql.Query, list[str], int]] = {}
 
     @property
@@ -69,7 +76,8 @@ class SalesforceService(Service):
         data = "/services/data/{version:v\\d\\d\\.0}"
         return [
             web.post("/services/oauth2/token", self.token),
-            web.get("/services/oauth2/userinfo", self.signed_in(self.userinfo)),
+            web.get("/services/oauth2/userinfo", self.userinfo),
+            web.get(data + "{slash:/?}", self.signed_in(self.resources)),
             web.get(data + "/limits{slash:/?}", self.signed_in(self.limits)),
             web.get(data + "/{kind:query|queryAll}{slash:/?}", self.signed_in(self.query)),
             web.get(data + "/{kind:query|queryAll}/{locator}", self.signed_in(self.query_more)),
@@ -94,9 +102,19 @@ class SalesforceService(Service):
             if token not in self.tokens:
                 return error("INVALID_SESSION_ID", "Session expired or invalid", 401)
             self.used += 1
+            if self.under_way >= self.concurrent_limit > 0:
+                return error(
+                    "REQUEST_LIMIT_EXCEEDED",
+                    "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+                    403,
+                )
             if self.used > self.daily_limit:
                 return error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
-            response = await handler(request)
+            self.under_way += 1
+            try:
+                response = await handler(request)
+            finally:
+                self.under_way -= 1
             response.headers["Sforce-Limit-Info"] = f"api-usage={self.used}/{self.daily_limit}"
             return response
 
@@ -119,6 +137,9 @@ class SalesforceService(Service):
                     {"error": "invalid_client", "error_description": "invalid client credentials"},
                     400,
                 )
+            problem = self._refuse_client_credentials()
+            if problem:
+                return answer({"error": "invalid_grant", "error_description": problem}, 400)
         elif grant == "urn:ietf:params:oauth:grant-type:jwt-bearer":
             problem = self._check_assertion(str(form.get("assertion", "")))
             if problem:
@@ -131,19 +152,23 @@ class SalesforceService(Service):
                 },
                 400,
             )
-        token = f"00D5g00000SandboxEAA!{uuid.uuid4().hex}"
+        token = f"{ORG_ID}!{uuid.uuid4().hex}"
         self.tokens.add(token)
         return answer(
             {
                 "access_token": token,
-                "scope": "api",
+                "scope": " ".join(self.scopes),
                 "instance_url": f"{request.scheme}://{request.host}",
-                "id": f"{request.scheme}://{request.host}/id/00D5g00000SandboxEAA/"
-                f"{self.org.integration_user}",
+                "id": self._identity(request),
                 "token_type": "Bearer",
                 "issued_at": str(int(time.time() * 1000)),
             }
         )
+
+    def _refuse_client_credentials(self) -> str | None:
+        if self.shared_login:
+            return "request not supported on this domain"
+        return None if self.run_as_user else "no client credentials user enabled"
 
     def _check_assertion(self, assertion: str) -> str | None:
         """The reason to refuse a JWT bearer assertion, as Salesforce words it; None if good."""
@@ -169,13 +194,29 @@ class SalesforceService(Service):
             return "expiration is too far in the future"
         return None
 
-    async def userinfo(self, _request: web.Request) -> web.Response:
+    def _identity(self, request: web.Request) -> str:
+        """The URL that names our user, as a login and the list of resources give it."""
+        return f"{request.scheme}://{request.host}/id/{ORG_ID}/{self.org.integration_user}"
+
+    async def resources(self, request: web.Request) -> web.Response:
+        """What a version of the API offers; only the members that a client may look for."""
+        base = f"/services/data/{request.match_info['version']}"
+        names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite", "tooling")
+        return answer(
+            {**{name: f"{base}/{name}" for name in names}, "identity": self._identity(request)}
+        )
+
+    async def userinfo(self, request: web.Request) -> web.StreamResponse:
+        """Refuses a token whose scopes are too few with a text, as it does an invalid one."""
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in self.tokens or not {"openid", "id", "full"} & set(self.scopes):
+            return web.Response(status=403, text="Bad_OAuth_Token")
         user = self.org.find("User", self.org.integration_user) or {}
         return answer(
             {
-                "sub": f"https://login.salesforce.com/id/00D5g00000SandboxEAA/{user['Id']}",
+                "sub": f"https://login.salesforce.com/id/{ORG_ID}/{user['Id']}",
                 "user_id": user["Id"],
-                "organization_id": "00D5g00000SandboxEAA",
+                "organization_id": ORG_ID,
                 "preferred_username": user["Username"],
                 "name": user["Name"],
             }
@@ -229,6 +270,8 @@ class SalesforceService(Service):
         except soql.SoqlError as problem:
             return error(problem.code, problem.message)
         everything = request.match_info["kind"] == "queryAll"
+        if 0 < self.query_most < sum(1 for _ in matching(self.org, query, everything)):
+            return error("QUERY_TIMEOUT", "Your query request was running for too long.")
         records = matching(self.org, query, everything)
         if query.count_only:
             return answer({"totalSize": sum(1 for _ in records), "done": True, "records": []})
@@ -303,22 +346,37 @@ class SalesforceService(Service):
             problem = self._unknown_column(record)
             if problem:
                 return problem
+        options = WriteOptions.of(request.headers)
         results: list[dict[str, Any]] = []
         seen: set[str] = set()
-        for record in records:
-            values = {k: v for k, v in record.items() if k.lower() not in ("attributes", "id")}
-            record_id = record.get("id") or record.get("Id") or ""
-            try:
-                if record_id in seen:
-                    raise Refused("DUPLICATE_VALUE", f"Duplicate id in list: {record_id}")
-                seen.add(record_id)
-                self.org.update(
-                    record["attributes"]["type"], record_id, values, by=self.org.integration_user
-                )
-                results.append({"id": record_id, "success": True, "errors": []})
-            except Refused as refused:
-                results.append(_failed(refused))
+        for start in range(0, len(records), TRIGGER_CHUNK):
+            chunk = records[start : start + TRIGGER_CHUNK]
+            if refusal := self.org.automation.trigger_refuses(len(chunk)):
+                refused = Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", refusal)
+                results += [_failed(refused) for _ in chunk]
+                continue
+            results += [self._update_of_many(record, seen, options) for record in chunk]
         return answer(results)
+
+    def _update_of_many(
+        self, record: Record, seen: set[str], options: WriteOptions
+    ) -> dict[str, Any]:
+        values = {k: v for k, v in record.items() if k.lower() not in ("attributes", "id")}
+        record_id = record.get("id") or record.get("Id") or ""
+        try:
+            if record_id in seen:
+                raise Refused("DUPLICATE_VALUE", f"Duplicate id in list: {record_id}")
+            seen.add(record_id)
+            self.org.update(
+                record["attributes"]["type"],
+                record_id,
+                values,
+                by=self.org.integration_user,
+                options=options,
+            )
+        except Refused as refused:
+            return _failed(refused)
+        return {"id": record_id, "success": True, "errors": []}
 
     def _unknown_column(self, record: Record) -> web.Response | None:
         object_name = record.get("attributes", {}).get("type", "")
@@ -367,7 +425,11 @@ class SalesforceService(Service):
         name, record_id = request.match_info["object"], request.match_info["id"]
         try:
             self.org.update(
-                name, record_id, orjson.loads(await request.read()), by=self.org.integration_user
+                name,
+                record_id,
+                orjson.loads(await request.read()),
+                by=self.org.integration_user,
+                options=WriteOptions.of(request.headers),
             )
         except Refused as refused:
             return error(refused.code, refused.message, 400, refused.fields)
@@ -403,11 +465,14 @@ class SalesforceService(Service):
         """Actions: `set` (a person edits), `lock` (times), `refuse` (a validation rule's message),
         `delete`, `undelete`, `merge_into` (id of the surviving record), `convert` (a lead, into the
         contact of that id), `late` (an edit that was committed now
-        with a stamp that many seconds old), `expire_sessions`, `field` (change its definition),
+        with a stamp that many seconds old), `expire_sessions`, `calm` (other clients' requests
+        end), `field` (change its definition),
         `drop_field`, `get`.
         """
         if action.get("expire_sessions"):
             self.tokens.clear()
+        if action.get("calm"):
+            self.under_way = 0
         if "set" in action:
             self.org.update(object_name, record_id, action["set"], by=ADMIN)
         if "late" in action:

@@ -11,7 +11,7 @@ from crms import Crm
 from msgspec.structs import replace
 
 from config.settings import Settings
-from connectors import build, salesforce, salesforce_bulk
+from connectors import build, salesforce, salesforce_bulk, salesforce_writes
 from connectors.base import (
     Connector,
     ConnectorError,
@@ -33,7 +33,7 @@ def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setattr(salesforce, "_QUERY_PAGE", 2000)
     monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
     monkeypatch.setattr(salesforce, "_JOB_PAGE", 3)
-    monkeypatch.setattr(salesforce, "_JOB_WRITES", 2)
+    monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
     monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.01)
     sandbox.salesforce.bulk.result_part = 7
     sandbox.salesforce.bulk.seconds = 0.02
@@ -135,10 +135,10 @@ class TestReading:
     @pytest.mark.parametrize(
         ("result", "problem"),
         [
-            (b'"Id","Phone"\n"003000000000001AAA"\n', "another number of cells than its head"),
+            (b'"Id","Phone"\n' + b'"003000000000001AAA"\n' * 20, "another number of cells than"),
             (b"<html>\n<p>Bad gateway</p>\n</html>\n", "its head names no Id"),
             (b"<html>Bad gateway</html>", "its head names no Id"),
-            (b"", "gave none of them"),
+            (b"", "has 20 records, and its result brought 0"),
         ],
     )
     def test_a_result_of_another_form_is_told_and_passes_for_nothing(
@@ -146,10 +146,120 @@ class TestReading:
     ) -> None:
         """What a full read does not bring counts as deleted: an answer that is none must not be
         taken for an empty one."""
-        fault = Fault(r"/results\?", "status", status=200, body=result, times=99)
+        fault = Fault(r"/results", "status", status=200, body=result, times=99)
         sandbox.salesforce.faults.append(fault)
         with pytest.raises(ConnectorError, match=problem):
             list(opened().pull("Contact"))
+
+    @pytest.mark.parametrize("form", ["resultPages", "resultChunks", "unknown", "none"])
+    @pytest.mark.parametrize("chained", [True, False])
+    @pytest.mark.parametrize("answer_most", [0, 3])
+    def test_every_record_comes_in_whatever_form_the_parts_are_listed(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, form: str, chained: bool,
+        answer_most: int,
+    ) -> None:  # fmt: skip
+        """`answer_most`: an answer holds less than the part that its link names."""
+        if not chained and form in ("unknown", "none"):
+            pytest.skip("nothing would name the parts")
+        expected = [c.id for c in by_rest(opened)]
+        bulk = sandbox.salesforce.bulk
+        bulk.result_part = 2  # more parts than one list names
+        bulk.result_form, bulk.parts_are_chained, bulk.answer_most = form, chained, answer_most
+        found = [c.id for page in opened().pull("Contact") for c in page.contacts]
+        assert found == expected
+
+    def test_a_part_larger_than_we_would_ask_for_is_read_to_its_end(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        """Where the org cuts an answer short within a part, the rest of that part counts too."""
+        sandbox.salesforce.bulk.result_part = 100
+        sandbox.salesforce.bulk.answer_most = 6
+        assert len([c for p in opened().pull("Contact") for c in p.contacts]) == 48
+
+    @pytest.mark.parametrize("version", ["62.0", "50.0"])
+    @pytest.mark.parametrize("lacking", [1, 7, 20])
+    def test_a_result_with_fewer_records_than_the_job_says_is_refused_before_any_is_used(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, lacking: int, version: str
+    ) -> None:
+        sandbox.salesforce.bulk.short_by = lacking
+        pages = opened(SALESFORCE_API_VERSION=version).pull("Contact")
+        assert len(next(pages).contacts) == 5, "the first page comes by REST"
+        with pytest.raises(UnavailableError, match=rf"has 20 records, .* brought {20 - lacking};"):
+            next(pages)
+
+    def test_line_breaks_in_values_are_no_records(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        """Lines are counted first: as many records as lines are missing must not make up for it."""
+        org = sandbox.salesforce.org
+        for record in list(org.tables["Contact"].after_id(None))[8:12]:
+            org.update("Contact", record["Id"], {"MailingCity": "a\nb", "OtherPhone": "1\n2"})
+        assert len([c for p in opened().pull("Contact") for c in p.contacts]) == 48
+        sandbox.salesforce.bulk.short_by = 4
+        with pytest.raises(UnavailableError, match="brought 16"):
+            list(opened().pull("Contact"))
+
+    def test_records_out_of_order_are_refused(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A read goes on by id, so what comes out of order would be left out later."""
+        from sandbox.salesforce import bulk
+
+        ordered = bulk.ordered
+        monkeypatch.setattr(bulk, "ordered", lambda *given: ordered(*given)[::-1])
+        with pytest.raises(ConnectorError, match="order of their ids"):
+            list(opened().pull("Contact"))
+
+    def test_a_locator_that_comes_round_again_is_refused(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        sandbox.salesforce.bulk.result_form = "none"
+        same = {"Sforce-Locator": "AAAA", "Content-Type": "text/csv"}
+        body = b'"Id"\n"003000000000001AAA"\n'
+        fault = Fault(r"/results", "status", status=200, body=body, headers=same, times=99)
+        sandbox.salesforce.faults.append(fault)
+        with pytest.raises(ConnectorError, match="AAAA comes round again"):
+            list(opened().pull("Contact"))
+
+    def test_a_session_that_ends_while_parts_are_fetched_is_renewed_once(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        connector = opened()
+        sandbox.salesforce.bulk.result_part = 2  # many parts, several at the same time
+        act = {"object": "Contact", "id": "", "expire_sessions": True}
+        sandbox.salesforce.faults.append(Fault(r"/results\?", "act", nth=3, action=act))
+        sandbox.salesforce.faults.append(Fault(r"/results\?", "delay", times=99, seconds=0.05))
+        sandbox.salesforce.counters.clear()
+        assert [c.id for p in connector.pull("Contact") for c in p.contacts] == expected
+        assert calls(sandbox, "oauth2/token") == 1, "one login for all threads"
+
+    def test_a_query_that_takes_too_long_is_asked_in_pieces(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        monkeypatch.setattr(salesforce, "_SLICES", (30, 10, 4))
+        sandbox.salesforce.query_most = 12
+        assert [c.id for c in by_rest(opened)] == expected
+
+    def test_what_is_too_much_for_the_rest_api_goes_by_a_job(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        connector = opened()
+        sandbox.salesforce.query_most = 1
+        assert [c.id for p in connector.pull("Contact") for c in p.contacts] == expected
+
+    @pytest.mark.parametrize("code", ["EXCEEDED_QUOTA", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"])
+    def test_jobs_that_the_org_has_no_room_for_are_made_up_for_by_queries(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, code: str
+    ) -> None:
+        expected = [c.id for c in by_rest(opened)]
+        body = [{"errorCode": code, "message": "not now"}]
+        sandbox.salesforce.faults.append(
+            Fault("POST .*/jobs/query", "status", status=400, body=body)
+        )
+        assert [c.id for p in opened().pull("Contact") for c in p.contacts] == expected
 
     def test_odd_text_comes_as_it_was_typed(
         self, opened: Callable[..., Connector], sandbox: Sandbox

@@ -19,7 +19,7 @@ LOCK_WAITS = (0.5, 2.0, 5.0)
 # The CRM says which field it refuses: the rest of the record can still be written.
 _FIELD_KINDS: frozenset[FailureKind] = frozenset({"picklist_value", "unwritable_field", "too_long"})
 # Worth another try by a later run.
-RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "other"})
+RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "approval", "security_policy", "other"})
 
 
 class Outcome(Struct, frozen=True):

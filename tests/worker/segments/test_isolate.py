@@ -209,7 +209,7 @@ class TestIsolation:
         field = "Phone_Source_Isolated__c" if crm.name == "salesforce" else "hygiene_isolated"
         if crm.name == "salesforce":
             for name in ("Contact", "Lead"):
-                metadata = {"type": "Checkbox", "defaultValue": False, "label": "Isolated"}
+                metadata = {"type": "Checkbox", "defaultValue": "false", "label": "Isolated"}
                 crm.service.org.add_custom_field(name, field, metadata, visible=True)
         else:
             from sandbox.hubspot.portal import prop

@@ -1,0 +1,230 @@
+"""Writing to a Salesforce org: by collections of up to 200 records, or by Bulk ingest jobs.
+
+Facts used here: a collections PATCH takes up to 200 records of any objects and answers one result
+for each, in order (REST API Developer Guide, "Update Multiple Records"). Triggers get up to 200
+records at once, of a collection and of a job alike (Apex Developer Guide, "Bulk Triggers"; Bulk API
+2.0 Developer Guide, "How Requests Are Processed"): where one of them cannot take so many, only
+smaller collections help, so no jobs are used then.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from config.settings import SalesforceSettings
+from connectors import salesforce_bulk
+from connectors.base import ConnectorError, FailureKind, Update, Value, WriteResult
+from connectors.batch_size import BatchSize
+from connectors.fields import ObjectFields
+from connectors.salesforce_bulk import Refusal, pace_of
+from connectors.salesforce_call import Call
+from connectors.salesforce_errors import ApexLimitError, BulkUnavailableError
+
+log = logging.getLogger(__name__)
+
+_JOB_WRITES = 1000  # updates from which a job takes fewer calls than collections, polls included
+_TRIGGER = 200  # records that a trigger gets at once
+
+# By statusCode; source: SOAP API Developer Guide, "StatusCode".
+KINDS: dict[str, FailureKind] = {
+    "UNABLE_TO_LOCK_ROW": "locked",
+    "ENTITY_IS_LOCKED": "approval",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "validation",
+    "FIELD_FILTER_VALIDATION_EXCEPTION": "validation",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "validation",
+    "CANNOT_EXECUTE_FLOW_TRIGGER": "validation",
+    "REQUIRED_FIELD_MISSING": "validation",
+    "DUPLICATES_DETECTED": "duplicate",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "picklist_value",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "unwritable_field",
+    "INVALID_FIELD": "unwritable_field",
+    "STRING_TOO_LONG": "too_long",
+    "ENTITY_IS_DELETED": "gone",
+    "INVALID_CROSS_REFERENCE_KEY": "gone",
+    "MALFORMED_ID": "gone",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "access",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "access",
+    "CANNOT_UPDATE_CONVERTED_LEAD": "access",
+    "TXN_SECURITY_NO_ACCESS": "security_policy",
+    "TXN_SECURITY_METERING_ERROR": "security_policy",
+    "TXN_SECURITY_RUNTIME_ERROR": "security_policy",
+}
+# What Apex and flows answer when they were given more records than their limits allow: a trigger's
+# exception marks all records of its chunk with it. Fewer at once may pass.
+# Sources: Apex Developer Guide, "Execution Governors and Limits", "Trigger Exceptions", "Bulk DML
+# Exception Handling"; the texts from public reports (NPSP issue 1608, forceworkbench issue 813).
+_OVER_LIMIT = re.compile(
+    r"LimitException|Too many (?:SOQL queries|DML|query rows|SOSL|future calls|callouts|queueable"
+    r"|email invocations|retrieved|batch retries)|CPU time limit exceeded|heap size too large",
+    re.IGNORECASE,
+)
+
+_sizes: dict[tuple[str, str, int], BatchSize] = {}
+
+
+def size_of(org: str, object_name: str, most: int) -> BatchSize:
+    """What this process knows of an org's automation on an object: several threads write, each
+    with a connector of its own."""
+    return _sizes.setdefault((org, object_name, most), BatchSize(most))
+
+
+def is_over_limit(refusal: Refusal) -> bool:
+    """Whether the org's own automation could not take so many records at once."""
+    return bool(_OVER_LIMIT.search(refusal.message))
+
+
+class Writer:
+    """`fields`: of each object. `org`: by which its limits are remembered."""
+
+    def __init__(
+        self, call: Call, org: str, settings: SalesforceSettings, fields: Mapping[str, ObjectFields]
+    ) -> None:
+        self._call = call
+        self._org = org
+        self._batch_size = settings.batch_size
+        self._uses_jobs = settings.bulk_from > 0
+        self._fields = fields
+
+    def write(self, updates: Sequence[Update], waiting: Callable[[], None]) -> list[WriteResult]:
+        """One result for each update, in order; all are of one object."""
+        if not updates:
+            return []
+        records = [self._record(update) for update in updates]
+        size = self._size(updates[0].object)
+        if self._uses_jobs and len(updates) >= _JOB_WRITES and size.current >= _TRIGGER:
+            try:
+                return self._by_job(updates, records, waiting)
+            except BulkUnavailableError as error:
+                log.warning("%s; going on with the REST API", error)
+        found = self._by_collections(updates, records, range(len(updates)), waiting)
+        return [found[place] for place in range(len(updates))]
+
+    def _record(self, update: Update) -> dict[str, Value]:
+        names, record = self._fields[update.object].names, {}
+        for canonical, value in update.values.items():
+            kind, _, phone = canonical.partition("/")
+            record[phone if kind == "phone" else names[canonical]] = value
+        return record
+
+    def _size(self, object_name: str) -> BatchSize:
+        return size_of(self._org, object_name, self._batch_size)
+
+    def _by_collections(
+        self,
+        updates: Sequence[Update],
+        records: Sequence[Mapping[str, Value]],
+        places: Sequence[int],
+        waiting: Callable[[], None],
+    ) -> dict[int, WriteResult]:
+        """Write those at `places`, as many at once as the org's automation can take."""
+        found: dict[int, WriteResult] = {}
+        size = self._size(updates[0].object)
+        batches: list[Sequence[int]] = [places]
+        while batches:
+            batch = batches.pop()
+            if len(batch) > size.current:
+                batches += [batch[size.current :], batch[: size.current]]
+                continue
+            waiting()
+            answers = self._collection([(updates[n], records[n]) for n in batch])
+            refused = [n for n, answer in zip(batch, answers, strict=True) if _over(answer)]
+            if refused and len(batch) > 1:
+                size.refused(len(batch))
+                log.warning(
+                    "salesforce: triggers or flows of %s cannot take %d records at once; going on "
+                    "with %d (connectors.salesforce.batch_size)",
+                    updates[0].object, len(batch), size.current,
+                )  # fmt: skip
+                half = max(1, len(batch) // 2)
+                batches += [refused[half:], refused[:half]] if len(refused) > half else [refused]
+            else:
+                size.passed(len(batch))
+                refused = []
+            for n, answer in zip(batch, answers, strict=True):
+                if n not in refused:
+                    found[n] = self._result(updates[n], answer)
+        return found
+
+    def _collection(
+        self, batch: Sequence[tuple[Update, Mapping[str, Value]]]
+    ) -> list[Refusal | None]:
+        """One call; for each record None, or why it was not written."""
+        body = [
+            {"attributes": {"type": update.object}, "id": update.id, **record}
+            for update, record in batch
+        ]
+        try:
+            answer = self._call(
+                "write",
+                "composite/sobjects",
+                method="PATCH",
+                json={"allOrNone": False, "records": body},
+            )
+        except ApexLimitError as error:  # told of the whole call
+            return [Refusal("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", str(error))] * len(batch)
+        if not isinstance(answer, list) or len(answer) != len(batch):
+            raise ConnectorError("salesforce: the collections API did not answer for each record")
+        return [_refusal(one) for one in answer]
+
+    def _by_job(
+        self,
+        updates: Sequence[Update],
+        records: Sequence[dict[str, Value]],
+        waiting: Callable[[], None],
+    ) -> list[WriteResult]:
+        """By an ingest job; what it cannot tell, did not get at, or could not take in its batches
+        goes by collections."""
+        told = {
+            update.id: record
+            for update, record in zip(updates, records, strict=True)
+            if salesforce_bulk.fits(record)
+        }
+        refused = salesforce_bulk.update(
+            self._call, updates[0].object, told, pace_of(self._org, "ingest"), waiting
+        )
+        over = {one for one, refusal in refused.items() if is_over_limit(refusal)}
+        if over:
+            self._size(updates[0].object).refused(_TRIGGER)
+        again = [
+            n
+            for n, update in enumerate(updates)
+            if update.id not in told
+            or (update.id in refused and (update.id in over or not refused[update.id].code))
+        ]
+        found = {
+            n: self._result(update, refused.get(update.id)) for n, update in enumerate(updates)
+        }
+        if again:
+            found |= self._by_collections(updates, records, again, waiting)
+        return [found[n] for n in range(len(updates))]
+
+    def _result(self, update: Update, refusal: Refusal | None) -> WriteResult:
+        if refusal is None:
+            return WriteResult(update.id, True)
+        canonical = self._fields[update.object].canonical
+        fields = tuple(canonical.get(name, "") for name in refusal.fields)
+        return WriteResult(
+            update.id,
+            False,
+            KINDS.get(refusal.code, "other"),
+            f"{refusal.code}: {refusal.message}",
+            tuple(filter(None, fields)),
+        )
+
+
+def _refusal(answer: Mapping[str, Any]) -> Refusal | None:
+    if answer.get("success"):
+        return None
+    problem = (answer.get("errors") or [{}])[0]
+    return Refusal(
+        problem.get("statusCode", ""),
+        problem.get("message", ""),
+        tuple(problem.get("fields") or ()),
+    )
+
+
+def _over(refusal: Refusal | None) -> bool:
+    return refusal is not None and is_over_limit(refusal)

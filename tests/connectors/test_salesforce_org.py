@@ -1,0 +1,410 @@
+"""Salesforce as an org behaves: owners, limits, errors, logins, triggers. Each over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from config.settings import Settings, SettingsError, load
+from connectors import build
+from connectors.base import (
+    AuthError,
+    Connector,
+    ConnectorError,
+    QuotaError,
+    UnavailableError,
+    Update,
+)
+from connectors.salesforce_errors import problem_of
+from sandbox.run import Sandbox
+from sandbox.salesforce.automation import RULE_OWNER
+from sandbox.service import Fault
+
+Sync = Callable[..., dict[str, Any]]
+TEXT_403 = {"status": 403, "body": b"Bad_OAuth_Token", "headers": {"Content-Type": "text/html"}}
+
+
+@pytest.fixture
+def opened(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Connector]]:
+    made = []
+
+    def make(toml: str = "", **env: str) -> Connector:
+        made.append(build("salesforce", make_settings(toml, **env)))
+        made[-1].use(made[-1].describe())
+        return made[-1]
+
+    yield make
+    for connector in made:
+        connector.close()
+
+
+def ids_of(sandbox: Sandbox, name: str = "Contact") -> list[str]:
+    return [r["Id"] for r in sandbox.salesforce.org.tables[name].after_id(None)]
+
+
+def status(record_id: str, value: str = "valid", name: str = "Contact") -> Update:
+    return Update(name, record_id, {"status/Phone": value})
+
+
+def held(sandbox: Sandbox, record_id: str, name: str = "Contact") -> dict[str, Any]:
+    return sandbox.salesforce.org.tables[name].get(record_id) or {}
+
+
+class TestOwners:
+    """Active assignment rules run on updates by REST, unless the call says otherwise."""
+
+    def owners(self, sandbox: Sandbox) -> dict[str, str]:
+        tables = sandbox.salesforce.org.tables
+        return {
+            r["Id"]: r["OwnerId"] for n in ("Contact", "Lead") for r in tables[n].after_id(None)
+        }
+
+    @pytest.mark.parametrize("bulk_from", [0, 1])
+    def test_a_sync_and_its_undo_leave_every_owner_as_it_was(
+        self, make_context: Callable[..., Any], sync: Sync, sandbox: Sandbox, bulk_from: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        from connectors import salesforce_writes
+        from worker.sync.undo import undo
+
+        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+        before = self.owners(sandbox)
+        ctx = make_context(f"[connectors.salesforce]\nbulk_from = {bulk_from}\n")
+        result = sync(ctx, "salesforce")
+        assert result["contacts"]["written"] > 40
+        assert self.owners(sandbox) == before
+        assert undo(ctx, result["run"]).restored > 40
+        assert self.owners(sandbox) == before
+
+    def test_the_org_would_move_a_lead_without_the_header(self, sandbox: Sandbox) -> None:
+        import requests
+
+        lead = ids_of(sandbox, "Lead")[0]
+        record = {"attributes": {"type": "Lead"}, "id": lead, "Phone_Status__c": "valid"}
+        url = f"{sandbox.salesforce_url}/services/data/v62.0/composite/sobjects"
+        token = {"Authorization": "Bearer sandbox-session-token"}
+        body = {"allOrNone": False, "records": [record]}
+        requests.patch(url, headers={**token, "Sforce-Auto-Assign": "false"}, json=body)
+        assert held(sandbox, lead, "Lead")["OwnerId"] != RULE_OWNER
+        requests.patch(url, headers=token, json=body)
+        assert held(sandbox, lead, "Lead")["OwnerId"] == RULE_OWNER
+
+    def test_every_call_that_writes_says_it_whatever_the_object(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[tuple[str, str]] = []
+        middleware = sandbox.salesforce._answered
+
+        async def watched(request: Any, handler: Any) -> Any:
+            sent.append((request.method, request.headers.get("Sforce-Auto-Assign", "")))
+            return await middleware(request, handler)
+
+        monkeypatch.setattr(sandbox.salesforce, "_answered", watched)
+        connector = opened()
+        connector.write(
+            [status(ids_of(sandbox)[0]), status(ids_of(sandbox, "Lead")[0], name="Lead")]
+        )
+        list(connector.provision())
+        writing = [
+            said for method, said in sent[1:] if method in ("PATCH", "POST", "PUT", "DELETE")
+        ]
+        assert len(writing) >= 2
+        assert set(writing) == {"FALSE"}
+
+
+class TestLimits:
+    def refuse(self, sandbox: Sandbox, message: str, times: int = 1) -> None:
+        body = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": message}]
+        sandbox.salesforce.faults.append(
+            Fault(r"GET .*/query", "status", status=403, body=body, times=times)
+        )
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+            "ConcurrentPerOrgLongTxn Limit exceeded.",
+            "Request limit exceeded.",  # unknown: the org has just told of calls that are left
+        ],
+    )
+    def test_too_many_requests_at_once_is_waited_out(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, message: str
+    ) -> None:
+        connector = opened()
+        self.refuse(sandbox, message, times=2)
+        assert len([c for p in connector.pull("Contact") for c in p.contacts]) == 48
+
+    def test_when_it_does_not_clear_it_is_said_and_nothing_of_todays_calls(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        self.refuse(sandbox, "ConcurrentRequests (Concurrent API Requests) Limit exceeded.", 99)
+        with pytest.raises(UnavailableError, match="too many requests are under way") as caught:
+            list(connector.pull("Contact"))
+        assert "today" not in str(caught.value)
+
+    def test_the_total_of_the_day_ends_the_run_at_once(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        self.refuse(sandbox, "TotalRequests Limit exceeded.", times=99)
+        before = sandbox.salesforce.counters.total()
+        with pytest.raises(QuotaError, match="24-hour window"):
+            list(connector.pull("Contact"))
+        assert sandbox.salesforce.counters.total() - before == 1
+
+    def test_requests_at_once_are_limited_by_the_stand_in_itself(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        sandbox.salesforce.concurrent_limit = 1
+        sandbox.salesforce.under_way = 1  # somebody else's long request
+        sandbox.salesforce.faults.append(
+            Fault(
+                r"GET .*/query", "act", nth=3, action={"object": "Contact", "id": "", "calm": True}
+            )
+        )
+        assert len([c for p in connector.pull("Contact") for c in p.contacts]) == 48
+
+
+class TestTriggers:
+    """A trigger that cannot take many records refuses all of them."""
+
+    @pytest.mark.parametrize("takes", [150, 100, 30, 7, 1])
+    def test_a_batch_is_halved_until_it_passes_and_the_size_is_remembered(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, takes: int
+    ) -> None:
+        sandbox.salesforce.org.automation.trigger_takes = takes
+        connector, ids = opened(), ids_of(sandbox)
+        results = connector.write([status(one) for one in ids])
+        assert [(r.id, r.ok) for r in results] == [(one, True) for one in ids]
+        before = connector.calls["write"]
+        assert all(r.ok for r in connector.write([status(one, "invalid") for one in ids]))
+        largest_that_passes = max(size for size in (48, 24, 12, 6, 3, 1) if size <= takes)
+        assert connector.calls["write"] - before == -(-48 // largest_that_passes)
+
+    def test_other_connections_of_this_process_begin_with_that_size(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        sandbox.salesforce.org.automation.trigger_takes = 12
+        ids = ids_of(sandbox)
+        opened().write([status(one) for one in ids])
+        other = opened()
+        other.write([status(one, "invalid") for one in ids])
+        assert other.calls["write"] == 4
+
+    def test_the_operator_can_set_the_size(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened("[connectors.salesforce]\nbatch_size = 16\n")
+        connector.write([status(one) for one in ids_of(sandbox)])
+        assert connector.calls["write"] == 3
+        assert sandbox.salesforce.org.automation.largest_chunk == 16
+
+    def test_records_that_a_job_could_not_take_go_by_smaller_calls(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from connectors import salesforce_bulk, salesforce_writes
+
+        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+        monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.01)
+        sandbox.salesforce.org.automation.trigger_takes = 20
+        connector, ids = opened(), ids_of(sandbox)
+        assert all(r.ok for r in connector.write([status(one) for one in ids]))
+        assert {held(sandbox, one)["Phone_Status__c"] for one in ids} == {"valid"}
+        jobs = len(sandbox.salesforce.bulk.jobs)
+        assert jobs == 1
+        connector.write([status(one, "invalid") for one in ids])
+        assert len(sandbox.salesforce.bulk.jobs) == jobs, "another job would fail alike"
+
+    def test_one_record_that_fails_alone_is_told_and_its_neighbours_are_written(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        ids = ids_of(sandbox)
+        sandbox.salesforce.org.refusals[ids[3]] = (
+            "System.LimitException: Too many SOQL queries: 101"
+        )
+        results = opened().write([status(one) for one in ids])
+        assert [r.id for r in results if not r.ok] == [ids[3]]
+        assert "Too many SOQL queries" in next(r.message for r in results if not r.ok)
+
+    def test_a_limit_told_of_the_whole_call_is_halved_too(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        body = [{"errorCode": "UNKNOWN_EXCEPTION", "message": "System.LimitException: Apex CPU"}]
+        sandbox.salesforce.faults.append(
+            Fault(r"PATCH .*/composite", "status", status=500, body=body, times=1)
+        )
+        assert all(r.ok for r in opened().write([status(one) for one in ids_of(sandbox)]))
+
+
+class TestRefusedWrites:
+    def test_each_kind_has_its_own_name_and_remedy(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        from worker.remedies import REMEDIES
+
+        rules, ids = sandbox.salesforce.org.automation, ids_of(sandbox)
+        rules.in_approval, rules.forbidden, rules.duplicates = {ids[0]}, {ids[1]}, {ids[2]}
+        results = opened().write([status(one) for one in ids[:4]])
+        kinds = [r.kind for r in results]
+        assert kinds == ["approval", "security_policy", "duplicate", None]
+        assert all(kind in REMEDIES for kind in kinds if kind)
+
+    @pytest.mark.parametrize("allowed", [True, False])
+    def test_a_duplicate_rule_that_only_warns_can_be_passed(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, allowed: bool
+    ) -> None:
+        one = ids_of(sandbox)[0]
+        sandbox.salesforce.org.automation.duplicates = {one}
+        toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"
+        (result,) = opened(toml).write([status(one)])
+        assert result.ok == allowed
+
+    @pytest.mark.parametrize("http_status", [400, 500])
+    def test_a_whole_call_refused_for_a_lock_is_tried_again(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int
+    ) -> None:
+        body = [{
+            "errorCode": "UNABLE_TO_LOCK_ROW", "fields": [],
+            "message": "unable to obtain exclusive access to this record or 1 records: 003",
+        }]  # fmt: skip
+        sandbox.salesforce.faults.append(
+            Fault(r"PATCH .*/composite", "status", status=http_status, body=body, times=2)
+        )
+        assert all(r.ok for r in opened().write([status(one) for one in ids_of(sandbox)[:3]]))
+
+    def test_a_security_policy_that_stops_a_read_says_what_to_do(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        body = [{"errorCode": "TXN_SECURITY_NO_ACCESS", "message": "isn't allowed"}]
+        sandbox.salesforce.faults.append(Fault(r"GET .*/query", "status", status=403, body=body))
+        with pytest.raises(AuthError, match="Exempt from Transaction Security"):
+            list(connector.pull("Contact"))
+
+
+class TestErrorsOfAnyForm:
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ([{"errorCode": "X_Y", "message": "why\nnot"}], "X_Y: why not"),
+            ({"error": "invalid_scope", "error_description": "too few"}, "invalid_scope: too few"),
+            ({"exceptionCode": "InvalidVersion", "exceptionMessage": "old"}, "InvalidVersion: old"),
+            ("Missing_OAuth_Token", "Missing_OAuth_Token"),
+            ("Down for <b>maintenance</b>", "Down for maintenance"),
+            ("<html><style>x{}</style><body>Gone&nbsp;away</body></html>", "Gone away"),
+            ("", "no reason given"),
+            ([], "no reason given"),
+            (None, "no reason given"),
+            ([17], "17"),
+        ],
+    )
+    def test_the_reason_is_kept(self, content: Any, told: str) -> None:
+        assert str(problem_of(content)) == told
+
+    @pytest.mark.parametrize("http_status", [400, 403, 404])
+    def test_a_text_is_passed_on(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int
+    ) -> None:
+        connector = opened()
+        sandbox.salesforce.faults.append(
+            Fault(r"PATCH .*/composite", "status", status=http_status,
+                  body=b"<html><title>Blocked by the proxy</title></html>")
+        )  # fmt: skip
+        with pytest.raises(ConnectorError, match="Blocked by the proxy"):
+            connector.write([status(ids_of(sandbox)[0])])
+
+    @pytest.mark.parametrize("http_status", [301, 302, 307])
+    def test_a_redirect_names_the_host_and_is_not_followed(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int
+    ) -> None:
+        connector = opened()
+        where = "https://newname.my.salesforce.com/services/data?token=secret"
+        sandbox.salesforce.faults.append(
+            Fault(r"GET .*/query", "status", status=http_status, headers={"Location": where})
+        )
+        with pytest.raises(ConnectorError, match=r"to newname\.my\.salesforce\.com;") as caught:
+            list(connector.pull("Contact"))
+        assert "secret" not in str(caught.value)
+
+    def test_an_api_version_that_is_retired_is_said(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        sandbox.salesforce.faults.append(Fault("GET .*/query", "status", status=410, body=b""))
+        with pytest.raises(ConnectorError, match="SALESFORCE_API_VERSION"):
+            list(connector.pull("Contact"))
+
+
+class TestLogin:
+    def test_without_a_run_as_user_it_is_said_where_to_set_one(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        sandbox.salesforce.run_as_user = False
+        with pytest.raises(AuthError, match=r"no run-as user is set.*'Run As'"):
+            opened()
+
+    @pytest.mark.parametrize("host", ["login.salesforce.com", "test.salesforce.com"])
+    def test_hosts_that_do_not_take_the_flow_are_refused_before_any_call(self, host: str) -> None:
+        env = {
+            "SALESFORCE_LOGIN_URL": f"https://{host}", "SALESFORCE_CLIENT_ID": "fictional",
+            "SALESFORCE_CLIENT_SECRET": "fictional",
+        }  # fmt: skip
+        with pytest.raises(SettingsError, match=rf"SALESFORCE_LOGIN_URL: .*{host}.* My Domain"):
+            load(env)
+
+    def test_the_jwt_flow_may_use_them(self, tmp_path: Any) -> None:
+        key = tmp_path / "key.pem"
+        key.write_text("fictional", encoding="ascii")
+        env = {
+            "SALESFORCE_LOGIN_URL": "https://test.salesforce.com",
+            "SALESFORCE_CLIENT_ID": "fictional", "SALESFORCE_USERNAME": "worker@org.example",
+            "SALESFORCE_PRIVATE_KEY_FILE": str(key),
+        }  # fmt: skip
+        assert load(env).salesforce is not None
+
+    @pytest.mark.parametrize("name", ["SALESFORCE_LOGIN_URL", "SALESFORCE_INSTANCE_URL"])
+    def test_the_address_in_the_browser_is_not_the_one_for_programs(self, name: str) -> None:
+        env = {
+            "SALESFORCE_LOGIN_URL": "https://org.my.salesforce.com", "SALESFORCE_CLIENT_ID": "x",
+            "SALESFORCE_CLIENT_SECRET": "x", name: "https://org.lightning.force.com",
+        }  # fmt: skip
+        with pytest.raises(SettingsError, match=f"{name}: org.lightning.force.com"):
+            load(env)
+
+    def test_the_user_is_known_from_the_login_with_no_scope_but_api(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        sandbox.salesforce.counters.clear()
+        steps = list(connector.provision())
+        assert [s.done for s in steps if s.what.endswith("for our user")] == ["created"]
+        assert not any("userinfo" in route for route in sandbox.salesforce.counters)
+
+    def test_a_session_without_a_login_finds_its_user_too(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        session = {
+            "SALESFORCE_LOGIN_URL": "", "SALESFORCE_CLIENT_ID": "", "SALESFORCE_CLIENT_SECRET": "",
+            "SALESFORCE_INSTANCE_URL": sandbox.salesforce_url,
+            "SALESFORCE_ACCESS_TOKEN": "sandbox-session-token",
+        }  # fmt: skip
+        steps = list(opened(**session).provision())
+        assert not [step for step in steps if step.done == "failed"]
+        assigned = sandbox.salesforce.org.tables["PermissionSetAssignment"].after_id(None)
+        assert [r["AssigneeId"] for r in assigned] == [sandbox.salesforce.org.integration_user]
+
+    def test_a_fresh_session_that_is_refused_too_says_why(
+        self, opened: Callable[..., Connector], sandbox: Sandbox
+    ) -> None:
+        connector = opened()
+        text = "This session is not valid for use with the REST API"
+        body = [{"errorCode": "INVALID_SESSION_ID", "message": text}]
+        sandbox.salesforce.faults.append(
+            Fault("GET .*/query", "status", status=401, body=body, times=9)
+        )
+        with pytest.raises(AuthError, match=rf"{text}.*scope"):
+            list(connector.pull("Contact"))

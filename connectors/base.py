@@ -243,10 +243,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """What `crm setup` did, or found done already."""
+    """What `crm setup` did, found done already, or offers."""
 
     what: str
-    done: Literal["created", "changed", "already there", "failed"]
+    done: Literal["created", "changed", "already there", "failed", "offered"]
     note: str = ""
 
 
@@ -320,11 +320,18 @@ class Connector(Protocol):
         `waiting` is called now and then while the CRM takes its time.
         """
 
-    def provision(self) -> Iterator[SetupStep]:
-        """Create the fields of the contract where they are missing; safe to repeat."""
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+        """Create the fields of the contract where they are missing; safe to repeat.
+
+        `adopt`: names of fields that somebody else made and that are to be used all the same.
+        """
 
     def object_of(self, record_id: str) -> str:
-        """The object that a record id belongs to."""
+        """The object that a record id belongs to; raises `UnfitError` for an id of no such kind."""
+
+    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """(object, id) under which each of these records is read, in order. Most ids are their own;
+        other systems may know a record by another one. Raises what `object_of` does."""
 
     def record_url(self, object_name: str, record_id: str) -> str:
         """Where a person sees this record; "" where there is no such place."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,7 +123,7 @@ class CsvConnector:
     def writable(self, object_name: str) -> frozenset[str]:
         return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}
 
-    def provision(self) -> Iterator[SetupStep]:
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
         for name in self._wanted.names.values():
             yield SetupStep(name, "already there", "a column is added with its first value")
 
@@ -314,6 +314,9 @@ class CsvConnector:
 
     def object_of(self, record_id: str) -> str:
         return OBJECT
+
+    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
+        return [(self.object_of(record_id), record_id) for record_id in record_ids]
 
     def record_url(self, object_name: str, record_id: str) -> str:
         return ""

@@ -193,7 +193,7 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
     )
 
 
-_TYPES: dict[Kind, frozenset[str]] = {
+TYPES: dict[Kind, frozenset[str]] = {
     "picklist": frozenset({"picklist", "enumeration", "string", "text"}),
     "text": frozenset({"string", "text", "textarea", "phone", "phone_number", "url"}),
     "bool": frozenset({"boolean", "bool"}),
@@ -248,7 +248,7 @@ def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Findi
             problem = "missing, or hidden from our user"
             problem += "; done without it" if spec.optional else ""
             yield Finding(wanted.object, name, problem, not spec.optional)
-        elif found.type not in _TYPES[spec.kind]:
+        elif found.type not in TYPES[spec.kind]:
             yield Finding(wanted.object, name, f"is a {found.type} field, not a {spec.kind}")
         elif not found.writable:
             yield Finding(wanted.object, name, "our user may read it, but not write it")

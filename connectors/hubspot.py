@@ -12,7 +12,7 @@ The client's own model objects cost ten times what decoding the JSON costs, so b
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -219,8 +219,8 @@ class HubSpotConnector:
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable
 
-    def provision(self) -> Iterator[SetupStep]:
-        return hubspot_setup.provision(self, self._wanted)
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+        return hubspot_setup.provision(self, self._wanted, adopt)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -497,6 +497,9 @@ class HubSpotConnector:
         if not record_id.isdigit():
             raise UnfitError(f"hubspot: {record_id!r} is not a record id (digits alone)")
         return OBJECT
+
+    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
+        return [(self.object_of(record_id), record_id) for record_id in record_ids]
 
     def record_url(self, object_name: str, record_id: str) -> str:
         base = "https://app.hubspot.com"

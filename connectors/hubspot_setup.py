@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import ConnectorError, SetupStep
-from connectors.fields import FieldSpec, ObjectFields, spec_of
+from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 
 if TYPE_CHECKING:
     from connectors.hubspot import HubSpotConnector
@@ -15,7 +15,11 @@ GROUP = "phone_hygiene"
 _BATCH = 100
 
 
-def provision(connector: HubSpotConnector, wanted: ObjectFields) -> Iterator[SetupStep]:
+def provision(
+    connector: HubSpotConnector, wanted: ObjectFields, adopt: Collection[str] = ()
+) -> Iterator[SetupStep]:
+    """The property group first, then the properties. One of our name that is neither in our group
+    nor described as ours is somebody else's: it is left alone, unless it is in `adopt`."""
     answer = connector.call("other", connector.groups.get_all, object_type=wanted.object)
     if any(group["name"] == GROUP for group in answer["results"]):
         yield SetupStep(f"property group {GROUP}", "already there")
@@ -33,7 +37,8 @@ def provision(connector: HubSpotConnector, wanted: ObjectFields) -> Iterator[Set
     for canonical, name in wanted.names.items():
         spec = spec_of(canonical)
         if name in there:
-            yield _existing(connector, wanted.object, name, spec, there[name])
+            adopted = f"{wanted.object}.{name}" in adopt
+            yield _existing(connector, wanted.object, name, spec, there[name], adopted)
         else:
             new.append(definition(spec, canonical, name))
     for start in range(0, len(new), _BATCH):
@@ -76,8 +81,29 @@ def definition(spec: FieldSpec, canonical: str, name: str) -> dict[str, Any]:
 
 
 def _existing(
-    connector: HubSpotConnector, object_name: str, name: str, spec: FieldSpec, entry: dict[str, Any]
+    connector: HubSpotConnector,
+    object_name: str,
+    name: str,
+    spec: FieldSpec,
+    entry: dict[str, Any],
+    adopted: bool,
 ) -> SetupStep:
+    setting = f"connectors.hubspot.fields.{spec.name}"
+    if entry["type"] not in TYPES[spec.kind]:
+        return SetupStep(
+            name,
+            "failed",
+            f"there is a property of that name, of type {entry['type']} and not {spec.kind}; it is "
+            f"left alone. Give ours another name: {setting}",
+        )
+    if not adopted and entry.get("groupName") != GROUP and entry.get("description") != spec.help:
+        return SetupStep(
+            name,
+            "failed",
+            f"there is a property of that name that we did not make; it is left alone. Give ours "
+            f"another name ({setting}), or, if nobody else writes to it, use it: hygiene crm setup "
+            f"hubspot --adopt {object_name}.{name}",
+        )
     held = {option["value"] for option in entry["options"]}
     if spec.kind != "picklist" or entry["type"] != "enumeration" or set(spec.values) <= held:
         return SetupStep(name, "already there")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -51,7 +51,7 @@ from connectors.salesforce_bulk import pace_of
 from connectors.salesforce_door import Door
 from connectors.salesforce_errors import BulkUnavailableError, CursorLapsedError, LargeQueryError
 from connectors.salesforce_results import fetch_result
-from connectors.salesforce_soql import NEW_JOB, Position, Query, listed, quoted
+from connectors.salesforce_soql import NEW_JOB, Position, Query, full_id, listed, quoted
 from connectors.salesforce_writes import Writer
 from connectors.understood import understood
 from connectors.values import zulu
@@ -100,7 +100,7 @@ class SalesforceConnector:
         self._bulk_from = settings.bulk_from
         self.write_size = settings.bulk_batch_size
         self._wanted = {
-            name: configured(name, mapping, settings.fields)
+            name: _named(configured(name, mapping, settings.fields))
             for name, mapping in settings.objects.items()
         }
         self._fields: dict[str, ObjectFields] = {}
@@ -183,8 +183,8 @@ class SalesforceConnector:
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable[object_name]
 
-    def provision(self) -> Iterator[SetupStep]:
-        return salesforce_setup.provision(self._door.call, self._wanted, self._door.user_id)
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+        return salesforce_setup.provision(self._door.call, self._wanted, self._door.user_id, adopt)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -516,6 +516,17 @@ class SalesforceConnector:
             )
         return found
 
+    @understood
+    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """A person account is read as an account, and often known by the contact beside it."""
+        objects = [self.object_of(record_id) for record_id in record_ids]
+        ids = [*map(full_id, record_ids)]
+        people = self._accounts_of(ids)
+        return [
+            ("Account", people[one]) if one in people else (name, one)
+            for name, one in zip(objects, ids, strict=True)
+        ]
+
     def record_url(self, object_name: str, record_id: str) -> str:
         base = self._credentials.instance_url or self._credentials.login_url
         return f"{base}/lightning/r/{object_name}/{record_id}/view"
@@ -527,6 +538,18 @@ class _LargeError(Exception):
     def __init__(self, position: Position) -> None:
         super().__init__()
         self.position = position
+
+
+def _named(wanted: ObjectFields) -> ObjectFields:
+    """The org's own "Do Not Call" has another name on a person account."""
+    own = salesforce_setup.OWN_DO_NOT_CALL
+    if own.get(wanted.object, "DoNotCall") == "DoNotCall":
+        return wanted
+    names = {
+        canonical: own[wanted.object] if field == "DoNotCall" else field
+        for canonical, field in wanted.names.items()
+    }
+    return replace(wanted, names=names)
 
 
 def _check_order(after: str, ids: Sequence[str]) -> None:

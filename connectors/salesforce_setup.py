@@ -2,28 +2,52 @@
 
 Custom fields through the Tooling API; a permission set of their own, its field permissions and
 its assignment through the REST API. Every step is skipped where it is done already.
+
+A field of our name that we did not make is not ours: it is reported and left alone, until the
+operator says that it is to be used (`adopt`). Ours are known by their help text, or by the access
+that our permission set gives to them already.
+
+Sources: Tooling API and Metadata API Developer Guides, "CustomField"; Object Reference,
+"FieldPermissions", "PermissionSet" and "PermissionSetAssignment". Not confirmed: whether the
+Tooling API would take a JSON boolean for `defaultValue`, which its WSDL says is a string.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from connectors.base import ConnectorError, SetupStep
-from connectors.fields import FieldSpec, ObjectFields, spec_of
+from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.salesforce_call import Call
+from connectors.salesforce_soql import quoted
 
 PERMISSION_SET = "Phone_Hygiene"
 _BATCH = 200
+# Of a CustomField's metadata -> the type that a describe names.
+_DESCRIBED = {
+    "Checkbox": "boolean", "Text": "string", "Picklist": "picklist", "DateTime": "datetime",
+    "Url": "url", "TextArea": "textarea", "Phone": "phone",
+}  # fmt: skip
+# The org's own checkboxes that can carry what we say of calls, by object.
+# Source: Object Reference, Contact and Lead (`DoNotCall`); of person accounts public metadata.
+OWN_DO_NOT_CALL = {
+    "Contact": "DoNotCall", "Lead": "DoNotCall", "Account": "PersonDoNotCall",
+}  # fmt: skip
 
 
 def provision(
-    call: Call, objects: Mapping[str, ObjectFields], user_id: Callable[[], str]
+    call: Call,
+    objects: Mapping[str, ObjectFields],
+    user_id: Callable[[], str],
+    adopt: Collection[str] = (),
 ) -> Iterator[SetupStep]:
     """Fields first, then access to them; yields a step for each thing done or found done.
 
-    `user_id`: whom the permission set is given to.
+    `user_id`: whom the permission set is given to. `adopt`: fields ("Contact.Best_Phone__c") that
+    somebody else made and that are to be used all the same.
     """
+    set_id, granted = _permission_set(call)
     ours: list[str] = []
     for name, wanted in objects.items():
         answer = call("other", f"sobjects/{name}/describe")
@@ -31,15 +55,24 @@ def provision(
         for canonical, field in wanted.names.items():
             spec = spec_of(canonical)
             qualified = f"{name}.{field}"
+            known = there.get(field)
             if not field.endswith("__c"):
-                yield _standard(qualified, field in there)
+                if known is not None and not known["updateable"]:
+                    ours.append(qualified)  # its access is ours to give, the field is the org's
+                yield _standard(qualified, known is not None)
                 continue
-            ours.append(qualified)
-            if field in there:
-                yield _existing(qualified, spec, there[field])
+            if known is None:
+                step = _create(call, qualified, metadata(spec, canonical))
+                known = _hidden(call, name, field) if step is None else None
             else:
-                yield _create(call, qualified, metadata(spec, canonical))
-    yield from _grant(call, ours, user_id)
+                step = None
+            if step is None:
+                step = _existing(qualified, spec, known or {}, qualified in {*granted, *adopt})
+            if step.done != "failed" or qualified in granted:
+                ours.append(qualified)
+            yield step
+        yield from _offer(name, there, wanted)
+    yield from _grant(call, set_id, granted, ours, user_id)
 
 
 def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
@@ -69,7 +102,42 @@ def _standard(qualified: str, there: bool) -> SetupStep:
     return SetupStep(qualified, "failed", "not a custom field, and our user cannot see it")
 
 
-def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> SetupStep:
+def _offer(
+    object_name: str, there: Mapping[str, Mapping[str, Any]], wanted: ObjectFields
+) -> Iterator[SetupStep]:
+    """The org's own "Do Not Call", where it is not in use for ours."""
+    own = OWN_DO_NOT_CALL.get(object_name, "")
+    if own in there and own not in wanted.names.values():
+        yield SetupStep(
+            f"{object_name}.{own}",
+            "offered",
+            'the org\'s own field can carry our "do not call", so that whoever looks at it heeds '
+            'it too: connectors.salesforce.fields.do_not_call = "DoNotCall"',
+        )
+
+
+def _existing(
+    qualified: str, spec: FieldSpec, entry: Mapping[str, Any], is_ours: bool
+) -> SetupStep:
+    """What is to be said of a field that is there. `is_ours`: whatever its help text says."""
+    kind = entry.get("type", "")
+    if kind not in TYPES[spec.kind]:
+        return SetupStep(
+            qualified,
+            "failed",
+            f"there is a field of that name, of type {kind or 'unknown'} and not {spec.kind}; it "
+            f"is left alone. Give ours another name: connectors.salesforce.fields.{spec.name}",
+        )
+    help_text = entry.get("inlineHelpText") or ""
+    if not is_ours and help_text.strip() != spec.help:
+        says = f'its help text says "{help_text[:80]}"' if help_text else "it has no help text"
+        return SetupStep(
+            qualified,
+            "failed",
+            f"there is a field of that name that we did not make ({says}); it is left alone. Give "
+            f"ours another name (connectors.salesforce.fields.{spec.name}), or, if nobody else "
+            f"writes to it, use it: hygiene crm setup salesforce --adopt {qualified}",
+        )
     if spec.kind == "picklist" and entry.get("restrictedPicklist"):
         held = {value["value"] for value in entry["picklistValues"] if value["active"]}
         if lacking := sorted(set(spec.values) - held):
@@ -78,10 +146,11 @@ def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> Setu
                 "failed",
                 f"add the values {', '.join(lacking)} in Setup > Object Manager > Fields",
             )
-    return SetupStep(qualified, "already there")
+    return SetupStep(qualified, "already there", entry.get("note", ""))
 
 
-def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep:
+def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep | None:
+    """Make a field; None where there is one of that name, hidden from our user."""
     try:
         call(
             "other",
@@ -91,15 +160,51 @@ def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep:
         )
     except ConnectorError as error:
         if "DUPLICATE_DEVELOPER_NAME" in str(error):
-            return SetupStep(qualified, "already there", "it was hidden from our user")
+            return None
         return SetupStep(qualified, "failed", str(error))
     return SetupStep(qualified, "created")
 
 
-def _grant(call: Call, fields: list[str], user_id: Callable[[], str]) -> Iterator[SetupStep]:
+def _hidden(call: Call, object_name: str, field: str) -> Mapping[str, Any]:
+    """A field that a describe does not show us, in the words of a describe; {} where that cannot be
+    seen either. Who may customize the org sees it whatever its field-level security."""
+    soql = (
+        f"SELECT Metadata FROM CustomField WHERE TableEnumOrId = {quoted(object_name)} "
+        f"AND DeveloperName = {quoted(field.removesuffix('__c'))}"
+    )
+    try:
+        found = call("other", "tooling/query/", params={"q": soql})["records"]
+    except ConnectorError:
+        return {}
+    if not found:
+        return {}
+    meta = found[0]["Metadata"]
+    return {
+        "type": _DESCRIBED.get(meta["type"], meta["type"]),
+        "inlineHelpText": meta.get("inlineHelpText"),
+        "note": "it was hidden from our user",
+    }
+
+
+def _permission_set(call: Call) -> tuple[str, set[str]]:
+    """The id of our permission set ("" where there is none yet), and the fields that it lets our
+    user edit."""
     found = _query(call, f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
-    if found:
-        set_id = found[0]["Id"]
+    if not found:
+        return "", set()
+    set_id = found[0]["Id"]
+    held = _query(
+        call,
+        "SELECT SobjectType, Field, PermissionsEdit FROM FieldPermissions "
+        f"WHERE ParentId = '{set_id}'",
+    )
+    return set_id, {row["Field"] for row in held if row["PermissionsEdit"]}
+
+
+def _grant(
+    call: Call, set_id: str, granted: set[str], fields: list[str], user_id: Callable[[], str]
+) -> Iterator[SetupStep]:
+    if set_id:
         yield SetupStep(f"permission set {PERMISSION_SET}", "already there")
     else:
         made = call(
@@ -114,10 +219,6 @@ def _grant(call: Call, fields: list[str], user_id: Callable[[], str]) -> Iterato
         )
         set_id = made["id"]
         yield SetupStep(f"permission set {PERMISSION_SET}", "created")
-    held = _query(
-        call, f"SELECT Field, PermissionsEdit FROM FieldPermissions WHERE ParentId = '{set_id}'"
-    )
-    granted = {row["Field"] for row in held if row["PermissionsEdit"]}
     lacking = [field for field in fields if field not in granted]
     for start in range(0, len(lacking), _BATCH):
         batch = lacking[start : start + _BATCH]

@@ -1,4 +1,4 @@
-"""The queries that a read sends to an org, and where in them a read stands."""
+"""The queries that a read sends to an org, where in them a read stands, and the form of ids."""
 
 from __future__ import annotations
 
@@ -67,3 +67,24 @@ def listed(values: Iterable[str]) -> str:
     "('a', 'b')"
     """
     return f"({', '.join(map(quoted, values))})"
+
+
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def full_id(record_id: str) -> str:
+    """An id of 18 characters, as the API gives it, from one of 15, as pages and reports show it.
+
+    The three characters more say which of the others are capitals, five of them each.
+    Source: Salesforce Help, "How to convert a 15 character Id to an 18 character Id".
+
+    >>> full_id("00130000000ABCd"), full_id("00130000000ABCdAAO")
+    ('00130000000ABCdAAO', '00130000000ABCdAAO')
+    """
+    if len(record_id) != 15:
+        return record_id
+    parts = (record_id[start : start + 5] for start in (0, 5, 10))
+    return record_id + "".join(
+        _CHECK[sum(1 << place for place, letter in enumerate(part) if letter.isupper())]
+        for part in parts
+    )

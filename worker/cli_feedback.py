@@ -15,7 +15,7 @@ from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import connector_argument, number_argument, opened_context
 from worker.feedback import evidence as evidence_of
 from worker.feedback import forget as forgetting
-from worker.feedback import incoming, links, lists, receive, suppress
+from worker.feedback import incoming, links, lists, receive, records, suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.incoming import RefusedError
 from worker.phones import region_of
@@ -308,7 +308,7 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
     with opened_context(connector) as ctx:
         if not ctx.settings.public_url:
             raise SettingsError("PUBLIC_URL: missing; links begin with it")
-        object_name = ctx.open(connector).object_of(record_id)
+        object_name, record_id = records.locate(ctx, connector, record_id)
         held = receive.of_contact(ctx, connector, object_name, record_id)
         wanted = number_argument(number, "--number") if number else next(iter(held), None)
         if wanted is None or wanted not in held:
@@ -384,4 +384,4 @@ def _record(ctx: Context, text: str) -> tuple[str, str, str]:
     name, colon, record_id = text.partition(":")
     if not colon or not record_id or name not in ctx.settings.active_connectors:
         raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")
-    return name, ctx.open(name).object_of(record_id), record_id
+    return name, *records.locate(ctx, name, record_id)

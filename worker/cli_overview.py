@@ -11,6 +11,7 @@ from connectors.base import UnfitError
 from worker import console, timeline
 from worker.cli_base import Command, json_option
 from worker.cli_parts import connector_argument, opened_context, read_settings
+from worker.feedback import records
 from worker.overview import overview as all_of_it
 from worker.segments import count
 
@@ -75,7 +76,7 @@ def contact(connector: str, record: str, as_json: bool) -> None:
     """A record as our index has it, and what was written to it."""
     with opened_context(connector) as ctx:
         try:
-            name = ctx.open(connector).object_of(record)
+            name, record = records.locate(ctx, connector, record)
             found = timeline.of_record(ctx, connector, name, record)
         except (UnfitError, timeline.NoSuchRecordError) as error:
             raise click.UsageError(str(error)) from None

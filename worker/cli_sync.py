@@ -382,8 +382,10 @@ def crm() -> None:
 
 @crm.command("setup")
 @connector_argument()
+@click.option("--adopt", multiple=True, metavar="OBJECT.FIELD",
+              help="Use this field although we did not make it; may be repeated.")  # fmt: skip
 @json_option
-def crm_setup(connector: str, as_json: bool) -> None:
+def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
     """Create the fields that the worker writes, and give its user access; safe to repeat."""
     with opened_context(connector) as ctx:
         opened = connectors.build(connector, ctx.settings)
@@ -391,7 +393,7 @@ def crm_setup(connector: str, as_json: bool) -> None:
         try:
             with console.progress() as bar:
                 task = bar.add_task(f"setting up {connector}", total=None)
-                for step in opened.provision():
+                for step in opened.provision(adopt):
                     steps.append(step)
                     bar.advance(task)
         finally:

@@ -52,6 +52,7 @@ class FieldInfo:
     restricted: bool = False
     values: tuple[str, ...] = ()
     help: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)  # of a custom field, as it was made
 
     def describe(self) -> dict[str, Any]:
         """The describe entry, with the keys of the real one."""
@@ -533,6 +534,7 @@ class Org:
             restricted=bool(values.get("restricted")),
             values=tuple(v["fullName"] for v in definition.get("value", [])),
             help=metadata.get("inlineHelpText") or "",
+            metadata=metadata,
         )
         if kind == "boolean":
             for record in self.tables[object_name].by_id.values():

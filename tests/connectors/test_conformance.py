@@ -13,6 +13,7 @@ import connectors
 from config.settings import Settings, load
 from connectors import build
 from connectors.base import Connector, Skip, Update
+from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from worker.sync.writeback import write_all
 
@@ -205,13 +206,39 @@ class TestFields:
             assert any(finding.blocks for finding in opened.use(opened.describe()))
             assert {step.done for step in opened.provision()} >= {"created"}
             assert opened.use(opened.describe()) == []
-            assert {step.done for step in opened.provision()} == {"already there"}
+            again = {step.done for step in opened.provision()}
+            assert again - {"offered"} == {"already there"}
             target = next(c for p in opened.pull(opened.objects[0]) for c in p.contacts)
             phone = next(iter(target.phones))
             (result,) = opened.write(
                 [Update(target.object, target.id, {f"status/{phone}": "valid"})]
             )
             assert result.ok
+            opened.close()
+
+    @pytest.mark.parametrize("of", ["another type", "another meaning"])
+    def test_setup_reports_a_field_that_somebody_else_made_and_leaves_it_alone(
+        self, make_settings: Callable[..., Settings], bare_sandbox: Sandbox, of: str
+    ) -> None:
+        settings = make_settings(**bare_sandbox.env())
+        for crm in Crm.all(bare_sandbox).values():
+            field, name = crm.field("best_phone"), f"{crm.object}.{crm.field('best_phone')}"
+            add_foreign_field(bare_sandbox, crm, field, "Url" if of == "another type" else "Text")
+            if of == "another type":
+                field, name = crm.field("checked_at"), f"{crm.object}.{crm.field('checked_at')}"
+                add_foreign_field(bare_sandbox, crm, field, "Text")
+            opened = connectors.build(crm.name, settings)
+
+            def done(*adopt: str, of: Connector = opened, what: frozenset[str] = frozenset(
+                (name, field)
+            )) -> list[tuple[str, bool]]:  # fmt: skip
+                steps = [s for s in of.provision(adopt) if s.what in what]
+                return [(s.done, "left alone" in s.note) for s in steps]
+
+            assert done() == [("failed", True)]
+            assert done() == [("failed", True)], "seen once, it is not taken for ours"
+            taken = ("failed", True) if of == "another type" else ("already there", False)
+            assert done(name) == [taken]
             opened.close()
 
     def test_calls_are_counted_by_purpose(self, connector: Connector) -> None:
@@ -226,6 +253,19 @@ class TestFields:
         url = connector.record_url(target.object, target.id)
         assert (target.id in url) == (name != "csv")
         assert connector.object_of(target.id) == target.object
+
+
+def add_foreign_field(sandbox: Sandbox, crm: Crm, name: str, kind: str) -> None:
+    """A field of our name, made by an admin for something else."""
+    if crm.name == "salesforce":
+        metadata = {"type": kind, "label": "Theirs", "inlineHelpText": "Synced from the dialer."}
+        if kind == "Text":
+            metadata["length"] = 80
+        sandbox.salesforce.org.add_custom_field(crm.object, name, metadata, visible=True)
+    else:
+        made = prop(name, "Theirs", own=False)
+        made["description"] = "Synced from the dialer."
+        sandbox.hubspot.portal.properties[name] = made
 
 
 class TestHubSpotsRefusals:

@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
+from connectors import build
+from connectors.salesforce_soql import full_id
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
+from worker.feedback.apply import apply_waiting
+from worker.feedback.dispositions import poll
+from worker.feedback.incoming import Report, as_feedback
+from worker.feedback.receive import reports
+from worker.sync.scope import Scope
+from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]
 ACCOUNTS = """
@@ -56,3 +64,74 @@ def test_without_the_setting_their_contacts_cannot_be_written_and_it_is_said_why
     result = sync(make_context(), "salesforce")
     assert set(result["failures_by_kind"]) == {"access"}
     assert 0 < result["contacts"]["failed"] <= 12
+
+
+class TestTheContactBesideAnAccount:
+    """What is logged about a person account names the contact that the org keeps beside it."""
+
+    @pytest.fixture
+    def ctx(self, make_context: Callable[..., Any], sync: Sync) -> Any:
+        made = make_context(ACCOUNTS)
+        sync(made, "salesforce")
+        return made
+
+    @pytest.fixture
+    def person(self, sandbox: Sandbox) -> dict[str, Any]:
+        accounts = sandbox.salesforce.org.tables["Account"].after_id(None)
+        return next(row for row in accounts if (row.get("Phone") or "").startswith("+"))
+
+    def account(self, sandbox: Sandbox, person: dict[str, Any]) -> dict[str, Any]:
+        return sandbox.salesforce.org.tables["Account"].get(person["Id"]) or {}
+
+    def test_an_agents_wrong_number_reaches_the_account(
+        self, ctx: Any, sandbox: Sandbox, person: dict[str, Any]
+    ) -> None:
+        task = {"WhoId": person["PersonContactId"], "CallDisposition": "Wrong Number"}
+        sandbox.salesforce.org.create("Task", task)
+        assert poll(ctx, "salesforce") >= 1
+        apply_waiting(ctx)
+        spread(ctx, "salesforce")
+        assert self.account(sandbox, person)["Wrong_Number__c"] is True
+
+    def test_a_report_that_names_the_contact_reaches_the_account(
+        self, ctx: Any, sandbox: Sandbox, person: dict[str, Any]
+    ) -> None:
+        about = {"connector": "salesforce", "id": person["PersonContactId"]}
+        found = as_feedback(ctx, Report.model_validate({"kind": "opt_out", "contact": about}))
+        assert reports(ctx, found) >= 1
+        apply_waiting(ctx)
+        spread(ctx, "salesforce")
+        assert self.account(sandbox, person)["Phone_Do_Not_Contact__c"] is True
+
+    def test_a_rescan_of_the_contact_looks_at_the_account(
+        self, ctx: Any, sandbox: Sandbox, sync: Sync, person: dict[str, Any]
+    ) -> None:
+        sandbox.salesforce.org.update("Account", person["Id"], {"Phone_Status__c": None})
+        scope = Scope("ids", (person["PersonContactId"], person["PersonContactId"][:15]))
+        result = sync(ctx, "salesforce", scope=scope)
+        assert (result["contacts"]["read"], result["contacts"]["written"]) == (1, 1)
+        assert self.account(sandbox, person)["Phone_Status__c"]
+
+    def test_campaign_members_are_the_accounts(
+        self, ctx: Any, sandbox: Sandbox, person: dict[str, Any]
+    ) -> None:
+        org = sandbox.salesforce.org
+        campaign = org.create("Campaign", {"Name": "People", "IsActive": True})
+        member = {"CampaignId": campaign, "ContactId": person["PersonContactId"]}
+        org.create("CampaignMember", member)
+        members = ctx.open("salesforce").members("campaign", "People")
+        assert list(members or ()) == [("Account", person["Id"])]
+
+    def test_ordinary_contacts_are_their_own(self, ctx: Any, sandbox: Sandbox) -> None:
+        contacts = sandbox.salesforce.org.tables["Contact"].after_id(None)
+        plain = next(row["Id"] for row in contacts if not row.get("IsPersonAccount"))
+        assert ctx.open("salesforce").locate([plain, plain[:15]]) == [("Contact", plain)] * 2
+
+    def test_nothing_is_asked_where_accounts_are_not_read(
+        self, make_context: Callable[..., Any], person: dict[str, Any]
+    ) -> None:
+        connector = build("salesforce", make_context().settings)
+        id_of_15 = person["PersonContactId"][:15]
+        assert connector.locate([id_of_15]) == [("Contact", full_id(id_of_15))]
+        assert connector.calls.get("read", 0) == 0
+        connector.close()

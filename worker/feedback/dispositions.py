@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 # How far the first look goes back.
 HISTORY = timedelta(days=90)
+# How long a call with somebody whom we have not read yet is looked at again: a person who was added
+# and called in the same minutes is in our index after the next sync.
+_PATIENCE = timedelta(days=1)
 _AT_ONCE = 200
 
 
@@ -43,14 +46,19 @@ def poll(ctx: Context, connector: str) -> int:
     if found is None:
         return 0
     new, latest = 0, position
+    unplaced: datetime | None = None  # when the first of those that have to wait was changed
     batch: list[Feedback] = []
     for outcome in found:
-        batch += reports(ctx, connector, outcome, now)
+        batch += (of_this := list(reports(ctx, connector, outcome, now)))
+        if not of_this and _may_be_placed_later(ctx, connector, outcome, now):
+            unplaced = min(unplaced or outcome.modified, outcome.modified)
         latest = outcome.modified if latest is None else max(latest, outcome.modified)
         if len(batch) >= _AT_ONCE:
             new += receive.reports(ctx, batch)
             batch.clear()
     new += receive.reports(ctx, batch)
+    if unplaced is not None and latest is not None:
+        latest = min(latest, unplaced)
     if latest is None:
         # Nothing yet: by the CRM's clock, not ours.
         latest = opened.clock() or now
@@ -109,6 +117,15 @@ def reports(
             grade=grade,
             received_at=now,
         )
+
+
+def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now: datetime) -> bool:
+    """Whether an outcome says something of a person whom our index does not have yet."""
+    if not outcome.record_id or now - outcome.modified > _PATIENCE:
+        return False
+    if meaning(outcome.outcome, ctx.settings.feedback.dispositions) is None:
+        return False
+    return not receive.is_known(ctx, connector, outcome.object, outcome.record_id)
 
 
 def poll_all(ctx: Context) -> int:

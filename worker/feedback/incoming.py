@@ -16,7 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from worker.feedback import receive
+from worker.feedback import receive, records
 from worker.feedback.model import Feedback, Grade
 from worker.feedback.twilio import CODES, GRADES
 from worker.phones import facts
@@ -92,7 +92,9 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
         name, record_id = report.contact.connector, report.contact.id
         if name not in ctx.settings.active_connectors:
             raise RefusedError(f"{name} is not connected")
-        object_name = report.contact.object or ctx.open(name).object_of(record_id)
+        object_name = report.contact.object
+        if not object_name:
+            object_name, record_id = records.locate(ctx, name, record_id)
         who = receive.who_is(ctx, name, object_name, record_id)
         numbers = receive.of_contact(ctx, name, object_name, record_id)
     if report.number:

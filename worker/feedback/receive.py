@@ -154,6 +154,16 @@ def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -
         return list(dict.fromkeys(connection.scalars(query.order_by(held.field, held.place))))
 
 
+def is_known(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:
+    """Whether our index has a contact."""
+    c = contacts.c
+    query = sa.select(sa.literal(1)).where(
+        c.connector == connector, c.object == object_name, c.record_id == record_id
+    )
+    with ctx.store.read() as connection:
+        return connection.execute(query).first() is not None
+
+
 def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Who:
     """A contact as the index knows it."""
     c = contacts.c

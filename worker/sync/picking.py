@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,18 +20,9 @@ from worker.verification.base import ChainStep
 Records = Iterator[tuple[str, str]]  # (object, record id)
 
 
-def picked(
-    connection: Connection,
-    ctx: Context,
-    connector: str,
-    scope: Scope,
-    object_of: Callable[[str], str],
-) -> Records:
-    """The records of a scope that is not read through."""
-    if scope.kind == "ids":
-        for record_id in scope.values:
-            yield object_of(record_id), record_id
-    elif scope.kind == "numbers":
+def picked(connection: Connection, ctx: Context, connector: str, scope: Scope) -> Records:
+    """The records of a scope that is not read through, and that our index can tell."""
+    if scope.kind == "numbers":
         held = contact_numbers.c
         for some in chunks(scope.values):
             query = sa.select(held.object, held.record_id).where(

@@ -218,8 +218,10 @@ def open_run(
     """
     before = ctx.calls(connector_name)
     connector = ctx.connector(connector_name)
-    members = None
-    if scope.kind == "segment":  # asked before the database is: a CRM may take its time
+    members: Sequence[tuple[str, str]] | None = None
+    if scope.kind == "ids":
+        members = connector.locate(scope.values)
+    elif scope.kind == "segment":  # asked before the database is: a CRM may take its time
         asked = connector.members(scope.key, scope.values[0])
         members = None if asked is None else list(asked)
     used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
@@ -276,7 +278,7 @@ def open_run(
         opened(connection, run_id)
         if not scope.streams:
             picked = (
-                picking.picked(connection, ctx, connector_name, scope, connector.object_of)
+                picking.picked(connection, ctx, connector_name, scope)
                 if members is None
                 else iter(members)
             )

@@ -103,6 +103,22 @@ class TestAnOutcome:
         assert poll(ctx, crm.name) == 0
         assert kinds(ctx) == []
 
+    def test_of_somebody_who_was_not_read_yet_counts_after_the_next_sync(
+        self, make_context: Callable[..., Context], crm: Crm, agent: Agent, sync: Sync
+    ) -> None:
+        """Somebody is added and called before a sync has seen them."""
+        ctx = make_context('[sync]\noverlap = "0s"')
+        poll(ctx, crm.name)
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        agent.logs(record_id, "Do not call", number="")
+        agent.logs(crm.ids()[1], "Busy")
+        assert poll(ctx, crm.name) == 0
+        sync(ctx, crm.name)
+        assert poll(ctx, crm.name) >= 1
+        assert "opt_out" in kinds(ctx)
+        assert poll(ctx, crm.name) == 0
+
     def test_is_not_read_again_but_for_the_overlap(
         self, make_context: Callable[..., Context], crm: Crm, agent: Agent, held: str
     ) -> None:

@@ -1,0 +1,175 @@
+"""Setting up an org: what is sent, what is adopted, what is offered. Over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+import sqlalchemy as sa
+
+from config.settings import Settings
+from connectors import build
+from connectors.base import SetupStep
+from connectors.fields import SPECS
+from connectors.salesforce_setup import metadata
+from sandbox.hubspot import HubSpotService, Portal
+from sandbox.run import Sandbox
+from sandbox.salesforce import Org, SalesforceService
+from sandbox.salesforce.org import Refused
+from worker.feedback.apply import apply_waiting
+from worker.store.tables import suppressions
+from worker.sync.context import Context
+from worker.sync.spread import spread
+
+PEOPLE = """
+[connectors.salesforce.objects.Contact]
+[connectors.salesforce.objects.Lead]
+[connectors.salesforce.objects.Account]
+phones = ["Phone"]
+"""
+MAPPED = '[connectors.salesforce.fields]\ndo_not_call = "DoNotCall"\n'
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    org = Org(contacts=5, leads=2, with_fields=False, person_accounts=2)
+    started = Sandbox(SalesforceService(org), HubSpotService(Portal(2)))
+    started.begin()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def setup(make_settings: Callable[..., Settings]) -> Callable[..., list[SetupStep]]:
+    def run(toml: str = "", adopt: Sequence[str] = ()) -> list[SetupStep]:
+        opened = build("salesforce", make_settings(toml))
+        try:
+            return list(opened.provision(adopt))
+        finally:
+            opened.close()
+
+    return run
+
+
+Setup = Callable[..., list[SetupStep]]
+
+
+def step(steps: list[SetupStep], what: str) -> SetupStep:
+    (found,) = [one for one in steps if one.what == what]
+    return found
+
+
+class TestWhatIsSent:
+    @pytest.mark.parametrize("canonical", list(SPECS))
+    def test_every_field_has_the_form_that_the_documents_name(self, canonical: str) -> None:
+        key = f"{canonical}/Phone" if canonical in ("status", "e164", "line_type") else canonical
+        org = Org(contacts=0, leads=0, with_fields=False)
+        org.add_custom_field("Contact", "Made__c", metadata(SPECS[canonical], key))
+        assert "Made__c" in org.schema["Contact"][1]
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            ({"defaultValue": False}, "JSON_PARSER_ERROR"),  # a string in the WSDL
+            ({"defaultValue": "no"}, "FIELD_INTEGRITY_EXCEPTION"),
+            ({"helpText": "x"}, "JSON_PARSER_ERROR"),
+            ({"label": "x" * 41}, "STRING_TOO_LONG"),
+        ],
+    )
+    def test_the_stand_in_refuses_what_they_do_not_name(
+        self, change: dict[str, object], code: str
+    ) -> None:
+        org = Org(contacts=0, leads=0, with_fields=False)
+        sent = {**metadata(SPECS["recheck"], "recheck"), **change}
+        with pytest.raises(Refused) as caught:
+            org.add_custom_field("Contact", "Made__c", sent)
+        assert caught.value.code == code
+
+
+class TestFieldsOfOthers:
+    def foreign(self, sandbox: Sandbox, visible: bool, kind: str = "Checkbox") -> None:
+        made = {"type": kind, "label": "Wrong number", "inlineHelpText": "Set by the dialer."}
+        if kind == "Checkbox":
+            made["defaultValue"] = "false"
+        org = sandbox.salesforce.org
+        org.add_custom_field("Contact", "Wrong_Number__c", made, visible=visible)
+
+    @pytest.mark.parametrize("visible", [True, False])
+    def test_no_access_is_given_to_a_field_that_is_not_ours(
+        self, setup: Setup, sandbox: Sandbox, visible: bool
+    ) -> None:
+        self.foreign(sandbox, visible)
+        found = step(setup(), "Contact.Wrong_Number__c")
+        assert found.done == "failed"
+        assert "Set by the dialer" in found.note
+        assert "--adopt Contact.Wrong_Number__c" in found.note
+        granted = sandbox.salesforce.org.tables["FieldPermissions"].after_id(None)
+        assert "Contact.Wrong_Number__c" not in {row["Field"] for row in granted}
+        assert sandbox.salesforce.org.schema["Contact"][1]["Wrong_Number__c"].readable == visible
+
+    @pytest.mark.parametrize("visible", [True, False])
+    def test_the_operator_can_take_it_over_once_and_for_all(
+        self, setup: Setup, sandbox: Sandbox, visible: bool
+    ) -> None:
+        self.foreign(sandbox, visible)
+        first = setup(adopt=["Contact.Wrong_Number__c"])
+        assert step(first, "Contact.Wrong_Number__c").done == "already there"
+        assert step(setup(), "Contact.Wrong_Number__c").done == "already there"
+        assert sandbox.salesforce.org.schema["Contact"][1]["Wrong_Number__c"].updateable
+
+    @pytest.mark.parametrize("visible", [True, False])
+    def test_a_field_of_another_type_is_not_adopted_at_all(
+        self, setup: Setup, sandbox: Sandbox, visible: bool
+    ) -> None:
+        self.foreign(sandbox, visible, "DateTime")
+        found = step(setup(adopt=["Contact.Wrong_Number__c"]), "Contact.Wrong_Number__c")
+        assert found.done == "failed"
+        assert "of type datetime and not bool" in found.note
+
+    def test_our_own_field_that_was_hidden_meanwhile_is_ours(
+        self, setup: Setup, sandbox: Sandbox
+    ) -> None:
+        setup()
+        org = sandbox.salesforce.org
+        org.grant("Contact.Best_Phone__c", read=False, edit=False)
+        for row in list(org.tables["FieldPermissions"].after_id(None)):
+            if row["Field"] == "Contact.Best_Phone__c":
+                org.tables["FieldPermissions"].by_id.pop(row["Id"])
+        found = step(setup(), "Contact.Best_Phone__c")
+        assert (found.done, found.note) == ("already there", "it was hidden from our user")
+
+
+class TestTheOrgsOwnDoNotCall:
+    def test_it_is_offered_on_each_object(self, setup: Setup) -> None:
+        offered = [one.what for one in setup(PEOPLE) if one.done == "offered"]
+        assert offered == ["Contact.DoNotCall", "Lead.DoNotCall", "Account.PersonDoNotCall"]
+
+    def test_once_it_is_used_it_is_not_offered_and_access_to_it_is_given(
+        self, setup: Setup, sandbox: Sandbox
+    ) -> None:
+        field = sandbox.salesforce.org.schema["Contact"][1]["DoNotCall"]
+        field.updateable = False
+        steps = setup(MAPPED + PEOPLE)
+        assert not [one for one in steps if one.done == "offered"]
+        assert step(steps, "Account.PersonDoNotCall").done == "already there"
+        assert field.updateable
+
+    def test_a_tick_of_it_stops_the_calls(
+        self, make_context: Callable[..., Context], setup: Setup, sandbox: Sandbox,
+        sync: Callable[..., object],
+    ) -> None:  # fmt: skip
+        setup(MAPPED)
+        org = sandbox.salesforce.org
+        contact = next(r for r in org.tables["Contact"].after_id(None) if not r["IsPersonAccount"])
+        others = dict.fromkeys(("MobilePhone", "HomePhone", "OtherPhone"))
+        ticked = {"Phone": "+14155552671", **others, "DoNotCall": True}
+        org.update("Contact", contact["Id"], ticked)
+        ctx = make_context(MAPPED)
+        sync(ctx, "salesforce")
+        apply_waiting(ctx)
+        query = sa.select(suppressions.c.number, suppressions.c.channels)
+        with ctx.store.read() as connection:
+            assert ("+14155552671", "call") in {tuple(row) for row in connection.execute(query)}
+        spread(ctx, "salesforce")
+        sync(ctx, "salesforce", kind="everything")
+        assert (org.tables["Contact"].get(contact["Id"]) or {})["DoNotCall"] is True

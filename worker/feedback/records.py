@@ -1,0 +1,20 @@
+"""Which record an id from outside means."""
+
+from __future__ import annotations
+
+from worker.feedback import receive
+from worker.sync.context import Context
+
+
+def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
+    """Object and id under which our index has a record that somebody names by this id.
+
+    The CRM is asked only about what the index does not have: another system may know a person by
+    an id that is not the one we read (`Connector.locate`). Raises `UnfitError` for the id of
+    another kind, `ConnectorError` where the CRM is away.
+    """
+    opened = ctx.open(connector)
+    object_name = opened.object_of(record_id)
+    if not receive.is_known(ctx, connector, object_name, record_id):
+        ((object_name, record_id),) = opened.locate([record_id])
+    return object_name, record_id

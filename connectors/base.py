@@ -250,6 +250,19 @@ class SetupStep:
     note: str = ""
 
 
+Verdict = Literal["confirmed", "refuted", "not reachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a real account says of one thing that a connector relies on. Holds no personal data."""
+
+    fact: str
+    statement: str
+    verdict: Verdict
+    seen: str = ""
+
+
 class Connector(Protocol):
     """The door to one CRM (or to a list that is treated like one)."""
 
@@ -325,6 +338,10 @@ class Connector(Protocol):
 
         `adopt`: names of fields that somebody else made and that are to be used all the same.
         """
+
+    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
+        """Settle with a real account what the CRM's documents leave open. Read-only, unless a
+        record is named that may be written: with values that it holds already."""
 
     def object_of(self, record_id: str) -> str:
         """The object that a record id belongs to; raises `UnfitError` for an id of no such kind."""

@@ -27,6 +27,7 @@ from connectors.base import (
     CrmField,
     Finding,
     Page,
+    ProbeResult,
     Purpose,
     Schema,
     SchemaError,
@@ -314,6 +315,9 @@ class CsvConnector:
 
     def object_of(self, record_id: str) -> str:
         return OBJECT
+
+    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
+        return iter(())
 
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         return [(self.object_of(record_id), record_id) for record_id in record_ids]

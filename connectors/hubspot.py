@@ -34,6 +34,7 @@ from connectors.base import (
     Finding,
     NotThereError,
     Page,
+    ProbeResult,
     Purpose,
     QuotaError,
     Schema,
@@ -497,6 +498,9 @@ class HubSpotConnector:
         if not record_id.isdigit():
             raise UnfitError(f"hubspot: {record_id!r} is not a record id (digits alone)")
         return OBJECT
+
+    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
+        return iter(())
 
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         return [(self.object_of(record_id), record_id) for record_id in record_ids]

@@ -23,7 +23,7 @@ from operator import ge, itemgetter
 from typing import Any
 
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
-from connectors import salesforce_bulk, salesforce_people, salesforce_setup
+from connectors import salesforce_bulk, salesforce_people, salesforce_probe, salesforce_setup
 from connectors.base import (
     NOTHING,
     CallOutcome,
@@ -33,6 +33,7 @@ from connectors.base import (
     Finding,
     NotThereError,
     Page,
+    ProbeResult,
     Purpose,
     Schema,
     SchemaError,
@@ -504,6 +505,12 @@ class SalesforceConnector:
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
     ) -> list[WriteResult]:
         return self._writer.write(updates, waiting)
+
+    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
+        object_name = self.object_of(record_id) if record_id else next(iter(self._wanted))
+        if object_name == "Account":
+            raise UnfitError("salesforce: name a Contact or a Lead: an account has no LastName")
+        return salesforce_probe.run(self._door, object_name, full_id(record_id))
 
     # -- ids -----------------------------------------------------------------------------
 

@@ -94,6 +94,22 @@ class Door:
                 )
             return self._client
 
+    @property
+    def identity(self) -> str:
+        """The URL that the login gave for our user; "" for a session that was given."""
+        self._session()
+        return self._identity
+
+    def response(self, method: str, path: str, **more: Any) -> requests.Response:
+        """One call, tried once, and its answer whatever its status: for what asks how the org
+        answers. `path`: as in `call`, or from the root where it begins with a slash."""
+        client = self._session()
+        base = f"https://{client.sf_instance}" if path.startswith("/") else client.base_url
+        headers = {**client.headers, **(more.pop("headers", None) or {})}
+        if method != "GET":
+            headers = {**self._write_headers, **headers}
+        return self._http.request(method, base + path, headers=headers, **more)
+
     def user_id(self) -> str:
         """The id of the user that we are logged in as.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -434,6 +435,40 @@ def crm_check(connector: str, as_json: bool) -> None:
         console.show_table(made)
         console.note(f"create what is missing with: hygiene crm setup {connector}")
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
+
+
+@crm.command("probe")
+@connector_argument()
+@click.option("--write", "record", metavar="ID", default="",
+              help="Also check writing, with values that this record holds.")  # fmt: skip
+@json_option
+def crm_probe(connector: str, record: str, as_json: bool) -> None:
+    """Settle with your account what the CRM's documents leave open.
+
+    Reads only, unless a record is named. What it prints holds no data of your records: send it in,
+    so that others need not guess.
+    """
+    settings = read_settings()
+    connectors.check(connector, settings)
+    opened = connectors.build(connector, settings)
+    try:
+        with console.progress() as bar:
+            task = bar.add_task(f"asking {connector}", total=None)
+            found = []
+            for result in opened.probe(record):
+                found.append(result)
+                bar.advance(task)
+    finally:
+        opened.close()
+    if as_json:
+        console.print_json([asdict(result) for result in found])
+    elif not found:
+        console.out.print(f"{connector}: nothing is open")
+    else:
+        made = console.table("fact", "verdict", "what the connector relies on", "seen")
+        console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
+        console.show_table(made)
+    sys.exit(1 if any(result.verdict == "refuted" for result in found) else 0)
 
 
 @click.group(cls=Group)

@@ -257,6 +257,14 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
         ),
     ),
     "User": ("005", _fields(*_SYSTEM, "Username:string:80", "Name:string:121", "IsActive:boolean")),
+    "AssignmentRule": (
+        "01Q",
+        _fields(*_SYSTEM, "Name:string:120", "SobjectType:picklist:40", "Active:boolean"),
+    ),
+    "UserPermissionAccess": (
+        "000",
+        _fields(*_SYSTEM, "PermissionsViewAllData:boolean", "PermissionsModifyAllData:boolean"),
+    ),
     "PermissionSet": (
         "0PS",
         _fields(
@@ -636,6 +644,10 @@ class Org:
         self.create("User", {"Username": "admin@sandbox.example", "Name": "Admin"}, start)
         user = self.create("User", {"Username": "worker@sandbox.example", "Name": "Worker"}, start)
         self.integration_user = user
+        for object_name in self.automation.assignment_rules:
+            rule = {"Name": "Standard", "SobjectType": object_name, "Active": True}
+            self.create("AssignmentRule", rule, start)
+        self.create("UserPermissionAccess", {"PermissionsViewAllData": False}, start)
         campaigns = [
             self.create("Campaign", {"Name": name, "IsActive": True}, start)
             for name in ("Spring webinar", "Expo 2025", "List A17")

@@ -78,6 +78,7 @@ class SalesforceService(Service):
         return [
             web.post("/services/oauth2/token", self.token),
             web.get("/services/oauth2/userinfo", self.userinfo),
+            web.get("/services/data{slash:/?}", self.versions),
             web.get(data + "{slash:/?}", self.signed_in(self.resources)),
             web.get(data + "/limits{slash:/?}", self.signed_in(self.limits)),
             web.get(data + "/{kind:query|queryAll}{slash:/?}", self.signed_in(self.query)),
@@ -199,6 +200,15 @@ class SalesforceService(Service):
     def _identity(self, request: web.Request) -> str:
         """The URL that names our user, as a login and the list of resources give it."""
         return f"{request.scheme}://{request.host}/id/{ORG_ID}/{self.org.integration_user}"
+
+    async def versions(self, _request: web.Request) -> web.Response:
+        """The one resource that needs no session, and whose answer has no `Sforce-Limit-Info`."""
+        return answer(
+            [
+                {"label": f"Release {n}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
+                for n in range(31, 69)
+            ]
+        )
 
     async def resources(self, request: web.Request) -> web.Response:
         """What a version of the API offers; only the members that a client may look for."""

@@ -195,6 +195,9 @@ class _Parser:
             values = self.values()
             return lambda r: _value(r, field) not in values
         if op.upper() == "IN":
+            if field.endswith("Id"):  # given with 15 characters or with 18
+                ids = {_short(value) for value in self.values()}
+                return lambda r: _short(_value(r, field)) in ids
             values = self.values()
             return lambda r: _value(r, field) in values
         if op.upper() == "LIKE":
@@ -234,6 +237,11 @@ class _Parser:
         return None
 
 
+def _short(value: Any) -> Any:
+    """An id without the three characters that only repeat its capitals."""
+    return value[:15] if isinstance(value, str) else value
+
+
 def _value(record: Record, field: str) -> Any:
     value: Any = record
     for part in field.split("."):
@@ -253,6 +261,8 @@ def _compare(field: str, op: str, value: Any) -> Test:
             else found
         )
 
+    if op == "=" and field.endswith("Id"):
+        return lambda r: _short(_value(r, field)) == _short(value)
     if op == "=":
         return lambda r: left(r) == fold
     if op in ("!=", "<>"):

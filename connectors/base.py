@@ -210,6 +210,7 @@ class CrmField:
     writable: bool = True
     values: tuple[str, ...] | None = None
     length: int = 0
+    filterable: bool = True  # whether a query may ask for records by its value
 
 
 @dataclass(frozen=True, slots=True)

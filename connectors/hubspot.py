@@ -49,6 +49,7 @@ from connectors.base import (
     nothing,
 )
 from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
+from connectors.error_text import plain
 from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
 from connectors.quota import DAY, Limits, Quota, left
@@ -564,7 +565,7 @@ def _translate(status: int, raw: Any, headers: Mapping[str, str]) -> Exception:
     try:
         body = orjson.loads(raw) if raw else {}
     except orjson.JSONDecodeError:
-        body = {}
+        body = {"message": plain(raw)}
     if not isinstance(body, dict):
         body = {}
     message = " ".join(str(body.get("message", "")).split())[:500]
@@ -576,7 +577,7 @@ def _translate(status: int, raw: Any, headers: Mapping[str, str]) -> Exception:
             for problem in body.get("errors") or []
             for scope in (problem.get("context") or {}).get("requiredGranularScopes") or []
         ]
-        what = f"it lacks the scope {', '.join(scopes)}" if scopes else message
+        what = f"it lacks the scope {', '.join(scopes)}" if scopes else message or "no reason given"
         return AuthError(f"hubspot: HUBSPOT_ACCESS_TOKEN may not do this: {what}")
     if status == 429:
         if body.get("policyName") == "DAILY":

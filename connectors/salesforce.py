@@ -106,6 +106,7 @@ class SalesforceConnector:
         }
         self._fields: dict[str, ObjectFields] = {}
         self._makers: dict[str, Maker] = {}
+        self._filterable: set[tuple[str, str]] = set()
         self._writable: dict[str, frozenset[str]] = {}
         self._writer = Writer(self._door.call, self._org, settings, self._fields)
 
@@ -156,6 +157,7 @@ class SalesforceConnector:
                     if entry["type"] == "picklist" and entry["restrictedPicklist"]
                     else None,
                     length=int(entry["length"] or 0),
+                    filterable=bool(entry.get("filterable", True)),
                 )
                 for entry in answer["fields"]
                 if entry["name"] in named
@@ -164,11 +166,13 @@ class SalesforceConnector:
 
     def use(self, schema: Schema) -> list[Finding]:
         findings: list[Finding] = []
+        self._filterable.clear()
         for name, wanted in self._wanted.items():
             held = schema.get(name, {})
             self._fields[name], problems = fit(wanted, held)
             self._makers[name] = maker(self._fields[name], _checked)
             findings += problems
+            self._filterable |= {(name, key) for key, entry in held.items() if entry.filterable}
             writable = set(self._fields[name].names)
             writable |= {f"phone/{p}" for p in self._fields[name].phones if held[p].writable}
             self._writable[name] = frozenset(writable)
@@ -247,7 +251,9 @@ class SalesforceConnector:
             return Query(name, self._columns(name), tuple(tests))
         tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
         run_field = self._fields[name].names.get("run")
-        if skip.runs and run_field:
+        # A field that Shield encrypts with the probabilistic scheme cannot be filtered by: our own
+        # writes are read once more then. Source: Salesforce Help, "Which Fields Can I Encrypt?".
+        if skip.runs and run_field and (name, run_field) in self._filterable:
             tests.append(
                 f"({run_field} = null OR {run_field} NOT IN {listed(skip.runs)} "
                 f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"

@@ -10,7 +10,6 @@ Salesforce Help; SOAP API Developer Guide, "ExceptionCode" and "StatusCode", for
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +18,7 @@ from urllib.parse import urlsplit
 
 from connectors.base import AuthError, ConnectorError, NotThereError, QuotaError, SchemaChangedError
 from connectors.calls import TryAgainError
-
-_LONGEST = 300  # characters of an org's text that are passed on
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+from connectors.error_text import one_line, plain
 
 # Codes by which an org says that it runs no Bulk jobs for us now.
 _NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
@@ -100,19 +96,11 @@ def problem_of(content: Any) -> Problem:
             or first.get("error_description")
             or ""
         )
-        return Problem(_line(code), _line(text))
-    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first or "")
-    if "<" in text:
-        title = _TITLE.search(text)
-        text = html.unescape(title.group(1) if title else _TAG.sub(" ", text))
-    text = _line(text)
+        return Problem(one_line(code), one_line(text))
+    text = plain(first)
     if re.fullmatch(r"[A-Za-z]+(?:_[A-Za-z]+)+", text):
         return Problem(text, "")
     return Problem("", text)
-
-
-def _line(text: object) -> str:
-    return " ".join(str(text).split())[:_LONGEST]
 
 
 def translate(

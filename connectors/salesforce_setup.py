@@ -61,16 +61,18 @@ def provision(
                     ours.append(qualified)  # its access is ours to give, the field is the org's
                 yield _standard(qualified, known is not None)
                 continue
-            if known is None:
-                step = _create(call, qualified, metadata(spec, canonical))
-                known = _hidden(call, name, field) if step is None else None
-            else:
-                step = None
-            if step is None:
-                step = _existing(qualified, spec, known or {}, qualified in {*granted, *adopt})
-            if step.done != "failed" or qualified in granted:
+            made = metadata(spec, canonical)
+            if known is None and (step := _create(call, qualified, made)) is not None:
+                if step.done != "failed":
+                    ours.append(qualified)
+                yield step
+                continue
+            known = known or _hidden(call, name, field)
+            used = qualified in granted or qualified in adopt
+            stranger = _stranger(qualified, spec, known, made, used)
+            if stranger is None:
                 ours.append(qualified)
-            yield step
+            yield stranger or _existing(qualified, spec, known)
         yield from _offer(name, there, wanted)
     yield from _grant(call, set_id, granted, ours, user_id)
 
@@ -116,10 +118,14 @@ def _offer(
         )
 
 
-def _existing(
-    qualified: str, spec: FieldSpec, entry: Mapping[str, Any], is_ours: bool
-) -> SetupStep:
-    """What is to be said of a field that is there. `is_ours`: whatever its help text says."""
+def _stranger(
+    qualified: str, spec: FieldSpec, entry: Mapping[str, Any], made: Mapping[str, Any], used: bool
+) -> SetupStep | None:
+    """What is to be said of a field of our name that is not ours; None where it is.
+
+    `made`: as we would make it. `used`: it was given to us, or is to be. Ours has our help text, or
+    none and our label, as where somebody made it by hand from our documents.
+    """
     kind = entry.get("type", "")
     if kind not in TYPES[spec.kind]:
         return SetupStep(
@@ -128,16 +134,26 @@ def _existing(
             f"there is a field of that name, of type {kind or 'unknown'} and not {spec.kind}; it "
             f"is left alone. Give ours another name: connectors.salesforce.fields.{spec.name}",
         )
-    help_text = entry.get("inlineHelpText") or ""
-    if not is_ours and help_text.strip() != spec.help:
-        says = f'its help text says "{help_text[:80]}"' if help_text else "it has no help text"
-        return SetupStep(
-            qualified,
-            "failed",
-            f"there is a field of that name that we did not make ({says}); it is left alone. Give "
-            f"ours another name (connectors.salesforce.fields.{spec.name}), or, if nobody else "
-            f"writes to it, use it: hygiene crm setup salesforce --adopt {qualified}",
-        )
+    help_text = (entry.get("inlineHelpText") or "").strip()
+    by_hand = not help_text and _same_label(entry.get("label"), made["label"])
+    if used or by_hand or help_text == made["inlineHelpText"]:
+        return None
+    says = f'its help text says "{help_text[:80]}"' if help_text else "it has no help text"
+    return SetupStep(
+        qualified,
+        "failed",
+        f"there is a field of that name that we did not make ({says}); it is left alone. Give "
+        f"ours another name (connectors.salesforce.fields.{spec.name}), or, if nobody else "
+        f"writes to it, use it: hygiene crm setup salesforce --adopt {qualified}",
+    )
+
+
+def _same_label(held: object, ours: str) -> bool:
+    return "".join(str(held).split()).casefold() == "".join(ours.split()).casefold()
+
+
+def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> SetupStep:
+    """What is to be said of a field of ours that is there."""
     if spec.kind == "picklist" and entry.get("restrictedPicklist"):
         held = {value["value"] for value in entry["picklistValues"] if value["active"]}
         if lacking := sorted(set(spec.values) - held):
@@ -182,6 +198,7 @@ def _hidden(call: Call, object_name: str, field: str) -> Mapping[str, Any]:
     return {
         "type": _DESCRIBED.get(meta["type"], meta["type"]),
         "inlineHelpText": meta.get("inlineHelpText"),
+        "label": meta.get("label"),
         "note": "it was hidden from our user",
     }
 

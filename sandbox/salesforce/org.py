@@ -50,6 +50,7 @@ class FieldInfo:
     updateable: bool = True
     readable: bool = True
     restricted: bool = False
+    encrypted: bool = False  # by Shield, with the probabilistic scheme
     values: tuple[str, ...] = ()
     help: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)  # of a custom field, as it was made
@@ -79,10 +80,10 @@ class FieldInfo:
             "encrypted": False,
             "externalId": False,
             "extraTypeInfo": None,
-            "filterable": True,
+            "filterable": not self.encrypted,
             "filteredLookupInfo": None,
             "formulaTreatNullNumberAsZero": False,
-            "groupable": True,
+            "groupable": not self.encrypted,
             "highScaleNumber": False,
             "htmlFormatted": False,
             "idLookup": False,
@@ -120,7 +121,7 @@ class FieldInfo:
             "soapType": {"boolean": "xsd:boolean", "datetime": "xsd:dateTime", "id": "tns:ID"}.get(
                 self.type, "xsd:string"
             ),
-            "sortable": True,
+            "sortable": not self.encrypted,
             "type": self.type,
             "unique": False,
             "updateable": self.updateable,

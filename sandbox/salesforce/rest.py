@@ -49,7 +49,15 @@ def check_names(org: Org, text: str, query: soql.Query) -> None:
                 "reference your WSDL or the describe call for the appropriate names.",
             ),
         )
+    sorted_by = {name for name, _descending, _nulls in query.order}
     for name, at in query.mentioned:
+        info = schema[1].get(name)
+        if info is not None and info.encrypted and name in query.tested | sorted_by:
+            what = "filtered" if name in query.tested else "sorted"
+            raise soql.SoqlError(
+                "INVALID_FIELD",
+                soql.located(text, at, f"field '{name}' can not be {what} in a query call"),
+            )
         head, _, rest = name.partition(".")
         known = f"{head}Id" in schema[1] if rest else name in schema[1]
         if not known or (not rest and not schema[1][name].readable):

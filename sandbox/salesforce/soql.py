@@ -37,6 +37,7 @@ class Query:
     limit: int | None
     offset: int
     mentioned: tuple[tuple[str, int], ...]  # every field named, with its place
+    tested: frozenset[str] = frozenset()  # fields that WHERE names
 
 
 _TOKEN = re.compile(
@@ -75,6 +76,7 @@ class _Parser:
         self.at = 0
         self.bounds: dict[str, Any] = {}
         self.mentioned: list[tuple[str, int]] = []
+        self.tested: set[str] = set()
 
     def fail(self, at: int, text: str) -> None:
         raise SoqlError("MALFORMED_QUERY", located(self.query, at, text))
@@ -152,6 +154,7 @@ class _Parser:
             limit,
             offset,
             tuple(self.mentioned),
+            frozenset(self.tested),
         )
 
     def sort(self) -> tuple[str, bool, bool]:
@@ -189,6 +192,7 @@ class _Parser:
             self.expect(")")
             return test
         field = self.name()
+        self.tested.add(field)
         kind, op, at = self.next()
         if op.upper() == "NOT":
             self.expect("IN")

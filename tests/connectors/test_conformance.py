@@ -12,7 +12,7 @@ from crms import Crm
 import connectors
 from config.settings import Settings, load
 from connectors import build
-from connectors.base import Connector, Skip, Update
+from connectors.base import Connector, ConnectorError, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from worker.sync.writeback import write_all
@@ -155,6 +155,43 @@ class TestWriting:
         assert [result.ok for result in results] == [True, False]
         assert results[1].kind == "picklist_value"
         assert f"status/{phone}" in results[1].fields
+
+
+class TestWhatACrmRefusesAsAWhole:
+    def test_of_a_refused_batch_all_that_can_be_written_is_written_in_few_calls(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        """Salesforce: a trigger that cannot take so many. HubSpot: one bad value."""
+        if name == "csv":
+            return  # a list takes any text
+        some = [c for c in everything(connector) if c.object == connector.objects[0]][:32]
+        updates = [Update(c.object, c.id, {"reason": c.id}) for c in some]
+        bad: set[str] = set()
+        if name == "salesforce":
+            sandbox.salesforce.org.automation.trigger_takes = 10
+        else:
+            bad = {some[5].id}
+            phone = next(iter(some[0].phones))
+            updates[5] = Update(some[5].object, some[5].id, {f"status/{phone}": "no such status"})
+        outcomes = write_all(connector, updates).outcomes
+        assert list(outcomes) == [c.id for c in some]
+        assert {rid for rid, outcome in outcomes.items() if not outcome.ok} == bad
+        assert connector.calls["write"] <= 2 * 5 + 2, "halved, and not one by one"
+        after = connector.fetch(some[0].object, [c.id for c in some])
+        assert {c.id for c in after if c.held["reason"] == c.id} == {c.id for c in some} - bad
+
+    @pytest.mark.parametrize(
+        "body", [b"Access_Denied_By_Proxy", b"<html><title>Access denied by proxy</title></html>"]
+    )
+    def test_an_error_that_is_no_json_keeps_its_reason(
+        self, connector: Connector, name: str, sandbox: Sandbox, body: bytes
+    ) -> None:
+        if name == "csv":
+            return
+        crm = Crm.all(sandbox)[name]
+        crm.fault(crm.read_call, "status", status=403, body=body, times=99)
+        with pytest.raises(ConnectorError, match=r"(?i)access.denied.by.proxy"):
+            everything(connector)
 
 
 class TestIncrements:

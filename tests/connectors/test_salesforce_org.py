@@ -408,3 +408,36 @@ class TestLogin:
         )
         with pytest.raises(AuthError, match=rf"{text}.*scope"):
             list(connector.pull("Contact"))
+
+
+class TestEncryptedFields:
+    """Shield encrypts fields so that no query can filter or sort by them."""
+
+    def test_a_run_field_that_cannot_be_filtered_costs_a_second_read_and_no_more(
+        self, make_context: Callable[..., Any], sync: Sync, sandbox: Sandbox
+    ) -> None:
+        fields = sandbox.salesforce.org.schema["Contact"][1]
+        fields["Phone_Hygiene_Run__c"].encrypted = True
+        fields["Phone"].encrypted = fields["MobilePhone"].encrypted = True
+        ctx = make_context()
+        assert sync(ctx, "salesforce")["contacts"]["written"] > 40
+        sync(ctx, "salesforce")
+        edited = ids_of(sandbox)[0]
+        sandbox.salesforce.org.update("Contact", edited, {"Phone": "+14155552671"})
+        again = sync(ctx, "salesforce")
+        assert again["state"] == "done"
+        assert again["contacts"]["written"] == 1
+
+    def test_the_stand_in_refuses_to_filter_and_to_sort_by_them(self, sandbox: Sandbox) -> None:
+        import requests
+
+        sandbox.salesforce.org.schema["Contact"][1]["Phone"].encrypted = True
+        url = f"{sandbox.salesforce_url}/services/data/v62.0/query"
+        token = {"Authorization": "Bearer sandbox-session-token"}
+        for tail in ("WHERE Phone != null", "ORDER BY Phone"):
+            answer = requests.get(
+                url, headers=token, params={"q": f"SELECT Id, Phone FROM Contact {tail}"}
+            )
+            assert answer.json()[0]["errorCode"] == "INVALID_FIELD"
+        plain = requests.get(url, headers=token, params={"q": "SELECT Phone FROM Contact"})
+        assert plain.status_code == 200

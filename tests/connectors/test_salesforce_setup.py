@@ -126,6 +126,15 @@ class TestFieldsOfOthers:
         assert found.done == "failed"
         assert "of type datetime and not bool" in found.note
 
+    @pytest.mark.parametrize(("label", "done"), [("Wrong  number", "already there"),
+                                                 ("Misdialled", "failed")])  # fmt: skip
+    def test_one_made_by_hand_is_ours_by_its_label(
+        self, setup: Setup, sandbox: Sandbox, label: str, done: str
+    ) -> None:
+        made = {"type": "Checkbox", "label": label, "defaultValue": "false"}
+        sandbox.salesforce.org.add_custom_field("Contact", "Wrong_Number__c", made, visible=True)
+        assert step(setup(), "Contact.Wrong_Number__c").done == done
+
     def test_our_own_field_that_was_hidden_meanwhile_is_ours(
         self, setup: Setup, sandbox: Sandbox
     ) -> None:

@@ -156,6 +156,7 @@ class Context:
                     entry["writable"],
                     None if entry["values"] is None else tuple(entry["values"]),
                     entry["length"],
+                    entry.get("filterable", True),  # kept by a release that did not ask
                 )
                 for key, entry in fields.items()
             }

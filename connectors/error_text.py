@@ -1,0 +1,30 @@
+"""What an error says whose body is no JSON: a text, or the page of a proxy or of a service."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+LONGEST = 300  # characters that are passed on
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+def plain(body: Any) -> str:
+    """One line of plain text.
+
+    >>> plain(b"Bad_OAuth_Token"), plain(None)
+    ('Bad_OAuth_Token', '')
+    >>> plain("<html><head><title>Down for&nbsp;maintenance</title></head></html>")
+    'Down for maintenance'
+    """
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+    if "<" in text:
+        title = _TITLE.search(text)
+        text = html.unescape(title.group(1) if title else _TAG.sub(" ", text))
+    return one_line(text)
+
+
+def one_line(text: object) -> str:
+    return " ".join(str(text).split())[:LONGEST]

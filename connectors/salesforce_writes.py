@@ -86,6 +86,7 @@ class Writer:
         self._org = org
         self._batch_size = settings.batch_size
         self._uses_jobs = settings.bulk_from > 0
+        self._allow_duplicates = settings.allow_duplicates
         self._fields = fields
 
     def write(self, updates: Sequence[Update], waiting: Callable[[], None]) -> list[WriteResult]:
@@ -185,14 +186,12 @@ class Writer:
         refused = salesforce_bulk.update(
             self._call, updates[0].object, told, pace_of(self._org, "ingest"), waiting
         )
-        over = {one for one, refusal in refused.items() if is_over_limit(refusal)}
-        if over:
+        if any(map(is_over_limit, refused.values())):
             self._size(updates[0].object).refused(_TRIGGER)
         again = [
             n
             for n, update in enumerate(updates)
-            if update.id not in told
-            or (update.id in refused and (update.id in over or not refused[update.id].code))
+            if update.id not in told or self._goes_by_collection(refused.get(update.id))
         ]
         found = {
             n: self._result(update, refused.get(update.id)) for n, update in enumerate(updates)
@@ -200,6 +199,14 @@ class Writer:
         if again:
             found |= self._by_collections(updates, records, again, waiting)
         return [found[n] for n in range(len(updates))]
+
+    def _goes_by_collection(self, refusal: Refusal | None) -> bool:
+        """Whether a record that a job did not write may be written by a collection: the job did not
+        get at it, took too many at once, or has no header that passes a duplicate rule."""
+        if refusal is None:
+            return False
+        passable = self._allow_duplicates and refusal.code == "DUPLICATES_DETECTED"
+        return not refusal.code or passable or is_over_limit(refusal)
 
     def _result(self, update: Update, refusal: Refusal | None) -> WriteResult:
         if refusal is None:

@@ -263,6 +263,21 @@ class TestRefusedWrites:
         (result,) = opened(toml).write([status(one)])
         assert result.ok == allowed
 
+    @pytest.mark.parametrize("allowed", [True, False])
+    def test_a_job_has_no_such_header_and_its_duplicates_go_by_a_call_of_their_own(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, allowed: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        from connectors import salesforce_writes
+
+        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+        ids = ids_of(sandbox)[:6]
+        sandbox.salesforce.org.automation.duplicates = {ids[2]}
+        toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"
+        results = opened(toml).write([status(one) for one in ids])
+        assert len(sandbox.salesforce.bulk.jobs) == 1
+        assert [r.id for r in results if not r.ok] == ([] if allowed else [ids[2]])
+
     @pytest.mark.parametrize("http_status", [400, 500])
     def test_a_whole_call_refused_for_a_lock_is_tried_again(
         self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int

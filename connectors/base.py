@@ -36,6 +36,7 @@ FailureKind = Literal[
     "gone",  # deleted, or never there
     "merged",  # the record lives on under another id
     "access",  # our user may not edit this record
+    "not_visible",  # neither there for our user, nor reported as deleted
     "other",
 ]
 
@@ -226,6 +227,39 @@ class CallOutcome:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """How much of an object our user sees. None where the CRM does not tell: the number of records
+    in the account (`total`, which may be approximate), and whether a permission shows our user all
+    of them (`view_all`). `advice`: what to do where it sees fewer."""
+
+    object: str
+    visible: int | None
+    total: int | None = None
+    view_all: bool | None = None
+    advice: str = ""
+
+    @property
+    def limited(self) -> bool:
+        """Whether our user sees fewer records than there are, as far as the CRM tells."""
+        if self.view_all:
+            return False
+        if self.visible is None or self.total is None:
+            return self.view_all is False
+        # The total may be out of date: where nothing else tells, a few more say nothing.
+        return self.visible < (self.total if self.view_all is False else self.total * 0.98)
+
+    def __str__(self) -> str:
+        seen = "an unknown number" if self.visible is None else f"{self.visible:,}"
+        of = "" if self.total is None else f" of about {self.total:,}"
+        text = f"{self.object}: our user sees {seen}{of} records"
+        if self.view_all is None:
+            return f"{text}; {self.advice}" if self.advice else text
+        if self.view_all:
+            return f"{text}; it has View All"
+        return f"{text}; it lacks View All" + (f": {self.advice}" if self.limited else "")
+
+
 Schema = Mapping[str, Mapping[str, CrmField]]  # object -> field name -> field
 
 
@@ -316,7 +350,18 @@ class Connector(Protocol):
         of `pull`; None where that would not be quicker. `cursor` of a page: its first id."""
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
-        """These contacts as they are now; those that are gone are left out."""
+        """These contacts as they are now, without those that are gone or hidden from our user."""
+
+    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+        """Which of these records the CRM itself reports as deleted, merged into another one, or
+        turned into something else. Asked only for ids that `fetch` did not return.
+
+        A record that the CRM is silent about is not among them: our user may no longer be allowed
+        to see it, and it must then stay in the index.
+        """
+
+    def visibility(self) -> list[Visibility]:
+        """How much of each object our user can see."""
 
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has

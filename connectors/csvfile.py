@@ -35,6 +35,7 @@ from connectors.base import (
     Skip,
     Update,
     Value,
+    Visibility,
     WriteResult,
     nothing,
 )
@@ -208,6 +209,16 @@ class CsvConnector:
         wanted = set(ids)
         self._calls["read"] += 1
         return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
+
+    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+        """Rows that the list no longer has: it is the whole truth, and hides nothing. But a list
+        without any row says nothing of its rows: it may just be being written anew."""
+        there = {record_id for record_id, _ in self._rows()}
+        return set(ids) - there if there else set()
+
+    def visibility(self) -> list[Visibility]:
+        rows = sum(1 for _ in self._rows())
+        return [Visibility(OBJECT, rows, None, None, "a list on disk is read as a whole")]
 
     def _contact(self, record_id: str, row: csvtext.Row) -> Contact:
         told = row.cells if row.raw.isascii() else map(csvtext.readable, row.cells)

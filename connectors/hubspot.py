@@ -45,6 +45,7 @@ from connectors.base import (
     UnfitError,
     Update,
     Value,
+    Visibility,
     WriteResult,
     nothing,
 )
@@ -340,6 +341,47 @@ class HubSpotConnector:
             )
             found.update((contact.id, contact) for contact in self._contacts(answer))
         return list(found.values())
+
+    @understood
+    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+        """Contacts in the recycle bin (a batch read with `archived=true` returns those alone), and
+        those that a living contact names as merged into it.
+
+        A contact that is in neither was never there, or was deleted for good (GDPR delete, or after
+        90 days): HubSpot answers both as it would answer a mistake, so it is not among them.
+        """
+        found: set[str] = set()
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        for start in range(0, len(good), _BATCH):
+            some = set(good[start : start + _BATCH])
+            for archived in (False, True):
+                if not some:
+                    break
+                answer = self.call(
+                    "read",
+                    self._batch.read,
+                    batch_read_input_simple_public_object_id={
+                        "properties": [_MERGED],
+                        "propertiesWithHistory": [],
+                        "inputs": [{"id": record_id} for record_id in sorted(some)],
+                    },
+                    archived="true" if archived else "false",  # the client would send "True"
+                )
+                gone = {*_merged(answer)}
+                if archived:
+                    gone |= {str(e["id"]) for e in answer["results"] if e.get("archived") is True}
+                found |= gone & some
+                some -= gone
+        return found
+
+    @understood
+    def visibility(self) -> list[Visibility]:
+        """A private app reads all contacts of the account, whoever owns them: its scopes are all
+        that limits it. Source: HubSpot's guide to private apps."""
+        body = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
+        answer = self.call("other", self._search.do_search, public_object_search_request=body)
+        note = "a private app sees all contacts of the account"
+        return [Visibility(OBJECT, int(answer["total"]), None, None, note)]
 
     def _contacts(self, answer: Any) -> Rows:
         columns = self._maker.columns

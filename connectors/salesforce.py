@@ -23,7 +23,13 @@ from operator import ge, itemgetter
 from typing import Any
 
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
-from connectors import salesforce_bulk, salesforce_people, salesforce_probe, salesforce_setup
+from connectors import (
+    salesforce_bulk,
+    salesforce_people,
+    salesforce_probe,
+    salesforce_setup,
+    salesforce_visibility,
+)
 from connectors.base import (
     NOTHING,
     CallOutcome,
@@ -42,6 +48,7 @@ from connectors.base import (
     UnfitError,
     Update,
     Value,
+    Visibility,
     WriteResult,
     nothing,
 )
@@ -369,7 +376,8 @@ class SalesforceConnector:
         return found
 
     def _fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
-        wanted = Query(object_name, self._columns(object_name), (f"Id IN {listed(ids)}",))
+        whole = self._asked(object_name, None, NOTHING)  # what a full read would leave out
+        wanted = replace(whole, tests=(*whole.tests, f"Id IN {listed(ids)}"))
         try:
             return list(self._contacts(object_name, self._rows(wanted.soql())))
         except LargeQueryError:
@@ -377,6 +385,15 @@ class SalesforceConnector:
                 raise
             half = len(ids) // 2
             return [*self._fetch(object_name, ids[:half]), *self._fetch(object_name, ids[half:])]
+
+    @understood
+    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+        good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
+        return salesforce_visibility.deleted(self._door.call, object_name, good)
+
+    @understood
+    def visibility(self) -> list[Visibility]:
+        return salesforce_visibility.visibility(self._door.call, self.objects, self._door.user_id)
 
     def _columns(self, name: str) -> tuple[str, ...]:
         fields = self._fields.get(name)

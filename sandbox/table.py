@@ -49,6 +49,12 @@ class Table:
         self.by_id[key] = record
         self._by_time.add((stamp, key))
 
+    def take(self, record_id: str) -> Record:
+        """Take a record out without a trace."""
+        record: Record = self.by_id.pop(self.key(record_id))
+        self._by_time.discard((record["_stamp"], self.key(record_id)))
+        return record
+
     def get(self, record_id: str) -> Record | None:
         try:
             record: Record | None = self.by_id.get(self.key(record_id))

@@ -289,10 +289,11 @@ class HubSpotService(Service):
         if refused := self._too_many(body):
             return refused
         started = self.portal.clock.now()
+        archived = request.query.get("archived") == "true"
         found: dict[str, Record] = {}
         missing = []
         for item in body["inputs"]:
-            record = self.portal.find(str(item["id"]))
+            record = self.portal.find(str(item["id"]), archived)
             if record is None:
                 missing.append(str(item["id"]))
             else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.population import Person, people
 from sandbox.salesforce.automation import BY_A_PERSON, Automation, WriteOptions
+from sandbox.salesforce.sharing import Sharing
 from sandbox.table import Clock, Record, Table
 
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
@@ -274,6 +275,18 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "Label:string:80",
             "Description:string:255",
             "IsOwnedByProfile:boolean",
+            "PermissionsViewAllData:boolean",
+        ),
+    ),
+    "ObjectPermissions": (
+        "110",
+        _fields(
+            *_SYSTEM,
+            "ParentId:reference:18",
+            "SobjectType:picklist",
+            "PermissionsRead:boolean",
+            "PermissionsEdit:boolean",
+            "PermissionsViewAllRecords:boolean",
         ),
     ),
     "FieldPermissions": (
@@ -334,6 +347,7 @@ class Org:
         self.refusals: dict[str, str] = {}
         self.read_only: set[str] = set()  # the integration user may not edit these
         self.integration_user = ""
+        self.sharing = Sharing(self)
         if self.person_accounts:
             flag = "IsPersonAccount"
             for name in ("Contact", "Account"):
@@ -388,6 +402,8 @@ class Org:
         """Change a record as a user or the API does; raises `Refused` with the true codes."""
         record = self.find(object_name, record_id)
         if record is None:
+            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        if by == self.integration_user and not self.sharing.shows(record):
             raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if record["IsDeleted"]:
             raise Refused("ENTITY_IS_DELETED", "entity is deleted")
@@ -649,6 +665,7 @@ class Org:
             rule = {"Name": "Standard", "SobjectType": object_name, "Active": True}
             self.create("AssignmentRule", rule, start)
         self.create("UserPermissionAccess", {"PermissionsViewAllData": False}, start)
+        self.sharing.install()
         campaigns = [
             self.create("Campaign", {"Name": name, "IsActive": True}, start)
             for name in ("Spring webinar", "Expo 2025", "List A17")

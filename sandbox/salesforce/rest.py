@@ -86,7 +86,9 @@ def matching(org: Org, query: soql.Query, everything: bool) -> Iterator[Record]:
     found = (
         record
         for record in records
-        if (everything or not record["IsDeleted"]) and query.test(record)
+        if (everything or not record["IsDeleted"])
+        and query.test(record)
+        and org.sharing.shows(record)
     )
     by_id = query.order == (("Id", False, False),)
     return islice(found, query.offset + query.limit) if by_id and query.limit else found

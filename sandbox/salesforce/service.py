@@ -95,6 +95,7 @@ class SalesforceService(Service):
             web.patch(data + "/sobjects/{object}/{id}", self.signed_in(self.update_one)),
             web.delete(data + "/sobjects/{object}/{id}", self.signed_in(self.delete_one)),
             *self.bulk.routes(data, self.signed_in),
+            *self.org.sharing.routes(data, self.signed_in),
         ]
 
     # -- sessions ------------------------------------------------------------------------
@@ -335,7 +336,7 @@ class SalesforceService(Service):
     async def get_one(self, request: web.Request) -> web.Response:
         name, record_id = request.match_info["object"], request.match_info["id"]
         record = self.org.find(name, record_id) if name in self.org.schema else None
-        if record is None or record["IsDeleted"]:
+        if record is None or record["IsDeleted"] or not self.org.sharing.shows(record):
             return error("NOT_FOUND", "The requested resource does not exist", 404)
         fields = self.org.schema[name][1]
         row = {key: render(record.get(key)) for key, info in fields.items() if info.readable}
@@ -491,7 +492,7 @@ class SalesforceService(Service):
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
         """Actions: `set` (a person edits), `lock` (times), `refuse` (a validation rule's message),
         `delete`, `undelete`, `merge_into` (id of the surviving record), `convert` (a lead, into the
-        contact of that id), `late` (an edit that was committed now
+        contact of that id), `hide` (from our user), `late` (an edit that was committed now
         with a stamp that many seconds old), `expire_sessions`, `calm` (other clients' requests
         end), `field` (change its definition),
         `drop_field`, `get`.
@@ -515,6 +516,8 @@ class SalesforceService(Service):
             self.org.delete(object_name, record_id)
         if action.get("undelete"):
             self.org.undelete(object_name, record_id)
+        if "hide" in action:  # a change of sharing
+            self.org.sharing.hide([record_id])
         if "convert" in action:
             self.org.convert(record_id, action["convert"])
         if "merge_into" in action:

@@ -41,5 +41,6 @@ class AlertSettings(Section):
     run_failed: bool = True
     breaker_open: bool = True
     segment_isolated: bool = True
+    removals_held: bool = True
     budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never

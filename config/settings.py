@@ -197,6 +197,9 @@ class Sync(Section):
     page_contacts: int = Field(500, ge=1, le=5000)
     page_lease: Duration = timedelta(minutes=2)
     page_attempts: int = Field(5, ge=1, le=100)
+    # A full read that would remove more of an object from the index asks first.
+    max_removals: float = Field(0.05, ge=0, le=1)  # share of the object's contacts
+    max_removals_floor: int = Field(50, ge=0)  # contacts that may always be removed
     reread_after: Duration = timedelta(minutes=2)
     schema_ttl: Duration = timedelta(hours=12)
 

@@ -13,6 +13,7 @@ REMEDIES = {
     "too_long": "lengthen the field in the CRM",
     "gone": "the record was deleted meanwhile; nothing to do",
     "merged": "the record lives on in another one; nothing to do",
+    "not_visible": "our user does not see the record: give it View All, or share the record",
     "access": "give the integration user edit access to the record",
     "page": "a whole page failed, and the log says why; the next runs try its records again",
     "other": "the next run tries again",

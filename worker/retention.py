@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from worker.store.tables import alerts, lookups, pages, reviews, runs, sessions, throttles, writes
+from worker.store.tables import (
+    absent_records,
+    alerts,
+    lookups,
+    pages,
+    reviews,
+    runs,
+    sessions,
+    throttles,
+    writes,
+)
 from worker.sync.context import Context
 
 _AT_ONCE = 5000  # rows of a transaction
@@ -76,4 +86,5 @@ def _runs(ctx: Context, age: timedelta) -> int:
         if not ids:
             return 0
         connection.execute(sa.delete(pages).where(pages.c.run_id.in_(ids)))
+        connection.execute(sa.delete(absent_records).where(absent_records.c.run_id.in_(ids)))
         return connection.execute(sa.delete(runs).where(runs.c.id.in_(ids))).rowcount

@@ -15,6 +15,7 @@ from connectors import build
 from connectors.base import Connector, ConnectorError, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
+from worker.sync.context import Context
 from worker.sync.writeback import write_all
 
 CONNECTORS = ("salesforce", "hubspot", "csv")
@@ -228,6 +229,73 @@ class TestIncrements:
             crm.object, since=before.modified_at, skip=Skip(("run-1",), after.modified_at)
         )
         assert [c.id for page in pages for c in page.contacts] == [third]
+
+
+class TestWhatIsGone:
+    """What the CRM does not return is deleted only where it says so (promise 17)."""
+
+    def test_deleted_and_merged_records_are_reported_and_hidden_ones_are_not(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        if name == "csv":
+            return  # a list hides nothing: see test_csvfile.py
+        crm = Crm.all(sandbox)[name]
+        deleted, merged, winner, hidden, there = crm.ids()[:5]
+        crm.act(deleted, {"delete": True})
+        crm.act(merged, {"merge_into": winner})
+        crm.hide([hidden])
+        nobody = "003000000000000AAA" if name == "salesforce" else "999999999"
+        asked = [deleted, merged, hidden, there, nobody, "no id at all"]
+        assert connector.deleted(crm.object, asked) == {deleted, merged}
+        assert {one.id for one in connector.fetch(crm.object, asked)} - {winner} == {there}
+        assert connector.deleted(crm.object, []) == set()
+
+    def test_many_are_asked_for_in_parts(
+        self, connector: Connector, name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if name == "csv":
+            return
+        from connectors import hubspot, salesforce_visibility
+
+        monkeypatch.setattr(hubspot, "_BATCH", 3)
+        monkeypatch.setattr(salesforce_visibility, "_IDS", 3)
+        sandbox.salesforce.page_limit = 2
+        crm = Crm.all(sandbox)[name]
+        ids = crm.ids()
+        for record_id in ids[:10]:
+            crm.act(record_id, {"delete": True})
+        assert connector.deleted(crm.object, ids[:20]) == set(ids[:10])
+
+    def test_it_says_how_many_records_our_user_sees(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        found = {one.object: one for one in connector.visibility()}
+        assert set(found) == set(connector.objects)
+        assert sum(one.visible or 0 for one in found.values()) == COUNT
+        assert not any(one.limited for one in found.values())
+        if name == "csv":
+            return
+        crm = Crm.all(sandbox)[name]
+        crm.hide(crm.ids()[:5])
+        (after,) = [one for one in connector.visibility() if one.object == crm.object]
+        assert after.visible == (found[crm.object].visible or 0) - 5
+        assert after.limited == (name == "salesforce"), "HubSpot limits no private app"
+
+    def test_a_full_read_that_would_remove_many_asks_first(
+        self, name: str, sandbox: Sandbox, make_context: Callable[..., Context],
+        sync: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        if name == "csv":
+            return  # nothing is removed by a full read of a list
+        ctx = make_context("[sync]\nmax_removals_floor = 4\n")
+        crm = Crm.all(sandbox)[name]
+        sync(ctx, name)
+        crm.hide(crm.ids()[:20])
+        crm.act(crm.ids()[25], {"delete": True})
+        result = sync(ctx, name, "everything")
+        held = {one["object"]: (one["state"], one["records"]) for one in result["removals"]}
+        assert held == {crm.object: ("held", 20)}
+        assert result["contacts"]["gone"] == 1
 
 
 class TestFields:

@@ -108,11 +108,41 @@ pages = sa.Table(
     sa.Column("written", sa.Integer, nullable=False, default=0),
     sa.Column("failed", sa.Integer, nullable=False, default=0),
     sa.Column("gone", sa.Integer, nullable=False, default=0),
+    # Neither returned by the CRM nor reported as deleted: hidden from our user, perhaps.
+    sa.Column("not_visible", sa.Integer, nullable=False, server_default="0"),
     sa.Column("counts", sa.JSON),  # {fields, lookups, api, sources}
     sa.Column("wrote_at", UtcDateTime),  # the CRM's clock after our last write
     sa.Column("error", sa.Text),
     sa.UniqueConstraint("run_id", "seq"),
     sa.Index("ix_pages_run_id_state", "run_id", "state"),
+)
+
+# Records of the index that a full read did not bring, until its run has decided about them
+# (worker.sync.removals).
+absent_records = sa.Table(
+    "absent_records",
+    metadata,
+    sa.Column("run_id", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", RecordId, primary_key=True),
+    # The CRM was asked for it by its id: it returned nothing, and did not report it as deleted.
+    sa.Column("checked", sa.Boolean, nullable=False),
+)
+
+# Removals that a full read did not carry out because they were too many: they wait for a person.
+removal_holds = sa.Table(
+    "removal_holds",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("run_id", sa.String(40), nullable=False),  # the latest full read that held them
+    sa.Column("records", sa.Integer, nullable=False),  # how many it would have removed
+    sa.Column("indexed", sa.Integer, nullable=False),  # ... of how many in the index
+    sa.Column("max_removals", sa.Integer, nullable=False),  # ... and how many it might have
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("examples", sa.JSON, nullable=False),  # ids of a few of them
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
 )
 
 writes = sa.Table(

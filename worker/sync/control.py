@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import ConnectorError
-from worker.store.tables import pages, runs
+from worker.store.tables import absent_records, pages, runs
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.sync.runs import Run
@@ -52,4 +52,5 @@ def _move(ctx: Context, run_id: str, states: tuple[str, ...], state: str, note: 
                 .where(pages.c.run_id == run.id, pages.c.state == "stored")
                 .values(payload=None)
             )
+            connection.execute(sa.delete(absent_records).where(absent_records.c.run_id == run.id))
     return run_store.load(ctx, run.id)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -164,13 +164,18 @@ class Span:
         return sa.and_(above, below)
 
 
+MAX_ABSENT = 1000  # ids of absent records that are held in memory for a page
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """By the ids of contacts that were read: those whose last decision still stands. `gone`: in the
-    index, and not read where they should have been."""
+    """By the ids of contacts that were read: those whose last decision still stands. `absent`: in
+    the index, and not read where they should have been; where that are more than `MAX_ABSENT`, they
+    are not listed, and `too_many` is true."""
 
     kept: Mapping[str, Kept]
-    gone: Sequence[str]
+    absent: Sequence[str]
+    too_many: bool = False
 
 
 def known(
@@ -183,10 +188,11 @@ def known(
     """Look up what was read; with `span`, also what should have been read with it."""
     c = contacts.c
     kept: dict[str, Kept] = {}
-    gone: list[str] = []
+    absent: list[str] = []
     ids = ids_of(read)
     there = set(ids)
     among = span.of(c.record_id) if span else one_of(c.record_id, ids)
+    most = len(ids) + MAX_ABSENT
     stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
     columns = sa.select(
         c.record_id,
@@ -195,14 +201,18 @@ def known(
         sa.func.coalesce(sa.cast(c.answers, sa.Text), "{}"),
     )
     query = columns.where(c.connector == connector, c.object == object_name, among)
+    if span is not None:  # a read that brings little spans much of the index
+        query = query.limit(most + 1)
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
+    if len(rows) > most:
+        return replace(known(ctx, connector, object_name, read), too_many=True)
     for record_id, glance, statuses, answers in rows:
         if record_id not in there:
-            gone.append(record_id)
+            absent.append(record_id)
         elif glance:
             kept[record_id] = glance, statuses, answers
-    return Known(kept, gone)
+    return Known(kept, absent)
 
 
 def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Contact], Settled]:

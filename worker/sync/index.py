@@ -189,6 +189,17 @@ def forget(connection: Connection, connector: str, object_name: str, ids: Sequen
     return delete(connection, contacts, connector, object_name, ids)
 
 
+def unsettle_records(
+    connection: Connection, connector: str, object_name: str, ids: Sequence[str]
+) -> None:
+    """Have these contacts worked on when they are read next, even if they are as they were."""
+    connection.execute(
+        sa.update(contacts)
+        .where(*_among(contacts, connector, object_name, ids))
+        .values(settled_until=None)
+    )
+
+
 def remember_flags(
     connection: Connection,
     connector: str,

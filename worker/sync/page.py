@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from worker.feedback.log import Told
 from worker.feedback.model import Feedback
 from worker.segments import apart as segments
 from worker.store.db import chunks, insert, upsert
+from worker.store.lists import one_of
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
 from worker.sync import announced, glance, index, judge, whose
@@ -41,6 +42,8 @@ from worker.throttle import at_most_every
 from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)
+
+NOT_VISIBLE = "our user does not see this record, and the CRM does not report it as deleted"
 
 # How the decided changes are written: by themselves, or with those of other pages.
 Write = Callable[[Connector, Sequence[Update], Callable[[], None]], Written]
@@ -60,6 +63,15 @@ class Claimed:
     contacts: Sequence[Contact] | None
 
 
+@dataclass(frozen=True)
+class Missing:
+    """Records of a page that the CRM did not return: those that it reports as deleted or merged,
+    and those of which it says nothing, which our user may no longer be allowed to see."""
+
+    gone: Set[str] = frozenset()
+    not_visible: Set[str] = frozenset()
+
+
 @dataclass
 class Tally:
     """What a page adds to its run's counts."""
@@ -69,6 +81,7 @@ class Tally:
     written: int = 0
     failed: int = 0
     gone: int = 0
+    not_visible: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -228,19 +241,17 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
     now = ctx.now()
     tally = Tally()
     found = _contacts(ctx, run, connector, page, now)
-    read_anew = page.contacts is None
     seen = _clear(ctx, run, connector, page, found)
     prepared, told, verified = _look(ctx, run, page, seen, now)
     lookups = verified.lookups
     if ctx.now() - now > ctx.settings.sync.reread_after:
         # Verifying took long, and people work in the CRM meanwhile. What is there now is looked at
         # once more; the answers that have come count already.
-        now, read_anew = ctx.now(), True
+        now = ctx.now()
         seen = _clear(ctx, run, connector, page, _fetch(ctx, connector, page))
         prepared, told, verified = _look(ctx, run, page, seen, now)
         lookups.add(verified.lookups)
-    there = {contact.id for contact in seen.contacts}
-    gone = set(page.ids) - there - seen.left if read_anew else set()
+    missing = _missing(connector, page, seen)
     known = seen.known
     with span("decide"):
         decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
@@ -253,15 +264,19 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
             updates.append(Update(page.object, one.contact.id, differing))
             of.append(one.contact)
     tally.read = len(prepared)
+    tally.not_visible = len(missing.not_visible)
     _announce(ctx, run, page, updates, of)
     if run.dry_run:
         tally.changed = len(updates)
-        _complete(ctx, run, connector, page, tally, lookups, calls, [], {}, {}, set(), None, told)
+        _complete(
+            ctx, run, connector, page, tally, lookups, calls, [], {}, {}, Missing(), None, told
+        )
         return
     keep = at_most_every(judge.HEARTBEAT, lambda: _hold(ctx, page))
     with span("write", records=len(updates)):
         outcomes, wrote = write(connector, updates, keep)
-    tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(gone)
+    outcomes = _confirm_gone(connector, page.object, outcomes)
+    tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(missing.gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
     salted = glance.salt(ctx, run.connector)
     entries = [
@@ -269,9 +284,35 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
         for one, (decision, _) in zip(prepared, decided, strict=True)
     ]
     _complete(
-        ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, gone, wrote,
+        ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, missing, wrote,
         told,
     )  # fmt: skip
+
+
+def _missing(connector: Connector, page: Claimed, seen: whose.Clear) -> Missing:
+    """What became of the page's records that were not returned."""
+    ids = set(page.ids) - {contact.id for contact in seen.contacts} - seen.left
+    if not ids:
+        return Missing()
+    gone = connector.deleted(page.object, sorted(ids))
+    return Missing(gone, ids - gone)
+
+
+def _confirm_gone(
+    connector: Connector, object_name: str, outcomes: dict[str, Outcome]
+) -> dict[str, Outcome]:
+    """A CRM may answer a write to a record that our user cannot see as if there were no such
+    record. One that it does not report as deleted when it is asked for it may be such a one."""
+    claimed = [record_id for record_id, outcome in outcomes.items() if outcome.gone]
+    if not claimed:
+        return outcomes
+    deleted = connector.deleted(object_name, claimed)
+    return {
+        record_id: outcome
+        if not outcome.gone or record_id in deleted
+        else Outcome(outcome.written, "not_visible", f"{NOT_VISIBLE} ({outcome.message})")
+        for record_id, outcome in outcomes.items()
+    }
 
 
 def _entry(
@@ -350,7 +391,8 @@ def _settle_announced(ctx: Context, run: Run, page: Claimed, fetched: Sequence[C
     held = {contact.id: contact.values() for contact in fetched}
     pending = sa.select(writes).where(writes.c.page_id == page.id, writes.c.state == "pending")
     with ctx.store.write() as connection:
-        rows = connection.execute(pending).all()
+        # Of a record that was not returned, nobody can tell whether it holds what was announced.
+        rows = [row for row in connection.execute(pending) if row.record_id in held]
         missed = announced.settle(connection, run.connector, page.object, rows, held)
         for some in chunks(missed):
             connection.execute(sa.delete(writes).where(writes.c.id.in_(some)))
@@ -466,13 +508,13 @@ def _complete(
     entries: Sequence[index.Entry],
     known: Mapping[str, index.Known],
     outcomes: Mapping[str, Outcome],
-    gone: set[str],
+    missing: Missing,
     wrote: datetime | None,
     told: Told,
 ) -> None:
     """One transaction: outcomes, failures, our index, the page's counts, and the page is done."""
     failed = {rid: o for rid, o in outcomes.items() if not o.ok and not o.gone}
-    vanished = gone | {rid for rid, outcome in outcomes.items() if outcome.gone}
+    vanished = missing.gone | {rid for rid, outcome in outcomes.items() if outcome.gone}
     used = {kind: count - calls.get(kind, 0) for kind, count in connector.calls.items()}
     counts = {
         "fields": dict(tally.fields),
@@ -485,7 +527,7 @@ def _complete(
         if mine != ctx.owner:
             return  # our lease ran out and somebody else has the page: their record counts
         if not run.dry_run:
-            _record_outcomes(connection, page, outcomes)
+            _record_outcomes(connection, page, outcomes, missing)
             tally.written = (
                 connection.scalar(
                     sa.select(sa.func.count(sa.distinct(writes.c.record_id))).where(
@@ -517,6 +559,7 @@ def _complete(
                         for rid, o in failed.items()
                     ],
                 )
+            _note_not_visible(ctx, connection, run, page.object, missing.not_visible & known.keys())
         connection.execute(
             sa.update(pages)
             .where(pages.c.id == page.id)
@@ -532,9 +575,26 @@ def _complete(
                 written=tally.written,
                 failed=tally.failed,
                 gone=tally.gone,
+                not_visible=tally.not_visible,
                 wrote_at=wrote,
             )
         )
+
+
+def _note_not_visible(
+    ctx: Context, connection: Connection, run: Run, object_name: str, ids: Set[str]
+) -> None:
+    """Records of the index that the CRM neither returned nor reported as deleted stay in the index.
+    No run tries them again by itself. A report about their numbers is not confirmed; and once they
+    are read again they are worked on, whatever they hold."""
+    if not ids:
+        return
+    listed = sorted(ids)
+    rows = [
+        _failure(ctx, run, object_name, one, "not_visible", NOT_VISIBLE, False) for one in listed
+    ]
+    _note_failures(connection, rows)
+    index.unsettle_records(connection, run.connector, object_name, listed)
 
 
 def _heed_news(
@@ -549,9 +609,15 @@ def _heed_news(
 
 
 def _record_outcomes(
-    connection: Connection, page: Claimed, outcomes: Mapping[str, Outcome]
+    connection: Connection, page: Claimed, outcomes: Mapping[str, Outcome], missing: Missing
 ) -> None:
     pending = sa.and_(writes.c.page_id == page.id, writes.c.state == "pending")
+    if missing.gone:  # announced by a worker that died; it makes no difference any more
+        connection.execute(
+            sa.delete(writes).where(pending, one_of(writes.c.record_id, missing.gone))
+        )
+    if missing.not_visible:  # likewise; told when the record is read again (`worker.sync.whose`)
+        pending = sa.and_(pending, sa.not_(one_of(writes.c.record_id, missing.not_visible)))
     for record_id, outcome in outcomes.items():
         if outcome.ok:
             continue

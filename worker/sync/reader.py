@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from connectors.base import Connector, Contact, Page, SchemaChangedError
 from connectors.reading import ids_of
 from worker.store.tables import UtcDateTime, runs
-from worker.sync import ends, glance, index
+from worker.sync import ends, glance, removals
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.gathering import gathered
@@ -74,10 +74,11 @@ def read_on(
     salted = glance.salt(ctx, run.connector)
     try:
         for place, entry in enumerate(run.reading):
-            if not entry["done"]:
-                reading = _Reading(ctx, run, place, hand_on, seen, salted)
-                if not reading.go_on(may_go_on):
-                    return False
+            reading = _Reading(ctx, run, place, hand_on, seen, salted)
+            if not entry["done"] and not reading.go_on(may_go_on):
+                return False
+            if not reading.decide_removals(may_go_on):
+                return False
         with ctx.store.write() as connection:
             _note(connection, ctx, run, read_all=True, reader_calls=run.reader_calls)
     except _LostPlaceError:
@@ -131,6 +132,7 @@ class _Reading:
 
     def _forward(self, back: ends.FromTheEnd, may_go_on: Callable[[], bool]) -> bool:
         run, entry = self._run, self._entry
+        entry.setdefault("started", self._ctx.now().isoformat())
         since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
         connector = self._ctx.connector(run.connector)
         learned_anew = False
@@ -161,6 +163,19 @@ class _Reading:
                 learned_anew = True
                 connector = self._ctx.connector(run.connector, fresh=True)
 
+    def decide_removals(self, may_go_on: Callable[[], bool]) -> bool:
+        """Once a full read of the object is done, decide what of our index it has removed; whether
+        that is decided. A first read has nothing to compare with."""
+        run, entry = self._run, self._entry
+        if entry["since"] or entry.get("first"):
+            return True
+        if not self._ctx.connector(run.connector).incremental:
+            return True
+        deciding = removals.Decision(
+            self._ctx, run.id, run.connector, run.dry_run, entry, _RemovalsReader(self)
+        )
+        return deciding.go_on(may_go_on)
+
     def _keep_lease(self) -> None:
         with self._ctx.store.write() as connection:
             connection.execute(
@@ -182,11 +197,11 @@ class _Reading:
             entry["cursor"] = None if entry["done"] else page.cursor
             after = entry.get("last") or ""
             entry["last"] = ids_of(new)[-1] if new else after
-            # A full read is in order of the ids: what it does not bring is gone. A first one has
-            # nothing to compare with.
+            # A full read is in order of the ids: what it does not bring may be gone. A first one
+            # has nothing to compare with, and one that brought nothing is looked at as a whole.
             full = connector.incremental and not entry["since"] and not entry.get("first")
             until = entry["last"] if page.cursor else None
-            span = glance.Span(after, until) if full else None
+            span = glance.Span(after, until) if full and entry["last"] else None
             self._count(connector, before)
             stored = self._store(self._ctx, new, page.gone, span, began)
         if stored is not None:
@@ -254,10 +269,13 @@ class _Reading:
         known = glance.known(ctx, run.connector, name, read, span)
         if not run.force:
             fresh, settled = glance.split(read, known, self._salted)
-        gone = [*known.gone, *gone]
         with ctx.store.write() as connection:
             if gone and not run.dry_run:
-                settled.gone = index.forget(connection, run.connector, name, gone)
+                settled.gone = removals.remove(connection, run.connector, name, gone)
+            if known.absent:
+                removals.collect(connection, run.id, name, known.absent)
+            elif known.too_many:
+                removals.collect_span(connection, run.id, run.connector, name, span, ids_of(read))
             if settled.read or settled.gone:
                 run_store.store_settled(connection, ctx, run.id, name, settled)
             if fresh:
@@ -267,6 +285,36 @@ class _Reading:
                 stored = Stored(page_id, len(fresh), fresh)
             _note(connection, self._ctx, run, **values)
         return stored
+
+
+class _RemovalsReader:
+    """What `worker.sync.removals` needs of the reader of an object."""
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
+        self._run = reading._run
+        self._ctx = reading._ctx
+
+    def save(self, connection: Connection) -> None:
+        run = self._run
+        values = {"reading": run.reading, "reader_calls": run.reader_calls}
+        _note(connection, self._ctx, run, reader_until=self._ctx.lease(), **values)
+
+    def count_calls(self, connector: Connector, before: Mapping[Any, int]) -> None:
+        self._reading._count(connector, before)
+
+    def add_counts(self, connection: Connection, object_name: str, counts: glance.Settled) -> None:
+        run_store.store_settled(connection, self._ctx, self._run.id, object_name, counts)
+
+    def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:
+        run, name = self._run, self._reading._entry["object"]
+        seq = run_store.next_seq(connection, run.id)
+        ids = [contact.id for contact in found]
+        return run_store.store_page(connection, self._ctx, run.id, seq, name, ids, found)
+
+    def dispatch(self, page_id: int, found: Sequence[Contact]) -> None:
+        stored = Stored(page_id, len(found), found)
+        self._reading._hand_on(self._ctx, stored, self._reading._keep_lease)
 
 
 def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:

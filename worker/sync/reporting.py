@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from worker.store.db import chunks
 from worker.store.tables import pages, runs, writes
+from worker.sync import removals
 from worker.sync.context import Context
 from worker.sync.runs import Run, load
 from worker.verification import spending
@@ -31,6 +32,7 @@ class Totals:
     written: int
     failed: int
     gone: int
+    not_visible: int = 0
 
 
 def totals(ctx: Context, run_id: str) -> Totals:
@@ -49,6 +51,7 @@ def totals(ctx: Context, run_id: str) -> Totals:
                 c.written,
                 c.failed,
                 c.gone,
+                c.not_visible,
             )
         ),
     ).where(c.run_id == run_id)
@@ -192,6 +195,8 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
             "unchanged": sums.read - sums.changed,
             "gone": sums.gone,
         },
+        "not_visible": sums.not_visible,
+        "removals": removals.of_run(run.reading),
         **added,
         "sources": sources,
         "pages": {

@@ -17,7 +17,7 @@ from config.log import redact
 from connectors.base import NOTHING, ConnectorError, Contact, Skip
 from worker.store.db import chunks, upsert
 from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks
-from worker.sync import picking
+from worker.sync import picking, removals
 from worker.sync.context import Context, alive
 from worker.sync.glance import Settled
 from worker.sync.scope import Scope
@@ -84,6 +84,11 @@ class Run:
     @property
     def active(self) -> bool:
         return self.state == "running"
+
+    @property
+    def accepts_removals(self) -> bool:
+        """Whether an operator has told it to carry out removals, also if they are many."""
+        return any(removals.is_accepted(entry) for entry in self.reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +214,12 @@ def open_run(
     opened: Opened = lambda _connection, _run: None,
     by: str = "",
     purpose: str = "",
+    accept_removals: bool = False,
 ) -> str:
     """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`.
 
     `by`, `purpose`: who asked for it and why, "" for the schedule.
+    `accept_removals`: of a full read, carry out what it has to remove (`worker.sync.removals`).
     Of each `kind` that is given one may be under way beside the connector's sync or rescan.
     `opened` is called in the same transaction.
     """
@@ -247,6 +254,8 @@ def open_run(
                         "done": False,
                     }
                 )
+            if accept_removals:
+                removals.accept(connection, connector_name, reading)
         try:
             connection.execute(
                 sa.insert(runs).values(
@@ -490,8 +499,14 @@ def fail(ctx: Context, run_id: str, error: str) -> None:
         )
 
 
-def to_take_up(ctx: Context, connector: str, full: bool = False) -> Run | None:
-    """A sync that stands open and that nobody works on, or that failed last: it goes on first."""
+def to_take_up(
+    ctx: Context, connector: str, full: bool = False, accept_removals: bool = False
+) -> Run | None:
+    """A sync that stands open and that nobody works on, or that failed last: it goes on first.
+
+    With `accept_removals` only one that accepts them itself: an operator who accepts removals must
+    not have another run resumed instead.
+    """
     query = (
         sa.select(runs)
         .where(runs.c.connector == connector, runs.c.dry_run.is_(False), runs.c.kind == "sync")
@@ -504,6 +519,8 @@ def to_take_up(ctx: Context, connector: str, full: bool = False) -> Run | None:
         return None
     run = _made(row)
     if full and run.scope.kind != "everything" and not run.active:
+        return None
+    if accept_removals and not run.accepts_removals:
         return None
     return None if run.active and is_worked_on(ctx, run.id) else run
 

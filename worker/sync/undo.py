@@ -44,6 +44,7 @@ class Undone:
     kept: list[Kept] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    not_visible: list[str] = field(default_factory=list)  # nothing could be put back there
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -91,12 +92,17 @@ def carry_out(
         for object_name, rows in _batches(ctx, run):
             if not _keep_lease(ctx, undoing.id):
                 return result  # it was cancelled
-            current = {c.id: c for c in connector.fetch(object_name, [r.record_id for r in rows])}
+            ids = [row.record_id for row in rows]
+            current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
+            absent = [record_id for record_id in ids if record_id not in current]
+            gone = connector.deleted(object_name, absent) if absent else set()
             updates, befores = [], {}
             for row in rows:
                 contact = current.get(row.record_id)
                 if contact is None:
-                    result.gone.append(row.record_id)
+                    (result.gone if row.record_id in gone else result.not_visible).append(
+                        row.record_id
+                    )
                     continue
                 held = contact.values()
                 values = _restorable(row, held, connector.writable(object_name), result)
@@ -123,8 +129,14 @@ def carry_out(
                 read_all=True,
                 reader_owner=None,
                 notes=[
-                    f"{kept.object} {kept.record_id}: {kept.field} was changed since, and left"
-                    for kept in result.kept
+                    *(
+                        f"{kept.object} {kept.record_id}: {kept.field} was changed since, and left"
+                        for kept in result.kept
+                    ),
+                    *(
+                        f"{record_id}: not put back, since our user does not see the record"
+                        for record_id in result.not_visible
+                    ),
                 ],
             )
         )

@@ -58,7 +58,8 @@ def clear_up(
     if not before:
         return Clear(list(found), known)
     fresh = {contact.id: contact for contact in connector.fetch(object_name, list(before))}
-    behind = [row for others in before.values() for row in others.behind]
+    # Of a record that was not returned, nobody can tell whether it holds what was announced.
+    behind = [row for rid, others in before.items() if rid in fresh for row in others.behind]
     if behind and not run.dry_run:
         held = {record_id: contact.values() for record_id, contact in fresh.items()}
         with ctx.store.write() as connection:

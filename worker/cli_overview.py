@@ -55,8 +55,10 @@ def _minute(at: str | None) -> str:
 
 def _needs(needs: dict[str, Any]) -> Any:
     for one in needs["alerts"]:
-        if one["kind"] != "segment_isolated":
+        if one["kind"] not in ("segment_isolated", "removals_held"):
             yield one["text"]
+    for one in needs["removals"]:
+        yield f"{one['connector']}: {one['reason']}"
     for one in needs["isolated"]:
         yield f"{one['connector']}: {one['by']}={one['value']} is set apart: {one['why']}"
     if needs["reviews"]:

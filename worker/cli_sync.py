@@ -6,7 +6,7 @@ Each parses, calls one function, and shows what came of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rich.text import Text
 
 import connectors
 from config.settings import SettingsError, parse_duration
-from connectors.base import ConnectorError
+from connectors.base import ConnectorError, Visibility
 from worker import console
 from worker import export as exporting
 from worker.access import audit
@@ -32,7 +32,7 @@ from worker.cli_parts import (
 from worker.doctor import examine
 from worker.store.db import open_store, ready, upgrade
 from worker.story import story
-from worker.sync import control, reporting, runs
+from worker.sync import control, removals, reporting, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.follow import follow
@@ -52,15 +52,23 @@ _SEGMENTS = "source=..., campaign=..., list=... or country=..."
 @click.command(cls=Command)
 @connector_argument(nargs=-1)
 @click.option("--full", is_flag=True, help="Read everything, not only what has changed.")
+@click.option("--accept-removals", is_flag=True,
+              help="Read everything, and remove from our index what the CRM no longer has, also "
+              "where a full read held that back because it was too much.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
-def sync(connector: tuple[str, ...], full: bool, dry_run: bool, queue: bool, as_json: bool) -> None:
+def sync(
+    connector: tuple[str, ...], full: bool, accept_removals: bool, dry_run: bool, queue: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Pull what has changed, verify it, and write the findings back.
 
     Without CONNECTOR: all that are connected. A sync that was cut short is taken up where it
-    stopped.
+    stopped. A full read that would remove many contacts from our index removes none and says why;
+    --accept-removals accepts what it said, and no more.
     """
+    full = full or accept_removals
     with opened_context() as ctx:
         names = connector or ctx.settings.active_connectors
         if not names:
@@ -73,13 +81,41 @@ def sync(connector: tuple[str, ...], full: bool, dry_run: bool, queue: bool, as_
             connectors.check(name, ctx.settings)
 
         def opened(name: str) -> str:
-            standing = None if dry_run else runs.to_take_up(ctx, name, full)
+            # Of connectors that were not named only where something waits for it.
+            accepts = accept_removals and (name in connector or _is_held(ctx, name))
+            standing = None if dry_run else runs.to_take_up(ctx, name, full, accepts)
             if standing is not None:
                 console.note(f"{name}: going on with run {standing.id}")
                 return runs.reopen(ctx, standing.id).id
+            if accepts:
+                return _open_accepting(ctx, name, dry_run)
             return runs.open_run(ctx, name, Scope("everything" if full else "changed"), dry_run)
 
         _carry_out(ctx, list(names), opened, queue, as_json, many=True)
+
+
+def _is_held(ctx: Context, name: str) -> bool:
+    with ctx.store.read() as connection:
+        return bool(removals.holds(connection, name))
+
+
+def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
+    """Open a full read whose removals are carried out. One that was begun without that is not
+    resumed instead: where it has failed, this one takes its place, else it has to end first."""
+    try:
+        run_id = runs.open_run(
+            ctx, name, Scope("everything"), dry_run, by=user_name(), purpose="removals accepted",
+            accept_removals=True,
+        )  # fmt: skip
+    except RunActiveError as error:
+        console.note(
+            f"{name}: run {error.run_id} does not accept removals; let it end first (hygiene runs "
+            f"resume {error.run_id}) or cancel it"
+        )
+        raise
+    if not dry_run:
+        audit.note(ctx.store, ctx.now(), user_name(), "removals.accept", f"{run_id} {name}")
+    return run_id
 
 
 @click.command(cls=Command)
@@ -176,13 +212,27 @@ def _carry_out(
     if any(_has_failures(result) for result in results):
         code = max(code, 1)
     if as_json:
+        for reason in (one["reason"] for result in results for one in _held(result)):
+            console.complain(reason)
         console.print_json(results if many else results[0] if results else {})
     else:
         for result in results:
             console.show_result(result)
             if _has_failures(result):
                 console.note(f"  what failed, and why: hygiene runs show {result['run']}")
+    _note_earlier_holds(ctx, names, begun)
     sys.exit(code)
+
+
+def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
+    """Removals that an earlier run holds, and that these runs had nothing to say of."""
+    with ctx.store.read() as connection:
+        for hold in removals.holds(connection):
+            if hold.connector in names and hold.run_id not in begun:
+                console.note(
+                    f"{hold.connector}: {hold.records:,} removals of {hold.object} are held since "
+                    f"{hold.since:%Y-%m-%d %H:%M} UTC: hygiene runs show {hold.run_id}"
+                )
 
 
 def _enqueue(run_id: str) -> None:
@@ -195,9 +245,17 @@ def _enqueue(run_id: str) -> None:
 
 
 def _has_failures(result: dict[str, Any]) -> bool:
-    return bool(result["contacts"]["failed"] or result["pages"]["parked"]) or (
-        result["state"] != "done"
+    return bool(
+        result["contacts"]["failed"]
+        or result["pages"]["parked"]
+        or result["state"] != "done"
+        or _held(result)
     )
+
+
+def _held(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Objects of which the run would have removed too many contacts from our index."""
+    return [one for one in result["removals"] if one["state"] == removals.State.HELD]
 
 
 # -- runs ----------------------------------------------------------------------------------
@@ -324,7 +382,7 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
         console.print_json(done.as_json())
     else:
         console.show_undone(done, dry_run)
-    sys.exit(1 if done.failed else 0)
+    sys.exit(1 if done.failed or done.not_visible else 0)
 
 
 # -- looking -------------------------------------------------------------------------------
@@ -412,28 +470,41 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 @connector_argument()
 @json_option
 def crm_check(connector: str, as_json: bool) -> None:
-    """Say which fields are missing, unreadable or unwritable."""
+    """Say which fields are missing or unusable, and how many records our user sees."""
     settings = read_settings()
     connectors.check(connector, settings)
     opened = connectors.build(connector, settings)
+    seen: list[Visibility] = []
     try:
         findings = opened.use(opened.describe())
+        try:
+            seen = opened.visibility()
+        except ConnectorError as error:
+            console.note(f"what our user sees cannot be told: {error}")
     finally:
         opened.close()
     if as_json:
-        console.print_json(
-            [
-                {"object": f.object, "field": f.field, "problem": f.problem, "blocks": f.blocks}
-                for f in findings
-            ]
-        )
-    elif not findings:
+        listed: list[dict[str, Any]] = [
+            {"object": f.object, "field": f.field, "problem": f.problem, "blocks": f.blocks}
+            for f in findings
+        ]
+        listed += [
+            {"object": one.object, "field": "", "problem": str(one), "blocks": False,
+             "visible": one.visible, "total": one.total, "view_all": one.view_all}
+            for one in seen
+            if one.limited
+        ]  # fmt: skip
+        console.print_json(listed)
+        sys.exit(1 if any(finding.blocks for finding in findings) else 0)
+    if not findings:
         console.out.print(f"{connector}: all fields are there and can be written")
     else:
         made = console.table("field", "problem")
         console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
         console.show_table(made)
         console.note(f"create what is missing with: hygiene crm setup {connector}")
+    for one in seen:
+        console.out.print(Text(str(one), style="yellow" if one.limited else ""))
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 
 

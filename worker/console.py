@@ -142,7 +142,14 @@ def show_result(result: Mapping[str, Any]) -> None:
         parts.append(f"[red]{_count(counts['failed'])} failed[/red]")
     if counts["gone"]:
         parts.append(f"{_count(counts['gone'])} gone meanwhile")
+    if hidden := result["not_visible"]:
+        parts.append(f"[yellow]{_count(hidden)} not visible to our user[/yellow]")
     out.print("  " + ", ".join(parts))
+    for one in result["removals"]:
+        if one["state"] == "would_remove":
+            out.print(
+                f"  {one['object']}: {_count(one['records'])} would be removed from the index"
+            )
     if result["fields"]:
         statuses = sorted(result["fields"].items(), key=lambda entry: -entry[1])
         listed = Text("  phone fields: ")
@@ -231,6 +238,11 @@ def show_undone(done: Any, dry_run: bool) -> None:
         out.print(f"  ... and {len(done.kept) - MOST_FAILURES:,} more (--json has all)")
     if done.gone:
         out.print(f"  {len(done.gone):,} records are gone from the CRM")
+    if done.not_visible:
+        text = (
+            f"  {len(done.not_visible):,} records are not visible to our user: nothing was put back"
+        )
+        out.print(Text(text, style="yellow"))
     for record_id, message in done.failed.items():
         out.print(Text(f"  failed: {record_id}: {message}", style="red"))
 

@@ -157,3 +157,13 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
     for finding in findings:
         verdict: Verdict = "problem" if finding.blocks else "warning"
         yield Check(name, verdict, f"{finding}; see: hygiene crm check {name}")
+    yield from _visibility(ctx, name)
+
+
+def _visibility(ctx: Context, name: str) -> Iterator[Check]:
+    """How many of the CRM's records our user sees: what it does not see is not kept right."""
+    try:
+        for one in ctx.open(name).visibility():
+            yield Check(name, "warning" if one.limited else "ok", str(one))
+    except ConnectorError as error:
+        yield Check(name, "warning", f"what our user sees cannot be told: {error}")

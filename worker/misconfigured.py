@@ -21,6 +21,7 @@ from config.settings import Settings
 from worker import embedded, pulse
 from worker.check import Check, warning
 from worker.store.tables import contacts, failures, runs
+from worker.sync import removals
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 
@@ -168,6 +169,9 @@ def of_work(ctx: Context) -> Iterator[Check]:
                 sa.func.sum(sa.case((contacts.c.country == "", 1), else_=0)),
             ).group_by(contacts.c.connector)
         ).all()
+        held = removals.holds(connection)
+    for hold in held:
+        yield warning("removals", f"{hold.connector}: {hold.reason}")
     for row in paused:
         text = f"{row.connector}: run {row.id} is paused since long, and no other sync begins: "
         yield warning("runs", f"{text}hygiene runs resume {row.id}")

@@ -11,7 +11,7 @@ from worker.alerts import tell
 from worker.remedies import REMEDIES
 from worker.segments import isolate, listing
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
-from worker.sync import reporting
+from worker.sync import removals, reporting
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.verification import spending
@@ -37,6 +37,7 @@ def overview(ctx: Context) -> dict[str, Any]:
             .where(deliveries.c.state == "pending")
             .group_by(deliveries.c.connector)
         ).all()
+        held = removals.holds(connection)
     return {
         "connectors": _connectors(ctx),
         "trend": trend,
@@ -53,6 +54,7 @@ def overview(ctx: Context) -> dict[str, Any]:
                 {"connector": name, "reports": count, "since": since.isoformat()}
                 for name, count, since in untold
             ],
+            "removals": [hold.as_json() for hold in held],
             "isolated": [one.as_json() for one in isolate.standing(ctx, 20)],
             "alerts": tell.standing(ctx, 20),
         },

@@ -11,10 +11,13 @@ import sqlalchemy as sa
 
 from worker.segments import isolate
 from worker.store.tables import runs, watermarks
+from worker.sync import removals
 from worker.sync.context import Context
 from worker.verification import health, spending
 
-Kind = Literal["run_failed", "breaker_open", "budget", "segment_isolated", "watermark"]
+Kind = Literal[
+    "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held"
+]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
 
@@ -40,6 +43,8 @@ def found(ctx: Context) -> list[Condition]:
     if wanted.segment_isolated:
         everything += _isolated(ctx)
     everything += _old_watermarks(ctx)
+    if wanted.removals_held:
+        everything += _held_removals(ctx)
     return everything
 
 
@@ -82,6 +87,18 @@ def _isolated(ctx: Context) -> Iterator[Condition]:
         if not one.isolated_by:  # who isolates one by hand knows
             text = f"{one.connector}: {one.name} was isolated: {one.why}"
             yield Condition(f"isolated:{one.id}", "segment_isolated", text, "/segments")
+
+
+def _held_removals(ctx: Context) -> Iterator[Condition]:
+    """Until a full read ends within the limit, or an operator accepts them. A later full read that
+    holds them again is told again, with its number."""
+    with ctx.store.read() as connection:
+        held = removals.holds(connection)
+    for hold in held:
+        if hold.connector in ctx.settings.active_connectors:
+            key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
+            text = f"{hold.connector}: {hold.reason}"
+            yield Condition(key, "removals_held", text, f"/runs/{hold.run_id}")
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Condition]:

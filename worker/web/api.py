@@ -25,7 +25,7 @@ from worker.phones import region_of
 from worker.segments import isolate, listing, outcomes
 from worker.segments.isolate import NoSuchSegmentError
 from worker.story import number_of, story
-from worker.sync import control, reporting, runs
+from worker.sync import control, removals, reporting, runs
 from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, RunActiveError
@@ -79,6 +79,31 @@ class RescanRequest(_Strict):
     reason: Short = Field("", description="why, for the log of what was done")
     force: bool = False
     dry_run: bool = False
+    accept_removals: bool = Field(
+        False,
+        description="of all contacts only: remove from our index what the CRM no longer has, also "
+        "where a full read held that back (GET /api/removals): as many as it says there, and the "
+        "ordinary limit",
+    )
+
+
+class HeldRemovals(BaseModel):
+    """What a full read would have removed from our index, and did not because it was too much."""
+
+    connector: str
+    object: str
+    run: str = Field(description="the latest full read that held them")
+    records: int = Field(description="how many it would have removed")
+    indexed: int = Field(description="contacts of the object in our index")
+    limit: int = Field(description="how many it might have removed")
+    reason: str = Field(description="why, and what to check, in one line")
+    examples: list[str] = Field(description="ids of a few of them")
+    since: AwareDatetime
+    at: AwareDatetime
+
+
+class HeldRemovalsList(BaseModel):
+    removals: list[HeldRemovals]
 
 
 class RunOpened(BaseModel):
@@ -196,10 +221,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         if body.connector not in ctx.settings.active_connectors:
             raise HTTPException(422, f"{body.connector} is not connected.")
         scope = _scope(body)
+        if body.accept_removals and scope.kind != "everything":
+            raise HTTPException(422, "accept_removals is for all contacts: give no ids, numbers, "
+                                "segment or older_than.")  # fmt: skip
         try:
             run_id = runs.open_run(
-                ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason
-            )
+                ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason,
+                accept_removals=body.accept_removals,
+            )  # fmt: skip
         except RunActiveError as error:
             if not _may_wait(body):
                 raise HTTPException(409, str(error)) from None
@@ -214,9 +243,17 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         except ConnectorError as error:
             raise HTTPException(502, str(error)) from None
         if not body.dry_run:
-            noted(who, "run.start", f"{run_id} {body.connector}: {scope}", body.reason)
+            action = "removals.accept" if body.accept_removals else "run.start"
+            noted(who, action, f"{run_id} {body.connector}: {scope}", body.reason)
         queue.go_on(run_id)
         return RunOpened(run=run_id)
+
+    @routes.get("/removals", tags=["runs"], summary="Removals that wait for a person")
+    def held_removals(_who: Reads) -> HeldRemovalsList:
+        """Accept them with `POST /api/rescans` and `accept_removals`."""
+        with ctx.store.read() as connection:
+            held = [HeldRemovals(**hold.as_json()) for hold in removals.holds(connection)]
+        return HeldRemovalsList(removals=held)
 
     @routes.get("/runs", tags=["runs"], summary="The latest runs, newest first")
     def run_list(

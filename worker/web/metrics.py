@@ -28,6 +28,7 @@ from worker.store.tables import (
     runs,
     watermarks,
 )
+from worker.sync import removals
 from worker.sync.context import Context
 from worker.verification import spending
 
@@ -99,6 +100,13 @@ class _Tables(Collector):
             ):
                 failed.add_metric([name, kind], count)
             yield failed
+            held = _gauge(
+                "removals_held", "Contacts that a full read would remove, and did not",
+                "connector", "object",
+            )  # fmt: skip
+            for hold in removals.holds(connection):
+                held.add_metric([hold.connector, hold.object], hold.records)
+            yield held
             breaker = _gauge("provider_left_alone", "1: its circuit breaker is open", "provider")
             for name, state in connection.execute(
                 sa.select(provider_states.c.name, provider_states.c.breaker)

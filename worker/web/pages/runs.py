@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from connectors.base import ConnectorError
 from worker.access import audit
-from worker.sync import control, forecast, reporting, runs
+from worker.sync import control, forecast, removals, reporting, runs
 from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, Run, RunActiveError
@@ -113,6 +113,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             request, "run.html", me, here="runs", run=found, opened=run.opened_at, scope=run.scope,
             by=run.opened_by, purpose=run.purpose, links=_links(ctx, found),
             progress=_progress(run, found), may_undo=_may_undo(run, found),
+            held=held_by(run.id),
         )  # fmt: skip
 
     @routes.get("/{run_id}/progress")
@@ -144,6 +145,38 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         )  # fmt: skip
 
     # -- doing something to one ------------------------------------------------------------
+
+    def held_by(run_id: str) -> list[removals.Hold]:
+        """Removals that wait for a person since this run."""
+        with ctx.store.read() as connection:
+            return [hold for hold in removals.holds(connection) if hold.run_id == run_id]
+
+    @routes.get("/{run_id}/accept-removals")
+    def accept_form(request: Request, me: Viewer, run_id: str) -> Response:
+        run = load(run_id)
+        held = held_by(run.id)
+        if not held:
+            raise HTTPException(409, "Nothing is held by this run any more.")
+        return page(request, "run_removals.html", me, here="runs", run=run, held=held)
+
+    @routes.post("/{run_id}/accept-removals")
+    def accept_removals(request: Request, acting: Acting, run_id: str) -> Response:
+        """Open a full read that carries out what was shown: what the latest one held."""
+        me, form = acting
+        run, why = load(run_id), form.get("why", "").strip()
+        if not held_by(run.id):
+            raise HTTPException(409, "Nothing is held by this run any more: look at the overview.")
+        try:
+            opened = runs.open_run(
+                ctx, run.connector, Scope("everything"), by=me.name, purpose=why,
+                accept_removals=True,
+            )  # fmt: skip
+        except (ConnectorError, RunActiveError) as error:
+            return page(request, "message.html", me, 409, here="runs", text=str(error))
+        target = f"{opened} {run.connector}"
+        audit.note(ctx.store, ctx.now(), me.name, "removals.accept", target, why)
+        queue.go_on(opened)
+        return RedirectResponse(f"/runs/{opened}", 303)
 
     @routes.get("/{run_id}/undo")
     def undo_form(request: Request, me: Viewer, run_id: str) -> Response:

@@ -1,0 +1,159 @@
+"""Held removals on the admin's pages, by the API, in the metrics and as an alert."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.access import audit
+from worker.alerts import conditions, tell
+from worker.store.tables import contacts
+from worker.sync import removals, runs
+from worker.sync.context import Context
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+Serve = Callable[..., str]
+Sync = Callable[..., dict[str, Any]]
+GUARD = "[sync]\nmax_removals_floor = 4\n"
+
+
+@pytest.fixture
+def ctx(make_context: Callable[..., Context]) -> Context:
+    return make_context(GUARD)
+
+
+def held_run(ctx: Context, crm: Crm, sync: Sync, count: int = 20) -> str:
+    sync(ctx, crm.name)
+    crm.hide(crm.ids()[:count])
+    return str(sync(ctx, crm.name, "everything")["run"])
+
+
+def indexed(ctx: Context, crm: Crm) -> int:
+    query = sa.select(sa.func.count()).where(contacts.c.object == crm.object)
+    with ctx.store.read() as connection:
+        return connection.scalar(query) or 0
+
+
+def ended(ctx: Context, run_id: str) -> str:
+    until = time.monotonic() + 30
+    while runs.load(ctx, run_id).active and time.monotonic() < until:
+        time.sleep(0.1)
+    return runs.load(ctx, run_id).state
+
+
+class TestTheApi:
+    def test_lists_them_and_accepts_them(
+        self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        run_id = held_run(ctx, crm, sync)
+        before = indexed(ctx, crm)
+        url = serve(GUARD, working=True, ADMIN_TOKEN="secret")
+        headers = {"Authorization": "Bearer secret"}
+        (told,) = requests.get(f"{url}/api/removals", headers=headers).json()["removals"]
+        assert (told["connector"], told["object"], told["run"]) == (crm.name, crm.object, run_id)
+        assert (told["records"], told["indexed"], len(told["examples"])) == (20, before, 5)
+        assert requests.get(f"{url}/api/removals").status_code == 401
+        asked = {"connector": crm.name, "accept_removals": True, "reason": "they left us"}
+        some = requests.post(f"{url}/api/rescans", json={**asked, "ids": ["1"]}, headers=headers)
+        assert some.status_code == 422
+        opened = requests.post(f"{url}/api/rescans", json=asked, headers=headers)
+        assert opened.status_code == 202
+        assert ended(ctx, opened.json()["run"]) == "done"
+        result = requests.get(f"{url}/api/runs/{opened.json()['run']}", headers=headers).json()
+        assert result["removals"][0]["state"] == "removed"
+        assert indexed(ctx, crm) == before - 20
+        assert requests.get(f"{url}/api/removals", headers=headers).json() == {"removals": []}
+        noted = audit.entries(ctx.store)[0]
+        assert (noted["action"], noted["why"]) == ("removals.accept", "they left us")
+
+    def test_is_described(self, serve: Serve) -> None:
+        document = requests.get(f"{serve(ADMIN_TOKEN='secret')}/openapi.json").json()
+        assert "/api/removals" in document["paths"]
+        wanted = document["components"]["schemas"]["RescanRequest"]["properties"]
+        assert "description" in wanted["accept_removals"]
+
+
+class TestTheMetric:
+    def test_says_how_many_wait(self, serve: Serve, ctx: Context, crm: Crm, sync: Sync) -> None:
+        url = serve(GUARD)
+        assert "hygiene_removals_held{" not in requests.get(f"{url}/metrics").text
+        held_run(ctx, crm, sync)
+        line = f'hygiene_removals_held{{connector="{crm.name}",object="{crm.object}"}} 20.0'
+        assert line in requests.get(f"{url}/metrics").text
+
+
+class TestTheAlert:
+    def test_stands_until_it_is_cleared(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        sync(ctx, crm.name)
+        hidden = crm.hide(crm.ids()[:20])
+        run_id = sync(ctx, crm.name, "everything")["run"]
+        (found,) = conditions.found(ctx)
+        assert (found.kind, found.path) == ("removals_held", f"/runs/{run_id}")
+        assert "--accept-removals" in found.text
+        tell.look(ctx)
+        sync(ctx, crm.name)
+        tell.look(ctx)
+        assert [one["kind"] for one in tell.standing(ctx)] == ["removals_held"]
+        crm.show(hidden)
+        sync(ctx, crm.name, "everything")
+        tell.look(ctx)
+        assert tell.standing(ctx) == []
+
+    def test_can_be_turned_off(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(GUARD + "[alerts]\nremovals_held = false\n")
+        held_run(ctx, crm, sync)
+        assert conditions.found(ctx) == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_pages_show_them_with_a_button(
+    chromium: Browser, serve: Serve, ctx: Context, crm: Crm, sync: Sync, width: int
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    run_id = held_run(ctx, crm, sync)
+    before = indexed(ctx, crm)
+    tell.look(ctx)
+    url = serve(GUARD, working=True)
+    page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
+
+    def look(name: str) -> None:
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert over <= 0, f"{name} is wider than the screen"
+        if shots := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=f"{shots}/{crm.name}-{name}-{width}.png", full_page=True)
+
+    page.goto(url)
+    look("overview-held")
+    assert page.locator(".needs li").count() == 1, "the alert says it no second time"
+    page.goto(f"{url}/runs/{run_id}")
+    look("run-held")
+    page.goto(url)
+    page.click("text=Look at it")
+    look("accept")
+    page.fill("input[name=why]", "they left us")
+    page.click("button:has-text('Accept removals')")
+    opened = page.url.rpartition("/")[2]
+    assert ended(ctx, opened) == "done"
+    page.goto(f"{url}/runs/{opened}")
+    look("run-accepted")
+    assert indexed(ctx, crm) == before - 20
+    with ctx.store.read() as connection:
+        assert removals.holds(connection) == []
+    gone = page.goto(f"{url}/runs/{run_id}/accept-removals")
+    assert gone is not None
+    assert gone.status == 409
+    page.close()

@@ -410,7 +410,8 @@ class TestLogin:
         steps = list(opened(**session).provision())
         assert not [step for step in steps if step.done == "failed"]
         assigned = sandbox.salesforce.org.tables["PermissionSetAssignment"].after_id(None)
-        assert [r["AssigneeId"] for r in assigned] == [sandbox.salesforce.org.integration_user]
+        user = sandbox.salesforce.org.integration_user
+        assert [r["AssigneeId"] for r in assigned] == [user] * 2, "the profile, and our set"
 
     def test_a_fresh_session_that_is_refused_too_says_why(
         self, opened: Callable[..., Connector], sandbox: Sandbox

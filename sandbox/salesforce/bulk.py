@@ -98,7 +98,7 @@ class Bulk:
 
     `seconds`: what a job takes; `at_once`: jobs that the org works on at the same time, later ones
     wait in its queue (0: any number); `result_part`: records in one part of a query's results;
-    `answer_most`: records in one answer where the caller does not say (0: the whole part);
+    `answer_most`: records in one answer at the most (0: what the caller asks for, or the part);
     `result_form`: of the list of parts, of which sources disagree: "resultPages", "resultChunks",
     "unknown", or "none" for an org without that resource; `parts_are_chained`: whether the answer
     to a part names the next one; `short_by`: records that the results lack, of those that the job
@@ -247,12 +247,12 @@ class Bulk:
             return _wrong_state(job, "JobComplete")
         try:
             start, end = _span(request.query.get("locator", ""), self.result_part)
-            most = int(request.query.get("maxRecords") or self.answer_most or self.result_part)
+            asked = int(request.query.get("maxRecords") or self.result_part)
         except ValueError:
             return error("INVALIDLOCATOR", "The locator is invalid")
         rows = job.rows[: max(0, len(job.rows) - self.short_by)]
         end = min(end, len(job.rows))
-        cut = min(end, start + most)
+        cut = min(end, start + asked, start + (self.answer_most or asked))
         assert job.query is not None
         cells = [self._cells(job.query, record) for record in rows[start:cut]]
         if cut < end:  # the answer is less than the part: it goes on within it

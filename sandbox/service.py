@@ -5,7 +5,8 @@ Control endpoints (plain JSON, no authentication, loopback only):
 - `GET /_sandbox/counters`: calls by route since the last reset, and the total; `refused`: those of
   them that were over a limit.
 - `POST /_sandbox/counters/reset`
-- `POST /_sandbox/settings`: numbers of the service that can be set, such as its limits.
+- `POST /_sandbox/settings`: values of the service that can be set, such as its limits, or those of
+  its parts (`bulk.short_by`, `org.automation.trigger_takes`).
 - `GET|POST /_sandbox/faults`, `DELETE /_sandbox/faults`: see `Fault`.
 - `POST /_sandbox/records/{object}/{id}`: what a person, or the CRM itself, does to a record; the
   body is one action of the service (see `Service.act`).
@@ -239,9 +240,14 @@ class Service:
 
     async def _set(self, request: web.Request) -> web.Response:
         for name, value in orjson.loads(await request.read()).items():
-            if type(getattr(self, name, None)) is not type(value) or name.startswith("_"):
+            *path, last = name.split(".")
+            owner: Any = self
+            for part in path:
+                owner = getattr(owner, part, None)
+            private = any(part.startswith("_") for part in (*path, last))
+            if private or type(getattr(owner, last, None)) is not type(value):
                 raise web.HTTPBadRequest(text=f"{self.name} has no such setting: {name}")
-            setattr(self, name, value)
+            setattr(owner, last, value)
         return answer({})
 
     async def _get_faults(self, _request: web.Request) -> web.Response:

@@ -249,7 +249,7 @@ def show_undone(done: Any, dry_run: bool) -> None:
 
 def show_steps(steps: Sequence[Any]) -> None:
     """What `crm setup` did: what is new or failed line by line, the rest as a number."""
-    styles = {"created": "green", "changed": "green", "failed": "red"}
+    styles = {"created": "green", "changed": "green", "failed": "red", "offered": "cyan"}
     there = sum(step.done == "already there" for step in steps)
     for step in steps:
         if step.done != "already there":

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from connectors.base import ConnectorError, SetupStep
+from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.salesforce_call import Call
 from connectors.salesforce_soql import quoted
@@ -47,7 +47,11 @@ def provision(
     `user_id`: whom the permission set is given to. `adopt`: fields ("Contact.Best_Phone__c") that
     somebody else made and that are to be used all the same.
     """
-    set_id, granted = _permission_set(call)
+    try:
+        set_id, granted = _permission_set(call)
+    except ConnectorError as error:
+        yield _lacks(f"permission set {PERMISSION_SET}", "View Setup and Configuration", error)
+        return  # what we may adopt is told by it
     ours: list[str] = []
     for name, wanted in objects.items():
         answer = call("other", f"sobjects/{name}/describe")
@@ -74,7 +78,31 @@ def provision(
                 ours.append(qualified)
             yield stranger or _existing(qualified, spec, known)
         yield from _offer(name, there, wanted)
-    yield from _grant(call, set_id, granted, ours, user_id)
+    right = "Manage Profiles and Permission Sets"
+    try:
+        set_id, step = _made_set(call, set_id)
+        yield step
+        yield from _grant(call, set_id, granted, ours)
+        right = "Assign Permission Sets"
+        yield _assign(call, set_id, user_id())
+    except ConnectorError as error:
+        yield _lacks(f"permission set {PERMISSION_SET}", right, error)
+
+
+def _lacks(what: str, right: str, error: ConnectorError) -> SetupStep:
+    """A step that our user may not do; raises the error where that is not why it failed.
+
+    Source: Object Reference, "FieldPermissions", "PermissionSet" and "PermissionSetAssignment" (the
+    rights that each needs); that an object one may not see is told as INVALID_TYPE.
+    """
+    if isinstance(error, (QuotaError, UnavailableError)):
+        raise error
+    return SetupStep(
+        what,
+        "failed",
+        f"{error}. Our user needs the right '{right}' for the set-up (README, step 1); it can be "
+        "taken away again afterwards",
+    )
 
 
 def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
@@ -177,7 +205,7 @@ def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep | Non
     except ConnectorError as error:
         if "DUPLICATE_DEVELOPER_NAME" in str(error):
             return None
-        return SetupStep(qualified, "failed", str(error))
+        return _lacks(qualified, "Customize Application", error)
     return SetupStep(qualified, "created")
 
 
@@ -218,24 +246,26 @@ def _permission_set(call: Call) -> tuple[str, set[str]]:
     return set_id, {row["Field"] for row in held if row["PermissionsEdit"]}
 
 
-def _grant(
-    call: Call, set_id: str, granted: set[str], fields: list[str], user_id: Callable[[], str]
-) -> Iterator[SetupStep]:
+def _made_set(call: Call, set_id: str) -> tuple[str, SetupStep]:
+    """The id of our permission set, which is made where there is none."""
+    what = f"permission set {PERMISSION_SET}"
     if set_id:
-        yield SetupStep(f"permission set {PERMISSION_SET}", "already there")
-    else:
-        made = call(
-            "other",
-            "sobjects/PermissionSet",
-            method="POST",
-            json={
-                "Name": PERMISSION_SET,
-                "Label": "Phone Hygiene",
-                "Description": "Read and write the fields of the phone hygiene worker.",
-            },
-        )
-        set_id = made["id"]
-        yield SetupStep(f"permission set {PERMISSION_SET}", "created")
+        return set_id, SetupStep(what, "already there")
+    made = call(
+        "other",
+        "sobjects/PermissionSet",
+        method="POST",
+        json={
+            "Name": PERMISSION_SET,
+            "Label": "Phone Hygiene",
+            "Description": "Read and write the fields of the phone hygiene worker.",
+        },
+    )
+    return made["id"], SetupStep(what, "created")
+
+
+def _grant(call: Call, set_id: str, granted: set[str], fields: list[str]) -> Iterator[SetupStep]:
+    """Let the permission set edit these fields."""
     lacking = [field for field in fields if field not in granted]
     for start in range(0, len(lacking), _BATCH):
         batch = lacking[start : start + _BATCH]
@@ -261,7 +291,10 @@ def _grant(
                 problem = answer["errors"][0]["message"]
                 yield SetupStep(f"access to {field}", "failed", problem)
     yield SetupStep(f"access to {len(fields)} fields", "created" if lacking else "already there")
-    user = user_id()
+
+
+def _assign(call: Call, set_id: str, user: str) -> SetupStep:
+    """Give our user the permission set."""
     assigned = _query(
         call,
         f"SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = '{set_id}' "
@@ -274,7 +307,7 @@ def _grant(
             method="POST",
             json={"PermissionSetId": set_id, "AssigneeId": user},
         )
-    yield SetupStep(
+    return SetupStep(
         f"permission set {PERMISSION_SET} for our user", "already there" if assigned else "created"
     )
 

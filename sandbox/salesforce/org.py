@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.population import Person, people
+from sandbox.salesforce import rights
 from sandbox.salesforce.automation import BY_A_PERSON, Automation, WriteOptions
 from sandbox.salesforce.sharing import Sharing
 from sandbox.table import Clock, Record, Table
@@ -345,6 +346,7 @@ class Org:
         self.tables = {name: Table("SystemModstamp") for name in self.schema}
         self.locks: dict[str, int] = {}
         self.refusals: dict[str, str] = {}
+        self.rights = list(rights.ALL)  # of the integration user, in the setup
         self.read_only: set[str] = set()  # the integration user may not edit these
         self.integration_user = ""
         self.sharing = Sharing(self)

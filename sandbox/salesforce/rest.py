@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.salesforce import soql
+from sandbox.salesforce import rights, soql
 from sandbox.salesforce.org import Org
 from sandbox.service import answer
 from sandbox.table import Record
@@ -38,7 +38,8 @@ def parent(org: Org, record: Record, relation: str) -> Record | None:
 
 def check_names(org: Org, text: str, query: soql.Query) -> None:
     schema = org.schema.get(query.object)
-    if schema is None:
+    right = rights.TO_SEE.get(query.object)
+    if schema is None or (right and right not in org.rights):
         raise soql.SoqlError(
             "INVALID_TYPE",
             soql.located(

@@ -12,7 +12,7 @@ import jwt
 import orjson
 from aiohttp import web
 
-from sandbox.salesforce import soql
+from sandbox.salesforce import rights, soql
 from sandbox.salesforce.automation import TRIGGER_CHUNK, WriteOptions
 from sandbox.salesforce.bulk import Bulk
 from sandbox.salesforce.org import ADMIN, ORG_ID, Org, Refused
@@ -426,6 +426,11 @@ class SalesforceService(Service):
         return answer({"id": record_id, "success": True, "errors": []}, 201)
 
     def _create(self, name: str, values: Record) -> str:
+        right = rights.TO_CREATE.get(name)
+        if right and right not in self.org.rights:
+            raise Refused(
+                "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
+            )
         if name == "FieldPermissions":
             self.org.grant(
                 values["Field"],
@@ -454,6 +459,8 @@ class SalesforceService(Service):
 
     async def create_field(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
+        if rights.CUSTOMIZE not in self.org.rights:
+            return error("INSUFFICIENT_ACCESS", "insufficient access rights on object id", 403)
         object_name, _, name = str(body.get("FullName", "")).partition(".")
         if object_name not in self.org.schema:
             return error("INVALID_TYPE", f"Entity {object_name} not found")

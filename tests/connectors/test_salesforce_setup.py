@@ -14,7 +14,7 @@ from connectors.fields import SPECS
 from connectors.salesforce_setup import metadata
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
-from sandbox.salesforce import Org, SalesforceService
+from sandbox.salesforce import Org, SalesforceService, rights
 from sandbox.salesforce.org import Refused
 from worker.feedback.apply import apply_waiting
 from worker.store.tables import suppressions
@@ -84,6 +84,26 @@ class TestWhatIsSent:
         with pytest.raises(Refused) as caught:
             org.add_custom_field("Contact", "Made__c", sent)
         assert caught.value.code == code
+
+
+class TestRights:
+    @pytest.mark.parametrize("right", rights.ALL)
+    def test_the_right_that_the_set_up_lacks_is_named(
+        self, setup: Setup, sandbox: Sandbox, right: str
+    ) -> None:
+        sandbox.salesforce.org.rights.remove(right)
+        failed = [one for one in setup() if one.done == "failed"]
+        assert failed
+        assert all(f"the right '{right}'" in one.note for one in failed)
+
+    def test_with_the_right_given_the_set_up_goes_on_where_it_stopped(
+        self, setup: Setup, sandbox: Sandbox
+    ) -> None:
+        sandbox.salesforce.org.rights.remove(rights.MANAGE_SETS)
+        setup()
+        sandbox.salesforce.org.rights.append(rights.MANAGE_SETS)
+        assert not [one for one in setup() if one.done == "failed"]
+        assert sandbox.salesforce.org.schema["Lead"][1]["Best_Phone__c"].updateable
 
 
 class TestFieldsOfOthers:

@@ -22,6 +22,7 @@ from worker.store.tables import (
     deliveries,
     failures,
     feedback,
+    pages,
     removal_holds,
     watermarks,
     writes,
@@ -429,6 +430,10 @@ class Killed(BaseException):
     """The process is gone at this very point."""
 
 
+def dies(*_args: Any) -> None:
+    raise Killed
+
+
 class TestAProcessThatDies:
     """Before and after each transaction of the decision, and of the read before it."""
 
@@ -637,16 +642,12 @@ class TestRecordsByTheirIds:
         crm.edit(target, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         suppress.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
-        complete = page._complete
-
-        def dies(*_args: Any) -> None:
-            raise Killed
-
-        monkeypatch.setattr(page, "_complete", dies)
         run_id = runs.open_run(ctx, crm.name, Scope("ids", (target,)))
-        with pytest.raises(Killed):
-            drive.drive(ctx, run_id, pages_at_once=1)
-        monkeypatch.setattr(page, "_complete", complete)
+        with monkeypatch.context() as killed:
+            killed.setattr(page, "_complete", dies)
+            killed.setattr(page, "_let_go", lambda *_args, **_more: None)
+            with pytest.raises(Killed):
+                drive.drive(ctx, run_id, pages_at_once=1)
         assert crm.get(target, "do_not_contact") is True
         hidden = crm.hide([target])
         drive.drive(ctx, runs.reopen(ctx, run_id).id, pages_at_once=1)
@@ -664,6 +665,38 @@ class TestRecordsByTheirIds:
                 connection.scalars(sa.select(writes.c.state).where(writes.c.run_id == run_id))
             )
         assert states == {"done"}
+
+    def test_what_was_announced_is_not_given_up_when_a_record_vanishes_meanwhile(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full read brings the record; when it is looked at once more, our user has lost it."""
+        from worker.sync import page
+
+        crm = Crm.all(sandbox)["salesforce"]
+        target = crm.ids()[0]
+        crm.edit(target, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, "salesforce")
+        suppress.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
+        run_id = runs.open_run(ctx, "salesforce", Scope("ids", (target,)))
+        with monkeypatch.context() as killed:
+            killed.setattr(page, "_complete", dies)
+            killed.setattr(page, "_let_go", lambda *_args, **_more: None)
+            with pytest.raises(Killed):
+                drive.drive(ctx, run_id, pages_at_once=1)
+        runs.fail(ctx, run_id, "its machine is gone")
+        with ctx.store.write() as connection:  # and its lease has ended
+            connection.execute(sa.update(pages).values(owner=None, until=None))
+        crm.meanwhile(r"Id(%20|\+)IN", target, {"hide": True})
+        sync(ctx, "salesforce", "everything")
+        of_run = sa.select(writes.c.state).where(writes.c.run_id == run_id)
+        with ctx.store.read() as connection:
+            assert connection.scalar(of_run) == "pending"
+        crm.show({})
+        reports = rows(ctx, feedback)
+        sync(ctx, "salesforce", "everything")
+        with ctx.store.read() as connection:
+            assert connection.scalar(of_run) == "done"
+        assert rows(ctx, feedback) == reports
 
     def test_an_undo_says_what_it_could_not_put_back(
         self, ctx: Context, crm: Crm, sync: Sync

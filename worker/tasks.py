@@ -19,6 +19,7 @@ from worker import bell, heap, owed, pulse, retention
 from worker.alerts import tell
 from worker.app import app, settings
 from worker.feedback.apply import apply_waiting, look_again
+from worker.feedback.apply import waits as reports_wait
 from worker.feedback.dispositions import poll_all
 from worker.segments import count, isolate
 from worker.store.db import StoreError, ready
@@ -204,7 +205,10 @@ def calls() -> None:
 def spread(connector: str) -> None:
     """Write what was reported to every record of a CRM that holds the number."""
     bell.heard(spread, connector)
-    spreading.spread(context(), connector)
+    ctx = context()
+    spreading.spread(ctx, connector)
+    if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
+        bell.ring(apply)
 
 
 @app.task(name="hygiene.undo")

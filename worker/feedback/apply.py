@@ -38,6 +38,13 @@ def apply_waiting(ctx: Context) -> None:
                 )
 
 
+def waits(ctx: Context) -> bool:
+    """Whether reports were stored that nobody has applied yet."""
+    query = sa.select(feedback.c.id).where(feedback.c.applied_at.is_(None)).limit(1)
+    with ctx.store.read() as connection:
+        return connection.scalar(query) is not None
+
+
 def look_again(ctx: Context) -> int:
     """Find reports whose holder came into the index in the moment in which they were applied."""
     with ctx.store.write() as connection:

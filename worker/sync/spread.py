@@ -47,21 +47,29 @@ def spread(ctx: Context, connector: str) -> int:
     """Do all that is due at a CRM; returns how much was confirmed.
 
     Returns early when another worker is at it, or when the CRM is away: then what is left waits
-    for its time (`put_off`), and keeps its run.
+    for its time (`put_off`), and keeps its run. Reports go before records: after each run they are
+    looked for again, since thousands of records may wait (a load that a CRM tells of).
     """
     confirmed = 0
-    for work, kind in _WORK:
-        while (run_id := _next_run(ctx, connector, work, kind)) is not None:
-            try:
-                drive(ctx, run_id, pages_at_once=1)
-            except ConnectorError as error:
-                log.warning("%s: reports wait: %s", connector, error)
-                with ctx.store.write() as connection:
-                    work.put_off(connection, run_id, str(error), ctx.now())
-                return confirmed
+    while (following := _following(ctx, connector)) is not None:
+        work, run_id = following
+        try:
+            drive(ctx, run_id, pages_at_once=1)
+        except ConnectorError as error:
+            log.warning("%s: reports wait: %s", connector, error)
             with ctx.store.write() as connection:
-                confirmed += work.settle(connection, connector, run_id, ctx.now())
+                work.put_off(connection, run_id, str(error), ctx.now())
+            return confirmed
+        with ctx.store.write() as connection:
+            confirmed += work.settle(connection, connector, run_id, ctx.now())
     return confirmed
+
+
+def _following(ctx: Context, connector: str) -> tuple[Work, str] | None:
+    for work, kind in _WORK:
+        if (run_id := _next_run(ctx, connector, work, kind)) is not None:
+            return work, run_id
+    return None
 
 
 def waits(ctx: Context) -> list[str]:

@@ -19,12 +19,13 @@ from sandbox.table import Clock
 from worker import bell, tasks
 from worker.feedback import deliveries as delivering
 from worker.feedback import log as feedback_log
-from worker.feedback import suppress
+from worker.feedback import suppress, touched
 from worker.feedback.apply import apply_waiting, look_again
 from worker.feedback.model import Feedback
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
 from worker.sync import batches, drive, judge, reader, runs
 from worker.sync import page as page_work
+from worker.sync import spread as spreading
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread, waits
@@ -690,3 +691,26 @@ class TestAList:
         deliver(ctx)
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
         assert suppress.listed(ctx, GOOD) == []
+
+
+def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
+    ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = Crm.all(sandbox)["hubspot"]
+    record_id = holder(ctx, crm, sync)
+    monkeypatch.setattr(spreading, "_AT_ONCE", 2)
+    with ctx.store.write() as connection:
+        touched.note(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
+    driven: list[str] = []
+
+    def driving(own: Context, run_id: str, pages_at_once: int) -> None:
+        drive.drive(own, run_id, pages_at_once=pages_at_once)
+        driven.append(runs.load(own, run_id).scope.kind)
+        if len(driven) == 1:  # somebody says STOP meanwhile
+            tell(own, "opt_out")
+            apply_waiting(own)
+
+    monkeypatch.setattr(spreading, "drive", driving)
+    spread(ctx, "hubspot")
+    assert driven == ["ids", "numbers", "ids", "ids"]
+    assert crm.get(record_id, "do_not_contact") is True

@@ -31,7 +31,7 @@ from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, RunActiveError
 from worker.sync.scope import Scope
 from worker.verification import spending
-from worker.web.guard import allowed
+from worker.web.guard import Caller, allowed, caller
 from worker.web.queue import Queue
 from worker.web.scopes import ScopeError, segment
 
@@ -43,6 +43,7 @@ RowId = Annotated[int, Path(ge=1, le=2**62)]
 # The name of a caller whose token has the scope.
 Reads = Annotated[str, Depends(allowed("read"))]
 Rescans = Annotated[str, Depends(allowed("rescan"))]
+Rechecks = Annotated[Caller, Depends(caller("recheck", "rescan"))]
 Reports = Annotated[str, Depends(allowed("feedback"))]
 Suppresses = Annotated[str, Depends(allowed("suppress"))]
 Administers = Annotated[str, Depends(allowed("admin"))]
@@ -105,10 +106,16 @@ class HeldRemovals(BaseModel):
 class HeldRemovalsList(BaseModel):
     removals: list[HeldRemovals]
 
+    @property
+    def only_ids(self) -> bool:
+        """Whether it names records, and asks for nothing but that they be looked at."""
+        more = self.numbers or self.segment or self.older_than or self.force or self.dry_run
+        return bool(self.ids) and not more
+
 
 class RunOpened(BaseModel):
-    """`run` is null where another one is under way: the records named are `waiting` then, and
-    looked at by themselves soon after."""
+    """`run` is null where another one is under way, and always for a token with the scope
+    `recheck`: the records named are `waiting` then, and looked at soon, beside any other run."""
 
     run: str | None
     waiting: int = 0
@@ -170,7 +177,9 @@ class Outcome(_Strict):
 
 class TokenRequest(_Strict):
     name: Annotated[Short, Field(min_length=1, max_length=120)]
-    scopes: list[Literal["read", "rescan", "feedback", "suppress", "admin"]] = Field(min_length=1)
+    scopes: list[Literal["read", "recheck", "rescan", "feedback", "suppress", "admin"]] = Field(
+        min_length=1
+    )
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
@@ -217,9 +226,19 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     # -- runs ------------------------------------------------------------------------------
 
     @routes.post("/rescans", status_code=202, tags=["runs"], summary="Look at contacts again")
-    def rescans(who: Rescans, body: RescanRequest) -> RunOpened:
+    def rescans(asking: Rechecks, body: RescanRequest, then: BackgroundTasks) -> RunOpened:
+        """A token with the scope `recheck` may name `ids`, and nothing else. The records are put
+        on the list of those to be looked at soon: no run is opened for each call, and the answer
+        does not wait for the CRM. An id that is on the list already stays there once."""
+        who = asking.name
         if body.connector not in ctx.settings.active_connectors:
             raise HTTPException(422, f"{body.connector} is not connected.")
+        if not asking.allows("rescan"):
+            if not body.only_ids:
+                raise HTTPException(403, "The token's scope recheck takes ids, and nothing else.")
+            waiting = _note_touched(ctx, body)
+            then.add_task(notify)
+            return RunOpened(run=None, waiting=waiting)
         scope = _scope(body)
         if body.accept_removals and scope.kind != "everything":
             raise HTTPException(422, "accept_removals is for all contacts: give no ids, numbers, "
@@ -230,14 +249,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 accept_removals=body.accept_removals,
             )  # fmt: skip
         except RunActiveError as error:
-            if not _may_wait(body):
+            if not body.only_ids:
                 raise HTTPException(409, str(error)) from None
             # A workflow of a CRM asks once: what it asks for is not lost to a sync under way.
-            with ctx.store.write() as connection:
-                for name, ids in _by_object(ctx, body).items():
-                    touched.note(connection, body.connector, name, ids, ctx.now())
-            notify()
-            return RunOpened(run=None, waiting=len(scope.values))
+            waiting = _note_touched(ctx, body)
+            then.add_task(notify)
+            return RunOpened(run=None, waiting=waiting)
         except UnfitError as error:
             raise HTTPException(422, str(error)) from None
         except ConnectorError as error:
@@ -518,15 +535,22 @@ def _plain(text: str) -> str:
     return text
 
 
-def _may_wait(body: RescanRequest) -> bool:
-    return bool(body.ids) and not body.force and not body.dry_run
+def _note_touched(ctx: Context, body: RescanRequest) -> int:
+    """Put the records named on the list of those to be looked at soon; how many they are. Raises
+    422, and keeps none of them, where one is of an object that is not read."""
+    by_object = _by_object(ctx, body)
+    with ctx.store.write() as connection:
+        for name, ids in by_object.items():
+            touched.note(connection, body.connector, name, ids, ctx.now())
+    return sum(map(len, by_object.values()))
 
 
 def _by_object(ctx: Context, body: RescanRequest) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
+    connector = ctx.open(body.connector)
     for record_id in dict.fromkeys(body.ids):
         try:
-            name = ctx.open(body.connector).object_of(record_id)
+            name = connector.object_of(record_id)
         except UnfitError as error:
             raise HTTPException(422, str(error)) from None
         found.setdefault(name, []).append(record_id)

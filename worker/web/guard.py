@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request, Response
@@ -136,22 +137,45 @@ def give_cookie(request: Request, response: Response, secret: str) -> None:
 # -- the API -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever calls the API, and the scopes of their token."""
+
+    name: str
+    scopes: tuple[str, ...]
+
+    def allows(self, scope: str) -> bool:
+        return scope in self.scopes or "admin" in self.scopes
+
+
 def allowed(scope: str) -> Callable[..., str]:
     """A dependency: the name of a caller whose token has this scope; raises 401 or 403."""
+    check = caller(scope)
+
+    def name(
+        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> str:
+        return check(request, given).name
+
+    return name
+
+
+def caller(*scopes: str) -> Callable[..., Caller]:
+    """A dependency: a caller whose token has one of these scopes; raises 401 or 403."""
 
     def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> str:
+    ) -> Caller:
         ctx: Context = request.app.state.ctx
         admin: str = request.app.state.settings.admin_token
         shown = given.credentials if given is not None else ""
         if admin and hmac.compare_digest(shown.encode(), admin.encode()):
-            return "ADMIN_TOKEN"
+            return Caller("ADMIN_TOKEN", ("admin",))
         token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
         if token is not None:
-            if not token.allows(scope):
-                raise HTTPException(403, f"The token lacks the scope {scope}.")
-            return f"token {token.name}"
+            if not any(map(token.allows, scopes)):
+                raise HTTPException(403, f"The token lacks the scope {' or '.join(scopes)}.")
+            return Caller(f"token {token.name}", token.scopes)
         if not admin and not tokens.listed(ctx.store):
             raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
         raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})

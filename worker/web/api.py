@@ -87,6 +87,13 @@ class RescanRequest(_Strict):
         "ordinary limit",
     )
 
+    @property
+    def only_ids(self) -> bool:
+        """Whether it names records, and asks for nothing but that they be looked at."""
+        which = self.numbers or self.segment or self.older_than
+        how = self.force or self.dry_run or self.accept_removals
+        return bool(self.ids) and not which and not how
+
 
 class HeldRemovals(BaseModel):
     """What a full read would have removed from our index, and did not because it was too much."""
@@ -105,12 +112,6 @@ class HeldRemovals(BaseModel):
 
 class HeldRemovalsList(BaseModel):
     removals: list[HeldRemovals]
-
-    @property
-    def only_ids(self) -> bool:
-        """Whether it names records, and asks for nothing but that they be looked at."""
-        more = self.numbers or self.segment or self.older_than or self.force or self.dry_run
-        return bool(self.ids) and not more
 
 
 class RunOpened(BaseModel):

@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -23,6 +23,9 @@ from worker.store.db import upgrade
 from worker.sync import drive, reporting, runs, writeback
 from worker.sync.context import Context
 from worker.sync.scope import Scope
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "HYGIENE_",
@@ -167,6 +170,26 @@ def run_sync(
 @pytest.fixture
 def sync() -> Callable[..., dict[str, Any]]:
     return run_sync
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("needs Chromium (the Debian package chromium; CI installs it)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync", "--no-first-run",
+            ],
+        )  # fmt: skip
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
-"""The web process over real HTTP, and a real Chromium before it."""
+"""The web process over real HTTP."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
@@ -17,9 +15,6 @@ from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.spread import spread, waits
 from worker.web.app import make_app
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 Serve = Callable[..., str]
 
@@ -95,23 +90,3 @@ def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
     for server, thread in servers:
         server.should_exit = True
         thread.join(10)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("needs Chromium (the Debian package chromium; CI installs it)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync", "--no-first-run",
-            ],
-        )  # fmt: skip
-        yield browser
-        browser.close()

@@ -337,6 +337,12 @@ class TestRights:
             one.name.partition(".")[0] for one in sources("permissionset")
         }
 
+    def test_no_set_names_a_licence(self) -> None:
+        """One that names Salesforce API Integration offers no rights on standard objects, and one
+        that names Salesforce cannot be given to an integration user."""
+        for path in sources("permissionset"):
+            assert named(root_of(path), "license") == ""
+
     def test_classes_that_sets_name_are_there(self) -> None:
         classes = {path.name.removesuffix(".cls-meta.xml") for path in sources("cls")}
         for path in sources("permissionset"):

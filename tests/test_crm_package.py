@@ -48,6 +48,14 @@ STANDARD = {
 LIST_COLUMNS = {"FULL_NAME", "ACCOUNT.NAME"}  # list views name standard columns their own way
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if p.name.endswith(".quickAction-meta.xml")], ids=lambda p: p.name
+)
+def test_an_action_is_for_the_object_that_its_name_says(path: Path) -> None:
+    target = ET.parse(path).getroot().findtext(f"{{{NAMESPACE}}}targetObject")
+    assert target == path.name.partition(".")[0]
+
+
 def mappings() -> dict[str, ObjectMap]:
     return {**SalesforceSettings().objects, "Account": ACCOUNT}
 

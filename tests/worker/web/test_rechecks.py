@@ -101,7 +101,7 @@ class TestTheScope:
         "more",
         [
             {"force": True}, {"dry_run": True}, {"numbers": [NUMBER]}, {"older_than": "1d"},
-            {"segment": "source=Web"}, {"ids": []},
+            {"segment": "source=Web"}, {"ids": []}, {"accept_removals": True},
         ],
     )  # fmt: skip
     def test_takes_ids_and_nothing_else(

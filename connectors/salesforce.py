@@ -544,17 +544,20 @@ class SalesforceConnector:
                 f"salesforce: {record_id!r} is not the id of a Contact (003...), a Lead (00Q...) "
                 "or a person account (001...)"
             )
+        if found not in self._wanted:  # its page could not be read, and would stop the whole run
+            raise UnfitError(
+                f"salesforce: {record_id!r} is the id of a record of {found}, which is not among "
+                "connectors.salesforce.objects in the settings"
+            )
         return found
 
     @understood
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         """A person account is read as an account, and often known by the contact beside it."""
-        objects = [self.object_of(record_id) for record_id in record_ids]
-        ids = [*map(full_id, record_ids)]
-        people = self._accounts_of(ids)
+        ids = [full_id(one) if _ID.fullmatch(one) else one for one in record_ids]
+        people = self._accounts_of(filter(_ID.fullmatch, ids))
         return [
-            ("Account", people[one]) if one in people else (name, one)
-            for name, one in zip(objects, ids, strict=True)
+            ("Account", people[one]) if one in people else (self.object_of(one), one) for one in ids
         ]
 
     def record_url(self, object_name: str, record_id: str) -> str:

@@ -312,5 +312,6 @@ def unknown_form(what: str) -> ConnectorError:
 def _short(job: str, found: int, total: int) -> ShortResultError:
     return ShortResultError(
         f"salesforce: Bulk query job {job} has {total:,} records, and its result brought "
-        f"{found:,}; nothing of it is believed. Go on with: hygiene sync salesforce"
+        f"{found:,}; nothing of it is believed. Go on with: hygiene sync salesforce; if that ends "
+        "the same way, read without jobs: connectors.salesforce.bulk_from = 0"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,7 @@ import pytest
 from crms import Crm
 from msgspec.structs import replace
 
-from config.settings import Settings
-from connectors import build, salesforce, salesforce_bulk, salesforce_writes
+from connectors import salesforce, salesforce_bulk, salesforce_writes
 from connectors.base import (
     Connector,
     ConnectorError,
@@ -41,17 +40,8 @@ def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
 
 
 @pytest.fixture
-def opened(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Connector]]:
-    made = []
-
-    def make(toml: str = LARGE, **env: str) -> Connector:
-        made.append(build("salesforce", make_settings(toml, **env)))
-        made[-1].use(made[-1].describe())
-        return made[-1]
-
-    yield make
-    for connector in made:
-        connector.close()
+def opened(open_salesforce: Callable[..., Connector]) -> Callable[..., Connector]:
+    return lambda toml=LARGE, **env: open_salesforce(toml, **env)
 
 
 def told(contacts: list[Contact]) -> list[tuple[Contact, datetime | None]]:

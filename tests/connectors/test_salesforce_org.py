@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from config.settings import Settings, SettingsError, load
-from connectors import build
+from config.settings import SettingsError, load
 from connectors.base import (
     AuthError,
     Connector,
@@ -23,21 +22,11 @@ from sandbox.salesforce.automation import RULE_OWNER
 from sandbox.service import Fault
 
 Sync = Callable[..., dict[str, Any]]
-TEXT_403 = {"status": 403, "body": b"Bad_OAuth_Token", "headers": {"Content-Type": "text/html"}}
 
 
 @pytest.fixture
-def opened(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Connector]]:
-    made = []
-
-    def make(toml: str = "", **env: str) -> Connector:
-        made.append(build("salesforce", make_settings(toml, **env)))
-        made[-1].use(made[-1].describe())
-        return made[-1]
-
-    yield make
-    for connector in made:
-        connector.close()
+def opened(open_salesforce: Callable[..., Connector]) -> Callable[..., Connector]:
+    return open_salesforce
 
 
 def ids_of(sandbox: Sandbox, name: str = "Contact") -> list[str]:

@@ -417,10 +417,6 @@ class Org:
                 "UNABLE_TO_LOCK_ROW",
                 f"unable to obtain exclusive access to this record or 1 records: {record_id}",
             )
-        if object_name == "Contact" and record.get("IsPersonAccount"):
-            raise Refused(
-                "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
-            )
         if by == self.integration_user and record_id in self.read_only:
             raise Refused(
                 "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
@@ -439,6 +435,21 @@ class Org:
         record["LastModifiedById"] = by
         self._name(record)
         self.tables[object_name].put(record["Id"], record, stamp)
+        if record.get("IsPersonAccount"):
+            self._touch_other_half(object_name, record, by, stamp)
+
+    def _touch_other_half(self, object_name: str, record: Record, by: str, stamp: datetime) -> None:
+        """A person account and its contact are modified together, whichever of them is written.
+
+        Sources: Change Data Capture Developer Guide, "Updating a Person Account"; SOAP API
+        Developer Guide, "Person Account Record Types" (the contact can be changed, but neither made
+        nor deleted by itself).
+        """
+        other = "Account" if object_name == "Contact" else "Contact"
+        id_of_other = record["AccountId" if other == "Account" else "PersonContactId"]
+        changed = {"LastModifiedDate": stamp, "SystemModstamp": stamp, "LastModifiedById": by}
+        half = {**(self.find(other, id_of_other) or {}), **changed}
+        self.tables[other].put(id_of_other, half, stamp)
 
     def _refuse_by_rule(self, record_id: str, options: WriteOptions) -> None:
         if record_id in self.automation.in_approval:
@@ -524,7 +535,9 @@ class Org:
     def _add_person_account(self, someone: Person, stamp: datetime) -> None:
         """An account that is a person, and the contact that the org keeps beside it."""
         contact = self.create("Contact", {**_contact(someone), "IsPersonAccount": True}, stamp)
-        self.create("Account", {**_account(someone), "PersonContactId": contact}, stamp)
+        account = self.create("Account", {**_account(someone), "PersonContactId": contact}, stamp)
+        record = {**(self.find("Contact", contact) or {}), "AccountId": account}
+        self.tables["Contact"].put(contact, record, stamp)
 
     # -- fields --------------------------------------------------------------------------
 

@@ -351,6 +351,24 @@ class TestLogin:
         with pytest.raises(AuthError, match=r"no run-as user is set.*'Run As'"):
             opened()
 
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ({"status": 302, "headers": {"Location": "https://new.my.salesforce.com/x?c=secret"}},
+             r"sends us to new\.my\.salesforce\.com"),
+            ({"status": 403, "body": b"<html><title>IP blocked</title></html>"}, "IP blocked"),
+            ({"status": 200, "body": b"<html>Log in</html>"}, "Log in"),
+            ({"status": 400, "body": ["odd"]}, "odd"),
+        ],
+    )  # fmt: skip
+    def test_an_answer_of_another_form_is_told_and_gives_no_secret_away(
+        self, opened: Callable[..., Connector], sandbox: Sandbox, answer: dict[str, Any], told: str
+    ) -> None:
+        sandbox.salesforce.faults.append(Fault("oauth2/token", "status", times=9, **answer))
+        with pytest.raises(ConnectorError, match=told) as caught:
+            opened()
+        assert "secret" not in str(caught.value)
+
     @pytest.mark.parametrize("host", ["login.salesforce.com", "test.salesforce.com"])
     def test_hosts_that_do_not_take_the_flow_are_refused_before_any_call(self, host: str) -> None:
         env = {

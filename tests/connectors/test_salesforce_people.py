@@ -58,12 +58,17 @@ def test_they_are_read_and_written_as_accounts_and_their_contacts_left_alone(
     assert sync(ctx, "salesforce")["contacts"]["written"] == 0
 
 
-def test_without_the_setting_their_contacts_cannot_be_written_and_it_is_said_why(
-    make_context: Callable[..., Any], sync: Sync
+def test_without_the_setting_they_are_kept_as_the_contacts_beside_them(
+    make_context: Callable[..., Any], sync: Sync, sandbox: Sandbox
 ) -> None:
-    result = sync(make_context(), "salesforce")
-    assert set(result["failures_by_kind"]) == {"access"}
-    assert 0 < result["contacts"]["failed"] <= 12
+    """The contact beside a person account can be changed like any other."""
+    ctx = make_context()
+    result = sync(ctx, "salesforce")
+    assert result["contacts"]["failed"] == 0
+    rows = sandbox.salesforce.org.tables["Contact"].after_id(None)
+    for row in (row for row in rows if row["IsPersonAccount"]):
+        assert bool(row.get("Phone_Status__c")) == bool((row.get("Phone") or "").strip())
+    assert sync(ctx, "salesforce")["contacts"]["written"] == 0
 
 
 class TestTheContactBesideAnAccount:

@@ -479,6 +479,14 @@ def _port(text: str, problems: list[str]) -> int:
     return 0
 
 
+def _host(url: str) -> str:
+    """The host of an address; "" where it is none, which `_url` has told of."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = "") -> str:
     """A base URL: https anywhere, plain http on this machine only."""
     text = (env.get(name) or default).strip().rstrip("/")
@@ -567,7 +575,7 @@ _SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
 
 def _salesforce_addresses(found: SalesforceCredentials, problems: list[str]) -> None:
     """Addresses that people copy from the wrong place, each said before the first call."""
-    if found.client_secret and urlsplit(found.login_url).hostname in _SHARED_LOGINS:
+    if found.client_secret and _host(found.login_url) in _SHARED_LOGINS:
         problems.append(
             f"SALESFORCE_LOGIN_URL: {found.login_url} does not take the client credentials flow; "
             "write your My Domain address, such as https://yourcompany.my.salesforce.com "
@@ -577,7 +585,7 @@ def _salesforce_addresses(found: SalesforceCredentials, problems: list[str]) -> 
         ("SALESFORCE_LOGIN_URL", found.login_url),
         ("SALESFORCE_INSTANCE_URL", found.instance_url),
     ):
-        host = urlsplit(url).hostname or ""
+        host = _host(url)
         if host.endswith((".lightning.force.com", ".salesforce-setup.com")):
             problems.append(
                 f"{name}: {host} is where people work, and not where programs log in; write your "

@@ -87,9 +87,12 @@ class TestAProbe:
         assert not re.search(r"\b(003|00Q|005|00D)\w{12,15}\b", text)
         assert all(str(record[name]) not in text for name in ("LastName", "Company", "Email"))
 
-    def test_is_not_made_with_an_account(self, connector: Connector) -> None:
+    def test_is_not_made_with_an_account(self, make_settings: Callable[..., Settings]) -> None:
+        account = '[connectors.salesforce.objects.Account]\nphones = ["Phone"]\n'
+        opened = build("salesforce", make_settings(account))
         with pytest.raises(UnfitError, match="Contact or a Lead"):
-            connector.probe("001000000000001AAA")
+            opened.probe("001000000000001AAA")
+        opened.close()
 
 
 class TestTheTable:

@@ -247,13 +247,15 @@ class People:
             note(key, values, before, ours)
             return result
 
-        def org_update(name: str, record_id: str, values: dict[str, Any], by: str = "") -> None:
+        def org_update(
+            name: str, record_id: str, values: dict[str, Any], by: str = "", **more: Any
+        ) -> None:
             key = Key("salesforce", name, record_id)
             before = dict(org.find(name, record_id) or {})
             ours = not self._person
             if ours:
                 self._meddle(key)
-            to_org(name, record_id, values, by)
+            to_org(name, record_id, values, by, **more)
             note(key, values, before, ours)
 
         portal.update, org.update = portal_update, org_update

@@ -51,7 +51,7 @@ def slowed(base: str, match: str, seconds: float, settings: Mapping[str, float])
 def hubspot(crm: dict[str, str], env: dict[str, str], latency: float) -> None:
     base = f"{crm['HUBSPOT_API_URL']}/_sandbox"
     limits = {"ten_second_limit": _LIMIT, "search_per_second": 5}
-    slowed(base, "/crm/v3/objects/contacts", latency, limits)
+    slowed(base, "/crm/objects/2026-09/contacts", latency, limits)
     result = synced("hubspot", env)
     told = requests.get(f"{base}/counters", timeout=5).json()
     seconds, calls = result["seconds"], sum(result["api_calls"].values())

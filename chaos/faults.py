@@ -18,7 +18,7 @@ from sandbox.service import Fault, Service
 
 READ = {
     "salesforce": r"GET .*/query",
-    "hubspot": r"GET /crm/v3/objects/contacts\?|POST .*/contacts/(search|batch/read)",
+    "hubspot": r"GET /crm/objects/2026-09/contacts\?|POST .*/contacts/(search|batch/read)",
 }
 WRITE = {"salesforce": r"PATCH .*/composite/sobjects", "hubspot": r"POST .*/contacts/batch/update"}
 LOOKUP = r"/v2/"

@@ -28,6 +28,9 @@ from config.verification import Verification
 __all__ = ["Settings", "SettingsError", "load", "parse_duration"]
 
 DEFAULT_TOML = Path(__file__).with_name("hygiene.toml")
+# The newest dated version that the tests were run against; it is never discovered.
+HUBSPOT_API_VERSION = "2026-09"
+_DATED = re.compile(r"20\d\d-(?:03|09)(?:-beta)?")
 
 
 class ObjectMap(Section):
@@ -249,6 +252,7 @@ class SalesforceCredentials(Section):
 class HubSpotCredentials(Section):
     access_token: str = Field(repr=False)
     api_url: str = "https://api.hubapi.com"
+    api_version: str = HUBSPOT_API_VERSION
     client_secret: str = Field("", repr=False)  # HubSpot signs its webhooks with it
 
 
@@ -597,7 +601,15 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
     url = _url(env, "HUBSPOT_API_URL", problems, "https://api.hubapi.com")
     if token := env.get("HUBSPOT_ACCESS_TOKEN", "").strip():
         secret = env.get("HUBSPOT_CLIENT_SECRET", "").strip()
-        return HubSpotCredentials(access_token=token, api_url=url, client_secret=secret)
+        version = env.get("HUBSPOT_API_VERSION", "").strip() or HUBSPOT_API_VERSION
+        if not _DATED.fullmatch(version):
+            problems.append(
+                f"HUBSPOT_API_VERSION: {version[:20]!r} is no dated version of HubSpot's API, such "
+                f"as {HUBSPOT_API_VERSION} (those with numbers, v1 to v4, end in 2027)"
+            )
+        return HubSpotCredentials(
+            access_token=token, api_url=url, api_version=version, client_secret=secret
+        )
     if env.get("HUBSPOT_API_URL"):
         problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
     return None

@@ -27,6 +27,7 @@ _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 FailureKind = Literal[
     "locked",  # somebody else holds the record just now: worth another try
     "validation",  # a rule of the CRM refuses the write
+    "required_property",  # the CRM wants a value that the record lacks before it takes a write
     "duplicate",  # a duplicate rule of the CRM refuses the write
     "approval",  # an approval process of the CRM has locked the record
     "security_policy",  # a security policy of the CRM stops our user
@@ -158,12 +159,14 @@ class Page:
     `left`: about how many come after this page; None where that is not known.
     `gone`: ids that went away (deleted, merged into another record, turned into something else),
     as far as the CRM tells; a full read notices the rest.
+    `merged`: of these, (id, id under which it lives on) where the CRM tells that too.
     """
 
     contacts: Sequence[Contact]
     cursor: str | None
     left: int | None = None
     gone: tuple[str, ...] = ()
+    merged: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

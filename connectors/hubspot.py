@@ -1,47 +1,41 @@
-"""HubSpot: contacts through the CRM v3 API, with hubspot-api-client.
+"""HubSpot: contacts through the date-versioned CRM API.
 
 Facts used here, from HubSpot's API guides: list pages hold up to 100 contacts, search pages 200; a
 search pages no further than 10,000 results, so each page is a fresh search for ids above the last
 one seen; a batch update takes 100 and is refused whole for one bad value, while unknown ids are
 answered apart (207); the id of a merged contact leads to the surviving one; search sees a change
-some seconds late, hence the overlap of watermarks.
-
-The client's own model objects cost ten times what decoding the JSON costs, so bodies are read raw.
+some seconds late, hence the overlap of watermarks. See docs/hubspot-facts.md.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-import orjson
-import urllib3
-from hubspot import HubSpot
 from msgspec.structs import replace
 
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
 from connectors import hubspot_setup
 from connectors.base import (
     NOTHING,
-    AuthError,
     CallOutcome,
     ConnectorError,
     Contact,
     CrmField,
-    FailureKind,
     Finding,
     NotThereError,
     Page,
     ProbeResult,
     Purpose,
-    QuotaError,
     Schema,
-    SchemaChangedError,
     SchemaError,
     SetupStep,
     Skip,
+    UnavailableError,
     UnfitError,
     Update,
     Value,
@@ -49,11 +43,12 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
-from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
-from connectors.error_text import plain
+from connectors.cursors import CursorGuard
 from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
-from connectors.quota import DAY, Limits, Quota, left
+from connectors.hubspot_client import Client
+from connectors.hubspot_errors import RefusedValuesError, kind_of, refusals_of
+from connectors.quota import Quota
 from connectors.reading import Rows, maker
 from connectors.understood import understood
 from connectors.values import zulu
@@ -66,13 +61,9 @@ _SEARCH_PAGE = 200
 _BATCH = 100
 _MEMBERS = 250
 _MERGED = "hs_merged_object_ids"
-_SEARCHES = ("searches", 1 / 4)  # five a second are allowed: one is left to others
-_KINDS: dict[str, FailureKind] = {
-    "INVALID_OPTION": "picklist_value",
-    "READ_ONLY_VALUE": "unwritable_field",
-    "PROPERTY_DOESNT_EXIST": "unwritable_field",
-    "VALUE_TOO_LONG": "too_long",
-}
+_ONE: Mapping[str, Any] = {
+    "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
+}  # fmt: skip
 
 
 class HubSpotConnector:
@@ -84,104 +75,42 @@ class HubSpotConnector:
     def __init__(
         self, credentials: HubSpotCredentials, settings: HubSpotSettings, http: Http, quota: Quota
     ) -> None:
-        self._host = credentials.api_url
         if unknown := set(settings.objects) - {OBJECT}:
             raise SchemaError(
                 f"connectors.hubspot.objects: {', '.join(sorted(unknown))}: only contacts are known"
             )
-        self._calls = Calls(self.name, http, quota)
+        self.client = Client(credentials, http, quota)
         self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
         self._fields: ObjectFields | None = None
         self._maker = maker(self._wanted, _checked)
         self._writable: frozenset[str] = frozenset()
-        self._clock = CrmClock()
         # What HubSpot has refused: (property, value), or (property, None) for any value.
         self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
-        client = HubSpot(
-            access_token=credentials.access_token,
-            host=credentials.api_url,
-            retry=urllib3.Retry(total=0, redirect=0),  # our own retries count each attempt
-        )
-        # Every access to client.crm... makes a new connection pool, so the objects are kept.
-        self._basic = client.crm.contacts.basic_api
-        self._batch = client.crm.contacts.batch_api
-        self._search = client.crm.contacts.search_api
-        self._lists = client.crm.lists.lists_api
-        self._memberships = client.crm.lists.memberships_api
-        self._log = CallLog(client, self.call)
-        self.properties = client.crm.properties.core_api
-        self.groups = client.crm.properties.groups_api
-        self.property_batch = client.crm.properties.batch_api
+        self._log = CallLog(self.client)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> HubSpotConnector:
         assert settings.hubspot is not None
         return cls(settings.hubspot, settings.connectors.hubspot, settings.http, quota)
 
-    # -- the one door --------------------------------------------------------------------
-
     @property
     def calls(self) -> Mapping[Purpose, int]:
-        return self._calls.counts
+        return self.client.counts
 
     def clock(self) -> datetime | None:
-        return self._clock.time
+        return self.client.clock.time
 
     def ahead(self) -> timedelta:
-        return self._clock.ahead
+        return self.client.clock.ahead
 
     def close(self) -> None:
-        for api in (
-            self._basic,
-            self._batch,
-            self._search,
-            self._lists,
-            self._memberships,
-            self._log.search,
-            self._log.associations,
-            self.properties,
-            self.groups,
-        ):
-            api.api_client.close()
-
-    def call(self, purpose: Purpose, send: Callable[..., Any], **arguments: Any) -> Any:
-        """Call a method of the client without its model objects; returns the decoded body."""
-
-        def once() -> Any:
-            try:
-                response = send(
-                    _preload_content=False, _request_timeout=self._calls.timeout, **arguments
-                )
-                body = response.data
-            except urllib3.exceptions.SSLError as error:
-                raise ConnectorError(f"hubspot: the certificate is not trusted: {error}") from error
-            except urllib3.exceptions.HTTPError as error:
-                late = isinstance(error, urllib3.exceptions.TimeoutError)
-                raise TryAgainError(reason(error, late, self._host)) from error
-            except Exception as error:
-                # The client has one ApiException class for each of its API packages.
-                status = getattr(error, "status", None)
-                if status is None:
-                    raise
-                headers = getattr(error, "headers", None) or {}
-                self._calls.note(limits(headers))
-                raise _translate(status, getattr(error, "body", b""), headers) from error
-            self._calls.note(limits(response.headers))
-            self._clock.note(response.headers.get("Date"))
-            try:
-                return orjson.loads(body) if body else None
-            except orjson.JSONDecodeError as error:
-                raise TryAgainError("an answer was not JSON") from error
-
-        # Searches have a limit of their own, of which no answer tells.
-        line = _SEARCHES if send in (self._search.do_search, self._log.search.do_search) else None
-        return self._calls.make(purpose, once, line)
+        self.client.close()
 
     # -- schema --------------------------------------------------------------------------
 
     @understood
     def describe(self) -> Schema:
-        answer = self.call("other", self.properties.get_all, object_type=OBJECT)
+        answer = self.client.get("other", self.client.paths.properties(OBJECT))
         named = {*self._wanted.read, *self._wanted.names.values()}
         return {
             OBJECT: {
@@ -223,7 +152,7 @@ class HubSpotConnector:
         return self._writable
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
-        return hubspot_setup.provision(self, self._wanted, adopt)
+        return hubspot_setup.provision(self.client, self._wanted, adopt)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -242,30 +171,30 @@ class HubSpotConnector:
         # The list does not say how long it is; one search does, where the list is not short.
         left: int | None = None
         first = after is None
+        guard = CursorGuard(self.name)
         while True:
-            paged = {"after": after} if after else {}
-            answer = self.call(
-                "read",
-                self._basic.get_page,
-                limit=_LIST_PAGE,
-                properties=[*self.fields.read, _MERGED],
-                archived=False,
-                **paged,
-            )
+            query: dict[str, str | int | bool | list[str]] = {
+                "limit": _LIST_PAGE,
+                "properties": [*self.fields.read, _MERGED],
+                "archived": False,
+            }
+            if after:
+                query["after"] = guard.check(after)
+            answer = self.client.get("read", self.client.paths.objects(OBJECT), query)
             contacts = self._contacts(answer)
-            after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+            after = _next(answer)
             if first and after:
                 left = self._count()
             first = False
             left = None if left is None else max(0, left - len(contacts))
-            yield Page(contacts, after, left, _merged(answer))
+            merged = _merged(answer)
+            yield Page(contacts, after, left, tuple(merged), tuple(merged.items()))
             if not after:
                 return
 
     def _count(self) -> int | None:
-        body = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
         try:
-            answer = self.call("other", self._search.do_search, public_object_search_request=body)
+            answer = self.client.search("other", OBJECT, _ONE)
         except ConnectorError:
             return None  # only the progress bar wanted to know
         return int(answer.get("total", 0))
@@ -294,13 +223,14 @@ class HubSpotConnector:
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
-            answer = self.call("read", self._search.do_search, public_object_search_request=body)
+            answer = self.client.search("read", OBJECT, body)
+            ids = _ids_in_order(answer, above=after)
             contacts = self._contacts(answer)
-            more = answer.get("total", 0) > len(contacts) and bool(contacts)
-            after = contacts.ids[-1] if more else None
-            left = max(0, answer.get("total", 0) - len(contacts))
-            yield Page(contacts, after, left, _merged(answer))
-            if not more:
+            left = max(0, answer["total"] - len(ids))
+            after = ids[-1] if left else None
+            merged = _merged(answer)
+            yield Page(contacts, after, left, tuple(merged), tuple(merged.items()))
+            if not after:
                 return
 
     @understood
@@ -314,17 +244,21 @@ class HubSpotConnector:
             below = [{"propertyName": "hs_object_id", "operator": "LT", "value": before}]
             body = {
                 "filterGroups": [{"filters": below}] if before else [],
+                # HubSpot's guide has sorts as objects, its OpenAPI document as texts alone, which
+                # cannot name a direction (hubspot-api-python issue 236).
                 "sorts": [{"propertyName": "hs_object_id", "direction": "DESCENDING"}],
                 "properties": [*self.fields.read, _MERGED],
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
-            answer = self.call("read", self._search.do_search, public_object_search_request=body)
-            contacts = self._contacts(answer)[::-1]
-            if not contacts:
+            answer = self.client.search("read", OBJECT, body)
+            ids = _ids_in_order(answer, below=before, down=True)
+            if not ids:
                 return
-            before = contacts.ids[0]
-            yield Page(contacts, before, gone=_merged(answer))
+            before = ids[-1]
+            merged = _merged(answer)
+            contacts = self._contacts(answer)[::-1]
+            yield Page(contacts, before, None, tuple(merged), tuple(merged.items()))
 
     @understood
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
@@ -336,9 +270,7 @@ class HubSpotConnector:
                 "propertiesWithHistory": [],
                 "inputs": [{"id": record_id} for record_id in good[start : start + _BATCH]],
             }
-            answer = self.call(
-                "read", self._batch.read, batch_read_input_simple_public_object_id=body
-            )
+            answer = self.client.post("read", self.client.paths.objects(OBJECT, "batch/read"), body)
             found.update((contact.id, contact) for contact in self._contacts(answer))
         return list(found.values())
 
@@ -357,15 +289,15 @@ class HubSpotConnector:
             for archived in (False, True):
                 if not some:
                     break
-                answer = self.call(
+                answer = self.client.post(
                     "read",
-                    self._batch.read,
-                    batch_read_input_simple_public_object_id={
+                    self.client.paths.objects(OBJECT, "batch/read"),
+                    {
                         "properties": [_MERGED],
                         "propertiesWithHistory": [],
                         "inputs": [{"id": record_id} for record_id in sorted(some)],
                     },
-                    archived="true" if archived else "false",  # the client would send "True"
+                    {"archived": archived},
                 )
                 gone = {*_merged(answer)}
                 if archived:
@@ -376,11 +308,10 @@ class HubSpotConnector:
 
     @understood
     def visibility(self) -> list[Visibility]:
-        """A private app reads all contacts of the account, whoever owns them: its scopes are all
-        that limits it. Source: HubSpot's guide to private apps."""
-        body = {"filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0"}
-        answer = self.call("other", self._search.do_search, public_object_search_request=body)
-        note = "a private app sees all contacts of the account"
+        """A service key or an app's token reads all contacts of the account, whoever owns them:
+        its scopes are all that limits it. Source: HubSpot's guide to private apps."""
+        answer = self.client.search("other", OBJECT, _ONE)
+        note = "a service key or an app's token sees all contacts of the account"
         return [Visibility(OBJECT, int(answer["total"]), None, None, note)]
 
     def _contacts(self, answer: Any) -> Rows:
@@ -403,24 +334,21 @@ class HubSpotConnector:
 
     def _members(self, name: str) -> Iterator[tuple[str, str]]:
         """Of a list of contacts. Needs the scope crm.lists.read."""
+        lists = self.client.paths.lists
+        by_name = lists("object-type-id/0-1/name", quote(name, safe=""))
         try:
-            answer = (
-                self.call("other", self._lists.get_by_id, list_id=name)
-                if name.isdecimal()
-                else self.call(
-                    "other", self._lists.get_by_name, object_type_id="0-1", list_name=name
-                )
-            )
+            answer = self.client.get("other", lists(name) if name.isdecimal() else by_name)
         except NotThereError:
             raise UnfitError(f"hubspot: there is no list of contacts {name!r}") from None
         list_id, after = str(answer["list"]["listId"]), None
+        guard = CursorGuard(self.name)
         while True:
-            more: dict[str, Any] = {"after": after} if after else {}
-            answer = self.call(
-                "read", self._memberships.get_page, list_id=list_id, limit=_MEMBERS, **more
-            )
+            query: dict[str, str | int] = {"limit": _MEMBERS}
+            if after:
+                query["after"] = guard.check(after)
+            answer = self.client.get("read", lists(list_id, "memberships"), query)
             yield from ((OBJECT, str(entry["recordId"])) for entry in answer["results"])
-            after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+            after = _next(answer)
             if not after:
                 return
 
@@ -444,23 +372,22 @@ class HubSpotConnector:
             properties = self._properties(update)
             rest: Update | None = update
             if known := self._known_refusals(properties):
-                told = refused[update.id] = self._refused(update, _InvalidValuesError("", known))
+                told = refused[update.id] = self._refused(update, RefusedValuesError("", known))
                 rest = update.without(told.fields) if told.fields else None
                 properties = self._properties(rest) if rest is not None else {}
             if rest is not None:
                 sent.append(rest)
-                inputs.append({"id": update.id, "properties": properties})
+                # HubSpot names a record that it refuses by this mark, where it answers one by one.
+                mark = {"objectWriteTraceId": update.id}
+                inputs.append({"id": update.id, "properties": properties, **mark})
         results = {result.id: result for result in self._send(sent, inputs)} if sent else {}
         return [_both(refused.get(one.id), results.get(one.id)) for one in updates]
 
     def _send(self, updates: Sequence[Update], inputs: Sequence[Any]) -> list[WriteResult]:
+        path = self.client.paths.objects(OBJECT, "batch/update")
         try:
-            answer = self.call(
-                "write",
-                self._batch.update,
-                batch_input_simple_public_object_batch_input={"inputs": list(inputs)},
-            )
-        except _InvalidValuesError as error:
+            answer = self.client.post("write", path, {"inputs": list(inputs)})
+        except RefusedValuesError as error:
             if len(updates) == 1:
                 return [self._refused(updates[0], error)]
             if self._learn(error, inputs):
@@ -487,7 +414,7 @@ class HubSpotConnector:
             or (entry := self._refused_values.get((name, None)))
         ]
 
-    def _learn(self, error: _InvalidValuesError, inputs: Sequence[Any]) -> bool:
+    def _learn(self, error: RefusedValuesError, inputs: Sequence[Any]) -> bool:
         """Remember which values a refusal means, where it tells; whether any of these holds one."""
         learned = False
         for entry in error.entries:
@@ -507,29 +434,31 @@ class HubSpotConnector:
         written = {str(entry["id"]) for entry in answer.get("results", [])}
         problems: dict[str, Mapping[str, Any]] = {}
         for problem in answer.get("errors") or []:
-            for record_id in (problem.get("context") or {}).get("ids") or []:
-                problems[str(record_id)] = problem
+            context = problem.get("context") or {}
+            for record_id in (*_named(context, "ids"), *_named(context, "objectWriteTraceId")):
+                problems[record_id] = problem
         results = []
         for update in updates:
             if update.id in written:
                 results.append(WriteResult(update.id, True))
             elif problem := problems.get(update.id):
-                gone = problem.get("category") == "OBJECT_NOT_FOUND"
-                kind: FailureKind = "gone" if gone else "other"
-                text = f"{problem.get('category', '')}: {problem.get('message', '')}"
-                results.append(WriteResult(update.id, False, kind, text))
+                results.append(self._problem(update, problem))
             else:
                 results.append(
                     WriteResult(update.id, False, "merged", "the record lives on under another id")
                 )
         return results
 
-    def _refused(self, update: Update, error: _InvalidValuesError) -> WriteResult:
-        kind = (
-            _KINDS.get(error.entries[0].get("error", ""), "validation")
-            if error.entries
-            else ("validation")
-        )
+    def _problem(self, update: Update, problem: Mapping[str, Any]) -> WriteResult:
+        text = f"{problem.get('category', '')}: {problem.get('message', '')}"
+        if problem.get("category") == "OBJECT_NOT_FOUND":
+            return WriteResult(update.id, False, "gone", text)
+        if entries := refusals_of(problem):
+            return self._refused(update, RefusedValuesError(text, entries))
+        return WriteResult(update.id, False, "other", text)
+
+    def _refused(self, update: Update, error: RefusedValuesError) -> WriteResult:
+        kind = kind_of(error.entries)
         canonical = self.fields.canonical
         refused = tuple(canonical.get(entry.get("name", ""), "") for entry in error.entries)
         text = error.text or "; ".join(str(entry.get("message", "")) for entry in error.entries)
@@ -550,8 +479,8 @@ class HubSpotConnector:
 
     def record_url(self, object_name: str, record_id: str) -> str:
         base = "https://app.hubspot.com"
-        if self._host.startswith("http://"):
-            base = self._host  # a stand-in on this machine
+        if self.client.host.startswith("http://"):
+            base = self.client.host  # a stand-in on this machine
         return f"{base}/contacts/record/0-1/{record_id}"
 
 
@@ -560,11 +489,50 @@ def _changed_since(moment: datetime) -> dict[str, Any]:
     return {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds}
 
 
-def _merged(answer: Any) -> tuple[str, ...]:
-    """Ids that live on in a contact of this answer. Of archived contacts HubSpot tells only by a
-    list of all of them; a full read notices those."""
-    listed = (entry["properties"].get(_MERGED) for entry in answer["results"])
-    return tuple(record_id for ids in listed if ids for record_id in ids.split(";"))
+def _merged(answer: Any) -> dict[str, str]:
+    """Ids that live on in a contact of this answer -> its id. Of archived contacts HubSpot tells
+    only by a list of all of them; a full read notices those."""
+    return {
+        merged: str(entry["id"])
+        for entry in answer["results"]
+        if (listed := entry["properties"].get(_MERGED))
+        for merged in filter(None, (part.strip() for part in listed.split(";")))
+        if merged != str(entry["id"])
+    }
+
+
+def _next(answer: Any) -> str | None:
+    found = ((answer.get("paging") or {}).get("next") or {}).get("after")
+    return str(found) if found else None
+
+
+def _ids_in_order(
+    answer: Any, above: str | None = None, below: str | None = None, down: bool = False
+) -> list[str]:
+    """The ids of a search for ids beyond one, sorted by id. The next search asks for those beyond
+    the last: so an answer in another order, or one that repeats or withholds what it counts, would
+    lose contacts. Raises `UnavailableError` for it."""
+    ids = [str(entry["id"]) for entry in answer["results"]]
+    places = [int(one) for one in ids]
+    bound = above or below
+    ordered = [int(bound), *places] if bound else places
+    pairs = itertools.pairwise(ordered)
+    if not all((one > two) if down else (one < two) for one, two in pairs):
+        raise UnavailableError(
+            "hubspot: a search answered in another order than was asked; nothing was taken from "
+            "it. Try again: hygiene sync hubspot"
+        )
+    if not ids and answer["total"]:
+        raise UnavailableError(
+            f"hubspot: a search counts {answer['total']} contacts and gives none of them; try "
+            "again: hygiene sync hubspot"
+        )
+    return ids
+
+
+def _named(context: Mapping[str, Any], key: str) -> list[str]:
+    found = context.get(key)
+    return [str(one) for one in found if one] if isinstance(found, list) else []
 
 
 def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
@@ -578,82 +546,6 @@ def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
     if not rest.fields:
         return rest  # it is gone, say
     return replace(refused, fields=(*refused.fields, *rest.fields), rest=rest.rest)
-
-
-class _InvalidValuesError(Exception):
-    """A batch was refused for a value; `entries` name the properties, never the record."""
-
-    def __init__(self, text: str, entries: list[dict[str, Any]]) -> None:
-        super().__init__(text)
-        self.text = text
-        self.entries = entries
-
-
-def limits(headers: Mapping[str, str]) -> Limits:
-    """The account's limits. Searches tell none, and answers to OAuth none of the day.
-
-    Source: HubSpot's API usage guidelines, "Rate limit headers".
-    """
-    prefix = "X-HubSpot-RateLimit-"
-    interval = headers.get(f"{prefix}Interval-Milliseconds") or ""
-    seconds = int(interval) / 1000 if interval.isdecimal() and len(interval) < 9 else 10.0
-    return Limits(
-        left(headers.get(f"{prefix}Daily-Remaining"), headers.get(f"{prefix}Daily"), DAY),
-        left(headers.get(f"{prefix}Remaining"), headers.get(f"{prefix}Max"), seconds),
-    )
-
-
-def _translate(status: int, raw: Any, headers: Mapping[str, str]) -> Exception:
-    try:
-        body = orjson.loads(raw) if raw else {}
-    except orjson.JSONDecodeError:
-        body = {"message": plain(raw)}
-    if not isinstance(body, dict):
-        body = {}
-    message = " ".join(str(body.get("message", "")).split())[:500]
-    if status == 401:
-        return AuthError("hubspot: HUBSPOT_ACCESS_TOKEN is not accepted; make or renew the token")
-    if status == 403:
-        scopes = [
-            scope
-            for problem in body.get("errors") or []
-            for scope in (problem.get("context") or {}).get("requiredGranularScopes") or []
-        ]
-        what = f"it lacks the scope {', '.join(scopes)}" if scopes else message or "no reason given"
-        return AuthError(f"hubspot: HUBSPOT_ACCESS_TOKEN may not do this: {what}")
-    if status == 429:
-        if body.get("policyName") == "DAILY":
-            return QuotaError(
-                "hubspot: the account's calls for today are used up; the run goes on after "
-                "midnight of the account's time zone: hygiene runs resume RUN"
-            )
-        # The rolling limits pass within their window; HubSpot gives no Retry-After for them.
-        default = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}.get(body.get("policyName", ""))
-        given = retry_after(headers.get("Retry-After"))
-        return TryAgainError("HTTP 429", given if given is not None else default)
-    if status == 404:
-        return NotThereError(f"hubspot: HTTP 404: {message}")
-    if status >= 500 or status in (408, 423, 477):
-        return TryAgainError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
-    if status == 400 and body.get("category") == "VALIDATION_ERROR":
-        _, found, listed = message.partition("Property values were not valid: ")
-        if found:
-            entries = _entries(listed)
-            gone = [e["name"] for e in entries if e.get("error") == "PROPERTY_DOESNT_EXIST"]
-            if gone:
-                return SchemaChangedError(f"hubspot: there is no property {', '.join(gone)}")
-            return _InvalidValuesError(message, entries)
-        if "does not exist" in message:
-            return SchemaChangedError(f"hubspot: {message}")
-    return ConnectorError(f"hubspot: HTTP {status} {body.get('category', '')}: {message}")
-
-
-def _entries(listed: str) -> list[dict[str, Any]]:
-    try:
-        found = orjson.loads(listed)
-    except orjson.JSONDecodeError:
-        return []
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def _checked(value: Any) -> Value:

@@ -7,12 +7,12 @@ hs_call_disposition holds the id of an outcome; an account's own outcomes are li
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.base import AuthError, CallOutcome, ConnectorError, NotThereError
+from connectors.hubspot_client import DISPOSITIONS, Client
 
 _PAGE = 100
 _CAP = 10_000  # results of one search
@@ -29,16 +29,12 @@ _PROPERTIES = (
     "hs_timestamp", "hs_lastmodifieddate",
 )  # fmt: skip
 
-Call = Callable[..., Any]  # HubSpotConnector.call
-
 
 class CallLog:
-    """Reads calls through the connector's one door (`call`); each API object is held."""
+    """Reads calls through the connector's client."""
 
-    def __init__(self, client: Any, call: Call) -> None:
-        self._call = call
-        self.search = client.crm.objects.calls.search_api
-        self.associations = client.crm.associations.v4.batch_api
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def outcomes(self, since: datetime) -> Iterator[CallOutcome]:
         """Calls with an outcome that were logged or changed at or after `since`, oldest first."""
@@ -71,7 +67,7 @@ class CallLog:
                 "limit": _PAGE,
                 "after": str(after),
             }  # fmt: skip
-            answer = self._call("read", self.search.do_search, public_object_search_request=request)
+            answer = self._client.search("read", "calls", request)
             found = answer["results"]
             yield found
             if not (answer.get("paging") or {}).get("next"):
@@ -82,17 +78,8 @@ class CallLog:
 
     def _names(self) -> Mapping[str, str]:
         """Outcome id -> what people call it."""
-        send = functools.partial(
-            self.search.api_client.call_api,
-            "/calling/v1/dispositions",
-            "GET",
-            header_params={"Accept": "application/json"},
-            auth_settings=["oauth2"],
-            _return_http_data_only=True,
-            response_types_map={},
-        )
         try:
-            listed = self._call("other", send)
+            listed = self._client.get("other", DISPOSITIONS)
         except (AuthError, NotThereError):
             return _USUAL
         if not isinstance(listed, list):
@@ -101,14 +88,10 @@ class CallLog:
 
     def _contacts(self, calls: Sequence[str]) -> dict[str, list[str]]:
         """Call -> the contacts that it is logged with."""
-        answer = self._call(
+        answer = self._client.post(
             "read",
-            self.associations.get_page,
-            from_object_type="calls",
-            to_object_type="contacts",
-            batch_input_public_fetch_associations_batch_request={
-                "inputs": [{"id": one} for one in calls]
-            },
+            self._client.paths.associations("calls/contacts/batch/read"),
+            {"inputs": [{"id": one} for one in calls]},
         )
         return {
             str(entry["from"]["id"]): [str(one["toObjectId"]) for one in entry["to"]]

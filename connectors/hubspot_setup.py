@@ -3,50 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.base import ConnectorError, SetupStep
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
-
-if TYPE_CHECKING:
-    from connectors.hubspot import HubSpotConnector
+from connectors.hubspot_client import Client
 
 GROUP = "phone_hygiene"
 _BATCH = 100
 
 
 def provision(
-    connector: HubSpotConnector, wanted: ObjectFields, adopt: Collection[str] = ()
+    client: Client, wanted: ObjectFields, adopt: Collection[str] = ()
 ) -> Iterator[SetupStep]:
     """The property group first, then the properties. One of our name that is neither in our group
     nor described as ours is somebody else's: it is left alone, unless it is in `adopt`."""
-    answer = connector.call("other", connector.groups.get_all, object_type=wanted.object)
+    paths = client.paths.properties
+    answer = client.get("other", paths(wanted.object, "groups"))
     if any(group["name"] == GROUP for group in answer["results"]):
         yield SetupStep(f"property group {GROUP}", "already there")
     else:
-        connector.call(
+        client.post(
             "other",
-            connector.groups.create,
-            object_type=wanted.object,
-            property_group_create={"name": GROUP, "label": "Phone hygiene", "displayOrder": -1},
+            paths(wanted.object, "groups"),
+            {"name": GROUP, "label": "Phone hygiene", "displayOrder": -1},
         )
         yield SetupStep(f"property group {GROUP}", "created")
-    answer = connector.call("other", connector.properties.get_all, object_type=wanted.object)
+    answer = client.get("other", paths(wanted.object))
     there = {entry["name"]: entry for entry in answer["results"]}
     new = []
     for canonical, name in wanted.names.items():
         spec = spec_of(canonical)
         if name in there:
             adopted = f"{wanted.object}.{name}" in adopt
-            yield _existing(connector, wanted.object, name, spec, there[name], adopted)
+            yield _existing(client, wanted.object, name, spec, there[name], adopted)
         else:
             new.append(definition(spec, canonical, name))
     for start in range(0, len(new), _BATCH):
-        yield from _create(connector, wanted.object, new[start : start + _BATCH])
+        yield from _create(client, wanted.object, new[start : start + _BATCH])
 
 
 def definition(spec: FieldSpec, canonical: str, name: str) -> dict[str, Any]:
-    """A PropertyCreate of the Properties API (v3)."""
+    """A PropertyCreate of the Properties API."""
     phone = canonical.partition("/")[2]
     kind, field_type = {
         "picklist": ("enumeration", "select"),
@@ -81,7 +79,7 @@ def definition(spec: FieldSpec, canonical: str, name: str) -> dict[str, Any]:
 
 
 def _existing(
-    connector: HubSpotConnector,
+    client: Client,
     object_name: str,
     name: str,
     spec: FieldSpec,
@@ -116,25 +114,16 @@ def _existing(
         for v in spec.values
         if v not in held
     ]
-    connector.call(
-        "other",
-        connector.properties.update,
-        object_type=object_name,
-        property_name=name,
-        property_update={"options": options},
+    client.request(
+        "other", "PATCH", client.paths.properties(object_name, name), body={"options": options}
     )
     return SetupStep(name, "changed", "missing options added")
 
 
-def _create(
-    connector: HubSpotConnector, object_name: str, batch: list[dict[str, Any]]
-) -> Iterator[SetupStep]:
+def _create(client: Client, object_name: str, batch: list[dict[str, Any]]) -> Iterator[SetupStep]:
     try:
-        answer = connector.call(
-            "other",
-            connector.property_batch.create,
-            object_type=object_name,
-            batch_input_property_create={"inputs": batch},
+        answer = client.post(
+            "other", client.paths.properties(object_name, "batch/create"), {"inputs": batch}
         )
     except ConnectorError as error:
         yield from (SetupStep(item["name"], "failed", str(error)) for item in batch)

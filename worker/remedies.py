@@ -3,6 +3,8 @@
 REMEDIES = {
     "locked": "somebody else held the record; the next run tries again",
     "validation": "a rule of the CRM refuses the write; exempt the integration user from it",
+    "required_property": "a rule of the CRM wants a value that the record lacks: fill it in, or "
+    "leave the integration out of the rule",
     "duplicate": "a duplicate rule refuses the write; leave the integration user out of the rule, "
     "or set connectors.salesforce.allow_duplicates",
     "approval": "an approval process has locked the record; a later run writes when it is approved "

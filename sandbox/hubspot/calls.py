@@ -7,6 +7,7 @@ from aiohttp import web
 
 from sandbox.hubspot.answers import moment
 from sandbox.hubspot.portal import Portal, iso
+from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
 from sandbox.table import Record
 
@@ -16,15 +17,17 @@ class Calls:
         self.portal = portal
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
-        calls = "/crm/v3/objects/calls"
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
-        of_calls = "/crm/v4/associations/calls/contacts/batch/read"
+        calls = "/crm/v3/objects/calls", "/crm/objects/{}/calls"
+        searches = f"{calls[0]}/search", f"{calls[1]}/search"
+        of_calls = "calls/contacts/batch/read"
+        associations = f"/crm/v4/associations/{of_calls}", f"/crm/associations/{{}}/{of_calls}"
         return [
-            web.get(calls, allowed(read, self.list_calls)),
-            web.post(calls, allowed(write, self.create_call)),
-            web.post(calls + "/search", allowed(read, self.search_calls)),
+            *both(web.get, *calls, allowed(read, self.list_calls)),
+            *both(web.post, *calls, allowed(write, self.create_call)),
+            *both(web.post, *searches, allowed(read, self.search_calls)),
+            *both(web.post, *associations, allowed(read, self.contacts_of_calls)),
             web.get("/calling/v1/dispositions", allowed(read, self.list_dispositions)),
-            web.post(of_calls, allowed(read, self.contacts_of_calls)),
         ]
 
     async def create_call(self, request: web.Request) -> web.Response:

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from sandbox.hubspot.answers import error
 from sandbox.hubspot.portal import Portal
-from sandbox.service import Allowed, answer
+from sandbox.hubspot.versions import Route, both
+from sandbox.service import Allowed, Handler, answer
 from sandbox.table import Record
 
 
@@ -15,12 +16,17 @@ class Lists:
         self.portal = portal
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
-        lists, scope = "/crm/v3/lists", "crm.lists.read"
+        read = "crm.lists.read"
+
+        def at(route: Route, rest: str, handler: Handler, scope: str = read) -> list[web.RouteDef]:
+            paths = f"/crm/v3/lists{rest}", f"/crm/lists/{{}}{rest}"
+            return both(route, *paths, allowed(scope, handler))
+
         return [
-            web.post(lists + "/search", allowed(scope, self.search_lists)),
-            web.get(lists + "/object-type-id/0-1/name/{name}", allowed(scope, self.get_list)),
-            web.get(lists + "/{list}", allowed(scope, self.get_list)),
-            web.get(lists + "/{list}/memberships", allowed(scope, self.members)),
+            *at(web.post, "/search", self.search_lists),
+            *at(web.get, "/object-type-id/0-1/name/{name}", self.get_list),
+            *at(web.get, "/{list:[0-9]+}", self.get_list),
+            *at(web.get, "/{list:[0-9]+}/memberships", self.members),
         ]
 
     async def search_lists(self, _request: web.Request) -> web.Response:

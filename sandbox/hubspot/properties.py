@@ -7,7 +7,8 @@ from aiohttp import web
 
 from sandbox.hubspot.answers import error
 from sandbox.hubspot.portal import Portal, iso, prop
-from sandbox.service import Allowed, answer
+from sandbox.hubspot.versions import Route, both, version_of
+from sandbox.service import Allowed, Handler, answer
 from sandbox.table import Record
 
 
@@ -17,15 +18,20 @@ class Properties:
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         schema, change = "crm.schemas.contacts.read", "crm.schemas.contacts.write"
-        properties = "/crm/v3/properties/{object:contacts|0-1}"
+
+        def at(scope: str, route: Route, rest: str, handler: Handler) -> list[web.RouteDef]:
+            tail = "{object:contacts|0-1}" + rest
+            paths = f"/crm/v3/properties/{tail}", f"/crm/properties/{{}}/{tail}"
+            return both(route, *paths, allowed(scope, handler))
+
         return [
-            web.get(properties, allowed(schema, self.list_properties)),
-            web.post(properties, allowed(change, self.create_property)),
-            web.post(properties + "/batch/create", allowed(change, self.create_properties)),
-            web.get(properties + "/groups", allowed(schema, self.list_groups)),
-            web.post(properties + "/groups", allowed(change, self.create_group)),
-            web.get(properties + "/{name}", allowed(schema, self.get_property)),
-            web.patch(properties + "/{name}", allowed(change, self.update_property)),
+            *at(schema, web.get, "", self.list_properties),
+            *at(change, web.post, "", self.create_property),
+            *at(change, web.post, "/batch/create", self.create_properties),
+            *at(schema, web.get, "/groups", self.list_groups),
+            *at(change, web.post, "/groups", self.create_group),
+            *at(schema, web.get, "/{name}", self.get_property),
+            *at(change, web.patch, "/{name}", self.update_property),
         ]
 
     async def list_properties(self, _request: web.Request) -> web.Response:
@@ -70,7 +76,8 @@ class Properties:
         }
         if errors:
             answered.update(numErrors=len(errors), errors=errors)
-        return answer(answered, 207 if errors else 201)
+        # The documents of the dated versions have 200, those of v3 had 201.
+        return answer(answered, 207 if errors else 200 if version_of(request) else 201)
 
     def _make_property(self, body: Record) -> Record | web.Response:
         name = body.get("name", "")

@@ -18,6 +18,7 @@ from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, iso
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.search import Search
+from sandbox.hubspot.versions import Route, both, version_of
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
 
@@ -62,22 +63,30 @@ class HubSpotService(Service):
         self.tokens = {TOKEN}
 
     def routes(self) -> list[web.RouteDef]:
-        contacts = "/crm/v3/objects/contacts"
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
+
+        def at(scope: str, route: Route, rest: str, handler: Handler) -> list[web.RouteDef]:
+            paths = f"/crm/v3/objects/contacts{rest}", f"/crm/objects/{{}}/contacts{rest}"
+            return both(route, *paths, self.allowed(scope, handler))
+
         return [
-            web.get(contacts, self.allowed(read, self.list_contacts)),
-            web.post(contacts, self.allowed(write, self.create_contact)),
-            web.post(contacts + "/search", self.allowed(read, self.search)),
-            web.post(contacts + "/batch/read", self.allowed(read, self.batch_read)),
-            web.post(contacts + "/batch/update", self.allowed(write, self.batch_update)),
-            web.post(contacts + "/merge", self.allowed(write, self.merge)),
-            web.get(contacts + "/{id}", self.allowed(read, self.get_contact)),
-            web.patch(contacts + "/{id}", self.allowed(write, self.update_contact)),
-            web.delete(contacts + "/{id}", self.allowed(write, self.archive_contact)),
+            *at(read, web.get, "", self.list_contacts),
+            *at(write, web.post, "", self.create_contact),
+            *at(read, web.post, "/search", self.search),
+            *at(read, web.post, "/batch/read", self.batch_read),
+            *at(write, web.post, "/batch/update", self.batch_update),
+            *at(write, web.post, "/merge", self.merge),
+            *at(read, web.get, "/{id}", self.get_contact),
+            *at(write, web.patch, "/{id}", self.update_contact),
+            *at(write, web.delete, "/{id}", self.archive_contact),
             *self.properties.routes(self.allowed),
             *self.lists.routes(self.allowed),
             *self.calls.routes(self.allowed),
         ]
+
+    def route_name(self, request: web.Request) -> str:
+        """With the version that was asked, so that the counters tell the old paths apart."""
+        return super().route_name(request).replace("{version}", version_of(request))
 
     # -- access and limits ---------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Settings
-from connectors import build, hubspot, salesforce_door
+from connectors import build, hubspot_client, salesforce_door
 from connectors.base import Connector, QuotaError
 from connectors.quota import DAY, Left, Limits, Quota
 from sandbox.run import Sandbox
@@ -177,15 +177,17 @@ class TestWhatTheySay:
             "X-HubSpot-RateLimit-Interval-Milliseconds": "10000", "X-HubSpot-RateLimit-Max": "190",
             "X-HubSpot-RateLimit-Remaining": "12",
         }  # fmt: skip
-        assert hubspot.limits(said) == Limits(Left(249_999, 250_000, DAY), Left(12, 190, 10.0))
-        assert hubspot.limits({}) == Limits()
+        assert hubspot_client.limits(said) == Limits(
+            Left(249_999, 250_000, DAY), Left(12, 190, 10.0)
+        )
+        assert hubspot_client.limits({}) == Limits()
 
     @given(st.dictionaries(st.sampled_from(
         ["X-HubSpot-RateLimit-Daily", "X-HubSpot-RateLimit-Daily-Remaining",
          "X-HubSpot-RateLimit-Max", "X-HubSpot-RateLimit-Remaining",
          "X-HubSpot-RateLimit-Interval-Milliseconds"]), st.text()))  # fmt: skip
     def test_nonsense_says_nothing(self, headers: dict[str, str]) -> None:
-        hubspot.limits(headers)
+        hubspot_client.limits(headers)
         salesforce_door.limits(" ".join(headers.values()))
 
 
@@ -300,5 +302,5 @@ class TestTheLineOfAllWorkers:
                 for _ in range(9)
             ]
             assert all(search.result() for search in searches)
-        made = sandbox.hubspot.counters["POST /crm/v3/objects/contacts/search"]
+        made = sandbox.hubspot.counters["POST /crm/objects/2026-09/contacts/search"]
         assert opened.calls["read"] - before == made == 9, "none was told to slow down"

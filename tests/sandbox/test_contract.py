@@ -21,10 +21,13 @@ from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox
 from worker.sync.context import Context
 
-DOCUMENTS = (
-    "contacts-v3.json", "properties-v3.json", "lists-v3.json", "calls-v3.json",
-    "associations-v4.json",
-)  # fmt: skip
+DOCUMENTS = tuple(
+    f"2026-09/{name}.json"
+    for name in ("contacts", "properties", "lists", "calls", "associations", "accountInfo")
+)
+# The document of searches has `sorts` as texts, which cannot name a direction; HubSpot's guide has
+# them as objects, and its client libraries were told so (hubspot-api-python issue 236).
+SORTS = "'direction': 'DESCENDING'} is not of type 'string'"
 
 
 WRONG_NUMBER = "17b47fee-58de-441e-a44c-c6300d46f273"
@@ -47,10 +50,10 @@ class Document:
         return None
 
     def problems(self, schema: dict[str, Any], value: Any) -> list[str]:
-        resolved = self._resolved(schema, 0)
+        resolved = self.resolved(schema)
         return [error.message[:300] for error in OAS30Validator(resolved).iter_errors(value)]
 
-    def _resolved(self, schema: Any, depth: int) -> Any:
+    def resolved(self, schema: Any, depth: int = 0) -> Any:
         """The schema with its references put in; one that leads back to itself ends somewhere."""
         if isinstance(schema, dict):
             if "$ref" in schema:
@@ -59,10 +62,10 @@ class Document:
                 target: Any = self.spec
                 for part in schema["$ref"].removeprefix("#/").split("/"):
                     target = target[part]
-                return self._resolved(target, depth + 1)
-            return {key: self._resolved(value, depth) for key, value in schema.items()}
+                return self.resolved(target, depth + 1)
+            return {key: self.resolved(value, depth) for key, value in schema.items()}
         if isinstance(schema, list):
-            return [self._resolved(value, depth) for value in schema]
+            return [self.resolved(value, depth) for value in schema]
         return schema
 
 
@@ -86,10 +89,13 @@ def check(documents: list[Document], seen: list[dict[str, Any]]) -> tuple[list[s
         document, operation = found[0]
         if call["request"] is not None:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
-            problems += [f"{name} sent: {p}" for p in document.problems(schema, call["request"])]
+            wrong = document.problems(schema, call["request"])
+            problems += [f"{name} sent: {p}" for p in wrong if not p.endswith(SORTS)]
             checked += 1
         answers = operation["responses"]
-        answer = answers.get(str(call["status"]), answers.get("default"))
+        # Of a 207 only the guide on error handling tells: it is the answer of a batch, with errors.
+        status = "200" if call["status"] == 207 else str(call["status"])
+        answer = document.resolved(answers.get(status, answers.get("default")))
         content = (answer or {}).get("content", {})
         if call["response"] is not None and content:
             media = content.get("application/json") or next(iter(content.values()))
@@ -139,7 +145,7 @@ def test_what_passes_when_calls_are_read(
     kinds = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]
     for to in ([{"to": {"id": record_id}, "types": kinds}], []):
         requests.post(
-            f"{bare_sandbox.hubspot_url}/crm/v3/objects/calls",
+            f"{bare_sandbox.hubspot_url}/crm/objects/2026-09/calls",
             json={"properties": held, "associations": to},
             headers={"Authorization": f"Bearer {TOKEN}"},
         ).raise_for_status()
@@ -155,9 +161,9 @@ def test_what_passes_when_calls_are_read(
 
 
 def test_the_check_finds_what_is_wrong(shared: Callable[[str], Path]) -> None:
-    documents = [Document(shared("specs/hubspot/contacts-v3.json"))]
+    documents = [Document(shared("specs/hubspot/2026-09/contacts.json"))]
     call = {
-        "method": "POST", "path": "/crm/v3/objects/contacts/batch/update", "status": 200,
+        "method": "POST", "path": "/crm/objects/2026-09/contacts/batch/update", "status": 200,
         "request": {"inputs": [{"properties": "x"}]}, "response": {"status": "DONE"},
     }  # fmt: skip
     problems, _ = check(documents, [call])

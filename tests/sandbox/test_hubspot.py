@@ -11,7 +11,7 @@ import requests
 from sandbox.run import Sandbox
 
 Api = Callable[..., requests.Response]
-CONTACTS = "/crm/v3/objects/contacts"
+CONTACTS = "/crm/objects/2026-09/contacts"
 
 
 @pytest.fixture

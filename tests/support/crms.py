@@ -41,7 +41,7 @@ class Crm:
             ),
             "hubspot": cls(
                 "hubspot", sandbox.hubspot, "contacts", "phone",
-                r"GET /crm/v3/objects/contacts\?|POST .*/contacts/search",
+                r"GET /crm/objects/2026-09/contacts\?|POST .*/contacts/search",
                 r"POST .*/contacts/batch/update",
             ),
         }  # fmt: skip

@@ -45,7 +45,7 @@ class Agent:
             "associations": [{"to": {"id": record_id}, "types": []}],
         }  # fmt: skip
         answer = requests.post(
-            f"{self.sandbox.hubspot_url}/crm/v3/objects/calls",
+            f"{self.sandbox.hubspot_url}/crm/objects/2026-09/calls",
             json=body,
             headers={"Authorization": "Bearer sandbox-private-app-token"},
         )

@@ -259,11 +259,11 @@ class TestBothEnds:
     def portal(self, sandbox: Sandbox) -> Crm:
         crm = Crm.all(sandbox)["hubspot"]
         # The list is slow, so that the thread at its side gets to read something.
-        crm.fault(r"GET /crm/v3/objects/contacts\?", "delay", times=1000, seconds=0.1)
+        crm.fault(r"GET /crm/objects/2026-09/contacts\?", "delay", times=1000, seconds=0.1)
         return crm
 
     def searches(self, crm: Crm) -> int:
-        return crm.service.counters["POST /crm/v3/objects/contacts/search"]
+        return crm.service.counters["POST /crm/objects/2026-09/contacts/search"]
 
     def test_each_contact_is_read_once(self, ctx: Context, portal: Crm, sync: Sync) -> None:
         result = sync(ctx, "hubspot")
@@ -314,7 +314,7 @@ class TestBothEnds:
     def test_a_run_that_was_cut_short_goes_on_at_both_ends(
         self, ctx: Context, portal: Crm, sync: Sync
     ) -> None:
-        portal.fault(r"GET /crm/v3/objects/contacts\?", "status", status=400, nth=7)
+        portal.fault(r"GET /crm/objects/2026-09/contacts\?", "status", status=400, nth=7)
         run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
         with pytest.raises(Exception, match="HTTP 400"):
             drive.drive(ctx, run_id)

@@ -153,20 +153,29 @@ class Contact(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """A record that lives on in another one: merged into it or, a lead, converted to it."""
+
+    id: str
+    into_object: str
+    into_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some contacts of one object. `cursor` goes on after them; None after the last page.
 
     `left`: about how many come after this page; None where that is not known.
     `gone`: ids that went away (deleted, merged into another record, turned into something else),
     as far as the CRM tells; a full read notices the rest.
-    `merged`: of these, (id, id under which it lives on) where the CRM tells that too.
+    `merged`: those of them of which the CRM also tells in which record they live on.
     """
 
     contacts: Sequence[Contact]
     cursor: str | None
     left: int | None = None
     gone: tuple[str, ...] = ()
-    merged: tuple[tuple[str, str], ...] = ()
+    merged: tuple[Merge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,15 +362,23 @@ class Connector(Protocol):
         of `pull`; None where that would not be quicker. `cursor` of a page: its first id."""
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
-        """These contacts as they are now, without those that are gone or hidden from our user."""
+        """These contacts as they are now, without those that are gone or hidden from our user, and
+        without those that live on under another id."""
 
-    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+    def deleted(self, object_name: str, ids: Sequence[str]) -> Mapping[str, Merge | None]:
         """Which of these records the CRM itself reports as deleted, merged into another one, or
-        turned into something else. Asked only for ids that `fetch` did not return.
+        turned into something else, with where each lives on. Asked only for ids that `fetch` did
+        not return.
 
         A record that the CRM is silent about is not among them: our user may no longer be allowed
         to see it, and it must then stay in the index.
         """
+
+    def flags_before_merge(
+        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
+    ) -> Mapping[str, Mapping[str, datetime]]:
+        """Checkboxes that were ticked, after a moment, in records that have since been merged into
+        these (id -> moment). A merge may have dropped the tick. id -> flag -> when."""
 
     def visibility(self) -> list[Visibility]:
         """How much of each object our user can see."""

@@ -26,6 +26,7 @@ from connectors.base import (
     Contact,
     CrmField,
     Finding,
+    Merge,
     Page,
     ProbeResult,
     Purpose,
@@ -210,11 +211,17 @@ class CsvConnector:
         self._calls["read"] += 1
         return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
 
-    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+    def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         """Rows that the list no longer has: it is the whole truth, and hides nothing. But a list
         without any row says nothing of its rows: it may just be being written anew."""
         there = {record_id for record_id, _ in self._rows()}
-        return set(ids) - there if there else set()
+        return {one: None for one in ids if one not in there} if there else {}
+
+    def flags_before_merge(
+        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
+    ) -> dict[str, dict[str, datetime]]:
+        """Rows of a list are not merged."""
+        return {}
 
     def visibility(self) -> list[Visibility]:
         rows = sum(1 for _ in self._rows())

@@ -27,6 +27,7 @@ from connectors.base import (
     Contact,
     CrmField,
     Finding,
+    Merge,
     NotThereError,
     Page,
     ProbeResult,
@@ -60,6 +61,7 @@ _LIST_PAGE = 100
 _SEARCH_PAGE = 200
 _BATCH = 100
 _MEMBERS = 250
+_WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _MERGED = "hs_merged_object_ids"
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
@@ -188,7 +190,7 @@ class HubSpotConnector:
             first = False
             left = None if left is None else max(0, left - len(contacts))
             merged = _merged(answer)
-            yield Page(contacts, after, left, tuple(merged), tuple(merged.items()))
+            yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
                 return
 
@@ -229,7 +231,7 @@ class HubSpotConnector:
             left = max(0, answer["total"] - len(ids))
             after = ids[-1] if left else None
             merged = _merged(answer)
-            yield Page(contacts, after, left, tuple(merged), tuple(merged.items()))
+            yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
                 return
 
@@ -258,52 +260,93 @@ class HubSpotConnector:
             before = ids[-1]
             merged = _merged(answer)
             contacts = self._contacts(answer)[::-1]
-            yield Page(contacts, before, None, tuple(merged), tuple(merged.items()))
+            yield Page(contacts, before, None, tuple(merged), tuple(merged.values()))
 
     @understood
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: dict[str, Contact] = {}
         good = [record_id for record_id in ids if record_id.isdigit()]
         for start in range(0, len(good), _BATCH):
-            body = {
-                "properties": [*self.fields.read, _MERGED],
-                "propertiesWithHistory": [],
-                "inputs": [{"id": record_id} for record_id in good[start : start + _BATCH]],
-            }
-            answer = self.client.post("read", self.client.paths.objects(OBJECT, "batch/read"), body)
-            found.update((contact.id, contact) for contact in self._contacts(answer))
+            some = good[start : start + _BATCH]
+            answer = self._read(some, [*self.fields.read, _MERGED])
+            asked = set(some)  # the id of a merged contact leads to another one
+            found.update((one.id, one) for one in self._contacts(answer) if one.id in asked)
         return list(found.values())
 
     @understood
-    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+    def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         """Contacts in the recycle bin (a batch read with `archived=true` returns those alone), and
-        those that a living contact names as merged into it.
+        those that lead to another contact: asked for the id of a merged contact, HubSpot answers
+        with the one that it lives on in.
 
         A contact that is in neither was never there, or was deleted for good (GDPR delete, or after
         90 days): HubSpot answers both as it would answer a mistake, so it is not among them.
         """
-        found: set[str] = set()
+        found: dict[str, Merge | None] = {}
         good = [record_id for record_id in ids if record_id.isdigit()]
         for start in range(0, len(good), _BATCH):
-            some = set(good[start : start + _BATCH])
-            for archived in (False, True):
-                if not some:
-                    break
-                answer = self.client.post(
-                    "read",
-                    self.client.paths.objects(OBJECT, "batch/read"),
-                    {
-                        "properties": [_MERGED],
-                        "propertiesWithHistory": [],
-                        "inputs": [{"id": record_id} for record_id in sorted(some)],
-                    },
-                    {"archived": archived},
-                )
-                gone = {*_merged(answer)}
-                if archived:
-                    gone |= {str(e["id"]) for e in answer["results"] if e.get("archived") is True}
-                found |= gone & some
-                some -= gone
+            some = good[start : start + _BATCH]
+            answer = self._read(some, [_MERGED])
+            merged = _merged(answer)
+            found.update((one, merged[one]) for one in some if one in merged)
+            there = {str(entry["id"]) for entry in answer["results"]}
+            rest = [one for one in some if one not in found and one not in there]
+            if there - {*some} - {merge.into_id for merge in found.values() if merge}:
+                # It leads on to a contact that does not name it: which of the ids does is asked.
+                found.update((one, merge) for one in rest if (merge := self._leads_to(one)))
+                rest = [one for one in rest if one not in found]
+            if rest:
+                answer = self._read(rest, [_MERGED], archived=True)
+                archived = {str(e["id"]) for e in answer["results"] if e.get("archived") is True}
+                found.update((one, None) for one in rest if one in archived)
+        return found
+
+    def _leads_to(self, record_id: str) -> Merge | None:
+        try:
+            answer = self.client.get("read", self.client.paths.objects(OBJECT, record_id))
+        except NotThereError:
+            return None
+        into = str(answer["id"])
+        return Merge(record_id, OBJECT, into) if into != record_id else None
+
+    def _read(
+        self,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        history: Sequence[str] = (),
+        archived: bool = False,
+    ) -> Any:
+        """A batch read: of an id that leads to another contact, that contact."""
+        body = {
+            "properties": list(properties),
+            "propertiesWithHistory": list(history),
+            "inputs": [{"id": record_id} for record_id in ids],
+        }
+        path = self.client.paths.objects(OBJECT, "batch/read")
+        return self.client.post("read", path, body, {"archived": archived})
+
+    @understood
+    def flags_before_merge(
+        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
+    ) -> dict[str, dict[str, datetime]]:
+        """By the history of the properties, which a merge keeps of all contacts that it joins."""
+        names = {self.fields.names[flag]: flag for flag in flags if flag in self.fields.names}
+        found: dict[str, dict[str, datetime]] = {}
+        ids = list(since)
+        for start in range(0, len(ids) if names else 0, _WITH_HISTORY):
+            answer = self._read(ids[start : start + _WITH_HISTORY], [_MERGED], list(names))
+            for entry in answer["results"]:
+                record_id = str(entry["id"])
+                for name, versions in (entry.get("propertiesWithHistory") or {}).items():
+                    ticked = [
+                        at
+                        for version in versions
+                        if version["value"] == "true"
+                        and record_id in since
+                        and (at := _moment(version["timestamp"])) > since[record_id]
+                    ]
+                    if ticked and name in names:
+                        found.setdefault(record_id, {})[names[name]] = max(ticked)
         return found
 
     @understood
@@ -489,11 +532,11 @@ def _changed_since(moment: datetime) -> dict[str, Any]:
     return {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds}
 
 
-def _merged(answer: Any) -> dict[str, str]:
-    """Ids that live on in a contact of this answer -> its id. Of archived contacts HubSpot tells
-    only by a list of all of them; a full read notices those."""
+def _merged(answer: Any) -> dict[str, Merge]:
+    """Ids that live on in a contact of this answer. Of archived contacts HubSpot tells only by a
+    list of all of them; a full read notices those."""
     return {
-        merged: str(entry["id"])
+        merged: Merge(merged, OBJECT, str(entry["id"]))
         for entry in answer["results"]
         if (listed := entry["properties"].get(_MERGED))
         for merged in filter(None, (part.strip() for part in listed.split(";")))
@@ -549,10 +592,14 @@ def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
 
 
 def _checked(value: Any) -> Value:
+    return zulu(_moment(value))
+
+
+def _moment(value: Any) -> datetime:
     text = str(value)
     if text.isdigit():
-        return zulu(datetime.fromtimestamp(int(text) / 1000, UTC))
-    return zulu(datetime.fromisoformat(text.replace("Z", "+00:00")))
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _sent(value: Value) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
 from connectors import (
     salesforce_bulk,
+    salesforce_merges,
     salesforce_people,
     salesforce_probe,
     salesforce_setup,
@@ -37,6 +38,7 @@ from connectors.base import (
     Contact,
     CrmField,
     Finding,
+    Merge,
     NotThereError,
     Page,
     ProbeResult,
@@ -266,8 +268,9 @@ class SalesforceConnector:
                 f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"
             )
         # What was deleted is told too, while it is in the recycle bin.
-        tombstones = ("IsDeleted", "IsConverted") if name == "Lead" else ("IsDeleted",)
-        return Query(name, (*self._columns(name), *tombstones), tuple(tests), tombstones)
+        tombstones = salesforce_merges.tombstones(name)
+        columns = *self._columns(name), *tombstones, *salesforce_merges.links(name, self._wanted)
+        return Query(name, columns, tuple(tests), tombstones)
 
     def _query_pages(self, wanted: Query, at: Position, limit: int | None) -> Iterator[Page]:
         """Pages of the REST query; raises `_LargeError` after the first where a job is better.
@@ -360,8 +363,19 @@ class SalesforceConnector:
         number, away = key_of("Id"), [key_of(name) for name in wanted.tombstones]
         here = [row for row in rows if not any(row[name] in TRUE for name in away)]
         there = {row[number] for row in here}
-        gone = tuple(row[number] for row in rows if row[number] not in there)
-        return Page(self._contacts(wanted.object, here, key_of), cursor, left, gone)
+        away_rows = [row for row in rows if row[number] not in there]
+        links = salesforce_merges.links(wanted.object, self._wanted)
+        merged = [
+            salesforce_merges.merge_of({name: row[key_of(name)] for name in ("Id", *links)}, links)
+            for row in away_rows
+        ]
+        return Page(
+            self._contacts(wanted.object, here, key_of),
+            cursor,
+            left,
+            tuple(row[number] for row in away_rows),
+            tuple(filter(None, merged)),
+        )
 
     @understood
     def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
@@ -387,9 +401,17 @@ class SalesforceConnector:
             return [*self._fetch(object_name, ids[:half]), *self._fetch(object_name, ids[half:])]
 
     @understood
-    def deleted(self, object_name: str, ids: Sequence[str]) -> set[str]:
+    def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
-        return salesforce_visibility.deleted(self._door.call, object_name, good)
+        return salesforce_merges.deleted(self._door.call, object_name, good, self._wanted)
+
+    @understood
+    def flags_before_merge(
+        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
+    ) -> dict[str, dict[str, datetime]]:
+        return salesforce_merges.flags_before_merge(
+            self._door.call, object_name, since, flags, self._fields
+        )
 
     @understood
     def visibility(self) -> list[Visibility]:

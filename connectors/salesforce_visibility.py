@@ -1,10 +1,6 @@
-"""What the integration user can see in a Salesforce org, and what the org says was deleted.
+"""What the integration user can see in a Salesforce org.
 
-A record that our user may not see is left out of every answer, as if it were not there. So a
-record that is missing is deleted only where the org says so.
-
-Sources: REST API Developer Guide, "Execute a SOQL Query that Includes Deleted Items" (queryAll
-finds what was deleted or merged, while it is in the recycle bin) and "Record Count" (a cached count
+Sources: REST API Developer Guide, "Record Count" (a cached count
 of all records, which may be out of date, for users with "View Setup and Configuration";
 `SELECT COUNT()` counts those that the user may see); Object Reference, ObjectPermissions
 (`PermissionsViewAllRecords` shows all records regardless of sharing; only users with "View Setup
@@ -12,9 +8,8 @@ and Configuration" may read it), PermissionSet and PermissionSetAssignment (a pr
 are in a permission set that the profile owns, and that its users are assigned to).
 
 Not confirmed: whether an assignment of a permission set group always leads to a permission set that
-has all of the group's ObjectPermissions; whether queryAll shows a deleted record to a user who
-could not see it before; whether the record count includes converted leads as `SELECT COUNT()` does.
-None of it removes a contact wrongly: what is not reported as deleted stays.
+has all of the group's ObjectPermissions; whether the record count includes converted leads as
+`SELECT COUNT()` does.
 """
 
 from __future__ import annotations
@@ -24,22 +19,6 @@ from typing import Any
 
 from connectors.base import AuthError, ConnectorError, NotThereError, SchemaError, Visibility
 from connectors.salesforce_call import Call
-
-_IDS = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
-
-
-def deleted(call: Call, object_name: str, ids: Sequence[str]) -> set[str]:
-    """Those of these (valid) ids that are deleted, merged or, as leads, converted."""
-    # A merged record is a deleted one with a MasterRecordId.
-    gone = (
-        "(IsDeleted = true OR IsConverted = true)" if object_name == "Lead" else "IsDeleted = true"
-    )
-    found: set[str] = set()
-    for start in range(0, len(ids), _IDS):
-        listed = ", ".join(f"'{record_id}'" for record_id in ids[start : start + _IDS])
-        soql = f"SELECT Id FROM {object_name} WHERE Id IN ({listed}) AND {gone}"
-        found.update(row["Id"] for row in _rows(call, soql, "read", "queryAll"))
-    return found & set(ids)
 
 
 def visibility(call: Call, objects: Sequence[str], user_id: Callable[[], str]) -> list[Visibility]:
@@ -73,7 +52,7 @@ def _sees_all_data(call: Call) -> bool:
     """
     try:
         soql = "SELECT PermissionsViewAllData FROM UserPermissionAccess"
-        return any(row["PermissionsViewAllData"] for row in _rows(call, soql))
+        return any(row["PermissionsViewAllData"] for row in rows_of(call, soql))
     except (AuthError, NotThereError, SchemaError):
         return False
 
@@ -95,7 +74,7 @@ def _view_all(call: Call, objects: Sequence[str], user_id: Callable[[], str]) ->
             "SELECT PermissionSetId, PermissionSet.PermissionsViewAllData "
             f"FROM PermissionSetAssignment WHERE AssigneeId = '{user_id()}'"
         )
-        assigned = list(_rows(call, soql))
+        assigned = list(rows_of(call, soql))
         if any((row["PermissionSet"] or {}).get("PermissionsViewAllData") for row in assigned):
             return set(objects)
         sets = ", ".join(f"'{row['PermissionSetId']}'" for row in assigned)
@@ -106,12 +85,12 @@ def _view_all(call: Call, objects: Sequence[str], user_id: Callable[[], str]) ->
             "SELECT SobjectType FROM ObjectPermissions WHERE PermissionsViewAllRecords = true "
             f"AND SobjectType IN ({listed}) AND ParentId IN ({sets})"
         )
-        return {row["SobjectType"] for row in _rows(call, soql)}
+        return {row["SobjectType"] for row in rows_of(call, soql)}
     except (AuthError, NotThereError, SchemaError):
         return None
 
 
-def _rows(
+def rows_of(
     call: Call, soql: str, purpose: Any = "other", operation: str = "query"
 ) -> Iterable[Mapping[str, Any]]:
     answer = call(purpose, f"{operation}/", params={"q": soql})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sandbox.hubspot.events import PORTAL_ID, Events
 from sandbox.population import Person, people
 from sandbox.table import Clock, Record, Table
 
@@ -30,6 +32,11 @@ class Invalid(Exception):
         self.name = name
         self.message = message
 
+    def detail(self) -> dict[str, Any]:
+        """As in `errors` of an answer."""
+        context = {"propertyName": [self.name]}
+        return {"message": self.message, "code": self.code, "context": context}
+
     def entry(self) -> dict[str, Any]:
         return {
             "isValid": False,
@@ -37,7 +44,7 @@ class Invalid(Exception):
             "error": self.code,
             "name": self.name,
             "localizedErrorMessage": self.message,
-            "portalId": 62515,
+            "portalId": PORTAL_ID,
         }
 
 
@@ -163,6 +170,12 @@ class Portal:
         }
         self.table = Table("lastmodifieddate", key=int)
         self.archived: set[int] = set()
+        self.events = Events()
+        # An admin's rules: a property that has a value -> one that the record must have then; and
+        # a property -> what its values must match.
+        self.required_when: dict[str, str] = {}
+        self.value_rules: dict[str, str] = {}
+        self.merges_make_new_ids = True  # as since January 2025; before, the primary lived on
         self.merged: dict[str, str] = {}
         self.dispositions = dict(DISPOSITIONS)
         self.calls = Table("hs_lastmodifieddate", key=int)
@@ -173,18 +186,24 @@ class Portal:
         self._populate()
 
     def create(self, values: Record, stamp: datetime | None = None) -> str:
-        self._next_id += 51
-        record_id = str(self._next_id)
-        stamp = stamp or self.clock.now()
+        record_id = self._new_id()
+        if stamp is None:
+            stamp = self.clock.now()
+            self.events.created(record_id, stamp)
         record: Record = {
             "id": record_id,
             "created": stamp,
             "updated": stamp,
             "archived": False,
             "properties": {name: value for name, value in values.items() if value},
+            "history": {},
         }
         self._put(record, stamp)
         return record_id
+
+    def _new_id(self) -> str:
+        self._next_id += 51
+        return str(self._next_id)
 
     def _put(self, record: Record, stamp: datetime) -> None:
         record["updated"] = stamp
@@ -225,33 +244,127 @@ class Portal:
                 raise Invalid("INVALID_BOOLEAN", name, f"{text} was not a valid boolean.")
             if definition["type"] == "datetime" and text:
                 text = _moment_text(name, text)
+            rule = self.value_rules.get(name)
+            if text and rule and not re.fullmatch(rule, text):
+                raise Invalid("INVALID_REGEX", name, "Enter a value in the format asked for")
             if len(text) > 65_536:
                 raise Invalid("VALUE_TOO_LONG", name, "Property value is too long")
             cleaned[name] = text or None
         return cleaned
 
-    def update(self, record_id: str, values: dict[str, Any]) -> Record:
+    def check_required(self, record_id: str, values: dict[str, Any]) -> None:
+        """Whether a record would have what the rules require of it; raises `Invalid` if not."""
+        record = self.find(record_id)
+        after = {**(record["properties"] if record else {}), **values}
+        for trigger, required in self.required_when.items():
+            if record and after.get(trigger) and not after.get(required):
+                text = f"{required} is required because of a conditional property rule"
+                problem = f"{text} based on [{trigger}]"
+                raise Invalid("MISSING_CONDITIONAL_REQUIRED_PROPERTY", required, problem)
+
+    def update(self, record_id: str, values: dict[str, Any], source: str = "CRM_UI") -> Record:
+        """`source`: who does it, as the history of a property says: CRM_UI, INTEGRATION, ..."""
         record = self.find(record_id)
         if record is None:
             raise KeyError(record_id)
-        changed = {**record, "properties": {**record["properties"], **values}}
-        self._put(changed, self.clock.now())
+        stamp = self.clock.now()
+        before = record["properties"]
+        named = [name for name, value in values.items() if (before.get(name) or None) != value]
+        history = dict(record["history"])
+        for name in named:
+            if self.properties.get(name, {}).get("type") == "bool":
+                entry = (values[name] or "", stamp, source)
+                history[name] = [entry, *history.get(name, ())]
+        changed = {**record, "properties": {**before, **values}, "history": history}
+        self._put(changed, stamp)
+        if source != "INTEGRATION":
+            self.events.changed(changed["id"], named, values, stamp)
         return changed
+
+    def history(self, record: Record, name: str) -> list[Record]:
+        """The values of a property, the latest first; of a merged contact, those of all that it was
+        merged from. Kept for checkboxes; of others the value that counts."""
+        kept = record["history"].get(name)
+        if kept is None:
+            value = record["properties"].get(name)
+            kept = [(value, record["updated"], "CRM_UI")] if value else []
+        return [
+            {"value": value, "timestamp": iso(at), "sourceType": source, "sourceId": "userId:1"}
+            for value, at, source in kept
+        ]
 
     def archive(self, record_id: str) -> None:
         record = self.find(record_id)
         if record is not None:
-            self._put({**record, "archived": True}, self.clock.now())
+            stamp = self.clock.now()
+            self._put({**record, "archived": True}, stamp)
             self.archived.add(int(record["id"]))
+            self.events.deleted(record["id"], stamp)
 
-    def merge(self, primary: str, loser: str) -> Record | None:
-        self.archive(loser)
-        self.merged[loser] = primary
-        record = self.find(primary)
-        if record is None:
+    def erase(self, record_id: str) -> None:
+        """A GDPR deletion: nothing is left, also not in the recycle bin."""
+        record = self.find(record_id) or self.find(record_id, archived=True)
+        if record is not None:
+            self.table.take(record["id"])
+            self.archived.discard(int(record["id"]))
+            self.events.privacy_deleted(record["id"], self.clock.now())
+
+    def merge(self, primary: str, other: str) -> Record | None:
+        """Both ids lead to a new record from then on. The primary's values win, also an explicit
+        "false"; where it has none, the other's are taken. None where there are no two contacts.
+
+        Sources: HubSpot's changelog, "Updated merge functionality for contacts and companies";
+        its knowledge base, "Merge records".
+        """
+        first, second = self.find(primary), self.find(other)
+        if first is None or second is None or first["id"] == second["id"]:
             return None
-        merged = ";".join(filter(None, [record["properties"].get("hs_merged_object_ids"), loser]))
-        return self.update(primary, {"hs_merged_object_ids": merged})
+        stamp = self.clock.now()
+        kept, given = first["properties"], second["properties"]
+        values = {name: kept.get(name) or given.get(name) for name in (*given, *kept)}
+        moved = sum(bool(value) and not kept.get(name) for name, value in given.items())
+        ids = [
+            part
+            for record in (first, second)
+            for part in (record["properties"].get("hs_merged_object_ids") or "").split(";")
+            if part
+        ]
+        new_id = self._new_id() if self.merges_make_new_ids else first["id"]
+        away = [one["id"] for one in (first, second) if one["id"] != new_id]
+        values["hs_merged_object_ids"] = ";".join((*ids, *away))
+        names = {*first["history"], *second["history"]}
+        record: Record = {
+            "id": new_id,
+            "created": min(first["created"], second["created"]),
+            "updated": stamp,
+            "archived": False,
+            "properties": {name: value for name, value in values.items() if value},
+            "history": {
+                name: sorted(
+                    (*first["history"].get(name, ()), *second["history"].get(name, ())),
+                    key=lambda entry: entry[1],
+                    reverse=True,
+                )
+                for name in names
+            },
+        }
+        for one in away:
+            self.table.take(one)
+            self.merged[one] = new_id
+        self._put(record, stamp)
+        self._move_associations(away, new_id)
+        others = away if new_id == first["id"] else [second["id"]]
+        self.events.merged(first["id"], others, new_id, moved, stamp)
+        return record
+
+    def _move_associations(self, away: list[str], new_id: str) -> None:
+        for call in self.calls.after_id(None):
+            if set(away) & set(call["contacts"]):
+                moved = [new_id if one in away else one for one in call["contacts"]]
+                call["contacts"] = list(dict.fromkeys(moved))
+        for entry in self.lists.values():
+            moved = [new_id if one in away else one for one in entry.get("members", ())]
+            entry["members"] = list(dict.fromkeys(moved))
 
     def _install_properties(self) -> None:
         group = "phone_hygiene"

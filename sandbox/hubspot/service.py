@@ -6,19 +6,21 @@ import itertools
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from sandbox.hubspot import forms
 from sandbox.hubspot.answers import error
 from sandbox.hubspot.calls import Calls
 from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, iso
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.search import Search
-from sandbox.hubspot.versions import Route, both, version_of
+from sandbox.hubspot.versions import Route, both, enforces_rules, version_of
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
 
@@ -50,6 +52,8 @@ class HubSpotService(Service):
         self.ten_second_limit = ten_second_limit
         self.daily_limit = daily_limit
         self.search_per_second = search_per_second
+        self.multi_status = False  # whether a batch is answered record by record
+        self.stuck_cursor = False  # whether lists go on handing out the same cursor
         self.used = 0
         self.recent: deque[float] = deque()
         self.recent_searches: deque[float] = deque()
@@ -76,6 +80,7 @@ class HubSpotService(Service):
             *at(read, web.post, "/batch/read", self.batch_read),
             *at(write, web.post, "/batch/update", self.batch_update),
             *at(write, web.post, "/merge", self.merge),
+            *at(write, web.post, "/gdpr-delete", self.gdpr_delete),
             *at(read, web.get, "/{id}", self.get_contact),
             *at(write, web.patch, "/{id}", self.update_contact),
             *at(write, web.delete, "/{id}", self.archive_contact),
@@ -204,6 +209,8 @@ class HubSpotService(Service):
         ]
         archived = request.query.get("archived") == "true"
         start = request.query.get("after")
+        if start and self.stuck_cursor:
+            return answer({"results": [], "paging": {"next": {"after": start, "link": ""}}})
         # `after` is the first id of the next page.
         after = str(int(start) - 1) if start else None
         matching = (r for r in self.portal.table.after_id(after) if r["archived"] == archived)
@@ -216,7 +223,9 @@ class HubSpotService(Service):
         return answer(body)
 
     async def search(self, request: web.Request) -> web.Response:
-        body = orjson.loads(await request.read())
+        body = orjson.loads(await request.read() or b"{}")
+        if refused := forms.search_refusal(body):
+            return refused
         limit = int(body.get("limit") or 10)
         after = int(body.get("after") or 0)
         groups = body.get("filterGroups") or []
@@ -227,10 +236,6 @@ class HubSpotService(Service):
                 f"Search is limited to {SEARCH_CAP} results; the requested page ends at "
                 f"{after + limit}",
                 "VALIDATION_ERROR",
-            )
-        if len(groups) > 5 or any(len(group.get("filters", [])) > 6 for group in groups):
-            return error(
-                "There were too many filter groups or filters in the request", "VALIDATION_ERROR"
             )
         for group in groups:
             for item in group.get("filters", []):
@@ -258,8 +263,10 @@ class HubSpotService(Service):
 
     async def create_contact(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
+        if refused := forms.refusal(body, forms.CREATE):
+            return refused
         try:
-            values = self.portal.clean(body.get("properties", {}))
+            values = self.portal.clean(body["properties"])
         except Invalid as invalid:
             return self._invalid([invalid])
         record = self.portal.find(self.portal.create(values))
@@ -268,9 +275,13 @@ class HubSpotService(Service):
 
     async def update_contact(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
+        if refused := forms.refusal(body, forms.UPDATE):
+            return refused
         try:
-            values = self.portal.clean(body.get("properties", {}))
-            record = self.portal.update(request.match_info["id"], values)
+            values = self.portal.clean(body["properties"])
+            if enforces_rules(request):
+                self.portal.check_required(request.match_info["id"], values)
+            record = self.portal.update(request.match_info["id"], values, "INTEGRATION")
         except Invalid as invalid:
             return self._invalid([invalid])
         except KeyError:
@@ -283,19 +294,36 @@ class HubSpotService(Service):
 
     async def merge(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
+        if refused := forms.refusal(body, forms.MERGE):
+            return refused
         record = self.portal.merge(body["primaryObjectId"], body["objectIdToMerge"])
         if record is None:
             return error("resource not found", "OBJECT_NOT_FOUND", 404)
         return answer(self._show(record, None))
 
+    async def gdpr_delete(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        if refused := forms.refusal(body, forms.GDPR_DELETE):
+            return refused
+        self.portal.erase(body["objectId"])
+        return web.Response(status=204)
+
     @staticmethod
     def _invalid(problems: list[Invalid]) -> web.Response:
+        """A rule on required properties is told by `errors` alone, a bad value by both."""
+        details = [problem.detail() for problem in problems]
+        if any(problem.code.startswith("MISSING_") for problem in problems):
+            text = "The property values provided are invalid"
+            return error(text, "VALIDATION_ERROR", errors=details)
         entries = orjson.dumps([problem.entry() for problem in problems]).decode()
-        return error(f"Property values were not valid: {entries}", "VALIDATION_ERROR")
+        text = f"Property values were not valid: {entries}"
+        return error(text, "VALIDATION_ERROR", errors=details)
 
     async def batch_read(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
-        if refused := self._too_many(body):
+        history = body.get("propertiesWithHistory") or []
+        most = 50 if history else 100  # HubSpot's guide: fewer records where history is asked for
+        if refused := forms.refusal(body, forms.BATCH_READ) or self._too_many(body, most):
             return refused
         started = self.portal.clock.now()
         archived = request.query.get("archived") == "true"
@@ -306,44 +334,62 @@ class HubSpotService(Service):
             if record is None:
                 missing.append(str(item["id"]))
             else:
-                found[record["id"]] = self._show(record, body.get("properties") or None)
+                shown = self._show(record, body.get("properties") or None)
+                if history:
+                    known = [name for name in history if name in self.portal.properties]
+                    told = {name: self.portal.history(record, name) for name in known}
+                    shown["propertiesWithHistory"] = told
+                found[record["id"]] = shown
         return self._batch_answer(list(found.values()), missing, started)
 
     async def batch_update(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
-        if refused := self._too_many(body):
+        if refused := forms.refusal(body, forms.BATCH_UPDATE) or self._too_many(body):
             return refused
         started = self.portal.clock.now()
         ids = [str(item["id"]) for item in body["inputs"]]
         if len(set(ids)) < len(ids):
             return error("Duplicate IDs found in batch input", "VALIDATION_ERROR")
-        cleaned = []
-        for item in body["inputs"]:  # one bad value refuses the whole batch, nothing is written
+        cleaned, refusals = [], []
+        for item in body["inputs"]:
             try:
-                cleaned.append((str(item["id"]), self.portal.clean(item["properties"])))
+                values = self.portal.clean(item["properties"])
+                if enforces_rules(request):
+                    self.portal.check_required(str(item["id"]), values)
             except Invalid as invalid:
-                return self._invalid([invalid])
+                # One that is refused refuses the whole batch, and nothing is written; but where
+                # each input has a mark of its own and the account answers one by one.
+                marked = all("objectWriteTraceId" in one for one in body["inputs"])
+                if not (self.multi_status and marked):
+                    return self._invalid([invalid])
+                refusals.append((item["objectWriteTraceId"], invalid))
+            else:
+                cleaned.append((str(item["id"]), values))
         written, missing = [], []
         for record_id, values in cleaned:
             try:
-                record = self.portal.update(record_id, values)
+                record = self.portal.update(record_id, values, "INTEGRATION")
             except KeyError:
                 missing.append(record_id)
             else:
                 written.append(self._show(record, list(values)))
-        return self._batch_answer(written, missing, started)
+        return self._batch_answer(written, missing, started, refusals)
 
     @staticmethod
-    def _too_many(body: Record) -> web.Response | None:
-        if len(body.get("inputs", [])) > 100:
+    def _too_many(body: Record, most: int = 100) -> web.Response | None:
+        if len(body["inputs"]) > most:
             return error(
-                f"The maximum number of inputs is 100, got {len(body['inputs'])}",
+                f"The maximum number of inputs is {most}, got {len(body['inputs'])}",
                 "VALIDATION_ERROR",
             )
         return None
 
     def _batch_answer(
-        self, results: list[Record], missing: list[str], started: datetime
+        self,
+        results: list[Record],
+        missing: list[str],
+        started: datetime,
+        refusals: Sequence[tuple[str, Invalid]] = (),
     ) -> web.Response:
         body: Record = {
             "status": "COMPLETE",
@@ -351,33 +397,46 @@ class HubSpotService(Service):
             "startedAt": iso(started),
             "completedAt": iso(self.portal.clock.now()),
         }
-        if not missing:
-            return answer(body)
-        body["numErrors"] = 1
-        body["errors"] = [
+        errors = [
             {
                 "status": "error",
-                "category": "OBJECT_NOT_FOUND",
-                "message": "Could not get some CONTACT objects, they may be deleted or not exist. "
-                "Check that ids are valid.",
-                "context": {"ids": missing},
-                "errors": [],
+                "category": "VALIDATION_ERROR",
+                "message": invalid.message,
+                "context": {"objectWriteTraceId": [mark]},
+                "errors": [invalid.detail()],
                 "links": {},
             }
+            for mark, invalid in refusals
         ]
-        return answer(body, 207)
+        if missing:
+            errors.append(
+                {
+                    "status": "error",
+                    "category": "OBJECT_NOT_FOUND",
+                    "message": "Could not get some CONTACT objects, they may be deleted or not "
+                    "exist. Check that ids are valid.",
+                    "context": {"ids": missing},
+                    "errors": [],
+                    "links": {},
+                }
+            )
+        if not errors:
+            return answer(body)
+        return answer({**body, "numErrors": len(errors), "errors": errors}, 207)
 
     # -- what people and HubSpot itself do -----------------------------------------------
 
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
-        """Actions: `set` (a person edits), `delete`, `merge_into`, `late` (seconds, with `values`:
-        indexed now with an older stamp), `drop_property`, `options` (of a property), `revoke`
-        (a scope), `get`.
+        """Actions: `set` (a person edits), `delete`, `merge_into` (the contact that is the
+        primary), `erase` (a GDPR deletion), `late` (seconds, with `values`: indexed now with an
+        older stamp), `drop_property`, `options` (of a property), `revoke` (a scope), `get`.
         """
         if "set" in action:
             self.portal.update(record_id, action["set"])
         if action.get("delete"):
             self.portal.archive(record_id)
+        if action.get("erase"):
+            self.portal.erase(record_id)
         if "merge_into" in action:
             self.portal.merge(action["merge_into"], record_id)
         if "late" in action:

@@ -204,6 +204,7 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "DoNotCall:boolean",
             "!IsConverted:boolean",
             "!ConvertedContactId:reference:18",
+            "!ConvertedAccountId:reference:18",
             "OwnerId:reference:18",
         ),
     ),
@@ -476,11 +477,18 @@ class Org:
             IsDeleted=True, MasterRecordId=master, SystemModstamp=stamp, LastModifiedDate=stamp
         )
         self.tables[object_name].put(record_id, record, stamp)
+        if master and (winner := self.find(object_name, master)):
+            # A merge is an update of the winner too, which the caller may have given values.
+            self.tables[object_name].put(
+                master, {**winner, "SystemModstamp": stamp, "LastModifiedDate": stamp}, stamp
+            )
 
     def undelete(self, object_name: str, record_id: str) -> None:
         record = dict(self.find(object_name, record_id) or {})
         stamp = self.clock.now()
-        record.update(IsDeleted=False, SystemModstamp=stamp, LastModifiedDate=stamp)
+        record.update(
+            IsDeleted=False, MasterRecordId=None, SystemModstamp=stamp, LastModifiedDate=stamp
+        )
         self.tables[object_name].put(record_id, record, stamp)
 
     def convert(self, lead_id: str, contact_id: str) -> None:

@@ -12,7 +12,7 @@ from crms import Crm
 import connectors
 from config.settings import Settings, load
 from connectors import build
-from connectors.base import Connector, ConnectorError, Skip, Update
+from connectors.base import Connector, ConnectorError, Merge, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from worker.sync.context import Context
@@ -246,25 +246,41 @@ class TestWhatIsGone:
         crm.hide([hidden])
         nobody = "003000000000000AAA" if name == "salesforce" else "999999999"
         asked = [deleted, merged, hidden, there, nobody, "no id at all"]
-        assert connector.deleted(crm.object, asked) == {deleted, merged}
-        assert {one.id for one in connector.fetch(crm.object, asked)} - {winner} == {there}
-        assert connector.deleted(crm.object, []) == set()
+        into = sandbox.hubspot.portal.merged[merged] if name == "hubspot" else winner
+        found = connector.deleted(crm.object, asked)
+        assert found == {deleted: None, merged: Merge(merged, crm.object, into)}
+        assert {one.id for one in connector.fetch(crm.object, asked)} == {there}
+        assert connector.deleted(crm.object, []) == {}
+
+    def test_a_merged_record_is_followed_to_where_it_lives_on_now(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        if name == "csv":
+            return
+        crm = Crm.all(sandbox)[name]
+        one, two, three = crm.ids()[:3]
+        crm.act(one, {"merge_into": two})
+        second = sandbox.hubspot.portal.merged[one] if name == "hubspot" else two
+        crm.act(second, {"merge_into": three})
+        last = sandbox.hubspot.portal.merged[second] if name == "hubspot" else three
+        found = connector.deleted(crm.object, [one])
+        assert found == {one: Merge(one, crm.object, last)}
 
     def test_many_are_asked_for_in_parts(
         self, connector: Connector, name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if name == "csv":
             return
-        from connectors import hubspot, salesforce_visibility
+        from connectors import hubspot, salesforce_merges
 
         monkeypatch.setattr(hubspot, "_BATCH", 3)
-        monkeypatch.setattr(salesforce_visibility, "_IDS", 3)
+        monkeypatch.setattr(salesforce_merges, "_IDS", 3)
         sandbox.salesforce.page_limit = 2
         crm = Crm.all(sandbox)[name]
         ids = crm.ids()
         for record_id in ids[:10]:
             crm.act(record_id, {"delete": True})
-        assert connector.deleted(crm.object, ids[:20]) == set(ids[:10])
+        assert connector.deleted(crm.object, ids[:20]) == dict.fromkeys(ids[:10])
 
     def test_it_says_how_many_records_our_user_sees(
         self, connector: Connector, name: str, sandbox: Sandbox

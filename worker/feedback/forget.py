@@ -26,6 +26,7 @@ from worker.store.tables import (
     feedback,
     list_members,
     lookups,
+    merged_records,
     pages,
     reached,
     reviews,
@@ -124,8 +125,12 @@ def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> 
     connection.execute(sa.delete(list_members).where(_of(list_members, holder)))
     done.writes += connection.execute(sa.delete(writes).where(_of(writes, holder))).rowcount
     done.pages += _forget_payloads(connection, holder[2])
+    # With the ids of records that were merged into it, which are theirs too.
+    key, m = contact_key(*holder), merged_records.c
+    keys = [key, *connection.scalars(sa.select(m.key).where(m.into_key == key))]
+    connection.execute(sa.delete(merged_records).where(m.key.in_(keys)))
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
-    of_contact = feedback.c.contact == contact_key(*holder)
+    of_contact = feedback.c.contact.in_(keys)
     for place in list(connection.scalars(sa.select(feedback.c.id).where(of_contact))):
         connection.execute(
             sa.update(feedback)
@@ -134,7 +139,7 @@ def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> 
         )
     connection.execute(
         sa.update(suppressions)
-        .where(suppressions.c.contact == contact_key(*holder))
+        .where(suppressions.c.contact.in_(keys))
         .values(contact=_NOBODY, evidence=_ERASED)
     )
 
@@ -217,6 +222,10 @@ def _forget_mentions(connection: Connection, number: str, done: Forgotten) -> No
         known = {key: value for key, value in row.known.items() if value != number}
         holder = (row.connector, row.object, row.record_id)
         connection.execute(sa.update(contacts).where(_of(contacts, holder)).values(known=known))
+    m = merged_records.c
+    for row in connection.execute(sa.select(merged_records).where(holds(m.numbers))).all():
+        left = [one for one in row.numbers if one != number]
+        connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=left))
     _forget_scopes(connection, number)
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import deliveries
+from worker.feedback import deliveries, merged
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
 from worker.feedback.standing import NOBODY, Holders, Rules, Standing, standing
@@ -58,6 +58,7 @@ class Told:
 
 def store(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
     """Keep reports, to be applied by the queue; one that is known by its key changes nothing."""
+    reports = merged.readdressed(connection, reports)
     rows = [
         {
             "key": report.key[:255],

@@ -7,15 +7,11 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from worker.decisions.changes import FLAGS
-from worker.feedback import log, touched, twilio
-from worker.feedback.forget import forget_contact
+from worker.feedback import log, merged, twilio
 from worker.feedback.model import Feedback, Who, contact_key
 from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 from worker.sync.context import Context
-
-_LONGEST_ID = 20  # digits of a record's id in HubSpot
 
 # What a person may read in a reply that the reader leaves to them.
 Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
@@ -65,39 +61,6 @@ def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
     return reports(ctx, [outcome.report]) if outcome.report is not None else 0
 
 
-def hubspot_events(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
-    """Changes in HubSpot: the contacts concerned are looked at soon; how many there are.
-
-    What has changed is read from HubSpot itself then: so neither the order nor a repetition of the
-    events matters, and our own writes coming back are told from a person's as in any sync.
-    """
-    mapping = ctx.settings.connectors.hubspot
-    ours = mapping.fields.model_dump()
-    flags = [ours[name] for name in (*FLAGS, "recheck")]
-    phones = mapping.objects["contacts"].phones if "contacts" in mapping.objects else ()
-    wanted = {*phones, *filter(None, flags)}
-    ids: set[str] = set()
-    erased: list[str] = []
-    for event in events:
-        kind = str(event.get("subscriptionType", ""))
-        record_id = str(event.get("objectId", ""))
-        about_contact = kind.startswith("contact.") or str(event.get("objectTypeId")) == "0-1"
-        if not (record_id.isascii() and record_id.isdigit()) or len(record_id) > _LONGEST_ID:
-            continue
-        if not about_contact:
-            continue
-        what = kind.partition(".")[2]
-        if what == "privacyDeletion":
-            erased.append(record_id)
-        elif what != "propertyChange" or str(event.get("propertyName")) in wanted:
-            ids.add(record_id)
-    with ctx.store.write() as connection:
-        touched.note(connection, "hubspot", "contacts", sorted(ids), ctx.now())
-    for record_id in erased:
-        forget_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
-    return len(ids) + len(erased)
-
-
 def decide(ctx: Context, review_id: int, decision: Reading, by: str) -> bool:
     """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
     now = ctx.now()
@@ -145,31 +108,34 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
 
 
 def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
-    """The numbers that our index has for a contact."""
+    """The numbers that our index has for a contact, or for the one that it lives on in."""
     held = contact_numbers.c
-    query = sa.select(held.number).where(
-        held.connector == connector, held.object == object_name, held.record_id == record_id
-    )
     with ctx.store.read() as connection:
+        object_name, record_id = merged.current(connection, connector, object_name, record_id)
+        query = sa.select(held.number).where(
+            held.connector == connector, held.object == object_name, held.record_id == record_id
+        )
         return list(dict.fromkeys(connection.scalars(query.order_by(held.field, held.place))))
 
 
 def is_known(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:
-    """Whether our index has a contact."""
+    """Whether our index has a contact, or the one that it lives on in."""
     c = contacts.c
-    query = sa.select(sa.literal(1)).where(
-        c.connector == connector, c.object == object_name, c.record_id == record_id
-    )
     with ctx.store.read() as connection:
+        object_name, record_id = merged.current(connection, connector, object_name, record_id)
+        query = sa.select(sa.literal(1)).where(
+            c.connector == connector, c.object == object_name, c.record_id == record_id
+        )
         return connection.execute(query).first() is not None
 
 
 def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Who:
-    """A contact as the index knows it."""
+    """A contact as the index knows it, or the one that it lives on in."""
     c = contacts.c
-    query = sa.select(c.person).where(
-        c.connector == connector, c.object == object_name, c.record_id == record_id
-    )
     with ctx.store.read() as connection:
+        object_name, record_id = merged.current(connection, connector, object_name, record_id)
+        query = sa.select(c.person).where(
+            c.connector == connector, c.object == object_name, c.record_id == record_id
+        )
         person = connection.scalar(query)
     return Who(contact_key(connector, object_name, record_id), person or "")

@@ -361,6 +361,35 @@ feedback = sa.Table(
         sqlite_where=sa.text("applied_at IS NULL"),
         postgresql_where=sa.text("applied_at IS NULL"),
     ),
+    sa.Index(
+        "ix_feedback_contact",
+        "contact",
+        sqlite_where=sa.text("contact <> ''"),
+        postgresql_where=sa.text("contact <> ''"),
+    ),
+)
+
+# Records that live on in another one (merged, or a lead that was converted), by contact key:
+# connector/object/id. `into_key` is where one lives on now, however often that was merged itself.
+merged_records = sa.Table(
+    "merged_records",
+    metadata,
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("into_key", sa.String(200), nullable=False, index=True),
+    sa.Column("state", sa.String(10), nullable=False),  # see worker.feedback.merged.State
+    # What the index had of it: whose it was, its flags as we last saw them, its numbers (until
+    # what was said of these was carried over), and when it was recorded last; null: never.
+    sa.Column("person", sa.String(40), nullable=False, default=""),
+    sa.Column("flags", sa.JSON, nullable=False),
+    sa.Column("numbers", sa.JSON, nullable=False),
+    sa.Column("recorded_at", UtcDateTime),
+    sa.Column("at", UtcDateTime, nullable=False),  # when we learned of it
+    sa.Index(
+        "ix_merged_records_open",
+        "into_key",
+        sqlite_where=sa.text("state <> 'done'"),
+        postgresql_where=sa.text("state <> 'done'"),
+    ),
 )
 
 # Standing rules that a number is not to be contacted: worked out from reports, or from a list that

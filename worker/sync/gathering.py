@@ -31,7 +31,8 @@ def gathered(pages: Iterable[Page], contacts: int, backwards: bool = False) -> I
             else:
                 first, second = (page, held) if backwards else (held, page)
                 both = joined(first.contacts, second.contacts)
-                held = replace(page, contacts=both, gone=(*held.gone, *page.gone))
+                gone, merged = (*held.gone, *page.gone), (*held.merged, *page.merged)
+                held = replace(page, contacts=both, gone=gone, merged=merged)
             if len(held.contacts) >= contacts or time.monotonic() - since > LONGEST:
                 given, held = held, None
                 yield given

@@ -20,21 +20,30 @@ from sqlalchemy.engine import Connection
 
 from config.log import about
 from config.traces import span
-from connectors.base import Connector, ConnectorError, Contact, SchemaChangedError, Update, Value
+from connectors.base import (
+    Connector,
+    ConnectorError,
+    Contact,
+    Merge,
+    SchemaChangedError,
+    Update,
+    Value,
+)
 from worker.decisions import Decision
 from worker.feedback import deliveries, links, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
-from worker.feedback.model import Feedback
+from worker.feedback.model import Feedback, contact_key
 from worker.segments import apart as segments
 from worker.store.db import chunks, insert, upsert
 from worker.store.lists import one_of
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
-from worker.sync import announced, glance, index, judge, whose
+from worker.sync import announced, glance, index, judge, merges, whose
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared
+from worker.sync.merges import TakenOver
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
 from worker.sync.writeback import RETRY_KINDS, Outcome, Written, write_all
@@ -70,6 +79,7 @@ class Missing:
 
     gone: Set[str] = frozenset()
     not_visible: Set[str] = frozenset()
+    merged: tuple[Merge, ...] = ()  # also of records that were found merged when written to
 
 
 @dataclass
@@ -242,17 +252,17 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
     tally = Tally()
     found = _contacts(ctx, run, connector, page, now)
     seen = _clear(ctx, run, connector, page, found)
-    prepared, told, verified = _look(ctx, run, page, seen, now)
+    prepared, told, verified, taken = _look(ctx, run, connector, page, seen, now)
     lookups = verified.lookups
     if ctx.now() - now > ctx.settings.sync.reread_after:
         # Verifying took long, and people work in the CRM meanwhile. What is there now is looked at
         # once more; the answers that have come count already.
         now = ctx.now()
         seen = _clear(ctx, run, connector, page, _fetch(ctx, connector, page))
-        prepared, told, verified = _look(ctx, run, page, seen, now)
+        prepared, told, verified, taken = _look(ctx, run, connector, page, seen, now)
         lookups.add(verified.lookups)
     missing = _missing(connector, page, seen)
-    known = seen.known
+    known = taken.known
     with span("decide"):
         decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
 
@@ -269,13 +279,14 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
     if run.dry_run:
         tally.changed = len(updates)
         _complete(
-            ctx, run, connector, page, tally, lookups, calls, [], {}, {}, Missing(), None, told
-        )
+            ctx, run, connector, page, tally, lookups, calls, [], {}, {}, Missing(), None, told,
+            taken,
+        )  # fmt: skip
         return
     keep = at_most_every(judge.HEARTBEAT, lambda: _hold(ctx, page))
     with span("write", records=len(updates)):
         outcomes, wrote = write(connector, updates, keep)
-    outcomes = _confirm_gone(connector, page.object, outcomes)
+    outcomes, missing = _confirm_gone(connector, page.object, outcomes, missing)
     tally.gone = sum(outcome.gone for outcome in outcomes.values()) + len(missing.gone)
     tally.failed = sum(not o.ok and not o.gone for o in outcomes.values())
     salted = glance.salt(ctx, run.connector)
@@ -285,7 +296,7 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
     ]
     _complete(
         ctx, run, connector, page, tally, lookups, calls, entries, known, outcomes, missing, wrote,
-        told,
+        told, taken,
     )  # fmt: skip
 
 
@@ -295,24 +306,26 @@ def _missing(connector: Connector, page: Claimed, seen: whose.Clear) -> Missing:
     if not ids:
         return Missing()
     gone = connector.deleted(page.object, sorted(ids))
-    return Missing(gone, ids - gone)
+    return Missing(gone.keys(), ids - gone.keys(), tuple(filter(None, gone.values())))
 
 
 def _confirm_gone(
-    connector: Connector, object_name: str, outcomes: dict[str, Outcome]
-) -> dict[str, Outcome]:
+    connector: Connector, object_name: str, outcomes: dict[str, Outcome], missing: Missing
+) -> tuple[dict[str, Outcome], Missing]:
     """A CRM may answer a write to a record that our user cannot see as if there were no such
     record. One that it does not report as deleted when it is asked for it may be such a one."""
     claimed = [record_id for record_id, outcome in outcomes.items() if outcome.gone]
     if not claimed:
-        return outcomes
+        return outcomes, missing
     deleted = connector.deleted(object_name, claimed)
-    return {
+    confirmed = {
         record_id: outcome
         if not outcome.gone or record_id in deleted
         else Outcome(outcome.written, "not_visible", f"{NOT_VISIBLE} ({outcome.message})")
         for record_id, outcome in outcomes.items()
     }
+    merged = (*missing.merged, *filter(None, deleted.values()))
+    return confirmed, replace(missing, merged=merged)
 
 
 def _entry(
@@ -349,17 +362,22 @@ def _entry(
 
 
 def _look(
-    ctx: Context, run: Run, page: Claimed, seen: whose.Clear, now: datetime
-) -> tuple[list[Prepared], Told, Verified]:
-    """Read the contacts' fields, keep what people reported by our flags, verify the numbers."""
+    ctx: Context, run: Run, connector: Connector, page: Claimed, seen: whose.Clear, now: datetime
+) -> tuple[list[Prepared], Told, Verified, TakenOver]:
+    """Read the contacts' fields, keep what stood against records that were merged into them and
+    what people reported by our flags, verify the numbers."""
     ids = [contact.id for contact in seen.contacts]
     apart = segments.load(ctx.store, run.connector, page.object, ids)
     prepared = [*map(judge.reader(ctx, run, apart), seen.contacts)]
-    fresh = _take_reports(ctx, run, prepared, seen.known, now)
-    told = judge.reported(ctx, run, prepared, fresh)
+    taken = merges.take_over(ctx, connector, page.object, prepared, seen.known)
+    if taken.keys and not run.dry_run:
+        with ctx.store.write() as connection:
+            merges.store(connection, taken, ctx.now())
+    fresh = _take_reports(ctx, run, prepared, taken.known, now)
+    told = judge.reported(ctx, run, prepared, [*taken.reports, *fresh])
     with span("verify"):
         verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
-    return prepared, told, verified
+    return prepared, told, verified, taken
 
 
 def _contacts(
@@ -511,6 +529,7 @@ def _complete(
     missing: Missing,
     wrote: datetime | None,
     told: Told,
+    taken: TakenOver,
 ) -> None:
     """One transaction: outcomes, failures, our index, the page's counts, and the page is done."""
     failed = {rid: o for rid, o in outcomes.items() if not o.ok and not o.gone}
@@ -538,8 +557,13 @@ def _complete(
             )
             tally.changed = tally.written + tally.failed
             there = [entry for entry in entries if entry.contact.id not in vanished]
+            moved = [(page.object, merge) for merge in missing.merged]
+            merges.note(connection, run.connector, moved, ctx.now())
             index.record(connection, run.connector, page.object, there, known, ctx.now())
             index.forget(connection, run.connector, page.object, list(vanished))
+            moved_ids = {merge.id for merge in missing.merged}
+            gone = {contact_key(run.connector, page.object, one) for one in vanished - moved_ids}
+            merges.finish(connection, taken, gone)
             _heed_news(ctx, connection, run, there, told)
             healed = {entry.contact.id for entry in there} - failed.keys() | vanished
             index.delete(connection, failures, run.connector, page.object, list(healed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,13 +17,15 @@ from sqlalchemy.engine import Connection
 from connectors.base import Connector, Contact, Page, SchemaChangedError
 from connectors.reading import ids_of
 from worker.store.tables import UtcDateTime, runs
-from worker.sync import ends, glance, removals
+from worker.sync import ends, glance, merges, removals
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.gathering import gathered
 from worker.sync.runs import Payload, Run, Stored
 
 log = logging.getLogger(__name__)
+
+_SURVIVORS = 100  # records that others were merged into, on a page of their own
 
 # Takes the reader's context, a page, and what to call while it keeps the reader waiting.
 HandOn = Callable[[Context, Stored, Callable[[], None]], None]
@@ -78,6 +80,10 @@ def read_on(
             if not entry["done"] and not reading.go_on(may_go_on):
                 return False
             if not reading.decide_removals(may_go_on):
+                return False
+        for place in range(len(run.reading)):
+            reading = _Reading(ctx, run, place, hand_on, seen, salted)
+            if not reading.read_survivors(may_go_on):
                 return False
         with ctx.store.write() as connection:
             _note(connection, ctx, run, read_all=True, reader_calls=run.reader_calls)
@@ -176,6 +182,28 @@ class _Reading:
         )
         return deciding.go_on(may_go_on)
 
+    def read_survivors(self, may_go_on: Callable[[], bool]) -> bool:
+        """Have the records worked on that others were merged into: the read may have brought them
+        before it brought the merge, or not at all. Whether all are on a page."""
+        run, entry = self._run, self._entry
+        name = entry["object"]
+        while not run.dry_run:
+            with self._ctx.store.write() as connection:
+                ids = merges.unfinished(
+                    connection, run.connector, name, run.opened_at, entry.get("survivor", ""),
+                    _SURVIVORS,
+                )  # fmt: skip
+                if not ids:
+                    return True
+                entry["survivor"] = ids[-1]
+                seq = run_store.next_seq(connection, run.id)
+                page_id = run_store.store_page(connection, self._ctx, run.id, seq, name, ids, None)
+                _note(connection, self._ctx, run, reading=run.reading)
+            self._hand_on(self._ctx, Stored(page_id, len(ids), None), self._keep_lease)
+            if not may_go_on():
+                return False
+        return True
+
     def _keep_lease(self) -> None:
         with self._ctx.store.write() as connection:
             connection.execute(
@@ -203,7 +231,7 @@ class _Reading:
             until = entry["last"] if page.cursor else None
             span = glance.Span(after, until) if full and entry["last"] else None
             self._count(connector, before)
-            stored = self._store(self._ctx, new, page.gone, span, began)
+            stored = self._store(self._ctx, new, page, span, began)
         if stored is not None:
             self._hand_on(self._ctx, stored, self._keep_lease)
         self._seen()
@@ -221,7 +249,7 @@ class _Reading:
             if new:
                 entry["back"] = ids_of(new)[0]
             self._count(connector, before)
-            stored = self._store(ctx, new, page.gone, None, None)
+            stored = self._store(ctx, new, page, None, None)
         if stored is not None:
             self._hand_on(ctx, stored, lambda: None)
         self._seen()
@@ -251,7 +279,7 @@ class _Reading:
         self,
         ctx: Context,
         read: Sequence[Contact],
-        gone: Sequence[str],
+        page: Page,
         span: glance.Span | None,
         began: datetime | None,
     ) -> Stored | None:
@@ -270,8 +298,8 @@ class _Reading:
         if not run.force:
             fresh, settled = glance.split(read, known, self._salted)
         with ctx.store.write() as connection:
-            if gone and not run.dry_run:
-                settled.gone = removals.remove(connection, run.connector, name, gone)
+            if page.gone and not run.dry_run:
+                settled.gone = self._drop(connection, page, {one.id for one in fresh})
             if known.absent:
                 removals.collect(connection, run.id, name, known.absent)
             elif known.too_many:
@@ -285,6 +313,15 @@ class _Reading:
                 stored = Stored(page_id, len(fresh), fresh)
             _note(connection, self._ctx, run, **values)
         return stored
+
+    def _drop(self, connection: Connection, page: Page, present: Collection[str]) -> int:
+        """Drop what the CRM says is gone from the index, and keep what lives on in which record;
+        how many the index had."""
+        connector, name = self._run.connector, self._entry["object"]
+        first = bool(self._entry.get("first")) and not self._entry["since"]
+        merged = [(name, merge) for merge in page.merged]
+        known = merges.note(connection, connector, merged, self._ctx.now(), first, present)
+        return known + removals.remove(connection, connector, name, page.gone)
 
 
 class _RemovalsReader:

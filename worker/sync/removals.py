@@ -37,7 +37,7 @@ from connectors.base import Connector, Contact
 from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.tables import absent_records, contacts, failures, removal_holds, runs
-from worker.sync import index
+from worker.sync import index, merges
 from worker.sync.context import Context
 from worker.sync.glance import Settled, Span
 
@@ -294,6 +294,10 @@ class Decision:
             if there:
                 page_id = self._reader.store_page(connection, there)
             if not self._dry_run:
+                merged = [(self._object, merge) for merge in deleted.values() if merge]
+                removed = merges.note(connection, self._connector, merged, asked_at, present=())
+                if removed:
+                    self._reader.add_counts(connection, self._object, Settled(gone=removed))
                 self._remove(connection, sorted(deleted), asked_at)
             connection.execute(
                 sa.delete(absent_records).where(

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
 from worker.feedback import receive, twilio
+from worker.sync import hubspot_events
 from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
 from worker.web.notify import Notify
@@ -51,7 +52,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         stamp = request.headers.get("x-hubspot-request-timestamp", "")
         if not is_hubspot(credentials.client_secret, _url(ctx, request), body, given, stamp):
             raise HTTPException(403, "The signature is not HubSpot's, or it is too old.")
-        if receive.hubspot_events(ctx, _events(body)):
+        if hubspot_events.receive(ctx, _events(body)):
             then.add_task(notify)
         return Response(status_code=204)
 

@@ -63,8 +63,9 @@ class TestPeopleAtWork:
         loser, winner = to_be_written(crm), to_be_written(crm, 1)
         crm.meanwhile(crm.write_call, loser, {"merge_into": winner})
         result = sync(ctx, crm.name)
-        assert result["contacts"]["gone"] == 1
-        # Salesforce says of both only that the record is deleted.
+        # HubSpot makes a third contact of both.
+        assert result["contacts"]["gone"] == (1 if crm.name == "salesforce" else 2)
+        # Salesforce says of a write only that the record is deleted.
         assert kinds(result)[loser] == ("gone" if crm.name == "salesforce" else "merged")
         sync(ctx, crm.name)
         assert loser not in crm.ids()

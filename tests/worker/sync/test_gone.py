@@ -90,16 +90,18 @@ class TestAnIncrement:
         sync(ctx, "salesforce")
         assert target in indexed(ctx)
 
-    def test_of_hubspot_forgets_a_merged_contact(
+    def test_of_hubspot_forgets_contacts_that_were_merged(
         self, ctx: Context, sandbox: Sandbox, sync: Sync
     ) -> None:
+        """Both ids go, and a third one comes."""
         crm = Crm.all(sandbox)["hubspot"]
         sync(ctx, "hubspot")
         loser, winner = crm.ids()[:2]
         before = indexed(ctx)
         crm.act(loser, {"merge_into": winner})
-        sync(ctx, "hubspot")
-        assert before - indexed(ctx) == {loser}
+        sync(ctx, "hubspot", "everything")
+        assert before - indexed(ctx) == {loser, winner}
+        assert len(indexed(ctx) - before) == 1
 
 
 class TestSpans:

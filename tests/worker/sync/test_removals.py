@@ -229,7 +229,8 @@ class TestWhatTheCrmItselfTells:
         hidden = ids[30 : 30 + LIMIT[crm.name]]
         crm.hide(hidden)
         result = sync(ctx, crm.name, "everything")
-        gone = {*ids[:21], *hidden}
+        merged = {ids[20]} if crm.name == "salesforce" else {*ids[20:22]}  # HubSpot makes a third
+        gone = {*ids[:20], *merged, *hidden}
         assert result["contacts"]["gone"] == len(gone)
         assert removal(result, crm)["state"] == "removed"
         assert removal(result, crm)["records"] == len(hidden)

@@ -1,0 +1,79 @@
+"""What HubSpot tells an app by webhook: one record for each event, as it is delivered.
+
+Sources: HubSpot's guide "Webhooks" and the changelog entry "New subscription types for webhooks":
+of a merge, `primaryObjectId`, `mergedObjectIds`, `newObjectId` and `numberOfPropertiesMoved`. For
+each contact that was merged away a `contact.deletion` comes as well, and none of the properties
+that the merge changed is told of (amp-labs/connectors, pull request 3487).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+PORTAL_ID = 62515
+APP_ID = 1160452
+_KEPT = 10_000
+
+
+class Events:
+    """The latest events of the account, the oldest first."""
+
+    def __init__(self) -> None:
+        self._kept: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._ids = itertools.count(1)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def changed(self, record_id: str, names: Iterable[str], values: Any, at: datetime) -> None:
+        for name in names:
+            value = values.get(name)
+            told = {"propertyName": name, "propertyValue": "" if value is None else str(value)}
+            self._add("contact.propertyChange", record_id, at, **told)
+
+    def created(self, record_id: str, at: datetime) -> None:
+        self._add("contact.creation", record_id, at, changeFlag="NEW")
+
+    def deleted(self, record_id: str, at: datetime) -> None:
+        self._add("contact.deletion", record_id, at, changeFlag="DELETED")
+
+    def privacy_deleted(self, record_id: str, at: datetime) -> None:
+        self._add("contact.privacyDeletion", record_id, at)
+        self.deleted(record_id, at)
+
+    def merged(self, primary: str, others: list[str], new: str, moved: int, at: datetime) -> None:
+        told = {
+            "primaryObjectId": int(primary),
+            "mergedObjectIds": [int(one) for one in others],
+            "newObjectId": int(new),
+            "numberOfPropertiesMoved": moved,
+        }
+        self._add("contact.merge", primary, at, **told)
+        for one in others:
+            self.deleted(one, at)
+
+    def _add(self, kind: str, record_id: str, at: datetime, **told: Any) -> None:
+        self._kept.append(
+            {
+                "eventId": next(self._ids),
+                "subscriptionId": 25,
+                "portalId": PORTAL_ID,
+                "appId": APP_ID,
+                "occurredAt": int(at.timestamp() * 1000),
+                "subscriptionType": kind,
+                "attemptNumber": 0,
+                "objectId": int(record_id),
+                "changeSource": "CRM",
+                **told,
+            }
+        )

@@ -1,0 +1,692 @@
+"""Merged records: who said no on one of them is not called on the other, and no flag that a merge
+has moved passes for somebody's word (promise 19)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import QUICK, Crm
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from config.settings import load
+from sandbox.run import Sandbox
+from worker.feedback import log as feedback_log
+from worker.feedback import receive
+from worker.feedback.apply import apply_waiting
+from worker.feedback.forget import forget_contact
+from worker.feedback.model import Feedback, contact_key
+from worker.store.db import upgrade
+from worker.store.tables import contacts, feedback, merged_records, suppressions
+from worker.sync import drive, hubspot_events, runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.sync.spread import spread
+
+Sync = Callable[..., dict[str, Any]]
+FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"
+OTHERS = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
+STOPS = ("do_not_contact", "do_not_call", "do_not_text")
+
+
+def living(crm: Crm, record_id: str) -> str:
+    """The id under which a record lives on in the CRM."""
+    if crm.name == "hubspot":
+        portal = crm.service.portal
+        while record_id in portal.merged:
+            record_id = portal.merged[record_id]
+        return record_id
+    table = crm.service.org.tables[crm.object]
+    while (found := table.get(record_id)) and found.get("MasterRecordId"):
+        record_id = found["MasterRecordId"]
+    return record_id
+
+
+def merge(crm: Crm, away: str, into: str) -> str:
+    """Merge a record into another one (its values win); the id of what they become."""
+    crm.act(away, {"merge_into": into})
+    return living(crm, into)
+
+
+def type_in(crm: Crm, record_id: str, number: str) -> None:
+    """The record has this number alone."""
+    nothing = {f"phone/{name}": None for name in OTHERS[crm.name]}
+    crm.edit(record_id, {f"phone/{crm.phone}": number, **nothing})
+
+
+@pytest.fixture(autouse=True)
+def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes within a second of our own write is read again by a later run only, since a
+    CRM's clock is known by the second. Here that run is the next one."""
+    monkeypatch.setattr(runs, "_SECOND", timedelta(0))
+
+
+@pytest.fixture
+def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
+    """Two contacts with a number each, in sync."""
+    one, two = crm.ids()[:2]
+    type_in(crm, one, FIRST)
+    type_in(crm, two, SECOND)
+    sync(ctx, crm.name)
+    return one, two
+
+
+def tell(ctx: Context, kind: str, number: str, **more: Any) -> None:
+    made: dict[str, Any] = {"source": "test", "at": ctx.now(), "evidence": f"said {kind}", **more}
+    report = Feedback(f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
+    with ctx.store.write() as connection:
+        feedback_log.store(connection, [report], ctx.now())
+
+
+def deliver(ctx: Context, crm: Crm) -> None:
+    apply_waiting(ctx)
+    spread(ctx, crm.name)
+
+
+def said(ctx: Context, kind: str = "") -> list[Any]:
+    query = sa.select(feedback).order_by(feedback.c.id)
+    with ctx.store.read() as connection:
+        return [row for row in connection.execute(query) if kind in ("", row.kind)]
+
+
+def of_users(ctx: Context) -> list[str]:
+    """Evidence that names something a CRM user did."""
+    return [row.evidence for row in said(ctx) if "somebody" in row.evidence]
+
+
+def status(crm: Crm, record_id: str) -> Any:
+    return crm.get(record_id, crm.status)
+
+
+class TestWhoSaidNo:
+    @pytest.mark.parametrize("how", ["changed", "everything"])
+    def test_on_the_record_that_went_is_not_called_on_the_other(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], how: str
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(two, {"do_not_contact": False})  # an explicit one, which wins
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name, how)
+        assert crm.get(survivor, f"phone/{crm.phone}") == SECOND
+        assert crm.get(survivor, "do_not_contact")
+        assert status(crm, survivor) == "do_not_contact"
+        sync(ctx, crm.name, "everything")
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_by_text_is_not_called_on_the_other_s_number(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        tell(ctx, "opt_out", FIRST, source="twilio sms")
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_on_both_is_said_of_each(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        for record_id in pair:
+            crm.edit(record_id, {"do_not_call": True})
+        sync(ctx, crm.name)
+        survivor = merge(crm, *pair)
+        sync(ctx, crm.name)
+        assert crm.get(survivor, "do_not_call")
+        assert not crm.get(survivor, "do_not_contact")
+
+    def test_just_before_the_merge_is_heard(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """Nobody read the tick while the record was there."""
+        one, two = pair
+        crm.edit(two, {"do_not_contact": False})
+        crm.edit(one, {"do_not_contact": True})
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+        (evidence,) = of_users(ctx)
+        assert evidence.startswith(f"somebody ticked 'do not contact' in {crm.name}")
+
+    def test_on_a_record_that_came_and_went_between_two_syncs_is_heard(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        _, two = pair
+        new = crm.ids()[7]  # pretended to be new: the index has never had it
+        with ctx.store.write() as connection:
+            connection.execute(sa.delete(contacts).where(contacts.c.record_id == new))
+        crm.edit(two, {"do_not_call": False})
+        crm.edit(new, {"do_not_call": True})
+        survivor = merge(crm, new, two)
+        sync(ctx, crm.name)
+        assert crm.get(survivor, "do_not_call")
+
+    def test_is_remembered_however_often_records_are_merged(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        three = crm.ids()[2]
+        type_in(crm, three, THIRD)
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(two, {"do_not_contact": False})
+        crm.edit(three, {"do_not_contact": False})
+        second = merge(crm, one, two)
+        third = merge(crm, second, three)
+        sync(ctx, crm.name)
+        assert crm.get(third, f"phone/{crm.phone}") == THIRD
+        assert status(crm, third) == "do_not_contact"
+
+    def test_is_remembered_where_each_merge_was_read(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        three = crm.ids()[2]
+        type_in(crm, three, THIRD)
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        second = merge(crm, one, two)
+        sync(ctx, crm.name)
+        crm.edit(three, {"do_not_contact": False})
+        third = merge(crm, second, three)
+        sync(ctx, crm.name)
+        assert status(crm, third) == "do_not_contact"
+        notes = [row.evidence for row in said(ctx, "opt_out") if row.contact.endswith(third)]
+        assert all(note.count("lives on in this one") <= 1 for note in notes)
+
+    def test_and_takes_it_back_afterwards_is_called_again(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert crm.get(survivor, "do_not_contact")
+        nothing = dict.fromkeys(STOPS, False)
+        crm.edit(survivor, nothing)
+        sync(ctx, crm.name)
+        assert not crm.get(survivor, "do_not_contact")
+        assert status(crm, survivor) == "valid"
+
+    def test_is_on_the_list_under_the_number_that_is_left(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        merge(crm, one, two)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        with ctx.store.read() as connection:
+            s = suppressions.c
+            query = sa.select(s.number, s.source).where(s.lifted_at.is_(None))
+            listed = {tuple(row) for row in connection.execute(query)}
+        assert (SECOND, f"{crm.name} user") in listed
+
+    def test_by_a_wrong_number_that_reached_a_stranger_stops_nobody_else(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """Who answers at a wrong number is not this person."""
+        one, two = pair
+        tell(ctx, "wrong_number", FIRST, at=ctx.now() - timedelta(hours=1))
+        tell(ctx, "opt_out", FIRST, source="twilio sms")
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "valid"
+
+
+class TestEvidence:
+    def test_names_nobody_who_did_nothing(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """Our own flags arrive on an id that we have never seen."""
+        one, two = pair
+        tell(ctx, "opt_out", FIRST)
+        tell(ctx, "wrong_number", SECOND)
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert of_users(ctx) == []
+        assert crm.get(survivor, "do_not_contact")
+
+    def test_keeps_who_said_it_and_when(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        at = (ctx.now() - timedelta(days=3)).replace(microsecond=0)
+        tell(ctx, "opt_out", FIRST, at=at, source="twilio sms", evidence="replied STOP")
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        (copy,) = [row for row in said(ctx, "opt_out") if row.number == SECOND]
+        assert copy.at == at
+        assert copy.source == "twilio sms"
+        assert copy.contact.endswith(f"/{survivor}")
+        assert copy.evidence == f"replied STOP (on record {one}, which lives on in this one)"
+
+    def test_of_two_that_nobody_flagged_there_is_none(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        survivor = merge(crm, *pair)
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert said(ctx) == []
+        assert status(crm, survivor) == "valid"
+
+    def test_a_flag_that_the_primary_did_not_have_is_no_new_word(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        """HubSpot fills what the primary lacks from the other: also before it made new ids."""
+        crm = Crm.all(sandbox)["hubspot"]
+        sandbox.hubspot.portal.merges_make_new_ids = False
+        one, two = crm.ids()[:2]
+        type_in(crm, one, FIRST)
+        type_in(crm, two, SECOND)
+        sync(ctx, "hubspot")
+        tell(ctx, "opt_out", FIRST)
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        assert survivor == two
+        sync(ctx, "hubspot")
+        assert of_users(ctx) == []
+        assert status(crm, two) == "do_not_contact"
+
+
+class TestWhatElseWasSaid:
+    def test_a_wrong_number_goes_with_the_number(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        type_in(crm, two, FIRST)
+        sync(ctx, crm.name)
+        key = contact_key(crm.name, crm.object, one)
+        tell(ctx, "wrong_number", FIRST, contact=key, reach="contact")
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "wrong_number"
+
+    def test_and_not_without_it(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        tell(ctx, "wrong_number", FIRST)
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "valid"
+
+    def test_a_confirmation_lives_on(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """That of the person outlives a report by somebody else with the number."""
+        one, two = pair
+        other = crm.ids()[2]
+        for record_id in (two, other):
+            type_in(crm, record_id, FIRST)
+        sync(ctx, crm.name)
+        key = contact_key(crm.name, crm.object, one)
+        tell(ctx, "confirmed", FIRST, contact=key, at=ctx.now() - timedelta(hours=2))
+        tell(ctx, "wrong_number", FIRST, at=ctx.now() - timedelta(hours=1))
+        deliver(ctx, crm)
+        assert status(crm, one) == "valid"
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "valid"
+
+    def test_a_report_that_comes_late_finds_the_one_that_is_left(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        key = contact_key(crm.name, crm.object, one)
+        tell(ctx, "opt_out", FIRST, contact=key, reach="person")
+        deliver(ctx, crm)
+        assert status(crm, survivor) == "do_not_contact"
+        assert receive.of_contact(ctx, crm.name, crm.object, one) == [SECOND]
+
+
+class TestHowItIsLearned:
+    def test_when_a_write_finds_the_record_merged(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(two, {"do_not_contact": False})
+        crm.edit(one, {f"phone/{crm.phone}": THIRD})
+        crm.meanwhile(crm.write_call, one, {"merge_into": two})
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        survivor = living(crm, two)
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_when_somebody_asks_for_the_old_id(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name, scope=Scope("ids", (one,)))
+        deliver(ctx, crm)
+        assert status(crm, survivor) == "do_not_contact"
+        assert of_users(ctx) == [f"somebody ticked 'do not contact' in {crm.name}"] + [
+            row.evidence for row in said(ctx) if "lives on" in row.evidence
+        ]
+
+    def test_by_a_full_read_after_everything_else_was_missed(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name, "everything")
+        deliver(ctx, crm)
+        assert status(crm, survivor) == "do_not_contact"
+
+    @pytest.mark.parametrize("form", ["contact", "object"])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_by_the_events_of_hubspot_in_any_order_and_twice(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync, form: str, seed: int
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        one, two = crm.ids()[:2]
+        type_in(crm, one, FIRST)
+        type_in(crm, two, SECOND)
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, "hubspot")
+        sandbox.hubspot.portal.events.clear()
+        survivor = merge(crm, one, two)
+        events = [*sandbox.hubspot.portal.events] * 2
+        if form == "object":
+            kinds = {"contact.merge": "object.merge", "contact.deletion": "object.deletion"}
+            events = [
+                {**event, "subscriptionType": kinds[event["subscriptionType"]],
+                 "objectTypeId": "0-1"}
+                for event in events
+            ]  # fmt: skip
+        random.Random(seed).shuffle(events)
+        for event in events:
+            hubspot_events.receive(ctx, [event])
+            deliver(ctx, crm)
+        assert status(crm, survivor) == "do_not_contact"
+        with ctx.store.read() as connection:
+            gone = sa.select(contacts.c.record_id).where(contacts.c.record_id.in_([one, two]))
+            assert list(connection.scalars(gone)) == []
+
+    def test_a_lead_that_became_a_contact_said_no(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        lead = next(sandbox.salesforce.org.tables["Lead"].after_id(None))["Id"]
+        sandbox.salesforce.act("Lead", lead, {"set": {"Phone": FIRST, "Email": None}})
+        target = crm.ids()[0]
+        type_in(crm, target, SECOND)
+        sync(ctx, "salesforce")
+        sandbox.salesforce.act("Lead", lead, {"set": {"Phone_Do_Not_Contact__c": True}})
+        sync(ctx, "salesforce")
+        sandbox.salesforce.act("Lead", lead, {"convert": target})
+        sync(ctx, "salesforce")
+        deliver(ctx, crm)
+        assert status(crm, target) == "do_not_contact"
+
+    def test_of_years_past_costs_a_first_sync_nothing(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        for one, two in itertools.pairwise(crm.ids()[:11:2]):
+            merge(crm, one, living(crm, two))
+        crm.service.counters.clear()
+        sync(ctx, "hubspot")
+        assert not any("batch/read" in route for route in crm.service.counters)
+        deliver(ctx, crm)
+        crm.service.counters.clear()
+        sync(ctx, "hubspot")
+        assert crm.writes == 0
+        assert not any("batch/read" in route for route in crm.service.counters)
+
+    def test_a_record_that_is_there_again_speaks_for_itself(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        one, two = crm.ids()[:2]
+        type_in(crm, one, FIRST)
+        type_in(crm, two, SECOND)
+        sync(ctx, "salesforce")
+        merge(crm, one, two)
+        sync(ctx, "salesforce")
+        time.sleep(1.2)  # it is there again after we learned of the merge
+        crm.act(one, {"undelete": True})
+        sync(ctx, "salesforce")
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
+        assert receive.of_contact(ctx, "salesforce", "Contact", one) == [FIRST]
+
+    def test_an_erased_contact_is_forgotten_with_the_ids_that_it_had(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        forget_contact(ctx, crm.name, crm.object, survivor, "test")
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
+            kept = [str(row) for row in connection.execute(sa.select(feedback))]
+        assert not any(one in row or two in row or survivor in row for row in kept)
+
+    def test_a_dry_run_says_so_and_keeps_nothing(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        merge(crm, one, two)
+        before = said(ctx)
+        sync(ctx, crm.name, dry_run=True)
+        assert said(ctx) == before
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
+
+
+# -- whatever is merged into whatever ------------------------------------------------------
+
+EXAMPLES = int(os.environ.get("MACHINE", "8"))
+_EMPTY = tempfile.mkdtemp(prefix="merges-")
+
+
+class Merging(RuleBasedStateMachine):
+    """Five people; each has one record at first. What counts is what each of them said last."""
+
+    name = "hubspot"
+    new_ids = True
+
+    @initialize()
+    def move_in(self) -> None:
+        self.home = tempfile.mkdtemp(prefix="merges-")
+        self.sandbox = Sandbox.start(contacts=5, leads=0)
+        self.crm = Crm.all(self.sandbox)[self.name]
+        self.sandbox.hubspot.portal.merges_make_new_ids = self.new_ids
+        empty = Path(_EMPTY) / "hygiene.db"
+        if not empty.exists():
+            upgrade(f"sqlite:///{empty}")
+        shutil.copy(empty, Path(self.home) / "hygiene.db")
+        config = Path(self.home) / "hygiene.toml"
+        config.write_text(QUICK, encoding="utf-8")
+        self.ctx = Context.create(
+            load({**self.sandbox.env(), "HYGIENE_HOME": self.home, "HYGIENE_CONFIG": str(config)})
+        )
+        self.first = self.crm.ids()
+        self.numbers = [f"+1415555{2671 + place}" for place in range(5)]
+        for record_id, number in zip(self.first, self.numbers, strict=True):
+            type_in(self.crm, record_id, number)
+        self.no = [False] * 5  # whose last word it is
+        self.ever = [False] * 5  # who was ever ticked, or texted STOP
+        self.ticked = [False] * 5
+        self.cleared = [False] * 5
+        self.count = 0
+        self._sync("everything")
+
+    def teardown(self) -> None:
+        if not hasattr(self, "sandbox"):
+            return
+        try:
+            self._settle()
+        finally:
+            self.ctx.close()
+            self.sandbox.stop()
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    # -- what happens ----------------------------------------------------------------------
+
+    @rule(place=st.integers(0, 4), flag=st.sampled_from(STOPS))
+    def somebody_ticks(self, place: int, flag: str) -> None:
+        self.crm.edit(self._record(place), {flag: True})
+        for one in self._together(place):
+            self.no[one] = self.ever[one] = self.ticked[one] = True
+
+    @rule(place=st.integers(0, 4))
+    def somebody_clears(self, place: int) -> None:
+        """Of a record that is as we left it: it is their answer to what we say of it."""
+        self._carry()
+        self._sync("changed")
+        self._carry()
+        record_id = self._record(place)
+        if any(self.crm.get(record_id, flag) for flag in STOPS):
+            self.crm.edit(record_id, dict.fromkeys(STOPS, False))
+            self._sync("changed")
+            for one in self._together(place):
+                self.no[one] = False
+                self.cleared[one] = True
+
+    @rule(place=st.integers(0, 4))
+    def somebody_sets_it_to_no(self, place: int) -> None:
+        """An explicit "false" where nothing was: it says nothing, and wins in a merge."""
+        record_id = self._record(place)
+        if not any(self.crm.get(record_id, flag) for flag in STOPS):
+            self.crm.edit(record_id, dict.fromkeys(STOPS, False))
+
+    @rule(place=st.integers(0, 4))
+    def somebody_texts_stop(self, place: int) -> None:
+        if self.crm.get(self._record(place), f"phone/{self.crm.phone}") != self.numbers[place]:
+            return  # the number is on nobody's record any more
+        self.count += 1
+        report = Feedback(
+            f"stop{self.count}", "opt_out", self.numbers[place], "twilio sms", self.ctx.now(),
+            evidence="replied STOP",
+        )  # fmt: skip
+        with self.ctx.store.write() as connection:
+            feedback_log.store(connection, [report], self.ctx.now())
+        for one in self._together(place):
+            self.no[one] = self.ever[one] = True
+
+    @rule(away=st.integers(0, 4), into=st.integers(0, 4))
+    def two_are_merged(self, away: int, into: int) -> None:
+        one, two = self._record(away), self._record(into)
+        if one != two:
+            merge(self.crm, one, two)
+
+    @rule(full=st.booleans())
+    def a_sync(self, full: bool) -> None:
+        self._sync("everything" if full else "changed")
+
+    @rule()
+    def reports_are_carried(self) -> None:
+        self._carry()
+
+    @rule(data=st.randoms(use_true_random=False))
+    def webhooks_come(self, data: random.Random) -> None:
+        if self.name == "hubspot":
+            events = [*self.sandbox.hubspot.portal.events]
+            data.shuffle(events)
+            hubspot_events.receive(self.ctx, events[:20])
+
+    # -- what must be true -----------------------------------------------------------------
+
+    def _settle(self) -> None:
+        for _ in range(2):
+            self._carry()
+            self._sync("changed")
+        self._check()
+        self._sync("everything")
+        self._carry()
+        self._check()
+        before = self.crm.writes
+        self._sync("everything")
+        assert self.crm.writes == before, "nothing has changed, nothing is written"
+
+    def _check(self) -> None:
+        for place in range(5):
+            record_id = self._record(place)
+            flagged = any(self.crm.get(record_id, flag) for flag in STOPS)
+            together = self._together(place)
+            if any(self.no[one] for one in together):
+                assert flagged, "somebody who said no is callable"
+            if not any(self.ever[one] for one in together):
+                assert not flagged, "nobody said no"
+        told = [row.evidence for row in said(self.ctx)]
+        if not any(self.ticked):
+            assert not any("ticked" in one for one in told), "evidence names somebody"
+        if not any(self.cleared):
+            assert not any("cleared" in one for one in told), "evidence names somebody"
+        for row in said(self.ctx):
+            if "somebody ticked" in row.evidence and not row.key.startswith("merged:"):
+                owners = [n for n in range(5) if living(self.crm, self.first[n])
+                          == living(self.crm, row.contact.rpartition("/")[2])]  # fmt: skip
+                assert any(self.ticked[n] for n in owners), "of a record that nobody ticked"
+
+    # -- how -------------------------------------------------------------------------------
+
+    def _record(self, place: int) -> str:
+        return living(self.crm, self.first[place])
+
+    def _together(self, place: int) -> list[int]:
+        record_id = self._record(place)
+        return [one for one in range(5) if self._record(one) == record_id]
+
+    def _carry(self) -> None:
+        apply_waiting(self.ctx)
+        spread(self.ctx, self.name)
+
+    def _sync(self, kind: Any) -> None:
+        run_id = runs.open_run(self.ctx, self.name, Scope(kind))
+        drive.drive(self.ctx, run_id, pages_at_once=1)
+
+
+class MergingBefore2025(Merging):
+    new_ids = False
+
+
+class MergingInSalesforce(Merging):
+    name = "salesforce"
+
+
+_SETTINGS = settings(
+    max_examples=EXAMPLES, stateful_step_count=12, deadline=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+for _machine in (Merging, MergingBefore2025, MergingInSalesforce):
+    _machine.TestCase.settings = _SETTINGS
+TestMerging = Merging.TestCase
+TestMergingBefore2025 = MergingBefore2025.TestCase
+TestMergingInSalesforce = MergingInSalesforce.TestCase

@@ -1,0 +1,82 @@
+"""What HubSpot tells by webhook: contacts that changed, that were merged, that were erased.
+
+What has changed is read from HubSpot itself then: so neither the order nor a repetition of the
+events matters, and our own writes coming back are told from a person's as in any sync. Of a merge
+the event alone says at once which ids are gone, and in which they live on.
+
+Sources: HubSpot's guide "Webhooks"; its changelog, "New subscription types for webhooks"
+(`primaryObjectId`, `mergedObjectIds`, `newObjectId`). Subscriptions come in two forms: of contacts
+(`contact.merge`), and of any object (`object.merge` with `objectTypeId` 0-1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.base import Merge
+from worker.decisions.changes import FLAGS
+from worker.feedback import merged, touched
+from worker.feedback.forget import forget_contact
+from worker.sync import merges
+from worker.sync.context import Context
+
+_CONNECTOR, _OBJECT, _OBJECT_TYPE = "hubspot", "contacts", "0-1"
+_LONGEST_ID = 20  # digits of a record's id in HubSpot
+
+
+def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
+    """Keep what events say; the contacts concerned are looked at soon. How many there are."""
+    wanted = _watched(ctx)
+    changed: set[str] = set()
+    erased: list[str] = []
+    merged_: list[Merge] = []
+    for event in events:
+        kind, _, what = str(event.get("subscriptionType", "")).partition(".")
+        if kind != "contact" and str(event.get("objectTypeId")) != _OBJECT_TYPE:
+            continue
+        if what == "merge":
+            merged_ += _merges(event)
+            changed.update(_ids(event, "newObjectId", "primaryObjectId", "objectId"))
+        elif what == "privacyDeletion":
+            erased += _ids(event, "objectId")
+        elif what != "propertyChange" or str(event.get("propertyName")) in wanted:
+            changed.update(_ids(event, "objectId"))
+    now = ctx.now()
+    with ctx.store.write() as connection:
+        merges.note(connection, _CONNECTOR, [(_OBJECT, one) for one in merged_], now)
+        living = {merged.current(connection, _CONNECTOR, _OBJECT, one)[1] for one in changed}
+        touched.note(connection, _CONNECTOR, _OBJECT, sorted(living), now)
+        erased = [merged.current(connection, _CONNECTOR, _OBJECT, one)[1] for one in erased]
+    for record_id in dict.fromkeys(erased):
+        forget_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
+    return len(living) + len(erased)
+
+
+def _watched(ctx: Context) -> set[str]:
+    """Properties whose change is worth a look: phones, our flags, the recheck."""
+    mapping = ctx.settings.connectors.hubspot
+    ours = mapping.fields.model_dump()
+    phones = mapping.objects[_OBJECT].phones if _OBJECT in mapping.objects else ()
+    return {*phones, *filter(None, (ours[name] for name in (*FLAGS, "recheck")))}
+
+
+def _merges(event: Mapping[str, Any]) -> Iterator[Merge]:
+    """Every id that is gone, in the one that they all live on in: a new one, or the primary's."""
+    into = next(iter(_ids(event, "newObjectId", "primaryObjectId")), None)
+    if into is not None:
+        for gone in dict.fromkeys(_ids(event, "primaryObjectId", "mergedObjectIds")):
+            if gone != into:
+                yield Merge(gone, _OBJECT, into)
+
+
+def _ids(event: Mapping[str, Any], *keys: str) -> list[str]:
+    """The record ids that an event has under these keys, as numbers or texts, alone or listed."""
+    found = []
+    for key in keys:
+        value = event.get(key)
+        for one in value if isinstance(value, list) else [value]:
+            text = str(one) if isinstance(one, (int, str)) and not isinstance(one, bool) else ""
+            if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
+                found.append(text)
+    return found

@@ -1,0 +1,349 @@
+"""Merged records: nothing that was said of one is lost, and no flag is taken for a person's word
+that a merge has moved.
+
+A CRM that merges records keeps one of them, or makes a new one (HubSpot), and decides by rules of
+its own which values that one has. So "do not contact" on one of them may be gone afterwards, and a
+flag that we wrote may stand on a record that we have never seen. In these steps:
+
+1. `note`: as soon as the CRM tells of a merge (a read, a webhook, a write that found nobody), our
+   index forgets the record and keeps where it lives on, with its numbers, its person and its flags.
+   The record that it became is looked at soon.
+2. `take_over`: when that record is worked on, its flags are weighed against those of all records
+   that it came from: a tick that none of them had is a person's; a tick that one of them had, and
+   that is gone, was dropped by the merge and says nothing. What stood against any of them is stored
+   as said of this one (`worker.feedback.merged`), and so is a tick that somebody set just before
+   the merge, as far as the CRM still tells.
+3. `finish`: with the page's other results, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import Connector, Contact, Merge
+from worker.decisions.changes import FLAGS
+from worker.feedback import log as feedback_log
+from worker.feedback import merged, touched, users
+from worker.feedback.merged import State
+from worker.feedback.model import Feedback, Who, contact_key
+from worker.store.db import upsert
+from worker.store.lists import one_of
+from worker.store.tables import contact_numbers, contacts, merged_records, watermarks
+from worker.sync import index
+from worker.sync.context import Context
+from worker.sync.index import Known
+
+if TYPE_CHECKING:
+    from worker.sync.judge import Prepared
+
+
+def note(
+    connection: Connection,
+    connector: str,
+    merges: Iterable[tuple[str, Merge]],
+    now: datetime,
+    first_read: bool = False,
+    present: Collection[str] | None = None,
+) -> int:
+    """Keep that records live on in others; of those that were known already nothing changes.
+    Returns how many our index had. The records themselves it forgets.
+
+    `merges`: each with the object of the record that was merged. `first_read`: of an object that
+    was never read to its end, so that nothing was known of any of them but what was reported.
+    `present`: of a reader, ids on the page that it stores with this; it reads the others at its
+    end (`unfinished`). None: they are put on the list of records that somebody changed.
+    """
+    wanted = {
+        contact_key(connector, name, one.id): (name, one)
+        for name, one in merges
+        if (name, one.id) != (one.into_object, one.into_id)
+    }
+    m = merged_records.c
+    query = sa.select(m.key, m.into_key).where(one_of(m.key, sorted(wanted)))
+    held = {row.key: row.into_key for row in connection.execute(query)} if wanted else {}
+    known = 0
+    for key, (name, one) in wanted.items():
+        into = contact_key(connector, one.into_object, one.into_id)
+        into = merged.current_key(connection, into)
+        if into in (key, held.get(key)):
+            continue
+        _, into_object, into_id = into.split("/", 2)
+        paged = present is not None and into_id in present
+        known += _note(connection, connector, name, one.id, key, into, now, first_read, paged)
+        index.unsettle_records(connection, connector, into_object, [into_id])
+        if present is None:
+            touched.note(connection, connector, into_object, [into_id], now)
+    return known
+
+
+def _note(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    record_id: str,
+    key: str,
+    into: str,
+    now: datetime,
+    first_read: bool,
+    paged: bool,
+) -> int:
+    c, n, m = contacts.c, contact_numbers.c, merged_records.c
+    row = connection.execute(
+        sa.select(c.person, c.known, c.checked_at).where(
+            c.connector == connector, c.object == object_name, c.record_id == record_id
+        )
+    ).one_or_none()
+    numbers = connection.scalars(
+        sa.select(n.number)
+        .where(n.connector == connector, n.object == object_name, n.record_id == record_id)
+        .distinct()
+    )
+    # On a first read there may be thousands of merges of years past, of which nothing is known.
+    nothing = first_read and row is None and not merged.reported_on(connection, [key])
+    entry = {
+        "key": key,
+        "into_key": into,
+        "state": State.DONE if nothing else State.PAGED if paged else State.NEW,
+        "person": row.person if row else "",
+        "flags": users.flags_of(row.known) if row else {},
+        "numbers": list(numbers),
+        "recorded_at": row.checked_at if row else None,
+        "at": now,
+    }
+    upsert(connection, merged_records, [entry])
+    # Whoever lived on in this one lives on in that one now.
+    connection.execute(sa.update(merged_records).where(m.into_key == key).values(into_key=into))
+    return index.forget(connection, connector, object_name, [record_id])
+
+
+@dataclass
+class TakenOver:
+    """What a page's contacts take over from records that were merged into them.
+
+    `known`: what was known of each contact, with that. `reports`: of what stood against them.
+    `keys`: of the merged records. `revived`: of records that are there again by themselves.
+    """
+
+    known: dict[str, Known]
+    reports: list[Feedback] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    revived: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Old:
+    """A record that lives on in another one, as it was known last."""
+
+    who: Who
+    state: State
+    flags: Mapping[str, bool]
+    numbers: Sequence[str]
+    recorded_at: datetime | None
+
+
+def take_over(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    prepared: Sequence[Prepared],
+    known: Mapping[str, Known],
+) -> TakenOver:
+    """What these contacts take over; nothing is stored."""
+    done = TakenOver(dict(known))
+    by_key = {one.who.key: one for one in prepared}
+    with ctx.store.read() as connection:
+        olds, done.revived = _olds(connection, by_key)
+        if not olds:
+            return done
+        waiting = {
+            key: [old for old in of if old.state is not State.CARRIED] for key, of in olds.items()
+        }
+        numbers = _numbers_of(connection, waiting)
+        distinct = sorted({number for of in numbers.values() for number in of})
+        told = feedback_log.load(connection, distinct, ctx.keys)
+        mark = _watermark(connection, connector.name, object_name)
+    for key, of in olds.items():
+        one = by_key[key]
+        done.known[one.contact.id] = _known(one.contact, known.get(one.contact.id), of)
+        done.keys += [old.who.key for old in of]
+        for old in waiting[key]:
+            done.reports += merged.carried(
+                old.who,
+                numbers[old.who.key],
+                told.reports,
+                one.who,
+                frozenset(one.numbers),
+                ctx.rules,
+                told.holders,
+            )
+    since = {
+        by_key[key].contact.id: moment
+        for key, of in waiting.items()
+        if of and (moment := _unread_since(ctx, of, mark)) is not None
+    }
+    if since:
+        ticked = connector.flags_before_merge(object_name, since, FLAGS)
+        for key, of in waiting.items():
+            one = by_key[key]
+            dropped = {
+                flag: at
+                for flag, at in ticked.get(one.contact.id, {}).items()
+                if not one.contact.held.get(flag) and not any(old.flags.get(flag) for old in of)
+            }
+            done.reports += _ticks(connector.name, one, dropped, of)
+    return done
+
+
+def _olds(
+    connection: Connection, contacts_: Mapping[str, Prepared]
+) -> tuple[dict[str, list[_Old]], list[str]]:
+    """By the key of the contact that they live on in, records that it has not done with; and the
+    keys of contacts that were merged once and are there again, changed since."""
+    m = merged_records.c
+    keys = sorted(contacts_)
+    query = (
+        sa.select(merged_records)
+        .where(
+            sa.or_(sa.and_(one_of(m.into_key, keys), m.state != State.DONE), one_of(m.key, keys))
+        )
+        .order_by(m.key)
+    )
+    found: dict[str, list[_Old]] = {}
+    revived = []
+    for row in connection.execute(query):
+        if row.key in contacts_:
+            modified = contacts_[row.key].contact.modified_at
+            if modified is not None and modified > row.at:
+                revived.append(row.key)
+        if row.into_key in contacts_ and row.state != State.DONE:
+            who = Who(row.key, row.person)
+            old = _Old(who, State(row.state), row.flags, row.numbers, row.recorded_at)
+            found.setdefault(row.into_key, []).append(old)
+    return found, revived
+
+
+def _numbers_of(
+    connection: Connection, waiting: Mapping[str, Sequence[_Old]]
+) -> dict[str, list[str]]:
+    """Numbers of the merged records: those that they had, and those that were reported on them."""
+    olds = [old for of in waiting.values() for old in of]
+    reported = merged.reported_on(connection, [old.who.key for old in olds])
+    return {
+        old.who.key: list(dict.fromkeys((*old.numbers, *reported.get(old.who.key, ()))))
+        for old in olds
+    }
+
+
+def _known(contact: Contact, known: Known | None, olds: Sequence[_Old]) -> Known:
+    """What counts as known of the flags of a contact that others were merged into: a tick that any
+    of them had is nobody's new word, and neither is one that is gone."""
+    before = [old.flags for old in olds] + ([known.flags] if known else [])
+    flags = {
+        flag: value and any(one.get(flag) for one in before)
+        for flag, value in users.flags_of(contact.held).items()
+    }
+    return replace(known, flags=flags) if known else Known("", flags)
+
+
+def _watermark(connection: Connection, connector: str, object_name: str) -> datetime | None:
+    w = watermarks.c
+    query = sa.select(w.position).where(w.connector == connector, w.object == object_name)
+    found: datetime | None = connection.scalar(query)
+    return found
+
+
+def _unread_since(ctx: Context, olds: Sequence[_Old], mark: datetime | None) -> datetime | None:
+    """Since when somebody may have ticked a flag on one of these that we have not read: since it
+    was recorded, or, of one that we never read, since the last read that brought all changes.
+    None where no read was ever finished."""
+    moments = [old.recorded_at or mark for old in olds]
+    there = [moment for moment in moments if moment is not None]
+    return min(there) - ctx.settings.sync.overlap if there else None
+
+
+def _ticks(
+    connector: str, one: Prepared, ticked: Mapping[str, datetime], olds: Sequence[_Old]
+) -> list[Feedback]:
+    """Reports of ticks that were set on a merged record and that the merge dropped."""
+    found: list[Feedback] = []
+    for flag, at in ticked.items():
+        numbers: Sequence[str] = one.numbers
+        if flag == "wrong_number":  # of a number that this contact has from that record
+            theirs = {number for old in olds for number in old.numbers}
+            numbers = [number for number in one.numbers if number in theirs]
+        ticking = _ticked(one.contact, flag)
+        for report in users.reports(connector, ticking, one.who, None, numbers, at):
+            found.append(
+                replace(
+                    report,
+                    key=f"merged:{one.who.key}/{report.number}:{flag}:{at.isoformat()}"[:255],
+                    at=at,
+                    reach="person",
+                    evidence=f"{report.evidence}, on a record that lives on in this one",
+                )
+            )
+    return found
+
+
+def _ticked(contact: Contact, flag: str) -> Contact:
+    """The contact as if this flag alone were ticked."""
+    held = {name: name == flag for name in FLAGS}
+    return Contact(contact.object, contact.id, contact.phones, modified=contact.modified, held=held)
+
+
+def store(connection: Connection, taken: TakenOver, now: datetime) -> None:
+    """Keep what was taken over, before anything is decided from it."""
+    if taken.reports:
+        feedback_log.store(connection, taken.reports, now)
+    _move(connection, taken.keys, State.CARRIED)
+
+
+def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ()) -> None:
+    """The contacts are recorded: their flags are known as they are now. `gone`: keys of contacts
+    that were deleted, for whom nothing has to be taken over any more."""
+    _move(connection, taken.keys, State.DONE)
+    if gone:
+        m = merged_records.c
+        done = sa.update(merged_records).where(one_of(m.into_key, sorted(gone)))
+        connection.execute(done.values(state=State.DONE, numbers=[]))
+    if taken.revived:
+        where = one_of(merged_records.c.key, taken.revived)
+        connection.execute(sa.delete(merged_records).where(where))
+
+
+def _move(connection: Connection, keys: Sequence[str], state: State) -> None:
+    """The numbers were kept for being carried over alone."""
+    if keys:
+        moved = sa.update(merged_records).where(one_of(merged_records.c.key, keys))
+        connection.execute(moved.values(state=state, numbers=[]))
+
+
+def unfinished(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    opened_at: datetime,
+    after: str,
+    limit: int,
+) -> list[str]:
+    """Ids of records of an object that others live on in and that have not been worked on since, in
+    order, those after one: they are read at the end of a run, which was opened at that moment."""
+    m, prefix = merged_records.c, contact_key(connector, object_name, "")
+    waits = sa.or_(
+        m.state == State.NEW, sa.and_(m.state.in_((State.PAGED, State.CARRIED)), m.at < opened_at)
+    )
+    query = (
+        sa.select(m.into_key)
+        .where(m.state != State.DONE, waits)
+        .where(m.into_key > prefix + after, m.into_key < prefix + "\x7f")
+        .distinct()
+        .order_by(m.into_key)
+        .limit(limit)
+    )
+    return [key.removeprefix(prefix) for key in connection.scalars(query)]

@@ -60,6 +60,9 @@ class Paths:
     def account(self, *rest: str) -> str:
         return self._of("account-info", *rest)
 
+    def workflow_callbacks(self, *rest: str) -> str:
+        return self._of("automation/actions/callbacks", *rest)
+
     def _of(self, area: str, *rest: str) -> str:
         return "/".join((f"/{area}/{self.version}", *rest))
 

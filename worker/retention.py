@@ -11,6 +11,7 @@ from worker.store.tables import (
     alerts,
     lookups,
     pages,
+    rechecks,
     reviews,
     runs,
     sessions,
@@ -29,6 +30,7 @@ def tidy(ctx: Context) -> dict[str, int]:
         "writes": _delete(ctx, writes, writes.c.at, keep.writes),
         "lookups": _delete(ctx, lookups, lookups.c.at, keep.lookups),
         "replies": _blank_replies(ctx, keep.replies),
+        "rechecks": _rechecks(ctx, keep.runs),
     }
     done["runs"] = _runs(ctx, keep.runs)
     done["access"] = _over(ctx)
@@ -47,6 +49,16 @@ def _over(ctx: Context) -> int:
                 (alerts, alerts.c.over_at < now - timedelta(days=90)),
             )
         )
+
+
+def _rechecks(ctx: Context, age: timedelta) -> int:
+    """Re-checks of long ago. Until then the same request, sent once more, is known."""
+    if not age:
+        return 0
+    with ctx.store.write() as connection:
+        return connection.execute(
+            sa.delete(rechecks).where(rechecks.c.answered_at < ctx.now() - age)
+        ).rowcount
 
 
 def _delete(ctx: Context, table: sa.Table, at: sa.Column[object], age: timedelta) -> int:

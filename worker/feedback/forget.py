@@ -29,6 +29,7 @@ from worker.store.tables import (
     merged_records,
     pages,
     reached,
+    rechecks,
     reviews,
     runs,
     shared_numbers,
@@ -120,7 +121,7 @@ def _numbers(connection: Connection, holder: Holder) -> list[str]:
 
 def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> None:
     done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
-    for table in (contact_numbers, failures, touched):
+    for table in (contact_numbers, failures, touched, rechecks):
         connection.execute(sa.delete(table).where(_of(table, holder)))
     connection.execute(sa.delete(list_members).where(_of(list_members, holder)))
     done.writes += connection.execute(sa.delete(writes).where(_of(writes, holder))).rowcount

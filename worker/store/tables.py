@@ -448,6 +448,28 @@ touched = sa.Table(
     sa.Column("run_id", sa.String(40)),
 )
 
+# Re-checks that somebody asked for from inside a CRM: each counts once, by its key, and its numbers
+# are verified anew.
+rechecks = sa.Table(
+    "rechecks",
+    metadata,
+    sa.Column("key", sa.String(160), primary_key=True),  # idempotency key
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("object", sa.String(80), nullable=False),
+    sa.Column("record_id", sa.String(80), nullable=False),
+    sa.Column("field", sa.String(80), nullable=False),  # a phone field; "" = all of them
+    sa.Column("asked_by", sa.String(120), nullable=False),
+    sa.Column("callback", sa.String(255), nullable=False),  # by which the CRM is told; "" = not
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("again_at", UtcDateTime, nullable=False),
+    sa.Column("run_id", sa.String(40)),
+    sa.Column("done_at", UtcDateTime),  # a run has verified it
+    sa.Column("answered_at", UtcDateTime),  # the CRM was told, or need not be
+    sa.Index("ix_rechecks_open", "connector", "answered_at", "again_at"),
+    sa.Index("ix_rechecks_record", "connector", "object", "record_id"),
+)
+
 # When a message last reached a number: it is not unreachable by what failed before.
 reached = sa.Table(
     "reached",

@@ -6,7 +6,7 @@ What a page does with the outcome (announce, write, record) is in `page`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from worker.decisions import (
     decide,
     weigh,
 )
-from worker.feedback import links
+from worker.feedback import links, rechecks
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback, Who, contact_key
@@ -110,7 +110,8 @@ def verify(
     told: Told,
     keep_lease: Callable[[], object],
 ) -> Verified:
-    """Verify the page's distinct numbers; those of a ticked recheck, or of a forced run, anew.
+    """Verify the page's distinct numbers; anew those of a ticked recheck, those that somebody
+    asked for (`worker.feedback.rechecks`), and those of a forced run.
 
     Anew means: what was answered before the run was opened does not count. So a page that is
     taken up again, or a number that a forced run meets twice, is not paid for twice.
@@ -120,7 +121,8 @@ def verify(
     owner = f"{ctx.owner}:{threading.get_ident()}"
     fresh = Occasion(run.id, owner, run.opened_at, due)
     plain = fresh if run.force else Occasion(run.id, owner, None, due)
-    ticked = {n for one in prepared if one.contact.held.get("recheck") for n in one.numbers}
+    asked = _asked_for(ctx, run)
+    ticked = {n for one in prepared for n in _to_verify_anew(one, asked)}
     subjects = _subjects(ctx, prepared, told)
     heartbeat = at_most_every(HEARTBEAT, keep_lease)
     said: dict[str, tuple[Verification, ...]] = {}
@@ -136,6 +138,24 @@ def verify(
             missing.update(verified.missing)
             lookups.add(verified.lookups)
     return Verified(said, missing, lookups)
+
+
+def _asked_for(ctx: Context, run: Run) -> dict[rechecks.Record, set[str]]:
+    """Records whose re-check this run carries out, with the phone fields that are meant."""
+    if run.scope.kind != "ids":
+        return {}
+    with ctx.store.read() as connection:
+        return rechecks.of_run(connection, run.id)
+
+
+def _to_verify_anew(one: Prepared, asked: Mapping[rechecks.Record, set[str]]) -> Iterator[str]:
+    if one.contact.held.get("recheck"):
+        yield from one.numbers
+        return
+    fields = asked.get((one.contact.object, one.contact.id), ())
+    for name, reading in one.readings.items():
+        if name in fields or "" in fields:
+            yield from (number.e164 for number in reading.numbers)
 
 
 def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Subject]:

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection
 
 from connectors.base import ConnectorError
-from worker.feedback import deliveries, touched
-from worker.sync import runs
+from worker.feedback import deliveries, rechecks, touched
+from worker.sync import callbacks, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope, ScopeKind
@@ -29,7 +29,7 @@ _AT_ONCE = 1000  # deliveries, or records, that one run takes
 
 
 class Work(Protocol):
-    """What waits for a run: `worker.feedback.deliveries`, `worker.feedback.touched`."""
+    """What waits for a run: `worker.feedback.deliveries`, `touched`, `rechecks`."""
 
     def due(
         self, connection: Connection, connector: str, now: datetime, limit: int
@@ -40,7 +40,10 @@ class Work(Protocol):
     def settle(self, connection: Connection, connector: str, run_id: str, now: datetime) -> int: ...
 
 
-_WORK: tuple[tuple[Work, ScopeKind], ...] = ((deliveries, "numbers"), (touched, "ids"))
+# In this order: what somebody said goes before what somebody wants to know.
+_WORK: tuple[tuple[Work, ScopeKind], ...] = (
+    (deliveries, "numbers"), (touched, "ids"), (rechecks, "ids"),
+)  # fmt: skip
 
 
 def spread(ctx: Context, connector: str) -> int:
@@ -62,6 +65,7 @@ def spread(ctx: Context, connector: str) -> int:
             return confirmed
         with ctx.store.write() as connection:
             confirmed += work.settle(connection, connector, run_id, ctx.now())
+    callbacks.complete(ctx, connector)
     return confirmed
 
 
@@ -84,6 +88,7 @@ def waits(ctx: Context) -> list[str]:
                 or work.due(connection, name, now, 1)
                 for work, _ in _WORK
             )
+            or rechecks.unanswered(connection, name, now, 1)
             or _orphan(ctx, name) is not None
         ]
 

@@ -20,9 +20,10 @@ from config.log import about
 from config.settings import Settings
 from config.traces import span
 from worker import embedded, pulse
+from worker.portal import Portal
 from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
-from worker.web import api, confirm, login, metrics, webhooks
+from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
 from worker.web.guard import LoginNeededError, give_cookie
 from worker.web.limits import Limits
 from worker.web.pages import numbers, overview, runs, segments, suppressions, system
@@ -88,7 +89,9 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
 
     app.add_middleware(Limits)
     app.include_router(metrics.router(ctx))
-    app.include_router(webhooks.router(ctx, told.reports))
+    portal = Portal(ctx)
+    app.include_router(webhooks.router(ctx, told.reports, portal))
+    app.include_router(hubspot_app.router(ctx, told.reports, portal))
     app.include_router(api.router(ctx, told))
     app.include_router(confirm.router(ctx, told.reports))
     app.include_router(login.router(ctx))

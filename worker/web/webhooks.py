@@ -9,8 +9,10 @@ import orjson
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
 from worker.feedback import receive, twilio
+from worker.portal import Portal
 from worker.sync import hubspot_events
 from worker.sync.context import Context
+from worker.web import hubspot_app
 from worker.web.body import RawBody, form_of
 from worker.web.notify import Notify
 from worker.web.signatures import is_hubspot, is_twilio
@@ -19,7 +21,7 @@ Take = Callable[[Context, Mapping[str, str]], int]  # stores; how many new repor
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
-def router(ctx: Context, notify: Notify) -> APIRouter:
+def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
     def from_twilio(request: Request, body: bytes, then: BackgroundTasks, take: Take) -> None:
@@ -52,7 +54,8 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         stamp = request.headers.get("x-hubspot-request-timestamp", "")
         if not is_hubspot(credentials.client_secret, _url(ctx, request), body, given, stamp):
             raise HTTPException(403, "The signature is not HubSpot's, or it is too old.")
-        if hubspot_events.receive(ctx, _events(body)):
+        events = hubspot_app.ours(_events(body), portal, then.add_task)
+        if hubspot_events.receive(ctx, events):
             then.add_task(notify)
         return Response(status_code=204)
 

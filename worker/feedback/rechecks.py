@@ -1,0 +1,189 @@
+"""Re-checks that somebody asked for from inside a CRM: a step of a workflow, a button on a card.
+
+A request is stored once, by its key, before its sender is answered; the next run of reports carries
+it out (`worker.sync.spread`). Unlike a record that was `touched`, the numbers of its phone fields
+are verified anew, whatever answer still counts. Where the CRM gave a `callback`, it is told
+afterwards what was found (`worker.sync.callbacks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback.deliveries import FIRST_WAIT, LONGEST_WAIT
+from worker.store.db import chunks, upsert
+from worker.store.tables import UtcDateTime, rechecks
+
+Record = tuple[str, str]  # (object, record id)
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Somebody wants a record's numbers verified anew. `key`: by which it counts once. `field`: one
+    phone field, or "" for all. `callback`: by which the CRM is to be told, or ""."""
+
+    key: str
+    connector: str
+    object: str
+    record_id: str
+    asked_by: str
+    field: str = ""
+    callback: str = ""
+
+
+def add(connection: Connection, asked: Recheck, now: datetime) -> bool:
+    """Store a request; False for one whose key is known, which changes nothing."""
+    if find(connection, asked.key) is not None:
+        return False
+    row = {
+        "key": asked.key,
+        "connector": asked.connector,
+        "object": asked.object,
+        "record_id": asked.record_id,
+        "field": asked.field,
+        "asked_by": asked.asked_by[:120],
+        "callback": asked.callback,
+        "at": now,
+        "attempts": 0,
+        "again_at": now,
+        "run_id": None,
+        "done_at": None,
+        "answered_at": None,
+    }
+    upsert(connection, rechecks, [row], ignore=True)
+    return True
+
+
+def find(connection: Connection, key: str) -> Any | None:
+    """The row of a request, or None."""
+    return connection.execute(sa.select(rechecks).where(rechecks.c.key == key)).one_or_none()
+
+
+def latest(connection: Connection, connector: str, record: Record) -> Any | None:
+    """The row of the latest request for a record, or None."""
+    c = rechecks.c
+    query = (
+        sa.select(rechecks)
+        .where(c.connector == connector, c.object == record[0], c.record_id == record[1])
+        .order_by(c.at.desc(), c.key)
+        .limit(1)
+    )
+    return connection.execute(query).one_or_none()
+
+
+# -- what a run of reports takes (`worker.sync.spread.Work`) -----------------------------------
+
+
+def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
+    """Requests that no run has taken and whose time has come: key -> record id."""
+    c = rechecks.c
+    query = (
+        sa.select(c.key, c.record_id)
+        .where(
+            c.connector == connector, c.answered_at.is_(None), c.again_at <= now,
+            c.done_at.is_(None), c.run_id.is_(None),
+        )
+        .order_by(c.again_at)
+        .limit(limit)
+    )  # fmt: skip
+    return {row.key: row.record_id for row in connection.execute(query)}
+
+
+def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
+    """A run that was not finished, and when it is to be tried again."""
+    c = rechecks.c
+    query = (
+        sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
+        .where(
+            c.connector == connector, c.answered_at.is_(None), c.done_at.is_(None),
+            c.run_id.is_not(None),
+        )
+        .group_by(c.run_id)
+        .order_by(c.run_id)
+        .limit(1)
+    )  # fmt: skip
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.run_id, row.at)
+
+
+def begin(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
+    for some in chunks(keys):
+        connection.execute(
+            sa.update(rechecks).where(rechecks.c.key.in_(some)).values(run_id=run_id)
+        )
+
+
+def put_off(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
+    of_run = sa.and_(rechecks.c.run_id == run_id, rechecks.c.done_at.is_(None))
+    _wait(connection, of_run, now)
+
+
+def settle(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
+    """A run has verified them: those that nobody is to be told of are over."""
+    c = rechecks.c
+    of_run = sa.and_(c.connector == connector, c.run_id == run_id, c.done_at.is_(None))
+    return connection.execute(
+        sa.update(rechecks)
+        .where(of_run)
+        .values(
+            done_at=now,
+            attempts=0,
+            again_at=now,
+            answered_at=sa.case((c.callback == "", sa.literal(now, UtcDateTime)), else_=None),
+        )
+    ).rowcount
+
+
+def of_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
+    """What a run is to verify anew: record -> phone fields, "" for all of them."""
+    c = rechecks.c
+    query = sa.select(c.object, c.record_id, c.field).where(c.run_id == run_id)
+    found: dict[Record, set[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault((row.object, row.record_id), set()).add(row.field)
+    return found
+
+
+# -- what the CRM is still to be told ----------------------------------------------------------
+
+
+def unanswered(connection: Connection, connector: str, now: datetime, limit: int) -> list[Any]:
+    """Requests that were carried out, and of which the CRM is to be told now."""
+    c = rechecks.c
+    query = (
+        sa.select(rechecks)
+        .where(
+            c.connector == connector, c.answered_at.is_(None), c.again_at <= now,
+            c.done_at.is_not(None),
+        )
+        .order_by(c.again_at)
+        .limit(limit)
+    )  # fmt: skip
+    return list(connection.execute(query))
+
+
+def answered(connection: Connection, keys: Sequence[str], now: datetime) -> None:
+    """The CRM was told, or does not want to know any more."""
+    for some in chunks(keys):
+        connection.execute(
+            sa.update(rechecks).where(rechecks.c.key.in_(some)).values(answered_at=now)
+        )
+
+
+def answer_later(connection: Connection, keys: Sequence[str], now: datetime) -> None:
+    """The CRM could not be told now."""
+    _wait(connection, rechecks.c.key.in_(list(keys)), now)
+
+
+def _wait(connection: Connection, which: sa.ColumnElement[bool], now: datetime) -> None:
+    attempts = connection.scalar(sa.select(sa.func.max(rechecks.c.attempts)).where(which)) or 0
+    wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
+    connection.execute(
+        sa.update(rechecks).where(which).values(attempts=attempts + 1, again_at=now + wait)
+    )

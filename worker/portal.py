@@ -1,0 +1,71 @@
+"""Which HubSpot account our token belongs to.
+
+An app may be installed in a second account, to test it, and its events would then come to the same
+address, with ids that mean other people. So what comes in is compared with the account that the
+token is of. That is asked once for each token and kept in the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from connectors import hubspot_account
+from connectors.base import ConnectorError
+from worker.store.db import upsert
+from worker.store.tables import installation
+from worker.sync.context import Context
+
+log = logging.getLogger(__name__)
+
+_NAME = "hubspot portal:"  # of `installation`, with a print of the token
+_ASK_AGAIN_AFTER = timedelta(minutes=10)  # where HubSpot did not tell
+
+
+class Portal:
+    """What this process knows of the account; one for all its threads."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._id: int | None = None
+        self._asked_at: datetime | None = None
+
+    def known(self) -> int | None:
+        """The account's id; None where nobody has asked yet."""
+        if self._id is None:
+            with self._ctx.store.read() as connection:
+                held = connection.scalar(
+                    sa.select(installation.c.value).where(installation.c.name == self._name())
+                )
+            self._id = int(held) if held else None
+        return self._id
+
+    def learn(self) -> int | None:
+        """Ask HubSpot, unless it is known or did not tell just now; never raises for HubSpot."""
+        now = self._ctx.now()
+        if self.known() is not None or (
+            self._asked_at is not None and now - self._asked_at < _ASK_AGAIN_AFTER
+        ):
+            return self._id
+        self._asked_at = now
+        beside = self._ctx.beside()
+        try:
+            found = hubspot_account.portal_id(beside.open("hubspot"))
+        except ConnectorError as error:
+            log.warning("the account of HUBSPOT_ACCESS_TOKEN is not known: %s", error)
+            return None
+        finally:
+            self._ctx.back(beside)
+        row = {"name": self._name(), "value": str(found)}
+        with self._ctx.store.write() as connection:
+            upsert(connection, installation, [row])
+        self._id = found
+        return found
+
+    def _name(self) -> str:
+        credentials = self._ctx.settings.hubspot
+        token = credentials.access_token if credentials is not None else ""
+        return _NAME + hashlib.blake2b(token.encode(), digest_size=8).hexdigest()

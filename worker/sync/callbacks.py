@@ -1,0 +1,111 @@
+"""Tells a CRM's workflows what the re-checks found that they wait for.
+
+HubSpot's workflow stops at our action (`worker.web.hubspot_app` answers BLOCK) until it is told to
+go on. If it never is, it goes on by itself after an hour, without outputs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors import hubspot_account
+from connectors.base import AuthError, Connector, ConnectorError, QuotaError, UnavailableError
+from connectors.hubspot_account import BATCH, Completion
+from worker.feedback import rechecks
+from worker.store.tables import contacts
+from worker.sync.context import Context
+
+log = logging.getLogger(__name__)
+
+# From the most serious to the one with nothing to say: design, "Order of precedence".
+PRECEDENCE = (
+    "do_not_contact", "wrong_number", "invalid", "unreachable", "unverified", "valid",
+)  # fmt: skip
+# HubSpot cannot be told now, and may be later; any other refusal is about one callback.
+_LATER = (AuthError, QuotaError, UnavailableError)
+
+
+def complete(ctx: Context, connector: str) -> int:
+    """Tell the CRM of all re-checks that were carried out; how many workflows go on. Never raises
+    for a CRM that is away: what is left waits for its time."""
+    told = 0
+    while connector == "hubspot":
+        with ctx.store.read() as connection:
+            rows = rechecks.unanswered(connection, connector, ctx.now(), BATCH)
+        if not rows:
+            break
+        try:
+            over = _complete(ctx.open(connector), {row.key: _completion(ctx, row) for row in rows})
+        except ConnectorError as error:
+            log.warning("%s: workflows wait for the outcome of %d re-checks: %s",
+                        connector, len(rows), error)  # fmt: skip
+            with ctx.store.write() as connection:
+                rechecks.answer_later(connection, [row.key for row in rows], ctx.now())
+            break
+        with ctx.store.write() as connection:
+            rechecks.answered(connection, over, ctx.now())
+        told += len(over)
+    return told
+
+
+def outputs(
+    ctx: Context, connector: str, object_name: str, record_id: str, field: str
+) -> dict[str, str]:
+    """What our action gives to the steps after it: the status of one phone field (or the most
+    serious of all), and the reason as it stands in the record."""
+    c = contacts.c
+    query = sa.select(c.statuses, c.reason).where(
+        c.connector == connector, c.object == object_name, c.record_id == record_id
+    )
+    with ctx.store.read() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return failed("HubSpot has no such contact (any more), or it holds no phone number.")
+    return {
+        "status": row.statuses.get(field) or "" if field else most_serious(row.statuses),
+        "reason": row.reason or "",
+        "hs_execution_state": "SUCCESS",
+    }
+
+
+def failed(reason: str) -> dict[str, str]:
+    """The outputs of an action that could not be carried out; the workflow goes on."""
+    return {"status": "", "reason": reason, "hs_execution_state": "FAIL_CONTINUE"}
+
+
+def most_serious(statuses: Mapping[str, str | None]) -> str:
+    """The status that matters most; "" where no field holds a number.
+
+    >>> most_serious({"phone": "valid", "mobilephone": "wrong_number"})
+    'wrong_number'
+    """
+    found = set(statuses.values())
+    return next((status for status in PRECEDENCE if status in found), "")
+
+
+def _completion(ctx: Context, row: Any) -> Completion:
+    found = outputs(ctx, row.connector, row.object, row.record_id, row.field)
+    return Completion(row.callback, found)
+
+
+def _complete(connector: Connector, asked: Mapping[str, Completion]) -> Sequence[str]:
+    """Keys of those that are over. One that HubSpot refuses must not hold up the others: a
+    workflow that was deleted, or whose hour is over, has nothing to wait for any more."""
+    try:
+        hubspot_account.complete(connector, list(asked.values()))
+    except _LATER:
+        raise
+    except ConnectorError as error:
+        if len(asked) == 1:
+            log.warning("hubspot: a workflow was not told of its re-check: %s", error)
+            return list(asked)
+        return [key for one in _singly(asked) for key in _complete(connector, one)]
+    return list(asked)
+
+
+def _singly(asked: Mapping[str, Completion]) -> Iterable[Mapping[str, Completion]]:
+    return ({key: completion} for key, completion in asked.items())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -454,6 +456,19 @@ class TestTheCard:
 
 
 class TestTheAccount:
+    def test_of_the_stand_in_is_that_of_hubspots_document(
+        self, sandbox: Sandbox, shared: Callable[[str], Path]
+    ) -> None:
+        document = json.loads(shared("specs/hubspot/2026-09/accountInfo.json").read_bytes())
+        form = document["components"]["schemas"]["PortalInformationResponse"]
+        env = sandbox.env()
+        answer = requests.get(
+            f"{env['HUBSPOT_API_URL']}/account-info/2026-09/details",
+            headers={"Authorization": f"Bearer {env['HUBSPOT_ACCESS_TOKEN']}"},
+        ).json()
+        assert set(form["required"]) <= set(answer) <= set(form["properties"])
+        assert answer["accountType"] in form["properties"]["accountType"]["enum"]
+
     def test_is_asked_once_and_kept_for_the_token(
         self, ctx: Context, make_context: Make, sandbox: Sandbox, app_calls: AppCalls
     ) -> None:

@@ -162,6 +162,27 @@ class TestImportingFeedback:
             assert crm.get(held[crm.name], "wrong_number") is True
             assert "a lady, not him" in crm.get(held[crm.name], "reason")
 
+    def test_of_messages_that_failed_reads_their_error_codes(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], tmp_path: Path
+    ) -> None:
+        """Such as Twilio exports them: 21610 says that the recipient replied STOP."""
+        file = tmp_path / "messages.csv"
+        file.write_text(
+            "From,To,Status,ErrorCode,Sid\n"
+            f"+14155550100,{NUMBER},undelivered,21610,SM1\n"
+            f"+14155550100,{OTHER},undelivered,30007,SM2\n",
+            encoding="utf-8",
+        )
+        args = ("feedback", "import", str(file), "--kind", "undeliverable",
+                "--column", "number=To", "--column", "key=Sid", "--json")  # fmt: skip
+        done = document(hygiene(*args))
+        assert (done["stored"], done["known"], done["refused"]) == (2, 0, 0)
+        assert document(hygiene(*args))["known"] == 2
+        for crm in Crm.all(sandbox).values():
+            assert crm.get(held[crm.name], "do_not_contact") is True
+        listed = document(hygiene("suppressions", "list", "--json"))
+        assert [(one["number"], one["reason"]) for one in listed] == [(NUMBER, "opt_out")]
+
     def test_names_what_is_wrong_with_the_columns(self, hygiene: Run, tmp_path: Path) -> None:
         file = tmp_path / "odd.csv"
         file.write_text("a,b\n1,2\n", encoding="utf-8")

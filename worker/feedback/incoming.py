@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -17,8 +18,8 @@ from pydantic import (
 )
 
 from worker.feedback import receive, records
-from worker.feedback.model import Feedback, Grade
-from worker.feedback.twilio import CODES, GRADES
+from worker.feedback.delivery_codes import DeliveryFailure, read_code
+from worker.feedback.model import Feedback, FeedbackKind, Grade
 from worker.phones import facts
 from worker.story import number_of
 from worker.sync.context import Context
@@ -46,6 +47,11 @@ def _as_channels(given: Any) -> Any:
     if isinstance(several, list) and "all" in several:
         return []
     return several
+
+
+def _as_text(given: Any) -> Any:
+    """A code may come as a number."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
 Channels = Annotated[list[Literal["call", "text"]], BeforeValidator(_as_channels)]
@@ -81,7 +87,11 @@ class Report(BaseModel):
     evidence: Annotated[Text, StringConstraints(max_length=500)] = ""
     key: Annotated[Text, StringConstraints(max_length=120)] = ""
     new_number: Short = ""
-    code: Short = Field("", description="of an undeliverable: Twilio's error code")
+    code: Annotated[Short, BeforeValidator(_as_text)] = Field(
+        "",
+        description="of an undeliverable: Twilio's error code. One that says that the recipient "
+        "opted out (21610 and others, docs/feedback.md) makes it an opt-out.",
+    )
 
 
 def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
@@ -109,19 +119,24 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     if report.kind == "corrected" and who is None:
         raise RefusedError("contact: missing; a correction is about one person's number")
     at = min(report.at.astimezone(UTC), now) if report.at else now
+    key = report.key or _print(report, now)
+    said = _read(report)
+    # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
+    # contact with several numbers is named, nobody knows which of them it came from.
+    about_number = who is None or (said.by_text and (bool(report.number) or len(numbers) == 1))
     return [
         Feedback(
-            key=f"api:{report.key or _print(report, now)}:{number}"[:255],
-            kind=report.kind,
+            key=f"api:{key}:{number}{said.key_suffix}"[:255],
+            kind=said.kind,
             number=number,
-            source=report.source or "api",
+            source=said.source,
             at=at,
-            channels=" ".join(sorted(set(report.channels))),
+            channels=" ".join(sorted(said.channels)),
             contact=who.key if who else "",
-            reach="person" if who else "number",
+            reach="number" if about_number else "person",
             person=who.person if who else "",
-            evidence=report.evidence,
-            grade=_grade(report),
+            evidence=said.evidence,
+            grade=said.grade,
             new_number=new,
             received_at=now,
         )
@@ -129,14 +144,40 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     ]
 
 
-def _grade(report: Report) -> Grade:
-    """How bad a failed message is: by its code, else as one that may get through next time."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a report comes to once its error code is read. `by_text`: the recipient said it to a
+    text, so that the policy about a STOP by text holds (`standing.channels_of` tells by the
+    source). `key_suffix`: apart from the key that the same report was stored under as
+    undeliverable, so that it counts when it is sent again."""
+
+    kind: FeedbackKind
+    source: str
+    channels: frozenset[str]
+    evidence: str
+    grade: Grade = ""
+    by_text: bool = False
+    key_suffix: str = ""
+
+
+def _read(report: Report) -> _Said:
+    source, channels = report.source or "api", frozenset[str](report.channels)
     if report.kind != "undeliverable":
-        return ""
-    if not report.code:
-        return "failing"
-    meaning, _ = CODES.get(report.code, ("message", ""))
-    return GRADES.get(meaning, "")
+        return _Said(report.kind, source, channels, report.evidence)
+    failure = read_code(report.code)
+    evidence = report.evidence or (failure.evidence if failure.code else "")
+    if failure.is_opt_out:
+        by_text = source if source.endswith("sms") else f"{source} sms"
+        return _Said(
+            "opt_out", by_text, channels | {"text"}, evidence,
+            by_text=True, key_suffix=":opt_out",
+        )  # fmt: skip
+    return _Said("undeliverable", source, channels, evidence, _grade(failure))
+
+
+def _grade(failure: DeliveryFailure) -> Grade:
+    """By its code; without one it may get through next time."""
+    return failure.grade if failure.code else "failing"
 
 
 def _number(text: str, where: str, region: str | None) -> str:

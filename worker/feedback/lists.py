@@ -19,12 +19,13 @@ from worker.phones import is_possible, region_of
 from worker.story import number_of
 
 COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
-           "connector", "id")  # fmt: skip
+           "connector", "id", "code")  # fmt: skip
 _GUESSED = {"kind": ("kind", "type", "report"), "at": ("at", "date", "time", "when", "timestamp"),
             "evidence": ("evidence", "reason", "note", "notes", "comment"),
             "channels": ("channels", "channel"), "key": ("key",), "source": ("source",),
             "new_number": ("new_number", "new number"), "connector": ("connector", "crm"),
-            "id": ("id", "record id", "record_id", "contact id")}  # fmt: skip
+            "id": ("id", "record id", "record_id", "contact id"),
+            "code": ("code", "error code", "error_code", "errorcode")}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def reports_of(
 def _as_report(cells: Mapping[str, str], path: Path) -> dict[str, Any]:
     report: dict[str, Any] = {
         name: cells[name].strip()
-        for name in ("number", "evidence", "new_number", "key", "source")
+        for name in ("number", "evidence", "new_number", "key", "source", "code")
         if cells.get(name, "").strip()
     }
     report["kind"] = cells.get("kind", "").strip().lower().replace(" ", "_").replace("-", "_")

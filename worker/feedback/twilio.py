@@ -2,54 +2,29 @@
 
 Parameters: https://www.twilio.com/docs/messaging/guides/webhook-request and
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status; error codes:
-https://www.twilio.com/docs/api/errors
+`delivery_codes`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from worker.feedback import replies
-from worker.feedback.model import Feedback, Grade
+from worker.feedback.delivery_codes import read_code
+from worker.feedback.model import Feedback
 from worker.feedback.replies import Reply, read_reply
-from worker.phones import facts
+from worker.phones import facts, folded_digits
 
 SOURCE = "twilio sms"
-# What an error code says: the number is out of service; it may be, if that goes on; it takes no
-# texts; its owner opted out; the carrier took us for spam; only that this message failed.
-Meaning = Literal["dead", "failing", "no_text", "opt_out", "filtered", "message"]
-CODES: dict[str, tuple[Meaning, str]] = {
-    "21211": ("dead", "the number is not valid"),
-    "21217": ("dead", "the number is not valid"),
-    "30005": ("dead", "unknown destination: the number may no longer exist"),
-    "30003": ("failing", "the handset cannot be reached"),
-    "21614": ("no_text", "the number is not a mobile number"),
-    "21635": ("no_text", "the number is a landline"),
-    "30006": ("no_text", "a landline, or a carrier that cannot be reached"),
-    "21610": ("opt_out", "Twilio has an opt-out from this number"),
-    "30004": ("filtered", "the message was blocked"),
-    "30007": ("filtered", "the message was filtered"),
-    "30032": ("filtered", "our toll-free number is not verified"),
-    "30034": ("filtered", "our number is not registered"),
-    "21408": ("message", "our account may not send to this region"),
-    "21612": ("message", "not reachable from the number that we sent from"),
-    "30001": ("message", "the queue was full"),
-    "30002": ("message", "our account is suspended"),
-    "30008": ("message", "an unknown error"),
-    "30009": ("message", "a part of the message was lost"),
-    "30010": ("message", "the message was too dear"),
-    "30011": ("message", "the number takes no MMS"),
-    "30017": ("message", "the carrier's network was congested"),
-    "30019": ("message", "the message was too large"),
-    "30022": ("message", "our rate limit was exceeded"),
-    "30023": ("message", "our daily limit was exceeded"),
-    "30036": ("message", "the message expired"),
-    "30410": ("message", "the carrier did not answer in time"),
-}
-GRADES: dict[Meaning, Grade] = {"dead": "dead", "failing": "failing", "no_text": "no_text"}
+# The apps by which Twilio reaches a phone number; addresses of others name no number.
+_BY_NUMBER = frozenset({"", "sms", "whatsapp", "rcs"})
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
+# https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id: at most 11 characters.
+_SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 
 
 class UnreadableError(ValueError):
@@ -128,15 +103,16 @@ def status(form: Mapping[str, str], now: datetime) -> Outcome:
         return Outcome(number, reached=True, at=at)
     if state not in ("undelivered", "failed"):
         return Outcome(number)
-    code = form.get("ErrorCode", "").strip()
-    meaning, words = CODES.get(code, ("message", "no reason that we know"))
+    failure = read_code(form.get("ErrorCode", ""))
     key = f"twilio:status:{_id(form)}"
-    if meaning == "opt_out":
+    if failure.is_opt_out:
         return Outcome(
             number,
-            Feedback(key, "opt_out", number, SOURCE, at, "text", evidence=words, received_at=now),
-        )
-    evidence = f"message failed: {words}" + (f" ({code})" if code else "")
+            Feedback(
+                key, "opt_out", number, SOURCE, at, "text",
+                evidence=failure.evidence, received_at=now,
+            ),
+        )  # fmt: skip
     return Outcome(
         number,
         Feedback(
@@ -145,26 +121,33 @@ def status(form: Mapping[str, str], now: datetime) -> Outcome:
             number,
             "twilio",
             at,
-            evidence=evidence,
-            grade=GRADES.get(meaning, ""),
+            evidence=failure.evidence,
+            grade=failure.grade,
             received_at=now,
         ),
     )
 
 
 def _number(form: Mapping[str, str], name: str) -> str:
-    """A party's number; WhatsApp and RCS put their name before it."""
-    text = form.get(name, "").strip().rpartition(":")[2]
-    if text and not text.startswith("+") and len(text) < 12:
+    """A party's number in E.164; WhatsApp and RCS put their name before it.
+
+    Digits of another script are folded to 0-9, so that no opt-out is lost and nothing else is ever
+    stored. Raises `NobodysError` for an address that is no number, else `UnreadableError`.
+    """
+    app, _, text = form.get(name, "").strip().rpartition(":")
+    if app.lower() not in _BY_NUMBER:
+        raise NobodysError(f"{name} is an address of another kind ({app[:20]})")
+    text = folded_digits(text)
+    if _SHORT_CODE.fullmatch(text) or _SENDER_NAME.fullmatch(text):
         raise NobodysError(f"{name} is a short code or a name")
-    if not text.startswith("+") or not text[1:].isdigit() or not facts(text).possible:
+    if not _E164.fullmatch(text) or not facts(text).possible:
         raise UnreadableError(f"{name} is not a phone number")
     return text
 
 
 def _id(form: Mapping[str, str]) -> str:
     found = form.get("MessageSid") or form.get("SmsSid") or form.get("SmsMessageSid") or ""
-    if not (found.isalnum() and 10 <= len(found) <= 64):
+    if not (found.isascii() and found.isalnum() and 10 <= len(found) <= 64):
         raise UnreadableError("MessageSid is missing")
     return found
 

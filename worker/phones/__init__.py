@@ -5,6 +5,7 @@ from worker.phones.countries import region_of
 from worker.phones.model import Kind, Number, Reading
 from worker.phones.numbering import NumberFacts, facts, is_possible
 from worker.phones.reader import read_field
+from worker.phones.text import folded_digits
 
 __all__ = [
     "Kind",
@@ -13,6 +14,7 @@ __all__ = [
     "Reading",
     "Whereabouts",
     "facts",
+    "folded_digits",
     "is_possible",
     "read_contact",
     "read_field",

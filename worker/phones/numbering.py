@@ -84,7 +84,12 @@ def _learn(e164: str, parts: tuple[int, str] | None) -> NumberFacts:
 
 
 def split(e164: str) -> tuple[int, str] | None:
-    """Country code and national number of an E.164 number; None where it is none."""
+    """Country code and national number of an E.164 number; None where it is none.
+
+    libphonenumber reads digits of any script: a text that holds others than 0-9 is not E.164.
+    """
+    if not e164.isascii():
+        return None
     parts = plans.parse(e164, None)
     if parts is not None:
         return parts

@@ -8,6 +8,7 @@ import unicodedata
 MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rarely over 60
 
 _INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173))
+_PLUSES = "\uff0b\ufe62"
 _SPACES = re.compile(r"\s+")
 _NO_DIGIT = re.compile(r"\D")
 _EXCEL = re.compile(r"(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
@@ -32,14 +33,25 @@ def clean(raw: str) -> str:
     """One plain line: compatible forms folded, other scripts' digits as 0-9, unseen marks gone."""
     text = raw[: MAX_LENGTH * 4].translate(_INVISIBLE)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        text = "".join(
-            str(unicodedata.digit(ch)) if ch.isdecimal() and not ch.isascii() else ch for ch in text
-        )
+        text = folded_digits(unicodedata.normalize("NFKC", text))
         text = re.sub("[‐-―−]", "-", text)
     if not text.isprintable():
         text = "".join(ch if ch.isprintable() or ch in "\n\r\t" else " " for ch in text)
     return text.strip()[:MAX_LENGTH]
+
+
+def folded_digits(text: str) -> str:
+    """Decimal digits of any script as 0-9, and a fullwidth or small plus as "+"; all else stays.
+
+    >>> folded_digits("\uff0b\uff11\u0664\u0661\u0665") == "+1415", folded_digits("\u00b2")
+    (True, '\u00b2')
+    """
+    if text.isascii():
+        return text
+    return "".join(
+        str(unicodedata.decimal(ch)) if ch.isdecimal() else "+" if ch in _PLUSES else ch
+        for ch in text
+    )
 
 
 _TAG = re.compile(r"""href\s*=\s*["']?(tel:[^"'>\s]+)""", re.IGNORECASE)

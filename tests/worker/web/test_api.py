@@ -88,6 +88,78 @@ class TestFeedback:
         answers = [api.call("POST", "/feedback", body).json()["stored"] for _ in range(3)]
         assert answers == [1, 0, 0]
 
+    @pytest.mark.parametrize("code", ["21610", 21610, "Error 21610", "63014", "63033"])
+    def test_of_a_message_to_somebody_who_opted_out_is_an_opt_out(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync, code: Any
+    ) -> None:
+        """By text; what a STOP by text does to calls is policy, and by default it stops them."""
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        body = {"kind": "undeliverable", "number": NUMBER, "code": code, "key": "message-1"}
+        assert api.call("POST", "/feedback", body).json()["stored"] == 1
+        assert api.call("POST", "/feedback", body).json()["stored"] == 0, "it counts once"
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(record_id, "do_not_contact") is True
+        (found,) = suppress.listed(ctx, NUMBER)
+        assert found.reason == "opt_out"
+
+    def test_of_such_a_message_holds_for_whoever_has_the_number(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        """A STOP comes from the handset, whichever contact the message was meant for."""
+        first, second = crm.ids()[:2]
+        for record_id in (first, second):
+            crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        body = {"kind": "undeliverable", "number": NUMBER, "code": "21610",
+                "contact": {"connector": crm.name, "id": first}}  # fmt: skip
+        assert api.call("POST", "/feedback", body).status_code == 202
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(first, "do_not_contact") is True
+        assert crm.get(second, "do_not_contact") is True
+
+    def test_of_such_a_message_counts_when_it_was_kept_for_nothing_before(
+        self, api: Api, ctx: Context
+    ) -> None:
+        from worker.feedback import receive
+        from worker.feedback.model import Feedback
+
+        old = Feedback(f"api:message-1:{NUMBER}", "undeliverable", NUMBER, "api", ctx.now())
+        receive.reports(ctx, [old])
+        body = {"kind": "undeliverable", "number": NUMBER, "code": "21610", "key": "message-1"}
+        assert api.call("POST", "/feedback", body).json()["stored"] == 1
+        apply_waiting(ctx)
+        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
+
+    @pytest.mark.parametrize(
+        ("code", "status"),
+        [("30005", "unreachable"), ("63024", "valid"), ("30007", "valid"), ("21408", "valid"),
+         ("99999", "valid")],
+    )  # fmt: skip
+    def test_of_another_failed_message_is_read_by_its_code(
+        self, api: Api, ctx: Context, crm: Crm, sync: Sync, code: str, status: str
+    ) -> None:
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        body = {"kind": "undeliverable", "number": NUMBER, "code": code}
+        assert api.call("POST", "/feedback", body).status_code == 202
+        apply_waiting(ctx)
+        spread(ctx, crm.name)
+        assert crm.get(record_id, f"status/{crm.phone}") == status
+
+    @pytest.mark.parametrize("spelling", ["+١٤١٥٥٥٥٢٦٧١", "＋１４１５５５５２６７１"])
+    def test_digits_of_another_script_are_stored_as_ours(
+        self, api: Api, ctx: Context, spelling: str
+    ) -> None:
+        body = {"kind": "opt_out", "number": spelling}
+        assert api.call("POST", "/feedback", body).json()["stored"] == 1
+        apply_waiting(ctx)
+        assert len(suppress.listed(ctx, NUMBER)) == 1
+
     def test_takes_many_and_says_which_it_refuses(self, api: Api) -> None:
         good, bad = {"kind": "opt_out", "number": NUMBER}, {"kind": "opt_out", "number": "12"}
         answer = api.call("POST", "/feedback", [good, bad])

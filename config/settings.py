@@ -257,13 +257,22 @@ class HubSpotCredentials(Section):
 
 
 class TwilioCredentials(Section):
-    """`user` and `password` of HTTP Basic: account SID and auth token, or an API key and secret."""
+    """`user` and `password` of HTTP Basic: account SID and auth token, or an API key and secret.
+
+    `webhook_shared_key`: signs webhooks instead of the auth token where a Webhook Rule of the
+    account says so; two of them, separated by a comma, while one replaces the other.
+    """
 
     account_sid: str = ""
     auth_token: str = Field("", repr=False)
     api_key: str = ""
     api_secret: str = Field("", repr=False)
+    webhook_shared_key: str = Field("", repr=False)
     url: str = "https://lookups.twilio.com"
+
+    @property
+    def shared_keys(self) -> tuple[str, ...]:
+        return tuple(filter(None, (key.strip() for key in self.webhook_shared_key.split(","))))
 
     @property
     def login(self) -> tuple[str, str]:
@@ -332,6 +341,7 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     addresses = ("DATABASE_URL", "REDIS_URL")
     hide(env.get(name, "") for name in SECRETS if name not in addresses)
     hide(_password(env.get(name, "")) for name in addresses)
+    hide(env.get("TWILIO_WEBHOOK_SHARED_KEY", "").split(","))  # one, or two of them
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = _load_file(path, problems)
     home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
@@ -367,8 +377,9 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
 # Each may stand in a file instead, as container platforms and systemd hand secrets over: NAME_FILE.
 SECRETS = (
     "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_CLIENT_SECRET", "HUBSPOT_ACCESS_TOKEN",
-    "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET", "NUMVERIFY_ACCESS_KEY",
-    "CLEAROUTPHONE_API_TOKEN", "RND_REFRESH_TOKEN", "SECRET_KEY", "SECRET_KEY_PREVIOUS",
+    "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
+    "TWILIO_WEBHOOK_SHARED_KEY", "NUMVERIFY_ACCESS_KEY", "CLEAROUTPHONE_API_TOKEN",
+    "RND_REFRESH_TOKEN", "SECRET_KEY", "SECRET_KEY_PREVIOUS",
     "ADMIN_PASSWORD", "ADMIN_TOKEN", "OIDC_CLIENT_SECRET", "SMTP_URL", "ALERT_WEBHOOK_URL",
     "DATABASE_URL", "REDIS_URL",
 )  # fmt: skip
@@ -637,6 +648,7 @@ def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | 
     pair = names[2:] if by_key else names[:2]
     if _missing(given, problems, *pair, why="Twilio's login is a pair of both"):
         return None
+    given |= _given(env, "TWILIO_WEBHOOK_SHARED_KEY")
     return TwilioCredentials(
         **{name.removeprefix("TWILIO_").lower(): value for name, value in given.items()}, url=url
     )

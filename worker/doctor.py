@@ -78,7 +78,7 @@ def _webhooks(settings: Settings) -> Iterator[Check]:
     elif not settings.public_url.startswith("https://"):
         yield Check("reports", "warning", "PUBLIC_URL is not https: recipients would be warned")
     lacking = []
-    if settings.twilio is None or not settings.twilio.auth_token:
+    if settings.twilio is None or not (settings.twilio.auth_token or settings.twilio.shared_keys):
         lacking.append("Twilio's (TWILIO_AUTH_TOKEN)")
     if settings.hubspot is not None and not settings.hubspot.client_secret:
         lacking.append("HubSpot's (HUBSPOT_CLIENT_SECRET)")

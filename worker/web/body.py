@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import parse_qsl
 
+import orjson
 from fastapi import Depends, HTTPException, Request
 
 LARGEST = 512 * 1024  # bytes: HubSpot sends up to 100 events, Twilio a message
@@ -31,3 +32,19 @@ def form_of(body: bytes) -> list[tuple[str, str]]:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=200)
     except (UnicodeDecodeError, ValueError):
         raise HTTPException(400, "The body is not a form.") from None
+
+
+def parameters_of(body: bytes) -> dict[str, str]:
+    """The parameters of a form that came as a JSON object; raises 400 for what is none. A value
+    that is no text or number is no parameter."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise HTTPException(400, "The body is not JSON.") from None
+    if not isinstance(found, dict):
+        raise HTTPException(400, "The body is not a JSON object.")
+    return {
+        name: str(value)
+        for name, value in found.items()
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    }

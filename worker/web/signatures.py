@@ -6,16 +6,21 @@ Both sign the address that they called: PUBLIC_URL, since behind a proxy ours is
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from hubspot.exceptions import InvalidSignatureTimestampError
 from hubspot.utils.signature import Signature
 
+_DIGESTS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 
-def twilio_signature(token: str, url: str, form: Sequence[tuple[str, str]]) -> str:
+
+def twilio_signature(
+    token: str, url: str, form: Sequence[tuple[str, str]], digest: str = "sha1"
+) -> str:
     """What Twilio signs a form with (https://www.twilio.com/docs/usage/security).
 
     >>> twilio_signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", [
@@ -24,15 +29,44 @@ def twilio_signature(token: str, url: str, form: Sequence[tuple[str, str]]) -> s
     '0/KCTR6DLpKmkAf8muzZqo1nDgQ='
     """
     signed = url + "".join(name + value for name, value in sorted(set(form)))
-    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1")).decode()
+    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), digest)).decode()
 
 
-def is_twilio(token: str, url: str, form: Sequence[tuple[str, str]], given: str) -> bool:
-    """Whether Twilio signed this; it may or may not have written out the usual port."""
+def is_twilio(
+    token: str, url: str, form: Sequence[tuple[str, str]], given: str, digest: str = "sha1"
+) -> bool:
+    """Whether Twilio signed this; it may or may not have written out the port."""
     return any(
-        hmac.compare_digest(twilio_signature(token, one, form).encode(), given.encode())
+        hmac.compare_digest(twilio_signature(token, one, form, digest).encode(), given.encode())
         for one in _with_and_without_port(url)
     )
+
+
+def twilio_digest(settings: str) -> str:
+    """The hash that `X-Twilio-Webhooks-Signature-Settings` names; "" for one that we do not know.
+
+    Twilio sends that header where a Webhook Rule of the account has a request signed with a shared
+    key. Only key and hash differ: the signature stands in `X-Twilio-Signature`, over the same text.
+    https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys (a public beta); form of the
+    header: twilio-node, examples/WebhookSignatureValidation.md.
+
+    >>> twilio_digest("key=CR123,algorithm=HMAC_SHA256"), twilio_digest("key=CR123")
+    ('sha256', '')
+    """
+    pairs = (part.strip().partition("=") for part in settings.split(","))
+    named = {name.strip().lower(): value.strip().upper() for name, _, value in pairs}
+    return _DIGESTS.get(named.get("algorithm", ""), "")
+
+
+def is_body_of(url: str, body: bytes) -> bool:
+    """Whether `bodySHA256` in a signed address is the hash of this body.
+
+    Twilio's signature of a request with JSON covers the address alone, which therefore holds the
+    body's hash in hex (https://www.twilio.com/docs/usage/webhooks/webhooks-security).
+    """
+    given = parse_qs(urlsplit(url).query).get("bodySHA256", [])
+    actual = hashlib.sha256(body).hexdigest()
+    return len(given) == 1 and hmac.compare_digest(given[0].lower().encode(), actual.encode())
 
 
 def is_hubspot(
@@ -87,10 +121,14 @@ def _written_out(url: str) -> str:
 
 
 def _with_and_without_port(url: str) -> tuple[str, ...]:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    usual = 443 if parts.scheme == "https" else 80
-    if parts.port not in (None, usual):
+    """An address as Twilio may have written it: its servers differ in whether they keep the port,
+    so its own libraries try both (twilio-python, `RequestValidator`)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # an odd Host header
         return (url,)
-    bare, ported = host, f"{host}:{usual}"
+    bare = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc.rstrip(":")
+    usual = 443 if parts.scheme == "https" else 80
+    ported = f"{bare}:{port or usual}"
     return tuple(urlunsplit(parts._replace(netloc=netloc)) for netloc in (bare, ported))

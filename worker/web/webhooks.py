@@ -13,9 +13,9 @@ from worker.portal import Portal
 from worker.sync import hubspot_events
 from worker.sync.context import Context
 from worker.web import hubspot_app
-from worker.web.body import RawBody, form_of
+from worker.web.body import RawBody, form_of, parameters_of
 from worker.web.notify import Notify
-from worker.web.signatures import is_hubspot, is_twilio
+from worker.web.signatures import is_body_of, is_hubspot, is_twilio, twilio_digest
 
 Take = Callable[[Context, Mapping[str, str]], int]  # stores; how many new reports that makes
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -64,14 +64,33 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
 
 def _from_twilio(ctx: Context, request: Request, body: bytes) -> dict[str, str]:
     """The parameters of what Twilio signed; raises 403 for anybody else."""
-    credentials = ctx.settings.twilio
-    if credentials is None or not credentials.auth_token:
-        raise HTTPException(503, "TWILIO_AUTH_TOKEN is not set.")
-    form = form_of(body)
+    keys, digest = _twilio_keys(ctx, request)
+    url = _url(ctx, request)
     given = request.headers.get("x-twilio-signature", "")
-    if not is_twilio(credentials.auth_token, _url(ctx, request), form, given):
+    is_json = "json" in request.headers.get("content-type", "").lower()
+    # A signature does not cover JSON itself, but the hash of it in the address.
+    signed = [] if is_json else form_of(body)
+    if not any(is_twilio(key, url, signed, given, digest) for key in keys):
         raise HTTPException(403, "The signature is not Twilio's.")
-    return dict(form)
+    if is_json and not is_body_of(url, body):
+        raise HTTPException(403, "The body is not the one that Twilio signed (bodySHA256).")
+    return parameters_of(body) if is_json else dict(signed)
+
+
+def _twilio_keys(ctx: Context, request: Request) -> tuple[tuple[str, ...], str]:
+    """What may have signed this: the auth token, or the shared key that a Webhook Rule names."""
+    credentials = ctx.settings.twilio
+    settings = request.headers.get("x-twilio-webhooks-signature-settings")
+    if settings is None:
+        if credentials is None or not credentials.auth_token:
+            raise HTTPException(503, "TWILIO_AUTH_TOKEN is not set.")
+        return (credentials.auth_token,), "sha1"
+    if credentials is None or not credentials.shared_keys:
+        raise HTTPException(503, "TWILIO_WEBHOOK_SHARED_KEY is not set.")
+    digest = twilio_digest(settings)
+    if not digest:
+        raise HTTPException(403, "The signature is of a kind that we do not know.")
+    return credentials.shared_keys, digest
 
 
 def _url(ctx: Context, request: Request) -> str:

@@ -30,6 +30,9 @@ NUMBER = "+14155552671"
 ENV = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TOKEN, "HUBSPOT_CLIENT_SECRET": SECRET}
 
 
+STOP = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "To": NUMBER, "OptOutType": "STOP"}
+
+
 class Sender:
     """Sends as Twilio and HubSpot do; each argument can be wrong."""
 
@@ -108,6 +111,18 @@ class TestTwilio:
         ported = "https://hygiene.example.com:443/webhooks/twilio/sms"
         assert sender.twilio("sms", signed=ported, Body="hi") == 200
 
+    @pytest.mark.parametrize("public", [PUBLIC, f"{PUBLIC}:443", f"{PUBLIC}:8443"])
+    @pytest.mark.parametrize("signed", [PUBLIC, ""])
+    def test_any_port_may_be_signed_or_left_out(
+        self, serve: Serve, public: str, signed: str
+    ) -> None:
+        sender = Sender(serve(PUBLIC_URL=public, **ENV), public=signed or public)
+        assert sender.twilio("sms", Body="hi") == 200
+
+    def test_another_port_is_another_address(self, serve: Serve) -> None:
+        sender = Sender(serve(PUBLIC_URL=f"{PUBLIC}:8443", **ENV), public=f"{PUBLIC}:9443")
+        assert sender.twilio("sms", Body="STOP") == 403
+
     def test_without_a_public_address_its_own_counts(self, serve: Serve, ctx: Context) -> None:
         url = serve(**ENV)
         assert Sender(url, public=url).twilio("sms", Body="STOP") == 200
@@ -131,12 +146,164 @@ class TestTwilio:
         assert sender.twilio("status", MessageStatus="delivered") == 204
         assert [row.number for row in rows(ctx, reached)] == [NUMBER]
 
+    @pytest.mark.parametrize(
+        "sender_as_sent", ["+١٤١٥٥٥٥٢٦٧١", "＋１４１５５５５２６７１", "+1415५५५२६७१"]
+    )
+    def test_digits_of_another_script_are_stored_as_ours(
+        self, sender: Sender, ctx: Context, sender_as_sent: str
+    ) -> None:
+        assert sender.twilio("sms", Body="STOP", From=sender_as_sent) == 200
+        assert sender.twilio("status", MessageStatus="failed", ErrorCode="30005",
+                             To=f"whatsapp:{sender_as_sent}") == 204  # fmt: skip
+        assert [row.number for row in rows(ctx, feedback)] == [NUMBER, NUMBER]
+        assert [row.number for row in rows(ctx, reached)] == [NUMBER]
+
+    @pytest.mark.parametrize(
+        "sender_as_sent",
+        ["+1415555267¹", "+1(415)555-2671", "+1 415 555 2671", "+1415555267①", "+١٤١٥٥٥٥٢٦٧١x",
+         "14155552671", "4155552671", "+04155552671", "+1415555267\x00", "+1415555\u200b2671"],
+    )  # fmt: skip
+    def test_other_odd_senders_are_refused(
+        self, sender: Sender, ctx: Context, sender_as_sent: str
+    ) -> None:
+        assert sender.twilio("sms", Body="STOP", From=sender_as_sent) == 400
+        assert rows(ctx, feedback) == []
+
+    @pytest.mark.parametrize(
+        "address", ["messenger:1234567890123456", "client:alice", "sip:alice@sip.example.com"]
+    )
+    def test_an_address_of_another_app_is_nobodys(
+        self, sender: Sender, ctx: Context, address: str
+    ) -> None:
+        assert sender.twilio("sms", Body="STOP", From=address) == 200
+        assert rows(ctx, feedback) == []
+
+    @pytest.mark.parametrize("code", ["21610", "63014", "63033"])
+    def test_a_recipient_who_opted_out_before_is_opted_out(
+        self, sender: Sender, ctx: Context, code: str
+    ) -> None:
+        to = f"whatsapp:{NUMBER}"
+        assert sender.twilio("status", MessageStatus="failed", ErrorCode=code, To=to) == 204
+        (row,) = rows(ctx, feedback)
+        assert (row.kind, row.number, row.channels) == ("opt_out", NUMBER, "text")
+        assert code in row.evidence
+
     def test_without_a_token_nothing_is_taken(self, serve: Serve) -> None:
         assert Sender(serve(PUBLIC_URL=PUBLIC)).twilio("sms", Body="STOP") == 503
 
     def test_too_much_is_refused(self, sender: Sender) -> None:
         big = requests.post(f"{sender.url}/webhooks/twilio/sms", data=b"x" * 600_000)
         assert big.status_code == 413
+
+
+class TestTwilioWithJson:
+    """A request with JSON is signed over its address, which holds the hash of its body."""
+
+    @staticmethod
+    def send(
+        url: str, body: bytes, hashed: bytes | None = None, query: str | None = None,
+        token: str = TOKEN, content: str = "application/json", **headers: str,
+    ) -> int:  # fmt: skip
+        digest = hashlib.sha256(body if hashed is None else hashed).hexdigest()
+        path = "/webhooks/twilio/sms" + (f"?bodySHA256={digest}" if query is None else query)
+        signature = twilio_signature(token, PUBLIC + path, [])
+        sent = {"X-Twilio-Signature": signature, "Content-Type": content, **headers}
+        return requests.post(url + path, data=body, headers=sent).status_code
+
+    def test_is_read_like_a_form(self, sender: Sender, ctx: Context) -> None:
+        assert self.send(sender.url, json.dumps(STOP).encode()) == 200
+        (row,) = rows(ctx, feedback)
+        assert (row.kind, row.number) == ("opt_out", NUMBER)
+
+    def test_may_come_with_other_parameters_in_the_address(
+        self, sender: Sender, ctx: Context
+    ) -> None:
+        body = json.dumps(STOP).encode()
+        query = f"?tenant=a%20b&bodySHA256={hashlib.sha256(body).hexdigest()}"
+        content = "application/json; charset=utf-8"
+        assert self.send(sender.url, body, query=query, content=content) == 200
+        assert len(rows(ctx, feedback)) == 1
+
+    def test_is_refused_when_its_body_is_another_one(self, sender: Sender, ctx: Context) -> None:
+        body = json.dumps(STOP).encode()
+        assert self.send(sender.url, body, hashed=b"{}") == 403
+        assert self.send(sender.url, body, query="") == 403, "the body is not signed at all"
+        digests = (hashlib.sha256(b"{}").hexdigest(), hashlib.sha256(body).hexdigest())
+        twice = "?bodySHA256={}&bodySHA256={}".format(*digests)
+        assert self.send(sender.url, body, query=twice) == 403
+        assert self.send(sender.url, body, token="wrong") == 403
+        assert rows(ctx, feedback) == []
+
+    def test_is_not_taken_for_a_form(self, sender: Sender, ctx: Context) -> None:
+        """The signature of an address alone proves no form."""
+        form = b"MessageSid=SM1111111111&From=%2B14155552671&OptOutType=STOP"
+        sent = self.send(sender.url, form, content="application/x-www-form-urlencoded")
+        assert sent == 403
+        assert rows(ctx, feedback) == []
+
+    @pytest.mark.parametrize("body", [b"", b"[1]", b"nonsense", b"null", b'"STOP"', b"\xff"])
+    def test_that_is_no_object_is_refused(self, sender: Sender, ctx: Context, body: bytes) -> None:
+        assert self.send(sender.url, body) == 400
+        assert rows(ctx, feedback) == []
+
+    def test_values_of_other_kinds_are_no_parameters(self, sender: Sender, ctx: Context) -> None:
+        odd = {**STOP, "OptOutType": ["STOP"], "Body": {"text": "STOP"}, "NumMedia": 0}
+        assert self.send(sender.url, json.dumps(odd).encode()) == 200
+        assert rows(ctx, feedback) == []
+
+
+class TestTwilioWithASharedKey:
+    """A Webhook Rule of the account has requests signed with a key of its own, by SHA-256."""
+
+    NEW, OLD = "shared-key-secret-new", "shared-key-secret-old"
+    SHA256 = "key=webhooks_shared_key_01,algorithm=HMAC_SHA256"
+
+    @pytest.fixture
+    def url(self, serve: Serve) -> str:
+        keys = f"{self.NEW},{self.OLD}"
+        return serve(PUBLIC_URL=PUBLIC, **ENV, TWILIO_WEBHOOK_SHARED_KEY=keys)
+
+    @staticmethod
+    def send(url: str, key: str, digest: str, settings: str | None, body: str = "STOP") -> int:
+        fields = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "Body": body}
+        where = f"{PUBLIC}/webhooks/twilio/sms"
+        signature = twilio_signature(key, where, list(fields.items()), digest)
+        headers = {"X-Twilio-Signature": signature}
+        if settings is not None:
+            headers["X-Twilio-Webhooks-Signature-Settings"] = settings
+        return requests.post(f"{url}/webhooks/twilio/sms", data=fields, headers=headers).status_code
+
+    @pytest.mark.parametrize("key", [NEW, OLD])
+    @pytest.mark.parametrize("algorithm", ["HMAC_SHA256", "HMAC_SHA1"])
+    def test_is_accepted_with_either_key(
+        self, url: str, ctx: Context, key: str, algorithm: str
+    ) -> None:
+        digest = algorithm.removeprefix("HMAC_").lower()
+        assert self.send(url, key, digest, f"key=k, algorithm={algorithm}") == 200
+        assert [row.kind for row in rows(ctx, feedback)] == ["opt_out"]
+
+    def test_the_auth_token_still_signs_what_no_rule_matches(self, url: str, ctx: Context) -> None:
+        assert self.send(url, TOKEN, "sha1", None) == 200
+        assert len(rows(ctx, feedback)) == 1
+
+    @pytest.mark.parametrize(
+        ("key", "digest", "settings"),
+        [
+            ("guessed", "sha256", SHA256), (NEW, "sha1", SHA256), (TOKEN, "sha256", SHA256),
+            (TOKEN, "sha256", None), (NEW, "sha1", None),
+            (NEW, "sha256", "key=k,algorithm=HMAC_MD5"), (NEW, "sha256", "key=k"),
+            (NEW, "sha256", ""), ("", "sha256", SHA256),
+        ],
+    )  # fmt: skip
+    def test_nothing_else_is(
+        self, url: str, ctx: Context, key: str, digest: str, settings: str | None
+    ) -> None:
+        assert self.send(url, key, digest, settings) == 403
+        assert rows(ctx, feedback) == []
+
+    def test_without_the_key_nothing_is_taken(self, sender: Sender, ctx: Context) -> None:
+        assert self.send(sender.url, TOKEN, "sha256", self.SHA256) == 503
+        assert rows(ctx, feedback) == []
 
 
 class TestHubSpot:

@@ -1,6 +1,7 @@
 """A stand-in for Twilio Lookup v2: single lookups, the batch query, errors as the true service's.
 
-Forms are those of Twilio's OpenAPI document (a contract test holds them against it).
+Forms are those of Twilio's OpenAPI document (a contract test holds them against it), error codes
+those of its dictionary (https://www.twilio.com/docs/api/errors).
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ def error(status: int, code: int, message: str) -> web.Response:
 
 class TwilioService(LookupService):
     """`enabled`: packages that the account may ask. `npac`: approved for Canadian carriers.
-    `suspended`: the account is out of money. `has_batch`: it has the batch query."""
+    `suspended`: the account is out of money. `has_batch`: it has the batch query; without it
+    `batch_refusal` is the status by which it is refused. `elsewhere`: countries whose numbers must
+    be asked about in another region (60614); `lacking`: packages that this region has not (60619);
+    `failing`: error codes of single numbers' packages."""
 
     name = "twilio"
 
@@ -56,6 +60,10 @@ class TwilioService(LookupService):
         self.npac = False
         self.suspended = False
         self.has_batch = True
+        self.batch_refusal = 404
+        self.elsewhere: set[str] = set()
+        self.lacking: set[str] = set()
+        self.failing: dict[str, int] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -72,10 +80,12 @@ class TwilioService(LookupService):
         fields = [f for f in request.query.get("Fields", "").split(",") if f]
         unknown = [f for f in fields if f not in (*PACKAGES, "validation")]
         if unknown:
-            return error(400, 60617, f"Invalid field: {unknown[0]}")
+            return error(400, 60618, f"Invalid field: {unknown[0]}")
         since = request.query.get("LastVerifiedDate")
+        if "reassigned_number" in fields and not since:
+            return error(400, 60617, "LastVerifiedDate is required")
         if "reassigned_number" in fields and not _day(since):
-            return error(400, 60607, "LastVerifiedDate must be in the format YYYYMMDD")
+            return error(400, 60618, "LastVerifiedDate must be in the format YYYYMMDD")
         if not any(ch.isdigit() for ch in number):
             return error(404, 20404, f"The requested resource /PhoneNumbers/{number} was not found")
         body = self._body(number, fields, since)
@@ -84,7 +94,7 @@ class TwilioService(LookupService):
 
     async def batch(self, request: web.Request) -> web.Response:
         if not self.has_batch:
-            return error(404, 20404, "The requested resource /v2/batch/query was not found")
+            return self._no_batch()
         wanted = orjson.loads(await request.read()).get("phone_numbers", [])
         if refused := self._refused(request, len(wanted)):
             return refused
@@ -99,6 +109,14 @@ class TwilioService(LookupService):
             kept["correlation_id"] = entry.get("correlation_id", "")
             found.append(kept)
         return answer({"phone_numbers": found})
+
+    def _no_batch(self) -> web.Response:
+        status = self.batch_refusal
+        codes = {400: 20001, 403: 20403, 404: 20404, 405: 20004}
+        headers = {"Location": "https://www.twilio.com/docs"} if 300 <= status < 400 else {}
+        if status not in codes:  # of a gateway before the service
+            return web.Response(status=status, text="<html>not here</html>", headers=headers)
+        return error(status, codes[status], "The requested resource /v2/batch/query was not found")
 
     # -- access --------------------------------------------------------------------------
 
@@ -144,6 +162,12 @@ class TwilioService(LookupService):
         code = str if package == "reassigned_number" else int
         if package not in self.enabled:
             return {"error_code": code(60606)}
+        if package in self.lacking:
+            return {"error_code": code(60619)}
+        if line.country in self.elsewhere:
+            return {"error_code": code(60614)}
+        if line.number in self.failing:
+            return {"error_code": code(self.failing[line.number])}
         if not line.covered:
             return {"error_code": code(60600)}
         if package == "line_type_intelligence":
@@ -173,7 +197,7 @@ class TwilioService(LookupService):
     def _reassigned(self, line: Line, since: str | None) -> dict[str, Any]:
         day = _day(since)
         if line.country != "US" or day is None:
-            return {"last_verified_date": None, "is_number_reassigned": None, "error_code": "60600"}
+            return {"last_verified_date": None, "is_number_reassigned": None, "error_code": "60607"}
         self.charge(line.number, "reassigned_number")
         if day < date(2021, 1, 27):
             said = "no_data_available"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from msgspec import Struct
 
@@ -27,14 +27,23 @@ class ProviderError(Exception):
     """A provider gave no usable answer. Never says anything about a number (promise 6).
 
     The text goes on from the provider's name: "did not answer in time". `lost`: the call may have
-    been carried out, and charged, all the same.
+    been carried out, and charged, all the same. Where several numbers were asked about one by one,
+    `answers` holds those that came before it, which were paid for, and `question` is the one that
+    it is about: the others were not asked.
     """
 
     lost = False
 
     def __init__(self, reason: str) -> None:
         self.reason = mask(reason)  # it may quote what it was sent
+        self.answers: tuple[Answer, ...] = ()
+        self.question: Question | None = None
         super().__init__(self.reason)
+
+    def after(self, answers: Sequence[Answer], question: Question | None = None) -> Self:
+        """Note the answers that were paid for before it, and the question that it is about."""
+        self.answers, self.question = tuple(answers), question
+        return self
 
 
 class UnavailableError(ProviderError):
@@ -171,7 +180,8 @@ class Provider(Protocol):
         """One call's worth (at most `batch`) of answers, in any order.
 
         A number left out was not answered, and nothing was charged for it. Raises a
-        `ProviderError` where the call as a whole brought nothing.
+        `ProviderError` where the call as a whole brought nothing, and where it broke off: then
+        the answers that it had brought go with it (`ProviderError.after`).
         """
 
     def check(self) -> Account:

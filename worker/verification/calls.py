@@ -101,8 +101,16 @@ def _call(step: ChainStep, questions: Sequence[Question]) -> list[Answer] | Prov
 
 
 def _failed(outcome: Outcome, questions: Sequence[Question], error: ProviderError) -> None:
+    """Take an error, and the answers that it broke off after: they are paid for."""
     outcome.errors.append(error)
-    (outcome.lost if error.lost else outcome.failed).update(dict.fromkeys(questions, error.reason))
+    brought = {(one.number, one.since) for one in error.answers}
+    answered = [one for one in questions if (one.number, one.since) in brought]
+    _answered(outcome, answered, error.answers)
+    for question in questions:
+        if question in answered:
+            continue
+        asked = error.question is None or question == error.question
+        (outcome.lost if error.lost and asked else outcome.failed)[question] = error.reason
 
 
 def _answered(outcome: Outcome, questions: Sequence[Question], answers: Sequence[Answer]) -> None:

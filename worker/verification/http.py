@@ -99,7 +99,10 @@ class Door:
                 method, url, timeout=timeout, stream=True, allow_redirects=False, **options
             ) as response:
                 self.calls[response.status_code] += 1
-                body = response.raw.read(_MOST_BYTES + 1, decode_content=True)
+                if response.is_redirect:  # requests has read it already, to look where it leads
+                    body = response.content[: _MOST_BYTES + 1]
+                else:
+                    body = response.raw.read(_MOST_BYTES + 1, decode_content=True)
         except requests.exceptions.ConnectTimeout as error:
             raise TryAgainError("did not answer in time") from error
         except requests.exceptions.ConnectionError as error:

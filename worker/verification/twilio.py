@@ -8,6 +8,7 @@ as an `error_code` beside HTTP 200.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -25,11 +26,15 @@ from worker.verification.base import (
     LostError,
     NoCreditError,
     Offer,
+    ProviderError,
     Question,
     RefusedError,
+    UnavailableError,
     Verdict,
 )
 from worker.verification.http import Door, Reply, readable, refused_by_status, text, whole
+
+log = logging.getLogger(__name__)
 
 # List prices in USD of one lookup.
 _OFFERS: dict[Depth, Offer] = {
@@ -65,16 +70,42 @@ _INVALID = {
     "INVALID_BUT_POSSIBLE": "is in no range that its country has given out",
     "NOT_A_NUMBER": "is not a phone number",
 }
-# What a package says of a number that it knows nothing about. Nothing is charged for these.
+# Lookup's own codes, each with a page at https://www.twilio.com/docs/api/errors/CODE; regions:
+# https://www.twilio.com/docs/lookup/using-lookup-with-twilio-regions. Nothing is charged for them.
+# What a package cannot tell of this number, for a person: goes on from "this number".
+_REGION = (
+    "set TWILIO_LOOKUP_URL to https://lookups.dublin.ie1.twilio.com, with an API key of that region"
+)
 _UNKNOWN = {
-    60600: "lies outside of Twilio's coverage",
-    60601: "is Canadian, for which Twilio wants an approval of its own",
-    60612: "is not a mobile number, as this lookup needs",
+    60600: "is given to no carrier that Twilio knows, or lies outside of its coverage (60600)",
+    60601: "is Canadian, for which Twilio wants an approval of its own: apply to the CLNPC (60601)",
+    60607: "is of a country for which Twilio does not sell this lookup (60607)",
+    60610: "lies outside of Twilio's coverage for this lookup (60610)",
+    60612: "is not a mobile number, as this lookup needs (60612)",
+    60614: f"must be asked about in Twilio's region IE1 (60614): {_REGION}",
+    60619: "cannot be asked about in the Twilio region that we ask (60619): use the host and the "
+    "API key of a region that has this lookup",
 }
-_NOT_ENABLED = 60606
-_SUSPENDED = 20005
+# What passes by itself: the number is asked about again.
+_LATER = frozenset({60608, 60613})
+# Of the account: what it says, and what to do.
+_ACCOUNT = {
+    60606: "has the package {package} not enabled for this account (60606): most packages but "
+    "line_type_intelligence want a registration (docs/verification.md)",
+    60609: "has the package {package} not enabled for this account (60609): ask Twilio's sales",
+    60622: "is asked with test credentials, which know Twilio's magic numbers alone (60622): use "
+    "those of your live account",
+    60699: "has turned Lookup off for this account (60699): write to Twilio's support",
+}
+_USED_UP = {
+    20005: "says that the account is suspended (20005): top it up",
+    60611: "says that the package's quota is reached (60611): write to Twilio's support",
+}
+_TOO_FAST = frozenset({20429, 60616, 60624})
 _PROBE = "+14159929960"  # Twilio's own example; a lookup without packages is free
-_NO_BATCH = frozenset({403, 404, 405, 501})
+# What refuses our key, or passes by itself, says nothing of the batch query's path.
+_NO_LOGIN = 20003
+_PASSES = frozenset({401, 402, 407, 408, 409, 423, 425, 429})
 
 
 class TwilioProvider:
@@ -99,11 +130,20 @@ class TwilioProvider:
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         if len(questions) > 1 and self.batch > 1:
             reply = self._batch(questions, depth)
-            if reply.status not in _NO_BATCH:
+            if not _refuses_batch(reply):
                 return self._many(reply, questions, depth)
             self.batch = 1  # this account has no batch query: one by one from now on
-        answers = [self._one(question, depth) for question in questions]
-        return [answer for answer in answers if answer is not None]
+            log.info("twilio: no batch query (HTTP %d); numbers are asked one by one", reply.status)
+        answers: list[Answer] = []
+        for question in questions:
+            try:
+                answer = self._one(question, depth)
+            except ProviderError as error:
+                error.after(answers, question)
+                raise
+            if answer is not None:
+                answers.append(answer)
+        return answers
 
     @readable
     def check(self) -> Account:
@@ -118,6 +158,7 @@ class TwilioProvider:
 
     # -- asking --------------------------------------------------------------------------
 
+    @readable
     def _one(self, question: Question, depth: Depth) -> Answer | None:
         params = {}
         if depth != "format":
@@ -131,9 +172,11 @@ class TwilioProvider:
             auth=self._login,
             paid=depth != "format",
         )
+        if reply.status != 200 and (code := _code(reply.data)) in _UNKNOWN:
+            return _unknown(code, question, depth)
         if reply.status == 404:
             return None
-        _judge(reply)
+        _judge(reply, depth)
         return _answer(whole(reply), question, depth)
 
     def _batch(self, questions: Sequence[Question], depth: Depth) -> Reply:
@@ -155,39 +198,95 @@ class TwilioProvider:
         )
 
     def _many(self, reply: Reply, questions: Sequence[Question], depth: Depth) -> list[Answer]:
-        _judge(reply)
+        _judge(reply, depth)
         entries = whole(reply).get("phone_numbers")
         if not isinstance(entries, list):
             raise LostError("gave an answer that cannot be read")
         by_id = {
             str(entry.get("correlation_id")): entry for entry in entries if isinstance(entry, dict)
         }
-        found = []
+        found: list[Answer] = []
+        problem: ProviderError | None = None
         for place, question in enumerate(questions):
             entry = by_id.get(str(place))
             if entry is None or entry.get("phone_number") not in (None, question.number):
                 continue
-            if entry.get("twilio_error_code") == _NOT_ENABLED:
-                raise _not_enabled(depth)
-            if not entry.get("twilio_error_code"):
-                found.append(_answer(entry, question, depth))
-        return [answer for answer in found if answer is not None]
+            try:
+                answer = _entry(entry, question, depth)
+            except ProviderError as error:
+                problem = problem or error
+                continue
+            if answer is not None:
+                found.append(answer)
+        if problem is not None:
+            raise problem.after(found)
+        return found
 
 
-def _judge(reply: Reply) -> None:
+def _refuses_batch(reply: Reply) -> bool:
+    """Whether an answer to the batch query says that there is none, or not in this form: nothing
+    was carried out, nothing charged, and it says nothing of any number. The path is in Twilio's
+    OpenAPI document and in no page of its documentation, so an account may be without it."""
+    if reply.status < 300 or reply.status in _PASSES:
+        return False
+    code = _code(reply.data)
+    ours = code == _NO_LOGIN or code in _ACCOUNT or code in _USED_UP or code in _TOO_FAST
+    return not ours
+
+
+def _judge(reply: Reply, depth: Depth = "format") -> None:
     """Raise what an answer other than 200 means."""
     if reply.status == 200:
         return
     said = reply.data if isinstance(reply.data, dict) else {}
-    code, message = said.get("code"), text(said.get("message"))
-    if code == _SUSPENDED:
-        raise NoCreditError("says that the account is suspended (20005): top it up")
+    code, message = _code(said), text(said.get("message"))
+    _judge_code(code, depth)
+    if code == _NO_LOGIN:
+        raise RefusedError(f'does not accept our key: "{message}" ({code})')
     refused_by_status(reply, f"{message} ({code})" if code else message)
 
 
-def _not_enabled(depth: Depth) -> RefusedError:
-    package = _OFFERS[depth].package
-    return RefusedError(f"has the package {package} not enabled for this account (60606)")
+def _judge_code(code: int, depth: Depth) -> None:
+    """Raise what a code says of our account; others say something of a number, or pass."""
+    if code in _USED_UP:
+        raise NoCreditError(_USED_UP[code])
+    if code in _ACCOUNT:
+        raise RefusedError(_ACCOUNT[code].format(package=_OFFERS[depth].package))
+    if code in _TOO_FAST:
+        raise UnavailableError(f"asks us to slow down ({code})")
+
+
+def _code(data: object) -> int:
+    """The error code in an answer, or in a part of one; 0 where there is none. Twilio writes it as
+    a number or as a text, by package."""
+    if not isinstance(data, dict):
+        return 0
+    for name in ("code", "error_code", "twilio_error_code"):
+        value = data.get(name)
+        if isinstance(value, (int, str)) and str(value).isdecimal():
+            return int(value)
+    return 0
+
+
+def _unknown(code: int, question: Question, depth: Depth, kept: str = "") -> Answer:
+    """What a number's lookup says that cannot be made: nothing of the number, and for nothing."""
+    return Answer(
+        number=question.number,
+        verdict="unknown",
+        detail=_UNKNOWN.get(code, f"could not be looked up ({code})"),
+        since=question.since if depth == "reassigned" else None,
+        words=kept,
+        charged=0,
+    )
+
+
+def _entry(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
+    """One number of the batch query; its code stands beside it where the lookup failed."""
+    code = _code({"code": entry.get("twilio_error_code")})
+    if not code:
+        return _answer(entry, question, depth)
+    _judge_code(code, depth)
+    return _unknown(code, question, depth) if code in _UNKNOWN else None
 
 
 def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
@@ -211,11 +310,12 @@ def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer
         return Answer(verdict="invalid", detail=detail, charged=0, **common)
     if not isinstance(found, dict):
         return None
-    if (code := found.get("error_code")) is not None:
-        if int(code) == _NOT_ENABLED:
-            raise _not_enabled(depth)
-        detail = _UNKNOWN.get(int(code), f"could not be looked up ({text(code)})")
-        return Answer(verdict="unknown", detail=detail, charged=0, **common)
+    if found.get("error_code") is not None:
+        code = _code({"error_code": found["error_code"]})
+        _judge_code(code, depth)
+        if code in _LATER:
+            return None
+        return _unknown(code, question, depth, common["words"])
     return _by_depth(found, depth, common)
 
 

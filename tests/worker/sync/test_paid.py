@@ -443,3 +443,17 @@ class TestSegmentsUnderAudit:
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.verification.chain._BUSY_PAUSE", 0.01)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 501])
+def test_an_account_without_the_batch_query_gets_the_same_answers_for_the_same_money(
+    sandbox: Sandbox, crm: Crm, paying: Callable[..., Context], people: list[str], sync: Sync,
+    status: int,
+) -> None:  # fmt: skip
+    sandbox.twilio.has_batch = False
+    sandbox.twilio.batch_refusal = status
+    report = sync(paying(), "hubspot")
+    assert [crm.get(record_id, "status/phone") for record_id in people] == ["valid"] * 3
+    assert sandbox.twilio.charges == 2
+    assert report["lookups"]["twilio"]["cost"] == 0.016
+    assert report["lookups"]["twilio"]["failed"] == 0

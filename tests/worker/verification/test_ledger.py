@@ -19,7 +19,15 @@ from config.verification import Verification as Settings
 from worker.store import Store
 from worker.store.db import open_store
 from worker.store.tables import claims, lookups, spend, unanswered
-from worker.verification.base import ChainStep, LostError, Question, UnavailableError, Verification
+from worker.verification.base import (
+    Answer,
+    ChainStep,
+    LostError,
+    ProviderError,
+    Question,
+    UnavailableError,
+    Verification,
+)
 from worker.verification.calls import Flight
 from worker.verification.chain import Chain, Lookups
 from worker.verification.conditions import Subject
@@ -404,6 +412,25 @@ class TestAnswersThatDoNotCome:
         assert set(provider.asked.values()) == {1}
         assert (money(store)["lookups"], money(store)["lost"]) == (3, 1)
         assert found.cost["counting"] == Decimal("0.03")
+
+    def test_what_a_call_brought_before_it_broke_off_is_kept_and_paid_once(
+        self, make: Make, store: Store
+    ) -> None:
+        """Of three asked one by one the second is lost: the first counts, the third waits."""
+        wanted = numbers(3)
+
+        def broken(_call: int) -> ProviderError:
+            came = Answer(wanted[0], "valid", "mobile", words="ok")
+            return LostError("broke off").after([came], Question(wanted[1]))
+
+        chain = make(step(Counting(batch=3, fail=broken)))
+        verified = chain.verify(subjects(wanted), Occasion("run", "me"))
+        assert [number for number, said in verified.said.items() if said] == wanted[:1]
+        assert set(verified.missing) == set(wanted[1:])
+        assert (money(store)["lookups"], money(store)["lost"]) == (2, 1)
+        assert money(store)["reserved_lookups"] == 0
+        again = make(step(Counting(batch=3)))
+        assert verify(again, wanted).asked["counting"] == 2, "the first is not asked again"
 
     def test_the_next_step_takes_over_where_it_may(self, make: Make) -> None:
         broken = Counting("broken", fail=lambda _call: UnavailableError("has a fault"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -15,8 +16,17 @@ from openapi_schema_validator import OAS30Validator
 from config.verification import Depth
 from sandbox.providers.twilio import API_KEY, API_SECRET
 from sandbox.run import Sandbox
+from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification.base import Question, RefusedError, UnavailableError, Verdict
+from worker.verification.base import (
+    LostError,
+    NoCreditError,
+    ProviderError,
+    Question,
+    RefusedError,
+    UnavailableError,
+    Verdict,
+)
 from worker.verification.twilio import TwilioProvider
 
 CANADIAN = "+14165550199".replace("0199", "2671")
@@ -144,6 +154,82 @@ class TestPackagesThatGiveNoAnswer:
         with pytest.raises(RefusedError, match=r"line_status .*60606"):
             ask(twilio, GOOD, "live")
 
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            (60600, "no carrier"), (60601, "CLNPC"), (60607, "country"), (60610, "coverage"),
+            (60612, "not a mobile"), (60614, "TWILIO_LOOKUP_URL.*lookups.dublin.ie1.twilio.com"),
+            (60619, "region"), (60698, "could not be looked up"),
+        ],
+    )  # fmt: skip
+    def test_each_code_of_a_number_has_its_own_words(
+        self, sandbox: Sandbox, twilio: TwilioProvider, code: int, words: str
+    ) -> None:
+        sandbox.twilio.failing = {GOOD: code}
+        said = ask(twilio, GOOD, "line_type")
+        assert (said.verdict, said.charged) == ("unknown", 0)
+        assert re.search(words, said.detail)
+        assert str(code) in said.detail
+        assert ask(twilio, OTHER, "line_type").verdict == "valid"
+
+    @pytest.mark.parametrize("code", [60608, 60613])
+    def test_what_passes_by_itself_is_no_answer(
+        self, sandbox: Sandbox, twilio: TwilioProvider, code: int
+    ) -> None:
+        sandbox.twilio.failing = {GOOD: code}
+        assert ask(twilio, GOOD, "line_type") is None
+
+    @pytest.mark.parametrize(
+        ("code", "error", "words"),
+        [
+            (60606, RefusedError, "registration"), (60609, RefusedError, "sales"),
+            (60611, NoCreditError, "quota"), (60616, UnavailableError, "slow down"),
+            (60622, RefusedError, "test credentials"), (60624, UnavailableError, "slow down"),
+            (60699, RefusedError, "support"),
+        ],
+    )  # fmt: skip
+    def test_each_code_of_the_account_has_its_own_words(
+        self, sandbox: Sandbox, twilio: TwilioProvider, code: int, error: type[ProviderError],
+        words: str,
+    ) -> None:  # fmt: skip
+        sandbox.twilio.failing = {GOOD: code}
+        with pytest.raises(error, match=words) as caught:
+            ask(twilio, GOOD, "line_type")
+        assert str(code) in caught.value.reason
+
+    @pytest.mark.parametrize(("status", "code"), [(400, 60607), (404, 60600), (403, 60614)])
+    def test_a_code_with_a_status_of_its_own_says_the_same(
+        self, sandbox: Sandbox, tmp_path: Path, status: int, code: int
+    ) -> None:
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 1"))
+        body = {"code": code, "message": "no", "status": status}
+        fault = Fault("GET /v2/PhoneNumbers", "status", status=status, body=body)
+        sandbox.twilio.faults.append(fault)
+        (said,) = twilio.ask([Question(GOOD)], "line_type")
+        assert (said.verdict, said.charged) == ("unknown", 0)
+        assert str(code) in said.detail
+
+    def test_a_code_of_the_batch_query_itself_says_the_same(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        entries = [
+            {"correlation_id": "0", "phone_number": GOOD, "twilio_error_code": 60610},
+            {"correlation_id": "1", "phone_number": OTHER, "twilio_error_code": 60608},
+        ]
+        body = {"phone_numbers": entries}
+        sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
+        (said,) = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
+        assert (said.number, said.verdict) == (GOOD, "unknown")
+        assert "60610" in said.detail
+
+    def test_another_region_keeps_nobody_from_being_asked_here(
+        self, sandbox: Sandbox, twilio: TwilioProvider
+    ) -> None:
+        sandbox.twilio.elsewhere = {"GB"}
+        assert ask(twilio, BRITISH, "line_type").verdict == "unknown"
+        assert ask(twilio, GOOD, "line_type").verdict == "valid"
+
     def test_the_plain_check_costs_nothing(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
         assert ask(twilio, GOOD, "format").verdict == "valid"
         assert ask(twilio, IMPOSSIBLE, "format").verdict == "invalid"
@@ -168,6 +254,61 @@ class TestTheBatchQuery:
         assert sandbox.twilio.counters["POST /v2/batch/query"] == 1, "it is not tried again"
         assert twilio.batch == 1
 
+    @pytest.mark.parametrize(
+        "status", [301, 308, 400, 403, 404, 405, 406, 410, 413, 415, 422, 451, 501]
+    )
+    def test_any_refusal_of_its_path_leads_to_single_lookups(
+        self, sandbox: Sandbox, tmp_path: Path, status: int
+    ) -> None:
+        sandbox.twilio.has_batch = False
+        sandbox.twilio.batch_refusal = status
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        for _ in range(2):
+            answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
+            assert {a.number: a.verdict for a in answers} == {GOOD: "valid", OTHER: "valid"}
+        assert sandbox.twilio.counters["POST /v2/batch/query"] == 1
+        assert sandbox.twilio.charges == 4, "each lookup is paid once"
+
+    @pytest.mark.parametrize(
+        ("status", "body", "error"),
+        [
+            (401, {"code": 20003, "message": "Authenticate"}, RefusedError),
+            (401, None, RefusedError),
+            (403, {"code": 20003, "message": "Authenticate"}, RefusedError),
+            (400, {"code": 20003, "message": "Authenticate"}, RefusedError),
+            (403, {"code": 20005, "message": "Account not active"}, NoCreditError),
+            (429, {"code": 20429, "message": "Too Many Requests"}, UnavailableError),
+            (403, {"code": 60606, "message": "not enabled"}, RefusedError),
+            (403, {"code": 60611, "message": "quota"}, NoCreditError),
+            (400, {"code": 60616, "message": "rate limit"}, UnavailableError),
+            (503, {"message": "fault"}, UnavailableError),
+        ],
+    )
+    def test_a_refused_key_or_a_limit_stays_what_it_is(
+        self, sandbox: Sandbox, tmp_path: Path, status: int, body: Any, error: type[ProviderError]
+    ) -> None:
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        fault = Fault("batch", "status", status=status, body=body or b"no", times=9)
+        sandbox.twilio.faults.append(fault)
+        with pytest.raises(error):
+            twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
+        assert twilio.batch == 20, "the batch query is asked again"
+        assert sandbox.twilio.counters["GET /v2/PhoneNumbers/{number}"] == 0
+        assert sandbox.twilio.charges == 0
+
+    def test_what_was_answered_before_a_single_lookup_fails_is_kept(
+        self, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        sandbox.twilio.has_batch = False
+        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        sandbox.twilio.faults.append(Fault("GET /v2/PhoneNumbers", "drop_after", nth=2))
+        numbers = (GOOD, OTHER, BRITISH)
+        with pytest.raises(LostError) as caught:
+            twilio.ask([Question(number) for number in numbers], "line_type")
+        assert [answer.number for answer in caught.value.answers] == [GOOD]
+        assert caught.value.question == Question(OTHER)
+        assert sandbox.twilio.charges == 2
+
     def test_one_number_that_fails_does_not_fail_the_others(
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
@@ -179,8 +320,6 @@ class TestTheBatchQuery:
             ]
         }  # fmt: skip
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
-        from sandbox.service import Fault
-
         sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
         answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
         assert [answer.number for answer in answers] == [OTHER]
@@ -199,8 +338,6 @@ class TestTheLogin:
     def test_a_number_that_twilio_does_not_understand_is_left_out(
         self, sandbox: Sandbox, twilio: TwilioProvider
     ) -> None:
-        from sandbox.service import Fault
-
         fault = Fault("GET /v2/PhoneNumbers", "status", status=404, body={"code": 20404})
         sandbox.twilio.faults.append(fault)
         assert twilio.ask([Question(GOOD)], "line_type") == []
@@ -208,8 +345,6 @@ class TestTheLogin:
     def test_a_question_that_it_refuses_is_told(
         self, sandbox: Sandbox, twilio: TwilioProvider
     ) -> None:
-        from sandbox.service import Fault
-
         body = {"code": 60617, "message": "Invalid field", "status": 400}
         sandbox.twilio.faults.append(Fault("/v2/", "status", status=400, body=body))
         with pytest.raises(UnavailableError, match=r"HTTP 400: \"Invalid field \(60617\)"):

@@ -1,4 +1,4 @@
-"""A stand-in for NumVerify at both of its hosts' addresses, with its errors in HTTP 200."""
+"""A stand-in for NumVerify at the addresses of its three hosts, with its errors in HTTP 200."""
 
 from __future__ import annotations
 
@@ -30,13 +30,21 @@ _ERRORS = {
 }
 
 
-def error(code: int) -> web.Response:
-    kind, info = _ERRORS[code]
+_NO_HTTPS = (
+    "https_access_restricted",
+    "Access Restricted - Your current Subscription Plan does not support HTTPS Encryption.",
+)
+
+
+def error(code: int, https: bool = False) -> web.Response:
+    """An error by its code; `https`: what 105 says of a plan without https."""
+    kind, info = _NO_HTTPS if https else _ERRORS[code]
     return answer({"success": False, "error": {"code": code, "type": kind, "info": info}})
 
 
 class NumVerifyService(LookupService):
-    """`left`: lookups left this month. `failing`: an error code for every lookup, as of a plan."""
+    """`left`: lookups left this month. `failing`: an error code for every lookup, as of a plan.
+    `has_https`: the plan allows https, which every call is taken for."""
 
     name = "numverify"
 
@@ -45,10 +53,12 @@ class NumVerifyService(LookupService):
         self.keys = {KEY}
         self.left = 1_000_000
         self.failing: int | None = None
+        self.has_https = True
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/api/validate", self.by_query),
+            web.get("/numverify/validate", self.by_query),
             web.get("/number_verification/validate", self.by_header),
             *self.meter_routes(),
         ]
@@ -56,6 +66,8 @@ class NumVerifyService(LookupService):
     async def by_query(self, request: web.Request) -> web.Response:
         if request.query.get("access_key") not in self.keys:
             return error(101)
+        if not self.has_https:
+            return error(105, https=True)
         if self.failing:
             return error(self.failing)
         if problem := _asked_badly(request):

@@ -95,6 +95,8 @@ def desk(sandbox: Sandbox, kind: str, tmp_path: Path) -> Desk:
     toml, env = tuned(name), {}
     if kind == "twilio:singly":
         toml = tuned(name, "batch = 1")
+    if kind == "numverify:third":
+        env["NUMVERIFY_URL"] = sandbox.url("numverify") + "/numverify"
     if kind == "numverify:header":
         env["NUMVERIFY_URL"] = sandbox.url("numverify") + "/number_verification"
     provider = make(sandbox, name, tmp_path, toml, **env)
@@ -130,6 +132,6 @@ def desk(sandbox: Sandbox, kind: str, tmp_path: Path) -> Desk:
 
 
 KINDS = (
-    "offline", "twilio:batch", "twilio:singly", "numverify:query", "numverify:header",
-    "clearoutphone", "rnd",
+    "offline", "twilio:batch", "twilio:singly", "numverify:query", "numverify:third",
+    "numverify:header", "clearoutphone", "rnd",
 )  # fmt: skip

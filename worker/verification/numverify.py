@@ -1,9 +1,13 @@
 """NumVerify (APILayer): kind of line and carrier of numbers worldwide.
 
-It has two hosts: apilayer.net, which takes the key as `access_key` in the query, and
-api.apilayer.com/number_verification, which takes it in the header `apikey`. Sources: its
-documentation (forms, error codes); the gateway of the second host answers 401 and 429 by itself.
-Its errors come as HTTP 200 with `success: false`.
+It has three hosts. apilayer.net/api and api.apilayer.net/numverify take the key as `access_key` in
+the query; api.apilayer.com/number_verification takes it in the header `apikey`. Sources:
+https://numverify.com/documentation (the first host, forms, error codes),
+https://docs.apilayer.com/numverify/docs/api-key-authentication and
+https://docs.apilayer.com/apilayer/docs/getting-started-6 (the second),
+https://marketplace.apilayer.com/number_verification-api (the third, whose gateway answers 401 and
+429 by itself). Errors come as HTTP 200 with `success: false` and a code; APILayer's newer services
+put a name in place of the code, and a status of their own, which is read as well.
 """
 
 from __future__ import annotations
@@ -56,10 +60,32 @@ _REFUSED = {
     101: "does not accept our key",
     102: "says that our account is not active",
     103: "does not know this function: is NUMVERIFY_URL right?",
-    105: "does not sell this with our plan",
     404: "does not know this address: is NUMVERIFY_URL right?",
 }
-_USED_UP, _TOO_FAST, _NO_NUMBER = 104, 106, 210
+_RESTRICTED, _USED_UP, _TOO_FAST, _NO_NUMBER = 105, 104, 106, 210
+# 105 stands for two things, which its `type` tells apart.
+_HTTPS = (
+    "take a plan with https, or a key of "
+    "https://api.apilayer.com/number_verification and set NUMVERIFY_URL to that"
+)
+_NO_HTTPS = f"says that your plan has no https (105): {_HTTPS}"
+_NO_FUNCTION = (
+    f"does not sell this function with our plan (105). Where your plan has no https: {_HTTPS}"
+)
+_BY_TYPE = {
+    "missing_access_key": 101,
+    "invalid_access_key": 101,
+    "inactive_user": 102,
+    "invalid_api_function": 103,
+    "usage_limit_reached": 104,
+    "https_access_restricted": 105,
+    "function_access_restricted": 105,
+    "rate_limit_reached": 106,
+    "404_not_found": 404,
+    "no_phone_number_provided": 210,
+    "non_numeric_phone_number_provided": 211,
+    "invalid_country_code": 310,
+}
 _LEFT = ("x-ratelimit-remaining-month", "x-quota-remaining")
 
 
@@ -89,7 +115,7 @@ class NumVerifyProvider:
     def check(self) -> Account:
         """Without a number it says, for nothing, that there is none: with a key that it takes."""
         reply = self._call({}, paid=False)
-        if _error(reply) != _NO_NUMBER:
+        if (_error(reply) or (0, ""))[0] != _NO_NUMBER:
             _judge(reply)
         return Account(_left(reply))
 
@@ -126,53 +152,67 @@ class NumVerifyProvider:
         )
 
 
+_PATHS = {"api.apilayer.com": "/number_verification", "api.apilayer.net": "/numverify"}
+
+
 def base_url(url: str) -> str:
     """Where `validate` lies: a host alone is given the path that it has there.
 
     >>> base_url("https://api.apilayer.com"), base_url("http://127.0.0.1:9000")
     ('https://api.apilayer.com/number_verification', 'http://127.0.0.1:9000/api')
+    >>> base_url("https://api.apilayer.net"), base_url("https://apilayer.net/api/validate")
+    ('https://api.apilayer.net/numverify', 'https://apilayer.net/api')
     """
-    gateway = urlsplit(url).hostname == "api.apilayer.com"
-    return with_path(url, "/number_verification" if gateway else "/api")
+    url = url.rstrip("/").removesuffix("/validate")
+    return with_path(url, _PATHS.get(urlsplit(url).hostname or "", "/api"))
 
 
 def _same(said: Any, number: str) -> bool:
     return str(said or "").lstrip("+") == number.lstrip("+")
 
 
-def _error(reply: Reply) -> int | None:
-    """The code of an error, which comes with HTTP 200; None where there is none."""
-    if not isinstance(reply.data, dict) or reply.data.get("success") is not False:
+def _error(reply: Reply) -> tuple[int, str] | None:
+    """Code and type of an error, whatever its status; 0 where it has none, None where it is none.
+
+    In the newer form the code is the type, and there is no `success`.
+    """
+    data = reply.data if isinstance(reply.data, dict) else {}
+    error = data.get("error")
+    if data.get("success") is not False and not (isinstance(error, dict) and "valid" not in data):
         return None
-    error = reply.data.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) else 0
+    found = error if isinstance(error, dict) else {}
+    code, kind = str(found.get("code", "")), text(found.get("type"))
+    if code.isdecimal():
+        return int(code), kind
+    kind = code or kind
+    return _BY_TYPE.get(kind, 0), kind
 
 
 def _later(reply: Reply) -> None:
     """What the usual reading of a status would miss: a quota behind a 429, a limit behind a 200."""
     said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
-    if reply.status == 429 and ("month" in said or "quota" in said):
-        raise NoCreditError("says that this month's lookups are used up")
-    if _error(reply) == _TOO_FAST:
+    code, _kind = _error(reply) or (0, "")
+    if code == _USED_UP or (reply.status == 429 and ("month" in said or "quota" in said)):
+        raise NoCreditError("says that this month's lookups are used up (104)")
+    if code == _TOO_FAST:
         raise TryAgainError("asks us to slow down (106)")
 
 
 def _judge(reply: Reply) -> None:
+    error = _error(reply)
+    if error is not None and (error[0] or reply.status == 200):
+        raise _problem(*error)
     said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
     refused_by_status(reply, said)
-    code = _error(reply)
-    if code is None:
-        return
-    raise _problem(code)
 
 
-def _problem(code: int) -> ProviderError:
+def _problem(code: int, kind: str) -> ProviderError:
+    if code == _RESTRICTED:
+        no_https = kind == "https_access_restricted"
+        return RefusedError(_NO_HTTPS if no_https else _NO_FUNCTION)
     if code in _REFUSED:
         return RefusedError(f"{_REFUSED[code]} ({code})")
-    if code == _USED_UP:
-        return NoCreditError("says that this month's lookups are used up (104)")
-    return UnavailableError(f"answered with error {code}")
+    return UnavailableError(f"answered with error {code or kind or 'without a code'}")
 
 
 def _left(reply: Reply) -> int | None:

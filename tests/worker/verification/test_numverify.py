@@ -1,4 +1,4 @@
-"""NumVerify: both hosts, its kinds of line, and its errors in HTTP 200."""
+"""NumVerify: its three hosts, its kinds of line, and its errors in HTTP 200."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from worker.verification.base import (
 from worker.verification.numverify import base_url
 
 
-@pytest.fixture(params=["query", "header"])
+@pytest.fixture(params=["", "/numverify", "/number_verification"])
 def numverify(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
-    path = "" if request.param == "query" else "/number_verification"
+    path = request.param
     made = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path)
     yield made
     made.close()
@@ -73,6 +73,43 @@ def test_errors_come_as_200(
     assert sandbox.numverify.charges == 0
 
 
+@pytest.mark.parametrize("path", ["", "/numverify"])
+def test_a_plan_without_https_is_said_with_what_to_do(
+    sandbox: Sandbox, tmp_path: Path, path: str
+) -> None:
+    sandbox.numverify.has_https = False
+    made = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path)
+    for call in (lambda: ask(made), made.check):
+        with pytest.raises(RefusedError, match=r"your plan has no https \(105\).*NUMVERIFY_URL"):
+            call()
+    assert sandbox.numverify.charges == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "error", "words"),
+    [
+        (401, "invalid_access_key", RefusedError, "101"),
+        (401, "missing_access_key", RefusedError, "101"),
+        (403, "https_access_restricted", RefusedError, "no https"),
+        (403, "function_access_restricted", RefusedError, "function"),
+        (429, "usage_limit_reached", NoCreditError, "month"),
+        (429, "rate_limit_reached", UnavailableError, "slow down"),
+        (500, "internal_error", UnavailableError, "HTTP 500"),
+        (422, "validation_error", UnavailableError, "HTTP 422"),
+    ],
+)
+def test_errors_by_name_with_a_status_of_their_own_say_the_same(
+    sandbox: Sandbox, tmp_path: Path, status: int, name: str, error: type[ProviderError],
+    words: str,
+) -> None:  # fmt: skip
+    numverify = make(sandbox, "numverify", tmp_path)
+    body = {"error": {"code": name, "message": "no"}}
+    fault = Fault("number=", "status", status=status, body=body, times=9)
+    sandbox.numverify.faults.append(fault)
+    with pytest.raises(error, match=words):
+        ask(numverify)
+
+
 def test_a_limit_that_passes_is_waited_for(sandbox: Sandbox, tmp_path: Path) -> None:
     body = {"success": False, "error": {"code": 106, "type": "rate_limit_reached", "info": ""}}
     sandbox.numverify.faults.append(Fault("number=", "status", status=200, body=body, times=2))
@@ -99,8 +136,14 @@ def test_the_gateway_tells_what_is_left(sandbox: Sandbox, tmp_path: Path) -> Non
         ("https://apilayer.net", "https://apilayer.net/api"),
         ("https://api.apilayer.com", "https://api.apilayer.com/number_verification"),
         ("https://api.apilayer.net/numverify", "https://api.apilayer.net/numverify"),
+        ("https://api.apilayer.net", "https://api.apilayer.net/numverify"),
+        ("https://api.apilayer.net/", "https://api.apilayer.net/numverify"),
+        ("https://api.apilayer.net/numverify/validate", "https://api.apilayer.net/numverify"),
+        ("https://apilayer.net/api/validate", "https://apilayer.net/api"),
+        ("https://api.apilayer.com/number_verification/",
+         "https://api.apilayer.com/number_verification"),
     ],
-)
+)  # fmt: skip
 def test_a_host_alone_is_given_its_path(given: str, meant: str) -> None:
     assert base_url(given) == meant
 

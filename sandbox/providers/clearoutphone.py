@@ -38,6 +38,7 @@ class Job:
     numbers: list[str]
     ready_at: float
     failed: bool = False
+    country_code: str = ""
 
 
 class ClearoutPhoneService(LookupService):
@@ -104,8 +105,11 @@ class ClearoutPhoneService(LookupService):
         file = form.get("file")
         if not isinstance(file, web.FileField):
             return failure(400, 1030, "Please upload a CSV or XLSX file")
+        country = str(form.get("country_code") or "")
+        if country and country.upper() not in phonenumbers.SUPPORTED_REGIONS:
+            return failure(400, 1029, "validation failed, country_code is not valid")
         rows = list(csv.reader(io.StringIO(file.file.read().decode("utf-8-sig"))))
-        numbers = [row[0] for row in rows[1:] if row]
+        numbers = [_with_country(row[0], country) for row in rows[1:] if row]
         if not numbers:
             return failure(400, 1032, "Uploaded file is empty")
         if self.credits < len(numbers):
@@ -114,7 +118,7 @@ class ClearoutPhoneService(LookupService):
         for number in numbers:
             self.charge(number, "validate")
         job = uuid.uuid4().hex[:24]
-        self.jobs[job] = Job(numbers, time.monotonic() + self.job_seconds)
+        self.jobs[job] = Job(numbers, time.monotonic() + self.job_seconds, country_code=country)
         return success({"list_id": job})
 
     async def progress(self, request: web.Request) -> web.Response:
@@ -169,6 +173,17 @@ class ClearoutPhoneService(LookupService):
     def _used_up(self) -> web.Response:
         text = "You have exhausted your credits, please add additional credits to continue"
         return failure(402, 1002, text)
+
+
+def _with_country(number: str, country: str) -> str:
+    """A number as a file has it: one without a country code is read as of the file's country."""
+    if number.startswith("+") or not country:
+        return number
+    try:
+        parsed = phonenumbers.parse(number, country.upper())
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _status(line: Line) -> str:

@@ -22,7 +22,7 @@ _MOST = 1000  # numbers in a call
 
 class RndService(LookupService):
     """`left`: queries that the subscription still has. `token_seconds`: how long a token is good.
-    `job_seconds`: how long a file takes."""
+    `job_seconds`: how long a file takes. `tells_dates`: its answers repeat the date asked about."""
 
     name = "rnd"
 
@@ -32,6 +32,7 @@ class RndService(LookupService):
         self.left = 1_000_000
         self.token_seconds = 3600.0
         self.job_seconds = 0.2
+        self.tells_dates = True
         self.tokens: dict[str, float] = {}
         self.files: dict[str, tuple[float, list[list[str]]]] = {}
 
@@ -65,16 +66,12 @@ class RndService(LookupService):
         if self.over_limit(len(wanted)):
             return answer({"message": "Too many requests"}, 429, {"Retry-After": "1"})
         await self.take_time()
-        return answer({
-            "replies": [
-                {
-                    "tn": entry["tn"], "companyId": entry.get("companyId", ""),
-                    "dateProvided": entry["date"],
-                    "disconnected": self._disconnected(entry["tn"], entry["date"]),
-                }
-                for entry in wanted
-            ]
-        })  # fmt: skip
+        return answer({"replies": [self._reply(entry) for entry in wanted]})
+
+    def _reply(self, entry: dict[str, str]) -> dict[str, str]:
+        reply = {"tn": entry["tn"], "companyId": entry.get("companyId", ""),
+                 "disconnected": self._disconnected(entry["tn"], entry["date"])}  # fmt: skip
+        return {**reply, "dateProvided": entry["date"]} if self.tells_dates else reply
 
     def _disconnected(self, tn: str, day: str) -> str:
         """As FCC DA 21-1649 says: yes where the date is the same as or before the disconnection."""

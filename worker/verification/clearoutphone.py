@@ -1,14 +1,19 @@
 """ClearoutPhone: kind of line and carrier, one number a call or a file at a time; by credits.
 
-Source: its API documentation. The header has a colon after the word: `Authorization: Bearer:TOKEN`.
-A file is uploaded, asked after, and its result fetched from an address of its own, which is
-not given our token.
+Source: its API documentation, https://docs.clearoutphone.io. The header has a colon after the
+word: `Authorization: Bearer:TOKEN`. A file is uploaded, asked after, and its result fetched from
+an address of its own, which is not given our token.
+
+`country_code` goes along with a file: the country of numbers that are written without one, in small
+letters, as public clients send it (docs/lookup-facts.md). All of ours have their country code.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,7 +22,7 @@ import orjson
 
 from config.settings import ClearoutPhoneCredentials
 from config.verification import Depth
-from worker.phones import Kind
+from worker.phones import Kind, facts
 from worker.verification.base import (
     Account,
     Answer,
@@ -48,6 +53,7 @@ _KINDS: dict[str, Kind] = {
     "satellite": "other",
 }
 _COLUMN = "Phone"
+_COUNTRY = re.compile(r"[A-Z]{2}")  # not "001", of numbers of no country
 _RESULT = "ClearoutPhone Validation Status"
 
 
@@ -114,8 +120,14 @@ class ClearoutPhoneProvider:
     def submit(self, questions: Sequence[Question], depth: Depth) -> str:
         lines = "".join(f"{question.number}\r\n" for question in questions)
         file = ("numbers.csv", f"{_COLUMN}\r\n{lines}".encode(), "text/csv")
+        country = _country_of(questions)
         reply = self._door.call(
-            "POST", "/phonenumber/bulk", lookups=0, files={"file": file}, headers=self._headers
+            "POST",
+            "/phonenumber/bulk",
+            lookups=0,
+            files={"file": file},
+            data={"country_code": country} if country else {},
+            headers=self._headers,
         )
         job = _data(reply).get("list_id")
         if not isinstance(job, str) or not job:
@@ -151,6 +163,13 @@ class ClearoutPhoneProvider:
         file = self._door.call("GET", address, lookups=0, paid=False)
         refused_by_status(file)
         return _read(file.body, questions)
+
+
+def _country_of(questions: Sequence[Question]) -> str:
+    """The country of most numbers of a file, as ISO 3166 in small letters; "" for none."""
+    regions = Counter(facts(question.number).region for question in questions)
+    known = {region: many for region, many in regions.items() if _COUNTRY.fullmatch(region)}
+    return max(known, key=lambda region: (known[region], region)).lower() if known else ""
 
 
 def _data(reply: Reply, paid: bool = True) -> dict[str, Any]:

@@ -9,13 +9,16 @@ the file way is off by default (`bulk_from = 0`).
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import re
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +42,7 @@ from worker.verification.http import Door, Reply, readable, refused_by_status, t
 _OFFER = Offer("query", Decimal("0.01"))
 _TOKEN_LASTS = 50 * 60.0  # seconds; it is good for an hour
 _SAID = {"yes": True, "no": False, "no_data": None}
+_IN_ORDER = ("no_data", "yes", "no")  # of a number, from the earliest date to the latest
 # Toll-free numbers are in the database too.
 _TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 _FIRST_DAY = date(2021, 1, 27)  # carriers' records begin here
@@ -88,7 +92,7 @@ class RndProvider:
         return _matched(
             questions,
             [
-                (str(r.get("tn")), str(r.get("dateProvided")), str(r.get("disconnected")))
+                (_text(r.get("tn")), _text(r.get("dateProvided")), _text(r.get("disconnected")))
                 for r in replies
                 if isinstance(r, dict)
             ],
@@ -135,7 +139,11 @@ class RndProvider:
         file = self._door.call("GET", entry["url"], lookups=0, paid=False)
         refused_by_status(file)
         rows = csv.reader(io.StringIO(file.body.decode("utf-8-sig", "replace")))
-        return _matched(questions, [(r[0], r[1], r[2]) for r in rows if len(r) >= 3])
+        return _matched(
+            questions,
+            [(r[0], r[1] if len(r) > 2 else "", r[2] if len(r) > 2 else r[1])
+             for r in rows if len(r) >= 2],
+        )  # fmt: skip
 
     # -- the token -----------------------------------------------------------------------
 
@@ -185,20 +193,64 @@ def _tn(question: Question) -> str:
 def _matched(
     questions: Sequence[Question], replies: Sequence[tuple[str, str, str]]
 ) -> list[Answer]:
-    """Answers by number and date: the same number may be asked about with two dates."""
-    by_key = {(tn, day): said for tn, day, said in replies}
+    """Answers by number and date: the same number may be asked about with two dates.
+
+    The date is missing in some answers, of which nothing public says when: it is then told by the
+    number, and of several questions about one by what a disconnection is. "Yes" for a date means
+    yes for any earlier one, and the database knows nothing of dates before its first.
+    """
+    dated: dict[tuple[str, date], str] = {}
+    undated: dict[str, list[str]] = defaultdict(list)
+    for tn, day, said in replies:
+        word = said.strip().lower().replace(" ", "_")
+        if word not in _SAID:
+            continue
+        if day.strip():
+            if (read := _day(day)) is not None:
+                dated[_digits(tn), read] = word
+        else:
+            undated[_digits(tn)].append(word)
     found = []
-    for question in questions:
-        said = by_key.get((_tn(question), f"{question.since:%Y-%m-%d}"), "")
-        said = said.strip().lower().replace(" ", "_")
-        if said in _SAID:
-            found.append(
-                Answer(
-                    number=question.number,
-                    verdict="unknown",  # it knows disconnections, not whether a number works
-                    reassigned=_SAID[said],
-                    since=question.since,
-                    words=orjson.dumps({"disconnected": said}).decode(),
-                )
-            )
+    for tn, asked in _by_number(questions).items():
+        left = [one for one in asked if (tn, one.since) not in dated]
+        words = {one: dated[tn, one.since] for one in asked if one.since and one not in left}
+        if len(undated[tn]) == len(left):
+            in_order = sorted(undated[tn], key=_IN_ORDER.index)
+            words |= zip(sorted(left, key=lambda one: one.since or date.min), in_order, strict=True)
+        found += [_answer(question, word) for question, word in words.items()]
     return found
+
+
+def _by_number(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    found: dict[str, list[Question]] = defaultdict(list)
+    for question in questions:
+        found[_tn(question)].append(question)
+    return found
+
+
+def _answer(question: Question, word: str) -> Answer:
+    return Answer(
+        number=question.number,
+        verdict="unknown",  # it knows disconnections, not whether a number works
+        reassigned=_SAID[word],
+        since=question.since,
+        words=orjson.dumps({"disconnected": word}).decode(),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _digits(tn: str) -> str:
+    """A number as it may come back: with or without the 1, or with marks between its digits."""
+    digits = re.sub(r"[^0-9]", "", tn)
+    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+
+
+def _day(text: str) -> date | None:
+    """A date as we sent it, or with a time behind it; also as Americans write it."""
+    for form, length in (("%Y-%m-%d", 10), ("%m/%d/%Y", 10), ("%Y%m%d", 8)):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text.strip()[:length], form).date()
+    return None

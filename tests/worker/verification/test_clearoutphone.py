@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lookups import GOOD, IMPOSSIBLE, OTHER, make
+from lookups import BRITISH, GOOD, IMPOSSIBLE, OTHER, make
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -98,6 +98,21 @@ class TestAFile:
         single = {a.number: a for a in clearout.ask([Question(GOOD)], "line_type")}
         assert answers[GOOD].line_type == single[GOOD].line_type
         assert answers[GOOD].carrier == single[GOOD].carrier
+
+    @pytest.mark.parametrize(
+        ("numbers", "country"),
+        [
+            ((GOOD, OTHER, IMPOSSIBLE), "us"), ((GOOD, BRITISH, "+442079460018"), "gb"),
+            (("+80012345678", BRITISH), "gb"), (("+80012345678",), ""),
+        ],
+    )  # fmt: skip
+    def test_says_of_which_country_most_of_its_numbers_are(
+        self, sandbox: Sandbox, clearout: Any, numbers: tuple[str, ...], country: str
+    ) -> None:
+        questions = [Question(number) for number in numbers]
+        job = clearout.submit(questions, "line_type")
+        assert sandbox.clearoutphone.jobs[job].country_code == country
+        assert set(fetched(clearout, job, questions)) == set(numbers)
 
     def test_another_process_can_fetch_it(
         self, sandbox: Sandbox, clearout: Any, tmp_path: Path

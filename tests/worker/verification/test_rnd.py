@@ -10,6 +10,7 @@ import pytest
 from lookups import BRITISH, GOOD, OTHER, make
 
 from sandbox.run import Sandbox
+from sandbox.service import Fault
 from worker.verification.base import NoCreditError, Question, Verification
 
 GONE = date(2023, 6, 15)
@@ -41,6 +42,63 @@ def test_one_number_may_be_asked_about_with_two_dates(rnd: Any, sandbox: Sandbox
     answers = rnd.ask([Question(GOOD, day) for day in days], "reassigned")
     assert {a.since: a.reassigned for a in answers} == {days[0]: True, days[1]: False}
     assert sandbox.rnd.counters["POST /api/tn"] == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ((GONE,), (True,)),
+        ((date(2024, 1, 1),), (False,)),
+        ((date(2023, 1, 1), date(2024, 1, 1)), (True, False)),
+        ((date(2024, 1, 1), date(2023, 1, 1), date(2021, 1, 1)), (False, True, None)),
+    ],
+)
+def test_an_answer_without_its_date_is_kept(
+    rnd: Any, sandbox: Sandbox, days: tuple[date, ...], said: tuple[bool | None, ...]
+) -> None:
+    """It was paid for, and the number tells what it is about."""
+    sandbox.rnd.tells_dates = False
+    questions = [Question(GOOD, day) for day in days] + [Question(OTHER, GONE)]
+    answers = {(a.number, a.since): a.reassigned for a in rnd.ask(questions, "reassigned")}
+    wanted = {(GOOD, day): one for day, one in zip(days, said, strict=True)}
+    assert answers == {**wanted, (OTHER, GONE): False}
+    assert sandbox.rnd.charges == len(questions)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"tn": "4155552671", "dateProvided": None}, {"tn": "4155552671", "dateProvided": ""},
+        {"tn": 4155552671, "dateProvided": "2023-06-15"}, {"tn": "+14155552671"},
+        {"tn": "14155552671", "dateProvided": "2023-06-15T00:00:00Z"},
+        {"tn": "415-555-2671", "dateProvided": "06/15/2023"}, {"tn": "4155552671",
+         "dateProvided": "20230615"},
+    ],
+)  # fmt: skip
+def test_number_and_date_are_known_in_any_spelling(
+    rnd: Any, sandbox: Sandbox, reply: dict[str, Any]
+) -> None:
+    body = {"replies": [{"disconnected": "yes", **reply}]}
+    sandbox.rnd.faults.append(Fault("/api/tn", "status", status=200, body=body))
+    (said,) = rnd.ask([Question(GOOD, GONE)], "reassigned")
+    assert (said.number, said.since, said.reassigned) == (GOOD, GONE, True)
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [{"tn": "4155552671", "dateProvided": "2022-01-01", "disconnected": "yes"}],
+        [{"tn": "4155552671", "disconnected": "yes"}, {"tn": "4155552671", "disconnected": "no"}],
+        [{"tn": "2125557890", "disconnected": "yes"}],
+        [{"tn": "4155552671", "disconnected": "perhaps"}], [{"disconnected": "yes"}], ["yes"],
+    ],
+)  # fmt: skip
+def test_what_answers_another_question_is_no_answer(
+    rnd: Any, sandbox: Sandbox, replies: list[Any]
+) -> None:
+    body = {"replies": replies}
+    sandbox.rnd.faults.append(Fault("/api/tn", "status", status=200, body=body))
+    assert rnd.ask([Question(GOOD, GONE)], "reassigned") == []
 
 
 def test_what_it_can_know_is_asked_only(rnd: Any) -> None:

@@ -367,7 +367,17 @@ class TestTheOpenApiDocument:
         for depth in ("format", "line_type", "live", "reassigned"):
             for number in (GOOD, BRITISH, IMPOSSIBLE, UKRAINIAN):
                 ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
+        sandbox.twilio.elsewhere = {"UA"}
+        sandbox.twilio.failing = {GOOD: 60610}
+        for depth in ("line_type", "live", "reassigned"):
+            for number in (GOOD, UKRAINIAN):
+                ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
         return sandbox.twilio.seen
+
+    def test_our_address_is_the_documents(self, document: dict[str, Any]) -> None:
+        from config.settings import TwilioCredentials
+
+        assert document["servers"] == [{"url": TwilioCredentials().url}]
 
     def test_our_requests_are_valid(
         self, document: dict[str, Any], seen: list[dict[str, Any]]

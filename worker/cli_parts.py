@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ import click
 import connectors
 from config import log
 from config.settings import Settings, load
+from connectors.base import ProbeResult
+from worker import console
 from worker.store.db import ready
 from worker.story import number_of
 from worker.sync.context import Context
@@ -59,3 +62,22 @@ def number_argument(text: str, where: str) -> str:
             f"{where}: write one number with its country code, like +14155550123"
         )
     return number
+
+
+def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
+    """Make the checks of a probe and show what they settled; returns the exit code."""
+    with console.progress() as bar:
+        task = bar.add_task("asking", total=None)
+        found = []
+        for result in results:
+            found.append(result)
+            bar.advance(task)
+    if as_json:
+        console.print_json([asdict(result) for result in found])
+    elif not found:
+        console.out.print("no lookup service is connected: nothing is open")
+    else:
+        made = console.table("fact", "verdict", "what we rely on", "seen")
+        console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
+        console.show_table(made)
+    return 1 if any(result.verdict == "refuted" for result in found) else 0

@@ -27,9 +27,11 @@ from worker.cli_parts import (
     number_argument,
     opened_context,
     read_settings,
+    show_probe,
     user_name,
 )
 from worker.doctor import examine
+from worker.doctor import probe as probe_lookups
 from worker.store.db import open_store, ready, upgrade
 from worker.story import story
 from worker.sync import control, removals, reporting, runs
@@ -417,9 +419,22 @@ def spend(days: int, as_json: bool) -> None:
 
 
 @click.command(cls=Command)
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Instead, settle with your accounts what the lookup services' documents leave "
+    "open; free of charge.",
+)
+@click.option("--paid", "number", metavar="NUMBER", default="",
+              help="With --probe: also what costs a lookup, of this number.")  # fmt: skip
 @json_option
-def doctor(as_json: bool) -> None:
+def doctor(probe: bool, number: str, as_json: bool) -> None:
     """Check settings, database, Redis and each CRM, and say what to do."""
+    if number and not probe:
+        raise click.UsageError("--paid: only with --probe")
+    if probe:
+        asked = number_argument(number, "--paid") if number else ""
+        sys.exit(show_probe(probe_lookups(read_settings(), asked), as_json))
     checks = list(examine(read_settings()))
     if as_json:
         console.print_json([{"name": c.name, "verdict": c.verdict, "text": c.text} for c in checks])

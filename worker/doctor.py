@@ -8,13 +8,16 @@ from collections.abc import Iterator
 import redis
 
 from config.settings import Settings
-from connectors.base import ConnectorError
+from connectors.base import ConnectorError, ProbeResult
 from worker import embedded, misconfigured
 from worker.check import Check, Verdict
 from worker.phones import region_of
 from worker.store.db import StoreError, is_current, ready
 from worker.sync.context import Context
+from worker.verification import probe as lookup_probe
 from worker.verification import standing
+from worker.verification.pace import LocalPace
+from worker.verification.registry import chain_of
 
 _LITTLE_SPACE = 512 * 1024 * 1024
 
@@ -50,6 +53,17 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield from _keys(settings)
         yield from _providers(settings)
     yield from _webhooks(settings)
+
+
+def probe(settings: Settings, number: str = "") -> Iterator[ProbeResult]:
+    """Settle with our accounts what the lookup services' documents leave open. `number`: in E.164,
+    to ask about for money what can be settled in no other way."""
+    line = chain_of(settings, LocalPace())
+    try:
+        yield from lookup_probe.run(line.providers, number)
+    finally:
+        for provider in line.providers:
+            provider.close()
 
 
 def _keys(settings: Settings) -> Iterator[Check]:

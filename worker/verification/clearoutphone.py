@@ -93,6 +93,13 @@ class ClearoutPhoneProvider:
     def close(self) -> None:
         self._door.close()
 
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        headers = self._headers if login else {}
+        return self._door.call(method, path, lookups=0, paid=paid, headers=headers, **options)
+
     def _one(self, question: Question) -> Answer:
         reply = self._door.call(
             "POST", "/phonenumber/validate", json={"number": question.number}, headers=self._headers

@@ -122,6 +122,16 @@ class NumVerifyProvider:
     def close(self) -> None:
         self._door.close()
 
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        params = {**(self._query if login else {}), **options.pop("params", {})}
+        headers = self._headers if login else {}
+        return self._door.call(
+            method, path, lookups=0, paid=paid, params=params, headers=headers, **options
+        )
+
     def _one(self, question: Question) -> Answer:
         reply = self._call({"number": question.number.removeprefix("+")}, paid=True)
         _judge(reply)

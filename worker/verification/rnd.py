@@ -106,6 +106,13 @@ class RndProvider:
     def close(self) -> None:
         self._door.close()
 
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        headers = {"Authorization": self._held_token()} if login else {}
+        return self._door.call(method, path, lookups=0, paid=paid, headers=headers, **options)
+
     # -- a file --------------------------------------------------------------------------
 
     @readable
@@ -149,10 +156,7 @@ class RndProvider:
 
     def _call(self, method: str, path: str, **options: Any) -> Reply:
         """A call with a token; one that has run out is renewed once."""
-        with self._lock:
-            if not self._token or self._clock() >= self._token_until:
-                self._renew()
-            token = self._token
+        token = self._held_token()
         reply = self._door.call(method, path, headers={"Authorization": token}, **options)
         if reply.status == 401:
             with self._lock:
@@ -162,6 +166,12 @@ class RndProvider:
             reply = self._door.call(method, path, headers={"Authorization": token}, **options)
         _judge(reply)
         return reply
+
+    def _held_token(self) -> str:
+        with self._lock:
+            if not self._token or self._clock() >= self._token_until:
+                self._renew()
+            return self._token
 
     def _renew(self) -> None:
         reply = self._door.call(

@@ -156,6 +156,13 @@ class TwilioProvider:
     def close(self) -> None:
         self._door.close()
 
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        auth = self._login if login else None
+        return self._door.call(method, path, lookups=0, paid=paid, auth=auth, **options)
+
     # -- asking --------------------------------------------------------------------------
 
     @readable

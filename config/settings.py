@@ -341,7 +341,8 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     addresses = ("DATABASE_URL", "REDIS_URL")
     hide(env.get(name, "") for name in SECRETS if name not in addresses)
     hide(_password(env.get(name, "")) for name in addresses)
-    hide(env.get("TWILIO_WEBHOOK_SHARED_KEY", "").split(","))  # one, or two of them
+    shared = env.get("TWILIO_WEBHOOK_SHARED_KEY", "")
+    hide(key.strip() for key in shared.split(","))  # one, or two of them
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = _load_file(path, problems)
     home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
@@ -643,7 +644,8 @@ def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | 
     given = _given(env, *names)
     url = _url(env, "TWILIO_LOOKUP_URL", problems, "https://lookups.twilio.com")
     by_key = "TWILIO_API_KEY" in given or "TWILIO_API_SECRET" in given
-    if not given and not env.get("TWILIO_LOOKUP_URL"):
+    alone = ("TWILIO_LOOKUP_URL", "TWILIO_WEBHOOK_SHARED_KEY")
+    if not given and not any(env.get(name) for name in alone):
         return None
     pair = names[2:] if by_key else names[:2]
     if _missing(given, problems, *pair, why="Twilio's login is a pair of both"):

@@ -133,3 +133,28 @@ class TestRedaction:
     def test_record_ids_and_times_survive(self) -> None:
         text = "run 20261124-091023-b89e5d wrote 003Hs00004XyZabCDE in 12.5 s"
         assert redact(text) == text
+
+
+class TestTwilio:
+    LOGIN = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+
+    def test_two_shared_keys_stand_while_one_replaces_the_other(self, tmp_path: Path) -> None:
+        login = dict.fromkeys(self.LOGIN, "fictional")
+        keys = "new-shared-secret, old-shared-secret"
+        settings = from_toml(tmp_path, "", **login, TWILIO_WEBHOOK_SHARED_KEY=keys)
+        assert settings.twilio is not None
+        assert settings.twilio.shared_keys == ("new-shared-secret", "old-shared-secret")
+        assert "shared-secret" not in repr(settings)
+        assert "old-shared-secret" not in redact("one is:old-shared-secret")
+
+    def test_a_shared_key_comes_from_a_file_too(self, tmp_path: Path) -> None:
+        (tmp_path / "key").write_text("kept-in-a-file\n")
+        login = dict.fromkeys(self.LOGIN, "fictional")
+        file = str(tmp_path / "key")
+        settings = from_toml(tmp_path, "", **login, TWILIO_WEBHOOK_SHARED_KEY_FILE=file)
+        assert settings.twilio is not None
+        assert settings.twilio.shared_keys == ("kept-in-a-file",)
+
+    def test_a_shared_key_alone_connects_nothing(self, tmp_path: Path) -> None:
+        found = problems(tmp_path, TWILIO_WEBHOOK_SHARED_KEY="alone")
+        assert found[0].startswith("TWILIO_ACCOUNT_SID: missing")

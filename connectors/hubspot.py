@@ -504,7 +504,10 @@ class HubSpotConnector:
         kind = kind_of(error.entries)
         canonical = self.fields.canonical
         refused = tuple(canonical.get(entry.get("name", ""), "") for entry in error.entries)
-        text = error.text or "; ".join(str(entry.get("message", "")) for entry in error.entries)
+        details = [str(entry.get("message") or "") for entry in error.entries]
+        text = "; ".join(
+            filter(None, (error.text, *(one for one in details if one not in error.text)))
+        )
         return WriteResult(update.id, False, kind, text, tuple(filter(None, refused)))
 
     # -- ids -----------------------------------------------------------------------------

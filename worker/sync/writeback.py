@@ -9,15 +9,21 @@ from datetime import datetime
 from typing import NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from connectors.base import Connector, FailureKind, Update, Value, WriteResult
+from worker.decisions.changes import FLAGS
 
 log = logging.getLogger(__name__)
 
 # Seconds to wait before a locked record is tried again; then the next run tries.
 LOCK_WAITS = (0.5, 2.0, 5.0)
 # The CRM says which field it refuses: the rest of the record can still be written.
-_FIELD_KINDS: frozenset[FailureKind] = frozenset({"picklist_value", "unwritable_field", "too_long"})
+_FIELD_KINDS: frozenset[FailureKind] = frozenset(
+    {"picklist_value", "unwritable_field", "too_long", "validation"}
+)
+# A rule refuses the record as it would be: with fewer of our values it may pass.
+_RULE_KINDS: frozenset[FailureKind] = _FIELD_KINDS | {"required_property", "duplicate"}
 # Worth another try by a later run.
 RETRY_KINDS: frozenset[FailureKind] = frozenset({"locked", "approval", "security_policy", "other"})
 
@@ -90,8 +96,34 @@ def write_all(
         again, locked[:] = list(locked), []
         send(again)
     _without_refused_fields(send, partial, outcomes)
+    _stops_alone(send, updates, outcomes)
     wrote = any(outcome.written for outcome in outcomes.values())
     return Written(outcomes, connector.clock() if wrote else None)
+
+
+def _stops_alone(
+    send: Callable[[Sequence[Update]], None],
+    updates: Sequence[Update],
+    outcomes: dict[str, Outcome],
+) -> None:
+    """Write the flags that keep somebody from being contacted by themselves, where a rule of the
+    CRM refused the record with all that we had to say of it (promise 16)."""
+    first: dict[str, Outcome] = {}
+    alone: list[Update] = []
+    for update in updates:
+        outcome = outcomes[update.id]
+        stops = {flag: True for flag in FLAGS if update.values.get(flag) is True}
+        if outcome.kind in _RULE_KINDS and stops and not stops.keys() <= outcome.written.keys():
+            if stops.keys() == update.values.keys():
+                continue
+            first[update.id] = outcome
+            alone.append(replace(update, values=stops))
+    if not alone:
+        return
+    send(alone)
+    for record_id, refused in first.items():
+        written = {**refused.written, **outcomes[record_id].written}
+        outcomes[record_id] = Outcome(written, refused.kind, refused.message)
 
 
 def _without_refused_fields(

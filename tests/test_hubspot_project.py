@@ -21,8 +21,7 @@ from config.settings import HubSpotSettings, Settings
 from connectors.fields import STATUSES, configured
 from sandbox.hubspot.app_calls import AppCalls
 from worker.decisions.changes import FLAGS
-from worker.feedback import receive
-from worker.sync import callbacks
+from worker.sync import callbacks, hubspot_events
 from worker.sync.context import Context
 from worker.web import hubspot_app
 from worker.web.app import make_app
@@ -198,13 +197,13 @@ class TestNames:
         made = properties()
         assert sorted(names) == sorted([*phones(), *(made[flag] for flag in (*FLAGS, "recheck"))])
         noted: list[str] = []
-        monkeypatch.setattr(receive.touched, "note", lambda *args: noted.extend(args[3]))
+        monkeypatch.setattr(hubspot_events.touched, "note", lambda *args: noted.extend(args[3]))
         for place, name in enumerate([*names, "firstname"], 1):
             event = {
                 "subscriptionType": "object.propertyChange", "objectTypeId": "0-1",
                 "objectId": place, "propertyName": name,
             }  # fmt: skip
-            receive.hubspot_events(ctx, [event])
+            hubspot_events.receive(ctx, [event])
         assert noted == [str(place) for place in range(1, len(names) + 1)]
 
     def test_of_events_include_erasures_and_both_forms_of_a_merge(self) -> None:

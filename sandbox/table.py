@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,11 +32,15 @@ class Clock:
 
 
 class Table:
-    """`key` orders ids as the CRM does (text for Salesforce, numbers for HubSpot)."""
+    """`key` orders ids as the CRM does (text for Salesforce, numbers for HubSpot).
+
+    `on_put`: called with the key, what stood there before (None: nothing) and what stands there.
+    """
 
     def __init__(self, stamp_field: str, key: Any = str) -> None:
         self.stamp_field = stamp_field
         self.key = key
+        self.on_put: Callable[[Any, Record | None, Record], None] | None = None
         self.by_id: SortedDict = SortedDict()
         self._by_time: SortedSet = SortedSet()
 
@@ -48,6 +52,8 @@ class Table:
         record["_stamp"] = stamp
         self.by_id[key] = record
         self._by_time.add((stamp, key))
+        if self.on_put is not None:
+            self.on_put(key, old, record)
 
     def take(self, record_id: str) -> Record:
         """Take a record out without a trace."""

@@ -2,54 +2,128 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import orjson
 from aiohttp import web
 
-from sandbox.hubspot.answers import moment
-from sandbox.hubspot.portal import Portal, iso
+from sandbox.hubspot.answers import error
+from sandbox.hubspot.portal import Portal, iso, prop
+from sandbox.hubspot.search import Search
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
 from sandbox.table import Record
 
+_ALWAYS = ("hs_createdate", "hs_object_id", "hs_lastmodifieddate")
+_PROPERTIES = (
+    prop("hs_object_id", "Record ID", "number", "number", read_only=True),
+    prop("hs_createdate", "Object create date/time", "datetime", "date", read_only=True),
+    prop("hs_lastmodifieddate", "Object last modified date/time", "datetime", "date",
+         read_only=True),
+    prop("hs_timestamp", "Activity date", "datetime", "date"),
+    prop("hs_call_disposition", "Call outcome", "enumeration", "select"),
+    prop("hs_call_direction", "Call direction", "enumeration", "select",
+         options=("INBOUND", "OUTBOUND")),
+    prop("hs_call_status", "Call status", "enumeration", "select"),
+    prop("hs_call_to_number", "To Number"),
+    prop("hs_call_from_number", "From Number"),
+    prop("hs_call_title", "Call Title"),
+)  # fmt: skip
+
 
 class Calls:
+    """`options_listed`: whether the outcomes are options of their property as well."""
+
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
+        self.options_listed = True
+        self.properties: dict[str, Record] = {one["name"]: one for one in _PROPERTIES}
+        self.searching = Search(portal.calls, self.properties, portal.clock)
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
         calls = "/crm/v3/objects/calls", "/crm/objects/{}/calls"
         searches = f"{calls[0]}/search", f"{calls[1]}/search"
-        of_calls = "calls/contacts/batch/read"
+        of_calls, of = "calls/contacts/batch/read", "{object:calls|0-48}/{name}"
         associations = f"/crm/v4/associations/{of_calls}", f"/crm/associations/{{}}/{of_calls}"
         return [
             *both(web.get, *calls, allowed(read, self.list_calls)),
             *both(web.post, *calls, allowed(write, self.create_call)),
             *both(web.post, *searches, allowed(read, self.search_calls)),
+            *both(web.patch, f"{calls[0]}/{{id}}", "/crm/objects/{}/calls/{id}",
+                  allowed(write, self.update_call)),
+            *both(web.get, f"/crm/v3/properties/{of}", f"/crm/properties/{{}}/{of}",
+                  allowed(read, self.get_call_property)),
             *both(web.post, *associations, allowed(read, self.contacts_of_calls)),
             web.get("/calling/v1/dispositions", allowed(read, self.list_dispositions)),
-        ]
+        ]  # fmt: skip
+
+    def log(self, values: Record, contacts: list[str], stamp: datetime | None = None) -> str:
+        """Somebody logs a call with these contacts; its id."""
+        stamp = stamp or self.portal.clock.now()
+        record_id = str(500_000 + len(self.portal.calls))
+        record: Record = {
+            "id": record_id,
+            "created": stamp,
+            "archived": False,
+            "properties": {**values, "hs_object_id": record_id, "hs_createdate": iso(stamp)},
+            "contacts": contacts,
+        }
+        self._put(record, stamp)
+        return record_id
+
+    def edit(self, record_id: str, values: Record, stamp: datetime | None = None) -> Record:
+        """Somebody changes a logged call. Raises `KeyError`."""
+        record = self.portal.calls.get(record_id)
+        if record is None:
+            raise KeyError(record_id)
+        changed = {**record, "properties": {**record["properties"], **values}}
+        self._put(changed, stamp or self.portal.clock.now())
+        return changed
+
+    def _put(self, record: Record, stamp: datetime) -> None:
+        record["updated"] = stamp
+        record["properties"]["hs_lastmodifieddate"] = iso(stamp)
+        self.portal.calls.put(record["id"], record, stamp)
+
+    def act(self, record_id: str, action: Record) -> Any:
+        """Actions: `set` (a person edits the call), `associate` (with a contact; that leaves the
+        time of its last change as it was), `get`."""
+        if "set" in action:
+            self.edit(record_id, action["set"])
+        record = self.portal.calls.get(record_id)
+        if record is not None and "associate" in action:
+            record["contacts"].append(str(action["associate"]))
+        return record and {**record["properties"], "id": record["id"]}
 
     async def create_call(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
-        stamp = self.portal.clock.now()
-        record_id = str(500_000 + len(self.portal.calls))
-        values = {
-            **body.get("properties", {}),
-            "hs_object_id": record_id,
-            "hs_createdate": iso(stamp),
-            "hs_lastmodifieddate": iso(stamp),
-        }
-        record = {
-            "id": record_id,
-            "created": stamp,
-            "updated": stamp,
-            "archived": False,
-            "properties": values,
-            "contacts": [str(entry["to"]["id"]) for entry in body.get("associations", [])],
-        }
-        self.portal.calls.put(record_id, record, stamp)
-        return answer(self._show_call(record), 201)
+        contacts = [str(entry["to"]["id"]) for entry in body.get("associations", [])]
+        record = self.portal.calls.get(self.log(body.get("properties", {}), contacts))
+        assert record is not None
+        return answer(self._show_call(record, None), 201)
+
+    async def update_call(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        try:
+            record = self.edit(request.match_info["id"], body.get("properties", {}))
+        except KeyError:
+            return error("resource not found", "OBJECT_NOT_FOUND", 404)
+        return answer(self._show_call(record, list(body.get("properties", {}))))
+
+    async def get_call_property(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        found = self.properties.get(name)
+        if found is None:
+            return error(f'Property "{name}" does not exist', "OBJECT_NOT_FOUND", 404)
+        if name == "hs_call_disposition" and self.options_listed:
+            found = {**found, "options": [
+                {"label": label, "value": key, "displayOrder": place, "hidden": False,
+                 "description": ""}
+                for place, (key, label) in enumerate(self.portal.dispositions.items())
+            ]}  # fmt: skip
+        return answer(found)
 
     async def list_dispositions(self, _request: web.Request) -> web.Response:
         return answer(
@@ -86,39 +160,19 @@ class Calls:
         return answer(body, 207 if lacking else 200)
 
     async def list_calls(self, _request: web.Request) -> web.Response:
-        return answer({"results": [self._show_call(c) for c in self.portal.calls.after_id(None)]})
+        shown = [self._show_call(record, None) for record in self.portal.calls.after_id(None)]
+        return answer({"results": shown})
 
     async def search_calls(self, request: web.Request) -> web.Response:
-        body = orjson.loads(await request.read())
-        bounds = [
-            moment(item["value"])
-            for group in body.get("filterGroups", [])
-            for item in group.get("filters", [])
-            if item["propertyName"] == "hs_lastmodifieddate"
-        ]
-        found = (
-            self.portal.calls.since(max(bounds))
-            if bounds
-            else list(self.portal.calls.after_id(None))
-        )
-        if any(
-            item["operator"] == "HAS_PROPERTY" and item["propertyName"] == "hs_call_disposition"
-            for group in body.get("filterGroups", [])
-            for item in group.get("filters", [])
-        ):
-            found = [c for c in found if c["properties"].get("hs_call_disposition")]
-        limit, start = int(body.get("limit") or 10), int(body.get("after") or 0)
-        page = found[start : start + limit]
-        shown: Record = {"total": len(found), "results": [self._show_call(c) for c in page]}
-        if start + limit < len(found):
-            shown["paging"] = {"next": {"after": str(start + limit)}}
-        return answer(shown)
+        return self.searching.answered(orjson.loads(await request.read()), self._show_call)
 
     @staticmethod
-    def _show_call(record: Record) -> Record:
+    def _show_call(record: Record, names: list[str] | None) -> Record:
+        held = record["properties"]
+        wanted = held if names is None else dict.fromkeys([*names, *_ALWAYS])
         return {
             "id": record["id"],
-            "properties": record["properties"],
+            "properties": {name: held.get(name) for name in wanted},
             "createdAt": iso(record["created"]),
             "updatedAt": iso(record["updated"]),
             "archived": record["archived"],

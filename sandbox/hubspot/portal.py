@@ -297,7 +297,8 @@ class Portal:
         record = self.find(record_id)
         if record is not None:
             stamp = self.clock.now()
-            self._put({**record, "archived": True}, stamp)
+            changed = {**record, "archived": True, "properties": dict(record["properties"])}
+            self._put(changed, stamp)
             self.archived.add(int(record["id"]))
             self.events.deleted(record["id"], stamp)
 

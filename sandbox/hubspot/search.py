@@ -1,34 +1,114 @@
-"""What a search of contacts finds: filter groups, operators, sorts."""
+"""What a search finds, of contacts or of calls: filter groups, operators, one sort, the limits.
+
+Source of the limits: HubSpot's guide "Search the CRM" (200 results a page, 10,000 a query, one sort
+for a search, 5 groups of filters), and its OpenAPI documents of 2026-09.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from sandbox.hubspot.answers import moment
-from sandbox.hubspot.portal import Portal
-from sandbox.table import Record
+from aiohttp import web
+
+from sandbox.hubspot import forms
+from sandbox.hubspot.answers import error, moment
+from sandbox.hubspot.search_index import SearchIndex
+from sandbox.service import answer
+from sandbox.table import Clock, Record, Table
+
+CAP = 10_000  # results of one query
+_PAGE = 200
+_GROUPS = 5
+_FILTERS = 6  # of a group
+_OPERATORS = frozenset((
+    "BETWEEN", "CONTAINS_TOKEN", "EQ", "GT", "GTE", "HAS_PROPERTY", "IN", "LT", "LTE", "NEQ",
+    "NOT_CONTAINS_TOKEN", "NOT_HAS_PROPERTY", "NOT_IN",
+))  # fmt: skip
 
 
 class Search:
-    def __init__(self, portal: Portal) -> None:
-        self.portal = portal
+    """Of one table. `properties`: definitions by name. `archived`: keys of what no search finds."""
+
+    def __init__(
+        self,
+        table: Table,
+        properties: Mapping[str, Record],
+        clock: Clock,
+        archived: set[int] | frozenset[int] = frozenset(),
+    ) -> None:
+        self.table = table
+        self.properties = properties
+        self.archived = archived
+        self.index = SearchIndex(table, clock)
+        self._searches = itertools.count()
+
+    def answered(
+        self, body: Record, show: Callable[[Record, list[str] | None], Record]
+    ) -> web.Response:
+        """The answer to a search request. `show`: a record with these of its properties."""
+        if refused := forms.search_refusal(body):
+            return refused
+        groups, sorts = body.get("filterGroups") or [], body.get("sorts") or []
+        limit, after = int(body.get("limit") or 10), int(body.get("after") or 0)
+        if problem := self._problem(groups, sorts, limit, after):
+            return error(problem, "VALIDATION_ERROR")
+        names = body.get("properties") or None
+        total, records = self.found(groups, sorts)
+        page = itertools.islice(records, after, after + limit)
+        shown: Record = {"total": total, "results": [show(record, names) for record in page]}
+        if after + limit < total:
+            shown["paging"] = {"next": {"after": str(after + limit)}}
+        return answer(shown)
+
+    def _problem(
+        self, groups: list[Record], sorts: list[Any], limit: int, after: int
+    ) -> str | None:
+        if limit > _PAGE:
+            return f"The maximum page size is {_PAGE}"
+        if after + limit > CAP:
+            return f"Search is limited to {CAP} results; the requested page ends at {after + limit}"
+        if len(sorts) > 1:
+            return f"At most one sort can be applied to a search, got {len(sorts)}"
+        filters = [group.get("filters", []) for group in groups]
+        if len(groups) > _GROUPS or any(len(some) > _FILTERS for some in filters):
+            return "There were too many filter groups or filters in the request"
+        for item in itertools.chain.from_iterable(filters):
+            if item["operator"] not in _OPERATORS:
+                return f"Invalid input JSON: {item['operator']} is not an operator"
+        named = [item["propertyName"] for some in filters for item in some]
+        named += [sort["propertyName"] if isinstance(sort, dict) else sort for sort in sorts]
+        for name in named:
+            if name not in self.properties:
+                return f'There was a problem with the request: property "{name}" does not exist'
+        return None
 
     def found(self, groups: list[Record], sorts: list[Any]) -> tuple[int, Iterable[Record]]:
         """How many records match, and they in order. Of `sorts` each is a property's name, or
         {propertyName, direction}."""
-        if (in_order := self._by_id(groups, sorts)) is not None:
+        behind = self.index.behind()
+        if not behind and (in_order := self._by_id(groups, sorts)) is not None:
             return in_order
+        candidates: Iterable[Record] = self._candidates(groups)
+        if behind:
+            key = self.table.key
+            known = (record for record in candidates if key(record["id"]) not in behind)
+            candidates = itertools.chain(known, filter(None, behind.values()))
         found = [
             record
-            for record in self._candidates(groups)
+            for record in candidates
             if not record["archived"]
             and (not groups or any(self._matches(record, group) for group in groups))
         ]
-        for sort in reversed(sorts):
+        for sort in sorts:
             name = sort["propertyName"] if isinstance(sort, dict) else sort
             down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
-            found.sort(key=lambda r, n=name: self._sort_key(r, n), reverse=down)
+            if name != "hs_object_id":  # those with the same value come in no promised order
+                random.Random(next(self._searches)).shuffle(found)
+            found.sort(key=partial(self._sort_key, name), reverse=down)
         return len(found), found
 
     def _by_id(self, groups: list[Record], sorts: list[Any]) -> tuple[int, Iterator[Record]] | None:
@@ -48,13 +128,12 @@ class Search:
                 return None
             low = int(item["value"]) + 1 if item["operator"] == "GT" else None
             high = int(item["value"]) - 1 if item["operator"] == "LT" else None
-        table = self.portal.table.by_id
+        table = self.table.by_id
         count = (len(table) if high is None else table.bisect_right(high)) - (
             0 if low is None else table.bisect_left(low)
         )
         hidden = sum(
-            (low is None or key >= low) and (high is None or key <= high)
-            for key in self.portal.archived
+            (low is None or key >= low) and (high is None or key <= high) for key in self.archived
         )
         keys = table.irange(low, high, reverse=down)
         return count - hidden, (table[key] for key in keys if not table[key]["archived"])
@@ -66,17 +145,16 @@ class Search:
             bounds = [
                 moment(item["value"])
                 for item in group.get("filters", [])
-                if item["propertyName"] == "lastmodifieddate" and item["operator"] in ("GT", "GTE")
+                if item["propertyName"] == self.table.stamp_field
+                and item["operator"] in ("GT", "GTE", "EQ")
             ]
             if not bounds:
-                return self.portal.table.after_id(None)
+                return self.table.after_id(None)
             moments.append(max(bounds))
-        return (
-            self.portal.table.since(min(moments)) if moments else self.portal.table.after_id(None)
-        )
+        return self.table.since(min(moments)) if moments else self.table.after_id(None)
 
-    def _sort_key(self, record: Record, name: str) -> Any:
-        kind = self.portal.properties.get(name, {}).get("type")
+    def _sort_key(self, name: str, record: Record) -> Any:
+        kind = self.properties.get(name, {}).get("type")
         value = record["properties"].get(name)
         if kind == "number":
             return float(value) if value else float("-inf")
@@ -94,7 +172,7 @@ class Search:
             return held in (None, "")
         if held in (None, ""):
             return False  # every other operator needs a value, also NEQ and NOT_IN
-        kind = self.portal.properties[name]["type"]
+        kind = self.properties[name]["type"]
         if kind == "datetime":
             left: Any = moment(held)
             parse: Any = moment

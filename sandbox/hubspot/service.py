@@ -26,13 +26,13 @@ from sandbox.table import Record
 
 TOKEN = "sandbox-private-app-token"
 DEFAULT = ("email", "firstname", "lastname")
-SEARCH_CAP = 10_000
 
 
 class HubSpotService(Service):
     """`ten_second_limit`, `daily_limit`, `search_per_second`: 0 turns a limit off.
 
-    `scopes`: what the token may do; a missing one gives the true 403.
+    `scopes`: what the token may do; a missing one gives the true 403. `search_lag`: seconds until
+    searches see a change of a contact or a call.
     """
 
     name = "hubspot"
@@ -46,7 +46,7 @@ class HubSpotService(Service):
     ) -> None:
         super().__init__()
         self.portal = portal
-        self.searching = Search(portal)
+        self.searching = Search(portal.table, portal.properties, portal.clock, portal.archived)
         self.properties, self.lists, self.calls = Properties(portal), Lists(portal), Calls(portal)
         self.clock = portal.clock
         self.ten_second_limit = ten_second_limit
@@ -65,6 +65,15 @@ class HubSpotService(Service):
             "crm.lists.read",
         }
         self.tokens = {TOKEN}
+
+    @property
+    def search_lag(self) -> float:
+        """Seconds until a change shows up in searches."""
+        return self.searching.index.lag
+
+    @search_lag.setter
+    def search_lag(self, seconds: float) -> None:
+        self.searching.index.lag = self.calls.searching.index.lag = seconds
 
     def routes(self) -> list[web.RouteDef]:
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
@@ -224,34 +233,7 @@ class HubSpotService(Service):
 
     async def search(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read() or b"{}")
-        if refused := forms.search_refusal(body):
-            return refused
-        limit = int(body.get("limit") or 10)
-        after = int(body.get("after") or 0)
-        groups = body.get("filterGroups") or []
-        if limit > 200:
-            return error("The maximum page size is 200", "VALIDATION_ERROR")
-        if after + limit > SEARCH_CAP:
-            return error(
-                f"Search is limited to {SEARCH_CAP} results; the requested page ends at "
-                f"{after + limit}",
-                "VALIDATION_ERROR",
-            )
-        for group in groups:
-            for item in group.get("filters", []):
-                if item["propertyName"] not in self.portal.properties:
-                    return error(
-                        f"There was a problem with the request: property "
-                        f'"{item["propertyName"]}" does not exist',
-                        "VALIDATION_ERROR",
-                    )
-        names = body.get("properties") or None
-        total, records = self.searching.found(groups, body.get("sorts") or [])
-        page = itertools.islice(records, after, after + limit)
-        answered: Record = {"total": total, "results": [self._show(r, names) for r in page]}
-        if after + limit < total:
-            answered["paging"] = {"next": {"after": str(after + limit)}}
-        return answer(answered)
+        return self.searching.answered(body, self._show)
 
     async def get_contact(self, request: web.Request) -> web.Response:
         archived = request.query.get("archived") == "true"
@@ -429,8 +411,12 @@ class HubSpotService(Service):
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
         """Actions: `set` (a person edits), `delete`, `merge_into` (the contact that is the
         primary), `erase` (a GDPR deletion), `late` (seconds, with `values`: indexed now with an
-        older stamp), `drop_property`, `options` (of a property), `revoke` (a scope), `get`.
+        older stamp), `drop_property`, `options` (of a property), `revoke` (a scope), `get`. Of
+        calls: see `Calls.act`. Of calls: see
+        `Calls.act`.
         """
+        if object_name == "calls":
+            return self.calls.act(record_id, action)
         if "set" in action:
             self.portal.update(record_id, action["set"])
         if action.get("delete"):

@@ -6,8 +6,9 @@ changed records take a moment to appear in searches; others wait for up to an ho
 
 from __future__ import annotations
 
+import heapq
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,8 +23,9 @@ class SearchIndex:
         self.lag = 0.0
         self._clock = clock
         self._lock = threading.Lock()
-        self._shown: dict[Any, Record | None] = {}
-        self._waiting: deque[tuple[datetime, Any, Record]] = deque()
+        self._changes = 0
+        self._shown: dict[Any, tuple[int, Record | None]] = {}  # with the number of its change
+        self._waiting: list[tuple[datetime, int, Any, Record]] = []  # a heap
         self._left: Counter[Any] = Counter()
         table.on_put = self._changed
 
@@ -31,9 +33,10 @@ class SearchIndex:
         with self._lock:
             if not self.lag and not self._waiting:
                 return
-            self._shown.setdefault(key, old)
+            self._changes += 1
+            self._shown.setdefault(key, (0, old))
             due = self._clock.now() + timedelta(seconds=self.lag)
-            self._waiting.append((due, key, new))
+            heapq.heappush(self._waiting, (due, self._changes, key, new))
             self._left[key] += 1
 
     def behind(self) -> Mapping[Any, Record | None]:
@@ -41,9 +44,9 @@ class SearchIndex:
         with self._lock:
             now = self._clock.now()
             while self._waiting and (self._waiting[0][0] <= now or not self.lag):
-                _, key, record = self._waiting.popleft()
-                self._shown[key] = record
+                _, number, key, record = heapq.heappop(self._waiting)
+                self._shown[key] = max(self._shown[key], (number, record), key=lambda one: one[0])
                 self._left[key] -= 1
                 if not self._left[key]:
                     del self._left[key], self._shown[key]
-            return dict(self._shown)
+            return {key: record for key, (_, record) in self._shown.items()}

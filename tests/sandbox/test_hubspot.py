@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -165,3 +166,120 @@ class TestFaults:
         counted = requests.get(f"{sandbox.hubspot_url}/_sandbox/counters").json()
         assert counted["total"] == 2
         assert counted["routes"][f"GET {CONTACTS}"] == 1
+
+
+class TestSearchLag:
+    """Searches find a change some time after it was made; lists and reads by id at once."""
+
+    def found(self, api: Api, phone: str) -> int:
+        filters = [{"propertyName": "phone", "operator": "EQ", "value": phone}]
+        body = {"filterGroups": [{"filters": filters}], "limit": 10}
+        return int(api("POST", f"{CONTACTS}/search", body).json()["total"])
+
+    def test_hides_a_change_and_a_new_contact_until_it_is_over(
+        self, api: Api, sandbox: Sandbox
+    ) -> None:
+        portal = sandbox.hubspot.portal
+        first, second = ids(api)[:2]
+        portal.update(first, {"phone": "1"})
+        sandbox.hubspot.search_lag = 60.0
+        portal.update(first, {"phone": "2"})
+        made = portal.create({"phone": "3"})
+        portal.archive(second)
+        assert [self.found(api, text) for text in "123"] == [1, 0, 0]
+        path = f"{CONTACTS}/{made}"
+        assert api("GET", path, properties="phone").json()["properties"]["phone"] == "3"
+        assert second not in ids(api)
+        portal.clock.skew = timedelta(seconds=61)
+        assert [self.found(api, text) for text in "123"] == [0, 1, 1]
+
+    def test_is_a_setting_that_can_be_made_over_http(self, api: Api, sandbox: Sandbox) -> None:
+        settings = f"{sandbox.hubspot_url}/_sandbox/settings"
+        requests.post(settings, json={"search_lag": 60.0}).raise_for_status()
+        sandbox.hubspot.portal.update(ids(api)[0], {"phone": "2"})
+        assert self.found(api, "2") == 0
+        requests.post(settings, json={"search_lag": 0.0}).raise_for_status()
+        assert self.found(api, "2") == 1
+
+    def test_lets_a_change_with_a_shorter_one_pass(self, api: Api, sandbox: Sandbox) -> None:
+        first, second = ids(api)[:2]
+        for record_id, lag in ((first, 60.0), (second, 1.0), (first, 1.0)):
+            sandbox.hubspot.search_lag = lag
+            sandbox.hubspot.portal.update(record_id, {"phone": f"{lag:.0f}"})
+        sandbox.hubspot.portal.clock.skew = timedelta(seconds=2)
+        assert self.found(api, "1") == 2
+        sandbox.hubspot.portal.clock.skew = timedelta(seconds=61)
+        assert self.found(api, "1") == 2  # the older change does not come back
+
+
+class TestCalls:
+    CALLS = "/crm/objects/2026-09/calls"
+    TIME = "2026-03-01T12:00:00.123Z"
+
+    def search(self, api: Api, *filters: dict[str, Any], **more: Any) -> requests.Response:
+        body = {"filterGroups": [{"filters": list(filters)}], "limit": 200, **more}
+        return api("POST", f"{self.CALLS}/search", body)
+
+    @pytest.fixture(autouse=True)
+    def logged(self, sandbox: Sandbox) -> None:
+        stamp = datetime.fromisoformat(self.TIME)
+        for n in range(500):
+            values = {"hs_call_disposition": ["a", "b", ""][n % 3]}
+            sandbox.hubspot.calls.log(values, [], stamp + timedelta(milliseconds=n // 400))
+
+    @pytest.mark.parametrize(
+        ("item", "total"),
+        [
+            ({"propertyName": "hs_call_disposition", "operator": "HAS_PROPERTY"}, 334),
+            ({"propertyName": "hs_call_disposition", "operator": "EQ", "value": "b"}, 167),
+            ({"propertyName": "hs_call_disposition", "operator": "IN", "values": ["a", "b"]}, 334),
+            ({"propertyName": "hs_call_disposition", "operator": "NOT_IN", "values": ["a"]}, 167),
+            ({"propertyName": "hs_lastmodifieddate", "operator": "GT", "value": TIME}, 100),
+            ({"propertyName": "hs_lastmodifieddate", "operator": "GTE", "value": TIME}, 500),
+            ({"propertyName": "hs_lastmodifieddate", "operator": "EQ", "value": TIME}, 400),
+            ({"propertyName": "hs_lastmodifieddate", "operator": "LTE", "value": TIME}, 400),
+            ({"propertyName": "hs_lastmodifieddate", "operator": "LT", "value": TIME}, 0),
+            ({"propertyName": "hs_object_id", "operator": "GT", "value": "500449"}, 50),
+        ],
+    )
+    def test_are_found_by_filters(self, api: Api, item: dict[str, Any], total: int) -> None:
+        assert self.search(api, item).json()["total"] == total
+
+    def test_with_one_time_come_in_no_promised_order(self, api: Api) -> None:
+        pages = [
+            [one["id"] for one in
+             self.search(api, sorts=["hs_lastmodifieddate"], after="0").json()["results"]]
+            for _ in range(2)
+        ]  # fmt: skip
+        assert pages[0] != pages[1]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"limit": 201},
+            {"after": "9900"},
+            {"sorts": ["hs_lastmodifieddate", "hs_object_id"]},
+            {"sorts": ["lastmodifieddate"]},  # of contacts alone
+            {"filterGroups": [{"filters": [
+                {"propertyName": "hs_object_id", "operator": "LIKE", "value": "1"}]}]},
+        ],
+    )  # fmt: skip
+    def test_a_search_that_the_documents_do_not_allow_is_refused(
+        self, api: Api, wrong: dict[str, Any]
+    ) -> None:
+        assert self.search(api, **wrong).status_code == 400
+
+    def test_the_names_of_outcomes_are_options_of_the_property(
+        self, api: Api, sandbox: Sandbox
+    ) -> None:
+        path = "/crm/properties/2026-09/calls/hs_call_disposition"
+        options = api("GET", path).json()["options"]
+        assert {"Wrong number", "Do not call"} <= {one["label"] for one in options}
+        sandbox.hubspot.calls.options_listed = False
+        assert api("GET", path).json()["options"] == []
+
+    def test_can_be_changed(self, api: Api) -> None:
+        path = f"{self.CALLS}/500000"
+        changed = {"properties": {"hs_call_disposition": "b"}}
+        assert api("PATCH", path, changed).json()["properties"]["hs_call_disposition"] == "b"
+        assert api("PATCH", f"{self.CALLS}/1", changed).status_code == 404

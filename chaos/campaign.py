@@ -69,6 +69,7 @@ level = "info"
 json_lines = {json}
 [connectors.hubspot]
 reserve = 0.2
+search_lag = "5s"
 """
 
 

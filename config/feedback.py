@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -21,6 +23,15 @@ _STOP = (
 )  # fmt: skip
 
 
+_HARMLESS = (
+    "busy", "connected", "no answer", "left live message", "left voicemail", "voicemail",
+    "call back", "callback", "meeting booked", "meeting scheduled",
+)  # fmt: skip
+
+# What an outcome of a call means; "" = nobody has said.
+OutcomeMeaning = Literal["wrong_number", "disconnected", "do_not_call", "harmless", ""]
+
+
 class Dispositions(Section):
     """Outcomes of calls, as people name them in the CRM, and what they say of the number."""
 
@@ -28,6 +39,35 @@ class Dispositions(Section):
     wrong_number: tuple[str, ...] = _WRONG
     disconnected: tuple[str, ...] = _DEAD
     do_not_call: tuple[str, ...] = _STOP
+    harmless: tuple[str, ...] = _HARMLESS  # these say nothing of the number, and are not listed
+
+    def meaning_of(self, *names: str) -> OutcomeMeaning:
+        """What the outcome with one of these names (its name, or its id in the CRM) means.
+
+        >>> Dispositions(do_not_call=("Never-call",)).meaning_of("never call")
+        'do_not_call'
+        """
+        known = _meanings(self.wrong_number, self.disconnected, self.do_not_call, self.harmless)
+        for name in names:
+            if found := known.get(_plain(name)):
+                return found
+        return ""
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
+
+@lru_cache(maxsize=8)
+def _meanings(
+    wrong: Sequence[str], dead: Sequence[str], stop: Sequence[str], harmless: Sequence[str]
+) -> dict[str, OutcomeMeaning]:
+    """By name. One that stands in two lists means the worse: `harmless` is looked at last."""
+    lists: tuple[tuple[OutcomeMeaning, Sequence[str]], ...] = (
+        ("harmless", harmless), ("do_not_call", stop), ("disconnected", dead),
+        ("wrong_number", wrong),
+    )  # fmt: skip
+    return {_plain(name): meaning for meaning, names in lists for name in names}
 
 
 class Retention(Section):

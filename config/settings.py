@@ -149,6 +149,8 @@ class SalesforceSettings(ConnectorSettings):
 
 
 class HubSpotSettings(ConnectorSettings):
+    # How long it may take until HubSpot's searches find a change; they are read again for so long.
+    search_lag: Duration = timedelta(hours=1)
     objects: dict[str, ObjectMap] = _HUBSPOT_OBJECTS
     fields: FieldNames = _HUBSPOT_FIELDS
 
@@ -321,6 +323,12 @@ class Settings(FileSettings):
     smtp_url: str = Field("", repr=False)
     alert_webhook_url: str = Field("", repr=False)
     toml_path: Path | None = None
+
+    def read_again(self, connector: str) -> timedelta:
+        """How far back changes of a CRM are read again, since some become visible late: records
+        that are committed late (`sync.overlap`), and what its searches find late."""
+        lag = getattr(getattr(self.connectors, connector, None), "search_lag", timedelta(0))
+        return max(self.sync.overlap, lag)
 
     @property
     def active_connectors(self) -> tuple[str, ...]:

@@ -180,10 +180,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Leave out records that one of these `runs` wrote last, unless they changed since `until`."""
+    """Leave out records that one of these `runs` wrote last, unless they changed since `until`.
+
+    `since`: when the first of these runs began. None of their writes was earlier; a connector may
+    read records that changed before that all the same.
+    """
 
     runs: tuple[str, ...] = ()
     until: datetime = _ANY_TIME
+    since: datetime = _ANY_TIME
 
 
 NOTHING = Skip()
@@ -237,6 +242,21 @@ class CallOutcome:
     number: str
     at: datetime
     modified: datetime
+    outcome_id: str = ""  # of the outcome, where the CRM has ids for them
+    is_named: bool = True  # false: `outcome` is such an id, whose name the CRM did not tell
+
+    @property
+    def key(self) -> str:
+        """What the CRM itself keeps with a call: the outcome's id, or its name."""
+        return self.outcome_id or self.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeNames:
+    """What people call the outcomes of calls, by id. `problem`: why some may be missing."""
+
+    names: Mapping[str, str]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +337,8 @@ class Connector(Protocol):
     write_size: int  # updates that one `write` takes, at most
     shares_batches: bool  # whether pages do well to fill a batch together: it is one call
     incremental: bool  # whether `pull` can be limited to what changed since a moment
+    # Whether changes are found by a search that may return a record as it was some time ago.
+    finds_late: bool
 
     @property
     def calls(self) -> Mapping[Purpose, int]:
@@ -387,9 +409,12 @@ class Connector(Protocol):
         """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has
         them now; None where the CRM has nothing of that kind."""
 
-    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
-        """Calls with an outcome that were logged or changed at or after `since`, oldest first;
-        None where the CRM has no calls."""
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+        """Calls with an outcome that were logged or changed at or after `since`, in no promised
+        order; None where the CRM has no calls. `only`: with this outcome (`CallOutcome.key`)."""
+
+    def outcome_names(self) -> OutcomeNames:
+        """The names of outcomes as they are now, where calls hold ids of them; else none."""
 
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing

@@ -27,6 +27,7 @@ from connectors.base import (
     CrmField,
     Finding,
     Merge,
+    OutcomeNames,
     Page,
     ProbeResult,
     Purpose,
@@ -53,6 +54,7 @@ class CsvConnector:
     write_size = 1000
     shares_batches = False
     incremental = False
+    finds_late = False
 
     def __init__(self, settings: CsvSettings) -> None:
         self._path = Path(settings.path)
@@ -250,8 +252,11 @@ class CsvConnector:
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         return None
 
-    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         return None
+
+    def outcome_names(self) -> OutcomeNames:
+        return OutcomeNames({})
 
     def write(
         self, updates: Sequence[Update], waiting: Callable[[], None] = nothing

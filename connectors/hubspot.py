@@ -4,12 +4,11 @@ Facts used here, from HubSpot's API guides: list pages hold up to 100 contacts, 
 search pages no further than 10,000 results, so each page is a fresh search for ids above the last
 one seen; a batch update takes 100 and is refused whole for one bad value, while unknown ids are
 answered apart (207); the id of a merged contact leads to the surviving one; search sees a change
-some seconds late, hence the overlap of watermarks. See docs/hubspot-facts.md.
+late, hence `connectors.hubspot.search_lag`. See docs/hubspot-facts.md.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from config.feedback import Dispositions
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
 from connectors import hubspot_setup
 from connectors.base import (
@@ -29,6 +29,7 @@ from connectors.base import (
     Finding,
     Merge,
     NotThereError,
+    OutcomeNames,
     Page,
     ProbeResult,
     Purpose,
@@ -36,7 +37,6 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
-    UnavailableError,
     UnfitError,
     Update,
     Value,
@@ -49,6 +49,7 @@ from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
 from connectors.hubspot_client import Client
 from connectors.hubspot_errors import RefusedValuesError, kind_of, refusals_of
+from connectors.hubspot_search import ids_in_order, milliseconds
 from connectors.quota import Quota
 from connectors.reading import Rows, maker
 from connectors.understood import understood
@@ -63,6 +64,7 @@ _BATCH = 100
 _MEMBERS = 250
 _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _MERGED = "hs_merged_object_ids"
+_DISPOSITIONS = Dispositions()
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
 }  # fmt: skip
@@ -73,9 +75,15 @@ class HubSpotConnector:
     write_size = _BATCH
     shares_batches = True
     incremental = True
+    finds_late = True
 
     def __init__(
-        self, credentials: HubSpotCredentials, settings: HubSpotSettings, http: Http, quota: Quota
+        self,
+        credentials: HubSpotCredentials,
+        settings: HubSpotSettings,
+        http: Http,
+        quota: Quota,
+        dispositions: Dispositions = _DISPOSITIONS,
     ) -> None:
         if unknown := set(settings.objects) - {OBJECT}:
             raise SchemaError(
@@ -88,12 +96,15 @@ class HubSpotConnector:
         self._writable: frozenset[str] = frozenset()
         # What HubSpot has refused: (property, value), or (property, None) for any value.
         self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
-        self._log = CallLog(self.client)
+        self._log = CallLog(self.client, dispositions)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> HubSpotConnector:
         assert settings.hubspot is not None
-        return cls(settings.hubspot, settings.connectors.hubspot, settings.http, quota)
+        dispositions = settings.feedback.dispositions
+        return cls(
+            settings.hubspot, settings.connectors.hubspot, settings.http, quota, dispositions
+        )
 
     @property
     def calls(self) -> Mapping[Purpose, int]:
@@ -212,6 +223,8 @@ class HubSpotConnector:
                 [*base, {"propertyName": run_field, "operator": "NOT_HAS_PROPERTY"}],
                 [_changed_since(max(since, skip.until))],
             ]
+            if skip.since > since:
+                groups.append([*base, _changed_before(skip.since)])
         while True:
             above = (
                 [{"propertyName": "hs_object_id", "operator": "GT", "value": after}]
@@ -226,7 +239,7 @@ class HubSpotConnector:
                 "after": "0",
             }
             answer = self.client.search("read", OBJECT, body)
-            ids = _ids_in_order(answer, above=after)
+            ids = ids_in_order(answer, OBJECT, above=after)
             contacts = self._contacts(answer)
             left = max(0, answer["total"] - len(ids))
             after = ids[-1] if left else None
@@ -254,7 +267,7 @@ class HubSpotConnector:
                 "after": "0",
             }
             answer = self.client.search("read", OBJECT, body)
-            ids = _ids_in_order(answer, below=before, down=True)
+            ids = ids_in_order(answer, OBJECT, below=before, down=True)
             if not ids:
                 return
             before = ids[-1]
@@ -396,9 +409,13 @@ class HubSpotConnector:
                 return
 
     @understood
-    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Needs the scope crm.objects.contacts.read, which covers calls."""
-        return self._log.outcomes(since)
+        return self._log.outcomes(since, only)
+
+    @understood
+    def outcome_names(self) -> OutcomeNames:
+        return self._log.outcome_names()
 
     # -- writing -------------------------------------------------------------------------
 
@@ -531,8 +548,11 @@ class HubSpotConnector:
 
 
 def _changed_since(moment: datetime) -> dict[str, Any]:
-    milliseconds = str(int(moment.timestamp() * 1000))
-    return {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds}
+    return {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds(moment)}
+
+
+def _changed_before(moment: datetime) -> dict[str, Any]:
+    return {"propertyName": "lastmodifieddate", "operator": "LT", "value": milliseconds(moment)}
 
 
 def _merged(answer: Any) -> dict[str, Merge]:
@@ -550,30 +570,6 @@ def _merged(answer: Any) -> dict[str, Merge]:
 def _next(answer: Any) -> str | None:
     found = ((answer.get("paging") or {}).get("next") or {}).get("after")
     return str(found) if found else None
-
-
-def _ids_in_order(
-    answer: Any, above: str | None = None, below: str | None = None, down: bool = False
-) -> list[str]:
-    """The ids of a search for ids beyond one, sorted by id. The next search asks for those beyond
-    the last: so an answer in another order, or one that repeats or withholds what it counts, would
-    lose contacts. Raises `UnavailableError` for it."""
-    ids = [str(entry["id"]) for entry in answer["results"]]
-    places = [int(one) for one in ids]
-    bound = above or below
-    ordered = [int(bound), *places] if bound else places
-    pairs = itertools.pairwise(ordered)
-    if not all((one > two) if down else (one < two) for one, two in pairs):
-        raise UnavailableError(
-            "hubspot: a search answered in another order than was asked; nothing was taken from "
-            "it. Try again: hygiene sync hubspot"
-        )
-    if not ids and answer["total"]:
-        raise UnavailableError(
-            f"hubspot: a search counts {answer['total']} contacts and gives none of them; try "
-            "again: hygiene sync hubspot"
-        )
-    return ids
 
 
 def _named(context: Mapping[str, Any], key: str) -> list[str]:

@@ -40,6 +40,7 @@ from connectors.base import (
     Finding,
     Merge,
     NotThereError,
+    OutcomeNames,
     Page,
     ProbeResult,
     Purpose,
@@ -94,6 +95,7 @@ class SalesforceConnector:
     name = "salesforce"
     shares_batches = False
     incremental = True
+    finds_late = False
 
     def __init__(
         self,
@@ -503,19 +505,22 @@ class SalesforceConnector:
         return salesforce_people.accounts_of(self._rows, contact_ids)
 
     @understood
-    def outcomes(self, since: datetime) -> Iterator[CallOutcome] | None:
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
         and not the number that was called."""
-        return self._outcomes(since)
+        return self._outcomes(since, only)
 
-    def _outcomes(self, since: datetime) -> Iterator[CallOutcome]:
-        for rows in _batches(self._tasks(since, None, _WINDOWS)):
+    def outcome_names(self) -> OutcomeNames:
+        return OutcomeNames({})  # a task holds the name itself
+
+    def _outcomes(self, since: datetime, only: str) -> Iterator[CallOutcome]:
+        for rows in _batches(self._tasks(since, None, _WINDOWS, only)):
             people = self._accounts_of(row["WhoId"] or "" for row in rows)
             for row in rows:
                 yield _outcome(row, people)
 
     def _tasks(
-        self, since: datetime, until: datetime | None, windows: Sequence[timedelta]
+        self, since: datetime, until: datetime | None, windows: Sequence[timedelta], only: str
     ) -> Iterator[Mapping[str, Any]]:
         """Tasks with a disposition, oldest change first. Where they are too many for one query, in
         windows of time, smaller and smaller ones. Archived tasks are left out: a call of more than
@@ -524,7 +529,8 @@ class SalesforceConnector:
         soql = (
             "SELECT Id, WhoId, CallDisposition, CreatedDate, SystemModstamp FROM Task "
             f"WHERE SystemModstamp >= {_soql_time(since)} {before}"
-            "AND CallDisposition != null ORDER BY SystemModstamp"
+            f"AND CallDisposition {f'= {quoted(only)}' if only else '!= null'} "
+            "ORDER BY SystemModstamp"
         )
         rows = self._rows(soql)
         try:
@@ -536,7 +542,7 @@ class SalesforceConnector:
             at = since
             while at < end:
                 then = min(at + windows[0], end)
-                yield from self._tasks(at, then, windows[1:])
+                yield from self._tasks(at, then, windows[1:], only)
                 at = then
             return
         if first is not None:

@@ -13,9 +13,9 @@ from connectors.csvtext import ListError
 from worker import console
 from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import connector_argument, number_argument, opened_context
+from worker.feedback import call_outcomes, incoming, links, lists, receive, records, suppress
 from worker.feedback import evidence as evidence_of
 from worker.feedback import forget as forgetting
-from worker.feedback import incoming, links, lists, receive, records, suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.incoming import RefusedError
 from worker.phones import region_of
@@ -293,6 +293,53 @@ def feedback_decide(review: int, meaning: receive.Reading, later: bool) -> None:
         if not later:
             deliver(ctx)
     console.note(f"{review}: {meaning.replace('_', ' ')}")
+
+
+@feedback.command("outcomes")
+@click.option("--all", "everything", is_flag=True, help="Also those whose meaning is known.")
+@json_option
+def feedback_outcomes(everything: bool, as_json: bool) -> None:
+    """Outcomes of calls that report nothing yet: say what they mean in feedback.dispositions.
+
+    Calls that were logged with one before count as well, once it has a meaning.
+    """
+    with opened_context() as ctx:
+        dispositions = ctx.settings.feedback.dispositions
+        with ctx.store.read() as connection:
+            found = call_outcomes.load(connection)
+            problems = {
+                name: problem
+                for name in ctx.settings.active_connectors
+                if (problem := call_outcomes.problem(connection, name))
+            }
+    shown = [
+        (one, meaning)
+        for one in found
+        if one.calls
+        and ((meaning := one.meaning(dispositions)) == "" or everything)
+        and one.connector in ctx.settings.active_connectors
+    ]
+    if as_json:
+        console.print_json([
+            {"connector": one.connector, "outcome": one.outcome, "name": one.name or None,
+             "meaning": meaning or None, "calls": one.calls,
+             "first_at": one.first_at.isoformat(), "last_at": one.last_at.isoformat()}
+            for one, meaning in shown
+        ])  # fmt: skip
+        return
+    if shown:
+        made = console.table("CRM", "outcome", ">calls", "last", "means")
+        console.rows(made, [
+            (one.connector, one.name or f"{one.outcome} (name not known)", f"{one.calls:,}",
+             f"{one.last_at:%Y-%m-%d}", meaning.replace("_", " ") or "nothing yet")
+            for one, meaning in shown
+        ])  # fmt: skip
+        console.show_table(made)
+        console.note("say what one means, by its name or its id, in [feedback.dispositions]")
+    else:
+        console.note("every outcome that was seen has a meaning")
+    for name, problem in problems.items():
+        console.note(f"{name}: names of outcomes could not be read: {problem}")
 
 
 # -- one number, one person ----------------------------------------------------------------

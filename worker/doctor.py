@@ -47,6 +47,7 @@ def examine(settings: Settings) -> Iterator[Check]:
             for name in settings.active_connectors:
                 yield from _connector(ctx, name)
             yield from misconfigured.of_work(ctx)
+            yield from misconfigured.of_calls(ctx)
         finally:
             ctx.close()
     if database_works:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from config.settings import Settings
 from worker import embedded, pulse
 from worker.check import Check, warning
+from worker.feedback import call_outcomes
 from worker.store.tables import contacts, failures, runs
 from worker.sync import removals
 from worker.sync import runs as run_store
@@ -29,6 +30,7 @@ _HERE = ("127.0.0.1", "localhost", "::1")
 _CLOCKS_APART = timedelta(seconds=30)
 _PAUSED_LONG = timedelta(days=1)
 _MANY_FAILING = 100
+_SOME_OUTCOMES = 5
 _COMMON = ("admin", "password", "changeme", "change-me", "secret", "hygiene", "test")
 
 
@@ -184,6 +186,27 @@ def of_work(ctx: Context) -> Iterator[Check]:
             text = f"{name}: {without / all_of_them:.0%} of contacts have no country that is known:"
             more = f"set connectors.{name}.default_country, or `country` to the right fields"
             yield warning("countries", f"{text} {more}")
+
+
+def of_calls(ctx: Context) -> Iterator[Check]:
+    """Outcomes of calls whose names or meanings are not known, as of when calls were last read."""
+    dispositions = ctx.settings.feedback.dispositions
+    for name in ctx.settings.active_connectors:
+        with ctx.store.read() as connection:
+            rows = call_outcomes.load(connection, name)
+            problem = call_outcomes.problem(connection, name)
+        if waiting := call_outcomes.waiting_for_names(ctx, name):
+            yield warning("calls", f"{name}: {waiting.text}")
+        elif problem:
+            text = f"{name}: only the usual outcomes of calls are known by name ({problem}); calls "
+            yield warning("calls", f"{text}with others will wait: see docs/feedback.md")
+        unread = call_outcomes.without_meaning(rows, dispositions, named=True)
+        if unread:
+            some = ", ".join(f"“{one.name}” ({one.calls:,})" for one in unread[:_SOME_OUTCOMES])
+            more = len(unread) - _SOME_OUTCOMES
+            text = f"{name}: outcomes of calls that report nothing yet: {some}"
+            text += f" and {more:,} more" if more > 0 else ""
+            yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
 
 
 def of_crm(ctx: Context, name: str) -> Iterator[Check]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from worker.feedback import call_outcomes
 from worker.segments import isolate
 from worker.store.tables import runs, watermarks
 from worker.sync import removals
@@ -16,7 +17,8 @@ from worker.sync.context import Context
 from worker.verification import health, spending
 
 Kind = Literal[
-    "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held"
+    "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
+    "call_outcomes",
 ]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
@@ -45,6 +47,8 @@ def found(ctx: Context) -> list[Condition]:
     everything += _old_watermarks(ctx)
     if wanted.removals_held:
         everything += _held_removals(ctx)
+    if wanted.call_outcomes:
+        everything += _unnamed_outcomes(ctx)
     return everything
 
 
@@ -99,6 +103,15 @@ def _held_removals(ctx: Context) -> Iterator[Condition]:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
             text = f"{hold.connector}: {hold.reason}"
             yield Condition(key, "removals_held", text, f"/runs/{hold.run_id}")
+
+
+def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:
+    """Until the names are known, or the ids have a meaning in the settings. Another outcome is told
+    anew, more calls with the same ones are not."""
+    for name in ctx.settings.active_connectors:
+        if waiting := call_outcomes.waiting_for_names(ctx, name):
+            key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
+            yield Condition(key, "call_outcomes", f"{name}: {waiting.text}", "/")
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Condition]:

@@ -1,19 +1,23 @@
 """What people say about calls in the CRM: outcomes that mean wrong number, dead line, do not call.
 
-Read incrementally, with an overlap; a call whose outcome is the same counts once.
+Read incrementally, with an overlap; a call whose outcome is the same counts once. An outcome that
+has no name or no meaning yet is noted, and its calls are read from the CRM again once it has one
+(`worker.feedback.call_outcomes`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from config.feedback import Dispositions
-from connectors.base import CallOutcome, ConnectorError
-from worker.feedback import receive
+from config.feedback import Dispositions, OutcomeMeaning
+from connectors.base import CallOutcome, Connector, ConnectorError
+from worker.feedback import call_outcomes, receive
+from worker.feedback.call_outcomes import Seen
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach
 from worker.phones import facts
 from worker.store.db import upsert
@@ -29,67 +33,153 @@ HISTORY = timedelta(days=90)
 # and called in the same minutes is in our index after the next sync.
 _PATIENCE = timedelta(days=1)
 _AT_ONCE = 200
+_REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Grade, str]] = {
+    "wrong_number": ("wrong_number", "", ""),
+    "disconnected": ("undeliverable", "dead", ""),
+    "do_not_call": ("opt_out", "", "call"),
+}
 
 
 def poll(ctx: Context, connector: str) -> int:
     """Read what was logged since the last time; returns how many new reports came of it.
 
+    1. Ask for the names of outcomes, where calls hold ids of them.
+    2. Read the calls since the last place, less an overlap; store reports, count outcomes.
+    3. Move the place on, to when the read began at the latest: calls are read by their ids, and one
+       that was changed meanwhile may have been passed.
+    4. Read the earlier calls of outcomes that have got a name or another meaning. One that fails
+       holds up neither the others nor the place; it is tried again by the next poll.
+
     Raises `ConnectorError`; the place moves on only with what was stored.
     """
     opened = ctx.open(connector)
     now = ctx.now()
+    started = time.monotonic()
+    names = opened.outcome_names()
     with ctx.store.read() as connection:
         position = connection.scalar(
             sa.select(polls.c.position).where(polls.c.name == _name(connector))
         )
-    found = opened.outcomes((position or now - HISTORY) - ctx.settings.sync.overlap)
+        rows = call_outcomes.load(connection, connector)
+    seen = Seen(connector, {row.outcome: row for row in rows})
+    found = opened.outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
     if found is None:
         return 0
-    new, latest = 0, position
-    unplaced: datetime | None = None  # when the first of those that have to wait was changed
-    batch: list[Feedback] = []
-    for outcome in found:
-        batch += (of_this := list(reports(ctx, connector, outcome, now)))
-        if not of_this and _may_be_placed_later(ctx, connector, outcome, now):
-            unplaced = min(unplaced or outcome.modified, outcome.modified)
-        latest = outcome.modified if latest is None else max(latest, outcome.modified)
-        if len(batch) >= _AT_ONCE:
-            new += receive.reports(ctx, batch)
-            batch.clear()
-    new += receive.reports(ctx, batch)
-    if unplaced is not None and latest is not None:
-        latest = min(latest, unplaced)
-    if latest is None:
+    took = _Reading(ctx, connector, now, seen, started)
+    new = took.take(opened, found)
+    latest = max(filter(None, (position, took.latest)), default=None)
+    if latest is not None:
+        latest = min(filter(None, (latest, took.began, took.unplaced)))
+    else:
         # Nothing yet: by the CRM's clock, not ours.
         latest = opened.clock() or now
+    seen.rename(names.names)
+    seen.expect(names.names, ctx.settings.feedback.dispositions, now - HISTORY)
     with ctx.store.write() as connection:
         upsert(connection, polls, [{"name": _name(connector), "position": latest}])
+        seen.save(connection)
+        call_outcomes.note_problem(connection, connector, names.problem)
+    _say(ctx, connector, seen, names.problem)
+    return new + _catch_up(ctx, connector, opened, seen, now)
+
+
+class _Reading:
+    """Calls as they are read, into reports and counts."""
+
+    def __init__(
+        self, ctx: Context, connector: str, now: datetime, seen: Seen | None, started: float
+    ) -> None:
+        self._ctx = ctx
+        self._connector = connector
+        self._now = now
+        self._seen = seen
+        self._started = started
+        self.latest: datetime | None = None  # change of a call
+        self.began: datetime | None = None  # by the CRM's clock
+        self.unplaced: datetime | None = None  # first change of those that have to wait
+
+    def take(self, opened: Connector, found: Iterable[CallOutcome], again: bool = False) -> int:
+        """Store what calls report; how many reports are new. `again`: their outcome meant something
+        else before."""
+        ctx, now, new = self._ctx, self._now, 0
+        batch: list[Feedback] = []
+        for call in found:
+            if self.began is None:
+                spent = timedelta(seconds=time.monotonic() - self._started + 1)
+                self.began = (opened.clock() or ctx.now()) - spent
+            if self._seen is not None:
+                self._seen.note(call, _counts_as(ctx, call))
+            batch += (of_this := list(reports(ctx, self._connector, call, now, again)))
+            if not of_this and _may_be_placed_later(ctx, self._connector, call, now):
+                self.unplaced = min(self.unplaced or call.modified, call.modified)
+            self.latest = max(self.latest or call.modified, call.modified)
+            if len(batch) >= _AT_ONCE:
+                new += receive.reports(ctx, batch)
+                batch.clear()
+        return new + receive.reports(ctx, batch)
+
+
+def _counts_as(ctx: Context, call: CallOutcome) -> str:
+    meaning = ctx.settings.feedback.dispositions.meaning_of(call.outcome, call.key)
+    return meaning if meaning in _REPORTS else ""
+
+
+def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: datetime) -> int:
+    """Read the earlier calls of outcomes that count as something else than they did."""
+    new = 0
+    for row in list(seen.rows.values()):
+        counts_as = row.reports_as(ctx.settings.feedback.dispositions)
+        if counts_as == row.counted_as:
+            continue
+        if counts_as:
+            reading = _Reading(ctx, connector, now, None, time.monotonic())
+            try:
+                found = opened.outcomes(row.first_at, only=row.outcome) or ()
+                new += reading.take(opened, found, again=bool(row.counted_as))
+            except ConnectorError as error:
+                log.warning("%s: calls of “%s” wait: %s", connector, row.name, error)
+                continue
+            if reading.unplaced is not None:
+                continue  # somebody of them is in our index after the next sync
+        seen.counted(row.outcome, counts_as)
+        with ctx.store.write() as connection:
+            seen.save(connection)
     return new
 
 
-def meaning(outcome: str, settings: Dispositions) -> tuple[FeedbackKind, Grade, str] | None:
+def _say(ctx: Context, connector: str, seen: Seen, problem: str) -> None:
+    dispositions = ctx.settings.feedback.dispositions
+    unnamed = call_outcomes.without_meaning([*seen.rows.values()], dispositions, named=False)
+    if unnamed:
+        log.warning(
+            "%s: %d calls have outcomes whose names are not known (%s); they are read once they "
+            "are: hygiene feedback outcomes",
+            connector, sum(one.calls for one in unnamed), problem or "the CRM does not list them",
+        )  # fmt: skip
+    if seen.left_out:
+        log.warning(
+            "%s: %d calls have yet other outcomes than the %d that are kept; these are not listed",
+            connector, seen.left_out, call_outcomes.MOST,
+        )  # fmt: skip
+
+
+def meaning(
+    outcome: str, settings: Dispositions, outcome_id: str = ""
+) -> tuple[FeedbackKind, Grade, str] | None:
     """What an outcome reports: kind, how bad, channels. None for one that says nothing of it.
 
     >>> meaning("Wrong Number", Dispositions())
     ('wrong_number', '', '')
     """
-    plain = " ".join(outcome.casefold().replace("_", " ").replace("-", " ").split())
-    results: tuple[tuple[tuple[str, ...], tuple[FeedbackKind, Grade, str]], ...] = (
-        (settings.wrong_number, ("wrong_number", "", "")),
-        (settings.disconnected, ("undeliverable", "dead", "")),
-        (settings.do_not_call, ("opt_out", "", "call")),
-    )
-    for words, result in results:
-        if plain in {word.casefold() for word in words}:
-            return result
-    return None
+    return _REPORTS.get(settings.meaning_of(outcome, outcome_id))
 
 
 def reports(
-    ctx: Context, connector: str, outcome: CallOutcome, now: datetime
+    ctx: Context, connector: str, outcome: CallOutcome, now: datetime, again: bool = False
 ) -> Iterator[Feedback]:
-    """The feedback that a call's outcome is; one for each number that may have been called."""
-    found = meaning(outcome.outcome, ctx.settings.feedback.dispositions)
+    """The feedback that a call's outcome is; one for each number that may have been called.
+    `again`: the outcome meant something else before; what it means now is another report."""
+    found = meaning(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
     if found is None:
         return
     kind, grade, channels = found
@@ -101,10 +191,11 @@ def reports(
     called = number_of(outcome.number) if outcome.number else None
     if called and facts(called).possible:
         numbers = [called]  # the CRM says which one it was
+    suffix = f":{kind}" if again else ""
     reach: Reach = "number" if len(numbers) == 1 and kind != "opt_out" else "person"
     for number in numbers:
         yield Feedback(
-            key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}"[:255],
+            key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}"[:255],
             kind=kind,
             number=number,
             source=f"{connector} call",
@@ -123,7 +214,7 @@ def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now
     """Whether an outcome says something of a person whom our index does not have yet."""
     if not outcome.record_id or now - outcome.modified > _PATIENCE:
         return False
-    if meaning(outcome.outcome, ctx.settings.feedback.dispositions) is None:
+    if meaning(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id) is None:
         return False
     return not receive.is_known(ctx, connector, outcome.object, outcome.record_id)
 

@@ -503,6 +503,22 @@ polls = sa.Table(
     sa.Column("position", UtcDateTime, nullable=False),
 )
 
+# Outcomes of calls that were seen in a CRM (worker.feedback.call_outcomes).
+call_outcomes = sa.Table(
+    "call_outcomes",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("outcome", sa.String(255), primary_key=True),  # its id in the CRM, or its name
+    sa.Column("name", sa.String(255), nullable=False),  # "": the CRM did not tell it
+    sa.Column("calls", sa.Integer, nullable=False),  # seen so far
+    # When the first and the last of these calls were changed: its calls are read from the first on
+    # again once the outcome has a meaning.
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_at", UtcDateTime, nullable=False),
+    # The meaning with which its calls were read up to now; "": with none.
+    sa.Column("counted_as", sa.String(20), nullable=False),
+)
+
 # What belongs to this installation as a whole, such as prints of the keys it was used with.
 installation = sa.Table(
     "installation",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
@@ -29,7 +29,7 @@ from worker.sync.context import Context
 from worker.verification.base import Verification
 
 # Settings of a connector that say how it is called, and not what is decided.
-_OF_CALLS = {"reserve", "bulk_from"}
+_OF_CALLS = {"reserve", "bulk_from", "search_lag"}
 _BAD = ("invalid", "wrong_number", "unreachable")
 
 
@@ -171,11 +171,12 @@ MAX_ABSENT = 1000  # ids of absent records that are held in memory for a page
 class Known:
     """By the ids of contacts that were read: those whose last decision still stands. `absent`: in
     the index, and not read where they should have been; where that are more than `MAX_ABSENT`, they
-    are not listed, and `too_many` is true."""
+    are not listed, and `too_many` is true. `indexed`: of those that were read, all in the index."""
 
     kept: Mapping[str, Kept]
     absent: Sequence[str]
     too_many: bool = False
+    indexed: Set[str] = frozenset()
 
 
 def known(
@@ -189,6 +190,7 @@ def known(
     c = contacts.c
     kept: dict[str, Kept] = {}
     absent: list[str] = []
+    indexed: set[str] = set()
     ids = ids_of(read)
     there = set(ids)
     among = span.of(c.record_id) if span else one_of(c.record_id, ids)
@@ -210,9 +212,11 @@ def known(
     for record_id, glance, statuses, answers in rows:
         if record_id not in there:
             absent.append(record_id)
-        elif glance:
+            continue
+        indexed.add(record_id)
+        if glance:
             kept[record_id] = glance, statuses, answers
-    return Known(kept, absent)
+    return Known(kept, absent, indexed=indexed)
 
 
 def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Contact], Settled]:

@@ -127,6 +127,7 @@ class _Reading:
         self._seen = seen
         self._salted = salted
         self._moving = threading.Lock()  # two threads may move the entry
+        self._found_late = False  # whether what is read may be older than what the CRM holds
 
     def go_on(self, may_go_on: Callable[[], bool]) -> bool:
         """Read until all is read, or until there is to be a stop; whether all is."""
@@ -141,6 +142,7 @@ class _Reading:
         entry.setdefault("started", self._ctx.now().isoformat())
         since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
         connector = self._ctx.connector(run.connector)
+        self._found_late = since is not None and connector.finds_late
         learned_anew = False
         while True:
             before = dict(connector.calls)
@@ -309,8 +311,12 @@ class _Reading:
             if fresh:
                 ids = [contact.id for contact in fresh]
                 seq = run_store.next_seq(connection, run.id)
-                page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, fresh)
-                stored = Stored(page_id, len(fresh), fresh)
+                # A search may return a contact as it was before our last write to it: taken at its
+                # word, somebody would have cleared our flags. It is read by its id then.
+                by_id = self._found_late and not known.indexed.isdisjoint(ids)
+                kept = None if by_id else fresh
+                page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, kept)
+                stored = Stored(page_id, len(fresh), kept)
             _note(connection, self._ctx, run, **values)
         return stored
 

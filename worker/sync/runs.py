@@ -240,11 +240,12 @@ def open_run(
         reading: list[dict[str, Any]] = []
         if scope.streams:
             marks = _marks(connection, connector_name)
+            late = _late(ctx, connector_name)
             if scope.kind == "changed" and connector.incremental and marks:
                 skip = _seen_own_writes(connection, ctx, connector_name, marks)
             for name in connector.objects:
                 mark = marks.get(name)
-                since = mark.isoformat() if mark and scope.kind == "changed" else None
+                since = (mark - late).isoformat() if mark and scope.kind == "changed" else None
                 reading.append(
                     {
                         "object": name,
@@ -271,7 +272,7 @@ def open_run(
                     reading=reading,
                     read_all=False,
                     reader_calls=used,
-                    skip={"runs": skip.runs, "until": skip.until.isoformat()} if skip.runs else {},
+                    skip=_skip_as_json(skip),
                     notes=[
                         *(str(finding) for finding in ctx.findings.get(connector_name, [])),
                         *provider_notes,
@@ -318,10 +319,14 @@ def _seen_own_writes(
 
     Reading with an overlap brings our own writes back again and again until they are older than
     it. What a later, finished run has read needs no third look *yet*: such records are left out
-    for the time being unless they changed since that run began, the watermark does not move
-    meanwhile (see `finish_if_done`), and once the overlap is over a run reads them all once more
-    and moves it. So what is committed late is never missed, and a run soon after another costs
-    next to nothing.
+    for the time being unless they changed since that run began, the watermark does not move past
+    them meanwhile (see `finish_if_done`), and once the overlap is over a run reads them all once
+    more. So what is committed late is never missed, and a run soon after another costs next to
+    nothing.
+
+    Where searches find changes late, a later run may not have seen an edit that was made before it
+    began. There only what changed while the run wrote is left out, and only of one run, the one
+    that wrote most: an edit after it is found as soon as it can be.
     """
     finished = (
         connection.execute(
@@ -338,8 +343,9 @@ def _seen_own_writes(
         .mappings()
         .all()
     )
-    oldest = min(marks.values())
-    settled = ctx.now() - ctx.settings.sync.overlap
+    late = _late(ctx, connector)
+    oldest = min(marks.values()) - late
+    settled = ctx.now() - ctx.settings.read_again(connector)
     seen = []
     for row in finished:
         wrote = row["last_write_at"]
@@ -355,16 +361,40 @@ def _seen_own_writes(
             seen.append(row["id"])
     if not seen:
         return NOTHING
+    if late:
+        seen = [_wrote_most(connection, seen)]
+    began = min(row["began_at"] for row in finished if row["id"] in seen)
     # A CRM's clock is known by the second: a write may be stamped almost one later than noted.
     reads = [row["began_at"] for row in finished if Scope.from_json(row["scope"]).streams]
     wrote_until = [row["last_write_at"] + _SECOND for row in finished if row["id"] in seen]
-    return Skip(tuple(seen), max(*reads, *wrote_until))
+    until = max(wrote_until) if late else max(*reads, *wrote_until)
+    return Skip(tuple(seen), until, began)
+
+
+def _late(ctx: Context, connector: str) -> timedelta:
+    """How much further back than a watermark changes are read, for what a CRM finds late."""
+    return ctx.settings.read_again(connector) - ctx.settings.sync.overlap
+
+
+def _wrote_most(connection: Connection, run_ids: Sequence[str]) -> str:
+    written = sa.func.sum(pages.c.written)
+    query = sa.select(pages.c.run_id).where(pages.c.run_id.in_(run_ids)).group_by(pages.c.run_id)
+    most: str | None = connection.scalar(query.order_by(written.desc(), pages.c.run_id).limit(1))
+    return most or run_ids[0]
 
 
 def _skip(kept: dict[str, Any]) -> Skip:
     if not kept:
         return NOTHING
-    return Skip(tuple(kept["runs"]), datetime.fromisoformat(kept["until"]))
+    since = datetime.fromisoformat(kept["since"]) if "since" in kept else NOTHING.since
+    return Skip(tuple(kept["runs"]), datetime.fromisoformat(kept["until"]), since)
+
+
+def _skip_as_json(skip: Skip) -> dict[str, Any]:
+    if not skip.runs:
+        return {}
+    times = {"until": skip.until.isoformat(), "since": skip.since.isoformat()}
+    return {"runs": skip.runs, **times}
 
 
 def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]]:
@@ -592,10 +622,13 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
         )
         if ended.rowcount != 1:
             return load(ctx, run_id).state == "done"
-        if run.scope.streams and not run.dry_run and run.began_at and not run.skip.runs:
-            position = run.began_at - ctx.settings.sync.overlap
+        if run.scope.streams and not run.dry_run and (began := _read_from(run)) is not None:
+            position = began - ctx.settings.sync.overlap
+            marks = _marks(connection, run.connector) if run.skip.runs else {}
             # A first sync has no watermark to start from: it reads everything too.
             for entry in run.reading:
+                if entry["object"] in marks and marks[entry["object"]] >= position:
+                    continue
                 mark = {
                     "connector": run.connector,
                     "object": entry["object"],
@@ -606,6 +639,14 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
                     mark["full_at"] = ctx.now()
                 upsert(connection, watermarks, [mark])
     return True
+
+
+def _read_from(run: Run) -> datetime | None:
+    """From when on a later run has to read, by the CRM's clock: when this one began, or the first
+    of the runs whose writes it left out. None where that is not known: the watermark stays."""
+    if run.began_at is None or not run.skip.runs:
+        return run.began_at
+    return None if run.skip.since == NOTHING.since else min(run.began_at, run.skip.since)
 
 
 _QUOTA = "quota: "

@@ -7,49 +7,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
-import sqlalchemy as sa
+from agents import IDS, NUMBER, OTHER, Agent, kinds, passing
 from crms import Crm
 
 from connectors.base import CallOutcome
-from sandbox.hubspot.portal import DISPOSITIONS
 from sandbox.run import Sandbox
 from worker.feedback.apply import apply_waiting
 from worker.feedback.dispositions import poll, poll_all
-from worker.store.tables import feedback
 from worker.sync.context import Context
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]
-NUMBER, OTHER = "+14155552671", "+14155552672"
-
-
-class Agent:
-    """Logs calls as people do."""
-
-    def __init__(self, sandbox: Sandbox, crm: Crm) -> None:
-        self.sandbox, self.crm = sandbox, crm
-
-    def logs(self, record_id: str, outcome: str, number: str = NUMBER) -> None:
-        if self.crm.name == "salesforce":
-            self.sandbox.salesforce.org.create(
-                "Task",
-                {"WhoId": record_id, "CallDisposition": outcome, "Subject": "Call",
-                 "Status": "Completed", "TaskSubtype": "Call"},
-            )  # fmt: skip
-            return
-        ids = {label: key for key, label in DISPOSITIONS.items()}
-        body = {
-            "properties": {"hs_call_disposition": ids[outcome], "hs_call_direction": "OUTBOUND",
-                           "hs_call_to_number": number, "hs_timestamp": "2026-01-01T00:00:00Z"},
-            "associations": [{"to": {"id": record_id}, "types": []}],
-        }  # fmt: skip
-        answer = requests.post(
-            f"{self.sandbox.hubspot_url}/crm/objects/2026-09/calls",
-            json=body,
-            headers={"Authorization": "Bearer sandbox-private-app-token"},
-        )
-        assert answer.status_code == 201
+NO_OVERLAP = '[sync]\noverlap = "0s"\n[connectors.hubspot]\nsearch_lag = "0s"'
 
 
 @pytest.fixture
@@ -68,11 +37,6 @@ def held(ctx: Context, crm: Crm, sync: Sync) -> str:
         crm.act(record_id, {"set": {"mobilephone": ""}})
     sync(ctx, crm.name)
     return record_id
-
-
-def kinds(ctx: Context) -> list[str]:
-    with ctx.store.read() as connection:
-        return list(connection.scalars(sa.select(feedback.c.kind).order_by(feedback.c.id)))
 
 
 class TestAnOutcome:
@@ -107,7 +71,7 @@ class TestAnOutcome:
         self, make_context: Callable[..., Context], crm: Crm, agent: Agent, sync: Sync
     ) -> None:
         """Somebody is added and called before a sync has seen them."""
-        ctx = make_context('[sync]\noverlap = "0s"')
+        ctx = make_context(NO_OVERLAP)
         poll(ctx, crm.name)
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
@@ -122,17 +86,19 @@ class TestAnOutcome:
     def test_is_not_read_again_but_for_the_overlap(
         self, make_context: Callable[..., Context], crm: Crm, agent: Agent, held: str
     ) -> None:
-        ctx = make_context('[sync]\noverlap = "0s"')
+        ctx = make_context(NO_OVERLAP)
         for _ in range(5):
             agent.logs(held, "Wrong number")
+        crm.service.clock.skew = timedelta(seconds=10)  # they are not of this very second
         opened = ctx.open(crm.name)
         read: list[CallOutcome] = []
         asked: list[datetime] = []
         outcomes = opened.outcomes
 
-        def counted(since: datetime) -> Iterator[CallOutcome]:
-            asked.append(since)
-            for outcome in outcomes(since) or ():
+        def counted(since: datetime, only: str = "") -> Iterator[CallOutcome]:
+            if not only:
+                asked.append(since)
+            for outcome in outcomes(since, only) or ():
                 read.append(outcome)
                 yield outcome
 
@@ -197,4 +163,57 @@ class TestHubSpot:
     ) -> None:
         crm.fault("GET /calling/v1/dispositions", "status", status=404, times=10)
         agent.logs(held, "Wrong number")
+        assert poll(ctx, crm.name) == 1
+
+    @pytest.mark.parametrize("minutes", [7, 30, 59])
+    def test_reads_a_call_that_searches_find_late(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str, minutes: int
+    ) -> None:
+        passed = passing(ctx, crm)
+        poll(ctx, crm.name)
+        crm.service.search_lag = minutes * 60.0
+        agent.logs(held, "Wrong number")
+        crm.service.search_lag = 0.5
+        for _ in range(3):
+            passed(minutes=minutes / 4)
+            agent.logs(held, "Busy")  # others are found at once, and the place moves on
+            passed(seconds=1)
+            assert poll(ctx, crm.name) == 0
+        passed(minutes=minutes / 4)
+        assert poll(ctx, crm.name) == 1
+        assert poll(ctx, crm.name) == 0
+
+    def test_reads_a_call_that_is_changed_while_a_long_read_goes_on(
+        self, make_context: Callable[..., Context], crm: Crm, agent: Agent, held: str
+    ) -> None:
+        """Calls are read by their ids: a change of one that was passed is none of this read. The
+        place stays before it, though another call was changed later than that."""
+        ctx = make_context(NO_OVERLAP)
+        passed = passing(ctx, crm)
+        poll(ctx, crm.name)
+        for _ in range(401):
+            crm.service.calls.log({"hs_call_disposition": IDS["Busy"]}, [held])
+        first, last = crm.service.portal.calls.get("500000"), crm.service.portal.calls.get("500400")
+        passed(hours=1)
+        search = "POST .*/calls/search"
+        wrong = {"hs_call_disposition": IDS["Wrong number"]}
+        act = {"object": "calls", "id": first["id"], "set": wrong}
+        crm.fault(search, "act", nth=2, action=act)
+        later = {"object": "calls", "id": last["id"], "set": {"hs_call_title": "edited"}}
+        crm.fault(search, "act", nth=3, action=later)
+        assert poll(ctx, crm.name) == 0
+        passed(minutes=5)
+        assert poll(ctx, crm.name) == 1
+
+    def test_reads_a_call_that_is_put_to_a_contact_afterwards(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        """That leaves the time of its last change as it was."""
+        record_id = crm.service.calls.log({"hs_call_disposition": IDS["Do not call"]}, [])
+        passed = passing(ctx, crm)
+        assert poll(ctx, crm.name) == 0
+        passed(minutes=20)
+        agent.logs(held, "Busy")
+        assert poll(ctx, crm.name) == 0
+        crm.service.calls.act(record_id, {"associate": held})
         assert poll(ctx, crm.name) == 1

@@ -1,0 +1,301 @@
+"""Outcomes of calls without a name or a meaning: they are said, wait, and count in the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from agents import IDS, NUMBER, OTHER, Agent, kinds, passing
+from crms import Crm
+
+from connectors.base import AuthError, UnavailableError
+from sandbox.run import Sandbox
+from worker import misconfigured
+from worker.alerts import conditions
+from worker.feedback import call_outcomes
+from worker.feedback.apply import apply_waiting
+from worker.feedback.dispositions import poll, poll_all
+from worker.store.tables import call_outcomes as table
+from worker.store.tables import polls
+from worker.sync.context import Context
+from worker.sync.spread import spread
+
+Sync = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Context]
+LIST, OPTIONS = "GET /calling/v1/dispositions", "GET .*/calls/hs_call_disposition"
+REFUSALS = (401, 403, 404, "page", {"message": "moved"})
+
+
+@pytest.fixture
+def agent(sandbox: Sandbox, crm: Crm) -> Agent:
+    return Agent(sandbox, crm)
+
+
+@pytest.fixture
+def held(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact with one number."""
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+    fields = ("MobilePhone", "HomePhone", "OtherPhone")
+    empty = {"mobilephone": ""} if crm.name == "hubspot" else dict.fromkeys(fields)
+    crm.act(record_id, {"set": empty})
+    sync(ctx, crm.name)
+    return record_id
+
+
+def refuse(crm: Crm, how: Any) -> None:
+    for match in (LIST, OPTIONS):
+        if how == "page":
+            crm.fault(match, "page", times=9999)
+        elif isinstance(how, int):
+            crm.fault(match, "status", status=how, times=9999)
+        else:
+            crm.fault(match, "status", status=200, body=how, times=9999)
+
+
+def said(ctx: Context) -> str:
+    return "\n".join(check.text for check in misconfigured.of_calls(ctx))
+
+
+def alerts(ctx: Context) -> list[str]:
+    return [one.text for one in conditions.found(ctx) if one.kind == "call_outcomes"]
+
+
+def rows(ctx: Context) -> dict[str, int]:
+    with ctx.store.read() as connection:
+        return {one.name or one.outcome: one.calls for one in call_outcomes.load(connection)
+                if one.calls}  # fmt: skip
+
+
+class TestAnOutcomeWithoutAName:
+    @pytest.fixture
+    def crm(self, sandbox: Sandbox) -> Crm:
+        return Crm.all(sandbox)["hubspot"]
+
+    @pytest.mark.parametrize("how", REFUSALS)
+    def test_waits_and_counts_when_the_name_is_known_months_later(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str, how: Any
+    ) -> None:
+        passed = passing(ctx, crm)
+        refuse(crm, how)
+        agent.logs(held, "Do not call")
+        assert poll(ctx, "hubspot") == 0
+        for _ in range(5):
+            passed(days=30)
+            agent.logs(held, "Busy")
+            poll(ctx, "hubspot")
+        assert kinds(ctx) == []
+        crm.service.faults.clear()
+        assert poll(ctx, "hubspot") == 1
+        assert kinds(ctx) == ["opt_out"]
+        apply_waiting(ctx)
+        spread(ctx, "hubspot")
+        assert crm.get(held, "do_not_call") is True
+        assert poll(ctx, "hubspot") == 0
+
+    def test_holds_up_no_other_call(self, ctx: Context, crm: Crm, agent: Agent, held: str) -> None:
+        passed = passing(ctx, crm)
+        refuse(crm, 403)
+        agent.logs(held, "Do not call")
+        passed(hours=3)
+        agent.logs(held, "Wrong number", OTHER)
+        passed(minutes=1)
+        assert poll(ctx, "hubspot") == 1
+        with ctx.store.read() as connection:
+            position = connection.scalar(sa.select(polls.c.position))
+        assert position is not None
+        assert ctx.now() - position < timedelta(hours=1)
+
+    def test_takes_no_more_room_however_many_calls_wait(
+        self, ctx: Context, crm: Crm, held: str
+    ) -> None:
+        refuse(crm, 403)
+        for _ in range(500):
+            crm.service.calls.log({"hs_call_disposition": IDS["Do not call"]}, [held])
+        poll(ctx, "hubspot")
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(table)) <= 2
+        assert rows(ctx) == {IDS["Do not call"]: 500}
+
+    @pytest.mark.parametrize("how", REFUSALS)
+    def test_is_told_to_an_operator(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str, how: Any,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        refuse(crm, how)
+        poll(ctx, "hubspot")
+        assert alerts(ctx) == []  # nothing is lost yet
+        assert "only the usual outcomes of calls are known by name" in said(ctx)
+        agent.logs(held, "Do not call")
+        agent.logs(held, "Do not call")
+        with caplog.at_level(logging.WARNING):
+            poll(ctx, "hubspot")
+        assert "2 calls have outcomes whose name" in caplog.text
+        assert "2 calls have outcomes whose name is not known" in said(ctx)
+        (text,) = alerts(ctx)
+        assert "hygiene feedback outcomes" in text
+        poll(ctx, "hubspot")
+        assert alerts(ctx) == [text]
+        crm.service.faults.clear()
+        poll(ctx, "hubspot")
+        assert (alerts(ctx), said(ctx)) == ([], "")
+
+    def test_may_be_given_a_meaning_by_its_id(
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        """The way out where HubSpot tells the names to nobody any more."""
+        refuse(crm, 404)
+        agent.logs(held, "Do not call")
+        assert poll(ctx, "hubspot") == 0
+        words = f'do_not_call = ["{IDS["Do not call"].upper()}"]'
+        ctx = make_context(f"[feedback.dispositions]\n{words}")
+        assert poll(ctx, "hubspot") == 1
+        assert kinds(ctx) == ["opt_out"]
+        assert alerts(ctx) == []
+
+    def test_that_an_earlier_release_passed_over_is_made_up_for(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        """It moved its place on, and noted nothing."""
+        agent.logs(held, "Do not call")
+        passed = passing(ctx, crm)
+        passed(days=20)
+        with ctx.store.write() as connection:
+            place = {"name": "calls:hubspot", "position": ctx.now()}
+            connection.execute(sa.insert(polls).values(place))
+        assert poll(ctx, "hubspot") == 1
+        assert kinds(ctx) == ["opt_out"]
+
+    def test_whose_calls_cannot_be_read_just_now_is_tried_again_and_holds_up_no_other(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        passed = passing(ctx, crm)
+        refuse(crm, 404)
+        agent.logs(held, "Do not call")
+        poll(ctx, "hubspot")
+        passed(days=2)
+        agent.logs(held, "Busy")
+        poll(ctx, "hubspot")
+        crm.service.faults.clear()
+        agent.logs(held, "Wrong number", OTHER)
+        crm.fault("POST .*/calls/search", "status", nth=2, times=50, status=503)
+        assert poll(ctx, "hubspot") == 1
+        assert kinds(ctx) == ["wrong_number"]
+        crm.service.faults.clear()
+        assert poll(ctx, "hubspot") == 1
+        assert kinds(ctx) == ["wrong_number", "opt_out"]
+
+    def test_a_dead_token_moves_nothing(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        agent.logs(held, "Do not call")
+        tokens = set(crm.service.tokens)
+        crm.service.tokens.clear()
+        with pytest.raises(AuthError):
+            poll(ctx, "hubspot")
+        assert poll_all(ctx) == 0
+        with ctx.store.read() as connection:
+            assert list(connection.scalars(sa.select(polls.c.name))) == ["calls:salesforce"]
+        assert (rows(ctx), said(ctx)) == ({}, "")
+        crm.service.tokens |= tokens
+        assert poll(ctx, "hubspot") == 1
+
+
+class TestAnOutcomeWithoutAMeaning:
+    OWN = "Never again"
+
+    @pytest.fixture(autouse=True)
+    def own(self, crm: Crm) -> None:
+        """An outcome of the account's own, of which our settings say nothing."""
+        if crm.name == "hubspot":
+            crm.service.portal.dispositions[self.OWN_ID] = self.OWN
+
+    OWN_ID = "3d7f0a51-9c1e-4a53-8f0e-0b2c8d6e4a77"
+
+    def log(self, crm: Crm, agent: Agent, held: str, number: str = NUMBER) -> None:
+        agent.logs(held, self.OWN_ID if crm.name == "hubspot" else self.OWN, number)
+
+    def test_is_listed_with_its_calls(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        for _ in range(3):
+            self.log(crm, agent, held)
+        agent.logs(held, "Busy")
+        agent.logs(held, "Wrong number")
+        for _ in range(3):
+            poll(ctx, crm.name)
+        assert rows(ctx) == {self.OWN: 3, "Busy": 1, "Wrong number": 1}
+        assert f"report nothing yet: “{self.OWN}” (3);" in said(ctx)
+        assert alerts(ctx) == []
+
+    def test_counts_for_calls_that_were_seen_before(
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        passed = passing(ctx, crm)
+        self.log(crm, agent, held)
+        poll(ctx, crm.name)
+        passed(days=40)
+        self.log(crm, agent, held)
+        poll(ctx, crm.name)
+        assert kinds(ctx) == []
+        later = make_context('[feedback.dispositions]\ndo_not_call = ["never-again"]')
+        later.now = ctx.now  # type: ignore[method-assign]
+        assert poll(later, crm.name) == 2
+        assert kinds(ctx) == ["opt_out", "opt_out"]
+        assert poll(later, crm.name) == 0
+        assert said(later) == ""
+
+    def test_counts_for_calls_of_one_that_was_harmless(
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        agent.logs(held, "Busy")
+        poll(ctx, crm.name)
+        assert said(ctx) == ""
+        ctx = make_context('[feedback.dispositions]\ndisconnected = ["busy"]')
+        assert poll(ctx, crm.name) == 1
+        assert kinds(ctx) == ["undeliverable"]
+
+    def test_counts_anew_where_a_meaning_was_wrong(
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        self.log(crm, agent, held)
+        ctx = make_context('[feedback.dispositions]\nwrong_number = ["never again"]')
+        poll(ctx, crm.name)
+        ctx = make_context('[feedback.dispositions]\ndo_not_call = ["never again"]')
+        assert poll(ctx, crm.name) == 1
+        assert kinds(ctx) == ["wrong_number", "opt_out"]
+        assert poll(ctx, crm.name) == 0
+
+    def test_is_not_kept_without_end(
+        self, ctx: Context, crm: Crm, agent: Agent, held: str, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        """Somebody writes another text into each call."""
+        monkeypatch.setattr(call_outcomes, "MOST", 3)
+        for n in range(5):
+            agent.logs(held, f"remark {n}")
+        agent.logs(held, "Wrong number")
+        assert poll(ctx, crm.name) == 1
+        with ctx.store.read() as connection:
+            assert len(call_outcomes.load(connection)) == 3
+        assert "have yet other outcomes" in caplog.text
+
+    def test_is_not_shown_of_a_crm_that_is_turned_off(
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+    ) -> None:
+        self.log(crm, agent, held)
+        poll(ctx, crm.name)
+        ctx = make_context(f"[connectors.{crm.name}]\nenabled = false")
+        assert said(ctx) == ""
+
+
+def test_a_read_that_fails_counts_nothing(ctx: Context, crm: Crm, agent: Agent, held: str) -> None:
+    agent.logs(held, "Wrong number")
+    crm.fault("calls/search|query", "status", times=50, status=503)
+    with pytest.raises(UnavailableError):
+        poll(ctx, crm.name)
+    assert rows(ctx) == {}

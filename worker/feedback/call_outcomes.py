@@ -1,0 +1,172 @@
+"""Outcomes of calls that were seen in a CRM: their names, how many calls, and what they count as.
+
+A call whose outcome has no name, or no meaning, reports nothing yet. It is not kept here: the row
+of its outcome says from when on such calls are read again, once the name or a meaning is known. So
+what waits is a row for each outcome, whatever the number of calls, and holds up no other call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from config.feedback import Dispositions, OutcomeMeaning
+from connectors.base import CallOutcome
+from worker.store.db import upsert
+from worker.store.tables import call_outcomes, installation
+from worker.sync.context import Context
+
+# Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into
+# each call must not make the table grow for ever.
+MOST = 1000
+_NAMES = "names of call outcomes: "  # of `installation`: why they are not known, by CRM
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOutcome:
+    """A row of the table."""
+
+    connector: str
+    outcome: str
+    name: str
+    calls: int
+    first_at: datetime
+    last_at: datetime
+    counted_as: str
+
+    @property
+    def is_named(self) -> bool:
+        return bool(self.name)
+
+    def meaning(self, settings: Dispositions) -> OutcomeMeaning:
+        return settings.meaning_of(self.name, self.outcome)
+
+    def reports_as(self, settings: Dispositions) -> str:
+        """The meaning of which reports are made, else ""."""
+        meaning = self.meaning(settings)
+        return "" if meaning == "harmless" else meaning
+
+
+class Seen:
+    """The outcomes of a CRM's calls, as they are read. In memory: a row for each outcome."""
+
+    def __init__(self, connector: str, rows: Mapping[str, SeenOutcome]) -> None:
+        self._connector = connector
+        self._before = rows
+        self.rows = dict(rows)
+        self._last = ""
+        self.left_out = 0  # calls whose outcome found no room
+
+    def note(self, call: CallOutcome, counts_as: str) -> None:
+        """Count a call, once however many contacts it has and however often it is read again."""
+        key = call.key[:255]
+        name = call.outcome[:255] if call.is_named else ""
+        if key not in self.rows and len(self.rows) >= MOST:
+            self.left_out += 1
+            return
+        row = self.rows.get(key)
+        if row is None:
+            at = call.modified
+            row = SeenOutcome(self._connector, key, name, 0, at, at, counts_as)
+        before = self._before.get(key)
+        is_new = before is None or not before.calls or call.modified > before.last_at
+        count = 1 if is_new and call.id != self._last else 0
+        self._last = call.id
+        self.rows[key] = replace(
+            row,
+            name=name or row.name,
+            calls=row.calls + count,
+            first_at=min(row.first_at, call.modified),
+            last_at=max(row.last_at, call.modified),
+        )
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Take over names that have become known, or have changed, without a new call."""
+        for key, row in self.rows.items():
+            if (name := names.get(key, "")[:255]) and name != row.name:
+                self.rows[key] = replace(row, name=name)
+
+    def expect(self, names: Mapping[str, str], settings: Dispositions, since: datetime) -> None:
+        """Outcomes with a meaning of which no call was seen yet: an earlier release passed calls
+        over whose outcome it had no name for. Their calls are looked for once, from `since` on."""
+        for key, name in names.items():
+            if key not in self.rows and len(self.rows) < MOST:
+                row = SeenOutcome(self._connector, key[:255], name[:255], 0, since, since, "")
+                if row.reports_as(settings):
+                    self.rows[key] = row
+
+    def counted(self, key: str, counts_as: str) -> None:
+        self.rows[key] = replace(self.rows[key], counted_as=counts_as)
+
+    def save(self, connection: Connection) -> None:
+        changed = [row for key, row in self.rows.items() if row != self._before.get(key)]
+        fields = SeenOutcome.__slots__
+        upsert(connection, call_outcomes, [
+            {name: getattr(row, name) for name in fields} for row in changed
+        ])  # fmt: skip
+        self._before = dict(self.rows)
+
+
+def load(connection: Connection, connector: str | None = None) -> list[SeenOutcome]:
+    """Those of a CRM, or of all; the one with most calls first."""
+    c = call_outcomes.c
+    query = sa.select(call_outcomes).order_by(c.calls.desc(), c.connector, c.outcome)
+    if connector is not None:
+        query = query.where(c.connector == connector)
+    return [SeenOutcome(*row) for row in connection.execute(query)]
+
+
+def without_meaning(
+    rows: list[SeenOutcome], settings: Dispositions, named: bool
+) -> list[SeenOutcome]:
+    """Outcomes of calls that nobody has said the meaning of: those with a name, or those without
+    one."""
+    return [
+        one for one in rows if one.calls and one.is_named == named and not one.meaning(settings)
+    ]
+
+
+def note_problem(connection: Connection, connector: str, problem: str) -> None:
+    """Keep why a CRM does not tell the names of outcomes, for whoever asks; "" = it does."""
+    key = f"{_NAMES}{connector}"
+    if problem:
+        upsert(connection, installation, [{"name": key, "value": orjson.dumps(problem).decode()}])
+    else:
+        connection.execute(sa.delete(installation).where(installation.c.name == key))
+
+
+def problem(connection: Connection, connector: str) -> str:
+    """Why the names of outcomes could not be read when calls were last read; "" = they could."""
+    query = sa.select(installation.c.value).where(installation.c.name == f"{_NAMES}{connector}")
+    held = connection.scalar(query)
+    return str(orjson.loads(held)) if held else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Outcomes of a CRM's calls that nobody can read, as an operator is told of them."""
+
+    outcomes: tuple[str, ...]
+    text: str
+
+
+def waiting_for_names(ctx: Context, connector: str) -> Waiting | None:
+    """Outcomes whose names the CRM does not tell; None where there are none."""
+    with ctx.store.read() as connection:
+        rows = load(connection, connector)
+        why = problem(connection, connector)
+    unnamed = without_meaning(rows, ctx.settings.feedback.dispositions, named=False)
+    if not unnamed:
+        return None
+    calls = sum(one.calls for one in unnamed)
+    text = (
+        f"{calls:,} {'call has an outcome' if calls == 1 else 'calls have outcomes'} whose name is "
+        f"not known ({why or 'the CRM does not list it'}): one may be an opt-out. They wait, and "
+        "are read once it is known. See: hygiene feedback outcomes"
+    )
+    return Waiting(tuple(one.outcome for one in unnamed), text)

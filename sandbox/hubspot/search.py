@@ -1,7 +1,7 @@
 """What a search finds, of contacts or of calls: filter groups, operators, one sort, the limits.
 
 Source of the limits: HubSpot's guide "Search the CRM" (200 results a page, 10,000 a query, one sort
-for a search, 5 groups of filters), and its OpenAPI documents of 2026-09.
+for a search, 5 groups of 6 filters, 18 filters in all), and its OpenAPI documents of 2026-09.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ CAP = 10_000  # results of one query
 _PAGE = 200
 _GROUPS = 5
 _FILTERS = 6  # of a group
+_FILTERS_IN_ALL = 18
 _OPERATORS = frozenset((
     "BETWEEN", "CONTAINS_TOKEN", "EQ", "GT", "GTE", "HAS_PROPERTY", "IN", "LT", "LTE", "NEQ",
     "NOT_CONTAINS_TOKEN", "NOT_HAS_PROPERTY", "NOT_IN",
@@ -74,7 +75,12 @@ class Search:
         if len(sorts) > 1:
             return f"At most one sort can be applied to a search, got {len(sorts)}"
         filters = [group.get("filters", []) for group in groups]
-        if len(groups) > _GROUPS or any(len(some) > _FILTERS for some in filters):
+        count = sum(map(len, filters))
+        if (
+            len(groups) > _GROUPS
+            or count > _FILTERS_IN_ALL
+            or max(map(len, filters), default=0) > _FILTERS
+        ):
             return "There were too many filter groups or filters in the request"
         for item in itertools.chain.from_iterable(filters):
             if item["operator"] not in _OPERATORS:

@@ -160,6 +160,25 @@ def test_what_passes_when_calls_are_read(
     assert problems == []
 
 
+def test_what_passes_when_the_names_of_outcomes_are_refused(
+    shared: Callable[[str], Path], make_context: Callable[..., Context], bare_sandbox: Sandbox
+) -> None:
+    """The names are options of a property then; and the calls are more than one page."""
+    documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
+    service = bare_sandbox.hubspot
+    crm = Crm.all(bare_sandbox)["hubspot"]
+    for _ in range(201):
+        service.calls.log({"hs_call_disposition": WRONG_NUMBER}, crm.ids()[:1])
+    crm.fault("GET /calling/v1/dispositions", "status", status=403, times=9)
+    service.seen = []
+    connector = build("hubspot", make_context(**bare_sandbox.env()).settings)
+    found = list(connector.outcomes(datetime(2020, 1, 1, tzinfo=UTC), only=WRONG_NUMBER) or ())
+    assert len(found) == 201
+    problems, checked = check(documents, service.seen)
+    assert checked == 2 * 2 + 1 + 3 * 2  # searches, the property, contacts
+    assert problems == []
+
+
 def test_the_check_finds_what_is_wrong(shared: Callable[[str], Path]) -> None:
     documents = [Document(shared("specs/hubspot/2026-09/contacts.json"))]
     call = {

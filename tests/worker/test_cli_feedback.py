@@ -12,8 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from crms import QUICK, Crm
 
+from config.settings import load
 from sandbox.run import Sandbox
 from worker.cli import main
+from worker.feedback.dispositions import poll_all
+from worker.sync.context import Context
 
 Run = Callable[..., Result]
 NUMBER, OTHER = "+14155552671", "+14155552672"
@@ -311,3 +314,52 @@ def _is_free(home: Path, file: Path, what: str = "4155552671") -> bool:
         return False
     with sqlite3.connect(home / "hygiene.db") as connection:
         return not any(what in line or "Elm St" in line for line in connection.iterdump())
+
+
+class TestOutcomesOfCalls:
+    @pytest.fixture
+    def poll(self, sandbox: Sandbox, tmp_path: Path, home: Path) -> Callable[[], int]:
+        """Reads calls, as the workers do every five minutes."""
+
+        def run() -> int:
+            config = {"HYGIENE_HOME": str(home), "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml")}
+            ctx = Context.create(load({**sandbox.env(), **config}))
+            try:
+                return poll_all(ctx)
+            finally:
+                ctx.close()
+
+        return run
+
+    def test_without_a_meaning_are_listed_until_they_have_one(
+        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], tmp_path: Path,
+        poll: Callable[[], int],
+    ) -> None:  # fmt: skip
+        portal, calls = sandbox.hubspot.portal, sandbox.hubspot.calls
+        portal.dispositions["own-1"] = "Never again"
+        for outcome in ("own-1", "own-1", "unheard-of", *portal.dispositions):
+            calls.log({"hs_call_disposition": outcome}, [held["hubspot"]])
+        task = {"WhoId": held["salesforce"], "CallDisposition": "Gone away"}
+        sandbox.salesforce.org.create("Task", {**task, "Status": "Completed"})
+        poll()
+        shown = document(hygiene("feedback", "outcomes", "--json"))
+        assert [(one["connector"], one["name"], one["meaning"], one["calls"]) for one in shown] == [
+            ("hubspot", "Never again", None, 3),
+            ("hubspot", None, None, 1),
+            ("salesforce", "Gone away", None, 1),
+        ]  # fmt: skip
+        assert shown[1]["outcome"] == "unheard-of"
+        output = hygiene("feedback", "outcomes").output
+        assert "Never again" in output
+        assert "unheard-of (name not known)" in output
+        assert "Wrong number" not in output
+        assert "wrong number" in hygiene("feedback", "outcomes", "--all").output
+        doctor = hygiene("doctor", "--json").output
+        assert "“Never again” (3)" in doctor
+        assert "1 call has an outcome whose name is not known" in doctor
+        words = 'disconnected = ["gone away", "never again", "unheard-of"]'
+        with (tmp_path / "hygiene.toml").open("a", encoding="utf-8") as file:
+            file.write(f"[feedback.dispositions]\n{words}\n")
+        assert poll() >= 4
+        assert document(hygiene("feedback", "outcomes", "--json")) == []
+        assert "every outcome that was seen" in hygiene("feedback", "outcomes").output

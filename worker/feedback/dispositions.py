@@ -79,7 +79,7 @@ def poll(ctx: Context, connector: str) -> int:
         upsert(connection, polls, [{"name": _name(connector), "position": latest}])
         seen.save(connection)
         call_outcomes.note_problem(connection, connector, names.problem)
-    _say(ctx, connector, seen, names.problem)
+    _say(ctx, connector, seen)
     return new + _catch_up(ctx, connector, opened, seen, now)
 
 
@@ -147,15 +147,9 @@ def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: 
     return new
 
 
-def _say(ctx: Context, connector: str, seen: Seen, problem: str) -> None:
-    dispositions = ctx.settings.feedback.dispositions
-    unnamed = call_outcomes.without_meaning([*seen.rows.values()], dispositions, named=False)
-    if unnamed:
-        log.warning(
-            "%s: %d calls have outcomes whose names are not known (%s); they are read once they "
-            "are: hygiene feedback outcomes",
-            connector, sum(one.calls for one in unnamed), problem or "the CRM does not list them",
-        )  # fmt: skip
+def _say(ctx: Context, connector: str, seen: Seen) -> None:
+    if waiting := call_outcomes.waiting_for_names(ctx, connector):
+        log.warning("%s: %s", connector, waiting.text)
     if seen.left_out:
         log.warning(
             "%s: %d calls have yet other outcomes than the %d that are kept; these are not listed",

@@ -70,6 +70,7 @@ def prop(
     own: bool = True,
     read_only: bool = False,
     description: str = "",
+    calculated: bool = False,
 ) -> Record:
     return {
         "name": name,
@@ -83,7 +84,7 @@ def prop(
             for i, value in enumerate(options)
         ],
         "displayOrder": -1,
-        "calculated": False,
+        "calculated": calculated,
         "externalOptions": False,
         "archived": False,
         "hasUniqueValue": False,
@@ -108,8 +109,35 @@ _DEFAULTS = [
     prop("company", "Company Name"),
     prop("phone", "Phone Number", "string", "phonenumber"),
     prop("mobilephone", "Mobile Phone Number", "string", "phonenumber"),
+    prop("fax", "Fax Number", "string", "phonenumber"),
+    prop("hs_whatsapp_phone_number", "WhatsApp Phone Number", "string", "phonenumber"),
+    # What HubSpot itself reads of the numbers; nobody can write to these.
+    prop(
+        "hs_calculated_phone_number",
+        "Calculated Phone Number with country code",
+        "string",
+        "phonenumber",
+        read_only=True,
+        calculated=True,
+    ),
+    prop(
+        "hs_calculated_mobile_number",
+        "Calculated Mobile Number with country code",
+        "string",
+        "phonenumber",
+        read_only=True,
+        calculated=True,
+    ),
+    prop(
+        "hs_searchable_calculated_phone_number",
+        "Calculated Phone Number without country code",
+        read_only=True,
+        calculated=True,
+    ),
     prop("country", "Country/Region"),
+    prop("hs_country_region_code", "Country/Region Code"),
     prop("state", "State/Region"),
+    prop("hs_state_code", "State/Region Code"),
     prop("website", "Website URL"),
     prop("annualrevenue", "Annual Revenue"),
     prop("closedate", "Close Date", "datetime", "date"),
@@ -180,6 +208,11 @@ class Portal:
         self.dispositions = dict(DISPOSITIONS)
         self.calls = Table("hs_lastmodifieddate", key=int)
         self.lists: dict[str, dict[str, Any]] = {}
+        self.archived_properties: dict[str, Record] = {}
+        # Of the plan: custom properties of one object, of all objects, and what the others have.
+        self.property_limit = 1000
+        self.overall_property_limit = 10_000
+        self.properties_elsewhere = 0
         self._next_id = 100_000_000
         if self.with_fields:
             self._install_properties()
@@ -220,6 +253,18 @@ class Portal:
             record_id = self.merged[record_id]
         record = self.table.get(record_id)
         return record if record is not None and record["archived"] == archived else None
+
+    @property
+    def custom_properties(self) -> int:
+        """How many of the plan's custom properties contacts have; archived ones do not count."""
+        return sum(not entry["hubspotDefined"] for entry in self.properties.values())
+
+    @property
+    def property_room(self) -> int:
+        """How many more can be made."""
+        used = self.custom_properties
+        overall = self.overall_property_limit - self.properties_elsewhere - used
+        return max(0, min(self.property_limit - used, overall))
 
     def clean(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check values as the API does; raises `Invalid` for the first that is not."""
@@ -376,21 +421,21 @@ class Portal:
             "archived": False,
         }
         wanted = []
-        for phone in ("phone", "mobilephone"):
+        for phone, label in (("phone", "Phone"), ("mobilephone", "Mobile phone")):
             wanted += [
                 prop(
                     f"hygiene_{phone}_status",
-                    f"{phone} status",
+                    f"{label} status",
                     "enumeration",
                     "select",
                     group,
                     STATUSES,
                     own=False,
                 ),
-                prop(f"hygiene_{phone}_e164", f"{phone} E.164", group=group, own=False),
+                prop(f"hygiene_{phone}_e164", f"{label} E.164", group=group, own=False),
                 prop(
                     f"hygiene_{phone}_line_type",
-                    f"{phone} line type",
+                    f"{label} line type",
                     "enumeration",
                     "select",
                     group,

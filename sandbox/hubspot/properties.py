@@ -32,10 +32,13 @@ class Properties:
             *at(change, web.post, "/groups", self.create_group),
             *at(schema, web.get, "/{name}", self.get_property),
             *at(change, web.patch, "/{name}", self.update_property),
+            *at(change, web.delete, "/{name}", self.archive_property),
         ]
 
-    async def list_properties(self, _request: web.Request) -> web.Response:
-        return answer({"results": list(self.portal.properties.values())})
+    async def list_properties(self, request: web.Request) -> web.Response:
+        archived = request.query.get("archived") == "true"
+        found = self.portal.archived_properties if archived else self.portal.properties
+        return answer({"results": list(found.values())})
 
     async def get_property(self, request: web.Request) -> web.Response:
         found = self.portal.properties.get(request.match_info["name"])
@@ -93,6 +96,17 @@ class Properties:
                 "Property of type bool must have exactly the options true and false",
                 "VALIDATION_ERROR",
             )
+        if not self.portal.property_room:
+            # That a full account refuses is documented; the words and the category are not.
+            return error(
+                "You have reached the limit of custom properties of your account.",
+                "VALIDATION_ERROR",
+            )
+        if (restored := self.portal.archived_properties.pop(name, None)) is not None:
+            # It comes back as it was, with the values that records have kept.
+            restored["archived"] = False
+            self.portal.properties[name] = restored
+            return restored
         made = prop(
             name,
             body["label"],
@@ -119,6 +133,16 @@ class Properties:
         for key in ("label", "description", "groupName"):
             found[key] = body.get(key, found[key])
         return answer(found)
+
+    async def archive_property(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        held = self.portal.properties.get(name)
+        if held is not None and not held["modificationMetadata"]["archivable"]:
+            return error(f"Property {name} cannot be archived.", "VALIDATION_ERROR")
+        if held is not None:
+            del self.portal.properties[name]
+            self.portal.archived_properties[name] = {**held, "archived": True}
+        return web.Response(status=204)
 
     async def list_groups(self, _request: web.Request) -> web.Response:
         return answer({"results": list(self.portal.groups.values())})

@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.hubspot import forms
+from sandbox.hubspot.account import Account
 from sandbox.hubspot.answers import error
 from sandbox.hubspot.calls import Calls
 from sandbox.hubspot.lists import Lists
@@ -63,8 +64,10 @@ class HubSpotService(Service):
             "crm.schemas.contacts.read",
             "crm.schemas.contacts.write",
             "crm.lists.read",
+            "oauth",  # of every token
         }
         self.tokens = {TOKEN}
+        self.account = Account(portal, self.tokens, self.scopes)
 
     @property
     def search_lag(self) -> float:
@@ -95,6 +98,7 @@ class HubSpotService(Service):
             *at(write, web.delete, "/{id}", self.archive_contact),
             *self.properties.routes(self.allowed),
             *self.lists.routes(self.allowed),
+            *self.account.routes(self.allowed),
             *self.calls.routes(self.allowed),
         ]
 

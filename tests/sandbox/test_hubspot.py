@@ -283,3 +283,131 @@ class TestCalls:
         changed = {"properties": {"hs_call_disposition": "b"}}
         assert api("PATCH", path, changed).json()["properties"]["hs_call_disposition"] == "b"
         assert api("PATCH", f"{self.CALLS}/1", changed).status_code == 404
+
+
+LISTS = "/crm/lists/2026-09"
+PROPERTIES = "/crm/properties/2026-09/contacts"
+
+
+def flagged(name: str = "hygiene_do_not_text", kind: str = "BOOL", **more: Any) -> dict[str, Any]:
+    value: dict[str, Any] = {"value": True} if kind == "BOOL" else {"values": ["true"]}
+    operator = "IS_EQUAL_TO" if kind == "BOOL" else "IS_ANY_OF"
+    operation = {"operationType": kind, "operator": operator,
+                 "includeObjectsWithNoValueSet": False, **value, **more}  # fmt: skip
+    one = {"filterType": "PROPERTY", "property": name, "operation": operation}
+    return {"filterBranchType": "AND", "filterBranchOperator": "AND", "filterBranches": [],
+            "filters": [one]}  # fmt: skip
+
+
+def new_list(*branches: dict[str, Any], name: str = "Out", **more: Any) -> dict[str, Any]:
+    root = {"filterBranchType": "OR", "filterBranchOperator": "OR",
+            "filterBranches": [*branches], "filters": []}  # fmt: skip
+    return {"name": name, "objectTypeId": "0-1", "processingType": "DYNAMIC",
+            "filterBranch": root, **more}  # fmt: skip
+
+
+@pytest.fixture
+def lists(sandbox: Sandbox, api: Api) -> Api:
+    sandbox.hubspot.scopes.add("crm.lists.write")
+    return api
+
+
+class TestLists:
+    def members(self, api: Api, list_id: str) -> list[str]:
+        answer = api("GET", f"{LISTS}/{list_id}/memberships").json()
+        return [one["recordId"] for one in answer["results"]]
+
+    def test_a_dynamic_list_follows_its_filters(self, lists: Api) -> None:
+        made = lists("POST", LISTS, new_list(flagged(), flagged("hygiene_wrong_number")))
+        assert made.status_code == 200
+        list_id = made.json()["list"]["listId"]
+        assert self.members(lists, list_id) == []
+        one, other = ids(lists)[:2]
+        for record_id, name in ((one, "hygiene_do_not_text"), (other, "hygiene_wrong_number")):
+            lists("PATCH", f"{CONTACTS}/{record_id}", {"properties": {name: "true"}})
+        assert self.members(lists, list_id) == [one, other]
+        lists("PATCH", f"{CONTACTS}/{one}", {"properties": {"hygiene_do_not_text": "false"}})
+        lists("DELETE", f"{CONTACTS}/{other}")
+        assert self.members(lists, list_id) == []
+
+    def test_is_found_by_its_name_and_tells_its_filters_when_asked(self, lists: Api) -> None:
+        wanted = new_list(flagged(), name="Do not text: all")
+        lists("POST", LISTS, wanted)
+        path = f"{LISTS}/object-type-id/0-1/name/Do%20not%20text%3A%20all"
+        assert "filterBranch" not in lists("GET", path).json()["list"]
+        found = lists("GET", path, includeFilters="true").json()["list"]
+        assert found["filterBranch"] == wanted["filterBranch"]
+        assert found["processingType"] == "DYNAMIC"
+
+    def test_a_name_is_given_once(self, lists: Api) -> None:
+        assert lists("POST", LISTS, new_list(flagged())).status_code == 200
+        again = lists("POST", LISTS, new_list(flagged()))
+        assert again.status_code == 400
+        assert again.json()["subCategory"] == "ILS.DUPLICATE_LIST_NAMES"
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"name": "x", "objectTypeId": "0-1", "processingType": "DYNAMIC"},
+            new_list(name=""),
+            new_list(),
+            new_list(flagged("no_such_property")),
+            new_list(flagged(kind="ENUMERATION")),
+            new_list(flagged("hygiene_phone_status")),
+            new_list(flagged(operator="EQUALS")),
+            new_list(flagged(value="true")),
+            new_list({**flagged(), "filterBranchType": "OR"}),
+            new_list({key: value for key, value in flagged().items() if key != "filterBranches"}),
+            {**new_list(), "filterBranch": flagged()},
+        ],
+    )
+    def test_refuses_a_filter_that_is_none(self, lists: Api, wrong: dict[str, Any]) -> None:
+        answer = lists("POST", LISTS, wrong)
+        assert (answer.status_code, answer.json()["category"]) == (400, "VALIDATION_ERROR")
+
+    def test_nobody_makes_one_without_the_scope(self, api: Api) -> None:
+        answer = api("POST", LISTS, new_list(flagged()))
+        assert (answer.status_code, answer.json()["category"]) == (403, "MISSING_SCOPES")
+
+
+class TestTheAccount:
+    def test_tells_how_many_custom_properties_it_has_room_for(
+        self, api: Api, sandbox: Sandbox
+    ) -> None:
+        sandbox.hubspot.portal.property_limit = 40
+        told = api("GET", "/crm/limits/2026-09/custom-properties").json()
+        (contacts,) = told["byObjectType"]
+        assert (contacts["objectTypeId"], contacts["limit"]) == ("0-1", 40)
+        own = [p for p in api("GET", PROPERTIES).json()["results"] if not p["hubspotDefined"]]
+        assert contacts["usage"] == told["overallUsage"] == len(own)
+
+    def test_takes_no_property_beyond_that(self, api: Api, sandbox: Sandbox) -> None:
+        portal = sandbox.hubspot.portal
+        portal.property_limit = portal.custom_properties + 1
+        bodies = [
+            {"name": name, "label": name, "type": "string", "fieldType": "text",
+             "groupName": "contactinformation"} for name in ("one", "two")
+        ]  # fmt: skip
+        answer = api("POST", f"{PROPERTIES}/batch/create", {"inputs": bodies}).json()
+        assert [made["name"] for made in answer["results"]] == ["one"]
+        assert answer["errors"][0]["context"] == {"name": ["two"]}
+
+    def test_a_property_of_an_archived_name_is_the_old_one(self, api: Api) -> None:
+        target = ids(api)[0]
+        api("PATCH", f"{CONTACTS}/{target}", {"properties": {"hygiene_reason": "once"}})
+        assert api("DELETE", f"{PROPERTIES}/hygiene_reason").status_code == 204
+        listed = api("GET", PROPERTIES, archived="true").json()["results"]
+        assert [(one["name"], one["archived"]) for one in listed] == [("hygiene_reason", True)]
+        body = {"name": "hygiene_reason", "label": "New", "type": "string", "fieldType": "text",
+                "groupName": "contactinformation"}  # fmt: skip
+        assert api("POST", PROPERTIES, body).json()["groupName"] == "phone_hygiene"
+        held = api("GET", f"{CONTACTS}/{target}", properties="hygiene_reason").json()
+        assert held["properties"]["hygiene_reason"] == "once"
+
+    def test_tells_a_key_what_it_may_do(self, api: Api, sandbox: Sandbox) -> None:
+        path = "/oauth/v2/private-apps/get/access-token-info"
+        token = sandbox.env()["HUBSPOT_ACCESS_TOKEN"]
+        told = api("POST", path, {"tokenKey": token}).json()
+        assert set(told["scopes"]) == sandbox.hubspot.scopes
+        assert isinstance(told["hubId"], int)
+        assert api("POST", path, {"tokenKey": "another"}).status_code == 404

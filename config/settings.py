@@ -38,6 +38,9 @@ class ObjectMap(Section):
 
     phones: tuple[str, ...]
     country: tuple[str, ...] = ()  # the first one that holds something wins
+    # The same country as an ISO code, in a field of its own. Where the two contradict each other
+    # the record tells no country.
+    country_code: str = ""
     state: str = ""
     email: str = ""
     website: str = ""
@@ -129,6 +132,7 @@ _HUBSPOT_OBJECTS = {
     "contacts": ObjectMap(
         phones=("phone", "mobilephone"),
         country=("country",),
+        country_code="hs_country_region_code",
         state="state",
         email="email",
         website="website",
@@ -188,6 +192,8 @@ class Policy(Section):
     """What counts, and what is done about it."""
 
     normalize: bool = False  # only this may change what a person typed
+    # Leave records alone that were there before us, as long as nothing is wrong with them.
+    quiet_first_sync: bool = False
     checked_at_refresh: Duration = timedelta(days=180)
     opt_out_text_stops_calls: bool = True
 

@@ -313,8 +313,17 @@ class SetupStep:
     """What `crm setup` did, found done already, or offers."""
 
     what: str
-    done: Literal["created", "changed", "already there", "failed", "offered"]
+    done: Literal["created", "changed", "already there", "failed", "offered", "not checked"]
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something that a CRM does by itself, past our fields, and that people have to take care of.
+    `prepared`: all is there that we can make for it."""
+
+    text: str
+    prepared: bool
 
 
 Verdict = Literal["confirmed", "refuted", "not reachable"]
@@ -429,6 +438,13 @@ class Connector(Protocol):
 
         `adopt`: names of fields that somebody else made and that are to be used all the same.
         """
+
+    def unwatched(self) -> Iterator[Finding]:
+        """Phone fields that the CRM has and the settings do not name, and why each matters or not;
+        none of them blocks. Comes after `use`."""
+
+    def cautions(self) -> Iterator[Caution]:
+        """What the CRM does past our fields, for `hygiene doctor`."""
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
         """Settle with a real account what the CRM's documents leave open. Read-only, unless a

@@ -22,6 +22,7 @@ from connectors import csvtext
 from connectors.base import (
     NOTHING,
     CallOutcome,
+    Caution,
     ConnectorError,
     Contact,
     CrmField,
@@ -131,6 +132,12 @@ class CsvConnector:
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
         for name in self._wanted.names.values():
             yield SetupStep(name, "already there", "a column is added with its first value")
+
+    def unwatched(self) -> Iterator[Finding]:
+        return iter(())  # columns are recognised by their names
+
+    def cautions(self) -> Iterator[Caution]:
+        return iter(())
 
     # -- reading -------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ PHONE_SPECS = (
     FieldSpec(
         "e164",
         "text",
-        "{phone} E164",
+        "{phone} E.164",
         "The number in international form (E.164), as read from the phone field.",
         length=40,
     ),
@@ -145,6 +145,7 @@ class ObjectFields:
     consented: str
     created: str
     names: Mapping[str, str]
+    country_code: str = ""
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ class ObjectFields:
     @property
     def beside(self) -> tuple[str, ...]:
         """What is read beside phones and our own fields; a CRM may lack any of it."""
-        where = (*self.country, self.state, self.email, self.website)
+        where = (*self.country, self.country_code, self.state, self.email, self.website)
         more = (self.source, self.campaign, self.value, self.consented, self.created)
         return tuple(filter(None, (*where, *more)))
 
@@ -190,6 +191,7 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         mapping.consented,
         mapping.created,
         wanted,
+        mapping.country_code,
     )
 
 
@@ -227,6 +229,7 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
             for canonical, crm in wanted.names.items()
             if crm not in blocked and crm in held
         },
+        there(wanted.country_code),
     )
     return fitted, findings
 

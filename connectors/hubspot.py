@@ -19,10 +19,11 @@ from msgspec.structs import replace
 
 from config.feedback import Dispositions
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
-from connectors import hubspot_setup
+from connectors import hubspot_lists, hubspot_probe, hubspot_properties, hubspot_setup
 from connectors.base import (
     NOTHING,
     CallOutcome,
+    Caution,
     ConnectorError,
     Contact,
     CrmField,
@@ -128,10 +129,10 @@ class HubSpotConnector:
         return {
             OBJECT: {
                 entry["name"]: CrmField(
-                    type=entry["type"],
+                    type=(kind := hubspot_properties.type_of(entry)),
                     writable=not (entry.get("modificationMetadata") or {}).get("readOnlyValue"),
                     values=tuple(option["value"] for option in entry["options"])
-                    if entry["type"] == "enumeration" and not entry.get("externalOptions")
+                    if kind == "enumeration" and not entry.get("externalOptions")
                     else None,
                 )
                 for entry in answer["results"]
@@ -166,6 +167,26 @@ class HubSpotConnector:
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
         return hubspot_setup.provision(self.client, self._wanted, adopt)
+
+    @understood
+    def unwatched(self) -> Iterator[Finding]:
+        answer = self.client.get("other", self.client.paths.properties(OBJECT))
+        watched = {*self._wanted.phones, *self._wanted.names.values()}
+        return hubspot_properties.unwatched(OBJECT, answer["results"], watched, self._look)
+
+    def _look(self, name: str, sample: int) -> tuple[int, list[str]]:
+        """How many contacts hold a property, and some of the values."""
+        filled = [{"propertyName": name, "operator": "HAS_PROPERTY"}]
+        body = {
+            **_ONE, "filterGroups": [{"filters": filled}], "properties": [name],
+            "limit": max(1, sample),
+        }  # fmt: skip
+        answer = self.client.search("other", OBJECT, body)
+        values = [entry["properties"].get(name) for entry in answer["results"]] if sample else []
+        return int(answer["total"]), [str(value) for value in values if value]
+
+    def cautions(self) -> Iterator[Caution]:
+        yield hubspot_lists.caution(self.client)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -535,7 +556,9 @@ class HubSpotConnector:
         return OBJECT
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
-        return iter(())
+        if record_id:
+            self.object_of(record_id)
+        return hubspot_probe.run(self.client, record_id)
 
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         return [(self.object_of(record_id), record_id) for record_id in record_ids]

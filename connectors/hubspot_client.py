@@ -9,6 +9,7 @@ decoding the JSON costs, so bodies are read raw.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import orjson
@@ -27,6 +28,16 @@ DISPOSITIONS: Final = "/calling/v1/dispositions"
 TOKEN_INFO: Final = "/oauth/v2/private-apps/get/access-token-info"
 
 _SEARCHES = ("searches", 1 / 4)  # five a second are allowed: one is left to others
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came. `body`: decoded, None where it is no JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Mapping[str, str | int | bool | list[str]]
@@ -118,26 +129,46 @@ class Client:
         """
         return self._calls.make(purpose, lambda: self._once(method, path, query, body), bucket)
 
+    def response(
+        self, method: Method, path: str, query: Query | None = None, body: Any = None
+    ) -> Answer:
+        """One call and its answer, whatever its status; tried again as any other call is."""
+        line = _SEARCHES if path.endswith("/search") else None
+        return self._calls.make("other", lambda: self._answer(method, path, query, body), line)
+
+    def _answer(self, method: Method, path: str, query: Query | None, body: Any) -> Answer:
+        try:
+            response = self._call(method, path, query, body)
+            status, headers, raw = response.status, response.headers, response.data
+        except Exception as error:
+            refusal = self._refusal(error)
+            if isinstance(refusal, TryAgainError) or getattr(error, "status", None) is None:
+                raise refusal from error
+            status, raw = error.status, error.body  # type: ignore[attr-defined]
+            headers = getattr(error, "headers", None) or {}
+        try:
+            return Answer(status, headers, orjson.loads(raw) if raw else None)
+        except orjson.JSONDecodeError:
+            return Answer(status, headers, None)
+
+    def _call(self, method: Method, path: str, query: Query | None, body: Any) -> Any:
+        return self._api.call_api(
+            path,
+            method,
+            query_params=_pairs(query),
+            header_params={"Accept": "application/json"},
+            body=body,
+            auth_settings=["oauth2"],
+            response_types_map={},
+            _return_http_data_only=True,
+            _preload_content=False,
+            _request_timeout=self._calls.timeout,
+        )
+
     def _once(self, method: Method, path: str, query: Query | None, body: Any) -> Any:
         try:
-            response = self._api.call_api(
-                path,
-                method,
-                query_params=_pairs(query),
-                header_params={"Accept": "application/json"},
-                body=body,
-                auth_settings=["oauth2"],
-                response_types_map={},
-                _return_http_data_only=True,
-                _preload_content=False,
-                _request_timeout=self._calls.timeout,
-            )
+            response = self._call(method, path, query, body)
             raw = response.data
-        except urllib3.exceptions.SSLError as error:
-            raise ConnectorError(f"hubspot: the certificate is not trusted: {error}") from error
-        except urllib3.exceptions.HTTPError as error:
-            late = isinstance(error, urllib3.exceptions.TimeoutError)
-            raise TryAgainError(reason(error, late, self.host)) from error
         except Exception as error:
             raise self._refusal(error) from error
         self._calls.note(limits(response.headers))
@@ -150,6 +181,11 @@ class Client:
     def _refusal(self, error: Exception) -> Exception:
         """The package has one ApiException class for each of its API packages, and fails itself
         where an error's body is no UTF-8."""
+        if isinstance(error, urllib3.exceptions.SSLError):
+            return ConnectorError(f"hubspot: the certificate is not trusted: {error}")
+        if isinstance(error, urllib3.exceptions.HTTPError):
+            late = isinstance(error, urllib3.exceptions.TimeoutError)
+            return TryAgainError(reason(error, late, self.host))
         raw = getattr(error, "body", b"")
         if isinstance(error, UnicodeDecodeError) and error.__context__ is not None:
             error, raw = error.__context__, error.object  # type: ignore[assignment]

@@ -86,7 +86,8 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
             return RefusedValuesError(short, [])
         if body.get("category") == "VALIDATION_ERROR" and "does not exist" in message:
             return SchemaChangedError(f"hubspot: {short}")
-    return ConnectorError(f"hubspot: HTTP {status} {body.get('category', '')}: {short}")
+    kind = body.get("subCategory") or body.get("category", "")
+    return ConnectorError(f"hubspot: HTTP {status} {kind}: {short}")
 
 
 def refusals_of(problem: Mapping[str, Any]) -> list[dict[str, Any]]:

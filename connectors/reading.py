@@ -101,6 +101,7 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
         *fields.phones,
         *fields.names.values(),
         *fields.country,
+        *filter(None, (fields.country_code,)),
         *filter(None, of_one),
         *filter(None, of_what),
     )
@@ -116,8 +117,11 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
         held = [column(name, made) for name, made in zip(fields.names.values(), ours, strict=True)]
         countries = [column(name) for name in fields.country]
         country = [next(filter(None, cells), "") for cells in zip(*countries, strict=True)]
+        country = country if countries else column("")
+        if fields.country_code:
+            country = [*map(country_with_code, country, column(fields.country_code))]
         contents: Iterable[Content] = zip(
-            country if countries else column(""),
+            country,
             *map(column, of_one),
             column(fields.value, _amounts, None),
             column(fields.consented, _days),
@@ -132,6 +136,20 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
 
 
 Cells = Callable[[Sequence[Any]], list[Any]]  # from a column's cells to what the worker keeps
+
+
+def country_with_code(name: str, code: str) -> str:
+    """What a record says of its country in two fields, as one text: neither is believed over the
+    other, so both are kept where they differ.
+
+    >>> country_with_code("Germany", "DE"), country_with_code("", "DE"), country_with_code("DE", "")
+    ('Germany (DE)', 'DE', 'DE')
+    >>> country_with_code("de", "DE")
+    'de'
+    """
+    if not name or not code:
+        return name or code
+    return name if name.strip().casefold() == code.strip().casefold() else f"{name} ({code})"
 
 
 def _texts(cells: Sequence[Any]) -> list[Any]:

@@ -27,6 +27,7 @@ from connectors import (
     salesforce_bulk,
     salesforce_merges,
     salesforce_people,
+    salesforce_phones,
     salesforce_probe,
     salesforce_setup,
     salesforce_visibility,
@@ -34,6 +35,7 @@ from connectors import (
 from connectors.base import (
     NOTHING,
     CallOutcome,
+    Caution,
     ConnectorError,
     Contact,
     CrmField,
@@ -201,6 +203,13 @@ class SalesforceConnector:
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
         return salesforce_setup.provision(self._door.call, self._wanted, self._door.user_id, adopt)
+
+    @understood
+    def unwatched(self) -> Iterator[Finding]:
+        return salesforce_phones.unwatched(self._door.call, self._wanted)
+
+    def cautions(self) -> Iterator[Caution]:
+        return iter(())
 
     # -- reading -------------------------------------------------------------------------
 

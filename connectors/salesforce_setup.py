@@ -19,6 +19,7 @@ from typing import Any
 
 from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
+from connectors.labels import words_of
 from connectors.salesforce_call import Call
 from connectors.salesforce_soql import quoted
 
@@ -107,7 +108,7 @@ def _lacks(what: str, right: str, error: ConnectorError) -> SetupStep:
 
 def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
     """The Metadata of a CustomField for the Tooling API."""
-    phone = canonical.partition("/")[2].removesuffix("__c")
+    phone = words_of(canonical.partition("/")[2])
     made: dict[str, Any] = {
         "label": spec.label.replace("{phone}", phone)[:40],
         "inlineHelpText": spec.help,
@@ -177,7 +178,10 @@ def _stranger(
 
 
 def _same_label(held: object, ours: str) -> bool:
-    return "".join(str(held).split()).casefold() == "".join(ours.split()).casefold()
+    def plain(text: str) -> str:
+        return "".join(ch for ch in text.casefold() if ch.isalnum())
+
+    return plain(str(held)) == plain(ours)
 
 
 def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> SetupStep:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 import connectors
 from config.settings import SettingsError, parse_duration
-from connectors.base import ConnectorError, Visibility
+from connectors.base import ConnectorError, Finding, Visibility
 from worker import console
 from worker import export as exporting
 from worker.access import audit
@@ -485,23 +485,29 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 @connector_argument()
 @json_option
 def crm_check(connector: str, as_json: bool) -> None:
-    """Say which fields are missing or unusable, and how many records our user sees."""
+    """Say which fields are missing or unusable, which phone fields nobody watches, and how many
+    records our user sees."""
     settings = read_settings()
     connectors.check(connector, settings)
     opened = connectors.build(connector, settings)
     seen: list[Visibility] = []
+    unwatched: list[Finding] = []
     try:
         findings = opened.use(opened.describe())
         try:
             seen = opened.visibility()
         except ConnectorError as error:
             console.note(f"what our user sees cannot be told: {error}")
+        try:
+            unwatched = list(opened.unwatched())
+        except ConnectorError as error:
+            console.note(f"whether other fields hold phone numbers cannot be told: {error}")
     finally:
         opened.close()
     if as_json:
         listed: list[dict[str, Any]] = [
             {"object": f.object, "field": f.field, "problem": f.problem, "blocks": f.blocks}
-            for f in findings
+            for f in (*findings, *unwatched)
         ]
         listed += [
             {"object": one.object, "field": "", "problem": str(one), "blocks": False,
@@ -518,6 +524,8 @@ def crm_check(connector: str, as_json: bool) -> None:
         console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
         console.show_table(made)
         console.note(f"create what is missing with: hygiene crm setup {connector}")
+    for finding in unwatched:
+        console.out.print(Text(str(finding), style="yellow"))
     for one in seen:
         console.out.print(Text(str(one), style="yellow" if one.limited else ""))
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)

@@ -145,6 +145,12 @@ def show_result(result: Mapping[str, Any]) -> None:
     if hidden := result["not_visible"]:
         parts.append(f"[yellow]{_count(hidden)} not visible to our user[/yellow]")
     out.print("  " + ", ".join(parts))
+    would_write = result.get("would_write")
+    if would_write and would_write["loud"] != would_write["quiet"]:
+        out.print(
+            f"  with policy.quiet_first_sync {_count(would_write['quiet'])} records would be "
+            f"written, without it {_count(would_write['loud'])}"
+        )
     for one in result["removals"]:
         if one["state"] == "would_remove":
             out.print(
@@ -249,7 +255,10 @@ def show_undone(done: Any, dry_run: bool) -> None:
 
 def show_steps(steps: Sequence[Any]) -> None:
     """What `crm setup` did: what is new or failed line by line, the rest as a number."""
-    styles = {"created": "green", "changed": "green", "failed": "red", "offered": "cyan"}
+    styles = {
+        "created": "green", "changed": "green", "failed": "red", "offered": "cyan",
+        "not checked": "yellow",
+    }  # fmt: skip
     there = sum(step.done == "already there" for step in steps)
     for step in steps:
         if step.done != "already there":

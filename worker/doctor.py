@@ -173,6 +173,8 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
         verdict: Verdict = "problem" if finding.blocks else "warning"
         yield Check(name, verdict, f"{finding}; see: hygiene crm check {name}")
     yield from _visibility(ctx, name)
+    for one in ctx.open(name).cautions():
+        yield Check(name, "ok" if one.prepared else "warning", one.text)
 
 
 def _visibility(ctx: Context, name: str) -> Iterator[Check]:

@@ -17,6 +17,7 @@ from openapi_schema_validator import OAS30Validator
 
 from connectors import build
 from connectors.base import Update
+from sandbox.hubspot.portal import prop
 from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox
 from worker.sync.context import Context
@@ -50,23 +51,19 @@ class Document:
         return None
 
     def problems(self, schema: dict[str, Any], value: Any) -> list[str]:
-        resolved = self.resolved(schema)
-        return [error.message[:300] for error in OAS30Validator(resolved).iter_errors(value)]
+        """References are followed as the value needs them: branches of list filters hold branches,
+        and written out they would have no end."""
+        whole = {**self.followed(schema), "components": self.spec["components"]}
+        return [error.message[:300] for error in OAS30Validator(whole).iter_errors(value)]
 
-    def resolved(self, schema: Any, depth: int = 0) -> Any:
-        """The schema with its references put in; one that leads back to itself ends somewhere."""
-        if isinstance(schema, dict):
-            if "$ref" in schema:
-                if depth > 8:
-                    return {}
-                target: Any = self.spec
-                for part in schema["$ref"].removeprefix("#/").split("/"):
-                    target = target[part]
-                return self.resolved(target, depth + 1)
-            return {key: self.resolved(value, depth) for key, value in schema.items()}
-        if isinstance(schema, list):
-            return [self.resolved(value, depth) for value in schema]
-        return schema
+    def followed(self, node: dict[str, Any]) -> dict[str, Any]:
+        """What a reference leads to."""
+        while "$ref" in node:
+            target: Any = self.spec
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node
 
 
 def without_nulls(value: Any) -> Any:
@@ -95,8 +92,8 @@ def check(documents: list[Document], seen: list[dict[str, Any]]) -> tuple[list[s
         answers = operation["responses"]
         # Of a 207 only the guide on error handling tells: it is the answer of a batch, with errors.
         status = "200" if call["status"] == 207 else str(call["status"])
-        answer = document.resolved(answers.get(status, answers.get("default")))
-        content = (answer or {}).get("content", {})
+        answer = document.followed(answers.get(status, answers.get("default")) or {})
+        content = answer.get("content", {})
         if call["response"] is not None and content:
             media = content.get("application/json") or next(iter(content.values()))
             value = without_nulls(call["response"])
@@ -112,6 +109,7 @@ def test_what_passes_between_our_connector_and_the_stand_in(
 ) -> None:  # fmt: skip
     documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
     service = bare_sandbox.hubspot
+    service.scopes.add("crm.lists.write")
     service.seen = []
     ctx = make_context(**bare_sandbox.env())
     connector = build("hubspot", ctx.settings)
@@ -128,7 +126,60 @@ def test_what_passes_between_our_connector_and_the_stand_in(
     connector.fetch("contacts", [gone, bad])
     statuses = {call["status"] for call in service.seen}
     assert statuses >= {200, 201, 207, 400}
-    problems, checked = check(documents, service.seen)
+    # Of the limits of a plan there is no such document.
+    seen = [call for call in service.seen if not call["path"].startswith("/crm/limits/")]
+    problems, checked = check(documents, seen)
+    assert checked >= 20
+    assert problems == []
+
+
+def test_what_passes_when_lists_are_made(
+    shared: Callable[[str], Path], make_context: Callable[..., Context], sandbox: Sandbox
+) -> None:
+    """Both kinds of filter, a name that is taken, and a list that is read with its filters."""
+    documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
+    service = sandbox.hubspot
+    service.scopes.add("crm.lists.write")
+    portal = service.portal
+    for name in ("sms_out", "whatsapp_out"):
+        portal.properties[name] = prop(
+            name, name, "enumeration", "booleancheckbox", options=("true", "false"), own=False
+        )
+    ctx = make_context('[connectors.hubspot.fields]\ndo_not_text = "sms_out"\n')
+    connector = build("hubspot", ctx.settings)
+    service.seen = []
+    list(connector.provision())
+    list(connector.provision())
+    assert [one.prepared for one in connector.cautions()] == [True]
+    made = [call for call in service.seen if call["path"] == "/crm/lists/2026-09"]
+    assert {call["status"] for call in made} == {200}
+    kinds = re.findall(r'"operationType": "(\w+)"', json.dumps(made))
+    assert set(kinds) == {"BOOL", "ENUMERATION"}
+    requests.post(
+        f"{sandbox.hubspot_url}/crm/lists/2026-09", json=made[0]["request"],
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )  # fmt: skip
+    assert service.seen[-1]["status"] == 400
+    seen = [call for call in service.seen if not call["path"].startswith("/crm/limits/")]
+    problems, checked = check(documents, seen)
+    assert checked >= 10
+    assert problems == []
+
+
+def test_what_passes_when_the_account_is_probed(
+    shared: Callable[[str], Path], make_context: Callable[..., Context], sandbox: Sandbox
+) -> None:
+    documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
+    service = sandbox.hubspot
+    connector = build("hubspot", make_context().settings)
+    target = Crm.all(sandbox)["hubspot"].ids()[0]
+    service.seen = []
+    list(connector.probe(target))
+    older = ("/crm/limits/", "/oauth/", "/calling/")
+    # A list without a name is refused for that: what is sent there is wrong on purpose.
+    seen = [call for call in service.seen if not call["path"].startswith(older)]
+    seen = [call for call in seen if call["request"] != {}]
+    problems, checked = check(documents, seen)
     assert checked >= 20
     assert problems == []
 

@@ -184,6 +184,24 @@ class TestSettingUp:
             assert "all fields are there" in hygiene("crm", "check", name, **bare).output
             hygiene("sync", name, **bare)
 
+    def test_check_names_phone_fields_that_nobody_watches(
+        self, hygiene: Run, sandbox: Sandbox
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        crm.act(crm.ids()[0], {"set": {"hs_whatsapp_phone_number": "+49 171 2345678"}})
+        told = hygiene("crm", "check", "hubspot").output
+        assert "all fields are there" in told
+        assert "hs_whatsapp_phone_number" in told
+        listed = json.loads(hygiene("crm", "check", "hubspot", "--json").stdout)
+        named = {one["field"]: one for one in listed}
+        assert named.keys() == {"hs_whatsapp_phone_number", "fax"}
+        assert not any(one["blocks"] for one in listed)
+        assert "2345678" not in told
+
+    def test_the_probe_needs_no_more_than_the_key(self, hygiene: Run) -> None:
+        listed = json.loads(hygiene("crm", "probe", "hubspot", "--json").stdout)
+        assert {one["verdict"] for one in listed} == {"confirmed", "not reachable"}
+
     def test_doctor_is_content_or_says_what_to_do(
         self, hygiene: Run, bare_sandbox: Sandbox
     ) -> None:

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
+import connectors
 from config.settings import Settings, load
 from sandbox.run import Sandbox
 from worker import embedded, misconfigured, pulse
@@ -163,3 +164,33 @@ def test_it_goes_through_all_of_them_and_ends(
         one.name for one in found
     }
     assert not [one for one in found if one.verdict == "problem"]
+
+
+class TestHubSpotsOwnMessages:
+    """What we cannot set from outside is said, with what keeps people from being written to."""
+
+    def test_are_warned_of_until_the_list_is_there(
+        self, make_settings: Callable[..., Settings], sandbox: Sandbox
+    ) -> None:
+        settings = make_settings()
+
+        def told() -> Check:
+            (one,) = [c for c in examine(settings) if "SMS and WhatsApp" in c.text]
+            return one
+
+        assert told().verdict == "warning"
+        assert "hygiene crm setup hubspot" in told().text
+        sandbox.hubspot.scopes.add("crm.lists.write")
+        opened = connectors.build("hubspot", settings)
+        list(opened.provision())
+        opened.close()
+        assert told().verdict == "ok"
+        assert "Phone hygiene: do not text" in told().text
+
+    def test_are_warned_of_where_lists_may_not_be_read(
+        self, make_settings: Callable[..., Settings], sandbox: Sandbox
+    ) -> None:
+        sandbox.hubspot.scopes.discard("crm.lists.read")
+        text = said(examine(make_settings()))
+        assert "cannot be set on HubSpot's own SMS and WhatsApp" in text
+        assert "crm.lists.read" in text

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
+from phonenumbers import country_code_for_region
 
-from worker.phones.countries import region_of
+from worker.phones.countries import regions_of
 from worker.phones.model import Confidence, Reading
 from worker.phones.numbering import country_name
 from worker.phones.places import region_of_domain, region_of_state
@@ -28,9 +29,18 @@ class Whereabouts(Struct, frozen=True):
 
     @property
     def region(self) -> str | None:
-        """The contact's country by its own fields; None where they do not tell."""
-        told = region_of(self.country) if self.country else None
-        return told or (region_of_state(self.state) if self.state else None)
+        """The contact's country by its own fields; None where they do not tell, or contradict each
+        other: a number read by the wrong one would be somebody else's."""
+        named = self.named
+        if len({country_code_for_region(region) for region in named}) == 1:
+            return named[0]  # also of two that dial alike, such as Jersey and the United Kingdom
+        state = region_of_state(self.state) if self.state else None
+        return state if not named or state in named else None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The countries that the country fields name; two where they contradict each other."""
+        return regions_of(self.country) if self.country else ()
 
 
 def read_contact(
@@ -40,7 +50,8 @@ def read_contact(
 
     A local number needs a country: the contact's own; else that of its other numbers, if they
     agree; else that of its email or website; else the default. What was read on such evidence
-    says so, and is less sure.
+    says so, and is less sure. Where the contact names two countries, evidence has to speak for one
+    of them, and the default does not.
     """
     region = where.region
     readings = {name: read(text, region) for name, text in phones.items()}
@@ -62,15 +73,16 @@ def _evidence(
     readings: Mapping[str, Reading], where: Whereabouts
 ) -> list[tuple[str, str, Confidence]]:
     found: list[tuple[str, str, Confidence]] = []
+    named = where.named
     regions = {n.region for r in readings.values() for n in r.numbers if n.valid}
     if len(regions) == 1 and (other := regions.pop()) not in ("", "001"):
         found.append((other, "like the contact's other number", "low"))
     for address, what in ((where.email, "email"), (where.website, "website")):
         if address and (region := region_of_domain(address)) is not None:
             found.append((region, f"after the contact's {what}", "low"))
-    if where.default is not None:
+    if where.default is not None and not named:
         found.append((where.default, "", "medium"))
-    return found
+    return [one for one in found if not named or one[0] in named]
 
 
 def _on_evidence(reading: Reading, region: str, because: str, confidence: Confidence) -> Reading:

@@ -99,6 +99,22 @@ def region_of(country: str) -> str | None:
     return found or _misspelt(folded)
 
 
+_WITH_CODE = re.compile(r"(.*\S)\s*\(([A-Za-z]{2})\)\s*")
+
+
+@lru_cache(maxsize=4096)
+def regions_of(country: str) -> tuple[str, ...]:
+    """The countries that a text names: none, one, or two where a name and the code behind it
+    contradict each other, as a CRM may hold them in two fields.
+
+    >>> regions_of("Deutschland (DE)"), regions_of("Germany (US)"), regions_of("Atlantis (US)")
+    (('DE',), ('DE', 'US'), ('US',))
+    """
+    both = _WITH_CODE.fullmatch(country)
+    texts = both.groups() if both else (country,)
+    return tuple(dict.fromkeys(code for text in texts if (code := region_of(text))))
+
+
 def _misspelt(folded: str) -> str | None:
     """The country whose name is nearly this, if it is one country only ("Germny")."""
     if len(folded) < 5 or not folded.replace(" ", "").isalpha():

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from phonenumbers import country_code_for_region
 
 from worker.phones import Whereabouts, read_contact, region_of
 
 LOCAL = {"Phone": "030 901820"}
+COUNTRIES = [("DE", "Germany"), ("FR", "France"), ("US", "United States"), ("CA", "Canada"),
+             ("IT", "Italy"), ("GB", "United Kingdom"), ("PL", "Polska")]  # fmt: skip
+
+
+def dials_alike(one: str, other: str) -> bool:
+    return country_code_for_region(one) == country_code_for_region(other)
 
 
 def phone(where: Whereabouts, **others: str) -> tuple[list[str], str, str]:
@@ -45,6 +54,45 @@ class TestALocalNumber:
     def test_numbers_of_two_countries_are_no_evidence(self) -> None:
         others = {"Mobile": "+49 171 2345678", "Other": "+33 1 42 68 53 00"}
         assert phone(Whereabouts(), **others)[0] == []
+
+
+class TestACountryAndItsCode:
+    """A CRM may hold both, and they may contradict each other: "NAME (CODE)"."""
+
+    @pytest.mark.parametrize("country", ["Germany (DE)", "Germny (de)", "DE", "Atlantis (DE)"])
+    def test_that_agree_are_one_country(self, country: str) -> None:
+        assert phone(Whereabouts(country=country))[:2] == (["+4930901820"], "high")
+
+    def test_that_contradict_each_other_are_none(self) -> None:
+        where = Whereabouts(country="Germany (FR)")
+        assert read_contact(LOCAL, where)["Phone"].outcome == "no_country"
+        assert phone(Whereabouts(country="Germany (FR)", default="DE"))[0] == []
+
+    def test_are_settled_by_evidence_for_one_of_them_alone(self) -> None:
+        both = "Germany (FR)"
+        numbers, sure, _ = phone(Whereabouts(country=both, email="kim@example.de"))
+        assert (numbers, sure) == (["+4930901820"], "low")
+        assert phone(Whereabouts(country=both), Mobile="+49 171 2345678")[0] == ["+4930901820"]
+        assert phone(Whereabouts(country=both, email="kim@example.it"))[0] == []
+        assert phone(Whereabouts(country=both, state="Texas"))[0] == []
+
+    def test_are_settled_by_the_state(self) -> None:
+        reading = read_contact(
+            {"Phone": "(415) 555-2671"}, Whereabouts(country="Mexico (US)", state="California")
+        )
+        assert [n.e164 for n in reading["Phone"].numbers] == ["+14155552671"]
+
+    def test_that_dial_alike_need_no_settling(self) -> None:
+        reading = read_contact({"Phone": "020 7219 3000"}, Whereabouts(country="Jersey (GB)"))
+        assert [n.e164 for n in reading["Phone"].numbers] == ["+442072193000"]
+
+    @given(st.sampled_from(COUNTRIES), st.sampled_from(COUNTRIES))
+    def test_no_number_is_read_by_a_country_that_only_one_of_them_names(
+        self, name: tuple[str, str], code: tuple[str, str]
+    ) -> None:
+        where = Whereabouts(country=f"{name[1]} ({code[0]})", default="US")
+        numbers = phone(where)[0]
+        assert not numbers or name[0] == code[0] or dials_alike(name[0], code[0])
 
 
 class TestCountryNames:

@@ -1,0 +1,114 @@
+"""The probe settles with a real account what HubSpot's documents leave open; here with the
+stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from crms import Crm
+
+from config.settings import Settings
+from connectors import build
+from connectors.base import Connector, UnfitError
+from connectors.hubspot_probe import FACTS
+from sandbox.hubspot.service import TOKEN
+from sandbox.run import Sandbox
+from sandbox.service import Fault
+
+OF_WRITING = {fact.name for fact in FACTS if fact.writes}
+
+
+@pytest.fixture
+def connector(make_settings: Callable[..., Settings]) -> Iterator[Connector]:
+    opened = build("hubspot", make_settings())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def crm(sandbox: Sandbox) -> Crm:
+    """An account with a merged contact, an archived one, and a key with all scopes."""
+    found = Crm.all(sandbox)["hubspot"]
+    merged, primary, archived = found.ids()[:3]
+    found.act(merged, {"merge_into": primary})
+    found.act(archived, {"delete": True})
+    sandbox.hubspot.scopes.add("crm.lists.write")
+    return found
+
+
+def survivor(crm: Crm) -> str:
+    return next(rid for rid, held in crm.records().items() if held.get("hs_merged_object_ids"))
+
+
+def verdicts(connector: Connector, record: str = "") -> dict[str, str]:
+    return {result.fact: result.verdict for result in connector.probe(record)}
+
+
+class TestAProbe:
+    def test_confirms_what_the_stand_in_does_and_writes_nothing(
+        self, connector: Connector, crm: Crm
+    ) -> None:
+        crm.service.daily_limit = 1000
+        before, stamps = crm.snapshot(), dict(crm.service.portal.table.by_id)
+        lists = dict(crm.service.portal.lists)
+        found = verdicts(connector)
+        open_ones = {name for name, verdict in found.items() if verdict != "confirmed"}
+        assert open_ones - {"disposition-options"} == OF_WRITING
+        assert crm.snapshot() == before
+        assert crm.service.portal.table.by_id == stamps
+        assert crm.service.portal.lists == lists
+        assert crm.writes == 0
+
+    def test_writes_a_named_contact_alone_and_changes_no_value_of_it(
+        self, connector: Connector, crm: Crm
+    ) -> None:
+        target = survivor(crm)
+        before = crm.snapshot()
+        stamps = {rid: held["lastmodifieddate"] for rid, held in crm.records().items()}
+        found = verdicts(connector, target)
+        assert {found[name] for name in OF_WRITING} == {"confirmed"}
+        assert crm.snapshot() == before
+        after = {rid: held["lastmodifieddate"] for rid, held in crm.records().items()}
+        assert {rid for rid in after if after[rid] != stamps[rid]} <= {target}
+
+    def test_names_the_scopes_that_a_key_lacks(self, connector: Connector, crm: Crm) -> None:
+        crm.service.scopes.difference_update({"crm.lists.write", "crm.schemas.contacts.write"})
+        results = {result.fact: result for result in connector.probe()}
+        seen = results["token-info"].seen
+        assert "crm.lists.write" in seen
+        assert "crm.schemas.contacts.write" in seen
+        assert "crm.objects.contacts.read" not in seen
+        assert results["list-write"].verdict == "not reachable"
+
+    def test_refutes_what_is_otherwise(self, connector: Connector, crm: Crm) -> None:
+        for match in ("POST .*/contacts/search", r"GET .*/objects/2026-09/contacts\?limit=20"):
+            crm.fault(match, "reorder", times=99)
+        crm.fault("GET /calling/", "status", status=403, body={"category": "MISSING_SCOPES"})
+        found = verdicts(connector)
+        wrong = ("search-order", "search-descending", "list-order", "dispositions")
+        assert {found[name] for name in wrong} == {"refuted"}
+
+    def test_says_what_it_could_not_ask(self, connector: Connector, crm: Crm) -> None:
+        body = {"category": "MISSING_SCOPES", "message": "Jane Doe may not"}
+        crm.service.faults.append(
+            Fault("GET /crm/limits", "status", status=403, body=body, times=9)
+        )
+        results = {result.fact: result for result in connector.probe()}
+        assert results["property-limit"].verdict == "not reachable"
+        assert "MISSING_SCOPES" in results["property-limit"].seen
+
+    def test_prints_nothing_of_the_records_nor_of_the_account(
+        self, connector: Connector, crm: Crm
+    ) -> None:
+        target = survivor(crm)
+        text = repr(list(connector.probe(target)))
+        held = crm.records()[target]
+        assert all(record_id not in text for record_id in crm.ids())
+        assert all(str(held[name]) not in text for name in ("lastname", "email", "company"))
+        assert TOKEN not in text
+        assert "62515" not in text
+
+    def test_is_not_made_with_an_id_of_another_kind(self, connector: Connector) -> None:
+        with pytest.raises(UnfitError):
+            list(connector.probe("003000000000001AAA"))

@@ -13,6 +13,7 @@ from worker.decisions.model import (
     Said,
     WritePolicy,
 )
+from worker.decisions.quiet import spares
 
 __all__ = [
     "ContactFacts",
@@ -24,4 +25,5 @@ __all__ = [
     "changes",
     "decide",
     "decide_field",
+    "spares",
 ]

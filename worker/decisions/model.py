@@ -84,7 +84,8 @@ class FieldDecision(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """`waiting`: a step that is wanted has not answered about some number of the contact."""
+    """`waiting`: a step that is wanted has not answered about some number of the contact. `spared`:
+    a quiet first sync leaves the record alone (`worker.decisions.quiet`)."""
 
     fields: tuple[FieldDecision, ...]
     wrong_number: bool
@@ -95,6 +96,7 @@ class Decision(Struct, frozen=True):
     reason: str | None
     waiting: bool = False
     proposed_phone: str | None = None
+    spared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

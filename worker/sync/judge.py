@@ -22,6 +22,7 @@ from worker.decisions import (
     WritePolicy,
     changes,
     decide,
+    spares,
     weigh,
 )
 from worker.feedback import links, rechecks
@@ -31,6 +32,7 @@ from worker.feedback.model import Feedback, Who, contact_key
 from worker.feedback.standing import Standing
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
 from worker.segments.apart import Apart
+from worker.sync import stock
 from worker.sync.context import Context
 from worker.sync.index import Known
 from worker.sync.runs import Run
@@ -222,6 +224,10 @@ def decide_all(
 ) -> list[Decided]:
     """A decision for each contact, and the values that differ from what the CRM holds."""
     judge = _Judge(ctx, run, connector, verified, told, now)
+    # A dry run says what the other setting would write, too.
+    if connector.incremental and prepared and (judge.quiet or run.dry_run):
+        object_name = prepared[0].contact.object
+        judge.stock = stock.of_page(ctx, run.connector, object_name, prepared, known.keys())
     return [judge.decide(one, known.get(one.contact.id)) for one in prepared]
 
 
@@ -246,6 +252,8 @@ class _Judge:
             now=now,
             run=run.id,
         )
+        self.quiet = policy.quiet_first_sync
+        self.stock: frozenset[str] = frozenset()  # contacts that were there before us
         self._replaces = ctx.settings.feedback.corrections == "replace"
         self._read = reader(ctx, run)
         labels = {provider.name: provider.label for provider in ctx.line.providers}
@@ -287,6 +295,9 @@ class _Judge:
         differing = changes(
             decision, fields, contact.phones, contact.held, writable, self._policy, more
         )
+        if differing and contact.id in self.stock and spares(decision, contact.held, more):
+            decision = replace(decision, spared=True)
+            differing = {} if self.quiet else differing
         return decision, differing
 
     def _link(

@@ -92,6 +92,7 @@ class Tally:
     failed: int = 0
     gone: int = 0
     not_visible: int = 0
+    spared: int = 0  # records that a quiet first sync leaves alone
     fields: Counter[str] = field(default_factory=Counter)
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -441,6 +442,7 @@ def _take_reports(
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
     source = tally.sources[one.contact.source]
     source["contacts"] += 1
+    tally.spared += decision.spared
     statuses = [f.status for f in decision.fields if f.status is not None]
     tally.fields.update(statuses)
     source["numbers"] += len(statuses)
@@ -540,6 +542,7 @@ def _complete(
         "lookups": lookups.as_dict([step.name for step in ctx.line.steps]),
         "api": used,
         "sources": {name: dict(numbers) for name, numbers in tally.sources.items()},
+        "spared": tally.spared,
     }
     with ctx.store.write() as connection:
         mine = connection.scalar(sa.select(pages.c.owner).where(pages.c.id == page.id))

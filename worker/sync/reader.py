@@ -297,7 +297,9 @@ class _Reading:
         stored = None
         fresh, settled = read, glance.Settled()
         known = glance.known(ctx, run.connector, name, read, span)
-        if not run.force:
+        # A dry run of a quiet first sync counts what it spares, which settled contacts do not tell.
+        counted = run.dry_run and self._ctx.settings.policy.quiet_first_sync
+        if not run.force and not counted:
             fresh, settled = glance.split(read, known, self._salted)
         with ctx.store.write() as connection:
             if page.gone and not run.dry_run:

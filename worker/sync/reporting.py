@@ -134,7 +134,8 @@ def _undone(ctx: Context, run_id: str) -> Totals:
 
 
 def add_up(ctx: Context, run: Run) -> dict[str, Any]:
-    """The counts that pages keep as JSON, summed: statuses, lookups, API calls, sources."""
+    """The counts that pages keep as JSON, summed: statuses, lookups, API calls, sources, records
+    that a quiet first sync spares."""
     fields: Counter[str] = Counter()
     api: Counter[str] = Counter(run.reader_calls)
     lookups: dict[str, dict[str, Any]] = {
@@ -142,12 +143,14 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
         for step in ctx.line.steps
     }
     sources: dict[str, Counter[str]] = {}
+    spared = 0
     query = sa.select(pages.c.counts).where(pages.c.run_id == run.id, pages.c.counts.is_not(None))
     with ctx.store.read() as connection:
         for counts in connection.scalars(query):
             if not counts:
                 continue
             fields.update(counts["fields"])
+            spared += counts.get("spared", 0)
             api.update(counts["api"])
             for name, numbers in counts["lookups"].items():
                 held = lookups.setdefault(
@@ -165,6 +168,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
         "lookups": lookups,
         "api_calls": {kind: api[kind] for kind in ("read", "write", "other")},
         "sources": {name: dict(numbers) for name, numbers in sources.items()},
+        "spared": spared,
     }
 
 
@@ -173,8 +177,14 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
     run = load(ctx, run_id)
     sums = totals(ctx, run.id) if run.kind != "undo" else _undone(ctx, run.id)
     added = add_up(ctx, run)
-    sources = added.pop("sources")
+    sources, spared = added.pop("sources"), added.pop("spared")
     if run.dry_run:
+        # Spared records were counted as changed where the setting is off, and not where it is on.
+        quiet = ctx.settings.policy.quiet_first_sync
+        added["would_write"] = {
+            "loud": sums.changed + (spared if quiet else 0),
+            "quiet": sums.changed - (0 if quiet else spared),
+        }
         with ctx.store.read() as connection:
             settings = ctx.settings.verification
             ahead = spending.forecast(connection, ctx.line, settings, ctx.now(), added["lookups"])

@@ -1,0 +1,59 @@
+"""Which records a quiet first sync leaves alone: those with nothing wrong, that hold nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.decisions.model import Decision, FieldDecision
+from worker.decisions.quiet import BAD, is_clean, spares
+
+GOOD = ("valid", "unverified", None)
+FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
+
+
+def decision(*statuses: Any, **more: Any) -> Decision:
+    fields = tuple(FieldDecision(f"Phone{n}", status) for n, status in enumerate(statuses))
+    values: dict[str, Any] = {**dict.fromkeys(FLAGS, False), "best_phone": None, "reason": None}
+    return Decision(fields, **{**values, **more})
+
+
+class TestACleanRecord:
+    @given(st.lists(st.sampled_from(GOOD), max_size=4))
+    def test_has_good_numbers_or_none(self, statuses: list[Any]) -> None:
+        assert is_clean(decision(*statuses))
+
+    @given(st.lists(st.sampled_from(GOOD), max_size=3), st.sampled_from(sorted(BAD)))
+    def test_has_no_bad_one_among_them(self, statuses: list[Any], bad: Any) -> None:
+        assert not is_clean(decision(*statuses, bad))
+
+    @pytest.mark.parametrize("flag", FLAGS)
+    def test_has_no_flag(self, flag: str) -> None:
+        assert not is_clean(decision("valid", **{flag: True}))
+
+    def test_has_nothing_proposed(self) -> None:
+        assert not is_clean(decision("valid", proposed_phone="+14155552671"))
+
+
+class TestIsSpared:
+    def test_while_it_holds_nothing_of_ours(self) -> None:
+        nothing = {"status/Phone": None, "wrong_number": False, "reason": ""}
+        assert spares(decision("valid"), nothing)
+
+    @pytest.mark.parametrize(
+        "held",
+        [
+            {"status/Phone": "valid"}, {"status/Phone": "do_not_contact"}, {"recheck": True},
+            {"wrong_number": True}, {"run": "r1"}, {"reason": "x"}, {"best_phone": "+1"},
+        ],
+    )  # fmt: skip
+    def test_but_not_where_something_stands_that_may_be_untrue(self, held: Any) -> None:
+        assert not spares(decision("valid"), held)
+
+    def test_nor_where_more_is_to_be_written_than_a_link(self) -> None:
+        assert spares(decision("valid"), {}, ["confirm_link"])
+        assert not spares(decision("valid"), {}, ["isolated"])
+        assert not spares(decision("valid"), {}, ["phone/Phone"])

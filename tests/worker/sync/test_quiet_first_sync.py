@@ -1,0 +1,231 @@
+"""A quiet first sync writes only what is bad or flagged, so that workflows enrol few; records with
+nothing wrong stay as they were until their numbers change or the setting is turned off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from crms import Crm
+
+from worker.feedback import receive
+from worker.feedback.model import Feedback
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+
+QUIET = "[policy]\nquiet_first_sync = true\n"
+GOOD, OTHER, BAD = "+44 20 7219 3000", "+44 20 7219 4272", "12"
+Sync = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def quiet(make_context: Callable[..., Context]) -> Context:
+    return make_context(QUIET)
+
+
+@pytest.fixture
+def people(crm: Crm) -> dict[str, str]:
+    """A contact of each sort, all others emptied of their phones."""
+    phones = [p for p in ("Phone", "MobilePhone", "HomePhone", "OtherPhone", "phone", "mobilephone")
+              if p in next(iter(crm.records().values()))]  # fmt: skip
+    named = dict(zip(("good", "bad", "mixed", "flagged", "late"), crm.ids(), strict=False))
+    for record_id in crm.ids():
+        crm.act(record_id, {"set": dict.fromkeys(phones, "")})
+    crm.edit(named["good"], {f"phone/{crm.phone}": GOOD})
+    crm.edit(named["bad"], {f"phone/{crm.phone}": BAD})
+    second = "MobilePhone" if crm.name == "salesforce" else "mobilephone"
+    crm.edit(named["mixed"], {f"phone/{crm.phone}": BAD, f"phone/{second}": OTHER})
+    crm.edit(named["flagged"], {f"phone/{crm.phone}": GOOD, "do_not_text": True})
+    return named
+
+
+def ours(crm: Crm, record_id: str) -> dict[str, Any]:
+    """What a record holds of our fields."""
+    names = ("hygiene_", "_Status__c", "_E164__c", "_Line_Type__c", "Phone_", "Best_Phone",
+             "Wrong_Number", "Recheck", "Proposed")  # fmt: skip
+    return {
+        name: value for name, value in crm.records()[record_id].items()
+        if value not in (None, "", False, "false")
+        and any(name.startswith(n) or name.endswith(n) for n in names) and name != "Phone_"
+    }  # fmt: skip
+
+
+def written(result: dict[str, Any]) -> int:
+    return int(result["contacts"]["written"])
+
+
+class TestTheFirstSync:
+    def test_leaves_clean_records_wholly_alone(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        before = crm.records()[people["good"]]
+        sync(quiet, crm.name)
+        assert ours(crm, people["good"]) == {}
+        assert crm.records()[people["good"]] == before
+
+    def test_writes_what_is_bad_or_flagged_as_ever(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        assert crm.get(people["bad"], crm.status) == "invalid"
+        assert crm.get(people["mixed"], crm.status) == "invalid"
+        assert crm.get(people["mixed"], "best_phone") == OTHER.replace(" ", "")
+        assert crm.get(people["flagged"], "do_not_text")
+        assert crm.get(people["flagged"], "reason")
+
+    def test_a_person_opted_out_before_is_written(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        number = GOOD.replace(" ", "")
+        receive.reports(quiet, [Feedback("1", "opt_out", number, "test", quiet.now())])
+        sync(quiet, crm.name)
+        assert crm.get(people["good"], "do_not_contact")
+        assert crm.get(people["good"], crm.status) == "do_not_contact"
+
+    def test_is_loud_without_the_setting(
+        self, ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(ctx, crm.name)
+        assert crm.get(people["good"], crm.status) == "valid"
+
+    def test_a_dry_run_says_what_either_would_write(
+        self, make_context: Callable[..., Context], crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        told = []
+        for toml in (QUIET, ""):
+            ctx = make_context(toml)
+            result = sync(ctx, crm.name, dry_run=True)
+            told.append(result["would_write"])
+            assert result["contacts"]["changed"] == told[-1]["quiet" if toml else "loud"]
+        assert told[0] == told[1]
+        assert told[0]["loud"] > told[0]["quiet"] > 0
+        loud, quiet = told[0]["loud"], told[0]["quiet"]
+        assert written(sync(make_context(QUIET), crm.name)) == quiet
+        # Also when all is settled: what turning it off would write.
+        again = sync(make_context(QUIET), crm.name, "everything", dry_run=True)["would_write"]
+        assert again == {"loud": loud - quiet, "quiet": 0}
+        assert written(sync(make_context(""), crm.name, "everything")) == loud - quiet
+
+
+class TestLaterSyncs:
+    def test_keep_clean_records_quiet(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        for kind in ("changed", "everything"):
+            assert written(sync(quiet, crm.name, kind)) == 0
+        now = quiet.now()
+        quiet.now = lambda: now + timedelta(days=400)  # every answer has ended
+        flagged = {rid for rid in crm.ids() if ours(crm, rid)}
+        assert written(sync(quiet, crm.name, "everything", force=True)), "those get a new time"
+        assert flagged == {rid for rid in crm.ids() if ours(crm, rid)}
+        assert ours(crm, people["good"]) == {}
+
+    def test_an_edit_of_something_else_changes_nothing(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        name = "LastName" if crm.name == "salesforce" else "lastname"
+        source = "LeadSource" if crm.name == "salesforce" else "company"
+        crm.act(people["good"], {"set": {name: "Sample", source: "Other"}})
+        crm.edit(people["good"], {f"phone/{crm.phone}": GOOD.replace(" ", "-")})
+        sync(quiet, crm.name)
+        assert ours(crm, people["good"]) == {}
+
+    def test_a_number_that_changes_is_written(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        crm.edit(people["good"], {f"phone/{crm.phone}": OTHER})
+        sync(quiet, crm.name)
+        assert crm.get(people["good"], crm.status) == "valid"
+        assert crm.get(people["good"], f"e164/{crm.phone}") == OTHER.replace(" ", "")
+
+    def test_and_stays_written_where_the_crm_refuses_it_at_first(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        crm.edit(people["good"], {f"phone/{crm.phone}": OTHER})
+        if crm.name == "salesforce":
+            crm.act(people["good"], {"refuse": "not now"})
+        else:
+            portal = crm.service.portal
+            options = portal.properties[crm.field(crm.status)]["options"]
+            portal.properties[crm.field(crm.status)]["options"] = [
+                one for one in options if one["value"] != "valid"
+            ]
+        sync(quiet, crm.name)
+        assert not crm.get(people["good"], crm.status)
+        if crm.name == "salesforce":
+            crm.service.org.refusals.clear()
+        else:
+            portal.properties[crm.field(crm.status)]["options"] = options
+            quiet.forget_schema(crm.name)
+        sync(quiet, crm.name)
+        assert crm.get(people["good"], crm.status) == "valid"
+
+    def test_what_turns_bad_is_written_and_what_mends_is_written_too(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        crm.edit(people["good"], {"wrong_number": True})
+        sync(quiet, crm.name)
+        assert crm.get(people["good"], crm.status) == "wrong_number"
+        crm.edit(people["good"], {"wrong_number": False})
+        sync(quiet, crm.name)
+        assert crm.get(people["good"], crm.status) == "valid", "no status stands that is not true"
+
+    def test_a_ticked_recheck_is_answered(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(quiet, crm.name)
+        crm.edit(people["good"], {"recheck": True})
+        sync(quiet, crm.name)
+        assert crm.get(people["good"], crm.status) == "valid"
+        assert not crm.get(people["good"], "recheck")
+
+    def test_a_contact_that_is_new_is_written(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        hidden = crm.hide([people["late"]])
+        sync(quiet, crm.name)
+        crm.show(hidden)
+        crm.edit(people["late"], {f"phone/{crm.phone}": OTHER})
+        sync(quiet, crm.name)
+        assert crm.get(people["late"], crm.status) == "valid"
+
+    def test_turned_off_all_are_written_by_the_next_full_sync(
+        self, make_context: Callable[..., Context], crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(make_context(QUIET), crm.name)
+        assert ours(crm, people["good"]) == {}
+        sync(make_context(""), crm.name, "everything")
+        assert crm.get(people["good"], crm.status) == "valid"
+        assert crm.all_checked()
+
+    def test_a_rescan_of_all_before_the_first_sync_is_quiet_too(
+        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        result = sync(quiet, crm.name, scope=Scope("ids", (people["good"], people["bad"])))
+        assert written(result) == 1
+        sync(quiet, crm.name)
+        assert ours(crm, people["good"]) == {}
+
+    def test_no_number_is_rewritten_on_a_quiet_record(
+        self, make_context: Callable[..., Context], crm: Crm, people: dict[str, str], sync: Sync
+    ) -> None:
+        sync(make_context(QUIET + "normalize = true\n"), crm.name)
+        assert crm.get(people["good"], f"phone/{crm.phone}") == GOOD
+
+
+def test_a_list_on_disk_is_never_quiet(
+    make_context: Callable[..., Context], tmp_path: Any, sync: Sync
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"id,Phone,Country\n1,{GOOD},GB\n", encoding="utf-8")
+    ctx = make_context(f'{QUIET}[connectors.csv]\npath = "{path}"\n')
+    sync(ctx, "csv")
+    ctx.finish_connector("csv")
+    assert ",valid," in "".join(one.read_text() for one in tmp_path.glob("*.csv"))

@@ -287,7 +287,7 @@ class TestScopes:
             return handler
 
         AppCalls().routes(allowed)
-        assert asked == {"details": "oauth", "complete": "automation"}
+        assert asked == {"complete": "automation"}
         assert set(asked.values()) <= scopes()
 
     def test_none_is_asked_for_that_nothing_needs(self, shared: Callable[[str], Path]) -> None:

@@ -13,12 +13,11 @@ import orjson
 from aiohttp import web
 
 from sandbox.hubspot.answers import error
+from sandbox.hubspot.events import APP_ID, PORTAL_ID
 from sandbox.hubspot.portal import Portal
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
 
-PORTAL_ID = 62515
-_APP_ID = 1160452
 _USER_ID = 9586504
 
 
@@ -74,12 +73,7 @@ class Account:
         if token not in self.tokens:
             return error("No private app was found for this token.", "OBJECT_NOT_FOUND", 404)
         return answer(
-            {
-                "userId": _USER_ID,
-                "hubId": PORTAL_ID,
-                "appId": _APP_ID,
-                "scopes": sorted(self.scopes),
-            }
+            {"userId": _USER_ID, "hubId": PORTAL_ID, "appId": APP_ID, "scopes": sorted(self.scopes)}
         )
 
 

@@ -3,7 +3,7 @@ the app asks or tells HubSpot in return.
 
 Payloads and answers are those of HubSpot's guide to custom workflow actions ("Execution",
 "Asynchronous custom action execution"), signatures those of its page on request validation, paths
-and scopes those of its API documents of 2026-09 (Account Info, Actions V4). What HubSpot answers to
+and scope those of its API document of 2026-09 (Actions V4). What HubSpot answers to
 the completion of an execution that waits for nothing is not documented; here it is a 404.
 """
 
@@ -23,10 +23,9 @@ import orjson
 from aiohttp import web
 
 from sandbox.hubspot.answers import error
-from sandbox.service import Allowed, answer
+from sandbox.hubspot.events import APP_ID, PORTAL_ID
+from sandbox.service import Allowed
 
-PORTAL_ID = 62515
-APP_ID = 54321
 VERSION = "2026-09"
 _DECODED = {"%3A": ":", "%2F": "/", "%3F": "?", "%40": "@", "%21": "!", "%24": "$", "%27": "'",
             "%28": "(", "%29": ")", "%2A": "*", "%2C": ",", "%3B": ";"}  # fmt: skip
@@ -44,20 +43,7 @@ class AppCalls:
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         callbacks = f"/automation/actions/callbacks/{VERSION}/complete"
-        return [
-            web.get(f"/account-info/{VERSION}/details", allowed("oauth", self.details)),
-            web.post(callbacks, allowed("automation", self.complete)),
-        ]
-
-    async def details(self, _request: web.Request) -> web.Response:
-        return answer(
-            {
-                "portalId": self.portal_id, "accountType": "STANDARD", "timeZone": "US/Eastern",
-                "companyCurrency": "USD", "additionalCurrencies": [], "utcOffset": "-04:00",
-                "utcOffsetMilliseconds": -14_400_000, "uiDomain": "app.hubspot.com",
-                "dataHostingLocation": "na1",
-            }
-        )  # fmt: skip
+        return [web.post(callbacks, allowed("automation", self.complete))]
 
     async def complete(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())

@@ -16,6 +16,7 @@ from aiohttp import web
 from sandbox.hubspot import forms
 from sandbox.hubspot.account import Account
 from sandbox.hubspot.answers import error
+from sandbox.hubspot.app_calls import AppCalls
 from sandbox.hubspot.calls import Calls
 from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, iso
@@ -67,6 +68,7 @@ class HubSpotService(Service):
             "oauth",  # of every token
         }
         self.tokens = {TOKEN}
+        self.app_calls = AppCalls()
         self.account = Account(portal, self.tokens, self.scopes)
 
     @property
@@ -99,6 +101,7 @@ class HubSpotService(Service):
             *self.properties.routes(self.allowed),
             *self.lists.routes(self.allowed),
             *self.account.routes(self.allowed),
+            *self.app_calls.routes(self.allowed),
             *self.calls.routes(self.allowed),
         ]
 

@@ -17,7 +17,6 @@ from crms import Crm
 from lookups import GOOD, OTHER
 from processes import until
 
-from sandbox.hubspot import HubSpotService
 from sandbox.hubspot.app_calls import AppCalls, encoded, signed_v2, signed_v3
 from sandbox.run import Sandbox
 from worker import retention
@@ -41,21 +40,15 @@ COMPLETE = "POST /automation/actions/callbacks/"
 
 
 @pytest.fixture
-def app_calls() -> AppCalls:
-    return AppCalls()
+def app_calls(sandbox: Sandbox) -> AppCalls:
+    return sandbox.hubspot.app_calls
 
 
 @pytest.fixture
-def sandbox(app_calls: AppCalls, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     """An account in which the app is installed."""
-    own = HubSpotService.routes
-
-    def routes(self: HubSpotService) -> Any:
-        return [*own(self), *app_calls.routes(self.allowed)]
-
-    monkeypatch.setattr(HubSpotService, "routes", routes)
     started = Sandbox.start(contacts=30, leads=4)
-    started.hubspot.scopes |= {"oauth", "automation"}
+    started.hubspot.scopes.add("automation")
     yield started
     started.stop()
 

@@ -33,13 +33,14 @@ _BEST_FIRST: tuple[Status, ...] = ("valid", "unverified", "unreachable", "invali
 
 def decide(contact: ContactFacts) -> Decision:
     """Statuses, flags, best phone and a sentence why, from the facts alone."""
-    decided = tuple([decide_field(facts) for facts in contact.fields])
+    decided = tuple([_of_contact(contact, facts) for facts in contact.fields])
     numbers = [known for facts in contact.fields for known in facts.numbers]
-    blocked = frozenset(channel for known in numbers for channel in known.suppressed)
+    blocked = contact.suppressed.union(*(known.suppressed for known in numbers))
+    stopped = contact.suppressed >= ALL_CHANNELS
     return Decision(
         fields=decided,
         wrong_number=any(known.wrong for known in numbers),
-        do_not_contact=any(known.suppressed >= ALL_CHANNELS for known in numbers),
+        do_not_contact=stopped or any(known.suppressed >= ALL_CHANNELS for known in numbers),
         do_not_call="call" in blocked,
         do_not_text="text" in blocked,
         best_phone=_best(decided, {known.number.e164 for known in numbers if known.confirmed}),
@@ -56,7 +57,17 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | 
         field.status == facts.held_status
         for field, facts in zip(decided, contact.fields, strict=True)
     )
-    return contact.held_reason if kept and same and contact.held_reason else sentence(decided)
+    if kept and same and contact.held_reason:
+        return contact.held_reason
+    alone = f"This person {contact.suppressed_why}." if contact.suppressed else None
+    return sentence(decided) or alone
+
+
+def _of_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
+    """A phone field; one without a number that can be read is not to be dialed either."""
+    if facts.numbers or facts.reading.outcome == "empty" or contact.suppressed < ALL_CHANNELS:
+        return decide_field(facts)
+    return FieldDecision(facts.name, "do_not_contact", reason=contact.suppressed_why)
 
 
 def decide_field(facts: FieldFacts) -> FieldDecision:

@@ -62,11 +62,14 @@ class FieldFacts(Struct, frozen=True):
 
 class ContactFacts(Struct, frozen=True):
     """`held_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified number that
-    the person gave instead of one of these."""
+    the person gave instead of one of these. `suppressed`: channels by which this person is not
+    to be contacted, whatever numbers there are."""
 
     fields: tuple[FieldFacts, ...]
     held_reason: str | None = None
     proposed_phone: str | None = None
+    suppressed: frozenset[Channel] = frozenset()
+    suppressed_why: str = ""
 
 
 class FieldDecision(Struct, frozen=True):

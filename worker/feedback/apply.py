@@ -13,12 +13,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import deliveries, suppress
+from worker.feedback import deliveries, suppress, touched
 from worker.feedback.deliveries import Order
 from worker.feedback.log import made
+from worker.feedback.merged import STOPS
 from worker.feedback.model import Feedback
 from worker.store.db import chunks
-from worker.store.tables import feedback
+from worker.store.tables import contact_numbers, contacts, feedback
 from worker.sync.context import Context
 
 _AT_ONCE = 500
@@ -71,6 +72,7 @@ def _apply(
     ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime
 ) -> None:
     suppress.follow(connection, {report.number for report in reports}, ctx.rules)
+    _look_at_contacts(connection, reports, now)
     orders = [
         Order(
             f"feedback:{report.id}",
@@ -81,6 +83,29 @@ def _apply(
         for report in reports
     ]
     deliveries.order(connection, orders, now)
+
+
+def _look_at_contacts(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
+    """Have contacts looked at on which a stop was reported with a number that they do not hold: no
+    delivery finds them by it."""
+    n = contact_numbers.c
+    for report in reports:
+        if report.kind not in STOPS or report.reach == "number" or report.contact.count("/") != 2:
+            continue
+        connector, object_name, record_id = report.contact.split("/")
+        of = (connector, object_name, record_id)
+        held = sa.select(n.number).where(
+            sa.tuple_(n.connector, n.object, n.record_id) == sa.tuple_(*of),
+            n.number == report.number,
+        )
+        c = contacts.c
+        known = sa.update(contacts).where(
+            sa.tuple_(c.connector, c.object, c.record_id) == sa.tuple_(*of)
+        )
+        if connection.execute(held.limit(1)).first() is not None:
+            continue
+        if connection.execute(known.values(settled_until=None)).rowcount:
+            touched.note(connection, connector, object_name, [record_id], now)
 
 
 def _concerned(ctx: Context, report: Feedback) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from worker.feedback import deliveries, merged
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
-from worker.feedback.standing import NOBODY, Holders, Rules, Standing, standing
+from worker.feedback.standing import NOBODY, Holders, Rules, Standing, concerns, is_about, standing
 from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.settled import unsettle
@@ -35,16 +35,30 @@ _OF_SEVERAL = ("wrong_number", "corrected", "confirmed")
 class Told:
     """All that was reported about some numbers.
 
-    `ids`: of the rows that it was made from, to tell later whether more has come.
+    `ids`: of the rows that it was made from, to tell later whether more has come. `on_contacts`:
+    contact -> numbers with which somebody said on that very contact that they must not be
+    contacted, or may be again; those that it does not hold any more too ("" = it had none).
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
     reached: dict[str, datetime] = field(default_factory=dict)
     holders: dict[str, Holders] = field(default_factory=dict)
     ids: frozenset[tuple[str, int]] = frozenset()
+    on_contacts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def about(self, number: str) -> Sequence[Feedback]:
         return self.reports.get(number, ())
+
+    def stopped(self, who: Who, rules: Rules) -> Standing:
+        """What stands against this person, whatever numbers the contact has now (promise 7)."""
+        said = {
+            report.key: report
+            for number in self.on_contacts.get(who.key, ())
+            for report in self.about(number)
+            if (report.kind in merged.STOPS and report.reach != "number" and is_about(report, who))
+            or (report.kind == "opt_in" and concerns(report, who))
+        }
+        return standing(list(said.values()), who, rules)
 
     def standing(self, number: str, who: Who, rules: Rules) -> Standing:
         return standing(
@@ -116,6 +130,22 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
         holders_of(connection, doubted) if doubted else {},
         frozenset(ids),
     )
+
+
+def stops_on(connection: Connection, keys: Sequence[str]) -> dict[str, list[str]]:
+    """Contact -> numbers with which a stop, or its end, was reported on that very contact; of
+    contacts on which there was a stop."""
+    c = feedback.c
+    query = sa.select(c.contact, c.number, c.kind).where(
+        one_of(c.contact, keys), c.reach != "number", c.kind.in_((*merged.STOPS, "opt_in"))
+    )
+    numbers: dict[str, list[str]] = {}
+    stopped = set()
+    for row in connection.execute(query):
+        numbers.setdefault(row.contact, []).append(row.number)
+        if row.kind in merged.STOPS:
+            stopped.add(row.contact)
+    return {key: list(dict.fromkeys(of)) for key, of in numbers.items() if key in stopped}
 
 
 def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: Told) -> list[str]:

@@ -144,6 +144,8 @@ def _stops(
     report: Feedback, channels: frozenset[Channel], old: Who, new: Who, new_numbers: Collection[str]
 ) -> Iterator[Feedback]:
     said = replace(report, channels=" ".join(sorted(channels)))
+    if not new_numbers:  # it may get one later
+        yield _copy(said, old.key, new, report.number)
     for number in new_numbers:
         if number != report.number or not concerns(report, new):
             yield _copy(said, old.key, new, number)

@@ -119,7 +119,7 @@ def standing(
         channels = channels_of(report, rules)
         match report.kind:
             case "wrong_number" | "corrected":
-                mine = bool(report.contact) and _is_about(report, who)
+                mine = bool(report.contact) and is_about(report, who)
                 if confirmed_here and not mine and holders.others(who):
                     continue  # somebody else's; this person's own word stands
                 wrong, confirmed_at = f"reaches somebody else ({told(report)})", None
@@ -129,7 +129,7 @@ def standing(
                     wrong = f"was replaced by its owner ({told(report)})"
             case "confirmed":
                 wrong, corrected_to, confirmed_at = "", "", report.at
-                confirmed_here = _is_about(report, who)
+                confirmed_here = is_about(report, who)
                 failing.reports.clear()
             case "opt_out" | "complaint" | "erasure":
                 suppressed |= channels
@@ -160,7 +160,7 @@ def standing(
 
 def concerns(report: Feedback, who: Who, holders: Holders = NOBODY, rules: Rules = Rules()) -> bool:
     """Whether a report says something of this contact."""
-    if _is_about(report, who):
+    if is_about(report, who):
         return True
     if report.reach != "number":
         return False
@@ -170,7 +170,8 @@ def concerns(report: Feedback, who: Who, holders: Holders = NOBODY, rules: Rules
     return not report.person and not who.person
 
 
-def _is_about(report: Feedback, who: Who) -> bool:
+def is_about(report: Feedback, who: Who) -> bool:
+    """Whether a report was made on this contact, or on another one of the same person."""
     if report.contact and report.contact == who.key:
         return True
     return report.reach != "contact" and bool(report.person) and report.person == who.person

@@ -55,7 +55,7 @@ class Suppression:
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
-            "number": None if self.number.startswith(MARK) else self.number,
+            "number": None if self.number.startswith(MARK) else self.number or None,
             "contact": None if self.contact.startswith(MARK) else self.contact or None,
             "channels": self.channels.split(),
             "reason": self.reason,
@@ -315,7 +315,11 @@ def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
     while part := listed(ctx, active=True, after=after, limit=2000):
         after = part[-1].id
         for one in part:
-            if one.number.startswith(MARK) or (channel and channel not in one.channels.split()):
+            if (
+                not one.number
+                or one.number.startswith(MARK)
+                or (channel and channel not in one.channels.split())
+            ):
                 continue
             yield _line(
                 [one.number, one.channels, one.reason, one.contact, one.source,

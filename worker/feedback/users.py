@@ -38,6 +38,7 @@ def reports(
 ) -> list[Feedback]:
     """Feedback from the difference between a contact's flags and what we last knew of them.
 
+    A contact without a number that can be read is told of by its record alone (number "").
     A contact with several numbers does not say which one is wrong: then the report is about that
     person alone; with a single one it is about the number, whoever holds it.
 
@@ -67,7 +68,8 @@ def reports(
             kind = "opt_out" if value else "opt_in"
         reach: Reach = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
         done = "ticked" if value else "cleared"
-        for number in numbers:
+        # Who is not to be contacted is so without a number as well: one may come.
+        for number in numbers or ([""] if flag in _CHANNELS else []):
             found.append(
                 Feedback(
                     key=f"crm:{who.key}:{flag}:{done}:{number}:{stamp}"[:255],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace as replace_told
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -58,6 +59,7 @@ class Prepared(Struct, frozen=True):
 
 Decided = tuple[Decision, dict[str, Value]]
 NOBODY = Apart(frozenset(), {})
+NO_STOPS = Standing()
 
 
 def reader(ctx: Context, run: Run, apart: Apart = NOBODY) -> Callable[[Contact], Prepared]:
@@ -91,15 +93,17 @@ def reported(
     ctx: Context, run: Run, prepared: Sequence[Prepared], fresh: Sequence[Feedback]
 ) -> Told:
     """All that was reported about the page's numbers; `fresh`: what is not kept in a dry run."""
-    numbers = list(dict.fromkeys(number for one in prepared for number in one.numbers))
-    if not numbers:
-        return Told()
+    numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
     with ctx.store.read() as connection:
-        found = feedback_log.load(connection, numbers, ctx.keys)
+        stops = feedback_log.stops_on(connection, [one.who.key for one in prepared])
+        numbers.update(dict.fromkeys(number for of in stops.values() for number in of))
+        found = feedback_log.load(connection, list(numbers), ctx.keys) if numbers else Told()
     if run.dry_run:
         for report in fresh:
             found.reports.setdefault(report.number, []).append(report)
-    return found
+            if report.contact:
+                stops.setdefault(report.contact, []).append(report.number)
+    return replace_told(found, on_contacts=stops) if stops else found
 
 
 # -- verify --------------------------------------------------------------------------------
@@ -287,8 +291,16 @@ class _Judge:
         proposed = next(iter(corrections.values()), None)
         if proposed and before and before.proposed == proposed and not self._holds(one, proposed):
             proposed = None  # somebody has cleared our proposal, or taken another number
-        fields = tuple(self._facts(one, name, reading) for name, reading in one.readings.items())
-        decision = decide(ContactFacts(fields, _text(contact.held.get("reason")), proposed))
+        stops = NO_STOPS
+        if one.who.key in self._told.on_contacts:
+            stops = self._told.stopped(one.who, self._rules)
+        fields = tuple(
+            self._facts(one, name, reading, stops) for name, reading in one.readings.items()
+        )
+        held_reason = _text(contact.held.get("reason"))
+        decision = decide(
+            ContactFacts(fields, held_reason, proposed, stops.suppressed, stops.suppressed_why)
+        )
         more = {**replaced, **self._link(one, decision, writable)}
         if "isolated" in writable and bool(contact.held.get("isolated")) != one.apart:
             more["isolated"] = one.apart
@@ -338,22 +350,22 @@ class _Judge:
     def _standing(self, one: Prepared, number: str) -> Standing:
         return self._told.standing(number, one.who, self._rules)
 
-    def _facts(self, one: Prepared, name: str, reading: Reading) -> FieldFacts:
+    def _facts(self, one: Prepared, name: str, reading: Reading, stops: Standing) -> FieldFacts:
         held = one.contact.held
         return FieldFacts(
             name,
             reading,
-            tuple(self._knowledge(one, number) for number in reading.numbers),
+            tuple(self._knowledge(one, number, stops) for number in reading.numbers),
             _text(held.get(f"status/{name}")),
             _text(held.get(f"e164/{name}")),
             _text(held.get(f"line_type/{name}")),
         )
 
-    def _knowledge(self, one: Prepared, number: Number) -> NumberKnowledge:
+    def _knowledge(self, one: Prepared, number: Number, stops: Standing) -> NumberKnowledge:
         e164 = number.e164
         said = self._said.get(e164, ())
         missing = self._verified.missing.get(e164, "")
-        if not one.contact.consented and not self._told.about(e164):
+        if not one.contact.consented and not stops.suppressed and not self._told.about(e164):
             return NumberKnowledge(number, said, missing)  # nearly all: only providers know of it
         standing = self._standing(one, e164)
         since = _known_since(self._ctx, one, self._told, e164)
@@ -363,8 +375,8 @@ class _Judge:
             (*said, *_unreached(standing, answers)),
             missing,
             standing.wrong or given_away(answers, since),
-            standing.suppressed,
-            standing.suppressed_why,
+            standing.suppressed | stops.suppressed,
+            standing.suppressed_why or stops.suppressed_why,
             standing.confirmed,
         )
 

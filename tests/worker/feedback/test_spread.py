@@ -57,6 +57,49 @@ def deliver(ctx: Context) -> int:
     return sum(spread(ctx, name) for name in ("salesforce", "hubspot"))
 
 
+class TestAPersonWhoSaidNo:
+    """It was the person, and not the number: it holds for whatever number the record gets."""
+
+    def test_is_not_called_on_another_number(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        record_id = holder(ctx, crm, sync)
+        crm.edit(record_id, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(record_id, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name, "everything")
+        assert crm.get(record_id, "do_not_contact")
+        assert crm.get(record_id, crm.status) == "do_not_contact"
+
+    @pytest.mark.parametrize("text", ["20155", None])
+    def test_is_heard_where_the_record_has_no_number(
+        self, ctx: Context, crm: Crm, sync: Sync, text: str | None
+    ) -> None:
+        record_id = holder(ctx, crm, sync)
+        nothing = {f"phone/{name}": None for name in PHONES[crm.name]}
+        crm.edit(record_id, {f"phone/{crm.phone}": text, **nothing})
+        sync(ctx, crm.name)
+        crm.edit(record_id, {"do_not_call": True})
+        for _ in range(2):
+            sync(ctx, crm.name, "everything")
+            assert crm.get(record_id, "do_not_call")
+        assert not crm.get(record_id, "do_not_text")
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name, "everything")
+        assert crm.get(record_id, "do_not_call")
+        crm.edit(record_id, {"do_not_call": False})
+        sync(ctx, crm.name, "everything")
+        assert not crm.get(record_id, "do_not_call")
+
+    def test_with_a_number_that_is_gone_from_the_record_is_flagged(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        """An agent logs a call to a number of before."""
+        record_id = holder(ctx, crm, sync)
+        key = f"{crm.name}/{crm.object}/{record_id}"
+        tell(ctx, "opt_out", OTHER, contact=key, reach="person", channels="call")
+        deliver(ctx)
+        assert crm.get(record_id, "do_not_call")
+
+
 def kinds(ctx: Context) -> list[str]:
     """Of all reports, in the order in which they came."""
     with ctx.store.read() as connection:

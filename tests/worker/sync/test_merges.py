@@ -137,6 +137,22 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
+    def test_is_not_called_where_the_other_has_no_number_that_can_be_read(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        type_in(crm, two, "20155")
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(two, {"do_not_contact": False})
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert crm.get(survivor, "do_not_contact")
+        assert status(crm, survivor) == "do_not_contact"
+        type_in(crm, survivor, THIRD)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
     def test_on_both_is_said_of_each(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:

@@ -405,6 +405,10 @@ class Connector(Protocol):
         to see it, and it must then stay in the index.
         """
 
+    def merged_into(self, object_name: str, ids: Sequence[str]) -> Sequence[Merge]:
+        """Records that live on in these, where a merge gives them a new id; none where it does
+        not."""
+
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> Mapping[str, Mapping[str, datetime]]:

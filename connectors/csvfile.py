@@ -226,6 +226,9 @@ class CsvConnector:
         there = {record_id for record_id, _ in self._rows()}
         return {one: None for one in ids if one not in there} if there else {}
 
+    def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
+        return []
+
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> dict[str, dict[str, datetime]]:

@@ -66,6 +66,7 @@ _MEMBERS = 250
 _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _MERGED = "hs_merged_object_ids"
 _DISPOSITIONS = Dispositions()
+_LONGEST_ID = 20  # digits of a record's id
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
 }  # fmt: skip
@@ -360,6 +361,14 @@ class HubSpotConnector:
         return self.client.post("read", path, body, {"archived": archived})
 
     @understood
+    def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
+        found: dict[str, Merge] = {}
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        for start in range(0, len(good), _BATCH):
+            found |= _merged(self._read(good[start : start + _BATCH], [_MERGED]))
+        return list(found.values())
+
+    @understood
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> dict[str, dict[str, datetime]]:
@@ -585,9 +594,19 @@ def _merged(answer: Any) -> dict[str, Merge]:
         merged: Merge(merged, OBJECT, str(entry["id"]))
         for entry in answer["results"]
         if (listed := entry["properties"].get(_MERGED))
-        for merged in filter(None, (part.strip() for part in listed.split(";")))
+        for merged in _listed_ids(listed)
         if merged != str(entry["id"])
     }
+
+
+def _listed_ids(value: Any) -> Iterator[str]:
+    """The record ids in a value that should be a text of them; what is none is left out, so that it
+    holds up no read."""
+    for one in value if isinstance(value, list) else [value]:
+        for part in str(one).split(";"):
+            text = part.strip()
+            if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
+                yield text
 
 
 def _next(answer: Any) -> str | None:

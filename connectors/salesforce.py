@@ -416,6 +416,9 @@ class SalesforceConnector:
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
         return salesforce_merges.deleted(self._door.call, object_name, good, self._wanted)
 
+    def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
+        return []  # the winner keeps its id
+
     @understood
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]

@@ -7,6 +7,7 @@ long as one holds the contact, the next sync reads it again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,7 +92,9 @@ def forget_contact(
     now = ctx.now()
     holder = (connector, object_name, record_id)
     with ctx.store.write() as connection:
-        numbers = _numbers(connection, holder)
+        numbers = dict.fromkeys(_numbers(connection, holder))
+        for merged_one in _merged_into(connection, holder):  # nobody has worked on it since
+            numbers.update(dict.fromkeys(merged_one.numbers))
         _forget_contact(connection, holder, done)
         for number in numbers:
             if _holders(connection, number):
@@ -121,14 +124,15 @@ def _numbers(connection: Connection, holder: Holder) -> list[str]:
 
 def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> None:
     done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
-    for table in (contact_numbers, failures, touched, rechecks):
-        connection.execute(sa.delete(table).where(_of(table, holder)))
-    connection.execute(sa.delete(list_members).where(_of(list_members, holder)))
-    done.writes += connection.execute(sa.delete(writes).where(_of(writes, holder))).rowcount
-    done.pages += _forget_payloads(connection, holder[2])
     # With the ids of records that were merged into it, which are theirs too.
-    key, m = contact_key(*holder), merged_records.c
-    keys = [key, *connection.scalars(sa.select(m.key).where(m.into_key == key))]
+    m = merged_records.c
+    keys = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
+    for connector, object_name, record_id in (key.split("/", 2) for key in keys):
+        one = (connector, object_name, record_id)
+        for table in (contact_numbers, failures, touched, rechecks, list_members):
+            connection.execute(sa.delete(table).where(_of(table, one)))
+        done.writes += connection.execute(sa.delete(writes).where(_of(writes, one))).rowcount
+        done.pages += _forget_payloads(connection, record_id)
     connection.execute(sa.delete(merged_records).where(m.key.in_(keys)))
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
     of_contact = feedback.c.contact.in_(keys)
@@ -143,6 +147,13 @@ def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> 
         .where(suppressions.c.contact.in_(keys))
         .values(contact=_NOBODY, evidence=_ERASED)
     )
+
+
+def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
+    """What is kept of records that live on in this one."""
+    m = merged_records.c
+    query = sa.select(m.key, m.numbers).where(m.into_key == contact_key(*holder))
+    return connection.execute(query).all()
 
 
 def _forget_payloads(connection: Connection, record_id: str) -> int:

@@ -148,6 +148,19 @@ def stops_on(connection: Connection, keys: Sequence[str]) -> dict[str, list[str]
     return {key: list(dict.fromkeys(of)) for key, of in numbers.items() if key in stopped}
 
 
+def against(connection: Connection, keys: Sequence[str]) -> dict[str, list[Feedback]]:
+    """Contact -> what was said of it, and not of a number: opt-outs, and what takes them back. Of
+    contacts without an opt-out nothing."""
+    c = feedback.c
+    query = sa.select(feedback).where(
+        *merged.on(keys), c.reach != "number", c.kind.in_((*merged.STOPS, "opt_in"))
+    )
+    found: dict[str, list[Feedback]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.contact, []).append(made(row))
+    return {key: of for key, of in found.items() if any(one.kind in merged.STOPS for one in of)}
+
+
 def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: Told) -> list[str]:
     """Of these numbers, those about which more is known than `told`."""
     names = all_names(keys, numbers, some_erased(connection))

@@ -9,20 +9,39 @@ first report's time, source and evidence, and with where it comes from.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.decisions.model import Channel
 from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import NOBODY, Holders, Rules, concerns, lifted, standing
+from worker.feedback.standing import (
+    MERGED,
+    NOBODY,
+    Holders,
+    Rules,
+    concerns,
+    is_about,
+    lifted,
+    order,
+    standing,
+)
+from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.tables import contact_numbers, contacts, feedback, merged_records
 
 STOPS = ("opt_out", "complaint", "erasure")
+# Begin the keys of what is about a record as a whole: a flag that was ticked, or what came with a
+# merge. Who withdraws one number may be called on another.
+_OF_A_RECORD = ("crm:", MERGED)
+_PRINT = re.compile(r"[0-9a-f]{32}")
 # What is about one number of a contact, and holds where the contact has that number still.
 _OF_A_NUMBER = ("wrong_number", "corrected", "confirmed")
 
@@ -33,6 +52,8 @@ class State(StrEnum):
     NEW = "new"
     PAGED = "paged"  # a page that was stored with this holds the other
     CARRIED = "carried"  # what was said of it was stored for the other
+    AWAY = "away"  # the other was deleted; it may be restored
+    ERASED = "erased"  # it was erased itself; who is said to live on in it is erased too
     DONE = "done"  # and the other was recorded with it
 
 
@@ -52,13 +73,30 @@ def current(
     return object_name, record_id
 
 
+def note_erased(connection: Connection, key: str, now: datetime) -> None:
+    """Of a contact that was never known: a merge into it may be told after its erasure."""
+    row: dict[str, Any] = {
+        "key": key, "into_key": key, "state": State.ERASED, "person": "", "flags": {},
+        "numbers": [], "recorded_at": None, "at": now,
+    }  # fmt: skip
+    upsert(connection, merged_records, [row])
+
+
+def erased(connection: Connection, keys: Collection[str]) -> list[str]:
+    """Those of these contacts that were erased."""
+    m = merged_records.c
+    query = sa.select(m.key).where(one_of(m.key, sorted(keys)), m.state == State.ERASED)
+    return list(connection.scalars(query))
+
+
 def readdressed(connection: Connection, reports: Sequence[Feedback]) -> list[Feedback]:
     """Reports as they are to be stored: what names a record that was merged meanwhile is said of
     the one that it lives on in. A stop on it holds for all numbers of that one."""
     named = {report.contact for report in reports if report.contact}
     m = merged_records.c
     query = sa.select(m.key, m.into_key).where(one_of(m.key, sorted(named)))
-    into = {row.key: row.into_key for row in connection.execute(query)} if named else {}
+    rows = connection.execute(query) if named else ()
+    into = {row.key: row.into_key for row in rows if row.key != row.into_key}
     if not into:
         return list(reports)
     numbers, persons = _of_contacts(connection, set(into.values()))
@@ -97,10 +135,16 @@ def _of_contacts(
     return numbers, persons
 
 
+def on(keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Reports on these contacts; the index is of those that name one."""
+    c = feedback.c
+    return one_of(c.contact, sorted(keys)), c.contact != sa.literal_column("''")
+
+
 def reported_on(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
     """Contact -> numbers of which something was reported on that very contact."""
     c = feedback.c
-    query = sa.select(c.contact, c.number).where(one_of(c.contact, sorted(keys))).distinct()
+    query = sa.select(c.contact, c.number).where(*on(keys)).distinct()
     found: dict[str, list[str]] = {}
     for row in connection.execute(query):
         found.setdefault(row.contact, []).append(row.number)
@@ -130,8 +174,8 @@ def carried(
         state = standing(about, old, rules, holders.get(number, NOBODY))
         for report in about:
             if report.kind in STOPS and concerns(report, old, NOBODY, rules):
-                if state.wrong and report.contact != old.key:
-                    continue  # whoever said it has that number, and is not this person
+                if state.wrong and _said_by_a_stranger(report, about, old, rules):
+                    continue
                 left, _ = lifted(report, about, rules)
                 channels = left & state.suppressed
                 if channels:
@@ -140,30 +184,77 @@ def carried(
                 yield from (_copy(report, old.key, new, one) for one in new_numbers & {number})
 
 
+def _said_by_a_stranger(
+    report: Feedback, about: Sequence[Feedback], old: Who, rules: Rules
+) -> bool:
+    """Whether whoever said it had the number, and was known by then not to be this person. What was
+    said before that may have been theirs."""
+    if is_about(report, old):
+        return False
+    before = [one for one in about if order(one) <= order(report)]
+    return bool(standing(before, old, rules).wrong)
+
+
 def _stops(
     report: Feedback, channels: frozenset[Channel], old: Who, new: Who, new_numbers: Collection[str]
 ) -> Iterator[Feedback]:
     said = replace(report, channels=" ".join(sorted(channels)))
-    if not new_numbers:  # it may get one later
-        yield _copy(said, old.key, new, report.number)
-    for number in new_numbers:
-        if number != report.number or not concerns(report, new):
+    # Where it has no number the first one is kept: what is said of a contact holds for the numbers
+    # that it gets (`of_other_numbers`).
+    for number in new_numbers or (report.number,):
+        if not new_numbers or number != report.number or not concerns(report, new):
             yield _copy(said, old.key, new, number)
 
 
+def of_other_numbers(
+    said: Sequence[Feedback],
+    reports: Mapping[str, Sequence[Feedback]],
+    who: Who,
+    numbers: Collection[str],
+    rules: Rules = Rules(),
+) -> Iterator[Feedback]:
+    """Opt-outs that were said of a contact (`said`: `against`) and stand, of the numbers that it
+    has now and had not then: it is the person who said it. `reports`: about the former numbers."""
+    for report in said:
+        others = [number for number in numbers if number != report.number]
+        if report.kind not in STOPS or not others or not report.key.startswith(_OF_A_RECORD):
+            continue
+        left, _ = lifted(report, [*reports.get(report.number, ()), *said], rules)
+        for number in others:
+            heard = [one for one in said if one.number == number and one.kind in STOPS]
+            rest = left.difference(*(lifted(one, said, rules)[0] for one in heard))
+            if rest:
+                stop = replace(report, channels=" ".join(sorted(rest)))
+                yield _copy(stop, "", who, number)
+
+
 def _copy(report: Feedback, old_key: str, new: Who, number: str) -> Feedback:
-    first = report.key if not report.key.startswith("merged:") else report.key.split(":", 2)[2]
     record = old_key.rpartition("/")[2]
     note = f"on record {record}, which lives on in this one"
+    if not record:
+        note = "when this record had another number"
     evidence = report.evidence or report.source
     return replace(
         report,
         kind="opt_out" if report.kind == "erasure" else report.kind,
-        key=f"merged:{new.key}/{number}:{first}"[:255],
+        key=f"{MERGED}{new.key}/{number}:{_print_of(report)}",
+        source="list" if report.key.startswith("list:") else report.source,
         number=number,
         contact=new.key,
         person=new.person,
         reach="person" if report.reach == "number" else report.reach,
-        evidence=evidence if "lives on in this one" in evidence else f"{evidence} ({note})",
+        evidence=evidence
+        if f"{note})" in evidence or "lives on in this one" in evidence
+        else f"{evidence} ({note})",
         id=0,
     )
+
+
+def _print_of(report: Feedback) -> str:
+    """Tells the first report from others, however long its key is, and without the number that may
+    stand in it. Of a copy: what it has."""
+    head, _, kept = report.key.rpartition(":")
+    if head.startswith(MERGED) and _PRINT.fullmatch(kept):
+        return kept
+    text = report.key.replace(report.number, "")
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

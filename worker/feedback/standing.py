@@ -14,6 +14,7 @@ from typing import cast
 from worker.decisions.model import ALL_CHANNELS, Channel
 from worker.feedback.model import Feedback, Who
 
+MERGED = "merged:"  # begins the key of what was said of a record that lives on in another one
 _STOPS = ("opt_out", "complaint", "erasure")
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
 # not that they want to be contacted: it lifts no opt-out.
@@ -113,7 +114,7 @@ def standing(
     confirmed_here = False  # on this contact, not on another one with the number
     corrected_to = ""
     failing, no_text = _Failing(), ""
-    for report in sorted(reports, key=_order):
+    for report in sorted(reports, key=order):
         if not concerns(report, who, holders, rules):
             continue
         channels = channels_of(report, rules)
@@ -207,8 +208,8 @@ def lifted(
     person is an exception for that person (see `standing`).
     """
     left = channels_of(report, rules)
-    for other in sorted(later, key=_order):
-        if _order(other) <= _order(report) or other.kind not in _LIFTS[report.kind]:
+    for other in sorted(later, key=order):
+        if order(other) <= order(report) or other.kind not in _LIFTS[report.kind]:
             continue
         if other.contact and other.reach != "number" and not _about_the_same(report, other):
             continue
@@ -231,6 +232,13 @@ def told(report: Feedback) -> str:
     return f"{report.evidence or report.source}, {report.at:%d %b %Y}"
 
 
-def _order(report: Feedback) -> tuple[datetime, bool, int]:
-    """As they were said. Of two at the same moment the one that stops comes last: safe is safe."""
-    return report.at, report.kind in _STOPS, report.id
+def order(report: Feedback) -> tuple[datetime, bool, int]:
+    """As they were said. Of two at the same moment the one that stops comes last: safe is safe.
+
+    What was said of a record that was merged counts for the other one from when we learned of the
+    merge: an opt-in before that was about the other one alone.
+    """
+    at, received = report.at, report.received_at
+    if received is not None and report.key.startswith(MERGED):
+        at = max(at, received)
+    return at, report.kind in _STOPS, report.id

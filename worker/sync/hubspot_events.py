@@ -18,6 +18,7 @@ from connectors.base import Merge
 from worker.decisions.changes import FLAGS
 from worker.feedback import merged, touched
 from worker.feedback.forget import forget_contact
+from worker.feedback.model import contact_key
 from worker.sync import merges
 from worker.sync.context import Context
 
@@ -45,11 +46,16 @@ def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
     now = ctx.now()
     with ctx.store.write() as connection:
         merges.note(connection, _CONNECTOR, [(_OBJECT, one) for one in merged_], now)
+        into = {contact_key(_CONNECTOR, _OBJECT, one.into_id) for one in merged_}
+        erased += [key.rpartition("/")[2] for key in merged.erased(connection, into)]
         living = {merged.current(connection, _CONNECTOR, _OBJECT, one)[1] for one in changed}
         touched.note(connection, _CONNECTOR, _OBJECT, sorted(living), now)
         erased = [merged.current(connection, _CONNECTOR, _OBJECT, one)[1] for one in erased]
     for record_id in dict.fromkeys(erased):
-        forget_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
+        done = forget_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
+        if not done.contacts:
+            with ctx.store.write() as connection:
+                merged.note_erased(connection, contact_key(_CONNECTOR, _OBJECT, record_id), now)
     return len(living) + len(erased)
 
 

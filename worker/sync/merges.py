@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -34,7 +34,7 @@ from worker.feedback.merged import State
 from worker.feedback.model import Feedback, Who, contact_key
 from worker.store.db import upsert
 from worker.store.lists import one_of
-from worker.store.tables import contact_numbers, contacts, merged_records, watermarks
+from worker.store.tables import contact_numbers, contacts, merged_records, watermarks, writes
 from worker.sync import index
 from worker.sync.context import Context
 from worker.sync.index import Known
@@ -64,22 +64,78 @@ def note(
         for name, one in merges
         if (name, one.id) != (one.into_object, one.into_id)
     }
-    m = merged_records.c
-    query = sa.select(m.key, m.into_key).where(one_of(m.key, sorted(wanted)))
-    held = {row.key: row.into_key for row in connection.execute(query)} if wanted else {}
-    known = 0
-    for key, (name, one) in wanted.items():
-        into = contact_key(connector, one.into_object, one.into_id)
-        into = merged.current_key(connection, into)
-        if into in (key, held.get(key)):
+    if not wanted:
+        return 0
+    places = {
+        key: contact_key(connector, one.into_object, one.into_id)
+        for key, (_, one) in wanted.items()
+    }
+    held = _held(connection, {*wanted, *places.values()})
+    into_of = {key: row.into_key for key, row in held.items()}
+    fresh: dict[str, str] = {}
+    for key, into in places.items():
+        if into_of.get(into) == key:
+            # It was merged into this one once, and is there again: this one lives on in it now.
+            into_of[into] = into
+            alone = sa.update(merged_records).where(merged_records.c.key == into)
+            connection.execute(alone.values(into_key=into, state=State.DONE))
+        into = into_of.get(into, into)
+        if into in (key, into_of.get(key)):
             continue
+        into_of[key] = fresh[key] = into
+        for other, its in into_of.items():
+            if its == key:
+                into_of[other] = into
+    fresh = {key: into_of[key] for key in fresh}
+    if first_read:
+        _note_unknown(connection, connector, wanted, fresh, held, now)
+    known = 0
+    for key, into in fresh.items():
+        name, one = wanted[key]
         _, into_object, into_id = into.split("/", 2)
         paged = present is not None and into_id in present
-        known += _note(connection, connector, name, one.id, key, into, now, first_read, paged)
+        known += _note(connection, connector, name, one.id, key, into, now, held.get(key), paged)
         index.unsettle_records(connection, connector, into_object, [into_id])
         if present is None:
             touched.note(connection, connector, into_object, [into_id], now)
     return known
+
+
+def _held(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
+    """What is kept of these records already, by their keys."""
+    query = sa.select(merged_records).where(one_of(merged_records.c.key, sorted(keys)))
+    return {row.key: row for row in connection.execute(query)}
+
+
+def _note_unknown(
+    connection: Connection,
+    connector: str,
+    wanted: Mapping[str, tuple[str, Merge]],
+    fresh: dict[str, str],
+    held: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Of a first read, keep where those live on of which nothing is known, and take them out of
+    `fresh`: there may be thousands, of years past."""
+    c, m = contacts.c, merged_records.c
+    known = {*held, *merged.reported_on(connection, list(fresh))}
+    query = sa.select(m.into_key).where(one_of(m.into_key, sorted(fresh)))
+    known.update(connection.scalars(query))
+    for name in {wanted[key][0] for key in fresh}:
+        ids = [wanted[key][1].id for key in fresh if wanted[key][0] == name]
+        indexed = sa.select(c.record_id).where(
+            c.connector == connector, c.object == name, one_of(c.record_id, ids)
+        )
+        known.update(contact_key(connector, name, one) for one in connection.scalars(indexed))
+    unknown = [key for key in fresh if key not in known]
+    rows: list[dict[str, Any]] = [
+        {
+            "key": key, "into_key": fresh.pop(key), "state": State.DONE, "person": "", "flags": {},
+            "numbers": [], "recorded_at": None, "at": now,
+        }
+        for key in unknown
+    ]  # fmt: skip
+    upsert(connection, merged_records, rows)
 
 
 def _note(
@@ -90,9 +146,10 @@ def _note(
     key: str,
     into: str,
     now: datetime,
-    first_read: bool,
+    held: Any,
     paged: bool,
 ) -> int:
+    """`held`: what is kept of it already, for it lived on in another one that was merged since."""
     c, n, m = contacts.c, contact_numbers.c, merged_records.c
     row = connection.execute(
         sa.select(c.person, c.known, c.checked_at).where(
@@ -104,22 +161,43 @@ def _note(
         .where(n.connector == connector, n.object == object_name, n.record_id == record_id)
         .distinct()
     )
-    # On a first read there may be thousands of merges of years past, of which nothing is known.
-    nothing = first_read and row is None and not merged.reported_on(connection, [key])
     entry = {
         "key": key,
         "into_key": into,
-        "state": State.DONE if nothing else State.PAGED if paged else State.NEW,
-        "person": row.person if row else "",
-        "flags": users.flags_of(row.known) if row else {},
-        "numbers": list(numbers),
-        "recorded_at": row.checked_at if row else None,
+        "state": State.PAGED if paged else State.NEW,
+        "person": (row.person if row else "") or (held.person if held else ""),
+        "flags": {
+            **(held.flags if held else {}),
+            **(users.flags_of(row.known) if row else {}),
+            **_announced(connection, connector, object_name, record_id),
+        },
+        "numbers": list(dict.fromkeys((*numbers, *(held.numbers if held else ())))),
+        "recorded_at": row.checked_at if row else held.recorded_at if held else None,
         "at": now,
     }
     upsert(connection, merged_records, [entry])
     # Whoever lived on in this one lives on in that one now.
     connection.execute(sa.update(merged_records).where(m.into_key == key).values(into_key=into))
     return index.forget(connection, connector, object_name, [record_id])
+
+
+def _announced(
+    connection: Connection, connector: str, object_name: str, record_id: str
+) -> dict[str, bool]:
+    """Flags that we were about to set, and may have set, when a worker died or is at it still."""
+    w = writes.c
+    query = sa.select(w.after).where(
+        w.connector == connector,
+        w.object == object_name,
+        w.record_id == record_id,
+        w.state == "pending",
+    )
+    return {
+        flag: True
+        for after in connection.scalars(query)
+        for flag, value in users.flags_of(after).items()
+        if value
+    }
 
 
 @dataclass
@@ -145,6 +223,7 @@ class _Old:
     flags: Mapping[str, bool]
     numbers: Sequence[str]
     recorded_at: datetime | None
+    at: datetime  # when we learned of the merge
 
 
 def take_over(
@@ -153,12 +232,14 @@ def take_over(
     object_name: str,
     prepared: Sequence[Prepared],
     known: Mapping[str, Known],
+    back: Sequence[str] = (),
 ) -> TakenOver:
-    """What these contacts take over; nothing is stored."""
-    done = TakenOver(dict(known))
+    """What these contacts take over; nothing is stored. `back`: see `there`."""
+    done = TakenOver(dict(known), revived=list(back))
     by_key = {one.who.key: one for one in prepared}
     with ctx.store.read() as connection:
-        olds, done.revived = _olds(connection, by_key)
+        done.reports = _of_other_numbers(ctx, connection, by_key)
+        olds = _olds(connection, by_key)
         if not olds:
             return done
         waiting = {
@@ -173,7 +254,7 @@ def take_over(
         done.known[one.contact.id] = _known(one.contact, known.get(one.contact.id), of)
         done.keys += [old.who.key for old in of]
         for old in waiting[key]:
-            done.reports += merged.carried(
+            carried = merged.carried(
                 old.who,
                 numbers[old.who.key],
                 told.reports,
@@ -182,6 +263,7 @@ def take_over(
                 ctx.rules,
                 told.holders,
             )
+            done.reports += [replace(report, received_at=old.at) for report in carried]
     since = {
         by_key[key].contact.id: moment
         for key, of in waiting.items()
@@ -200,32 +282,79 @@ def take_over(
     return done
 
 
-def _olds(
-    connection: Connection, contacts_: Mapping[str, Prepared]
-) -> tuple[dict[str, list[_Old]], list[str]]:
-    """By the key of the contact that they live on in, records that it has not done with; and the
-    keys of contacts that were merged once and are there again, changed since."""
+def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str, list[_Old]]:
+    """By the key of the contact that they live on in, records that it has not done with."""
     m = merged_records.c
-    keys = sorted(contacts_)
     query = (
         sa.select(merged_records)
-        .where(
-            sa.or_(sa.and_(one_of(m.into_key, keys), m.state != State.DONE), one_of(m.key, keys))
-        )
+        .where(one_of(m.into_key, sorted(contacts_)), m.state != State.DONE)
         .order_by(m.key)
     )
     found: dict[str, list[_Old]] = {}
-    revived = []
     for row in connection.execute(query):
-        if row.key in contacts_:
-            modified = contacts_[row.key].contact.modified_at
-            if modified is not None and modified > row.at:
-                revived.append(row.key)
-        if row.into_key in contacts_ and row.state != State.DONE:
-            who = Who(row.key, row.person)
-            old = _Old(who, State(row.state), row.flags, row.numbers, row.recorded_at)
-            found.setdefault(row.into_key, []).append(old)
-    return found, revived
+        who = Who(row.key, row.person)
+        old = _Old(who, State(row.state), row.flags, row.numbers, row.recorded_at, row.at)
+        found.setdefault(row.into_key, []).append(old)
+    return found
+
+
+def there(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    found: Sequence[Contact],
+    known: dict[str, Known],
+) -> tuple[Sequence[Contact], list[str]]:
+    """A page's contacts without those that were merged into others meanwhile: they may have been
+    read before, and hold flags that our index has forgotten. A record that was merged once may be
+    there again: the CRM is asked, and `known` is given what we knew of it. Their keys, too."""
+    keys = {contact_key(connector.name, object_name, contact.id): contact.id for contact in found}
+    with ctx.store.read() as connection:
+        held = _held(connection, keys) if keys else {}
+    if not held:
+        return found, []
+    asked = {keys[key]: row for key, row in held.items()}
+    fresh = {one.id: one for one in connector.fetch(object_name, sorted(asked))}
+    for record_id in fresh:
+        known.setdefault(record_id, Known("", asked[record_id].flags))
+    left = [fresh.get(one.id, one) for one in found if one.id in fresh or one.id not in asked]
+    return left, [asked[record_id].key for record_id in fresh]
+
+
+def learn(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    found: Sequence[Contact],
+    known: Mapping[str, Known],
+) -> None:
+    """Of contacts that were read by their ids, and have a flag before our index has them, learn
+    whether others were merged into them: the flag may be theirs. A webhook may tell of the
+    contact before it tells of the merge."""
+    unknown = [
+        one.id for one in found if one.id not in known and any(users.flags_of(one.held).values())
+    ]
+    if unknown and (told := connector.merged_into(object_name, unknown)):
+        moved = [(object_name, merge) for merge in told]
+        with ctx.store.write() as connection:
+            note(connection, connector.name, moved, ctx.now(), present=unknown)
+
+
+def _of_other_numbers(
+    ctx: Context, connection: Connection, contacts_: Mapping[str, Prepared]
+) -> list[Feedback]:
+    """What was said against these contacts themselves, and stands, of the numbers that they have
+    now: it was said when they had others."""
+    said = feedback_log.against(connection, list(contacts_))
+    numbers = sorted({report.number for of in said.values() for report in of})
+    told = feedback_log.load(connection, numbers, ctx.keys) if numbers else feedback_log.Told()
+    return [
+        report
+        for key, of in said.items()
+        for report in merged.of_other_numbers(
+            of, told.reports, contacts_[key].who, contacts_[key].numbers, ctx.rules
+        )
+    ]
 
 
 def _numbers_of(
@@ -302,16 +431,20 @@ def store(connection: Connection, taken: TakenOver, now: datetime) -> None:
     if taken.reports:
         feedback_log.store(connection, taken.reports, now)
     _move(connection, taken.keys, State.CARRIED)
+    if taken.revived:  # what is reported on them is theirs again; their flags are known still
+        m = merged_records.c
+        alone = sa.update(merged_records).where(one_of(m.key, taken.revived))
+        connection.execute(alone.values(into_key=m.key, state=State.DONE))
 
 
 def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ()) -> None:
     """The contacts are recorded: their flags are known as they are now. `gone`: keys of contacts
-    that were deleted, for whom nothing has to be taken over any more."""
+    that were deleted: they take over what is left if they are ever there again."""
     _move(connection, taken.keys, State.DONE)
     if gone:
         m = merged_records.c
-        done = sa.update(merged_records).where(one_of(m.into_key, sorted(gone)))
-        connection.execute(done.values(state=State.DONE, numbers=[]))
+        away = sa.update(merged_records).where(one_of(m.into_key, sorted(gone)))
+        connection.execute(away.where(m.state != State.DONE).values(state=State.AWAY))
     if taken.revived:
         where = one_of(merged_records.c.key, taken.revived)
         connection.execute(sa.delete(merged_records).where(where))
@@ -335,15 +468,18 @@ def unfinished(
     """Ids of records of an object that others live on in and that have not been worked on since, in
     order, those after one: they are read at the end of a run, which was opened at that moment."""
     m, prefix = merged_records.c, contact_key(connector, object_name, "")
+    # By character code: a PostgreSQL database may sort texts as a language does.
+    postgres = connection.dialect.name == "postgresql"
+    into: sa.ColumnElement[str] = sa.collate(m.into_key, "C") if postgres else m.into_key
     waits = sa.or_(
         m.state == State.NEW, sa.and_(m.state.in_((State.PAGED, State.CARRIED)), m.at < opened_at)
     )
     query = (
-        sa.select(m.into_key)
+        sa.select(into)
         .where(m.state != State.DONE, waits)
-        .where(m.into_key > prefix + after, m.into_key < prefix + "\x7f")
+        .where(into > prefix + after, into < prefix + "\x7f")
         .distinct()
-        .order_by(m.into_key)
+        .order_by(into)
         .limit(limit)
     )
     return [key.removeprefix(prefix) for key in connection.scalars(query)]

@@ -370,8 +370,8 @@ def _look(
     ids = [contact.id for contact in seen.contacts]
     apart = segments.load(ctx.store, run.connector, page.object, ids)
     prepared = [*map(judge.reader(ctx, run, apart), seen.contacts)]
-    taken = merges.take_over(ctx, connector, page.object, prepared, seen.known)
-    if taken.keys and not run.dry_run:
+    taken = merges.take_over(ctx, connector, page.object, prepared, seen.known, seen.back)
+    if (taken.keys or taken.reports or taken.revived) and not run.dry_run:
         with ctx.store.write() as connection:
             merges.store(connection, taken, ctx.now())
     fresh = _take_reports(ctx, run, prepared, taken.known, now)
@@ -397,7 +397,11 @@ def _clear(
     ctx: Context, run: Run, connector: Connector, page: Claimed, found: Sequence[Contact]
 ) -> whose.Clear:
     known = index.load(ctx.store, run.connector, page.object, page.ids)
-    return whose.clear_up(ctx, run, connector, page.object, found, known)
+    found, back = merges.there(ctx, connector, page.object, found, known)
+    if not run.dry_run and (page.contacts is None or page.attempts > 1):
+        merges.learn(ctx, connector, page.object, found, known)
+    seen = whose.clear_up(ctx, run, connector, page.object, found, known)
+    return replace(seen, back=back)
 
 
 def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
@@ -549,6 +553,9 @@ def _complete(
         if mine != ctx.owner:
             return  # our lease ran out and somebody else has the page: their record counts
         if not run.dry_run:
+            # Before what was announced is settled: it tells our flags on a record that was merged.
+            moved = [(page.object, merge) for merge in missing.merged]
+            merges.note(connection, run.connector, moved, ctx.now())
             _record_outcomes(connection, page, outcomes, missing)
             tally.written = (
                 connection.scalar(
@@ -560,8 +567,6 @@ def _complete(
             )
             tally.changed = tally.written + tally.failed
             there = [entry for entry in entries if entry.contact.id not in vanished]
-            moved = [(page.object, merge) for merge in missing.merged]
-            merges.note(connection, run.connector, moved, ctx.now())
             index.record(connection, run.connector, page.object, there, known, ctx.now())
             index.forget(connection, run.connector, page.object, list(vanished))
             moved_ids = {merge.id for merge in missing.merged}

@@ -34,12 +34,14 @@ _LATER = timedelta(seconds=5)
 class Clear:
     """Contacts of which it is clear whose word their flags are, with what is known of them.
 
-    `left`: records that a run of their own will look at.
+    `left`: records that a run of their own will look at. `back`: keys of those that were merged
+    into another one once and are there again.
     """
 
     contacts: list[Contact]
     known: dict[str, index.Known]
     left: set[str] = field(default_factory=set)
+    back: list[str] = field(default_factory=list)
 
 
 def clear_up(

@@ -1,0 +1,666 @@
+"""Attacks on merged records: odd orders, crashes, odd answers (promise 19)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from connectors.base import Merge
+from sandbox.run import Sandbox
+from worker.feedback import log as feedback_log
+from worker.feedback import merged, suppress
+from worker.feedback.apply import apply_waiting
+from worker.feedback.forget import forget_contact, forget_number
+from worker.feedback.model import Feedback, contact_key
+from worker.store.db import upgrade
+from worker.store.tables import feedback, merged_records, metadata
+from worker.sync import drive, hubspot_events, merges, page, runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.sync.spread import spread
+
+Sync = Callable[..., dict[str, Any]]
+FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"
+OTHERS = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
+STOPS = ("do_not_contact", "do_not_call", "do_not_text")
+
+
+def living(crm: Crm, record_id: str) -> str:
+    """The id under which a record lives on in the CRM."""
+    if crm.name == "hubspot":
+        while record_id in crm.service.portal.merged:
+            record_id = crm.service.portal.merged[record_id]
+        return record_id
+    table = crm.service.org.tables[crm.object]
+    while (found := table.get(record_id)) and found.get("MasterRecordId"):
+        record_id = found["MasterRecordId"]
+    return record_id
+
+
+def merge(crm: Crm, away: str, into: str) -> str:
+    crm.act(away, {"merge_into": into})
+    return living(crm, into)
+
+
+def type_in(crm: Crm, record_id: str, number: str) -> None:
+    nothing = {f"phone/{name}": None for name in OTHERS[crm.name]}
+    crm.edit(record_id, {f"phone/{crm.phone}": number or None, **nothing})
+
+
+def tell(ctx: Context, kind: str, number: str, **more: Any) -> None:
+    made: dict[str, Any] = {"source": "test", "at": ctx.now(), "evidence": f"said {kind}", **more}
+    report = Feedback(f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
+    with ctx.store.write() as connection:
+        feedback_log.store(connection, [report], ctx.now())
+
+
+def deliver(ctx: Context, crm: Crm) -> None:
+    apply_waiting(ctx)
+    spread(ctx, crm.name)
+
+
+def of_users(ctx: Context) -> list[str]:
+    """Evidence that names something a CRM user did."""
+    with ctx.store.read() as connection:
+        rows = connection.scalars(sa.select(feedback.c.evidence).order_by(feedback.c.id))
+        return [one for one in rows if "somebody" in one]
+
+
+def status(crm: Crm, record_id: str) -> Any:
+    return crm.get(record_id, crm.status)
+
+
+@pytest.fixture(autouse=True)
+def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_SECOND", timedelta(0))
+
+
+@pytest.fixture
+def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
+    one, two = crm.ids()[:2]
+    type_in(crm, one, FIRST)
+    type_in(crm, two, SECOND)
+    without_email(crm, one, two)
+    sync(ctx, crm.name)
+    return one, two
+
+
+@pytest.fixture
+def hub(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
+    crm = Crm.all(sandbox)["hubspot"]
+    return crm, *two_in_sync(ctx, crm, sync)
+
+
+@pytest.fixture
+def sales(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
+    crm = Crm.all(sandbox)["salesforce"]
+    return crm, *two_in_sync(ctx, crm, sync)
+
+
+def two_in_sync(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
+    one, two = crm.ids()[:2]
+    type_in(crm, one, FIRST)
+    type_in(crm, two, SECOND)
+    without_email(crm, one, two)
+    sync(ctx, crm.name)
+    return one, two
+
+
+def without_email(crm: Crm, *ids: str) -> None:
+    name = "Email" if crm.name == "salesforce" else "email"
+    for record_id in ids:
+        crm.act(record_id, {"set": {name: "" if crm.name == "hubspot" else None}})
+
+
+def stop(ctx: Context, crm: Crm, number: str) -> None:
+    tell(ctx, "opt_out", number, source="twilio sms", evidence="replied STOP")
+    deliver(ctx, crm)
+
+
+def known_merge(ctx: Context, crm: Crm, away: str, into: str, present: Any = None) -> None:
+    """As a webhook tells of it."""
+    with ctx.store.write() as connection:
+        one = (crm.object, Merge(away, crm.object, into))
+        merges.note(connection, crm.name, [one], ctx.now(), present=present)
+
+
+def everywhere(ctx: Context, text: str) -> list[str]:
+    """Tables in whose rows a text stands."""
+    with ctx.store.read() as connection:
+        return [
+            table.name
+            for table in metadata.sorted_tables
+            if any(text in str(tuple(row)) for row in connection.execute(sa.select(table)))
+        ]
+
+
+class TestWhoSaidNo:
+    def test_is_remembered_where_the_second_merge_of_a_chain_is_told_of_both(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """The first merge is known and nobody has worked on it when the second one happens."""
+        one, two = pair
+        three = crm.ids()[2]
+        type_in(crm, three, THIRD)
+        sync(ctx, crm.name)
+        stop(ctx, crm, FIRST)
+        second = merge(crm, one, two)
+        known_merge(ctx, crm, one, second)
+        third = merge(crm, second, three)
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        deliver(ctx, crm)
+        assert crm.get(third, f"phone/{crm.phone}") == THIRD
+        assert status(crm, third) == "do_not_contact"
+        assert of_users(ctx) == []
+
+    def test_is_not_called_since_the_other_record_was_opted_in_again_later(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """A flag that was cleared on one says nothing of what was said on the other."""
+        one, two = pair
+        stop(ctx, crm, FIRST)
+        crm.edit(two, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(two, dict.fromkeys(STOPS, False))
+        sync(ctx, crm.name)
+        assert status(crm, two) == "valid"
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert crm.get(survivor, f"phone/{crm.phone}") == SECOND
+        assert status(crm, survivor) == "do_not_contact"
+
+    @pytest.mark.parametrize("how", ["ticked", "said twice"])
+    def test_by_a_flag_on_the_record_is_not_called_on_its_next_number(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], how: str
+    ) -> None:
+        """Without any merge: it was said of the person, not of the number."""
+        one, _ = pair
+        crm.edit(one, {"do_not_call": True})
+        sync(ctx, crm.name)
+        if how == "said twice":
+            crm.edit(one, {"do_not_call": False})
+            sync(ctx, crm.name)
+            crm.edit(one, {"do_not_call": True})
+            sync(ctx, crm.name)
+        type_in(crm, one, THIRD)
+        sync(ctx, crm.name)
+        assert crm.get(one, "do_not_call")
+        assert not crm.get(one, "do_not_contact")
+        crm.edit(one, dict.fromkeys(STOPS, False))
+        sync(ctx, crm.name)
+        type_in(crm, one, SECOND)
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert not crm.get(one, "do_not_call")
+
+    def test_and_takes_that_back_on_the_one_that_is_left_is_called(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        stop(ctx, crm, FIRST)
+        crm.edit(two, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        crm.edit(two, dict.fromkeys(STOPS, False))
+        sync(ctx, crm.name)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        crm.edit(survivor, dict.fromkeys(STOPS, False))
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert status(crm, survivor) == "valid"
+
+    def test_is_not_called_on_a_number_that_the_other_gets_later(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        """The winner had no number when they were merged."""
+        crm, one, two = sales
+        type_in(crm, two, "")
+        sync(ctx, crm.name)
+        stop(ctx, crm, FIRST)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        type_in(crm, survivor, THIRD)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_is_remembered_where_the_winner_was_deleted_and_is_there_again(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = sales
+        stop(ctx, crm, FIRST)
+        merge(crm, one, two)
+        crm.act(two, {"delete": True})
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        time.sleep(1.1)
+        crm.act(two, {"undelete": True})
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        assert status(crm, two) == "do_not_contact"
+
+    def test_is_remembered_where_the_winner_was_out_of_sight_for_a_while(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = sales
+        stop(ctx, crm, FIRST)
+        merge(crm, one, two)
+        hidden = crm.hide([two])
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        crm.show(hidden)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        assert status(crm, two) == "do_not_contact"
+
+    def test_on_a_record_that_is_there_again_is_heard_on_that(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = sales
+        merge(crm, one, two)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        time.sleep(1.1)
+        crm.act(one, {"undelete": True})
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        deliver(ctx, crm)
+        assert status(crm, one) == "do_not_contact"
+        assert status(crm, two) == "valid"
+
+    def test_is_heard_there_also_where_the_clock_of_the_crm_is_slow(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = sales
+        merge(crm, one, two)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        with ctx.store.write() as connection:
+            later = ctx.now() + timedelta(seconds=40)
+            connection.execute(sa.update(merged_records).values(at=later))
+        crm.act(one, {"undelete": True})
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        sync(ctx, crm.name, "everything")
+        deliver(ctx, crm)
+        assert status(crm, one) == "do_not_contact"
+        assert status(crm, two) == "valid"
+
+    def test_is_remembered_where_two_are_merged_back_the_other_way(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        """Merged, undone from the recycle bin, and merged into the other one."""
+        crm, one, two = sales
+        merge(crm, one, two)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        stop(ctx, crm, SECOND)
+        assert status(crm, two) == "do_not_contact"
+        time.sleep(1.1)
+        crm.act(one, {"undelete": True})
+        merge(crm, two, one)
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        deliver(ctx, crm)
+        assert crm.get(one, f"phone/{crm.phone}") == FIRST
+        assert status(crm, one) == "do_not_contact"
+
+    def test_before_the_number_was_found_to_be_wrong_is_not_called_on_another(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """It may have been theirs when they said it."""
+        one, two = pair
+        tell(
+            ctx, "opt_out", FIRST, source="twilio sms", at=ctx.now() - timedelta(days=300),
+            contact="", evidence="replied STOP",
+        )  # fmt: skip
+        tell(ctx, "wrong_number", FIRST)
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_in_the_other_crm_is_not_called_though_the_number_is_wrong(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """It was said of this very person, whoever answers at that number."""
+        one, two = pair
+        name = "Email" if crm.name == "salesforce" else "email"
+        crm.act(one, {"set": {name: "someone@example.com"}})
+        crm.act(two, {"set": {name: "someone.else@example.com"}})
+        sync(ctx, crm.name)
+        tell(ctx, "wrong_number", FIRST, at=ctx.now() - timedelta(hours=1))
+        tell(
+            ctx, "opt_out", FIRST, contact="other/contacts/1", reach="person",
+            person=ctx.keys.person("someone@example.com"),
+        )  # fmt: skip
+        deliver(ctx, crm)
+        assert crm.get(one, "do_not_contact")
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_is_remembered_of_two_reports_with_long_keys(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], order: tuple[int, int]
+    ) -> None:
+        one, two = pair
+        key = contact_key(crm.name, crm.object, one)
+        channels = ("call", "text")
+        with ctx.store.write() as connection:
+            for place in order:
+                report = Feedback(
+                    f"import:{'x' * 240}:{place}"[-255:].rjust(255, "y"), "opt_out", FIRST, "test",
+                    ctx.now(), channels=channels[place], contact=key, reach="person",
+                )  # fmt: skip
+                feedback_log.store(connection, [report], ctx.now())
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_is_remembered_also_of_a_report_whose_key_looks_like_one_of_ours(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        with ctx.store.write() as connection:
+            report = Feedback("merged:1", "opt_out", FIRST, "test", ctx.now())
+            feedback_log.store(connection, [report], ctx.now())
+        deliver(ctx, crm)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_is_remembered_in_a_forced_run_and_a_rescan(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        stop(ctx, crm, FIRST)
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name, dry_run=True)
+        sync(ctx, crm.name, "everything", force=True)
+        assert status(crm, survivor) == "do_not_contact"
+
+    @pytest.mark.parametrize("force", [False, True])
+    def test_is_remembered_where_a_worker_dies_after_it_stored_what_was_said(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], force: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        one, two = pair
+        stop(ctx, crm, FIRST)
+        survivor = merge(crm, one, two)
+        dies_once(monkeypatch, page, "_take_reports")
+        with pytest.raises(KeyboardInterrupt):
+            sync(ctx, crm.name, force=force)
+        # Meanwhile somebody types another number.
+        type_in(crm, survivor, THIRD)
+        for run in runs.active(ctx):
+            drive.drive(ctx, run.id)
+        sync(ctx, crm.name)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        assert status(crm, survivor) == "do_not_contact"
+        assert of_users(ctx) == []
+
+
+def dies_once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
+    real, died = getattr(module, name), []
+
+    def die(*args: Any, **more: Any) -> Any:
+        if not died:
+            died.append(1)
+            raise KeyboardInterrupt
+        return real(*args, **more)
+
+    monkeypatch.setattr(module, name, die)
+
+
+class TestEvidence:
+    def test_names_nobody_where_a_page_was_read_before_the_merge(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """It has our flag on a record that our index has forgotten meanwhile."""
+        one, two = pair
+        stop(ctx, crm, FIRST)
+        for row in runs.recent(ctx, reports=True):  # our write lies long back
+            with ctx.store.write() as connection:
+                connection.execute(
+                    sa.text("UPDATE writes SET at = '2020-01-01 00:00:00' WHERE run_id = :run"),
+                    {"run": row.id},
+                )
+        run_id = runs.open_run(ctx, crm.name, Scope("everything"), force=True)
+        held: list[int] = []
+        real = page.process
+
+        def later(ctx_: Context, page_id: int, *args: Any, **more: Any) -> bool:
+            if not held:  # all is read; then the merge is told, then the pages are worked on
+                held.append(page_id)
+                survivor = merge(crm, one, two)
+                known_merge(ctx, crm, one, survivor)
+            return real(ctx_, page_id, *args, **more)
+
+        drive.page.process = later  # type: ignore[attr-defined]
+        try:
+            drive.drive(ctx, run_id, pages_at_once=1)
+        finally:
+            drive.page.process = real  # type: ignore[attr-defined]
+        assert held
+        deliver(ctx, crm)
+        sync(ctx, crm.name)
+        assert of_users(ctx) == []
+        assert status(crm, living(crm, two)) == "do_not_contact"
+
+    def test_names_nobody_where_hubspot_tells_of_the_new_contact_before_the_merge(
+        self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = hub
+        stop(ctx, crm, FIRST)
+        survivor = merge(crm, one, two)
+        event = {"subscriptionType": "contact.creation", "objectId": int(survivor)}
+        hubspot_events.receive(ctx, [event])
+        deliver(ctx, crm)
+        sync(ctx, "hubspot")
+        deliver(ctx, crm)
+        assert of_users(ctx) == []
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_names_nobody_where_a_worker_died_after_it_wrote_the_flag(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        one, two = pair
+        tell(ctx, "opt_out", FIRST, source="twilio sms", evidence="replied STOP")
+        dies_once(monkeypatch, page, "_complete")
+        with pytest.raises(KeyboardInterrupt):
+            deliver(ctx, crm)
+        assert crm.get(one, "do_not_contact")
+        survivor = merge(crm, one, two)
+        deliver(ctx, crm)
+        sync(ctx, crm.name)
+        deliver(ctx, crm)
+        sync(ctx, crm.name)
+        assert of_users(ctx) == []
+        assert status(crm, survivor) == "do_not_contact"
+
+    def test_takes_our_own_flag_that_we_set_and_cleared_for_nobody_s_tick(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        """STOP and START within minutes."""
+        one, two = pair
+        stop(ctx, crm, FIRST)
+        assert crm.get(one, "do_not_contact")
+        tell(ctx, "opt_in", FIRST, source="twilio sms", evidence="replied START")
+        deliver(ctx, crm)
+        assert not crm.get(one, "do_not_contact")
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert of_users(ctx) == []
+        assert status(crm, survivor) == "valid"
+
+    def test_of_a_list_for_texts_stops_no_calls_whatever_it_is_called(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        suppress.import_list(ctx, [FIRST], "stopped by sms", channels="text")
+        deliver(ctx, crm)
+        assert not crm.get(one, "do_not_call")
+        survivor = merge(crm, one, two)
+        sync(ctx, crm.name)
+        assert crm.get(survivor, "do_not_text")
+        assert not crm.get(survivor, "do_not_call")
+        assert not crm.get(survivor, "do_not_contact")
+
+    def test_names_nobody_where_our_flag_comes_back_with_a_record(
+        self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = sales
+        stop(ctx, crm, FIRST)
+        merge(crm, one, two)
+        sync(ctx, crm.name)
+        crm.act(one, {"undelete": True})
+        sync(ctx, crm.name)
+        assert of_users(ctx) == []
+        assert crm.get(one, "do_not_contact")
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
+
+
+class TestErasure:
+    def test_of_a_number_leaves_it_nowhere(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        merge(crm, one, two)
+        sync(ctx, crm.name)
+        forget_number(ctx, FIRST, "test")
+        assert everywhere(ctx, FIRST) == []
+
+    @pytest.mark.parametrize("worked_on", [False, True])
+    def test_of_a_contact_leaves_nothing_of_those_it_came_from(
+        self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], worked_on: bool
+    ) -> None:
+        one, two = pair
+        crm.edit(one, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        survivor = merge(crm, one, two)
+        if worked_on:
+            sync(ctx, crm.name)
+        else:
+            known_merge(ctx, crm, one, survivor)
+        forget_contact(ctx, crm.name, crm.object, survivor, "test")
+        assert everywhere(ctx, f"'{one}'") == []
+        if not worked_on:
+            assert everywhere(ctx, FIRST) == []
+
+    def test_that_hubspot_tells_before_the_merge_leaves_nothing(
+        self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
+    ) -> None:
+        crm, one, two = hub
+        crm.service.portal.events.clear()
+        survivor = merge(crm, one, two)
+        crm.act(survivor, {"erase": True})
+        for event in reversed([*crm.service.portal.events]):
+            hubspot_events.receive(ctx, [event])
+            deliver(ctx, crm)
+        sync(ctx, "hubspot")
+        sync(ctx, "hubspot", "everything")
+        deliver(ctx, crm)
+        assert everywhere(ctx, FIRST) == []
+        assert everywhere(ctx, SECOND) == []
+
+
+class TestOddAnswers:
+    @pytest.mark.parametrize(
+        "listed", [None, "", ";;", " 12 ; 13 ", 1234, ["12"], "x" * 500, "12;abc;-4;٣", "9" * 300]
+    )
+    def test_of_merged_ids_stop_no_read(
+        self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync, listed: Any
+    ) -> None:
+        crm, one, _ = hub
+        crm.records()[one]["hs_merged_object_ids"] = listed
+        for kind in ("changed", "everything"):
+            type_in(crm, one, THIRD if kind == "changed" else FIRST)
+            assert sync(ctx, "hubspot", kind)["state"] == "done"
+        with ctx.store.read() as connection:
+            keys = list(connection.scalars(sa.select(merged_records.c.key)))
+        assert all(key.rpartition("/")[2] in ("12", "13", "1234") for key in keys)
+
+
+class TestManyMerges:
+    def test_of_years_past_cost_a_read_few_statements(
+        self, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        listed = ";".join(str(one) for one in range(1, 2001))
+        crm.records()[crm.ids()[0]]["hs_merged_object_ids"] = listed
+        counts: list[int] = []
+
+        def count(*_: Any) -> None:
+            counts[-1] += 1
+
+        sa.event.listen(ctx.store.engine, "before_cursor_execute", count)
+        for _ in range(2):
+            counts.append(0)
+            sync(ctx, "hubspot", "everything")
+        assert counts[0] < 500, counts
+        assert counts[1] < 200, counts
+
+    def test_are_looked_up_by_an_index(self, ctx: Context) -> None:
+        keys = ["hubspot/contacts/1"]
+        with ctx.store.read() as connection:
+            c = feedback.c
+            query = sa.select(c.number).where(*merged.on(keys)).compile(ctx.store.engine)
+            rows = connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {query}", ('["hubspot/contacts/1"]', "")
+            )
+            plan = [str(row) for row in rows]
+        assert any("ix_feedback_contact" in line for line in plan), plan
+
+
+@pytest.fixture(params=["und-x-icu", "en-US"])
+def sorted_by_language(request: pytest.FixtureRequest) -> Iterator[str]:
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if not server:
+        pytest.skip("needs a PostgreSQL server")
+    name = f"hygiene_attack_{os.getpid()}"
+    locale = "und" if request.param.startswith("und") else request.param
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(
+            f'CREATE DATABASE "{name}" TEMPLATE template0 LOCALE_PROVIDER icu '
+            f"ICU_LOCALE '{locale}'"
+        )
+    yield server.rpartition("/")[0] + "/" + name
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+class TestOnPostgres:
+    def test_the_one_that_is_left_is_found_in_a_database_that_sorts_by_language(
+        self, sorted_by_language: str, make_context: Callable[..., Context], sandbox: Sandbox
+    ) -> None:
+        upgrade(sorted_by_language)
+        ctx = make_context(DATABASE_URL=sorted_by_language)
+        for away, into in (("901", "102"), ("902", "1103"), ("903", "99"), ("904", "1000")):
+            with ctx.store.write() as connection:
+                one = ("contacts", Merge(away, "contacts", into))
+                merges.note(connection, "hubspot", [one], ctx.now())
+        found: list[str] = []
+        with ctx.store.read() as connection:
+            while some := merges.unfinished(
+                connection, "hubspot", "contacts", ctx.now(), found[-1] if found else "", 1
+            ):
+                found += some
+        assert sorted(found) == ["1000", "102", "1103", "99"]

@@ -7,7 +7,7 @@ only it knows how its CRM names and types them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
@@ -310,11 +310,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """What `crm setup` did, found done already, or offers."""
+    """What `crm setup` did, found done already, or offers. `definition`: of what it offers, as the
+    CRM's API takes it."""
 
     what: str
     done: Literal["created", "changed", "already there", "failed", "offered", "not checked"]
     note: str = ""
+    definition: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from connectors.base import (
     AuthError,
     Caution,
@@ -80,11 +78,13 @@ def _provide(
     except (QuotaError, UnavailableError):
         raise
     except AuthError as error:
-        return SetupStep(what, "offered", f"{error}. {_by_hand(made)}")
+        return SetupStep(what, "offered", f"{error}. {_by_hand(made)}", made)
     except ConnectorError as error:
         if "DUPLICATE_LIST_NAMES" in str(error):
             return SetupStep(what, "offered", _other(made))
-        return SetupStep(what, "offered", f"HubSpot did not take it: {error}. {_by_hand(made)}")
+        return SetupStep(
+            what, "offered", f"HubSpot did not take it: {error}. {_by_hand(made)}", made
+        )
     return SetupStep(what, "created", f"{note}{'; ' if note else ''}{_NEXT}")
 
 
@@ -111,8 +111,7 @@ def _other(made: Mapping[str, Any]) -> str:
 def _by_hand(made: Mapping[str, Any]) -> str:
     return (
         "Give the key the scopes crm.lists.read and crm.lists.write and run the set-up again, or "
-        f"make the list by hand: an active list of contacts, {_in_words(made)}; then {_NEXT}. Its "
-        f"definition for the API: {orjson.dumps(made).decode()}"
+        f"make the list by hand: an active list of contacts, {_in_words(made)}; then {_NEXT}"
     )
 
 

@@ -475,7 +475,13 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
         ctx.forget_schema(connector)
     failed = [step for step in steps if step.done == "failed"]
     if as_json:
-        console.print_json([{"what": s.what, "done": s.done, "note": s.note} for s in steps])
+        console.print_json(
+            [
+                {"what": s.what, "done": s.done, "note": s.note}
+                | ({"definition": s.definition} if s.definition else {})
+                for s in steps
+            ]
+        )
     else:
         console.show_steps(steps)
     sys.exit(1 if failed else 0)

@@ -269,7 +269,7 @@ class TestLists:
             assert step.done == "offered"
             assert scope in step.note
             assert "hygiene_do_not_text is Yes" in step.note
-            assert '"processingType":"DYNAMIC"' in step.note
+            assert step.definition["processingType"] == "DYNAMIC"
             assert not [one for one in found.values() if one.done == "failed"]
 
     def test_are_not_made_while_a_flag_is_missing(self, opened: Open, portal: Portal) -> None:

@@ -413,9 +413,9 @@ class Connector(Protocol):
 
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
-    ) -> Mapping[str, Mapping[str, datetime]]:
+    ) -> Mapping[str, Mapping[str, Sequence[datetime]]]:
         """Checkboxes that were ticked, after a moment, in records that have since been merged into
-        these (id -> moment). A merge may have dropped the tick. id -> flag -> when."""
+        these (id -> moment), by whomever. A merge may have dropped the tick. id -> flag -> when."""
 
     def visibility(self) -> list[Visibility]:
         """How much of each object our user can see."""

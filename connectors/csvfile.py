@@ -231,7 +231,7 @@ class CsvConnector:
 
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
-    ) -> dict[str, dict[str, datetime]]:
+    ) -> dict[str, dict[str, list[datetime]]]:
         """Rows of a list are not merged."""
         return {}
 

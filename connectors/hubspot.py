@@ -371,10 +371,10 @@ class HubSpotConnector:
     @understood
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
-    ) -> dict[str, dict[str, datetime]]:
+    ) -> dict[str, dict[str, list[datetime]]]:
         """By the history of the properties, which a merge keeps of all contacts that it joins."""
         names = {self.fields.names[flag]: flag for flag in flags if flag in self.fields.names}
-        found: dict[str, dict[str, datetime]] = {}
+        found: dict[str, dict[str, list[datetime]]] = {}
         ids = list(since)
         for start in range(0, len(ids) if names else 0, _WITH_HISTORY):
             answer = self._read(ids[start : start + _WITH_HISTORY], [_MERGED], list(names))
@@ -389,7 +389,7 @@ class HubSpotConnector:
                         and (at := _moment(version["timestamp"])) > since[record_id]
                     ]
                     if ticked and name in names:
-                        found.setdefault(record_id, {})[names[name]] = max(ticked)
+                        found.setdefault(record_id, {})[names[name]] = ticked
         return found
 
     @understood

@@ -422,7 +422,7 @@ class SalesforceConnector:
     @understood
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
-    ) -> dict[str, dict[str, datetime]]:
+    ) -> dict[str, dict[str, list[datetime]]]:
         return salesforce_merges.flags_before_merge(
             self._door.call, object_name, since, flags, self._fields
         )

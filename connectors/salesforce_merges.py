@@ -111,18 +111,17 @@ def flags_before_merge(
     since: Mapping[str, datetime],
     flags: Sequence[str],
     fields: Mapping[str, ObjectFields],
-) -> dict[str, dict[str, datetime]]:
+) -> dict[str, dict[str, list[datetime]]]:
     """Checkboxes of records that were merged into these, or converted to them: id -> flag -> when
     that record was last changed."""
-    found: dict[str, dict[str, datetime]] = {}
+    found: dict[str, dict[str, list[datetime]]] = {}
     for row, column, names in _losers(call, object_name, list(since), flags, fields):
         into, at = str(row[column]), datetime.fromisoformat(str(row["SystemModstamp"]))
         if into not in since or at <= since[into]:
             continue
         for flag, name in names.items():
             if row.get(name) in TRUE:
-                kept = found.setdefault(into, {})
-                kept[flag] = max(at, kept.get(flag, at))
+                found.setdefault(into, {}).setdefault(flag, []).append(at)
     return found
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -41,6 +41,11 @@ from worker.sync.index import Known
 
 if TYPE_CHECKING:
     from worker.sync.judge import Prepared
+
+
+# A CRM stamps our write between these, measured from when we announced it: its clock may be another
+# one, and a batch may wait for its turn.
+_BEFORE, _AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 
 def note(
@@ -273,11 +278,12 @@ def take_over(
         ticked = connector.flags_before_merge(object_name, since, FLAGS)
         for key, of in waiting.items():
             one = by_key[key]
-            dropped = {
+            moments = {
                 flag: at
                 for flag, at in ticked.get(one.contact.id, {}).items()
                 if not one.contact.held.get(flag) and not any(old.flags.get(flag) for old in of)
             }
+            dropped = _by_people(ctx, [old.who.key for old in of], moments) if moments else {}
             done.reports += _ticks(connector.name, one, dropped, of)
     return done
 
@@ -394,6 +400,28 @@ def _unread_since(ctx: Context, olds: Sequence[_Old], mark: datetime | None) -> 
     moments = [old.recorded_at or mark for old in olds]
     there = [moment for moment in moments if moment is not None]
     return min(there) - ctx.settings.sync.overlap if there else None
+
+
+def _by_people(
+    ctx: Context, keys: Sequence[str], moments: Mapping[str, Sequence[datetime]]
+) -> dict[str, datetime]:
+    """When a flag was ticked last by somebody else than us. `keys`: of the merged records."""
+    w = writes.c
+    records = [tuple(key.split("/", 2)) for key in keys]
+    query = sa.select(w.after, w.at).where(
+        sa.tuple_(w.connector, w.object, w.record_id).in_(records)
+    )
+    with ctx.store.read() as connection:
+        ours = [(users.flags_of(row.after), row.at) for row in connection.execute(query)]
+    found = {}
+    for flag, of in moments.items():
+        set_by_us = [at for flags, at in ours if flags.get(flag)]
+        theirs = [
+            moment for moment in of if not any(-_BEFORE < moment - at < _AFTER for at in set_by_us)
+        ]
+        if theirs:
+            found[flag] = max(theirs)
+    return found
 
 
 def _ticks(

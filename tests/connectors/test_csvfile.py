@@ -44,9 +44,9 @@ def test_a_row_that_the_list_no_longer_has_is_deleted(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(b"id,phone\n1,a\n2,b\n")
     connector = opened(path)
-    assert connector.deleted("row", ["1", "3"]) == {"3"}
+    assert connector.deleted("row", ["1", "3"]) == {"3": None}
     path.write_bytes(b"id,phone\n")
-    assert connector.deleted("row", ["1", "3"]) == set(), "a list that is empty says nothing"
+    assert connector.deleted("row", ["1", "3"]) == {}, "a list that is empty says nothing"
 
 
 def test_updates_survive_a_kill_before_they_are_folded_into_the_file(tmp_path: Path) -> None:

@@ -119,9 +119,9 @@ _EVENT = st.fixed_dictionaries(
 @fuzz
 @given(st.lists(_EVENT, max_size=5))
 def test_events_of_hubspot(either_context: Context, events: list[dict[str, Any]]) -> None:
-    from worker.feedback import receive
+    from worker.sync import hubspot_events
 
-    receive.hubspot_events(either_context, events)
+    hubspot_events.receive(either_context, events)
 
 
 @pytest.fixture

@@ -119,14 +119,16 @@ class TestWhatOurUserSees:
         checked = hygiene("crm", "check", "salesforce").output
         assert "Contact: our user sees 48 of about 48 records; it has View All" in checked
         assert "Lead: our user sees 12 of about 12 records; it has View All" in checked
-        assert document(hygiene("crm", "check", "salesforce", "--json")) == []
+        checked = document(hygiene("crm", "check", "salesforce", "--json"))
+        assert [one for one in checked if one["blocks"]] == []
         assert "contacts: our user sees 60" in hygiene("crm", "check", "hubspot").output
         crm = Crm.all(sandbox)["salesforce"]
         crm.hide(crm.ids()[:20])
         for told in (hygiene("crm", "check", "salesforce").output, hygiene("doctor").output):
             told = " ".join(told.split())
             assert "Contact: our user sees 28 of about 48 records; it lacks View All: grant" in told
-        (problem,) = document(hygiene("crm", "check", "salesforce", "--json"))
+        checked = document(hygiene("crm", "check", "salesforce", "--json"))
+        (problem,) = [one for one in checked if "our user sees" in one["problem"]]
         assert (problem["object"], problem["blocks"]) == ("Contact", False)
         assert (problem["visible"], problem["total"], problem["view_all"]) == (28, 48, False)
         verdicts = {

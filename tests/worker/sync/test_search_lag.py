@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker.feedback import receive
 from worker.feedback.apply import apply_waiting
 from worker.feedback.model import Feedback
 from worker.store.tables import feedback, watermarks
-from worker.sync import runs
+from worker.sync import hubspot_events, runs
 from worker.sync.context import Context
 from worker.sync.spread import spread
 
@@ -274,7 +273,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         searches_see_after(crm, minutes=30)
         time.passes(minutes=2)
         crm.edit(target, {"phone/phone": "call Maria"})
-        receive.hubspot_events(
+        hubspot_events.receive(
             ctx,
             [
                 {

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.feedback import receive
 from worker.feedback.apply import apply_waiting
 from worker.feedback.model import Feedback
 from worker.store.tables import feedback, watermarks

@@ -132,22 +132,6 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
     )
 
 
-def stops_on(connection: Connection, keys: Sequence[str]) -> dict[str, list[str]]:
-    """Contact -> numbers with which a stop, or its end, was reported on that very contact; of
-    contacts on which there was a stop."""
-    c = feedback.c
-    query = sa.select(c.contact, c.number, c.kind).where(
-        one_of(c.contact, keys), c.reach != "number", c.kind.in_((*merged.STOPS, "opt_in"))
-    )
-    numbers: dict[str, list[str]] = {}
-    stopped = set()
-    for row in connection.execute(query):
-        numbers.setdefault(row.contact, []).append(row.number)
-        if row.kind in merged.STOPS:
-            stopped.add(row.contact)
-    return {key: list(dict.fromkeys(of)) for key, of in numbers.items() if key in stopped}
-
-
 def against(connection: Connection, keys: Sequence[str]) -> dict[str, list[Feedback]]:
     """Contact -> what was said of it, and not of a number: opt-outs, and what takes them back. Of
     contacts without an opt-out nothing."""

@@ -5,9 +5,9 @@ What a page does with the outcome (announce, write, record) is in `page`.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace as replace_told
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -90,20 +90,28 @@ def reader(ctx: Context, run: Run, apart: Apart = NOBODY) -> Callable[[Contact],
 
 
 def reported(
-    ctx: Context, run: Run, prepared: Sequence[Prepared], fresh: Sequence[Feedback]
+    ctx: Context,
+    run: Run,
+    prepared: Sequence[Prepared],
+    said: Mapping[str, Sequence[Feedback]],
+    fresh: Sequence[Feedback],
 ) -> Told:
-    """All that was reported about the page's numbers; `fresh`: what is not kept in a dry run."""
+    """All that was reported about the page's numbers. `said`: on the contacts themselves. `fresh`:
+    what this page found, which is not kept in a dry run."""
     numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
+    on_contacts = {key: [report.number for report in of] for key, of in said.items()}
+    for report in fresh:
+        if report.contact and report.reach != "number":
+            on_contacts.setdefault(report.contact, []).append(report.number)
+    numbers.update(dict.fromkeys(number for of in on_contacts.values() for number in of))
+    if not numbers:
+        return Told()
     with ctx.store.read() as connection:
-        stops = feedback_log.stops_on(connection, [one.who.key for one in prepared])
-        numbers.update(dict.fromkeys(number for of in stops.values() for number in of))
-        found = feedback_log.load(connection, list(numbers), ctx.keys) if numbers else Told()
+        found = feedback_log.load(connection, list(numbers), ctx.keys)
     if run.dry_run:
         for report in fresh:
             found.reports.setdefault(report.number, []).append(report)
-            if report.contact:
-                stops.setdefault(report.contact, []).append(report.number)
-    return replace_told(found, on_contacts=stops) if stops else found
+    return dataclasses.replace(found, on_contacts=on_contacts) if on_contacts else found
 
 
 # -- verify --------------------------------------------------------------------------------

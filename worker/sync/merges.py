@@ -211,12 +211,14 @@ class TakenOver:
 
     `known`: what was known of each contact, with that. `reports`: of what stood against them.
     `keys`: of the merged records. `revived`: of records that are there again by themselves.
+    `said`: what was said on the contacts themselves, of those on which there was a stop.
     """
 
     known: dict[str, Known]
     reports: list[Feedback] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     revived: list[str] = field(default_factory=list)
+    said: Mapping[str, Sequence[Feedback]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,8 @@ def take_over(
     done = TakenOver(dict(known), revived=list(back))
     by_key = {one.who.key: one for one in prepared}
     with ctx.store.read() as connection:
-        done.reports = _of_other_numbers(ctx, connection, by_key)
+        done.said = feedback_log.against(connection, list(by_key))
+        done.reports = _of_other_numbers(ctx, connection, by_key, done.said)
         olds = _olds(connection, by_key)
         if not olds:
             return done
@@ -347,11 +350,13 @@ def learn(
 
 
 def _of_other_numbers(
-    ctx: Context, connection: Connection, contacts_: Mapping[str, Prepared]
+    ctx: Context,
+    connection: Connection,
+    contacts_: Mapping[str, Prepared],
+    said: Mapping[str, Sequence[Feedback]],
 ) -> list[Feedback]:
     """What was said against these contacts themselves, and stands, of the numbers that they have
     now: it was said when they had others."""
-    said = feedback_log.against(connection, list(contacts_))
     numbers = sorted({report.number for of in said.values() for report in of})
     told = feedback_log.load(connection, numbers, ctx.keys) if numbers else feedback_log.Told()
     return [

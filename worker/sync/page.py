@@ -375,7 +375,7 @@ def _look(
         with ctx.store.write() as connection:
             merges.store(connection, taken, ctx.now())
     fresh = _take_reports(ctx, run, prepared, taken.known, now)
-    told = judge.reported(ctx, run, prepared, [*taken.reports, *fresh])
+    told = judge.reported(ctx, run, prepared, taken.said, [*taken.reports, *fresh])
     with span("verify"):
         verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
     return prepared, told, verified, taken

@@ -20,11 +20,11 @@ from config.log import about
 from config.settings import Settings
 from config.traces import span
 from worker import embedded, pulse
-from worker.portal import Portal
 from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
 from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
 from worker.web.guard import LoginNeededError, give_cookie
+from worker.web.hubspot_portal import Portal
 from worker.web.limits import Limits
 from worker.web.pages import numbers, overview, runs, segments, suppressions, system
 from worker.web.queue import Queue, Workers

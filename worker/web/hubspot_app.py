@@ -31,10 +31,10 @@ from worker.access import audit
 from worker.decisions.changes import FLAGS
 from worker.feedback import rechecks
 from worker.feedback.rechecks import Recheck
-from worker.portal import Portal
 from worker.sync import callbacks
 from worker.sync.context import Context
 from worker.web.body import RawBody
+from worker.web.hubspot_portal import Portal
 from worker.web.notify import Notify
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 

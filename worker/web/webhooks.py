@@ -9,11 +9,11 @@ import orjson
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
 from worker.feedback import receive, twilio
-from worker.portal import Portal
 from worker.sync import hubspot_events
 from worker.sync.context import Context
 from worker.web import hubspot_app
 from worker.web.body import RawBody, form_of, parameters_of
+from worker.web.hubspot_portal import Portal
 from worker.web.notify import Notify
 from worker.web.signatures import is_body_of, is_hubspot, is_twilio, twilio_digest
 

@@ -20,6 +20,20 @@ from crms import QUICK, Crm
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from merging import (
+    FIRST,
+    SECOND,
+    STOPS,
+    THIRD,
+    deliver,
+    living,
+    merge,
+    of_users,
+    said,
+    status,
+    tell,
+    type_in,
+)
 
 from config.settings import load
 from sandbox.run import Sandbox
@@ -36,34 +50,6 @@ from worker.sync.scope import Scope
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]
-FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"
-OTHERS = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
-STOPS = ("do_not_contact", "do_not_call", "do_not_text")
-
-
-def living(crm: Crm, record_id: str) -> str:
-    """The id under which a record lives on in the CRM."""
-    if crm.name == "hubspot":
-        portal = crm.service.portal
-        while record_id in portal.merged:
-            record_id = portal.merged[record_id]
-        return record_id
-    table = crm.service.org.tables[crm.object]
-    while (found := table.get(record_id)) and found.get("MasterRecordId"):
-        record_id = found["MasterRecordId"]
-    return record_id
-
-
-def merge(crm: Crm, away: str, into: str) -> str:
-    """Merge a record into another one (its values win); the id of what they become."""
-    crm.act(away, {"merge_into": into})
-    return living(crm, into)
-
-
-def type_in(crm: Crm, record_id: str, number: str) -> None:
-    """The record has this number alone."""
-    nothing = {f"phone/{name}": None for name in OTHERS[crm.name]}
-    crm.edit(record_id, {f"phone/{crm.phone}": number, **nothing})
 
 
 @pytest.fixture(autouse=True)
@@ -81,33 +67,6 @@ def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
     type_in(crm, two, SECOND)
     sync(ctx, crm.name)
     return one, two
-
-
-def tell(ctx: Context, kind: str, number: str, **more: Any) -> None:
-    made: dict[str, Any] = {"source": "test", "at": ctx.now(), "evidence": f"said {kind}", **more}
-    report = Feedback(f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
-    with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now())
-
-
-def deliver(ctx: Context, crm: Crm) -> None:
-    apply_waiting(ctx)
-    spread(ctx, crm.name)
-
-
-def said(ctx: Context, kind: str = "") -> list[Any]:
-    query = sa.select(feedback).order_by(feedback.c.id)
-    with ctx.store.read() as connection:
-        return [row for row in connection.execute(query) if kind in ("", row.kind)]
-
-
-def of_users(ctx: Context) -> list[str]:
-    """Evidence that names something a CRM user did."""
-    return [row.evidence for row in said(ctx) if "somebody" in row.evidence]
-
-
-def status(crm: Crm, record_id: str) -> Any:
-    return crm.get(record_id, crm.status)
 
 
 class TestWhoSaidNo:

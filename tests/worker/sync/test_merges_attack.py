@@ -12,12 +12,24 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from merging import (
+    FIRST,
+    SECOND,
+    STOPS,
+    THIRD,
+    deliver,
+    living,
+    merge,
+    of_users,
+    status,
+    tell,
+    type_in,
+)
 
 from connectors.base import Merge
 from sandbox.run import Sandbox
 from worker.feedback import log as feedback_log
 from worker.feedback import merged, suppress
-from worker.feedback.apply import apply_waiting
 from worker.feedback.forget import forget_contact, forget_number
 from worker.feedback.model import Feedback, contact_key
 from worker.store.db import upgrade
@@ -25,57 +37,8 @@ from worker.store.tables import feedback, merged_records, metadata
 from worker.sync import drive, hubspot_events, merges, page, runs
 from worker.sync.context import Context
 from worker.sync.scope import Scope
-from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]
-FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"
-OTHERS = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
-STOPS = ("do_not_contact", "do_not_call", "do_not_text")
-
-
-def living(crm: Crm, record_id: str) -> str:
-    """The id under which a record lives on in the CRM."""
-    if crm.name == "hubspot":
-        while record_id in crm.service.portal.merged:
-            record_id = crm.service.portal.merged[record_id]
-        return record_id
-    table = crm.service.org.tables[crm.object]
-    while (found := table.get(record_id)) and found.get("MasterRecordId"):
-        record_id = found["MasterRecordId"]
-    return record_id
-
-
-def merge(crm: Crm, away: str, into: str) -> str:
-    crm.act(away, {"merge_into": into})
-    return living(crm, into)
-
-
-def type_in(crm: Crm, record_id: str, number: str) -> None:
-    nothing = {f"phone/{name}": None for name in OTHERS[crm.name]}
-    crm.edit(record_id, {f"phone/{crm.phone}": number or None, **nothing})
-
-
-def tell(ctx: Context, kind: str, number: str, **more: Any) -> None:
-    made: dict[str, Any] = {"source": "test", "at": ctx.now(), "evidence": f"said {kind}", **more}
-    report = Feedback(f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
-    with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now())
-
-
-def deliver(ctx: Context, crm: Crm) -> None:
-    apply_waiting(ctx)
-    spread(ctx, crm.name)
-
-
-def of_users(ctx: Context) -> list[str]:
-    """Evidence that names something a CRM user did."""
-    with ctx.store.read() as connection:
-        rows = connection.scalars(sa.select(feedback.c.evidence).order_by(feedback.c.id))
-        return [one for one in rows if "somebody" in one]
-
-
-def status(crm: Crm, record_id: str) -> Any:
-    return crm.get(record_id, crm.status)
 
 
 @pytest.fixture(autouse=True)
@@ -85,12 +48,7 @@ def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
-    one, two = crm.ids()[:2]
-    type_in(crm, one, FIRST)
-    type_in(crm, two, SECOND)
-    without_email(crm, one, two)
-    sync(ctx, crm.name)
-    return one, two
+    return two_in_sync(ctx, crm, sync)
 
 
 @pytest.fixture

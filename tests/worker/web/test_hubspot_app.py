@@ -23,11 +23,11 @@ from worker import retention
 from worker.access import audit
 from worker.feedback import rechecks
 from worker.feedback.forget import forget_contact
-from worker.portal import Portal
 from worker.store.tables import lookups
 from worker.store.tables import rechecks as table
 from worker.sync.context import Context
 from worker.sync.spread import spread, waits
+from worker.web.hubspot_portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 
 Serve = Callable[..., str]

@@ -236,14 +236,14 @@ class People:
             held = {name: before.get(name) for name in values}
             self.writes.append(Write(key, dict(values), held, ours))
 
-        def portal_update(record_id: str, values: dict[str, Any]) -> Any:
+        def portal_update(record_id: str, values: dict[str, Any], *said: Any) -> Any:
             key = Key("hubspot", "contacts", record_id)
             ours = not self._person
             found = portal.find(record_id)
             before = dict(found["properties"]) if found else {}
             if ours:
                 self._meddle(key)
-            result = to_portal(record_id, values)
+            result = to_portal(record_id, values, *said)
             note(key, values, before, ours)
             return result
 

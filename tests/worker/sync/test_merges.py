@@ -486,7 +486,7 @@ class TestHowItIsLearned:
 
 # -- whatever is merged into whatever ------------------------------------------------------
 
-EXAMPLES = int(os.environ.get("MACHINE", "8"))
+EXAMPLES = int(os.environ.get("MACHINE", "5"))
 _EMPTY = tempfile.mkdtemp(prefix="merges-")
 
 

@@ -367,7 +367,8 @@ def _tell_moved(run_id: str, state: str, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be put back.")
 @json_option
 def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
-    """Put back what a run wrote, field by field, but for fields that somebody changed since."""
+    """Put back what a run wrote, field by field, but for fields that somebody changed since and
+    those that a report which stands demands (a STOP, a wrong number, an imported list)."""
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)

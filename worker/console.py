@@ -233,13 +233,13 @@ def show_undone(done: Any, dry_run: bool) -> None:
     would = "would be put back" if dry_run else "put back"
     out.print(f"{done.restored:,} fields in {done.records:,} records {would}")
     for kept in done.kept[:MOST_FAILURES]:
-        out.print(
-            Text(
-                f"  left: {kept.object} {kept.record_id} {kept.field} (it was changed since: we "
-                f"wrote {kept.wrote!r}, it holds {kept.holds!r})",
-                style="yellow",
-            )
+        why = (
+            f"it was changed since: we wrote {kept.wrote!r}, it holds {kept.holds!r}"
+            if kept.why == "changed"
+            else "a report that stands demands it; to end that: hygiene suppressions lift"
         )
+        line = f"  left: {kept.object} {kept.record_id} {kept.field} ({why})"
+        out.print(Text(line, style="yellow"))
     if len(done.kept) > MOST_FAILURES:
         out.print(f"  ... and {len(done.kept) - MOST_FAILURES:,} more (--json has all)")
     if done.gone:

@@ -243,6 +243,15 @@ def decide_all(
     return [judge.decide(one, known.get(one.contact.id)) for one in prepared]
 
 
+def decide_by_reports(
+    ctx: Context, run: Run, connector: Connector, prepared: Sequence[Prepared], told: Told
+) -> list[Decision]:
+    """What would be decided of each contact if no provider had been asked: what is bad in it, the
+    reports alone say."""
+    judge = _Judge(ctx, run, connector, Verified({}, {}, Lookups()), told, ctx.now())
+    return [judge.decision(one)[0] for one in prepared]
+
+
 class _Judge:
     """Decides the contacts of one page."""
 
@@ -299,16 +308,7 @@ class _Judge:
         proposed = next(iter(corrections.values()), None)
         if proposed and before and before.proposed == proposed and not self._holds(one, proposed):
             proposed = None  # somebody has cleared our proposal, or taken another number
-        stops = NO_STOPS
-        if one.who.key in self._told.on_contacts:
-            stops = self._told.stopped(one.who, self._rules)
-        fields = tuple(
-            self._facts(one, name, reading, stops) for name, reading in one.readings.items()
-        )
-        held_reason = _text(contact.held.get("reason"))
-        decision = decide(
-            ContactFacts(fields, held_reason, proposed, stops.suppressed, stops.suppressed_why)
-        )
+        decision, fields = self.decision(one, proposed)
         more = {**replaced, **self._link(one, decision, writable)}
         if "isolated" in writable and bool(contact.held.get("isolated")) != one.apart:
             more["isolated"] = one.apart
@@ -319,6 +319,20 @@ class _Judge:
             decision = replace(decision, spared=True)
             differing = {} if self.quiet else differing
         return decision, differing
+
+    def decision(
+        self, one: Prepared, proposed: str | None = None
+    ) -> tuple[Decision, tuple[FieldFacts, ...]]:
+        """What is decided of a contact, and from which facts of its fields."""
+        stops = NO_STOPS
+        if one.who.key in self._told.on_contacts:
+            stops = self._told.stopped(one.who, self._rules)
+        fields = tuple(
+            self._facts(one, name, reading, stops) for name, reading in one.readings.items()
+        )
+        held_reason = _text(one.contact.held.get("reason"))
+        facts = ContactFacts(fields, held_reason, proposed, stops.suppressed, stops.suppressed_why)
+        return decide(facts), fields
 
     def _link(
         self, one: Prepared, decision: Decision, writable: Collection[str]

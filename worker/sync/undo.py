@@ -1,22 +1,28 @@
-"""Puts back what a run wrote, field by field, but for fields that somebody changed since."""
+"""Puts back what a run wrote, field by field, but for fields that somebody changed since, and for
+those that a report which stands demands: an undo makes nobody contactable again (promise 3)."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.log import redact
 from connectors.base import ConnectorError, Update, Value
+from worker.feedback import deliveries, touched
+from worker.feedback import log as feedback_log
+from worker.feedback.log import Told
 from worker.store.db import chunks
+from worker.store.settled import unsettle
 from worker.store.tables import runs, writes
-from worker.sync import index, reader
+from worker.sync import demands, index, reader
 from worker.sync import runs as run_store
 from worker.sync.context import Context
+from worker.sync.demands import Demand, Restore
 from worker.sync.runs import Run
 from worker.sync.scope import Scope
 from worker.sync.writeback import write_all
@@ -26,13 +32,22 @@ _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A field that was left alone, because it no longer holds what the run had written."""
+    """A field that was left alone. `why`: it no longer holds what the run had written, or a report
+    that stands demands what it holds (promise 3)."""
 
     object: str
     record_id: str
     field: str
     wrote: Value
     holds: Value
+    why: Literal["changed", "report"] = "changed"
+
+    def __str__(self) -> str:
+        left = {
+            "changed": "was changed since, and left",
+            "report": "stays: a report that stands demands it",
+        }
+        return f"{self.object} {self.record_id}: {self.field} {left[self.why]}"
 
 
 @dataclass
@@ -96,7 +111,7 @@ def carry_out(
             current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
             absent = [record_id for record_id in ids if record_id not in current]
             gone = connector.deleted(object_name, absent) if absent else set()
-            updates, befores = [], {}
+            restores: list[Restore] = []
             for row in rows:
                 contact = current.get(row.record_id)
                 if contact is None:
@@ -107,13 +122,23 @@ def carry_out(
                 held = contact.values()
                 values = _restorable(row, held, connector.writable(object_name), result)
                 if values:
-                    updates.append(Update(object_name, row.record_id, values))
-                    befores[row.record_id] = {key: held.get(key) for key in values}
+                    restores.append(Restore(contact, values))
+            checked, told = demands.check(ctx, undoing, connector, restores)
+            updates, befores = [], {}
+            for restore, demand in zip(restores, checked, strict=True):
+                record_id, held = restore.contact.id, restore.contact.values()
+                for key in restore.values.keys() - demand.allowed.keys():
+                    wrote = held.get(key)
+                    result.kept.append(Kept(object_name, record_id, key, wrote, wrote, "report"))
+                if demand.allowed:
+                    updates.append(Update(object_name, record_id, demand.allowed))
+                    befores[record_id] = {key: held.get(key) for key in demand.allowed}
             result.records += len(updates)
-            if not dry_run:
-                _write(ctx, run, result, object_name, updates, befores, connector)
-            else:
+            if dry_run:
                 result.restored += sum(len(update.values) for update in updates)
+            else:
+                _write(ctx, run, result, object_name, updates, befores, connector)
+                _deliver_again(ctx, run, object_name, restores, checked, told)
             progress(len(rows))
     except ConnectorError as error:
         run_store.fail(ctx, result.run, str(error))
@@ -129,10 +154,7 @@ def carry_out(
                 read_all=True,
                 reader_owner=None,
                 notes=[
-                    *(
-                        f"{kept.object} {kept.record_id}: {kept.field} was changed since, and left"
-                        for kept in result.kept
-                    ),
+                    *map(str, result.kept),
                     *(
                         f"{record_id}: not put back, since our user does not see the record"
                         for record_id in result.not_visible
@@ -141,6 +163,32 @@ def carry_out(
             )
         )
     return result
+
+
+def _deliver_again(
+    ctx: Context,
+    run: Run,
+    object_name: str,
+    restores: Sequence[Restore],
+    checked: Sequence[Demand],
+    told: Told,
+) -> None:
+    """Have the records looked at that lack what a report demands, and all reports delivered that
+    came while the undo was at work: it may have written over them."""
+    missing = [
+        restore.contact.id
+        for restore, demand in zip(restores, checked, strict=True)
+        if demand.missing
+    ]
+    numbers = sorted({number for demand in checked for number in demand.numbers})
+    with ctx.store.write() as connection:
+        if missing:
+            index.unsettle_records(connection, run.connector, object_name, missing)
+            touched.note(connection, run.connector, object_name, missing, ctx.now())
+        news = feedback_log.has_news(connection, numbers, ctx.keys, told) if numbers else []
+        if news:
+            unsettle(connection, news)
+            deliveries.reopen(connection, run.connector, news, ctx.now())
 
 
 def _keep_lease(ctx: Context, undo_id: str) -> bool:

@@ -273,19 +273,24 @@ class TestUndo:
         target = next(rid for rid in crm.ids() if crm.get(rid, f"phone/{crm.phone}"))
         crm.edit(target, {f"phone/{crm.phone}": GOOD})
         sync(ctx, crm.name)
-        with ctx.store.write() as connection:
-            connection.execute(sa.insert(feedback).values(
-                key="sms:1", kind="wrong_number", number=GOOD, channels="", contact="",
-                source="sms", evidence="reply", at=datetime.now(UTC),
-            ))  # fmt: skip
+
+        def tell(kind: str) -> None:
+            with ctx.store.write() as connection:
+                connection.execute(sa.insert(feedback).values(
+                    key=f"sms:{kind}", kind=kind, number=GOOD, channels="", contact="",
+                    source="sms", evidence="reply", at=datetime.now(UTC),
+                ))  # fmt: skip
+
+        tell("wrong_number")
         flagged = sync(ctx, crm.name, scope=Scope("ids", (target,)))
         assert crm.get(target, "wrong_number") is True
+        tell("confirmed")
         undo(ctx, flagged["run"])
         assert not crm.get(target, "wrong_number")
         sync(ctx, crm.name, scope=Scope("ids", (target,)))
         with ctx.store.read() as connection:
             kinds = connection.scalars(sa.select(feedback.c.kind)).all()
-        assert kinds == ["wrong_number"]
+        assert kinds == ["wrong_number", "confirmed"]
 
 
 class TestDryRun:

@@ -1,0 +1,242 @@
+"""An undo never makes anybody contactable again (promise 3): what a report demands stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from crms import Crm
+
+from worker.feedback import log as feedback_log
+from worker.feedback import suppress
+from worker.feedback.apply import apply_waiting
+from worker.feedback.forget import forget_number
+from worker.feedback.model import Feedback
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.sync.spread import spread
+from worker.sync.undo import Undone, undo
+
+Sync = Callable[..., dict[str, Any]]
+GOOD, OTHER = "+14155552671", "+14155552672"
+STOPS = {
+    "opt_out": ("do_not_contact", "do_not_call", "do_not_text"),
+    "complaint": ("do_not_contact", "do_not_call", "do_not_text"),
+    "wrong_number": ("wrong_number",),
+}
+
+
+def tell(ctx: Context, kind: str, number: str = GOOD, **more: Any) -> None:
+    made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
+    key = f"{kind}:{number}:{made['at'].isoformat()}:{more.get('grade', '')}"
+    report = Feedback(key, kind, number, **made)  # type: ignore[arg-type]
+    with ctx.store.write() as connection:
+        feedback_log.store(connection, [report], ctx.now())
+
+
+def deliver(ctx: Context, crm: Crm) -> str:
+    """What the queue does with what was reported; the run that wrote it."""
+    apply_waiting(ctx)
+    spread(ctx, crm.name)
+    return runs.recent(ctx, reports=True)[0].id
+
+
+def kept(done: Undone, why: str = "report") -> set[str]:
+    return {one.field for one in done.kept if one.why == why}
+
+
+@pytest.fixture
+def held(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact that holds GOOD alone, and is in sync."""
+    record_id = crm.ids()[0]
+    names = {name for name in crm.records()[record_id] if "hone" in name and "__" not in name}
+    empty = {f"phone/{name}": None for name in names if not name.startswith("hygiene")}
+    crm.edit(record_id, {**empty, f"phone/{crm.phone}": GOOD})
+    sync(ctx, crm.name)
+    return record_id
+
+
+class TestAnUndo:
+    @pytest.mark.parametrize("kind", STOPS)
+    def test_of_a_run_that_delivered_a_stop_leaves_the_stop(
+        self, ctx: Context, crm: Crm, held: str, kind: str
+    ) -> None:
+        tell(ctx, kind)
+        done = undo(ctx, deliver(ctx, crm))
+        for flag in STOPS[kind]:
+            assert crm.get(held, flag) is True
+        assert crm.get(held, crm.status) == ("wrong_number" if "w" in kind else "do_not_contact")
+        assert crm.get(held, "reason")
+        assert crm.get(held, "best_phone") is None
+        assert kept(done) >= {*STOPS[kind], crm.status, "reason", "best_phone"}
+
+    def test_of_a_run_that_delivered_an_erasure_leaves_the_stop(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        forget_number(ctx, GOOD, "an admin")
+        done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
+        assert crm.get(held, "do_not_contact") is True
+        assert "do_not_contact" in kept(done)
+
+    @pytest.mark.parametrize("channel", ["call", "text"])
+    def test_leaves_the_stop_of_one_channel(
+        self, ctx: Context, crm: Crm, held: str, channel: str
+    ) -> None:
+        tell(ctx, "opt_out", channels=channel)
+        done = undo(ctx, deliver(ctx, crm))
+        assert crm.get(held, f"do_not_{channel}") is True
+        assert kept(done) == {f"do_not_{channel}"}
+
+    def test_leaves_what_failed_messages_show(self, ctx: Context, crm: Crm, held: str) -> None:
+        tell(ctx, "undeliverable", grade="dead")
+        tell(ctx, "undeliverable", grade="no_text")
+        undo(ctx, deliver(ctx, crm))
+        assert crm.get(held, crm.status) == "unreachable"
+        assert crm.get(held, "do_not_text") is True
+
+    def test_of_a_sync_that_flagged_an_imported_list_leaves_the_flags(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        suppress.import_list(ctx, [GOOD], "registry", "call")
+        done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
+        assert crm.get(held, "do_not_call") is True
+        assert "do_not_call" in kept(done)
+
+    def test_of_a_sync_that_met_an_imported_contact_leaves_the_stop(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        tell(ctx, "opt_out")
+        apply_waiting(ctx)
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        undo(ctx, sync(ctx, crm.name)["run"])
+        assert crm.get(record_id, "do_not_contact") is True
+        assert crm.get(record_id, crm.status) == "do_not_contact"
+
+    def test_leaves_what_a_person_ticked_with_the_flags_that_followed(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        crm.edit(held, {"do_not_contact": True})
+        undo(ctx, sync(ctx, crm.name)["run"])
+        for flag in STOPS["opt_out"]:
+            assert crm.get(held, flag) is True
+        assert crm.get(held, crm.status) == "do_not_contact"
+
+    def test_puts_back_what_a_report_set_that_was_taken_back_since(
+        self, ctx: Context, crm: Crm, held: str
+    ) -> None:
+        tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
+        run = deliver(ctx, crm)
+        tell(ctx, "opt_in")
+        done = undo(ctx, run)
+        assert not crm.get(held, "do_not_contact")
+        assert crm.get(held, crm.status) == "valid"
+        assert not done.kept
+
+    def test_of_other_records_puts_all_back(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        other = crm.ids()[1]
+        crm.edit(other, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        before = crm.snapshot()
+        tell(ctx, "opt_out")
+        apply_waiting(ctx)
+        crm.edit(other, {f"phone/{crm.phone}": "call Maria"})
+        undo(ctx, sync(ctx, crm.name, "everything")["run"])
+        after = crm.snapshot()
+        for record_id in crm.ids()[2:]:
+            assert after[record_id] == before[record_id]
+        assert crm.get(other, crm.status) == "valid"
+
+    def test_says_so_in_a_dry_run_and_writes_nothing(
+        self, ctx: Context, crm: Crm, held: str
+    ) -> None:
+        tell(ctx, "opt_out")
+        run = deliver(ctx, crm)
+        before = crm.snapshot()
+        assert "do_not_contact" in kept(undo(ctx, run, dry_run=True))
+        assert crm.snapshot() == before
+
+    def test_does_not_put_back_a_number_that_must_not_be_dialed(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        """Its owner gave another one, and policy has it written into the field."""
+        ctx = make_context('[feedback]\ncorrections = "replace"')
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        key = f"{crm.name}/{crm.object}/{record_id}"
+        tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        apply_waiting(ctx)
+        run = sync(ctx, crm.name, scope=Scope("ids", (record_id,)))["run"]
+        assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
+        done = undo(ctx, run)
+        assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
+        assert f"phone/{crm.phone}" in kept(done)
+
+    def test_puts_back_a_spelling_of_the_same_number_beside_its_stop(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context("[policy]\nnormalize = true")
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": "+1 (415) 555-2671"})
+        run = sync(ctx, crm.name)["run"]
+        tell(ctx, "opt_out")
+        deliver(ctx, crm)
+        undo(ctx, run)
+        assert crm.get(record_id, f"phone/{crm.phone}") == "+1 (415) 555-2671"
+        assert crm.get(record_id, "do_not_contact") is True
+
+    def test_delivers_again_what_was_reported_while_it_was_at_work(
+        self, ctx: Context, crm: Crm, held: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first STOP was taken back; a second one is delivered, which finds the flag set."""
+        tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
+        run = deliver(ctx, crm)
+        tell(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
+        from worker.sync import undo as undoing
+
+        write = undoing.write_all
+
+        def meanwhile(*given: Any, **more: Any) -> Any:
+            monkeypatch.setattr(undoing, "write_all", write)
+            tell(ctx, "opt_out")
+            deliver(ctx, crm)
+            return write(*given, **more)
+
+        monkeypatch.setattr(undoing, "write_all", meanwhile)
+        undo(ctx, run)
+        assert not crm.get(held, "do_not_contact")  # written over
+        spread(ctx, crm.name)
+        assert crm.get(held, "do_not_contact") is True
+
+    def test_twice_and_undone_itself_leaves_the_stop(
+        self, ctx: Context, crm: Crm, held: str
+    ) -> None:
+        tell(ctx, "opt_out")
+        run = deliver(ctx, crm)
+        first = undo(ctx, run)
+        undo(ctx, run)
+        undo(ctx, first.run)
+        for flag in STOPS["opt_out"]:
+            assert crm.get(held, flag) is True
+
+    def test_has_a_flag_delivered_that_an_earlier_undo_took_away(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        """As builds before this one did: the record says contactable, the list says no."""
+        tell(ctx, "opt_out")
+        run = deliver(ctx, crm)
+        with ctx.store.write() as connection:
+            from worker.sync import index
+
+            off = dict.fromkeys((*STOPS["opt_out"], "wrong_number"), False)
+            index.remember_flags(connection, crm.name, crm.object, held, off)
+        crm.edit(held, {**dict.fromkeys(STOPS["opt_out"], False)})
+        undo(ctx, run)
+        spread(ctx, crm.name)
+        assert crm.get(held, "do_not_contact") is True

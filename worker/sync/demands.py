@@ -1,0 +1,149 @@
+"""What reports that stand demand of a record, whatever the providers say of its numbers.
+
+An undo keeps to it: what a run wrote because somebody must not be contacted is not put back to what
+it was (promise 3), even where the CRM and we agree that the run was a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from connectors.base import Connector, Contact, Value
+from worker.decisions.changes import FLAGS
+from worker.decisions.model import Decision, FieldDecision
+from worker.feedback import log as feedback_log
+from worker.feedback.log import Told
+from worker.sync import judge
+from worker.sync.context import Context
+from worker.sync.judge import Prepared
+from worker.sync.runs import Run
+
+_STOPPING = ("do_not_contact", "wrong_number")
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A record as it is, and the values that are to be put back into it."""
+
+    contact: Contact
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What comes of one `Restore`. `allowed`: the values that may be put back. `missing`: the
+    record lacks something that a report demands, now or once they are put back. `numbers`: those
+    that were looked at."""
+
+    allowed: Mapping[str, Value]
+    missing: bool
+    numbers: tuple[str, ...]
+
+
+def check(
+    ctx: Context, run: Run, connector: Connector, restores: Sequence[Restore]
+) -> tuple[list[Demand], Told]:
+    """Take out of each restore what a standing report does not allow; with the reports that this
+    was decided from, to tell later whether more have come."""
+    read = judge.reader(ctx, run)
+    now = [read(one.contact) for one in restores]
+    then = [read(_with_phones(one.contact, one.values)) for one in restores]
+    keys = [one.who.key for one in now]
+    with ctx.store.read() as connection:
+        said = feedback_log.against(connection, keys)
+    told = judge.reported(ctx, run, [*now, *then], said, ())
+    kept = [
+        _without_bad_numbers(ctx, told, restore.values, before, after)
+        for restore, before, after in zip(restores, now, then, strict=True)
+    ]
+    final = [
+        read(_with_phones(restore.contact, values))
+        for restore, values in zip(restores, kept, strict=True)
+    ]
+    decisions = judge.decide_by_reports(ctx, run, connector, final, told)
+    return [
+        _demand(ctx, told, restore, values, one, decision, connector)
+        for restore, values, one, decision in zip(restores, kept, final, decisions, strict=True)
+    ], told
+
+
+def _with_phones(contact: Contact, values: Mapping[str, Value]) -> Contact:
+    """The contact with the phone fields that it would have."""
+    phones = {
+        name: str(values[f"phone/{name}"] or "") if f"phone/{name}" in values else text
+        for name, text in contact.phones.items()
+    }
+    return contact if phones == contact.phones else replace(contact, phones=phones)
+
+
+def _without_bad_numbers(
+    ctx: Context, told: Told, values: Mapping[str, Value], now: Prepared, then: Prepared
+) -> dict[str, Value]:
+    """Without phone fields that would get a number back which must not be dialed."""
+
+    def brings_back(name: str) -> bool:
+        return any(
+            number.e164 not in now.numbers and _is_stopped(ctx, told, then, number.e164)
+            for number in then.readings[name].numbers
+        )
+
+    return {
+        key: value
+        for key, value in values.items()
+        if not (key.startswith("phone/") and brings_back(key.removeprefix("phone/")))
+    }
+
+
+def _is_stopped(ctx: Context, told: Told, one: Prepared, number: str) -> bool:
+    standing = told.standing(number, one.who, ctx.rules)
+    return bool(standing.wrong or standing.suppressed or standing.unreachable)
+
+
+def _demand(
+    ctx: Context,
+    told: Told,
+    restore: Restore,
+    values: Mapping[str, Value],
+    one: Prepared,
+    decision: Decision,
+    connector: Connector,
+) -> Demand:
+    demanded = _demanded(decision)
+    stopped = {
+        number.e164
+        for name, reading in one.readings.items()
+        if f"status/{name}" in demanded
+        for number in reading.numbers
+    }
+    allowed = {
+        key: value
+        for key, value in values.items()
+        if not demanded.get(key) or value == demanded[key]
+    }
+    for key in ("best_phone", "proposed_phone"):
+        number = allowed.get(key)
+        if isinstance(number, str) and (number in stopped or _is_stopped(ctx, told, one, number)):
+            del allowed[key]
+    if any(key in demanded and key not in allowed for key in values):
+        allowed.pop("reason", None)  # it goes with what it explains
+    after = {**restore.contact.held, **allowed}
+    writable = connector.writable(restore.contact.object)
+    missing = any(after.get(key) != value for key, value in demanded.items() if key in writable)
+    return Demand(allowed, missing, one.numbers)
+
+
+def _demanded(decision: Decision) -> dict[str, Value]:
+    """Canonical key -> value, of what only a report can have led to."""
+    values: dict[str, Value] = {flag: True for flag in FLAGS if getattr(decision, flag)}
+    for field in decision.fields:
+        if field.status in _STOPPING or _unreachable_by_messages(field):
+            values[f"status/{field.name}"] = field.status
+    return values
+
+
+def _unreachable_by_messages(field: FieldDecision) -> bool:
+    """No provider was asked: a status that is not merely kept comes from messages that failed."""
+    return field.status == "unreachable" and not field.kept

@@ -184,6 +184,8 @@ def _promises(checker: Checker, at_rest: _Rest, answers: str) -> list[str]:
     found += checker.dry_then_real()
     found += checker.typed_fields()
     found += checker.undo()
+    found += checker.erasure()
+    found += checker.cleared_flag()
     if checker.schedule.flavour == "quota":
         found += checker.reserve()
     found += checker.privacy("\n".join(at_rest.seen), answers)

@@ -15,11 +15,17 @@ from typing import Any
 
 from chaos import model
 from chaos.house import House
-from chaos.people import FIELDS, Key, People, Write
+from chaos.people import FIELDS, Key, People, Write, number_of
 from chaos.plan import Schedule
 
 FEW = 3
 OVERLAP = 5.0  # seconds, `sync.overlap` of the campaign
+_FLAGS = {"salesforce": "Phone_Do_Not_{}__c", "hubspot": "hygiene_do_not_{}"}
+# Fields that no report ever demands.
+_FREE = {
+    "salesforce": frozenset({"Phone_Checked_At__c", "Phone_Hygiene_Run__c"}),
+    "hubspot": frozenset({"hygiene_checked_at", "hygiene_run"}),
+}
 _MARK = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
 
 
@@ -361,13 +367,81 @@ class Checker:
                 yield f"promise 3: runs undo {run_id} ended with {code}"
                 continue
             held = self._held(touched)
+            known = self.people.known
+            stopped = set()
+            for key in touched - known.deleted:
+                expected = model.expected(known, key, self.in_service, self._asked)
+                if expected.wrong or expected.suppressed:
+                    stopped.add(key)
+                for line in model.contactable(key, expected, held[key]):
+                    yield f"promise 3: undone, {key.crm} {key.id} may be contacted again: {line}"
             for (key, name), value in wanted.items():
-                if key in self.people.known.deleted:
+                # Of a record that a report is about, what the report demands stays.
+                if key in known.deleted or (key in stopped and name not in _FREE[key.crm]):
                     continue
                 if _plain(held[key].get(name)) != _plain(value):
                     yield (f"promise 3: undone, {key.crm} {key.id} has {name} = "
                            f"{held[key].get(name)!r}, before the run it was {value!r}")  # fmt: skip
                     self._note_history(key, name, run_id)
+
+    def erasure(self) -> Iterator[str]:
+        """Promise 7: what was said before an erasure is not heard again by a sender's retry, and
+        what is said after it counts in the list as in the CRM."""
+        number = number_of("last", 0)
+        key = self._newcomer(number)
+        self._command("sync", "--json")
+        self._report("opt_in", number, "said before")
+        self._command("forget", "--number", number, "--yes", "--json")
+        self._report("opt_in", number, "said before")
+        self._command("sync", "--full", "--json")
+        if not self._is_flagged(key, "contact") or not self._is_listed(number):
+            yield "promise 7: after an erasure, a retry of what was said before it was heard"
+        self._report("opt_in", number, "said after")
+        self._command("sync", "--full", "--json")
+        if self._is_flagged(key, "contact") != self._is_listed(number):
+            yield "promise 7: after an opt-in to an erased number the list and the CRM disagree"
+
+    def cleared_flag(self) -> Iterator[str]:
+        """Promise 9: who clears *do not contact* has said nothing of the other two flags."""
+        number = number_of("last", 1)
+        key = self._newcomer(number)
+        self._command("sync", "--json")
+        self._report("opt_out", number, "stop")
+        self._command("sync", "--json")
+        time.sleep(1.6)
+        flag = _FLAGS[key.crm].format("Contact" if key.crm == "salesforce" else "contact")
+        off = "false" if key.crm == "hubspot" else False
+        self.sandbox.call(lambda: self.people._act(key, {"set": {flag: off}}))
+        for _ in range(2):
+            self._command("sync", "--full", "--json")
+            if self._is_flagged(key, "contact"):
+                yield "promise 9: a flag that a person cleared was set again"
+            if not (self._is_flagged(key, "call") and self._is_flagged(key, "text")):
+                yield "promise 9: a person cleared one flag, and the others went with it"
+
+    def _newcomer(self, number: str) -> Key:
+        """A new contact with a number of its own."""
+
+        def create() -> Key:
+            key = self.people._create(self.people.dice, "last")
+            first = FIELDS[key[:2]][0]
+            self.people._act(key, {"set": {first: number}})
+            self.people.known.typed[key] = {first: type(self._typed(key))(number, number)}
+            return key
+
+        return self.sandbox.call(create)
+
+    def _report(self, kind: str, number: str, report_key: str) -> None:
+        file = self.house.home / "reports.csv"
+        file.write_text(f"kind,number,key\n{kind},{number},{report_key} {number[-4:]}\n")
+        self._command("feedback", "import", str(file), "--json")
+
+    def _is_flagged(self, key: Key, what: str) -> bool:
+        name = _FLAGS[key.crm].format(what.title() if key.crm == "salesforce" else what)
+        return self._held({key})[key].get(name) in (True, "true")
+
+    def _is_listed(self, number: str) -> bool:
+        return bool(self._command("suppressions", "list", "--number", number, "--json")[1])
 
     def _held(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
         return self.sandbox.call(lambda: {key: dict(self.people.held(key)) for key in keys})

@@ -12,6 +12,7 @@ from typing import Any
 
 from chaos.people import FIELDS, Key, Known, Typed
 
+STOPS = ("do_not_contact", "wrong_number")
 InService = Callable[[str], bool]  # whether the network has such a number
 
 
@@ -88,6 +89,19 @@ def differences(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str
     for flag, value in (("wrong", wanted.wrong), ("suppressed", wanted.suppressed)):
         if (held.get(_FLAGS[key.crm][flag]) in (True, "true")) != value:
             found.append(f"{flag} is not {value}")
+    return found
+
+
+def contactable(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str]:
+    """What a record lacks of the stops that stand against it."""
+    found = [
+        f"{name} says {held.get(_named(key, 'status', name)) or 'nothing'}, not {statuses[0]}"
+        for name, statuses in wanted.statuses.items()
+        if statuses[0] in STOPS and held.get(_named(key, "status", name)) != statuses[0]
+    ]
+    for flag, value in (("wrong", wanted.wrong), ("suppressed", wanted.suppressed)):
+        if value and held.get(_FLAGS[key.crm][flag]) not in (True, "true"):
+            found.append(f"{flag} is not set")
     return found
 
 

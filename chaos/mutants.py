@@ -59,6 +59,48 @@ def _undo_regardless() -> None:
     }
 
 
+def _undo_makes_contactable() -> None:
+    """An undo does not look at what reports demand."""
+    from worker.feedback.log import Told
+    from worker.sync import demands, undo
+
+    def allow(_ctx: Any, _run: Any, _connector: Any, restores: Any) -> Any:
+        return [demands.Demand(one.values, False, ()) for one in restores], Told()
+
+    demands.check = allow
+    undo._deliver_again = lambda *_given: None
+
+
+def _erased_keys_are_new() -> None:
+    """A retry of what was said before an erasure counts."""
+    from worker.feedback import log
+
+    log._without_erased = lambda _connection, reports, _keys: list(reports)
+
+
+def _lists_know_no_hashes() -> None:
+    """The list does not follow what is said of a number that was erased."""
+    from worker.feedback import suppress
+
+    follow, names = suppress.follow, suppress.all_names
+
+    def blindly(*given: Any) -> None:
+        suppress.all_names = lambda _keys, numbers, _erased: {one: one for one in numbers}
+        try:
+            follow(*given)
+        finally:
+            suppress.all_names = names
+
+    suppress.follow = blindly
+
+
+def _one_flag_opens_all() -> None:
+    """Who clears *do not contact* has agreed to everything."""
+    from worker.feedback import users
+
+    users._channels = lambda flag, _ticked, _held: users._CHANNELS.get(flag, "")
+
+
 def _no_memory() -> None:
     """Answers are paid for and not kept."""
     from worker.verification import ledger
@@ -181,6 +223,10 @@ MUTANTS = {
     "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
     "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
     "undo-regardless": Mutant(3, "undo ignores later changes", _undo_regardless),
+    "undo-uncalls": Mutant(3, "undo ignores what reports demand", _undo_makes_contactable),
+    "erased-keys-are-new": Mutant(7, "retries count after an erasure", _erased_keys_are_new),
+    "lists-know-no-hashes": Mutant(7, "the list ignores erased numbers", _lists_know_no_hashes),
+    "one-flag-opens-all": Mutant(9, "one cleared flag opens all", _one_flag_opens_all),
     "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
     "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),
     "faults-are-verdicts": Mutant(

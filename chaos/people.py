@@ -32,6 +32,7 @@ COUNTRY = "United States"
 
 POOLS = {
     "plain": 2000, "stop": 3000, "wrong": 4000, "tick": 5000, "tell": 6000, "clear": 7000,
+    "last": 8000,  # those of the checks at the end
 }  # fmt: skip
 SIZES = {"plain": 70, "stop": 12, "wrong": 12, "tick": 8, "tell": 10, "clear": 6}
 FIELDS = {

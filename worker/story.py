@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.feedback.keys import all_names
+from worker.feedback.log import some_erased
 from worker.phones import facts, read_field
 from worker.store.tables import contact_numbers, contacts, feedback, writes
 from worker.sync.context import Context
@@ -62,8 +64,10 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
     known = facts(number)
     labels = {step.name: step.provider.label for step in ctx.line.steps}
     with ctx.store.read() as connection:
+        # What was reported before an erasure as well.
+        names = list(all_names(ctx.keys, [number], some_erased(connection)))
         told = connection.execute(
-            sa.select(feedback).where(feedback.c.number == number).order_by(feedback.c.at)
+            sa.select(feedback).where(feedback.c.number.in_(names)).order_by(feedback.c.at)
         ).mappings()
         paid, waiting = spending.of_number(connection, number)
         return {

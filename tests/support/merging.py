@@ -48,7 +48,7 @@ def tell(ctx: Context, kind: str, number: str, **more: Any) -> None:
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), "evidence": f"said {kind}", **more}
     report = Feedback(f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now())
+        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
 
 
 def deliver(ctx: Context, crm: Crm) -> None:

@@ -53,7 +53,7 @@ def full(ctx: Context, crm: Crm, sync: Sync) -> Context:
     sync(ctx, crm.name)
     report = Feedback("k", "opt_out", "+14155552671", "test", ctx.now())
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now())
+        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
     people.put(ctx.store, "kim", "correct horse battery", "admin", ctx.now())
     return ctx
 

@@ -14,7 +14,6 @@ from typing import cast
 
 from worker.decisions import weigh
 from worker.decisions.model import (
-    ALL_CHANNELS,
     ContactFacts,
     Decision,
     FieldDecision,
@@ -22,6 +21,7 @@ from worker.decisions.model import (
     NumberKnowledge,
     Said,
     Status,
+    is_stopped,
 )
 from worker.decisions.reasons import sentence
 from worker.phones import Kind, Number
@@ -35,14 +35,14 @@ def decide(contact: ContactFacts) -> Decision:
     """Statuses, flags, best phone and a sentence why, from the facts alone."""
     decided = tuple([_of_contact(contact, facts) for facts in contact.fields])
     numbers = [known for facts in contact.fields for known in facts.numbers]
-    blocked = contact.suppressed.union(*(known.suppressed for known in numbers))
-    stopped = contact.suppressed >= ALL_CHANNELS
+    # One flag a channel: a person clears each for itself.
+    flagged = contact.suppressed.union(*(known.suppressed for known in numbers))
     return Decision(
         fields=decided,
         wrong_number=any(known.wrong for known in numbers),
-        do_not_contact=stopped or any(known.suppressed >= ALL_CHANNELS for known in numbers),
-        do_not_call="call" in blocked,
-        do_not_text="text" in blocked,
+        do_not_contact="any" in flagged,
+        do_not_call="call" in flagged,
+        do_not_text="text" in flagged,
         best_phone=_best(decided, {known.number.e164 for known in numbers if known.confirmed}),
         reason=_reason(contact, decided),
         waiting=any(known.missing for known in numbers),
@@ -65,7 +65,7 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | 
 
 def _of_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
     """A phone field; one without a number that can be read is not to be dialed either."""
-    if facts.numbers or facts.reading.outcome == "empty" or contact.suppressed < ALL_CHANNELS:
+    if facts.numbers or facts.reading.outcome == "empty" or not is_stopped(contact.suppressed):
         return decide_field(facts)
     return FieldDecision(facts.name, "do_not_contact", reason=contact.suppressed_why)
 
@@ -79,7 +79,7 @@ def decide_field(facts: FieldFacts) -> FieldDecision:
         status: Status = "unverified" if reading.outcome == "no_country" else "invalid"
         return FieldDecision(facts.name, status, reason=reading.reason)
     for known in facts.numbers:
-        if known.suppressed >= ALL_CHANNELS:
+        if is_stopped(known.suppressed):
             return _made(facts, known, "do_not_contact", known.suppressed_why)
     for known in facts.numbers:
         if known.wrong:

@@ -12,9 +12,21 @@ from msgspec import Struct
 from worker.phones import Kind, Number, Reading
 
 Status = Literal["valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"]
-Channel = Literal["call", "text"]
-ALL_CHANNELS: frozenset[Channel] = frozenset({"call", "text"})
+# "any": contact by whatever channel; what stands against it is the CRM's *do not contact*.
+Channel = Literal["call", "text", "any"]
+CALL_AND_TEXT: frozenset[Channel] = frozenset({"call", "text"})
+ALL_CHANNELS: frozenset[Channel] = CALL_AND_TEXT | {"any"}
 Value = str | bool | None
+
+
+def blocked(suppressed: frozenset[Channel]) -> frozenset[Channel]:
+    """Of calls and texts, those that must not be made."""
+    return CALL_AND_TEXT if "any" in suppressed else suppressed
+
+
+def is_stopped(suppressed: frozenset[Channel]) -> bool:
+    """Whether neither calls nor texts are allowed."""
+    return blocked(suppressed) >= CALL_AND_TEXT
 
 
 class Said(Struct, frozen=True):

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from worker.feedback import deliveries, suppress, touched
 from worker.feedback.deliveries import Order
+from worker.feedback.keys import Keys
 from worker.feedback.log import made
 from worker.feedback.merged import STOPS
 from worker.feedback.model import Feedback
@@ -27,12 +28,13 @@ _AT_ONCE = 500
 
 def apply_waiting(ctx: Context) -> None:
     """Apply all reports that wait: what follows from them is then to be delivered."""
+    keys = ctx.keys
     while True:
         with ctx.store.write() as connection:
             rows = _take(connection)
             if not rows:
                 return
-            _apply(ctx, connection, [made(row) for row in rows], ctx.now())
+            _apply(ctx, connection, [made(row) for row in rows], ctx.now(), keys)
             for some in chunks([row.id for row in rows]):
                 connection.execute(
                     sa.update(feedback).where(feedback.c.id.in_(some)).values(applied_at=ctx.now())
@@ -69,9 +71,9 @@ def _take(connection: Connection) -> Sequence[Any]:
 
 
 def _apply(
-    ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime
+    ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime, keys: Keys
 ) -> None:
-    suppress.follow(connection, {report.number for report in reports}, ctx.rules)
+    suppress.follow(connection, {report.number for report in reports}, ctx.rules, keys)
     _look_at_contacts(connection, reports, now)
     orders = [
         Order(

@@ -7,7 +7,7 @@ long as one holds the contact, the next sync reads it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,9 +15,12 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import log, suppress
-from worker.feedback.keys import MARK
+from worker.feedback import log, suppress, users
+from worker.feedback.keys import MARK, Keys
 from worker.feedback.model import Feedback, contact_key
+from worker.feedback.standing import order
+from worker.store.db import upsert
+from worker.store.lists import one_of
 from worker.store.tables import (
     claims,
     contact_numbers,
@@ -25,6 +28,7 @@ from worker.store.tables import (
     deliveries,
     failures,
     feedback,
+    installation,
     list_members,
     lookups,
     merged_records,
@@ -77,9 +81,9 @@ def forget_number(ctx: Context, number: str, by: str) -> Forgotten:
         received_at=now,
     )
     with ctx.store.write() as connection:
-        log.store(connection, [report], now)
+        log.store(connection, [report], now, ctx.keys)
         for holder in _holders(connection, number):
-            _forget_contact(connection, holder, done)
+            _forget_contact(ctx.keys, connection, holder, done)
         _forget_number(ctx, connection, number, done)
     return done
 
@@ -95,7 +99,7 @@ def forget_contact(
         numbers = dict.fromkeys(_numbers(connection, holder))
         for merged_one in _merged_into(connection, holder):  # nobody has worked on it since
             numbers.update(dict.fromkeys(merged_one.numbers))
-        _forget_contact(connection, holder, done)
+        _forget_contact(ctx.keys, connection, holder, done)
         for number in numbers:
             if _holders(connection, number):
                 continue
@@ -103,7 +107,7 @@ def forget_contact(
                 f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}", "erasure", number, by[:40],
                 now, evidence=_ERASED, received_at=now,
             )  # fmt: skip
-            log.store(connection, [report], now)
+            log.store(connection, [report], now, ctx.keys)
             _forget_number(ctx, connection, number, done)
     return done
 
@@ -122,31 +126,61 @@ def _numbers(connection: Connection, holder: Holder) -> list[str]:
     return list(connection.scalars(query))
 
 
-def _forget_contact(connection: Connection, holder: Holder, done: Forgotten) -> None:
+def _forget_contact(keys: Keys, connection: Connection, holder: Holder, done: Forgotten) -> None:
+    _keep_flags(keys, connection, holder)
     done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
     # With the ids of records that were merged into it, which are theirs too.
     m = merged_records.c
-    keys = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
-    for connector, object_name, record_id in (key.split("/", 2) for key in keys):
+    names = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
+    for connector, object_name, record_id in (name.split("/", 2) for name in names):
         one = (connector, object_name, record_id)
         for table in (contact_numbers, failures, touched, rechecks, list_members):
             connection.execute(sa.delete(table).where(_of(table, one)))
         done.writes += connection.execute(sa.delete(writes).where(_of(writes, one))).rowcount
         done.pages += _forget_payloads(connection, record_id)
-    connection.execute(sa.delete(merged_records).where(m.key.in_(keys)))
+    connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
+    log.note_erasure(connection)
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
-    of_contact = feedback.c.contact.in_(keys)
-    for place in list(connection.scalars(sa.select(feedback.c.id).where(of_contact))):
+    of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))
+    for row in connection.execute(of_contact).all():
         connection.execute(
             sa.update(feedback)
-            .where(feedback.c.id == place)
-            .values(key=f"erased:{place}", contact=_NOBODY, evidence=_ERASED)
+            .where(feedback.c.id == row.id)
+            .values(contact=_NOBODY, evidence=_ERASED, **_without_key(keys, row))
         )
     connection.execute(
         sa.update(suppressions)
-        .where(suppressions.c.contact.in_(keys))
+        .where(suppressions.c.contact.in_(names))
         .values(contact=_NOBODY, evidence=_ERASED)
     )
+
+
+def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
+    """Under a keyed hash: where the CRM has the contact still, its flags are ours, and must not
+    pass for a person's word when it is read for the first time."""
+    known = connection.scalar(sa.select(contacts.c.known).where(_of(contacts, holder)))
+    if known is None:
+        return
+    value = orjson.dumps(users.flags_of(known)).decode()
+    row = {"name": keys.erased_contact(contact_key(*holder)), "value": value}
+    upsert(connection, installation, [row])
+
+
+def flags_before(
+    connection: Connection, contact_keys: Collection[str], keys: Keys
+) -> dict[str, dict[str, bool]]:
+    """Of these contacts, those that were erased -> their flags, as we last saw or wrote them."""
+    if not contact_keys or not log.some_erased(connection):
+        return {}
+    names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
+    query = sa.select(installation).where(one_of(installation.c.name, list(names)))
+    return {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
+
+
+def _without_key(keys: Keys, row: Any) -> dict[str, Any]:
+    """The key may hold what is personal. Whatever it told besides which report it is (of a merge:
+    since when the report counts) is kept otherwise."""
+    return {"key": keys.erased_key(row.key), "at": order(log.made(row))[0]}
 
 
 def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
@@ -177,7 +211,7 @@ def _forget_payloads(connection: Connection, record_id: str) -> int:
 
 def _forget_number(ctx: Context, connection: Connection, number: str, done: Forgotten) -> None:
     erased = ctx.keys.erased(number)
-    suppress.follow(connection, [number], ctx.rules)
+    suppress.follow(connection, [number], ctx.rules, ctx.keys)
     for table, name in ((verifications, "verifications"), (lookups, "lookups")):
         if table is lookups:  # what was spent stays known
             changed = connection.execute(
@@ -190,28 +224,33 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
         setattr(done, name, getattr(done, name) + changed.rowcount)
     for table in (unanswered, claims, contact_numbers, reached, shared_numbers):
         connection.execute(sa.delete(table).where(table.c.number == number))
+    # Its key alone stays: the same message sent again makes no new question.
     done.reviews += connection.execute(
-        sa.delete(reviews).where(reviews.c.number == number)
-    ).rowcount
-    for row in connection.execute(
-        sa.select(feedback.c.id, feedback.c.key).where(feedback.c.number == number)
-    ).all():
+        sa.update(reviews)
+        .where(reviews.c.number == number)
+        .values(
+            number=erased, text="", suggestion="", evidence=_ERASED, decision="nothing",
+            decided_by="erasure", decided_at=ctx.now(),
+        )
+    ).rowcount  # fmt: skip
+    for row in connection.execute(sa.select(feedback).where(feedback.c.number == number)).all():
         connection.execute(
             sa.update(feedback)
             .where(feedback.c.id == row.id)
             .values(
                 number=erased,
-                # Where the key does not name the number it still tells a repetition.
-                key=f"erased:{row.id}" if number in row.key else row.key,
                 contact="",
                 person="",
                 new_number="",
                 evidence=_ERASED,
+                **_without_key(ctx.keys, row),
             )
         )
         done.reports += 1
     connection.execute(
-        sa.update(deliveries).where(deliveries.c.number == number).values(number=erased)
+        sa.update(deliveries)
+        .where(deliveries.c.number == number)
+        .values(number=erased, cause=sa.func.replace(deliveries.c.cause, number, erased))
     )
     connection.execute(
         sa.update(feedback).where(feedback.c.new_number == number).values(new_number="")

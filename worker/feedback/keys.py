@@ -25,6 +25,8 @@ from worker.store.db import StoreError, upsert
 from worker.store.tables import installation
 
 MARK = "#"  # what stands in place of an erased number begins with it
+_ERASED_KEY = "erased:"
+_ERASED_CONTACT = "erased contact:"
 _PRINT = "secret-key-print:"
 OWN = "secret key"
 
@@ -49,6 +51,25 @@ class Keys:
     def names(self, number: str) -> tuple[str, ...]:
         """All that a number may be kept as: itself, or erased under any of our keys."""
         return (number, *(MARK + self._hash(key, "n", number) for key in self.secrets))
+
+    def erased_key(self, key: str) -> str:
+        """What is kept of the idempotency key of an erased report: it may name a number, or be the
+        sender's own words. A repetition is still told by it."""
+        if key.startswith(_ERASED_KEY):
+            return key
+        return _ERASED_KEY + self._hash(self.secrets[0], "key", key)
+
+    def erased_keys(self, key: str) -> tuple[str, ...]:
+        """All that an idempotency key may be kept as, once its report was erased."""
+        return tuple(_ERASED_KEY + self._hash(secret, "key", key) for secret in self.secrets)
+
+    def erased_contact(self, key: str) -> str:
+        """What is kept of the key of an erased contact."""
+        return _ERASED_CONTACT + self._hash(self.secrets[0], "contact", key)
+
+    def erased_contacts(self, key: str) -> tuple[str, ...]:
+        """All that the key of a contact may be kept as, once it was erased."""
+        return tuple(_ERASED_CONTACT + self._hash(one, "contact", key) for one in self.secrets)
 
     def print_of(self, number: str) -> str:
         """Short, to tell within one contact which number is meant."""

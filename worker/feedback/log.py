@@ -70,9 +70,12 @@ class Told:
         )
 
 
-def store(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
-    """Keep reports, to be applied by the queue; one that is known by its key changes nothing."""
+def store(connection: Connection, reports: Sequence[Feedback], now: datetime, keys: Keys) -> None:
+    """Keep reports, to be applied by the queue; one that is known by its key changes nothing, also
+    where what it said was erased since."""
     reports = merged.readdressed(connection, reports)
+    if some_erased(connection):
+        reports = _without_erased(connection, reports, keys)
     rows = [
         {
             "key": report.key[:255],
@@ -93,6 +96,16 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime) ->
     ]
     upsert(connection, feedback, rows, ignore=True, key=("key",))
     unsettle(connection, (report.number for report in reports))
+
+
+def _without_erased(
+    connection: Connection, reports: Sequence[Feedback], keys: Keys
+) -> list[Feedback]:
+    """Without repetitions of reports that were erased: a sender's retry says nothing new."""
+    names = {name: report for report in reports for name in keys.erased_keys(report.key[:255])}
+    query = sa.select(feedback.c.key).where(one_of(feedback.c.key, list(names)))
+    known = {names[name].key for name in connection.scalars(query)}
+    return [report for report in reports if report.key not in known]
 
 
 def note_reached(connection: Connection, number: str, at: datetime, now: datetime) -> None:

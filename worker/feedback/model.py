@@ -31,7 +31,9 @@ class Feedback:
 
     `contact`: "connector/object/id" of the record that it was reported on, "" when none is known;
     `person`: who that is (`Keys.person`), "" when that is not known.
-    `channels`: "call", "text" or both joined by a space, for opt_out and opt_in; "" is both.
+    `channels`: "call", "text" or both joined by a space, for opt_out and opt_in; "" is both. Of an
+    opt_in also the name of one of our flags ("do_not_contact"): a CRM user cleared that one and
+    left another; then it opens no more than that flag closed.
     `evidence`: what was seen, for a person. `new_number`: of a `corrected`.
     `at`: when it was said, never later than `received_at`, when it reached us.
     """

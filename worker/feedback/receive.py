@@ -21,11 +21,12 @@ def reports(ctx: Context, found: Sequence[Feedback]) -> int:
     """Keep reports; how many of them are new."""
     if not found:
         return 0
-    keys = [report.key[:255] for report in found]
+    names = [report.key[:255] for report in found]
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        count = sa.select(sa.func.count()).where(feedback.c.key.in_(keys))
+        count = sa.select(sa.func.count()).where(feedback.c.key.in_(names))
         before = connection.scalar(count) or 0
-        log.store(connection, found, ctx.now())
+        log.store(connection, found, ctx.now(), keys)
         return (connection.scalar(count) or 0) - before
 
 
@@ -63,7 +64,7 @@ def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
 
 def decide(ctx: Context, review_id: int, decision: Reading, by: str) -> bool:
     """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
-    now = ctx.now()
+    now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
         row = connection.execute(
             sa.select(reviews).where(reviews.c.id == review_id, reviews.c.decision == "")
@@ -86,7 +87,7 @@ def decide(ctx: Context, review_id: int, decision: Reading, by: str) -> bool:
                 evidence=f"a reply, read by {by}",
                 received_at=row.at,
             )
-            log.store(connection, [report], now)
+            log.store(connection, [report], now, keys)
     return True
 
 

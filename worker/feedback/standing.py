@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from worker.decisions.model import ALL_CHANNELS, Channel
+from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel
 from worker.feedback.model import Feedback, Who
 
 MERGED = "merged:"  # begins the key of what was said of a record that lives on in another one
@@ -23,6 +23,18 @@ _LIFTS = {
     "complaint": ("opt_in",),
     "erasure": ("opt_in",),
     "wrong_number": ("confirmed",),
+}
+
+
+# What an opt-in opens, by the words of `Feedback.channels`. Who agrees to calls is not to be left
+# alone altogether; who clears one flag of a record, and leaves another, has said that flag alone.
+_FLAGS = frozenset({"do_not_contact", "do_not_call", "do_not_text"})
+_OPENS: dict[str, frozenset[Channel]] = {
+    "call": frozenset({"call", "any"}),
+    "text": frozenset({"text", "any"}),
+    "do_not_contact": frozenset({"any"}),
+    "do_not_call": frozenset({"call"}),
+    "do_not_text": frozenset({"text"}),
 }
 
 
@@ -110,6 +122,7 @@ def standing(
     """
     wrong, why = "", ""
     suppressed: set[Channel] = set()
+    any_opened = False  # a person cleared *do not contact*, whatever is left of the others
     confirmed_at: datetime | None = None
     confirmed_here = False  # on this contact, not on another one with the number
     corrected_to = ""
@@ -134,9 +147,13 @@ def standing(
                 failing.reports.clear()
             case "opt_out" | "complaint" | "erasure":
                 suppressed |= channels
+                any_opened = False
+                if suppressed >= CALL_AND_TEXT:  # no to each, one after the other
+                    suppressed.add("any")
                 why = f"must not be contacted ({told(report)})"
             case "opt_in":
                 suppressed -= channels
+                any_opened = any_opened or "any" in channels
             case "undeliverable":
                 if reached_at is None or report.at > reached_at:
                     if report.grade == "no_text":
@@ -147,6 +164,8 @@ def standing(
     if no_text and "text" not in suppressed:
         suppressed.add("text")
         why = why if len(suppressed) > 1 else no_text
+    if suppressed >= CALL_AND_TEXT and not any_opened:
+        suppressed.add("any")
     return Standing(
         wrong,
         frozenset(suppressed),
@@ -183,11 +202,16 @@ def _same_person(one: Who, other: Who) -> bool:
 
 
 def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
-    """The channels that a report is about."""
-    said = cast(frozenset[Channel], frozenset(report.channels.split())) or ALL_CHANNELS
+    """The channels that a report closes or opens."""
+    words = report.channels.split()
     listed = report.key.startswith("list:")  # whatever the list is called
-    by_text = report.source.endswith("sms") and "text" in said and not listed
-    return ALL_CHANNELS if rules.text_stops_calls and by_text else said
+    by_text = report.source.endswith("sms") and "text" in words and not listed
+    if not words or (rules.text_stops_calls and by_text):
+        return ALL_CHANNELS
+    if report.kind == "opt_in":
+        return frozenset[Channel]().union(*(_OPENS[word] for word in words))
+    said = cast(frozenset[Channel], frozenset(words))
+    return ALL_CHANNELS if said >= CALL_AND_TEXT else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +233,8 @@ def lifted(
     """
     left = channels_of(report, rules)
     for other in sorted(later, key=order):
+        if other.channels in _FLAGS:
+            continue  # it opened no channel: another flag was left
         if order(other) <= order(report) or other.kind not in _LIFTS[report.kind]:
             continue
         if other.contact and other.reach != "number" and not _about_the_same(report, other):

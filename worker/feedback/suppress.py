@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.csvtext import formula_safe
+from worker.decisions.model import CALL_AND_TEXT, blocked
 from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import MARK, Keys, all_names
 from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import Rules, lifted
+from worker.feedback.standing import Rules, channels_of, lifted, order
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -69,21 +70,24 @@ class Suppression:
         }
 
 
-def follow(connection: Connection, numbers: Collection[str], rules: Rules) -> None:
-    """Bring the list in line with all reports about these numbers."""
-    for some in chunks(sorted(numbers)):
-        by_number: dict[str, list[Feedback]] = {}
+def follow(connection: Connection, numbers: Collection[str], rules: Rules, keys: Keys) -> None:
+    """Bring the list in line with all reports about these numbers, also with those from before they
+    were erased."""
+    names = all_names(keys, sorted(numbers), log.some_erased(connection))
+    by_number: dict[str, list[Feedback]] = {}
+    for some in chunks(sorted(names)):
         query = sa.select(feedback).where(feedback.c.number.in_(some))
         for row in connection.execute(query):
-            by_number.setdefault(row.number, []).append(log.made(row))
-        rows = [
-            _row(report, reports, rules)
-            for reports in by_number.values()
-            for report in reports
-            if report.kind in _SUPPRESSING
-        ]
-        upsert(connection, suppressions, rows, key=("key",))
-        _lift_listed(connection, by_number)
+            by_number.setdefault(names[row.number], []).append(log.made(row))
+    rows = [
+        _row(report, reports, rules)
+        for reports in by_number.values()
+        for report in reports
+        if report.kind in _SUPPRESSING
+    ]
+    for some_rows in chunks(rows):
+        upsert(connection, suppressions, some_rows, key=("key",))
+    _lift_listed(connection, by_number, names, rules)
 
 
 def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[st
         # An opt-out or a wrong number that is about the number holds for whoever has it.
         "contact": "" if report.reach == "number" else report.contact,
         "person": "" if report.reach == "number" else report.person,
-        "channels": " ".join(sorted(left or {"call", "text"})),
+        "channels": " ".join(sorted(blocked(left) or CALL_AND_TEXT)),
         "reason": report.kind,
         "source": report.source,
         "evidence": report.evidence,
@@ -105,26 +109,49 @@ def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[st
     }
 
 
-def _lift_listed(connection: Connection, by_number: dict[str, list[Feedback]]) -> None:
-    """An opt-in for the number as a whole takes it off the lists that it was on before."""
+def _lift_listed(
+    connection: Connection,
+    by_number: Mapping[str, Sequence[Feedback]],
+    names: Mapping[str, str],
+    rules: Rules,
+) -> None:
+    """An opt-in for the number as a whole takes it off the lists that it was on before, for the
+    channels that it is about. `names`: as `all_names`."""
     c = suppressions.c
     for number, reports in by_number.items():
-        for report in reports:
-            if report.kind == "opt_in" and (not report.contact or report.reach == "number"):
-                connection.execute(
-                    sa.update(suppressions)
-                    .where(
-                        c.number == number,
-                        c.reason == "list",
-                        c.lifted_at.is_(None),
-                        c.since <= report.at,
-                    )
-                    .values(
-                        lifted_at=report.at,
-                        lifted_by=report.source[:120],
-                        lifted_why=report.evidence[:255],
-                    )
-                )
+        opt_ins = sorted(filter(_is_about_number, reports), key=order)
+        if not opt_ins:
+            continue
+        listed = sa.select(suppressions).where(
+            c.number.in_([name for name, of in names.items() if of == number]),
+            c.reason == "list",
+            c.lifted_at.is_(None),
+        )
+        for row in connection.execute(listed).all():
+            values = _opened(row, opt_ins, rules)
+            if values:
+                connection.execute(sa.update(suppressions).where(c.id == row.id).values(**values))
+
+
+def _is_about_number(report: Feedback) -> bool:
+    return report.kind == "opt_in" and (not report.contact or report.reach == "number")
+
+
+def _opened(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
+    """What becomes of an entry of a list by what was said since; {} where nothing was."""
+    channels = frozenset(row.channels.split())
+    for report in opt_ins:
+        if report.at < row.since:
+            continue
+        channels -= channels_of(report, rules)
+        if not channels:
+            return {
+                "lifted_at": report.at,
+                "lifted_by": report.source[:120],
+                "lifted_why": report.evidence[:255],
+            }
+    left = " ".join(sorted(channels))
+    return {} if left == row.channels else {"channels": left}
 
 
 # -- by hand -------------------------------------------------------------------------------
@@ -141,7 +168,7 @@ def add(
 ) -> Suppression:
     """Suppress a number for whoever holds it, or for one person alone; the CRMs are told by the
     queue. One that stands for the same reason and channels is not made twice."""
-    now = ctx.now()
+    now, keys = ctx.now(), ctx.keys
     wanted = channels or "call text"
     contact = who.key if who else ""
     for one in listed(ctx, number, reason=reason):
@@ -161,8 +188,8 @@ def add(
         received_at=now,
     )
     with ctx.store.write() as connection:
-        log.store(connection, [report], now)
-        follow(connection, [number], ctx.rules)
+        log.store(connection, [report], now, keys)
+        follow(connection, [number], ctx.rules, keys)
         place = connection.scalar(sa.select(feedback.c.id).where(feedback.c.key == report.key))
         row = connection.execute(
             sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
@@ -172,18 +199,20 @@ def add(
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
     """Lift a suppression by an admin's word, which is kept as a report of its own."""
-    now = ctx.now()
-    with ctx.store.write() as connection:
-        row = connection.execute(
-            sa.select(suppressions).where(suppressions.c.id == suppression_id)
-        ).one_or_none()
-        if row is None:
+    now, keys = ctx.now(), ctx.keys
+    wanted = sa.select(suppressions).where(suppressions.c.id == suppression_id)
+    with ctx.store.read() as connection:
+        found = connection.execute(wanted).one_or_none()
+        if found is None:
             raise NoSuchSuppressionError(suppression_id)
+        number = _number_again(ctx, connection, found.number)
+    with ctx.store.write() as connection:
+        row = connection.execute(wanted).one()
         if row.lifted_at is None:
             report = Feedback(
                 key=f"lift:{row.key}:{now.isoformat()}",
                 kind="confirmed" if row.reason == "wrong_number" else "opt_in",
-                number=row.number,
+                number=number,
                 source=by,
                 at=now,
                 contact=row.contact,
@@ -192,12 +221,20 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
                 evidence=why,
                 received_at=now,
             )
-            log.store(connection, [report], now)
-            follow(connection, [row.number], ctx.rules)
-        row = connection.execute(
-            sa.select(suppressions).where(suppressions.c.id == suppression_id)
-        ).one()
+            log.store(connection, [report], now, keys)
+            follow(connection, [number], ctx.rules, keys)
+        row = connection.execute(wanted).one()
     return _made(row)
+
+
+def _number_again(ctx: Context, connection: Connection, kept_as: str) -> str:
+    """The number that an erased one is, where some contact holds it again: its record must be told.
+    Nothing but to try them all finds it."""
+    if not kept_as.startswith(MARK):
+        return kept_as
+    query = sa.select(contact_numbers.c.number).distinct()
+    held = connection.execution_options(yield_per=10_000).scalars(query)
+    return next((number for number in held if kept_as in ctx.keys.names(number)), kept_as)
 
 
 def listed(
@@ -251,20 +288,18 @@ def import_list(
     """
     name = name[:_LONGEST_NAME]
     done = Imported()
-    now = ctx.now()
+    now, keys = ctx.now(), ctx.keys
     stream = iter(numbers)
     words = evidence or f"on the list {name}"
     while batch := list(dict.fromkeys(islice(stream, _ROWS))):
         with ctx.store.write() as connection:
+            names = all_names(keys, batch, log.some_erased(connection))
+            listed_as = {_list_key(name, kept_as): of for kept_as, of in names.items()}
             known: set[str] = set()
-            c = suppressions.c
-            for some in chunks(batch):
-                known.update(
-                    connection.scalars(
-                        sa.select(c.key).where(c.key.in_([_list_key(name, n) for n in some]))
-                    )
-                )
-            new = [number for number in batch if _list_key(name, number) not in known]
+            for some in chunks(list(listed_as)):
+                there = sa.select(suppressions.c.key).where(suppressions.c.key.in_(some))
+                known.update(listed_as[key] for key in connection.scalars(there))
+            new = [number for number in batch if number not in known]
             rows = [
                 {
                     "key": _list_key(name, number),
@@ -340,6 +375,11 @@ def erase(connection: Connection, number: str, keys: Keys) -> None:
     connection.execute(
         sa.update(suppressions)
         .where(suppressions.c.number == number)
-        .values(number=erased, contact="", evidence="erased on request")
+        .values(
+            key=sa.func.replace(suppressions.c.key, number, erased),  # of a list, it names it
+            number=erased,
+            contact="",
+            evidence="erased on request",
+        )
     )
     log.note_erasure(connection)

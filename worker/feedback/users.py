@@ -14,6 +14,7 @@ from worker.decisions.changes import FLAGS
 from worker.feedback.model import Feedback, FeedbackKind, Reach, Who
 
 _CHANNELS = {"do_not_contact": "call text", "do_not_call": "call", "do_not_text": "text"}
+_OWN = {"do_not_call": "call", "do_not_text": "text"}  # the flags of one channel each
 _WORDS = {
     "wrong_number": "wrong number",
     "do_not_contact": "do not contact",
@@ -25,6 +26,17 @@ _WORDS = {
 def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
     """The flags that a contact's record holds, those that the CRM has."""
     return {flag: bool(held[flag]) for flag in FLAGS if flag in held}
+
+
+def _channels(flag: str, ticked: bool, held: Mapping[str, Value]) -> str:
+    """What a change of a flag says, in the words of `Feedback.channels`. A channel is opened only
+    where no flag that closes it is left: in doubt a person has said no more than that one flag."""
+    if ticked or flag not in _CHANNELS:
+        return _CHANNELS.get(flag, "")
+    if flag != "do_not_contact":
+        return flag if held.get("do_not_contact") else _OWN[flag]
+    open_now = [channel for own, channel in _OWN.items() if not held.get(own)]
+    return " ".join(open_now) or flag
 
 
 def reports(
@@ -58,7 +70,7 @@ def reports(
     stamp = (modified or now).isoformat()
     if changed.get("do_not_contact") is not None:
         # The one flag for all channels: what it says of the others is no report of its own.
-        for flag in ("do_not_call", "do_not_text"):
+        for flag in _OWN:
             if changed.get(flag) == changed["do_not_contact"]:
                 del changed[flag]
     for flag, value in changed.items():
@@ -68,6 +80,9 @@ def reports(
             kind = "opt_out" if value else "opt_in"
         reach: Reach = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
         done = "ticked" if value else "cleared"
+        evidence = f"somebody {done} '{_WORDS[flag]}' in {connector}"
+        if known is None:  # by whom, nobody can tell: it may be what we set before an erasure
+            evidence = f"'{_WORDS[flag]}' was {done} in {connector} when it was first read"
         # Who is not to be contacted is so without a number as well: one may come.
         for number in numbers or ([""] if flag in _CHANNELS else []):
             found.append(
@@ -77,11 +92,11 @@ def reports(
                     number=number,
                     source=f"{connector} user",
                     at=modified - ahead if modified else now,
-                    channels=_CHANNELS.get(flag, ""),
+                    channels=_channels(flag, value, held),
                     contact=who.key,
                     reach=reach,
                     person=who.person,
-                    evidence=f"somebody {done} '{_WORDS[flag]}' in {connector}",
+                    evidence=evidence,
                 )
             )
     return found

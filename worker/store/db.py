@@ -32,6 +32,7 @@ class Store:
         self.engine = engine
         self._file = engine.dialect.name == "sqlite"
         self._writer = threading.Lock()
+        self._writing = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -42,13 +43,19 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A transaction that may write; on SQLite it takes the write lock at once, so that two
         writers wait for each other instead of failing half-way."""
+        if getattr(self._writing, "now", False):
+            raise RuntimeError("a transaction that writes was begun inside another one")
         # Threads of one process wait for SQLite's one writer here: SQLite itself would look for
         # it only every so often.
         with self._writer if self._file else nullcontext(), self.engine.connect() as connection:
             if self._file:
                 connection = connection.execution_options(immediate=True)
-            with connection.begin():
-                yield connection
+            self._writing.now = True
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                self._writing.now = False
 
     def close(self) -> None:
         self.engine.dispose()

@@ -30,6 +30,7 @@ from connectors.base import Connector, Contact, Merge
 from worker.decisions.changes import FLAGS
 from worker.feedback import log as feedback_log
 from worker.feedback import merged, touched, users
+from worker.feedback.keys import Keys
 from worker.feedback.merged import State
 from worker.feedback.model import Feedback, Who, contact_key
 from worker.store.db import upsert
@@ -459,10 +460,10 @@ def _ticked(contact: Contact, flag: str) -> Contact:
     return Contact(contact.object, contact.id, contact.phones, modified=contact.modified, held=held)
 
 
-def store(connection: Connection, taken: TakenOver, now: datetime) -> None:
+def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -> None:
     """Keep what was taken over, before anything is decided from it."""
     if taken.reports:
-        feedback_log.store(connection, taken.reports, now)
+        feedback_log.store(connection, taken.reports, now, keys)
     _move(connection, taken.keys, State.CARRIED)
     if taken.revived:  # what is reported on them is theirs again; their flags are known still
         m = merged_records.c

@@ -30,7 +30,7 @@ from connectors.base import (
     Value,
 )
 from worker.decisions import Decision
-from worker.feedback import deliveries, links, users
+from worker.feedback import deliveries, forget, links, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback, contact_key
@@ -373,7 +373,7 @@ def _look(
     taken = merges.take_over(ctx, connector, page.object, prepared, seen.known, seen.back)
     if (taken.keys or taken.reports or taken.revived) and not run.dry_run:
         with ctx.store.write() as connection:
-            merges.store(connection, taken, ctx.now())
+            merges.store(connection, taken, ctx.now(), ctx.keys)
     fresh = _take_reports(ctx, run, prepared, taken.known, now)
     told = judge.reported(ctx, run, prepared, taken.said, [*taken.reports, *fresh])
     with span("verify"):
@@ -431,15 +431,18 @@ def _take_reports(
     """What CRM users said by our flags; kept before anything is decided from it."""
     told = []
     ahead = ctx.connector(run.connector).ahead()
+    new = [one.who.key for one in prepared if one.contact.id not in known]
+    with ctx.store.read() as connection:
+        erased = forget.flags_before(connection, new, ctx.keys)
     for one in prepared:
         contact = one.contact
-        flags = known[contact.id].flags if contact.id in known else None
+        flags = known[contact.id].flags if contact.id in known else erased.get(one.who.key)
         told += users.reports(
             run.connector, contact, one.who, flags, one.numbers, now, ahead
         )  # fmt: skip
     if told and not run.dry_run:
         with ctx.store.write() as connection:
-            feedback_log.store(connection, told, ctx.now())
+            feedback_log.store(connection, told, ctx.now(), ctx.keys)
     return told
 
 

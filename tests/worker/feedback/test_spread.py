@@ -40,7 +40,7 @@ def tell(ctx: Context, kind: str, number: str = GOOD, key: str = "", **more: Any
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
     report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now())
+        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
 
 
 def holder(ctx: Context, crm: Crm, sync: Sync) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.decisions.model import ALL_CHANNELS
 from worker.feedback.model import Feedback, Who
 from worker.feedback.standing import Holders, Rules, Standing, lifted, standing
 
@@ -32,7 +33,7 @@ class TestAnOptOut:
     def test_holds_for_whoever_has_the_number(self) -> None:
         for who in (ADA, BEN):
             found = standing([report("opt_out")], who)
-            assert found.suppressed == {"call", "text"}
+            assert found.suppressed == ALL_CHANNELS
             assert found.suppressed_why == "must not be contacted (test, 01 Jan 2026)"
 
     def test_of_one_channel_leaves_the_other(self) -> None:
@@ -40,12 +41,12 @@ class TestAnOptOut:
 
     def test_by_text_stops_calls_too_unless_policy_says_otherwise(self) -> None:
         told = [report("opt_out", channels="text", source="twilio sms")]
-        assert standing(told, ADA).suppressed == {"call", "text"}
+        assert standing(told, ADA).suppressed == ALL_CHANNELS
         assert standing(told, ADA, Rules(text_stops_calls=False)).suppressed == {"text"}
 
     def test_stands_whatever_is_confirmed(self) -> None:
         told = [report("opt_out"), on(ADA, "confirmed", 1), report("confirmed", 2)]
-        assert standing(told, ADA).suppressed == {"call", "text"}
+        assert standing(told, ADA).suppressed == ALL_CHANNELS
 
     def test_is_lifted_by_a_later_opt_in_and_not_by_an_earlier_one(self) -> None:
         assert not standing([report("opt_out"), report("opt_in", 1)], ADA).suppressed

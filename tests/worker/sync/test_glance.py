@@ -90,7 +90,7 @@ class TestWhatBringsAContactBack:
         number = crm.get(done, f"e164/{crm.phone}")
         report = Feedback("k1", "opt_out", number, "api", ctx.now(), "call text")
         with ctx.store.write() as connection:
-            feedback_log.store(connection, [report], ctx.now())
+            feedback_log.store(connection, [report], ctx.now(), ctx.keys)
         assert self.looks(ctx, crm, sync) >= 1
         assert crm.get(done, crm.status) == "do_not_contact"
 

@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         self._forward(seconds=1)
         report = Feedback(f"k{self.count}", kind, number, "test", self.ctx.now())  # type: ignore[arg-type]
         with self.ctx.store.write() as connection:
-            feedback_log.store(connection, [report, report], self.ctx.now())
+            feedback_log.store(connection, [report, report], self.ctx.now(), self.ctx.keys)
         self.said.setdefault(number, []).append(kind)
 
     @rule()

@@ -571,7 +571,7 @@ class Merging(RuleBasedStateMachine):
             evidence="replied STOP",
         )  # fmt: skip
         with self.ctx.store.write() as connection:
-            feedback_log.store(connection, [report], self.ctx.now())
+            feedback_log.store(connection, [report], self.ctx.now(), self.ctx.keys)
         for one in self._together(place):
             self.no[one] = self.ever[one] = True
 

@@ -321,7 +321,7 @@ class TestWhoSaidNo:
                     f"import:{'x' * 240}:{place}"[-255:].rjust(255, "y"), "opt_out", FIRST, "test",
                     ctx.now(), channels=channels[place], contact=key, reach="person",
                 )  # fmt: skip
-                feedback_log.store(connection, [report], ctx.now())
+                feedback_log.store(connection, [report], ctx.now(), ctx.keys)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -333,7 +333,7 @@ class TestWhoSaidNo:
         one, two = pair
         with ctx.store.write() as connection:
             report = Feedback("merged:1", "opt_out", FIRST, "test", ctx.now())
-            feedback_log.store(connection, [report], ctx.now())
+            feedback_log.store(connection, [report], ctx.now(), ctx.keys)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)

@@ -34,7 +34,7 @@ def tell(ctx: Context, kind: str, number: str = GOOD, **more: Any) -> None:
     key = f"{kind}:{number}:{made['at'].isoformat()}:{more.get('grade', '')}"
     report = Feedback(key, kind, number, **made)  # type: ignore[arg-type]
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now())
+        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
 
 
 def deliver(ctx: Context, crm: Crm) -> str:

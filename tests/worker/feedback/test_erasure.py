@@ -1,0 +1,179 @@
+"""What an erasure leaves: nothing personal, every stop, and the memory of what was said before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.feedback import receive, suppress
+from worker.feedback.apply import apply_waiting
+from worker.feedback.evidence import of_number
+from worker.feedback.forget import forget_contact, forget_number
+from worker.feedback.incoming import ContactRef, Report, as_feedback
+from worker.store.tables import deliveries, feedback, reviews, suppressions
+from worker.story import story
+from worker.sync.context import Context
+from worker.sync.spread import spread
+
+Sync = Callable[..., dict[str, Any]]
+NUMBER, OTHER = "+14155552671", "+14155552672"
+
+
+@pytest.fixture
+def ctx(make_context: Callable[..., Context], either_database_url: str) -> Context:
+    return make_context(DATABASE_URL=either_database_url)
+
+
+@pytest.fixture
+def held(ctx: Context, crm: Crm, sync: Sync) -> str:
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+    sync(ctx, crm.name)
+    return record_id
+
+
+def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
+    """A report by the API, delivered; how many were new."""
+    made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
+    new = receive.reports(ctx, made)
+    deliver(ctx)
+    return new
+
+
+def deliver(ctx: Context) -> None:
+    apply_waiting(ctx)
+    for name in ("salesforce", "hubspot"):
+        spread(ctx, name)
+
+
+def stands(ctx: Context) -> bool:
+    return bool(suppress.listed(ctx, NUMBER))
+
+
+def sms(ctx: Context, text: str, sid: str) -> int:
+    return receive.twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
+
+
+class TestARetryOfWhatWasSaidBefore:
+    @pytest.mark.parametrize("key", ["K", "", "retry of +14155552671", f"{'x' * 118}!"])
+    def test_counts_for_nothing(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync, key: str
+    ) -> None:
+        assert report(ctx, "opt_in", key=key) == 1
+        forget_number(ctx, NUMBER, "an admin")
+        assert report(ctx, "opt_in", key=key) == 0
+        sync(ctx, crm.name, "everything")
+        assert stands(ctx)
+        assert crm.get(held, "do_not_contact") is True
+
+    def test_counts_for_nothing_with_another_secret_key(
+        self, make_context: Callable[..., Context], database_url: str
+    ) -> None:
+        keys = {"DATABASE_URL": database_url, "SECRET_KEY": "former"}
+        ctx = make_context(**keys)
+        report(ctx, "opt_in", key="K")
+        forget_number(ctx, NUMBER, "an admin")
+        changed = {**keys, "SECRET_KEY": "new", "SECRET_KEY_PREVIOUS": "former"}
+        later = make_context(**changed)
+        assert report(later, "opt_in", key="K") == 0
+        assert stands(later)
+
+    @pytest.mark.parametrize("text", ["START", "Unstop", "please call me again?"])
+    def test_by_sms_counts_for_nothing(self, ctx: Context, text: str) -> None:
+        sms(ctx, text, "SM1")
+        apply_waiting(ctx)
+        forget_number(ctx, NUMBER, "an admin")
+        assert sms(ctx, text, "SM1") == 0
+        assert not receive.open_reviews(ctx)
+        with ctx.store.read() as connection:
+            kept = connection.execute(sa.select(reviews)).mappings().all()
+        assert not any(NUMBER in str(value) for row in kept for value in row.values())
+        assert not any(text in str(value) for row in kept for value in row.values())
+
+    def test_on_an_erased_contact_counts_for_nothing(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        """Somebody else holds the number too: it is not erased with the contact."""
+        crm.edit(crm.ids()[1], {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        contact = ContactRef(connector=crm.name, object=crm.object, id=held)  # type: ignore[arg-type]
+        report(ctx, "opt_in", contact=contact, key="K")
+        report(ctx, "opt_out", contact=contact, key="L")
+        forget_contact(ctx, crm.name, crm.object, held, "an admin")
+        assert report(ctx, "opt_in", contact=contact, key="K") == 0
+
+    def test_of_a_stop_still_adds_nothing(self, ctx: Context) -> None:
+        report(ctx, "opt_out", key="K")
+        forget_number(ctx, NUMBER, "an admin")
+        assert report(ctx, "opt_out", key="K") == 0
+
+    def test_of_a_list_adds_nothing_and_does_not_bring_the_number_back(self, ctx: Context) -> None:
+        suppress.import_list(ctx, [NUMBER, OTHER], "registry")
+        forget_number(ctx, NUMBER, "an admin")
+        done = suppress.import_list(ctx, [NUMBER, OTHER], "registry")
+        assert (done.added, done.known) == (0, 2)
+        with ctx.store.read() as connection:
+            for table in (suppressions, deliveries, feedback):
+                for row in connection.execute(sa.select(table)).mappings():
+                    assert NUMBER not in str(dict(row)), table.name
+
+
+class TestAnOptInAfterAnErasure:
+    """It is a new word of whoever has the number now: list, CRM and API give one answer."""
+
+    def test_lifts_everywhere(self, ctx: Context, crm: Crm, held: str, sync: Sync) -> None:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(days=2))
+        suppress.import_list(ctx, [NUMBER], "registry")
+        forget_number(ctx, NUMBER, "an admin")
+        sync(ctx, crm.name, "everything")
+        assert crm.get(held, "do_not_contact") is True
+        real = ctx.now
+        ctx.now = lambda: real() + timedelta(minutes=5)  # type: ignore[method-assign]
+        report(ctx, "opt_in", evidence="signed the form")
+        assert not crm.get(held, "do_not_contact")
+        assert not stands(ctx)
+        every = suppress.listed(ctx, NUMBER, active=None)
+        assert {one.reason for one in every} == {"opt_out", "erasure", "list"}
+        assert {one.lifted_why for one in every} == {"signed the form"}
+        for told in (of_number(ctx, NUMBER)["reports"], story(ctx, NUMBER)["feedback"]):
+            kinds = [one["kind"] for one in told]
+            assert kinds[0] == "opt_out"
+            assert kinds[-1] == "opt_in"
+            assert "erasure" in kinds
+
+    def test_that_was_said_before_it_lifts_nothing(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        at = ctx.now() - timedelta(hours=1)
+        forget_number(ctx, NUMBER, "an admin")
+        sync(ctx, crm.name, "everything")
+        report(ctx, "opt_in", at=at, key="late")
+        assert crm.get(held, "do_not_contact") is True
+        assert stands(ctx)
+
+    def test_for_one_channel_leaves_the_other(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        suppress.import_list(ctx, [NUMBER], "registry")
+        forget_number(ctx, NUMBER, "an admin")
+        sync(ctx, crm.name, "everything")
+        report(ctx, "opt_in", channels=["call"])
+        flags = ("do_not_contact", "do_not_call", "do_not_text")
+        assert [bool(crm.get(held, flag)) for flag in flags] == [False, False, True]
+        assert {one.channels for one in suppress.listed(ctx, NUMBER)} == {"text"}
+
+    def test_by_an_admin_who_lifts_the_erased_entry_reaches_the_crm(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        forget_number(ctx, NUMBER, "an admin")
+        sync(ctx, crm.name, "everything")
+        (entry,) = suppress.listed(ctx, NUMBER)
+        suppress.lift(ctx, entry.id, "an admin", "came back to us")
+        deliver(ctx)
+        assert not stands(ctx)
+        assert not crm.get(held, "do_not_contact")

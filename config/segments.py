@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.section import Duration, Section
+from config.segment_keys import SEGMENTS, By
 
-By = Literal["source", "campaign", "list", "country", "month"]
-SEGMENTS: tuple[By, ...] = ("source", "campaign", "list", "country", "month")
+__all__ = ["SEGMENTS", "AlertSettings", "By", "SegmentSettings"]
 
 
 class SegmentSettings(Section):

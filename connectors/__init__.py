@@ -1,12 +1,17 @@
-"""The doors to the CRMs. `build()` opens one by name; a new one is a file and a line below."""
+"""The doors to the CRMs. `build()` opens one by name; a new one is a file and a line below.
+
+Loads nothing until one is checked or opened: the command line's help needs only the names.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from config.settings import Settings, SettingsError
-from connectors.base import Connector
-from connectors.quota import Pace, Quota
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from connectors.base import Connector
+    from connectors.quota import Pace, Quota
 
 # Module and class, which are loaded when a connector is opened: a CRM's client takes its time.
 REGISTRY = {
@@ -37,11 +42,15 @@ def build(name: str, settings: Settings, quota: Quota | None = None) -> Connecto
 
 def quota_of(name: str, settings: Settings, pace: Pace | None = None) -> Quota:
     """Of a connector, by its settings; `pace`: the line that all processes share."""
+    from connectors.quota import Quota
+
     return Quota(name, getattr(getattr(settings.connectors, name), "reserve", 0.0), pace)
 
 
 def check(name: str, settings: Settings) -> None:
     """Raise `SettingsError` where a connector is unknown, turned off or without credentials."""
+    from config.section import SettingsError
+
     if name not in REGISTRY:
         raise SettingsError(f"{name}: no such connector; there are {', '.join(REGISTRY)}")
     if name not in settings.active_connectors:

@@ -1,5 +1,9 @@
 """The `hygiene` command. Each of its commands is loaded when it is called.
 
+The modules of commands import at their top only what help and wrong usage need; what a command
+works with it imports when it runs (https://click.palletsprojects.com/en/stable/complex/, "lazy
+loading").
+
 Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings.
 """
 
@@ -43,7 +47,7 @@ COMMANDS = {
 
 
 class Commands(Group):
-    """Loads a command when it is asked for: `hygiene clean` needs no database and no CRM."""
+    """Loads the module of a command when the command is asked for, or listed with its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -6,10 +6,8 @@ import sys
 
 import click
 
-from config.settings import SettingsError
 from worker import console
-from worker.access import audit, people, tokens
-from worker.access.model import ROLES, AccessError, Role
+from worker.access.model import ROLES, SCOPES, AccessError, Role
 from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import opened_context, user_name
 
@@ -23,6 +21,8 @@ def users() -> None:
 @json_option
 def users_list(as_json: bool) -> None:
     """People with a password of their own."""
+    from worker.access import people
+
     with opened_context() as ctx:
         found = people.listed(ctx.store)
     if as_json:
@@ -50,6 +50,9 @@ def users_list(as_json: bool) -> None:
 )
 def users_add(name: str, role: Role, password: str) -> None:
     """Make somebody, or give them a new password or role. Viewers look, admins act."""
+    from config.settings import SettingsError
+    from worker.access import audit, people
+
     with opened_context() as ctx:
         try:
             people.put(ctx.store, name, password, role, ctx.now())
@@ -63,6 +66,8 @@ def users_add(name: str, role: Role, password: str) -> None:
 @click.argument("name")
 def users_remove(name: str) -> None:
     """Take somebody away, with their sessions."""
+    from worker.access import audit, people
+
     with opened_context() as ctx:
         if not people.remove(ctx.store, name):
             console.complain(f"there is nobody of the name {name}")
@@ -80,6 +85,8 @@ def tokens_group() -> None:
 @json_option
 def tokens_list(as_json: bool) -> None:
     """Tokens that were made, without their secrets."""
+    from worker.access import tokens
+
     with opened_context() as ctx:
         found = tokens.listed(ctx.store)
     if as_json:
@@ -99,10 +106,13 @@ def tokens_list(as_json: bool) -> None:
 
 @tokens_group.command("make")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(tokens.SCOPES))
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES))
 @json_option
 def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
     """Make a token. It is shown this once."""
+    from config.settings import SettingsError
+    from worker.access import audit, tokens
+
     with opened_context() as ctx:
         try:
             secret, made = tokens.make(ctx.store, name, scopes, user_name(), ctx.now())
@@ -120,6 +130,8 @@ def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
 @click.argument("token", metavar="ID", type=int)
 def tokens_revoke(token: int) -> None:
     """Take a token back, at once."""
+    from worker.access import audit, tokens
+
     with opened_context() as ctx:
         if not tokens.revoke(ctx.store, token, ctx.now()):
             console.complain(f"there is no token {token} in force")
@@ -134,6 +146,8 @@ def tokens_revoke(token: int) -> None:
 @json_option
 def audit_command(limit: int, who: str, as_json: bool) -> None:
     """What people and tokens did, the newest first."""
+    from worker.access import audit
+
     with opened_context() as ctx:
         found = audit.entries(ctx.store, limit=limit, who=who)
     if as_json:

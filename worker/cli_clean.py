@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from worker import console
-from worker.clean import clean as clean_list
 from worker.cli_base import Command, json_option
 
 
@@ -25,6 +24,8 @@ def clean(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Check a list on disk: the same rows, with columns added. Needs no CRM and no server."""
+    from worker.clean import clean as clean_list
+
     with console.progress() as bar:
         size = source.stat().st_size if source.is_file() else None
         task = bar.add_task(f"checking {source.name}", total=size)

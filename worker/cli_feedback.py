@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from config.settings import SettingsError
-from connectors.csvtext import ListError
 from worker import console
 from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import connector_argument, number_argument, opened_context
-from worker.feedback import call_outcomes, incoming, links, lists, receive, records, suppress
-from worker.feedback import evidence as evidence_of
-from worker.feedback import forget as forgetting
-from worker.feedback.apply import apply_waiting
-from worker.feedback.incoming import RefusedError
-from worker.phones import region_of
-from worker.sync.context import Context
-from worker.sync.spread import spread, waits
+from worker.feedback.model import COLUMNS, Reading
+
+if TYPE_CHECKING:
+    from worker.feedback import lists, suppress
+    from worker.sync.context import Context
+
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _REASONS = ["opt_out", "wrong_number", "complaint", "erasure", "list"]
@@ -32,6 +28,9 @@ later_option = click.option(
 
 def deliver(ctx: Context) -> dict[str, Any]:
     """Apply what waits, and tell the CRMs now; what cannot be told now is for the workers."""
+    from worker.feedback.apply import apply_waiting
+    from worker.sync.spread import spread, waits
+
     apply_waiting(ctx)
     confirmed = {name: spread(ctx, name) for name in waits(ctx)}
     return {"confirmed": confirmed}
@@ -56,6 +55,8 @@ def suppressions_list(
     number: str | None, reason: str | None, everything: bool, limit: int, as_json: bool
 ) -> None:
     """What stands, in the order in which it came."""
+    from worker.feedback import suppress
+
     with opened_context() as ctx:
         e164 = number_argument(number, "--number") if number else None
         active = None if everything else True
@@ -91,6 +92,8 @@ def suppressions_add(
     later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Suppress a number, in every CRM."""
+    from worker.feedback import receive, suppress
+
     e164 = number_argument(number, "NUMBER")
     with opened_context() as ctx:
         who = receive.who_is(ctx, *_record(ctx, contact)) if contact else None
@@ -107,6 +110,8 @@ def suppressions_add(
 @json_option
 def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool) -> None:
     """Lift a suppression, with a reason, in every CRM."""
+    from worker.feedback import suppress
+
     if len(reason.strip()) < 3:
         raise click.UsageError("--reason: say why it is lifted")
     with opened_context() as ctx:
@@ -134,6 +139,8 @@ def suppressions_import(
     refused: Path | None, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import a do-not-contact list: one number a line, or a table. Millions are fine."""
+    from worker.feedback import lists, suppress
+
     with opened_context() as ctx, lists.refusals(refused) as bad:
         with console.progress() as bar:
             task = bar.add_task(f"importing {file.name}", total=file.stat().st_size)
@@ -162,6 +169,9 @@ def suppressions_import(
 @click.option("--channel", default=None, type=_CHANNELS, help="Only what is not to be used by it.")
 def suppressions_export(target: Path | None, channel: str | None) -> None:
     """All that stands, as CSV, for dialers and other tools."""
+    from connectors.csvtext import ListError
+    from worker.feedback import suppress
+
     with opened_context() as ctx:
         if target is None:
             for line in suppress.export(ctx, channel):
@@ -207,7 +217,7 @@ def feedback() -> None:
 @feedback.command("import")
 @click.argument("file", type=_FILE, metavar="FILE")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS",
-              help=f"Which column is which; ours: {', '.join(lists.COLUMNS)}.")  # fmt: skip
+              help=f"Which column is which; ours: {', '.join(COLUMNS)}.")  # fmt: skip
 @click.option("--kind", default="", metavar="KIND", help="Of all rows: opt_out, wrong_number, ...")
 @click.option("--source", default="", metavar="TEXT", help="Of all rows: where they come from.")
 @click.option("--country", default="", help="Of numbers without a country code, as US.")
@@ -220,6 +230,10 @@ def feedback_import(
     refused: Path | None, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import reports from a CSV file; a row that was imported before counts once."""
+    from worker.feedback import incoming, lists, receive
+    from worker.feedback.incoming import RefusedError
+    from worker.phones import region_of
+
     mapping = dict(_pair(text) for text in columns)
     fixed = {name: value for name, value in (("kind", kind), ("source", source)) if value}
     region = region_of(country) if country else None
@@ -254,9 +268,9 @@ def feedback_import(
 
 def _pair(text: str) -> tuple[str, str]:
     ours, equals, theirs = text.partition("=")
-    if not equals or ours not in lists.COLUMNS:
+    if not equals or ours not in COLUMNS:
         raise click.UsageError(
-            f"--column: write OURS=THEIRS, where OURS is one of {', '.join(lists.COLUMNS)}"
+            f"--column: write OURS=THEIRS, where OURS is one of {', '.join(COLUMNS)}"
         )
     return ours, theirs
 
@@ -265,6 +279,8 @@ def _pair(text: str) -> tuple[str, str]:
 @json_option
 def feedback_reviews(as_json: bool) -> None:
     """Replies that nobody but a person should read a meaning into."""
+    from worker.feedback import receive
+
     with opened_context() as ctx:
         waiting = receive.open_reviews(ctx)
     if as_json:
@@ -283,10 +299,12 @@ def feedback_reviews(as_json: bool) -> None:
 
 @feedback.command("decide")
 @click.argument("review", metavar="ID", type=int)
-@click.argument("meaning", type=click.Choice(get_args(receive.Reading)))
+@click.argument("meaning", type=click.Choice(get_args(Reading)))
 @later_option
-def feedback_decide(review: int, meaning: receive.Reading, later: bool) -> None:
+def feedback_decide(review: int, meaning: Reading, later: bool) -> None:
     """Say what a reply means."""
+    from worker.feedback import receive
+
     with opened_context() as ctx:
         if not receive.decide(ctx, review, meaning, "admin"):
             raise click.UsageError(f"no reply {review} waits; see: hygiene feedback reviews")
@@ -303,6 +321,8 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
 
     Calls that were logged with one before count as well, once it has a meaning.
     """
+    from worker.feedback import call_outcomes
+
     with opened_context() as ctx:
         dispositions = ctx.settings.feedback.dispositions
         with ctx.store.read() as connection:
@@ -352,6 +372,9 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
 @json_option
 def link(connector: str, record_id: str, number: str | None, as_json: bool) -> None:
     """A link to the page on which a contact confirms, corrects or withdraws a number."""
+    from config.settings import SettingsError
+    from worker.feedback import links, receive, records
+
     with opened_context(connector) as ctx:
         if not ctx.settings.public_url:
             raise SettingsError("PUBLIC_URL: missing; links begin with it")
@@ -381,6 +404,8 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
 @json_option
 def evidence(number: str, as_json: bool) -> None:
     """What was reported of a number, how, and when each CRM confirmed it."""
+    from worker.feedback import evidence as evidence_of
+
     e164 = number_argument(number, "NUMBER")
     with opened_context() as ctx:
         found = evidence_of.of_number(ctx, e164)
@@ -400,6 +425,8 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 
     Erase the contact in the CRM first: what is there is read again.
     """
+    from worker.feedback import forget as forgetting
+
     if bool(number) == bool(contact):
         raise click.UsageError("give --number or --contact")
     with opened_context() as ctx:
@@ -428,6 +455,8 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 
 def _record(ctx: Context, text: str) -> tuple[str, str, str]:
     """Connector, object and id of what --contact names."""
+    from worker.feedback import records
+
     name, colon, record_id = text.partition(":")
     if not colon or not record_id or name not in ctx.settings.active_connectors:
         raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")

@@ -6,20 +6,18 @@ from typing import Any
 
 import click
 
-from config.shown import shown
-from connectors.base import UnfitError
-from worker import console, timeline
+from worker import console
 from worker.cli_base import Command, json_option
 from worker.cli_parts import connector_argument, opened_context, read_settings
-from worker.feedback import records
-from worker.overview import overview as all_of_it
-from worker.segments import count
 
 
 @click.command(cls=Command)
 @json_option
 def overview(as_json: bool) -> None:
     """How the CRMs, the numbers and the money stand, and what needs a person."""
+    from worker.overview import overview as all_of_it
+    from worker.segments import count
+
     with opened_context() as ctx:
         count.count_if_needed(ctx)
         found = all_of_it(ctx)
@@ -76,6 +74,10 @@ def _needs(needs: dict[str, Any]) -> Any:
 @json_option
 def contact(connector: str, record: str, as_json: bool) -> None:
     """A record as our index has it, and what was written to it."""
+    from connectors.base import UnfitError
+    from worker import timeline
+    from worker.feedback import records
+
     with opened_context(connector) as ctx:
         try:
             name, record = records.locate(ctx, connector, record)
@@ -107,6 +109,8 @@ def contact(connector: str, record: str, as_json: bool) -> None:
 @json_option
 def settings(changed: bool, as_json: bool) -> None:
     """What is in force, and where each value comes from; secrets are masked."""
+    from config.shown import shown
+
     found = [one for one in shown(read_settings()) if not changed or one.origin != "default"]
     if as_json:
         console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in found])

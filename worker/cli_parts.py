@@ -6,22 +6,24 @@ import getpass
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import connectors
-from config import log
-from config.settings import Settings, load
-from connectors.base import ProbeResult
 from worker import console
-from worker.store.db import ready
-from worker.story import number_of
-from worker.sync.context import Context
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from connectors.base import ProbeResult
+    from worker.sync.context import Context
 
 
 @contextmanager
 def opened_context(needs_connector: str | None = None) -> Iterator[Context]:
+    from worker.store.db import ready
+    from worker.sync.context import Context
+
     settings = read_settings()
     if needs_connector is not None:
         connectors.check(needs_connector, settings)
@@ -34,6 +36,9 @@ def opened_context(needs_connector: str | None = None) -> Iterator[Context]:
 
 
 def read_settings() -> Settings:
+    from config import log
+    from config.settings import load
+
     settings = load()
     verbose = click.get_current_context().find_root().obj
     level = settings.log.level if verbose else "warning"
@@ -56,6 +61,8 @@ def connector_argument(**options: Any) -> Callable[..., Any]:
 
 
 def number_argument(text: str, where: str) -> str:
+    from worker.story import number_of
+
     number = number_of(text)
     if number is None:
         raise click.UsageError(

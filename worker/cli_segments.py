@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from config.segments import SEGMENTS
-from connectors.csvtext import ListError
+from config.segment_keys import SEGMENTS
 from worker import console
 from worker.cli_base import Group, json_option
 from worker.cli_parts import opened_context, user_name
-from worker.segments import count as counting
-from worker.segments import isolate, listing, outcomes
-from worker.segments.isolate import NoSuchSegmentError
+
+if TYPE_CHECKING:
+    from worker.segments import isolate
+
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -29,6 +29,9 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
     """How each source, campaign, list, country or month does, the surely worst first."""
     if click_ctx.invoked_subcommand is not None:
         return
+    from worker.segments import count as counting
+    from worker.segments import listing
+
     with opened_context() as ctx:
         counting.count_if_needed(ctx)
         found = listing.listed(ctx, by, limit)
@@ -56,6 +59,8 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
 @json_option
 def isolated(as_json: bool) -> None:
     """Segments that were set apart, with their shares before and after their audit."""
+    from worker.segments import isolate
+
     with opened_context() as ctx:
         found = [one.as_json() for one in isolate.history(ctx)]
     if as_json:
@@ -86,6 +91,9 @@ def _share(counts: dict[str, Any] | None) -> str:
 @json_option
 def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> None:
     """Set a segment apart by hand; the workers audit it."""
+    from worker.segments import isolate
+    from worker.segments.isolate import NoSuchSegmentError
+
     key, equals, value = segment.partition("=")
     if not equals or key not in SEGMENTS:
         raise click.UsageError(f"KEY=VALUE: one of {', '.join(SEGMENTS)}, as source=Web")
@@ -106,6 +114,9 @@ def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> Non
 @json_option
 def release(isolation: int, reason: str, as_json: bool) -> None:
     """Let an isolated segment go."""
+    from worker.segments import isolate
+    from worker.segments.isolate import NoSuchSegmentError
+
     with opened_context() as ctx:
         try:
             made = isolate.release(ctx, isolation, user_name(), reason)
@@ -126,6 +137,9 @@ def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
 @json_option
 def shared(limit: int, as_json: bool) -> None:
     """Numbers that many contacts hold: placeholders, switchboards."""
+    from worker.segments import count as counting
+    from worker.segments import listing
+
     with opened_context() as ctx:
         counting.count_if_needed(ctx)
         found = listing.placeholders(ctx, limit)
@@ -146,6 +160,9 @@ def shared(limit: int, as_json: bool) -> None:
 def import_outcomes(file: Path, as_json: bool) -> None:
     """Import what became of campaigns: columns campaign, day, sent, delivered, undelivered,
     replies."""
+    from connectors.csvtext import ListError
+    from worker.segments import outcomes
+
     with opened_context() as ctx:
         try:
             kept = outcomes.keep(ctx, outcomes.from_file(file))

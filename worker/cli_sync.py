@@ -9,18 +9,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import TaskID
 from rich.text import Text
 
 import connectors
-from config.settings import SettingsError, parse_duration
-from connectors.base import ConnectorError, Finding, Visibility
 from worker import console
-from worker import export as exporting
-from worker.access import audit
 from worker.cli_base import Command, Group, json_option
 from worker.cli_parts import (
     connector_argument,
@@ -30,19 +26,13 @@ from worker.cli_parts import (
     show_probe,
     user_name,
 )
-from worker.doctor import examine
-from worker.doctor import probe as probe_lookups
-from worker.store.db import open_store, ready, upgrade
-from worker.story import story
-from worker.sync import control, removals, reporting, runs
-from worker.sync.context import Context
-from worker.sync.drive import drive
-from worker.sync.follow import follow
-from worker.sync.runs import RunActiveError
-from worker.sync.scope import Scope
-from worker.sync.undo import undo as undo_run
 from worker.throttle import at_most_every
-from worker.verification import spending
+
+if TYPE_CHECKING:
+    from connectors.base import Finding, Visibility
+    from worker.sync.context import Context
+    from worker.sync.scope import Scope
+
 
 _LOOK = 0.25  # seconds between two looks at how far a run has come
 _SEGMENTS = "source=..., campaign=..., list=... or country=..."
@@ -70,6 +60,10 @@ def sync(
     stopped. A full read that would remove many contacts from our index removes none and says why;
     --accept-removals accepts what it said, and no more.
     """
+    from config.settings import SettingsError
+    from worker.sync import runs
+    from worker.sync.scope import Scope
+
     full = full or accept_removals
     with opened_context() as ctx:
         names = connector or ctx.settings.active_connectors
@@ -97,6 +91,8 @@ def sync(
 
 
 def _is_held(ctx: Context, name: str) -> bool:
+    from worker.sync import removals
+
     with ctx.store.read() as connection:
         return bool(removals.holds(connection, name))
 
@@ -104,6 +100,11 @@ def _is_held(ctx: Context, name: str) -> bool:
 def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
     """Open a full read whose removals are carried out. One that was begun without that is not
     resumed instead: where it has failed, this one takes its place, else it has to end first."""
+    from worker.access import audit
+    from worker.sync import runs
+    from worker.sync.runs import RunActiveError
+    from worker.sync.scope import Scope
+
     try:
         run_id = runs.open_run(
             ctx, name, Scope("everything"), dry_run, by=user_name(), purpose="removals accepted",
@@ -137,6 +138,8 @@ def rescan(
     older_than: str | None, force: bool, dry_run: bool, queue: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Look at some contacts again: by id, number, segment or age; without any, at all of them."""
+    from worker.sync import runs
+
     given = [bool(ids), bool(numbers), segment is not None, older_than is not None]
     if sum(given) > 1:
         raise click.UsageError("give one of --id, --number, --segment and --older-than")
@@ -151,6 +154,9 @@ def rescan(
 def _scope(
     ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None, older_than: str | None
 ) -> Scope:
+    from config.settings import parse_duration
+    from worker.sync.scope import Scope
+
     if ids:
         return Scope("ids", tuple(dict.fromkeys(ids)))
     if numbers:
@@ -176,6 +182,12 @@ def _carry_out(
     many: bool = False,
 ) -> None:  # fmt: skip
     """Open a run for each connector, do it here or follow the workers, and show the results."""
+    from connectors.base import ConnectorError
+    from worker.sync import reporting, runs
+    from worker.sync.drive import drive
+    from worker.sync.follow import follow
+    from worker.sync.runs import RunActiveError
+
     code = 0
     begun: list[str] = []
     with console.progress() as bar:
@@ -228,6 +240,8 @@ def _carry_out(
 
 def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
     """Removals that an earlier run holds, and that these runs had nothing to say of."""
+    from worker.sync import removals
+
     with ctx.store.read() as connection:
         for hold in removals.holds(connection):
             if hold.connector in names and hold.run_id not in begun:
@@ -257,6 +271,8 @@ def _has_failures(result: dict[str, Any]) -> bool:
 
 def _held(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Objects of which the run would have removed too many contacts from our index."""
+    from worker.sync import removals
+
     return [one for one in result["removals"] if one["state"] == removals.State.HELD]
 
 
@@ -274,6 +290,8 @@ def runs_group() -> None:
 @json_option
 def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     """The latest runs, newest first."""
+    from worker.sync import reporting, runs
+
     with opened_context() as ctx:
         recent = runs.recent(ctx, limit, reports=reports)
         results = [reporting.result(ctx, run.id) for run in recent]
@@ -306,6 +324,8 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
 @json_option
 def runs_show(run: str, most: int, as_json: bool) -> None:
     """What a run did: counts, failures by kind, and its writes."""
+    from worker.sync import reporting, runs
+
     with opened_context() as ctx:
         found = reporting.account(ctx, runs.load(ctx, run).id, most)
     if as_json:
@@ -321,6 +341,8 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
 @json_option
 def runs_resume(run: str, queue: bool, as_json: bool) -> None:
     """Go on with a run that failed, or whose worker died, from where it stands."""
+    from worker.sync import runs
+
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
@@ -338,6 +360,9 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
 @json_option
 def runs_pause(run: str, as_json: bool) -> None:
     """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
+    from worker.access import audit
+    from worker.sync import control
+
     with opened_context() as ctx:
         moved = control.pause(ctx, run, user_name()).id
         audit.note(ctx.store, ctx.now(), user_name(), "run.pause", moved)
@@ -349,6 +374,9 @@ def runs_pause(run: str, as_json: bool) -> None:
 @json_option
 def runs_cancel(run: str, as_json: bool) -> None:
     """End a run where it stands; what it wrote stays, and can be undone."""
+    from worker.access import audit
+    from worker.sync import control
+
     with opened_context() as ctx:
         moved = control.cancel(ctx, run, user_name()).id
         audit.note(ctx.store, ctx.now(), user_name(), "run.cancel", moved)
@@ -369,6 +397,10 @@ def _tell_moved(run_id: str, state: str, as_json: bool) -> None:
 def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
     """Put back what a run wrote, field by field, but for fields that somebody changed since and
     those that a report which stands demands (a STOP, a wrong number, an imported list)."""
+    from worker.access import audit
+    from worker.sync import reporting, runs
+    from worker.sync.undo import undo as undo_run
+
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
@@ -396,6 +428,8 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
 @json_option
 def number(text: str, as_json: bool) -> None:
     """All that is known of a number, and why its contacts are flagged."""
+    from worker.story import story
+
     e164 = number_argument(text, "NUMBER")
     with opened_context() as ctx:
         found = story(ctx, e164)
@@ -410,6 +444,8 @@ def number(text: str, as_json: bool) -> None:
 @json_option
 def spend(days: int, as_json: bool) -> None:
     """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
+    from worker.verification import spending
+
     with opened_context() as ctx, ctx.store.read() as connection:
         settings = ctx.settings.verification
         found = spending.report(connection, ctx.line, settings, ctx.now(), days)
@@ -431,6 +467,9 @@ def spend(days: int, as_json: bool) -> None:
 @json_option
 def doctor(probe: bool, number: str, as_json: bool) -> None:
     """Check settings, database, Redis and each CRM, and say what to do."""
+    from worker.doctor import examine
+    from worker.doctor import probe as probe_lookups
+
     if number and not probe:
         raise click.UsageError("--paid: only with --probe")
     if probe:
@@ -494,6 +533,8 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 def crm_check(connector: str, as_json: bool) -> None:
     """Say which fields are missing or unusable, which phone fields nobody watches, and how many
     records our user sees."""
+    from connectors.base import ConnectorError
+
     settings = read_settings()
     connectors.check(connector, settings)
     opened = connectors.build(connector, settings)
@@ -580,6 +621,8 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the tables to the form that this version needs; safe to repeat."""
+    from worker.store.db import upgrade
+
     upgrade(read_settings().database_url)
     console.out.print("the database is up to date")
 
@@ -589,6 +632,9 @@ def db_upgrade() -> None:
 @json_option
 def db_load(file: Path, as_json: bool) -> None:
     """Put an export into the database, which has to be empty: hygiene export writes one."""
+    from worker import export as exporting
+    from worker.store.db import open_store, upgrade
+
     settings = read_settings()
     upgrade(settings.database_url)
     store = open_store(settings.database_url)
@@ -612,6 +658,8 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
 
     It holds numbers and what was said of them: keep it like the database.
     """
+    from worker import export as exporting
+
     with opened_context() as ctx:
         counts = exporting.export(ctx.store, file, ctx.now(), with_secrets)
     if as_json:
@@ -628,6 +676,7 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
               "all once ADMIN_PASSWORD is set.")  # fmt: skip
 def web(host: str | None) -> None:
     """The web process: pages, health checks and API, on PORT."""
+    from worker.store.db import ready
     from worker.web.serve import serve
 
     settings = read_settings()
@@ -639,6 +688,7 @@ def web(host: str | None) -> None:
 def up() -> None:
     """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
     from worker.processes import run_all
+    from worker.store.db import ready
 
     settings = read_settings()
     ready(settings.database_url)

@@ -8,6 +8,11 @@ from typing import Literal
 Role = Literal["viewer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "admin")
 
+# Of tokens. read: runs, numbers, segments. recheck: have named records looked at again, and nothing
+# else (for automations of a CRM). rescan: open, pause, resume, cancel and undo runs. feedback:
+# report and review. suppress: change the suppression list. admin: all of it.
+SCOPES = ("read", "recheck", "rescan", "feedback", "suppress", "admin")
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

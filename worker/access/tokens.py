@@ -11,14 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.access.model import AccessError
+from worker.access.model import SCOPES, AccessError
 from worker.store import Store
 from worker.store.tables import api_tokens
 
-# read: runs, numbers, segments. recheck: have named records looked at again, and nothing else (for
-# automations of a CRM). rescan: open, pause, resume, cancel and undo runs. feedback: report and
-# review. suppress: change the suppression list. admin: all of it.
-SCOPES = ("read", "recheck", "rescan", "feedback", "suppress", "admin")
 _MARK = "hyg_"  # by which a secret scanner knows one
 _USED_EVERY = timedelta(minutes=1)
 

@@ -18,8 +18,6 @@ from worker.feedback.incoming import RefusedError, Report
 from worker.phones import is_possible, region_of
 from worker.story import number_of
 
-COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
-           "connector", "id", "code")  # fmt: skip
 _GUESSED = {"kind": ("kind", "type", "report"), "at": ("at", "date", "time", "when", "timestamp"),
             "evidence": ("evidence", "reason", "note", "notes", "comment"),
             "channels": ("channels", "channel"), "key": ("key",), "source": ("source",),

@@ -23,6 +23,11 @@ Reach = Literal["number", "person", "contact"]
 # What a failed message says of the number: it is out of service; it may be, if that goes on; it
 # takes no texts.
 Grade = Literal["", "dead", "failing", "no_text"]
+# What a person may read in a reply that the reader leaves to them.
+Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
+# Columns of a file of reports.
+COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
+           "connector", "id", "code")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from worker.feedback import log, merged, twilio
-from worker.feedback.model import Feedback, Who, contact_key
+from worker.feedback.model import Feedback, Reading, Who, contact_key
 from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 from worker.sync.context import Context
-
-# What a person may read in a reply that the reader leaves to them.
-Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
 
 
 def reports(ctx: Context, found: Sequence[Feedback]) -> int:

@@ -661,7 +661,7 @@ api_tokens = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("name", sa.String(120), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),
-    sa.Column("scopes", sa.String(120), nullable=False),  # words of worker.access.tokens.SCOPES
+    sa.Column("scopes", sa.String(120), nullable=False),  # words of worker.access.model.SCOPES
     sa.Column("created_by", sa.String(120), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("used_at", UtcDateTime),

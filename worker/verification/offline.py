@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import phonenumbers
 from phonenumbers import timezone
-from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
 
 from config.verification import Depth
 from worker.phones import facts
@@ -57,6 +56,9 @@ def carrier_of(number: str) -> str:
 
     It may have been ported to another since.
     """
+    # The largest table of libphonenumber: loaded where a number is judged, not with the module.
+    from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
+
     for length in range(CARRIER_LONGEST_PREFIX, 0, -1):
         names = CARRIER_DATA.get(number[1 : 1 + length])
         if names is not None and (name := names.get("en")):

@@ -20,6 +20,7 @@ from worker.access.model import AccessError
 from worker.alerts import tell
 from worker.feedback import evidence, incoming, receive, suppress, touched
 from worker.feedback.incoming import RefusedError, Report, Short
+from worker.feedback.model import Reading
 from worker.overview import overview
 from worker.phones import region_of
 from worker.segments import isolate, listing, outcomes
@@ -149,7 +150,7 @@ class Lifting(_Strict):
 
 
 class Decision(_Strict):
-    decision: receive.Reading
+    decision: Reading
 
 
 class Why(_Strict):

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from worker.access import audit
 from worker.feedback import receive, suppress
+from worker.feedback.model import Reading
 from worker.phones import facts
 from worker.story import number_of
 from worker.sync.context import Context
@@ -93,9 +94,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def decide(acting: Acting, then: BackgroundTasks, review_id: int) -> Response:
         me, form = acting
         decision = form.get("decision", "")
-        if decision not in get_args(receive.Reading):
+        if decision not in get_args(Reading):
             raise HTTPException(422, "Choose what the reply means.")
-        if not receive.decide(ctx, review_id, cast(receive.Reading, decision), me.name):
+        if not receive.decide(ctx, review_id, cast(Reading, decision), me.name):
             raise HTTPException(409, "Somebody has decided this one meanwhile.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         then.add_task(queue.reports)

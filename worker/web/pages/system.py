@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from config.shown import shown
 from worker.access import audit, people, tokens
-from worker.access.model import ROLES, AccessError, Person, Role
+from worker.access.model import ROLES, SCOPES, AccessError, Person, Role
 from worker.alerts import tell
 from worker.alerts.channels import channels
 from worker.sync.context import Context
@@ -73,7 +73,7 @@ def router(ctx: Context) -> APIRouter:
     ) -> Response:
         return page(
             request, "access.html", me, status, here="access", users=people.listed(ctx.store),
-            tokens=tokens.listed(ctx.store), scopes=tokens.SCOPES, roles=ROLES, secret=secret,
+            tokens=tokens.listed(ctx.store), scopes=SCOPES, roles=ROLES, secret=secret,
             problem=problem, shortest=people.SHORTEST,
         )  # fmt: skip
 
@@ -84,7 +84,7 @@ def router(ctx: Context) -> APIRouter:
     @routes.post("/access/tokens")
     def make_token(request: Request, acting: Acting) -> Response:
         me, form = acting
-        wanted = [scope for scope in tokens.SCOPES if form.get(f"scope-{scope}")]
+        wanted = [scope for scope in SCOPES if form.get(f"scope-{scope}")]
         try:
             secret, made = tokens.make(ctx.store, form.get("name", ""), wanted, me.name, ctx.now())
         except AccessError as error:

@@ -31,7 +31,7 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.pages
 
 # Seeded schedules of faults against the real system, and deliberately broken builds that must be
-# caught; an hour. Needs PostgreSQL's programs (apt-get install postgresql).
+# caught; an hour.
 chaos: .venv/.installed-dev
 	@$(BIN)/python -m chaos $(ARGS)
 	@$(BIN)/python -m chaos --mutants

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from chaos import plan
 from chaos.campaign import Result, run
-from chaos.house import House, NoPostgresError
+from chaos.house import House
 from chaos.mutants import MUTANTS
+from chaos.postgres import NoPostgresError
 
 
 def main() -> int:

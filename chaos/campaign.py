@@ -15,9 +15,10 @@ import requests
 
 from chaos.check import Checker, settle
 from chaos.faults import Faults
-from chaos.house import ROOT, House, free_port, until
+from chaos.house import ROOT, House, until
 from chaos.people import ADMIN_TOKEN, CONTACTS, HUBSPOT_SECRET, TWILIO_TOKEN, People
 from chaos.plan import ACTIVE, Schedule
+from chaos.postgres import free_port
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService

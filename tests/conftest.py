@@ -15,6 +15,8 @@ import psycopg
 import pytest
 from crms import QUICK, Crm
 from processes import kill
+from servers import NoServerError, close_session, open_session, postgres_url
+from skips import skip_without, summary
 
 from config.settings import Settings, load
 from sandbox.run import Sandbox
@@ -41,7 +43,7 @@ def shared() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = SHARED / name
         if not path.exists():
-            pytest.skip(f"needs {name} beside the project, which is not here")
+            skip_without("files that lie beside the project", f"{name} is not here")
         return path
 
     return find
@@ -80,11 +82,35 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
     return f"sqlite:///{tmp_path / 'hygiene.db'}"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share it
+        open_session()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        close_session()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was skipped, and how to have it, in one line."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = (report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if line := summary(reasons):
+        terminalreporter.write_line(line)
+
+
+def postgres_server() -> str:
+    """The URL of the session's PostgreSQL; the test is skipped where there cannot be one."""
+    try:
+        return postgres_url()
+    except NoServerError as error:
+        skip_without("PostgreSQL", f"apt-get install postgresql, or set TEST_POSTGRES_URL; {error}")
+
+
 def postgres() -> Iterator[str]:
-    """A fresh database on the server of TEST_POSTGRES_URL."""
-    server = os.environ.get("TEST_POSTGRES_URL")
-    if not server:
-        pytest.skip("needs a PostgreSQL server: set TEST_POSTGRES_URL (CI does)")
+    """A fresh database on the session's server."""
+    server = postgres_server()
     name = f"hygiene_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -177,7 +203,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("needs Chromium (the Debian package chromium; CI installs it)")
+        skip_without("Chromium", "apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from skips import skip_without
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -58,7 +59,7 @@ Show = Callable[..., "Page"]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled component and its page."""
     if shutil.which("node") is None or not (CHECK / "node_modules").is_dir():
-        pytest.skip("needs node, and `npm ci --omit=optional` in crm/salesforce/check (CI does it)")
+        skip_without("node", "apt-get install npm; npm ci --omit=optional in crm/*/check")
     out = tmp_path_factory.mktemp("component")
     subprocess.run(["node", CHECK / "page.mjs", ROOT, out], check=True, timeout=120)
     return out

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from skips import skip_without
 
 from config.settings import ObjectMap, SalesforceSettings
 from connectors.fields import configured
@@ -401,7 +402,7 @@ def test_salesforce_own_library_converts_it(tmp_path: Path) -> None:
     """As `sf project convert source` does. It proves the form alone."""
     check = ROOT / "check"
     if shutil.which("node") is None or not (check / "node_modules").is_dir():
-        pytest.skip("needs node, and `npm ci --omit=optional` in crm/salesforce/check (CI does it)")
+        skip_without("node", "apt-get install npm; npm ci --omit=optional in crm/*/check")
     done = subprocess.run(
         ["node", check / "convert.mjs", ROOT, tmp_path / "out"],
         capture_output=True, text=True, timeout=120, check=False,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from skips import skip_without
 
 from config.settings import HubSpotSettings, Settings
 from connectors.fields import STATUSES, configured
@@ -84,7 +85,7 @@ def phones() -> tuple[str, ...]:
 
 def node(script: str, *args: Path) -> subprocess.CompletedProcess[str]:
     if shutil.which("node") is None or not (CHECK / "node_modules").is_dir():
-        pytest.skip("needs node, and `npm ci --omit=optional` in crm/hubspot/check (CI does it)")
+        skip_without("node", "apt-get install npm; npm ci --omit=optional in crm/*/check")
     return subprocess.run(
         ["node", CHECK / script, *args], capture_output=True, text=True, timeout=120, check=False
     )

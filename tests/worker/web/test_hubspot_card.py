@@ -18,6 +18,7 @@ import pytest
 import requests
 from crms import Crm
 from lookups import GOOD
+from skips import skip_without
 
 from sandbox.hubspot.app_calls import AppCalls, signed_v3
 from sandbox.run import Sandbox
@@ -63,7 +64,7 @@ Sync = Callable[..., dict[str, Any]]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled card and its page."""
     if shutil.which("node") is None or not (CHECK / "node_modules").is_dir():
-        pytest.skip("needs node, and `npm ci --omit=optional` in crm/hubspot/check (CI does it)")
+        skip_without("node", "apt-get install npm; npm ci --omit=optional in crm/*/check")
     out = tmp_path_factory.mktemp("card")
     subprocess.run(["node", CHECK / "page.mjs", PROJECT, out], check=True, timeout=120)
     return out

@@ -7,8 +7,12 @@ import re
 from typing import Any
 
 LONGEST = 300  # characters that are passed on
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+# What is not closed reaches to the end, and no tag holds another: so each reads a body once only,
+# whatever stands in it.
+_TITLE = re.compile(r"<title[^<>]*>(.*?)(?:</title>|\Z)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(
+    r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.IGNORECASE | re.DOTALL
+)
 
 
 def plain(body: Any) -> str:

@@ -15,7 +15,7 @@ _COMMON = frozenset(
     "business company other main primary secondary alternate alternative backup emergency "
     "assistant private personal contact fax text sms switchboard desk extension".split()
 )
-_NUMBER = re.compile(r"[\s_]+(?:numbers?|no\.?|nr\.?|#)$", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\s_])[\s_]+(?:numbers?|no\.?|nr\.?|#)$", re.IGNORECASE)
 
 
 def words_of(name: str) -> str:

@@ -13,6 +13,8 @@ from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 from worker.sync.context import Context
 
+_MOST_KEPT = 10_000  # characters of a reply that a person is to read
+
 
 def reports(ctx: Context, found: Sequence[Feedback]) -> int:
     """Keep reports; how many of them are new."""
@@ -39,7 +41,7 @@ def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
                 "key": heard.key,
                 "number": heard.number,
                 "source": twilio.SOURCE,
-                "text": form.get("Body", "").replace("\x00", "")[:1600],
+                "text": _for_a_person(form.get("Body", "")),
                 "suggestion": suggestion.kind if suggestion else "",
                 "evidence": suggestion.evidence[:255] if suggestion else "",
                 "at": now,
@@ -48,6 +50,16 @@ def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
             }
             upsert(connection, reviews, [row], ignore=True, key=("key",))
     return reports(ctx, heard.reports)
+
+
+def _for_a_person(body: str) -> str:
+    """A reply as somebody reads it: whole, or both ends of one that is longer than a letter."""
+    text = body.replace("\x00", "")
+    if len(text) <= _MOST_KEPT:
+        return text
+    left_out = len(text) - _MOST_KEPT
+    half = _MOST_KEPT // 2
+    return f"{text[:half]} [… {left_out:,} characters are left out …] {text[-half:]}"
 
 
 def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:

@@ -37,7 +37,7 @@ class NobodysError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What an SMS from a number comes to: reports, or (`doubtful`) a question for a person."""
+    """What an SMS from a number comes to: reports, and (`doubtful`) a question for a person."""
 
     number: str
     key: str
@@ -75,9 +75,8 @@ def sms(form: Mapping[str, str], now: datetime) -> Heard:
     if kind == "HELP":
         return Heard(number, key)
     reply = read_reply(form.get("Body", ""))
-    if reply.doubtful:
-        return Heard(number, key, doubtful=reply)
-    return Heard(number, key, tuple(said(one, number, SOURCE, key, now) for one in reply.meanings))
+    reports = tuple(said(one, number, SOURCE, key, now) for one in reply.meanings)
+    return Heard(number, key, reports, reply if reply.doubtful else None)
 
 
 def said(meaning: replies.Meaning, number: str, source: str, key: str, now: datetime) -> Feedback:

@@ -100,15 +100,43 @@ def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
         r"|господин(?:а|у|ом)?|госпож[аеиу]|пан(?:а|у|ові|і)?)\.?\s+))?"
     )
     theirs = r"(?!['’]s\s+(?!phone|number|cell|mobile|line))"
-    lead = "|".join(leads) or "(?!)"
+    lead = bounded("|".join(leads)) or "(?!)"
     return re.compile(rf"\b(?i:{lead})\s+{title}([^\W\d_]+)\b{theirs}")
 
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(rf"\b(?:{fold_pattern(one)})\b" for one in patterns) or "(?!)")
+    return re.compile(
+        "|".join(rf"\b(?:{bounded(fold_pattern(one))})\b" for one in patterns) or "(?!)"
+    )
+
+
+_GROUP = re.compile(r"(\((?:\?(?:[:=!]|<[=!]|i:))?)([^()]*)\)([*+]?)")  # without another in it
+_REPEATED = {"*": "{0,8}", "+": "{1,8}"}  # more than anybody writes
+_DONE = str.maketrans("()|", "\ue000\ue001\ue002")
+_BACK = str.maketrans("\ue000\ue001\ue002", "()|")
+
+
+def bounded(pattern: str) -> str:
+    """A pattern whose choices do not multiply, so that no text makes it try them without end.
+
+    A choice that is repeated finds at most eight in a row. Of choices that have become the same by
+    folding one is left, and the free ending of a word is taken as a whole.
+
+    >>> bounded("(?:more |more |no more )+texts")
+    '(?:more |no more ){1,8}texts'
+    """
+    while (found := _GROUP.search(pattern)) is not None:
+        opening, inner, times = found.groups()
+        choices = list(dict.fromkeys(inner.split("|")))
+        if times and len(choices) > 1:
+            times = _REPEATED[times]
+            choices = [f"{one}+" if one.endswith((r"\w*", r"\w+")) else one for one in choices]
+        group = f"{opening}{'|'.join(choices)})".translate(_DONE)
+        pattern = pattern[: found.start()] + group + times + pattern[found.end() :]
+    return pattern.translate(_BACK)
 
 
 def _folded(words: str) -> str:
     """Alternatives that stand a line or a | apart."""
     found = [one.strip() for line in words.splitlines() for one in line.split("|")]
-    return fold_pattern("|".join(one for one in found if one))
+    return bounded(fold_pattern("|".join(one for one in found if one)))

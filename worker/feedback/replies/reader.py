@@ -9,7 +9,7 @@ from typing import Literal
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, ru, uk
 from worker.feedback.replies.language import Language
 from worker.feedback.replies.names import ALSO_WORDS, GIVEN_NAMES, NO_NAMES
-from worker.feedback.replies.text import fold, sentences
+from worker.feedback.replies.text import MOST_PARTS, fold, readable, sentences
 
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
 Kind = Literal["opt_out", "opt_in", "wrong_number"]
@@ -40,8 +40,8 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`meanings`: what is clear, at most one of a kind. `doubtful`: nothing is clear, and a person
-    should look, at the `suggestion` first."""
+    """`meanings`: what is clear, at most one of a kind. `doubtful`: a person should look, at the
+    `suggestion` first; nothing is clear, or the message says more than is read."""
 
     meanings: tuple[Meaning, ...] = ()
     doubtful: bool = False
@@ -54,26 +54,39 @@ NOTHING = Reply()
 def read_reply(text: str) -> Reply:
     """What a reply means; an ordinary one means nothing to us.
 
+    Takes time and memory in proportion to the length, and little of both: only the beginning of a
+    very long message is read (`text.readable`). Whatever that says, a person is to look at the
+    rest, and an opt-in is not clear before they have.
+
     >>> [one.kind for one in read_reply("Please don't text me anymore").meanings]
     ['opt_out']
     >>> read_reply("I'll stop by tomorrow").doubtful
     True
     """
+    text, all_of_it = readable(text)
     folded = fold(text)
     if not folded:
-        return NOTHING
-    whole = _whole(folded)
+        return NOTHING if all_of_it else Reply(doubtful=True)
+    whole = _whole(folded) if all_of_it else None
     playful = bool(_PLAYFUL.search(text.casefold()))
     if whole is not None and not playful and "?" not in text:
         return Reply((whole,))
     clear: dict[str, Meaning] = {}
     unclear: list[Meaning] = [whole] if whole else []
+    parts = 0
     for sentence, is_question in sentences(text):
+        if parts > MOST_PARTS:
+            break
+        parts += 1 + sentence.count(",")
         for meaning, sure in _of_sentence(sentence, is_question):
             if sure and not (playful and meaning.kind == "opt_out"):
                 clear.setdefault(meaning.kind, meaning)
             else:
                 unclear.append(meaning)
+    if not all_of_it or parts > MOST_PARTS:
+        unclear += [clear.pop("opt_in")] if "opt_in" in clear else []
+        suggestion = unclear[0] if unclear else None
+        return Reply(tuple(clear.values()), doubtful=True, suggestion=suggestion)
     if clear:
         return Reply(tuple(clear.values()))
     if unclear:
@@ -124,7 +137,7 @@ def _of_sentence(sentence: str, is_question: bool) -> list[tuple[Meaning, bool]]
         if named := _not_somebody(sentence, language):
             found.append((_made("wrong_number", named, language), sure))
     wrong = any(sure and meaning.kind == "wrong_number" for meaning, sure in found)
-    clauses = sentence.split(",")
+    clauses = sentence.split(",")[:MOST_PARTS]
     if len(clauses) > 1 and not is_question and not unclear:
         for clause in clauses:  # "wrong number, remove", "I never signed up for this, stop"
             keyword = _whole(fold(clause))

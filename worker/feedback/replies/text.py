@@ -7,6 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 
 LONGEST = 1600  # characters of an SMS in parts
+MOST_TYPED = 10 * LONGEST  # characters that are looked at for what is worth reading
+MOST_PARTS = 100  # sentences, and parts between commas, of a message
+_RUN = re.compile(r"(\W)\1{3,}")
+_SAYS = re.compile(r"[\w🛑]")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss"})
 _APOSTROPHES = re.compile("['’‘`´ʼ＇]")
 _MARKS = re.compile(r"[^\w#]+")
@@ -14,6 +18,37 @@ _SENTENCE = re.compile(r"([^.!?;\n…]+)([.!?;\n…]*)")
 _TITLE = re.compile(r"\b(mrs?|ms|dr|sra?|sig|hr|fr|prof)\.(?=\s)", re.IGNORECASE)
 _SPELT = re.compile(r"\b\w(?:[\s.\-_*]\w){3,}\b")  # s t o p
 _DRAWN = re.compile(r"([^\W\d])\1{2,}")
+
+
+def readable(text: str) -> tuple[str, bool]:
+    """The beginning of a message that is read, and whether it is all that the message says.
+
+    It has at most `LONGEST` characters, also once they are brought into their plain form, in which
+    one may be eighteen (U+FDFA). Marks that nobody sees, heaps of accents and long runs of one mark
+    do not count: they would push out of it what somebody says.
+    """
+    head, rest = text[:MOST_TYPED], text[MOST_TYPED:]
+    whole = not rest or rest.isspace()
+    if len(text) > LONGEST:
+        seen = "".join(
+            c for c in head if not unicodedata.combining(c) and unicodedata.category(c) != "Cf"
+        )
+        head = _RUN.sub(r"\1\1\1", seen).strip()
+    end = _fitting(head)
+    return head[:end], whole and _SAYS.search(head, end) is None
+
+
+def _fitting(text: str) -> int:
+    """How many characters of a text have a plain form of at most `LONGEST` characters."""
+    head = text[:LONGEST]
+    if len(unicodedata.normalize("NFKC", head)) <= LONGEST:
+        return len(head)
+    size = 0
+    for place, character in enumerate(head):
+        size += len(unicodedata.normalize("NFKC", character))
+        if size > LONGEST:
+            return place
+    return len(head)
 
 
 def fold(text: str) -> str:
@@ -31,7 +66,7 @@ def fold_pattern(pattern: str) -> str:
 
 def sentences(text: str) -> Iterator[tuple[str, bool]]:
     """The sentences as they were typed, and whether each is marked as a question."""
-    for found in _SENTENCE.finditer(_TITLE.sub(r"\1", text[:LONGEST])):
+    for found in _SENTENCE.finditer(_TITLE.sub(r"\1", text)):
         if found.group(1).strip():
             yield found.group(1).strip(), "?" in found.group(2)
 

@@ -1,0 +1,165 @@
+"""Replies of any length and of any characters: little work, and nothing lost without a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from worker.feedback import receive
+from worker.feedback.replies import reader
+from worker.feedback.replies.reader import LANGUAGES, read_reply
+from worker.feedback.replies.text import LONGEST, MOST_PARTS, fold, readable
+from worker.store.tables import feedback, reviews
+from worker.sync.context import Context
+
+# What is repeated. Each was slow once, or is known to be for readers like this one.
+WORST = {
+    "one character that is eighteen": "\ufdfa",
+    "heaps of accents": "s\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308",
+    "accents alone": "\u0301",
+    "unseen marks": "\u200b\u200d\u2060",
+    "marks of direction": "\u202e\u05d0\u202c",
+    "digits": "7",
+    "lines": "\n",
+    "quotes in quotes": "> ",
+    "a letter": "a",
+    "letters apart": "s t ",
+    "sentences": "a. ",
+    "questions": "a? ",
+    "clauses": "a,",
+    "names": "no ab, ",
+    "stop": "stop ",
+    "beginnings": "do not want to be on the ",
+    "a choice that folds into another": "цей ",
+    "choices that make up another": "больше ничего ",
+    "endings without a blank": "перевипущен",
+    "Korean, which comes apart": "각",
+}
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Read a text; how many characters the words of the languages were looked for in."""
+    seen = 0
+
+    def counted(function: Callable[..., object]) -> Callable[..., object]:
+        def count(text: str, *more: object) -> object:
+            nonlocal seen
+            seen += len(text)
+            return function(text, *more)
+
+        return count
+
+    monkeypatch.setattr(reader, "_whole", counted(reader._whole))
+    monkeypatch.setattr(reader, "_of_sentence", counted(reader._of_sentence))
+
+    def read(text: str) -> int:
+        nonlocal seen
+        seen = 0
+        read_reply(text)
+        return seen
+
+    return read
+
+
+@pytest.mark.timeout(60)
+class TestTheWork:
+    @pytest.mark.parametrize("unit", WORST.values(), ids=WORST)
+    def test_is_bounded_however_long_a_message_is(
+        self, unit: str, work: Callable[[str], int]
+    ) -> None:
+        for length in (LONGEST, 10 * LONGEST, 100 * LONGEST, 10_000_000):
+            assert work((unit * length)[:length]) <= 10 * LONGEST
+
+    @pytest.mark.parametrize("unit", WORST.values(), ids=WORST)
+    def test_is_done_on_a_short_plain_form(self, unit: str) -> None:
+        for length in (LONGEST, 100 * LONGEST):
+            text, _ = readable((unit * length)[:length])
+            assert len(text) <= LONGEST
+            assert len(fold(text)) <= 3 * LONGEST  # a Korean syllable is three letters
+
+    def test_never_multiplies_by_choices_that_are_repeated_without_end(self) -> None:
+        """A pattern such as (a|b|a b)* tries twice as much with each further word."""
+        endless = re.compile(r"\([^()]*\|[^()]*\)[*+]")
+        kinds = (
+            "whole", "whole_opt_in", "filler", "stops", "wrongs", "unclear", "hinted", "asks",
+            "asks_us_to", "of_calls", "not_named", "none_named",
+        )  # fmt: skip
+        found = [
+            (language.code, kind, match.group())
+            for language in LANGUAGES
+            for kind in kinds
+            for match in endless.finditer(getattr(language, kind).pattern)
+        ]
+        assert found == []
+
+
+class TestWhatIsBeyondWhatIsRead:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a" * LONGEST + " STOP",
+            "\ufdfa" * 1_000 + " please stop texting me",
+            "I like it. " * 2_000,
+            "well, I, " * MOST_PARTS + "stop",
+            "Ok. " * (MOST_PARTS + 1) + "Do not text me.",
+            "\u0301" * 100_000 + "STOP",
+            "STOP " + "x" * 10_000_000,
+        ],
+        ids=["at the end", "after expansions", "much", "clauses", "sentences", "accents", "10 MB"],
+    )
+    def test_is_for_a_person_to_look_at(self, text: str) -> None:
+        assert read_reply(text).doubtful
+
+    def test_leaves_what_is_clear_before_it_as_it_is(self) -> None:
+        reply = read_reply("You have the wrong number. " + "Let me explain. " * 500)
+        assert [one.kind for one in reply.meanings] == ["wrong_number"]
+        assert reply.doubtful
+
+    def test_keeps_consent_from_being_clear(self) -> None:
+        reply = read_reply("START, " + "x, " * 2_000 + "no, stop it, never text me")
+        assert "opt_in" not in [one.kind for one in reply.meanings]
+        assert reply.doubtful
+
+    @pytest.mark.parametrize(
+        "text",
+        ["STOP" + " " * 100_000, "STOP" + "\n" * 5_000, "\u200b" * 5_000 + "STOP",
+         "STOP" + "!" * 3_000, "S\u0301" + "\u0301" * 3_000 + "TOP"],
+        ids=["blanks", "lines", "unseen marks", "exclamation marks", "accents"],
+    )  # fmt: skip
+    def test_is_nothing_where_only_marks_are_left(self, text: str) -> None:
+        reply = read_reply(text)
+        assert [one.kind for one in reply.meanings] == ["opt_out"]
+        assert not reply.doubtful
+
+
+class TestAReview:
+    def _received(self, ctx: Context, body: str) -> tuple[list[str], list[str]]:
+        form = {"From": "+14155550123", "MessageSid": "SM" + "a" * 32, "Body": body}
+        receive.twilio_sms(ctx, form)
+        with ctx.store.read() as connection:
+            texts = list(connection.scalars(sa.select(reviews.c.text)))
+            kinds = list(connection.scalars(sa.select(feedback.c.kind)))
+        return texts, kinds
+
+    def test_shows_all_of_a_long_reply(self, ctx: Context) -> None:
+        body = "Let me tell you something. " * 100 + "And do not text me again."
+        (text,), kinds = self._received(ctx, body)
+        assert text == body
+        assert kinds == []
+
+    def test_shows_both_ends_of_an_endless_one(self, ctx: Context) -> None:
+        body = "So. " + "Let me tell you something. " * 10_000 + "And do not text me again."
+        (text,), _ = self._received(ctx, body)
+        assert len(text) < 11_000
+        assert text.startswith("So. ")
+        assert text.endswith("And do not text me again.")
+        assert "characters are left out" in text
+
+    def test_is_asked_for_beside_what_was_clear(self, ctx: Context) -> None:
+        texts, kinds = self._received(ctx, "This is the wrong number. " + "Let me explain. " * 300)
+        assert len(texts) == 1
+        assert kinds == ["wrong_number"]

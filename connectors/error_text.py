@@ -10,9 +10,7 @@ LONGEST = 300  # characters that are passed on
 # What is not closed reaches to the end, and no tag holds another: so each reads a body once only,
 # whatever stands in it.
 _TITLE = re.compile(r"<title[^<>]*>(.*?)(?:</title>|\Z)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(
-    r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.IGNORECASE | re.DOTALL
-)
+_TAG = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def plain(body: Any) -> str:

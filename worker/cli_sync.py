@@ -687,10 +687,12 @@ def web(host: str | None) -> None:
 @click.command(cls=Command)
 def up() -> None:
     """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
+    from worker.port import check_port
     from worker.processes import run_all
     from worker.store.db import ready
 
     settings = read_settings()
+    check_port(settings.port)
     ready(settings.database_url)
     sys.exit(run_all(settings))
 

@@ -27,11 +27,12 @@ import sqlalchemy as sa
 from rich.progress import TaskID
 from rich.text import Text
 
-from config.settings import Settings, SettingsError, load
+from config.settings import Settings, load
 from sandbox.run import CRMS, environment
 from worker import console, embedded
 from worker.feedback import links
 from worker.feedback.model import contact_key
+from worker.port import check_port, is_free
 from worker.store.db import ready, upgrade
 from worker.store.tables import contact_numbers
 from worker.sync import reporting, runs
@@ -55,6 +56,7 @@ per_second = 10000
 batch = 50
 """
 _START_WITHIN = 90.0  # seconds
+_USUAL_PORT = 8000
 _EXAMPLES = 4  # of each status
 
 
@@ -65,13 +67,14 @@ class DemoError(Exception):
 def run_demo(contacts: int, once: bool) -> int:
     """Start everything, sync, show, and stay until Ctrl-C (or not, with `once`)."""
     home = Path(os.environ.get("HYGIENE_HOME") or ".hygiene").absolute() / "demo"
+    port = _pages_port()  # before anything is thrown away
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        with _alone(home), _running(home, contacts) as (settings, watch):
+        with _alone(home), _running(home, contacts, port) as (settings, watch):
             _tell(settings, contacts, watch)
             if not once:
                 _stay(settings, watch)
-    except (DemoError, SettingsError) as error:
+    except DemoError as error:
         console.complain(*str(error).splitlines())
         return 1
     except KeyboardInterrupt:
@@ -99,9 +102,11 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _running(home: Path, contacts: int) -> Iterator[tuple[Settings, Callable[[], None]]]:
+def _running(
+    home: Path, contacts: int, pages_port: int
+) -> Iterator[tuple[Settings, Callable[[], None]]]:
     """All processes up and answering; gives the demo's settings and a check that they live."""
-    ports, web_port = _free_ports()
+    ports, web_port = _free_ports(pages_port)
     config = home / "hygiene.toml"
     config.write_text(_CONFIG, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
@@ -143,22 +148,29 @@ def _running(home: Path, contacts: int) -> Iterator[tuple[Settings, Callable[[],
         embedded.stop(home)
 
 
-def _free_ports() -> tuple[dict[str, int], int]:
+def _free_ports(pages_port: int) -> tuple[dict[str, int], int]:
     """A port for each stand-in, and one for the pages."""
     names = (*CRMS, "twilio")
     sockets = []
-    for wanted in (*(0 for _ in names), 8000):
+    for wanted in (pages_port, *(0 for _ in names)):
         opened = socket.socket()
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            opened.bind(("127.0.0.1", wanted))
-        except OSError:
-            opened.bind(("127.0.0.1", 0))
+        opened.bind(("127.0.0.1", wanted))
         sockets.append(opened)
     found = [int(opened.getsockname()[1]) for opened in sockets]
     for opened in sockets:
         opened.close()
-    return dict(zip(names, found, strict=False)), found[-1]
+    return dict(zip(names, found[1:], strict=True)), found[0]
+
+
+def _pages_port() -> int:
+    """PORT, which has to be free; without it 8000, or where that is taken any (0). Raises
+    `SettingsError`."""
+    if not os.environ.get("PORT"):
+        return _USUAL_PORT if is_free(_USUAL_PORT) else 0
+    port = load({"PORT": os.environ["PORT"]}).port
+    check_port(port)
+    return port
 
 
 def _wait_for(settings: Settings, watch: Callable[[], None]) -> None:

@@ -282,7 +282,7 @@ class House:
         self.procs = []
         self._count = 0
         system = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TZ", "HOME")}
-        self.env = {**system, "REDIS_URL": self.redis.url,
+        self.env = {**system, "REDIS_URL": self.redis.url, "XDG_STATE_HOME": str(self.logs),
                     "HYGIENE_HOME": str(self.logs / "home"), **env}  # fmt: skip
 
     def start(self, role: str, argv: Sequence[str], **world: Any) -> Proc:

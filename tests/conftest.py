@@ -171,11 +171,12 @@ def ctx(make_context: Callable[..., Context]) -> Context:
 
 
 @pytest.fixture(autouse=True)
-def no_real_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_real_accounts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing that is set on a developer's machine may reach the product under test."""
     for name in os.environ:
         if name.startswith(OURS):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # nor remember a test's home
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ def users_list(as_json: bool) -> None:
     """People with a password of their own."""
     from worker.access import people
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = people.listed(ctx.store)
     if as_json:
         console.print_json([
@@ -87,7 +87,7 @@ def tokens_list(as_json: bool) -> None:
     """Tokens that were made, without their secrets."""
     from worker.access import tokens
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = tokens.listed(ctx.store)
     if as_json:
         console.print_json([one.as_json() for one in found])
@@ -148,7 +148,7 @@ def audit_command(limit: int, who: str, as_json: bool) -> None:
     """What people and tokens did, the newest first."""
     from worker.access import audit
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = audit.entries(ctx.store, limit=limit, who=who)
     if as_json:
         console.print_json(found)

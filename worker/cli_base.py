@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -71,9 +72,11 @@ def _told(error: Exception) -> int:
 def _unexpected(error: Exception) -> str:
     from config import log
 
-    path = Path(os.environ.get("HYGIENE_HOME") or ".hygiene") / "error.log"
+    home = Path(os.environ.get("HYGIENE_HOME") or ".hygiene")
+    path = home / "error.log"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not home.is_dir():  # a home is not made for an error
+            path = Path(tempfile.mkstemp(prefix="hygiene-error-", suffix=".log")[1])
         with path.open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now(UTC).isoformat()}\n")
             file.write(log.redact(traceback.format_exc()) + "\n")

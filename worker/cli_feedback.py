@@ -57,7 +57,7 @@ def suppressions_list(
     """What stands, in the order in which it came."""
     from worker.feedback import suppress
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         e164 = number_argument(number, "--number") if number else None
         active = None if everything else True
         found = suppress.listed(ctx, e164, active, reason, limit=limit)
@@ -281,7 +281,7 @@ def feedback_reviews(as_json: bool) -> None:
     """Replies that nobody but a person should read a meaning into."""
     from worker.feedback import receive
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         waiting = receive.open_reviews(ctx)
     if as_json:
         console.print_json(waiting)
@@ -323,7 +323,7 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
     """
     from worker.feedback import call_outcomes
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         dispositions = ctx.settings.feedback.dispositions
         with ctx.store.read() as connection:
             found = call_outcomes.load(connection)
@@ -407,7 +407,7 @@ def evidence(number: str, as_json: bool) -> None:
     from worker.feedback import evidence as evidence_of
 
     e164 = number_argument(number, "NUMBER")
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = evidence_of.of_number(ctx, e164)
     if as_json:
         console.print_json(found)

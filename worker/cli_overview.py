@@ -18,7 +18,7 @@ def overview(as_json: bool) -> None:
     from worker.overview import overview as all_of_it
     from worker.segments import count
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         count.count_if_needed(ctx)
         found = all_of_it(ctx)
     if as_json:
@@ -78,7 +78,7 @@ def contact(connector: str, record: str, as_json: bool) -> None:
     from worker import timeline
     from worker.feedback import records
 
-    with opened_context(connector) as ctx:
+    with opened_context(connector, only_looks=True) as ctx:
         try:
             name, record = records.locate(ctx, connector, record)
             found = timeline.of_record(ctx, connector, name, record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +20,39 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_context(needs_connector: str | None = None) -> Iterator[Context]:
-    from worker.store.db import ready
+def opened_context(
+    needs_connector: str | None = None, *, only_looks: bool = False
+) -> Iterator[Context]:
+    """What a command works in. One that `only_looks` makes no home (`home.looked_at`)."""
+    from worker import home
+    from worker.store import db
     from worker.sync.context import Context
 
     settings = read_settings()
     if needs_connector is not None:
         connectors.check(needs_connector, settings)
+    with home.looked_at(settings) if only_looks else nullcontext(settings) as chosen:
+        if only_looks and chosen is not settings:
+            console.note(f"nothing is here yet; {home.about_new(settings)}")
+            db.ready(chosen.database_url)
+        else:
+            settle_in(chosen)
+        ctx = Context.create(chosen)
+        try:
+            yield ctx
+        finally:
+            ctx.close()
+
+
+def settle_in(settings: Settings) -> None:
+    """Make the database ready; where the home is a new one, say so."""
+    from worker import home
+    from worker.store.db import ready
+
+    if home.is_new(settings):
+        console.note(home.about_new(settings))
     ready(settings.database_url)
-    ctx = Context.create(settings)
-    try:
-        yield ctx
-    finally:
-        ctx.close()
+    home.remember(settings.home)
 
 
 def read_settings() -> Settings:

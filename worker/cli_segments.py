@@ -32,7 +32,7 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
     from worker.segments import count as counting
     from worker.segments import listing
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         counting.count_if_needed(ctx)
         found = listing.listed(ctx, by, limit)
     if as_json:
@@ -61,7 +61,7 @@ def isolated(as_json: bool) -> None:
     """Segments that were set apart, with their shares before and after their audit."""
     from worker.segments import isolate
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = [one.as_json() for one in isolate.history(ctx)]
     if as_json:
         console.print_json(found)
@@ -140,7 +140,7 @@ def shared(limit: int, as_json: bool) -> None:
     from worker.segments import count as counting
     from worker.segments import listing
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         counting.count_if_needed(ctx)
         found = listing.placeholders(ctx, limit)
     if as_json:

@@ -23,6 +23,7 @@ from worker.cli_parts import (
     number_argument,
     opened_context,
     read_settings,
+    settle_in,
     show_probe,
     user_name,
 )
@@ -292,7 +293,7 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     """The latest runs, newest first."""
     from worker.sync import reporting, runs
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         recent = runs.recent(ctx, limit, reports=reports)
         results = [reporting.result(ctx, run.id) for run in recent]
     if as_json:
@@ -326,7 +327,7 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
     """What a run did: counts, failures by kind, and its writes."""
     from worker.sync import reporting, runs
 
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = reporting.account(ctx, runs.load(ctx, run).id, most)
     if as_json:
         console.print_json(found)
@@ -431,7 +432,7 @@ def number(text: str, as_json: bool) -> None:
     from worker.story import story
 
     e164 = number_argument(text, "NUMBER")
-    with opened_context() as ctx:
+    with opened_context(only_looks=True) as ctx:
         found = story(ctx, e164)
     if as_json:
         console.print_json(found)
@@ -446,7 +447,7 @@ def spend(days: int, as_json: bool) -> None:
     """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
     from worker.verification import spending
 
-    with opened_context() as ctx, ctx.store.read() as connection:
+    with opened_context(only_looks=True) as ctx, ctx.store.read() as connection:
         settings = ctx.settings.verification
         found = spending.report(connection, ctx.line, settings, ctx.now(), days)
     if as_json:
@@ -676,11 +677,10 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
               "all once ADMIN_PASSWORD is set.")  # fmt: skip
 def web(host: str | None) -> None:
     """The web process: pages, health checks and API, on PORT."""
-    from worker.store.db import ready
     from worker.web.serve import serve
 
     settings = read_settings()
-    ready(settings.database_url)
+    settle_in(settings)
     serve(settings, host)
 
 
@@ -689,11 +689,10 @@ def up() -> None:
     """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
     from worker.port import check_port
     from worker.processes import run_all
-    from worker.store.db import ready
 
     settings = read_settings()
     check_port(settings.port)
-    ready(settings.database_url)
+    settle_in(settings)
     sys.exit(run_all(settings))
 
 

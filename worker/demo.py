@@ -110,6 +110,7 @@ def _running(
     config = home / "hygiene.toml"
     config.write_text(_CONFIG, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
+    env |= {"XDG_STATE_HOME": str(home)}  # the demo's home is nobody's last one
     env |= {"HYGIENE_HOME": str(home), "PORT": str(web_port), "HYGIENE_CONFIG": str(config)}
     env |= {"PUBLIC_URL": f"http://127.0.0.1:{web_port}"} | environment(ports)
     settings = load(env)

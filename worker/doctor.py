@@ -11,6 +11,7 @@ from config.settings import Settings
 from connectors.base import ConnectorError, ProbeResult
 from worker import embedded, misconfigured
 from worker.check import Check, Verdict
+from worker.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
 from worker.store.db import StoreError, is_current, ready
 from worker.sync.context import Context
@@ -26,9 +27,17 @@ def examine(settings: Settings) -> Iterator[Check]:
     """Look at settings, database, Redis and each CRM; yields a finding for each."""
     path = settings.toml_path or "the defaults (no HYGIENE_CONFIG)"
     yield Check("settings", "ok", f"read from {path} and the environment")
+    yield _home(settings)
     yield from _countries(settings)
     yield from _space(settings)
     yield from misconfigured.of_settings(settings)
+    with looked_at(settings) as here:
+        yield from _at_work(here)
+    yield from _webhooks(settings)
+
+
+def _at_work(settings: Settings) -> Iterator[Check]:
+    """What needs the database."""
     database_works = True
     for check in _database(settings):
         database_works = database_works and check.verdict != "problem"
@@ -53,7 +62,14 @@ def examine(settings: Settings) -> Iterator[Check]:
     if database_works:
         yield from _keys(settings)
         yield from _providers(settings)
-    yield from _webhooks(settings)
+
+
+def _home(settings: Settings) -> Check:
+    if not is_new(settings):
+        return Check("home", "ok", f"{settings.home} (HYGIENE_HOME)")
+    other = last_used()
+    verdict: Verdict = "ok" if other in (None, settings.home) else "warning"
+    return Check("home", verdict, about_new(settings))
 
 
 def probe(settings: Settings, number: str = "") -> Iterator[ProbeResult]:

@@ -37,6 +37,7 @@ FailureKind = Literal[
     "gone",  # deleted, or never there
     "merged",  # the record lives on under another id
     "access",  # our user may not edit this record
+    "suppression_refused",  # not even the flags that keep somebody from being contacted were taken
     "not_visible",  # neither there for our user, nor reported as deleted
     "other",
 ]

@@ -165,6 +165,10 @@ class ObjectFields:
         """CRM field -> canonical key."""
         return {crm: canonical for canonical, crm in self.names.items()}
 
+    def canonical_of(self, crm: str) -> str:
+        """The canonical key of a CRM field, also of a phone field; "" for one that is not ours."""
+        return self.canonical.get(crm) or (f"phone/{crm}" if crm in self.phones else "")
+
 
 def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> ObjectFields:
     """What the settings ask for, before the CRM was asked what it has."""

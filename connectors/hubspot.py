@@ -27,6 +27,7 @@ from connectors.base import (
     ConnectorError,
     Contact,
     CrmField,
+    FailureKind,
     Finding,
     Merge,
     NotThereError,
@@ -49,7 +50,7 @@ from connectors.cursors import CursorGuard
 from connectors.fields import ObjectFields, configured, fit
 from connectors.hubspot_calls import CallLog
 from connectors.hubspot_client import Client
-from connectors.hubspot_errors import RefusedValuesError, kind_of, refusals_of
+from connectors.hubspot_errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
 from connectors.hubspot_search import ids_in_order, milliseconds
 from connectors.quota import Quota
 from connectors.reading import Rows, maker
@@ -482,10 +483,18 @@ class HubSpotConnector:
                 return [self._refused(updates[0], error)]
             if self._learn(error, inputs):
                 return self.write(updates)
-            # The refusal does not tell which record it means: halve until it stands alone.
-            middle = len(updates) // 2
-            return self.write(updates[:middle]) + self.write(updates[middle:])
+            return self._halved(updates)
+        except RefusedCallError as error:
+            if len(updates) == 1:
+                kind: FailureKind = "duplicate" if error.status == 409 else "validation"
+                return [WriteResult(updates[0].id, False, kind, str(error))]
+            return self._halved(updates)
         return self._results(updates, answer)
+
+    def _halved(self, updates: Sequence[Update]) -> list[WriteResult]:
+        """No refusal tells which record it means: write the halves, until it stands alone."""
+        middle = len(updates) // 2
+        return self.write(updates[:middle]) + self.write(updates[middle:])
 
     def _properties(self, update: Update) -> dict[str, str]:
         names, properties = self.fields.names, {}
@@ -523,14 +532,26 @@ class HubSpotConnector:
     def _results(self, updates: Sequence[Update], answer: Any) -> list[WriteResult]:
         written = {str(entry["id"]) for entry in answer.get("results", [])}
         problems: dict[str, Mapping[str, Any]] = {}
+        of_nobody: list[Mapping[str, Any]] = []
         for problem in answer.get("errors") or []:
             context = problem.get("context") or {}
-            for record_id in (*_named(context, "ids"), *_named(context, "objectWriteTraceId")):
-                problems[record_id] = problem
+            named = (*_named(context, "ids"), *_named(context, "objectWriteTraceId"))
+            problems.update(dict.fromkeys(named, problem))
+            if not named:
+                of_nobody.append(problem)
+        left = [one for one in updates if one.id not in written and one.id not in problems]
+        again: dict[str, WriteResult] = {}
+        if of_nobody and len(updates) == 1:
+            problems.update((one.id, of_nobody[0]) for one in left)
+        elif of_nobody and left:
+            written_anew = self._halved(left) if len(left) > 1 else self.write(left)
+            again = {result.id: result for result in written_anew}
         results = []
         for update in updates:
             if update.id in written:
                 results.append(WriteResult(update.id, True))
+            elif found := again.get(update.id):
+                results.append(found)
             elif problem := problems.get(update.id):
                 results.append(self._problem(update, problem))
             else:
@@ -549,8 +570,8 @@ class HubSpotConnector:
 
     def _refused(self, update: Update, error: RefusedValuesError) -> WriteResult:
         kind = kind_of(error.entries)
-        canonical = self.fields.canonical
-        refused = tuple(canonical.get(entry.get("name", ""), "") for entry in error.entries)
+        canonical = self.fields.canonical_of
+        refused = tuple(canonical(entry.get("name", "")) for entry in error.entries)
         details = [str(entry.get("message") or "") for entry in error.entries]
         text = "; ".join(
             filter(None, (error.text, *(one for one in details if one not in error.text)))

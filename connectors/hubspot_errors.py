@@ -26,6 +26,8 @@ from connectors.calls import TryAgainError, retry_after
 from connectors.error_text import plain
 
 _VALUES = "Property values were not valid: "
+# A bad request, a conflict with another record, content that cannot be processed (RFC 9110).
+_REFUSED = (400, 409, 422)
 # By code, what a refusal of a value means.
 KINDS: dict[str, FailureKind] = {
     "INVALID_OPTION": "picklist_value",
@@ -45,6 +47,14 @@ class RefusedValuesError(Exception):
         super().__init__(text)
         self.text = text
         self.entries = entries
+
+
+class RefusedCallError(ConnectorError):
+    """HubSpot refused a call for what it says, in words that are not known. `status`: of HTTP."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def kind_of(entries: list[dict[str, Any]]) -> FailureKind:
@@ -87,7 +97,9 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
         if body.get("category") == "VALIDATION_ERROR" and "does not exist" in message:
             return SchemaChangedError(f"hubspot: {short}")
     kind = body.get("subCategory") or body.get("category", "")
-    return ConnectorError(f"hubspot: HTTP {status} {kind}: {short}")
+    text = f"hubspot: HTTP {status} {kind}: {short}"
+    refused = status in _REFUSED and bool(body.get("category"))
+    return RefusedCallError(text, status) if refused else ConnectorError(text)
 
 
 def refusals_of(problem: Mapping[str, Any]) -> list[dict[str, Any]]:

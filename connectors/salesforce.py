@@ -64,6 +64,7 @@ from connectors.salesforce_bulk import pace_of
 from connectors.salesforce_door import Door
 from connectors.salesforce_errors import BulkUnavailableError, CursorLapsedError, LargeQueryError
 from connectors.salesforce_results import fetch_result
+from connectors.salesforce_rules import ALLOW_DUPLICATES
 from connectors.salesforce_soql import NEW_JOB, Position, Query, full_id, listed, quoted
 from connectors.salesforce_writes import Writer
 from connectors.understood import understood
@@ -81,10 +82,6 @@ _JOB_RECORDS = 100_000  # in one query job: what it brings is not much older tha
 _JOB_PAGE = 1200  # contacts of a job that make a page
 _WINDOWS = (timedelta(days=7), timedelta(days=1), timedelta(hours=1))  # of calls, where cut
 
-
-# A duplicate rule that would only warn a person refuses an API call, unless this is said.
-# Source: REST API Developer Guide, "Duplicate Rule Header".
-_ALLOW_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 
 KeyOf = Callable[[str], Any]  # from a column's name to what a row gives its value for
 
@@ -107,7 +104,7 @@ class SalesforceConnector:
         quota: Quota,
     ) -> None:
         self._credentials = credentials
-        headers = _ALLOW_DUPLICATES if settings.allow_duplicates else {}
+        headers = ALLOW_DUPLICATES if settings.allow_duplicates else {}
         self._door = Door(credentials, http, quota, headers)
         self._org = credentials.login_url or credentials.instance_url
         self._version = float(credentials.api_version)

@@ -40,6 +40,14 @@ _SECURITY_POLICY = "TXN_SECURITY_"  # ..._NO_ACCESS, ..._METERING_ERROR, ..._RUN
 _EDGE = (406, 420, 429)
 
 
+class RefusedCallError(ConnectorError):
+    """The org refused a call for what it says. `problem`: in its own words."""
+
+    def __init__(self, text: str, problem: Problem) -> None:
+        super().__init__(text)
+        self.problem = problem
+
+
 class CursorLapsedError(Exception):
     """A query's cursor is no longer there."""
 
@@ -154,7 +162,8 @@ def translate(
         )
     if status == 403:
         return AuthError(f"salesforce: refused (HTTP 403): {problem}")
-    return ConnectorError(f"salesforce: HTTP {status}: {problem}")
+    text = f"salesforce: HTTP {status}: {problem}"
+    return RefusedCallError(text, problem) if status == 400 and code else ConnectorError(text)
 
 
 def _not_allowed(problem: Problem) -> AuthError | None:

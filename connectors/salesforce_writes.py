@@ -21,7 +21,8 @@ from connectors.batch_size import BatchSize
 from connectors.fields import ObjectFields
 from connectors.salesforce_bulk import Refusal, pace_of
 from connectors.salesforce_call import Call
-from connectors.salesforce_errors import ApexLimitError, BulkUnavailableError
+from connectors.salesforce_errors import ApexLimitError, BulkUnavailableError, RefusedCallError
+from connectors.salesforce_rules import ALLOW_DUPLICATES, changes_no_identity
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,11 @@ KINDS: dict[str, FailureKind] = {
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "validation",
     "CANNOT_EXECUTE_FLOW_TRIGGER": "validation",
     "REQUIRED_FIELD_MISSING": "validation",
+    "FIELD_INTEGRITY_EXCEPTION": "validation",
+    "INVALID_EMAIL_ADDRESS": "validation",
+    "INVALID_TYPE_ON_FIELD_IN_RECORD": "validation",
+    "JSON_PARSER_ERROR": "validation",
+    "NUMBER_OUTSIDE_VALID_RANGE": "validation",
     "DUPLICATES_DETECTED": "duplicate",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "picklist_value",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "unwritable_field",
@@ -157,13 +163,23 @@ class Writer:
             {"attributes": {"type": update.object}, "id": update.id, **record}
             for update, record in batch
         ]
+        # Flags make no two records alike: a duplicate rule that only alerts has no say in them.
+        headers = ALLOW_DUPLICATES if all(changes_no_identity(one) for one, _ in batch) else {}
         try:
             answer = self._call(
                 "write",
                 "composite/sobjects",
                 method="PATCH",
                 json={"allOrNone": False, "records": body},
+                headers=headers,
             )
+        except RefusedCallError as error:
+            # A value that the org cannot read refuses all records of the call, and does not tell
+            # which it means: halve until it stands alone.
+            if len(batch) == 1:
+                return [Refusal(error.problem.code, error.problem.text)]
+            middle = len(batch) // 2
+            return [*self._collection(batch[:middle]), *self._collection(batch[middle:])]
         except ApexLimitError as error:  # told of the whole call
             return [Refusal("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", str(error))] * len(batch)
         if not isinstance(answer, list) or len(answer) != len(batch):
@@ -191,7 +207,7 @@ class Writer:
         again = [
             n
             for n, update in enumerate(updates)
-            if update.id not in told or self._goes_by_collection(refused.get(update.id))
+            if update.id not in told or self._goes_by_collection(update, refused.get(update.id))
         ]
         found = {
             n: self._result(update, refused.get(update.id)) for n, update in enumerate(updates)
@@ -200,25 +216,28 @@ class Writer:
             found |= self._by_collections(updates, records, again, waiting)
         return [found[n] for n in range(len(updates))]
 
-    def _goes_by_collection(self, refusal: Refusal | None) -> bool:
+    def _goes_by_collection(self, update: Update, refusal: Refusal | None) -> bool:
         """Whether a record that a job did not write may be written by a collection: the job did not
         get at it, took too many at once, or has no header that passes a duplicate rule."""
         if refusal is None:
             return False
-        passable = self._allow_duplicates and refusal.code == "DUPLICATES_DETECTED"
+        may_pass = self._allow_duplicates or changes_no_identity(update)
+        passable = may_pass and refusal.code == "DUPLICATES_DETECTED"
         return not refusal.code or passable or is_over_limit(refusal)
 
     def _result(self, update: Update, refusal: Refusal | None) -> WriteResult:
         if refusal is None:
             return WriteResult(update.id, True)
-        canonical = self._fields[update.object].canonical
-        fields = tuple(canonical.get(name, "") for name in refusal.fields)
+        canonical = self._fields[update.object].canonical_of
+        kind = KINDS.get(refusal.code, "other")
+        if kind == "gone" and {*refusal.fields} - {"Id", "id"}:
+            kind = "validation"  # what another field of the record refers to is gone
         return WriteResult(
             update.id,
             False,
-            KINDS.get(refusal.code, "other"),
+            kind,
             f"{refusal.code}: {refusal.message}",
-            tuple(filter(None, fields)),
+            tuple(filter(None, map(canonical, refusal.fields))),
         )
 
 

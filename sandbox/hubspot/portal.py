@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,27 @@ SOURCES = {
     "Phone Inquiry": "DIRECT_TRAFFIC",
     "Other": "PAID_SEARCH",
 }
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something of the account that refuses updates of a record by the API.
+
+    `sets`: it refuses an update that sets one of these properties; empty: any update. `name`: the
+    property that the answer names; "" = none, and the answer has a message alone. `marked`: whether
+    an answer record by record names the record.
+    """
+
+    message: str
+    code: str = ""
+    sets: frozenset[str] = frozenset()
+    name: str = ""
+    status: int = 400
+    category: str = "VALIDATION_ERROR"
+    marked: bool = True
+
+    def refuses(self, names: Collection[str]) -> bool:
+        return not self.sets or not self.sets.isdisjoint(names)
 
 
 class Invalid(Exception):
@@ -203,6 +225,7 @@ class Portal:
         # a property -> what its values must match.
         self.required_when: dict[str, str] = {}
         self.value_rules: dict[str, str] = {}
+        self.rules: dict[str, Rule] = {}  # by record
         self.merges_make_new_ids = True  # as since January 2025; before, the primary lived on
         self.merged: dict[str, str] = {}
         self.dispositions = dict(DISPOSITIONS)

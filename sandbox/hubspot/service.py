@@ -19,7 +19,7 @@ from sandbox.hubspot.answers import error
 from sandbox.hubspot.app_calls import AppCalls
 from sandbox.hubspot.calls import Calls
 from sandbox.hubspot.lists import Lists
-from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, iso
+from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, Rule, iso
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.search import Search
 from sandbox.hubspot.versions import Route, both, enforces_rules, version_of
@@ -340,7 +340,15 @@ class HubSpotService(Service):
         if len(set(ids)) < len(ids):
             return error("Duplicate IDs found in batch input", "VALIDATION_ERROR")
         cleaned, refusals = [], []
+        ruled: list[tuple[str, Rule]] = []
+        marked = all("objectWriteTraceId" in one for one in body["inputs"])
         for item in body["inputs"]:
+            rule = self.portal.rules.get(str(item["id"]))
+            if rule is not None and rule.refuses(item["properties"]):
+                if not (self.multi_status and marked):
+                    return self._refused_by(rule)
+                ruled.append((item["objectWriteTraceId"], rule))
+                continue
             try:
                 values = self.portal.clean(item["properties"])
                 if enforces_rules(request):
@@ -348,7 +356,6 @@ class HubSpotService(Service):
             except Invalid as invalid:
                 # One that is refused refuses the whole batch, and nothing is written; but where
                 # each input has a mark of its own and the account answers one by one.
-                marked = all("objectWriteTraceId" in one for one in body["inputs"])
                 if not (self.multi_status and marked):
                     return self._invalid([invalid])
                 refusals.append((item["objectWriteTraceId"], invalid))
@@ -362,7 +369,14 @@ class HubSpotService(Service):
                 missing.append(record_id)
             else:
                 written.append(self._show(record, list(values)))
-        return self._batch_answer(written, missing, started, refusals)
+        return self._batch_answer(written, missing, started, refusals, ruled)
+
+    @staticmethod
+    def _refused_by(rule: Rule) -> web.Response:
+        if rule.name:
+            invalid = Invalid(rule.code, rule.name, rule.message)
+            return HubSpotService._invalid([invalid])
+        return error(rule.message, rule.category, rule.status)
 
     @staticmethod
     def _too_many(body: Record, most: int = 100) -> web.Response | None:
@@ -379,6 +393,7 @@ class HubSpotService(Service):
         missing: list[str],
         started: datetime,
         refusals: Sequence[tuple[str, Invalid]] = (),
+        ruled: Sequence[tuple[str, Rule]] = (),
     ) -> web.Response:
         body: Record = {
             "status": "COMPLETE",
@@ -397,6 +412,18 @@ class HubSpotService(Service):
             }
             for mark, invalid in refusals
         ]
+        for mark, rule in ruled:
+            named = Invalid(rule.code, rule.name, rule.message)
+            errors.append(
+                {
+                    "status": "error",
+                    "category": rule.category,
+                    "message": rule.message,
+                    "context": {"objectWriteTraceId": [mark]} if rule.marked else {},
+                    "errors": [named.detail()] if rule.name else [],
+                    "links": {},
+                }
+            )
         if missing:
             errors.append(
                 {

@@ -7,7 +7,7 @@ of errors are from public reports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 TRIGGER_CHUNK = 200  # records that a trigger gets at once, of a collection and of a job
@@ -17,6 +17,25 @@ RULE_OWNER = "00G5g0000004C92EAE"
 RULED = ("Lead", "Case", "Account")
 
 
+@dataclass(frozen=True)
+class Rule:
+    """Something of the org that refuses our user's updates of a record.
+
+    `sets`: it refuses an update that sets one of these fields; empty: any update. `names`: the
+    fields that the answer names. `whole_call`: the answer is an error of the whole call, and no
+    record of it is written, as for a body that cannot be read.
+    """
+
+    code: str
+    message: str
+    sets: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+    whole_call: bool = False
+
+    def refuses(self, fields: Collection[str]) -> bool:
+        return not self.sets or not self.sets.isdisjoint(fields)
+
+
 @dataclass
 class Automation:
     """Settings of the stand-in, which tests change.
@@ -24,7 +43,7 @@ class Automation:
     `assignment_rules`: objects with an active rule. `trigger_takes`: records at once that the
     triggers of the org can take (0: any number). `duplicates`: records on which a duplicate rule
     alerts. `in_approval`: records that an approval process has locked. `forbidden`: records that a
-    transaction security policy keeps from the integration user.
+    transaction security policy keeps from the integration user. `rules`: by record.
     """
 
     assignment_rules: tuple[str, ...] = RULED
@@ -32,6 +51,7 @@ class Automation:
     duplicates: set[str] = field(default_factory=set)
     in_approval: set[str] = field(default_factory=set)
     forbidden: set[str] = field(default_factory=set)
+    rules: dict[str, Rule] = field(default_factory=dict)
     largest_chunk: int = 0  # records that the triggers got at once, at the most
 
     def new_owner(self, object_name: str, auto_assign: str) -> str | None:

@@ -423,7 +423,7 @@ class Org:
                 "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
             )
         if by == self.integration_user:
-            self._refuse_by_rule(record["Id"], options)
+            self._refuse_by_rule(record["Id"], values, options)
         fields = self.schema[object_name][1]
         clean = {name: self._check(fields, name, value) for name, value in values.items()}
         if by == self.integration_user and record_id in self.refusals:
@@ -452,7 +452,7 @@ class Org:
         half = {**(self.find(other, id_of_other) or {}), **changed}
         self.tables[other].put(id_of_other, half, stamp)
 
-    def _refuse_by_rule(self, record_id: str, options: WriteOptions) -> None:
+    def _refuse_by_rule(self, record_id: str, values: Record, options: WriteOptions) -> None:
         if record_id in self.automation.in_approval:
             raise Refused("ENTITY_IS_LOCKED", "the entity is locked for editing")
         if record_id in self.automation.forbidden:
@@ -463,6 +463,9 @@ class Org:
             )
         if record_id in self.automation.duplicates and not options.allow_duplicates:
             raise Refused("DUPLICATES_DETECTED", "Use one of these records?")
+        rule = self.automation.rules.get(record_id)
+        if rule is not None and rule.refuses(values):
+            raise Refused(rule.code, rule.message, rule.names)
 
     def find(self, object_name: str, record_id: str) -> Record | None:
         table = self.tables[object_name]

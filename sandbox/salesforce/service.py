@@ -356,7 +356,7 @@ class SalesforceService(Service):
                 "call",
             )
         for record in records:
-            problem = self._unknown_column(record)
+            problem = self._unknown_column(record) or self._refused_whole(record)
             if problem:
                 return problem
         options = WriteOptions.of(request.headers)
@@ -402,6 +402,14 @@ class SalesforceService(Service):
                     "INVALID_FIELD", f"No such column '{name}' on sobject of type {object_name}"
                 )
         return None
+
+    def _refused_whole(self, record: Record) -> web.Response | None:
+        """A record for which the org refuses the whole call (mautic/mautic issue 3048: a value that
+        is not of its field's type answers 400 JSON_PARSER_ERROR)."""
+        rule = self.org.automation.rules.get(str(record.get("id") or record.get("Id") or ""))
+        if rule is None or not rule.whole_call or not rule.refuses(record):
+            return None
+        return error(rule.code, rule.message)
 
     async def create_many(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 from worker.feedback import call_outcomes
 from worker.segments import isolate
-from worker.store.tables import runs, watermarks
+from worker.store.tables import failures, runs, watermarks
 from worker.sync import removals
 from worker.sync.context import Context
 from worker.verification import health, spending
 
 Kind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
-    "call_outcomes",
+    "call_outcomes", "suppression_refused",
 ]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
@@ -47,6 +47,8 @@ def found(ctx: Context) -> list[Condition]:
     everything += _old_watermarks(ctx)
     if wanted.removals_held:
         everything += _held_removals(ctx)
+    if wanted.suppression_refused:
+        everything += _refused_suppressions(ctx)
     if wanted.call_outcomes:
         everything += _unnamed_outcomes(ctx)
     return everything
@@ -103,6 +105,27 @@ def _held_removals(ctx: Context) -> Iterator[Condition]:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
             text = f"{hold.connector}: {hold.reason}"
             yield Condition(key, "removals_held", text, f"/runs/{hold.run_id}")
+
+
+def _refused_suppressions(ctx: Context) -> Iterator[Condition]:
+    """Once a day while a CRM takes no flag of somebody who is not to be contacted."""
+    c = failures.c
+    query = (
+        sa.select(c.connector, sa.func.count(), sa.func.max(c.run_id), sa.func.max(c.message))
+        .where(c.kind == "suppression_refused")
+        .group_by(c.connector)
+    )
+    with ctx.store.read() as connection:
+        for name, count, run_id, message in connection.execute(query):
+            if name not in ctx.settings.active_connectors:
+                continue
+            people = "1 person who is" if count == 1 else f"{count:,} people who are"
+            text = (
+                f"{name}: {people} not to be contacted cannot be flagged: {message}. Call nobody "
+                f"of them, and exempt our user from the rule: hygiene runs show {run_id}"
+            )
+            key = f"suppression_refused:{name}:{ctx.now():%Y-%m-%d}"
+            yield Condition(key, "suppression_refused", text, f"/runs/{run_id}")
 
 
 def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:

@@ -401,7 +401,10 @@ def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]
     query = sa.select(failures.c.object, failures.c.record_id).where(
         failures.c.connector == connector,
         failures.c.retry.is_(True),
-        failures.c.attempts < MOST_RETRIES,
+        sa.or_(
+            failures.c.attempts < MOST_RETRIES,
+            failures.c.kind == "suppression_refused",  # until the CRM says that nobody may call
+        ),
     )
     for row in connection.execute(query):
         yield row.object, row.record_id

@@ -230,6 +230,7 @@ class CrmField:
     values: tuple[str, ...] | None = None
     length: int = 0
     filterable: bool = True  # whether a query may ask for records by its value
+    calculated: bool = False  # a formula of the CRM over other fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,12 +299,14 @@ Schema = Mapping[str, Mapping[str, CrmField]]  # object -> field name -> field
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be with a field. `blocks`: the field cannot be used."""
+    """One thing that is not as it should be with a field. `blocks`: the field cannot be used.
+    `cause`: of a phone field, or of one that we write, why it cannot be."""
 
     object: str
     field: str
     problem: str
     blocks: bool = True
+    cause: Literal["", "missing", "unreadable", "unwritable"] = ""
 
     def __str__(self) -> str:
         return f"{self.object}.{self.field}: {self.problem}"

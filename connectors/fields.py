@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.settings import FieldNames, ObjectMap
-from connectors.base import CrmField, Finding
+from connectors.base import CrmField, Finding, SchemaError
+from connectors.phone_values import NUMBER_TYPES, TEXT_TYPES
 
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
 LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
@@ -146,6 +147,7 @@ class ObjectFields:
     created: str
     names: Mapping[str, str]
     country_code: str = ""
+    numbers: frozenset[str] = frozenset()  # phone fields that are fields of numbers
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -182,6 +184,7 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
     for spec in CONTACT_SPECS:
         if name := getattr(names, spec.name):
             wanted[spec.name] = name
+    _check_phones(object_name, mapping.phones, wanted)
     return ObjectFields(
         object_name,
         mapping.phones,
@@ -197,6 +200,24 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         wanted,
         mapping.country_code,
     )
+
+
+def _check_phones(object_name: str, phones: tuple[str, ...], written: Mapping[str, str]) -> None:
+    """A phone field is named once, and nothing else is written to it; raises `SchemaError`. CRMs
+    tell no capitals apart in the names of fields."""
+    seen: set[str] = set()
+    ours = {name.casefold(): canonical for canonical, name in written.items()}
+    for phone in phones:
+        if phone.casefold() in seen:
+            raise SchemaError(
+                f"objects.{object_name}.phones in the TOML file: {phone} stands twice"
+            )
+        seen.add(phone.casefold())
+        if canonical := ours.get(phone.casefold()):
+            raise SchemaError(
+                f"objects.{object_name}.phones in the TOML file: {phone} is a phone field, and "
+                f"`fields.{canonical.partition('/')[0]}` would be written to it; name another one"
+            )
 
 
 TYPES: dict[Kind, frozenset[str]] = {
@@ -218,7 +239,7 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
 
     fitted = ObjectFields(
         wanted.object,
-        tuple(filter(there, wanted.phones)),
+        tuple(name for name in wanted.phones if name in held and name not in blocked),
         tuple(filter(there, wanted.country)),
         there(wanted.state),
         there(wanted.email),
@@ -234,16 +255,49 @@ def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectField
             if crm not in blocked and crm in held
         },
         there(wanted.country_code),
+        frozenset(name for name in wanted.phones if is_number(held.get(name))),
     )
     return fitted, findings
+
+
+def is_number(field: CrmField | None) -> bool:
+    """Whether a phone field is a field of numbers."""
+    return field is not None and field.type in NUMBER_TYPES
+
+
+def unreadable(field: CrmField) -> str:
+    """Why no phone numbers can be read from a field, "" where they can."""
+    if field.calculated:
+        return (
+            "is a formula, whose changes the CRM does not tell: phone numbers are not read from it;"
+            " name the field that it is worked out from"
+        )
+    if field.type in TEXT_TYPES or field.type in NUMBER_TYPES:
+        return ""
+    kind = {"boolean": "checkbox", "bool": "checkbox"}.get(field.type, field.type)
+    return f"is a {kind} field: phone numbers are read from phone, text and number fields"
+
+
+def rewritable(field: CrmField) -> bool:
+    """Whether a number in E.164 can be written to a phone field."""
+    return field.writable and not is_number(field)
 
 
 def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Finding]:
     for phone in wanted.phones:
         if phone not in held:
             yield Finding(
-                wanted.object, phone, "this phone field is missing, or hidden from our user"
+                wanted.object, phone, "this phone field is missing, or hidden from our user",
+                cause="missing",
+            )  # fmt: skip
+        elif problem := unreadable(held[phone]):
+            yield Finding(wanted.object, phone, problem, cause="unreadable")
+        elif is_number(held[phone]):
+            problem = (
+                f"is a {held[phone].type} field, which keeps neither a leading + nor leading zeros:"
+                " its digits are read, and it is never rewritten; use a phone or text field"
             )
+            yield Finding(wanted.object, phone, problem, False)
     for name in wanted.beside:
         if name not in held:
             yield Finding(
@@ -254,11 +308,13 @@ def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Findi
         if found is None:
             problem = "missing, or hidden from our user"
             problem += "; done without it" if spec.optional else ""
-            yield Finding(wanted.object, name, problem, not spec.optional)
+            yield Finding(wanted.object, name, problem, not spec.optional, cause="missing")
         elif found.type not in TYPES[spec.kind]:
-            yield Finding(wanted.object, name, f"is a {found.type} field, not a {spec.kind}")
+            problem = f"is a {found.type} field, not a {spec.kind}"
+            yield Finding(wanted.object, name, problem, cause="unwritable")
         elif not found.writable:
-            yield Finding(wanted.object, name, "our user may read it, but not write it")
+            problem = "our user may read it, but not write it"
+            yield Finding(wanted.object, name, problem, cause="unwritable")
         elif found.values is not None and (lacking := sorted({*spec.values} - {*found.values})):
             yield Finding(
                 wanted.object, name, f"the picklist lacks the values {', '.join(lacking)}", False

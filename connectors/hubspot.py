@@ -47,7 +47,7 @@ from connectors.base import (
     nothing,
 )
 from connectors.cursors import CursorGuard
-from connectors.fields import ObjectFields, configured, fit
+from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.hubspot_calls import CallLog
 from connectors.hubspot_client import Client
 from connectors.hubspot_errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
@@ -147,7 +147,7 @@ class HubSpotConnector:
         self._fields, findings = fit(self._wanted, held)
         self._maker = maker(self._fields, _checked)
         writable = set(self._fields.names)
-        writable |= {f"phone/{phone}" for phone in self._fields.phones if held[phone].writable}
+        writable |= {f"phone/{phone}" for phone in self._fields.phones if rewritable(held[phone])}
         self._writable = frozenset(writable)
         self._refused_values.clear()  # it may have been mended
         return findings

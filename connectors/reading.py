@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from connectors.base import Contact, Content, Value
 from connectors.fields import ObjectFields, spec_of
+from connectors.phone_values import number_texts, typed_texts
 from connectors.values import amount, day, month
 
 TRUE = frozenset((True, "true", "True", "TRUE"))
@@ -89,8 +90,14 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
     """A checkbox is true where the row says `True` or "true". `moment` turns what the CRM gives for
     a time (not empty) into the one form that the worker keeps."""
 
+    def one_moment(cell: Any) -> Value:
+        try:
+            return moment(cell)
+        except (ValueError, OverflowError, OSError):
+            return None  # no time that is known: it is written anew
+
     def moments(cells: Sequence[Any]) -> list[Value]:
-        return [moment(cell) if cell else None for cell in cells]
+        return [one_moment(cell) if cell else None for cell in cells]
 
     of_kind: dict[str, Cells] = {"bool": _checks, "datetime": moments}
     ours = [of_kind.get(spec_of(canonical).kind, _or_none) for canonical in fields.names]
@@ -113,7 +120,10 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
         def column(name: str, made: Cells = _texts, missing: Any = "") -> list[Any]:
             return made(next(by_column, ())) if name else [missing] * len(ids)
 
-        phones = [column(name) for name in fields.phones]
+        phones = [
+            column(name, number_texts if name in fields.numbers else typed_texts)
+            for name in fields.phones
+        ]
         held = [column(name, made) for name, made in zip(fields.names.values(), ours, strict=True)]
         countries = [column(name) for name in fields.country]
         country = [next(filter(None, cells), "") for cells in zip(*countries, strict=True)]
@@ -153,15 +163,26 @@ def country_with_code(name: str, code: str) -> str:
 
 
 def _texts(cells: Sequence[Any]) -> list[Any]:
-    return [cell or "" for cell in cells]
+    return [cell if type(cell) is str and "\0" not in cell else _as_text(cell) for cell in cells]
 
 
 def _or_none(cells: Sequence[Any]) -> list[Any]:
-    return [cell or None for cell in cells]
+    return [(cell if type(cell) is str else _as_text(cell)) or None for cell in cells]
+
+
+def _as_text(cell: Any) -> str:
+    """Of a value that should be a text and is none, or that holds a NUL, which PostgreSQL does not
+    take: the rest of its page is read all the same."""
+    if cell is None or isinstance(cell, (list, dict)):
+        return ""
+    try:
+        return str(cell).replace("\0", "")
+    except ValueError:
+        return ""  # a number of thousands of digits
 
 
 def _checks(cells: Sequence[Any]) -> list[Any]:
-    return [cell in TRUE for cell in cells]
+    return [cell is True or (type(cell) is str and cell in TRUE) for cell in cells]
 
 
 def _amounts(cells: Sequence[Any]) -> list[Any]:

@@ -57,7 +57,7 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
-from connectors.fields import ObjectFields, configured, fit
+from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.quota import Quota
 from connectors.reading import TRUE, Maker, Rows, maker
 from connectors.salesforce_bulk import pace_of
@@ -168,6 +168,7 @@ class SalesforceConnector:
                     else None,
                     length=int(entry["length"] or 0),
                     filterable=bool(entry.get("filterable", True)),
+                    calculated=bool(entry.get("calculated", False)),
                 )
                 for entry in answer["fields"]
                 if entry["name"] in named
@@ -184,7 +185,7 @@ class SalesforceConnector:
             findings += problems
             self._filterable |= {(name, key) for key, entry in held.items() if entry.filterable}
             writable = set(self._fields[name].names)
-            writable |= {f"phone/{p}" for p in self._fields[name].phones if held[p].writable}
+            writable |= {f"phone/{p}" for p in self._fields[name].phones if rewritable(held[p])}
             self._writable[name] = frozenset(writable)
         return findings
 

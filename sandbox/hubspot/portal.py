@@ -193,6 +193,7 @@ _DEFAULTS = [
     prop("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
     prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
 ]
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 ALWAYS = ("createdate", "hs_object_id", "lastmodifieddate")
 
 
@@ -310,6 +311,8 @@ class Portal:
                 )
             if definition["type"] == "bool" and text not in ("", "true", "false"):
                 raise Invalid("INVALID_BOOLEAN", name, f"{text} was not a valid boolean.")
+            if definition["type"] == "number" and text and not _NUMBER.fullmatch(text):
+                raise Invalid("INVALID_LONG", name, f"{text} was not a valid long.")
             if definition["type"] == "datetime" and text:
                 text = _moment_text(name, text)
             rule = self.value_rules.get(name)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
 
@@ -441,7 +442,20 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
-    return str(value)
+    return _double(value) if isinstance(value, float) else str(value)
+
+
+def _double(value: float) -> str:
+    """As Java writes a double, which is how Salesforce gives numbers in the CSV of a job.
+
+    Sources: Salesforce Help 000385889 (12345678 comes as 1.2345678E7); forcedotcom/cli issue 3367.
+    """
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    whole, rest = str(digits[0]), "".join(map(str, digits[1:])) or "0"
+    return f"{'-' * sign}{whole}.{rest}E{exponent + len(digits) - 1}"
 
 
 def _lines(columns: Iterable[str], rows: Iterable[list[str]]) -> Iterator[list[str]]:

@@ -36,6 +36,13 @@ def full_id(prefix: str, number: int) -> str:
 ORG_ID = full_id("00D", 1)
 ADMIN = full_id("005", 1)  # the first user of an org
 
+# Source: SOAP API Developer Guide, "Field Types".
+NUMBERS = frozenset(("double", "currency", "percent", "int"))
+_SOAP_TYPES = {
+    "boolean": "xsd:boolean", "datetime": "xsd:dateTime", "date": "xsd:date", "id": "tns:ID",
+    "reference": "tns:ID", "int": "xsd:int", **dict.fromkeys(NUMBERS - {"int"}, "xsd:double"),
+}  # fmt: skip
+
 _REQUIRED = frozenset(
     "Id Name LastName Company Status IsConverted CreatedDate LastModifiedDate LastModifiedById "
     "SystemModstamp OwnerId".split()
@@ -53,6 +60,7 @@ class FieldInfo:
     readable: bool = True
     restricted: bool = False
     encrypted: bool = False  # by Shield, with the probabilistic scheme
+    calculated: bool = False  # a formula, which nobody can write to
     values: tuple[str, ...] = ()
     help: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)  # of a custom field, as it was made
@@ -64,7 +72,7 @@ class FieldInfo:
             "aiPredictionField": False,
             "autoNumber": False,
             "byteLength": self.length * 3,
-            "calculated": False,
+            "calculated": self.calculated,
             "calculatedFormula": None,
             "cascadeDelete": False,
             "caseSensitive": False,
@@ -120,9 +128,7 @@ class FieldInfo:
             "restrictedPicklist": self.restricted,
             "scale": 0,
             "searchPrefilterable": False,
-            "soapType": {"boolean": "xsd:boolean", "datetime": "xsd:dateTime", "id": "tns:ID"}.get(
-                self.type, "xsd:string"
-            ),
+            "soapType": _SOAP_TYPES.get(self.type, "xsd:string"),
             "sortable": not self.encrypted,
             "type": self.type,
             "unique": False,
@@ -313,7 +319,7 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
 _CUSTOM_FIELD: dict[str, type] = {
     "type": str, "label": str, "description": str, "inlineHelpText": str, "defaultValue": str,
     "length": int, "valueSet": dict, "required": bool, "unique": bool, "externalId": bool,
-    "trackHistory": bool, "visibleLines": int,
+    "trackHistory": bool, "visibleLines": int, "precision": int, "scale": int,
 }  # fmt: skip
 
 
@@ -522,6 +528,8 @@ class Org:
             return False if info.type == "boolean" else None
         if info.type == "boolean" and not isinstance(value, bool):
             raise Refused("JSON_PARSER_ERROR", f"Cannot deserialize instance of boolean: {value}")
+        if info.type in NUMBERS:
+            return _number(info, value)
         if info.restricted and value not in info.values:
             raise Refused(
                 "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
@@ -561,6 +569,9 @@ class Org:
             "Picklist": "picklist",
             "DateTime": "datetime",
             "Url": "url",
+            "Number": "double",
+            "Currency": "currency",
+            "Percent": "percent",
         }.get(metadata.get("type", ""))
         if kind is None:
             raise Refused("INVALID_TYPE", f"invalid field type {metadata.get('type')}")
@@ -570,6 +581,8 @@ class Org:
                 f"There is already a field named {name.removesuffix('__c')} on {object_name}.",
             )
         self._check_metadata(kind, metadata)
+        if kind in NUMBERS and not {"precision", "scale"} <= metadata.keys():
+            raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'precision' and 'scale'")
         if kind == "string" and not metadata.get("length"):
             raise Refused("FIELD_INTEGRITY_EXCEPTION", "Must specify 'length' for a Text")
         values = metadata.get("valueSet") or {}
@@ -714,6 +727,36 @@ class Org:
                     {"CampaignId": campaigns[number % 3], who: record_id, "Status": "Sent"},
                     stamp,
                 )
+
+
+def is_unreadable(info: FieldInfo, value: Any) -> bool:
+    """Whether a JSON value cannot be read as of this field's type, so that the whole call fails."""
+    if info.type not in NUMBERS or value in (None, ""):
+        return False
+    try:
+        _number(info, value)
+    except Refused as refused:
+        return refused.code == "JSON_PARSER_ERROR"
+    return False
+
+
+def _number(info: FieldInfo, value: Any) -> float:
+    """A text that holds a number is taken as one."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise Refused(
+            "JSON_PARSER_ERROR",
+            f"Cannot deserialize instance of double from VALUE_STRING value {value} or request may "
+            "be missing a required field",
+        ) from None
+    if not abs(number) < 1e18:
+        raise Refused(
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            f"{info.label}: value outside of valid range on numeric field: {value}",
+            [info.name],
+        )
+    return int(number) if info.type == "int" else number
 
 
 def _account(someone: Person) -> Record:

@@ -15,7 +15,7 @@ from aiohttp import web
 from sandbox.salesforce import rights, soql
 from sandbox.salesforce.automation import TRIGGER_CHUNK, WriteOptions
 from sandbox.salesforce.bulk import Bulk
-from sandbox.salesforce.org import ADMIN, ORG_ID, Org, Refused
+from sandbox.salesforce.org import ADMIN, ORG_ID, Org, Refused, is_unreadable
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent, render
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
@@ -406,6 +406,14 @@ class SalesforceService(Service):
     def _refused_whole(self, record: Record) -> web.Response | None:
         """A record for which the org refuses the whole call (mautic/mautic issue 3048: a value that
         is not of its field's type answers 400 JSON_PARSER_ERROR)."""
+        fields = self.org.schema[record["attributes"]["type"]][1]
+        for name, value in record.items():
+            if name in fields and is_unreadable(fields[name], value):
+                return error(
+                    "JSON_PARSER_ERROR",
+                    f"Cannot deserialize instance of double from VALUE_STRING value {value} or "
+                    "request may be missing a required field at [line:1, column:1]",
+                )
         rule = self.org.automation.rules.get(str(record.get("id") or record.get("Id") or ""))
         if rule is None or not rule.whole_call or not rule.refuses(record):
             return None

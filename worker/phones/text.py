@@ -89,8 +89,14 @@ def undamaged(text: str) -> tuple[str, str]:
     return text, ""
 
 
+# What a connector says of a value that is no text of a person (`connectors.phone_values`).
+_TOLD = re.compile(r"\[not a phone number: ([a-z ]{1,60})\]")
+
+
 def not_a_number(text: str) -> str:
     """Why a text holds no phone number at all, as a phrase; "" when it may hold one."""
+    if found := _TOLD.fullmatch(text):
+        return f"holds {found.group(1)}, not a phone number"
     digits = _NO_DIGIT.sub("", text)
     if not digits and _SPACES.sub(" ", text.casefold()) in _PLACEHOLDERS:
         return "holds a placeholder, not a number"

@@ -157,6 +157,7 @@ class Context:
                     None if entry["values"] is None else tuple(entry["values"]),
                     entry["length"],
                     entry.get("filterable", True),  # kept by a release that did not ask
+                    entry.get("calculated", False),
                 )
                 for key, entry in fields.items()
             }
@@ -176,6 +177,12 @@ class Context:
         self._schema_at[name] = at
 
     def _check(self, name: str, opened: Connector) -> None:
+        for finding in self.findings[name]:
+            if finding.cause == "unreadable":
+                raise SchemaError(
+                    f"{name}: {finding}; name another one in "
+                    f"connectors.{name}.objects.{finding.object}.phones"
+                )
         for object_name in opened.objects:
             phones = opened.phone_fields(object_name)
             if not phones:

@@ -1,0 +1,242 @@
+"""Phone fields of every type that an admin may have made: numbers are read by their digits, other
+types are refused by name, and one odd value costs neither its record nor its page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from crms import Crm
+
+from config.settings import Settings
+from connectors import build
+from connectors.base import SchemaError, Update
+from connectors.fields import ObjectFields
+from connectors.phone_values import number_texts, typed_texts
+from connectors.reading import maker
+from sandbox.hubspot.portal import prop
+from worker.phones import read_field
+from worker.sync import runs
+from worker.sync.context import Context
+from worker.sync.scope import Scope
+from worker.sync.writeback import write_all
+
+Sync = Callable[..., dict[str, Any]]
+GOOD = 442072193000
+
+
+def mapped(crm: Crm, more: str = "") -> str:
+    """Settings by which the phones of the main object are the usual one and `Direct`."""
+    country = "MailingCountry" if crm.name == "salesforce" else "country"
+    lead = '[connectors.salesforce.objects.Lead]\nphones = ["Phone"]\ncountry = ["Country"]\n'
+    return (
+        f'{more}\n[connectors.{crm.name}.objects.{crm.object}]\nphones = ["{crm.phone}", '
+        f'"{direct(crm)}"]\ncountry = ["{country}"]\n{lead if crm.name == "salesforce" else ""}'
+    )
+
+
+def direct(crm: Crm) -> str:
+    return "Direct__c" if crm.name == "salesforce" else "direct"
+
+
+def add_field(crm: Crm, kind: str) -> None:
+    """An admin makes a field of this type (in Salesforce's words, or HubSpot's), with our fields
+    for it."""
+    name = direct(crm)
+    if crm.name == "hubspot":
+        crm.service.portal.properties[name] = prop(name, "Direct", kind, "text", own=False)
+        for made in ("status", "line_type", "e164"):
+            ours = f"hygiene_{name}_{made}"
+            crm.service.portal.properties[ours] = prop(ours, made, own=False)
+        return
+    fields = crm.service.org.schema["Contact"][1]
+    crm.service.org.add_custom_field(
+        "Contact", name, {"type": "Text", "length": 40, "label": "Direct"}, visible=True
+    )
+    fields[name].type, fields[name].length = kind, 0
+    for made in ("Status", "E164", "Line_Type"):
+        metadata = {"type": "Text", "length": 40, "label": made}
+        crm.service.org.add_custom_field("Contact", f"Direct_{made}__c", metadata, visible=True)
+
+
+NUMBERS = {"salesforce": ("double", "currency", "percent"), "hubspot": ("number",)}
+NO_PHONES = {
+    "salesforce": ("boolean", "date", "datetime", "reference", "picklist", "multipicklist",
+                   "encryptedstring", "address", "location", "email", "base64"),
+    "hubspot": ("bool", "date", "datetime", "enumeration", "object_coordinates", "json"),
+}  # fmt: skip
+
+
+class TestAFieldOfNumbers:
+    @pytest.mark.parametrize("by_job", [False, True])
+    def test_is_read_by_its_digits_and_flagged_like_any_other(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, by_job: bool
+    ) -> None:
+        add_field(crm, NUMBERS[crm.name][0])
+        target, odd, plain = crm.ids()[:3]
+        crm.act(target, {"set": {direct(crm): GOOD if crm.name == "salesforce" else str(GOOD)}})
+        crm.act(odd, {"set": {direct(crm): -5.5 if crm.name == "salesforce" else "-5.5"}})
+        jobs = "[connectors.salesforce]\nbulk_from = 1\n" if by_job else ""
+        ctx = make_context(mapped(crm, jobs))
+        result = sync(ctx, crm.name)
+        assert result["contacts"]["failed"] == 0
+        assert not result["parked_pages"]
+        held = crm.records()
+        names = ("Direct_E164__c", "Direct_Status__c") if crm.name == "salesforce" else (
+            "hygiene_direct_e164", "hygiene_direct_status"
+        )  # fmt: skip
+        assert held[target][names[0]] == f"+{GOOD}"
+        assert held[target][names[1]] == "valid"
+        assert held[odd][names[1]] == "invalid"
+        assert "negative number" in crm.get(odd, "reason")
+        assert not held[plain].get(names[1])
+        assert any("is a" in note and direct(crm) in note for note in result["notes"])
+
+    def test_is_never_rewritten(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        add_field(crm, NUMBERS[crm.name][0])
+        target = crm.ids()[0]
+        typed = GOOD if crm.name == "salesforce" else str(GOOD)
+        crm.act(target, {"set": {direct(crm): typed}})
+        result = sync(make_context(mapped(crm, "[policy]\nnormalize = true\n")), crm.name)
+        assert result["contacts"]["failed"] == 0
+        assert crm.records()[target][direct(crm)] == typed
+
+    def test_keeps_no_opt_out_from_the_crm_where_it_is_written_to_all_the_same(
+        self, make_settings: Callable[..., Settings], crm: Crm
+    ) -> None:
+        """As by settings that name a field whose type was changed a moment ago."""
+        add_field(crm, "string")
+        connector = build(crm.name, make_settings(mapped(crm)))
+        connector.use(connector.describe())
+        target, neighbour = crm.ids()[:2]
+        if crm.name == "salesforce":
+            crm.service.org.schema["Contact"][1][direct(crm)].type = "double"
+        else:
+            crm.service.portal.properties[direct(crm)]["type"] = "number"
+        values = {f"phone/{direct(crm)}": "no number", "do_not_contact": True}
+        outcomes, _ = write_all(
+            connector,
+            [Update(crm.object, target, values), Update(crm.object, neighbour, {"reason": "R."})],
+        )
+        assert not outcomes[target].ok
+        assert crm.get(target, "do_not_contact")
+        assert crm.get(neighbour, "reason") == "R."
+        connector.close()
+
+    @pytest.mark.parametrize(
+        ("cell", "text"),
+        [
+            (14155550123, "14155550123"), (14155550123.0, "14155550123"),
+            ("14155550123.0", "14155550123"), ("1.4155550123E10", "14155550123"),
+            ("1.4155550123e+10", "14155550123"), (0, "0"), ("", ""), (None, ""),
+        ],
+    )  # fmt: skip
+    def test_in_every_form_that_a_crm_gives_it(self, cell: Any, text: str) -> None:
+        assert number_texts([cell]) == [text]
+
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            -14155550123, "-1.4155550123E10", 14155550123.5, "0.5", 1e16, 2**53 + 1, 2.0**70,
+            "1E999999999", math.nan, math.inf, "NaN", True, [14155550123], {"a": 1}, 10**400,
+        ],
+    )  # fmt: skip
+    def test_makes_up_no_number_of_what_is_none(self, cell: Any) -> None:
+        (text,) = number_texts([cell])
+        for region in (None, "US", "DE"):
+            reading = read_field(text, region)
+            assert not reading.numbers
+            assert reading.outcome == "invalid"
+            assert reading.reason.startswith("holds ")
+            assert reading.reason.endswith("not a phone number")
+
+
+class TestAFieldOfAnotherType:
+    @pytest.mark.parametrize(
+        ("name", "kind"), [(name, kind) for name, kinds in NO_PHONES.items() for kind in kinds]
+    )
+    def test_is_refused_by_name_before_anything_is_read(
+        self, make_context: Callable[..., Context], sandbox: Any, name: str, kind: str
+    ) -> None:
+        crm = Crm.all(sandbox)[name]
+        add_field(crm, kind)
+        ctx = make_context(mapped(crm))
+        with pytest.raises(SchemaError, match=rf"{direct(crm)}: is a \w+ field") as refused:
+            runs.open_run(ctx, crm.name, Scope("changed"))
+        assert "\n" not in str(refused.value)
+        findings = ctx.findings[crm.name]
+        assert [one.field for one in findings if one.cause == "unreadable"] == [direct(crm)]
+        assert all(one.blocks for one in findings if one.cause == "unreadable")
+
+    def test_a_formula_is_refused_since_its_changes_are_not_told(
+        self, make_context: Callable[..., Context], sandbox: Any
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        add_field(crm, "string")
+        crm.service.org.schema["Contact"][1][direct(crm)].calculated = True
+        with pytest.raises(SchemaError, match="Direct__c: is a formula"):
+            make_context(mapped(crm)).connector(crm.name)
+
+
+class TestSettings:
+    def test_that_name_a_phone_field_twice_are_refused(
+        self, make_settings: Callable[..., Settings], crm: Crm
+    ) -> None:
+        toml = mapped(crm).replace(direct(crm), crm.phone.upper())
+        with pytest.raises(SchemaError, match="stands twice"):
+            build(crm.name, make_settings(toml))
+
+    def test_that_write_to_a_phone_field_are_refused(
+        self, make_settings: Callable[..., Settings], crm: Crm
+    ) -> None:
+        more = f'[connectors.{crm.name}.fields]\nbest_phone = "{direct(crm)}"\n'
+        with pytest.raises(SchemaError, match=r"fields\.best_phone"):
+            build(crm.name, make_settings(mapped(crm, more)))
+
+
+ODD: list[Any] = [
+    None, True, 7, 1.5, math.nan, 10**400, ["+14155552671"], {"number": "+14155552671"},
+    "x" * 200_000, "\ud83d", "\x00", "", [[[]]],
+]  # fmt: skip
+
+
+class TestAnOddValue:
+    @pytest.mark.parametrize(
+        "odd", ODD, ids=lambda value: str(value)[:12].encode("ascii", "replace").decode()
+    )
+    def test_in_any_column_costs_no_other_record(self, odd: Any) -> None:
+        fields = ObjectFields(
+            "Contact", ("Phone",), ("Country",), "State", "Email", "Site", "Source", "Campaign",
+            "Worth", "Consented", "Created",
+            {"reason": "Reason", "do_not_contact": "Stop", "checked_at": "At", "status/Phone": "S"},
+            "Code",
+        )  # fmt: skip
+
+        def moment(cell: Any) -> str:
+            return cell.upper()
+
+        made = maker(fields, lambda cell: moment(cell) if isinstance(cell, str) else _refuse())
+        columns = made.columns
+        for place in range(len(columns)):
+            rows = [["1", "then", *[""] * len(columns)], ["2", "then", *[""] * len(columns)]]
+            rows[0][2 + place] = odd
+            rows[1][2] = "+14155552671"
+            first, second = made.read(zip(*rows, strict=True))
+            assert second.phones == {"Phone": "+14155552671"}
+            assert "\0" not in first.source + first.campaign  # PostgreSQL takes none
+            for value in (*first.phones.values(), first.country, first.state, first.source):
+                assert isinstance(value, str)
+            read_field(first.phones["Phone"], "US")
+
+    def test_that_is_no_text_makes_up_no_number(self) -> None:
+        for text in typed_texts([True, ["+14155552671"], {"n": "+14155552671"}, -1, 1.5]):
+            assert not read_field(text, "US").numbers
+        assert typed_texts([14155550123]) == ["14155550123"]
+
+
+def _refuse() -> str:
+    raise ValueError("no time")

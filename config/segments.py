@@ -42,6 +42,7 @@ class AlertSettings(Section):
     breaker_open: bool = True
     segment_isolated: bool = True
     removals_held: bool = True
+    field_hidden: bool = True  # a field or object that was used is hidden from our user, or gone
     suppression_refused: bool = True  # a CRM takes no flag of somebody who is not to be contacted
     call_outcomes: bool = True  # calls wait for the name of their outcome
     budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up

@@ -294,6 +294,9 @@ class Visibility:
         return f"{text}; it lacks View All" + (f": {self.advice}" if self.limited else "")
 
 
+# What a field is for us: a phone field, one that we write, what tells a number's country, the
+# address that tells who somebody is, anything else that is read; or the object as a whole.
+Role = Literal["phone", "own", "country", "context", "email", "beside", "object"]
 Schema = Mapping[str, Mapping[str, CrmField]]  # object -> field name -> field
 
 
@@ -369,6 +372,9 @@ class Connector(Protocol):
     def objects(self) -> tuple[str, ...]: ...
 
     def phone_fields(self, object_name: str) -> tuple[str, ...]: ...
+
+    def roles(self) -> Mapping[str, Mapping[str, Role]]:
+        """Every field that the settings name, by object, with what it is for us."""
 
     def writable(self, object_name: str) -> frozenset[str]:
         """Canonical keys that can be written to an object."""

@@ -32,6 +32,7 @@ from connectors.base import (
     Page,
     ProbeResult,
     Purpose,
+    Role,
     Schema,
     SchemaError,
     SetupStep,
@@ -125,6 +126,9 @@ class CsvConnector:
 
     def phone_fields(self, object_name: str) -> tuple[str, ...]:
         return self.fields.phones
+
+    def roles(self) -> Mapping[str, Mapping[str, Role]]:
+        return {OBJECT: self._wanted.roles}
 
     def writable(self, object_name: str) -> frozenset[str]:
         return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}

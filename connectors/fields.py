@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.settings import FieldNames, ObjectMap
-from connectors.base import CrmField, Finding, SchemaError
+from connectors.base import CrmField, Finding, Role, SchemaError
 from connectors.phone_values import NUMBER_TYPES, TEXT_TYPES
 
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
@@ -163,6 +163,17 @@ class ObjectFields:
         return tuple(filter(None, (*where, *more)))
 
     @property
+    def roles(self) -> Mapping[str, Role]:
+        """What each of these fields is for us."""
+        found: dict[str, Role] = dict.fromkeys(self.beside, "beside")
+        found.update(dict.fromkeys(filter(None, (self.state, self.website)), "context"))
+        found.update({self.email: "email"} if self.email else {})
+        found.update(dict.fromkeys(filter(None, (*self.country, self.country_code)), "country"))
+        found.update(dict.fromkeys(self.names.values(), "own"))
+        found.update(dict.fromkeys(self.phones, "phone"))
+        return found
+
+    @property
     def canonical(self) -> Mapping[str, str]:
         """CRM field -> canonical key."""
         return {crm: canonical for canonical, crm in self.names.items()}
@@ -301,8 +312,9 @@ def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Findi
     for name in wanted.beside:
         if name not in held:
             yield Finding(
-                wanted.object, name, "missing, or hidden from our user; read without it", False
-            )
+                wanted.object, name, "missing, or hidden from our user; read without it", False,
+                cause="missing",
+            )  # fmt: skip
     for canonical, name in wanted.names.items():
         spec, found = spec_of(canonical), held.get(name)
         if found is None:

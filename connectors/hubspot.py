@@ -35,7 +35,9 @@ from connectors.base import (
     Page,
     ProbeResult,
     Purpose,
+    Role,
     Schema,
+    SchemaChangedError,
     SchemaError,
     SetupStep,
     Skip,
@@ -99,6 +101,7 @@ class HubSpotConnector:
         self._writable: frozenset[str] = frozenset()
         # What HubSpot has refused: (property, value), or (property, None) for any value.
         self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+        self._there: frozenset[str] = frozenset()  # asked after, and still there
         self._log = CallLog(self.client, dispositions)
 
     @classmethod
@@ -150,6 +153,7 @@ class HubSpotConnector:
         writable |= {f"phone/{phone}" for phone in self._fields.phones if rewritable(held[phone])}
         self._writable = frozenset(writable)
         self._refused_values.clear()  # it may have been mended
+        self._there = frozenset()
         return findings
 
     @property
@@ -163,6 +167,9 @@ class HubSpotConnector:
 
     def phone_fields(self, object_name: str) -> tuple[str, ...]:
         return self.fields.phones
+
+    def roles(self) -> Mapping[str, Mapping[str, Role]]:
+        return {OBJECT: self._wanted.roles}
 
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable
@@ -404,6 +411,7 @@ class HubSpotConnector:
     def _contacts(self, answer: Any) -> Rows:
         columns = self._maker.columns
         try:
+            self._check_columns(answer["results"])
             rows = [
                 (str(entry["id"]), entry["updatedAt"], *map(entry["properties"].get, columns))
                 for entry in answer["results"]
@@ -414,6 +422,24 @@ class HubSpotConnector:
             raise ConnectorError(
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
             ) from error
+
+    def _check_columns(self, entries: Sequence[Any]) -> None:
+        """A property that was archived since we asked for the properties is left out of answers
+        without a word, while an empty one is there as null. It would pass for one that every
+        contact has emptied. Raises `SchemaChangedError`."""
+        if not entries:
+            return
+        lacking = {
+            name for name in self._maker.columns if name not in entries[0]["properties"]
+        } - self._there
+        for entry in entries if lacking else ():
+            lacking -= entry["properties"].keys()
+        if not lacking:
+            return
+        gone = lacking - {name for of in self.describe().values() for name in of}
+        if gone:
+            raise SchemaChangedError(f"hubspot: there is no property {', '.join(sorted(gone))}")
+        self._there |= lacking
 
     @understood
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:

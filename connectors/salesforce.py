@@ -46,6 +46,7 @@ from connectors.base import (
     Page,
     ProbeResult,
     Purpose,
+    Role,
     Schema,
     SchemaError,
     SetupStep,
@@ -152,12 +153,10 @@ class SalesforceConnector:
             try:
                 answer = self._door.call("other", f"sobjects/{name}/describe")
             except ConnectorError as error:
-                if "NOT_FOUND" in str(error):
-                    raise SchemaError(
-                        f"salesforce: the org has no object {name}, or our user may not see it; "
-                        f"see connectors.salesforce.objects"
-                    ) from error
-                raise
+                if "NOT_FOUND" not in str(error):
+                    raise
+                found[name] = {}  # no object has no fields
+                continue
             named = {*wanted.read, *wanted.names.values()}
             found[name] = {
                 entry["name"]: CrmField(
@@ -181,6 +180,9 @@ class SalesforceConnector:
         for name, wanted in self._wanted.items():
             held = schema.get(name, {})
             self._fields[name], problems = fit(wanted, held)
+            if not held:
+                text = "the org has no such object, or our user may not see it"
+                problems = [Finding(name, "", text, cause="missing")]
             self._makers[name] = maker(self._fields[name], _checked)
             findings += problems
             self._filterable |= {(name, key) for key, entry in held.items() if entry.filterable}
@@ -195,6 +197,9 @@ class SalesforceConnector:
 
     def phone_fields(self, object_name: str) -> tuple[str, ...]:
         return self._fields[object_name].phones
+
+    def roles(self) -> Mapping[str, Mapping[str, Role]]:
+        return {name: wanted.roles for name, wanted in self._wanted.items()}
 
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable[object_name]

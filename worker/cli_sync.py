@@ -267,6 +267,7 @@ def _has_failures(result: dict[str, Any]) -> bool:
         or result["pages"]["parked"]
         or result["state"] != "done"
         or _held(result)
+        or result["hidden_fields"]
     )
 
 

@@ -145,6 +145,9 @@ def show_result(result: Mapping[str, Any]) -> None:
     if hidden := result["not_visible"]:
         parts.append(f"[yellow]{_count(hidden)} not visible to our user[/yellow]")
     out.print("  " + ", ".join(parts))
+    if lost := result["hidden_fields"]:
+        names = ", ".join(".".join(filter(None, (o["object"], o["field"]))) for o in lost)
+        out.print(Text(f"  hidden from our user since it was used last: {names}", style="red"))
     would_write = result.get("would_write")
     if would_write and would_write["loud"] != would_write["quiet"]:
         out.print(

@@ -445,9 +445,8 @@ class HubSpotService(Service):
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
         """Actions: `set` (a person edits), `delete`, `merge_into` (the contact that is the
         primary), `erase` (a GDPR deletion), `late` (seconds, with `values`: indexed now with an
-        older stamp), `drop_property`, `options` (of a property), `revoke` (a scope), `get`. Of
-        calls: see `Calls.act`. Of calls: see
-        `Calls.act`.
+        older stamp), `drop_property`, `archive_property`, `options` (of a property), `revoke` (a
+        scope), `get`. Of calls: see `Calls.act`.
         """
         if object_name == "calls":
             return self.calls.act(record_id, action)
@@ -467,6 +466,8 @@ class HubSpotService(Service):
             self.portal._put(changed, stamp)
         if "drop_property" in action:
             del self.portal.properties[action["drop_property"]]
+        if name := action.get("archive_property"):
+            self.portal.archived_properties[name] = self.portal.properties.pop(name)
         if "options" in action:
             target = self.portal.properties[action["property"]]
             target["options"] = [o for o in target["options"] if o["value"] in action["options"]]

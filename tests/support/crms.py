@@ -97,6 +97,27 @@ class Crm:
     def act(self, record_id: str, action: dict[str, Any]) -> Any:
         return self.service.act(self.object, record_id, action)
 
+    def hide_field(self, name: str) -> None:
+        """Take a field out of our user's sight in mid-life: by field-level security in Salesforce
+        (of each object that has it), by archiving the property in HubSpot."""
+        if self.name == "salesforce":
+            for _prefix, fields in self.service.org.schema.values():
+                if name in fields:
+                    fields[name].readable = False
+            return
+        portal = self.service.portal
+        portal.archived_properties[name] = portal.properties.pop(name)
+
+    def show_field(self, name: str) -> None:
+        """Give it back as it was, with the values that records have."""
+        if self.name == "salesforce":
+            for _prefix, fields in self.service.org.schema.values():
+                if name in fields:
+                    fields[name].readable = True
+            return
+        portal = self.service.portal
+        portal.properties[name] = portal.archived_properties.pop(name)
+
     def hide(self, record_ids: list[str]) -> dict[str, Any]:
         """Take records out of our user's sight without a word; what `show` gives back to it.
 

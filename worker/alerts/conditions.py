@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from worker.feedback import call_outcomes
 from worker.segments import isolate
 from worker.store.tables import failures, runs, watermarks
-from worker.sync import removals
+from worker.sync import hidden_fields, removals
 from worker.sync.context import Context
 from worker.verification import health, spending
 
 Kind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
-    "call_outcomes", "suppression_refused",
+    "call_outcomes", "suppression_refused", "field_hidden",
 ]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
@@ -47,6 +47,8 @@ def found(ctx: Context) -> list[Condition]:
     everything += _old_watermarks(ctx)
     if wanted.removals_held:
         everything += _held_removals(ctx)
+    if wanted.field_hidden:
+        everything += _lost_fields(ctx)
     if wanted.suppression_refused:
         everything += _refused_suppressions(ctx)
     if wanted.call_outcomes:
@@ -105,6 +107,14 @@ def _held_removals(ctx: Context) -> Iterator[Condition]:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
             text = f"{hold.connector}: {hold.reason}"
             yield Condition(key, "removals_held", text, f"/runs/{hold.run_id}")
+
+
+def _lost_fields(ctx: Context) -> Iterator[Condition]:
+    """Until the CRM has them again, or the settings do not name them any more."""
+    for name in ctx.settings.active_connectors:
+        for one in hidden_fields.load(ctx.store, name).lost:
+            key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
+            yield Condition(key, "field_hidden", f"{name}: {one.text(name)}", "/")
 
 
 def _refused_suppressions(ctx: Context) -> Iterator[Condition]:

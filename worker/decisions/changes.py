@@ -94,6 +94,7 @@ def _normalized(
             and plain
             and field.e164
             and key in writable
+            and field.name in raw  # not a field that was not read
             and raw.get(field.name) != field.e164
         ):
             found[key] = field.e164

@@ -10,7 +10,7 @@ reads the field may dial it; among the rest the best number stands for the field
 
 from __future__ import annotations
 
-from typing import cast
+from typing import cast, get_args
 
 from worker.decisions import weigh
 from worker.decisions.model import (
@@ -28,6 +28,7 @@ from worker.phones import Kind, Number
 
 # What kind of line most likely reaches a person; "unknown" is a line whose plan cannot tell.
 _REACH: tuple[Kind, ...] = ("mobile", "unknown", "landline", "voip", "other", "toll_free")
+_ALL_STATUSES = get_args(Status)
 _BEST_FIRST: tuple[Status, ...] = ("valid", "unverified", "unreachable", "invalid")
 
 
@@ -65,9 +66,39 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | 
 
 def _of_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
     """A phone field; one without a number that can be read is not to be dialed either."""
+    if facts.unread:
+        return _unread(facts, contact)
     if facts.numbers or facts.reading.outcome == "empty" or not is_stopped(contact.suppressed):
         return decide_field(facts)
     return FieldDecision(facts.name, "do_not_contact", reason=contact.suppressed_why)
+
+
+def _unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:
+    """A field that we cannot read just now stays as it is, but that nobody is to be contacted there
+    who said no. What was lifted since is not called good unseen."""
+    held = cast(Status, facts.held_status) if facts.held_status in _ALL_STATUSES else None
+
+    def told(status: Status | None, reason: str) -> FieldDecision:
+        kept = status is not None and status == facts.held_status
+        e164 = facts.held_e164
+        if not kept and e164 is None:
+            e164 = next((known.number.e164 for known in facts.numbers), None)
+        return FieldDecision(
+            facts.name, status, e164 if status else None,
+            cast("Kind | None", facts.held_line_type), reason, kept,
+        )  # fmt: skip
+
+    for known in facts.numbers:
+        if is_stopped(known.suppressed):
+            return told("do_not_contact", known.suppressed_why)
+    for known in facts.numbers:
+        if known.wrong:
+            return told("wrong_number", known.wrong)
+    if held and is_stopped(contact.suppressed):
+        return told("do_not_contact", contact.suppressed_why)
+    if held in ("do_not_contact", "wrong_number") and facts.numbers:
+        return told("unverified", "could not be read again: it is hidden from our user")
+    return told(held, "")
 
 
 def decide_field(facts: FieldFacts) -> FieldDecision:

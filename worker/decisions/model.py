@@ -62,7 +62,8 @@ class NumberKnowledge(Struct, frozen=True):
 
 
 class FieldFacts(Struct, frozen=True):
-    """One phone field. `held_...`: what the CRM says of it now."""
+    """One phone field. `held_...`: what the CRM says of it now. `unread`: it is hidden from our
+    user, and `numbers` are those that stood there when it was last read."""
 
     name: str
     reading: Reading
@@ -70,6 +71,7 @@ class FieldFacts(Struct, frozen=True):
     held_status: str | None = None
     held_e164: str | None = None
     held_line_type: str | None = None
+    unread: bool = False
 
 
 class ContactFacts(Struct, frozen=True):

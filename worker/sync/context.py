@@ -22,6 +22,8 @@ from worker.feedback.standing import Rules
 from worker.store import Store, open_store
 from worker.store.db import upsert
 from worker.store.tables import schemas
+from worker.sync import hidden_fields
+from worker.sync.hidden_fields import History
 from worker.verification.chain import Chain
 from worker.verification.ledger import Ledger
 from worker.verification.memory import ForecastMemory, Memory, StoredMemory
@@ -29,6 +31,8 @@ from worker.verification.pace import open_pace
 from worker.verification.registry import Line, chain_of
 
 log = logging.getLogger(__name__)
+
+_LOOK_AGAIN = timedelta(minutes=1)  # where something is missing, at most so often
 
 
 def _owner() -> str:
@@ -55,6 +59,7 @@ class Context:
         self._keys: Keys | None = None
         self._spare: list[Context] = []
         self.findings: dict[str, list[Finding]] = {}
+        self.fields: dict[str, History] = {}  # which fields could be used, and which are lost
 
     @classmethod
     def create(cls, settings: Settings) -> Context:
@@ -141,7 +146,8 @@ class Context:
             findings = opened.use(self._remembered(name))
             self._schema_at[name] = at
             self.findings[name] = findings
-            if any(finding.blocks for finding in findings):
+            self.fields[name] = hidden_fields.load(self.store, name)
+            if any(finding.blocks for finding in findings) and now - at > _LOOK_AGAIN:
                 self._learn(name, opened)
         self._check(name, opened)
         return opened
@@ -165,7 +171,9 @@ class Context:
         }
 
     def _learn(self, name: str, opened: Connector) -> None:
+        before = self._remembered(name)
         schema = opened.describe()
+        findings = opened.use(schema)
         at = self.now()
         fields = {
             object_name: {key: asdict(entry) for key, entry in entries.items()}
@@ -173,24 +181,52 @@ class Context:
         }
         with self.store.write() as connection:
             upsert(connection, schemas, [{"connector": name, "at": at, "fields": fields}])
-        self.findings[name] = opened.use(schema)
+            self.fields[name] = hidden_fields.note(
+                connection, name, opened.roles(), schema, findings, before, at
+            )
+        self.findings[name] = findings
         self._schema_at[name] = at
 
+    def connector_for_run(self, name: str) -> Connector:
+        """As `connector`, and where a field is missing the CRM is asked anew: it may be back."""
+        started = self.now()
+        opened = self.connector(name)
+        missing = self.fields[name].lost or any(one.blocks for one in self.findings[name])
+        if missing and self._schema_at[name] < started:
+            return self.connector(name, fresh=True)
+        return opened
+
     def _check(self, name: str, opened: Connector) -> None:
+        """Raises `SchemaError` for settings that never worked. A field or object that did work and
+        is lost stops nothing: the rest goes on, and the run says so (`hidden_fields`)."""
+        lost = {(one.object, one.field) for one in self.fields[name].lost}
         for finding in self.findings[name]:
+            if (finding.object, finding.field) in lost:
+                continue
+            if finding.cause == "missing" and not finding.field:
+                raise SchemaError(
+                    f"{name}: {finding.object}: {finding.problem}; see connectors.{name}.objects"
+                )
             if finding.cause == "unreadable":
                 raise SchemaError(
                     f"{name}: {finding}; name another one in "
                     f"connectors.{name}.objects.{finding.object}.phones"
                 )
         for object_name in opened.objects:
-            phones = opened.phone_fields(object_name)
+            if (object_name, "") in lost:
+                continue
+            phones = (
+                *opened.phone_fields(object_name),
+                *(field for of, field in lost if of == object_name),
+            )
             if not phones:
                 raise SchemaError(
                     f"{name}: {object_name} has none of the configured phone fields; see "
                     f"connectors.{name}.objects.{object_name}.phones in the TOML file"
                 )
-            if not any(f"status/{phone}" in opened.writable(object_name) for phone in phones):
+            ours_lost = self.fields[name].without(object_name, ["own"])
+            writable = opened.writable(object_name)
+            if not any(f"status/{one}" in writable for one in phones) and not ours_lost:
                 lacking = [f.field for f in self.findings[name] if f.object == object_name]
                 raise SchemaError(
                     f"{name}: {object_name} lacks our fields ({', '.join(lacking[:4])}, ...); "

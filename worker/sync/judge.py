@@ -33,8 +33,9 @@ from worker.feedback.model import Feedback, Who, contact_key
 from worker.feedback.standing import Standing
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
 from worker.segments.apart import Apart
-from worker.sync import stock
+from worker.sync import hidden_fields, stock
 from worker.sync.context import Context
+from worker.sync.hidden_fields import Numbers
 from worker.sync.index import Known
 from worker.sync.runs import Run
 from worker.throttle import at_most_every
@@ -43,6 +44,7 @@ from worker.verification.chain import Lookups, Verified
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Occasion
 
+NONE_UNREAD: Mapping[str, str] = {}
 HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it waits
 
 
@@ -55,6 +57,16 @@ class Prepared(Struct, frozen=True):
     numbers: tuple[str, ...]
     who: Who
     apart: bool = False  # it is in a segment that is set apart
+    # Phone fields that could not be read: their numbers are those that our index remembers.
+    unread: Mapping[str, str] = NONE_UNREAD
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The numbers that stand in fields that were read: those that are verified."""
+        if not self.unread:
+            return self.numbers
+        read = (one for name, one in self.readings.items() if name not in self.unread)
+        return tuple(dict.fromkeys(number.e164 for one in read for number in one.numbers))
 
 
 Decided = tuple[Decision, dict[str, Value]]
@@ -62,7 +74,46 @@ NOBODY = Apart(frozenset(), {})
 NO_STOPS = Standing()
 
 
-def reader(ctx: Context, run: Run, apart: Apart = NOBODY) -> Callable[[Contact], Prepared]:
+class Remembered(Struct, frozen=True):
+    """What our index knows of a page's contacts, where the CRM does not show all of it.
+
+    `phones`: phone fields that could be read once. `numbers`, `persons`: by record id.
+    `without_country`, `without_context`: a field that tells a number's country is hidden.
+    """
+
+    phones: frozenset[str] = frozenset()
+    numbers: Numbers = {}
+    persons: Mapping[str, str] = {}
+    without_country: bool = False
+    without_context: bool = False
+
+
+NOTHING_HIDDEN = Remembered()
+
+
+def remember(
+    ctx: Context, connector: str, object_name: str, contacts: Sequence[Contact]
+) -> Remembered:
+    """What is known of the fields of these contacts that were not read."""
+    history = ctx.fields[connector]
+    phones = history.phones.get(object_name, frozenset())
+    unread = any(not phones <= contact.phones.keys() for contact in contacts)
+    country = history.without(object_name, ["country"])
+    context = history.without(object_name, hidden_fields.CONTEXT)
+    email = history.without(object_name, ["email"])
+    if not (unread or context):
+        return NOTHING_HIDDEN
+    ids = [contact.id for contact in contacts]
+    numbers = hidden_fields.remembered_numbers(ctx.store, connector, object_name, ids)
+    persons = (
+        hidden_fields.remembered_persons(ctx.store, connector, object_name, ids) if email else {}
+    )
+    return Remembered(phones, numbers, persons, country, context)
+
+
+def reader(
+    ctx: Context, run: Run, apart: Apart = NOBODY, remembered: Remembered = NOTHING_HIDDEN
+) -> Callable[[Contact], Prepared]:
     """How this run reads a contact; a text that a page holds twice is read once."""
     settings = getattr(ctx.settings.connectors, run.connector)
     fallback = region_of(settings.default_country) if settings.default_country else None
@@ -78,15 +129,48 @@ def reader(ctx: Context, run: Run, apart: Apart = NOBODY) -> Callable[[Contact],
         where = Whereabouts(
             contact.country, contact.state, contact.email, contact.website, fallback
         )
-        readings = read_contact(contact.phones, where, reading)
+        known = remembered.numbers.get(contact.id, NONE_UNREAD)
+        unread = NONE_UNREAD
+        if not remembered.phones <= contact.phones.keys():
+            missing = remembered.phones - contact.phones.keys()
+            unread = {name: known.get(name, "") for name in sorted(missing)}
+        readings = read_contact({**contact.phones, **unread}, where, reading)
+        if remembered.without_context:
+            for name, text in contact.phones.items():
+                readings[name] = as_known(
+                    readings[name], text, known.get(name, ""), remembered.without_country, reading
+                )
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
         key = contact_key(run.connector, contact.object, contact.id)
-        who = Who(key, ctx.keys.person(contact.email))
+        person = ctx.keys.person(contact.email)
+        who = Who(key, person or remembered.persons.get(contact.id, ""))
         region = where.region or fallback
         set_apart = apart.of(contact, region)
-        return Prepared(contact, region, readings, tuple(numbers), who, set_apart)
+        return Prepared(contact, region, readings, tuple(numbers), who, set_apart, unread)
 
     return read
+
+
+def as_known(
+    read: Reading,
+    text: str,
+    known: str,
+    without_country: bool,
+    reading: Callable[[str, str | None], Reading],
+) -> Reading:
+    """Read a phone field of a contact whose country, or what else tells it, is hidden from us.
+
+    The number that stands there is the one that we know, if it can be that one. Another number is
+    not read by the default country, which is no more than a guess then.
+    """
+    before = {number.e164: number for number in reading(known, None).numbers} if known else {}
+    if not text or (read.numbers and {number.e164 for number in read.numbers} <= before.keys()):
+        return read
+    for region in dict.fromkeys(number.region for number in before.values()):
+        again = reading(text, region or None)
+        if again.numbers and {number.e164 for number in again.numbers} <= before.keys():
+            return again
+    return reading(text, None) if without_country else read
 
 
 def reported(
@@ -185,7 +269,7 @@ def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Su
             ("country", one.region or ""),
         }
         under_audit = one.apart or bool(audited & segments)
-        for number in one.numbers:
+        for number in one.seen:
             before = found.get(number)
             if plain and contact.value is None:
                 if before is None:
@@ -233,9 +317,10 @@ def decide_all(
     told: Told,
     known: Mapping[str, Known],
     now: datetime,
+    remembered: Remembered = NOTHING_HIDDEN,
 ) -> list[Decided]:
     """A decision for each contact, and the values that differ from what the CRM holds."""
-    judge = _Judge(ctx, run, connector, verified, told, now)
+    judge = _Judge(ctx, run, connector, verified, told, now, remembered)
     # A dry run says what the other setting would write, too.
     if connector.incremental and prepared and (judge.quiet or run.dry_run):
         object_name = prepared[0].contact.object
@@ -263,6 +348,7 @@ class _Judge:
         verified: Verified,
         told: Told,
         now: datetime,
+        remembered: Remembered,
     ) -> None:
         policy = ctx.settings.policy
         self._ctx, self._run, self._connector = ctx, run, connector
@@ -276,7 +362,7 @@ class _Judge:
         self.quiet = policy.quiet_first_sync
         self.stock: frozenset[str] = frozenset()  # contacts that were there before us
         self._replaces = ctx.settings.feedback.corrections == "replace"
-        self._read = reader(ctx, run)
+        self._again = reader(ctx, run, remembered=remembered)
         labels = {provider.name: provider.label for provider in ctx.line.providers}
         self._said = {
             number: tuple(
@@ -298,12 +384,12 @@ class _Judge:
             for name, reading in one.readings.items():
                 alone = reading.numbers[0] if len(reading.numbers) == 1 else None
                 new = corrections.get(alone.e164) if alone and not alone.extension else None
-                if new and f"phone/{name}" in writable:
+                if new and f"phone/{name}" in writable and name in contact.phones:
                     replaced[f"phone/{name}"] = new
         if replaced:
             phones = {name: replaced.get(f"phone/{name}", t) for name, t in contact.phones.items()}
             contact = replace(contact, phones=phones)
-            one = replace(self._read(contact), apart=one.apart)
+            one = replace(self._again(contact), apart=one.apart)
             corrections = {}
         proposed = next(iter(corrections.values()), None)
         if proposed and before and before.proposed == proposed and not self._holds(one, proposed):
@@ -381,6 +467,7 @@ class _Judge:
             _text(held.get(f"status/{name}")),
             _text(held.get(f"e164/{name}")),
             _text(held.get(f"line_type/{name}")),
+            name in one.unread,
         )
 
     def _knowledge(self, one: Prepared, number: Number, stops: Standing) -> NumberKnowledge:

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -42,7 +42,7 @@ from worker.store.tables import failures, pages, runs, writes
 from worker.sync import announced, glance, index, judge, merges, whose
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
-from worker.sync.judge import Prepared
+from worker.sync.judge import Prepared, Remembered
 from worker.sync.merges import TakenOver
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
@@ -80,6 +80,16 @@ class Missing:
     gone: Set[str] = frozenset()
     not_visible: Set[str] = frozenset()
     merged: tuple[Merge, ...] = ()  # also of records that were found merged when written to
+
+
+class Looked(NamedTuple):
+    """A page's contacts with all that is known of them."""
+
+    prepared: list[Prepared]
+    told: Told
+    verified: Verified
+    taken: TakenOver
+    remembered: Remembered
 
 
 @dataclass
@@ -253,19 +263,21 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
     tally = Tally()
     found = _contacts(ctx, run, connector, page, now)
     seen = _clear(ctx, run, connector, page, found)
-    prepared, told, verified, taken = _look(ctx, run, connector, page, seen, now)
+    prepared, told, verified, taken, remembered = _look(ctx, run, connector, page, seen, now)
     lookups = verified.lookups
     if ctx.now() - now > ctx.settings.sync.reread_after:
         # Verifying took long, and people work in the CRM meanwhile. What is there now is looked at
         # once more; the answers that have come count already.
         now = ctx.now()
         seen = _clear(ctx, run, connector, page, _fetch(ctx, connector, page))
-        prepared, told, verified, taken = _look(ctx, run, connector, page, seen, now)
+        prepared, told, verified, taken, remembered = _look(ctx, run, connector, page, seen, now)
         lookups.add(verified.lookups)
-    missing = _missing(connector, page, seen)
+    missing = _missing(ctx, connector, page, seen)
     known = taken.known
     with span("decide"):
-        decided = judge.decide_all(ctx, run, connector, prepared, verified, told, known, now)
+        decided = judge.decide_all(
+            ctx, run, connector, prepared, verified, told, known, now, remembered
+        )
 
     updates = []
     of = []
@@ -301,11 +313,13 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
     )  # fmt: skip
 
 
-def _missing(connector: Connector, page: Claimed, seen: whose.Clear) -> Missing:
+def _missing(ctx: Context, connector: Connector, page: Claimed, seen: whose.Clear) -> Missing:
     """What became of the page's records that were not returned."""
     ids = set(page.ids) - {contact.id for contact in seen.contacts} - seen.left
     if not ids:
         return Missing()
+    if page.object in ctx.fields[connector.name].objects:
+        return Missing(not_visible=ids)  # the whole object is hidden from our user
     gone = connector.deleted(page.object, sorted(ids))
     return Missing(gone.keys(), ids - gone.keys(), tuple(filter(None, gone.values())))
 
@@ -364,12 +378,13 @@ def _entry(
 
 def _look(
     ctx: Context, run: Run, connector: Connector, page: Claimed, seen: whose.Clear, now: datetime
-) -> tuple[list[Prepared], Told, Verified, TakenOver]:
+) -> Looked:
     """Read the contacts' fields, keep what stood against records that were merged into them and
     what people reported by our flags, verify the numbers."""
     ids = [contact.id for contact in seen.contacts]
     apart = segments.load(ctx.store, run.connector, page.object, ids)
-    prepared = [*map(judge.reader(ctx, run, apart), seen.contacts)]
+    remembered = judge.remember(ctx, run.connector, page.object, seen.contacts)
+    prepared = [*map(judge.reader(ctx, run, apart, remembered), seen.contacts)]
     taken = merges.take_over(ctx, connector, page.object, prepared, seen.known, seen.back)
     if (taken.keys or taken.reports or taken.revived) and not run.dry_run:
         with ctx.store.write() as connection:
@@ -378,7 +393,7 @@ def _look(
     told = judge.reported(ctx, run, prepared, taken.said, [*taken.reports, *fresh])
     with span("verify"):
         verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
-    return prepared, told, verified, taken
+    return Looked(prepared, told, verified, taken, remembered)
 
 
 def _contacts(
@@ -406,6 +421,8 @@ def _clear(
 
 def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
     _keep_lease(ctx, page)
+    if page.object in ctx.fields[connector.name].objects:
+        return []
     return connector.fetch(page.object, page.ids)
 
 

@@ -144,6 +144,8 @@ class _Reading:
         connector = self._ctx.connector(run.connector)
         self._found_late = since is not None and connector.finds_late
         learned_anew = False
+        if self._is_hidden():
+            return self._leave()
         while True:
             before = dict(connector.calls)
             started = time.monotonic()
@@ -170,12 +172,26 @@ class _Reading:
                     raise
                 learned_anew = True
                 connector = self._ctx.connector(run.connector, fresh=True)
+                if self._is_hidden():
+                    return self._leave()
+
+    def _is_hidden(self) -> bool:
+        """Whether our user does not see the object as a whole any more."""
+        return self._entry["object"] in self._ctx.fields[self._run.connector].objects
+
+    def _leave(self) -> bool:
+        """Read no more of the object: its watermark stays, and nothing is taken for removed."""
+        with self._move() as entry:
+            entry["done"] = entry["hidden"] = True
+            with self._ctx.store.write() as connection:
+                _note(connection, self._ctx, self._run, reading=self._run.reading)
+        return True
 
     def decide_removals(self, may_go_on: Callable[[], bool]) -> bool:
         """Once a full read of the object is done, decide what of our index it has removed; whether
         that is decided. A first read has nothing to compare with."""
         run, entry = self._run, self._entry
-        if entry["since"] or entry.get("first"):
+        if entry["since"] or entry.get("first") or entry.get("hidden"):
             return True
         if not self._ctx.connector(run.connector).incremental:
             return True

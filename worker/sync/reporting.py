@@ -14,6 +14,7 @@ from worker.store.db import chunks
 from worker.store.tables import pages, runs, writes
 from worker.sync import removals
 from worker.sync.context import Context
+from worker.sync.hidden_fields import lost_during
 from worker.sync.runs import Run, load
 from worker.verification import spending
 
@@ -190,6 +191,8 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
             ahead = spending.forecast(connection, ctx.line, settings, ctx.now(), added["lookups"])
         added["forecast"] = ahead.as_json()
     end = run.finished_at or ctx.now()
+    undoing = run.kind == "undo"
+    lost = [] if undoing else lost_during(ctx.store, run.connector, run.opened_at, end)
     return {
         "run": run.id,
         "connector": run.connector,
@@ -216,7 +219,8 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
             "parked": sums.parked,
             "retries": sums.retries,
         },
-        "notes": run.notes,
+        "hidden_fields": [one.as_json() for one in lost],
+        "notes": [*(one.text(run.connector) for one in lost), *run.notes],
         "error": run.error,
         "seconds": round(max(0.0, (end - run.opened_at).total_seconds()), 3),
     }

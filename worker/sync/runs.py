@@ -17,7 +17,7 @@ from config.log import redact
 from connectors.base import NOTHING, ConnectorError, Contact, Skip
 from worker.store.db import chunks, upsert
 from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks
-from worker.sync import picking, removals
+from worker.sync import hidden_fields, picking, removals
 from worker.sync.context import Context, alive
 from worker.sync.glance import Settled
 from worker.sync.scope import Scope
@@ -224,7 +224,8 @@ def open_run(
     `opened` is called in the same transaction.
     """
     before = ctx.calls(connector_name)
-    connector = ctx.connector(connector_name)
+    connector = ctx.connector_for_run(connector_name)
+    lost = ctx.fields[connector_name]
     members: Sequence[tuple[str, str]] | None = None
     if scope.kind == "ids":
         members = connector.locate(scope.values)
@@ -243,9 +244,13 @@ def open_run(
             late = _late(ctx, connector_name)
             if scope.kind == "changed" and connector.incremental and marks:
                 skip = _seen_own_writes(connection, ctx, connector_name, marks)
+            whole = hidden_fields.to_read_whole(connection, connector_name)
             for name in connector.objects:
+                if name in lost.objects:
+                    continue
                 mark = marks.get(name)
-                since = (mark - late).isoformat() if mark and scope.kind == "changed" else None
+                changed = scope.kind == "changed" and name not in whole
+                since = (mark - late).isoformat() if mark and changed else None
                 reading.append(
                     {
                         "object": name,
@@ -273,10 +278,7 @@ def open_run(
                     read_all=False,
                     reader_calls=used,
                     skip=_skip_as_json(skip),
-                    notes=[
-                        *(str(finding) for finding in ctx.findings.get(connector_name, [])),
-                        *provider_notes,
-                    ],
+                    notes=[*_findings(ctx, connector_name), *provider_notes],
                     opened_by=by[:120],
                     purpose=redact(purpose)[:255],
                 )
@@ -297,6 +299,14 @@ def open_run(
         elif connector.incremental:
             _store_ids(connection, run_id, _retries(connection, connector_name), ctx, size=100)
     return run_id
+
+
+def _findings(ctx: Context, connector: str) -> Iterator[str]:
+    """What is not as it should be with the CRM's fields; those that are lost are told apart."""
+    lost = {(one.object, one.field) for one in ctx.fields[connector].lost}
+    for finding in ctx.findings.get(connector, []):
+        if (finding.object, finding.field) not in lost:
+            yield str(finding)
 
 
 def _active_key(connector: str, kind: str) -> str:
@@ -627,9 +637,12 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
             return load(ctx, run_id).state == "done"
         if run.scope.streams and not run.dry_run and (began := _read_from(run)) is not None:
             position = began - ctx.settings.sync.overlap
+            read = [entry for entry in run.reading if not entry.get("hidden")]
+            whole = [entry["object"] for entry in read if not entry["since"]]
+            hidden_fields.was_read_whole(connection, run.connector, whole, run.opened_at)
             marks = _marks(connection, run.connector) if run.skip.runs else {}
             # A first sync has no watermark to start from: it reads everything too.
-            for entry in run.reading:
+            for entry in read:
                 if entry["object"] in marks and marks[entry["object"]] >= position:
                     continue
                 mark = {

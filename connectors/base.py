@@ -376,6 +376,10 @@ class Connector(Protocol):
     def roles(self) -> Mapping[str, Mapping[str, Role]]:
         """Every field that the settings name, by object, with what it is for us."""
 
+    @property
+    def guessed_from(self) -> str:
+        """Where phone fields are recognised that no setting names (the path of a list), or ""."""
+
     def writable(self, object_name: str) -> frozenset[str]:
         """Canonical keys that can be written to an object."""
 

@@ -130,6 +130,10 @@ class CsvConnector:
     def roles(self) -> Mapping[str, Mapping[str, Role]]:
         return {OBJECT: self._wanted.roles}
 
+    @property
+    def guessed_from(self) -> str:
+        return "" if self._settings.phone_columns else str(self._path)
+
     def writable(self, object_name: str) -> frozenset[str]:
         return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}
 

@@ -171,6 +171,10 @@ class HubSpotConnector:
     def roles(self) -> Mapping[str, Mapping[str, Role]]:
         return {OBJECT: self._wanted.roles}
 
+    @property
+    def guessed_from(self) -> str:
+        return ""
+
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable
 

@@ -201,6 +201,10 @@ class SalesforceConnector:
     def roles(self) -> Mapping[str, Mapping[str, Role]]:
         return {name: wanted.roles for name, wanted in self._wanted.items()}
 
+    @property
+    def guessed_from(self) -> str:
+        return ""
+
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable[object_name]
 

@@ -140,6 +140,8 @@ class Context:
         with self.store.read() as connection:
             at: datetime | None = connection.scalar(learned)
         now = self.now()
+        # What a list holds is known by opening it.
+        fresh = fresh or (bool(opened.guessed_from) and name not in self._schema_at)
         if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
             self._learn(name, opened)
         elif self._schema_at.get(name) != at:
@@ -182,8 +184,9 @@ class Context:
         with self.store.write() as connection:
             upsert(connection, schemas, [{"connector": name, "at": at, "fields": fields}])
             self.fields[name] = hidden_fields.note(
-                connection, name, opened.roles(), schema, findings, before, at
-            )
+                connection, name, opened.roles(), schema, findings, before, at,
+                opened.guessed_from,
+            )  # fmt: skip
         self.findings[name] = findings
         self._schema_at[name] = at
 

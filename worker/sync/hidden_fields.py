@@ -63,6 +63,7 @@ class LostField:
             "own": "it is not written",
         }.get(self.role, "contacts are read without it")
         where = f"connectors.{connector}.objects" if self.role != "own" else "the settings"
+        where = "connectors.csv.phone_columns" if connector == "csv" else where
         return (
             f"{name} could be used until {self.since:%Y-%m-%d %H:%M} UTC, and cannot any more "
             f"({self.problem}); {kept}. Give our user access to it again, or change {where}; see: "
@@ -109,10 +110,14 @@ def note(
     findings: Sequence[Finding],
     before: Schema,
     now: datetime,
+    guessed_from: str = "",
 ) -> History:
     """Keep what a CRM has just told of its fields. `before`: what it told the last time, where
-    nothing is kept yet (an earlier release did not)."""
+    nothing is kept yet (an earlier release did not). `guessed_from`: no setting names the phone
+    fields, so that one that was recognised there once, and is not any more, is lost."""
     kept = _load(connection, connector)
+    if kept.get("guessed_from", "") != guessed_from:
+        kept, before = {}, {}  # another list
     first = not kept
     fields: dict[str, dict[str, Any]] = kept.get("fields", {})
     if first:
@@ -127,7 +132,12 @@ def note(
     for name, of_object in roles.items():
         known = fields.get(name, {})
         there = bool(schema.get(name))
-        everything: dict[str, Role] = {_OBJECT: "object", **of_object}
+        guessed = [field for field, one in known.items() if one.get("role") == "phone"]
+        everything: dict[str, Role] = {
+            **dict.fromkeys(guessed if guessed_from else (), "phone"),
+            _OBJECT: "object",
+            **of_object,
+        }
         told[name] = {}
         for field, role in everything.items():
             entry = known.get(field)
@@ -146,7 +156,11 @@ def note(
                 entry = {"since": now.isoformat(), "problem": problem or "it is missing"}
             if entry is not None:
                 told[name][field] = {**entry, "role": role}
-    value = {"fields": told, "reread": {name: at for name, at in reread.items() if name in roles}}
+    value = {
+        "fields": told,
+        "reread": {name: at for name, at in reread.items() if name in roles},
+        "guessed_from": guessed_from,
+    }
     row = {"name": f"{_NAME}{connector}", "value": orjson.dumps(value).decode()}
     upsert(connection, installation, [row])
     return _history(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -306,3 +307,27 @@ class TestAnObjectThatIsHidden:
         sandbox.salesforce.org.schema.pop("Lead")
         with pytest.raises(SchemaError, match="Lead"):
             runs.open_run(make_context(), "salesforce", Scope("changed"))
+
+
+class TestAColumnOfAListThatIsGone:
+    def test_is_told_and_its_numbers_are_kept(
+        self, make_context: Callable[..., Context], sync: Sync, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "leads.csv"
+        path.write_text(f"id,phone,mobile phone\n1,+12025550143,{NUMBER}\n", encoding="utf-8")
+        toml = f'[connectors.csv]\nenabled = true\npath = "{path}"\n'
+        ctx = make_context(toml)
+        assert not _has_failures(sync(ctx, "csv"))
+        assert numbers(ctx, "1")["mobile phone"] == NUMBER
+        path.write_text("id,phone\n1,+12025550143\n", encoding="utf-8")
+        ctx = make_context(toml)
+        result = sync(ctx, "csv")
+        assert [one["field"] for one in result["hidden_fields"]] == ["mobile phone"]
+        assert _has_failures(result)
+        assert numbers(ctx, "1")["mobile phone"] == NUMBER
+        say(ctx, "opt_out", NUMBER)
+        sync(ctx, "csv", scope=Scope("numbers", (NUMBER,)))
+        ctx.finish_connector("csv")
+        assert path.read_text("utf-8").splitlines()[1].endswith(",true")  # do not contact
+        named = make_context(toml + 'phone_columns = ["phone"]\n')
+        assert not sync(named, "csv")["hidden_fields"]

@@ -276,6 +276,8 @@ class HubSpotConnector:
             ids = ids_in_order(answer, OBJECT, above=after)
             contacts = self._contacts(answer)
             left = max(0, answer["total"] - len(ids))
+            if not ids and not after:
+                self._ask_for(self._maker.columns)  # no contact says what there is
             after = ids[-1] if left else None
             merged = _merged(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
@@ -438,12 +440,15 @@ class HubSpotConnector:
         } - self._there
         for entry in entries if lacking else ():
             lacking -= entry["properties"].keys()
-        if not lacking:
-            return
-        gone = lacking - {name for of in self.describe().values() for name in of}
+        if lacking:
+            self._ask_for(lacking)
+
+    def _ask_for(self, names: Collection[str]) -> None:
+        """Whether the account has these properties; raises `SchemaChangedError`."""
+        gone = {*names} - {name for of in self.describe().values() for name in of}
         if gone:
             raise SchemaChangedError(f"hubspot: there is no property {', '.join(sorted(gone))}")
-        self._there |= lacking
+        self._there |= {*names}
 
     @understood
     def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:

@@ -98,6 +98,15 @@ class TestAPhoneFieldThatIsHidden:
         assert not _has_failures(over)
         assert not alerts(ctx)
 
+    def test_is_told_by_a_run_that_has_nothing_to_read(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        for _ in range(3):
+            read = sync(ctx, crm.name)["contacts"]["read"]
+        assert read == 0
+        crm.hide_field(second(crm))
+        assert second(crm) in {one["field"] for one in sync(ctx, crm.name)["hidden_fields"]}
+
     @pytest.mark.parametrize("kind", ["changed", "everything"])
     def test_changes_nothing_that_was_said_of_it_and_forgets_no_number(
         self, ctx: Context, crm: Crm, sync: Sync, target: str, kind: str

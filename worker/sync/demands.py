@@ -48,7 +48,10 @@ def check(
 ) -> tuple[list[Demand], Told]:
     """Take out of each restore what a standing report does not allow; with the reports that this
     was decided from, to tell later whether more have come."""
-    read = judge.reader(ctx, run)
+    contacts = [one.contact for one in restores]
+    object_name = contacts[0].object if contacts else ""
+    remembered = judge.remember(ctx, run.connector, object_name, contacts)
+    read = judge.reader(ctx, run, remembered=remembered)
     now = [read(one.contact) for one in restores]
     then = [read(_with_phones(one.contact, one.values)) for one in restores]
     keys = [one.who.key for one in now]
@@ -63,7 +66,7 @@ def check(
         read(_with_phones(restore.contact, values))
         for restore, values in zip(restores, kept, strict=True)
     ]
-    decisions = judge.decide_by_reports(ctx, run, connector, final, told)
+    decisions = judge.decide_by_reports(ctx, run, connector, final, told, remembered)
     return [
         _demand(ctx, told, restore, values, one, decision, connector)
         for restore, values, one, decision in zip(restores, kept, final, decisions, strict=True)

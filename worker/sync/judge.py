@@ -329,11 +329,17 @@ def decide_all(
 
 
 def decide_by_reports(
-    ctx: Context, run: Run, connector: Connector, prepared: Sequence[Prepared], told: Told
+    ctx: Context,
+    run: Run,
+    connector: Connector,
+    prepared: Sequence[Prepared],
+    told: Told,
+    remembered: Remembered,
 ) -> list[Decision]:
     """What would be decided of each contact if no provider had been asked: what is bad in it, the
     reports alone say."""
-    judge = _Judge(ctx, run, connector, Verified({}, {}, Lookups()), told, ctx.now())
+    nothing = Verified({}, {}, Lookups())
+    judge = _Judge(ctx, run, connector, nothing, told, ctx.now(), remembered)
     return [judge.decision(one)[0] for one in prepared]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -164,6 +167,7 @@ class TestAWorkflowsStep:
             {"version": "v2", "secret": "another"},
             {"version": "v3", "secret": "another"},
             {"version": "v3", "ago": 301},
+            {"version": "v3", "ago": -360},
             {"version": "v2", "sent": b'{"callbackId":"x","object":{"objectId":1}}'},
             {"version": "v3", "sent": b'{"callbackId":"x","object":{"objectId":1}}'},
             {"version": "v2", "X-HubSpot-Signature-Version": "v1"},
@@ -407,7 +411,7 @@ class TestTheCard:
     @pytest.mark.parametrize(
         "wrong",
         [
-            {"secret": "another"}, {"ago": 301}, {"version": "v2"},
+            {"secret": "another"}, {"ago": 301}, {"ago": -360}, {"ago": -86_400}, {"version": "v2"},
             {"sent": b'{"objectId":6}'}, {"X-HubSpot-Request-Timestamp": "soon"},
             {"X-HubSpot-Signature-v3": ""},
         ],
@@ -531,6 +535,28 @@ class TestSignatures:
         given, stamp = headers["X-HubSpot-Signature-v3"], headers["X-HubSpot-Request-Timestamp"]
         assert is_hubspot("secret", "https://x.example/a?b=%20%40c", b"{}", given, stamp)
         assert not is_hubspot("secret", "https://x.example/a?b=%20%40d", b"{}", given, stamp)
+
+    @pytest.mark.parametrize("ahead", [0, 30, 240])
+    def test_version_3_allows_for_clocks_that_differ_a_little(self, ahead: int) -> None:
+        url = "https://x.example/a"
+        for ago in (ahead, -ahead):
+            headers = signed_v3("secret", url, b"{}", ago=ago)
+            given, stamp = headers["X-HubSpot-Signature-v3"], headers["X-HubSpot-Request-Timestamp"]
+            assert is_hubspot("secret", url, b"{}", given, stamp)
+
+    @pytest.mark.parametrize("stamp", [
+        "", "soon", "nan", "inf", "1e300", "-1", "9" * 400, "{ahead}", "{now}.5", " {now}",
+        "+{now}", "{seconds}", "{arabic}",
+    ])  # fmt: skip
+    def test_version_3_knows_one_way_to_write_a_time(self, stamp: str) -> None:
+        """Rightly signed each time: it is the time alone that is refused."""
+        now = int(time.time() * 1000)
+        arabic = str(now).translate({ord("0") + n: 0x660 + n for n in range(10)})
+        written = stamp.format(now=now, seconds=now // 1000, ahead=now + 86_400_000, arabic=arabic)
+        url = "https://x.example/a"
+        text = f"POST{url}{{}}{written}"
+        given = base64.b64encode(hmac.digest(b"secret", text.encode(), "sha256")).decode()
+        assert not is_hubspot("secret", url, b"{}", given, written)
 
 
 def test_requests_are_kept_as_long_as_runs_and_go_with_the_contact(

@@ -368,11 +368,15 @@ class TestHubSpot:
         assert sender.hubspot([self.event("5", "firstname"), other]) == 204
         assert rows(ctx, touched) == []
 
-    def test_nothing_forged_altered_or_late_is_taken(self, sender: Sender, ctx: Context) -> None:
+    def test_nothing_forged_altered_late_or_early_is_taken(
+        self, sender: Sender, ctx: Context
+    ) -> None:
         event = [self.event("5")]
         assert sender.hubspot(event, secret="wrong") == 403
         assert sender.hubspot(event, body=b'[{"objectId": 6}]') == 403
         assert sender.hubspot(event, ago=301) == 403
+        for ahead in (360, 3600, 86_400):  # else it could be sent again until then
+            assert sender.hubspot(event, ago=-ahead) == 403
         assert sender.hubspot(event, ago=290) == 204
         assert [row.record_id for row in rows(ctx, touched)] == ["5"]
 

@@ -24,10 +24,12 @@ from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
 from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
 from worker.web.guard import LoginNeededError, give_cookie
+from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot_portal import Portal
 from worker.web.limits import Limits
 from worker.web.pages import numbers, overview, runs, segments, suppressions, system
 from worker.web.queue import Queue, Workers
+from worker.web.redirects import place, without_slash
 from worker.web.render import page
 
 _HERE = Path(__file__).parent
@@ -52,12 +54,16 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         yield
         ctx.close()
 
-    app = FastAPI(title="Phone Hygiene", lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Phone Hygiene", lifespan=life, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.settings = settings
     app.state.ctx = ctx
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     if settings.oidc is not None:
         login.keep_state(app, ctx)
+    if settings.public_url:
+        app.add_middleware(KnownHosts, hosts=known_hosts(settings.public_url))
 
     @app.middleware("http")
     async def safe(request: Request, call_next: Any) -> Any:
@@ -104,8 +110,13 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
 
     @app.exception_handler(LoginNeededError)
     async def log_in_first(request: Request, _error: LoginNeededError) -> Response:
-        to = request.url.path if request.method == "GET" else "/"
+        to = place(request.scope["path"]) if request.method == "GET" else "/"
         return RedirectResponse(f"/login?to={quote(to)}", 303)
+
+    @app.exception_handler(404)
+    async def not_there(request: Request, error: HTTPException) -> Response:
+        to = without_slash(request)
+        return RedirectResponse(to, 307) if to else await refused(request, error)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
@@ -16,22 +15,13 @@ from worker.access.model import Person, Role
 from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
 from worker.web.guard import COOKIE, check_password, give_cookie, is_open
+from worker.web.hosts import LOOPBACK_HOSTS, host_of
+from worker.web.redirects import place
 from worker.web.render import page
 
 log = logging.getLogger(__name__)
 
 Begin = Callable[[Request, Person, str], Response]
-
-
-def place(wanted: str) -> str:
-    """Where to go after the login: a page of ours, whatever the address says.
-
-    >>> [place(to) for to in ("/runs?x=1", "//evil.example", "https://evil.example", "/\\\\evil")]
-    ['/runs?x=1', '/', '/', '/']
-    """
-    parts = urlsplit(wanted)
-    ours = wanted.startswith("/") and not parts.scheme and not parts.netloc
-    return wanted if ours and "\\" not in wanted and wanted.isprintable() else "/"
 
 
 def router(ctx: Context) -> APIRouter:
@@ -57,7 +47,7 @@ def router(ctx: Context) -> APIRouter:
     def show(request: Request, to: str = "/") -> Response:
         if is_open(settings, ctx):
             return RedirectResponse("/", 303)
-        return form(request, to=to[:500])
+        return form(request, to=to)
 
     @routes.post("/login")
     def log_in(request: Request, body: RawBody) -> Response:
@@ -113,7 +103,10 @@ def _add_oidc(
 
     @routes.get("/oidc/login")
     async def start(request: Request, to: str = "/") -> Response:
-        request.session["to"] = place(to[:500])
+        if not settings.public_url and host_of(request.headers) not in LOOPBACK_HOSTS:
+            # The identity provider sends people back to an address that nobody else may choose.
+            raise HTTPException(403, "Set PUBLIC_URL to log in by the identity provider.")
+        request.session["to"] = place(to)
         back = f"{settings.public_url or str(request.base_url).rstrip('/')}/oidc/callback"
         try:
             answer: Response = await oauth.idp.authorize_redirect(request, back)

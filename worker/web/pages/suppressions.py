@@ -15,6 +15,7 @@ from worker.story import number_of
 from worker.sync.context import Context
 from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
+from worker.web.redirects import place
 from worker.web.render import page
 from worker.web.sealed import seal
 
@@ -79,8 +80,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             f"{suppression_id} {audit.masked(lifted.number)}", why,
         )  # fmt: skip
         then.add_task(queue.reports)
-        back = form.get("back", "")
-        to = back if back.startswith("/numbers/") and "//" not in back[1:] else "/suppressions"
+        back = place(form.get("back", ""))
+        to = back if back.startswith("/numbers/") else "/suppressions"
         return RedirectResponse(to, 303)
 
     @routes.get("/reviews")

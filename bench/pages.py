@@ -26,11 +26,13 @@ import uvicorn
 
 from bench.workers import database
 from config.settings import load
+from worker.access import login_links, sessions
 from worker.segments import count
 from worker.store import tables as t
 from worker.store.db import insert, open_store, upgrade
 from worker.sync.context import Context
 from worker.web.app import make_app
+from worker.web.guard import COOKIE
 from worker.web.sealed import seal
 
 _ROUNDS = 7
@@ -185,6 +187,8 @@ def measure(url: str, home: str, contacts: int) -> None:
         "access": "/access", "log": "/audit", "metrics": "/metrics",
     }  # fmt: skip
     with requests.Session() as session:
+        secret = sessions.begin(ctx.store, login_links.PERSON, ctx.now())
+        session.cookies.set(COOKIE, secret, domain="127.0.0.1")
         print(f"{'page':16} {'median':>8} {'slowest':>8} {'queries':>8}")
         for name, path in pages.items():
             took = []

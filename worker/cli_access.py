@@ -14,7 +14,7 @@ from worker.cli_parts import opened_context, user_name
 
 @click.group("users", cls=Group)
 def users() -> None:
-    """Who may see the pages: list, add, remove."""
+    """Who may see the pages: list, add, remove, make a login link."""
 
 
 @users.command("list")
@@ -74,6 +74,25 @@ def users_remove(name: str) -> None:
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "user.remove", name)
     console.out.print(f"{name} is gone")
+
+
+@users.command("login-link")
+def users_login_link() -> None:
+    """Print a link that logs one browser in, where no password is set.
+
+    It is good once, for ten minutes, and is shown on a terminal alone: not in a pipe or a file.
+    """
+    from config.settings import SettingsError
+    from worker.access.ways_in import described, needs_link
+    from worker.terminal import print_login_link
+
+    with opened_context() as ctx:
+        if not needs_link(ctx.settings, ctx.store):
+            raise SettingsError(f"no link is needed: {described(ctx.settings, ctx.store)}")
+        if not print_login_link(ctx, user_name()):
+            raise SettingsError(
+                "a login link is shown on a terminal alone: run this in one, or set ADMIN_PASSWORD"
+            )
 
 
 @click.group("tokens", cls=Group)

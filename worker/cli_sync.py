@@ -23,7 +23,6 @@ from worker.cli_parts import (
     number_argument,
     opened_context,
     read_settings,
-    settle_in,
     show_probe,
     user_name,
 )
@@ -678,11 +677,14 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
               "all once ADMIN_PASSWORD is set.")  # fmt: skip
 def web(host: str | None) -> None:
     """The web process: pages, health checks and API, on PORT."""
+    from worker.port import check_port
+    from worker.terminal import print_login_link
     from worker.web.serve import serve
 
-    settings = read_settings()
-    settle_in(settings)
-    serve(settings, host)
+    check_port(read_settings().port)
+    with opened_context() as ctx:
+        print_login_link(ctx, user_name())
+    serve(ctx.settings, host)
 
 
 @click.command(cls=Command)
@@ -690,11 +692,12 @@ def up() -> None:
     """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
     from worker.port import check_port
     from worker.processes import run_all
+    from worker.terminal import print_login_link
 
-    settings = read_settings()
-    check_port(settings.port)
-    settle_in(settings)
-    sys.exit(run_all(settings))
+    check_port(read_settings().port)
+    with opened_context() as ctx:
+        print_login_link(ctx, user_name())
+    sys.exit(run_all(ctx.settings))
 
 
 @click.command(cls=Command)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ from rich.text import Text
 from config.settings import Settings, load
 from sandbox.run import CRMS, environment
 from worker import console, embedded
+from worker.access.ways_in import needs_link
 from worker.feedback import links
 from worker.feedback.model import contact_key
 from worker.port import check_port, is_free
@@ -39,6 +41,7 @@ from worker.sync import reporting, runs
 from worker.sync.context import Context
 from worker.sync.follow import follow
 from worker.sync.scope import Scope
+from worker.terminal import is_terminal, print_login_link
 
 # Nothing of a real installation may leak into the demo.
 _OURS = (
@@ -55,6 +58,8 @@ month = "none"
 per_second = 10000
 batch = 50
 """
+# Who may see the demo's pages is for whoever starts it to say.
+_PASSED_ON = ("ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE")
 _START_WITHIN = 90.0  # seconds
 _USUAL_PORT = 8000
 _EXAMPLES = 4  # of each status
@@ -73,6 +78,7 @@ def run_demo(contacts: int, once: bool) -> int:
         with _alone(home), _running(home, contacts, port) as (settings, watch):
             _tell(settings, contacts, watch)
             if not once:
+                _show_login(settings)
                 _stay(settings, watch)
     except DemoError as error:
         console.complain(*str(error).splitlines())
@@ -111,6 +117,7 @@ def _running(
     config.write_text(_CONFIG, encoding="utf-8")
     env = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
     env |= {"XDG_STATE_HOME": str(home)}  # the demo's home is nobody's last one
+    env |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     env |= {"HYGIENE_HOME": str(home), "PORT": str(web_port), "HYGIENE_CONFIG": str(config)}
     env |= {"PUBLIC_URL": f"http://127.0.0.1:{web_port}"} | environment(ports)
     settings = load(env)
@@ -322,6 +329,17 @@ def _show_places(ctx: Context) -> None:
         console.note("  (answer there, and see the contact in HubSpot change a moment later)")
 
 
+def _show_login(settings: Settings) -> None:
+    """How to get to the admin's pages: a new link on a terminal, or what to set without one."""
+    ctx = Context.create(settings)
+    try:
+        if not print_login_link(ctx, "demo") and needs_link(settings, ctx.store):
+            console.note("the admin's pages: there is no terminal to show a login link on; set "
+                         "ADMIN_PASSWORD to log in with it")  # fmt: skip
+    finally:
+        ctx.close()
+
+
 def _recipients_page(ctx: Context) -> str:
     """Of the first contact in HubSpot that has a number."""
     held = contact_numbers.c
@@ -346,6 +364,14 @@ def _stay(settings: Settings, watch: Callable[[], None]) -> None:
         f"\nEverything goes on running; the schedule syncs every {minutes} minutes. "
         "Press Ctrl-C to stop."
     )
+    asking = is_terminal() and sys.stdin is not None and sys.stdin.isatty()
+    if asking and not settings.admin_password:
+        console.out.print("Press Enter for another login link.")
     while True:
         watch()
-        time.sleep(1)
+        if not asking:
+            time.sleep(1)
+        elif select.select([sys.stdin], [], [], 1)[0]:
+            asking = bool(sys.stdin.readline())  # "" at its end
+            if asking:
+                _show_login(settings)

@@ -10,10 +10,11 @@ import redis
 from config.settings import Settings
 from connectors.base import ConnectorError, ProbeResult
 from worker import embedded, misconfigured
+from worker.access import ways_in
 from worker.check import Check, Verdict
 from worker.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
-from worker.store.db import StoreError, is_current, ready
+from worker.store.db import StoreError, is_current, open_store, ready
 from worker.sync.context import Context
 from worker.verification import probe as lookup_probe
 from worker.verification import standing
@@ -60,6 +61,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
         finally:
             ctx.close()
     if database_works:
+        yield from _ways_in(settings)
         yield from _keys(settings)
         yield from _providers(settings)
 
@@ -81,6 +83,20 @@ def probe(settings: Settings, number: str = "") -> Iterator[ProbeResult]:
     finally:
         for provider in line.providers:
             provider.close()
+
+
+def _ways_in(settings: Settings) -> Iterator[Check]:
+    """How people get to the pages."""
+    store = open_store(settings.database_url)
+    try:
+        text = ways_in.described(settings, store)
+        from_elsewhere = ways_in.needs_link(settings, store) and settings.public_url
+    finally:
+        store.close()
+    if from_elsewhere:
+        yield Check("pages", "warning", f"{text}; set ADMIN_PASSWORD, or add people")
+    else:
+        yield Check("pages", "ok", text)
 
 
 def _keys(settings: Settings) -> Iterator[Check]:

@@ -8,8 +8,9 @@ import secrets
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from worker.access.model import Person
+from worker.access.model import ROLES, Person
 from worker.store import Store
 from worker.store.tables import sessions
 
@@ -18,22 +19,27 @@ LIFETIME = timedelta(hours=12)
 
 def begin(store: Store, person: Person, now: datetime, old: str = "") -> str:
     """A new session, for the cookie; `old` ends with it, so that nobody can plant one."""
-    secret = secrets.token_urlsafe(32)
     with store.write() as connection:
-        gone = sa.or_(sessions.c.id == _hash(old), sessions.c.until <= now)
-        connection.execute(sa.delete(sessions).where(gone))
-        connection.execute(
-            sa.insert(sessions).values(
-                id=_hash(secret), user=person.name, role=person.role, until=now + LIFETIME
-            )
+        return begin_in(connection, person, now, old)
+
+
+def begin_in(connection: Connection, person: Person, now: datetime, old: str = "") -> str:
+    """The same, in a transaction that is under way."""
+    secret = secrets.token_urlsafe(32)
+    gone = sa.or_(sessions.c.id == _hash(old), sessions.c.until <= now)
+    connection.execute(sa.delete(sessions).where(gone))
+    connection.execute(
+        sa.insert(sessions).values(
+            id=_hash(secret), user=person.name, role=person.role, until=now + LIFETIME
         )
+    )
     return secret
 
 
 def of(store: Store, secret: str, now: datetime) -> Person | None:
     """Whose session a cookie is; None where it is none or has ended."""
     query = sa.select(sessions.c.user, sessions.c.role).where(
-        sessions.c.id == _hash(secret), sessions.c.until > now
+        sessions.c.id == _hash(secret), sessions.c.until > now, sessions.c.role.in_(ROLES)
     )
     with store.read() as connection:
         row = connection.execute(query).one_or_none()

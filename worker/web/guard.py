@@ -1,8 +1,10 @@
 """Who is before the pages and the API, and whether they may do what they ask for.
 
-Pages: a session after a login; or a password with each request (HTTP Basic, for scripts); or, where
-no password and no identity provider is set, whoever is on this machine. API: a bearer token. What
-changes something needs the token of its form, which another site cannot know (CSRF).
+Pages: a session after a login; or a password with each request (HTTP Basic, for scripts). Where no
+password and no identity provider is set, the session begins with a one-time link that is printed on
+a terminal: behind a proxy everybody looks as if they were on this machine, so nothing in a request
+shows who is there. API: a bearer token. What changes something needs the token of its form, which
+another site cannot know (CSRF).
 """
 
 from __future__ import annotations
@@ -25,14 +27,14 @@ from config.settings import Settings
 from worker.access import people, sessions, tokens
 from worker.access.model import Person
 from worker.access.people import ThrottledError
+from worker.access.ways_in import NO_PASSWORD, needs_link
 from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
+from worker.web.hosts import host_of, known_hosts
 
 COOKIE = "hygiene_session"
 _basic = HTTPBasic(realm="Phone Hygiene", auto_error=False)
 _bearer = HTTPBearer(auto_error=False, description="ADMIN_TOKEN, or a token made for it")
-_HERE = ("127.0.0.1", "::1")
-_HERE_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 class LoginNeededError(Exception):
@@ -40,8 +42,8 @@ class LoginNeededError(Exception):
 
 
 def is_open(settings: Settings, ctx: Context) -> bool:
-    """Whether nobody has to log in: then only this machine sees the pages."""
-    return not (settings.admin_password or settings.oidc or people.anybody(ctx.store))
+    """Whether nobody has a password: then a one-time link lets in, and nothing else does."""
+    return needs_link(settings, ctx.store)
 
 
 def viewer(
@@ -50,12 +52,14 @@ def viewer(
     """Whoever may look at the pages; raises 401, 403, 429 or `LoginNeededError`."""
     ctx: Context = request.app.state.ctx
     secret = request.cookies.get(COOKIE, "")
-    if is_open(request.app.state.settings, ctx):
-        _on_this_machine(request)
-        return Person("local", "admin", _csrf(request, secret))
+    by_link = is_open(request.app.state.settings, ctx)
+    if by_link:
+        require_own_name(request)
     person = sessions.of(ctx.store, secret, ctx.now()) if secret else None
     if person is not None:
         return person
+    if by_link:
+        raise HTTPException(403, NO_PASSWORD)
     if given is not None:
         known = check_password(request, given.username, given.password)
         if known is None and given.username != people.ADMIN:
@@ -110,14 +114,11 @@ def reason_in(form: Form) -> str:
     return why
 
 
-def _on_this_machine(request: Request) -> None:
-    # A proxy on this machine would make everybody look local, and so would a page elsewhere
-    # whose name leads here (DNS rebinding).
-    local = request.client is not None and request.client.host in _HERE
-    proxied = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via"))
-    host = request.headers.get("host", "").rsplit(":", 1)[0]
-    if not local or proxied or host not in _HERE_NAMES:
-        raise HTTPException(403, "Set ADMIN_PASSWORD to see the pages from elsewhere.")
+def require_own_name(request: Request) -> None:
+    """Raises 403 for a page elsewhere whose name leads to this machine (DNS rebinding)."""
+    settings: Settings = request.app.state.settings
+    if host_of(request.headers) not in known_hosts(settings.public_url):
+        raise HTTPException(403, NO_PASSWORD)
 
 
 def _csrf(request: Request, secret: str) -> str:

@@ -1,4 +1,9 @@
-"""Login and logout: by name and password, or by OpenID Connect."""
+"""Login and logout: by name and password, by OpenID Connect, or by a one-time link.
+
+To open a link logs in. What fetches addresses before a person does (a browser that loads ahead, a
+chat that shows a preview) must neither use it up nor get a session: whatever says of itself that it
+is one of those gets a page with a button instead, and the button sends a form.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +12,28 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import Headers
 from starlette.middleware.sessions import SessionMiddleware
 
 from config.settings import Settings
-from worker.access import audit, people, sessions
+from worker.access import audit, login_links, people, sessions
 from worker.access.model import Person, Role
+from worker.access.ways_in import NO_PASSWORD
 from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
-from worker.web.guard import COOKIE, check_password, give_cookie, is_open
+from worker.web.guard import COOKIE, check_password, give_cookie, is_open, require_own_name
 from worker.web.hosts import LOOPBACK_HOSTS, host_of
 from worker.web.redirects import place
 from worker.web.render import page
 
 log = logging.getLogger(__name__)
+
+_USED_UP = (
+    "This login link was used before, or is older than ten minutes. Make another one in a terminal "
+    "on this machine: hygiene users login-link"
+)
+# Words in the names by which programs call themselves that show what a link leads to.
+_PREVIEWS = ("bot", "crawl", "spider", "preview", "externalhit", "whatsapp", "slack", "embed")
 
 Begin = Callable[[Request, Person, str], Response]
 
@@ -45,13 +59,40 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/login")
     def show(request: Request, to: str = "/") -> Response:
-        if is_open(settings, ctx):
+        if not is_open(settings, ctx):
+            return form(request, to=to)
+        if sessions.of(ctx.store, request.cookies.get(COOKIE, ""), ctx.now()) is not None:
             return RedirectResponse("/", 303)
-        return form(request, to=to)
+        raise HTTPException(403, NO_PASSWORD)
+
+    @routes.get("/login/link")
+    def open_link(request: Request, token: str = "") -> Response:
+        if not _is_opened_by_a_person(request.headers):
+            return page(request, "login_link.html", None, token=token[: login_links.LONGEST])
+        return use_link(request, token)
+
+    @routes.post("/login/link")
+    def press_button(request: Request, body: RawBody) -> Response:
+        return use_link(request, dict(form_of(body)).get("token", ""))
+
+    def use_link(request: Request, token: str) -> Response:
+        if not is_open(settings, ctx):
+            raise HTTPException(403, "People log in with a password here. Links are not used.")
+        require_own_name(request)
+        secret = login_links.use(ctx.store, token, ctx.now(), request.cookies.get(COOKIE, ""))
+        if secret is None:
+            log.warning("a login link was refused: it was used before, or is too old")
+            raise HTTPException(403, _USED_UP)
+        audit.note(ctx.store, ctx.now(), login_links.PERSON.name, "login", "by link")
+        response = RedirectResponse("/", 303)
+        give_cookie(request, response, secret)
+        return response
 
     @routes.post("/login")
     def log_in(request: Request, body: RawBody) -> Response:
         given = dict(form_of(body))
+        if is_open(settings, ctx):
+            raise HTTPException(403, NO_PASSWORD)
         name = given.get("name", "").strip() or people.ADMIN
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "Log in on this page, not from another site.")
@@ -75,6 +116,19 @@ def router(ctx: Context) -> APIRouter:
     if settings.oidc is not None:
         _add_oidc(routes, settings, begin, form)
     return routes
+
+
+def _is_opened_by_a_person(headers: Headers) -> bool:
+    """As far as headers say: https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header
+    and https://www.w3.org/TR/fetch-metadata/ for browsers; previews name themselves."""
+    if any(headers.get(name) for name in ("sec-purpose", "purpose", "x-purpose", "x-moz")):
+        return False
+    if headers.get("sec-fetch-mode", "navigate") != "navigate":
+        return False
+    if headers.get("sec-fetch-dest", "document") != "document":
+        return False
+    agent = headers.get("user-agent", "").casefold()
+    return not any(word in agent for word in _PREVIEWS)
 
 
 def _add_oidc(

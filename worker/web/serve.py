@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+
 import uvicorn
 
 from config.settings import Settings
+from worker.access import ways_in
 from worker.port import check_port
 from worker.web.app import make_app
 
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)  # what is said here, once at the start, is always said
+
 
 def serve(settings: Settings, host: str | None = None) -> None:
-    """Listen on PORT until told to stop. Without ADMIN_PASSWORD on this machine alone, so that
-    nobody else sees the pages by oversight."""
+    """Listen on PORT until told to stop. Without ADMIN_PASSWORD on this machine alone."""
     chosen = host or ("0.0.0.0" if settings.admin_password else "127.0.0.1")
     check_port(settings.port, chosen)
+    app = make_app(settings)
+    log.info("pages: %s", ways_in.described(settings, app.state.ctx.store))
     uvicorn.run(
-        make_app(settings),
+        app,
         host=chosen,
         port=settings.port,
         log_config=None,

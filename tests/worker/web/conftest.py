@@ -76,7 +76,7 @@ def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
     ) -> str:
         settings = make_settings(toml, **env)
         app = make_app(settings, InThreads(settings) if working else NoWorkers(notify))
-        config = uvicorn.Config(app, port=0, log_config=None)
+        config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from logins import by_link
 
 from worker.access import audit, people, sessions, tokens
 from worker.access.model import Person
@@ -117,11 +118,12 @@ class TestLogin:
         assert guess("vera", PASSWORD, timedelta(minutes=1)) is not None
 
     def test_of_many_names_from_one_address_is_slowed_down(self, named: Context) -> None:
+        now = named.now()
         for n in range(20):
-            people.log_in(named.store, "", f"name {n}", "x", "192.0.2.1", named.now())
+            people.log_in(named.store, "", f"name {n}", "x", "192.0.2.1", now)
         with pytest.raises(ThrottledError):
-            people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.1", named.now())
-        assert people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.2", named.now())
+            people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.1", now)
+        assert people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.2", now)
 
     def test_over_http_says_when_to_try_again(self, serve: Serve) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)
@@ -182,9 +184,11 @@ class TestForms:
         form = {"csrf": csrf, "number": "+14155552671", "why": "because"}
         assert session.post(f"{url}/suppressions", data=form).status_code == 403
 
-    def test_of_another_site_are_refused_where_nobody_logs_in(self, serve: Serve) -> None:
+    def test_of_another_site_are_refused_where_nobody_has_a_password(
+        self, serve: Serve, ctx: Context
+    ) -> None:
         url = serve()
-        session = requests.Session()
+        session = by_link(ctx)
         csrf = csrf_in(session.get(f"{url}/suppressions").text)
         form = {"number": "+14155552671", "why": "because"}
         assert session.post(f"{url}/suppressions", data=form).status_code == 403
@@ -195,9 +199,9 @@ class TestForms:
         assert requests.post(f"{url}/suppressions", data=form).status_code == 403  # no cookie
         assert session.post(f"{url}/suppressions", data=form).status_code == 200
 
-    def test_that_are_too_large_are_refused(self, serve: Serve) -> None:
+    def test_that_are_too_large_are_refused(self, serve: Serve, ctx: Context) -> None:
         big = {"q": "x" * 600_000}
-        assert requests.post(f"{serve()}/numbers", data=big).status_code == 413
+        assert by_link(ctx).post(f"{serve()}/numbers", data=big).status_code == 413
 
 
 class TestTokens:
@@ -214,7 +218,7 @@ class TestTokens:
 
     def test_are_shown_once_and_kept_as_hashes(self, serve: Serve, ctx: Context) -> None:
         url = serve()
-        session = requests.Session()
+        session = by_link(ctx)
         csrf = csrf_in(session.get(f"{url}/access").text)
         form = {"csrf": csrf, "name": "dialer", "scope-read": "on"}
         page = session.post(f"{url}/access/tokens", data=form).text

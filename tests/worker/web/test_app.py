@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from crms import Crm
+from logins import by_link
 
 from sandbox.run import Sandbox
 from worker import embedded, pulse
@@ -53,20 +54,21 @@ class TestRunsPage:
         crm.edit(target, {f"phone/{crm.phone}": "<b>ask Kim</b>"})
         result = sync(ctx, crm.name)
         url = serve()
-        listed = requests.get(url)  # the first page leads there
+        session = by_link(ctx)
+        listed = session.get(url)  # the first page leads there
         assert listed.status_code == 200
         assert result["run"] in listed.text
-        page = requests.get(f"{url}/runs/{result['run']}").text
+        page = session.get(f"{url}/runs/{result['run']}").text
         assert "invalid" in page
         assert target in page
         assert "<b>ask Kim" not in page
         assert not re.search(r"https?://(?!127\.0\.0\.1)[\w.]*\.(com|net|io)/.*\.(js|css)", page)
 
-    def test_an_empty_list_says_how_to_start(self, serve: Serve) -> None:
-        assert "hygiene sync" in requests.get(f"{serve()}/runs").text
+    def test_an_empty_list_says_how_to_start(self, serve: Serve, ctx: Context) -> None:
+        assert "hygiene sync" in by_link(ctx).get(f"{serve()}/runs").text
 
-    def test_a_run_that_is_not_there_is_a_404(self, serve: Serve) -> None:
-        assert requests.get(f"{serve()}/runs/20990101-000000-abcdef").status_code == 404
+    def test_a_run_that_is_not_there_is_a_404(self, serve: Serve, ctx: Context) -> None:
+        assert by_link(ctx).get(f"{serve()}/runs/20990101-000000-abcdef").status_code == 404
 
     def test_pages_allow_no_foreign_script_or_frame(self, serve: Serve) -> None:
         headers = requests.get(f"{serve()}/runs").headers
@@ -99,9 +101,10 @@ class TestSpend:
         sandbox.numverify.keys.clear()
         run = sync(ctx, "hubspot")["run"]
         url = serve(**keys)
-        page = requests.get(f"{url}/spend").text
+        session = by_link(ctx)
+        page = session.get(f"{url}/spend").text
         for words in ("today&#39;s budget", "50.00 USD", "twilio", "left alone", "NumVerify does"):
             assert words in page
-        detail = requests.get(f"{url}/runs/{run}").text
+        detail = session.get(f"{url}/runs/{run}").text
         assert "Lookups" in detail
         assert f"{0.008 * sandbox.twilio.charges:.2f}" in detail

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from crms import Crm
+from logins import let_in
 
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
@@ -34,11 +35,12 @@ def told(ctx: Context, crm: Crm, sync: Sync) -> None:
 @pytest.mark.usefixtures("told")
 @pytest.mark.parametrize("width", [390, 1440])
 def test_shows_the_report_and_who_confirmed_it(
-    chromium: Browser, serve: Serve, crm: Crm, width: int
+    chromium: Browser, serve: Serve, ctx: Context, crm: Crm, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
+    let_in(page, ctx)
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
     page.goto(f"{serve()}/numbers")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from logins import let_in
 
 from sandbox.run import Sandbox
 from worker.feedback import suppress
@@ -28,10 +29,11 @@ HOSTILE = "<script>alert(1)</script><b>\u202egnp.exe =1+1"
 
 
 @pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Iterator[Page]:
     """A page with the site's own rules for scripts in force; nothing may stand in its console."""
     width, scheme = request.param
     opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    let_in(opened, ctx)
     problems: list[str] = []
     opened.on("console", lambda message: problems.append(message.text))
     opened.on("pageerror", lambda error: problems.append(str(error)))
@@ -237,6 +239,7 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
     page = chromium.new_page(
         viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
     )
+    let_in(page, ctx)
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))

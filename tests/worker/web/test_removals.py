@@ -11,6 +11,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 from crms import Crm
+from logins import let_in
 
 from worker.access import audit
 from worker.alerts import conditions, tell
@@ -127,6 +128,7 @@ def test_the_pages_show_them_with_a_button(
     tell.look(ctx)
     url = serve(GUARD, working=True)
     page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
+    let_in(page, ctx)
 
     def look(name: str) -> None:
         found = Axe().run(page)

@@ -1,0 +1,29 @@
+"""Somebody who has come by a login link, where no password is set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import requests
+
+from worker.access import login_links, sessions
+from worker.sync.context import Context
+from worker.web.guard import COOKIE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def by_link(ctx: Context) -> requests.Session:
+    """A browser without a screen."""
+    session = requests.Session()
+    secret = sessions.begin(ctx.store, login_links.PERSON, ctx.now())
+    session.cookies.set(COOKIE, secret, domain="127.0.0.1")
+    return session
+
+
+def let_in(page: Page, ctx: Context) -> None:
+    secret = sessions.begin(ctx.store, login_links.PERSON, ctx.now())
+    page.context.add_cookies(
+        [{"name": COOKIE, "value": secret, "domain": "127.0.0.1", "path": "/"}]
+    )

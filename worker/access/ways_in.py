@@ -1,0 +1,32 @@
+"""How people get to the pages: which settings let them in, and what to say where none does."""
+
+from __future__ import annotations
+
+from config.settings import Settings
+from worker.access import people
+from worker.store import Store
+
+NO_PASSWORD = (
+    "No password is set here. Log in with a one-time link (in a terminal on this machine: hygiene "
+    "users login-link), or set ADMIN_PASSWORD."
+)
+
+
+def needs_link(settings: Settings, store: Store) -> bool:
+    """Whether nobody has a password or an identity provider: then a one-time link lets in."""
+    return not (settings.admin_password or settings.oidc or people.anybody(store))
+
+
+def described(settings: Settings, store: Store) -> str:
+    """For an operator: by what people log in."""
+    if needs_link(settings, store):
+        return (
+            "no ADMIN_PASSWORD, people or identity provider: the pages need a one-time login link "
+            "(hygiene users login-link, in a terminal)"
+        )
+    ways = {
+        "ADMIN_PASSWORD": bool(settings.admin_password),
+        "passwords of people": people.anybody(store),
+        "the identity provider": settings.oidc is not None,
+    }
+    return f"people log in by {', '.join(way for way, there in ways.items() if there)}"

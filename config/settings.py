@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field, ValidationError
 from config.access import AccessSettings, OidcCredentials
 from config.feedback import FeedbackSettings, Retention
 from config.hidden import hide
+from config.redis_url import RedisUrlError, explicit
 from config.section import Duration, Section, SettingsError, parse_duration
 from config.segments import AlertSettings, SegmentSettings
 from config.verification import Verification
@@ -363,7 +364,7 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     values: dict[str, Any] = {
         "home": home,
         "database_url": env.get("DATABASE_URL") or f"sqlite:///{home / 'hygiene.db'}",
-        "redis_url": env.get("REDIS_URL", ""),
+        "redis_url": _redis(env, problems),
         "port": _port(env.get("PORT", ""), problems),
         "public_url": _url(env, "PUBLIC_URL", problems),
         "secret_key": env.get("SECRET_KEY", "").strip(),
@@ -382,8 +383,6 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         "toml_path": path,
     }
     _check_database(values["database_url"], problems)
-    if values["redis_url"] and not _is_redis(values["redis_url"]):
-        problems.append("REDIS_URL: write redis://HOST:PORT/0 or rediss://..., or leave it out")
     if problems or file is None:
         raise SettingsError(*problems)
     return Settings(**{name: getattr(file, name) for name in FileSettings.model_fields}, **values)
@@ -400,13 +399,13 @@ SECRETS = (
 )  # fmt: skip
 
 
-def _is_redis(url: str) -> bool:
+def _redis(env: Mapping[str, str], problems: list[str]) -> str:
+    url = env.get("REDIS_URL", "")
     try:
-        parts = urlsplit(url)
-        _port_number = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in ("redis", "rediss", "redis+socket")
+        return explicit(url, env.get("REDIS_SSL_CERT_REQS", "")) if url else ""
+    except RedisUrlError as error:
+        problems.append(f"REDIS_URL: {error}")
+        return url
 
 
 def _password(url: str) -> str:

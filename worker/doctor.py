@@ -187,7 +187,10 @@ def _redis(settings: Settings) -> Check:
     try:
         embedded.client(settings.redis_url).ping()
     except redis.RedisError as error:
-        return Check("redis", "problem", f"REDIS_URL: nothing usable answers there: {error}")
+        text = f"REDIS_URL: nothing usable answers there: {error}"
+        if "certificate verify failed" in str(error):
+            text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
+        return Check("redis", "problem", text)
     return Check("redis", "ok", "answers")
 
 

@@ -40,6 +40,7 @@ def url(home: Path) -> str:
 
 
 def client(redis_url: str) -> redis.Redis:
+    """What speaks to a Redis of the settings, which say whether its certificate is checked."""
     made: redis.Redis = redis.Redis.from_url(
         redis_url.replace("redis+socket://", "unix://", 1), socket_timeout=5
     )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import redis
 import sqlalchemy as sa
 
+from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker import embedded, pulse
 from worker.check import Check, warning
@@ -78,6 +79,11 @@ def _secrets(settings: Settings) -> Iterator[Check]:
         if parts.hostname not in (*_HERE, None) and "sslmode" not in parts.query:
             text = "DATABASE_URL leads to another machine without sslmode=verify-full (or require)"
             yield warning("database", f"{text}: add ?sslmode=verify-full")
+    if settings.redis_url.startswith("rediss://") and is_unchecked(settings.redis_url):
+        text = (
+            "REDIS_URL: the server's certificate is not checked (ssl_cert_reqs), so whoever is in "
+        )
+        yield warning("redis", text + "between could start work; ssl_ca_certs=FILE checks it")
     if settings.redis_url.startswith("redis://"):
         parts = urlsplit(settings.redis_url)
         if parts.hostname not in _HERE and not parts.password:

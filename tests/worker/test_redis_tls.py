@@ -1,0 +1,165 @@
+"""`rediss://`: every client checks who is there, unless it is told not to."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from config.settings import SettingsError, load
+from worker import embedded
+
+# Each client of ours, as the processes have it; in a process of its own, since the Celery app is
+# built when its module is loaded.
+CLIENTS = """
+import json
+from worker import bell, embedded
+from worker.app import app, settings
+from worker.verification.pace import open_pace
+
+app.conf.update(broker_connection_timeout=3)
+
+def publish():
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+        connection.default_channel.client.ping()
+
+def consume():
+    with app.connection_for_read() as connection:
+        connection.default_channel.client.ping()
+
+found = {}
+for name, use in {
+    "client": lambda: embedded.client(settings.redis_url).ping(),
+    "publish": publish, "consume": consume,
+    "bell": lambda: bell._marks(app.conf.broker_url).ping(),
+    "pace": lambda: open_pace(settings)._client.ping(),
+}.items():
+    try:
+        use()
+        found[name] = "works"
+    except Exception as error:
+        refused = "certificate verify failed" in f"{error} {error!r}".lower()
+        found[name] = "refused" if refused else f"{error!r}: {error}"
+print(json.dumps(found))
+"""
+
+
+class TlsRedis:
+    """A Redis behind TLS, with a certificate of its own for 127.0.0.1; `heard`: bytes that came."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.heard = home, 0
+        embedded.ensure(home)
+        self.certificate = home / "server.pem"
+        self._make_certificate()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.certificate)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._tls = tls
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _make_certificate(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        now = datetime.now(UTC)
+        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        made = (
+            x509.CertificateBuilder().subject_name(name).issuer_name(name)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+            .add_extension(here, critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )  # fmt: skip
+        self.certificate.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ) + made.public_bytes(serialization.Encoding.PEM)
+        )  # fmt: skip
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                came, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(came,), daemon=True).start()
+
+    def _serve(self, came: socket.socket) -> None:
+        with suppress(OSError), self._tls.wrap_socket(came, server_side=True) as outer:
+            inner = socket.socket(socket.AF_UNIX)
+            inner.connect(str(embedded.socket_path(self.home)))
+            threading.Thread(target=self._back, args=(inner, outer), daemon=True).start()
+            while part := outer.recv(65_536):
+                self.heard += len(part)
+                inner.sendall(part)
+            inner.close()
+
+    @staticmethod
+    def _back(inner: socket.socket, outer: socket.socket) -> None:
+        with suppress(OSError):
+            while part := inner.recv(65_536):
+                outer.sendall(part)
+
+    def stop(self) -> None:
+        self._socket.close()
+        embedded.stop(self.home)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[TlsRedis]:
+    made = TlsRedis(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(("host", "query", "more", "wanted"), [
+    ("127.0.0.1", "", {}, "refused"),
+    ("127.0.0.1", "?ssl_cert_reqs=CERT_REQUIRED", {"REDIS_SSL_CERT_REQS": "none"}, "refused"),
+    ("localhost", "?ssl_ca_certs={certificate}", {}, "refused"),
+    ("127.0.0.1", "?ssl_ca_certs={certificate}", {}, "works"),
+    ("127.0.0.1", "?ssl_cert_reqs=CERT_NONE", {}, "works"),
+    ("127.0.0.1", "", {"REDIS_SSL_CERT_REQS": "none"}, "works"),
+])  # fmt: skip
+def test_every_client_does_the_same(
+    server: TlsRedis, host: str, query: str, more: dict[str, str], wanted: str, tmp_path: Path
+) -> None:
+    url = f"rediss://{host}:{server.port}/0{query.format(certificate=server.certificate)}"
+    env = {**os.environ, "REDIS_URL": url, "HYGIENE_HOME": str(tmp_path / "home"), **more}
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENTS], env=env, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    found = json.loads(done.stdout or "{}")
+    assert set(found.values()) == {wanted}, (found, done.stderr)
+    assert "insecure" not in done.stderr
+    assert (server.heard > 0) == (wanted == "works")
+
+
+@pytest.mark.parametrize(("query", "said"), [
+    ("?ssl_cert_reqs=maybe", "ssl_cert_reqs is required or none"),
+    ("?ssl_check_hostname=x", "ssl_check_hostname is true or false"),
+    ("?ssl_ca_certs=/no/such/file", "there is no file /no/such/file"),
+])  # fmt: skip
+def test_what_cannot_be_meant_is_a_clear_error(query: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as error:
+        load({"REDIS_URL": f"rediss://cache.example/0{query}"})
+    assert error.value.problems[0].startswith("REDIS_URL: ")

@@ -6,6 +6,7 @@ and late-acknowledged, but nothing relies on the broker: `revive` enqueues again
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from typing import Any
@@ -18,6 +19,7 @@ from config import log, traces
 from config.settings import Settings, SettingsError, load
 from worker import embedded, heap
 from worker.schedule import QUEUES, beat_schedule
+from worker.store.private_files import UMASK, protect_home
 from worker.throttle import at_most_every
 from worker.verification.pace import LocalPace
 from worker.verification.registry import chain_of
@@ -60,6 +62,8 @@ def make_app(settings: Settings) -> Celery:
 
 @setup_logging.connect
 def _logging(**_options: Any) -> None:
+    os.umask(UMASK)  # a worker and beat write for their user alone
+    protect_home(settings.home)
     log.set_up(settings.log)
 
 

@@ -10,10 +10,13 @@ called.
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery.beat import PersistentScheduler
+
+from worker.store.private_files import UMASK
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,10 @@ _FUTURE = timedelta(seconds=2)  # more than two clocks of one machine differ by
 
 
 class Scheduler(PersistentScheduler):
+    def setup_schedule(self) -> None:
+        os.umask(UMASK)  # its file is for its user alone
+        super().setup_schedule()
+
     def tick(self, *args: Any, **more: Any) -> float:
         if self._set_back():
             self._heap = None  # it is ordered by the moments that were

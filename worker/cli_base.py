@@ -77,7 +77,8 @@ def _unexpected(error: Exception) -> str:
     try:
         if not home.is_dir():  # a home is not made for an error
             path = Path(tempfile.mkstemp(prefix="hygiene-error-", suffix=".log")[1])
-        with path.open("a", encoding="utf-8") as file:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "a", encoding="utf-8") as file:
             file.write(f"{datetime.now(UTC).isoformat()}\n")
             file.write(log.redact(traceback.format_exc()) + "\n")
     except OSError:

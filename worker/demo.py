@@ -36,6 +36,7 @@ from worker.feedback import links
 from worker.feedback.model import contact_key
 from worker.port import check_port, is_free
 from worker.store.db import ready, upgrade
+from worker.store.private_files import UMASK, make_home
 from worker.store.tables import contact_numbers
 from worker.sync import reporting, runs
 from worker.sync.context import Context
@@ -75,6 +76,8 @@ def run_demo(contacts: int, once: bool) -> int:
     port = _pages_port()  # before anything is thrown away
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
+        os.umask(UMASK)
+        make_home(home.parent)
         with _alone(home), _running(home, contacts, port) as (settings, watch):
             _tell(settings, contacts, watch)
             if not once:
@@ -95,7 +98,6 @@ def _as_interrupt(_signal: int, _frame: object) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """A fresh folder, and one demo at a time in it."""
-    home.parent.mkdir(parents=True, exist_ok=True)
     with home.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

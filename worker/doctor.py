@@ -15,6 +15,7 @@ from worker.check import Check, Verdict
 from worker.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
 from worker.store.db import StoreError, is_current, open_store, ready
+from worker.store.private_files import protect_home
 from worker.sync.context import Context
 from worker.verification import probe as lookup_probe
 from worker.verification import standing
@@ -26,6 +27,7 @@ _LITTLE_SPACE = 512 * 1024 * 1024
 
 def examine(settings: Settings) -> Iterator[Check]:
     """Look at settings, database, Redis and each CRM; yields a finding for each."""
+    protect_home(settings.home)
     path = settings.toml_path or "the defaults (no HYGIENE_CONFIG)"
     yield Check("settings", "ok", f"read from {path} and the environment")
     yield _home(settings)

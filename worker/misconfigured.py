@@ -7,7 +7,6 @@ well. `worker.doctor` asks them all.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from config.settings import Settings
 from worker import embedded, pulse
 from worker.check import Check, warning
 from worker.feedback import call_outcomes
+from worker.store import private_files
 from worker.store.tables import contacts, failures, runs
 from worker.sync import removals
 from worker.sync import runs as run_store
@@ -110,18 +110,19 @@ def _addresses(settings: Settings) -> Iterator[Check]:
 
 def _files(settings: Settings) -> Iterator[Check]:
     key = settings.salesforce.private_key_file if settings.salesforce else ""
+    database = urlsplit(settings.database_url)
+    file = Path(database.path[1:]) if database.scheme == "sqlite" else None
     for name, path in (
         ("SALESFORCE_PRIVATE_KEY_FILE", Path(key) if key else None),
         ("secret-key", settings.home / "secret-key"),
+        ("the database", file),
+        ("the database's log", file.with_name(f"{file.name}-wal") if file else None),
         ("HYGIENE_HOME", settings.home),
     ):
-        if path is None or not path.exists():
-            continue
-        mode = stat.S_IMODE(path.stat().st_mode)
-        open_to = 0o002 if path.is_dir() else 0o077
-        if mode & open_to:
-            wanted = "go-w" if path.is_dir() else "go-rwx"
-            yield warning("files", f"{name} is open to other users: chmod {wanted} {path}")
+        wrong = private_files.problem(path) if path is not None else ""
+        if wrong:
+            command = "chown to the user of hygiene:" if "belongs" in wrong else "chmod go-rwx"
+            yield warning("files", f"{name} {wrong}: {command} {path}")
     if settings.home.exists() and not os.access(settings.home, os.W_OK):
         yield Check("files", "problem", f"HYGIENE_HOME ({settings.home}) cannot be written to")
 

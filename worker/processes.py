@@ -10,6 +10,7 @@ from honcho.manager import Manager
 
 from config.settings import Settings
 from worker import embedded
+from worker.store.private_files import UMASK
 
 
 def commands(settings: Settings) -> dict[str, str]:
@@ -26,6 +27,7 @@ def commands(settings: Settings) -> dict[str, str]:
 
 def run_all(settings: Settings) -> int:
     """Run all until one ends or we are told to stop; returns an exit code."""
+    os.umask(UMASK)  # for all processes that are started here
     mine = not settings.redis_url and not embedded.answers(settings.home)
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if not settings.redis_url:

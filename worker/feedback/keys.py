@@ -137,7 +137,7 @@ def _own_key(settings: Settings, store: Store, make: bool) -> str:
 def _key_in_file(path: Path, make: bool) -> str:
     """Made once, and kept where only this user can read it."""
     if make and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Written whole beside it, then linked into place: nobody reads half a key, and of two
         # processes the first one wins.
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 
+from worker.store.private_files import make_database
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 _CHUNK = 500  # values in one IN (...): under SQLite's limit
 _AT_ONCE = 100  # rows in one INSERT
@@ -76,7 +78,7 @@ def open_store(url: str) -> Store:
     except sa.exc.ArgumentError as error:
         raise StoreError(f"DATABASE_URL: not a database address: {error}") from error
     if parsed.drivername == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        make_database(Path(parsed.database))
         options["connect_args"] = {"timeout": 60}
     engine = sa.create_engine(url, **options)
     if engine.dialect.name == "sqlite":

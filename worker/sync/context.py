@@ -21,6 +21,7 @@ from worker.feedback.keys import Keys, open_keys
 from worker.feedback.standing import Rules
 from worker.store import Store, open_store
 from worker.store.db import upsert
+from worker.store.private_files import protect_home
 from worker.store.tables import schemas
 from worker.sync import hidden_fields
 from worker.sync.hidden_fields import History
@@ -63,6 +64,7 @@ class Context:
 
     @classmethod
     def create(cls, settings: Settings) -> Context:
+        protect_home(settings.home)
         pace = open_pace(settings)
         store = open_store(settings.database_url)
         return cls(settings, store, chain_of(settings, pace), pace=pace)

@@ -1,0 +1,103 @@
+"""Files that nobody but the user of this installation reads: the home and all that lies in it.
+
+What exists already, from a version or an umask that was less strict, is mended, and the log says
+so. What belongs to another user cannot be mended from here: `hygiene doctor` names it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FOR_OTHERS = 0o077  # what group and others may do
+UMASK = 0o077
+_OURS = (
+    "hygiene.db*", "redis.*", "*.rdb", "beat-schedule*", "celerybeat*", "secret-key*", "*.log",
+    "demo.lock",
+)  # fmt: skip
+_SOMETHING_ELSE = (".git", "pyproject.toml", "Procfile", ".bashrc", ".profile")
+
+
+def make_home(home: Path) -> None:
+    """Make the folder where it is missing, for this user alone, and mend what is there."""
+    if not home.exists():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    protect_home(home)
+
+
+def protect_home(home: Path) -> None:
+    """Take the rights of others from the home and the files in it; never raises."""
+    if not home.is_dir():
+        return
+    if not _is_for_all(home):
+        _protect(home, "HYGIENE_HOME")
+    for path in _files_of(home):
+        _protect(path, path.name)
+
+
+def _is_for_all(home: Path) -> bool:
+    """Whether this is a folder in which everybody makes files, such as /tmp."""
+    return bool(home.stat().st_mode & stat.S_ISVTX)
+
+
+def make_database(path: Path) -> None:
+    """Make an SQLite file that this user alone reads, or mend the one there is. SQLite gives the
+    files beside it (`-wal`, `-shm`) the rights of the file itself."""
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(OSError):  # it is there, or SQLite says what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
+        _protect(each, each.name)
+
+
+def _files_of(home: Path) -> Iterator[Path]:
+    """All that lies there, where the folder is ours alone; in one that holds other things too (a
+    project, somebody's own folder), what we make."""
+    shared = (
+        _is_for_all(home)
+        or home == Path.home()
+        or any((home / name).exists() for name in _SOMETHING_ELSE)
+    )
+    try:
+        if shared:
+            for pattern in _OURS:
+                yield from home.glob(pattern)
+            return
+        for folder, folders, files in os.walk(home):
+            yield from (Path(folder, name) for name in (*folders, *files))
+    except OSError:
+        return
+
+
+def _protect(path: Path, name: str) -> None:
+    try:
+        about = path.lstat()
+        kind = stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)
+        if not kind or about.st_uid != os.getuid() or not about.st_mode & FOR_OTHERS:
+            return
+        mode = stat.S_IMODE(about.st_mode)
+        path.chmod(mode & ~FOR_OTHERS)
+    except OSError:
+        return
+    log.warning("%s was open to other users of this machine (%04o): it is %04o now",
+                name, mode, mode & ~FOR_OTHERS)  # fmt: skip
+
+
+def problem(path: Path) -> str:
+    """What stands in the way of privacy; "" where all is well or nothing is there."""
+    try:
+        about = path.stat()
+    except OSError:
+        return ""
+    if about.st_uid != os.getuid():
+        return "belongs to another user"
+    if about.st_mode & FOR_OTHERS:
+        return "is open to other users"
+    return ""

@@ -48,10 +48,20 @@ class User:
 
 
 def log_in(
-    store: Store, admin_password: str, name: str, password: str, address: str, now: datetime
+    store: Store,
+    admin_password: str,
+    name: str,
+    password: str,
+    address: str,
+    now: datetime,
+    device: str = "",
 ) -> Person | None:
-    """Whoever has this name and password, None for nobody; raises `ThrottledError`."""
+    """Whoever has this name and password, None for nobody; raises `ThrottledError`. `device`: the
+    id of a browser that this user knows (`worker.access.devices`), for which alone it is counted
+    then."""
     keys = {f"name:{name.casefold()[:120]}": "name", f"address:{address[:60]}": "address"}
+    if device:
+        keys = {f"device:{device}": "name"}
     guessed = _stop_guessing(store, list(keys), now)
     person = _known(store, admin_password, name, password)
     if person is not None and not guessed:
@@ -99,6 +109,14 @@ def _known(store: Store, admin_password: str, name: str, password: str) -> Perso
     except (VerificationError, InvalidHashError):
         return None
     return Person(row.name, row.role) if row is not None else None
+
+
+def credential(store: Store, admin_password: str, name: str) -> str:
+    """What changes with somebody's password; "" for nobody."""
+    if name == ADMIN:
+        return admin_password
+    with store.read() as connection:
+        return connection.scalar(sa.select(users.c.password).where(users.c.name == name)) or ""
 
 
 def put(store: Store, name: str, password: str, role: Role, now: datetime) -> None:

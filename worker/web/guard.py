@@ -24,10 +24,11 @@ from fastapi.security import (
 )
 
 from config.settings import Settings
-from worker.access import people, sessions, tokens
+from worker.access import devices, people, sessions, tokens
 from worker.access.model import Person
 from worker.access.people import ThrottledError
 from worker.access.ways_in import NO_PASSWORD, needs_link
+from worker.store.db import StoreError
 from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
 from worker.web.hosts import host_of, known_hosts
@@ -83,9 +84,37 @@ def check_password(request: Request, name: str, password: str) -> Person | None:
     admin: str = request.app.state.settings.admin_password
     address = request.client.host if request.client else ""
     try:
-        return people.log_in(ctx.store, admin, name, password, address, ctx.now())
+        device = _known_device(request, name)
+        return people.log_in(ctx.store, admin, name, password, address, ctx.now(), device)
     except ThrottledError as error:
         raise HTTPException(429, str(error), {"Retry-After": str(error.seconds)}) from None
+
+
+def _known_device(request: Request, name: str) -> str:
+    """The id of this browser, where this person has logged in with it before; "" elsewhere."""
+    cookie = request.cookies.get(devices.cookie_name(name), "")
+    if not cookie:
+        return ""
+    ctx: Context = request.app.state.ctx
+    credential = people.credential(ctx.store, request.app.state.settings.admin_password, name)
+    try:
+        return devices.known(ctx.keys, cookie, name, credential, ctx.now())
+    except StoreError:  # another SECRET_KEY than before: a browser like any other
+        return ""
+
+
+def remember_device(request: Request, response: Response, name: str) -> None:
+    """From now on guessing at this name elsewhere does not lock this browser out."""
+    ctx: Context = request.app.state.ctx
+    credential = people.credential(ctx.store, request.app.state.settings.admin_password, name)
+    try:
+        cookie = devices.make(ctx.keys, name, credential, ctx.now())
+    except StoreError:
+        return
+    response.set_cookie(
+        devices.cookie_name(name), cookie, max_age=int(devices.LIFETIME.total_seconds()),
+        httponly=True, samesite="lax", secure=_is_safe(request), path="/",
+    )  # fmt: skip
 
 
 Form = dict[str, str]
@@ -130,9 +159,13 @@ def _csrf(request: Request, secret: str) -> str:
 
 def give_cookie(request: Request, response: Response, secret: str) -> None:
     """Hand a session to a browser: not to scripts, not to other sites, and not in the clear."""
-    settings: Settings = request.app.state.settings
-    safe = request.url.scheme == "https" or settings.public_url.startswith("https://")
+    safe = _is_safe(request)
     response.set_cookie(COOKIE, secret, httponly=True, samesite="lax", secure=safe, path="/")
+
+
+def _is_safe(request: Request) -> bool:
+    settings: Settings = request.app.state.settings
+    return request.url.scheme == "https" or settings.public_url.startswith("https://")
 
 
 # -- the API -------------------------------------------------------------------------------

@@ -21,7 +21,14 @@ from worker.access.model import Person, Role
 from worker.access.ways_in import NO_PASSWORD
 from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
-from worker.web.guard import COOKIE, check_password, give_cookie, is_open, require_own_name
+from worker.web.guard import (
+    COOKIE,
+    check_password,
+    give_cookie,
+    is_open,
+    remember_device,
+    require_own_name,
+)
 from worker.web.hosts import LOOPBACK_HOSTS, host_of
 from worker.web.redirects import place
 from worker.web.render import page
@@ -103,7 +110,9 @@ def router(ctx: Context) -> APIRouter:
         if person is None:
             log.warning("a login was refused")
             return form(request, 401, "That name and password do not fit.", given.get("to", "/"))
-        return begin(request, person, given.get("to", "/"))
+        response = begin(request, person, given.get("to", "/"))
+        remember_device(request, response, person.name)
+        return response
 
     @routes.post("/logout")
     def log_out(request: Request) -> Response:

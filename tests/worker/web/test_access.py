@@ -12,10 +12,11 @@ import requests
 import sqlalchemy as sa
 from logins import by_link
 
-from worker.access import audit, people, sessions, tokens
+from worker.access import audit, devices, people, sessions, tokens
 from worker.access.model import Person
 from worker.access.people import ThrottledError
-from worker.store.tables import api_tokens, audit_log, users
+from worker.store.db import upsert
+from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
 from worker.sync.context import Context
 from worker.web.guard import COOKIE
@@ -124,6 +125,66 @@ class TestLogin:
         with pytest.raises(ThrottledError):
             people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.1", now)
         assert people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.2", now)
+
+    @pytest.mark.usefixtures("named")
+    @pytest.mark.parametrize("name", ["vera", "admin"])
+    def test_works_in_a_known_browser_while_a_stranger_guesses(
+        self, serve: Serve, name: str, ctx: Context
+    ) -> None:
+        url = serve(ADMIN_PASSWORD=PASSWORD)
+        known = logged_in(url, name)
+        right = {"name": name, "password": PASSWORD}
+        # At the name, and from the address that a proxy gives to all: the longest wait is on.
+        until = ctx.now() + timedelta(minutes=10)
+        for key in (f"name:{name}", "name:adam", "address:127.0.0.1"):
+            row = {"key": key, "failures": 40, "until": until, "at": ctx.now()}
+            with ctx.store.write() as connection:
+                upsert(connection, throttles, [row])
+        assert requests.post(f"{url}/login", data=right).status_code == 429
+        known.post(f"{url}/logout")
+        assert known.post(f"{url}/login", data=right).url == f"{url}/"
+        assert requests.post(f"{url}/login", data=right).status_code == 429
+        others = {"name": "adam", "password": PASSWORD}
+        assert known.post(f"{url}/login", data=others).status_code == 429  # it is not his
+
+    @pytest.mark.usefixtures("named")
+    def test_in_a_known_browser_is_slowed_down_as_well(self, serve: Serve) -> None:
+        url = serve()
+        known = logged_in(url, "vera")
+        guess = {"name": "vera", "password": "a guess"}
+        answers = [known.post(f"{url}/login", data=guess).status_code for _ in range(8)]
+        assert answers[:4] == [401] * 4
+        assert 429 in answers
+
+    def test_of_a_browser_that_is_not_known_any_more(self, named: Context) -> None:
+        now, keys = named.now(), named.keys
+        before = people.credential(named.store, "", "vera")
+        cookie = devices.make(keys, "vera", before, now)
+        assert devices.known(keys, cookie, "vera", before, now)
+        assert not devices.known(keys, cookie, "adam", before, now)
+        assert not devices.known(keys, cookie, "vera", before, now + devices.LIFETIME)
+        for forged in ("", "x", cookie[:-1], cookie + "x", "x" * 5000, cookie.swapcase()):
+            assert not devices.known(keys, forged, "vera", before, now)
+        people.put(named.store, "vera", PASSWORD, "viewer", now)  # the same one, set anew
+        after = people.credential(named.store, "", "vera")
+        assert not devices.known(keys, cookie, "vera", after, now)
+        assert people.remove(named.store, "vera")
+        gone = people.credential(named.store, "", "vera")
+        assert not devices.known(keys, cookie, "vera", gone, now)
+
+    @pytest.mark.usefixtures("named")
+    def test_remembers_a_browser_by_a_cookie_for_us_alone(self, serve: Serve) -> None:
+        url = serve(PUBLIC_URL="https://hygiene.example")
+        form = {"name": "vera", "password": PASSWORD}
+        answer = requests.post(f"{url}/login", data=form, allow_redirects=False)
+        (held,) = [
+            text for text in answer.raw.headers.getlist("Set-Cookie") if "hygiene_device_" in text
+        ]
+        assert "vera" not in held
+        for flag in ("HttpOnly", "SameSite=lax", "Secure"):
+            assert flag in held
+        refused = requests.post(f"{url}/login", data={**form, "password": "x"})
+        assert "hygiene_device_" not in str(refused.headers)
 
     def test_over_http_says_when_to_try_again(self, serve: Serve) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)

@@ -1,0 +1,53 @@
+"""Browsers in which somebody has logged in before: guessing elsewhere does not lock them out.
+
+Such a browser holds a signed cookie of its user. It lets nobody in: it only has wrong passwords
+counted for that browser alone, instead of for the name and the address, which a stranger can use
+up. It is of no use any more once the user has another password, or is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from worker.feedback.keys import Keys
+
+LIFETIME = timedelta(days=180)
+_SALT = "known device"
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_LONGEST = 300  # characters of a cookie that is looked at
+
+
+def cookie_name(user: str) -> str:
+    """One for each user of a browser, and without their name."""
+    return f"hygiene_device_{hashlib.sha256(user.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def make(keys: Keys, user: str, credential: str, now: datetime) -> str:
+    """What the cookie holds. `credential`: what changes with the password."""
+    days = (now + LIFETIME - _EPOCH) // timedelta(days=1)
+    return _signer(keys).dumps([_print(keys, user, credential), secrets.token_hex(8), days])
+
+
+def known(keys: Keys, cookie: str, user: str, credential: str, now: datetime) -> str:
+    """The id of a device that this user knows; "" for every other one."""
+    if not cookie or not credential or len(cookie) > _LONGEST:
+        return ""
+    try:
+        print_, device, days = _signer(keys).loads(cookie)
+        left = _EPOCH + timedelta(days=days) - now
+    except (BadData, ValueError, TypeError, OverflowError):
+        return ""
+    fits = print_ == _print(keys, user, credential) and timedelta(0) < left <= LIFETIME
+    return str(device) if fits else ""
+
+
+def _print(keys: Keys, user: str, credential: str) -> str:
+    return keys.print_of(f"device:{user}\0{credential}")
+
+
+def _signer(keys: Keys) -> URLSafeSerializer:
+    return URLSafeSerializer(keys.signing(), salt=_SALT)

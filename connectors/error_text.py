@@ -6,6 +6,8 @@ import html
 import re
 from typing import Any
 
+from connectors.lenient_json import clean
+
 LONGEST = 300  # characters that are passed on
 # What is not closed reaches to the end, and no tag holds another: so each reads a body once only,
 # whatever stands in it.
@@ -29,4 +31,4 @@ def plain(body: Any) -> str:
 
 
 def one_line(text: object) -> str:
-    return " ".join(str(text).split())[:LONGEST]
+    return clean(" ".join(str(text).split())[:LONGEST])

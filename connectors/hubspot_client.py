@@ -20,6 +20,7 @@ from config.settings import Http, HubSpotCredentials
 from connectors.base import ConnectorError, Purpose
 from connectors.calls import Calls, CrmClock, TryAgainError, reason
 from connectors.hubspot_errors import translate
+from connectors.lenient_json import decode
 from connectors.quota import DAY, Limits, Quota, left
 
 # The one list of call outcomes that all accounts have; no dated version offers it (2027-03-beta
@@ -147,7 +148,7 @@ class Client:
             status, raw = error.status, error.body  # type: ignore[attr-defined]
             headers = getattr(error, "headers", None) or {}
         try:
-            return Answer(status, headers, orjson.loads(raw) if raw else None)
+            return Answer(status, headers, decode(raw) if raw else None)
         except orjson.JSONDecodeError:
             return Answer(status, headers, None)
 
@@ -174,7 +175,7 @@ class Client:
         self._calls.note(limits(response.headers))
         self.clock.note(response.headers.get("Date"))
         try:
-            return orjson.loads(raw) if raw else None
+            return decode(raw) if raw else None
         except orjson.JSONDecodeError as error:
             raise TryAgainError("an answer was not JSON") from error
 

@@ -24,6 +24,7 @@ from connectors.base import (
 )
 from connectors.calls import TryAgainError, retry_after
 from connectors.error_text import plain
+from connectors.lenient_json import decode
 
 _VALUES = "Property values were not valid: "
 # A bad request, a conflict with another record, content that cannot be processed (RFC 9110).
@@ -66,7 +67,7 @@ def kind_of(entries: list[dict[str, Any]]) -> FailureKind:
 def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -> Exception:
     """The exception that an error answer is. `version`: of the API that was asked."""
     try:
-        body = orjson.loads(raw) if raw else {}
+        body = decode(raw) if raw else {}
     except orjson.JSONDecodeError:
         body = {"message": plain(raw)}
     if not isinstance(body, dict):
@@ -125,7 +126,7 @@ def _refusals(body: Mapping[str, Any], message: str) -> list[dict[str, Any]]:
 
 def _listed(text: str) -> list[dict[str, Any]]:
     try:
-        found = orjson.loads(text) if text else []
+        found = decode(text) if text else []
     except orjson.JSONDecodeError:
         return []
     return [

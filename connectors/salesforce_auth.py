@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from config.settings import SalesforceCredentials
 from connectors.base import AuthError, ConnectorError
 from connectors.calls import TryAgainError, retry_after
+from connectors.lenient_json import decode
 from connectors.salesforce_errors import problem_of, redirected
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -118,8 +119,8 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
 
 def _body(answer: requests.Response) -> Any:
     try:
-        return answer.json()
-    except requests.exceptions.JSONDecodeError:
+        return decode(answer.content)
+    except ValueError:
         return answer.text
 
 

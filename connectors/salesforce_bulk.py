@@ -20,6 +20,7 @@ from typing import Any
 import requests
 
 from connectors.base import Purpose, SchemaChangedError, UnavailableError, Value, nothing
+from connectors.lenient_json import clean
 from connectors.salesforce_call import Call
 from connectors.salesforce_errors import JobStateError
 
@@ -180,7 +181,7 @@ def _no_answer(_response: requests.Response) -> None:
 
 def _listed(call: Call, path: str) -> list[dict[str, str]]:
     def rows(response: requests.Response) -> list[dict[str, str]]:
-        text = response.content.decode("utf-8", "replace")
+        text = clean(response.content.decode("utf-8", "replace"))
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     found: list[dict[str, str]] = call("write", path, take=rows)

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceError as ClientError
@@ -21,6 +20,7 @@ from simple_salesforce.util import exception_handler
 from config.settings import Http, SalesforceCredentials
 from connectors.base import AuthError, ConnectorError, Purpose
 from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
+from connectors.lenient_json import decode
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.salesforce_errors import SessionExpiredError, translate
@@ -41,7 +41,7 @@ class _Client(Salesforce):  # type: ignore[misc]  # which has no types
     """Decodes answers three times as fast as the client by itself, which is a third of a read."""
 
     def parse_result_to_json(self, result: requests.Response) -> Any:
-        return orjson.loads(result.content)
+        return decode(result.content)
 
 
 class Door:

@@ -40,6 +40,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 
 from connectors.base import AuthError, ConnectorError, QuotaError, UnavailableError
+from connectors.lenient_json import clean
 from connectors.salesforce_call import Call
 
 Links = dict[str, str]  # locator of a part ("" = the first, unnamed) -> query of the link to it
@@ -68,6 +69,7 @@ class _Part:
     following: str
     lines: int
     content: IO[bytes] = field(repr=False)
+    has_nul: bool = False
 
 
 class Result:
@@ -92,9 +94,10 @@ class Result:
         for part in self._parts:
             waiting()
             part.content.seek(0)
-            text = io.TextIOWrapper(part.content, "utf-8", newline="")
+            # Bytes that are no UTF-8 and NULs, in some person's field, cost nobody else the read.
+            text = io.TextIOWrapper(part.content, "utf-8", errors="replace", newline="")
             try:
-                reader = csv.reader(text)
+                reader = csv.reader(map(clean, text) if part.has_nul else text)
                 columns = next(reader, [])
                 while rows := list(islice(reader, size)):
                     if {*map(len, rows)} != {len(columns)}:
@@ -183,18 +186,19 @@ def _download(call: Call, job: str, query: str, files: ExitStack) -> _Part:
     def to_disk(response: requests.Response) -> _Part:
         content = tempfile.TemporaryFile(prefix="hygiene-bulk-")  # noqa: SIM115 - closed by `files`
         files.callback(content.close)
-        lines, last = 0, b"\n"
+        lines, last, has_nul = 0, b"\n", False
         try:
             for piece in response.iter_content(1 << 16):
                 content.write(piece)
                 lines += piece.count(b"\n")
+                has_nul = has_nul or b"\0" in piece
                 last = piece[-1:] or last
         except BaseException:  # it is fetched again
             content.close()
             raise
         following = response.headers.get("Sforce-Locator", "null")
         following = "" if following == "null" else following
-        return _Part(following, lines + (last != b"\n"), content)
+        return _Part(following, lines + (last != b"\n"), content, has_nul)
 
     path = f"jobs/query/{job}/results"
     fetched: _Part = call("read", f"{path}?{query}" if query else path, take=to_disk)

@@ -6,6 +6,7 @@ just now, said in one line; nothing was misread, and the work is taken up again 
 
 from __future__ import annotations
 
+import csv
 import functools
 import inspect
 import logging
@@ -18,7 +19,10 @@ from connectors.base import UnavailableError
 log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MISREAD = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
+_MISREAD = (
+    KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError,
+    csv.Error,
+)  # fmt: skip
 
 
 def understood(method: F) -> F:

@@ -27,6 +27,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from sandbox.contradict import contradicted
 from sandbox.table import Clock
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,7 +49,11 @@ class Fault:
     half of the body, cut), `delay_after` (carry out, wait `seconds`, then answer), `act` (do
     `action` to a record first, then answer as usual), `page` (an error page of some proxy with
     status 200, the call is not carried out), `reorder` (carry out; the records of the answer come
-    the other way round), `repeat` (carry out; the answer has its records twice).
+    the other way round), `repeat` (carry out; the answer has its records twice), `contradict`
+    (carry out; the answer contradicts itself, `how`: see `sandbox.contradict`), `alter` (carry out;
+    in the bytes of the answer, `how` becomes `body`, a text), `drip` (carry out; the answer comes
+    byte by byte, one each `seconds`, from its first line on, or with `how`
+    "body" from its body on).
     """
 
     match: str
@@ -60,6 +65,7 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    how: str = ""
     action: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     seen: int = 0
@@ -102,6 +108,22 @@ def _shuffled(response: web.Response, how: str) -> web.Response:
             headers = {k: v for k, v in response.headers.items() if k != "Content-Length"}
             return answer(body, response.status, headers)
     return response
+
+
+def _body_of(response: web.Response) -> bytes:
+    return bytes(response.body or b"")  # type: ignore[arg-type]
+
+
+def _spoiled(response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
+    if not isinstance(response, web.Response):
+        return response
+    raw = _body_of(response)
+    if fault.kind == "alter":
+        raw = raw.replace(fault.how.encode(), str(fault.body).encode("utf-8", "surrogateescape"))
+    elif (body := _json(raw)) is not None:
+        raw = orjson.dumps(contradicted(body, fault.how))
+    kept = {k: v for k, v in response.headers.items() if k != "Content-Length"}
+    return web.Response(body=raw, status=response.status, headers=kept)
 
 
 def _json(body: Any) -> Any:
@@ -169,6 +191,7 @@ class Service:
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         call = f"{request.method} {request.path_qs}"
         cut_after = None
+        spoiled: list[Fault] = []
         wait_after = 0.0
         for fault in self.faults:
             if not fault.strikes(call):
@@ -189,6 +212,8 @@ class Service:
                 self.act(todo.pop("object"), todo.pop("id"), todo)
             elif fault.kind == "delay_after":
                 wait_after = fault.seconds
+            elif fault.kind in ("contradict", "alter", "drip"):
+                spoiled.append(fault)
             else:
                 cut_after = fault.kind
         response = await handler(request)
@@ -211,7 +236,30 @@ class Service:
             return await self._truncate(request, response)
         if cut_after in ("reorder", "repeat") and isinstance(response, web.Response):
             return _shuffled(response, cut_after)
+        for fault in spoiled:
+            if fault.kind == "drip":
+                return await self._drip(request, response, fault)
+            response = _spoiled(response, fault)
         return response
+
+    async def _drip(
+        self, request: web.Request, response: web.StreamResponse, fault: Fault
+    ) -> web.StreamResponse:
+        """The answer as it would be, one byte at a time."""
+        body = _body_of(response) if isinstance(response, web.Response) else b""
+        told = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+        lines = [f"HTTP/1.1 {response.status} Slow", *(f"{k}: {v}" for k, v in told.items())]
+        head = "\r\n".join([*lines, "", ""]).encode()
+        at_once, slow = (head, body) if fault.how == "body" else (b"", head + body)
+        transport = request.transport
+        if transport is not None:
+            transport.write(at_once)
+            for place in range(len(slow)):
+                if transport.is_closing():
+                    break
+                transport.write(slow[place : place + 1])
+                await asyncio.sleep(fault.seconds)
+        return self._cut(request)
 
     def _cut(self, request: web.Request) -> web.StreamResponse:
         if request.transport is not None:  # the client may have gone by itself

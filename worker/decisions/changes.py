@@ -88,6 +88,8 @@ def _normalized(
     for field, known in zip(decision.fields, facts, strict=True):
         numbers = known.reading.numbers
         plain = len(numbers) == 1 and not numbers[0].extension and not known.reading.note
+        # What was repaired on its way here could not be put back as it was.
+        plain = plain and "\ufffd" not in raw.get(field.name, "")
         key = f"phone/{field.name}"
         if (
             field.status == "valid"

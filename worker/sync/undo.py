@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from config.log import redact
 from connectors.base import ConnectorError, Update, Value
+from connectors.lenient_json import REPLACEMENT
 from worker.feedback import deliveries, touched
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
@@ -321,7 +322,8 @@ def _restorable(
         holds = held.get(key)
         if (holds or None) == (before or None):
             continue  # it is as it was: undone already, or never written
-        if (holds or None) != (wrote or None) or key not in writable:
+        repaired = key.startswith("phone/") and REPLACEMENT in str(before or "")
+        if (holds or None) != (wrote or None) or key not in writable or repaired:
             result.kept.append(Kept(row.object, row.record_id, key, wrote, holds))
             continue
         values[key] = before

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-import orjson
 import requests
 from requests.adapters import HTTPAdapter
 
@@ -23,6 +22,7 @@ from config.settings import Http
 from config.traces import span
 from config.verification import ProviderTuning
 from connectors.calls import TryAgainError, retry_after, retrying
+from connectors.lenient_json import clean, decode
 from connectors.quota import Pace
 from worker.verification import pace as pacing
 from worker.verification.base import LostError, RefusedError, UnavailableError
@@ -155,7 +155,7 @@ def refused_by_status(reply: Reply, said: str = "") -> None:
 
 def text(value: object, most: int = 120) -> str:
     """A provider's own words, when they are words: shortened, on one line."""
-    return " ".join(str(value).split())[:most] if isinstance(value, (str, int)) else ""
+    return clean(" ".join(str(value).split())[:most]) if isinstance(value, (str, int)) else ""
 
 
 def with_path(url: str, path: str) -> str:
@@ -173,8 +173,8 @@ def _told(said: str) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return decode(body)
+    except ValueError:
         return None
 
 

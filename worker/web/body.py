@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-import orjson
 from fastapi import Depends, HTTPException, Request
+
+from connectors.lenient_json import decode
 
 LARGEST = 512 * 1024  # bytes: HubSpot sends up to 100 events, Twilio a message
 
@@ -38,8 +39,8 @@ def parameters_of(body: bytes) -> dict[str, str]:
     """The parameters of a form that came as a JSON object; raises 400 for what is none. A value
     that is no text or number is no parameter."""
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        found = decode(body)
+    except ValueError:
         raise HTTPException(400, "The body is not JSON.") from None
     if not isinstance(found, dict):
         raise HTTPException(400, "The body is not a JSON object.")

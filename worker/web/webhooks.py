@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
+from connectors.lenient_json import clean, decode
 from worker.feedback import receive, twilio
 from worker.sync import hubspot_events
 from worker.sync.context import Context
@@ -74,7 +74,9 @@ def _from_twilio(ctx: Context, request: Request, body: bytes) -> dict[str, str]:
         raise HTTPException(403, "The signature is not Twilio's.")
     if is_json and not is_body_of(url, body):
         raise HTTPException(403, "The body is not the one that Twilio signed (bodySHA256).")
-    return parameters_of(body) if is_json else dict(signed)
+    if is_json:
+        return parameters_of(body)
+    return {name: clean(value) for name, value in signed}
 
 
 def _twilio_keys(ctx: Context, request: Request) -> tuple[tuple[str, ...], str]:
@@ -102,8 +104,8 @@ def _url(ctx: Context, request: Request) -> str:
 
 def _events(body: bytes) -> list[dict[str, Any]]:
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        found = decode(body)
+    except ValueError:
         raise HTTPException(400, "The body is not JSON.") from None
     events = found if isinstance(found, list) else [found]
     if not all(isinstance(event, dict) for event in events):

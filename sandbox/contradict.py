@@ -1,0 +1,94 @@
+"""Answers that contradict themselves, as faults: see `Fault.how` in `sandbox.service`.
+
+Made from a true answer of a stand-in, so that all else about it is as it should be.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+_LISTS = ("results", "records", "phone_numbers")
+_COUNTS = ("total", "totalSize", "numberRecordsProcessed", "size")
+_IDS = ("id", "Id", "recordId", "phone_number", "number", "e164_format")
+_NEVER_ASKED = {"id": "99999999", "Id": "003000000ZZZZZZAAA", "recordId": "99999999"}
+_OTHER_NUMBER = "+442079460999"
+
+
+def contradicted(body: Any, how: str) -> Any:
+    """`how`: `empty` (counts, and nothing of it), `fewer` (the last one is missing), `twice` (the
+    first one again in place of the last), `foreign` (the last one is another than was asked for),
+    `counts` (one more is counted than there is), `uncounted` (0 are counted), `nowhere` (there is
+    more, and no word of where), `elsewhere` (the next page is at another host), `early` (it says
+    that nothing follows)."""
+    body = copy.deepcopy(body)
+    _WAYS[how](body)
+    return body
+
+
+def _list(body: Any) -> list[Any]:
+    if isinstance(body, list):
+        return body
+    return next((body[key] for key in _LISTS if isinstance(body.get(key), list)), [])
+
+
+def _empty(body: Any) -> None:
+    _list(body).clear()
+
+
+def _fewer(body: Any) -> None:
+    del _list(body)[-1:]
+
+
+def _twice(body: Any) -> None:
+    if found := _list(body):
+        found[-1] = found[0]
+
+
+def _foreign(body: Any) -> None:
+    found = _list(body)
+    one = found[-1] if found else body.get("data", body)
+    if isinstance(one.get("from"), dict):
+        one["from"]["id"] = "99999999"
+        return
+    for key in _IDS:
+        if key in one:
+            one[key] = _NEVER_ASKED.get(key, _OTHER_NUMBER)
+    if isinstance(one.get("properties"), dict):
+        one["properties"].pop("hs_merged_object_ids", None)
+
+
+def _counted(body: Any, change: Callable[[int], int]) -> None:
+    for key in _COUNTS:
+        if isinstance(body, dict) and isinstance(body.get(key), int):
+            body[key] = change(body[key])
+
+
+def _nowhere(body: Any) -> None:
+    body.update(done=False)
+    body.pop("nextRecordsUrl", None)
+
+
+def _elsewhere(body: Any) -> None:
+    body.update(done=False, nextRecordsUrl="https://elsewhere.example/services/data/x/query/01g-2")
+
+
+def _early(body: Any) -> None:
+    body.pop("nextRecordsUrl", None)
+    body.pop("paging", None)
+    if "done" in body:
+        body["done"] = True
+
+
+_WAYS: dict[str, Callable[[Any], None]] = {
+    "empty": _empty,
+    "fewer": _fewer,
+    "twice": _twice,
+    "foreign": _foreign,
+    "counts": lambda body: _counted(body, lambda held: held + 1),
+    "uncounted": lambda body: _counted(body, lambda _held: 0),
+    "nowhere": _nowhere,
+    "elsewhere": _elsewhere,
+    "early": _early,
+}

@@ -35,6 +35,7 @@ attempts = 4
 connect_timeout = 2.0
 read_timeout = 2.0
 longest_wait = "2s"
+{deadline}
 [sync]
 every = "2s"
 reverify_every = "2s"
@@ -125,7 +126,8 @@ def _run(
     json_lines = str(bool(schedule.seed % 2)).lower()
     # A setting that the release before does not know would be an error to it.
     new = "" if schedule.flavour == "deploy" else "page_contacts = 25"
-    toml = TOML.format(caps=caps, json=json_lines, new=new)
+    deadline = "" if schedule.flavour == "deploy" else "call_timeout = 4.0"
+    toml = TOML.format(caps=caps, json=json_lines, new=new, deadline=deadline)
     (house.home / f"{name}.toml").write_text(toml)
     _world(sandbox, schedule)
     people = People(sandbox, dice, web)

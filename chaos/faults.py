@@ -297,3 +297,10 @@ class Faults:
             self._wait(dice.uniform(0.5, 2.0))
         finally:
             self.sandbox.twilio.logins.update(held)
+
+    # -- what an attack found --------------------------------------------------------------
+
+    def crm_drips(self, dice: random.Random) -> None:
+        """A byte now and then, each within the time-out of a read, and never the whole."""
+        how = dice.choice(("", "body"))
+        self._crm_fault("drip", dice, seconds=dice.choice((0.5, 1.5)), how=how)

@@ -219,6 +219,13 @@ def _dry_runs_pay() -> None:
     context.Context.chain = lambda self, _dry_run_of=None: chain(self)
 
 
+def _no_deadline() -> None:
+    """Each byte of an answer is waited for anew."""
+    from connectors import deadline
+
+    deadline.Deadline.left = property(lambda _self: 3600.0)
+
+
 MUTANTS = {
     "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
     "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
@@ -245,4 +252,5 @@ MUTANTS = {
     "no-signatures": Mutant(12, "anybody may send webhooks", _no_signatures),
     "no-redaction": Mutant(13, "logs are not masked", _no_redaction),
     "dry-runs-pay": Mutant(14, "dry runs ask and pay", _dry_runs_pay),
+    "no-deadline": Mutant(1, "an answer may take for ever", _no_deadline, fault="crm_drips"),
 }

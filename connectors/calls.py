@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -15,6 +16,7 @@ import tenacity
 from config.settings import Http
 from config.traces import span
 from connectors.base import Purpose, UnavailableError
+from connectors.deadline import whole_call
 from connectors.quota import Limits, Quota
 
 T = TypeVar("T")
@@ -121,6 +123,10 @@ class Calls:
         """Seconds to wait for a connection and for each piece of an answer."""
         return (self._http.connect_timeout, self._http.read_timeout)
 
+    def deadline(self) -> AbstractContextManager[None]:
+        """For a call that is made past `make`."""
+        return whole_call(self._http.call_timeout)
+
     def note(self, limits: Limits) -> None:
         """What an answer says of the CRM's limits."""
         self._quota.note(limits)
@@ -143,7 +149,7 @@ class Calls:
                 self._quota.take_turn(*line)
             with self._lock:
                 self.counts[purpose] += 1
-            with span("crm.call", connector=self.name, purpose=purpose):
+            with span("crm.call", connector=self.name, purpose=purpose), self.deadline():
                 return call()
 
         before = self.counts[purpose]
@@ -155,13 +161,3 @@ class Calls:
             raise UnavailableError(
                 f"{self.name}: {error.reason} ({tries}); when it answers again: hygiene sync"
             ) from error
-
-
-def reason(error: Exception, late: bool, address: str) -> str:
-    """Why a call got no answer, for an operator; `late`: it waited in vain."""
-    if late:
-        return f"no answer from {address} in time"
-    text = str(error).lower()
-    if "refused" in text or "resolve" in text or "name or service" in text:
-        return f"nothing answers at {address}; is the address right?"
-    return f"the connection to {address} broke"

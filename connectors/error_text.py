@@ -30,5 +30,11 @@ def plain(body: Any) -> str:
     return one_line(text)
 
 
+def title_of(body: bytes) -> str:
+    """The title of a web page; "" where it has none."""
+    found = _TITLE.search(body[:65536].decode("utf-8", "replace"))
+    return one_line(html.unescape(found.group(1)))[:120] if found else ""
+
+
 def one_line(text: object) -> str:
     return clean(" ".join(str(text).split())[:LONGEST])

@@ -17,11 +17,14 @@ import urllib3
 from hubspot import HubSpot
 
 from config.settings import Http, HubSpotCredentials
-from connectors.base import ConnectorError, Purpose
-from connectors.calls import Calls, CrmClock, TryAgainError, reason
+from connectors.base import Purpose
+from connectors.calls import Calls, CrmClock, TryAgainError
+from connectors.deadline import keep_deadlines
 from connectors.hubspot_errors import translate
 from connectors.lenient_json import decode
+from connectors.no_answer import explain
 from connectors.quota import DAY, Limits, Quota, left
+from connectors.statuses import MISDIRECTED, not_from, web_page
 
 # The one list of call outcomes that all accounts have; no dated version offers it (2027-03-beta
 # does, to chosen apps alone). Source: HubSpot's guide "Calling extensions", dispositions.
@@ -95,6 +98,7 @@ class Client:
         )
         # Every access to package.crm... makes a connection pool: this one is kept, for all paths.
         self._api = package.crm.contacts.basic_api.api_client
+        keep_deadlines(self._api.rest_client.pool_manager)
 
     @property
     def counts(self) -> Mapping[Purpose, int]:
@@ -177,22 +181,25 @@ class Client:
         try:
             return decode(raw) if raw else None
         except orjson.JSONDecodeError as error:
-            raise TryAgainError("an answer was not JSON") from error
+            page = web_page(response.headers, raw)
+            said = not_from("HubSpot", response.status, page) if page else "an answer was not JSON"
+            raise TryAgainError(said) from error
 
     def _refusal(self, error: Exception) -> Exception:
         """The package has one ApiException class for each of its API packages, and fails itself
         where an error's body is no UTF-8."""
-        if isinstance(error, urllib3.exceptions.SSLError):
-            return ConnectorError(f"hubspot: the certificate is not trusted: {error}")
-        if isinstance(error, urllib3.exceptions.HTTPError):
-            late = isinstance(error, urllib3.exceptions.TimeoutError)
-            return TryAgainError(reason(error, late, self.host))
+        if isinstance(error, (urllib3.exceptions.HTTPError, OSError)):
+            return explain("hubspot", error, self.host)
         raw = getattr(error, "body", b"")
         if isinstance(error, UnicodeDecodeError) and error.__context__ is not None:
             error, raw = error.__context__, error.object  # type: ignore[assignment]
         status = getattr(error, "status", None)
         if status is None:
             return error
+        if not status:  # how the package tells of TLS
+            return explain("hubspot", error, self.host)
+        if status == MISDIRECTED:
+            self._api.rest_client.pool_manager.clear()
         headers = getattr(error, "headers", None) or {}
         self._calls.note(limits(headers))
         return translate(status, raw, headers, self.paths.version)

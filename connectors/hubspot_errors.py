@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from connectors import no_answer
 from connectors.base import (
     AuthError,
     ConnectorError,
@@ -21,10 +22,12 @@ from connectors.base import (
     NotThereError,
     QuotaError,
     SchemaChangedError,
+    UnavailableError,
 )
 from connectors.calls import TryAgainError, retry_after
 from connectors.error_text import plain
 from connectors.lenient_json import decode
+from connectors.statuses import PROXY_LOGIN, is_passing, not_from, web_page
 
 _VALUES = "Property values were not valid: "
 # A bad request, a conflict with another record, content that cannot be processed (RFC 9110).
@@ -66,6 +69,13 @@ def kind_of(entries: list[dict[str, Any]]) -> FailureKind:
 
 def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -> Exception:
     """The exception that an error answer is. `version`: of the API that was asked."""
+    if status == PROXY_LOGIN:
+        return ConnectorError(f"hubspot: {no_answer.PROXY_LOGIN}")
+    if page := web_page(headers, raw):
+        said = not_from("HubSpot", status, page)
+        if is_passing(status):
+            return TryAgainError(said, retry_after(headers.get("Retry-After")))
+        return UnavailableError(f"hubspot: {said}; when it is gone: hygiene sync hubspot")
     try:
         body = decode(raw) if raw else {}
     except orjson.JSONDecodeError:
@@ -85,7 +95,7 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
             f"hubspot: HTTP 404: {short or 'nothing there'} (API version {version}, "
             "HUBSPOT_API_VERSION)"
         )
-    if status >= 500 or status in (408, 423, 477):
+    if is_passing(status):
         return TryAgainError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
     if status == 400:
         if entries := _refusals(body, message):

@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 
 import jwt
 import requests
-from requests.adapters import HTTPAdapter
 
 from config.settings import SalesforceCredentials
-from connectors.base import AuthError, ConnectorError
+from connectors import no_answer
+from connectors.base import AuthError, ConnectorError, UnavailableError
 from connectors.calls import TryAgainError, retry_after
+from connectors.deadline import Adapter
 from connectors.lenient_json import decode
+from connectors.no_answer import explain
 from connectors.salesforce_errors import problem_of, redirected
+from connectors.statuses import MISDIRECTED, PROXY_LOGIN, is_passing, not_from, web_page
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -40,9 +43,12 @@ class _Session(requests.Session):
 
     last_retry_after: str | None = None
     last_location: str | None = None
+    last_server: str | None = None
 
     def __init__(self, timeout: tuple[float, float]) -> None:
         super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, Adapter())
         self.timeout = timeout
 
     def request(self, *args: Any, **more: Any) -> requests.Response:
@@ -51,7 +57,7 @@ class _Session(requests.Session):
         return super().request(*args, **{**kept, **more})
 
 
-class _LoopbackAdapter(HTTPAdapter):
+class _LoopbackAdapter(Adapter):
     """Speaks plain http where simple-salesforce insists on https; mounted for one loopback host."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
@@ -69,6 +75,7 @@ def http_session(
     def note(response: requests.Response, *_args: Any, **_more: Any) -> None:
         session.last_retry_after = response.headers.get("Retry-After")
         session.last_location = response.headers.get("Location")
+        session.last_server = response.headers.get("Server")
 
     session.hooks["response"].append(note)
     for url in (credentials.instance_url, credentials.login_url):
@@ -94,15 +101,23 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
     url = f"{credentials.login_url}/services/oauth2/token"
     try:
         answer = session.post(url, data=form)
-    except requests.exceptions.SSLError as error:
-        raise ConnectorError(f"SALESFORCE_LOGIN_URL: certificate not trusted: {error}") from error
-    except requests.exceptions.RequestException as error:
+    except OSError as error:
+        address = f"SALESFORCE_LOGIN_URL {credentials.login_url}"
+        raise explain("salesforce", error, address) from error
+    page = web_page(answer.headers, answer.content)
+    said = not_from("Salesforce", answer.status_code, page) if page else ""
+    if answer.status_code == MISDIRECTED:
+        session.close()
+    if is_passing(answer.status_code) or (page and answer.status_code == 200):
         raise TryAgainError(
-            f"SALESFORCE_LOGIN_URL {credentials.login_url} cannot be reached"
-        ) from error
-    if answer.status_code >= 500 or answer.status_code == 429:
-        raise TryAgainError(
-            f"HTTP {answer.status_code} at login", retry_after(answer.headers.get("Retry-After"))
+            f"login: {said}" if page else f"HTTP {answer.status_code} at login",
+            retry_after(answer.headers.get("Retry-After")),
+        )
+    if answer.status_code == PROXY_LOGIN:
+        raise ConnectorError(f"salesforce: {no_answer.PROXY_LOGIN}")
+    if page and not 300 <= answer.status_code < 400:
+        raise UnavailableError(
+            f"salesforce: login: {said}; if SALESFORCE_LOGIN_URL is right, see to what is between"
         )
     body = _body(answer)
     if not isinstance(body, dict) or not isinstance(body.get("access_token"), str):

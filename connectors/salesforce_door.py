@@ -13,17 +13,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
+import urllib3
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceError as ClientError
 from simple_salesforce.util import exception_handler
 
 from config.settings import Http, SalesforceCredentials
 from connectors.base import AuthError, ConnectorError, Purpose
-from connectors.calls import Calls, CrmClock, TryAgainError, reason, retry_after
+from connectors.calls import Calls, CrmClock, TryAgainError, retry_after
 from connectors.lenient_json import decode
+from connectors.no_answer import explain
 from connectors.quota import DAY, Left, Limits, Quota
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.salesforce_errors import SessionExpiredError, translate
+from connectors.statuses import MISDIRECTED, not_from, web_page
 
 # "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
@@ -41,7 +44,12 @@ class _Client(Salesforce):  # type: ignore[misc]  # which has no types
     """Decodes answers three times as fast as the client by itself, which is a third of a read."""
 
     def parse_result_to_json(self, result: requests.Response) -> Any:
-        return decode(result.content)
+        try:
+            return decode(result.content)
+        except json.JSONDecodeError:
+            if page := web_page(result.headers, result.content):
+                raise TryAgainError(not_from("Salesforce", result.status_code, page)) from None
+            raise
 
 
 class Door:
@@ -108,7 +116,8 @@ class Door:
         headers = {**client.headers, **(more.pop("headers", None) or {})}
         if method != "GET":
             headers = {**self._write_headers, **headers}
-        return self._http.request(method, base + path, headers=headers, **more)
+        with self._calls.deadline():
+            return self._http.request(method, base + path, headers=headers, **more)
 
     def user_id(self) -> str:
         """The id of the user that we are logged in as.
@@ -156,13 +165,8 @@ class Door:
                 raise self._translate(error, path) from error
             except json.JSONDecodeError as error:
                 raise TryAgainError("an answer was not JSON") from error
-            except requests.exceptions.SSLError as error:
-                raise ConnectorError(
-                    f"salesforce: the certificate is not trusted: {error}"
-                ) from error
-            except requests.exceptions.RequestException as error:
-                late = isinstance(error, requests.exceptions.Timeout)
-                raise TryAgainError(reason(error, late, client.sf_instance)) from error
+            except (OSError, urllib3.exceptions.HTTPError) as error:  # those of requests as well
+                raise explain("salesforce", error, client.sf_instance) from error
 
         client = self._session()
         try:
@@ -183,6 +187,8 @@ class Door:
                 ) from error
 
     def _translate(self, error: ClientError, path: str) -> Exception:
+        if error.status == MISDIRECTED:
+            self._http.close()  # what is open leads to the wrong place
         # simple-salesforce keeps no headers: the session noted those of the last answer.
         return translate(
             error.status,
@@ -191,6 +197,7 @@ class Door:
             retry_after=retry_after(getattr(self._http, "last_retry_after", None)),
             location=getattr(self._http, "last_location", "") or "",
             calls_left=self._calls_left,
+            server=getattr(self._http, "last_server", "") or "",
         )
 
     def _calls_left(self) -> bool:

@@ -16,9 +16,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.base import AuthError, ConnectorError, NotThereError, QuotaError, SchemaChangedError
+from connectors import no_answer
+from connectors.base import (
+    AuthError,
+    ConnectorError,
+    NotThereError,
+    QuotaError,
+    SchemaChangedError,
+    UnavailableError,
+)
 from connectors.calls import TryAgainError
 from connectors.error_text import one_line, plain
+from connectors.statuses import PROXY_LOGIN, is_passing, not_from, web_page
 
 # Codes by which an org says that it runs no Bulk jobs for us now.
 _NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
@@ -36,8 +45,6 @@ _PASSING = (
 )
 _LAPSED = ("INVALID_QUERY_LOCATOR", "QUERY_LOCATOR_EXPIRED", "QUERY_LOCATOR_NOT_FOUND")
 _SECURITY_POLICY = "TXN_SECURITY_"  # ..._NO_ACCESS, ..._METERING_ERROR, ..._RUNTIME_ERROR
-# Statuses of the edge in front of an org: 420 has no route to it yet, 406 comes with no body.
-_EDGE = (406, 420, 429)
 
 
 class RefusedCallError(ConnectorError):
@@ -119,15 +126,23 @@ def translate(
     retry_after: float | None = None,
     location: str = "",
     calls_left: Callable[[], bool] = lambda: False,
+    server: str = "",
 ) -> Exception:
     """The error that an answer of the org means.
 
     `path`: of the call, below /services/data/vNN.N/. `location`: of a redirect. `calls_left`:
     whether the org has told of calls that are left today, which decides where it names a limit and
-    not which.
+    not which. `server`: who says to have answered.
     """
     if 300 < status < 400:
         return redirected(status, location)
+    if status == PROXY_LOGIN:
+        return ConnectorError(f"salesforce: {no_answer.PROXY_LOGIN}")
+    if page := web_page({"Server": server}, content):
+        said = not_from("Salesforce's API", status, page)
+        if is_passing(status):
+            return TryAgainError(said, retry_after)
+        return UnavailableError(f"salesforce: {said}; when it is gone: hygiene sync salesforce")
     problem = problem_of(content)
     code, text = problem.code, problem.text
     if code == "INVALID_SESSION_ID" or status == 401:
@@ -149,7 +164,7 @@ def translate(
         return refusal
     if "LimitException" in text:
         return ApexLimitError(f"salesforce: {problem}")
-    if code in _PASSING or status in _EDGE or status >= 500:
+    if code in _PASSING or is_passing(status):
         return TryAgainError(
             f"HTTP {status} {problem}" if code or text else f"HTTP {status}", retry_after
         )

@@ -357,7 +357,7 @@ class TestLogin:
             ({"status": 302, "headers": {"Location": "https://new.my.salesforce.com/x?c=secret"}},
              r"sends us to new\.my\.salesforce\.com"),
             ({"status": 403, "body": b"<html><title>IP blocked</title></html>"}, "IP blocked"),
-            ({"status": 200, "body": b"<html>Log in</html>"}, "Log in"),
+            ({"status": 200, "body": b"<html>Log in</html>"}, "a web page"),
             ({"status": 400, "body": ["odd"]}, "odd"),
         ],
     )  # fmt: skip

@@ -29,6 +29,7 @@ QUICK = """
 [http]
 first_wait = 0.01
 attempts = 3
+call_timeout = 1.0
 """
 
 

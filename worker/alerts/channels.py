@@ -11,9 +11,11 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from config.settings import Settings
+from connectors.deadline import clocked_file, session, whole_call
 from worker.alerts.conditions import Condition
 
-_TIMEOUT = 15.0  # seconds
+_TIMEOUT = 15.0  # seconds, for each step
+_WHOLE = 60.0  # seconds, for all of it
 
 
 class ChannelError(Exception):
@@ -34,12 +36,26 @@ def tell(settings: Settings, channel: str, one: Condition) -> None:
     """Raises `ChannelError`."""
     link = f"{settings.public_url}{one.path}" if settings.public_url else one.path
     try:
-        if channel == "email":
-            _email(settings, one, link)
-        else:
-            _webhook(settings.alert_webhook_url, one, link)
+        with whole_call(_WHOLE):
+            if channel == "email":
+                _email(settings, one, link)
+            else:
+                _webhook(settings.alert_webhook_url, one, link)
     except (OSError, smtplib.SMTPException, requests.RequestException) as error:
         raise ChannelError(f"{channel}: {type(error).__name__}") from error
+
+
+class _Smtp(smtplib.SMTP):
+    """Reads what a server says within the deadline of the whole."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = clocked_file(self.sock)
+        return super().getreply()
+
+
+class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
+    pass
 
 
 def _email(settings: Settings, one: Condition, link: str) -> None:
@@ -54,9 +70,9 @@ def _email(settings: Settings, one: Condition, link: str) -> None:
     context = ssl.create_default_context()
     client: smtplib.SMTP
     if parts.scheme == "smtps":
-        client = smtplib.SMTP_SSL(host, parts.port or 465, timeout=_TIMEOUT, context=context)
+        client = _SmtpTls(host, parts.port or 465, timeout=_TIMEOUT, context=context)
     else:
-        client = smtplib.SMTP(host, parts.port or 587, timeout=_TIMEOUT)
+        client = _Smtp(host, parts.port or 587, timeout=_TIMEOUT)
     try:
         if parts.scheme == "smtp" and not loopback:
             client.starttls(context=context)  # refuses to go on without it
@@ -74,6 +90,7 @@ def _webhook(url: str, one: Condition, link: str) -> None:
     """A JSON that chat tools show as it is (`text`), with the parts for others."""
     body = {"text": f"{one.text} {link}", "kind": one.kind, "key": one.key, "link": link}
     # A redirect could lead anywhere: what was set is what is called.
-    answer = requests.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False)
+    with session() as http:
+        answer = http.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False)
     if not 200 <= answer.status_code < 300:
         raise ChannelError(f"webhook: it answered {answer.status_code}")

@@ -16,21 +16,24 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from config.settings import Http
 from config.traces import span
 from config.verification import ProviderTuning
 from connectors.calls import TryAgainError, retry_after, retrying
+from connectors.deadline import Adapter, whole_call
 from connectors.lenient_json import clean, decode
+from connectors.no_answer import is_late, never_sent, tls_problem
 from connectors.quota import Pace
+from connectors.statuses import NOT_CARRIED_OUT, PROXY_LOGIN, web_page
 from worker.verification import pace as pacing
 from worker.verification.base import LostError, RefusedError, UnavailableError
 
 log = logging.getLogger(__name__)
 
+# Statuses that pass by themselves. The last two do not say whether a lookup was carried out.
+_LATER = NOT_CARRIED_OUT - {406, 420} | {499, 520}
 _MOST_BYTES = 64 * 1024 * 1024  # of an answer; a result file of 250,000 numbers has about 30 MB
-_BUSY = frozenset({429, 500, 502, 503, 504, 524})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Door:
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc of the machine's by surprise
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=tuning.at_once + 2))
+            self._session.mount(scheme, Adapter(pool_maxsize=tuning.at_once + 2))
 
     def call(
         self,
@@ -80,10 +83,13 @@ class Door:
         def once() -> Reply:
             if lookups:
                 pacing.wait(self._pace, self.name, self._tuning.per_second, lookups)
-            with span("lookup.call", provider=self.name, lookups=lookups):
+            with (
+                span("lookup.call", provider=self.name, lookups=lookups),
+                whole_call(self._http.call_timeout),
+            ):
                 reply = self._once(method, url, paid, options)
             judge(reply)
-            _slow_down(reply)
+            _slow_down(reply, paid)
             return reply
 
         try:
@@ -107,16 +113,17 @@ class Door:
             raise TryAgainError("did not answer in time") from error
         except requests.exceptions.ConnectionError as error:
             self.calls[0] += 1
-            if _never_sent(error):
-                raise TryAgainError("nothing answers at its address") from error
-            raise lost("broke the connection") from error
+            raise _no_answer(error, lost) from error
         except requests.exceptions.Timeout as error:
             self.calls[0] += 1
             raise lost("did not answer in time") from error
         except (requests.exceptions.RequestException, OSError) as error:
             raise lost("broke the connection") from error
         except Exception as error:  # urllib3's own, of a body that broke off
-            raise lost("broke off in the middle of its answer") from error
+            late = "did not answer in time"
+            raise lost(
+                late if is_late(error) else "broke off in the middle of its answer"
+            ) from error
         declared = response.headers.get("Content-Length")
         if len(body) > _MOST_BYTES:
             raise lost("sent far too large an answer")
@@ -129,12 +136,23 @@ class Door:
         self._session.close()
 
 
-def _slow_down(reply: Reply) -> None:
+def _slow_down(reply: Reply, paid: bool) -> None:
     """Raise what a status that means "later" says."""
-    if reply.status in _BUSY:
-        after = retry_after(reply.headers.get("Retry-After"))
-        busy = "asks us to slow down" if reply.status == 429 else "has a fault"
-        raise TryAgainError(f"{busy} (HTTP {reply.status})", after)
+    if reply.status not in _LATER:
+        return
+    busy = "asks us to slow down" if reply.status == 429 else "has a fault"
+    said = f"{busy} (HTTP {reply.status})"
+    if paid and reply.status not in NOT_CARRIED_OUT:
+        raise LostError(said)
+    raise TryAgainError(said, retry_after(reply.headers.get("Retry-After")))
+
+
+def from_the_way(reply: Reply) -> None:
+    """Raise for the web page of a proxy or a firewall: it says nothing of our key or a number."""
+    if reply.status == PROXY_LOGIN:
+        raise UnavailableError("is behind a proxy that wants a login (HTTP 407)")
+    if reply.status >= 400 and (page := web_page(reply.headers, reply.body)):
+        raise UnavailableError(f"was not reached: HTTP {reply.status} with {page}")
 
 
 def whole(reply: Reply, paid: bool = True) -> dict[str, Any]:
@@ -147,6 +165,7 @@ def whole(reply: Reply, paid: bool = True) -> dict[str, Any]:
 
 def refused_by_status(reply: Reply, said: str = "") -> None:
     """Raise what a status of 401, 403 or of another kind than 2xx means."""
+    from_the_way(reply)
     if reply.status in (401, 403):
         raise RefusedError(f"does not accept our key{_told(said)}")
     if not 200 <= reply.status < 300:
@@ -178,10 +197,20 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _never_sent(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether there was no connection at all, so that nothing can have been carried out."""
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    return type(cause).__name__ in ("NewConnectionError", "NameResolutionError")
+def _no_answer(
+    error: requests.exceptions.ConnectionError, lost: type[LostError] | type[TryAgainError]
+) -> Exception:
+    """What a call without an answer means; certain not to have been carried out is only what broke
+    before it was sent."""
+    tls = tls_problem(error)
+    if tls is not None and tls[0] == "untrusted":
+        return UnavailableError(f"has a certificate that is not trusted ({tls[1]})")
+    if tls is not None and tls[0] == "none":
+        return UnavailableError(f"speaks no TLS at its address ({tls[1]}); is the URL right?")
+    if never_sent(error):
+        text = "broke the TLS handshake" if tls else "nothing answers at its address"
+        return TryAgainError(text)
+    return lost("did not answer in time" if is_late(error) else "broke the connection")
 
 
 F = TypeVar("F", bound=Callable[..., Any])

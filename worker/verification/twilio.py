@@ -32,7 +32,15 @@ from worker.verification.base import (
     UnavailableError,
     Verdict,
 )
-from worker.verification.http import Door, Reply, readable, refused_by_status, text, whole
+from worker.verification.http import (
+    Door,
+    Reply,
+    from_the_way,
+    readable,
+    refused_by_status,
+    text,
+    whole,
+)
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +190,7 @@ class TwilioProvider:
         if reply.status != 200 and (code := _code(reply.data)) in _UNKNOWN:
             return _unknown(code, question, depth)
         if reply.status == 404:
+            from_the_way(reply)
             return None
         _judge(reply, depth)
         return _answer(whole(reply), question, depth)

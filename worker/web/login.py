@@ -7,6 +7,7 @@ is one of those gets a page with a button instead, and the button sends a form.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -34,6 +35,7 @@ from worker.web.redirects import place
 from worker.web.render import page
 
 log = logging.getLogger(__name__)
+_PATIENCE = 30.0  # seconds for an answer of the identity provider, in all
 
 _USED_UP = (
     "This login link was used before, or is older than ten minutes. Make another one in a terminal "
@@ -149,7 +151,7 @@ def _add_oidc(
     from httpx2 import HTTPError
     from joserfc.errors import JoseError  # what authlib checks tokens with
 
-    refusals = (OAuthError, JoseError, HTTPError, ValueError, KeyError)
+    refusals = (OAuthError, JoseError, HTTPError, ValueError, KeyError, TimeoutError)
     assert settings.oidc is not None
     oauth = OAuth()
     oauth.register(
@@ -172,7 +174,8 @@ def _add_oidc(
         request.session["to"] = place(to)
         back = f"{settings.public_url or str(request.base_url).rstrip('/')}/oidc/callback"
         try:
-            answer: Response = await oauth.idp.authorize_redirect(request, back)
+            async with asyncio.timeout(_PATIENCE):
+                answer: Response = await oauth.idp.authorize_redirect(request, back)
         except refusals as error:
             return away(request, error)
         return answer
@@ -180,7 +183,8 @@ def _add_oidc(
     @routes.get("/oidc/callback")
     async def callback(request: Request) -> Response:
         try:
-            token = await oauth.idp.authorize_access_token(request)
+            async with asyncio.timeout(_PATIENCE):
+                token = await oauth.idp.authorize_access_token(request)
         except refusals as error:
             return away(request, error)
         claims = token.get("userinfo") or {}

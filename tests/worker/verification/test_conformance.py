@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 from lookups import BRITISH, GOOD, IMPOSSIBLE, KINDS, OTHER, Desk, desk
+from tls import Ca, TlsFront
 
 from sandbox.run import Sandbox
 from worker.phones import Kind
@@ -119,7 +120,7 @@ class TestTheAccount:
 class TestFaults:
     """None of them says anything about a number; and nothing is sent twice that may be charged."""
 
-    @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+    @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408, 421, 425, 522])
     def test_a_fault_that_passes_is_tried_again(self, paid: Desk, status: int) -> None:
         paid.fault("status", status=status, times=2, body={"message": "later"})
         assert paid.ask(GOOD)[GOOD].number == GOOD
@@ -155,6 +156,41 @@ class TestFaults:
         paid.fault("delay_after", seconds=1.5, times=1)
         with pytest.raises(LostError, match="in time"):
             paid.ask(GOOD)
+
+    def test_an_answer_that_drips_is_not_waited_for_for_ever(self, paid: Desk) -> None:
+        paid.fault("drip", seconds=0.1, times=1)
+        with pytest.raises(LostError, match="in time"):
+            paid.ask(GOOD)
+
+    @pytest.mark.parametrize("status", [499, 520])
+    def test_a_status_that_does_not_say_what_was_done_is_not_sent_again(
+        self, paid: Desk, status: int
+    ) -> None:
+        fault = paid.fault("status", status=status, times=99)
+        with pytest.raises(LostError):
+            paid.ask(GOOD)
+        assert fault.hits == 1
+
+    def test_the_web_page_of_a_firewall_is_no_refusal_of_our_key(self, paid: Desk) -> None:
+        page = b"<html><head><title>Access Denied</title></head></html>"
+        paid.fault("status", status=403, body=page, headers={"Server": "AkamaiGHost"}, times=99)
+        with pytest.raises(UnavailableError, match=r'"Access Denied" \(server: AkamaiGHost\)'):
+            paid.ask(GOOD)
+
+    def test_a_handshake_that_is_cut_was_no_lookup(
+        self, paid: Desk, sandbox: Sandbox, tmp_path: Path
+    ) -> None:
+        ca = Ca(tmp_path)
+        front = TlsFront(ca, sandbox.ports[paid.name])
+        door = paid.provider._door  # type: ignore[attr-defined]
+        door.base_url = door.base_url.replace(sandbox.url(paid.name), front.url)
+        with pytest.raises(UnavailableError, match="certificate that is not trusted"):
+            paid.ask(GOOD)
+        door._session.verify = str(ca.path)
+        front.times = front.met + 2
+        assert paid.ask(GOOD)[GOOD].number == GOOD
+        assert (front.met, paid.charges) == (front.times, 1)
+        front.close()
 
     @pytest.mark.parametrize(
         "body", ["<html>", [], {}, {"valid": "yes"}, {"status": "success"}, {"replies": 7}, None]

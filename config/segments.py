@@ -45,5 +45,6 @@ class AlertSettings(Section):
     field_hidden: bool = True  # a field or object that was used is hidden from our user, or gone
     suppression_refused: bool = True  # a CRM takes no flag of somebody who is not to be contacted
     call_outcomes: bool = True  # calls wait for the name of their outcome
+    setbacks: bool = True  # what runs in the background was refused several times in a row
     budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never

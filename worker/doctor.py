@@ -60,6 +60,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
                 yield from _connector(ctx, name)
             yield from misconfigured.of_work(ctx)
             yield from misconfigured.of_calls(ctx)
+            yield from misconfigured.of_background(ctx)
         finally:
             ctx.close()
     if database_works:

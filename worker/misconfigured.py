@@ -21,7 +21,7 @@ from config.settings import Settings
 from worker import embedded, pulse
 from worker.check import Check, warning
 from worker.feedback import call_outcomes
-from worker.store import private_files
+from worker.store import private_files, setbacks
 from worker.store.tables import contacts, failures, runs
 from worker.sync import removals
 from worker.sync import runs as run_store
@@ -214,6 +214,15 @@ def of_calls(ctx: Context) -> Iterator[Check]:
             text = f"{name}: outcomes of calls that report nothing yet: {some}"
             text += f" and {more:,} more" if more > 0 else ""
             yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
+
+
+def of_background(ctx: Context) -> Iterator[Check]:
+    """What was to be done in the background and is refused, as of its last try."""
+    with ctx.store.read() as connection:
+        found = list(setbacks.load(connection))
+    for one in found:
+        if one.connector in ctx.settings.active_connectors:
+            yield warning("background", one.text)
 
 
 def of_crm(ctx: Context, name: str) -> Iterator[Check]:

@@ -22,6 +22,7 @@ from worker.feedback.apply import apply_waiting, look_again
 from worker.feedback.apply import waits as reports_wait
 from worker.feedback.dispositions import poll_all
 from worker.segments import count, isolate
+from worker.store import setbacks
 from worker.store.db import StoreError, ready
 from worker.sync import page as page_work
 from worker.sync import picking, reader, runs
@@ -79,7 +80,9 @@ def sync(connector: str, full: bool = False) -> None:
         return  # another worker was quicker
     except ConnectorError as error:
         log.error("%s", error)
+        setbacks.note(ctx.store, connector, "begin a sync", error, ctx.now())
         return
+    setbacks.clear(ctx.store, connector, "begin a sync")
     go_on(run_id)
 
 
@@ -103,7 +106,9 @@ def reverify(connector: str) -> None:
             return
         except ConnectorError as error:
             log.error("%s", error)
+            setbacks.note(ctx.store, connector, "begin a re-verification", error, ctx.now())
             return
+        setbacks.clear(ctx.store, connector, "begin a re-verification")
         go_on(run_id)
     owed.settle(ctx.store, connector)
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from worker.feedback import call_outcomes
 from worker.segments import isolate
+from worker.store import setbacks
 from worker.store.tables import failures, runs, watermarks
 from worker.sync import hidden_fields, removals
 from worker.sync.context import Context
@@ -18,7 +19,7 @@ from worker.verification import health, spending
 
 Kind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
-    "call_outcomes", "suppression_refused", "field_hidden",
+    "call_outcomes", "suppression_refused", "field_hidden", "setback",
 ]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
@@ -53,6 +54,8 @@ def found(ctx: Context) -> list[Condition]:
         everything += _refused_suppressions(ctx)
     if wanted.call_outcomes:
         everything += _unnamed_outcomes(ctx)
+    if wanted.setbacks:
+        everything += _setbacks(ctx)
     return everything
 
 
@@ -145,6 +148,16 @@ def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:
         if waiting := call_outcomes.waiting_for_names(ctx, name):
             key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
             yield Condition(key, "call_outcomes", f"{name}: {waiting.text}", "/")
+
+
+def _setbacks(ctx: Context) -> Iterator[Condition]:
+    """Until it goes well once; a later row of refusals is told anew."""
+    with ctx.store.read() as connection:
+        found = list(setbacks.load(connection))
+    for one in found:
+        if one.times >= setbacks.TOLD_AFTER and one.connector in ctx.settings.active_connectors:
+            key = f"setback:{one.connector}:{one.what}:{one.since.isoformat()}"
+            yield Condition(key, "setback", one.text, "/")
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Condition]:

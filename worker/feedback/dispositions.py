@@ -20,6 +20,7 @@ from worker.feedback import call_outcomes, receive
 from worker.feedback.call_outcomes import Seen
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach
 from worker.phones import facts
+from worker.store import setbacks
 from worker.store.db import upsert
 from worker.store.tables import polls
 from worker.story import number_of
@@ -33,6 +34,8 @@ HISTORY = timedelta(days=90)
 # and called in the same minutes is in our index after the next sync.
 _PATIENCE = timedelta(days=1)
 _AT_ONCE = 200
+_CALLS = "read what was logged of calls"  # what is refused, as an operator is told
+_EARLIER = "read the earlier calls of an outcome"
 _REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Grade, str]] = {
     "wrong_number": ("wrong_number", "", ""),
     "disconnected": ("undeliverable", "dead", ""),
@@ -126,7 +129,7 @@ def _counts_as(ctx: Context, call: CallOutcome) -> str:
 
 def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: datetime) -> int:
     """Read the earlier calls of outcomes that count as something else than they did."""
-    new = 0
+    new, refused = 0, False
     for row in list(seen.rows.values()):
         counts_as = row.reports_as(ctx.settings.feedback.dispositions)
         if counts_as == row.counted_as:
@@ -138,12 +141,16 @@ def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: 
                 new += reading.take(opened, found, again=bool(row.counted_as))
             except ConnectorError as error:
                 log.warning("%s: calls of “%s” wait: %s", connector, row.name, error)
+                setbacks.note(ctx.store, connector, _EARLIER, error, now)
+                refused = True
                 continue
             if reading.unplaced is not None:
                 continue  # somebody of them is in our index after the next sync
         seen.counted(row.outcome, counts_as)
         with ctx.store.write() as connection:
             seen.save(connection)
+    if not refused:
+        setbacks.clear(ctx.store, connector, _EARLIER)
     return new
 
 
@@ -221,6 +228,9 @@ def poll_all(ctx: Context) -> int:
             new += poll(ctx, name)
         except ConnectorError as error:
             log.warning("%s: calls could not be read: %s", name, error)
+            setbacks.note(ctx.store, name, _CALLS, error, ctx.now())
+        else:
+            setbacks.clear(ctx.store, name, _CALLS)
     return new
 
 

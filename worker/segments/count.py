@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import ConnectorError
+from worker.store import setbacks
 from worker.store.db import insert, upsert
 from worker.store.tables import (
     contact_numbers,
@@ -262,7 +263,9 @@ def _fetch_lists(ctx: Context) -> None:
             members = list(ctx.open(connector).members("list", name) or ())
         except ConnectorError as error:
             log.warning("segments.lists: %s", error)
+            setbacks.note(ctx.store, connector, f"read the list {name}", error, ctx.now())
             continue
+        setbacks.clear(ctx.store, connector, f"read the list {name}")
         rows = [
             {"connector": connector, "list": name[:80], "object": object_name, "record_id": record}
             for object_name, record in dict.fromkeys(members)

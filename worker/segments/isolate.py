@@ -18,12 +18,14 @@ import sqlalchemy as sa
 from config.segments import SEGMENTS
 from connectors.base import ConnectorError
 from worker.segments.rates import share, too_bad
+from worker.store import setbacks
 from worker.store.tables import isolations, runs, segment_counts
 from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 log = logging.getLogger(__name__)
+_AUDIT = "begin an audit"  # as an operator is told
 
 AUDIT = "audit"  # who opens its runs
 
@@ -248,12 +250,15 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
 def _open(ctx: Context, one: Isolation, purpose: str) -> str | None:
     try:
         scope = Scope("segment", (one.value,), key=one.by)
-        return run_store.open_run(ctx, one.connector, scope, by=AUDIT, purpose=purpose)
+        run_id = run_store.open_run(ctx, one.connector, scope, by=AUDIT, purpose=purpose)
     except run_store.RunActiveError:
         return None  # at the next look
     except ConnectorError as error:
         log.warning("audit of %s: %s", one.name, error)
+        setbacks.note(ctx.store, one.connector, _AUDIT, error, ctx.now())
         return None
+    setbacks.clear(ctx.store, one.connector, _AUDIT)
+    return run_id
 
 
 def _note_run(ctx: Context, isolation_id: int, run_id: str | None) -> None:

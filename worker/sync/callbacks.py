@@ -16,10 +16,12 @@ from connectors import hubspot_account
 from connectors.base import AuthError, Connector, ConnectorError, QuotaError, UnavailableError
 from connectors.hubspot_account import BATCH, Completion
 from worker.feedback import rechecks
+from worker.store import setbacks
 from worker.store.tables import contacts
 from worker.sync.context import Context
 
 log = logging.getLogger(__name__)
+_TELL = "tell workflows of their re-checks"  # as an operator is told
 
 # From the most serious to the one with nothing to say: design, "Order of precedence".
 PRECEDENCE = (
@@ -43,11 +45,13 @@ def complete(ctx: Context, connector: str) -> int:
         except ConnectorError as error:
             log.warning("%s: workflows wait for the outcome of %d re-checks: %s",
                         connector, len(rows), error)  # fmt: skip
+            setbacks.note(ctx.store, connector, _TELL, error, ctx.now())
             with ctx.store.write() as connection:
                 rechecks.answer_later(connection, [row.key for row in rows], ctx.now())
             break
         with ctx.store.write() as connection:
             rechecks.answered(connection, over, ctx.now())
+        setbacks.clear(ctx.store, connector, _TELL)
         told += len(over)
     return told
 

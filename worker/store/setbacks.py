@@ -1,0 +1,74 @@
+"""What runs in the background and is refused, again and again: kept until it goes well once.
+
+A log line alone is read by nobody. After `TOLD_AFTER` refusals in a row an operator is told
+(`worker.alerts`), and `hygiene doctor` shows each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.store.db import Store, upsert
+from worker.store.tables import installation
+
+TOLD_AFTER: Final = 3  # times in a row: fewer may pass by themselves
+_PREFIX = "setback:"
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """`what` was to be done, in the words of a line: "read the calls". `error`: of the last try."""
+
+    connector: str
+    what: str
+    since: datetime
+    times: int
+    error: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.connector}: could not {self.what}, {self.times} times in a row since "
+            f"{self.since:%Y-%m-%d %H:%M} UTC: {self.error}"
+        )
+
+
+def note(store: Store, connector: str, what: str, error: Exception, now: datetime) -> None:
+    """It was refused."""
+    key = _key(connector, what)
+    with store.write() as connection:
+        held = connection.scalar(sa.select(installation.c.value).where(installation.c.name == key))
+        before = msgspec.json.decode(held, type=Setback) if held else None
+        since, times = (before.since, before.times) if before else (now, 0)
+        made = Setback(connector, what, since, times + 1, str(error)[:500])
+        row = {"name": key, "value": msgspec.json.encode(made).decode()}
+        upsert(connection, installation, [row])
+
+
+def clear(store: Store, connector: str, what: str) -> None:
+    """It went well."""
+    c = installation.c
+    with store.read() as connection:
+        held = connection.scalar(sa.select(c.name).where(c.name == _key(connector, what)))
+    if held:  # most of the time there is nothing to write
+        with store.write() as connection:
+            connection.execute(sa.delete(installation).where(c.name == held))
+
+
+def load(connection: Connection) -> Iterator[Setback]:
+    query = sa.select(installation.c.value).where(
+        installation.c.name.startswith(_PREFIX, autoescape=True)
+    )
+    for held in connection.scalars(query.order_by(installation.c.name)):
+        yield msgspec.json.decode(held, type=Setback)
+
+
+def _key(connector: str, what: str) -> str:
+    return f"{_PREFIX}{connector}:{what}"[:80]

@@ -22,6 +22,7 @@ from connectors.quota import Limits, Quota
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_ASKED = 2  # times that an answer which contradicts itself is asked for
 _MATTERS = timedelta(seconds=2)  # between two clocks, of which one is told in whole seconds
 
 
@@ -32,6 +33,10 @@ class TryAgainError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.after = after
+
+
+class ContradictionError(TryAgainError):
+    """An answer contradicts itself: nothing of it is believed. `reason`: what disagrees."""
 
 
 def retry_after(text: str | None, now: datetime | None = None) -> float | None:
@@ -81,13 +86,11 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
         wait_ = state.next_action.sleep if state.next_action else 0.0
         log.info("%s: %s; trying again in %.1f s", name, error_of(state), wait_)
 
-    return tenacity.Retrying(
-        retry=worth_it,
-        wait=wait,
-        stop=tenacity.stop_after_attempt(http.attempts),
-        before_sleep=say,
-        reraise=True,
-    )
+    def enough(state: tenacity.RetryCallState) -> bool:
+        most = _ASKED if isinstance(error_of(state), ContradictionError) else http.attempts
+        return state.attempt_number >= min(most, http.attempts)
+
+    return tenacity.Retrying(retry=worth_it, wait=wait, stop=enough, before_sleep=say, reraise=True)
 
 
 class CrmClock:
@@ -158,6 +161,11 @@ class Calls:
         except TryAgainError as error:
             asked = f"; it asks to wait {error.after:.0f} s" if error.after else ""
             tries = f"tried {self.counts[purpose] - before} times{asked}"
+            if isinstance(error, ContradictionError):
+                raise UnavailableError(
+                    f"{self.name}: an answer contradicts itself: {error.reason} ({tries}); nothing "
+                    f"was taken from it. Try again: hygiene sync {self.name}"
+                ) from error
             raise UnavailableError(
                 f"{self.name}: {error.reason} ({tries}); when it answers again: hygiene sync"
             ) from error

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from config.feedback import Dispositions
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
-from connectors import hubspot_lists, hubspot_probe, hubspot_properties, hubspot_setup
+from connectors import consistency, hubspot_lists, hubspot_probe, hubspot_properties, hubspot_setup
 from connectors.base import (
     NOTHING,
     CallOutcome,
@@ -41,6 +41,7 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
+    UnavailableError,
     UnfitError,
     Update,
     Value,
@@ -53,7 +54,7 @@ from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.hubspot_calls import CallLog
 from connectors.hubspot_client import Client
 from connectors.hubspot_errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
-from connectors.hubspot_search import ids_in_order, milliseconds
+from connectors.hubspot_search import by_id, milliseconds
 from connectors.quota import Quota
 from connectors.reading import Rows, maker
 from connectors.understood import understood
@@ -69,6 +70,7 @@ _MEMBERS = 250
 _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _MERGED = "hs_merged_object_ids"
 _DISPOSITIONS = Dispositions()
+_FEW, _LITTLE = 50, 0.05  # contacts, and share, by which a search's count may be out of date
 _LONGEST_ID = 20  # digits of a record's id
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
@@ -129,7 +131,8 @@ class HubSpotConnector:
 
     @understood
     def describe(self) -> Schema:
-        answer = self.client.get("other", self.client.paths.properties(OBJECT))
+        path = self.client.paths.properties(OBJECT)
+        answer = self.client.get("other", path, check=consistency.some_properties)
         named = {*self._wanted.read, *self._wanted.names.values()}
         return {
             OBJECT: {
@@ -217,6 +220,8 @@ class HubSpotConnector:
     def _list(self, after: str | None) -> Iterator[Page]:
         # The list does not say how long it is; one search does, where the list is not short.
         left: int | None = None
+        total: int | None = None  # of a list that is read from its beginning
+        read = 0
         first = after is None
         guard = CursorGuard(self.name)
         while True:
@@ -230,9 +235,12 @@ class HubSpotConnector:
             answer = self.client.get("read", self.client.paths.objects(OBJECT), query)
             contacts = self._contacts(answer)
             after = _next(answer)
-            if first and after:
-                left = self._count()
+            if first:
+                left = total = self._count()
             first = False
+            read += len(answer["results"])
+            if not after:
+                _check_length(read, total)
             left = None if left is None else max(0, left - len(contacts))
             merged = _merged(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
@@ -272,13 +280,12 @@ class HubSpotConnector:
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
-            answer = self.client.search("read", OBJECT, body)
-            ids = ids_in_order(answer, OBJECT, above=after)
+            answer, ids = by_id(self.client, OBJECT, body, above=after)
             contacts = self._contacts(answer)
             left = max(0, answer["total"] - len(ids))
             if not ids and not after:
                 self._ask_for(self._maker.columns)  # no contact says what there is
-            after = ids[-1] if left else None
+            after = ids[-1] if ids and (left or _next(answer)) else None
             merged = _merged(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
@@ -302,8 +309,7 @@ class HubSpotConnector:
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
-            answer = self.client.search("read", OBJECT, body)
-            ids = ids_in_order(answer, OBJECT, below=before, down=True)
+            answer, ids = by_id(self.client, OBJECT, body, below=before, down=True)
             if not ids:
                 return
             before = ids[-1]
@@ -317,9 +323,13 @@ class HubSpotConnector:
         good = [record_id for record_id in ids if record_id.isdigit()]
         for start in range(0, len(good), _BATCH):
             some = good[start : start + _BATCH]
-            answer = self._read(some, [*self.fields.read, _MERGED])
+            columns = [*self.fields.read, _MERGED]
+            answer = self._read(some, columns)
             asked = set(some)  # the id of a merged contact leads to another one
             found.update((one.id, one) for one in self._contacts(answer) if one.id in asked)
+            for record_id in consistency.led_elsewhere(answer, some, _MERGED):
+                alone = self._contacts(self._read([record_id], columns))
+                found.update((one.id, one) for one in alone if one.id == record_id)
         return list(found.values())
 
     @understood
@@ -372,7 +382,9 @@ class HubSpotConnector:
             "inputs": [{"id": record_id} for record_id in ids],
         }
         path = self.client.paths.objects(OBJECT, "batch/read")
-        return self.client.post("read", path, body, {"archived": archived})
+        # Of the recycle bin those are asked for that may be in it.
+        check = None if archived else consistency.batch_read(ids, _MERGED)
+        return self.client.post("read", path, body, {"archived": archived}, check)
 
     @understood
     def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
@@ -509,7 +521,10 @@ class HubSpotConnector:
         results = {result.id: result for result in self._send(sent, inputs)} if sent else {}
         return [_both(refused.get(one.id), results.get(one.id)) for one in updates]
 
-    def _send(self, updates: Sequence[Update], inputs: Sequence[Any]) -> list[WriteResult]:
+    def _send(
+        self, updates: Sequence[Update], inputs: Sequence[Any], look_again: bool = True
+    ) -> list[WriteResult]:
+        """`look_again`: at what the answer does not confirm, and write it once more."""
         path = self.client.paths.objects(OBJECT, "batch/update")
         try:
             answer = self.client.post("write", path, {"inputs": list(inputs)})
@@ -524,7 +539,7 @@ class HubSpotConnector:
                 kind: FailureKind = "duplicate" if error.status == 409 else "validation"
                 return [WriteResult(updates[0].id, False, kind, str(error))]
             return self._halved(updates)
-        return self._results(updates, answer)
+        return self._results(updates, answer, look_again)
 
     def _halved(self, updates: Sequence[Update]) -> list[WriteResult]:
         """No refusal tells which record it means: write the halves, until it stands alone."""
@@ -564,8 +579,10 @@ class HubSpotConnector:
                         learned = True
         return learned
 
-    def _results(self, updates: Sequence[Update], answer: Any) -> list[WriteResult]:
-        written = {str(entry["id"]) for entry in answer.get("results", [])}
+    def _results(
+        self, updates: Sequence[Update], answer: Any, look_again: bool
+    ) -> list[WriteResult]:
+        written = [str(entry["id"]) for entry in answer.get("results") or ()]
         problems: dict[str, Mapping[str, Any]] = {}
         of_nobody: list[Mapping[str, Any]] = []
         for problem in answer.get("errors") or []:
@@ -574,26 +591,42 @@ class HubSpotConnector:
             problems.update(dict.fromkeys(named, problem))
             if not named:
                 of_nobody.append(problem)
-        left = [one for one in updates if one.id not in written and one.id not in problems]
-        again: dict[str, WriteResult] = {}
-        if of_nobody and len(updates) == 1:
-            problems.update((one.id, of_nobody[0]) for one in left)
-        elif of_nobody and left:
-            written_anew = self._halved(left) if len(left) > 1 else self.write(left)
-            again = {result.id: result for result in written_anew}
-        results = []
+        found: dict[str, WriteResult] = {}
+        silent: list[Update] = []
         for update in updates:
-            if update.id in written:
-                results.append(WriteResult(update.id, True))
-            elif found := again.get(update.id):
-                results.append(found)
-            elif problem := problems.get(update.id):
-                results.append(self._problem(update, problem))
+            told = problems.get(update.id)
+            if told is not None and update.id not in written:
+                found[update.id] = self._problem(update, told)
+            elif told is None and written.count(update.id) == 1:
+                found[update.id] = WriteResult(update.id, True)
             else:
-                results.append(
-                    WriteResult(update.id, False, "merged", "the record lives on under another id")
-                )
-        return results
+                silent.append(update)
+        if of_nobody and silent:  # a refusal that names no record: it is one of these
+            if len(updates) == 1:
+                return [self._problem(updates[0], of_nobody[0])]
+            anew = self._halved(silent) if len(silent) > 1 else self.write(silent)
+            found |= {result.id: result for result in anew}
+        elif silent:
+            found |= self._look_again(silent, look_again)
+        return [found[update.id] for update in updates]
+
+    def _look_again(self, silent: Sequence[Update], once_more: bool) -> dict[str, WriteResult]:
+        """At records of which an answer does not say what became of them. One that is not there
+        under its id was merged into another, most often."""
+        log.warning("hubspot: an answer says nothing of %d of its writes", len(silent))
+        found, again = consistency.confirm(silent, self.fetch)
+        for record_id, result in found.items():
+            if not result.ok:
+                text = "the record lives on under another id"
+                found[record_id] = WriteResult(record_id, False, "merged", text)
+        if not once_more:
+            return found | {update.id: consistency.unconfirmed(update) for update in again}
+        inputs = [
+            {"id": one.id, "properties": self._properties(one), "objectWriteTraceId": one.id}
+            for one in again
+        ]
+        results = self._send(again, inputs, look_again=False) if again else []
+        return found | {result.id: result for result in results}
 
     def _problem(self, update: Update, problem: Mapping[str, Any]) -> WriteResult:
         text = f"{problem.get('category', '')}: {problem.get('message', '')}"
@@ -633,6 +666,16 @@ class HubSpotConnector:
         if self.client.host.startswith("http://"):
             base = self.client.host  # a stand-in on this machine
         return f"{base}/contacts/record/0-1/{record_id}"
+
+
+def _check_length(read: int, total: int | None) -> None:
+    """Of a list that was read to its end, and what a search had counted: that may be a little out
+    of date. Whoever is missing in a full read counts as gone."""
+    if total is not None and (not read or total - read > max(_FEW, total * _LITTLE)) and total:
+        raise UnavailableError(
+            f"hubspot: the list of contacts ended after {read:,}, and a search counts {total:,}; "
+            "nothing was removed. Try again: hygiene sync hubspot --full"
+        )
 
 
 def _changed_since(moment: datetime) -> dict[str, Any]:

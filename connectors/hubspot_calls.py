@@ -16,13 +16,16 @@ from typing import Any, Final
 
 from config.feedback import Dispositions
 from connectors.base import CallOutcome, ConnectorError, OutcomeNames, QuotaError, UnavailableError
+from connectors.calls import ContradictionError
+from connectors.consistency import associations
 from connectors.hubspot_client import DISPOSITIONS, Client
-from connectors.hubspot_search import ids_in_order, milliseconds
+from connectors.hubspot_search import by_id, milliseconds
 
 log = logging.getLogger(__name__)
 
 OBJECT: Final = "calls"
 _PAGE = 200  # calls of one search
+_SMALL_PAGE = 20  # of one where HubSpot does not manage that
 _ASSOCIATIONS = 100  # calls in one question for their contacts
 _OUTCOME: Final = "hs_call_disposition"
 _MODIFIED: Final = "hs_lastmodifieddate"
@@ -135,32 +138,33 @@ class CallLog:
     def _page(
         self, filters: Sequence[Mapping[str, Any]], after: str | None
     ) -> tuple[Any, list[str]]:
-        """The calls behind an id. An answer in another order is asked for once more; raises
-        `UnavailableError` where it comes again."""
+        """The calls behind an id."""
         above = {"propertyName": "hs_object_id", "operator": "GT", "value": after}
-        request = {
+        request: dict[str, Any] = {
             "filterGroups": [{"filters": [*filters, above] if after else [*filters]}],
             "sorts": ["hs_object_id"],
             "properties": list(_PROPERTIES),
             "limit": _PAGE,
             "after": "0",
         }
-        answer = self._client.search("read", OBJECT, request)
         try:
-            return answer, ids_in_order(answer, OBJECT, above=after)
+            return by_id(self._client, OBJECT, request, above=after)
         except UnavailableError as error:
-            log.info("%s", error)
-        answer = self._client.search("read", OBJECT, request)
-        return answer, ids_in_order(answer, OBJECT, above=after)
+            if isinstance(error.__cause__, ContradictionError):
+                raise
+            log.warning("%s; asking for %d calls at a time", error, _SMALL_PAGE)
+        return by_id(self._client, OBJECT, {**request, "limit": _SMALL_PAGE}, above=after)
 
     def _contacts(self, calls: Sequence[str]) -> dict[str, list[str]]:
         """Call -> the contacts that it is logged with."""
         found: dict[str, list[str]] = {}
         for start in range(0, len(calls), _ASSOCIATIONS):
+            some = calls[start : start + _ASSOCIATIONS]
             answer = self._client.post(
                 "read",
                 self._client.paths.associations("calls/contacts/batch/read"),
-                {"inputs": [{"id": one} for one in calls[start : start + _ASSOCIATIONS]]},
+                {"inputs": [{"id": one} for one in some]},
+                check=associations(some),
             )
             for entry in answer["results"]:
                 found[str(entry["from"]["id"])] = [str(one["toObjectId"]) for one in entry["to"]]

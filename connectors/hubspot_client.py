@@ -19,6 +19,7 @@ from hubspot import HubSpot
 from config.settings import Http, HubSpotCredentials
 from connectors.base import Purpose
 from connectors.calls import Calls, CrmClock, TryAgainError
+from connectors.consistency import Check, counted
 from connectors.deadline import keep_deadlines
 from connectors.hubspot_errors import translate
 from connectors.lenient_json import decode
@@ -107,16 +108,37 @@ class Client:
     def close(self) -> None:
         self._api.close()
 
-    def get(self, purpose: Purpose, path: str, query: Query | None = None) -> Any:
-        return self.request(purpose, "GET", path, query)
+    def get(
+        self, purpose: Purpose, path: str, query: Query | None = None, check: Check | None = None
+    ) -> Any:
+        return self.request(purpose, "GET", path, query, check=check)
 
-    def post(self, purpose: Purpose, path: str, body: Any, query: Query | None = None) -> Any:
-        return self.request(purpose, "POST", path, query, body)
+    def post(
+        self,
+        purpose: Purpose,
+        path: str,
+        body: Any,
+        query: Query | None = None,
+        check: Check | None = None,
+    ) -> Any:
+        return self.request(purpose, "POST", path, query, body, check=check)
 
-    def search(self, purpose: Purpose, object_name: str, body: Mapping[str, Any]) -> Any:
+    def search(
+        self,
+        purpose: Purpose,
+        object_name: str,
+        body: Mapping[str, Any],
+        check: Check | None = None,
+    ) -> Any:
         """Searches have a limit of their own, of which no answer tells."""
         path = self.paths.objects(object_name, "search")
-        return self.request(purpose, "POST", path, None, body, _SEARCHES)
+
+        def counts(answer: Any) -> None:
+            counted(answer, object_name)
+            if check is not None:
+                check(answer)
+
+        return self.request(purpose, "POST", path, None, body, _SEARCHES, counts)
 
     def request(
         self,
@@ -126,13 +148,22 @@ class Client:
         query: Query | None = None,
         body: Any = None,
         bucket: tuple[str, float] | None = None,
+        check: Check | None = None,
     ) -> Any:
         """The decoded body of an answer, None where it has none. Raises `ConnectorError`s, and
         `RefusedValuesError` for a write that is refused for what it says.
 
         `bucket`: of calls with a limit of their own, its name and the seconds between two.
+        `check`: raises `ContradictionError` for an answer that is not to be believed.
         """
-        return self._calls.make(purpose, lambda: self._once(method, path, query, body), bucket)
+
+        def once() -> Any:
+            answer = self._once(method, path, query, body)
+            if check is not None:
+                check(answer)
+            return answer
+
+        return self._calls.make(purpose, once, bucket)
 
     def response(
         self, method: Method, path: str, query: Query | None = None, body: Any = None

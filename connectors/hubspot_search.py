@@ -10,10 +10,13 @@ sorted by id: everything is read once, however many records have one time. Sourc
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.base import UnavailableError
+from connectors.calls import ContradictionError
+from connectors.consistency import counted
+from connectors.hubspot_client import Client
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,20 +35,31 @@ def ids_in_order(
 ) -> list[str]:
     """The ids of a search for ids beyond one, sorted by id. The next search asks for those beyond
     the last: so an answer in another order, or one that repeats or withholds what it counts, would
-    lose records. Raises `UnavailableError` for it. `what`: of what the records are."""
+    lose records. Raises `ContradictionError` for it. `what`: of what the records are."""
+    counted(answer, what)
     ids = [str(entry["id"]) for entry in answer["results"]]
     places = [int(one) for one in ids]
     bound = above or below
     ordered = [int(bound), *places] if bound else places
     pairs = itertools.pairwise(ordered)
     if not all((one > two) if down else (one < two) for one, two in pairs):
-        raise UnavailableError(
-            f"hubspot: a search of {what} answered in another order than was asked; nothing was "
-            "taken from it. Try again: hygiene sync hubspot"
-        )
-    if not ids and answer["total"]:
-        raise UnavailableError(
-            f"hubspot: a search counts {answer['total']} {what} and gives none of them; try again: "
-            "hygiene sync hubspot"
-        )
+        raise ContradictionError(f"a search of {what} answered in another order than was asked")
     return ids
+
+
+def by_id(
+    client: Client,
+    what: str,
+    body: Mapping[str, Any],
+    above: str | None = None,
+    below: str | None = None,
+    down: bool = False,
+) -> tuple[Any, list[str]]:
+    """A search for ids beyond one, sorted by id, and the ids that came. Asked again where it
+    contradicts itself; then raises `UnavailableError`."""
+    found: list[str] = []
+
+    def check(answer: Any) -> None:
+        found[:] = ids_in_order(answer, what, above, below, down)
+
+    return client.search("read", what, body, check), found

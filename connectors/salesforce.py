@@ -51,6 +51,7 @@ from connectors.base import (
     SchemaError,
     SetupStep,
     Skip,
+    UnavailableError,
     UnfitError,
     Update,
     Value,
@@ -58,6 +59,8 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
+from connectors.calls import ContradictionError
+from connectors.consistency import QueryCheck, next_path, some_fields
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.quota import Quota
 from connectors.reading import TRUE, Maker, Rows, maker
@@ -119,7 +122,7 @@ class SalesforceConnector:
         self._makers: dict[str, Maker] = {}
         self._filterable: set[tuple[str, str]] = set()
         self._writable: dict[str, frozenset[str]] = {}
-        self._writer = Writer(self._door.call, self._org, settings, self._fields)
+        self._writer = Writer(self._door.call, self._org, settings, self._fields, self.fetch)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> SalesforceConnector:
@@ -151,7 +154,8 @@ class SalesforceConnector:
         found: dict[str, dict[str, CrmField]] = {}
         for name, wanted in self._wanted.items():
             try:
-                answer = self._door.call("other", f"sobjects/{name}/describe")
+                path = f"sobjects/{name}/describe"
+                answer = self._door.call("other", path, check=some_fields(name))
             except ConnectorError as error:
                 if "NOT_FOUND" not in str(error):
                     raise
@@ -233,6 +237,7 @@ class SalesforceConnector:
         at = Position.of(cursor)
         slices = iter(_SLICES)
         limit: int | None = None
+        started = at.after
         while True:
             try:
                 pages = (
@@ -253,6 +258,11 @@ class SalesforceConnector:
                 log.warning("%s; going on with the REST API", error)
                 self._bulk_from = 0
                 at = Position(at.after)
+            except UnavailableError as error:
+                if not isinstance(error.__cause__, ContradictionError) or at.after == started:
+                    raise
+                log.warning("%s; asking anew for what comes after it", error)
+                at = Position(started := at.after)
             except LargeQueryError as error:
                 limit = next(slices, None)
                 if limit is not None:
@@ -297,13 +307,13 @@ class SalesforceConnector:
         """
         after = at.after
         while True:
-            answer = self._query(wanted.soql(after, limit), wanted.operation)
+            check = QueryCheck(after)
+            answer = self._query(wanted.soql(after, limit), wanted.operation, check)
             left = None if limit else int(answer["totalSize"])
             large = left is not None and 0 < self._bulk_from <= left
             count = 0
             while True:
-                rows, done = answer["records"], bool(answer["done"])
-                _check_order(after, [row["Id"] for row in rows])
+                rows, done = answer["records"], answer["done"]
                 count += len(rows)
                 whole = done and (limit is None or count < limit)
                 # In parts that are done at once, each with few of an answer's records.
@@ -318,7 +328,7 @@ class SalesforceConnector:
                     break
                 if large:
                     raise _LargeError(Position(after, NEW_JOB, left))
-                answer = self._next(answer)
+                answer = self._next(answer, check)
             if whole:
                 return
 
@@ -411,7 +421,7 @@ class SalesforceConnector:
         whole = self._asked(object_name, None, NOTHING)  # what a full read would leave out
         wanted = replace(whole, tests=(*whole.tests, f"Id IN {listed(ids)}"))
         try:
-            return list(self._contacts(object_name, self._rows(wanted.soql())))
+            return list(self._contacts(object_name, self._rows(wanted.soql(), among=ids)))
         except LargeQueryError:
             if len(ids) == 1:
                 raise
@@ -446,19 +456,23 @@ class SalesforceConnector:
             )
         return tuple(dict.fromkeys(("Id", "SystemModstamp", *fields.read)))
 
-    def _query(self, soql: str, operation: str) -> Any:
+    def _query(self, soql: str, operation: str, check: QueryCheck) -> Any:
         # 2,000 a page is also the default, but only without a smaller one set for the org.
         headers = {"Sforce-Query-Options": f"batchSize={_QUERY_PAGE}"}
-        return self._door.call("read", f"{operation}/", params={"q": soql}, headers=headers)
+        return self._door.call(
+            "read", f"{operation}/", params={"q": soql}, headers=headers, check=check
+        )
 
-    def _rows(self, soql: str) -> Iterator[Mapping[str, Any]]:
-        """All rows of a query. An org may make its pages smaller than we ask for."""
-        answer = self._query(soql, "query")
+    def _rows(self, soql: str, among: Collection[str] | None = None) -> Iterator[Mapping[str, Any]]:
+        """All rows of a query. An org may make its pages smaller than we ask for. `among`: the ids
+        that may come."""
+        check = QueryCheck(among=among)
+        answer = self._query(soql, "query", check)
         while True:
             yield from answer["records"]
             if answer["done"]:
                 return
-            answer = self._next(answer)
+            answer = self._next(answer, check)
 
     def _in_slices(self, query: Query) -> Iterator[Mapping[str, Any]]:
         """All rows; where they are too many for one query, so many at a time."""
@@ -476,9 +490,8 @@ class SalesforceConnector:
                 if limit == _SLICES[-1]:
                     raise
 
-    def _next(self, answer: Mapping[str, Any]) -> Any:
-        path = answer["nextRecordsUrl"].partition("/query/")[2]
-        return self._door.call("read", f"query/{path}")
+    def _next(self, answer: Mapping[str, Any], check: QueryCheck) -> Any:
+        return self._door.call("read", f"query/{next_path(answer)}", check=check)
 
     def _contacts(self, name: str, rows: Iterable[Any], key_of: KeyOf = _by_name) -> Rows:
         """Rows of a query are by column name, those of a job are lists: see `key_of`."""
@@ -541,32 +554,26 @@ class SalesforceConnector:
     def _tasks(
         self, since: datetime, until: datetime | None, windows: Sequence[timedelta], only: str
     ) -> Iterator[Mapping[str, Any]]:
-        """Tasks with a disposition, oldest change first. Where they are too many for one query, in
-        windows of time, smaller and smaller ones. Archived tasks are left out: a call of more than
-        a year ago reports nothing new."""
-        before = "" if until is None else f"AND SystemModstamp < {_soql_time(until)} "
-        soql = (
-            "SELECT Id, WhoId, CallDisposition, CreatedDate, SystemModstamp FROM Task "
-            f"WHERE SystemModstamp >= {_soql_time(since)} {before}"
-            f"AND CallDisposition {f'= {quoted(only)}' if only else '!= null'} "
-            "ORDER BY SystemModstamp"
-        )
-        rows = self._rows(soql)
+        """Tasks with a disposition. Where they are too many for one query, also in the middle of
+        it, in windows of time, smaller and smaller ones; at last so many at a time, by id. Archived
+        tasks are left out: a call of more than a year ago reports nothing new."""
+        soql = _tasks_query(since, until, only).soql(order="SystemModstamp")
+        at = since
         try:
-            first = next(rows, None)
-        except LargeQueryError:
-            if not windows:
-                raise
-            end = until or (self.clock() or datetime.now(UTC)) + timedelta(minutes=5)
-            at = since
-            while at < end:
-                then = min(at + windows[0], end)
-                yield from self._tasks(at, then, windows[1:], only)
-                at = then
+            for row in self._rows(soql):
+                at = max(at, _moment(row["SystemModstamp"]))
+                yield row
             return
-        if first is not None:
-            yield first
-            yield from rows
+        except LargeQueryError as error:
+            log.warning("%s; asking for tasks of less time at once", error)
+        if not windows:
+            yield from self._in_slices(_tasks_query(at, until, only))
+            return
+        end = until or (self.clock() or datetime.now(UTC)) + timedelta(minutes=5)
+        while at < end:
+            then = min(at + windows[0], end)
+            yield from self._tasks(at, then, windows[1:], only)
+            at = then
 
     # -- writing -------------------------------------------------------------------------
 
@@ -640,6 +647,14 @@ def _check_order(after: str, ids: Sequence[str]) -> None:
             "salesforce: records did not come in the order of their ids, as they were asked for; "
             "nothing after them was read. Please report this as a bug"
         )
+
+
+def _tasks_query(since: datetime, until: datetime | None, only: str) -> Query:
+    tests = [f"SystemModstamp >= {_soql_time(since)}"]
+    tests += [f"SystemModstamp < {_soql_time(until)}"] if until is not None else []
+    tests += [f"CallDisposition {f'= {quoted(only)}' if only else '!= null'}"]
+    columns = ("Id", "WhoId", "CallDisposition", "CreatedDate", "SystemModstamp")
+    return Query("Task", columns, tuple(tests))
 
 
 def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -151,10 +151,18 @@ def update(
     if info.get("numberRecordsFailed") or not whole:
         for row in _listed(call, f"{path}/failedResults"):
             refused[row["sf__Id"] or row["Id"]] = _refusal(row.get("sf__Error") or "")
+    failed = len(refused)
     if not whole:
         why = problem or f"the job ended as {info['state']}"
         for row in _listed(call, f"{path}/unprocessedrecords"):
             refused[row["Id"]] = Refusal("", why)
+    processed, counted = info.get("numberRecordsProcessed"), info.get("numberRecordsFailed")
+    left = len(refused) - failed
+    foreign = refused.keys() - records.keys()
+    if foreign or counted != failed or (whole and left) or (processed != len(records) - left):
+        # What the job says of itself and its lists disagree: nobody knows what it wrote.
+        why = f"job {job} counts {processed} records, {counted} of them failed, and lists others"
+        return {one: refused.get(one, Refusal("", why)) for one in records}
     return refused
 
 

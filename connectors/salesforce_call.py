@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import requests
 
 from connectors.base import Purpose
+from connectors.consistency import Check
 
 
 class Call(Protocol):
@@ -20,5 +21,6 @@ class Call(Protocol):
         method: str = "GET",
         *,
         take: Callable[[requests.Response], Any] | None = None,
+        check: Check | None = None,
         **more: Any,
     ) -> Any: ...

@@ -21,6 +21,7 @@ from simple_salesforce.util import exception_handler
 from config.settings import Http, SalesforceCredentials
 from connectors.base import AuthError, ConnectorError, Purpose
 from connectors.calls import Calls, CrmClock, TryAgainError, retry_after
+from connectors.consistency import Check
 from connectors.lenient_json import decode
 from connectors.no_answer import explain
 from connectors.quota import DAY, Left, Limits, Quota
@@ -147,11 +148,13 @@ class Door:
         *,
         take: Callable[[requests.Response], Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        check: Check | None = None,
         **more: Any,
     ) -> Any:
         """One call below /services/data/vNN.N/, with our retries.
 
-        `take`: what is made of an answer that is not JSON, while it comes in.
+        `take`: what is made of an answer that is not JSON, while it comes in. `check`: raises
+        `ContradictionError` for one that is not to be believed.
         """
         if method != "GET":
             headers = {**self._write_headers, **(headers or {})}
@@ -160,7 +163,10 @@ class Door:
             try:
                 if take is not None:
                     return _take(client, path, method, take, headers, **more)
-                return client.restful(path, method=method, headers=headers or {}, **more)
+                answer = client.restful(path, method=method, headers=headers or {}, **more)
+                if check is not None:
+                    check(answer)
+                return answer
             except ClientError as error:
                 raise self._translate(error, path) from error
             except json.JSONDecodeError as error:

@@ -43,12 +43,12 @@ class Query:
     def operation(self) -> str:
         return "queryAll" if self.tombstones else "query"
 
-    def soql(self, after: str = "", limit: int | None = None) -> str:
+    def soql(self, after: str = "", limit: int | None = None, order: str = "Id") -> str:
         """In order of id, so that a read can go on from any record."""
         tests = [*self.tests, f"Id > {quoted(after)}"] if after else self.tests
         where = f" WHERE {' AND '.join(tests)}" if tests else ""
         most = f" LIMIT {limit}" if limit else ""
-        return f"SELECT {', '.join(self.columns)} FROM {self.object}{where} ORDER BY Id{most}"
+        return f"SELECT {', '.join(self.columns)} FROM {self.object}{where} ORDER BY {order}{most}"
 
 
 def quoted(text: str) -> str:

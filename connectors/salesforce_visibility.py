@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.base import AuthError, ConnectorError, NotThereError, SchemaError, Visibility
+from connectors.base import AuthError, NotThereError, SchemaError, Visibility
+from connectors.consistency import QueryCheck, next_path
 from connectors.salesforce_call import Call
 
 
@@ -93,12 +94,10 @@ def _view_all(call: Call, objects: Sequence[str], user_id: Callable[[], str]) ->
 def rows_of(
     call: Call, soql: str, purpose: Any = "other", operation: str = "query"
 ) -> Iterable[Mapping[str, Any]]:
-    answer = call(purpose, f"{operation}/", params={"q": soql})
+    check = QueryCheck()
+    answer = call(purpose, f"{operation}/", params={"q": soql}, check=check)
     while True:
         yield from answer["records"]
         if answer["done"]:
             return
-        more = answer["nextRecordsUrl"].partition("/query/")[2]
-        if not more:
-            raise ConnectorError("salesforce: an answer of the query API has an unknown form")
-        answer = call(purpose, f"query/{more}")
+        answer = call(purpose, f"query/{next_path(answer)}", check=check)

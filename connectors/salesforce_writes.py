@@ -16,8 +16,9 @@ from typing import Any
 
 from config.settings import SalesforceSettings
 from connectors import salesforce_bulk
-from connectors.base import ConnectorError, FailureKind, Update, Value, WriteResult
+from connectors.base import ConnectorError, Contact, FailureKind, Update, Value, WriteResult
 from connectors.batch_size import BatchSize
+from connectors.consistency import confirm, unconfirmed
 from connectors.fields import ObjectFields
 from connectors.salesforce_bulk import Refusal, pace_of
 from connectors.salesforce_call import Call
@@ -83,12 +84,19 @@ def is_over_limit(refusal: Refusal) -> bool:
 
 
 class Writer:
-    """`fields`: of each object. `org`: by which its limits are remembered."""
+    """`fields`: of each object. `org`: by which its limits are remembered. `fetch`: reads records,
+    to look at those of which an answer does not say that they were written."""
 
     def __init__(
-        self, call: Call, org: str, settings: SalesforceSettings, fields: Mapping[str, ObjectFields]
+        self,
+        call: Call,
+        org: str,
+        settings: SalesforceSettings,
+        fields: Mapping[str, ObjectFields],
+        fetch: Callable[[str, Sequence[str]], Sequence[Contact]],
     ) -> None:
         self._call = call
+        self._fetch = fetch
         self._org = org
         self._batch_size = settings.batch_size
         self._uses_jobs = settings.bulk_from > 0
@@ -130,6 +138,7 @@ class Writer:
         found: dict[int, WriteResult] = {}
         size = self._size(updates[0].object)
         batches: list[Sequence[int]] = [places]
+        seen: set[str] = set()
         while batches:
             batch = batches.pop()
             if len(batch) > size.current:
@@ -150,10 +159,28 @@ class Writer:
             else:
                 size.passed(len(batch))
                 refused = []
+            silent = [n for n, a in zip(batch, answers, strict=True) if a is _SILENT]
             for n, answer in zip(batch, answers, strict=True):
-                if n not in refused:
+                if n not in refused and answer is not _SILENT:
                     found[n] = self._result(updates[n], answer)
+            if silent:
+                results, again = self._look_again([updates[n] for n in silent], seen)
+                found |= {n: results[updates[n].id] for n in silent if updates[n].id in results}
+                batches += [[n for n in silent if updates[n].id in again]] if again else []
         return found
+
+    def _look_again(
+        self, silent: Sequence[Update], seen: set[str]
+    ) -> tuple[dict[str, WriteResult], set[str]]:
+        """At records of which an answer did not say what became of them: results, and the ids that
+        are to be written once more. `seen`: those of which that was said before."""
+        log.warning("salesforce: an answer says nothing of %d of its writes", len(silent))
+        found, again = confirm(silent, self._fetch)
+        twice = [update for update in again if update.id in seen]
+        found |= {update.id: unconfirmed(update) for update in twice}
+        once = {update.id for update in again if update.id not in seen}
+        seen |= once
+        return found, once
 
     def _collection(
         self, batch: Sequence[tuple[Update, Mapping[str, Value]]]
@@ -182,9 +209,15 @@ class Writer:
             return [*self._collection(batch[:middle]), *self._collection(batch[middle:])]
         except ApexLimitError as error:  # told of the whole call
             return [Refusal("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", str(error))] * len(batch)
-        if not isinstance(answer, list) or len(answer) != len(batch):
+        answer = [] if answer is None else answer  # how the client tells of an empty list
+        if isinstance(answer, list) and len(answer) == len(batch):
+            pairs = zip(batch, answer, strict=True)
+            return [_told(update, one) for (update, _record), one in pairs]
+        if not isinstance(answer, list):
             raise ConnectorError("salesforce: the collections API did not answer for each record")
-        return [_refusal(one) for one in answer]
+        # Which of the records an answer without an id is about cannot be told.
+        done = {str(one.get("id"))[:15] for one in answer if one.get("success") is True}
+        return [None if update.id[:15] in done else _SILENT for update, _record in batch]
 
     def _by_job(
         self,
@@ -239,6 +272,16 @@ class Writer:
             f"{refusal.code}: {refusal.message}",
             tuple(filter(None, map(canonical, refusal.fields))),
         )
+
+
+_SILENT = Refusal("", "the answer says nothing of it")
+
+
+def _told(update: Update, answer: Mapping[str, Any]) -> Refusal | None:
+    """What an answer in a record's place says of it; one of another record says nothing."""
+    if answer.get("success") is True and str(answer.get("id", update.id))[:15] != update.id[:15]:
+        return _SILENT
+    return _refusal(answer)
 
 
 def _refusal(answer: Mapping[str, Any]) -> Refusal | None:

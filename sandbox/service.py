@@ -120,7 +120,7 @@ def _spoiled(response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
     raw = _body_of(response)
     if fault.kind == "alter":
         raw = raw.replace(fault.how.encode(), str(fault.body).encode("utf-8", "surrogateescape"))
-    elif (body := _json(raw)) is not None:
+    elif response.status < 300 and (body := _json(raw)) is not None:
         raw = orjson.dumps(contradicted(body, fault.how))
     kept = {k: v for k, v in response.headers.items() if k != "Content-Length"}
     return web.Response(body=raw, status=response.status, headers=kept)

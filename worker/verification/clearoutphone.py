@@ -214,12 +214,16 @@ def _read(body: bytes, questions: Sequence[Question]) -> list[Answer]:
     if rows and _RESULT not in rows[0]:
         raise UnavailableError("gave a result file that cannot be read")
     wanted = {question.number for question in questions}
+    said: dict[str, set[str]] = {}
+    for row in rows:
+        if (of := _number_of(row, wanted)) is not None:
+            said.setdefault(of, set()).add((row.get(_RESULT) or "").strip().lower())
     found = []
     for row in rows:
         number = _number_of(row, wanted)
         verdict = _VERDICTS.get((row.get(_RESULT) or "").strip().lower())
-        if number is None or verdict is None:
-            continue
+        if number is None or verdict is None or len(said[number]) > 1:
+            continue  # two lines that disagree about a number say nothing of it
         found.append(
             Answer(
                 number=number,

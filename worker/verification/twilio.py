@@ -218,9 +218,11 @@ class TwilioProvider:
         entries = whole(reply).get("phone_numbers")
         if not isinstance(entries, list):
             raise LostError("gave an answer that cannot be read")
-        by_id = {
-            str(entry.get("correlation_id")): entry for entry in entries if isinstance(entry, dict)
-        }
+        known = [entry for entry in entries if isinstance(entry, dict)]
+        by_id = {str(entry.get("correlation_id")): entry for entry in known}
+        for entry in known:  # two answers to one question are none
+            if by_id.get(str(entry.get("correlation_id"))) != entry:
+                by_id.pop(str(entry.get("correlation_id")), None)
         found: list[Answer] = []
         problem: ProviderError | None = None
         for place, question in enumerate(questions):
@@ -308,7 +310,7 @@ def _entry(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer
 def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
     """One number's answer; None where it holds nothing that was asked for."""
     valid = data.get("valid")
-    if not isinstance(valid, bool):
+    if not isinstance(valid, bool) or data.get("phone_number") not in (None, question.number):
         raise LostError("gave an answer that cannot be read")
     package = _OFFERS[depth].package
     found = data.get(package) if depth != "format" else {}

@@ -236,6 +236,13 @@ class TestPackagesThatGiveNoAnswer:
         assert sandbox.twilio.charges == 0
 
 
+class TestContradictions:
+    def test_a_lookup_that_names_another_number_says_nothing_of_ours(self, twilio: Desk) -> None:
+        twilio.fault("contradict", how="foreign", times=9)
+        with pytest.raises(LostError):
+            twilio.provider._one(twilio.question(GOOD), twilio.depth)  # type: ignore[attr-defined]
+
+
 class TestTheBatchQuery:
     def test_saves_calls(self, sandbox: Sandbox, tmp_path: Path) -> None:
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))

@@ -1,0 +1,202 @@
+"""Answers are looked at for contradictions before anything is believed (promise 17).
+
+What disagrees with itself (a count and what was counted, a page that leads nowhere, records that
+nobody asked for) is asked for again; where it still disagrees the read fails in one
+line. The watermark stays then, and nothing is forgotten. Writes are the other way round: what an
+answer does not confirm is looked at in the CRM itself.
+
+Each check takes a decoded answer and raises `ContradictionError`; it is run by the call that
+brought the answer (`check=`), so that asking again keeps to the CRM's limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
+from operator import ge
+from typing import Any
+from urllib.parse import urlsplit
+
+from connectors.base import Contact, Update, WriteResult
+from connectors.calls import ContradictionError
+
+Check = Callable[[Any], None]
+_NEXT = re.compile(r"/query(?:All)?/([^/?#]+)$")
+UNCONFIRMED = "the CRM's answer did not say that this was written, and the record does not hold it"
+
+
+def counted(answer: Any, what: str) -> int:
+    """The total of a search; raises where it is not that of its results."""
+    total: int = answer["total"]
+    results = answer["results"]
+    if not _is_count(total) or not isinstance(results, list):
+        raise ContradictionError(f"a search of {what} does not say how many it found")
+    if len(results) > total:
+        raise ContradictionError(f"a search counts {total} {what} and gives {len(results)}")
+    if total and not results:
+        raise ContradictionError(f"a search counts {total} {what} and gives none of them")
+    return total
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+# -- HubSpot -------------------------------------------------------------------------------
+
+
+def batch_read(asked: Sequence[str], merged: str) -> Check:
+    """Of a batch read of records by id: each comes, or is told among the errors. `merged`: the
+    property that names ids which live on in a record; of such an id that record is answered."""
+
+    def check(answer: Any) -> None:
+        wanted = set(asked)
+        came = {str(entry["id"]) for entry in answer["results"]}
+        others = came - wanted
+        if len(others) > len(wanted - came):
+            raise ContradictionError("a batch read gave records that were not asked for")
+        silent = _silent(answer, asked, merged)
+        errors = answer.get("errors") or []
+        told = {str(one) for e in errors for one in (e.get("context") or {}).get("ids") or ()}
+        untold = max(int(answer.get("numErrors") or 0), len(errors)) - len(told & wanted)
+        # An id that was merged may lead to a record that does not name it.
+        if not others and len(silent) > max(0, untold):
+            raise ContradictionError(
+                f"a batch read of {len(wanted)} records is silent about {len(silent)} of them"
+            )
+
+    return check
+
+
+def led_elsewhere(answer: Any, asked: Sequence[str], merged: str) -> list[str]:
+    """Ids of which a batch read seems to have answered with records that do not name them: each is
+    to be asked for alone."""
+    others = {str(entry["id"]) for entry in answer["results"]} - set(asked)
+    return _silent(answer, asked, merged) if others and len(asked) > 1 else []
+
+
+def _silent(answer: Any, asked: Sequence[str], merged: str) -> list[str]:
+    """What neither came, nor lives on in what came, nor is told among the errors."""
+    known = {str(entry["id"]) for entry in answer["results"]}
+    for entry in answer["results"]:
+        named = str((entry.get("properties") or {}).get(merged) or "")
+        known |= {part.strip() for part in named.split(";")}
+    for error in answer.get("errors") or ():
+        known |= {str(one) for one in (error.get("context") or {}).get("ids") or ()}
+    return [one for one in asked if one not in known]
+
+
+def associations(asked: Sequence[str]) -> Check:
+    """Of a batch read of associations: of each record, or an error for it."""
+
+    def check(answer: Any) -> None:
+        came = [str(entry["from"]["id"]) for entry in answer["results"]]
+        errors = max(int(answer.get("numErrors") or 0), len(answer.get("errors") or []))
+        if set(came) - set(asked):
+            raise ContradictionError("associations came of records that were not asked for")
+        if len(came) != len(set(came)):
+            raise ContradictionError("associations of one record came twice")
+        if len(asked) - len(came) > errors:
+            silent = len(asked) - len(came)
+            raise ContradictionError(f"no word of the associations of {silent} records")
+
+    return check
+
+
+def some_properties(answer: Any) -> None:
+    """A list of an object's properties, which always has some."""
+    if not answer["results"]:
+        raise ContradictionError("an object is said to have no properties at all")
+
+
+# -- Salesforce ----------------------------------------------------------------------------
+
+
+class QueryCheck:
+    """Of the pages of one query, in order. `after`: where they are in the order of their ids, the
+    id before the first. `among`: the ids that may come."""
+
+    def __init__(self, after: str | None = None, among: Collection[str] | None = None) -> None:
+        self._after = after
+        self._among = None if among is None else {one[:15] for one in among}
+        self._count = 0
+        self._total: int | None = None
+        self._paths: set[str] = set()
+
+    def __call__(self, answer: Any) -> None:
+        rows, total, done = answer["records"], answer["totalSize"], answer["done"]
+        if not isinstance(rows, list) or not _is_count(total) or not isinstance(done, bool):
+            raise ContradictionError("a query does not say how many records it found")
+        count = self._count + len(rows)
+        if self._total not in (None, total):
+            raise ContradictionError(f"a query found {self._total} records, and then {total}")
+        if done and count != total:
+            raise ContradictionError(f"a query found {total} records and gave {count}")
+        ids = [row["Id"] for row in rows] if rows and "Id" in rows[0] else []
+        self._look_at(ids)
+        path = "" if done else next_path(answer)
+        offset = path.rpartition("-")[2]  # of the next record: "01gRM000000ABCdYAO-2000"
+        skips = offset.isdecimal() and int(offset) != count
+        if not done and (path in self._paths or count >= total or not rows or skips):
+            raise ContradictionError(f"a query does not get on after {count} of {total} records")
+        self._count, self._total = count, total
+        self._paths.add(path)
+        self._after = ids[-1] if ids and self._after is not None else self._after
+
+    def _look_at(self, ids: Sequence[str]) -> None:
+        if len(ids) != len(set(ids)):
+            raise ContradictionError("a query gave a record twice")
+        if self._among is not None and any(one[:15] not in self._among for one in ids):
+            raise ContradictionError("a query gave records that were not asked for")
+        if self._after is None or not ids:
+            return
+        if ids[0] <= self._after or any(map(ge, ids, islice(ids, 1, None))):
+            raise ContradictionError(
+                "records did not come in the order of their ids, as they were asked for"
+            )
+
+
+def next_path(answer: Mapping[str, Any]) -> str:
+    """Where a query goes on, below /query/; raises for what leads elsewhere."""
+    link = str(answer.get("nextRecordsUrl") or "")
+    found = _NEXT.search(urlsplit(link).path)
+    if urlsplit(link).netloc or found is None:
+        raise ContradictionError("a query is not done, and does not say where it goes on")
+    return found.group(1)
+
+
+def some_fields(name: str) -> Check:
+    """Of the description of an object: of this one, which always has fields."""
+
+    def check(answer: Any) -> None:
+        if answer.get("name", name) != name or not answer["fields"]:
+            raise ContradictionError(f"what was asked of {name} was answered about something else")
+
+    return check
+
+
+# -- writes --------------------------------------------------------------------------------
+
+
+def confirm(
+    updates: Sequence[Update], fetch: Callable[[str, Sequence[str]], Sequence[Contact]]
+) -> tuple[dict[str, WriteResult], list[Update]]:
+    """Look at records of which an answer did not say that they were written: those that hold what
+    was sent, those that are not there, and the updates that are still to be made."""
+    found: dict[str, WriteResult] = {}
+    again: list[Update] = []
+    held = {one.id[:15]: one.values() for one in fetch(updates[0].object, [u.id for u in updates])}
+    for update in updates:
+        holds = held.get(update.id[:15])
+        if holds is None:
+            found[update.id] = WriteResult(update.id, False, "gone", "the record is not there")
+        elif all((holds.get(k) or None) == (v or None) for k, v in update.values.items()):
+            found[update.id] = WriteResult(update.id, True)
+        else:
+            again.append(update)
+    return found, again
+
+
+def unconfirmed(update: Update) -> WriteResult:
+    return WriteResult(update.id, False, "other", UNCONFIRMED)

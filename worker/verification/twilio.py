@@ -219,7 +219,7 @@ class TwilioProvider:
         if not isinstance(entries, list):
             raise LostError("gave an answer that cannot be read")
         known = [entry for entry in entries if isinstance(entry, dict)]
-        by_id = {str(entry.get("correlation_id")): entry for entry in known}
+        by_id: dict[str, Any] = {str(one.get("correlation_id")): one for one in known}
         for entry in known:  # two answers to one question are none
             if by_id.get(str(entry.get("correlation_id"))) != entry:
                 by_id.pop(str(entry.get("correlation_id")), None)
@@ -310,7 +310,7 @@ def _entry(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer
 def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
     """One number's answer; None where it holds nothing that was asked for."""
     valid = data.get("valid")
-    if not isinstance(valid, bool) or data.get("phone_number") not in (None, question.number):
+    if not isinstance(valid, bool) or not _is_about(data, question):
         raise LostError("gave an answer that cannot be read")
     package = _OFFERS[depth].package
     found = data.get(package) if depth != "format" else {}
@@ -335,6 +335,13 @@ def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer
             return None
         return _unknown(code, question, depth, common["words"])
     return _by_depth(found, depth, common)
+
+
+def _is_about(data: Mapping[str, Any], question: Question) -> bool:
+    """Whether an answer names our number. Its country may write it in another way by now (the 1
+    behind Mexico's 52): its last digits are the same then."""
+    said = str(data.get("phone_number") or question.number)
+    return said == question.number or said[-8:] == question.number[-8:]
 
 
 def _by_depth(found: Mapping[str, Any], depth: Depth, common: dict[str, Any]) -> Answer:

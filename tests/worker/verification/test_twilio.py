@@ -18,6 +18,7 @@ from sandbox.providers.twilio import API_KEY, API_SECRET
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
+from worker.verification import clearoutphone
 from worker.verification.base import (
     LostError,
     NoCreditError,
@@ -237,10 +238,20 @@ class TestPackagesThatGiveNoAnswer:
 
 
 class TestContradictions:
-    def test_a_lookup_that_names_another_number_says_nothing_of_ours(self, twilio: Desk) -> None:
-        twilio.fault("contradict", how="foreign", times=9)
+    def test_a_lookup_that_names_another_number_says_nothing_of_ours(
+        self, twilio: TwilioProvider, sandbox: Sandbox
+    ) -> None:
+        sandbox.twilio.faults.append(
+            Fault("GET /v2/PhoneNumbers/", "contradict", how="foreign", times=9)
+        )
         with pytest.raises(LostError):
-            twilio.provider._one(twilio.question(GOOD), twilio.depth)  # type: ignore[attr-defined]
+            twilio._one(Question(GOOD), "line_type")
+
+    def test_two_lines_of_a_file_that_disagree_say_nothing(self) -> None:
+        head = "Phone,ClearoutPhone Validation Status\r\n"
+        body = f"{head}{GOOD},valid\r\n{GOOD},invalid\r\n{OTHER},valid\r\n".encode()
+        found = clearoutphone._read(body, [Question(GOOD), Question(OTHER)])
+        assert [(one.number, one.verdict) for one in found] == [(OTHER, "valid")]
 
 
 class TestTheBatchQuery:

@@ -220,9 +220,9 @@ class TwilioProvider:
             raise LostError("gave an answer that cannot be read")
         known = [entry for entry in entries if isinstance(entry, dict)]
         by_id: dict[str, Any] = {str(one.get("correlation_id")): one for one in known}
-        for entry in known:  # two answers to one question are none
-            if by_id.get(str(entry.get("correlation_id"))) != entry:
-                by_id.pop(str(entry.get("correlation_id")), None)
+        for one in known:  # two answers to one question are none
+            if by_id.get(str(one.get("correlation_id"))) != one:
+                by_id.pop(str(one.get("correlation_id")), None)
         found: list[Answer] = []
         problem: ProviderError | None = None
         for place, question in enumerate(questions):

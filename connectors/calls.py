@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import tenacity
 
+from config import stopping
 from config.settings import Http
 from config.traces import span
 from connectors.base import Purpose, UnavailableError
@@ -90,7 +91,9 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
         most = _ASKED if isinstance(error_of(state), ContradictionError) else http.attempts
         return state.attempt_number >= min(most, http.attempts)
 
-    return tenacity.Retrying(retry=worth_it, wait=wait, stop=enough, before_sleep=say, reraise=True)
+    return tenacity.Retrying(
+        retry=worth_it, wait=wait, stop=enough, before_sleep=say, sleep=stopping.sleep, reraise=True
+    )
 
 
 class CrmClock:

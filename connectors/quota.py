@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Protocol
 
+from config import stopping
 from connectors.base import QuotaError
 
 DAY = 24 * 3600.0  # seconds
@@ -63,7 +64,7 @@ class Quota:
         name: str,
         reserve: float,
         pace: Pace | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = stopping.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name

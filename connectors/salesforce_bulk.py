@@ -19,6 +19,7 @@ from typing import Any
 
 import requests
 
+from config import stopping
 from connectors.base import Purpose, SchemaChangedError, UnavailableError, Value, nothing
 from connectors.lenient_json import clean
 from connectors.salesforce_call import Call
@@ -112,7 +113,7 @@ def wait_for(
 def _sleep(seconds: float, waiting: Callable[[], None]) -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _SLOWEST))
+        stopping.sleep(min(left, _SLOWEST))
         waiting()
 
 

@@ -7,9 +7,11 @@ when it is whole.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -238,7 +240,8 @@ def _looked_at_ahead(
                 held = {key for keys in batch.keys for key in keys}
                 new = [key for key in held if key not in known and key not in asked]
                 if len(under_way) < most or under_way[0][2].done():
-                    looking = pool.submit(_look, new, plan)
+                    with _no_ctrl_c():
+                        looking = pool.submit(_look, new, plan)
                 else:  # all are busy: rather than wait, this process looks itself
                     looking = Future()
                     looking.set_result(_look(new, plan))
@@ -250,6 +253,16 @@ def _looked_at_ahead(
                 yield first()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """Processes that are started inside do not hear Ctrl-C: it is for this one to end them."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 class _Regions(dict[str, str | None]):

@@ -4,7 +4,7 @@ The modules of commands import at their top only what help and wrong usage need;
 works with it imports when it runs (https://click.palletsprojects.com/en/stable/complex/, "lazy
 loading").
 
-Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings.
+Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -69,5 +69,8 @@ def main(ctx: click.Context, verbose: bool) -> None:
 
     Connect a CRM by environment variables (see the README), create our fields with `hygiene crm
     setup`, then `hygiene sync`. `hygiene demo` shows it all without any CRM.
+
+    Exit codes: 0 done; 1 done with failures, or not to the end; 2 wrong usage or settings; 130
+    stopped by Ctrl-C or a signal: what was begun keeps its place and can be taken up.
     """
     ctx.obj = verbose

@@ -1,5 +1,8 @@
 """How every command of `hygiene` ends: with a plain line and an exit code, never with a traceback.
 
+A signal (Ctrl-C, SIGTERM) ends it with exit code 130. What carries work out in order is run inside
+`stops`, where a signal lets what is under way end first.
+
 Loads little: what a command needs is loaded with the command.
 """
 
@@ -9,25 +12,31 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from config import stopping
 from worker import console
 
 
 class Command(click.Command):
-    """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end."""
+    """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end; 130:
+    interrupted. `stopped`: what is said then."""
+
+    stopped = "stopped; to go on, run it again"
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            console.note("stopped; what was begun goes on with: hygiene sync, or hygiene up")
-            sys.exit(130)
+            with stopping.by_interrupt():
+                return super().invoke(ctx)
+        except (KeyboardInterrupt, stopping.Stopped):
+            console.note(self.stopped)
+            sys.exit(stopping.CODE)
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(1)
@@ -35,6 +44,18 @@ class Command(click.Command):
             raise
         except Exception as error:
             sys.exit(_told(error))
+
+
+@contextmanager
+def stops(goes_on: Callable[[], str]) -> Iterator[None]:
+    """Around what a command carries out: at a signal it ends in order, with `goes_on` as its line
+    and exit code 130."""
+    try:
+        with stopping.gracefully(goes_on):
+            yield
+    except (KeyboardInterrupt, stopping.Stopped):
+        console.note(goes_on())
+        sys.exit(stopping.CODE)
 
 
 class Group(click.Group):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from config import stopping
 from worker import console
-from worker.cli_base import Command, json_option
+from worker.cli_base import Command, json_option, stops
 
 
 @click.command(cls=Command)
@@ -26,12 +27,17 @@ def clean(
     """Check a list on disk: the same rows, with columns added. Needs no CRM and no server."""
     from worker.clean import clean as clean_list
 
-    with console.progress() as bar:
+    with stops(lambda: "stopped; nothing was written: run it again"), console.progress() as bar:
         size = source.stat().st_size if source.is_file() else None
         task = bar.add_task(f"checking {source.name}", total=size)
+
+        def progress(length: int) -> None:
+            bar.advance(task, length)
+            stopping.check()
+
         summary = clean_list(
             source, target, phones, country_column, country,
-            lambda length: bar.advance(task, length),
+            progress,
         )  # fmt: skip
     if as_json:
         console.print_json({"input": str(source), "output": str(target), **summary.as_json()})

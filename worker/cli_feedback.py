@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from config import stopping
 from worker import console
-from worker.cli_base import Command, Group, json_option
+from worker.cli_base import Command, Group, json_option, stops
 from worker.cli_parts import connector_argument, number_argument, opened_context
 from worker.feedback.model import COLUMNS, Reading
 
@@ -238,7 +239,11 @@ def feedback_import(
     fixed = {name: value for name, value in (("kind", kind), ("source", source)) if value}
     region = region_of(country) if country else None
     stored = known = 0
-    with opened_context() as ctx, lists.refusals(refused) as bad:
+    again = (
+        f"stopped: {file.name} was not read to its end; run it again (what it has brought counts "
+        "once)"
+    )
+    with opened_context() as ctx, lists.refusals(refused) as bad, stops(lambda: again):
         batch: list[Any] = []
 
         def keep() -> tuple[int, int]:
@@ -255,6 +260,7 @@ def feedback_import(
             if len(batch) >= 400:
                 new, old = keep()
                 stored, known = stored + new, known + old
+                stopping.check()
         new, old = keep()
         stored, known = stored + new, known + old
         told = {} if later else deliver(ctx)

@@ -16,8 +16,9 @@ from rich.progress import TaskID
 from rich.text import Text
 
 import connectors
+from config import stopping
 from worker import console
-from worker.cli_base import Command, Group, json_option
+from worker.cli_base import Command, Group, json_option, stops
 from worker.cli_parts import (
     connector_argument,
     number_argument,
@@ -190,7 +191,11 @@ def _carry_out(
 
     code = 0
     begun: list[str] = []
-    with console.progress() as bar:
+
+    def go_on() -> str:
+        return _how_to_go_on(ctx, begun, queue)
+
+    with stops(go_on), console.progress() as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
@@ -198,6 +203,7 @@ def _carry_out(
             console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
 
         for name in names:
+            stopping.check()
             try:
                 run_id = opened(name)
             except RunActiveError as error:
@@ -220,6 +226,9 @@ def _carry_out(
                 show(run_id)
             except ConnectorError as error:
                 console.complain(str(error))
+            except stopping.Stopped:
+                runs.stop(ctx, run_id)
+                raise
         if queue:
             follow(ctx, begun, show)
     results = [reporting.result(ctx, run_id) for run_id in begun]
@@ -238,6 +247,26 @@ def _carry_out(
     sys.exit(code)
 
 
+def _how_to_go_on(ctx: Context, begun: Sequence[str], queue: bool) -> str:
+    """What to say of a command that was stopped, in a line."""
+    from worker.sync import runs
+
+    last = runs.load(ctx, begun[-1]) if begun else None
+    if queue and last is not None:
+        each = " ".join(begun)
+        return (
+            f"no longer followed: the workers go on with {each}; see hygiene runs show {last.id}, "
+            f"or let them stop: hygiene runs pause {last.id}"
+        )
+    if last is None:
+        return "stopped before a run was opened; run it again"
+    if last.state == "done":
+        return f"stopped: run {last.id} is done, and what follows was not begun; run it again"
+    if last.dry_run:
+        return f"stopped: run {last.id} was a dry run and wrote nothing; run it again"
+    return f"stopped: run {last.id} keeps its place; go on with: hygiene runs resume {last.id}"
+
+
 def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
     """Removals that an earlier run holds, and that these runs had nothing to say of."""
     from worker.sync import removals
@@ -254,10 +283,14 @@ def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]
 def _enqueue(run_id: str) -> None:
     from worker import tasks
     from worker.app import app
+    from worker.sync import runs
 
     if not app.control.ping(timeout=1.0):
         console.note("no worker answers yet; start one with: hygiene up")
-    tasks.go_on(run_id)
+    if runs.load(tasks.context(), run_id).kind == "undo":
+        tasks.undo.delay(run_id)
+    else:
+        tasks.go_on(run_id)
 
 
 def _has_failures(result: dict[str, Any]) -> bool:
@@ -308,7 +341,7 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
         [
             (
                 one["run"], one["connector"], one["scope"] + (" (dry)" if one["dry_run"] else ""),
-                console.styled(one["state"]), f"{one['contacts']['read']:,}",
+                console.styled(one["outcome"]), f"{one['contacts']['read']:,}",
                 f"{one['contacts']['changed']:,}", f"{one['contacts']['failed']:,}",
                 f"{one['seconds']:.1f}",
             )
@@ -347,6 +380,8 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
+        if standing.kind == "undo" and not queue:
+            _undo(ctx, lambda: runs.reopen(ctx, standing.id).id, standing.dry_run, as_json)
         _carry_out(
             ctx,
             [standing.connector],
@@ -399,21 +434,32 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
     """Put back what a run wrote, field by field, but for fields that somebody changed since and
     those that a report which stands demands (a STOP, a wrong number, an imported list)."""
     from worker.access import audit
-    from worker.sync import reporting, runs
-    from worker.sync.undo import undo as undo_run
+    from worker.sync import runs
+    from worker.sync import undo as undoing
 
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
-        with console.progress() as bar:
-            task = bar.add_task(
-                f"undoing {standing.id}", total=reporting.totals(ctx, standing.id).written
-            )
-            if not dry_run:
-                audit.note(ctx.store, ctx.now(), user_name(), "run.undo", standing.id)
-            done = undo_run(
-                ctx, standing.id, dry_run, lambda number: bar.advance(task, number), user_name()
-            )
+        if not dry_run:
+            audit.note(ctx.store, ctx.now(), user_name(), "run.undo", standing.id)
+        _undo(ctx, lambda: undoing.begin(ctx, standing.id, dry_run, user_name()), dry_run, as_json)
+
+
+def _undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json: bool) -> None:
+    """Carry an undo out and show what came of it."""
+    from worker.sync import reporting, runs
+    from worker.sync import undo as undoing
+
+    begun: list[str] = []
+    with stops(lambda: _how_to_go_on(ctx, begun, False)), console.progress() as bar:
+        begun.append(begin())
+        of = runs.load(ctx, begun[0]).scope.values[0]
+        task = bar.add_task(f"undoing {of}", total=reporting.totals(ctx, of).written)
+        try:
+            done = undoing.carry_out(ctx, begun[0], lambda number: bar.advance(task, number))
+        except stopping.Stopped:
+            runs.stop(ctx, begun[0])
+            raise
     if as_json:
         console.print_json(done.as_json())
     else:
@@ -504,13 +550,15 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
     """Create the fields that the worker writes, and give its user access; safe to repeat."""
     with opened_context(connector) as ctx:
         opened = connectors.build(connector, ctx.settings)
+        again = f"hygiene crm setup {connector} (what was created stays)"
         steps = []
         try:
-            with console.progress() as bar:
+            with stops(lambda: f"stopped; go on with: {again}"), console.progress() as bar:
                 task = bar.add_task(f"setting up {connector}", total=None)
                 for step in opened.provision(adopt):
                     steps.append(step)
                     bar.advance(task)
+                    stopping.check()
         finally:
             opened.close()
         ctx.forget_schema(connector)

@@ -47,11 +47,16 @@ STYLES = {
     "do_not_contact": "magenta",
     "unverified": "yellow",
     "done": "green",
+    "done_with_failures": "yellow",
+    "all_failed": "red",
+    "stopped": "yellow",
     "failed": "red",
     "running": "cyan",
     "cancelled": "yellow",
     "parked": "red",
 }
+
+_WORDS = {"done_with_failures": "done with failures", "all_failed": "all records failed"}
 
 
 def print_json(document: Any) -> None:
@@ -99,7 +104,8 @@ def move(bar: Progress, task: TaskID, done: float, total: float | None = None) -
 
 
 def styled(status: str | None) -> Text:
-    return Text(status or "–", style=STYLES.get(status or "", "dim"))
+    text = _WORDS.get(status or "", status)
+    return Text(text or "–", style=STYLES.get(status or "", "dim"))
 
 
 def table(*columns: str, title: str | None = None) -> Table:
@@ -130,7 +136,7 @@ def show_result(result: Mapping[str, Any]) -> None:
     line = Text.assemble(
         (result["connector"], "bold"),
         f"  run {result['run']}  ",
-        styled(result["state"]),
+        styled(result["outcome"]),
         f"  in {result['seconds']:.1f} s{dry}",
     )
     out.print(line)

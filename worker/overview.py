@@ -16,6 +16,8 @@ from worker.sync import runs as run_store
 from worker.sync.context import Context
 from worker.verification import spending
 
+_FAILING = ("failed", "all_failed")
+
 
 def overview(ctx: Context) -> dict[str, Any]:
     """All of it, in a handful of queries whatever the size."""
@@ -86,7 +88,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
         every = ctx.settings.sync.every
         # A watermark lies the overlap before the last read, and a run takes its time.
         late = position is not None and now - position > 3 * every + ctx.settings.sync.overlap
-        failed = bool(last) and last[0].state == "failed"
+        failed = any(one["outcome"] in _FAILING for one in reporting.summaries(ctx, last))
         found.append(
             {
                 "name": name,

@@ -91,7 +91,8 @@ def _runs(ctx: Context, age: timedelta) -> int:
     if not age:
         return 0
     old = sa.select(runs.c.id).where(
-        runs.c.finished_at < ctx.now() - age, runs.c.state.in_(("done", "cancelled", "failed"))
+        runs.c.finished_at < ctx.now() - age,
+        runs.c.state.in_(("done", "cancelled", "failed", "stopped")),
     )
     with ctx.store.write() as connection:
         ids = list(connection.scalars(old.limit(500)))

@@ -14,6 +14,7 @@ from typing import Any
 
 from celery.signals import worker_ready
 
+from config import stopping
 from connectors.base import ConnectorError
 from worker import bell, heap, owed, pulse, retention
 from worker.alerts import tell
@@ -158,12 +159,13 @@ def _read_on(ctx: Context, run_id: str) -> bool:
             if len(idle) < settings.sync.pages_in_flight:
                 return
             if not page_work.process(own, idle[0].id):
-                time.sleep(_GLANCE)
+                stopping.sleep(_GLANCE)
                 waiting()
 
     return reader.read_on(
-        ctx, runs.load(ctx, run_id), hand_on, lambda: time.monotonic() < until and active()
-    )
+        ctx, runs.load(ctx, run_id), hand_on,
+        lambda: time.monotonic() < until and active() and not stopping.requested(),
+    )  # fmt: skip
 
 
 def enqueue_page(page_id: int, run_id: str) -> None:

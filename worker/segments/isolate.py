@@ -242,7 +242,11 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
                 sa.select(runs.c.opened_at, runs.c.state).where(runs.c.id == (one.run_id or ""))
             ).one_or_none()
             released = one.released_at
-            if last is None or last.state == "failed" or (released and last.opened_at < released):
+            if (
+                last is None
+                or last.state in run_store.RESUMABLE
+                or (released and last.opened_at < released)
+            ):
                 found.setdefault(one.connector, one)
     return list(found.values())
 
@@ -274,7 +278,7 @@ def _keep_outcomes(ctx: Context) -> None:
         if one.run_id is None or one.audited_at is not None:
             continue
         run = run_store.load(ctx, one.run_id)
-        if run.state == "failed":  # the CRM was away: it is tried anew
+        if run.state in run_store.RESUMABLE:  # the CRM was away: it is tried anew
             _note_run(ctx, one.id, None)
         if run.state not in ("done", "cancelled"):
             continue

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Condition
 
+from config import stopping
 from connectors.base import Connector, ConnectorError, Update
 from worker.sync.writeback import Outcome, Written, write_all
 
@@ -94,6 +95,8 @@ class Batches:
                         taken = _take(shares, connector.write_size)
                         mine.sends = True
                 if not taken:
+                    if not mine.sent:  # what another page sends for this one has an outcome soon
+                        stopping.check()
                     mine.keep_lease()
                     continue
                 self._send(connector, mine, taken)

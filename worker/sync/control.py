@@ -27,7 +27,7 @@ def pause(ctx: Context, run_id: str, by: str) -> Run:
 def cancel(ctx: Context, run_id: str, by: str) -> Run:
     """End a run where it stands. What it has written stays (and can be undone); what it has not
     come to is read again by the next sync, since no watermark moves."""
-    return _move(ctx, run_id, ("running", "paused"), "cancelled", f"cancelled by {by}")
+    return _move(ctx, run_id, ("running", "paused", "stopped"), "cancelled", f"cancelled by {by}")
 
 
 def _move(ctx: Context, run_id: str, states: tuple[str, ...], state: str, note: str) -> Run:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from config import stopping
 from connectors.base import ConnectorError
 from worker import heap
 from worker.sync import page, reader, runs
@@ -29,8 +30,8 @@ def drive(
 
     `pages_at_once`: another number than the settings say; 1: all in this thread.
 
-    A run that cannot go on is ended as failed, with its place kept for `resume`. After a
-    KeyboardInterrupt, or when this process dies, it stays open and the next one takes it up.
+    A run that cannot go on is ended as failed, with its place kept for `resume`. When this process
+    is told to stop (`Stopped`), or dies, it stays open and the next one takes it up.
     """
     heap.for_many_records()
     run = runs.load(ctx, run_id)
@@ -82,6 +83,10 @@ def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
 
 def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]) -> None:
     """Hand on the pages that are there already, then what the reader brings."""
+
+    def may_go_on() -> bool:  # somebody may pause or cancel it, or stop this process
+        return not stopping.requested() and runs.load(ctx, run_id).active
+
     for stored in runs.open_pages(ctx, run_id):
         do(ctx, stored, lambda: None)
     if runs.load(ctx, run_id).read_all:
@@ -90,8 +95,8 @@ def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]
         held = runs.load(ctx, run_id)
         raise runs.RunActiveError(held.connector, held)
     try:
-        # Somebody may pause or cancel it.
-        reader.read_on(ctx, runs.load(ctx, run_id), do, lambda: runs.load(ctx, run_id).active, seen)
+        reader.read_on(ctx, runs.load(ctx, run_id), do, may_go_on, seen)
+        stopping.check()
     finally:
         reader.release(ctx, run_id)
 
@@ -103,4 +108,4 @@ def _wait_for_others(ctx: Context, run_id: str, progress: Progress) -> None:
             if page.process(ctx, stored.id):
                 progress(run_id)
         if runs.open_pages(ctx, run_id):
-            time.sleep(0.5)
+            stopping.sleep(0.5)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from config.stopping import Stopped
 from connectors.base import Connector, Contact, Page
 from connectors.reading import ids_of
 from worker.sync.context import Context
@@ -83,6 +84,8 @@ class FromTheEnd:
                 if not self._take(ctx, connector, page, before) or self._over.is_set():
                     return
                 before = dict(connector.calls)
+        except Stopped:
+            return  # the reader is told as well
         except Exception as error:
             log.info("%s: reading from the end stopped: %s", self._run.connector, error)
         finally:

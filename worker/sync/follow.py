@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
+from config import stopping
 from worker.sync import runs
 from worker.sync.context import Context
 
@@ -17,7 +17,7 @@ def follow(
     progress: Callable[[str], None],
     watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """Wait until all runs have ended; `watch` may raise, to give up waiting."""
+    """Wait until all runs have ended; `watch` may raise, to give up waiting. Raises `Stopped`."""
     open_ones = list(run_ids)
     while open_ones:
         watch()
@@ -26,4 +26,4 @@ def follow(
             if not runs.load(ctx, run_id).active:
                 open_ones.remove(run_id)
         if open_ones:
-            time.sleep(_LOOK_EVERY)
+            stopping.sleep(_LOOK_EVERY)

@@ -13,6 +13,7 @@ from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
+from config import stopping
 from worker.sync import page
 from worker.sync.batches import Batches
 from worker.sync.context import Context
@@ -67,8 +68,10 @@ class Hands:
 
         `waiting` is called each second of that.
         """
+        stopping.check()
         with self._room:
             while self._error is None and self._full(stored.size):
+                stopping.check()
                 self._next = stored.size
                 if not self._room.wait(timeout=1.0):
                     waiting()

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import stopping
 from config.log import about
 from config.traces import span
 from connectors.base import (
@@ -112,11 +113,12 @@ def process(
 ) -> bool:
     """Do a page; False when it is done already or another worker has it.
 
-    Raises what stops the whole run (`ConnectorError`); any other failure counts against the page,
-    which is parked after too many, its contacts kept for later runs. `write`: another way than by
-    itself (`worker.sync.batches`). `read`: the page's contacts, where this process has just stored
-    them: they need not be unpacked again.
+    Raises what stops the whole run (`ConnectorError`), and `Stopped`; any other failure counts
+    against the page, which is parked after too many, its contacts kept for later runs. `write`:
+    another way than by itself (`worker.sync.batches`). `read`: the page's contacts, where this
+    process has just stored them: they need not be unpacked again.
     """
+    stopping.check()
     claimed = _claim(ctx, page_id, read)
     if claimed is None:
         return False
@@ -151,7 +153,7 @@ def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:
             return True
         return process(ctx, page.id, write, page.contacts)
     except BaseException:  # a shutdown: let somebody else go on at once
-        _let_go(ctx, page, "interrupted", attempt=-1)
+        _give_back(ctx, page)
         raise
     return True
 
@@ -197,6 +199,15 @@ def _claim(
 
 def _let_go(ctx: Context, page: Claimed, error: str, attempt: int = 0) -> None:
     _let_go_id(ctx, page.id, attempt, error)
+
+
+def _give_back(ctx: Context, page: Claimed) -> None:
+    """Let go of a page that nothing was wrong with. It was not tried, then; but where writes were
+    announced, whoever takes it up has to look which of them have reached the CRM."""
+    pending = sa.and_(writes.c.page_id == page.id, writes.c.state == "pending")
+    with ctx.store.read() as connection:
+        announced = connection.execute(sa.select(writes.c.id).where(pending).limit(1)).first()
+    _let_go(ctx, page, "interrupted", attempt=0 if announced else -1)
 
 
 def _let_go_id(ctx: Context, page_id: int, attempt: int, error: str | None) -> None:
@@ -288,6 +299,7 @@ def _work(ctx: Context, run: Run, connector: Connector, page: Claimed, write: Wr
             of.append(one.contact)
     tally.read = len(prepared)
     tally.not_visible = len(missing.not_visible)
+    stopping.check()
     _announce(ctx, run, page, updates, of)
     if run.dry_run:
         tally.changed = len(updates)
@@ -391,6 +403,7 @@ def _look(
             merges.store(connection, taken, ctx.now(), ctx.keys)
     fresh = _take_reports(ctx, run, prepared, taken.known, now)
     told = judge.reported(ctx, run, prepared, taken.said, [*taken.reports, *fresh])
+    stopping.check()
     with span("verify"):
         verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
     return Looked(prepared, told, verified, taken, remembered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -88,6 +88,7 @@ def summaries(ctx: Context, listed: Sequence[Run]) -> list[dict[str, Any]]:
             "kind": run.kind,
             "scope": str(run.scope) if run.kind != "undo" else f"undo of {run.scope.values[0]}",
             "state": run.state,
+            "outcome": outcome(run.state, sums.get(run.id) or {}),
             "dry_run": run.dry_run,
             "opened_at": run.opened_at.isoformat(),
             "opened_by": run.opened_by,
@@ -100,6 +101,21 @@ def summaries(ctx: Context, listed: Sequence[Run]) -> list[dict[str, Any]]:
         }
         for run in listed
     ]
+
+
+def outcome(state: str, contacts: Mapping[str, int]) -> str:
+    """How a run is to be called, by its state and its counts: one whose records failed is done and
+    yet not well.
+
+    >>> outcome("done", {"read": 9, "failed": 0}), outcome("done", {"read": 9, "failed": 2})
+    ('done', 'done_with_failures')
+    >>> outcome("done", {"read": 9, "failed": 9}), outcome("stopped", {"read": 9, "failed": 9})
+    ('all_failed', 'stopped')
+    """
+    failed = contacts.get("failed", 0)
+    if state != "done" or not failed:
+        return state
+    return "all_failed" if failed >= contacts.get("read", 0) else "done_with_failures"
 
 
 def calls_of(ctx: Context, run_ids: Sequence[str]) -> int:
@@ -197,6 +213,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         "run": run.id,
         "connector": run.connector,
         "state": run.state,
+        "outcome": outcome(run.state, {"read": sums.read, "failed": sums.failed}),
         "dry_run": run.dry_run,
         "kind": run.kind,
         "scope": run.scope.kind,

@@ -26,6 +26,8 @@ from worker.verification import standing
 # A record that keeps failing is tried by this many runs, then left to a person.
 MOST_RETRIES = 10
 _SECOND = timedelta(seconds=1)
+# What a run was ended as that can be taken up where it stands.
+RESUMABLE = ("failed", "stopped")
 
 
 class RunActiveError(Exception):
@@ -527,14 +529,24 @@ def driven_elsewhere(ctx: Context, run_id: str) -> bool:
 
 def fail(ctx: Context, run_id: str, error: str) -> None:
     """End a run that cannot go on; its pages and its place are kept for `resume`."""
+    _set_aside(ctx, run_id, "failed", error[:2000])
+
+
+def stop(ctx: Context, run_id: str) -> None:
+    """Note that a person has stopped the process that carried the run out. Its pages and its place
+    are kept: the next sync takes it up, or `resume`; workers do not by themselves."""
+    _set_aside(ctx, run_id, "stopped", None)
+
+
+def _set_aside(ctx: Context, run_id: str, state: str, error: str | None) -> None:
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.state == "running")
             .values(
-                state="failed",
+                state=state,
                 active_key=None,
-                error=error[:2000],
+                error=error,
                 finished_at=ctx.now(),
                 reader_owner=None,
                 reader_until=None,
@@ -545,7 +557,8 @@ def fail(ctx: Context, run_id: str, error: str) -> None:
 def to_take_up(
     ctx: Context, connector: str, full: bool = False, accept_removals: bool = False
 ) -> Run | None:
-    """A sync that stands open and that nobody works on, or that failed last: it goes on first.
+    """A sync that stands open and that nobody works on, or that failed or was stopped last: it
+    goes on first.
 
     With `accept_removals` only one that accepts them itself: an operator who accepts removals must
     not have another run resumed instead.
@@ -558,7 +571,7 @@ def to_take_up(
     )
     with ctx.store.read() as connection:
         row = connection.execute(query).one_or_none()
-    if row is None or row.state not in ("running", "failed"):
+    if row is None or row.state not in ("running", *RESUMABLE):
         return None
     run = _made(row)
     if full and run.scope.kind != "everything" and not run.active:
@@ -569,14 +582,14 @@ def to_take_up(
 
 
 def reopen(ctx: Context, run_id: str) -> Run:
-    """Make a failed run, or one whose worker died, run again; raises `RunActiveError`, or
-    `RunOverError`."""
+    """Make a failed or stopped run, or one whose worker died, run again; raises `RunActiveError`,
+    or `RunOverError`."""
     run = load(ctx, run_id)
     if run.state == "running":
         if is_worked_on(ctx, run.id):
             raise RunActiveError(run.connector, run)
         return run
-    if run.state not in ("failed", "paused"):
+    if run.state not in ("paused", *RESUMABLE):
         raise RunOverError(run)
     with ctx.store.write() as connection:
         try:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import stopping
 from config.log import redact
 from connectors.base import ConnectorError, Update, Value
 from connectors.lenient_json import REPLACEMENT
@@ -106,6 +107,7 @@ def carry_out(
         raise run_store.RunActiveError(run.connector, undoing)
     try:
         for object_name, rows in _batches(ctx, run):
+            stopping.check()
             if not _keep_lease(ctx, undoing.id):
                 return result  # it was cancelled
             ids = [row.record_id for row in rows]
@@ -138,11 +140,16 @@ def carry_out(
             if dry_run:
                 result.restored += sum(len(update.values) for update in updates)
             else:
-                _write(ctx, run, result, object_name, updates, befores, connector)
-                _deliver_again(ctx, run, object_name, restores, checked, told)
+                try:
+                    _write(ctx, run, result, object_name, updates, befores, connector)
+                finally:  # also where it was stopped, or the CRM went away, in the midst of it
+                    _deliver_again(ctx, run, object_name, restores, checked, told)
             progress(len(rows))
     except ConnectorError as error:
         run_store.fail(ctx, result.run, str(error))
+        raise
+    except BaseException:  # a shutdown: let somebody else go on at once
+        reader.release(ctx, undoing.id)
         raise
     with ctx.store.write() as connection:
         connection.execute(

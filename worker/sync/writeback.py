@@ -15,7 +15,6 @@ What was refused is told in any case, and what could not even be written alone a
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from config import stopping
 from connectors.base import Connector, FailureKind, Update, Value, WriteResult
 from worker.decisions.changes import FLAGS
 
@@ -71,9 +71,9 @@ def write_all(
     connector: Connector,
     updates: Sequence[Update],
     keep_lease: Callable[[], None] = lambda: None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = stopping.sleep,
 ) -> Written:
-    """Write all updates (of one object); an outcome for each."""
+    """Write all updates (of one object); an outcome for each. Raises `Stopped` between calls."""
     sender = _Sender(connector, keep_lease, sleep)
     outcomes: dict[str, Outcome] = {}
     trying = list(updates)
@@ -118,6 +118,7 @@ class _Sender:
         size = self.connector.write_size
         results: dict[str, WriteResult] = {}
         for start in range(0, len(updates), size):
+            stopping.check()
             self._keep_lease()
             batch = updates[start : start + size]
             written = self.connector.write(batch, self._keep_lease)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import cast
 
+from config import stopping
+from config.stopping import Stopped
 from worker.store.db import chunks
 from worker.verification.base import (
     Answer,
@@ -25,6 +27,7 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between two looks at a file
 # Seconds: so long those that came back wait for others, and a caller for the first of them.
 _MOMENT, _LONGEST_WAIT = 0.25, 1.0
 _BROKEN = "gave an answer that cannot be read"
+_NOT_ASKED = "was not asked"
 
 
 class Flight:
@@ -71,7 +74,7 @@ class Flight:
         questions = [one for call in called_off for one in self._under_way.pop(call)]
         wait({*self._under_way})
         asked, outcome = self._landed(list(self._under_way))
-        outcome.failed.update(dict.fromkeys(questions, "was not asked"))
+        outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
         return [*asked, *questions], outcome
 
     def _landed(
@@ -80,8 +83,12 @@ class Flight:
         outcome = Outcome()
         asked: list[Question] = []
         for call in done:
-            questions, answered = self._under_way.pop(call), call.result()
+            questions = self._under_way.pop(call)
             asked += questions
+            if isinstance(call.exception(), Stopped):  # it waited for its slot: it was not sent
+                outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
+                continue
+            answered = call.result()
             if isinstance(answered, ProviderError):
                 _failed(outcome, questions, answered)
             else:
@@ -136,6 +143,9 @@ def hand_in(
     except ProviderError as error:
         _failed(outcome, questions, error)
         return "", outcome
+    except Stopped:  # it waited for its slot: it was not sent
+        outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
+        return "", outcome
     except Exception:
         log.exception("provider %s: a file could not be handed in", step.name)
         _failed(outcome, questions, LostError(_BROKEN))
@@ -150,7 +160,7 @@ def fetch(
     questions: Sequence[Question],
     heartbeat: Callable[[], None],
     patience: float,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = stopping.sleep,
 ) -> Outcome | None:
     """Wait for a file and fetch its answers; None when it is not done within `patience` seconds.
 

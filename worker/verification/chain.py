@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from config import stopping
+from config.stopping import Stopped
 from config.verification import Depth
 from config.verification import Verification as Settings
 from worker.decisions import weigh
@@ -256,6 +257,7 @@ class _Pass:
         """Book and ask until nothing is left to ask, and everything that was asked is settled."""
         pause = _BUSY_PAUSE
         while todo or flight:
+            stopping.check()
             self._heartbeat()
             size = len(todo) if bulk else min(flight.room, len(todo))
             idle = False
@@ -267,7 +269,7 @@ class _Pass:
                 if asked:
                     self._settle(step, asked, outcome)
             elif idle:  # all of them are being asked by somebody else: wait for the answers
-                time.sleep(pause)
+                stopping.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 1.5) if idle else _BUSY_PAUSE
 
     def _book(
@@ -310,10 +312,15 @@ class _Pass:
         ledger, owner = self._chain.ledger, self._occasion.owner
 
         def alive() -> None:
+            stopping.check()
             self._heartbeat()
             ledger.still_here(owner)
 
-        outcome = calls.fetch(step, job, questions, alive, _PATIENCE)
+        try:
+            outcome = calls.fetch(step, job, questions, alive, _PATIENCE)
+        except Stopped:
+            ledger.leave(step, job)  # whoever takes the page up fetches it
+            raise
         if outcome is not None:
             self._settle(step, questions, outcome)
             return

@@ -15,6 +15,7 @@ from typing import cast
 
 import redis
 
+from config import stopping
 from config.settings import Settings
 from connectors.quota import Pace
 from worker import embedded
@@ -103,9 +104,9 @@ def fitting(per_second: float, batch: int) -> int:
 
 def wait(
     pace: Pace, name: str, per_second: float, lookups: int = 1,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = stopping.sleep,
 ) -> None:  # fmt: skip
-    """Wait for the slot of a call that makes this many lookups."""
+    """Wait for the slot of a call that makes this many lookups; raises `Stopped`."""
     left = pace.slot(name, spacing(per_second, lookups))
     while left > 0:
         sleep(min(left, _LONGEST))

@@ -278,7 +278,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def run_list(
         _who: Reads,
         connector: Annotated[str, Query(max_length=40)] = "",
-        state: Literal["", "running", "paused", "done", "failed", "cancelled"] = "",
+        state: Literal["", "running", "paused", "done", "failed", "stopped", "cancelled"] = "",
         reports: bool = False,
         before: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -232,7 +232,7 @@ def _asked(ctx: Context, form: Form) -> tuple[str, Scope]:
 
 
 def _may_undo(run: Run, found: dict[str, Any]) -> bool:
-    ended = run.state in ("done", "failed", "cancelled")
+    ended = run.state in ("done", "failed", "stopped", "cancelled")
     return ended and not run.dry_run and found["contacts"]["written"] > 0
 
 

@@ -1,0 +1,146 @@
+"""Stopping in good order: whoever is told to stop ends what is under way, and begins nothing more.
+
+A signal only asks (`request`). The threads that do the work look at safe points (`check`, and
+`sleep` for every wait) and leave by `Stopped`: what they have leased is given back on the way, and
+calls that were sent are waited for, so that no answer that was paid for is lost. `Stopped` is no
+`Exception`: nothing that handles failures may take it for one.
+
+    command line    SIGINT, SIGTERM and SIGHUP inside `gracefully`
+    Celery worker   its warm shutdown, which its children see by `share_with_children`
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+CODE = 130  # exit code of a command that was interrupted, whatever signal did it
+# Seconds that calls under way may take to end. A lookup's time-out is 15: its answer is paid for.
+GRACE = 20.0
+_LOOK_EVERY = 0.2  # seconds until a child of a worker sees that its parent was told to stop
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_asked = threading.Event()
+_shared: mmap.mmap | None = None  # a byte that a worker and its children see
+
+
+class Stopped(BaseException):
+    """This process was told to stop: what was begun keeps its place and can be taken up."""
+
+
+def request() -> None:
+    """Ask all threads of this process, and its children, to stop."""
+    _asked.set()
+    if _shared is not None:
+        _shared[0] = 1
+
+
+def requested() -> bool:
+    return _asked.is_set() or (_shared is not None and _shared[0] != 0)
+
+
+def check() -> None:
+    """To be called where nothing is half done; raises `Stopped`."""
+    if requested():
+        raise Stopped
+
+
+def sleep(seconds: float) -> None:
+    """Wait, unless there is to be a stop: raises `Stopped` then, at once."""
+    until = time.monotonic() + seconds
+    check()
+    while (left := until - time.monotonic()) > 0:
+        _asked.wait(left if _shared is None else min(left, _LOOK_EVERY))
+        check()
+
+
+def share_with_children() -> None:
+    """Have processes that are forked from now on stop when this one is told to."""
+    global _shared
+    _shared = mmap.mmap(-1, 1)
+
+
+@contextmanager
+def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
+    """Inside, the first signal asks to stop and the second one ends the process at once.
+
+    So does a call that has not come back after `GRACE` seconds: what a dead process has leased is
+    free. `goes_on` says in a line how to go on, and is printed then. Only in the main thread.
+    """
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        if requested():
+            _end_now("")
+        request()
+        if sys.stderr.isatty():
+            _say("stopping: what is under way ends first; once more ends at once")
+        watch = threading.Timer(GRACE, lambda: _end_now(goes_on()))
+        watch.daemon = True
+        watch.start()
+
+    before = {number: _handle(number, asked) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        # After a stop whatever signal comes ends the process: it is on its way out.
+        if not requested():
+            for number, handler in before.items():
+                _handle(number, handler)
+
+
+@contextmanager
+def by_interrupt() -> Iterator[None]:
+    """Inside, each of the signals raises `KeyboardInterrupt` in the main thread."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: _handle(number, interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        if not requested():
+            for number, handler in before.items():
+                _handle(number, handler)
+
+
+def before_anything_is_begun() -> None:
+    """While a command loads its libraries a signal ends it at once: there is nothing to keep."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        _end_now("stopped; nothing was begun")
+
+    for number in _SIGNALS:
+        _handle(number, end)
+
+
+Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+def _handle(number: signal.Signals, handler: Handler) -> Handler:
+    """Handle a signal, and return what did before. A terminal that is gone stays ignored where
+    somebody wanted that (nohup), and another thread than the main one cannot handle any."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+        return signal.SIG_IGN
+    return signal.signal(number, handler) if handler is not None else None
+
+
+def _end_now(line: str) -> None:
+    if line:
+        _say(line)
+    if sys.stderr.isatty():
+        os.write(2, b"\x1b[?25h")  # a progress bar may have hidden the cursor
+    os._exit(CODE)
+
+
+def _say(line: str) -> None:
+    os.write(2, f"{line}\n".encode())  # from a signal's handler: not through Python's buffers

@@ -1,0 +1,208 @@
+"""Ctrl-C and SIGTERM: a run that is stopped stops, and loses and pays nothing (real processes)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+from processes import kill, until
+
+from config.settings import Settings
+from sandbox.run import Sandbox
+from worker.store.tables import claims, failures, lookups, pages
+from worker.sync import reporting, runs
+from worker.sync.context import Context
+from worker.sync.drive import drive
+from worker.sync.scope import Scope
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+WITHIN = 10.0  # seconds in which a process that was told to stop has to end
+
+
+class Command:
+    """`hygiene ARGS` as a process of its own, with its two streams apart."""
+
+    def __init__(self, env: dict[str, str], folder: Path, *args: str) -> None:
+        self.out, self.err = folder / "stdout", folder / "stderr"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker", *args],
+                env=env, stdout=out, stderr=err, start_new_session=True,
+            )  # fmt: skip
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(WITHIN)
+
+    def said(self) -> str:
+        return self.err.read_text("utf-8")
+
+
+@pytest.fixture
+def hygiene(
+    make_settings: Callable[..., Settings], sandbox: Sandbox, tmp_path: Path, database_url: str
+) -> Iterator[Callable[..., Command]]:
+    """Start `hygiene ARGS` with Twilio Lookup connected."""
+    make_settings()
+    env = {
+        **os.environ, **sandbox.env("twilio"), "HYGIENE_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": database_url, "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
+    }  # fmt: skip
+    started: list[Command] = []
+
+    def run(*args: str) -> Command:
+        started.append(Command(env, tmp_path, *args))
+        return started[-1]
+
+    yield run
+    for command in started:
+        kill(command.process)
+
+
+@pytest.fixture
+def paid(make_context: Callable[..., Context], sandbox: Sandbox) -> Context:
+    return make_context(**sandbox.env("twilio"))
+
+
+def count(ctx: Context, table: sa.Table, *where: Any) -> int:
+    with ctx.store.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0
+
+
+def go_on(ctx: Context, name: str) -> dict[str, Any]:
+    """As `hygiene sync NAME` does, in this process."""
+    standing = runs.to_take_up(ctx, name)
+    run_id = runs.reopen(ctx, standing.id).id if standing else runs.open_run(
+        ctx, name, Scope("changed"))  # fmt: skip
+    drive(ctx, run_id)
+    return reporting.result(ctx, run_id)
+
+
+def no_traceback(said: str) -> None:
+    assert "Traceback" not in said, said
+    assert "shutdown" not in said, said
+    assert len(said.splitlines()) <= 3, said
+
+
+class TestARunThatIsStopped:
+    @pytest.mark.parametrize(
+        ("moment", "number"),
+        [
+            ("start", signal.SIGTERM), ("read", signal.SIGINT), ("lookups", signal.SIGINT),
+            ("lookups", signal.SIGTERM), ("write", signal.SIGINT),
+        ],
+    )  # fmt: skip
+    def test_it_keeps_its_place_and_goes_on_where_it_stopped(
+        self, paid: Context, sandbox: Sandbox, hygiene: Callable[..., Command],
+        moment: str, number: signal.Signals,
+    ) -> None:  # fmt: skip
+        crm = Crm.all(sandbox)["salesforce"]
+        sandbox.salesforce.page_limit = 10
+        sandbox.twilio.latency = 0.1
+        call = {"read": crm.read_call, "write": crm.write_call}.get(moment)
+        fault = crm.fault(call, "delay", seconds=1.5) if call else None
+        command = hygiene("sync", "salesforce", "--json")
+        if moment == "start":
+            time.sleep(0.4)
+        elif moment == "lookups":
+            until(lambda: sandbox.twilio.charges > 5, "the lookups")
+        else:
+            assert fault is not None
+            until(lambda: fault.hits == 1, "the call")
+        assert command.stop(number) == 130
+        no_traceback(command.said())
+        assert command.out.read_text() == ""
+        # Nothing failed, nothing is held, nothing is reserved.
+        assert count(paid, failures) == 0
+        assert count(paid, pages, pages.c.failed > 0) == 0
+        assert count(paid, pages, pages.c.owner.is_not(None)) == 0
+        assert count(paid, claims) == 0
+        for run in runs.recent(paid):
+            assert run.state == "stopped"
+            assert f"hygiene runs resume {run.id}" in command.said()
+
+        sandbox.twilio.latency = 0
+        result = go_on(paid, "salesforce")
+        assert result["state"] == "done"
+        assert result["contacts"]["failed"] == 0
+        assert crm.all_checked()
+        # Each number was paid for once.
+        assert set(sandbox.twilio.charged.values()) == {1}
+        assert sandbox.twilio.charges == count(paid, lookups, lookups.c.cost > 0)
+
+    def test_when_all_is_read_and_pages_are_still_under_way(
+        self, paid: Context, sandbox: Sandbox, hygiene: Callable[..., Command]
+    ) -> None:
+        """Its threads found their executor closed: 400 of 400 contacts failed, the run was done."""
+        sandbox.twilio.latency = 0.3
+        command = hygiene("sync", "hubspot", "--json")
+        until(lambda: any(run.read_all for run in runs.recent(paid)), "all to be read")
+        assert command.stop(signal.SIGINT) == 130
+        no_traceback(command.said())
+        (run,) = runs.recent(paid)
+        assert run.state == "stopped"
+        assert count(paid, failures) == 0
+        assert reporting.result(paid, run.id)["contacts"]["failed"] == 0
+
+    def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(
+        self, paid: Context, sandbox: Sandbox, hygiene: Callable[..., Command]
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        fault = crm.fault(crm.write_call, "delay", seconds=300)
+        command = hygiene("sync", "salesforce")
+        until(lambda: fault.hits == 1, "the write")
+        command.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert command.stop(signal.SIGINT) == 130
+        assert time.monotonic() - began < 1
+        no_traceback(command.said())
+        assert go_on(paid, "salesforce")["contacts"]["failed"] == 0
+        assert crm.all_checked()
+
+    def test_a_dry_run_and_one_that_the_workers_do(
+        self, paid: Context, sandbox: Sandbox, hygiene: Callable[..., Command]
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        fault = crm.fault(crm.read_call, "delay", seconds=1)
+        command = hygiene("sync", "salesforce", "--dry-run", "--json")
+        until(lambda: fault.hits == 1, "the read")
+        assert command.stop(signal.SIGTERM) == 130
+        assert "dry run" in command.said()
+        assert command.out.read_text() == ""
+        command = hygiene("sync", "salesforce", "--queue", "--json")
+        until(lambda: bool(runs.active(paid)), "the run")
+        assert command.stop(signal.SIGINT) == 130
+        (run,) = runs.active(paid)  # it is the workers'
+        assert f"hygiene runs pause {run.id}" in command.said()
+        assert command.out.read_text() == ""
+
+
+class TestAnUndoThatIsStopped:
+    def test_it_is_resumed(
+        self, ctx: Context, sync: Callable[..., dict[str, Any]], sandbox: Sandbox,
+        hygiene: Callable[..., Command],
+    ) -> None:  # fmt: skip
+        crm = Crm.all(sandbox)["salesforce"]
+        before = crm.snapshot()
+        run = sync(ctx, "salesforce")
+        fault = crm.fault(crm.write_call, "delay", seconds=1)
+        command = hygiene("runs", "undo", run["run"], "--json")
+        until(lambda: fault.hits == 1, "the write")
+        assert command.stop(signal.SIGINT) == 130
+        no_traceback(command.said())
+        undoing = runs.recent(ctx, 1)[0]
+        assert undoing.state == "stopped"
+        again = hygiene("runs", "resume", undoing.id, "--json")
+        assert again.process.wait(60) == 0
+        assert crm.snapshot() == before
+        assert runs.load(ctx, undoing.id).state == "done"

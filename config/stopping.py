@@ -36,14 +36,24 @@ class Stopped(BaseException):
 
 
 def request() -> None:
-    """Ask all threads of this process, and its children, to stop."""
+    """Ask all threads of this process to stop."""
     _asked.set()
+
+
+def request_of_all() -> None:
+    """Ask this process and those that it has forked (`share_with_children`) to stop."""
     if _shared is not None:
         _shared[0] = 1
+    request()
 
 
 def requested() -> bool:
     return _asked.is_set() or (_shared is not None and _shared[0] != 0)
+
+
+def requested_here_alone() -> bool:
+    """Whether a child of a worker was told to stop, and its parent was not."""
+    return _asked.is_set() and _shared is not None and _shared[0] == 0
 
 
 def check() -> None:

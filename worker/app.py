@@ -6,18 +6,30 @@ and late-acknowledged, but nothing relies on the broker: `revive` enqueues again
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
+import redis
 from celery import Celery
-from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
+from celery.signals import (
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_shutting_down,
+)
 from kombu import Queue
 
-from config import log, traces
+from config import log, stopping, traces
 from config.settings import Settings, SettingsError, load
 from worker import embedded, heap
+from worker.broker import register, repair
 from worker.schedule import QUEUES, beat_schedule
 from worker.store.private_files import UMASK, protect_home
 from worker.throttle import at_most_every
@@ -29,7 +41,8 @@ _MOST_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak
 
 def make_app(settings: Settings) -> Celery:
     broker = settings.redis_url or embedded.ensure(settings.home)
-    app = Celery("hygiene", broker=broker, include=["worker.tasks"])
+    register()
+    app = Celery("hygiene", broker=broker, include=["worker.tasks"], task_cls="worker.task:Task")
     app.conf.update(
         task_ignore_result=True,
         result_expires=None,  # there are none: nothing is to be cleaned up
@@ -55,6 +68,7 @@ def make_app(settings: Settings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         worker_hijack_root_logger=False,
+        worker_consumer="worker.broker:Consumer",
         timezone="UTC",
     )
     return app
@@ -67,6 +81,42 @@ def _logging(**_options: Any) -> None:
     log.set_up(settings.log)
 
 
+@worker_init.connect
+def _before_it_works(**_options: Any) -> None:
+    """Of a worker's own process, before it forks its children."""
+    _parent.append(os.getpid())
+    stopping.share_with_children()
+    try:
+        repair(embedded.client(app.conf.broker_url), tuple(QUEUES))
+    except redis.RedisError as error:
+        logging.getLogger(__name__).warning("Redis does not answer yet: %s", type(error).__name__)
+
+
+@worker_shutting_down.connect
+def _stop(**_options: Any) -> None:
+    """Tasks give back what they have not done, instead of being waited for."""
+    stopping.request_of_all()
+
+
+@cache
+def _hear_stop() -> None:
+    """A stop of the whole group (a service manager, a terminal) reaches each child as well: one
+    that works on something gives it back first. Its parent ends it; a second signal does.
+
+    At the child's first task: billiard sets handlers of its own when it is forked.
+    """
+
+    def told(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if _running:
+            stopping.request()
+        elif not stopping.requested():
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, told)
+
+
+_parent: list[int] = []  # the worker's own process, in it and in those that it forks
 _TRACE = "hygiene_trace"  # a message's header: the request or task that set all of it off
 _running: dict[str, ExitStack] = {}
 _give_back = at_most_every(60.0, heap.give_back)
@@ -80,6 +130,10 @@ def _hand_on(headers: dict[str, Any], **_more: Any) -> None:
 
 @task_prerun.connect
 def _begin(task_id: str, task: Any, **_more: Any) -> None:
+    if _parent and os.getpid() not in _parent:
+        _hear_stop()
+    if stopping.requested_here_alone():  # the parent knows nothing of it: it starts another child
+        os.kill(os.getpid(), signal.SIGTERM)
     told = _running[task_id] = ExitStack()
     trace = task.request.get(_TRACE) or task_id
     told.enter_context(log.about(task=task_id, trace=str(trace)))

@@ -67,6 +67,7 @@ Group.group_class = Group
 
 def _told(error: Exception) -> int:
     """Say what went wrong; the exit code."""
+    from config import log
     from config.settings import SettingsError
     from connectors.base import AuthError, ConnectorError, SchemaError
     from connectors.csvtext import ListError
@@ -86,7 +87,13 @@ def _told(error: Exception) -> int:
     if isinstance(error, (StoreError, NoSuchRunError, RedisError, ExportError)):
         console.complain(*str(error).splitlines())
         return 2
-    console.complain(str(error) if isinstance(error, RunActiveError) else _unexpected(error))
+    from worker.trouble import trouble
+
+    if isinstance(error, RunActiveError):
+        console.complain(str(error))
+    else:
+        found = trouble(error)
+        console.complain(log.redact(found.line) if found is not None else _unexpected(error))
     return 1
 
 

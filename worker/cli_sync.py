@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,6 +230,17 @@ def _carry_out(
             except stopping.Stopped:
                 runs.stop(ctx, run_id)
                 raise
+            except Exception as error:
+                from worker.trouble import trouble
+
+                if (found := trouble(error)) is None:
+                    raise
+                with suppress(Exception):  # it may hinder this as well: then the next one sees it
+                    runs.fail(ctx, run_id, found.line)
+                from config import log
+
+                console.complain(f"{log.redact(found.line)}: hygiene runs resume {run_id}")
+                sys.exit(1)
         if queue:
             follow(ctx, begun, show)
     results = [reporting.result(ctx, run_id) for run_id in begun]

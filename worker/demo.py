@@ -28,6 +28,7 @@ import sqlalchemy as sa
 from rich.progress import TaskID
 from rich.text import Text
 
+from config import stopping
 from config.settings import Settings, load
 from sandbox.run import CRMS, environment
 from worker import console, embedded
@@ -63,6 +64,7 @@ batch = 50
 _PASSED_ON = ("ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE")
 _START_WITHIN = 90.0  # seconds
 _USUAL_PORT = 8000
+_STOPS_WITHIN = 30.0  # seconds; `hygiene up` gives its own 25
 _EXAMPLES = 4  # of each status
 
 
@@ -87,7 +89,8 @@ def run_demo(contacts: int, once: bool) -> int:
         console.complain(*str(error).splitlines())
         return 1
     except KeyboardInterrupt:
-        console.note("stopped")
+        console.note("stopped, with all that it had started")
+        return stopping.CODE
     return 0
 
 
@@ -152,7 +155,7 @@ def _running(
             process.terminate()
         for process in processes.values():
             try:
-                process.wait(15)
+                process.wait(_STOPS_WITHIN)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
         embedded.stop(home)

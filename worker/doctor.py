@@ -14,6 +14,7 @@ from worker.access import ways_in
 from worker.check import Check, Verdict
 from worker.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
+from worker.set_aside import SET_ASIDE, count
 from worker.store.db import StoreError, is_current, open_store, ready
 from worker.store.private_files import protect_home
 from worker.sync.context import Context
@@ -47,6 +48,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
         yield check
     yield _redis(settings)
     yield from misconfigured.of_redis(settings)
+    yield from _messages(settings)
     if not settings.active_connectors:
         yield Check(
             "connectors",
@@ -195,6 +197,20 @@ def _redis(settings: Settings) -> Check:
             text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
         return Check("redis", "problem", text)
     return Check("redis", "ok", "answers")
+
+
+def _messages(settings: Settings) -> Iterator[Check]:
+    """Messages that no worker could read."""
+    try:
+        found = count(embedded.client(settings.redis_url or embedded.url(settings.home)))
+    except redis.RedisError:
+        return
+    if found:
+        text = (
+            f"{found} messages in Redis were no task of ours and were set aside: who writes to "
+            f"this Redis? Look at them with redis-cli LRANGE {SET_ASIDE} 0 9, then: DEL {SET_ASIDE}"
+        )
+        yield Check("queue", "warning", text)
 
 
 def _connector(ctx: Context, name: str) -> Iterator[Check]:

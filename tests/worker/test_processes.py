@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,15 +12,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import requests
 from crms import Crm
+from honcho.printer import Printer
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker import embedded
+from worker import embedded, processes
 from worker.schedule import beat_schedule
 
 
@@ -48,12 +52,29 @@ class TestUp:
                 assert up.poll() is None, (tmp_path / "up.log").read_text()
                 assert time.monotonic() < end, (tmp_path / "up.log").read_text()
                 time.sleep(0.3)
+            # What dies is started again, and a message that is none does not end the worker.
+            home = tmp_path / "home"
+            queue = embedded.client(embedded.url(home))
+            queue.lpush("reports", "{not json")
+            (worker,) = [one for one in psutil.Process(up.pid).children() if _is_worker(one)]
+            worker.kill()
+            while queue.llen("hygiene:set-aside") < 1 or not _is_new(up, worker):
+                assert time.monotonic() < end, (tmp_path / "up.log").read_text()
+                time.sleep(0.3)
             family = psutil.Process(up.pid).children(recursive=True)
         finally:
             up.send_signal(signal.SIGTERM)
-        assert up.wait(30) == 0
+        assert up.wait(30) == 130
         assert not [process for process in family if _alive(process)]
         assert not embedded.answers(tmp_path / "home")
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    return "worker.app worker" in " ".join(process.cmdline())
+
+
+def _is_new(up: subprocess.Popen[bytes], old: psutil.Process) -> bool:
+    return any(_is_worker(one) and one.pid != old.pid for one in psutil.Process(up.pid).children())
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -104,3 +125,51 @@ class TestTheEmbeddedRedis:
         embedded.ensure(tmp_path)
         assert (embedded.socket_path(tmp_path).stat().st_mode & 0o077) == 0
         embedded.stop(tmp_path)
+
+
+STAYS = "import time; time.sleep(60)"
+
+
+class TestWhatDies:
+    """`Supervisor` with processes of the tests' own, in this process."""
+
+    def run(
+        self, monkeypatch: pytest.MonkeyPatch, stop: Callable[[str], bool], **scripts: str
+    ) -> tuple[int, str]:
+        """The exit code, and what was printed; it is told to stop when `stop` says so of that."""
+        out = io.StringIO()
+        handlers: dict[int, Any] = {}
+        monkeypatch.setattr(processes.signal, "signal", handlers.__setitem__)
+
+        def look() -> None:
+            if stop(out.getvalue()):
+                handlers[signal.SIGTERM](signal.SIGTERM, None)
+
+        monkeypatch.setattr(processes, "_TENDS_EVERY", 0.0)
+        commands = {name: [sys.executable, "-c", script] for name, script in scripts.items()}
+        supervisor = processes.Supervisor(commands, os.environ, look, Printer(out))
+        return supervisor.run(), out.getvalue()
+
+    def test_it_is_started_again_with_longer_and_longer_pauses(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(processes, "_FIRST_PAUSE", 0.25)
+        code, said = self.run(
+            monkeypatch, lambda text: text.count("started again") == 3,
+            dies="raise SystemExit(1)", stays=STAYS,
+        )  # fmt: skip
+        assert code == 130
+        assert re.findall(r"dies\W+ended \(exit code 1\); started again in (\S+) s", said) == [
+            "0.25",
+            "0.5",
+            "1",
+        ]
+        assert "stays" not in said
+
+    def test_wrong_settings_end_all_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processes, "_FIRST_PAUSE", 0.1)
+        wrong = "print('SECRET_KEY: it is too short', flush=True); raise SystemExit(2)"
+        code, said = self.run(monkeypatch, lambda _text: False, bad=wrong, stays=STAYS)
+        assert code == 2
+        assert said.count("SECRET_KEY: it is too short") == 3
+        assert "its settings are wrong" in said

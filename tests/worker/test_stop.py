@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,19 +12,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import requests
 import sqlalchemy as sa
+from celery import Celery
 from crms import Crm
 from processes import kill, until
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker.store.tables import claims, failures, lookups, pages
+from worker import embedded
+from worker.overview import overview
+from worker.store.db import insert
+from worker.store.tables import claims, failures, lookups, pages, suppressions
 from worker.sync import reporting, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
 
+Start = Callable[..., subprocess.Popen[bytes]]
+TOKEN = "a-token-of-the-tests"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 WITHIN = 10.0  # seconds in which a process that was told to stop has to end
 
@@ -59,8 +68,8 @@ def hygiene(
     }  # fmt: skip
     started: list[Command] = []
 
-    def run(*args: str) -> Command:
-        started.append(Command(env, tmp_path, *args))
+    def run(*args: str, **more: str) -> Command:
+        started.append(Command({**env, **more}, tmp_path, *args))
         return started[-1]
 
     yield run
@@ -85,6 +94,13 @@ def go_on(ctx: Context, name: str) -> dict[str, Any]:
         ctx, name, Scope("changed"))  # fmt: skip
     drive(ctx, run_id)
     return reporting.result(ctx, run_id)
+
+
+def answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=1).ok
+    except requests.RequestException:
+        return False
 
 
 def no_traceback(said: str) -> None:
@@ -206,3 +222,83 @@ class TestAnUndoThatIsStopped:
         assert again.process.wait(60) == 0
         assert crm.snapshot() == before
         assert runs.load(ctx, undoing.id).state == "done"
+
+
+class TestAWorkerThatIsStopped:
+    @pytest.mark.parametrize("pool", ["prefork", "solo"])
+    def test_it_gives_its_page_back_in_the_middle_of_the_lookups(
+        self, paid: Context, sandbox: Sandbox, start: Start, tmp_path: Path, pool: str
+    ) -> None:
+        """A page of slow lookups took as long as it took, and systemd killed the worker."""
+        sandbox.twilio.latency = 0.5
+        queue = Celery(broker=embedded.ensure(tmp_path / "home"))
+        worker = start("celery", "--app", "worker.app", "worker", "--concurrency", "1",
+                       "--pool", pool, **sandbox.env("twilio"))  # fmt: skip
+        run_id = runs.open_run(paid, "hubspot", Scope("everything"))
+        queue.send_task("hygiene.read", [run_id], queue="runs")
+        until(lambda: sandbox.twilio.charges > 3, "the lookups")
+        family = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children()]
+        for process in family:  # as a service manager does, or `kill` of a group
+            process.terminate()
+        assert worker.wait(WITHIN) == 0
+        said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
+        assert "Traceback" not in said
+        assert count(paid, claims) == 0
+        assert count(paid, pages, pages.c.owner.is_not(None)) == 0
+        assert count(paid, pages, pages.c.attempts > 0, pages.c.state == "stored") == 0
+        run = runs.load(paid, run_id)
+        assert run.state == "running"  # it is the other workers', or the next one's
+        sandbox.twilio.latency = 0
+        drive(paid, run_id)
+        assert set(sandbox.twilio.charged.values()) == {1}
+        assert reporting.result(paid, run_id)["contacts"]["failed"] == 0
+        # What it gave back waits in the queue.
+        client = embedded.client(embedded.url(tmp_path / "home"))
+        assert client.llen("pages") + client.llen("runs") > 0
+
+
+class TestTheWebProcess:
+    @pytest.mark.parametrize("number", SIGNALS, ids=lambda one: one.name)
+    def test_it_ends_soon_also_while_somebody_downloads(
+        self, ctx: Context, hygiene: Callable[..., Command], number: signal.Signals
+    ) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        rows = [
+            {"key": f"list:x:{n}", "number": f"+1415555{n:04}", "contact": "", "person": "",
+             "channels": "call text", "reason": "list", "source": "x", "evidence": "x" * 900,
+             "since": ctx.now(), "lifted_by": "", "lifted_why": ""}
+            for n in range(9000)
+        ]  # fmt: skip
+        with ctx.store.write() as connection:
+            insert(connection, suppressions, rows)
+        web = hygiene("web", PORT=str(port), ADMIN_TOKEN=TOKEN)
+        until(lambda: answers(port), "the web process")
+        asking = {"Authorization": f"Bearer {TOKEN}"}
+        url = f"http://127.0.0.1:{port}/api/suppressions/export"
+        with requests.get(url, headers=asking, stream=True, timeout=10) as download:
+            assert download.status_code == 200
+            next(download.iter_content(1000))  # and it reads no further
+            assert web.stop(number) == 130
+        no_traceback(web.said())
+
+
+class TestHowARunIsCalled:
+    def test_one_whose_records_all_failed_is_not_done_in_green(
+        self, ctx: Context, sandbox: Sandbox, hygiene: Callable[..., Command]
+    ) -> None:
+        crm = Crm.all(sandbox)["salesforce"]
+        for record_id in crm.ids():
+            crm.act(record_id, {"refuse": "not today"})
+        for lead in list(sandbox.salesforce.org.tables["Lead"].after_id(None)):
+            sandbox.salesforce.act("Lead", lead["Id"], {"refuse": "not today"})
+        command = hygiene("sync", crm.name)
+        assert command.process.wait(60) == 1
+        assert "all records failed" in command.out.read_text().splitlines()[0]
+        (run,) = runs.recent(ctx)
+        result = reporting.result(ctx, run.id)
+        assert (result["state"], result["outcome"]) == ("done", "all_failed")
+        assert reporting.summaries(ctx, [run])[0]["outcome"] == "all_failed"
+        (seen,) = [one for one in overview(ctx)["connectors"] if one["name"] == crm.name]
+        assert seen["state"] == "failing"

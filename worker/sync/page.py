@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -49,10 +50,12 @@ from worker.sync.reader import unpack
 from worker.sync.runs import Run
 from worker.sync.writeback import RETRY_KINDS, Outcome, Written, write_all
 from worker.throttle import at_most_every
+from worker.trouble import place, trouble
 from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)
 
+_MOST_ALONE = 20  # records of a run that are set aside alone; then pages are, as they are
 NOT_VISIBLE = "our user does not see this record, and the CRM does not report it as deleted"
 
 # How the decided changes are written: by themselves, or with those of other pages.
@@ -146,12 +149,24 @@ def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:
         log.warning("page %d of run %s was taken over by another worker", page.id, run.id)
         return False
     except Exception as error:
-        log.exception("page %d of run %s failed", page.id, run.id)
+        found = trouble(error)
+        said = found.line if found is not None else f"{place(error)}: {error}"
+        log.error("page %d of run %s failed: %s", page.id, run.id, " ".join(said.split())[:500])
+        log.debug("where it failed", exc_info=True)
+        if found is not None and not found.passes:
+            with suppress(Exception):  # the machine's fault, which may hinder this as well
+                _give_back(ctx, page)
+            raise
         _let_go(ctx, page, repr(error))
-        if page.attempts >= ctx.settings.sync.page_attempts:
+        if page.attempts < ctx.settings.sync.page_attempts:
+            return process(ctx, page.id, write, page.contacts)
+        if found is not None:
+            raise
+        if len(page.ids) > 1 and (halves := _split(ctx, run, page)):
+            for half in halves:
+                process(ctx, half, write)
+        else:
             _park(ctx, run, page, error)
-            return True
-        return process(ctx, page.id, write, page.contacts)
     except BaseException:  # a shutdown: let somebody else go on at once
         _give_back(ctx, page)
         raise
@@ -242,9 +257,37 @@ def _hold(ctx: Context, page: Claimed) -> None:
         raise LostLeaseError
 
 
+def _split(ctx: Context, run: Run, page: Claimed) -> list[int]:
+    """Make two pages of one that cannot be done, so that in the end the record that is at fault is
+    set aside alone. Each is tried once. Empty where so much of the run was set aside already that
+    the fault is not one record's."""
+    middle = len(page.ids) // 2
+    parked = sa.select(sa.func.count()).where(pages.c.run_id == run.id, pages.c.state == "parked")
+    with ctx.store.write() as connection:
+        if (connection.scalar(parked) or 0) >= _MOST_ALONE:
+            return []
+        halves = []
+        for which, ids in enumerate((page.ids[:middle], page.ids[middle:])):
+            seq = -2 * page.id - which  # the reader counts up meanwhile
+            half = run_store.store_page(connection, ctx, run.id, seq, page.object, ids, None)
+            halves.append(half)
+            connection.execute(
+                sa.update(pages)
+                .where(pages.c.id == half)
+                .values(attempts=ctx.settings.sync.page_attempts - 1)
+            )
+            connection.execute(
+                sa.update(writes)
+                .where(writes.c.page_id == page.id, one_of(writes.c.record_id, ids))
+                .values(page_id=half)
+            )
+        connection.execute(sa.delete(pages).where(pages.c.id == page.id))
+    return halves
+
+
 def _park(ctx: Context, run: Run, page: Claimed, error: Exception) -> None:
     """Set a page aside that cannot be done; its contacts stay on the list for later runs."""
-    message = f"its page failed {page.attempts} times: {type(error).__name__}"
+    message = f"its page failed {page.attempts} times: {place(error)}"
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(pages)

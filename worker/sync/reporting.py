@@ -107,15 +107,15 @@ def outcome(state: str, contacts: Mapping[str, int]) -> str:
     """How a run is to be called, by its state and its counts: one whose records failed is done and
     yet not well.
 
-    >>> outcome("done", {"read": 9, "failed": 0}), outcome("done", {"read": 9, "failed": 2})
+    >>> outcome("done", {"changed": 9, "failed": 0}), outcome("done", {"changed": 9, "failed": 2})
     ('done', 'done_with_failures')
-    >>> outcome("done", {"read": 9, "failed": 9}), outcome("stopped", {"read": 9, "failed": 9})
-    ('all_failed', 'stopped')
+    >>> outcome("done", {"changed": 9, "failed": 9})
+    'all_failed'
     """
     failed = contacts.get("failed", 0)
     if state != "done" or not failed:
         return state
-    return "all_failed" if failed >= contacts.get("read", 0) else "done_with_failures"
+    return "all_failed" if failed >= contacts.get("changed", 0) else "done_with_failures"
 
 
 def calls_of(ctx: Context, run_ids: Sequence[str]) -> int:
@@ -213,7 +213,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         "run": run.id,
         "connector": run.connector,
         "state": run.state,
-        "outcome": outcome(run.state, {"read": sums.read, "failed": sums.failed}),
+        "outcome": outcome(run.state, {"changed": sums.changed, "failed": sums.failed}),
         "dry_run": run.dry_run,
         "kind": run.kind,
         "scope": run.scope.kind,

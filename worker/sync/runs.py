@@ -440,7 +440,7 @@ def _store_ids(
 
 def next_seq(connection: Connection, run_id: str) -> int:
     last = connection.scalar(sa.select(sa.func.max(pages.c.seq)).where(pages.c.run_id == run_id))
-    return (last or 0) + 1
+    return max(last or 0, 0) + 1  # halves of pages have numbers below 0
 
 
 def store_page(

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from worker import embedded, pulse
+from worker import embedded, pulse, set_aside
 from worker.schedule import QUEUES
 from worker.store.tables import (
     alerts,
@@ -147,6 +147,7 @@ class _Tables(Collector):
             beat.add_metric([], pulse_age.total_seconds())
         yield beat
         yield self._queues()
+        yield self._set_aside()
 
     def _queues(self) -> GaugeMetricFamily:
         """How many messages wait in Redis. None is told while Redis is away."""
@@ -157,6 +158,14 @@ class _Tables(Collector):
             for name in QUEUES:
                 depth.add_metric([name], client.llen(name))
         return depth
+
+    def _set_aside(self) -> GaugeMetricFamily:
+        """Messages that no worker could read. None is told while Redis is away."""
+        found = _gauge("messages_set_aside", "Messages in Redis that were no task of ours")
+        with suppress(redis.RedisError):
+            url = self._ctx.settings.redis_url or embedded.url(self._ctx.settings.home)
+            found.add_metric([], set_aside.count(embedded.client(url)))
+        return found
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 
 import uvicorn
 
+from config import stopping
 from config.settings import Settings
 from worker.access import ways_in
 from worker.port import check_port
@@ -16,15 +19,22 @@ from worker.web.app import make_app
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)  # what is said here, once at the start, is always said
 
+_REQUESTS_END_WITHIN = 5  # seconds; downloads and whatever waits for a CRM are cut off then
+_THREADS_END_WITHIN = 2.0  # seconds
+
 
 def serve(settings: Settings, host: str | None = None) -> None:
-    """Listen on PORT until told to stop. Without ADMIN_PASSWORD on this machine alone."""
+    """Listen on PORT until told to stop. Without ADMIN_PASSWORD on this machine alone.
+
+    A signal lets requests end, those that take long only for some seconds, and raises
+    `KeyboardInterrupt` (`worker.cli_base`).
+    """
     chosen = host or ("0.0.0.0" if settings.admin_password else "127.0.0.1")
     check_port(settings.port, chosen)
     os.umask(UMASK)  # what this process writes is for its user alone
     app = make_app(settings)
     log.info("pages: %s", ways_in.described(settings, app.state.ctx.store))
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=chosen,
         port=settings.port,
@@ -32,6 +42,16 @@ def serve(settings: Settings, host: str | None = None) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_REQUESTS_END_WITHIN,
         limit_concurrency=500,  # connections at once; more are told to come back
     )
+    server = uvicorn.Server(config)
+    try:
+        server.run()
+    finally:
+        # A thread that waits for a CRM would keep the process for as long as that takes.
+        last = threading.Timer(_THREADS_END_WITHIN, os._exit, (stopping.CODE,))
+        last.daemon = True
+        last.start()
+    if not server.started:
+        sys.exit(1)

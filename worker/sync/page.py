@@ -150,13 +150,13 @@ def _process(ctx: Context, page: Claimed, run: Run, write: Write) -> bool:
         return False
     except Exception as error:
         found = trouble(error)
-        said = found.line if found is not None else f"{place(error)}: {error}"
-        log.error("page %d of run %s failed: %s", page.id, run.id, " ".join(said.split())[:500])
-        log.debug("where it failed", exc_info=True)
         if found is not None and not found.passes:
             with suppress(Exception):  # the machine's fault, which may hinder this as well
                 _give_back(ctx, page)
             raise
+        said = found.line if found is not None else f"{place(error)}: {error}"
+        log.error("page %d of run %s failed: %s", page.id, run.id, " ".join(said.split())[:500])
+        log.debug("where it failed", exc_info=True)
         _let_go(ctx, page, repr(error))
         if page.attempts < ctx.settings.sync.page_attempts:
             return process(ctx, page.id, write, page.contacts)

@@ -164,7 +164,7 @@ def _run(
     if wrong:
         (house.logs / "reports.txt").write_text("\n".join([*wrong, *checker.reports()]))
     else:
-        broken = _promises(checker, at_rest, answers)
+        broken = faults.wrong + _promises(checker, at_rest, answers)
     if broken:
         house.postgres.dump(name, house.logs / "database.sql")
         (house.logs / "crms.txt").write_text("\n".join(map(str, people.writes)))
@@ -189,6 +189,7 @@ def _promises(checker: Checker, at_rest: _Rest, answers: str) -> list[str]:
     found += checker.undo()
     found += checker.erasure()
     found += checker.cleared_flag()
+    found += checker.workers()
     if checker.schedule.flavour == "quota":
         found += checker.reserve()
     found += checker.privacy("\n".join(at_rest.seen), answers)

@@ -26,6 +26,8 @@ _FREE = {
     "salesforce": frozenset({"Phone_Checked_At__c", "Phone_Hygiene_Run__c"}),
     "hubspot": frozenset({"hygiene_checked_at", "hygiene_run"}),
 }
+# What Celery says before it ends by a message that it cannot read.
+_ENDED = re.compile(r"Unrecoverable error: (\w*(?:Decode|Value|Key|Type|Attribute)Error)")
 _MARK = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
 
 
@@ -208,6 +210,15 @@ class Checker:
         ):
             if (contact, kind) not in self.people.flagged:
                 yield f"promise 10: {count} times {kind} on {contact}, which nobody said there"
+
+    def workers(self) -> Iterator[str]:
+        """Promise 10: no message ends a worker; and a full disk is a line, no traceback."""
+        for log in sorted(self.house.logs.glob("worker-*.log")):
+            said = log.read_text("utf-8", "replace")
+            for error in _ENDED.findall(said):
+                yield f"promise 10: a message has ended {log.stem}: {error}"
+            if "DiskFull" in said:
+                yield f"a full disk was a traceback in {log.stem}"
 
     def watermarks(self) -> Iterator[str]:
         """Promise 1: no watermark is ahead of what was read: at the latest it stands an overlap

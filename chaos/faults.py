@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import redis
 
 from chaos.house import House, Proc
 from sandbox.run import Sandbox
@@ -22,6 +24,10 @@ READ = {
 }
 WRITE = {"salesforce": r"PATCH .*/composite/sobjects", "hubspot": r"POST .*/contacts/batch/update"}
 LOOKUP = r"/v2/"
+_MALFORMED: tuple[str | bytes, ...] = (
+    "{not json", "", "[]", "17", '{"body": "x"}', b"\xff\xfe", '{"properties": {}, "headers": []}',
+    '{"__type__": "datetime", "__value__": "never"}', "[" * 50_000,
+)  # fmt: skip
 _TABLES = ("pages", "runs", "contacts", "feedback", "deliveries", "claims", "writes")
 
 
@@ -31,6 +37,7 @@ class Faults:
         self.sandbox = sandbox
         self.over = threading.Event()
         self.struck: list[str] = []
+        self.wrong: list[str] = []  # what a fault itself has seen that must not be
         self._threads: list[threading.Thread] = []
 
     def strike(self, kind: str, seed: int) -> None:
@@ -112,6 +119,46 @@ class Faults:
             self.house.procs.remove(proc)
             self._wait(8)
             proc.kill()
+
+    def stop_group(self, dice: random.Random) -> None:
+        """As a service manager stops a service: the worker and its children are told at once."""
+        proc = self._pick(dice, "worker")
+        if proc is not None:
+            proc.signal(signal.SIGTERM)
+            self._wait(6)
+            if proc.alive:
+                self.wrong.append("a worker did not end within 6 s of SIGTERM")
+                proc.kill()
+            with contextlib.suppress(ValueError):  # another fault has started it again
+                self.house.again(proc)
+
+    def stop_command(self, dice: random.Random) -> None:
+        """Somebody stops a sync in their terminal, at whatever moment."""
+        kind = dice.choice(("salesforce", "hubspot"))
+        command = self.house.begin_command("worker", "sync", kind, "--full", "--json")
+        code = command.wait(dice.uniform(0.3, 2.0))
+        if code is None:
+            os.kill(command.pid, dice.choice((signal.SIGINT, signal.SIGTERM)))
+            code = command.wait(8)
+        said = command.log.read_text()
+        if code is None:
+            self.wrong.append("a sync did not end within 8 s of a signal")
+            os.kill(command.pid, signal.SIGKILL)
+        elif code == -1 and said.startswith("stopped"):
+            code = 130  # it ended at once, and past the zygote
+        elif code not in (0, 1, 2, 130):
+            self.wrong.append(f"a sync that was stopped ended with exit code {code}")
+        if code == 130 and command.out.read_text():
+            self.wrong.append("a sync that was stopped printed a result")
+        if "Traceback" in said or "after shutdown" in said:
+            self.wrong.append(f"a sync that was stopped said: {said[-300:]}")
+
+    def malformed(self, dice: random.Random) -> None:
+        """Somebody else writes to our Redis."""
+        for text in dice.sample(_MALFORMED, 3):
+            with contextlib.suppress(redis.RedisError):
+                self.house.redis.client().lpush(dice.choice(("reports", "runs", "pages")), text)
+            self._wait(0.2)
 
     def freeze_worker(self, dice: random.Random) -> None:
         """Stopped for longer than its leases last; then it goes on as if nothing had happened."""

@@ -231,6 +231,28 @@ class Proc:
             until(lambda: not self.alive, 5, self.name)
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command of the product under way. `log`: its stderr; `done`: holds its exit code then."""
+
+    pid: int
+    log: Path
+    out: Path
+    done: Path
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit code; None where it goes on for longer. A process that ends without a word to
+        Python (`os._exit`) leaves no code: then -1."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.done.exists() and (code := self.done.read_text()):
+                return int(code)
+            if not psutil.pid_exists(self.pid):
+                return int(self.done.read_text()) if self.done.exists() else -1
+            time.sleep(0.02)
+        return None
+
+
 class Zygote:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -313,6 +335,14 @@ class House:
 
     def command(self, *argv: str, timeout: float = 90) -> tuple[int, str]:
         """A command of the product, to its end: exit code and stdout."""
+        begun = self.begin_command(*argv)
+        code = begun.wait(timeout)
+        if code is None:
+            os.kill(begun.pid, signal.SIGKILL)
+            raise TimeoutError(" ".join(argv))
+        return code, begun.out.read_text()
+
+    def begin_command(self, *argv: str) -> Command:
         self._count += 1
         log, out, done = (
             self.logs / f"command-{self._count}.{end}" for end in ("log", "out", "done")
@@ -320,12 +350,7 @@ class House:
         pid = self.zygote.start(
             argv, self.env, log, {"mutant": self.mutant}, out=str(out), done=str(done)
         )
-        try:
-            until(lambda: done.exists() and done.read_text(), timeout, " ".join(argv))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise
-        return int(done.read_text()), out.read_text()
+        return Command(pid, log, out, done)
 
     def with_role(self, *roles: str) -> list[Proc]:
         return [proc for proc in self.procs if proc.role in roles and proc.alive]

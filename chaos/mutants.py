@@ -226,6 +226,28 @@ def _no_deadline() -> None:
     deadline.Deadline.left = property(lambda _self: 3600.0)
 
 
+def _deaf_to_signals() -> None:
+    """Nobody looks whether there is to be a stop."""
+    from config import stopping
+
+    stopping.request = lambda: None
+
+
+def _reads_anything() -> None:
+    """Whatever lies in a queue is taken for a message."""
+    from worker import broker
+
+    broker.fault_of = lambda _raw: ""
+
+
+def _blames_contacts() -> None:
+    """A disk that is full is taken for the fault of what was to be written."""
+    from worker import task
+    from worker.sync import page
+
+    page.trouble = task.trouble = lambda _error: None
+
+
 MUTANTS = {
     "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
     "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
@@ -251,6 +273,13 @@ MUTANTS = {
     "no-pace": Mutant(11, "the CRM's headers are not heeded", _no_pace, "quota"),
     "no-signatures": Mutant(12, "anybody may send webhooks", _no_signatures),
     "no-redaction": Mutant(13, "logs are not masked", _no_redaction),
+    "deaf-to-signals": Mutant(
+        1, "a signal does not stop a run", _deaf_to_signals, fault="stop_command"
+    ),
+    "reads-anything": Mutant(10, "messages are not looked at", _reads_anything, fault="malformed"),
+    "blames-contacts": Mutant(
+        1, "a full disk is a page's fault", _blames_contacts, fault="pg_full"
+    ),
     "dry-runs-pay": Mutant(14, "dry runs ask and pay", _dry_runs_pay),
     "no-deadline": Mutant(1, "an answer may take for ever", _no_deadline, fault="crm_drips"),
 }

@@ -20,7 +20,8 @@ _FLAVOURS: tuple[tuple[Flavour, int], ...] = (
 FAULTS: dict[str, int] = {
     "kill_worker": 8, "kill_child": 4, "kill_beat": 2, "kill_web": 3, "kill_all": 2,
     "freeze_worker": 4, "kill_before_write": 5, "kill_after_write": 7, "kill_at_lookup": 4,
-    "kill_at_read": 3, "stop_worker": 2, "second_beat": 2,
+    "kill_at_read": 3, "stop_worker": 2, "stop_group": 3, "second_beat": 2,
+    "stop_command": 4, "malformed": 4,
     "redis_flush": 5, "redis_restart": 3, "redis_pause": 3,
     "pg_cut": 4, "pg_restart": 3, "pg_crash": 2, "pg_full": 2, "pg_lock": 3, "pg_deadlock": 3,
     "crm_status": 6, "crm_drop": 3, "crm_drop_after": 4, "crm_truncate": 3, "crm_late": 4,

@@ -28,6 +28,12 @@ class Scheduler(PersistentScheduler):
         os.umask(UMASK)  # its file is for its user alone
         super().setup_schedule()
 
+    def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
+        """Make the file of the schedule anew; it holds but when each entry was sent."""
+        log.warning("the schedule's file is damaged and is made anew (%s)", type(exc).__name__)
+        self._remove_db()
+        return self._open_schedule()
+
     def tick(self, *args: Any, **more: Any) -> float:
         if self._set_back():
             self._heap = None  # it is ordered by the moments that were

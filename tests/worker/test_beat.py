@@ -121,3 +121,18 @@ class TestARealBeat:
     def test_that_ended_is_noticed(self, ctx: Context) -> None:
         pulse.note(ctx.store, ctx.now() - timedelta(minutes=7))
         assert "for 7 minutes" in pulse.told(ctx.store, ctx.now())
+
+
+class TestADamagedFile:
+    def test_it_is_made_anew_with_a_line(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = tmp_path / "beat-schedule"
+        path.write_bytes(b"no database of any kind" * 100)
+        app = Celery("test", broker="memory://")
+        app.conf.beat_schedule_filename = str(path)
+        scheduler = Scheduler(app, schedule_filename=str(path), lazy=True)
+        scheduler.setup_schedule()
+        scheduler.close()
+        assert [r.levelname for r in caplog.records if "damaged" in r.getMessage()] == ["WARNING"]
+        assert not any(record.exc_info for record in caplog.records)

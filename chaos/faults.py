@@ -135,11 +135,18 @@ class Faults:
     def stop_command(self, dice: random.Random) -> None:
         """Somebody stops a sync in their terminal, at whatever moment."""
         kind = dice.choice(("salesforce", "hubspot"))
-        command = self.house.begin_command("worker", "sync", kind, "--full", "--json")
-        code = command.wait(dice.uniform(0.3, 2.0))
+        # It must not end before it is told to: the CRM takes its time, longer than our time-out.
+        service: Service = getattr(self.sandbox, kind)
+        service.faults.append(Fault(READ[kind], "delay", seconds=4.0, times=3))
+        dry = ["--dry-run"] if dice.random() < 0.7 else []  # it goes on beside the workers' runs
+        command = self.house.begin_command("worker", "sync", kind, "--full", "--json", *dry)
+        code = command.wait(dice.uniform(0.5, 2.0))
         if code is None:
+            told = time.monotonic()
             os.kill(command.pid, dice.choice((signal.SIGINT, signal.SIGTERM)))
             code = command.wait(8)
+            if code in (0, 1) and time.monotonic() - told > 2.5:
+                self.wrong.append("a sync went on after a signal")
         said = command.log.read_text()
         if code is None:
             self.wrong.append("a sync did not end within 8 s of a signal")

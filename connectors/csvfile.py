@@ -44,6 +44,7 @@ from connectors.base import (
     nothing,
 )
 from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.formula_guard import encode_cells, formula_safe, without_guard
 from connectors.quota import Quota
 
 OBJECT = "row"
@@ -323,7 +324,7 @@ class CsvConnector:
                 csvtext.open_text(target, self._dialect.encoding, "w") as out,
             ):
                 first = next(rows)
-                extra = csvtext.encode_cells(added, delimiter)
+                extra = encode_cells(added, delimiter)
                 out.write(first.raw + (delimiter + extra if added else "") + first.end)
                 for record_id, row in self._identified(rows):
                     values = self._overlay.get(record_id, {})
@@ -343,14 +344,14 @@ class CsvConnector:
         self, row: csvtext.Row, values: Mapping[str, str], header: list[str], delimiter: str
     ) -> str:
         old = {c: v for c, v in values.items() if c in self._header}
-        tail = [csvtext.formula_safe(values.get(c, "")) for c in header[len(self._header) :]]
+        tail = [formula_safe(values.get(c, "")) for c in header[len(self._header) :]]
         if not old:  # nothing of what was there changes, so it stays as it was typed
-            return row.raw + (delimiter + csvtext.encode_cells(tail, delimiter) if tail else "")
+            return row.raw + (delimiter + encode_cells(tail, delimiter) if tail else "")
         cells = [
-            csvtext.formula_safe(old[c]) if c in old else cell
+            formula_safe(old[c]) if c in old else cell
             for c, cell in zip(self._header, row.cells, strict=True)
         ]
-        return csvtext.encode_cells([*cells, *tail], delimiter)
+        return encode_cells([*cells, *tail], delimiter)
 
     # -- ids -----------------------------------------------------------------------------
 
@@ -373,7 +374,7 @@ _SPACES = re.compile(r"\s+")
 def _held(canonical: str, text: str) -> Value:
     if spec_of(canonical).kind == "bool":
         return _SPACES.sub("", text).lower() in ("true", "yes", "1", "x")
-    return text or None
+    return without_guard(text) or None
 
 
 def _sent(value: Value) -> Any:

@@ -244,31 +244,6 @@ def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
     return (row_of(record, dialect.delimiter) for record in Records(file))
 
 
-def encode_cells(cells: Sequence[str], delimiter: str) -> str:
-    """Cells as text, quoted where needed; never an end of line."""
-    plain = delimiter.join(cells)
-    if not _QUOTED.search(plain) and plain.count(delimiter) == len(cells) - 1:
-        return plain
-    return delimiter.join(
-        '"' + cell.replace('"', '""') + '"' if delimiter in cell or _QUOTED.search(cell) else cell
-        for cell in cells
-    )
-
-
-_QUOTED = re.compile(r'["\n\r]')
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
-_PLAIN_NUMBER = re.compile(r"\+[0-9]{3,15}")
-
-
-def formula_safe(cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula; E.164 numbers stay as they are.
-
-    >>> formula_safe("=1+1")
-    "'=1+1"
-    """
-    return "'" + cell if _FORMULA.match(cell) and not _PLAIN_NUMBER.fullmatch(cell) else cell
-
-
 _PHONE = re.compile(
     r"phone|mobile|\bcell|\bfax\b|\btel\b|\btel[ée]|telefon|handy|móvil|movil|celular|gsm|"
     r"whatsapp|\bmsisdn|телефон|numer tel",

@@ -19,6 +19,7 @@ from typing import Any
 
 from connectors import csvtext
 from connectors.csvtext import Dialect, ListError, Plain, Record, Records
+from connectors.formula_guard import encode_cells, formula_safe
 from worker import heap
 from worker.decisions import FieldFacts, NumberKnowledge, Said, decide_field
 from worker.phones import facts, read_field, region_of
@@ -115,7 +116,7 @@ def clean(
                 encoding=dialect.encoding,
                 delimiter=dialect.delimiter,
             )
-            added = csvtext.encode_cells(plan.added, dialect.delimiter)
+            added = encode_cells([*map(formula_safe, plan.added)], dialect.delimiter)
             out.write(header.raw + dialect.delimiter + added + (header.end or dialect.newline))
             for done in _all_done(records, plan, source.stat().st_size):
                 out.write(done.text)
@@ -375,9 +376,9 @@ def _checked(key: Key, plan: _Plan) -> Checked:
         reason = f"beside the number stands: {reading.note}"
     status = decision.status or ""
     # What a person typed can only stand in the reason; the others are words and numbers of ours.
-    reason = csvtext.formula_safe(reason)
+    reason = formula_safe(reason)
     cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
-    added = csvtext.encode_cells(cells, plan.delimiter)
+    added = encode_cells(cells, plan.delimiter)
     if not added.isascii() and not plan.encoding.lower().startswith("utf"):
         added = added.encode(plan.encoding, "replace").decode(plan.encoding)
     return status, added

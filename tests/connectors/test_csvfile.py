@@ -81,6 +81,11 @@ def test_values_are_never_taken_for_numbers_or_formulas(tmp_path: Path) -> None:
     connector.write([Update("row", "001", {"reason": "=1+1"})])
     connector.close()
     assert path.read_bytes() == b"id,phone,hygiene reason\n001,0049301234,'=1+1\n"
+    again = opened(path)
+    assert again.fetch("row", ["001"])[0].held["reason"] == "=1+1", "or it is written in each sync"
+    again.write([Update("row", "001", {"reason": "\u00a0=1+1"})])
+    again.close()
+    assert path.read_text("utf-8").endswith(",'\u00a0=1+1\n"), "one apostrophe, not two"
 
 
 def test_rows_that_repeat_an_id_are_told_apart(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from connectors import csvtext
-from connectors.csvtext import ListError, formula_safe
+from connectors.csvtext import ListError
+from connectors.formula_guard import csv_line
 from worker.feedback.incoming import RefusedError, Report
 from worker.phones import is_possible, region_of
 from worker.story import number_of
@@ -48,9 +48,7 @@ class Refusals:
         if len(self.first) < 10:
             self.first.append(f"line {row_number}: {why}")
         if self.file is not None:
-            csv.writer(self.file, lineterminator="\n").writerow(
-                [row_number, formula_safe(why), formula_safe(raw)]
-            )
+            self.file.write(csv_line([str(row_number), why, raw]))
 
 
 @contextmanager
@@ -61,7 +59,7 @@ def refusals(path: Path | None) -> Iterator[Refusals]:
         return
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(["line", "why", "row"])
+            file.write(csv_line(["line", "why", "row"]))
             yield Refusals(file=file)
     except OSError as error:
         raise ListError(f"{path} cannot be written: {error.strerror}") from error

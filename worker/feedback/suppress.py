@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.csvtext import formula_safe
+from connectors.formula_guard import csv_line
 from worker.decisions.model import CALL_AND_TEXT, blocked
 from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
@@ -345,7 +343,7 @@ def _held(connection: Connection, numbers: Sequence[str]) -> list[str]:
 def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
     """CSV lines of all that stands, for dialers and other tools. Erased numbers are left out: they
     are known by their hash alone."""
-    yield _line(["number", "channels", "reason", "contact", "source", "since"])
+    yield csv_line(["number", "channels", "reason", "contact", "source", "since"])
     after = 0
     while part := listed(ctx, active=True, after=after, limit=2000):
         after = part[-1].id
@@ -356,17 +354,10 @@ def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
                 or (channel and channel not in one.channels.split())
             ):
                 continue
-            yield _line(
+            yield csv_line(
                 [one.number, one.channels, one.reason, one.contact, one.source,
                  one.since.isoformat()]
             )  # fmt: skip
-
-
-def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    # Sources come from outside: a spreadsheet must not take one for a formula.
-    csv.writer(out, lineterminator="\n").writerow([formula_safe(cell) for cell in cells])
-    return out.getvalue()
 
 
 def erase(connection: Connection, number: str, keys: Keys) -> None:

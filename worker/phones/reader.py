@@ -22,7 +22,8 @@ from worker.phones.model import Number, Reading
 from worker.phones.numbering import country_name, facts, short_code
 from worker.phones.text import MAX_LENGTH, clean, invisible, made_up, not_a_number, undamaged, uri
 
-_PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.0)", re.ASCII)
+# What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
+_PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
 _OR = "or|oder|ou|und|and|et|y|o|e|i|lub|или|и|або|oraz|eller|of|og|och"
 # Times and dates beside a number, whose digits are none of its own.
 _ASIDE = re.compile(

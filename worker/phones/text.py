@@ -11,7 +11,15 @@ _INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288,
 _PLUSES = "\uff0b\ufe62"
 _SPACES = re.compile(r"\s+")
 _NO_DIGIT = re.compile(r"\D")
-_EXCEL = re.compile(r"(\d)[.,](\d+)E\+?(\d{1,2})", re.IGNORECASE)
+_EXCEL = re.compile(r"[+-]?(\d)(?:[.,](\d+))?E\+?(\d{1,3})", re.IGNORECASE)
+# A number as a spreadsheet writes it: "14155550123.00", "14,155,550,123", "14.155.550.123,00".
+_AMOUNT = re.compile(
+    r"(\+?\d{7,}|\+?\d{1,3}(?P<mark>[.,' \u2019])\d{3}(?:(?P=mark)\d{3})+)[.,](\d{1,2})"
+)
+# Such decimals behind a number with marks of its own. Two zeros behind dots may be its last pair.
+_ZEROS_BEHIND = re.compile(r"((?:\D*\d){7,})\.0|((?=(?:\D*\d){7,}[.,])[^.,]*\d{4})[.,]00?")
+_THOUSANDS = re.compile(r"\+?\d{1,3}(?:,\d{3}){2,}|\+?\d{1,3}(?:['\u2019]\d{3}){2,}")
+_FORMULA_TEXT = re.compile(r"""=\s*(?:T\s*\(\s*)?"+([^"]*)"+\s*\)?""", re.IGNORECASE)
 _DATE = re.compile(
     r"(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d-\d{1,2}-\d{1,2})(?:[ T]\d.*)?"
 )
@@ -77,15 +85,31 @@ def invisible(raw: str) -> bool:
 
 
 def undamaged(text: str) -> tuple[str, str]:
-    """Undo what a spreadsheet does; the second value says what cannot be undone."""
-    text = text.removeprefix("'").removeprefix("=").strip('"').strip()
+    """Undo what a spreadsheet does; the second value says what cannot be undone.
+
+    No digit is made up: what a shortened number has lost is lost, and a fraction is no phone.
+
+    >>> undamaged('="+14155550123"'), undamaged("14,155,550,123.00"), undamaged("1.4155550123E+10")
+    (('+14155550123', ''), ('14155550123', ''), ('14155550123', ''))
+    """
+    text = text.lstrip("'\u2018\u2019`\u00b4").strip()
+    if quoted := _FORMULA_TEXT.fullmatch(text):
+        text = quoted.group(1).strip()
+    text = text.removeprefix("=").strip('"').strip().lstrip("'")
     if found := _EXCEL.fullmatch(text):
-        whole, fraction, power = found.groups()
-        if len(fraction) < int(power):
+        whole, fraction, power = found.group(1), found.group(2) or "", int(found.group(3))
+        if len(fraction) < power or fraction[power:].strip("0"):
             return text, "was cut to scientific notation by a spreadsheet, digits are lost"
-        return whole + fraction[: int(power)], ""
-    if re.fullmatch(r"\+?\d{7,}\.0", text):
-        return text[:-2], ""
+        return whole + fraction[:power], ""
+    if found := _AMOUNT.fullmatch(text):
+        if not found.group(3).strip("0"):
+            text = found.group(1)
+        elif text[0] != "+":  # no amount has a plus: there the dot is a mark like any other
+            return text, "holds a number with decimals, not a phone number"
+    elif found := _ZEROS_BEHIND.fullmatch(text):
+        text = found.group(1) or found.group(2)
+    if _THOUSANDS.fullmatch(text):
+        text = re.sub("[,'\u2019]", "", text)
     return text, ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import phonenumbers
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
 
@@ -58,6 +58,7 @@ def test_spaces_and_punctuation_between_digits_change_nothing(
         place = data.draw(st.integers(3, len(text) - 1))
         if text[place - 1].isdigit() and text[place].isdigit():
             text = text[:place] + mark + text[place:]
+    assume(not text.endswith((".0", ".00")))  # which a spreadsheet has put behind a number
     assert [number.e164 for number in read_field(text).numbers] == [e164]
 
 

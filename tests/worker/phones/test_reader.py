@@ -34,6 +34,52 @@ class TestRealFields:
         assert wrong == []
 
 
+class TestWhatSpreadsheetsLeave:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "14155552671.00", "14155552671.0", "14155552671,00", "+14155552671.00",
+            "4155552671.0", "(415) 555-2671.00", "415-555-2671.0", "1.4155552671E+10",
+            "1,4155552671E+10", "1.4155552671e10", "14,155,552,671", "14,155,552,671.00",
+            "14.155.552.671,00", "14 155 552 671,00", "14'155'552'671", "4,155,552,671",
+            "'14155552671", "\u201914155552671", '="+14155552671"', "=+14155552671",
+            "'=\"+14155552671\"", '="4155552671"', '=T("4155552671")', '"+14155552671"',
+        ],
+    )  # fmt: skip
+    def test_is_read_as_the_number_that_was_typed(self, text: str) -> None:
+        assert numbers(text, "US") == ["+14155552671"]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["1.41555E+10", "1.4E10", "1E+10", "1,41555E+10", "4.15555E+09", "1.41555526715E+10",
+         "+1.4155552E+10", "1.4E+100", "-1.4E+10"],
+    )  # fmt: skip
+    def test_digits_that_are_lost_are_not_made_up(self, text: str) -> None:
+        reading = read_field(text, "US")
+        assert (reading.outcome, reading.numbers) == ("invalid", ())
+        assert "digits are lost" in reading.reason
+
+    @pytest.mark.parametrize("text", ["4155552671.5", "41555526.71", "12,345,678.90"])
+    def test_an_amount_is_no_phone(self, text: str) -> None:
+        reading = read_field(text, "US")
+        assert (reading.outcome, reading.numbers) == ("invalid", ())
+        assert "decimals" in reading.reason
+
+    @pytest.mark.parametrize(
+        ("text", "region", "expected"),
+        [
+            ("01.42.68.53.00", "FR", "+33142685300"),
+            ("+33 1.42.68.53.00", None, "+33142685300"),
+            ("+49 30 901820.0", None, "+4930901820"),
+            ("415.555.2671", "US", "+14155552671"),
+        ],
+    )
+    def test_dots_that_are_part_of_the_number_stay_so(
+        self, text: str, region: str | None, expected: str
+    ) -> None:
+        assert numbers(text, region) == [expected]
+
+
 class TestOneNumber:
     @pytest.mark.parametrize(
         ("text", "region", "expected"),

@@ -165,6 +165,8 @@ class CsvSettings(Section):
 
     enabled: bool = True
     path: str = ""
+    encoding: str = ""
+    delimiter: str = ""
     default_country: str = ""
     id_column: str = ""
     phone_columns: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ place. A crash at any point leaves either the old file and the journal, or the n
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 import orjson
 
 from config.settings import CsvSettings, ObjectMap, Settings
-from connectors import csvtext
+from connectors import csvtext, workbook
 from connectors.base import (
     NOTHING,
     CallOutcome,
@@ -43,9 +44,13 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
+from connectors.columns import SAMPLE_ROWS, guess_columns, is_data, places_named, unique_names
 from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.formula_guard import encode_cells, formula_safe, without_guard
+from connectors.list_error import ListError
 from connectors.quota import Quota
+
+_log = logging.getLogger(__name__)
 
 OBJECT = "row"
 LONGEST_ID = 80  # characters that the index keeps of an id
@@ -63,25 +68,33 @@ class CsvConnector:
         self._path = Path(settings.path)
         self._settings = settings
         try:
-            self._dialect = csvtext.detect(self._path)
-            self._header = self._read_header()
-        except csvtext.ListError as error:
+            if workbook.is_workbook(self._path):
+                raise ListError(f"{self._path} is a workbook; save it as CSV")
+            self._dialect = csvtext.detect(
+                self._path, csvtext.Layout(settings.encoding, settings.delimiter)
+            )
+            first = csvtext.head(self._path, self._dialect, SAMPLE_ROWS)
+            self._header = self._named(first[0] if first else None)
+        except UnicodeError as error:
+            why = csvtext.undecodable(self._path, self._dialect.encoding, error)
+            raise ConnectorError(f"connectors.csv.path: {why}") from error
+        except ListError as error:
             raise ConnectorError(f"connectors.csv.path: {error}") from error
-        guessed = csvtext.guess_columns(self._header)
-        phones = settings.phone_columns or guessed["phones"]
+        if doubt := self._dialect.doubt(self._path.name):
+            _log.warning("connectors.csv.encoding: %s", doubt)
+        guessed = guess_columns(self._header, [[*row.cells] for row in first[1:]])
+        phones = self._chosen(settings.phone_columns, "phone_columns") or guessed["phones"]
         if not phones:
             raise SchemaError(
                 f"connectors.csv.phone_columns: no column of {self._path} looks like a phone "
                 f"number; name them (there are: {', '.join(self._header)})"
             )
-        self._id_column = settings.id_column or "".join(guessed["id"])
-        for name in filter(None, (self._id_column, *phones, settings.country_column)):
-            if name not in self._header:
-                raise SchemaError(f"connectors.csv: {self._path} has no column {name!r}")
+        self._id_column = self._one(settings.id_column, "id_column") or "".join(guessed["id"])
+        country = self._one(settings.country_column, "country_column")
         mapping = ObjectMap(
             phones=phones,
-            country=(settings.country_column,) if settings.country_column else guessed["country"],
-            source=settings.source_column or "".join(guessed["source"]),
+            country=(country,) if country else guessed["country"],
+            source=self._one(settings.source_column, "source_column") or "".join(guessed["source"]),
             email="".join(guessed["email"]),
         )
         self._wanted = configured(OBJECT, mapping, settings.fields)
@@ -150,12 +163,40 @@ class CsvConnector:
 
     # -- reading -------------------------------------------------------------------------
 
-    def _read_header(self) -> list[str]:
-        with csvtext.open_text(self._path, self._dialect.encoding) as file:
-            first = next(csvtext.rows(file, self._dialect), None)
+    def _named(self, first: csvtext.Row | None) -> list[str]:
+        """The columns' names, each once: a column is known by its place."""
         if first is None or first.problem or not any(first.cells):
-            raise csvtext.ListError(f"{self._path}: the first row must hold the column names")
-        return [*map(csvtext.readable, first.cells)]
+            raise ListError(f"{self._path}: the first row must hold the column names")
+        self._first_cells = [*map(csvtext.readable, first.cells)]
+        if shown := is_data(self._first_cells):
+            raise ListError(
+                f"{self._path}: the first row must hold the column names, but {shown}; add a row "
+                "with names"
+            )
+        return unique_names(self._first_cells)
+
+    def _chosen(self, wanted: Sequence[str], setting: str) -> tuple[str, ...]:
+        """The columns that the settings name."""
+        try:
+            places = [
+                place
+                for name in wanted
+                for place in places_named(
+                    self._first_cells, name, f"connectors.csv.{setting}", str(self._path)
+                )
+            ]
+        except ListError as error:
+            raise SchemaError(str(error)) from error
+        return tuple(self._header[place] for place in dict.fromkeys(places))
+
+    def _one(self, wanted: str, setting: str) -> str:
+        found = self._chosen((wanted,), setting) if wanted else ()
+        if len(found) > 1:
+            raise SchemaError(
+                f"connectors.csv.{setting}: {self._path} has {len(found)} columns {wanted!r}; name "
+                f"the one that is meant: {' or '.join(found)}"
+            )
+        return "".join(found)
 
     def _rows(self) -> Iterator[tuple[str, csvtext.Row]]:
         """Data rows with their ids; rows too broken to read are passed by, and stay as they are."""
@@ -324,7 +365,8 @@ class CsvConnector:
                 csvtext.open_text(target, self._dialect.encoding, "w") as out,
             ):
                 first = next(rows)
-                extra = encode_cells(added, delimiter)
+                extra = encode_cells([*map(formula_safe, added)], delimiter)
+                out.write(self._dialect.preamble)
                 out.write(first.raw + (delimiter + extra if added else "") + first.end)
                 for record_id, row in self._identified(rows):
                     values = self._overlay.get(record_id, {})

@@ -15,7 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from charset_normalizer import from_bytes
+from connectors.encodings import detect_encoding, known_encoding
+from connectors.list_error import ListError
 
 _SAMPLE = 256 * 1024
 MAX_ROW = 1024 * 1024  # characters: a longer "row" is an unclosed quote, not a row
@@ -24,17 +25,39 @@ _DELIMITERS = ",;\t|"
 csv.field_size_limit(MAX_ROW + 1)
 
 
-class ListError(Exception):
-    """The file cannot be used as a list; the text says why, for an operator."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What an operator says of a list; what is "" is told by the list itself. `sheet`: of a
+    workbook, the first by default. `header`: whether the first row holds the columns' names."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    header: bool = True
+
+
+TOLD_BY_ITSELF = Layout()
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the file is written; `newline` ends its rows."""
+    """How the file is written. `newline` ends its rows. `preamble`: Excel's first line "sep=;",
+    which is no row. `sure`: whether no other encoding would do nearly as well."""
 
     encoding: str
     delimiter: str
     newline: str
+    preamble: str = ""
+    sure: bool = True
+
+    def doubt(self, name: str) -> str:
+        """A line for whoever should look at the result; "" where nothing is in doubt."""
+        if self.sure:
+            return ""
+        return (
+            f"{name} does not tell its encoding; {self.encoding} fits best. If letters come out "
+            "wrong, name it with --encoding (such as cp1250 or cp1252)"
+        )
 
 
 class Row(NamedTuple):
@@ -61,69 +84,117 @@ def undecodable(path: Path, encoding: str, error: UnicodeError) -> ListError:
     """What an operator is told of a list that turns out to be written in another encoding."""
     if not isinstance(error, UnicodeDecodeError | UnicodeEncodeError):
         return ListError(f"{path}: {error}")
-    return ListError(f"{path}: it is not {encoding} throughout ({error.reason}); save it as UTF-8")
+    return ListError(
+        f"{path}: it is not {encoding} throughout ({error.reason}); save it as UTF-8, or name "
+        "its encoding"
+    )
 
 
 def readable(text: str) -> str:
-    """A cell as other programs can take it: U+FFFD for each byte that could not be decoded.
+    """A cell as other programs can take it: U+FFFD for each byte that could not be decoded, and
+    without NUL, which databases refuse.
 
-    >>> readable("W" + chr(0xDCE9) + "b").encode()
+    >>> readable("W" + chr(0xDCE9) + "b" + chr(0)).encode()
     b'W\\xef\\xbf\\xbdb'
     """
     if text.isascii():
-        return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return text.replace("\x00", "") if "\x00" in text else text
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text.replace("\x00", "")
 
 
-def detect(path: Path) -> Dialect:
-    """Find encoding, delimiter and line end; raises `ListError`."""
+def detect(path: Path, layout: Layout = TOLD_BY_ITSELF, name: str = "") -> Dialect:
+    """Find encoding, delimiter and line end, but for what `layout` says; raises `ListError`.
+    `name`: what the list is called in messages."""
+    name = name or str(path)
     try:
         with path.open("rb") as file:
             sample = file.read(_SAMPLE)
     except OSError as error:
-        raise ListError(f"{path} cannot be read: {error.strerror}") from error
+        raise ListError(f"{name} cannot be read: {error.strerror}") from error
     if not sample.strip(b"\xef\xbb\xbf\xff\xfe \r\n\t"):
-        raise ListError(f"{path} is empty: a header row with column names is needed")
-    encoding = _encoding(sample)
-    try:
-        text = sample.decode(encoding, errors="ignore")
-    except LookupError:
-        raise ListError(f"{path}: its encoding {encoding} is not known here") from None
-    if "\x00" in text:
-        raise ListError(f"{path} is not a text file; export the list as CSV")
-    first = next(_logical_lines(text.splitlines(keepends=True)), "")
-    delimiter = _delimiter(first)
+        raise ListError(f"{name} is empty: a header row with column names is needed")
+    whole = len(sample) < _SAMPLE
+    encoding, sure = detect_encoding(sample, whole)
+    if layout.encoding:
+        encoding, sure = _chosen(layout.encoding, sample), True
+    text = sample.decode(encoding, errors="ignore")
+    if _is_binary(text):
+        raise ListError(f"{name} is not a text file; export the list as CSV or .xlsx")
+    lines = _lines(text, whole)
     newline = "\r\n" if "\r\n" in text else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
-    return Dialect(encoding, delimiter, newline)
+    preamble = _SEP.fullmatch(lines[0]) if lines else None
+    told = ""
+    if preamble is not None:
+        del lines[0]
+        told = "\t" if preamble["mark"] == "\\t" else preamble["mark"]
+    delimiter = layout.delimiter or told or _delimiter([*islice(_logical_lines(lines), 50)])
+    return Dialect(encoding, delimiter, newline, preamble[0] if preamble else "", sure)
 
 
-def _encoding(sample: bytes) -> str:
-    # A byte order mark stays in the text as its first character, so that it is written back.
-    if sample.startswith(b"\xef\xbb\xbf"):
+# Excel reads it, and says so nowhere: https://en.wikipedia.org/wiki/Comma-separated_values
+_SEP = re.compile(r"\ufeff?\"?sep=(?P<mark>\\t|[^\r\n\"])\"?(?P=mark)*[ \t]*[\r\n]*", re.IGNORECASE)
+
+
+def parse_delimiter(text: str) -> str:
+    """A delimiter as somebody names it: the character itself, or `tab`; raises `ListError`."""
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+    mark = named.get(text.lower(), text)
+    if len(mark) != 1 or mark in '"\r\n\x00':
+        raise ListError(f"--delimiter: write one character, or tab ({text!r})")
+    return mark
+
+
+def _chosen(named: str, sample: bytes) -> str:
+    """The encoding that an operator names, without what belongs to the text (a byte order mark)."""
+    encoding = known_encoding(named)
+    if encoding is None:
+        raise ListError(f"--encoding: {named!r} is not known; such as utf-8, cp1250, cp1252, cp949")
+    plain = encoding.lower().replace("_", "-")
+    if plain in ("utf-8-sig", "utf8-sig"):
         return "utf-8"
-    if sample.startswith(b"\xff\xfe"):
-        return "utf-16-le"
-    if sample.startswith(b"\xfe\xff"):
-        return "utf-16-be"
-    # A sample may be cut within a character, so up to three bytes of its end do not count.
-    for cut in range(4):
-        try:
-            sample[: len(sample) - cut].decode("utf-8")
-        except UnicodeDecodeError:
+    if plain in ("utf-16", "utf16"):
+        return "utf-16-be" if sample.startswith(b"\xfe\xff") else "utf-16-le"
+    if plain in ("utf-32", "utf32"):
+        return "utf-32-le"
+    return encoding
+
+
+def _is_binary(text: str) -> bool:
+    """Whether it is no text. A NUL or another control character stands in many a list."""
+    controls = sum(map(text.count, _CONTROLS))
+    return text.count("\x00") > 1 and controls > len(text) * 0.1
+
+
+_CONTROLS = [chr(code) for code in range(32) if chr(code) not in "\t\n\r\f\v"]
+
+
+def _lines(text: str, whole: bool) -> list[str]:
+    """The lines with their ends; without a last one that may be cut."""
+    lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)
+    return lines if whole or len(lines) < 2 else lines[:-1]
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """What cuts the first row, and most others into as many cells."""
+    best, most = ",", (False, 1, 0.0)
+    for mark in _DELIMITERS:
+        widths = [len(cells) for cells in _cells_of(lines, mark)]
+        if not widths or widths[0] < 2:
             continue
-        return "utf-8"
-    best = from_bytes(sample[:65_536]).best()
-    # One byte a character always decodes: what cannot be told apart is at least kept as it was.
-    return best.encoding if best is not None else "latin-1"
+        alike = widths.count(widths[0]) / len(widths)
+        if (rank := (alike >= 0.7, widths[0], alike)) > most:
+            best, most = mark, rank
+    return best  # of a single column the delimiter cannot be seen, and a comma changes nothing
 
 
-def _delimiter(first: str) -> str:
-    counts = {mark: len(next(csv.reader([first], delimiter=mark), [])) for mark in _DELIMITERS}
-    best = max(counts, key=lambda mark: counts[mark])
-    if counts[best] > 1:
-        return best
-    # A single column: its own delimiter cannot be seen, and a comma changes nothing.
-    return ","
+def _cells_of(lines: Sequence[str], mark: str) -> Iterator[list[str]]:
+    for line in lines:
+        if line.strip():
+            try:
+                yield next(csv.reader([line.strip("\r\n")], delimiter=mark), [])
+            except csv.Error:
+                yield []
 
 
 def _logical_lines(lines: Sequence[str]) -> Iterator[str]:
@@ -166,10 +237,13 @@ class Plain(NamedTuple):
 class Records(Iterator[Record]):
     """Cuts an opened list into rows, which a quote may stretch over several lines."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str], preamble: str = "") -> None:
         self._lines = iter(file)
         self._again: deque[str] = deque()  # lines that were taken to belong to the row before
         self._number = 0
+        if preamble:
+            next(self._lines, "")
+            self._number = 1
 
     def __next__(self) -> Record:
         line = self._line()
@@ -241,39 +315,10 @@ def row_of(record: Record, delimiter: str) -> Row:
 
 def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:
     """Stream the rows of an opened list. A broken row is given with its problem, never dropped."""
-    return (row_of(record, dialect.delimiter) for record in Records(file))
+    return (row_of(record, dialect.delimiter) for record in Records(file, dialect.preamble))
 
 
-_PHONE = re.compile(
-    r"phone|mobile|\bcell|\bfax\b|\btel\b|\btel[ée]|telefon|handy|móvil|movil|celular|gsm|"
-    r"whatsapp|\bmsisdn|телефон|numer tel",
-    re.IGNORECASE,
-)
-_NOT_PHONE = re.compile(
-    r"status|e164|line.?type|country|type$|opt|verified|best phone|reason", re.IGNORECASE
-)
-_COUNTRY = re.compile(
-    r"^(mailing |billing |shipping |home |company )?"
-    r"(country|country.?(code|name|/region)|land|pays|"
-    r"país|pais|paese|kraj|nation|страна|країна)$",
-    re.IGNORECASE,
-)
-_ID = re.compile(r"^(record |contact |lead |customer |user )?(id|uuid|guid|key|number)$", re.I)
-_SOURCE = re.compile(r"^(lead |original |traffic )?source$", re.IGNORECASE)
-_EMAIL = re.compile(r"e-?mail", re.IGNORECASE)
-
-
-def guess_columns(header: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Which columns hold phones, country, id, source and email, told by their names."""
-
-    def named(pattern: re.Pattern[str]) -> tuple[str, ...]:
-        return tuple(c for c in header if pattern.search(c.replace("_", " ").strip()))
-
-    phones = tuple(c for c in named(_PHONE) if not _NOT_PHONE.search(c.replace("_", " ")))
-    return {
-        "phones": phones,
-        "country": named(_COUNTRY)[:1],
-        "id": named(_ID)[:1],
-        "source": named(_SOURCE)[:1],
-        "email": named(_EMAIL)[:1],
-    }
+def head(path: Path, dialect: Dialect, count: int) -> list[Row]:
+    """The first rows of a list, its header among them."""
+    with open_text(path, dialect.encoding) as file:
+        return [*islice(rows(file, dialect), count)]

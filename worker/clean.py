@@ -7,41 +7,55 @@ when it is whole.
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from connectors import csvtext
-from connectors.csvtext import Dialect, ListError, Plain, Record, Records
+from connectors.columns import (
+    ADDED,
+    extension_columns,
+    guess_columns,
+    is_data,
+    phone_places,
+    place_named,
+    places_named,
+    unique_names,
+)
+from connectors.csvtext import TOLD_BY_ITSELF, Layout, Plain, Record
 from connectors.formula_guard import encode_cells, formula_safe
-from worker import heap
+from connectors.list_error import ListError
+from connectors.workbook import Cell
+from worker import clean_files, heap
+from worker.clean_files import CellRows, Output, Source
 from worker.decisions import FieldFacts, NumberKnowledge, Said, decide_field
 from worker.phones import facts, read_field, region_of
 
 MOST_BROKEN = 20  # broken rows that the summary lists one by one
 _LONG = 2 * 1024 * 1024  # bytes from which a list is worth the start of further processes
-_ROWS_AT_ONCE = 2000
 _BATCHES_AHEAD = 4  # for each helping process
 _MOST_KEPT = 200_000  # fields whose outcome is kept: some 60 MB
 _MOST_COUNTRIES = 5000
-_ADDED = ("status", "e164", "line type", "extension", "reason")
 
-Key = tuple[str, str | None]  # a phone field, and the country that it is read in
-Checked = tuple[str, str]  # its status, and its added cells as text
+# A phone field, the country that it is read in, and the extension that stands in another column.
+Key = tuple[str, str | None, str]
+# Its status, and its added cells: as text to put behind a row, or one by one for a sheet.
+Checked = tuple[str, str | tuple[str, ...]]
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Some rows: each one's text, its end, and its phone fields (none where it is broken or
-    empty)."""
+    """Some rows: each one as the source gave it, its end, and its phone fields (none where it is
+    broken or empty)."""
 
-    raws: list[str]
+    rows: list[str] | list[list[Cell]]
     ends: list[str]
     keys: list[Sequence[Key]]
     broken: list[tuple[int, str]]  # the line's number, and what is wrong
@@ -57,6 +71,8 @@ class Summary:
     country_column: str = ""
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""
+    notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "fields": dict(self.fields)}
@@ -73,11 +89,13 @@ class Summary:
 class _Done:
     """Some rows of the new list, and what they add to the summary."""
 
+    batch: _Batch
     text: str = ""
     length: int = 0  # characters of the old rows
     rows: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     broken: list[tuple[int, str]] = field(default_factory=list)
+    added: list[list[str]] = field(default_factory=list)  # cells, where they are wanted one by one
 
 
 def clean(
@@ -87,104 +105,156 @@ def clean(
     country_column: str = "",
     default_country: str = "",
     progress: Callable[[int], None] = lambda _characters: None,
+    layout: Layout = TOLD_BY_ITSELF,
+    overwrite: bool = True,
 ) -> Summary:
-    """Check a list's phone columns; raises `ListError` before anything is written."""
-    if target.exists() and target.samefile(source):
-        raise ListError("-o must name another file than the list itself")
-    if not target.parent.is_dir():
-        raise ListError(f"-o: there is no folder {target.parent}")
+    """Check a list's phone columns; raises `ListError` before anything is written.
+
+    `-` is standard input or output. Columns are named as in the header, or by their place.
+    """
+    clean_files.check_target(source, target, overwrite)
     fallback = region_of(default_country) if default_country else None
     if default_country and fallback is None:
         raise ListError(f"--country: {default_country!r} is not a country that is known")
     heap.for_many_records()
-    dialect = csvtext.detect(source)
-    part = target.with_name(f".{target.name}.part")
     try:
         with (
-            csvtext.open_text(source, dialect.encoding) as lines,
-            csvtext.open_text(part, dialect.encoding, "w") as out,
+            clean_files.local_file(source) as (path, name),
+            clean_files.opened(path, name, clean_files.without_mark(layout)) as opened,
+            clean_files.written_whole(target, overwrite) as part,
         ):
-            records = csvtext.Records(lines)
-            first = next(records, None)
-            header = csvtext.row_of(first, dialect.delimiter) if first else None
-            if header is None or header.problem or not any(header.cells):
-                raise ListError(f"{source}: the first row must hold the column names")
-            plan = _plan(source, header.cells, phone_columns, country_column, fallback, dialect)
-            summary = Summary(
-                phone_columns=plan.phones,
-                country_column=plan.country,
-                encoding=dialect.encoding,
-                delimiter=dialect.delimiter,
-            )
-            added = encode_cells([*map(formula_safe, plan.added)], dialect.delimiter)
-            out.write(header.raw + dialect.delimiter + added + (header.end or dialect.newline))
-            for done in _all_done(records, plan, source.stat().st_size):
-                out.write(done.text)
-                summary.add(done)
-                progress(done.length)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(target)
-    except UnicodeError as error:
-        raise csvtext.undecodable(source, dialect.encoding, error) from error
+            plan = _plan(opened, phone_columns, country_column, fallback, layout.header)
+            with clean_files.opened_output(part, target, opened, layout) as out:
+                plan = replace(plan, as_cells=out.as_cells or opened.dialect is None)
+                summary = _summary(opened, plan)
+                out.header(opened, plan.added)
+                for done in _all_done(opened, plan):
+                    _write(done, plan, out)
+                    summary.add(done)
+                    progress(done.length)
+                out.finish()
     except OSError as error:
         raise ListError(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return summary
+
+
+def _summary(source: Source, plan: _Plan) -> Summary:
+    dialect = source.dialect
+    return Summary(
+        phone_columns=plan.phones,
+        country_column=plan.country,
+        encoding=dialect.encoding if dialect else "",
+        delimiter=dialect.delimiter if dialect else "",
+        sheet=source.sheet,
+        notes=[*source.notes],
+    )
 
 
 @dataclass(frozen=True)
 class _Plan:
+    """`phones`, `country`: names of columns, each once; `places`: of the phones, and of the columns
+    that hold their extensions (None where there is none)."""
+
     width: int
     phones: tuple[str, ...]
     places: tuple[int, ...]
+    extensions: tuple[int | None, ...]
     country: str
     country_place: int | None
     added: tuple[str, ...]
     fallback: str | None
     delimiter: str
     encoding: str
+    as_cells: bool = False
 
 
 def _plan(
-    source: Path,
-    header: Sequence[str],
+    source: Source,
     phone_columns: Sequence[str],
     country_column: str,
     fallback: str | None,
-    dialect: Dialect,
+    has_header: bool,
 ) -> _Plan:
-    guessed = csvtext.guess_columns(header)
-    phones = tuple(phone_columns) or guessed["phones"]
-    country = country_column or "".join(guessed["country"])
-    listed = ", ".join(header)
-    for name in filter(None, (*phones, country)):
-        if name not in header:
-            raise ListError(f"{source} has no column {name!r}; there are: {listed}")
-    if not phones:
+    first = source.head[0] if source.head else []
+    if source.problem or not any(first):
+        raise ListError(f"{source.name}: the first row must hold the column names")
+    shown = is_data(first) if has_header else ""
+    if shown:
         raise ListError(
-            f"{source}: no column looks like a phone number; name it with --phone-column "
-            f"(there are: {listed})"
+            f"{source.name}: the first row should hold the column names, but {shown}; for a list "
+            "without a header add --no-header"
         )
-    added = []
-    for phone in phones:
-        for what in _ADDED:
-            name = f"{phone} {what}"
-            while name in header or name in added:
-                name += " (checked)"
-            added.append(name)
+    header = first if has_header else [""] * max(map(len, source.head))
+    sample = source.head[1:] if has_header else source.head
+    names = unique_names(header)
+    phones = _phone_places(source.name, header, sample, phone_columns)
+    country = _country_place(source.name, header, country_column)
+    chosen = tuple(names[place] for place in phones)
+    beside = extension_columns(names, chosen)
+    dialect = source.dialect
     return _Plan(
         len(header),
-        phones,
-        tuple(header.index(name) for name in phones),
+        chosen,
+        tuple(phones),
+        tuple(names.index(beside[name]) if name in beside else None for name in chosen),
+        names[country] if country is not None else "",
         country,
-        header.index(country) if country else None,
-        tuple(added),
+        _added_names(names, chosen),
         fallback,
-        dialect.delimiter,
-        dialect.encoding,
+        dialect.delimiter if dialect else ",",
+        dialect.encoding if dialect else "utf-8",
     )
+
+
+def _phone_places(
+    name: str, header: Sequence[str], sample: Sequence[Sequence[str]], wanted: Sequence[str]
+) -> list[int]:
+    """The phone columns: those that were named, else those that look like it."""
+    names = unique_names(header)
+    if wanted:
+        found = [
+            place for one in wanted for place in places_named(header, one, "--phone-column", name)
+        ]
+        return [*dict.fromkeys(found)]
+    likely = phone_places(sample)
+    if not any(header):
+        if likely:
+            return likely
+        raise ListError(
+            f"{name}: no column surely holds phone numbers; name it by its place, such as "
+            f"--phone-column 2 (there are {len(header)} columns)"
+        )
+    if phones := guess_columns(names, sample)["phones"]:
+        return [names.index(phone) for phone in phones]
+    hint = "".join(f"; --phone-column {names[place]!r} may be meant" for place in likely[:1])
+    raise ListError(
+        f"{name}: no column looks like a phone number; name it with --phone-column "
+        f"(there are: {', '.join(names)}){hint}"
+    )
+
+
+def _country_place(name: str, header: Sequence[str], wanted: str) -> int | None:
+    if wanted:
+        return place_named(header, wanted, "--country-column", name)
+    names = unique_names(header)
+    guessed = guess_columns(names)["country"]
+    return names.index(guessed[0]) if guessed else None
+
+
+def _added_names(names: Sequence[str], phones: Sequence[str]) -> tuple[str, ...]:
+    """Names of the added columns, none of which the list has already."""
+    taken = {name.strip().casefold() for name in names}
+    added = []
+    for phone in phones:
+        for what in ADDED:
+            made = plain = f"{phone.strip()} {what}"
+            again = 0
+            while made.casefold() in taken:
+                again += 1
+                made = f"{plain} (checked{f' {again}' if again > 1 else ''})"
+            taken.add(made.casefold())
+            added.append(made)
+    return tuple(added)
 
 
 class _Known(dict[Key, Checked]):
@@ -202,19 +272,23 @@ class _Known(dict[Key, Checked]):
         return found
 
 
-def _all_done(records: Records, plan: _Plan, size: int) -> Iterator[_Done]:
-    """All rows, in their order. A long list (`size` in bytes) is done by all cores."""
+def _all_done(source: Source, plan: _Plan) -> Iterator[_Done]:
+    """All rows, in their order. A long list is done by all cores."""
     known = _Known(plan)
     regions = _Regions(plan.fallback)
-    taken = iter(lambda: records.some(_ROWS_AT_ONCE), [])
-    batches: Iterable[_Batch] = (
-        _plain(some, plan, regions) if isinstance(some, Plain) else _quoted(some, plan, regions)
-        for some in taken
-    )
+    batches: Iterable[_Batch] = (_batch(some, plan, regions) for some in source.batches)
     cores = os.cpu_count() or 1
-    if size >= _LONG and cores > 1:
+    if source.size >= _LONG and cores > 1:
         batches = _looked_at_ahead(batches, known, plan, cores - 1)
     return (_done(batch, plan, known) for batch in batches)
+
+
+def _batch(some: Plain | Sequence[Record] | CellRows, plan: _Plan, regions: _Regions) -> _Batch:
+    if isinstance(some, Plain):
+        return _plain(some, plan, regions)
+    if some and isinstance(some[0], Record):
+        return _quoted(cast(Sequence[Record], some), plan, regions)
+    return _of_cells(cast(CellRows, some), plan, regions)
 
 
 def _looked_at_ahead(
@@ -284,6 +358,7 @@ def _plain(some: Plain, plan: _Plan, regions: _Regions) -> _Batch:
     """Rows of one line each without quotes: a cell is what stands between two delimiters."""
     delimiter, width, places = plan.delimiter, plan.width, plan.places
     country, first = plan.country_place, plan.places[0]
+    simple = len(places) == 1 and plan.extensions[0] is None
     cut = -len(some.end)
     raws = [line[:cut] for line in some.lines]
     fields: list[Sequence[Key]] = []
@@ -296,27 +371,59 @@ def _plain(some: Plain, plan: _Plan, regions: _Regions) -> _Batch:
                 broken.append((some.number + place, _cells_problem(cells, plan)))
             continue
         region = plan.fallback if country is None else regions[cells[country]]
-        if len(places) == 1:
-            fields.append(((cells[first], region),))
-        else:
-            fields.append([(cells[one], region) for one in places])
+        fields.append(((cells[first], region, ""),) if simple else _keys(cells, region, plan))
     return _Batch(raws, [some.end] * len(raws), fields, broken)
 
 
+def _keys(cells: Sequence[str], region: str | None, plan: _Plan) -> list[Key]:
+    return [
+        (cells[place], region, "" if beside is None else _extension(cells[beside]))
+        for place, beside in zip(plan.places, plan.extensions, strict=True)
+    ]
+
+
+_EXTENSION = re.compile(r"\s*'?(?:ext\.?|x|#)?\s*(\d{1,7})(?:[.,]0+)?\s*", re.IGNORECASE)
+
+
+def _extension(cell: str) -> str:
+    """The digits of a cell that holds an extension and nothing else; "" for any other."""
+    found = _EXTENSION.fullmatch(cell)
+    return found[1] if found else ""
+
+
 def _quoted(records: Sequence[Record], plan: _Plan, regions: _Regions) -> _Batch:
-    batch = _Batch([], [], [], [])
+    rows: list[str] = []
+    batch = _Batch(rows, [], [], [])
     for record in records:
         row = csvtext.row_of(record, plan.delimiter)
         cells = row.cells
-        batch.raws.append(row.raw)
+        rows.append(row.raw)
         batch.ends.append(row.end)
         if row.problem or len(cells) != plan.width:
             batch.keys.append(())
             if row.problem or row.raw:  # an empty line stays one
                 batch.broken.append((row.number, row.problem or _cells_problem(cells, plan)))
             continue
-        country = cells[plan.country_place] if plan.country_place is not None else ""
-        batch.keys.append([(cells[place], regions[country]) for place in plan.places])
+        batch.keys.append(_keys(cells, _region(cells, plan, regions), plan))
+    return batch
+
+
+def _region(cells: Sequence[str], plan: _Plan, regions: _Regions) -> str | None:
+    return plan.fallback if plan.country_place is None else regions[cells[plan.country_place]]
+
+
+def _of_cells(some: CellRows, plan: _Plan, regions: _Regions) -> _Batch:
+    """Rows of a sheet, which end where their last cell does."""
+    batch = _Batch([row for _number, row in some], [], [], [])
+    for number, row in some:
+        cells = [cell.text for cell in row]
+        if not cells or len(cells) > plan.width:
+            batch.keys.append(())
+            if cells:
+                batch.broken.append((number, _cells_problem(cells, plan)))
+            continue
+        cells += [""] * (plan.width - len(cells))
+        batch.keys.append(_keys(cells, _region(cells, plan, regions), plan))
     return batch
 
 
@@ -325,25 +432,35 @@ def _cells_problem(cells: Sequence[str], plan: _Plan) -> str:
 
 
 def _done(batch: _Batch, plan: _Plan, known: _Known) -> _Done:
-    statuses: list[str] = []
-    lines: list[str] = []
-    delimiter = plan.delimiter
-    for raw, end, keys in zip(batch.raws, batch.ends, batch.keys, strict=True):
-        if len(keys) == 1:
-            status, text = known[keys[0]]
-            statuses.append(status)
-            lines.append(f"{raw}{delimiter}{text}{end}")
-        elif not keys:
-            lines.append(raw + end)
-        else:
-            checked = [known[key] for key in keys]
-            statuses += [status for status, _added in checked]
-            text = delimiter.join([added for _status, added in checked])
-            lines.append(f"{raw}{delimiter}{text}{end}")
+    statuses = [known[key][0] for keys in batch.keys for key in keys]
     fields = Counter(statuses)
     del fields[""]
-    length = sum(map(len, batch.raws)) + sum(map(len, batch.ends))
-    return _Done("".join(lines), length, len(lines), fields, batch.broken)
+    done = _Done(batch, "", 0, len(batch.rows), fields, batch.broken)
+    if plan.as_cells:
+        done.added = [[cell for key in keys for cell in known[key][1]] for keys in batch.keys]
+        return done
+    lines: list[str] = []
+    delimiter = plan.delimiter
+    for raw, end, keys in zip(batch.rows, batch.ends, batch.keys, strict=True):
+        if len(keys) == 1:
+            lines.append(f"{raw}{delimiter}{known[keys[0]][1]}{end}")
+        elif not keys:
+            lines.append(f"{raw}{end}")
+        else:
+            text = delimiter.join([str(known[key][1]) for key in keys])
+            lines.append(f"{raw}{delimiter}{text}{end}")
+    done.text = "".join(lines)
+    done.length = sum(map(len, batch.rows)) + sum(map(len, batch.ends))
+    return done
+
+
+def _write(done: _Done, plan: _Plan, out: Output) -> None:
+    if not plan.as_cells:
+        out.text(done.text)
+        return
+    rows: Iterable[str | Sequence[Cell]] = done.batch.rows
+    for row, added in zip(rows, done.added, strict=True):
+        out.row(row, added, plan.width)
 
 
 def _look(keys: Sequence[Key], plan: _Plan) -> list[Checked]:
@@ -352,8 +469,8 @@ def _look(keys: Sequence[Key], plan: _Plan) -> list[Checked]:
 
 def _checked(key: Key, plan: _Plan) -> Checked:
     """One phone field: its status, and its added cells (status, E.164, line type, extension,
-    reason) as text."""
-    text, region = key
+    reason)."""
+    text, region, beside = key
     reading = read_field(text, region)
     known = tuple(
         NumberKnowledge(
@@ -371,6 +488,8 @@ def _checked(key: Key, plan: _Plan) -> Checked:
     )
     decision = decide_field(FieldFacts("Phone", reading, known))
     extension = next((n.extension for n in reading.numbers if n.e164 == decision.e164), "")
+    if decision.e164 and len(reading.numbers) == 1:
+        extension = extension or beside
     reason = decision.reason
     if not reason and reading.note:
         reason = f"beside the number stands: {reading.note}"
@@ -378,6 +497,8 @@ def _checked(key: Key, plan: _Plan) -> Checked:
     # What a person typed can only stand in the reason; the others are words and numbers of ours.
     reason = formula_safe(reason)
     cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
+    if plan.as_cells:
+        return status, cells
     added = encode_cells(cells, plan.delimiter)
     if not added.isascii() and not plan.encoding.lower().startswith("utf"):
         added = added.encode(plan.encoding, "replace").decode(plan.encoding)

@@ -70,7 +70,7 @@ def _told(error: Exception) -> int:
     from config import log
     from config.settings import SettingsError
     from connectors.base import AuthError, ConnectorError, SchemaError
-    from connectors.csvtext import ListError
+    from connectors.list_error import ListError
 
     if isinstance(error, (SettingsError, ListError, AuthError, SchemaError)):
         console.complain(*str(error).splitlines())

@@ -4,43 +4,68 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from config import stopping
 from worker import console
 from worker.cli_base import Command, json_option, stops
+from worker.cli_lists import layout_options
+
+if TYPE_CHECKING:
+    from connectors.csvtext import Layout
 
 
 @click.command(cls=Command)
-@click.argument("source", metavar="FILE.csv", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "target", required=True, metavar="OUT.csv",
-              type=click.Path(path_type=Path), help="The new list.")  # fmt: skip
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "target", required=True, metavar="OUT",
+              type=click.Path(path_type=Path),
+              help="The new list: a workbook if it ends in .xlsx, else text; - is standard "
+              "output.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--country", default="", help="Country of numbers without a country code, as US.")
-@click.option("--phone-column", "phones", multiple=True, metavar="NAME", help="May be repeated.")
-@click.option("--country-column", default="", metavar="NAME")
+@click.option("--phone-column", "phones", multiple=True, metavar="NAME",
+              help="By its name, or its place counting from 1. May be repeated.")  # fmt: skip
+@click.option("--country-column", default="", metavar="NAME", help="Likewise.")
+@click.option("--no-header", is_flag=True, help="The first row is a contact, not column names.")
+@layout_options
 @json_option
 def clean(
-    source: Path, target: Path, country: str, phones: tuple[str, ...], country_column: str,
-    as_json: bool,
+    source: Path, target: Path, force: bool, country: str, phones: tuple[str, ...],
+    country_column: str, no_header: bool, layout: Layout, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check a list on disk: the same rows, with columns added. Needs no CRM and no server."""
-    from worker.clean import clean as clean_list
+    """Check a list on disk: the same rows, with columns added. Needs no CRM and no server.
 
-    with stops(lambda: "stopped; nothing was written: run it again"), console.progress() as bar:
-        size = source.stat().st_size if source.is_file() else None
-        task = bar.add_task(f"checking {source.name}", total=size)
+    FILE is CSV in any encoding, or an .xlsx workbook; - is standard input.
+    """
+    from dataclasses import replace
+
+    from worker.clean import clean as clean_list
+    from worker.clean_files import STANDARD
+
+    if as_json and target == STANDARD:
+        raise click.UsageError("--json and -o - would both write to standard output; name a file")
+    rows = "; what was written so far is not the whole list" if target == STANDARD else ""
+    again = f"stopped{rows or '; nothing was written'}: run it again"
+    with stops(lambda: again), console.progress() as bar:
+        is_text = source.is_file() and source.suffix.lower() != ".xlsx"
+        task = bar.add_task(
+            f"checking {source.name}", total=source.stat().st_size if is_text else None
+        )
 
         def progress(length: int) -> None:
             bar.advance(task, length)
             stopping.check()
 
         summary = clean_list(
-            source, target, phones, country_column, country,
-            progress,
+            source, target, phones, country_column, country, progress,
+            replace(layout, header=not no_header), force,
         )  # fmt: skip
+    for line in summary.notes:
+        console.note(line)
     if as_json:
         console.print_json({"input": str(source), "output": str(target), **summary.as_json()})
     else:
-        console.show_summary(summary, target)
+        console.show_summary(summary, target, to_stderr=target == STANDARD)
     sys.exit(1 if summary.broken else 0)

@@ -11,10 +11,12 @@ import click
 from config import stopping
 from worker import console
 from worker.cli_base import Command, Group, json_option, stops
+from worker.cli_lists import layout_options
 from worker.cli_parts import connector_argument, number_argument, opened_context
 from worker.feedback.model import COLUMNS, Reading
 
 if TYPE_CHECKING:
+    from connectors.csvtext import Layout
     from worker.feedback import lists, suppress
     from worker.sync.context import Context
 
@@ -128,16 +130,22 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
 @click.argument("file", type=_FILE, metavar="FILE")
 @click.option("--name", default="", metavar="NAME", help="What the list is called; its file's name "
               "by default. Importing it again adds what is new.")  # fmt: skip
-@click.option("--column", default="", metavar="NAME", help="The column that holds the numbers.")
+@click.option(
+    "--column",
+    default="",
+    metavar="NAME",
+    help="The column that holds the numbers, by its name or place.",
+)
 @click.option("--country", default="", help="Of numbers without a country code, as US.")
 @click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
 @click.option("--refused", default=None, type=click.Path(path_type=Path), metavar="OUT.csv",
               help="Keep rows that cannot be used here, with the reason.")  # fmt: skip
+@layout_options
 @later_option
 @json_option
 def suppressions_import(
     file: Path, name: str, column: str, country: str, channels: tuple[str, ...],
-    refused: Path | None, later: bool, as_json: bool,
+    refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import a do-not-contact list: one number a line, or a table. Millions are fine."""
     from worker.feedback import lists, suppress
@@ -146,13 +154,15 @@ def suppressions_import(
         with console.progress() as bar:
             task = bar.add_task(f"importing {file.name}", total=file.stat().st_size)
             numbers = lists.numbers_of(
-                file, column, country, bad, lambda size: bar.advance(task, size)
+                file, column, country, bad, lambda size: bar.advance(task, size), layout
             )
             chosen = " ".join(sorted(channels)) or "call text"
             done = suppress.import_list(ctx, numbers, name or file.stem, chosen)
         told = {} if later else deliver(ctx)
     found = {"added": done.added, "known": done.known, "refused": bad.count, "held": done.held,
              **told}  # fmt: skip
+    for doubt in bad.notes:
+        console.note(doubt)
     if as_json:
         console.print_json(found)
     else:
@@ -170,7 +180,7 @@ def suppressions_import(
 @click.option("--channel", default=None, type=_CHANNELS, help="Only what is not to be used by it.")
 def suppressions_export(target: Path | None, channel: str | None) -> None:
     """All that stands, as CSV, for dialers and other tools."""
-    from connectors.csvtext import ListError
+    from connectors.list_error import ListError
     from worker.feedback import suppress
 
     with opened_context() as ctx:
@@ -224,11 +234,12 @@ def feedback() -> None:
 @click.option("--country", default="", help="Of numbers without a country code, as US.")
 @click.option("--refused", default=None, type=click.Path(path_type=Path), metavar="OUT.csv",
               help="Keep rows that cannot be used here, with the reason.")  # fmt: skip
+@layout_options
 @later_option
 @json_option
 def feedback_import(
     file: Path, columns: tuple[str, ...], kind: str, source: str, country: str,
-    refused: Path | None, later: bool, as_json: bool,
+    refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import reports from a CSV file; a row that was imported before counts once."""
     from worker.feedback import incoming, lists, receive
@@ -252,7 +263,7 @@ def feedback_import(
             batch.clear()
             return new, old
 
-        for line, raw, report in lists.reports_of(file, mapping, fixed, bad):
+        for line, raw, report in lists.reports_of(file, mapping, fixed, bad, layout):
             try:
                 batch += incoming.as_feedback(ctx, report, region)
             except RefusedError as error:
@@ -264,6 +275,8 @@ def feedback_import(
         new, old = keep()
         stored, known = stored + new, known + old
         told = {} if later else deliver(ctx)
+    for doubt in bad.notes:
+        console.note(doubt)
     if as_json:
         console.print_json({"stored": stored, "known": known, "refused": bad.count, **told})
     else:

@@ -11,9 +11,11 @@ import click
 from config.segment_keys import SEGMENTS
 from worker import console
 from worker.cli_base import Group, json_option
+from worker.cli_lists import layout_options
 from worker.cli_parts import opened_context, user_name
 
 if TYPE_CHECKING:
+    from connectors.csvtext import Layout
     from worker.segments import isolate
 
 
@@ -156,16 +158,17 @@ def shared(limit: int, as_json: bool) -> None:
 
 @segments.command("outcomes")
 @click.argument("file", metavar="FILE.csv", type=_FILE)
+@layout_options
 @json_option
-def import_outcomes(file: Path, as_json: bool) -> None:
+def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
     """Import what became of campaigns: columns campaign, day, sent, delivered, undelivered,
     replies."""
-    from connectors.csvtext import ListError
+    from connectors.list_error import ListError
     from worker.segments import outcomes
 
     with opened_context() as ctx:
         try:
-            kept = outcomes.keep(ctx, outcomes.from_file(file))
+            kept = outcomes.keep(ctx, outcomes.from_file(file, layout, console.note))
         except outcomes.OutcomeError as error:
             raise ListError(f"{file}: {error}; nothing was imported") from error
     if as_json:

@@ -277,22 +277,23 @@ def show_steps(steps: Sequence[Any]) -> None:
         out.print(f"{there} of {len(steps)} steps were done already")
 
 
-def show_summary(summary: Any, target: Any) -> None:
-    """What `clean` found."""
-    out.print(f"{summary.rows:,} rows -> {target}")
+def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
+    """What `clean` found; on stderr where the list itself goes to standard output."""
+    to = err if to_stderr else out
+    to.print(f"{summary.rows:,} rows -> {target}")
     columns = ", ".join(summary.phone_columns)
     country = f"; country from {summary.country_column}" if summary.country_column else ""
-    out.print(Text(f"  phone columns: {columns}{country}", style="dim"))
+    to.print(Text(f"  phone columns: {columns}{country}", style="dim"))
     made = table("status", ">fields")
     rows(made, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
     if summary.fields:
-        show_table(made)
+        to.print(made, soft_wrap=False)
     if summary.broken:
-        out.print(Text(f"{summary.broken:,} rows are broken and were copied as they are:", "red"))
+        to.print(Text(f"{summary.broken:,} rows are broken and were copied as they are:", "red"))
         for entry in summary.broken_rows:
-            out.print(Text(f"  line {entry['line']}: {entry['problem']}"))
+            to.print(Text(f"  line {entry['line']}: {entry['problem']}"))
         if summary.broken > len(summary.broken_rows):
-            out.print(f"  ... and {summary.broken - len(summary.broken_rows):,} more")
+            to.print(f"  ... and {summary.broken - len(summary.broken_rows):,} more")
 
 
 def show_spend(found: Mapping[str, Any]) -> None:

@@ -138,3 +138,39 @@ def test_a_list_that_is_in_its_encoding_only_at_its_start_says_so(tmp_path: Path
     assert path.read_bytes() == before
     kept = {"list.csv", "list.csv.updates.jsonl"}
     assert {one.name for one in tmp_path.iterdir()} == kept, "no half-written list is left"
+
+
+def test_two_columns_of_one_name_are_two_phones(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"sep=;\r\nid;Phone;Phone;\r\n1;a;b;c\r\n")
+    connector = opened(path)
+    assert connector.fetch("row", ["1"])[0].phones == {"Phone": "a", "Phone (2)": "b"}
+    connector.write([Update("row", "1", {"status/Phone (2)": "invalid"})])
+    connector.close()
+    assert path.read_bytes() == (
+        b"sep=;\r\nid;Phone;Phone;;Phone (2) status\r\n1;a;b;c;invalid\r\n"
+    )
+    again = opened(path)
+    assert again.phone_fields("row") == ("Phone", "Phone (2)")
+    assert again.fetch("row", ["1"])[0].held["status/Phone (2)"] == "invalid"
+
+
+def test_what_is_named_in_the_settings_counts_over_what_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("id|T^l|x\n1|a|b\n".replace("^", "é").encode("mac-roman"))
+    connector = opened(path, encoding="mac-roman", delimiter="|", phone_columns=("tél",))
+    assert connector.fetch("row", ["1"])[0].phones == {"Tél": "a"}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"1,+442072194272\n2,+442072194273\n", "add a row with names"),
+        (b"PK\x03\x04 a workbook", "workbook"),
+    ],
+)
+def test_a_list_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    with pytest.raises(ConnectorError, match=says):
+        opened(path)

@@ -23,7 +23,7 @@ from lookups import make
 
 from config.settings import Settings, SettingsError, load
 from connectors.base import ConnectorError, Update
-from connectors.csvtext import ListError
+from connectors.list_error import ListError
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.clean import clean

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.csvtext import ListError
+from connectors.csvtext import Layout
+from connectors.list_error import ListError
 from worker.clean import Summary, clean
 
 
@@ -97,6 +98,142 @@ class TestWhatIsKept:
         assert header[:2] == ["phone", "phone status"]
         assert row[:2] == ["+442072194272", "mine"]
         assert "phone status (checked)" in header
+
+
+class TestColumns:
+    def test_two_of_one_name_each_have_their_own_result(self, tmp_path: Path) -> None:
+        _, out = cleaned(tmp_path, b"Phone,Phone,phone \n+442072194272,none,020 7219 4273\n")
+        header, row = csv.reader(out.decode().splitlines())
+        assert row[:3] == ["+442072194272", "none", "020 7219 4273"]
+        found = dict(zip(header, row, strict=True))
+        assert found["Phone status"] == "valid"
+        assert found["Phone (2) status"] == "invalid"
+        assert found["phone (3) status"] == "unverified"
+        assert found["Phone e164"] == "+442072194272"
+
+    def test_a_name_takes_all_columns_of_that_name_and_a_place_takes_one(
+        self, tmp_path: Path
+    ) -> None:
+        content = b"Nr,Nr,x\n+442072194272,none,1\n"
+        both, _ = cleaned(tmp_path, content, phone_columns=["Nr"])  # type: ignore[arg-type]
+        one, _ = cleaned(tmp_path, content, phone_columns=["2"])  # type: ignore[arg-type]
+        assert both.phone_columns == ("Nr", "Nr (2)")
+        assert one.phone_columns == ("Nr (2)",)
+        assert one.fields == {"invalid": 1}
+
+    def test_a_column_without_a_name_goes_by_its_place(self, tmp_path: Path) -> None:
+        summary, out = cleaned(
+            tmp_path,
+            b"a,,,\n1,+442072194272,,\n",
+            phone_columns=["2"],  # type: ignore[arg-type]
+        )
+        assert summary.phone_columns == ("column 2",)
+        assert out.startswith(b"a,,,,column 2 status,")
+
+    def test_a_country_that_two_columns_may_tell_is_asked_for(self, tmp_path: Path) -> None:
+        with pytest.raises(ListError, match=r"at places 2 and 3.*--country-column 2"):
+            cleaned(tmp_path, b"phone,C,C\n1,US,DE\n", country_column="C")
+
+    def test_a_list_that_was_cleaned_is_cleaned_again_by_its_own_columns(
+        self, tmp_path: Path
+    ) -> None:
+        content = b"Phone,Phone\n020 7219 4272,=1+1\n"
+        for _ in range(3):
+            summary, content = cleaned(tmp_path, content, default_country="GB")
+            assert summary.phone_columns == ("Phone", "Phone (2)")
+        header, row = csv.reader(content.decode().splitlines())
+        assert len(header) == len(set(header)) + 1
+        assert header[22:24] == ["Phone status (checked 2)", "Phone e164 (checked 2)"]
+        assert row[:2] == ["020 7219 4272", "=1+1"]
+        assert not any("''" in cell for cell in row)
+
+    def test_an_extension_of_its_own_column_goes_with_its_phone(self, tmp_path: Path) -> None:
+        content = (
+            b"Phone,Phone Ext,Mobile\n020 7219 4272,12,none\n020 7219 4272 x7,12.0,\nnone,3,\n"
+        )
+        summary, out = cleaned(tmp_path, content, default_country="GB")
+        assert summary.phone_columns == ("Phone", "Mobile")
+        found = [row["Phone extension"] for row in csv.DictReader(out.decode().splitlines())]
+        assert found == ["12", "7", ""]
+
+
+class TestHowListsComeFromSpreadsheets:
+    @pytest.mark.parametrize(
+        "first", ["sep=;", '"sep=;"', "\ufeffsep=;", "SEP=;", "sep=;;;", '\ufeff"sep=;"']
+    )
+    def test_the_line_that_names_the_delimiter_is_no_row(self, tmp_path: Path, first: str) -> None:
+        content = f"{first}\r\nA,B;Phone\r\nx,y;+442072194272\r\n".encode()
+        summary, out = cleaned(tmp_path, content)
+        assert (summary.rows, summary.delimiter) == (1, ";")
+        lines = out.decode().splitlines()
+        assert lines[0] == first
+        assert lines[1].startswith("A,B;Phone;Phone status;")
+        assert lines[2].startswith("x,y;+442072194272;valid;+442072194272")
+
+    @pytest.mark.parametrize("mark", ["\t", "\\t"])
+    def test_also_for_tabs_and_in_utf_16(self, tmp_path: Path, mark: str) -> None:
+        text = f"sep={mark}\r\nName\tPhone\r\nÉ\t+442072194272\r\n"
+        summary, out = cleaned(tmp_path, text.encode("utf-16"))
+        assert summary.delimiter == "\t"
+        assert "É\t+442072194272\tvalid" in out.decode("utf-16")
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_any_line_end_and_none_at_the_last(self, tmp_path: Path, end: str) -> None:
+        content = end.join(["Name;Phone", "A;+442072194272", "", "B;none"])
+        summary, out = cleaned(tmp_path, content.encode())
+        assert summary.fields == {"valid": 1, "invalid": 1}
+        assert out.decode().split(end)[1].startswith("A;+442072194272;valid")
+
+    def test_a_nul_in_a_cell_refuses_nothing(self, tmp_path: Path) -> None:
+        content = b"Name,Phone\nA\x00,+44\x002072194272\nB,none\n"
+        summary, out = cleaned(tmp_path, content)
+        assert summary.fields == {"valid": 1, "invalid": 1}
+        assert b"A\x00,+44\x002072194272,valid,+442072194272" in out
+
+    def test_utf_16_without_a_mark(self, tmp_path: Path) -> None:
+        for code in ("utf-16-le", "utf-16-be"):
+            text = "Name;Phone\nÉva;+442072194272\n"
+            summary, out = cleaned(tmp_path, text.encode(code))
+            assert summary.encoding == code
+            assert "Éva;+442072194272;valid" in out.decode(code)
+
+    @pytest.mark.parametrize(
+        "first",
+        [b"Ann,+442072194272", b"Ann,020 7219 4272", b"+442072194272", b"Ann,x,ann@example.org"],
+    )
+    def test_a_list_without_a_header_loses_no_contact(self, tmp_path: Path, first: bytes) -> None:
+        content = first + b"\n" + first + b"\n"
+        with pytest.raises(ListError, match="--no-header") as refused:
+            cleaned(tmp_path, content)
+        assert "7219" not in str(refused.value), "numbers are not for error messages"
+        assert b"status" not in content
+        if b"@" in first:
+            return
+        summary, out = cleaned(
+            tmp_path,
+            content,
+            layout=Layout(header=False),
+            default_country="GB",  # type: ignore[arg-type]
+        )
+        assert (summary.rows, summary.fields) == (2, {"valid": 2})
+        assert out.count(b"valid") == out.count(b"+442072194272,landline") == 2
+
+    def test_delimiters_within_names_do_not_count(self, tmp_path: Path) -> None:
+        summary, _ = cleaned(tmp_path, b"Name, first;Phone\nA;+442072194272\nB, C, D;none\n")
+        assert summary.delimiter == ";"
+        assert summary.rows == 2
+        assert summary.broken == 0
+
+    def test_a_cell_longer_than_any_row_is_broken_and_told(self, tmp_path: Path) -> None:
+        content = b'Name,Phone\n"' + b"x" * (2 << 20) + b'",1\nA,+442072194272\n'
+        summary, out = cleaned(tmp_path, content)
+        assert summary.broken == 1
+        assert out.endswith(b"A,+442072194272,valid,+442072194272,landline,,\n")
+
+    def test_a_list_of_names_alone_is_no_fault(self, tmp_path: Path) -> None:
+        summary, out = cleaned(tmp_path, b"Name;Phone\r\n")
+        assert summary.rows == 0
+        assert out.startswith(b"Name;Phone;Phone status;")
 
 
 class TestWhatIsRefused:

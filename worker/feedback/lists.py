@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,10 +12,14 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from connectors import csvtext
-from connectors.csvtext import ListError
-from connectors.formula_guard import csv_line
+from connectors.columns import guess_columns, is_data, place_named, unique_names
+from connectors.csvtext import TOLD_BY_ITSELF, Layout
+from connectors.formula_guard import csv_line, without_guard
+from connectors.list_error import ListError
+from connectors.list_file import opened_rows
 from worker.feedback.incoming import RefusedError, Report
 from worker.phones import is_possible, region_of
+from worker.phones.text import undamaged
 from worker.story import number_of
 
 _GUESSED = {"kind": ("kind", "type", "report"), "at": ("at", "date", "time", "when", "timestamp"),
@@ -42,6 +46,7 @@ class Refusals:
     count: int = 0
     first: list[str] = field(default_factory=list)
     file: TextIO | None = None
+    notes: list[str] = field(default_factory=list)  # what is in doubt of the list as a whole
 
     def add(self, row_number: int, raw: str, why: str) -> None:
         self.count += 1
@@ -71,11 +76,12 @@ def numbers_of(
     country: str,
     refused: Refusals,
     progress: Callable[[int], None] = lambda _bytes: None,
+    layout: Layout = TOLD_BY_ITSELF,
 ) -> Iterator[str]:
     """The numbers of a list, in E.164: one a line, or one column of a table."""
     region = region_of(country) if country else None
-    for row in _rows(path, {"number": column}, refused, bare=True):
-        text = row.cells["number"].strip()
+    for row in _rows(path, {"number": column}, refused, layout, bare=True):
+        text, _ = undamaged(row.cells["number"].strip())
         progress(len(row.raw) + 1)
         if not text:
             continue
@@ -89,11 +95,15 @@ def numbers_of(
 
 
 def reports_of(
-    path: Path, mapping: Mapping[str, str], fixed: Mapping[str, str], refused: Refusals
+    path: Path,
+    mapping: Mapping[str, str],
+    fixed: Mapping[str, str],
+    refused: Refusals,
+    layout: Layout = TOLD_BY_ITSELF,
 ) -> Iterator[tuple[int, str, Report]]:
     """(line, row, report) for each row that can be read. `mapping`: our name -> column;
     `fixed`: our name -> a value for all rows."""
-    for row in _rows(path, mapping, refused):
+    for row in _rows(path, mapping, refused, layout):
         cells = {**row.cells, **fixed}
         try:
             yield row.number, row.raw, Report.model_validate(_as_report(cells, path))
@@ -135,51 +145,59 @@ def _moment(text: str) -> datetime:
 
 
 def _rows(
-    path: Path, mapping: Mapping[str, str], refused: Refusals, bare: bool = False
+    path: Path, mapping: Mapping[str, str], refused: Refusals, layout: Layout, bare: bool = False
 ) -> Iterator[Row]:
     """Stream a list. `bare`: it may have no header, one number a line."""
-    dialect = csvtext.detect(path)
     places: dict[str, int] | None = None
-    with csvtext.open_text(path, dialect.encoding) as file:
-        for row in csvtext.rows(file, dialect):
+    with opened_rows(path, layout, refused.notes.append) as rows:
+        for row in rows:
+            told = [without_guard(csvtext.readable(cell)) for cell in row.cells]
             if places is None:
-                if bare and not mapping.get("number") and _is_bare(row.cells):
-                    places = {"number": 0}
+                if bare and _is_bare(told, mapping.get("number", "")):
+                    places = {"number": int(mapping.get("number") or 1) - 1}
                 else:
-                    places = _places(path, row.cells, mapping)
+                    places = _places(path, told, mapping)
                     continue
             if row.problem:
                 refused.add(row.number, row.raw, row.problem)
                 continue
-            cells = {name: row.cells[at] for name, at in places.items() if at < len(row.cells)}
+            cells = {name: told[at] for name, at in places.items() if at < len(told)}
             yield Row(row.number, row.raw, {"number": "", **cells})
 
 
-def _is_bare(cells: Any) -> bool:
-    return sum(c.isdigit() for c in cells[0]) >= 7 if len(cells) else False
+def _is_bare(cells: Sequence[str], column: str) -> bool:
+    """Whether a list has no header: one number a line, or a column named by its place."""
+    place = int(column) - 1 if column.isdecimal() and int(column) else 0
+    if place >= len(cells) or (column and not column.isdecimal()):
+        return False
+    cell = cells[place].strip()
+    letters = sum(mark.isalpha() for mark in cell)
+    return sum(mark.isdigit() for mark in cell) >= 7 and letters < 4
 
 
-def _places(path: Path, header: Any, mapping: Mapping[str, str]) -> dict[str, int]:
+def _places(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    """Our name -> the place of a column."""
+    if shown := is_data(header):
+        raise ListError(
+            f"{path}: the first row must hold the column names, but {shown}; add a row with names"
+        )
     found: dict[str, int] = {}
-    lowered = [name.strip().casefold() for name in header]
     for name, column in mapping.items():
-        if not column:
-            continue
-        if column.casefold() not in lowered:
-            raise ListError(f"{path} has no column {column!r}; there are: {', '.join(header)}")
-        found[name] = lowered.index(column.casefold())
-    for name, guesses in _GUESSED.items():
-        at = next((lowered.index(guess) for guess in guesses if guess in lowered), None)
-        if name not in found and at is not None:
-            found[name] = at
+        if column:
+            found[name] = place_named(header, column, "--column", str(path))
+    lowered = [name.strip().casefold() for name in header]
+    for name, guesses in {**_GUESSED, "number": ("number",)}.items():
+        guess = next((guess for guess in guesses if guess in lowered), None)
+        if name not in found and guess is not None:
+            # Of two columns of one name each may hold what the other does not.
+            found[name] = place_named(lowered, guess, f"--column {name}=...", str(path))
     if "number" not in found:
-        if "number" in lowered:
-            found["number"] = lowered.index("number")
-        elif phones := csvtext.guess_columns(header)["phones"]:
-            found["number"] = list(header).index(phones[0])
+        names = unique_names(header)
+        if phones := guess_columns(names)["phones"]:
+            found["number"] = names.index(phones[0])
         elif "id" not in found:
             raise ListError(
                 f"{path}: no column looks like a phone number; name it with --column "
-                f"(there are: {', '.join(header)})"
+                f"(there are: {', '.join(names)})"
             )
     return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from connectors import csvtext
+from connectors.columns import place_named
+from connectors.csvtext import TOLD_BY_ITSELF, Layout, Row, readable
+from connectors.list_file import ignore, opened_rows
 from worker.store.db import upsert
 from worker.store.tables import campaign_outcomes
 from worker.sync.context import Context
@@ -50,23 +51,32 @@ def keep(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> int:
     return len(by_key)
 
 
-def from_file(path: Path) -> list[dict[str, Any]]:
-    """Rows of a CSV file with the columns campaign, day, sent, delivered, undelivered, replies."""
-    dialect = csvtext.detect(path)
-    with csvtext.open_text(path, dialect.encoding) as lines:
-        reader = csv.DictReader(_unmarked(lines), delimiter=dialect.delimiter)
-        names = {name: (name or "").strip().lower() for name in reader.fieldnames or ()}
-        lacking = {"campaign", "day"} - set(names.values())
+def from_file(
+    path: Path, layout: Layout = TOLD_BY_ITSELF, note: Callable[[str], None] = ignore
+) -> list[dict[str, Any]]:
+    """Rows of a list with the columns campaign, day, sent, delivered, undelivered, replies.
+
+    Raises `ListError` for a list that cannot be read, `OutcomeError` for one with a broken row.
+    """
+    with opened_rows(path, layout, note) as rows:
+        first = next(rows, None)
+        header = [readable(cell).strip().lower() for cell in first.cells] if first else []
+        places = {
+            name: place_named(header, name, "the first row", str(path))
+            for name in ("campaign", "day", *COUNTS)
+            if name in header
+        }
+        lacking = {"campaign", "day"} - set(places)
         if lacking:
             raise OutcomeError(f"{path} has no column {' and '.join(sorted(lacking))}")
-        return [
-            {names[name]: value for name, value in row.items() if name in names} for row in reader
-        ]
+        return [_named(row, places) for row in rows if any(row.cells) or row.problem]
 
 
-def _unmarked(lines: Iterable[str]) -> Iterable[str]:
-    for place, line in enumerate(lines):
-        yield line.removeprefix("\ufeff") if place == 0 else line
+def _named(row: Row, places: Mapping[str, int]) -> dict[str, Any]:
+    if row.problem:
+        raise OutcomeError(f"line {row.number}: {row.problem}")
+    cells = [*map(readable, row.cells)]
+    return {name: cells[at] for name, at in places.items() if at < len(cells)}
 
 
 def totals(ctx: Context, campaigns: Sequence[str]) -> dict[str, dict[str, int]]:

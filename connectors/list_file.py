@@ -1,0 +1,61 @@
+"""A list on disk as rows of cells, whether it is text or a workbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connectors import csvtext, workbook
+from connectors.csvtext import TOLD_BY_ITSELF, Layout, Row
+from connectors.formula_guard import encode_cells
+from connectors.list_error import ListError
+
+
+def ignore(_line: str) -> None:
+    """For whoever wants no notes."""
+
+
+@contextmanager
+def opened_rows(
+    path: Path, layout: Layout = TOLD_BY_ITSELF, note: Callable[[str], None] = ignore
+) -> Iterator[Iterator[Row]]:
+    """All rows of a list, its header among them. `note` is given a line on what is in doubt.
+
+    Raises `ListError`, also in mid-list where it cannot be decoded to the end.
+    """
+    if workbook.is_workbook(path):
+        if layout.encoding or layout.delimiter:
+            raise ListError(f"{path} is a workbook: --encoding and --delimiter are for text")
+        with workbook.open_sheet(path, layout.sheet) as sheet:
+            if sheet.others and not layout.sheet:
+                note(told_of_sheets(path.name, sheet))
+            yield _of_sheet(path, sheet)
+        return
+    if layout.sheet:
+        raise ListError(f"{path} is no workbook: --sheet is for .xlsx")
+    dialect = csvtext.detect(path, layout)
+    if doubt := dialect.doubt(path.name):
+        note(doubt)
+    try:
+        with csvtext.open_text(path, dialect.encoding) as file:
+            yield csvtext.rows(file, dialect)
+    except UnicodeError as error:
+        raise csvtext.undecodable(path, dialect.encoding, error) from error
+
+
+def told_of_sheets(name: str, sheet: workbook.Sheet) -> str:
+    return (
+        f"{name}: sheet {sheet.name!r} is read; there are also {', '.join(sheet.others)} "
+        "(choose with --sheet)"
+    )
+
+
+def _of_sheet(path: Path, sheet: workbook.Sheet) -> Iterator[Row]:
+    empty = True
+    for number, cells in sheet.rows:
+        empty = empty and not cells
+        texts = [cell.text for cell in cells]
+        yield Row(number, encode_cells(texts, ","), "\n", texts)
+    if empty:
+        raise ListError(f"{path}: sheet {sheet.name!r} is empty; --sheet names another")

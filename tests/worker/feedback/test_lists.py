@@ -1,0 +1,102 @@
+"""Lists of numbers and reports, in whatever form an office sends them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from connectors.csvtext import Layout
+from connectors.list_error import ListError
+from worker.feedback.lists import Refusals, numbers_of, refusals, reports_of
+from worker.segments import outcomes
+
+NUMBER = "+442072194272"
+
+
+def written(path: Path, content: bytes | str) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def numbers(path: Path, column: str = "", **layout: str) -> list[str]:
+    refused = Refusals()
+    found = [*numbers_of(path, column, "GB", refused, layout=Layout(**layout))]
+    assert refused.first == []
+    return found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{NUMBER}\n",
+        "sep=;\r\nName;Phone\r\nx;020 7219 4272\r\n",
+        "\ufeff\"sep=;\"\r\nName;Phone\r\nx;020 7219 4272\r\n",
+        "Name,Phone\nx\x00,020 7219\x00 4272\n",
+        "Phone Type,Phone verified date,Phone\nmobile,2026-01-31,'02072194272\n",
+        'Phone\n"=""02072194272"""\n',
+        "Phone\n442072194272.00\n",
+        "Jméno;Telefon\nJiří;020 7219 4272\n".encode("cp1250"),
+        "Name\tPhone\nx\t020 7219 4272\n".encode("utf-16"),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_however_the_list_is_written(tmp_path: Path, content: bytes | str) -> None:
+    assert numbers(written(tmp_path / "list.csv", content)) == [NUMBER]
+
+
+def test_numbers_of_a_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"
+    sheet = book.create_sheet("List")
+    for row in (["Name", "Phone"], ["x", 442072194272.0], ["y", None]):
+        sheet.append(row)
+    book.save(tmp_path / "list.xlsx")
+    assert numbers(tmp_path / "list.xlsx", sheet="List") == [NUMBER]
+    refused = Refusals()
+    with pytest.raises(ListError, match="'Notes' is empty"):
+        [*numbers_of(tmp_path / "list.xlsx", "Phone", "", refused)]
+    assert "choose with --sheet" in refused.notes[0]
+
+
+def test_of_two_columns_of_one_name_neither_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "list.csv", f"Number,number\n,{NUMBER}\n")
+    with pytest.raises(ListError, match="at places 1 and 2"):
+        numbers(path)
+    assert numbers(path, "2") == [NUMBER]
+
+
+def test_without_a_header_the_first_number_is_not_lost(tmp_path: Path) -> None:
+    path = written(tmp_path / "list.csv", f"Ann,{NUMBER}\nBob,020 7219 4273\n")
+    with pytest.raises(ListError, match="its cell 2 holds a phone number"):
+        numbers(path)
+    assert numbers(path, "2") == [NUMBER, "+442072194273"]
+
+
+def test_reports_are_free_of_what_a_database_refuses(tmp_path: Path) -> None:
+    path = written(tmp_path / "list.csv", f"number,kind,note\n{NUMBER},wrong number,'=a\x00b\n")
+    refused = Refusals()
+    ((_, _, report),) = reports_of(path, {}, {}, refused)
+    assert (report.kind, report.evidence) == ("wrong_number", "=ab")
+
+
+def test_rows_that_are_refused_run_nowhere(tmp_path: Path) -> None:
+    path = written(tmp_path / "list.csv", "number\n \u00a0=cmd|' /C calc'!A0\n")
+    with refusals(tmp_path / "refused.csv") as refused:
+        assert [*numbers_of(path, "", "", refused)] == []
+    with (tmp_path / "refused.csv").open(encoding="utf-8", newline="") as file:
+        _, (line, why, row) = csv.reader(file)
+    assert (line, why) == ("2", "no single phone number; see --country")
+    assert row.startswith("'")
+
+
+def test_outcomes_of_campaigns(tmp_path: Path) -> None:
+    content = "sep=;\nCampaign;Day;Sent\nPříští září;2026-01-31;5\n\n".encode("cp1250")
+    path = written(tmp_path / "list.csv", content)
+    assert outcomes.from_file(path) == [
+        {"campaign": "Příští září", "day": "2026-01-31", "sent": "5"}
+    ]
+    twice = written(tmp_path / "two.csv", "campaign,day,sent,Sent\nx,2026-01-31,5,6\n")
+    with pytest.raises(ListError, match="2 columns"):
+        outcomes.from_file(twice)

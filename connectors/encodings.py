@@ -139,24 +139,21 @@ def detect_encoding(sample: bytes, whole: bool = True) -> Guess:
         return Guess("utf-16-le")
     if sample.startswith(b"\xfe\xff"):
         return Guess("utf-16-be")
-    if (wide := _utf16(sample)) is not None:
+    if (wide := _utf16(sample, whole)) is not None:
         return Guess(wide)
     if _is_utf8(sample, whole):
         return Guess("utf-8")
     return _of_text(sample, whole)
 
 
-def _utf16(sample: bytes) -> str | None:
+def _utf16(sample: bytes, whole: bool) -> str | None:
     """UTF-16 without a mark: digits, separators and line ends have NUL as every second byte."""
     pairs = len(sample) // 2
     odd, even = sample[1::2].count(0), sample[0::2].count(0)
     for name, here, other in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if pairs and here >= pairs * 0.15 and other <= here * 0.05:
-            try:
-                sample[: pairs * 2 - 2].decode(name)
-            except UnicodeDecodeError:
-                continue
-            return name
+            if _decoded(sample, name, whole) is not None:
+                return name
     return None
 
 

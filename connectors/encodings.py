@@ -151,9 +151,9 @@ def _utf16(sample: bytes, whole: bool) -> str | None:
     pairs = len(sample) // 2
     odd, even = sample[1::2].count(0), sample[0::2].count(0)
     for name, here, other in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if pairs and here >= pairs * 0.15 and other <= here * 0.05:
-            if _decoded(sample, name, whole) is not None:
-                return name
+        likely = pairs and here >= pairs * 0.15 and other <= here * 0.05
+        if likely and _decoded(sample, name, whole) is not None:
+            return name
     return None
 
 

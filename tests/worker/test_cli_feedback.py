@@ -112,6 +112,21 @@ class TestSuppressions:
         again = document(hygiene("suppressions", "import", str(table), "--country", "FR", "--json"))
         assert (again["added"], again["known"]) == (0, 1)
 
+    def test_of_a_table_are_all_its_phone_numbers_unless_one_column_is_named(
+        self, hygiene: Run, tmp_path: Path
+    ) -> None:
+        """Whoever is on a do-not-contact list is so with each number that stands there."""
+        file = tmp_path / "people.csv"
+        file.write_text(
+            "name,Phone,Phone Extension,Mobile,Last called\n"
+            f"A,{NUMBER},12,{OTHER},2026-11-02\nB,+14155552673 / +14155552674,,,\nC,,,,\n"
+        )
+        done = document(hygiene("suppressions", "import", str(file), "--json", "--later"))
+        assert (done["added"], done["refused"]) == (4, 0)
+        one = document(hygiene("suppressions", "import", str(file), "--column", "Mobile",
+                               "--name", "mobiles", "--json", "--later"))  # fmt: skip
+        assert (one["added"], one["refused"]) == (1, 0)
+
     def test_are_exported_and_imported_elsewhere(
         self, hygiene: Run, tmp_path: Path, held: dict[str, str]
     ) -> None:

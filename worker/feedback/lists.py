@@ -18,9 +18,8 @@ from connectors.formula_guard import csv_line, without_guard
 from connectors.list_error import ListError
 from connectors.list_file import opened_rows
 from worker.feedback.incoming import RefusedError, Report
-from worker.phones import is_possible, region_of
+from worker.phones import is_possible, read_field, region_of
 from worker.phones.text import undamaged
-from worker.story import number_of
 
 _GUESSED = {"kind": ("kind", "type", "report"), "at": ("at", "date", "time", "when", "timestamp"),
             "evidence": ("evidence", "reason", "note", "notes", "comment"),
@@ -78,20 +77,28 @@ def numbers_of(
     progress: Callable[[int], None] = lambda _bytes: None,
     layout: Layout = TOLD_BY_ITSELF,
 ) -> Iterator[str]:
-    """The numbers of a list, in E.164: one a line, or one column of a table."""
+    """The numbers of a list, in E.164: one a line, one column of a table, or, where none is named,
+    all of its columns that hold phone numbers. Of a cell with several numbers each counts."""
     region = region_of(country) if country else None
     for row in _rows(path, {"number": column}, refused, layout, bare=True):
-        text, _ = undamaged(row.cells["number"].strip())
         progress(len(row.raw) + 1)
-        if not text:
-            continue
-        number = text if is_possible(text) else number_of(text, region)
-        if number is None and text.isdigit() and 8 <= len(text) <= 15 and region is None:
-            number = number_of("+" + text)  # as registries write them
-        if number is None:
-            refused.add(row.number, row.raw, "no single phone number; see --country")
-        else:
-            yield number
+        unread = False
+        for cell in row.cells.values():
+            text, _ = undamaged(cell.strip())
+            numbers = _numbers(text, region)
+            yield from numbers
+            unread = unread or bool(text and not numbers)
+        if unread:
+            refused.add(row.number, row.raw, "no phone number; see --country")
+
+
+def _numbers(text: str, region: str | None) -> list[str]:
+    if not text or is_possible(text):
+        return [text] if text else []
+    found = [number.e164 for number in read_field(text, region).numbers]
+    if not found and text.isdigit() and 8 <= len(text) <= 15 and region is None:
+        found = [number.e164 for number in read_field("+" + text, None).numbers]  # as registries do
+    return found
 
 
 def reports_of(
@@ -147,8 +154,10 @@ def _moment(text: str) -> datetime:
 def _rows(
     path: Path, mapping: Mapping[str, str], refused: Refusals, layout: Layout, bare: bool = False
 ) -> Iterator[Row]:
-    """Stream a list. `bare`: it may have no header, one number a line."""
+    """Stream a list. `bare`: it is one of numbers alone, and may have no header; then all of its
+    columns of phone numbers count, where none is named."""
     places: dict[str, int] | None = None
+    beside: list[int] = []  # further columns of numbers
     with opened_rows(path, layout, refused.notes.append) as rows:
         for row in rows:
             told = [without_guard(csvtext.readable(cell)) for cell in row.cells]
@@ -157,12 +166,18 @@ def _rows(
                     places = {"number": int(mapping.get("number") or 1) - 1}
                 else:
                     places = _places(path, told, mapping)
+                    if bare and not mapping.get("number"):
+                        names = unique_names(told)
+                        phones = [names.index(name) for name in guess_columns(names)["phones"]]
+                        beside = [at for at in phones if at != places["number"]]
+                        places = {"number": places["number"]}
                     continue
             if row.problem:
                 refused.add(row.number, row.raw, row.problem)
                 continue
             cells = {name: told[at] for name, at in places.items() if at < len(told)}
-            yield Row(row.number, row.raw, {"number": "", **cells})
+            numbers = {f"number {at}": told[at] for at in beside if at < len(told)}
+            yield Row(row.number, row.raw, {"number": "", **cells, **numbers})
 
 
 def _is_bare(cells: Sequence[str], column: str) -> bool:

@@ -90,7 +90,7 @@ def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
             _end_now("")
         request()
         if sys.stderr.isatty():
-            _say("stopping: what is under way ends first; once more ends at once")
+            _say("stopping after the calls in progress; a second signal stops at once")
         watch = threading.Timer(GRACE, lambda: _end_now(goes_on()))
         watch.daemon = True
         watch.start()
@@ -125,7 +125,7 @@ def before_anything_is_begun() -> None:
     """While a command loads its libraries a signal ends it at once: there is nothing to keep."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        _end_now("stopped; nothing was begun")
+        _end_now("stopped; nothing was started")
 
     for number in _SIGNALS:
         _handle(number, end)

@@ -63,7 +63,7 @@ def batch_read(asked: Sequence[str], merged: str) -> Check:
         # An id that was merged may lead to a record that does not name it.
         if not others and len(silent) > max(0, untold):
             raise ContradictionError(
-                f"a batch read of {len(wanted)} records is silent about {len(silent)} of them"
+                f"a batch read of {len(wanted)} records left out {len(silent)} of them"
             )
 
     return check
@@ -94,12 +94,12 @@ def associations(asked: Sequence[str]) -> Check:
         came = [str(entry["from"]["id"]) for entry in answer["results"]]
         errors = max(int(answer.get("numErrors") or 0), len(answer.get("errors") or []))
         if set(came) - set(asked):
-            raise ContradictionError("associations came of records that were not asked for")
+            raise ContradictionError("the answer has associations of records not asked for")
         if len(came) != len(set(came)):
-            raise ContradictionError("associations of one record came twice")
+            raise ContradictionError("the answer has the associations of one record twice")
         if len(asked) - len(came) > errors:
             silent = len(asked) - len(came)
-            raise ContradictionError(f"no word of the associations of {silent} records")
+            raise ContradictionError(f"the answer lacks the associations of {silent} records")
 
     return check
 
@@ -107,7 +107,7 @@ def associations(asked: Sequence[str]) -> Check:
 def some_properties(answer: Any) -> None:
     """A list of an object's properties, which always has some."""
     if not answer["results"]:
-        raise ContradictionError("an object is said to have no properties at all")
+        raise ContradictionError("the answer says that an object has no properties at all")
 
 
 # -- Salesforce ----------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class QueryCheck:
         offset = path.rpartition("-")[2]  # of the next record: "01gRM000000ABCdYAO-2000"
         skips = offset.isdecimal() and int(offset) != count
         if not done and (path in self._paths or count >= total or not rows or skips):
-            raise ContradictionError(f"a query does not get on after {count} of {total} records")
+            raise ContradictionError(f"a query made no progress after {count} of {total} records")
         self._count, self._total = count, total
         self._paths.add(path)
         self._after = ids[-1] if ids and self._after is not None else self._after
@@ -162,7 +162,7 @@ def next_path(answer: Mapping[str, Any]) -> str:
     link = str(answer.get("nextRecordsUrl") or "")
     found = _NEXT.search(urlsplit(link).path)
     if urlsplit(link).netloc or found is None:
-        raise ContradictionError("a query is not done, and does not say where it goes on")
+        raise ContradictionError("a query is not done, but does not say how to continue")
     return found.group(1)
 
 

@@ -55,7 +55,7 @@ class Dialect:
         if self.sure:
             return ""
         return (
-            f"{name} does not tell its encoding; {self.encoding} fits best. If letters come out "
+            f"the encoding of {name} is uncertain; {self.encoding} fits best. If letters look "
             "wrong, name it with --encoding (such as cp1250 or cp1252)"
         )
 

@@ -221,7 +221,7 @@ def _check_phones(object_name: str, phones: tuple[str, ...], written: Mapping[st
     for phone in phones:
         if phone.casefold() in seen:
             raise SchemaError(
-                f"objects.{object_name}.phones in the TOML file: {phone} stands twice"
+                f"objects.{object_name}.phones in the TOML file: {phone} is listed twice"
             )
         seen.add(phone.casefold())
         if canonical := ours.get(phone.casefold()):
@@ -280,8 +280,8 @@ def unreadable(field: CrmField) -> str:
     """Why no phone numbers can be read from a field, "" where they can."""
     if field.calculated:
         return (
-            "is a formula, whose changes the CRM does not tell: phone numbers are not read from it;"
-            " name the field that it is worked out from"
+            "is a formula, and the CRM does not report its changes: phone numbers are not read from"
+            " it; name the field that it is calculated from"
         )
     if field.type in TEXT_TYPES or field.type in NUMBER_TYPES:
         return ""

@@ -75,7 +75,7 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
         said = not_from("HubSpot", status, page)
         if is_passing(status):
             return TryAgainError(said, retry_after(headers.get("Retry-After")))
-        return UnavailableError(f"hubspot: {said}; when it is gone: hygiene sync hubspot")
+        return UnavailableError(f"hubspot: {said}; once that is fixed: hygiene sync hubspot")
     try:
         body = decode(raw) if raw else {}
     except orjson.JSONDecodeError:

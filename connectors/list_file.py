@@ -33,7 +33,7 @@ def opened_rows(
             yield _of_sheet(path, sheet)
         return
     if layout.sheet:
-        raise ListError(f"{path} is no workbook: --sheet is for .xlsx")
+        raise ListError(f"{path} is not a workbook: --sheet is for .xlsx")
     dialect = csvtext.detect(path, layout)
     if doubt := dialect.doubt(path.name):
         note(doubt)

@@ -19,7 +19,7 @@ from connectors.calls import TryAgainError
 from connectors.deadline import UNSENT
 
 PROXY_LOGIN: Final = (
-    "the proxy on the way wants a login (HTTP 407): put user and password into HTTPS_PROXY "
+    "the proxy requires a login (HTTP 407): put the user and password into HTTPS_PROXY "
     "(http://USER:PASSWORD@HOST:PORT)"
 )
 
@@ -86,7 +86,7 @@ def explain(name: str, error: BaseException, address: str) -> ConnectorError | T
             )
         if kind == "none":
             return ConnectorError(
-                f"{name}: {address} speaks no TLS ({reason}); is that the port of plain http, or "
+                f"{name}: {address} does not use TLS ({reason}); is it the port of plain http, or "
                 "of a proxy? See the address in the settings, and HTTPS_PROXY"
             )
         return TryAgainError(f"the TLS connection to {address} broke ({reason})")

@@ -142,7 +142,7 @@ def translate(
         said = not_from("Salesforce's API", status, page)
         if is_passing(status):
             return TryAgainError(said, retry_after)
-        return UnavailableError(f"salesforce: {said}; when it is gone: hygiene sync salesforce")
+        return UnavailableError(f"salesforce: {said}; once that is fixed: hygiene sync salesforce")
     problem = problem_of(content)
     code, text = problem.code, problem.text
     if code == "INVALID_SESSION_ID" or status == 401:

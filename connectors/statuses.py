@@ -68,6 +68,6 @@ def web_page(headers: Mapping[str, Any], body: Any) -> str:
 def not_from(service: str, status: int, page: str) -> str:
     """What an operator is told of a web page instead of an answer; `page`: of `web_page`."""
     return (
-        f"HTTP {status} with {page}: that is no answer of {service}; something in between gave it "
+        f"HTTP {status} with {page}: not an answer of {service}, but of something in between "
         "(a proxy, a firewall, a login page of the network?)"
     )

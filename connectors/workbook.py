@@ -69,7 +69,7 @@ def is_workbook(path: Path, name: str = "") -> bool:
         raise ListError(f"{name} is a damaged workbook or archive; save it again") from error
     if "xl/workbook.xml" in parts:
         return True
-    raise ListError(f"{name} is no .xlsx workbook and no text; save the list as .xlsx or CSV")
+    raise ListError(f"{name} is neither an .xlsx workbook nor text; save the list as .xlsx or CSV")
 
 
 @contextmanager

@@ -29,8 +29,8 @@ class Scheduler(PersistentScheduler):
         super().setup_schedule()
 
     def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
-        """Make the file of the schedule anew; it holds but when each entry was sent."""
-        log.warning("the schedule's file is damaged and is made anew (%s)", type(exc).__name__)
+        """Create the schedule file again; it only holds when each entry was last sent."""
+        log.warning("the schedule file is damaged and was created again (%s)", type(exc).__name__)
         self._remove_db()
         return self._open_schedule()
 

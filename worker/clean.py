@@ -221,14 +221,14 @@ def _phone_places(
         if likely:
             return likely
         raise ListError(
-            f"{name}: no column surely holds phone numbers; name it by its place, such as "
+            f"{name}: no column clearly holds phone numbers; name one by its position, such as "
             f"--phone-column 2 (there are {len(header)} columns)"
         )
     if phones := guess_columns(names, sample)["phones"]:
         return [names.index(phone) for phone in phones]
     hint = "".join(f"; --phone-column {names[place]!r} may be meant" for place in likely[:1])
     raise ListError(
-        f"{name}: no column looks like a phone number; name it with --phone-column "
+        f"{name}: no column looks like a phone number; name one with --phone-column "
         f"(there are: {', '.join(names)}){hint}"
     )
 

@@ -97,7 +97,7 @@ def opened(path: Path, name: str, layout: Layout) -> Iterator[Source]:
             yield _sheet_source(path, name, sheet, layout)
         return
     if layout.sheet:
-        raise ListError(f"{name} is no workbook: --sheet is for .xlsx")
+        raise ListError(f"{name} is not a workbook: --sheet is for .xlsx")
     dialect = csvtext.detect(path, layout, name)
     try:
         head = csvtext.head(path, dialect, SAMPLE_ROWS)

@@ -71,6 +71,6 @@ def main(ctx: click.Context, verbose: bool) -> None:
     setup`, then `hygiene sync`. `hygiene demo` shows it all without any CRM.
 
     Exit codes: 0 done; 1 done with failures, or not to the end; 2 wrong usage or settings; 130
-    stopped by Ctrl-C or a signal: what was begun keeps its place and can be taken up.
+    stopped by Ctrl-C or a signal: a run keeps its place and can be resumed.
     """
     ctx.obj = verbose

@@ -78,9 +78,10 @@ def users_remove(name: str) -> None:
 
 @users.command("login-link")
 def users_login_link() -> None:
-    """Print a link that logs one browser in, where no password is set.
+    """Print a link that logs one browser in. Only where no password is set.
 
-    It is good once, for ten minutes, and is shown on a terminal alone: not in a pipe or a file.
+    The link works once, expires after ten minutes, and is printed only on a terminal, not into a
+    pipe or a file.
     """
     from config.settings import SettingsError
     from worker.access.ways_in import described, needs_link
@@ -91,7 +92,7 @@ def users_login_link() -> None:
             raise SettingsError(f"no link is needed: {described(ctx.settings, ctx.store)}")
         if not print_login_link(ctx, user_name()):
             raise SettingsError(
-                "a login link is shown on a terminal alone: run this in one, or set ADMIN_PASSWORD"
+                "a login link is printed only on a terminal: run this in one, or set ADMIN_PASSWORD"
             )
 
 

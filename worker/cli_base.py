@@ -28,7 +28,7 @@ class Command(click.Command):
     """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end; 130:
     interrupted. `stopped`: what is said then."""
 
-    stopped = "stopped; to go on, run it again"
+    stopped = "stopped; to continue, run the command again"
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "target", required=True, metavar="OUT",
               type=click.Path(path_type=Path),
-              help="The new list: a workbook if it ends in .xlsx, else text; - is standard "
-              "output.")  # fmt: skip
+              help="The new list: a workbook if the name ends in .xlsx, else text; - is "
+              "standard output.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--country", default="", help="Country of numbers without a country code, as US.")
 @click.option("--phone-column", "phones", multiple=True, metavar="NAME",
-              help="By its name, or its place counting from 1. May be repeated.")  # fmt: skip
-@click.option("--country-column", default="", metavar="NAME", help="Likewise.")
+              help="Name or position (from 1) of a phone column. May be repeated.")  # fmt: skip
+@click.option("--country-column", default="", metavar="NAME",
+              help="Name or position of the country column.")  # fmt: skip
 @click.option("--no-header", is_flag=True, help="The first row is a contact, not column names.")
 @layout_options
 @json_option
@@ -35,7 +36,7 @@ def clean(
     source: Path, target: Path, force: bool, country: str, phones: tuple[str, ...],
     country_column: str, no_header: bool, layout: Layout, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check a list on disk: the same rows, with columns added. Needs no CRM and no server.
+    """Check a list on disk and write the same rows with columns added. Needs no CRM and no server.
 
     FILE is CSV in any encoding, or an .xlsx workbook; - is standard input.
     """
@@ -46,7 +47,7 @@ def clean(
 
     if as_json and target == STANDARD:
         raise click.UsageError("--json and -o - would both write to standard output; name a file")
-    rows = "; what was written so far is not the whole list" if target == STANDARD else ""
+    rows = "; the list written so far is incomplete" if target == STANDARD else ""
     again = f"stopped{rows or '; nothing was written'}: run it again"
     with stops(lambda: again), console.progress() as bar:
         is_text = source.is_file() and source.suffix.lower() != ".xlsx"

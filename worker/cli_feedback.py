@@ -134,7 +134,7 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
     "--column",
     default="",
     metavar="NAME",
-    help="The column that holds the numbers, by its name or place.",
+    help="Name or position of the column that holds the numbers.",
 )
 @click.option("--country", default="", help="Of numbers without a country code, as US.")
 @click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
@@ -251,8 +251,8 @@ def feedback_import(
     region = region_of(country) if country else None
     stored = known = 0
     again = (
-        f"stopped: {file.name} was not read to its end; run it again (what it has brought counts "
-        "once)"
+        f"stopped: {file.name} was not read to its end; run the command again (reports that are "
+        "already in count only once)"
     )
     with opened_context() as ctx, lists.refusals(refused) as bad, stops(lambda: again):
         batch: list[Any] = []

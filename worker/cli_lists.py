@@ -1,4 +1,4 @@
-"""What commands of `hygiene` share that read a list: the options that say how it is written."""
+"""Options that describe a list, shared by the commands of `hygiene` that read one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import click
 
 
 def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--encoding, --delimiter and --sheet; the command is given them as `layout`."""
+    """Add --encoding, --delimiter and --sheet; the command receives them as `layout`."""
 
     @click.option("--encoding", default="", metavar="NAME",
-                  help="Of a list of text, such as cp1250; seen by default.")  # fmt: skip
+                  help="Encoding of a text list, such as cp1250; detected by default.")  # fmt: skip
     @click.option("--delimiter", default="", metavar="CHAR",
-                  help="Of a list of text, such as ';' or tab; likewise.")  # fmt: skip
+                  help="Its delimiter, such as ';' or tab; detected by default.")  # fmt: skip
     @click.option("--sheet", default="", metavar="NAME",
-                  help="Of an .xlsx workbook; the first by default.")  # fmt: skip
+                  help="Sheet of an .xlsx workbook; by default the first visible one.")  # fmt: skip
     @wraps(command)
     def with_layout(*args: Any, encoding: str, delimiter: str, sheet: str, **named: Any) -> Any:
         from connectors.csvtext import Layout, parse_delimiter

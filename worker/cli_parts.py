@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def opened_context(
     needs_connector: str | None = None, *, only_looks: bool = False
 ) -> Iterator[Context]:
-    """What a command works in. One that `only_looks` makes no home (`home.looked_at`)."""
+    """Yield the context of a command. With `only_looks`, no home is created (`home.looked_at`)."""
     from worker import home
     from worker.store import db
     from worker.sync.context import Context
@@ -33,7 +33,7 @@ def opened_context(
         connectors.check(needs_connector, settings)
     with home.looked_at(settings) if only_looks else nullcontext(settings) as chosen:
         if only_looks and chosen is not settings:
-            console.note(f"nothing is here yet; {home.about_new(settings)}")
+            console.note(f"there is no data yet; {home.about_new(settings)}")
             db.ready(chosen.database_url)
         else:
             settle_in(chosen)
@@ -45,7 +45,7 @@ def opened_context(
 
 
 def settle_in(settings: Settings) -> None:
-    """Make the database ready; where the home is a new one, say so."""
+    """Make the database ready; if the home is new, say so."""
     from worker import home
     from worker.store.db import ready
 

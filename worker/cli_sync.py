@@ -260,23 +260,26 @@ def _carry_out(
 
 
 def _how_to_go_on(ctx: Context, begun: Sequence[str], queue: bool) -> str:
-    """What to say of a command that was stopped, in a line."""
+    """Return one line for a command that was stopped: how to continue."""
     from worker.sync import runs
 
     last = runs.load(ctx, begun[-1]) if begun else None
     if queue and last is not None:
         each = " ".join(begun)
         return (
-            f"no longer followed: the workers go on with {each}; see hygiene runs show {last.id}, "
-            f"or let them stop: hygiene runs pause {last.id}"
+            f"stopped following; the workers continue with {each}. To see it: hygiene runs show "
+            f"{last.id}; to pause it: hygiene runs pause {last.id}"
         )
     if last is None:
-        return "stopped before a run was opened; run it again"
+        return "stopped before a run began; run the command again"
     if last.state == "done":
-        return f"stopped: run {last.id} is done, and what follows was not begun; run it again"
+        return (
+            f"stopped: run {last.id} is done, but the steps after it did not begin; run the "
+            "command again"
+        )
     if last.dry_run:
-        return f"stopped: run {last.id} was a dry run and wrote nothing; run it again"
-    return f"stopped: run {last.id} keeps its place; go on with: hygiene runs resume {last.id}"
+        return f"stopped: run {last.id} was a dry run and wrote nothing; run the command again"
+    return f"stopped: run {last.id} keeps its place; to continue: hygiene runs resume {last.id}"
 
 
 def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
@@ -443,8 +446,8 @@ def _tell_moved(run_id: str, state: str, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be put back.")
 @json_option
 def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
-    """Put back what a run wrote, field by field, but for fields that somebody changed since and
-    those that a report which stands demands (a STOP, a wrong number, an imported list)."""
+    """Put back what a run wrote, field by field. Fields that somebody has changed since stay, and
+    so do fields that a report in force demands (a STOP, a wrong number, an imported list)."""
     from worker.access import audit
     from worker.sync import runs
     from worker.sync import undo as undoing
@@ -458,7 +461,7 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
 
 
 def _undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json: bool) -> None:
-    """Carry an undo out and show what came of it."""
+    """Carry out an undo and show the result."""
     from worker.sync import reporting, runs
     from worker.sync import undo as undoing
 
@@ -562,10 +565,10 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
     """Create the fields that the worker writes, and give its user access; safe to repeat."""
     with opened_context(connector) as ctx:
         opened = connectors.build(connector, ctx.settings)
-        again = f"hygiene crm setup {connector} (what was created stays)"
+        again = f"hygiene crm setup {connector} (what was already created stays)"
         steps = []
         try:
-            with stops(lambda: f"stopped; go on with: {again}"), console.progress() as bar:
+            with stops(lambda: f"stopped; to continue: {again}"), console.progress() as bar:
                 task = bar.add_task(f"setting up {connector}", total=None)
                 for step in opened.provision(adopt):
                     steps.append(step)

@@ -153,7 +153,7 @@ def show_result(result: Mapping[str, Any]) -> None:
     out.print("  " + ", ".join(parts))
     if lost := result["hidden_fields"]:
         names = ", ".join(".".join(filter(None, (o["object"], o["field"]))) for o in lost)
-        out.print(Text(f"  hidden from our user since it was used last: {names}", style="red"))
+        out.print(Text(f"  no longer visible to our user: {names}", style="red"))
     would_write = result.get("would_write")
     if would_write and would_write["loud"] != would_write["quiet"]:
         out.print(
@@ -243,9 +243,9 @@ def show_undone(done: Any, dry_run: bool) -> None:
     out.print(f"{done.restored:,} fields in {done.records:,} records {would}")
     for kept in done.kept[:MOST_FAILURES]:
         why = (
-            f"it was changed since: we wrote {kept.wrote!r}, it holds {kept.holds!r}"
+            f"changed since: we wrote {kept.wrote!r}, now {kept.holds!r}"
             if kept.why == "changed"
-            else "a report that stands demands it; to end that: hygiene suppressions lift"
+            else "a report in force demands it; to end that: hygiene suppressions lift"
         )
         line = f"  left: {kept.object} {kept.record_id} {kept.field} ({why})"
         out.print(Text(line, style="yellow"))

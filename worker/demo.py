@@ -89,7 +89,7 @@ def run_demo(contacts: int, once: bool) -> int:
         console.complain(*str(error).splitlines())
         return 1
     except KeyboardInterrupt:
-        console.note("stopped, with all that it had started")
+        console.note("stopped, with every process it had started")
         return stopping.CODE
     return 0
 
@@ -339,8 +339,8 @@ def _show_login(settings: Settings) -> None:
     ctx = Context.create(settings)
     try:
         if not print_login_link(ctx, "demo") and needs_link(settings, ctx.store):
-            console.note("the admin's pages: there is no terminal to show a login link on; set "
-                         "ADMIN_PASSWORD to log in with it")  # fmt: skip
+            console.note("the admin pages: there is no terminal to print a login link on; set "
+                         "ADMIN_PASSWORD and log in with it")  # fmt: skip
     finally:
         ctx.close()
 

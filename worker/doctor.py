@@ -192,7 +192,7 @@ def _redis(settings: Settings) -> Check:
     try:
         embedded.client(settings.redis_url).ping()
     except redis.RedisError as error:
-        text = f"REDIS_URL: nothing usable answers there: {error}"
+        text = f"REDIS_URL: no usable answer: {error}"
         if "certificate verify failed" in str(error):
             text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
         return Check("redis", "problem", text)
@@ -207,7 +207,7 @@ def _messages(settings: Settings) -> Iterator[Check]:
         return
     if found:
         text = (
-            f"{found} messages in Redis were no task of ours and were set aside: who writes to "
+            f"{found} messages in Redis were not our tasks and were set aside: who else writes to "
             f"this Redis? Look at them with redis-cli LRANGE {SET_ASIDE} 0 9, then: DEL {SET_ASIDE}"
         )
         yield Check("queue", "warning", text)

@@ -1,9 +1,9 @@
-"""The home of the embedded parts: where it is new, that is said, and where the last one is.
+"""Announce a new home of the embedded parts, and remember the last one.
 
-Without HYGIENE_HOME the home is `.hygiene` in the folder one stands in. Whoever stands elsewhere
-than the last time would begin anew without noticing; so the last home is kept in a file of the
-user's (https://specifications.freedesktop.org/basedir-spec/latest/, `XDG_STATE_HOME`). It
-decides nothing.
+Without HYGIENE_HOME the home is `.hygiene` in the current directory. A user in another directory
+than last time would start with an empty home without noticing. So the path of the last home is
+kept in the user's state directory (https://specifications.freedesktop.org/basedir-spec/latest/,
+`XDG_STATE_HOME`). It is only shown, and never decides which home is used.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from config.settings import Settings
 
 
 def is_new(settings: Settings) -> bool:
-    """Whether the database would be in the home, and there is none yet."""
+    """Whether the database belongs in the home, and does not exist yet."""
     path = settings.home / "hygiene.db"
     return settings.database_url == f"sqlite:///{path}" and not path.exists()
 
 
 def about_new(settings: Settings, env: Mapping[str, str] = os.environ) -> str:
-    """A line on a home that is new: where it is, and which was used the last time."""
+    """Return a line about a new home: where it is, and which home was used last."""
     other = last_used(env)
     if env.get("HYGIENE_HOME") or other is None or other == settings.home:
-        return f"a new home: {settings.home} (set HYGIENE_HOME to have it elsewhere)"
+        return f"a new home: {settings.home} (to use another place, set HYGIENE_HOME)"
     return (
-        f"a new home: {settings.home}; the last one was {other}: to go on with that, set "
+        f"a new home: {settings.home}; the last one was {other}; to use that, set "
         f"HYGIENE_HOME={other}"
     )
 
 
 @contextmanager
 def looked_at(settings: Settings) -> Iterator[Settings]:
-    """Settings for what only looks: it makes no home. Where there is none it sees an empty
-    database, which is gone afterwards."""
+    """Yield settings for a command that only reads, and creates no home. If there is no home yet,
+    the command sees a temporary empty database."""
     if not is_new(settings):
         yield settings
         return
@@ -48,7 +48,7 @@ def looked_at(settings: Settings) -> Iterator[Settings]:
 
 
 def last_used(env: Mapping[str, str] = os.environ) -> Path | None:
-    """The home that was used the last time, if it is still there."""
+    """Return the home that was used last, if it still exists."""
     with suppress(OSError, ValueError, RuntimeError):
         path = Path(_file(env).read_text(encoding="utf-8").strip())
         if path.is_absolute() and path.is_dir():
@@ -57,7 +57,7 @@ def last_used(env: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def remember(home: Path, env: Mapping[str, str] = os.environ) -> None:
-    """Keep it as the last one; where that cannot be done it does not matter."""
+    """Store it as the last home; ignore errors."""
     with suppress(OSError, ValueError, RuntimeError):
         file = _file(env)
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

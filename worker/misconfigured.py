@@ -81,9 +81,10 @@ def _secrets(settings: Settings) -> Iterator[Check]:
             yield warning("database", f"{text}: add ?sslmode=verify-full")
     if settings.redis_url.startswith("rediss://") and is_unchecked(settings.redis_url):
         text = (
-            "REDIS_URL: the server's certificate is not checked (ssl_cert_reqs), so whoever is in "
+            "REDIS_URL: the server's certificate is not checked (ssl_cert_reqs), so anybody on "
+            "the network path could start work"
         )
-        yield warning("redis", text + "between could start work; ssl_ca_certs=FILE checks it")
+        yield warning("redis", text + "; to check it, add ssl_ca_certs=FILE")
     if settings.redis_url.startswith("redis://"):
         parts = urlsplit(settings.redis_url)
         if parts.hostname not in _HERE and not parts.password:

@@ -95,7 +95,7 @@ class Supervisor:
                     elif (ended := process.child.poll()) is not None:
                         self._ended(process, ended)
                         if process.misset >= _MOST_MISSET:
-                            self._say(process, "its settings are wrong, as it says above; all stop")
+                            self._say(process, "its settings are wrong (see above); all stop")
                             code = _MISSET
                             self._stopped_by = signal.SIGTERM
                 tend()

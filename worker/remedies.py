@@ -10,9 +10,9 @@ REMEDIES = {
     "approval": "an approval process has locked the record; a later run writes when it is approved "
     "or recalled, or let the integration user edit locked records",
     "security_policy": "a transaction security policy stops our user; exempt the integration user",
-    "suppression_refused": "these people are not to be contacted, and the CRM takes no flag that "
-    "says so: call nobody of them, and exempt the integration user from the rule; each run tries "
-    "again",
+    "suppression_refused": "these people must not be contacted, and the CRM refuses the flags "
+    "that say so: contact none of them, and exempt the integration user from the rule; each run "
+    "tries again",
     "picklist_value": "add the value to the picklist, or run: hygiene crm setup",
     "unwritable_field": "give the integration user edit access to the field",
     "too_long": "lengthen the field in the CRM",

@@ -37,7 +37,7 @@ def set_aside(client: Any, queue: str, message: str | bytes, why: str) -> None:
             pipe.expire(SET_ASIDE, KEPT_FOR)
             pipe.execute()
     except redis.RedisError as error:
-        log.warning("it could not be kept: %s", type(error).__name__)
+        log.warning("the message could not be kept: %s", type(error).__name__)
 
 
 def count(client: redis.Redis) -> int:

@@ -187,7 +187,7 @@ class TestSettings:
         self, make_settings: Callable[..., Settings], crm: Crm
     ) -> None:
         toml = mapped(crm).replace(direct(crm), crm.phone.upper())
-        with pytest.raises(SchemaError, match="stands twice"):
+        with pytest.raises(SchemaError, match="is listed twice"):
             build(crm.name, make_settings(toml))
 
     def test_that_write_to_a_phone_field_are_refused(

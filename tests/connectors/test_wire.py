@@ -93,7 +93,7 @@ class TestTls:
         self, crm: Crm, front: TlsFront, opened: Open
     ) -> None:
         front.trouble, front.times = "plain", 10**6
-        with pytest.raises(ConnectorError, match="speaks no TLS"):
+        with pytest.raises(ConnectorError, match="does not use TLS"):
             read(opened(crm.name, **by_tls(front)))
 
 
@@ -143,7 +143,7 @@ class TestStatusesOfAnEdge:
 
     def test_one_that_stays_is_named(self, crm: Crm, opened: Open) -> None:
         crm.fault(ALL, "status", status=200, body=PAGE, times=10**6)
-        with pytest.raises(UnavailableError, match=r"Attention Required.*no answer of .*tried"):
+        with pytest.raises(UnavailableError, match=r"Attention Required.*not an answer of .*tried"):
             read(opened(crm.name))
 
     def test_a_page_without_a_title_is_not_quoted(self) -> None:

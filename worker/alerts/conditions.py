@@ -113,7 +113,7 @@ def _held_removals(ctx: Context) -> Iterator[Condition]:
 
 
 def _lost_fields(ctx: Context) -> Iterator[Condition]:
-    """Until the CRM has them again, or the settings do not name them any more."""
+    """Hidden fields, until the CRM shows them again or the settings no longer name them."""
     for name in ctx.settings.active_connectors:
         for one in hidden_fields.load(ctx.store, name).lost:
             key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
@@ -121,7 +121,7 @@ def _lost_fields(ctx: Context) -> Iterator[Condition]:
 
 
 def _refused_suppressions(ctx: Context) -> Iterator[Condition]:
-    """Once a day while a CRM takes no flag of somebody who is not to be contacted."""
+    """Send this once a day while a CRM refuses the flags of people who must not be contacted."""
     c = failures.c
     query = (
         sa.select(c.connector, sa.func.count(), sa.func.max(c.run_id), sa.func.max(c.message))
@@ -134,7 +134,7 @@ def _refused_suppressions(ctx: Context) -> Iterator[Condition]:
                 continue
             people = "1 person who is" if count == 1 else f"{count:,} people who are"
             text = (
-                f"{name}: {people} not to be contacted cannot be flagged: {message}. Call nobody "
+                f"{name}: {people} not to be contacted cannot be flagged: {message}. Contact none "
                 f"of them, and exempt our user from the rule: hygiene runs show {run_id}"
             )
             key = f"suppression_refused:{name}:{ctx.now():%Y-%m-%d}"
@@ -151,7 +151,7 @@ def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:
 
 
 def _setbacks(ctx: Context) -> Iterator[Condition]:
-    """Until it goes well once; a later row of refusals is told anew."""
+    """Background work that keeps failing, until it succeeds once; later failures alert again."""
     with ctx.store.read() as connection:
         found = list(setbacks.load(connection))
     for one in found:

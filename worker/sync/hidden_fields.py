@@ -58,15 +58,15 @@ class LostField:
         """One line for an operator."""
         name = f"{self.object}.{self.field}" if self.field else self.object
         kept = {
-            "phone": "what we know of its numbers is kept and counts, but nothing new is seen",
-            "object": "its records are left alone, and no flag reaches them",
+            "phone": "the numbers that we know from it still count, but new ones are not seen",
+            "object": "its records are left alone, and get no flags",
             "own": "it is not written",
         }.get(self.role, "contacts are read without it")
         where = f"connectors.{connector}.objects" if self.role != "own" else "the settings"
         where = "connectors.csv.phone_columns" if connector == "csv" else where
         return (
-            f"{name} could be used until {self.since:%Y-%m-%d %H:%M} UTC, and cannot any more "
-            f"({self.problem}); {kept}. Give our user access to it again, or change {where}; see: "
+            f"{name} was readable until {self.since:%Y-%m-%d %H:%M} UTC, and no longer is "
+            f"({self.problem}); {kept}. Give our user access again, or change {where}; see: "
             f"hygiene crm check {connector}"
         )
 

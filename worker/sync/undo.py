@@ -46,8 +46,8 @@ class Kept:
 
     def __str__(self) -> str:
         left = {
-            "changed": "was changed since, and left",
-            "report": "stays: a report that stands demands it",
+            "changed": "has changed since, and was left alone",
+            "report": "stays, because a report in force demands it",
         }
         return f"{self.object} {self.record_id}: {self.field} {left[self.why]}"
 

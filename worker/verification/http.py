@@ -150,7 +150,7 @@ def _slow_down(reply: Reply, paid: bool) -> None:
 def from_the_way(reply: Reply) -> None:
     """Raise for the web page of a proxy or a firewall: it says nothing of our key or a number."""
     if reply.status == PROXY_LOGIN:
-        raise UnavailableError("is behind a proxy that wants a login (HTTP 407)")
+        raise UnavailableError("is behind a proxy that requires a login (HTTP 407)")
     if reply.status >= 400 and (page := web_page(reply.headers, reply.body)):
         raise UnavailableError(f"was not reached: HTTP {reply.status} with {page}")
 

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 _PATIENCE = 30.0  # seconds for an answer of the identity provider, in all
 
 _USED_UP = (
-    "This login link was used before, or is older than ten minutes. Make another one in a terminal "
+    "This login link has been used, or is older than ten minutes. Make another one in a terminal "
     "on this machine: hygiene users login-link"
 )
 # Words in the names by which programs call themselves that show what a link leads to.
@@ -86,7 +86,7 @@ def router(ctx: Context) -> APIRouter:
 
     def use_link(request: Request, token: str) -> Response:
         if not is_open(settings, ctx):
-            raise HTTPException(403, "People log in with a password here. Links are not used.")
+            raise HTTPException(403, "People log in with a password here. Login links are off.")
         require_own_name(request)
         secret = login_links.use(ctx.store, token, ctx.now(), request.cookies.get(COOKIE, ""))
         if secret is None:

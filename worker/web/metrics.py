@@ -161,7 +161,7 @@ class _Tables(Collector):
 
     def _set_aside(self) -> GaugeMetricFamily:
         """Messages that no worker could read. None is told while Redis is away."""
-        found = _gauge("messages_set_aside", "Messages in Redis that were no task of ours")
+        found = _gauge("messages_set_aside", "Messages in Redis that were not our tasks")
         with suppress(redis.RedisError):
             url = self._ctx.settings.redis_url or embedded.url(self._ctx.settings.home)
             found.add_metric([], set_aside.count(embedded.client(url)))

@@ -71,7 +71,7 @@ class TestARun:
         page.get_by_role("link", name="Undo…").wait_for()
         assert crm.snapshot() != before
         page.get_by_role("link", name="Undo…").click()
-        assert "goes back to what it held before" in text_of(page)
+        assert "goes back to its earlier value" in text_of(page)
         page.get_by_label("Why").fill("it was only a test")
         page.get_by_role("button", name="Put it back").click()
         page.locator("h1").get_by_text(crm.name).wait_for()

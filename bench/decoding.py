@@ -1,8 +1,8 @@
-"""What repairing spoilt texts costs: decoding a page of 100 contacts, by way and by page.
+"""Measure what repairing damaged texts costs: decoding a page of 100 contacts, by way and by page.
 
     python -m bench.decoding
 
-Answers that are in order must be decoded about as fast as by orjson alone.
+Intact answers must be decoded about as fast as by orjson alone.
 """
 
 from __future__ import annotations

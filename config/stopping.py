@@ -1,9 +1,9 @@
-"""Stopping in good order: whoever is told to stop ends what is under way, and begins nothing more.
+"""Stop cleanly: a process that is told to stop finishes what is in progress and starts nothing new.
 
-A signal only asks (`request`). The threads that do the work look at safe points (`check`, and
-`sleep` for every wait) and leave by `Stopped`: what they have leased is given back on the way, and
-calls that were sent are waited for, so that no answer that was paid for is lost. `Stopped` is no
-`Exception`: nothing that handles failures may take it for one.
+A signal only sets a request (`request`). The working threads look for it at safe points (`check`,
+and `sleep` for every wait) and leave by raising `Stopped`. On the way out they give back their
+leases and wait for calls that were sent, so that no paid answer is lost. `Stopped` is not an
+`Exception`, so that no handler of failures catches it.
 
     command line    SIGINT, SIGTERM and SIGHUP inside `gracefully`
     Celery worker   its warm shutdown, which its children see by `share_with_children`
@@ -32,7 +32,7 @@ _shared: mmap.mmap | None = None  # a byte that a worker and its children see
 
 
 class Stopped(BaseException):
-    """This process was told to stop: what was begun keeps its place and can be taken up."""
+    """This process was told to stop. What was begun keeps its place and can be resumed."""
 
 
 def request() -> None:
@@ -57,13 +57,13 @@ def requested_here_alone() -> bool:
 
 
 def check() -> None:
-    """To be called where nothing is half done; raises `Stopped`."""
+    """Raise `Stopped` if a stop was requested. Call it only where nothing is half done."""
     if requested():
         raise Stopped
 
 
 def sleep(seconds: float) -> None:
-    """Wait, unless there is to be a stop: raises `Stopped` then, at once."""
+    """Wait; raise `Stopped` as soon as a stop is requested."""
     until = time.monotonic() + seconds
     check()
     while (left := until - time.monotonic()) > 0:
@@ -72,17 +72,18 @@ def sleep(seconds: float) -> None:
 
 
 def share_with_children() -> None:
-    """Have processes that are forked from now on stop when this one is told to."""
+    """Let processes that are forked from now on stop together with this one."""
     global _shared
     _shared = mmap.mmap(-1, 1)
 
 
 @contextmanager
 def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
-    """Inside, the first signal asks to stop and the second one ends the process at once.
+    """Within this, the first signal asks to stop and the second one ends the process at once.
 
-    So does a call that has not come back after `GRACE` seconds: what a dead process has leased is
-    free. `goes_on` says in a line how to go on, and is printed then. Only in the main thread.
+    The process also ends if a call has not returned after `GRACE` seconds; the leases of a dead
+    process are free. `goes_on` returns a line on how to continue, which is printed at the end.
+    Only in the main thread.
     """
 
     def asked(_number: int, _frame: FrameType | None) -> None:
@@ -107,7 +108,7 @@ def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def by_interrupt() -> Iterator[None]:
-    """Inside, each of the signals raises `KeyboardInterrupt` in the main thread."""
+    """Within this, each of the signals raises `KeyboardInterrupt` in the main thread."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -122,7 +123,7 @@ def by_interrupt() -> Iterator[None]:
 
 
 def before_anything_is_begun() -> None:
-    """While a command loads its libraries a signal ends it at once: there is nothing to keep."""
+    """Let a signal end a command at once while it loads its libraries: there is nothing to keep."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         _end_now("stopped; nothing was started")

@@ -1,7 +1,7 @@
-"""Which column of a list is which, told by its name and by what stands in it.
+"""Find out which column of a list is which, from its name and its cells.
 
-A column is known by its place: `unique_names` gives each a name of its own, so that two of one name
-are never taken for each other.
+A column is identified by its position: `unique_names` gives each one a name of its own, so that two
+columns with the same name are never confused.
 """
 
 from __future__ import annotations

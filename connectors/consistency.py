@@ -1,12 +1,12 @@
-"""Answers are looked at for contradictions before anything is believed (promise 17).
+"""Check answers of a CRM for contradictions before they are used (promise 17).
 
-What disagrees with itself (a count and what was counted, a page that leads nowhere, records that
-nobody asked for) is asked for again; where it still disagrees the read fails in one
-line. The watermark stays then, and nothing is forgotten. Writes are the other way round: what an
-answer does not confirm is looked at in the CRM itself.
+An answer that disagrees with itself (a count and what was counted, a page that leads nowhere,
+records that nobody asked for) is requested again. If it still disagrees, the read fails with one
+line, the watermark stays, and no contact is removed. For writes, whatever an answer does not
+confirm is read back from the CRM.
 
-Each check takes a decoded answer and raises `ContradictionError`; it is run by the call that
-brought the answer (`check=`), so that asking again keeps to the CRM's limits.
+Each check takes a decoded answer and raises `ContradictionError`. The call that fetched the answer
+runs it (`check=`), so that the repeated request respects the CRM's limits.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Connections with a deadline for a whole call.
+"""Give connections a deadline for a whole call.
 
-The time-outs of urllib3 and requests are for each read: a server that sends a byte now and then
-holds a call for ever (requests' documentation, "Timeouts"; urllib3's, `Timeout.total`). Within
-`whole_call` each read of an answer, its first line and headers too, waits no longer than what is
-left of the call. Sending and the TLS handshake need no more: Python's time-out is for the whole of
-each (documentation of `socket.sendall`; `ssl.SSLSocket.do_handshake`).
+The time-outs of urllib3 and requests apply to each read: a server that sends a byte now and then
+can hold a call forever (requests' documentation, "Timeouts"; urllib3's, `Timeout.total`). Within
+`whole_call`, each read of an answer, including its first line and headers, waits no longer than the
+time left for the call. Sending and the TLS handshake need nothing extra: Python's time-out covers
+the whole of each (documentation of `socket.sendall`; `ssl.SSLSocket.do_handshake`).
 
-A deadline grows by a second for each `SLOWEST` bytes that came: a large result has its time.
+The deadline grows by a second for each `SLOWEST` bytes received, so that a large result has time.
 """
 
 from __future__ import annotations

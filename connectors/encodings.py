@@ -1,12 +1,12 @@
-"""Which encoding a list is written in, where it does not say so.
+"""Detect the encoding of a list that does not state it.
 
-UTF-8 and byte order marks tell themselves. Of the older encodings nearly every byte sequence is
-valid in several, so each is judged by the text that it gives: a list of people holds names, towns
-and column names, so its letters should be those of one language, stand where that language has
-them, and not be symbols. General detectors need more text than a short list has: they took Czech
-and German lists for Korean.
+UTF-8 and byte order marks are unmistakable. Among the older encodings, nearly every byte sequence
+is valid in several, so each is judged by the text that it gives: a list of people holds names,
+towns and column names, so its letters should belong to one language, be in places where that
+language has them, and not be symbols. General detectors need more text than a short list has: they
+took Czech and German lists for Korean.
 
-What letters a language has: the exemplar characters of Unicode CLDR (https://cldr.unicode.org).
+Source for the letters of a language: the exemplar characters of Unicode CLDR (https://cldr.unicode.org).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Keep a spreadsheet from running a cell that we write as a formula. Every CSV file and workbook of
+"""Keep spreadsheets from running a cell that we write as a formula. Every CSV file and workbook of
 ours goes through here.
 
-What starts a formula, and what stands before it without stopping one, by
+Sources for what starts a formula, and for what may precede it without disarming it:
 https://owasp.org/www-community/attacks/CSV_Injection (`=`, `+`, `-`, `@`, tab, CR, LF; separators
 within a cell), OWASP ASVS 1.2.10 (NUL), and what importers were seen to strip: spaces of any kind
-and unseen marks (https://github.com/zvory/csv-safe/pull/25). Fullwidth and other compatible forms
-count as what they fold to (NFKC), as East Asian versions of Excel take them.
+and invisible marks (https://github.com/zvory/csv-safe/pull/25). Fullwidth and other compatible
+forms count as what they fold to (NFKC), as East Asian versions of Excel take them.
 """
 
 from __future__ import annotations

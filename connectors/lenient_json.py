@@ -1,11 +1,11 @@
-"""JSON from outside: one spoilt text must not make everything around it unreadable.
+"""Decode JSON from outside, even if one text in it is damaged.
 
-A person's field may hold half of an emoji (`"\\ud83d"` alone), a NUL, or bytes that are no UTF-8;
-RFC 8259 (8.2, 8.1) leaves open what becomes of the first, and PostgreSQL stores neither that nor a
-NUL. Such characters become U+FFFD, the replacement character, and the rest is read as it is. What
-was repaired is never written back to where it came from.
+A person's field may hold half of an emoji (`"\\ud83d"` alone), a NUL, or bytes that are not UTF-8.
+RFC 8259 (8.2, 8.1) does not define the first case, and PostgreSQL stores neither that nor a NUL.
+Such characters become U+FFFD, the replacement character, and the rest is read as it is. Repaired
+text is never written back to where it came from.
 
-Whole documents are decoded by orjson. Only one that it refuses, or that holds a NUL, is repaired.
+orjson decodes the document. We repair it only if orjson refuses it, or if it holds a NUL.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Why a call brought no answer: an error that may pass, or one that does not.
+"""Explain why a call got no answer: by an error that may pass, or by a permanent one.
 
-A handshake that is cut says nothing of the certificate: what stands in front of a service cuts one
+A handshake that is cut off does not mean a bad certificate: proxies in front of a service cut one
 now and then (hubspot-api-python issue 380). Python tells the two apart: `ssl` raises
-`SSLCertVerificationError` for a certificate that was looked at and refused.
+`SSLCertVerificationError` for a certificate that was checked and refused.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What a phone field holds, as the text that the reader of phone fields takes.
+"""Convert the value of a phone field to the text that the phone field reader takes.
 
-A field of text holds what people typed. A field of numbers has lost a leading + and leading zeros,
-and comes in forms of its own: Salesforce gives its doubles with an exponent from eight digits on
-(1.4155550123E10), in JSON and in the CSV of Bulk jobs alike, HubSpot gives the digits as a text.
-Of it the digits are read, and nothing is made up: what cannot be a phone number (a fraction, a
-negative number, more digits than E.164 has, where a double has lost some) is told as what it is.
+A text field holds what people typed. A number field has lost a leading + and leading zeros, and has
+forms of its own: Salesforce writes doubles of eight digits or more with an exponent
+(1.4155550123E10), both in JSON and in the CSV of Bulk jobs; HubSpot gives the digits as text. We
+read the digits and guess none: a value that cannot be a phone number (a fraction, a negative
+number, more digits than E.164 has, where a double has lost some) is named as what it is.
 
 Sources: Salesforce Help, "Why do I see exponential values for custom number field?" (000385889,
 formerly 000221617); forcedotcom/cli issue 3367 (Bulk: 1.6147805824397E13); HubSpot's guide

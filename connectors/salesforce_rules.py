@@ -1,7 +1,7 @@
-"""How our writes get along with an org's duplicate rules.
+"""Write to orgs that have duplicate rules.
 
 A duplicate rule that would only warn a person refuses an API call, unless the call says that the
-record may be saved all the same. Source: REST API Developer Guide, "Duplicate Rule Header".
+record may be saved anyway. Source: REST API Developer Guide, "Duplicate Rule Header".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which HTTP statuses pass by themselves, and answers that did not come from the service asked.
+"""List the HTTP statuses that are temporary, and recognise answers from something in between.
 
-What stands in front of a service (its edge, a proxy, a firewall) answers with statuses of its own
-and with web pages; neither says anything of our key, our rights or a record.
+Whatever is in front of a service (its edge, a proxy, a firewall) answers with its own statuses and
+with web pages. Neither says anything about our key, our rights or a record.
 
 Sources: RFC 9110 (406, 408, 421), RFC 8470 (425), RFC 6585 (429); HubSpot's guide "Error handling"
 (423, 477, 502, 503, 504, 521 to 524); Cloudflare's "Cloudflare 5xx errors" (520 to 530); nginx

@@ -1,8 +1,8 @@
-"""Excel workbooks (.xlsx) as lists: rows streamed in and out, whatever their number.
+"""Read and write Excel workbooks (.xlsx) as lists, streaming any number of rows.
 
-openpyxl's read-only and write-only modes take (nearly) the same memory however long a sheet is
-(https://openpyxl.readthedocs.io/en/stable/optimized.html). What is carried over is values: text,
-numbers, dates, and of formulas the value that the spreadsheet program stored last.
+openpyxl's read-only and write-only modes need (nearly) the same memory for a sheet of any length
+(https://openpyxl.readthedocs.io/en/stable/optimized.html). We carry over values: text, numbers,
+dates, and for formulas the value that the spreadsheet program stored last.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from config import stopping
 
 
 def main() -> None:
-    """Load the command line, and be stopped by a signal in a line also while that is going on."""
+    """Load and run the command line. A signal while it loads ends it with one line."""
     stopping.before_anything_is_begun()
     from worker.cli import main as hygiene
 

@@ -1,15 +1,15 @@
-"""What the workers read from Redis: a message that cannot be read is set aside, and they go on.
+"""Set aside messages in Redis that the workers cannot read, so that the workers go on.
 
-Celery and kombu take it for granted that whatever lies in a queue was put there by them. A text
-that is no JSON, or has no properties, ends the worker ("Unrecoverable error",
+Celery and kombu assume that they put every message into the queue themselves. A text that is not
+JSON, or has no properties, ends the worker ("Unrecoverable error",
 https://github.com/celery/celery/issues/4308, .../7975, .../kombu/issues/2421), and there is no
-hook before it is parsed. So three parts of theirs are replaced by what looks first:
+hook before it is parsed. So we replace three of their parts by ones that check first:
 
     Reader    the Redis client that takes messages out of a queue: is it a message at all
     Channel   the same of broadcasts, and of messages that were taken and never acknowledged
     Consumer  is it for a task of ours, with arguments that the task takes (`worker_consumer`)
 
-What is set aside is kept for a while: `worker.set_aside`.
+`worker.set_aside` keeps those messages for a while.
 """
 
 from __future__ import annotations

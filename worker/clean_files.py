@@ -1,7 +1,7 @@
-"""What `hygiene clean` reads and writes: lists of text and workbooks, files and standard streams.
+"""Read and write the lists of `hygiene clean`: text and workbooks, files and standard streams.
 
-A source gives its rows in batches of text (`str`: the row as it stood in the file) or of a sheet's
-cells; an output takes either, so that each goes to each.
+A source gives its rows in batches of text (`str`: the row as it was in the file) or of a sheet's
+cells. An output takes either, so that every source works with every output.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Messages in Redis that no worker could read: the last hundred are kept, for whoever looks.
+"""Keep the last hundred messages in Redis that no worker could read, for an operator to look at.
 
-They lie in the list `SET_ASIDE`, the newest first, as JSON with `at`, `queue`, `why`, `size` and
-the beginning of the `message`. The log says that there was one and why, and nothing of what it
-holds: what others write to a queue is outside our hands.
+They are in the list `SET_ASIDE`, newest first, as JSON with `at`, `queue`, `why`, `size` and the
+beginning of the `message`. The log says that there was one, and why, but never quotes it, because
+we do not control what others write to a queue.
 """
 
 from __future__ import annotations
@@ -41,5 +41,5 @@ def set_aside(client: Any, queue: str, message: str | bytes, why: str) -> None:
 
 
 def count(client: redis.Redis) -> int:
-    """How many lie there; raises `RedisError`."""
+    """Count the messages that were set aside; raises `RedisError`."""
     return client.llen(SET_ASIDE)

@@ -1,4 +1,5 @@
-"""What every Celery task does: it gives back when its worker stops, and says troubles in a line."""
+"""The base class of our Celery tasks: gives work back when its worker stops, and logs known
+faults in one line."""
 
 from __future__ import annotations
 

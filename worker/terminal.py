@@ -1,6 +1,6 @@
-"""The one-time login link, on a terminal and nowhere else (promise 13).
+"""Print the one-time login link on a terminal, and nowhere else (promise 13).
 
-What is written to a pipe or a file stays there, so without a terminal there is no link at all.
+Whatever is written to a pipe or a file stays there, so without a terminal there is no link at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from worker.sync.context import Context
 
 
 def is_terminal() -> bool:
-    """Whether what is printed is seen by a person and kept by nobody."""
+    """Whether a person sees the output, and nothing stores it."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
@@ -33,7 +33,7 @@ def login_link(ctx: Context, by: str) -> str:
 
 
 def print_login_link(ctx: Context, by: str) -> bool:
-    """Print a new link, in one piece, where there is a terminal for it; whether it was printed."""
+    """Print a new link, unbroken, if there is a terminal; return whether it was printed."""
     link = login_link(ctx, by)
     if link:
         print(f"Log in to the pages (good once, for ten minutes):\n  {link}", flush=True)

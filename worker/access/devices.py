@@ -1,8 +1,8 @@
-"""Browsers in which somebody has logged in before: guessing elsewhere does not lock them out.
+"""Remember browsers in which a user has logged in, so that guessing elsewhere locks none out.
 
-Such a browser holds a signed cookie of its user. It lets nobody in: it only has wrong passwords
-counted for that browser alone, instead of for the name and the address, which a stranger can use
-up. It is of no use any more once the user has another password, or is removed.
+Such a browser holds a signed cookie of its user. The cookie lets nobody in. It only makes wrong
+passwords count for that browser, and not for the name and the address, whose attempts a stranger
+can use up. It becomes void when the user gets another password or is removed.
 """
 
 from __future__ import annotations

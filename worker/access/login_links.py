@@ -1,8 +1,9 @@
-"""One-time links by which whoever has a terminal on this machine logs in, where no password is set.
+"""Make one-time login links, for people with a terminal on this machine where no password is set.
 
-A link is kept as a hash, as a row of `sessions` that no cookie fits, since a session's secret is
-hashed otherwise. To use a link deletes its row and begins the session in one transaction, so
-that of two requests with the same link one gets in, whatever processes they come to.
+A link is stored as a hash, in a row of `sessions` that no cookie can match, because the secret of a
+session is hashed differently. Using a link deletes its row and begins the session in one
+transaction, so that only one of two requests with the same link gets in, whatever processes serve
+them.
 """
 
 from __future__ import annotations

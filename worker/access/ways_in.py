@@ -1,4 +1,4 @@
-"""How people get to the pages: which settings let them in, and what to say where none does."""
+"""Say how people log in to the pages: by which settings, and what to do if there are none."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Files that nobody but the user of this installation reads: the home and all that lies in it.
+"""Keep the home and all files in it private to the user of this installation.
 
-What exists already, from a version or an umask that was less strict, is mended, and the log says
-so. What belongs to another user cannot be mended from here: `hygiene doctor` names it.
+Files that already exist, from a version or an umask that was less strict, are fixed, and the log
+says so. Files of another user cannot be fixed from here: `hygiene doctor` names them.
 """
 
 from __future__ import annotations

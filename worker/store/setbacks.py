@@ -1,7 +1,7 @@
-"""What runs in the background and is refused, again and again: kept until it goes well once.
+"""Remember background work that keeps failing, until it succeeds once.
 
-A log line alone is read by nobody. After `TOLD_AFTER` refusals in a row an operator is told
-(`worker.alerts`), and `hygiene doctor` shows each.
+Nobody reads a log line alone. After `TOLD_AFTER` failures in a row an alert goes to the operator
+(`worker.alerts`); `hygiene doctor` shows each failure from the first on.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Setback:
 
 
 def note(store: Store, connector: str, what: str, error: Exception, now: datetime) -> None:
-    """It was refused."""
+    """Record a failure."""
     key = _key(connector, what)
     with store.write() as connection:
         held = connection.scalar(sa.select(installation.c.value).where(installation.c.name == key))
@@ -53,7 +53,7 @@ def note(store: Store, connector: str, what: str, error: Exception, now: datetim
 
 
 def clear(store: Store, connector: str, what: str) -> None:
-    """It went well."""
+    """Record a success: forget the failures before it."""
     c = installation.c
     with store.read() as connection:
         held = connection.scalar(sa.select(c.name).where(c.name == _key(connector, what)))

@@ -1,7 +1,7 @@
-"""What reports that stand demand of a record, whatever the providers say of its numbers.
+"""Work out what reports in force demand of a record, whatever the providers say of its numbers.
 
-An undo keeps to it: what a run wrote because somebody must not be contacted is not put back to what
-it was (promise 3), even where the CRM and we agree that the run was a mistake.
+An undo respects this: values that a run wrote because somebody must not be contacted are not put
+back (promise 3), even if the run was a mistake.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
-"""Fields of a CRM that were there, and are not any more: hidden from our user, renamed, archived,
-or of another type.
+"""Notice fields of a CRM that are no longer there: hidden from our user, renamed, archived, or of
+another type.
 
-A CRM says little of it. Salesforce leaves a field that field-level security hides out of its
-describe, and refuses queries that name it; HubSpot leaves an archived property out of its answers
-without a word. To a sync such a field would look empty: its status would be cleared, its numbers
-forgotten, and a STOP for one of them would find nobody. So the fields that could be used once are
-kept by name, and where one of them is lost
+A CRM hardly reports this. Salesforce omits a field that field-level security hides from its
+describe, and refuses queries that name it; HubSpot silently omits an archived property from its
+answers. To a sync such a field would look empty: it would clear the status and forget the numbers,
+and a STOP for one of them would find nobody. So we keep the names of the fields that could be used
+once. When one of them is lost:
 
-1. every run that goes without it says so, and counts as done with failures; an alert stands;
-2. what our index knows of its numbers stays, and counts: a report still finds the contact;
-3. what we wrote about it stays in the CRM, unless somebody is not to be contacted;
-4. once it is back, its object is read as a whole, since what changed meanwhile was not seen.
+1. every run without it says so, and counts as done with failures; there is an alert;
+2. the numbers in our index stay, and count: a report still finds the contact;
+3. what we wrote about it stays in the CRM, unless somebody must not be contacted;
+4. once it is back, its object is read as a whole, because changes in the meantime were not seen.
 
-What an operator takes out of the settings is not lost.
+A field that an operator removes from the settings is not lost.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LostField:
     problem: str = ""
 
     def text(self, connector: str) -> str:
-        """One line for an operator."""
+        """Return one line for an operator."""
         name = f"{self.object}.{self.field}" if self.field else self.object
         kept = {
             "phone": "the numbers that we know from it still count, but new ones are not seen",

@@ -8,7 +8,7 @@ Where it refuses a record, the record is written again with less, down to the fl
 3. the flags that stop contact, by themselves; then the statuses that say the same;
 4. each of those that are still missing, alone.
 
-What was refused is told in any case, and what could not even be written alone as the worst kind
+Every refusal is reported. What could not even be written alone is reported as the worst kind
 (`suppression_refused`), which every later run tries again.
 """
 

@@ -1,9 +1,9 @@
-"""Which names this process answers to: that of PUBLIC_URL, and this machine's own.
+"""Answer only to known host names: that of PUBLIC_URL, and this machine's own.
 
-A page elsewhere whose name leads to this machine (DNS rebinding) would else speak to the pages as
-if it were one of them. What proves by itself who sent it, or is for everybody, is answered under
-any name: platforms ask for the health of a process by its address, and no report of a recipient is
-to be lost because a proxy writes another name.
+Otherwise a foreign page whose name resolves to this machine (DNS rebinding) could talk to our pages
+as if it were one of them. Requests that prove who sent them, and pages that are for everybody, are
+answered under any name: platforms check the health of a process by its address, and no report of a
+recipient may be lost because a proxy writes another name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def host_of(headers: Headers) -> str:
 
 
 def known_hosts(public_url: str) -> frozenset[str]:
-    """Every host under which the pages may be called."""
+    """Return every host under which the pages may be called."""
     public = urlsplit(public_url).hostname
     return LOOPBACK_HOSTS | {public} if public else LOOPBACK_HOSTS
 

@@ -1,8 +1,8 @@
 """Login and logout: by name and password, by OpenID Connect, or by a one-time link.
 
-To open a link logs in. What fetches addresses before a person does (a browser that loads ahead, a
-chat that shows a preview) must neither use it up nor get a session: whatever says of itself that it
-is one of those gets a page with a button instead, and the button sends a form.
+Opening a link logs in. Programs that fetch addresses before a person does (a browser that loads
+ahead, a chat that shows a preview) must neither use the link up nor get a session. A program that
+identifies itself as one of those gets a page with a button instead; the button sends a form.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Where a redirect may lead: to a page of ours, whatever an address or a form asks for.
+"""Keep redirects on our own pages, whatever an address or a form asks for.
 
-Browsers read addresses more freely than Python's `urllib` does: they drop tabs and line ends, take
-a backslash for a slash, and whatever follows two slashes for a host
-(https://url.spec.whatwg.org/#url-parsing). So nothing is interpreted here: a place is a path of
-plain characters, or it is the first page.
+Browsers read addresses more freely than Python's `urllib` does: they drop tabs and line ends, treat
+a backslash as a slash, and take whatever follows two slashes for a host
+(https://url.spec.whatwg.org/#url-parsing). So we interpret nothing: the target is a path of plain
+characters, or else the first page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KEPT = "/?%-._~!$&'()*+,;=:@"  # what stands in a path or a query for itself (R
 
 
 def place(wanted: str) -> str:
-    """A page of ours to go to; the first page for everything that is none.
+    """Return the page of ours to go to; the first page for everything else.
 
     >>> [place(to) for to in ("/runs?x=1", "//evil.example", "https://evil.example", "/\\\\evil",
     ...     "///evil.example", "/%2f%2fevil.example", "/\\t/evil.example", "/runs/../..//x")]

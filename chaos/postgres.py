@@ -41,8 +41,8 @@ class NoPostgresError(Exception):
 
 
 def free_port() -> int:
-    """One that is free, and none of those that the system gives to whoever asks for any: nobody
-    else is given it until it is used, some seconds later."""
+    """Return a free port outside the range from which the system assigns ports, so that nobody else
+    gets it before it is used, some seconds later."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as opened, suppress(OSError):
@@ -58,7 +58,7 @@ class Programs:
     user: str = ""
 
     def run(self, program: str, *arguments: str, cwd: Path, check: bool = True) -> int:
-        """Run one to its end, without output; its exit code. `cwd`: one that `user` may enter."""
+        """Run one, without output; return its exit code. `user` must be able to enter `cwd`."""
         entry = pwd.getpwnam(self.user) if self.user else None
         done = subprocess.run(
             [str(self.folder / program), *arguments], cwd=cwd, check=check,
@@ -69,13 +69,13 @@ class Programs:
         return done.returncode
 
     def own(self, folder: Path) -> None:
-        """Give a folder to who runs the programs."""
+        """Give a folder to the user who runs the programs."""
         if self.user:
             entry = pwd.getpwnam(self.user)
             os.chown(folder, entry.pw_uid, entry.pw_gid)
 
     def usable(self) -> bool:
-        """Whether all are there, and who runs them may enter their folder."""
+        """Whether all programs exist, and their user may enter the folder."""
         if not all((self.folder / name).is_file() for name in _NEEDED):
             return False
         try:
@@ -85,7 +85,7 @@ class Programs:
 
 
 def find_programs(home: Path) -> Programs:
-    """The newest that are installed, else the wheel's. Raises `NoPostgresError`.
+    """Return the newest programs installed, else the wheel's. Raises `NoPostgresError`.
 
     The wheel lies in the environment, which may be in a folder that another user cannot enter
     (root's own): it is then copied to `home`.
@@ -150,7 +150,7 @@ def _copy_wheel(folder: Path, home: Path) -> Path:
 
 
 class Server:
-    """A server on a port of its own, in a folder of its own, that forgets when the power fails."""
+    """A server with its own port and folder. It loses data when the power fails."""
 
     def __init__(self, home: Path, settings: Sequence[str] = ()) -> None:
         """`home`: a folder that whoever runs it may enter. `settings`: lines of its configuration.
@@ -182,7 +182,7 @@ class Server:
         return f"postgresql://hygiene@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> bool:
-        """Start it, and wait until it answers; whether it does."""
+        """Start it and wait until it answers; return whether it does."""
         log = str(self._home / "log")
         return not self.programs.run(
             "pg_ctl", "-D", str(self._data), "-l", log, "-w", "start", cwd=self._home, check=False

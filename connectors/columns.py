@@ -51,8 +51,8 @@ _AGAIN = re.compile(r"( \(checked(?: \d+)?\))+$")
 
 
 def unique_names(header: Sequence[str]) -> list[str]:
-    """A name for each column: its own where it is the first of that name (letters' size and spaces
-    at its ends do not count), else with a number behind it; by its place where it has none.
+    """Return a unique name for each column: its own if it is the first with that name (case and
+    outer spaces ignored), else the name with a number; without a name, one from its position.
 
     >>> unique_names(["Phone", "phone ", "", "Phone"])
     ['Phone', 'phone (2)', 'column 3', 'Phone (3)']
@@ -82,9 +82,9 @@ def _plain(name: str) -> str:
 
 
 def places_named(header: Sequence[str], wanted: str, option: str, where: str) -> list[int]:
-    """The places (from 0) of the columns that somebody names; several where they share a name.
+    """Return the positions (from 0) of the columns that somebody names; several can share a name.
 
-    `wanted` is a name, or a place counting from 1 where no column is called so. Raises `ListError`
+    `wanted` is a name, or a position (from 1) if no column has that name. Raises `ListError`
     naming `option`.
     """
     names = unique_names(header)
@@ -98,7 +98,7 @@ def places_named(header: Sequence[str], wanted: str, option: str, where: str) ->
 
 
 def place_named(header: Sequence[str], wanted: str, option: str, where: str) -> int:
-    """The place of the one column of a name; raises `ListError` where there are several."""
+    """Return the position of the one column with a name; raises `ListError` if there are more."""
     found = places_named(header, wanted, option, where)
     if len(found) > 1:
         places = " and ".join(str(place + 1) for place in found)
@@ -112,8 +112,8 @@ def place_named(header: Sequence[str], wanted: str, option: str, where: str) -> 
 def guess_columns(
     header: Sequence[str], sample: Sequence[Sequence[str]] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """Which columns hold phones, country, id, source and email. `header`: unique names; `sample`:
-    some rows, whose cells can tell that a column named after a phone holds none."""
+    """Guess which columns hold phones, country, id, source and email. `header`: unique names;
+    `sample`: some rows, whose cells can show that a column named after a phone holds none."""
     spoken = {name: _spoken(name) for name in header}
     own = _our_own(header)
 
@@ -170,7 +170,7 @@ def _spoken(name: str) -> str:
 
 
 def _our_own(header: Sequence[str]) -> set[str]:
-    """Columns that an earlier run of ours has added behind another column's name."""
+    """Find the columns that an earlier run of ours added after another column."""
     plain = {_plain(name) for name in header}
     own = set()
     for name in header:
@@ -199,7 +199,7 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|(https?://|www\.)\S+", re.IGNOR
 
 
 def cells_of(sample: Sequence[Sequence[str]], place: int) -> list[str]:
-    """What stands in a column of some rows, without the empty cells."""
+    """Return the cells of a column in some rows, without empty ones."""
     cells = (row[place].strip() for row in sample if place < len(row))
     return [cell for cell in cells if cell]
 
@@ -247,8 +247,8 @@ def looks_like_phone(cell: str) -> bool:
 
 
 def phone_places(sample: Sequence[Sequence[str]]) -> list[int]:
-    """The columns that hold phones, told by their cells alone. Bare digits may be ids: they count
-    where no column has numbers that are written as such, and only one has bare ones."""
+    """Find the columns that hold phones by their cells alone. Bare digits may be ids: they count
+    only if no column has formatted phone numbers, and just one column has bare digits."""
     width = max(map(len, sample), default=0)
     likely = [place for place in range(width) if _share(cells_of(sample, place), False) >= 0.6]
     sure = [place for place in likely if _share(cells_of(sample, place), True) >= 0.3]
@@ -262,7 +262,7 @@ def _share(cells: Sequence[str], written: bool) -> float:
 
 
 def is_data(first: Sequence[str]) -> str:
-    """What shows that the first row holds no column names but somebody's data; "" if nothing."""
+    """Say what shows that the first row holds data and not column names; "" if nothing does."""
     if any(_PHONE.search(_spoken(cell)) for cell in first):
         return ""
     for place, cell in enumerate(first, start=1):

@@ -27,7 +27,7 @@ UNCONFIRMED = "the CRM's answer did not say that this was written, and the recor
 
 
 def counted(answer: Any, what: str) -> int:
-    """The total of a search; raises where it is not that of its results."""
+    """Return the total of a search; raises if it does not match the results."""
     total: int = answer["total"]
     results = answer["results"]
     if not _is_count(total) or not isinstance(results, list):
@@ -47,8 +47,8 @@ def _is_count(value: Any) -> bool:
 
 
 def batch_read(asked: Sequence[str], merged: str) -> Check:
-    """Of a batch read of records by id: each comes, or is told among the errors. `merged`: the
-    property that names ids which live on in a record; of such an id that record is answered."""
+    """Check a batch read by id: each record is in the answer, or among the errors. `merged`: the
+    property that names the ids merged into a record; for such an id, the answer is that record."""
 
     def check(answer: Any) -> None:
         wanted = set(asked)
@@ -70,14 +70,14 @@ def batch_read(asked: Sequence[str], merged: str) -> Check:
 
 
 def led_elsewhere(answer: Any, asked: Sequence[str], merged: str) -> list[str]:
-    """Ids of which a batch read seems to have answered with records that do not name them: each is
-    to be asked for alone."""
+    """Return ids that a batch read seems to have answered with records that do not name them. Each
+    must be requested alone."""
     others = {str(entry["id"]) for entry in answer["results"]} - set(asked)
     return _silent(answer, asked, merged) if others and len(asked) > 1 else []
 
 
 def _silent(answer: Any, asked: Sequence[str], merged: str) -> list[str]:
-    """What neither came, nor lives on in what came, nor is told among the errors."""
+    """Return ids that are not in the answer, not merged into one in it, and not in its errors."""
     known = {str(entry["id"]) for entry in answer["results"]}
     for entry in answer["results"]:
         named = str((entry.get("properties") or {}).get(merged) or "")
@@ -88,7 +88,7 @@ def _silent(answer: Any, asked: Sequence[str], merged: str) -> list[str]:
 
 
 def associations(asked: Sequence[str]) -> Check:
-    """Of a batch read of associations: of each record, or an error for it."""
+    """Check a batch read of associations: each record has an answer or an error."""
 
     def check(answer: Any) -> None:
         came = [str(entry["from"]["id"]) for entry in answer["results"]]
@@ -105,7 +105,7 @@ def associations(asked: Sequence[str]) -> Check:
 
 
 def some_properties(answer: Any) -> None:
-    """A list of an object's properties, which always has some."""
+    """Check a list of an object's properties: it is never empty."""
     if not answer["results"]:
         raise ContradictionError("the answer says that an object has no properties at all")
 
@@ -114,8 +114,8 @@ def some_properties(answer: Any) -> None:
 
 
 class QueryCheck:
-    """Of the pages of one query, in order. `after`: where they are in the order of their ids, the
-    id before the first. `among`: the ids that may come."""
+    """Check the pages of one query, in order. `after`: the id before the first, if the records are
+    sorted by id. `among`: the ids that the answer may hold."""
 
     def __init__(self, after: str | None = None, among: Collection[str] | None = None) -> None:
         self._after = after
@@ -158,7 +158,7 @@ class QueryCheck:
 
 
 def next_path(answer: Mapping[str, Any]) -> str:
-    """Where a query goes on, below /query/; raises for what leads elsewhere."""
+    """Return the path of the next page, below /query/; raises if the link leads elsewhere."""
     link = str(answer.get("nextRecordsUrl") or "")
     found = _NEXT.search(urlsplit(link).path)
     if urlsplit(link).netloc or found is None:
@@ -167,7 +167,7 @@ def next_path(answer: Mapping[str, Any]) -> str:
 
 
 def some_fields(name: str) -> Check:
-    """Of the description of an object: of this one, which always has fields."""
+    """Check the description of an object: it is of this object, and has fields."""
 
     def check(answer: Any) -> None:
         if answer.get("name", name) != name or not answer["fields"]:
@@ -182,8 +182,8 @@ def some_fields(name: str) -> Check:
 def confirm(
     updates: Sequence[Update], fetch: Callable[[str, Sequence[str]], Sequence[Contact]]
 ) -> tuple[dict[str, WriteResult], list[Update]]:
-    """Look at records of which an answer did not say that they were written: those that hold what
-    was sent, those that are not there, and the updates that are still to be made."""
+    """Read back records whose write the answer did not confirm. Returns those that hold what was
+    sent, those that do not exist, and the updates that are still to be made."""
     found: dict[str, WriteResult] = {}
     again: list[Update] = []
     held = {one.id[:15]: one.values() for one in fetch(updates[0].object, [u.id for u in updates])}

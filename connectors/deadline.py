@@ -45,8 +45,8 @@ _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def whole_call(seconds: float) -> Iterator[None]:
-    """Within this, an answer must have come whole in so many seconds; a read that would take longer
-    raises `TimeoutError`, which HTTP clients tell as a read time-out."""
+    """Within this, an answer must be complete within so many seconds. A read that would take longer
+    raises `TimeoutError`, which HTTP clients report as a read time-out."""
     token = _deadline.set(Deadline(seconds))
     try:
         yield
@@ -83,7 +83,7 @@ class _Clocked(io.RawIOBase):
 
 
 def clocked_file(sock: socket.socket) -> io.BufferedIOBase:
-    """What `sock.makefile("rb")` gives, within the deadline of the call that is under way."""
+    """Return what `sock.makefile("rb")` does, within the deadline of the current call."""
     return cast(io.BufferedIOBase, _clocked(sock.makefile("rb"), sock))
 
 
@@ -129,7 +129,7 @@ _POOLS: Final = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def keep_deadlines(manager: urllib3.PoolManager) -> None:
-    """Have the connections of a manager that has made none yet keep to `whole_call`."""
+    """Make the connections of a pool manager, which must be unused so far, keep to `whole_call`."""
     manager.pool_classes_by_scheme = _POOLS
 
 
@@ -159,7 +159,7 @@ UNSENT: Final = "hygiene_unsent"
 
 @contextmanager
 def _marked() -> Iterator[None]:
-    """What fails in here fails before anything of a request was sent."""
+    """Mark errors raised within this as raised before any of the request was sent."""
     try:
         yield
     except Exception as error:

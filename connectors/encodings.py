@@ -158,7 +158,7 @@ def _utf16(sample: bytes, whole: bool) -> str | None:
 
 
 def _is_utf8(sample: bytes, whole: bool) -> bool:
-    """Whether it is UTF-8, but for a stray byte here and there."""
+    """Whether it is UTF-8, except for a few stray bytes."""
     if _decoded(sample, "utf-8", whole) is not None:
         return True
     text = sample.decode("utf-8", "surrogateescape")
@@ -324,7 +324,7 @@ def _is_first_level(mark: str) -> bool:
 
 
 def known_encoding(name: str) -> str | None:
-    """The encoding that somebody names, as Python calls it; None where there is no such."""
+    """Return Python's name for an encoding that somebody names; None if there is none."""
     try:
         "".encode(name)
         return b"".decode(name) or name

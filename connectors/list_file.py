@@ -1,4 +1,4 @@
-"""A list on disk as rows of cells, whether it is text or a workbook."""
+"""Read a list on disk as rows of cells, whether it is text or a workbook."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from connectors.list_error import ListError
 
 
 def ignore(_line: str) -> None:
-    """For whoever wants no notes."""
+    """Ignore notes."""
 
 
 @contextmanager
 def opened_rows(
     path: Path, layout: Layout = TOLD_BY_ITSELF, note: Callable[[str], None] = ignore
 ) -> Iterator[Iterator[Row]]:
-    """All rows of a list, its header among them. `note` is given a line on what is in doubt.
+    """All rows of a list, its header among them. `note` receives a line on anything in doubt.
 
     Raises `ListError`, also in mid-list where it cannot be decoded to the end.
     """

@@ -74,7 +74,7 @@ def is_workbook(path: Path, name: str = "") -> bool:
 
 @contextmanager
 def open_sheet(path: Path, wanted: str = "", name: str = "") -> Iterator[Sheet]:
-    """Open a sheet by its name, or the first one that is shown; raises `ListError`."""
+    """Open a sheet by its name, or the first visible one; raises `ListError`."""
     from openpyxl import load_workbook  # half a second, which lists of text need not wait
 
     name = name or str(path)
@@ -127,7 +127,7 @@ def _cell(cell: Any) -> Cell:
 
 
 def as_text(value: Any, shown: str = "General") -> str:
-    """A cell's value as a list would write it: a number with all its digits and no more.
+    """Return a cell's value as a list would write it: a number with exactly its digits.
 
     >>> as_text(14155550123.0), as_text(2079460000, "00000000000"), as_text(1.5)
     ('14155550123', '02079460000', '1.5')
@@ -151,7 +151,7 @@ def as_text(value: Any, shown: str = "General") -> str:
 
 
 class WorkbookWriter:
-    """A workbook of one sheet, written row by row; it is a file when `save` has returned."""
+    """Write a workbook of one sheet, row by row. The file exists once `save` has returned."""
 
     def __init__(self, title: str) -> None:
         from openpyxl import Workbook
@@ -193,7 +193,7 @@ class WorkbookWriter:
         self._book.close()
 
     def abandon(self) -> None:
-        """Give up what was written: the rows stand in a temporary file until then."""
+        """Discard what was written; until `save`, the rows are in a temporary file."""
         self._sheet.close()
 
 

@@ -45,8 +45,8 @@ _MISREAD = (ValueError, TypeError, KeyError, AttributeError, IndexError, Recursi
 
 
 def repair(client: Any, queues: tuple[str, ...]) -> None:
-    """Move away what lies where the transport keeps its own and is of another type, such as a text
-    in the place of a queue: each read of it would end the worker. Raises `RedisError`."""
+    """Move away keys of the transport that have another type, such as a text in the place of a
+    queue: each read of one would end the worker. Raises `RedisError`."""
     wanted = dict.fromkeys(queues, "list") | _TYPES
     wanted |= {f"_kombu.binding.{queue}": "set" for queue in queues}
     with client.pipeline(transaction=False) as pipe:
@@ -66,7 +66,7 @@ def repair(client: Any, queues: tuple[str, ...]) -> None:
 
 
 def fault_of(raw: str | bytes) -> str:
-    """Why a text out of a queue cannot be a message of kombu's; "" where it can.
+    """Say why a text from a queue cannot be a message of kombu; "" if it can.
 
     >>> fault_of(b"{not json"), fault_of(b"[1]")
     ('it is no JSON', 'it is no message')
@@ -106,7 +106,7 @@ def _fault_of_body(body: str, encoding: object) -> str:
 
 
 class Reader(redis.Redis):
-    """Takes messages out of queues; one that cannot be read is as if there were none."""
+    """Takes messages out of queues; an unreadable message counts as no message."""
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         if command_name != "BRPOP":
@@ -160,7 +160,7 @@ class Transport(transport.Transport):
 
 
 def register() -> None:
-    """Have kombu use these for every redis:// address in this process."""
+    """Make kombu use these for every redis:// address in this process."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
 
@@ -169,7 +169,7 @@ def register() -> None:
 
 
 def fault_of_task(message: Any, app: Celery) -> str:
-    """Why no task can be carried out for a message; "" where one can."""
+    """Say why no task can run for a message; "" if one can."""
     headers = message.headers
     name = headers.get("task")
     if not isinstance(name, str) or not name.startswith(_OURS) or name not in app.tasks:
@@ -226,7 +226,7 @@ def _signature(function: Any) -> tuple[inspect.Signature, dict[str, Any]]:
 
 
 class Consumer(consumer.Consumer):
-    """Hands a message to its task, and sets aside what is for none."""
+    """Hands a message to its task, and sets aside messages that are for none."""
 
     def create_task_handler(self, *args: Any, **more: Any) -> Any:
         handle = super().create_task_handler(*args, **more)
@@ -244,7 +244,7 @@ class Consumer(consumer.Consumer):
         return on_message
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """As kombu tells of a body that it cannot unpack."""
+        """Called by kombu for a body that it cannot unpack."""
         self._set_aside(message, f"its body cannot be read ({type(exc).__name__})")
 
     def _set_aside(self, message: Any, why: str) -> None:

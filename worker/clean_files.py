@@ -63,7 +63,7 @@ class Output(Protocol):
     def row(self, row: str | Sequence[Cell], added: Sequence[str], width: int) -> None: ...
 
     def finish(self) -> None:
-        """Everything is written: make it last."""
+        """Finish the file after the last row."""
 
 
 # -- in ---------------------------------------------------------------------------------------
@@ -71,8 +71,8 @@ class Output(Protocol):
 
 @contextmanager
 def local_file(source: Path) -> Iterator[tuple[Path, str]]:
-    """A file that can be read twice, and what it is called in messages: standard input and pipes
-    are copied to a temporary one."""
+    """Yield a file that can be read twice, and its name in messages. Standard input and pipes are
+    copied to a temporary file."""
     if source != STANDARD and not (
         source.exists() and not source.is_file() and not source.is_dir()
     ):
@@ -150,7 +150,7 @@ def _sheet_source(path: Path, name: str, sheet: workbook.Sheet, layout: Layout) 
 
 
 def check_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Raise `ListError` where the new list cannot or must not be written, before reading."""
+    """Raise `ListError`, before reading, if the new list cannot or must not be written."""
     if target == STANDARD:
         return
     if target.suffix.lower() in (".xls", ".ods", ".numbers"):
@@ -167,8 +167,8 @@ def check_target(source: Path, target: Path, overwrite: bool) -> None:
 
 @contextmanager
 def written_whole(target: Path, overwrite: bool) -> Iterator[Path]:
-    """A file to write to, which is put in the target's place when all is written: the target is
-    whole or as it was. Standard output and devices are given a copy."""
+    """Yield a file to write to. It replaces the target once all is written, so that the target is
+    always complete or unchanged. Standard output and devices receive a copy."""
     device = target.exists() and not target.is_file()
     if target == STANDARD or device:
         with tempfile.TemporaryDirectory(prefix="hygiene-") as folder:
@@ -197,7 +197,7 @@ def written_whole(target: Path, overwrite: bool) -> Iterator[Path]:
 
 @contextmanager
 def opened_output(part: Path, target: Path, source: Source, layout: Layout) -> Iterator[Output]:
-    """What is written is a workbook where the target is called so, else text as the list was."""
+    """Write a workbook if the target is named .xlsx, else text in the format of the list."""
     if target.suffix.lower() in (".xlsx", ".xlsm"):
         sheet = SheetOutput(WorkbookWriter(source.sheet or "List"), part, source.dialect)
         try:
@@ -217,7 +217,7 @@ def opened_output(part: Path, target: Path, source: Source, layout: Layout) -> I
 
 
 def _dialect_of_copy(layout: Layout) -> Dialect:
-    """How the text of a workbook is written: UTF-8 with commas, unless something else is named."""
+    """Return how to write a workbook as text: UTF-8 with commas, unless options say otherwise."""
     return Dialect(layout.encoding or "utf-8", layout.delimiter or ",", "\r\n")
 
 

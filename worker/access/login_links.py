@@ -26,7 +26,7 @@ LONGEST = 200  # characters of a token that is looked at
 
 
 def make(store: Store, now: datetime) -> str:
-    """The token of a new link; it is kept nowhere."""
+    """Return the token of a new link; the token itself is not stored."""
     token = secrets.token_urlsafe(32)
     with store.write() as connection:
         row = {"id": _id(token), "user": _NOBODY, "role": "none", "until": now + LIFETIME}
@@ -35,8 +35,8 @@ def make(store: Store, now: datetime) -> str:
 
 
 def use(store: Store, token: str, now: datetime, old: str = "") -> str | None:
-    """The secret of a new session, for the cookie; None where the link was used, is too old or is
-    none of ours. `old`: a session that ends with it."""
+    """Return the secret of a new session, for the cookie; None if the link was used, is too old or
+    is not ours. `old`: a session that ends with it."""
     c = table.c
     # A clock that was set back must not keep a link good for longer than a link is.
     fresh = sa.and_(c.until > now, c.until <= now + LIFETIME)
@@ -46,7 +46,7 @@ def use(store: Store, token: str, now: datetime, old: str = "") -> str | None:
 
 
 def address(base_url: str, token: str) -> str:
-    """`token=` is what the log masks, should an address ever get there."""
+    """Return the link. The log masks `token=`, should an address ever get there."""
     return f"{base_url}/login/link?token={token}"
 
 

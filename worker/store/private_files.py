@@ -25,7 +25,7 @@ _SOMETHING_ELSE = (".git", "pyproject.toml", "Procfile", ".bashrc", ".profile")
 
 
 def make_home(home: Path) -> None:
-    """Make the folder where it is missing, for this user alone, and mend what is there."""
+    """Make the folder, for this user only, if it is missing; fix the rights of what exists."""
     if not home.exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     protect_home(home)
@@ -42,12 +42,12 @@ def protect_home(home: Path) -> None:
 
 
 def _is_for_all(home: Path) -> bool:
-    """Whether this is a folder in which everybody makes files, such as /tmp."""
+    """Whether this is a folder in which everybody may create files, such as /tmp."""
     return bool(home.stat().st_mode & stat.S_ISVTX)
 
 
 def make_database(path: Path) -> None:
-    """Make an SQLite file that this user alone reads, or mend the one there is. SQLite gives the
+    """Make an SQLite file that only this user can read, or fix the existing one. SQLite gives the
     files beside it (`-wal`, `-shm`) the rights of the file itself."""
     if not path.parent.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,8 +58,8 @@ def make_database(path: Path) -> None:
 
 
 def _files_of(home: Path) -> Iterator[Path]:
-    """All that lies there, where the folder is ours alone; in one that holds other things too (a
-    project, somebody's own folder), what we make."""
+    """Return all files in a folder that is only ours; in a folder with other contents (a project,
+    somebody's own folder), only the files that we make."""
     shared = (
         _is_for_all(home)
         or home == Path.home()
@@ -91,7 +91,7 @@ def _protect(path: Path, name: str) -> None:
 
 
 def problem(path: Path) -> str:
-    """What stands in the way of privacy; "" where all is well or nothing is there."""
+    """Say why a path is not private; "" if it is, or if it does not exist."""
     try:
         about = path.stat()
     except OSError:

@@ -46,8 +46,8 @@ class Demand:
 def check(
     ctx: Context, run: Run, connector: Connector, restores: Sequence[Restore]
 ) -> tuple[list[Demand], Told]:
-    """Take out of each restore what a standing report does not allow; with the reports that this
-    was decided from, to tell later whether more have come."""
+    """Remove from each restore what a report in force does not allow. Also returns the reports that
+    this was decided from, so that the caller can see later whether there are more."""
     contacts = [one.contact for one in restores]
     object_name = contacts[0].object if contacts else ""
     remembered = judge.remember(ctx, run.connector, object_name, contacts)
@@ -139,7 +139,7 @@ def _demand(
 
 
 def _demanded(decision: Decision) -> dict[str, Value]:
-    """Canonical key -> value, of what only a report can have led to."""
+    """Map canonical key to value, for values that only a report can have led to."""
     values: dict[str, Value] = {flag: True for flag in FLAGS if getattr(decision, flag)}
     for field in decision.fields:
         if field.status in _STOPPING or _unreachable_by_messages(field):

@@ -172,7 +172,7 @@ def load(store: Store, connector: str) -> History:
 
 
 def lost_during(store: Store, connector: str, start: datetime, end: datetime) -> list[LostField]:
-    """Fields that a run between these times went without, at least for a part of it."""
+    """Return fields that a run between these times lacked, for at least a part of it."""
     with store.read() as connection:
         kept = _load(connection, connector)
     return [
@@ -183,14 +183,14 @@ def lost_during(store: Store, connector: str, start: datetime, end: datetime) ->
 
 
 def to_read_whole(connection: Connection, connector: str) -> set[str]:
-    """Objects that are to be read as a whole, since a field of theirs is back."""
+    """Return objects to read as a whole, because one of their fields is back."""
     return {*_load(connection, connector).get("reread", {})}
 
 
 def was_read_whole(
     connection: Connection, connector: str, objects: Iterable[str], opened_at: datetime
 ) -> None:
-    """A run that was opened then has read these objects as a whole."""
+    """Record that a run opened at that time has read these objects as a whole."""
     kept = _load(connection, connector)
     reread = kept.get("reread", {})
     over = [
@@ -240,7 +240,7 @@ def _episodes(kept: Mapping[str, Any]) -> list[LostField]:
 def remembered_numbers(
     store: Store, connector: str, object_name: str, ids: Sequence[str]
 ) -> Numbers:
-    """The numbers of these contacts as our index has them, each field's as one text."""
+    """Return the numbers of these contacts from our index, each field's as one text."""
     c = contact_numbers.c
     query = (
         sa.select(c.record_id, c.field, c.number, c.extension)
@@ -259,7 +259,7 @@ def remembered_numbers(
 def remembered_persons(
     store: Store, connector: str, object_name: str, ids: Sequence[str]
 ) -> Mapping[str, str]:
-    """Who these contacts are, as our index has it (a hash of the address)."""
+    """Return who these contacts are, from our index (a hash of the address)."""
     c = contacts.c
     query = sa.select(c.record_id, c.person).where(
         c.connector == connector, c.object == object_name, one_of(c.record_id, ids)

@@ -26,7 +26,7 @@ from worker import console
 
 class Command(click.Command):
     """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end; 130:
-    interrupted. `stopped`: what is said then."""
+    interrupted. `stopped`: the line that is printed then."""
 
     stopped = "stopped; to continue, run the command again"
 
@@ -48,8 +48,8 @@ class Command(click.Command):
 
 @contextmanager
 def stops(goes_on: Callable[[], str]) -> Iterator[None]:
-    """Around what a command carries out: at a signal it ends in order, with `goes_on` as its line
-    and exit code 130."""
+    """Wrap the work of a command: a signal ends it cleanly, with the line of `goes_on` and exit
+    code 130."""
     try:
         with stopping.gracefully(goes_on):
             yield

@@ -93,8 +93,8 @@ class TestOneRecord:
         if step == "read":
             reader = judge.reader
 
-            def reading(*args: Any) -> Any:
-                read = reader(*args)
+            def reading(*args: Any, **more: Any) -> Any:
+                read = reader(*args, **more)
                 return lambda contact: read(contact) if contact.id != bad else [] + 1  # type: ignore[operator]
 
             monkeypatch.setattr(page.judge, "reader", reading)

@@ -88,11 +88,15 @@ def _apply(
 
 
 def _look_at_contacts(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
-    """Have contacts looked at on which a stop was reported with a number that they do not hold: no
-    delivery finds them by it."""
+    """Have contacts looked at on which a stop, or its end, was reported with a number that they do
+    not hold: no delivery finds them by it."""
     n = contact_numbers.c
     for report in reports:
-        if report.kind not in STOPS or report.reach == "number" or report.contact.count("/") != 2:
+        if (
+            report.kind not in (*STOPS, "opt_in")
+            or report.reach == "number"
+            or report.contact.count("/") != 2
+        ):
             continue
         connector, object_name, record_id = report.contact.split("/")
         of = (connector, object_name, record_id)

@@ -19,6 +19,7 @@ from worker.feedback import log, suppress, users
 from worker.feedback.keys import MARK, Keys
 from worker.feedback.model import Feedback, contact_key
 from worker.feedback.standing import order
+from worker.feedback.touched import note as note_touched
 from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.tables import (
@@ -70,7 +71,7 @@ class Forgotten:
 def forget_number(ctx: Context, number: str, by: str) -> Forgotten:
     """Erase a number and whoever holds it; it stays suppressed for all channels."""
     done = Forgotten()
-    now = ctx.now()
+    now, keys = ctx.now(), ctx.keys
     report = Feedback(
         f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}",
         "erasure",
@@ -81,9 +82,9 @@ def forget_number(ctx: Context, number: str, by: str) -> Forgotten:
         received_at=now,
     )
     with ctx.store.write() as connection:
-        log.store(connection, [report], now, ctx.keys)
+        log.store(connection, [report], now, keys)
         for holder in _holders(connection, number):
-            _forget_contact(ctx.keys, connection, holder, done)
+            _forget_contact(ctx, connection, holder, done)
         _forget_number(ctx, connection, number, done)
     return done
 
@@ -93,13 +94,13 @@ def forget_contact(
 ) -> Forgotten:
     """Erase one contact; its numbers too, where nobody else holds them."""
     done = Forgotten()
-    now = ctx.now()
+    now, keys = ctx.now(), ctx.keys
     holder = (connector, object_name, record_id)
     with ctx.store.write() as connection:
         numbers = dict.fromkeys(_numbers(connection, holder))
         for merged_one in _merged_into(connection, holder):  # nobody has worked on it since
             numbers.update(dict.fromkeys(merged_one.numbers))
-        _forget_contact(ctx.keys, connection, holder, done)
+        _forget_contact(ctx, connection, holder, done)
         for number in numbers:
             if _holders(connection, number):
                 continue
@@ -107,7 +108,7 @@ def forget_contact(
                 f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}", "erasure", number, by[:40],
                 now, evidence=_ERASED, received_at=now,
             )  # fmt: skip
-            log.store(connection, [report], now, ctx.keys)
+            log.store(connection, [report], now, keys)
             _forget_number(ctx, connection, number, done)
     return done
 
@@ -126,7 +127,8 @@ def _numbers(connection: Connection, holder: Holder) -> list[str]:
     return list(connection.scalars(query))
 
 
-def _forget_contact(keys: Keys, connection: Connection, holder: Holder, done: Forgotten) -> None:
+def _forget_contact(ctx: Context, connection: Connection, holder: Holder, done: Forgotten) -> None:
+    keys = ctx.keys
     _keep_flags(keys, connection, holder)
     done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
     # With the ids of records that were merged into it, which are theirs too.
@@ -140,6 +142,7 @@ def _forget_contact(keys: Keys, connection: Connection, holder: Holder, done: Fo
         done.pages += _forget_payloads(connection, record_id)
     connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
     log.note_erasure(connection)
+    _look_again(ctx, connection, holder)
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
     of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))
     for row in connection.execute(of_contact).all():
@@ -155,6 +158,14 @@ def _forget_contact(keys: Keys, connection: Connection, holder: Holder, done: Fo
     )
 
 
+def _look_again(ctx: Context, connection: Connection, holder: Holder) -> None:
+    """Have the record read soon, where its CRM has it still: what stands against it has to be
+    there, and nothing that we know would find it by its number any more."""
+    connector, object_name, record_id = holder
+    if connector != "csv" and connector in ctx.settings.active_connectors:
+        note_touched(connection, connector, object_name, [record_id], ctx.now())
+
+
 def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
     """Under a keyed hash: where the CRM has the contact still, its flags are ours, and must not
     pass for a person's word when it is read for the first time."""
@@ -164,6 +175,12 @@ def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
     value = orjson.dumps(users.flags_of(known)).decode()
     row = {"name": keys.erased_contact(contact_key(*holder)), "value": value}
     upsert(connection, installation, [row])
+
+
+def drop_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
+    """The contacts are known again: what is kept of their flags is told by the index now."""
+    names = [name for key in contact_keys for name in keys.erased_contacts(key)]
+    connection.execute(sa.delete(installation).where(one_of(installation.c.name, names)))
 
 
 def flags_before(
@@ -247,11 +264,12 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
             )
         )
         done.reports += 1
-    connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.number == number)
-        .values(number=erased, cause=sa.func.replace(deliveries.c.cause, number, erased))
-    )
+    of_number = sa.select(deliveries.c.id, deliveries.c.cause).where(deliveries.c.number == number)
+    for row in connection.execute(of_number).all():
+        named = row.cause.endswith(f":{number}")  # of a list
+        cause = row.cause.removesuffix(number) + erased if named else row.cause
+        of_row = sa.update(deliveries).where(deliveries.c.id == row.id)
+        connection.execute(of_row.values(number=erased, cause=cause))
     connection.execute(
         sa.update(feedback).where(feedback.c.new_number == number).values(new_number="")
     )

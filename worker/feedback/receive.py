@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from worker.feedback import log, merged, twilio
+from worker.feedback.keys import Keys
 from worker.feedback.model import Feedback, Reading, Who, contact_key
 from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
@@ -33,8 +35,10 @@ def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
     """An inbound message; how many new reports came of it. Raises what `twilio.sms` does."""
     now = ctx.now()
     heard = twilio.sms(form, now)
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        log.note_reached(connection, heard.number, now, now)  # who writes is there
+        if not _is_known(connection, heard, keys):
+            log.note_reached(connection, heard.number, now, now)  # who writes is there
         if heard.doubtful is not None:
             suggestion = heard.doubtful.suggestion
             row = {
@@ -60,6 +64,19 @@ def _for_a_person(body: str) -> str:
     left_out = len(text) - _MOST_KEPT
     half = _MOST_KEPT // 2
     return f"{text[:half]} [… {left_out:,} characters are left out …] {text[-half:]}"
+
+
+def _is_known(connection: Connection, heard: twilio.Heard, keys: Keys) -> bool:
+    """Whether a message came before; it may have been erased since."""
+    names = {
+        name
+        for key in (heard.key, *(report.key for report in heard.reports))
+        for name in (key, *keys.erased_keys(key))
+    }
+    return any(
+        connection.execute(sa.select(table.c.id).where(table.c.key.in_(names)).limit(1)).first()
+        for table in (feedback, reviews)
+    )
 
 
 def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:

@@ -363,14 +363,12 @@ def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
 def erase(connection: Connection, number: str, keys: Keys) -> None:
     """Keep of a number what stands against it, and no longer the number itself."""
     erased = keys.erased(number)
-    connection.execute(
-        sa.update(suppressions)
-        .where(suppressions.c.number == number)
-        .values(
-            key=sa.func.replace(suppressions.c.key, number, erased),  # of a list, it names it
-            number=erased,
-            contact="",
-            evidence="erased on request",
+    rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
+    for row in rows:
+        values = {"number": erased, "contact": "", "evidence": "erased on request"}
+        if row.reason == "list":  # its key names the number
+            values["key"] = _list_key(row.source, erased)
+        connection.execute(
+            sa.update(suppressions).where(suppressions.c.id == row.id).values(**values)
         )
-    )
     log.note_erasure(connection)

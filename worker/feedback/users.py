@@ -81,7 +81,9 @@ def reports(
         reach: Reach = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
         done = "ticked" if value else "cleared"
         evidence = f"somebody {done} '{_WORDS[flag]}' in {connector}"
-        if known is None:  # by whom, nobody can tell: it may be what we set before an erasure
+        if (
+            known is None or flag not in known
+        ):  # by whom, nobody can tell: it may be what we set before an erasure
             evidence = f"'{_WORDS[flag]}' was {done} in {connector} when it was first read"
         # Who is not to be contacted is so without a number as well: one may come.
         for number in numbers or ([""] if flag in _CHANNELS else []):

@@ -53,8 +53,20 @@ def make_database(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(OSError):  # it is there, or SQLite says what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    if not _is_database(path):
+        return  # not ours to change: SQLite says what is wrong
     for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
         _protect(each, each.name)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether SQLite made it (https://www.sqlite.org/fileformat.html#the_database_header), or it is
+    empty yet."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16) in (b"", b"SQLite format 3\x00")
+    except OSError:
+        return False
 
 
 def _files_of(home: Path) -> Iterator[Path]:

@@ -32,7 +32,7 @@ from connectors.base import (
     Value,
 )
 from worker.decisions import Decision
-from worker.feedback import deliveries, forget, links, users
+from worker.feedback import deliveries, forget, links, touched, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback, contact_key
@@ -444,7 +444,7 @@ def _look(
     if (taken.keys or taken.reports or taken.revived) and not run.dry_run:
         with ctx.store.write() as connection:
             merges.store(connection, taken, ctx.now(), ctx.keys)
-    fresh = _take_reports(ctx, run, prepared, taken.known, now)
+    fresh = _take_reports(ctx, run, prepared, taken.known, now, remembered)
     told = judge.reported(ctx, run, prepared, taken.said, [*taken.reports, *fresh])
     stopping.check()
     with span("verify"):
@@ -500,23 +500,50 @@ def _take_reports(
     prepared: Sequence[Prepared],
     known: Mapping[str, index.Known],
     now: datetime,
+    remembered: Remembered,
 ) -> list[Feedback]:
     """What CRM users said by our flags; kept before anything is decided from it."""
     told = []
     ahead = ctx.connector(run.connector).ahead()
-    new = [one.who.key for one in prepared if one.contact.id not in known]
-    with ctx.store.read() as connection:
-        erased = forget.flags_before(connection, new, ctx.keys)
+    new = [one for one in prepared if one.contact.id not in known]
+    erased = _flags_of_erased(ctx, run, new, remembered)
     for one in prepared:
         contact = one.contact
         flags = known[contact.id].flags if contact.id in known else erased.get(one.who.key)
         told += users.reports(
             run.connector, contact, one.who, flags, one.numbers, now, ahead
         )  # fmt: skip
-    if told and not run.dry_run:
+    if (told or erased) and not run.dry_run:
+        keys = ctx.keys
         with ctx.store.write() as connection:
-            feedback_log.store(connection, told, ctx.now(), ctx.keys)
+            feedback_log.store(connection, told, ctx.now(), keys)
+            forget.drop_flags(connection, erased.keys(), keys)
     return told
+
+
+def _flags_of_erased(
+    ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered
+) -> dict[str, dict[str, bool]]:
+    """Contacts that were erased here and are read again -> their flags that are surely ours: those
+    that what stands demands still. Another one that is ticked may be a person's word, which went
+    with the erasure: then it counts as one again."""
+    keys = ctx.keys
+    with ctx.store.read() as connection:
+        found = forget.flags_before(connection, [one.who.key for one in new], keys)
+    those = [one for one in new if one.who.key in found]
+    if not those:
+        return found
+    told = judge.reported(ctx, run, those, {}, ())
+    connector = ctx.connector(run.connector)
+    decisions = judge.decide_by_reports(ctx, run, connector, those, told, remembered)
+    return {
+        one.who.key: {
+            flag: value
+            for flag, value in found[one.who.key].items()
+            if not value or getattr(decision, flag)
+        }
+        for one, decision in zip(those, decisions, strict=True)
+    }
 
 
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
@@ -711,9 +738,18 @@ def _heed_news(
     """What was reported while this page was decided is written as soon as the page is done."""
     numbers = {n.e164 for entry in entries for r in entry.readings.values() for n in r.numbers}
     news = feedback_log.has_news(connection, sorted(numbers), ctx.keys, told) if numbers else []
-    if news:
-        unsettle(connection, news)
-        deliveries.reopen(connection, run.connector, news, ctx.now())
+    if not news:
+        return
+    unsettle(connection, news)
+    deliveries.reopen(connection, run.connector, news, ctx.now())
+    # Of a number that was erased meanwhile no delivery is found by its name.
+    holders = [
+        entry.contact
+        for entry in entries
+        if any(n.e164 in news for r in entry.readings.values() for n in r.numbers)
+    ]
+    ids = [contact.id for contact in holders]
+    touched.note(connection, run.connector, holders[0].object, ids, ctx.now())
 
 
 def _record_outcomes(

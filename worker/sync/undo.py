@@ -15,6 +15,7 @@ from config import stopping
 from config.log import redact
 from connectors.base import ConnectorError, Update, Value
 from connectors.lenient_json import REPLACEMENT
+from worker.decisions.changes import FLAGS
 from worker.feedback import deliveries, touched
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
@@ -29,6 +30,7 @@ from worker.sync.runs import Run
 from worker.sync.scope import Scope
 from worker.sync.writeback import write_all
 
+_MOST_NOTES = 500  # fields that are named in the run's notes
 _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
@@ -114,6 +116,8 @@ def carry_out(
             current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
             absent = [record_id for record_id in ids if record_id not in current]
             gone = connector.deleted(object_name, absent) if absent else set()
+            known = index.load(ctx.store, run.connector, object_name, ids)
+            ticked: list[str] = []
             restores: list[Restore] = []
             for row in rows:
                 contact = current.get(row.record_id)
@@ -124,6 +128,10 @@ def carry_out(
                     continue
                 held = contact.values()
                 values = _restorable(row, held, connector.writable(object_name), result)
+                for flag in _unread_ticks(held, known.get(row.record_id), values):
+                    del values[flag]
+                    ticked.append(row.record_id)
+                    result.kept.append(Kept(object_name, row.record_id, flag, True, True))
                 if values:
                     restores.append(Restore(contact, values))
             checked, told = demands.check(ctx, undoing, connector, restores)
@@ -143,7 +151,7 @@ def carry_out(
                 try:
                     _write(ctx, run, result, object_name, updates, befores, connector)
                 finally:  # also where it was stopped, or the CRM went away, in the midst of it
-                    _deliver_again(ctx, run, object_name, restores, checked, told)
+                    _deliver_again(ctx, run, object_name, restores, checked, told, ticked)
             progress(len(rows))
     except ConnectorError as error:
         run_store.fail(ctx, result.run, str(error))
@@ -151,6 +159,7 @@ def carry_out(
     except BaseException:  # a shutdown: let somebody else go on at once
         reader.release(ctx, undoing.id)
         raise
+    more = len(result.kept) - _MOST_NOTES
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
@@ -162,7 +171,8 @@ def carry_out(
                 read_all=True,
                 reader_owner=None,
                 notes=[
-                    *map(str, result.kept),
+                    *map(str, result.kept[:_MOST_NOTES]),
+                    *([f"and {more:,} more fields were left"] if more > 0 else []),
                     *(
                         f"{record_id}: not put back, since our user does not see the record"
                         for record_id in result.not_visible
@@ -180,23 +190,50 @@ def _deliver_again(
     restores: Sequence[Restore],
     checked: Sequence[Demand],
     told: Told,
+    ticked: Sequence[str],
 ) -> None:
     """Have the records looked at that lack what a report demands, and all reports delivered that
     came while the undo was at work: it may have written over them."""
-    missing = [
+    missing = {
         restore.contact.id
         for restore, demand in zip(restores, checked, strict=True)
         if demand.missing
-    ]
+    }
     numbers = sorted({number for demand in checked for number in demand.numbers})
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        if missing:
-            index.unsettle_records(connection, run.connector, object_name, missing)
-            touched.note(connection, run.connector, object_name, missing, ctx.now())
-        news = feedback_log.has_news(connection, numbers, ctx.keys, told) if numbers else []
+        news = feedback_log.has_news(connection, numbers, keys, told) if numbers else []
         if news:
             unsettle(connection, news)
             deliveries.reopen(connection, run.connector, news, ctx.now())
+        again = sorted(
+            {
+                *missing,
+                *ticked,
+                *(
+                    restore.contact.id
+                    for restore, demand in zip(restores, checked, strict=True)
+                    if not set(news).isdisjoint(demand.numbers)
+                ),
+            }
+        )
+        if again:
+            index.unsettle_records(connection, run.connector, object_name, again)
+            touched.note(connection, run.connector, object_name, again, ctx.now())
+
+
+def _unread_ticks(
+    held: Mapping[str, Value], known: index.Known | None, values: Mapping[str, Value]
+) -> list[str]:
+    """Flags that are ticked, and were not when we last saw or wrote them: a person ticked them
+    since, and no sync has read it yet."""
+    if known is None:
+        return []
+    return [
+        flag
+        for flag in FLAGS
+        if flag in values and held.get(flag) and not values[flag] and not known.flags.get(flag)
+    ]
 
 
 def _keep_lease(ctx: Context, undo_id: str) -> bool:

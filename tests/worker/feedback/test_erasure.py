@@ -17,7 +17,9 @@ from worker.feedback.forget import forget_contact, forget_number
 from worker.feedback.incoming import ContactRef, Report, as_feedback
 from worker.store.tables import deliveries, feedback, reviews, suppressions
 from worker.story import story
+from worker.sync import judge
 from worker.sync.context import Context
+from worker.sync.scope import Scope
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]
@@ -177,3 +179,77 @@ class TestAnOptInAfterAnErasure:
         deliver(ctx)
         assert not stands(ctx)
         assert not crm.get(held, "do_not_contact")
+
+
+class TestARecordThatIsReadAgain:
+    """Its CRM has it still, with the flags that we, or a person, had set."""
+
+    @pytest.mark.parametrize("change", ["", "another number", "no number"])
+    def test_keeps_a_persons_own_tick(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync, change: str
+    ) -> None:
+        """The report went with the erasure, and the number is another person's too."""
+        crm.edit(crm.ids()[1], {f"phone/{crm.phone}": NUMBER})
+        crm.edit(held, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        forget_contact(ctx, crm.name, crm.object, held, "an admin")
+        if change:
+            new = OTHER if change == "another number" else None
+            crm.edit(held, {f"phone/{crm.phone}": new})
+        sync(ctx, crm.name, "everything")
+        assert crm.get(held, "do_not_contact") is True
+
+    def test_keeps_the_tick_where_its_number_was_erased_and_replaced(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        crm.edit(held, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        forget_number(ctx, NUMBER, "an admin")
+        crm.edit(held, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name, "everything")
+        assert crm.get(held, "do_not_contact") is True
+
+    def test_is_found_though_nobody_edits_it(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        """A STOP waits for a CRM that is away; its number is erased before it arrives."""
+        ctx = make_context('[sync]\noverlap = "0s"\n')
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        receive.reports(ctx, as_feedback(ctx, Report(kind="opt_out", number=NUMBER)))
+        apply_waiting(ctx)
+        forget_number(ctx, NUMBER, "an admin")
+        deliver(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+
+    def test_is_found_where_the_erasure_comes_while_its_page_is_worked_on(
+        self,
+        make_context: Callable[..., Context],
+        crm: Crm,
+        sync: Sync,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        ctx = make_context('[sync]\noverlap = "0s"\n')
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+        whole = judge.decide_all
+
+        def meanwhile(*given: Any, **more: Any) -> Any:
+            monkeypatch.setattr(judge, "decide_all", whole)
+            forget_number(ctx, NUMBER, "an admin")
+            return whole(*given, **more)
+
+        monkeypatch.setattr(judge, "decide_all", meanwhile)
+        sync(ctx, crm.name, force=True, scope=Scope("ids", (record_id,)))
+        deliver(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+
+    def test_may_be_the_first_that_a_process_erases(
+        self, make_context: Callable[..., Context], crm: Crm, database_url: str, sync: Sync
+    ) -> None:
+        sync(make_context(DATABASE_URL=database_url), crm.name)
+        later = make_context(DATABASE_URL=database_url, SECRET_KEY="set meanwhile")
+        done = forget_contact(later, crm.name, crm.object, crm.ids()[0], "an admin")
+        assert done.contacts == 1

@@ -214,6 +214,22 @@ class TestAnUndo:
         spread(ctx, crm.name)
         assert crm.get(held, "do_not_contact") is True
 
+    def test_leaves_a_tick_that_no_sync_has_read_yet(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync
+    ) -> None:
+        """It looks like what the run had written, which an opt-in cleared meanwhile."""
+        tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
+        run = deliver(ctx, crm)
+        tell(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
+        deliver(ctx, crm)
+        assert not crm.get(held, "do_not_contact")
+        crm.edit(held, {"do_not_contact": True})
+        done = undo(ctx, run)
+        assert "do_not_contact" in kept(done, "changed")
+        spread(ctx, crm.name)
+        assert crm.get(held, "do_not_contact") is True
+        assert crm.get(held, crm.status) == "do_not_contact"
+
     def test_twice_and_undone_itself_leaves_the_stop(
         self, ctx: Context, crm: Crm, held: str
     ) -> None:

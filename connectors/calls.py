@@ -97,11 +97,17 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 
 
 class CrmClock:
-    """The CRM's time by the Date of its answers, which is known to the second."""
+    """The CRM's time by the Date of its answers, which is known to the second. `time` is that of
+    the last answer to us; how far the clock is `ahead`, all threads with one quota learn together:
+    a page may be worked on without a call of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, quota: Quota) -> None:
         self.time: datetime | None = None
-        self.ahead = timedelta(0)
+        self._quota = quota
+
+    @property
+    def ahead(self) -> timedelta:
+        return self._quota.clock_ahead
 
     def note(self, date: str | None) -> None:
         if not date:
@@ -111,7 +117,7 @@ class CrmClock:
         except ValueError:
             return  # some proxy's idea of a date: the next answer has another one
         ahead = self.time - datetime.now(UTC)
-        self.ahead = ahead if abs(ahead) >= _MATTERS else timedelta(0)
+        self._quota.clock_ahead = ahead if abs(ahead) >= _MATTERS else timedelta(0)
 
 
 class Calls:

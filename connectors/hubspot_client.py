@@ -88,7 +88,7 @@ class Client:
 
     def __init__(self, credentials: HubSpotCredentials, http: Http, quota: Quota) -> None:
         self._calls = Calls("hubspot", http, quota)
-        self.clock = CrmClock()
+        self.clock = CrmClock(quota)
         self.host = credentials.api_url
         self.token = credentials.access_token
         self.paths = Paths(credentials.api_version)

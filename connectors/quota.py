@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import takewhile
 from typing import Protocol
 
@@ -77,6 +78,8 @@ class Quota:
         self._made: deque[float] = deque()  # when we made the calls that count in the window
         self._lock = threading.Lock()
         self._turn = threading.Lock()
+        # How far the CRM's clock is ahead of ours, for whoever has made no call of their own yet.
+        self.clock_ahead = timedelta(0)
 
     def note(self, limits: Limits) -> None:
         """Remember what an answer said, and when."""

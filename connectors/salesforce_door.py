@@ -73,7 +73,7 @@ class Door:
         self._login_lock = threading.Lock()
         self._client: Salesforce | None = None
         self._identity = ""
-        self.clock = CrmClock()
+        self.clock = CrmClock(quota)
 
     @property
     def counts(self) -> Mapping[Purpose, int]:

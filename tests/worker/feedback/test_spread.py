@@ -581,6 +581,9 @@ class TestACrmWhoseClockIsSlow:
                 tell(ctx, "wrong_number", number)
                 deliver(ctx)
                 assert crm.get(record_id, "wrong_number") is True
+                # A thread that has made no call of its own yet knows it as well.
+                ahead = ctx.beside().open(crm.name).ahead()
+                assert timedelta(seconds=-63) < ahead < timedelta(seconds=-57)
                 crm.edit(record_id, {"wrong_number": False})
                 drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("changed")))
                 assert not crm.get(record_id, "wrong_number")

@@ -18,7 +18,7 @@ MERGED = "merged:"  # begins the key of what was said of a record that lives on 
 _STOPS = ("opt_out", "complaint", "erasure")
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
 # not that they want to be contacted: it lifts no opt-out.
-_LIFTS = {
+LIFTED_BY = {
     "opt_out": ("opt_in",),
     "complaint": ("opt_in",),
     "erasure": ("opt_in",),
@@ -235,7 +235,7 @@ def lifted(
     for other in sorted(later, key=order):
         if other.channels in _FLAGS:
             continue  # it opened no channel: another flag was left
-        if order(other) <= order(report) or other.kind not in _LIFTS[report.kind]:
+        if order(other) <= order(report) or other.kind not in LIFTED_BY[report.kind]:
             continue
         if other.contact and other.reach != "number" and not _about_the_same(report, other):
             continue

@@ -17,7 +17,7 @@ from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import MARK, Keys, all_names
 from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import Rules, channels_of, lifted, order
+from worker.feedback.standing import LIFTED_BY, Rules, channels_of, lifted, order
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -165,13 +165,21 @@ def add(
     who: Who | None = None,
 ) -> Suppression:
     """Suppress a number for whoever holds it, or for one person alone; the CRMs are told by the
-    queue. One that stands for the same reason and channels is not made twice."""
+    queue. One that stands for the same reason and channels is not made twice, unless something has
+    lifted it since, if only for one person: the new one then holds for that person too."""
     now, keys = ctx.now(), ctx.keys
     wanted = channels or "call text"
     contact = who.key if who else ""
-    for one in listed(ctx, number, reason=reason):
-        if one.contact == contact and set(wanted.split()) <= set(one.channels.split()):
-            return one
+    same = [
+        one
+        for one in listed(ctx, number, reason=reason)
+        if one.contact == contact and set(wanted.split()) <= set(one.channels.split())
+    ]
+    if same:
+        lifted_last = _last_lift(ctx, number, reason, who)
+        for one in same:
+            if lifted_last is None or lifted_last <= one.since:
+                return one
     report = Feedback(
         key=f"by hand:{number}:{reason}:{wanted}:{contact}:{now.isoformat()}"[:255],
         kind=reason,
@@ -195,8 +203,29 @@ def add(
     return _made(row)
 
 
+def _last_lift(ctx: Context, number: str, reason: Reason, who: Who | None) -> datetime | None:
+    """When a report last lifted a stop for this reason, for anybody who has the number or (`who`)
+    for that person with any number."""
+    c = feedback.c
+    with ctx.store.read() as connection:
+        names = all_names(ctx.keys, [number], log.some_erased(connection))
+        about = [c.number.in_(list(names))]
+        if who is not None:
+            about.append(c.contact == who.key)
+            if who.person:
+                about.append(c.person == who.person)
+        query = sa.select(feedback).where(c.kind.in_(LIFTED_BY[reason]), sa.or_(*about))
+        reports = [log.made(row) for row in connection.execute(query)]
+    return max((order(report)[0] for report in reports), default=None)
+
+
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
-    """Lift a suppression by an admin's word, which is kept as a report of its own."""
+    """Lift a suppression by an admin's word, which is kept as a report of its own.
+
+    An entry of a list is lifted by itself, without a report: the list was wrong about the number,
+    and nobody has said that they want to be contacted. Their own opt-out stands. The same list
+    imported again does not bring the entry back.
+    """
     now, keys = ctx.now(), ctx.keys
     wanted = sa.select(suppressions).where(suppressions.c.id == suppression_id)
     with ctx.store.read() as connection:
@@ -206,7 +235,9 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
         number = _number_again(ctx, connection, found.number)
     with ctx.store.write() as connection:
         row = connection.execute(wanted).one()
-        if row.lifted_at is None:
+        if row.lifted_at is None and row.reason == "list":
+            _lift_entry(ctx, connection, row, number, by, why)
+        elif row.lifted_at is None:
             report = Feedback(
                 key=f"lift:{row.key}:{now.isoformat()}",
                 kind="confirmed" if row.reason == "wrong_number" else "opt_in",
@@ -223,6 +254,25 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
             follow(connection, [number], ctx.rules, keys)
         row = connection.execute(wanted).one()
     return _made(row)
+
+
+def _lift_entry(
+    ctx: Context, connection: Connection, row: Any, number: str, by: str, why: str
+) -> None:
+    """Lift an entry of a list, and nothing else that stands against the number."""
+    now = ctx.now()
+    connection.execute(
+        sa.update(suppressions)
+        .where(suppressions.c.id == row.id)
+        .values(lifted_at=now, lifted_by=by[:120], lifted_why=why[:255])
+    )
+    unsettle(connection, [number])
+    deliveries.order(connection, [Order(f"lift:{row.id}", number, _crms(ctx), now)], now)
+
+
+def _crms(ctx: Context) -> tuple[str, ...]:
+    """The CRMs to be told; a list on disk is told by its next run."""
+    return tuple(one for one in ctx.settings.active_connectors if one != "csv")
 
 
 def _number_again(ctx: Context, connection: Connection, kept_as: str) -> str:
@@ -280,7 +330,8 @@ class Imported:
 def import_list(
     ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text", evidence: str = ""
 ) -> Imported:
-    """Put numbers (E.164) on the list `name`, streaming; to repeat it adds nothing.
+    """Put numbers (E.164) on the list `name`, streaming; to repeat it adds nothing, and does not
+    bring back an entry that was lifted.
 
     Whoever holds one of them is flagged by the queue; contacts that come later by their sync.
     """
@@ -317,7 +368,7 @@ def import_list(
             insert(connection, suppressions, rows)
             held = _held(connection, new)
             unsettle(connection, held)
-            crms = tuple(one for one in ctx.settings.active_connectors if one != "csv")
+            crms = _crms(ctx)
             orders = [Order(_list_key(name, number), number, crms, now) for number in held]
             deliveries.order(connection, orders, now)
         done.added += len(new)

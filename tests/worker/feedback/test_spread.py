@@ -21,7 +21,7 @@ from worker.feedback import deliveries as delivering
 from worker.feedback import log as feedback_log
 from worker.feedback import suppress, touched
 from worker.feedback.apply import apply_waiting, look_again
-from worker.feedback.model import Feedback
+from worker.feedback.model import Feedback, Who
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
 from worker.sync import batches, drive, judge, reader, runs
 from worker.sync import page as page_work
@@ -227,6 +227,44 @@ class TestAReport:
         assert suppress.listed(ctx, GOOD) == []
         deliver(ctx)
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+
+
+class TestAStopByHand:
+    """What an admin adds is the latest word, also for whom an earlier one was lifted."""
+
+    def test_reaches_a_contact_that_was_excepted_from_an_earlier_one(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = holder(ctx, crm, sync)
+        first = suppress.add(ctx, GOOD, "opt_out", "", "a letter", "an admin")
+        deliver(ctx)
+        crm.edit(record_id, dict.fromkeys(("do_not_contact", "do_not_call", "do_not_text"), False))
+        sync(ctx, crm.name)
+        assert not crm.get(record_id, "do_not_contact")
+        second = suppress.add(ctx, GOOD, "opt_out", "", "a second letter", "an admin")
+        deliver(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+        again = suppress.add(ctx, GOOD, "opt_out", "", "the second letter again", "an admin")
+        assert (again.id, again.id != first.id) == (second.id, True)
+
+    def test_marks_a_number_wrong_again_for_who_confirmed_it(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = holder(ctx, crm, sync)
+        suppress.add(ctx, GOOD, "wrong_number", "", "a stranger", "an admin")
+        deliver(ctx)
+        crm.edit(record_id, {"wrong_number": False})
+        sync(ctx, crm.name)
+        suppress.add(ctx, GOOD, "wrong_number", "", "a stranger again", "an admin")
+        deliver(ctx)
+        assert crm.get(record_id, "wrong_number") is True
+
+    def test_of_one_person_counts_after_a_yes_with_another_number(self, ctx: Context) -> None:
+        who = Who("salesforce/Contact/1", "a person")
+        first = suppress.add(ctx, GOOD, "opt_out", "", "a letter", "an admin", who)
+        tell(ctx, "opt_in", OTHER, contact=who.key, reach="person", person=who.person)
+        second = suppress.add(ctx, GOOD, "opt_out", "", "a second letter", "an admin", who)
+        assert second.id != first.id
 
 
 class TestAMessageThatArrives:
@@ -737,6 +775,57 @@ class TestAList:
         deliver(ctx)
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
         assert suppress.listed(ctx, GOOD) == []
+
+
+class TestAnEntryOfAListThatAnAdminLifts:
+    """The list was wrong about the number; nobody has said that they want to be contacted."""
+
+    def test_leaves_the_persons_own_stop(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+    ) -> None:
+        tell(ctx, "opt_out")
+        suppress.import_list(ctx, [GOOD], "a list")
+        deliver(ctx)
+        (entry,) = suppress.listed(ctx, GOOD, reason="list")
+        suppress.lift(ctx, entry.id, "an admin", "the wrong file")
+        deliver(ctx)
+        assert [one.reason for one in suppress.listed(ctx, GOOD)] == ["opt_out"]
+        for crm in crms:
+            sync(ctx, crm.name, "everything")
+            assert crm.get(held[crm.name], "do_not_contact") is True
+
+    def test_leaves_other_lists(self, ctx: Context) -> None:
+        suppress.import_list(ctx, [GOOD], "a list")
+        suppress.import_list(ctx, [GOOD], "another list", "call")
+        entry = suppress.listed(ctx, GOOD, reason="list")[0]
+        suppress.lift(ctx, entry.id, "an admin", "the wrong file")
+        deliver(ctx)
+        assert [one.source for one in suppress.listed(ctx, GOOD)] == ["another list"]
+
+    def test_is_lifted_in_the_crms_and_no_report_is_made_of_it(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        suppress.import_list(ctx, [GOOD], "a list")
+        deliver(ctx)
+        (entry,) = suppress.listed(ctx, GOOD)
+        lifted = suppress.lift(ctx, entry.id, "an admin", "the wrong file")
+        assert (lifted.lifted_by, lifted.lifted_why) == ("an admin", "the wrong file")
+        deliver(ctx)
+        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+        assert kinds(ctx) == []
+
+    def test_stays_lifted_by_later_reports_and_by_the_same_list(
+        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+    ) -> None:
+        suppress.import_list(ctx, [GOOD], "a list")
+        (entry,) = suppress.listed(ctx, GOOD)
+        suppress.lift(ctx, entry.id, "an admin", "the wrong file")
+        tell(ctx, "confirmed")
+        deliver(ctx)
+        assert suppress.import_list(ctx, [GOOD], "a list").known == 1
+        deliver(ctx)
+        assert suppress.listed(ctx, GOOD) == []
+        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
 
 
 def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -17,9 +18,10 @@ from pydantic import (
     StringConstraints,
 )
 
-from worker.feedback import receive, records
+from worker.feedback import log, receive, records
 from worker.feedback.delivery_codes import DeliveryFailure, read_code
-from worker.feedback.model import Feedback, FeedbackKind, Grade
+from worker.feedback.model import Feedback, FeedbackKind, Grade, Who
+from worker.feedback.standing import LIFTED_BY
 from worker.phones import facts
 from worker.story import number_of
 from worker.sync.context import Context
@@ -35,6 +37,9 @@ def _is_text(text: str) -> str:
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise ValueError("it holds characters that are no text")
     return text
+
+
+_LIFTING = ("opt_in", "confirmed")  # the kinds that lift a stop
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_is_text)]
@@ -74,7 +79,12 @@ class ContactRef(BaseModel):
 class Report(BaseModel):
     """One report. `number` in any spelling with its country code; it, or `contact`, or both: then
     it is about that person's use of the number. `key`: the sender's own id of the report, by which
-    it counts once; without one, the same content on the same day does."""
+    it counts once, on a contact whatever numbers that has by then.
+
+    Without a key, the same content counts once: on the same day, and an opt-in or a confirmation
+    for good, so that a retry does not lift what was said in between. What opts in again needs a key
+    of its own, or `at`. A stop that comes again counts again where something has lifted it since.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -124,7 +134,7 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
     # contact with several numbers is named, nobody knows which of them it came from.
     about_number = who is None or (said.by_text and (bool(report.number) or len(numbers) == 1))
-    return [
+    made = [
         Feedback(
             key=f"api:{key}:{number}{said.key_suffix}"[:255],
             kind=said.kind,
@@ -142,6 +152,42 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
         )
         for number in numbers
     ]
+    by_key = bool(report.key) or said.kind in _LIFTING
+    if report.contact is not None and not report.number and by_key:
+        return _once_on_contact(
+            ctx, made, f"api:{key}:{_print_of(report.contact)}{said.key_suffix}"
+        )
+    if not report.key and not report.at and said.kind in LIFTED_BY:
+        return _again_after_lift(ctx, made, who)
+    return made
+
+
+def _once_on_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
+    """One for each number, under a key that names none of them: all of those in the first request
+    count, and none that the contact has got by the time of a retry."""
+    with ctx.store.read() as connection:
+        # Under its number is how an earlier release kept it.
+        known = log.known_keys(connection, [key, *(one.key for one in made)], ctx.keys)
+    if key in known:
+        return [replace(made[0], key=key)]
+    if known:
+        return [one for one in made if one.key in known]
+    return [replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(made)]
+
+
+def _again_after_lift(ctx: Context, made: Sequence[Feedback], who: Who | None) -> list[Feedback]:
+    """A stop that is known by its print counts again where something has lifted it since."""
+    found = []
+    with ctx.store.read() as connection:
+        known = log.known_keys(connection, [one.key for one in made], ctx.keys)
+        for one in made:
+            since = known.get(one.key)
+            if since is not None:
+                at = log.last_lift(connection, one.kind, one.number, who, ctx.keys)
+                if at is not None and at > since:
+                    one = replace(one, key=f"{one.key}:after {at.isoformat()}")
+            found.append(one)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +234,13 @@ def _number(text: str, where: str, region: str | None) -> str:
 
 
 def _print(report: Report, now: datetime) -> str:
-    content = report.model_dump_json(exclude={"key"}) + ("" if report.at else f"{now:%Y-%m-%d}")
+    day = "" if report.at or report.kind in _LIFTING else f"{now:%Y-%m-%d}"
+    content = report.model_dump_json(exclude={"key"}) + day
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def _print_of(contact: ContactRef) -> str:
+    """Of a record, the same for both spellings of a Salesforce id (15 and 18 characters)."""
+    record_id = contact.id[:15] if contact.connector == "salesforce" else contact.id
+    content = f"{contact.connector}/{record_id}"
+    return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()

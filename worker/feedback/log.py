@@ -13,7 +13,17 @@ from sqlalchemy.engine import Connection
 from worker.feedback import deliveries, merged
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
-from worker.feedback.standing import NOBODY, Holders, Rules, Standing, concerns, is_about, standing
+from worker.feedback.standing import (
+    LIFTED_BY,
+    NOBODY,
+    Holders,
+    Rules,
+    Standing,
+    concerns,
+    is_about,
+    order,
+    standing,
+)
 from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.settled import unsettle
@@ -106,6 +116,30 @@ def _without_erased(
     query = sa.select(feedback.c.key).where(one_of(feedback.c.key, list(names)))
     known = {names[name].key for name in connection.scalars(query)}
     return [report for report in reports if report.key not in known]
+
+
+def known_keys(connection: Connection, names: Sequence[str], keys: Keys) -> dict[str, datetime]:
+    """Of these idempotency keys, those that count already, also where what they said was erased
+    since -> when it was said."""
+    kept = {name[:255]: name for name in names}
+    kept |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
+    query = sa.select(feedback.c.key, feedback.c.at).where(one_of(feedback.c.key, list(kept)))
+    return {kept[row.key]: row.at for row in connection.execute(query)}
+
+
+def last_lift(
+    connection: Connection, kind: FeedbackKind, number: str, who: Who | None, keys: Keys
+) -> datetime | None:
+    """When a report last lifted a stop of this kind, for anybody who has the number or (`who`) for
+    that person with any number."""
+    c = feedback.c
+    about = [c.number.in_(list(all_names(keys, [number], some_erased(connection))))]
+    if who is not None:
+        about.append(c.contact == who.key)
+        if who.person:
+            about.append(c.person == who.person)
+    query = sa.select(feedback).where(c.kind.in_(LIFTED_BY[kind]), sa.or_(*about))
+    return max((order(made(row))[0] for row in connection.execute(query)), default=None)
 
 
 def note_reached(connection: Connection, number: str, at: datetime, now: datetime) -> None:

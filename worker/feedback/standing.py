@@ -23,6 +23,7 @@ LIFTED_BY = {
     "complaint": ("opt_in",),
     "erasure": ("opt_in",),
     "wrong_number": ("confirmed",),
+    "corrected": ("confirmed",),
 }
 
 

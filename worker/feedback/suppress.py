@@ -17,7 +17,7 @@ from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import MARK, Keys, all_names
 from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import LIFTED_BY, Rules, channels_of, lifted, order
+from worker.feedback.standing import Rules, channels_of, lifted, order
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -176,7 +176,8 @@ def add(
         if one.contact == contact and set(wanted.split()) <= set(one.channels.split())
     ]
     if same:
-        lifted_last = _last_lift(ctx, number, reason, who)
+        with ctx.store.read() as connection:
+            lifted_last = log.last_lift(connection, reason, number, who, ctx.keys)
         for one in same:
             if lifted_last is None or lifted_last <= one.since:
                 return one
@@ -201,22 +202,6 @@ def add(
             sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
         ).one()
     return _made(row)
-
-
-def _last_lift(ctx: Context, number: str, reason: Reason, who: Who | None) -> datetime | None:
-    """When a report last lifted a stop for this reason, for anybody who has the number or (`who`)
-    for that person with any number."""
-    c = feedback.c
-    with ctx.store.read() as connection:
-        names = all_names(ctx.keys, [number], log.some_erased(connection))
-        about = [c.number.in_(list(names))]
-        if who is not None:
-            about.append(c.contact == who.key)
-            if who.person:
-                about.append(c.person == who.person)
-        query = sa.select(feedback).where(c.kind.in_(LIFTED_BY[reason]), sa.or_(*about))
-        reports = [log.made(row) for row in connection.execute(query)]
-    return max((order(report)[0] for report in reports), default=None)
 
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:

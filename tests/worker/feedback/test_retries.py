@@ -1,0 +1,150 @@
+"""What a sender repeats counts once, and a later word is not lost among the repetitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crms import Crm
+
+from worker.feedback import receive, suppress
+from worker.feedback.apply import apply_waiting
+from worker.feedback.forget import forget_contact
+from worker.feedback.incoming import ContactRef, Report, as_feedback
+from worker.feedback.lists import Refusals, reports_of
+from worker.sync.context import Context
+
+Sync = Callable[..., dict[str, Any]]
+PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
+NUMBER, OTHER, THIRD = "+14155552671", "+14155552672", "+14155552673"
+
+
+def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
+    """A report by the API, applied; how many were new."""
+    made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
+    new = receive.reports(ctx, made)
+    apply_waiting(ctx)
+    return new
+
+
+def stands(ctx: Context) -> bool:
+    return bool(suppress.listed(ctx, NUMBER))
+
+
+@pytest.fixture
+def later(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock to so many hours from now."""
+    real, shift = ctx.now, [timedelta(0)]
+
+    def now() -> datetime:
+        return real() + shift[0]
+
+    monkeypatch.setattr(ctx, "now", now)
+
+    def set_to(hours: float) -> None:
+        shift[0] = timedelta(hours=hours)
+
+    return set_to
+
+
+class TestWithoutAKey:
+    @pytest.mark.parametrize(
+        ("stop", "lift"), [("opt_out", "opt_in"), ("wrong_number", "confirmed")]
+    )
+    def test_a_yes_of_yesterday_does_not_lift_the_no_that_came_since(
+        self, ctx: Context, later: Callable[[float], None], stop: str, lift: str
+    ) -> None:
+        report(ctx, lift)
+        later(12)
+        report(ctx, stop)
+        later(25)
+        assert report(ctx, lift) == 0
+        assert stands(ctx)
+
+    def test_a_file_of_yeses_that_is_taken_in_again_lifts_nothing(
+        self, ctx: Context, later: Callable[[float], None], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "yes.csv"
+        path.write_text(f"number,kind\n{NUMBER},opt_in\n")
+
+        def take_in() -> int:
+            rows = list(reports_of(path, {}, {}, Refusals()))
+            return sum(receive.reports(ctx, as_feedback(ctx, one)) for _, _, one in rows)
+
+        assert take_in() == 1
+        later(1)
+        report(ctx, "opt_out")
+        later(48)
+        assert take_in() == 0
+        apply_waiting(ctx)
+        assert stands(ctx)
+
+    @pytest.mark.parametrize(
+        ("stop", "lift"),
+        [("opt_out", "opt_in"), ("complaint", "opt_in"), ("wrong_number", "confirmed")],
+    )
+    def test_a_no_after_a_yes_of_the_same_day_counts_once_more(
+        self, ctx: Context, later: Callable[[float], None], stop: str, lift: str
+    ) -> None:
+        assert report(ctx, stop) == 1
+        assert report(ctx, stop) == 0
+        later(0.001)
+        report(ctx, lift)
+        assert not stands(ctx)
+        later(0.002)
+        assert report(ctx, stop) == 1
+        assert report(ctx, stop) == 0
+        assert stands(ctx)
+
+
+class TestWithAKeyOnAContact:
+    @pytest.fixture
+    def held(self, ctx: Context, crm: Crm, sync: Sync) -> ContactRef:
+        record_id = crm.ids()[0]
+        nothing = {f"phone/{name}": None for name in PHONES[crm.name]}
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER, **nothing})
+        sync(ctx, crm.name)
+        return ContactRef(connector=crm.name, object=crm.object, id=record_id)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("key", ["K", ""])
+    def test_counts_once_whatever_number_it_has_by_then(
+        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync, key: str
+    ) -> None:
+        assert report(ctx, "opt_in", "", contact=held, key=key) == 1
+        crm.edit(held.id, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        assert report(ctx, "opt_in", "", contact=held, key=key) == 0
+
+    def test_counts_for_each_number_of_the_first_request(
+        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
+    ) -> None:
+        second = f"phone/{PHONES[crm.name][0]}"
+        crm.edit(held.id, {second: OTHER})
+        sync(ctx, crm.name)
+        assert report(ctx, "opt_out", "", contact=held, key="K") == 2
+        assert suppress.listed(ctx, NUMBER)
+        assert suppress.listed(ctx, OTHER)
+        crm.edit(held.id, {f"phone/{crm.phone}": THIRD})
+        sync(ctx, crm.name)
+        assert report(ctx, "opt_out", "", contact=held, key="K") == 0
+
+    def test_counts_once_also_after_an_erasure(
+        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
+    ) -> None:
+        report(ctx, "opt_in", "", contact=held, key="K")
+        forget_contact(ctx, crm.name, crm.object, held.id, "an admin")
+        crm.edit(held.id, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name, "everything")
+        assert report(ctx, "opt_in", "", contact=held, key="K") == 0
+
+    def test_is_another_report_on_another_contact(
+        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
+    ) -> None:
+        another = held.model_copy(update={"id": crm.ids()[1]})
+        crm.edit(another.id, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        report(ctx, "opt_out", "", contact=held, key="K")
+        assert report(ctx, "opt_out", "", contact=another, key="K") >= 1

@@ -10,9 +10,19 @@ from worker.decisions.model import Decision, FieldFacts, Value, WritePolicy
 
 NOTHING_MORE: Mapping[str, Value] = {}
 FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
+_OF_ONE_CHANNEL = ("do_not_call", "do_not_text")
 
 
-def wanted(decision: Decision) -> dict[str, Value]:
+def flags(decision: Decision, writable: frozenset[str]) -> dict[str, bool]:
+    """The flags that a decision sets. Where the CRM has no flag for a channel that is closed, it is
+    told by *do not contact*: too much is left alone, and nobody is called who said no to it."""
+    found = {flag: bool(getattr(decision, flag)) for flag in FLAGS}
+    if any(found[flag] and flag not in writable for flag in _OF_ONE_CHANNEL):
+        found["do_not_contact"] = True
+    return found
+
+
+def wanted(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
     """Canonical key -> value, for all that a decision says."""
     values: dict[str, Value] = {}
     for field in decision.fields:
@@ -20,8 +30,7 @@ def wanted(decision: Decision) -> dict[str, Value]:
         values[status] = field.status
         values[e164] = field.e164
         values[line_type] = field.line_type
-    for flag in FLAGS:
-        values[flag] = getattr(decision, flag)
+    values.update(flags(decision, writable))
     values["best_phone"] = decision.best_phone
     values["proposed_phone"] = decision.proposed_phone
     values["reason"] = decision.reason
@@ -51,7 +60,7 @@ def changes(
     """
     differing: dict[str, Value] = {
         key: value
-        for key, value in wanted(decision).items()
+        for key, value in wanted(decision, writable).items()
         # CRMs hold nothing, an empty text or false where we mean the same.
         if key in writable and (held.get(key) or None) != (value or None)
     }

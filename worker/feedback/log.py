@@ -133,7 +133,9 @@ def last_lift(
     """When a report last lifted a stop of this kind, for anybody who has the number or (`who`) for
     that person with any number."""
     c = feedback.c
-    about = [c.number.in_(list(all_names(keys, [number], some_erased(connection))))]
+    about: list[sa.ColumnElement[bool]] = [
+        c.number.in_(list(all_names(keys, [number], some_erased(connection))))
+    ]
     if who is not None:
         about.append(c.contact == who.key)
         if who.person:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from connectors.base import Connector, Contact, Value
-from worker.decisions.changes import FLAGS
+from worker.decisions.changes import flags
 from worker.decisions.model import Decision, FieldDecision
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
@@ -114,7 +114,8 @@ def _demand(
     decision: Decision,
     connector: Connector,
 ) -> Demand:
-    demanded = _demanded(decision)
+    writable = connector.writable(restore.contact.object)
+    demanded = _demanded(decision, writable)
     stopped = {
         number.e164
         for name, reading in one.readings.items()
@@ -133,14 +134,13 @@ def _demand(
     if any(key in demanded and key not in allowed for key in values):
         allowed.pop("reason", None)  # it goes with what it explains
     after = {**restore.contact.held, **allowed}
-    writable = connector.writable(restore.contact.object)
     missing = any(after.get(key) != value for key, value in demanded.items() if key in writable)
     return Demand(allowed, missing, one.numbers)
 
 
-def _demanded(decision: Decision) -> dict[str, Value]:
+def _demanded(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
     """Map canonical key to value, for values that only a report can have led to."""
-    values: dict[str, Value] = {flag: True for flag in FLAGS if getattr(decision, flag)}
+    values: dict[str, Value] = {key: True for key, on in flags(decision, writable).items() if on}
     for field in decision.fields:
         if field.status in _STOPPING or _unreachable_by_messages(field):
             values[f"status/{field.name}"] = field.status

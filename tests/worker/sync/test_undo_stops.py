@@ -256,3 +256,25 @@ class TestAnUndo:
         undo(ctx, run)
         spread(ctx, crm.name)
         assert crm.get(held, "do_not_contact") is True
+
+
+class TestAChannelWithoutAFlagOfItsOwn:
+    @pytest.mark.parametrize(("channel", "own"), [("call", "do_not_call"), ("text", "do_not_text")])
+    def test_is_closed_by_do_not_contact_and_opened_again(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, channel: str, own: str
+    ) -> None:
+        ctx = make_context(f'[connectors.{crm.name}.fields]\n{own} = ""\n')
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        sync(ctx, crm.name)
+        tell(ctx, "opt_out", channels=channel, at=ctx.now() - timedelta(hours=1))
+        run = deliver(ctx, crm)
+        assert crm.get(record_id, "do_not_contact") is True
+        undo(ctx, run)
+        sync(ctx, crm.name, "everything")
+        assert crm.get(record_id, "do_not_contact") is True
+        assert [one.channels for one in suppress.listed(ctx, GOOD)] == [channel]
+        crm.edit(record_id, {"do_not_contact": False})
+        sync(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert not crm.get(record_id, "do_not_contact")

@@ -39,8 +39,16 @@ class Keys:
 
     def person(self, email: str) -> str:
         """Tells that two records are about the same person; "" where there is no email."""
+        return next(iter(self._persons(email, self.secrets[:1])), "")
+
+    def persons(self, email: str) -> tuple[str, ...]:
+        """All that a person may be kept as: under the key in force first, then under earlier ones;
+        () where there is no email."""
+        return self._persons(email, self.secrets)
+
+    def _persons(self, email: str, keys: tuple[bytes, ...]) -> tuple[str, ...]:
         text = email.strip().casefold()
-        return self._hash(self.secrets[0], "person", text)[:32] if text else ""
+        return tuple(self._hash(key, "person", text) for key in keys) if text else ()
 
     def erased(self, number: str) -> str:
         """What is kept of an erased number."""

@@ -60,10 +60,17 @@ class Feedback:
 
 
 class Who(Struct, frozen=True):
-    """A contact as a report may concern it."""
+    """A contact as a report may concern it.
+
+    `aliases`: what `person` was, or may have been, under former keys (`Keys.persons`).
+    """
 
     key: str
     person: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def is_person(self, person: str) -> bool:
+        return bool(person) and (person == self.person or person in self.aliases)
 
 
 def contact_key(connector: str, object_name: str, record_id: str) -> str:

@@ -195,11 +195,11 @@ def is_about(report: Feedback, who: Who) -> bool:
     """Whether a report was made on this contact, or on another one of the same person."""
     if report.contact and report.contact == who.key:
         return True
-    return report.reach != "contact" and bool(report.person) and report.person == who.person
+    return report.reach != "contact" and who.is_person(report.person)
 
 
 def _same_person(one: Who, other: Who) -> bool:
-    return bool(one.person) and one.person == other.person
+    return other.is_person(one.person) or one.is_person(other.person)
 
 
 def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:

@@ -142,8 +142,8 @@ def reader(
                 )
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
         key = contact_key(run.connector, contact.object, contact.id)
-        person = ctx.keys.person(contact.email)
-        who = Who(key, person or remembered.persons.get(contact.id, ""))
+        person, *former = ctx.keys.persons(contact.email) or ("",)
+        who = Who(key, person or remembered.persons.get(contact.id, ""), tuple(former))
         region = where.region or fallback
         set_apart = apart.of(contact, region)
         return Prepared(contact, region, readings, tuple(numbers), who, set_apart, unread)

@@ -264,7 +264,7 @@ def take_over(
         done.keys += [old.who.key for old in of]
         for old in waiting[key]:
             carried = merged.carried(
-                old.who,
+                _with_former(old.who, one.who),
                 numbers[old.who.key],
                 told.reports,
                 one.who,
@@ -290,6 +290,13 @@ def take_over(
             dropped = _by_people(ctx, [old.who.key for old in of], moments) if moments else {}
             done.reports += _ticks(connector.name, one, dropped, of)
     return done
+
+
+def _with_former(old: Who, new: Who) -> Who:
+    """Who a record was, with all that the person may be kept as where it is the same one."""
+    if not new.is_person(old.person):
+        return old
+    return Who(old.key, old.person, (new.person, *new.aliases))
 
 
 def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str, list[_Old]]:

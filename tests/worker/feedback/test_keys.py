@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from crms import Crm
 
 from worker.feedback.keys import Keys
 from worker.store.db import StoreError
 from worker.sync.context import Context
 
 Make = Callable[..., Context]
+Sync = Callable[..., dict[str, Any]]
 NUMBER = "+14155552671"
 
 
@@ -37,6 +40,29 @@ class TestTheKey:
         both = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first").keys
         assert first.erased(NUMBER) in both.names(NUMBER)
 
+    @pytest.mark.parametrize("former", ["", "first"])
+    def test_that_is_another_loses_no_stop_of_a_person(
+        self, make: Make, sandbox: Any, sync: Sync, former: str
+    ) -> None:
+        """What was ticked in one CRM holds in the other by the email's hash under the former key,
+        also where that was a key of our own."""
+        every = Crm.all(sandbox)
+        held = {name: crm.ids()[0] for name, crm in every.items()}
+        for name, crm in every.items():
+            crm.edit(held[name], {f"phone/{crm.phone}": NUMBER})
+            email = "Email" if name == "salesforce" else "email"
+            crm.act(held[name], {"set": {email: "ada@example.com"}})
+        before = make(SECRET_KEY=former)
+        for name in every:
+            sync(before, name)
+        every["salesforce"].edit(held["salesforce"], {"do_not_contact": True})
+        sync(before, "salesforce")
+        sync(before, "hubspot", "everything")
+        assert every["hubspot"].get(held["hubspot"], "do_not_contact") is True
+        later = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS=former)
+        sync(later, "hubspot", "everything")
+        assert every["hubspot"].get(held["hubspot"], "do_not_contact") is True
+
     def test_file_that_is_empty_is_told(self, make_context: Make, tmp_path: Path) -> None:
         (tmp_path / "home").mkdir()
         (tmp_path / "home" / "secret-key").touch()
@@ -55,3 +81,10 @@ class TestAHash:
         keys = Keys((b"one",))
         assert keys.person(" Ada@Example.com ") == keys.person("ada@example.com")
         assert keys.person("") == ""
+
+    def test_of_a_person_is_known_under_former_keys_too(self) -> None:
+        first, both = Keys((b"one",)), Keys((b"two", b"one"))
+        assert both.persons("Ada@Example.com") == (
+            both.person("ada@example.com"), first.person("ada@example.com"),
+        )  # fmt: skip
+        assert both.persons(" ") == ()

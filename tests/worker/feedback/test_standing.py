@@ -67,6 +67,14 @@ class TestAnOptOut:
         assert standing(told, ADA_THERE).suppressed
         assert not standing(told, BEN).suppressed
 
+    def test_on_one_person_holds_though_our_key_has_changed_since(self) -> None:
+        told = [on(ADA, "opt_out", reach="person")]
+        now = Who(ADA_THERE.key, "ada by the new key", ("ada",))
+        assert standing(told, now).suppressed
+        assert standing([on(now, "opt_out", reach="person")], now).suppressed
+        assert not standing(told, Who(BEN.key, "ben by the new key", ("ben",))).suppressed
+        assert not standing([report("opt_out", reach="person")], Who(BEN.key)).suppressed
+
     @given(st.permutations([
         report("opt_out", 0), report("opt_in", 1), report("opt_out", 2), report("opt_in", 2.5),
         report("wrong_number", 1.5), on(ADA, "confirmed", 3, reach="person"),
@@ -109,6 +117,11 @@ class TestAWrongNumber:
     def test_is_wrong_for_one_who_confirmed_it_before_and_alone_has_it(self) -> None:
         told = [on(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
         assert standing(told, BEN, holders=Holders((BEN,))).wrong
+
+    def test_of_one_person_before_and_after_our_key_changed_is_of_nobody_else(self) -> None:
+        now = Who(BEN.key, "ben by the new key", ("ben",))
+        both = Holders((Who("hubspot/contacts/8", "ben"), now))
+        assert not both.others(now)
 
     def test_is_wrong_again_when_the_person_itself_is_reported(self) -> None:
         told = [on(BEN, "confirmed", 0, reach="person"), on(BEN, "wrong_number", 1)]

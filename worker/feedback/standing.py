@@ -238,7 +238,7 @@ def lifted(
             continue  # it opened no channel: another flag was left
         if order(other) <= order(report) or other.kind not in LIFTED_BY[report.kind]:
             continue
-        if other.contact and other.reach != "number" and not _about_the_same(report, other):
+        if other.reach != "number" and not _about_the_same(report, other):
             continue
         left -= channels_of(other, rules)
         if not left:

@@ -132,7 +132,8 @@ def _lift_listed(
 
 
 def _is_about_number(report: Feedback) -> bool:
-    return report.kind == "opt_in" and (not report.contact or report.reach == "number")
+    # Not by whether it names a contact: what one person said names none once it was erased.
+    return report.kind == "opt_in" and report.reach == "number"
 
 
 def _opened(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:

@@ -57,6 +57,10 @@ def stands(ctx: Context) -> bool:
     return bool(suppress.listed(ctx, NUMBER))
 
 
+def entries(ctx: Context, reason: str) -> list[suppress.Suppression]:
+    return suppress.listed(ctx, NUMBER, active=None, reason=reason)
+
+
 def sms(ctx: Context, text: str, sid: str) -> int:
     return receive.twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
 
@@ -253,3 +257,28 @@ class TestARecordThatIsReadAgain:
         later = make_context(DATABASE_URL=database_url, SECRET_KEY="set meanwhile")
         done = forget_contact(later, crm.name, crm.object, crm.ids()[0], "an admin")
         assert done.contacts == 1
+
+
+class TestAnExceptionForOnePerson:
+    """A number that several hold, of which one said yes, or "this is me"; then it was erased."""
+
+    @pytest.mark.parametrize(
+        ("stop", "exception"), [("wrong_number", "confirmed"), ("opt_out", "opt_in")]
+    )
+    def test_lifts_it_for_nobody_else(
+        self, ctx: Context, crm: Crm, held: str, sync: Sync, stop: str, exception: str
+    ) -> None:
+        contact = ContactRef(connector=crm.name, object=crm.object, id=held)  # type: ignore[arg-type]
+        report(ctx, stop, key="1", at=ctx.now() - timedelta(hours=3))
+        report(ctx, exception, contact=contact, key="2", at=ctx.now() - timedelta(hours=2))
+        forget_number(ctx, NUMBER, "an admin")
+        report(ctx, "undeliverable", key="3")  # anything: the list is brought in line anew
+        assert [one.lifted_at is None for one in entries(ctx, stop)] == [True]
+
+    def test_takes_it_off_no_list(self, ctx: Context, crm: Crm, held: str) -> None:
+        suppress.import_list(ctx, [NUMBER], "registry")
+        contact = ContactRef(connector=crm.name, object=crm.object, id=held)  # type: ignore[arg-type]
+        report(ctx, "opt_in", contact=contact, key="1", at=ctx.now() + timedelta(hours=1))
+        forget_number(ctx, NUMBER, "an admin")
+        report(ctx, "undeliverable", key="2")
+        assert [one.lifted_at is None for one in entries(ctx, "list")] == [True]

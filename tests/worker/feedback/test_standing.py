@@ -183,6 +183,13 @@ class TestLifting:
         assert lift is not None
         assert (lift.at, lift.by, lift.why) == (START + DAY * 2, "test", "asked us to call")
 
+    def test_of_a_number_needs_it_also_where_nobody_knows_any_more_who_said_it(self) -> None:
+        """An erasure leaves of what one person said neither the contact nor the person."""
+        for stop, lift in (("opt_out", "opt_in"), ("wrong_number", "confirmed")):
+            said = report(lift, 1, reach="person", id=2)
+            assert lifted(report(stop, id=1), [said])[1] is None
+            assert lifted(report(stop, id=1, reach="person"), [said])[1] is None
+
     def test_of_one_channel_leaves_the_other_standing(self) -> None:
         left, lift = lifted(report("opt_out", id=1), [report("opt_in", 1, channels="call", id=2)])
         assert left == {"text"}

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.feedback import log, suppress, users
-from worker.feedback.keys import MARK, Keys
-from worker.feedback.model import Feedback, contact_key
+from worker.feedback.keys import Keys
+from worker.feedback.model import MARK, Feedback, contact_key
 from worker.feedback.standing import order
 from worker.feedback.touched import note as note_touched
 from worker.store.db import upsert

@@ -20,11 +20,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from config.settings import Settings
+from worker.feedback.model import MARK
 from worker.store import Store
 from worker.store.db import StoreError, upsert
 from worker.store.tables import installation
 
-MARK = "#"  # what stands in place of an erased number begins with it
 _ERASED_KEY = "erased:"
 _ERASED_CONTACT = "erased contact:"
 _PRINT = "secret-key-print:"

@@ -25,6 +25,8 @@ Reach = Literal["number", "person", "contact"]
 Grade = Literal["", "dead", "failing", "no_text"]
 # What a person may read in a reply that the reader leaves to them.
 Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
+# What stands in place of an erased number, or contact, begins with it.
+MARK = "#"
 # Columns of a file of reports.
 COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
            "connector", "id", "code")  # fmt: skip

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel
-from worker.feedback.model import Feedback, Who
+from worker.feedback.model import MARK, Feedback, Who
 
+LIFT = "lift:"  # begins the key of an admin's word on one entry of the list, which follows
 MERGED = "merged:"  # begins the key of what was said of a record that lives on in another one
 _STOPS = ("opt_out", "complaint", "erasure")
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
@@ -249,9 +250,11 @@ def lifted(
 def _about_the_same(report: Feedback, other: Feedback) -> bool:
     if not report.contact or (report.reach == "number" and report.kind in _STOPS):
         return False
-    return report.contact == other.contact or (
-        bool(report.person) and report.person == other.person
-    )
+    if report.person and report.person == other.person:
+        return True
+    if report.contact.startswith(MARK):  # all erased contacts are called so: none is another
+        return bool(report.id) and other.key.startswith(f"{LIFT}feedback:{report.id}:")
+    return report.contact == other.contact
 
 
 def told(report: Feedback) -> str:

@@ -15,9 +15,9 @@ from connectors.formula_guard import csv_line
 from worker.decisions.model import CALL_AND_TEXT, blocked
 from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
-from worker.feedback.keys import MARK, Keys, all_names
-from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import Rules, channels_of, lifted, order
+from worker.feedback.keys import Keys, all_names
+from worker.feedback.model import MARK, Feedback, Who
+from worker.feedback.standing import LIFT, Rules, channels_of, lifted, order
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -225,7 +225,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
             _lift_entry(ctx, connection, row, number, by, why)
         elif row.lifted_at is None:
             report = Feedback(
-                key=f"lift:{row.key}:{now.isoformat()}",
+                key=f"{LIFT}{row.key}:{now.isoformat()}",
                 kind="confirmed" if row.reason == "wrong_number" else "opt_in",
                 number=number,
                 source=by,

@@ -15,6 +15,7 @@ from worker.feedback.apply import apply_waiting
 from worker.feedback.evidence import of_number
 from worker.feedback.forget import forget_contact, forget_number
 from worker.feedback.incoming import ContactRef, Report, as_feedback
+from worker.feedback.model import Feedback
 from worker.store.tables import deliveries, feedback, reviews, suppressions
 from worker.story import story
 from worker.sync import judge
@@ -282,3 +283,29 @@ class TestAnExceptionForOnePerson:
         forget_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="2")
         assert [one.lifted_at is None for one in entries(ctx, "list")] == [True]
+
+
+class TestTwoErasedContacts:
+    """Of each there stays the same nobody."""
+
+    @pytest.mark.parametrize("number", [NUMBER, ""])
+    def test_are_not_one_person(self, ctx: Context, number: str) -> None:
+        said = [("opt_out", "1", "ada"), ("opt_in", "2", "ben"), ("opt_out", "3", "")]
+        reports = [
+            Feedback(
+                f"{kind}{record_id}", kind, number, "test", ctx.now() - timedelta(hours=9 - place),  # type: ignore[arg-type]
+                contact=f"hubspot/contacts/{record_id}", reach="person", person=person,
+            )
+            for place, (kind, record_id, person) in enumerate(said)
+        ]  # fmt: skip
+        receive.reports(ctx, reports)
+        apply_waiting(ctx)
+        for record_id in "123":
+            forget_contact(ctx, "hubspot", "contacts", record_id, "an admin")
+        receive.reports(ctx, [Feedback("4", "undeliverable", number, "test", ctx.now())])
+        apply_waiting(ctx)  # the list is brought in line anew
+        first, second = suppress.listed(ctx)
+        suppress.lift(ctx, second.id, "an admin", "asked for it in a letter")
+        assert suppress.listed(ctx) == [first]
+        suppress.lift(ctx, first.id, "an admin", "so did the other one")
+        assert suppress.listed(ctx) == []

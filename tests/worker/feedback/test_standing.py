@@ -190,6 +190,19 @@ class TestLifting:
             assert lifted(report(stop, id=1), [said])[1] is None
             assert lifted(report(stop, id=1, reach="person"), [said])[1] is None
 
+    def test_of_one_erased_contact_says_nothing_of_another(self) -> None:
+        def erased(kind: str, day: int, **more: Any) -> Feedback:
+            return report(kind, day, contact="#erased", reach="person", id=day, **more)
+
+        stop = erased("opt_out", 1, person="ada")
+        assert lifted(stop, [erased("opt_in", 2, person="ben")])[1] is None
+        assert lifted(stop, [erased("opt_in", 2, person="ada")])[1] is not None
+        unknown = erased("opt_out", 1)
+        assert lifted(unknown, [erased("opt_in", 2)])[1] is None
+        for_another = erased("opt_in", 2, key="lift:feedback:12:then")
+        assert lifted(unknown, [for_another])[1] is None
+        assert lifted(unknown, [erased("opt_in", 2, key="lift:feedback:1:then")])[1] is not None
+
     def test_of_one_channel_leaves_the_other_standing(self) -> None:
         left, lift = lifted(report("opt_out", id=1), [report("opt_in", 1, channels="call", id=2)])
         assert left == {"text"}

@@ -123,7 +123,8 @@ def standing(
     opt-in that concerns the contact.
     """
     wrong, why = "", ""
-    suppressed: set[Channel] = set()
+    closed: set[Channel] = set()
+    cleared: set[Channel] = set()  # of these, whose flags a person cleared, and left another one
     any_opened = False  # a person cleared *do not contact*, whatever is left of the others
     confirmed_at: datetime | None = None
     confirmed_here = False  # on this contact, not on another one with the number
@@ -148,20 +149,28 @@ def standing(
                 confirmed_here = is_about(report, who)
                 failing.reports.clear()
             case "opt_out" | "complaint" | "erasure":
-                suppressed |= channels
+                closed |= channels
+                cleared -= channels
                 any_opened = False
-                if suppressed >= CALL_AND_TEXT:  # no to each, one after the other
-                    suppressed.add("any")
+                if closed - cleared >= CALL_AND_TEXT:  # no to each, one after the other
+                    closed.add("any")
+                    cleared.discard("any")
                 why = f"must not be contacted ({told(report)})"
             case "opt_in":
-                suppressed -= channels
                 any_opened = any_opened or "any" in channels
+                if report.channels in _FLAGS:
+                    cleared |= channels
+                else:
+                    if "any" in closed & channels:  # what is left needs its own flag again
+                        cleared.clear()
+                    closed -= channels
             case "undeliverable":
                 if reached_at is None or report.at > reached_at:
                     if report.grade == "no_text":
                         no_text = f"takes no texts ({told(report)})"
                     elif report.grade:
                         failing.reports.append(report)
+    suppressed = closed - cleared
     last = failing.verdict(rules)
     if no_text and "text" not in suppressed:
         suppressed.add("text")

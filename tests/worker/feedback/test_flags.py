@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,7 @@ from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, decide
 from worker.decisions.changes import FLAGS
 from worker.feedback import suppress, users
 from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import standing
+from worker.feedback.standing import lifted, standing
 from worker.phones import read_field
 from worker.sync.context import Context
 
@@ -171,6 +172,25 @@ def test_an_opt_in_to_a_channel_ends_do_not_contact(channel: str) -> None:
     record.sync()
     record.report("opt_in", channel)
     assert record.sync() == (False, channel != "call", channel != "text")
+
+
+@pytest.mark.parametrize("channel", ["call", "text", ""])
+@pytest.mark.parametrize("before", STATES, ids=mark)
+def test_an_opt_in_leaves_the_flags_of_what_the_list_still_holds(
+    before: Flags, channel: str
+) -> None:
+    """Of that person: a number's stop stays on the list for others when one person clears flags."""
+    record = reached(before, stopped=True)
+    record.report("opt_in", channel)
+    record.reports = [
+        replace(one, reach="person", contact=WHO.key, id=place)
+        for place, one in enumerate(record.reports)
+    ]
+    stops = [one for one in record.reports if one.kind == "opt_out"]
+    left = frozenset[str]().union(*(lifted(one, record.reports)[0] for one in stops))
+    assert record.sync() == ("any" in left, "call" in left, "text" in left)
+    if channel:
+        assert record.allows(channel)
 
 
 def test_no_to_calls_and_no_to_texts_is_no_to_all() -> None:

@@ -141,7 +141,7 @@ def _forget_contact(ctx: Context, connection: Connection, holder: Holder, done: 
         done.writes += connection.execute(sa.delete(writes).where(_of(writes, one))).rowcount
         done.pages += _forget_payloads(connection, record_id)
     connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
-    log.note_erasure(connection)
+    log.note_erasure(connection, keys)
     _look_again(ctx, connection, holder)
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
     of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))

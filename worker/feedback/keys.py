@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from config.settings import Settings
 from worker.feedback.model import MARK
@@ -28,6 +29,7 @@ from worker.store.tables import installation
 _ERASED_KEY = "erased:"
 _ERASED_CONTACT = "erased contact:"
 _PRINT = "secret-key-print:"
+_ERASED_UNDER = "erased under it"  # value of a print
 OWN = "secret key"
 
 
@@ -108,23 +110,33 @@ def open_keys(settings: Settings, store: Store) -> Keys:
     if own:
         given.append(own) if settings.secret_key else given.insert(0, own)
     keys = [text.encode() for text in given]
-    prints = [_PRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
-              for key in keys]  # fmt: skip
+    prints = [_print_of(key) for key in keys]
     with store.read() as connection:
-        known = set(
-            connection.scalars(
-                sa.select(installation.c.name).where(installation.c.name.startswith(_PRINT))
-            )
+        rows = connection.execute(
+            sa.select(installation).where(installation.c.name.startswith(_PRINT))
         )
-    if known and not known & set(prints):
+        known = {row.name: row.value for row in rows}
+    needed = {name for name, value in known.items() if value == _ERASED_UNDER}
+    if (known and not known.keys() & set(prints)) or needed - set(prints):
         raise StoreError(
             "SECRET_KEY: this database was used with another one, and what was erased could not "
-            "be recognised with this; set the former one as SECRET_KEY_PREVIOUS"
+            "be recognised with this; set the former one, under which it was erased, as "
+            "SECRET_KEY_PREVIOUS; if there are two such keys, stay with them"
         )
     if prints[0] not in known:
         with store.write() as connection:
             upsert(connection, installation, [{"name": prints[0], "value": ""}], ignore=True)
     return Keys(tuple(keys))
+
+
+def note_erasure(connection: Connection, keys: Keys) -> None:
+    """Remember that something was erased under the key in force: it is needed from now on."""
+    row = {"name": _print_of(keys.secrets[0]), "value": _ERASED_UNDER}
+    upsert(connection, installation, [row])
+
+
+def _print_of(key: bytes) -> str:
+    return _PRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
 
 
 def _own_key(settings: Settings, store: Store, make: bool) -> str:

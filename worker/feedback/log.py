@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from worker.feedback import deliveries, merged
 from worker.feedback.keys import Keys, all_names
+from worker.feedback.keys import note_erasure as note_key
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
 from worker.feedback.standing import (
     LIFTED_BY,
@@ -211,7 +212,8 @@ def some_erased(connection: Connection) -> bool:
     return connection.scalar(query) is not None
 
 
-def note_erasure(connection: Connection) -> None:
+def note_erasure(connection: Connection, keys: Keys) -> None:
+    note_key(connection, keys)
     upsert(connection, installation, [{"name": _ERASED, "value": "yes"}], ignore=True)
 
 

@@ -408,4 +408,4 @@ def erase(connection: Connection, number: str, keys: Keys) -> None:
         connection.execute(
             sa.update(suppressions).where(suppressions.c.id == row.id).values(**values)
         )
-    log.note_erasure(connection)
+    log.note_erasure(connection, keys)

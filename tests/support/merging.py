@@ -47,8 +47,9 @@ def type_in(crm: Crm, record_id: str, number: str) -> None:
 def tell(ctx: Context, kind: str, number: str, **more: Any) -> None:
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), "evidence": f"said {kind}", **more}
     report = Feedback(f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+        feedback_log.store(connection, [report], ctx.now(), keys)
 
 
 def deliver(ctx: Context, crm: Crm) -> None:

@@ -52,8 +52,9 @@ def full(ctx: Context, crm: Crm, sync: Sync) -> Context:
     """A database with something in most of its tables."""
     sync(ctx, crm.name)
     report = Feedback("k", "opt_out", "+14155552671", "test", ctx.now())
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+        feedback_log.store(connection, [report], ctx.now(), keys)
     people.put(ctx.store, "kim", "correct horse battery", "admin", ctx.now())
     return ctx
 

@@ -85,7 +85,9 @@ def test_what_only_looks_makes_none(
 
 def test_doctor_says_which_it_is(run: Run, tmp_path: Path) -> None:
     run("a", *ADD)
-    assert f"{tmp_path / 'a' / '.hygiene'} (HYGIENE_HOME)" in run("a", "doctor").stdout
+    assert (
+        f"{tmp_path / 'a' / '.hygiene'} (HYGIENE_HOME)" in run("a", "doctor", COLUMNS="400").stdout
+    )
     assert "the last one was" in " ".join(run("b", "doctor", COLUMNS="400").stdout.split())
 
 

@@ -447,8 +447,8 @@ def _ticks(
         if flag == "wrong_number":  # of a number that this contact has from that record
             theirs = {number for old in olds for number in old.numbers}
             numbers = [number for number in one.numbers if number in theirs]
-        ticking = _ticked(one.contact, flag)
-        for report in users.reports(connector, ticking, one.who, None, numbers, at):
+        ticking, untouched = _ticked(one.contact, flag), dict.fromkeys(FLAGS, False)
+        for report in users.reports(connector, ticking, one.who, untouched, numbers, at):
             found.append(
                 replace(
                     report,

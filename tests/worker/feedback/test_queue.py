@@ -60,8 +60,9 @@ def apply(queue: Celery) -> None:
 
 def report(ctx: Context, kind: str = "opt_out", key: str = "one") -> None:
     made = Feedback(key, kind, NUMBER, "test", ctx.now())  # type: ignore[arg-type]
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [made], ctx.now(), ctx.keys)
+        feedback_log.store(connection, [made], ctx.now(), keys)
 
 
 def flagged(crms: dict[str, Crm], held: dict[str, str], flag: str = "do_not_contact") -> bool:

@@ -39,8 +39,9 @@ def tell(ctx: Context, kind: str, number: str = GOOD, key: str = "", **more: Any
     """A report comes in."""
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
     report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+        feedback_log.store(connection, [report], ctx.now(), keys)
 
 
 def holder(ctx: Context, crm: Crm, sync: Sync) -> str:

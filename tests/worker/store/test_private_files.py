@@ -35,7 +35,7 @@ def run(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_new_home_is_for_its_user_alone(tmp_path: Path) -> None:
     home = tmp_path / "deep" / "home"
-    assert run(home, "users", "list").returncode == 0
+    assert run(home, "db", "upgrade").returncode == 0
     old = os.umask(0)
     try:
         embedded.ensure(home)
@@ -48,7 +48,7 @@ def test_a_new_home_is_for_its_user_alone(tmp_path: Path) -> None:
 
 def test_a_home_of_before_is_mended_with_a_word(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert run(home, "users", "list").returncode == 0
+    assert run(home, "db", "upgrade").returncode == 0
     (home / "numbers.csv").write_text("x")
     (home / "demo").mkdir()
     (home / "demo" / "web.log").write_text("x")

@@ -129,6 +129,7 @@ class TestUndo:
 
         with monkeypatch.context() as patched:
             patched.setattr(undo, "_write", dying)
+            patched.setattr(undo.reader, "release", lambda *_given: None)  # it was kill -9
             with pytest.raises(Killed):
                 undo.carry_out(ctx, undo_id)
         assert calls == 1

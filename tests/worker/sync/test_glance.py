@@ -89,8 +89,9 @@ class TestWhatBringsAContactBack:
     ) -> None:
         number = crm.get(done, f"e164/{crm.phone}")
         report = Feedback("k1", "opt_out", number, "api", ctx.now(), "call text")
+        keys = ctx.keys
         with ctx.store.write() as connection:
-            feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+            feedback_log.store(connection, [report], ctx.now(), keys)
         assert self.looks(ctx, crm, sync) >= 1
         assert crm.get(done, crm.status) == "do_not_contact"
 

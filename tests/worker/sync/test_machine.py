@@ -99,8 +99,9 @@ class Machine(RuleBasedStateMachine):
         self.count += 1
         self._forward(seconds=1)
         report = Feedback(f"k{self.count}", kind, number, "test", self.ctx.now())  # type: ignore[arg-type]
+        keys = self.ctx.keys
         with self.ctx.store.write() as connection:
-            feedback_log.store(connection, [report, report], self.ctx.now(), self.ctx.keys)
+            feedback_log.store(connection, [report, report], self.ctx.now(), keys)
         self.said.setdefault(number, []).append(kind)
 
     @rule()

@@ -570,8 +570,9 @@ class Merging(RuleBasedStateMachine):
             f"stop{self.count}", "opt_out", self.numbers[place], "twilio sms", self.ctx.now(),
             evidence="replied STOP",
         )  # fmt: skip
+        keys = self.ctx.keys
         with self.ctx.store.write() as connection:
-            feedback_log.store(connection, [report], self.ctx.now(), self.ctx.keys)
+            feedback_log.store(connection, [report], self.ctx.now(), keys)
         for one in self._together(place):
             self.no[one] = self.ever[one] = True
 

@@ -317,13 +317,14 @@ class TestWhoSaidNo:
         one, two = pair
         key = contact_key(crm.name, crm.object, one)
         channels = ("call", "text")
+        keys = ctx.keys
         with ctx.store.write() as connection:
             for place in order:
                 report = Feedback(
                     f"import:{'x' * 240}:{place}"[-255:].rjust(255, "y"), "opt_out", FIRST, "test",
                     ctx.now(), channels=channels[place], contact=key, reach="person",
                 )  # fmt: skip
-                feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+                feedback_log.store(connection, [report], ctx.now(), keys)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -333,9 +334,10 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
+        keys = ctx.keys
         with ctx.store.write() as connection:
             report = Feedback("merged:1", "opt_out", FIRST, "test", ctx.now())
-            feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+            feedback_log.store(connection, [report], ctx.now(), keys)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)

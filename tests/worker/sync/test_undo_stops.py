@@ -33,8 +33,9 @@ def tell(ctx: Context, kind: str, number: str = GOOD, **more: Any) -> None:
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
     key = f"{kind}:{number}:{made['at'].isoformat()}:{more.get('grade', '')}"
     report = Feedback(key, kind, number, **made)  # type: ignore[arg-type]
+    keys = ctx.keys
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now(), ctx.keys)
+        feedback_log.store(connection, [report], ctx.now(), keys)
 
 
 def deliver(ctx: Context, crm: Crm) -> str:

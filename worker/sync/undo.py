@@ -138,7 +138,7 @@ def carry_out(
             updates, befores = [], {}
             for restore, demand in zip(restores, checked, strict=True):
                 record_id, held = restore.contact.id, restore.contact.values()
-                for key in restore.values.keys() - demand.allowed.keys():
+                for key in (key for key in restore.values if key not in demand.allowed):
                     wrote = held.get(key)
                     result.kept.append(Kept(object_name, record_id, key, wrote, wrote, "report"))
                 if demand.allowed:

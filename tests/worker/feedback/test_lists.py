@@ -87,7 +87,7 @@ def test_rows_that_are_refused_run_nowhere(tmp_path: Path) -> None:
         assert [*numbers_of(path, "", "", refused)] == []
     with (tmp_path / "refused.csv").open(encoding="utf-8", newline="") as file:
         _, (line, why, row) = csv.reader(file)
-    assert (line, why) == ("2", "no single phone number; see --country")
+    assert (line, why) == ("2", "no phone number; see --country")
     assert row.startswith("'")
 
 

@@ -264,6 +264,9 @@ def feedback_import(
             return new, old
 
         for line, raw, report in lists.reports_of(file, mapping, fixed, bad, layout):
+            if incoming.must_store_first(report, batch):
+                new, old = keep()
+                stored, known = stored + new, known + old
             try:
                 batch += incoming.as_feedback(ctx, report, region)
             except RefusedError as error:

@@ -201,6 +201,14 @@ class TestImportingFeedback:
         listed = document(hygiene("suppressions", "list", "--json"))
         assert [(one["number"], one["reason"]) for one in listed] == [(NUMBER, "opt_out")]
 
+    def test_of_a_no_a_yes_and_a_no_the_last_counts(self, hygiene: Run, tmp_path: Path) -> None:
+        file = tmp_path / "words.csv"
+        rows = "".join(f"{kind},{OTHER}\n" for kind in ("opt_out", "opt_in", "opt_out"))
+        file.write_text(f"kind,number\n{rows}")
+        done = document(hygiene("feedback", "import", str(file), "--json"))
+        assert done["stored"] == 3
+        assert document(hygiene("suppressions", "list", "--number", OTHER, "--json"))
+
     def test_names_what_is_wrong_with_the_columns(self, hygiene: Run, tmp_path: Path) -> None:
         file = tmp_path / "odd.csv"
         file.write_text("a,b\n1,2\n", encoding="utf-8")

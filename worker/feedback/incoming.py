@@ -162,6 +162,13 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     return made
 
 
+def must_store_first(report: Report, batch: Sequence[Feedback]) -> bool:
+    """Whether what a batch holds has to be stored before this report is read: a stop without a key
+    is told from a repetition by what was stored since (`_again_after_lift`)."""
+    lifts = any(one.kind in _LIFTING for one in batch)
+    return lifts and not report.key and report.kind in LIFTED_BY
+
+
 def _once_on_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
     """One for each number, under a key that names none of them: all of those in the first request
     count, and none that the contact has got by the time of a retry."""

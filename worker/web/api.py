@@ -20,7 +20,7 @@ from worker.access.model import AccessError
 from worker.alerts import tell
 from worker.feedback import evidence, incoming, receive, suppress, touched
 from worker.feedback.incoming import RefusedError, Report, Short
-from worker.feedback.model import Reading
+from worker.feedback.model import Feedback, Reading
 from worker.overview import overview
 from worker.phones import region_of
 from worker.segments import isolate, listing, outcomes
@@ -198,18 +198,25 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         reports = body if isinstance(body, list) else [body]
         if len(reports) > MOST_REPORTS:
             raise HTTPException(413, f"At most {MOST_REPORTS} reports at once.")
-        found, refused = [], []
+        found: list[Feedback] = []
+        refused: list[str] = []
+        stored = known = 0
         for place, report in enumerate(reports):
+            if incoming.must_store_first(report, found):
+                new = receive.reports(ctx, found)
+                stored, known = stored + new, known + len(found) - new
+                found.clear()
             try:
                 found += incoming.as_feedback(ctx, report)
             except (RefusedError, ConnectorError) as error:
                 refused.append(f"{place}: {error}" if isinstance(body, list) else str(error))
-        if refused and not found:
+        if refused and not found and not stored + known:
             raise HTTPException(422, "; ".join(refused[:20]))
-        stored = receive.reports(ctx, found)
+        new = receive.reports(ctx, found)
+        stored, known = stored + new, known + len(found) - new
         if stored:
             then.add_task(notify)
-        return Accepted(stored=stored, known=len(found) - stored, refused=refused)
+        return Accepted(stored=stored, known=known, refused=refused)
 
     @routes.get("/reviews", tags=["feedback"], summary="Replies that wait for a person")
     def reviews(_who: Reports) -> dict[str, Any]:

@@ -55,6 +55,17 @@ class TestAccess:
 
 
 class TestFeedback:
+    def test_of_a_no_a_yes_and_a_no_in_one_request_the_last_counts(
+        self, api: Api, ctx: Context
+    ) -> None:
+        """Without keys the two noes look alike."""
+        words = [{"kind": kind, "number": NUMBER} for kind in ("opt_out", "opt_in", "opt_out")]
+        answer = api.call("POST", "/feedback", words)
+        assert answer.status_code in (200, 202)
+        assert (answer.json()["stored"], answer.json()["known"]) == (3, 0)
+        apply_waiting(ctx)
+        assert suppress.listed(ctx, NUMBER)
+
     def test_is_stored_once_and_reaches_the_crms(
         self, api: Api, ctx: Context, crm: Crm, sync: Sync
     ) -> None:

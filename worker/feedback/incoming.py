@@ -200,7 +200,7 @@ def _again_after_lift(ctx: Context, made: Sequence[Feedback], who: Who | None) -
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What a report comes to once its error code is read. `by_text`: the recipient said it to a
-    text, so that the policy about a STOP by text holds (`standing.channels_of` tells by the
+    text, so that the policy about a STOP by text holds (`standing.is_by_text` tells by the
     source). `key_suffix`: apart from the key that the same report was stored under as
     undeliverable, so that it counts when it is sent again."""
 

@@ -125,6 +125,7 @@ def standing(
     wrong, why = "", ""
     closed: set[Channel] = set()
     cleared: set[Channel] = set()  # of these, whose flags a person cleared, and left another one
+    refused: set[Channel] = set()  # of these, what was refused in another way than by a text
     any_opened = False  # a person cleared *do not contact*, whatever is left of the others
     confirmed_at: datetime | None = None
     confirmed_here = False  # on this contact, not on another one with the number
@@ -151,6 +152,8 @@ def standing(
             case "opt_out" | "complaint" | "erasure":
                 closed |= channels
                 cleared -= channels
+                if not is_by_text(report):
+                    refused |= channels
                 any_opened = False
                 if closed - cleared >= CALL_AND_TEXT:  # no to each, one after the other
                     closed.add("any")
@@ -161,9 +164,12 @@ def standing(
                 if report.channels in _FLAGS:
                     cleared |= channels
                 else:
+                    if is_by_text(report):
+                        channels -= refused - _OPENS["text"]
                     if "any" in closed & channels:  # what is left needs its own flag again
                         cleared.clear()
                     closed -= channels
+                    refused -= channels
             case "undeliverable":
                 if reached_at is None or report.at > reached_at:
                     if report.grade == "no_text":
@@ -212,12 +218,26 @@ def _same_person(one: Who, other: Who) -> bool:
     return other.is_person(one.person) or one.is_person(other.person)
 
 
+def is_by_text(report: Feedback) -> bool:
+    """Whether somebody said it in a text, about texts: policy may have it count for calls too."""
+    listed = report.key.startswith("list:")  # whatever the list is called
+    return report.source.endswith("sms") and "text" in report.channels.split() and not listed
+
+
+def opened_by(
+    opt_in: Feedback, stop_was_by_text: bool, rules: Rules = Rules()
+) -> frozenset[Channel]:
+    """What an opt-in opens of what a stop closed. A text (START) takes back what a text stopped; of
+    what was refused in another way, it opens texts alone: nobody is called who refused calls."""
+    if is_by_text(opt_in) and not stop_was_by_text:
+        return _OPENS["text"]
+    return channels_of(opt_in, rules)
+
+
 def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
     """The channels that a report closes or opens."""
     words = report.channels.split()
-    listed = report.key.startswith("list:")  # whatever the list is called
-    by_text = report.source.endswith("sms") and "text" in words and not listed
-    if not words or (rules.text_stops_calls and by_text):
+    if not words or (rules.text_stops_calls and is_by_text(report)):
         return ALL_CHANNELS
     if report.kind == "opt_in":
         return frozenset[Channel]().union(*(_OPENS[word] for word in words))
@@ -250,7 +270,7 @@ def lifted(
             continue
         if other.reach != "number" and not _about_the_same(report, other):
             continue
-        left -= channels_of(other, rules)
+        left -= opened_by(other, is_by_text(report), rules)
         if not left:
             return left, Lift(other.at, other.source, other.evidence)
     return left, None

@@ -17,7 +17,7 @@ from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import MARK, Feedback, Who
-from worker.feedback.standing import LIFT, Rules, channels_of, lifted, order
+from worker.feedback.standing import LIFT, Rules, lifted, opened_by, order
 from worker.store.db import chunks, insert, upsert
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -142,7 +142,7 @@ def _opened(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, An
     for report in opt_ins:
         if report.at < row.since:
             continue
-        channels -= channels_of(report, rules)
+        channels -= opened_by(report, False, rules)
         if not channels:
             return {
                 "lifted_at": report.at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,3 +213,28 @@ class TestLifting:
         wrong = report("wrong_number", id=1)
         assert lifted(wrong, [report("opt_in", 1, id=2)])[1] is None
         assert lifted(wrong, [report("confirmed", 1, id=2)])[1] is not None
+
+
+class TestAStartByText:
+    """It takes back a STOP by text; calls that were refused in another way stay refused."""
+
+    STOP = report("opt_out", 1, source="twilio sms", channels="text", id=1)
+    START = report("opt_in", 5, source="twilio sms", channels="text", id=9)
+
+    def test_opens_all_that_the_stop_closed(self) -> None:
+        assert not standing([self.STOP, self.START], ADA).suppressed
+        assert lifted(self.STOP, [self.START])[1] is not None
+
+    @pytest.mark.parametrize("kind", ["opt_out", "complaint", "erasure"])
+    @pytest.mark.parametrize("channels", ["call", ""])
+    def test_opens_no_calls_that_were_refused_elsewhere(self, kind: str, channels: str) -> None:
+        refused = report(kind, 2, source="an agent", channels=channels, id=2)
+        assert standing([self.STOP, refused, self.START], ADA).suppressed == {"call"}
+        left, lift = lifted(refused, [self.STOP, self.START])
+        assert "call" in left
+        assert lift is None
+
+    def test_opens_calls_where_that_refusal_was_taken_back(self) -> None:
+        refused = report("opt_out", 2, source="an agent", channels="call", id=2)
+        back = report("opt_in", 3, channels="call", id=3)
+        assert not standing([self.STOP, refused, back, self.START], ADA).suppressed

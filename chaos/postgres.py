@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 # Debian's, Red Hat's and Homebrew's folders; any other is found where it is on the PATH.
 _INSTALLED = (
     "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
@@ -215,21 +217,11 @@ def keep(address: Path, owner: int) -> int:
         if server is None:
             return 1
         try:
-            while _runs(owner):
+            while psutil.pid_exists(owner):
                 time.sleep(_OWNER_POLL)
         finally:
             server.stop()
     return 0
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 if __name__ == "__main__":

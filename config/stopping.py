@@ -96,14 +96,8 @@ def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
         watch.daemon = True
         watch.start()
 
-    before = {number: _handle(number, asked) for number in _SIGNALS}
-    try:
+    with _handled_by(asked):
         yield
-    finally:
-        # After a stop whatever signal comes ends the process: it is on its way out.
-        if not requested():
-            for number, handler in before.items():
-                _handle(number, handler)
 
 
 @contextmanager
@@ -113,13 +107,21 @@ def by_interrupt() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: _handle(number, interrupt) for number in _SIGNALS}
+    with _handled_by(interrupt):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Handler) -> Iterator[None]:
+    """Handle our signals so, and then as before. After a stop whatever signal comes ends the
+    process: it is about to exit."""
+    before = {number: _handle(number, handler) for number in _SIGNALS}
     try:
         yield
     finally:
         if not requested():
-            for number, handler in before.items():
-                _handle(number, handler)
+            for number, earlier in before.items():
+                _handle(number, earlier)
 
 
 def before_anything_is_begun() -> None:

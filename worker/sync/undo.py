@@ -30,7 +30,11 @@ from worker.sync.runs import Run
 from worker.sync.scope import Scope
 from worker.sync.writeback import write_all
 
-_MOST_NOTES = 500  # fields that are named in the run's notes
+_MOST_NOTES = 500  # notes of a run on fields that were left
+_WHY = {
+    "changed": "left alone, because somebody changed them since",
+    "report": "left as they are, because a report in force demands it",
+}
 _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
@@ -45,13 +49,6 @@ class Kept:
     wrote: Value
     holds: Value
     why: Literal["changed", "report"] = "changed"
-
-    def __str__(self) -> str:
-        left = {
-            "changed": "has changed since, and was left alone",
-            "report": "stays, because a report in force demands it",
-        }
-        return f"{self.object} {self.record_id}: {self.field} {left[self.why]}"
 
 
 @dataclass
@@ -159,7 +156,8 @@ def carry_out(
     except BaseException:  # a shutdown: let somebody else go on at once
         reader.release(ctx, undoing.id)
         raise
-    more = len(result.kept) - _MOST_NOTES
+    left = _notes(result.kept)
+    more = len(left) - _MOST_NOTES
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
@@ -171,8 +169,8 @@ def carry_out(
                 read_all=True,
                 reader_owner=None,
                 notes=[
-                    *map(str, result.kept[:_MOST_NOTES]),
-                    *([f"and {more:,} more fields were left"] if more > 0 else []),
+                    *left[:_MOST_NOTES],
+                    *([f"and so in {more:,} more cases"] if more > 0 else []),
                     *(
                         f"{record_id}: not put back, since our user does not see the record"
                         for record_id in result.not_visible
@@ -181,6 +179,17 @@ def carry_out(
             )
         )
     return result
+
+
+def _notes(kept: Sequence[Kept]) -> list[str]:
+    """What was left, in one line for each record and reason."""
+    fields: dict[tuple[str, str, str], list[str]] = {}
+    for one in kept:
+        fields.setdefault((one.object, one.record_id, one.why), []).append(one.field)
+    return [
+        f"{object_name} {record_id}: {', '.join(names)}: {_WHY[why]}"
+        for (object_name, record_id, why), names in fields.items()
+    ]
 
 
 def _deliver_again(

@@ -73,6 +73,9 @@ class TestAnUndo:
         assert crm.get(held, "reason")
         assert crm.get(held, "best_phone") is None
         assert kept(done) >= {*STOPS[kind], crm.status, "reason", "best_phone"}
+        (note,) = runs.load(ctx, done.run).notes
+        assert held in note
+        assert "a report in force demands it" in note
 
     def test_of_a_run_that_delivered_an_erasure_leaves_the_stop(
         self, ctx: Context, crm: Crm, held: str, sync: Sync

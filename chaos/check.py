@@ -382,7 +382,7 @@ class Checker:
             stopped = set()
             for key in touched - known.deleted:
                 expected = model.expected(known, key, self.in_service, self._asked)
-                if expected.wrong or expected.suppressed:
+                if not expected.is_plain:
                     stopped.add(key)
                 for line in model.contactable(key, expected, held[key]):
                     yield f"promise 3: undone, {key.crm} {key.id} may be contacted again: {line}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from chaos.people import FIELDS, Key, Known, Typed
 
+_ALL = frozenset({"call", "text"})
 STOPS = ("do_not_contact", "wrong_number")
 InService = Callable[[str], bool]  # whether the network has such a number
 
@@ -24,11 +25,36 @@ class Expected:
     numbers: Mapping[str, str | None]  # E.164, where the status is one that has it
     wrong: bool
     suppressed: bool
+    no_calls: bool
+    no_texts: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody has said anything against this record."""
+        return not (self.wrong or self.no_calls or self.no_texts)
+
+
+def closed_channels(known: Known, number: str) -> frozenset[str]:
+    """The channels that are closed. START takes back what a text stopped; of what was refused in
+    another way it opens texts alone."""
+    closed: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    for word in sorted(known.words.get(number, ()), key=lambda word: word.at):
+        match word.kind:
+            case "stop":
+                closed = _ALL
+            case "refuse":
+                closed = refused = _ALL
+            case "start":
+                closed = closed & refused - {"text"}
+                refused = refused - {"text"}
+            case "agree":
+                closed = refused = frozenset()
+    return closed
 
 
 def is_stopped(known: Known, number: str) -> bool:
-    said = [word for word in known.words.get(number, ()) if word.kind in ("stop", "start")]
-    return bool(said) and max(said, key=lambda word: word.at).kind == "stop"
+    return closed_channels(known, number) == _ALL
 
 
 def is_wrong(known: Known, number: str) -> bool:
@@ -55,6 +81,8 @@ def expected(
         },
         any(is_wrong(known, number) for number in numbers),
         any(is_stopped(known, number) for number in numbers),
+        any("call" in closed_channels(known, number) for number in numbers),
+        any("text" in closed_channels(known, number) for number in numbers),
     )
 
 
@@ -86,7 +114,7 @@ def differences(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str
         e164 = held.get(_named(key, "e164", name)) or None
         if says in statuses and name in wanted.numbers and e164 != wanted.numbers[name]:
             found.append(f"{name} has another E.164: {str(e164)[-4:]}")
-    for flag, value in (("wrong", wanted.wrong), ("suppressed", wanted.suppressed)):
+    for flag, value in _flags(wanted):
         if (held.get(_FLAGS[key.crm][flag]) in (True, "true")) != value:
             found.append(f"{flag} is not {value}")
     return found
@@ -99,10 +127,17 @@ def contactable(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str
         for name, statuses in wanted.statuses.items()
         if statuses[0] in STOPS and held.get(_named(key, "status", name)) != statuses[0]
     ]
-    for flag, value in (("wrong", wanted.wrong), ("suppressed", wanted.suppressed)):
+    for flag, value in _flags(wanted):
         if value and held.get(_FLAGS[key.crm][flag]) not in (True, "true"):
             found.append(f"{flag} is not set")
     return found
+
+
+def _flags(wanted: Expected) -> tuple[tuple[str, bool], ...]:
+    return (
+        ("wrong", wanted.wrong), ("suppressed", wanted.suppressed),
+        ("no_calls", wanted.no_calls), ("no_texts", wanted.no_texts),
+    )  # fmt: skip
 
 
 def typed_again(known: Known, key: Key, held: Mapping[str, Any]) -> list[str]:
@@ -115,8 +150,18 @@ def typed_again(known: Known, key: Key, held: Mapping[str, Any]) -> list[str]:
 
 
 _FLAGS = {
-    "salesforce": {"wrong": "Wrong_Number__c", "suppressed": "Phone_Do_Not_Contact__c"},
-    "hubspot": {"wrong": "hygiene_wrong_number", "suppressed": "hygiene_do_not_contact"},
+    "salesforce": {
+        "wrong": "Wrong_Number__c",
+        "suppressed": "Phone_Do_Not_Contact__c",
+        "no_calls": "Phone_Do_Not_Call__c",
+        "no_texts": "Phone_Do_Not_Text__c",
+    },
+    "hubspot": {
+        "wrong": "hygiene_wrong_number",
+        "suppressed": "hygiene_do_not_contact",
+        "no_calls": "hygiene_do_not_call",
+        "no_texts": "hygiene_do_not_text",
+    },
 }
 _NAMES = {
     "salesforce": {"status": "{}_Status__c", "e164": "{}_E164__c"},

@@ -59,7 +59,8 @@ class Typed:
 
 
 EMPTY = Typed("")
-Kind = Literal["stop", "start", "wrong", "confirmed"]
+# "stop" and "start" are texts; "refuse" and "agree" were said in another way.
+Kind = Literal["stop", "start", "refuse", "agree", "wrong", "confirmed"]
 
 
 @dataclass(frozen=True)
@@ -408,7 +409,7 @@ class People:
             return
         now = time.time()
         pairs: tuple[tuple[Kind, Kind], ...] = (
-            ("stop", "start"), ("start", "stop"), ("wrong", "confirmed"),
+            ("refuse", "agree"), ("agree", "refuse"), ("wrong", "confirmed"),
         )  # fmt: skip
         first, second = dice.choice(pairs)
         words = [(first, now - 3600), (second, now - 1800)]
@@ -426,7 +427,7 @@ class People:
         key = uuid.uuid4().hex
         body = {"kind": "complaint", "number": number, "key": key}
         self._until_taken(lambda: self._api("/api/feedback", body), f"api:{key}:{number}")
-        self.known.say(number, "stop", time.time())
+        self.known.say(number, "refuse", time.time())
         self._changed()
 
     def do_replay(self, dice: random.Random) -> None:
@@ -487,7 +488,7 @@ class People:
         self._line(number).put(sending)
 
     def _report(self, number: str, kind: Kind, at: float) -> None:
-        names = {"stop": "opt_out", "start": "opt_in", "wrong": "wrong_number"}
+        names = {"refuse": "opt_out", "agree": "opt_in", "wrong": "wrong_number"}
         key = uuid.uuid4().hex
         body = {"kind": names.get(kind, kind), "number": number, "key": key,
                 "at": datetime.fromtimestamp(at, UTC).isoformat()}  # fmt: skip

@@ -1,0 +1,35 @@
+"""The campaign's own statement of the rules agrees with the product's, in whatever order people
+speak."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaos.model import closed_channels
+from chaos.people import Kind, Known
+from worker.feedback.model import Feedback, FeedbackKind, Who
+from worker.feedback.standing import standing
+
+NUMBER = "+14155553000"
+SAID: dict[Kind, tuple[FeedbackKind, str, str]] = {
+    "stop": ("opt_out", "twilio sms", "text"),
+    "start": ("opt_in", "twilio sms", "text"),
+    "refuse": ("complaint", "api", ""),
+    "agree": ("opt_in", "api", ""),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(SAID)), max_size=8))
+def test_the_model_closes_the_channels_that_the_product_closes(kinds: list[Kind]) -> None:
+    known, reports = Known(), []
+    for place, kind in enumerate(kinds):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=place)
+        known.say(NUMBER, kind, at.timestamp())
+        name, source, channels = SAID[kind]
+        reports.append(Feedback(str(place), name, NUMBER, source, at, channels))
+
+    closed = standing(reports, Who("salesforce/Contact/003")).suppressed
+
+    assert closed_channels(known, NUMBER) == closed - {"any"}
+    assert (len(closed_channels(known, NUMBER)) == 2) == ("any" in closed)

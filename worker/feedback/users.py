@@ -30,7 +30,8 @@ def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
 
 def _channels(flag: str, ticked: bool, held: Mapping[str, Value]) -> str:
     """What a change of a flag says, in the words of `Feedback.channels`. A channel is opened only
-    where no flag that closes it is left: in doubt a person has said no more than that one flag."""
+    where no flag that closes it is left: in doubt a person has said no more than that one flag.
+    `held`: the flags as they are, or as we last saw those that are hidden from us."""
     if ticked or flag not in _CHANNELS:
         return _CHANNELS.get(flag, "")
     if flag != "do_not_contact":
@@ -94,7 +95,7 @@ def reports(
                     number=number,
                     source=f"{connector} user",
                     at=modified - ahead if modified else now,
-                    channels=_channels(flag, value, held),
+                    channels=_channels(flag, value, {**before, **held}),
                     contact=who.key,
                     reach=reach,
                     person=who.person,

@@ -91,11 +91,13 @@ def record(
     for entry in entries:
         contact = entry.contact
         read, written = users.flags_of(contact.held), users.flags_of(entry.written)
-        flags = read | meanwhile.get(contact.id, {}) | written
+        before = known.get(contact.id)
+        # A flag that is hidden from us is what it was: shown again, it is nobody's new word.
+        unread = before.flags if before is not None else {}
+        flags = {**unread, **read, **meanwhile.get(contact.id, {}), **written}
         if contact.id in meanwhile:
             entry = replace(entry, settled_until=None)
         print_ = _fingerprint(entry, flags)
-        before = known.get(contact.id)
         proposed = entry.written.get(_PROPOSED) or (before.proposed if before else "")
         same = before is not None and before.fingerprint == print_ and contact.id not in meanwhile
         if before is not None and same and not entry.written:

@@ -1,0 +1,124 @@
+"""A flag in the life of its record: hidden from us and shown again, cleared while a reply was on its
+way, deleted and restored, with another number, on a second record of the same person.
+
+Flags in the order all, call, text (*do not contact*, *do not call*, *do not text*).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+
+from worker.feedback import receive, suppress
+from worker.feedback.apply import apply_waiting
+from worker.feedback.incoming import ContactRef, Report, as_feedback
+from worker.store.tables import feedback
+from worker.sync.context import Context
+from worker.sync.spread import spread
+
+Sync = Callable[..., dict[str, Any]]
+NUMBER, OTHER = "+14155552671", "+14155552672"
+FLAGS = ("do_not_contact", "do_not_call", "do_not_text")
+CLEARED = dict.fromkeys(FLAGS, False)
+
+
+@pytest.fixture
+def record(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact with one number and an email, known to us."""
+    record_id = crm.ids()[0]
+    set_up(crm, record_id, NUMBER, "ada@example.com")
+    sync(ctx, crm.name)
+    return record_id
+
+
+def set_up(crm: Crm, record_id: str, number: str | None, email: str) -> None:
+    others = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
+    phones = {f"phone/{name}": None for name in others[crm.name]}
+    crm.edit(record_id, {f"phone/{crm.phone}": number, **phones})
+    crm.act(record_id, {"set": {"Email" if crm.name == "salesforce" else "email": email}})
+
+
+def rename(crm: Crm, record_id: str) -> None:
+    """Somebody edits what is none of ours."""
+    crm.act(record_id, {"set": {"LastName" if crm.name == "salesforce" else "lastname": "Byron"}})
+
+
+def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
+    made = Report(kind=kind, number=number, **more)  # type: ignore[arg-type]
+    receive.reports(ctx, as_feedback(ctx, made))
+    deliver(ctx)
+
+
+def text(ctx: Context, body: str) -> None:
+    receive.twilio_sms(ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")})
+
+
+def deliver(ctx: Context) -> None:
+    apply_waiting(ctx)
+    for name in ("salesforce", "hubspot"):
+        spread(ctx, name)
+
+
+def read_again(ctx: Context, crm: Crm, sync: Sync) -> None:
+    sync(ctx, crm.name, "everything")
+    deliver(ctx)
+
+
+def flags(crm: Crm, record_id: str) -> str:
+    return "".join("x" if crm.get(record_id, flag) else "-" for flag in FLAGS)
+
+
+def said_by_users(ctx: Context) -> list[str]:
+    with ctx.store.read() as connection:
+        return [text for text in connection.scalars(sa.select(feedback.c.evidence)) if " in " in text]
+
+
+def a_later_second(crm: Crm) -> None:
+    """Salesforce keeps the second of an edit alone."""
+    time.sleep(1.1 if crm.name == "salesforce" else 0.01)
+
+
+class TestAFlagThatIsHidden:
+    """By field-level security, or because its property was archived."""
+
+    @pytest.fixture
+    def stopped(self, ctx: Context, crm: Crm, sync: Sync, record: str) -> str:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=1))
+        assert flags(crm, record) == "xxx"
+        crm.hide_field(crm.field("do_not_contact"))
+        ctx.connector(crm.name, fresh=True)
+        read_again(ctx, crm, sync)
+        return record
+
+    def show(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        crm.show_field(crm.field("do_not_contact"))
+        ctx.connector(crm.name, fresh=True)
+        read_again(ctx, crm, sync)
+
+    def test_is_nobodys_word_when_it_is_shown_again(
+        self, ctx: Context, crm: Crm, sync: Sync, stopped: str
+    ) -> None:
+        self.show(ctx, crm, sync)
+        assert (flags(crm, stopped), said_by_users(ctx)) == ("xxx", [])
+
+    def test_goes_when_it_is_shown_again_after_an_opt_in(
+        self, ctx: Context, crm: Crm, sync: Sync, stopped: str
+    ) -> None:
+        report(ctx, "opt_in", evidence="signed the form")
+        read_again(ctx, crm, sync)
+        self.show(ctx, crm, sync)
+        assert (flags(crm, stopped), said_by_users(ctx)) == ("---", [])
+
+    def test_still_holds_when_the_flags_beside_it_are_cleared(
+        self, ctx: Context, crm: Crm, sync: Sync, stopped: str
+    ) -> None:
+        crm.edit(stopped, {"do_not_call": False, "do_not_text": False})
+        read_again(ctx, crm, sync)
+        assert crm.get(stopped, crm.status) == "do_not_contact"
+        assert suppress.listed(ctx, NUMBER)

@@ -32,7 +32,7 @@ from connectors.base import (
     Value,
 )
 from worker.decisions import Decision
-from worker.feedback import deliveries, forget, links, touched, users
+from worker.feedback import clearings, deliveries, forget, links, touched, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.feedback.model import Feedback, contact_key
@@ -516,6 +516,7 @@ def _take_reports(
     if (told or erased) and not run.dry_run:
         keys = ctx.keys
         with ctx.store.write() as connection:
+            told = clearings.dated(connection, told, keys)
             feedback_log.store(connection, told, ctx.now(), keys)
             forget.drop_flags(connection, erased.keys(), keys)
     return told

@@ -17,7 +17,7 @@ from crms import Crm
 
 from worker.feedback import receive, suppress
 from worker.feedback.apply import apply_waiting
-from worker.feedback.incoming import ContactRef, Report, as_feedback
+from worker.feedback.incoming import Report, as_feedback
 from worker.store.tables import feedback
 from worker.sync.context import Context
 from worker.sync.spread import spread
@@ -56,7 +56,9 @@ def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
 
 
 def text(ctx: Context, body: str) -> None:
-    receive.twilio_sms(ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")})
+    receive.twilio_sms(
+        ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")}
+    )
 
 
 def deliver(ctx: Context) -> None:
@@ -76,7 +78,9 @@ def flags(crm: Crm, record_id: str) -> str:
 
 def said_by_users(ctx: Context) -> list[str]:
     with ctx.store.read() as connection:
-        return [text for text in connection.scalars(sa.select(feedback.c.evidence)) if " in " in text]
+        return [
+            text for text in connection.scalars(sa.select(feedback.c.evidence)) if " in " in text
+        ]
 
 
 def a_later_second(crm: Crm) -> None:
@@ -122,3 +126,78 @@ class TestAFlagThatIsHidden:
         read_again(ctx, crm, sync)
         assert crm.get(stopped, crm.status) == "do_not_contact"
         assert suppress.listed(ctx, NUMBER)
+
+
+class TestAFlagThatIsCleared:
+    """A CRM tells when a record was edited, not when its flag was cleared."""
+
+    @pytest.fixture
+    def cleared(self, ctx: Context, crm: Crm, record: str) -> str:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=1))
+        assert flags(crm, record) == "xxx"
+        a_later_second(crm)
+        crm.edit(record, CLEARED)
+        a_later_second(crm)
+        return record
+
+    def test_before_a_stop_is_not_taken_for_later_because_of_an_edit_since(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        text(ctx, "STOP")
+        a_later_second(crm)
+        rename(crm, cleared)
+        deliver(ctx)
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "xxx"
+        assert suppress.listed(ctx, NUMBER)
+
+    def test_after_the_crm_had_the_stop_counts(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "---"
+        text(ctx, "STOP")
+        deliver(ctx)
+        assert flags(crm, cleared) == "xxx"
+        a_later_second(crm)
+        crm.edit(cleared, CLEARED)
+        a_later_second(crm)
+        rename(crm, cleared)
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "---"
+
+    def test_after_a_second_stop_that_changed_nothing_counts(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        text(ctx, "STOP")
+        deliver(ctx)
+        report(ctx, "complaint", channels=[])  # the flags are set already
+        a_later_second(crm)
+        crm.edit(record, CLEARED)
+        read_again(ctx, crm, sync)
+        assert flags(crm, record) == "---"
+
+    def test_after_it_was_ticked_counts_at_once(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        crm.edit(record, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        a_later_second(crm)
+        crm.edit(record, CLEARED)
+        read_again(ctx, crm, sync)
+        assert flags(crm, record) == "---"
+
+    def test_of_a_wrong_number_before_a_second_report_leaves_the_second(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        report(ctx, "wrong_number", at=ctx.now() - timedelta(hours=1))
+        a_later_second(crm)
+        crm.edit(record, {"wrong_number": False})
+        a_later_second(crm)
+        made = Report(kind="wrong_number", number=NUMBER, evidence="reached a bakery")
+        receive.reports(ctx, as_feedback(ctx, made))
+        a_later_second(crm)
+        rename(crm, record)
+        deliver(ctx)
+        read_again(ctx, crm, sync)
+        assert crm.get(record, "wrong_number") is True

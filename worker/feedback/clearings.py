@@ -1,0 +1,133 @@
+"""Date what CRM users say by clearing a flag.
+
+A CRM tells when a record was edited last, not when a flag was cleared. Somebody clears *do not
+contact*, the person replies STOP while the CRM is away, somebody else corrects the name: by the
+record's date the clearing came after the STOP and would lift it. So a clearing is dated before every
+stop that nobody can have seen in that record yet: one that reached us after we last recorded it, and
+was not confirmed to be in that CRM before the edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback import log
+from worker.feedback.keys import Keys, all_names
+from worker.feedback.model import Feedback, contact_key
+from worker.feedback.standing import LIFTED_BY
+from worker.store.lists import one_of
+from worker.store.tables import contacts, deliveries, feedback
+
+_BEFORE = timedelta(microseconds=1)
+_CLEARED = ("opt_in", "confirmed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A report that a clearing may not have seen. `shown_at`: when the CRM had it."""
+
+    report: Feedback
+    number: str
+    shown_at: datetime | None
+
+
+def dated(connection: Connection, reports: Sequence[Feedback], keys: Keys) -> list[Feedback]:
+    """Reports of one CRM's flags, each clearing dated before the stops that it may not have seen.
+
+    `reports`: as `users.reports` makes them, before they are stored.
+    """
+    clearings = [report for report in reports if report.kind in _CLEARED]
+    if not clearings:
+        return list(reports)
+    recorded_at = _recorded_at(connection, {report.contact for report in clearings})
+    stops = _stops(connection, clearings, min(recorded_at.values(), default=None), keys)
+    return [
+        _before_unseen(report, recorded_at.get(report.contact), stops)
+        if report.kind in _CLEARED
+        else report
+        for report in reports
+    ]
+
+
+def _before_unseen(
+    clearing: Feedback, recorded_at: datetime | None, stops: Sequence[_Stop]
+) -> Feedback:
+    if recorded_at is None:
+        return clearing
+    unseen = [
+        stop.report.at
+        for stop in stops
+        if clearing.kind in LIFTED_BY[stop.report.kind]
+        and _is_about_the_same(clearing, stop)
+        and stop.report.at <= clearing.at
+        and (stop.report.received_at or stop.report.at) > recorded_at
+        and (stop.shown_at is None or stop.shown_at > clearing.at)
+    ]
+    return replace(clearing, at=min(unseen) - _BEFORE) if unseen else clearing
+
+
+def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:
+    if stop.report.key.startswith(f"crm:{clearing.contact}:"):
+        return False  # flags of one record were ticked and cleared in the order that we read them
+    return (
+        (bool(clearing.number) and clearing.number == stop.number)
+        or clearing.contact == stop.report.contact
+        or (bool(clearing.person) and clearing.person == stop.report.person)
+    )
+
+
+def _recorded_at(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
+    """When our index recorded these contacts last."""
+    c = contacts.c
+    found: dict[str, datetime] = {}
+    ids = [name.split("/", 2)[2] for name in names]
+    connector = next(iter(names)).partition("/")[0]
+    query = sa.select(c.connector, c.object, c.record_id, c.checked_at).where(
+        c.connector == connector, one_of(c.record_id, ids)
+    )
+    for row in connection.execute(query):
+        found[contact_key(row.connector, row.object, row.record_id)] = row.checked_at
+    return found
+
+
+def _stops(
+    connection: Connection, clearings: Sequence[Feedback], since: datetime | None, keys: Keys
+) -> list[_Stop]:
+    """Stops that reached us since then, and may be about what was cleared."""
+    if since is None:
+        return []
+    f = feedback.c
+    numbers = {report.number for report in clearings if report.number}
+    names = all_names(keys, sorted(numbers), log.some_erased(connection))
+    people = sorted({report.person for report in clearings if report.person})
+    about = sa.or_(
+        one_of(f.number, sorted(names)),
+        one_of(f.contact, sorted({report.contact for report in clearings})),
+        one_of(f.person, people),
+    )
+    query = sa.select(feedback).where(
+        about, f.kind.in_(sorted(LIFTED_BY)), sa.func.coalesce(f.received_at, f.at) > since
+    )
+    rows = connection.execute(query).all()
+    shown = _shown_at(connection, clearings[0].contact.partition("/")[0], [row.id for row in rows])
+    return [
+        _Stop(log.made(row), names.get(row.number, row.number), shown.get(row.id)) for row in rows
+    ]
+
+
+def _shown_at(connection: Connection, connector: str, ids: Sequence[int]) -> Mapping[int, datetime]:
+    """When a CRM confirmed to have these reports; nothing of those whose number no record held."""
+    d, causes = deliveries.c, {f"feedback:{one}": one for one in ids}
+    query = sa.select(d.cause, d.confirmed_at).where(
+        d.connector == connector, one_of(d.cause, sorted(causes)), d.holders > 0
+    )
+    return {
+        causes[row.cause]: row.confirmed_at
+        for row in connection.execute(query)
+        if row.confirmed_at is not None
+    }

@@ -443,8 +443,8 @@ class HubSpotService(Service):
     # -- what people and HubSpot itself do -----------------------------------------------
 
     def act(self, object_name: str, record_id: str, action: dict[str, Any]) -> Any:
-        """Actions: `set` (a person edits), `delete`, `merge_into` (the contact that is the
-        primary), `erase` (a GDPR deletion), `late` (seconds, with `values`: indexed now with an
+        """Actions: `set` (a person edits), `delete`, `undelete`, `merge_into` (the contact that is
+        the primary), `erase` (a GDPR deletion), `late` (seconds, with `values`: indexed now with an
         older stamp), `drop_property`, `archive_property`, `options` (of a property), `revoke` (a
         scope), `get`. Of calls: see `Calls.act`.
         """
@@ -454,6 +454,8 @@ class HubSpotService(Service):
             self.portal.update(record_id, action["set"])
         if action.get("delete"):
             self.portal.archive(record_id)
+        if action.get("undelete"):
+            self.portal.restore(record_id)
         if action.get("erase"):
             self.portal.erase(record_id)
         if "merge_into" in action:

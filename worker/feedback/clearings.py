@@ -2,9 +2,9 @@
 
 A CRM tells when a record was edited last, not when a flag was cleared. Somebody clears *do not
 contact*, the person replies STOP while the CRM is away, somebody else corrects the name: by the
-record's date the clearing came after the STOP and would lift it. So a clearing is dated before every
-stop that nobody can have seen in that record yet: one that reached us after we last recorded it, and
-was not confirmed to be in that CRM before the edit.
+record's date the clearing came after the STOP and would lift it. So a clearing is dated before
+every stop that nobody can have seen in that record yet: one that reached us after we last recorded
+it, and was not confirmed to be in that CRM before the edit.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ from worker.store.db import chunks, insert, upsert
 from worker.store.lists import one_of
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
-from worker.sync import announced, glance, index, judge, merges, whose
+from worker.sync import announced, first_seen, glance, index, judge, merges, whose
 from worker.sync import runs as run_store
 from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared, Remembered
@@ -506,45 +506,20 @@ def _take_reports(
     told = []
     ahead = ctx.connector(run.connector).ahead()
     new = [one for one in prepared if one.contact.id not in known]
-    erased = _flags_of_erased(ctx, run, new, remembered)
+    before = first_seen.flags(ctx, run, new, remembered)
     for one in prepared:
         contact = one.contact
-        flags = known[contact.id].flags if contact.id in known else erased.get(one.who.key)
+        flags = known[contact.id].flags if contact.id in known else before.get(one.who.key)
         told += users.reports(
             run.connector, contact, one.who, flags, one.numbers, now, ahead
         )  # fmt: skip
-    if (told or erased) and not run.dry_run:
+    if (told or before) and not run.dry_run:
         keys = ctx.keys
         with ctx.store.write() as connection:
             told = clearings.dated(connection, told, keys)
             feedback_log.store(connection, told, ctx.now(), keys)
-            forget.drop_flags(connection, erased.keys(), keys)
+            forget.drop_flags(connection, before.keys(), keys)
     return told
-
-
-def _flags_of_erased(
-    ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered
-) -> dict[str, dict[str, bool]]:
-    """Contacts that were erased here and are read again -> their flags that are surely ours: those
-    that what stands demands still. Another one that is ticked may be a person's word, which went
-    with the erasure: then it counts as one again."""
-    keys = ctx.keys
-    with ctx.store.read() as connection:
-        found = forget.flags_before(connection, [one.who.key for one in new], keys)
-    those = [one for one in new if one.who.key in found]
-    if not those:
-        return found
-    told = judge.reported(ctx, run, those, {}, ())
-    connector = ctx.connector(run.connector)
-    decisions = judge.decide_by_reports(ctx, run, connector, those, told, remembered)
-    return {
-        one.who.key: {
-            flag: value
-            for flag, value in found[one.who.key].items()
-            if not value or getattr(decision, flag)
-        }
-        for one, decision in zip(those, decisions, strict=True)
-    }
 
 
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:

@@ -1,5 +1,5 @@
-"""A flag in the life of its record: hidden from us and shown again, cleared while a reply was on its
-way, deleted and restored, with another number, on a second record of the same person.
+"""A flag in the life of its record: hidden from us and shown again, cleared while a reply was on
+its way, deleted and restored, with another number, on a second record of the same person.
 
 Flags in the order all, call, text (*do not contact*, *do not call*, *do not text*).
 """
@@ -201,3 +201,42 @@ class TestAFlagThatIsCleared:
         deliver(ctx)
         read_again(ctx, crm, sync)
         assert crm.get(record, "wrong_number") is True
+
+
+class TestARecordThatIsDeletedAndRestored:
+    """Our index forgets it; in the CRM it comes back with the flags that it had."""
+
+    @pytest.fixture
+    def bin_(self, ctx: Context, crm: Crm, sync: Sync, record: str) -> str:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=1))
+        crm.act(record, {"delete": True})
+        sync(ctx, crm.name)
+        return record
+
+    def restore(self, ctx: Context, crm: Crm, sync: Sync, record: str) -> None:
+        a_later_second(crm)
+        crm.act(record, {"undelete": True})
+        read_again(ctx, crm, sync)
+
+    def test_has_lost_its_flags_after_an_opt_in(
+        self, ctx: Context, crm: Crm, sync: Sync, bin_: str
+    ) -> None:
+        report(ctx, "opt_in", evidence="signed the form")
+        self.restore(ctx, crm, sync, bin_)
+        assert (flags(crm, bin_), said_by_users(ctx)) == ("---", [])
+
+    def test_keeps_them_without_one(self, ctx: Context, crm: Crm, sync: Sync, bin_: str) -> None:
+        self.restore(ctx, crm, sync, bin_)
+        assert (flags(crm, bin_), said_by_users(ctx)) == ("xxx", [])
+
+    def test_that_somebody_ticked_in_the_meantime_has_that_persons_word(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        crm.act(record, {"delete": True})
+        sync(ctx, crm.name)
+        a_later_second(crm)
+        crm.act(record, {"undelete": True})
+        crm.edit(record, {"do_not_contact": True})
+        read_again(ctx, crm, sync)
+        assert flags(crm, record) == "xxx"
+        assert len(said_by_users(ctx)) == 1

@@ -1,0 +1,82 @@
+"""Flags of contacts that our index does not hold, although they may be ours: the contact was erased
+on request and its CRM has it still, or it was deleted and somebody restored it.
+
+The first time a contact is read, a flag that is set counts as a person's word. What we set
+ourselves must not: it would outlive an opt-in from meanwhile, and stand in the evidence as theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from worker.feedback import forget, users
+from worker.store.lists import one_of
+from worker.store.tables import writes
+from worker.sync import judge
+from worker.sync.context import Context
+from worker.sync.judge import Prepared, Remembered
+from worker.sync.runs import Run
+
+Flags = dict[str, dict[str, bool]]  # contact key -> flag -> as we last saw or wrote it
+
+
+def flags(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered) -> Flags:
+    """What is known of the flags of these contacts all the same; nothing of most."""
+    if not new:
+        return {}
+    erased = _of_erased(ctx, run, new, remembered)
+    ticked = [
+        one
+        for one in new
+        if one.who.key not in erased and any(users.flags_of(one.contact.held).values())
+    ]
+    return {**_written(ctx, run, ticked), **erased}
+
+
+def _written(ctx: Context, run: Run, ticked: Sequence[Prepared]) -> Flags:
+    """The flags that we wrote to these records last, before they were deleted."""
+    if not ticked:
+        return {}
+    w, object_name = writes.c, ticked[0].contact.object
+    keys = {one.contact.id: one.who.key for one in ticked}
+    query = (
+        sa.select(w.record_id, w.after)
+        .where(
+            w.connector == run.connector,
+            w.object == object_name,
+            one_of(w.record_id, list(keys)),
+            w.state == "done",
+        )
+        .order_by(w.id)
+    )
+    found: Flags = {}
+    with ctx.store.read() as connection:
+        for row in connection.execute(query):
+            if said := users.flags_of(row.after):
+                found.setdefault(keys[row.record_id], {}).update(said)
+    return found
+
+
+def _of_erased(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered) -> Flags:
+    """Contacts that were erased here and are read again -> their flags that are surely ours: those
+    that what stands demands still. Another one that is ticked may be a person's word, which went
+    with the erasure: then it counts as one again."""
+    keys = ctx.keys
+    with ctx.store.read() as connection:
+        found = forget.flags_before(connection, [one.who.key for one in new], keys)
+    those = [one for one in new if one.who.key in found]
+    if not those:
+        return found
+    told = judge.reported(ctx, run, those, {}, ())
+    connector = ctx.connector(run.connector)
+    decisions = judge.decide_by_reports(ctx, run, connector, those, told, remembered)
+    return {
+        one.who.key: {
+            flag: value
+            for flag, value in found[one.who.key].items()
+            if not value or getattr(decision, flag)
+        }
+        for one, decision in zip(those, decisions, strict=True)
+    }

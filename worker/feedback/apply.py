@@ -73,7 +73,7 @@ def _take(connection: Connection) -> Sequence[Any]:
 def _apply(
     ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime, keys: Keys
 ) -> None:
-    suppress.follow(connection, {report.number for report in reports}, ctx.rules, keys)
+    suppress.follow(connection, reports, ctx.rules, keys)
     _look_at_contacts(connection, reports, now)
     orders = [
         Order(
@@ -89,29 +89,36 @@ def _apply(
 
 def _look_at_contacts(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
     """Have contacts looked at on which a stop, or its end, was reported with a number that they do
-    not hold: no delivery finds them by it."""
-    n = contact_numbers.c
+    not hold, and other records of the same person: no delivery finds them by that number."""
+    n, c = contact_numbers.c, contacts.c
     for report in reports:
-        if (
-            report.kind not in (*STOPS, "opt_in")
-            or report.reach == "number"
-            or report.contact.count("/") != 2
-        ):
+        if report.kind not in (*STOPS, "opt_in") or report.reach == "number":
             continue
-        connector, object_name, record_id = report.contact.split("/")
-        of = (connector, object_name, record_id)
-        held = sa.select(n.number).where(
-            sa.tuple_(n.connector, n.object, n.record_id) == sa.tuple_(*of),
+        about = [c.person == report.person] if _is_of_a_person(report) else []
+        if report.contact.count("/") == 2:
+            connector, object_name, record_id = report.contact.split("/")
+            about.append(
+                sa.and_(c.connector == connector, c.object == object_name, c.record_id == record_id)
+            )
+        if not about:
+            continue
+        held = sa.exists().where(
+            n.connector == c.connector,
+            n.object == c.object,
+            n.record_id == c.record_id,
             n.number == report.number,
         )
-        c = contacts.c
-        known = sa.update(contacts).where(
-            sa.tuple_(c.connector, c.object, c.record_id) == sa.tuple_(*of)
-        )
-        if connection.execute(held.limit(1)).first() is not None:
-            continue
-        if connection.execute(known.values(settled_until=None)).rowcount:
-            touched.note(connection, connector, object_name, [record_id], now)
+        query = sa.select(c.connector, c.object, c.record_id).where(sa.or_(*about), ~held)
+        for connector, object_name, record_id in connection.execute(query).all():
+            index_of = (c.connector == connector, c.object == object_name, c.record_id == record_id)
+            connection.execute(sa.update(contacts).where(*index_of).values(settled_until=None))
+            if connector != "csv":  # a list on disk is told by its next run
+                touched.note(connection, connector, object_name, [record_id], now)
+
+
+def _is_of_a_person(report: Feedback) -> bool:
+    """Whether it bears on every record of a person, or may lift what does."""
+    return bool(report.person) and report.reach == "person"
 
 
 def _concerned(ctx: Context, report: Feedback) -> tuple[str, ...]:

@@ -228,7 +228,7 @@ def _forget_payloads(connection: Connection, record_id: str) -> int:
 
 def _forget_number(ctx: Context, connection: Connection, number: str, done: Forgotten) -> None:
     erased = ctx.keys.erased(number)
-    suppress.follow(connection, [number], ctx.rules, ctx.keys)
+    suppress.follow_numbers(connection, [number], ctx.rules, ctx.keys)
     for table, name in ((verifications, "verifications"), (lookups, "lookups")):
         if table is lookups:  # what was spent stays known
             changed = connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -48,7 +48,8 @@ class Told:
 
     `ids`: of the rows that it was made from, to tell later whether more has come. `on_contacts`:
     contact -> numbers with which somebody said on that very contact that they must not be
-    contacted, or may be again; those that it does not hold any more too ("" = it had none).
+    contacted, or may be again, or on another record of the same person; those that it does not hold
+    any more too ("" = it had none).
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Told:
             report.key: report
             for number in self.on_contacts.get(who.key, ())
             for report in self.about(number)
-            if (report.kind in merged.STOPS and report.reach != "number" and is_about(report, who))
+            if (report.kind in merged.STOPS and merged.is_of_whole_contact(report, who))
             or (report.kind == "opt_in" and concerns(report, who))
         }
         return standing(list(said.values()), who, rules)
@@ -182,17 +183,53 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
     )
 
 
-def against(connection: Connection, keys: Sequence[str]) -> dict[str, list[Feedback]]:
-    """Contact -> what was said of it, and not of a number: opt-outs, and what takes them back. Of
-    contacts without an opt-out nothing."""
-    c = feedback.c
-    query = sa.select(feedback).where(
-        *merged.on(keys), c.reach != "number", c.kind.in_((*merged.STOPS, "opt_in"))
-    )
+def against(connection: Connection, people: Sequence[Who]) -> dict[str, list[Feedback]]:
+    """Contact -> what was said of it as a whole, or of another record of the same person: opt-outs,
+    and what takes them back. Of contacts without an opt-out nothing."""
+    by_contact: dict[str, list[Feedback]] = {}
+    by_person: dict[str, list[Feedback]] = {}
+    for report in _on_contacts(connection, people):
+        by_contact.setdefault(report.contact, []).append(report)
+        if report.person:
+            by_person.setdefault(report.person, []).append(report)
+    if not by_contact:  # nearly always
+        return {}
     found: dict[str, list[Feedback]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.contact, []).append(made(row))
-    return {key: of for key, of in found.items() if any(one.kind in merged.STOPS for one in of)}
+    for who in people:
+        of = {report.id: report for report in by_contact.get(who.key, ())}
+        for person in (who.person, *who.aliases):
+            of |= {report.id: report for report in by_person.get(person, ())}
+        said = [one for one in of.values() if _is_said_of(one, who)]
+        if any(one.kind in merged.STOPS for one in said):
+            found[who.key] = said
+    return found
+
+
+def contacts_with_news(connection: Connection, people: Sequence[Who], told: Told) -> list[str]:
+    """Of these contacts, those that were stopped as a whole, and of which more was said than
+    `told` knows."""
+    said = against(connection, people)
+    if not said:
+        return []
+    known = {report.key for reports in told.reports.values() for report in reports}
+    return [key for key, of in said.items() if any(one.key not in known for one in of)]
+
+
+def _is_said_of(report: Feedback, who: Who) -> bool:
+    if report.kind == "opt_in":
+        return is_about(report, who)
+    return merged.is_of_whole_contact(report, who)
+
+
+def _on_contacts(connection: Connection, people: Sequence[Who]) -> Iterator[Feedback]:
+    """Opt-outs and opt-ins that were said on these contacts, or on others of these persons."""
+    c = feedback.c
+    kinds = c.reach != "number", c.kind.in_((*merged.STOPS, "opt_in"))
+    persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
+    of_persons = one_of(c.person, persons), c.person != sa.literal_column("''")
+    for where in (merged.on([who.key for who in people]), of_persons):
+        for row in connection.execute(sa.select(feedback).where(*where, *kinds)):
+            yield made(row)
 
 
 def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: Told) -> list[str]:

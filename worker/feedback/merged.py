@@ -154,6 +154,15 @@ def reported_on(connection: Connection, keys: Collection[str]) -> dict[str, list
 # -- what goes over to the other. Pure -----------------------------------------------------
 
 
+def is_of_whole_contact(report: Feedback, who: Who) -> bool:
+    """Whether a report is about this contact whatever number it has: it was said on this very
+    record, or a flag was ticked on another one of the same person. Who withdraws one number on
+    another record may be called on this one's."""
+    if report.reach == "number" or not is_about(report, who):
+        return False
+    return report.contact == who.key or report.key.startswith(_OF_A_RECORD)
+
+
 def carried(
     old: Who,
     numbers: Iterable[str],
@@ -219,6 +228,8 @@ def of_other_numbers(
         others = [number for number in numbers if number != report.number]
         if report.kind not in STOPS or not others or not report.key.startswith(_OF_A_RECORD):
             continue
+        if report.contact != who.key:
+            continue  # of another record of that person: `Told.stopped` weighs it
         left, _ = lifted(report, [*reports.get(report.number, ()), *said], rules)
         for number in others:
             heard = [one for one in said if one.number == number and one.kind in STOPS]

@@ -17,8 +17,9 @@ from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import MARK, Feedback, Who
-from worker.feedback.standing import LIFT, Rules, lifted, opened_by, order
+from worker.feedback.standing import LIFT, LIFTED_BY, Rules, lifted, opened_by, order
 from worker.store.db import chunks, insert, upsert
+from worker.store.lists import one_of
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
 from worker.sync.context import Context
@@ -26,6 +27,7 @@ from worker.sync.context import Context
 # What a person or a tool may ask for by hand.
 Reason = Literal["opt_out", "wrong_number", "complaint"]
 _SUPPRESSING = ("opt_out", "complaint", "erasure", "wrong_number")
+_LIFTING = {kind for kinds in LIFTED_BY.values() for kind in kinds}
 _LONGEST_NAME = 80  # of a list
 _ROWS = 5000  # of a list that are stored in one transaction
 
@@ -68,7 +70,17 @@ class Suppression:
         }
 
 
-def follow(connection: Connection, numbers: Collection[str], rules: Rules, keys: Keys) -> None:
+def follow(connection: Connection, news: Sequence[Feedback], rules: Rules, keys: Keys) -> None:
+    """Bring the list in line with all reports about the numbers of these, or, where they name none,
+    about their contacts and persons."""
+    follow_numbers(connection, {report.number for report in news if report.number}, rules, keys)
+    if nameless := [report for report in news if not report.number]:
+        _store(connection, _without_number(connection, nameless), rules)
+
+
+def follow_numbers(
+    connection: Connection, numbers: Collection[str], rules: Rules, keys: Keys
+) -> None:
     """Bring the list in line with all reports about these numbers, also with those from before they
     were erased."""
     names = all_names(keys, sorted(numbers), log.some_erased(connection))
@@ -77,15 +89,45 @@ def follow(connection: Connection, numbers: Collection[str], rules: Rules, keys:
         query = sa.select(feedback).where(feedback.c.number.in_(some))
         for row in connection.execute(query):
             by_number.setdefault(names[row.number], []).append(log.made(row))
-    rows = [
-        _row(report, reports, rules)
-        for reports in by_number.values()
-        for report in reports
-        if report.kind in _SUPPRESSING
-    ]
-    for some_rows in chunks(rows):
-        upsert(connection, suppressions, some_rows, key=("key",))
+    for reports in by_number.values():
+        _store(connection, reports, rules)
     _lift_listed(connection, by_number, names, rules)
+
+
+def _store(connection: Connection, reports: Sequence[Feedback], rules: Rules) -> None:
+    for some in chunks(list(_rows(reports, rules))):
+        upsert(connection, suppressions, some, key=("key",))
+
+
+def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Feedback]:
+    """Reports without a number about the contacts, or the persons, of these."""
+    c = feedback.c
+    found: dict[int, Feedback] = {}
+    for column, values in (
+        (c.contact, {report.contact for report in news if report.contact}),
+        (c.person, {report.person for report in news if report.person}),
+    ):
+        query = sa.select(feedback).where(
+            one_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
+        )
+        found |= {row.id: log.made(row) for row in connection.execute(query)}
+    return list(found.values())
+
+
+def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]:
+    """A row for each report that suppresses, by what else was said of the number. A report lifts
+    for a contact, a person or everybody: only those that may are looked at."""
+    lifting: dict[str, list[Feedback]] = {}
+    for report in reports:
+        if report.kind in _LIFTING:
+            about = {""} if report.reach == "number" else {report.contact, report.person}
+            for name in about:
+                lifting.setdefault(name, []).append(report)
+    for report in reports:
+        if report.kind in _SUPPRESSING:
+            names = {"", report.contact, report.person}
+            later = {one.id: one for name in names for one in lifting.get(name, ())}
+            yield _row(report, list(later.values()), rules)
 
 
 def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
@@ -197,7 +239,7 @@ def add(
     )
     with ctx.store.write() as connection:
         log.store(connection, [report], now, keys)
-        follow(connection, [number], ctx.rules, keys)
+        follow(connection, [report], ctx.rules, keys)
         place = connection.scalar(sa.select(feedback.c.id).where(feedback.c.key == report.key))
         row = connection.execute(
             sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
@@ -237,7 +279,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
                 received_at=now,
             )
             log.store(connection, [report], now, keys)
-            follow(connection, [number], ctx.rules, keys)
+            follow(connection, [report], ctx.rules, keys)
         row = connection.execute(wanted).one()
     return _made(row)
 

@@ -48,6 +48,7 @@ def reports(
     numbers: Sequence[str],
     now: datetime,
     ahead: timedelta = timedelta(0),
+    former: Sequence[str] = (),
 ) -> list[Feedback]:
     """Feedback from the difference between a contact's flags and what we last knew of them.
 
@@ -56,7 +57,8 @@ def reports(
     person alone; with a single one it is about the number, whoever holds it.
 
     `ahead`: how far the CRM's clock is ahead of ours. Who clears a flag says it after what set the
-    flag, also where the CRM's clock is slow.
+    flag, also where the CRM's clock is slow. `former`: other numbers with which this contact was
+    stopped; who clears a flag takes it back of those as well.
     """
     found: list[Feedback] = []
     held, before = contact.held, known or {}
@@ -87,7 +89,10 @@ def reports(
         ):  # by whom, nobody can tell: it may be what we set before an erasure
             evidence = f"'{_WORDS[flag]}' was {done} in {connector} when it was first read"
         # Who is not to be contacted is so without a number as well: one may come.
-        for number in numbers or ([""] if flag in _CHANNELS else []):
+        about = numbers or ([""] if flag in _CHANNELS else [])
+        if kind == "opt_in":
+            about = list(dict.fromkeys((*about, *former)))
+        for number in about:
             found.append(
                 Feedback(
                     key=f"crm:{who.key}:{flag}:{done}:{number}:{stamp}"[:255],

@@ -210,6 +210,12 @@ contacts = sa.Table(
     sa.Index("ix_contacts_connector_source", "connector", "source"),
     sa.Index("ix_contacts_connector_checked_at", "connector", "checked_at"),
     sa.Index(
+        "ix_contacts_person",
+        "person",
+        sqlite_where=sa.text("person <> ''"),
+        postgresql_where=sa.text("person <> ''"),
+    ),
+    sa.Index(
         "ix_contacts_waiting",
         "connector",
         sqlite_where=sa.text("waiting"),
@@ -360,6 +366,12 @@ feedback = sa.Table(
         "id",
         sqlite_where=sa.text("applied_at IS NULL"),
         postgresql_where=sa.text("applied_at IS NULL"),
+    ),
+    sa.Index(
+        "ix_feedback_person",
+        "person",
+        sqlite_where=sa.text("person <> ''"),
+        postgresql_where=sa.text("person <> ''"),
     ),
     sa.Index(
         "ix_feedback_contact",

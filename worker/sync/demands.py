@@ -54,9 +54,8 @@ def check(
     read = judge.reader(ctx, run, remembered=remembered)
     now = [read(one.contact) for one in restores]
     then = [read(_with_phones(one.contact, one.values)) for one in restores]
-    keys = [one.who.key for one in now]
     with ctx.store.read() as connection:
-        said = feedback_log.against(connection, keys)
+        said = feedback_log.against(connection, [one.who for one in now])
     told = judge.reported(ctx, run, [*now, *then], said, ())
     kept = [
         _without_bad_numbers(ctx, told, restore.values, before, after)

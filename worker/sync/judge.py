@@ -188,13 +188,20 @@ def reported(
         if report.contact and report.reach != "number":
             on_contacts.setdefault(report.contact, []).append(report.number)
     numbers.update(dict.fromkeys(number for of in on_contacts.values() for number in of))
-    if not numbers:
+    # Said of records without a number, of which there may be very many.
+    nameless = [report for of in said.values() for report in of if not report.number]
+    nameless += [report for report in fresh if not report.number]
+    numbers.pop("", None)
+    if not (numbers or nameless):
         return Told()
     with ctx.store.read() as connection:
         found = feedback_log.load(connection, list(numbers), ctx.keys)
+    if nameless:
+        found.reports[""] = nameless
     if run.dry_run:
         for report in fresh:
-            found.reports.setdefault(report.number, []).append(report)
+            if report.number:
+                found.reports.setdefault(report.number, []).append(report)
     return dataclasses.replace(found, on_contacts=on_contacts) if on_contacts else found
 
 

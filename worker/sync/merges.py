@@ -246,7 +246,7 @@ def take_over(
     done = TakenOver(dict(known), revived=list(back))
     by_key = {one.who.key: one for one in prepared}
     with ctx.store.read() as connection:
-        done.said = feedback_log.against(connection, list(by_key))
+        done.said = feedback_log.against(connection, [one.who for one in prepared])
         done.reports = _of_other_numbers(ctx, connection, by_key, done.said)
         olds = _olds(connection, by_key)
         if not olds:

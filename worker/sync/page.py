@@ -35,7 +35,7 @@ from worker.decisions import Decision
 from worker.feedback import clearings, deliveries, forget, links, touched, users
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
-from worker.feedback.model import Feedback, contact_key
+from worker.feedback.model import Feedback, Who, contact_key
 from worker.segments import apart as segments
 from worker.store.db import chunks, insert, upsert
 from worker.store.lists import one_of
@@ -444,7 +444,7 @@ def _look(
     if (taken.keys or taken.reports or taken.revived) and not run.dry_run:
         with ctx.store.write() as connection:
             merges.store(connection, taken, ctx.now(), ctx.keys)
-    fresh = _take_reports(ctx, run, prepared, taken.known, now, remembered)
+    fresh = _take_reports(ctx, run, prepared, taken, now, remembered)
     told = judge.reported(ctx, run, prepared, taken.said, [*taken.reports, *fresh])
     stopping.check()
     with span("verify"):
@@ -498,20 +498,21 @@ def _take_reports(
     ctx: Context,
     run: Run,
     prepared: Sequence[Prepared],
-    known: Mapping[str, index.Known],
+    taken: TakenOver,
     now: datetime,
     remembered: Remembered,
 ) -> list[Feedback]:
     """What CRM users said by our flags; kept before anything is decided from it."""
-    told = []
+    told, known = [], taken.known
     ahead = ctx.connector(run.connector).ahead()
     new = [one for one in prepared if one.contact.id not in known]
     before = first_seen.flags(ctx, run, new, remembered)
     for one in prepared:
         contact = one.contact
         flags = known[contact.id].flags if contact.id in known else before.get(one.who.key)
+        former = [report.number for report in taken.said.get(one.who.key, ())]
         told += users.reports(
-            run.connector, contact, one.who, flags, one.numbers, now, ahead
+            run.connector, contact, one.who, flags, one.numbers, now, ahead, former
         )  # fmt: skip
     if (told or before) and not run.dry_run:
         keys = ctx.keys
@@ -712,6 +713,15 @@ def _heed_news(
     ctx: Context, connection: Connection, run: Run, entries: Sequence[index.Entry], told: Told
 ) -> None:
     """What was reported while this page was decided is written as soon as the page is done."""
+    if not entries:
+        return
+    object_name = entries[0].contact.object
+    people = {entry.contact.id: _who(run, entry) for entry in entries}
+    stopped = feedback_log.contacts_with_news(connection, list(people.values()), told)
+    if stopped:
+        ids = [record_id for record_id, who in people.items() if who.key in set(stopped)]
+        index.unsettle_records(connection, run.connector, object_name, ids)
+        touched.note(connection, run.connector, object_name, ids, ctx.now())
     numbers = {n.e164 for entry in entries for r in entry.readings.values() for n in r.numbers}
     news = feedback_log.has_news(connection, sorted(numbers), ctx.keys, told) if numbers else []
     if not news:
@@ -725,7 +735,11 @@ def _heed_news(
         if any(n.e164 in news for r in entry.readings.values() for n in r.numbers)
     ]
     ids = [contact.id for contact in holders]
-    touched.note(connection, run.connector, holders[0].object, ids, ctx.now())
+    touched.note(connection, run.connector, object_name, ids, ctx.now())
+
+
+def _who(run: Run, entry: index.Entry) -> Who:
+    return Who(contact_key(run.connector, entry.contact.object, entry.contact.id), entry.person)
 
 
 def _record_outcomes(

@@ -7,7 +7,7 @@ Flags in the order all, call, text (*do not contact*, *do not call*, *do not tex
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +15,12 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from worker.feedback import receive, suppress
+from sandbox.run import Sandbox
+from worker.feedback import log, receive, suppress
 from worker.feedback.apply import apply_waiting
-from worker.feedback.incoming import Report, as_feedback
+from worker.feedback.incoming import ContactRef, Report, as_feedback
+from worker.feedback.model import Feedback
+from worker.feedback.standing import Rules, lifted
 from worker.store.tables import feedback
 from worker.sync.context import Context
 from worker.sync.spread import spread
@@ -240,3 +243,102 @@ class TestARecordThatIsDeletedAndRestored:
         read_again(ctx, crm, sync)
         assert flags(crm, record) == "xxx"
         assert len(said_by_users(ctx)) == 1
+
+
+class TestARecordWhoseNumberIsReplaced:
+    def test_is_not_flagged_again_when_the_old_number_comes_back_to_a_cleared_flag(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        crm.edit(record, {"do_not_contact": True})
+        sync(ctx, crm.name)
+        deliver(ctx)
+        crm.edit(record, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        deliver(ctx)
+        assert flags(crm, record) == "xxx"
+        a_later_second(crm)
+        crm.edit(record, CLEARED)
+        sync(ctx, crm.name)
+        deliver(ctx)
+        assert flags(crm, record) == "---"
+        crm.edit(record, {f"phone/{crm.phone}": NUMBER})
+        read_again(ctx, crm, sync)
+        assert flags(crm, record) == "---"
+
+
+class TestAPersonWithTwoRecords:
+    """The same email, in both CRMs, with another number in each."""
+
+    @pytest.fixture
+    def both(self, ctx: Context, sandbox: Sandbox, sync: Sync) -> dict[str, tuple[Crm, str]]:
+        found = {}
+        for (name, crm), number in zip(Crm.all(sandbox).items(), (NUMBER, OTHER), strict=True):
+            record = crm.ids()[0]
+            set_up(crm, record, number, "ada@example.com")
+            sync(ctx, name)
+            found[name] = (crm, record)
+        return found
+
+    @pytest.mark.parametrize("ticked", ["salesforce", "hubspot"])
+    def test_is_left_alone_in_both_when_do_not_contact_is_ticked_in_one(
+        self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]], ticked: str
+    ) -> None:
+        there, record = both[ticked]
+        here, other = both["hubspot" if ticked == "salesforce" else "salesforce"]
+        there.edit(record, {"do_not_contact": True})
+        sync(ctx, there.name)
+        apply_waiting(ctx)
+        sync(ctx, here.name)  # nobody has edited the other record
+        assert flags(here, other) == "xxx"
+        a_later_second(there)
+        there.edit(record, CLEARED)
+        sync(ctx, there.name)
+        apply_waiting(ctx)
+        sync(ctx, here.name)
+        assert (flags(there, record), flags(here, other)) == ("---", "---")
+
+    def test_may_be_called_on_the_number_that_was_not_withdrawn(
+        self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]]
+    ) -> None:
+        (salesforce, one), (hubspot, other) = both["salesforce"], both["hubspot"]
+        ref = ContactRef(connector="salesforce", object="Contact", id=one)
+        report(ctx, "opt_out", contact=ref)
+        sync(ctx, "hubspot", "everything")
+        assert (flags(salesforce, one), flags(hubspot, other)) == ("xxx", "---")
+
+    def test_is_left_alone_on_a_record_that_comes_later(
+        self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]]
+    ) -> None:
+        salesforce, one = both["salesforce"]
+        hubspot = both["hubspot"][0]
+        salesforce.edit(one, {"do_not_contact": True})
+        sync(ctx, "salesforce")
+        deliver(ctx)
+        third = hubspot.ids()[5]
+        set_up(hubspot, third, "+14155552679", "Ada@Example.com")
+        sync(ctx, "hubspot")
+        assert flags(hubspot, third) == "xxx"
+
+
+def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Context) -> None:
+    ticks = [
+        Feedback(
+            f"crm:{place}", "opt_out", "", "salesforce user", ctx.now(), "call text",
+            f"salesforce/Contact/{place}", "person", f"person {place}",
+        )
+        for place in range(1500)
+    ]  # fmt: skip
+    keys = ctx.keys
+    with ctx.store.write() as connection:
+        log.store(connection, ticks, ctx.now(), keys)
+    compared: list[str] = []
+
+    def counted(report: Feedback, later: Collection[Feedback], rules: Rules) -> Any:
+        compared.extend(one.key for one in later)
+        return lifted(report, later, rules)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suppress, "lifted", counted)
+        apply_waiting(ctx)
+    assert len(suppress.listed(ctx, limit=2000)) == 1500
+    assert compared == []

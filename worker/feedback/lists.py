@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -138,17 +138,28 @@ def _as_report(cells: Mapping[str, str], path: Path) -> dict[str, Any]:
             "id": cells["id"].strip(),
         }
     if text := cells.get("at", "").strip():
-        report["at"] = _moment(text)
+        report["at"] = _moment(text, report["kind"])
     return report
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, kind: str) -> datetime:
+    """When it was said. Of a day alone, its end for what stops and its beginning for what lifts: a
+    yes of the same day may have come first."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise RefusedError(f"at: write it like 2026-01-31 or 2026-01-31T12:00:00Z ({text[:20]!r})"
                            ) from None  # fmt: skip
+    if kind not in ("opt_in", "confirmed") and _is_day(text):
+        found = datetime.combine(found, time.max)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _rows(

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from phonenumbers import PhoneNumberMatcher
 from sqlalchemy.engine import Connection
 
 from connectors.formula_guard import csv_line
@@ -363,7 +364,7 @@ def import_list(
 
     Whoever holds one of them is flagged by the queue; contacts that come later by their sync.
     """
-    name = name[:_LONGEST_NAME]
+    name = _without_numbers(name)[:_LONGEST_NAME]
     done = Imported()
     now, keys = ctx.now(), ctx.keys
     stream = iter(numbers)
@@ -403,6 +404,13 @@ def import_list(
         done.known += len(batch) - len(new)
         done.held += len(held)
     return done
+
+
+def _without_numbers(name: str) -> str:
+    """A list's name without phone numbers, which an erasure could not take out of every row."""
+    for found in reversed(list(PhoneNumberMatcher(name, "US"))):
+        name = f"{name[: found.start]}(number){name[found.end :]}"
+    return name
 
 
 def _list_key(name: str, number: str) -> str:

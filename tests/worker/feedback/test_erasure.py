@@ -119,6 +119,16 @@ class TestARetryOfWhatWasSaidBefore:
         forget_number(ctx, NUMBER, "an admin")
         assert report(ctx, "opt_out", key="K") == 0
 
+    @pytest.mark.parametrize("name", [f"{NUMBER} campaign", f"{NUMBER} " * 6, "(415) 555-2671"])
+    def test_is_on_no_list_whose_name_holds_the_number(self, ctx: Context, name: str) -> None:
+        suppress.import_list(ctx, [NUMBER], name)
+        forget_number(ctx, NUMBER, "an admin")
+        done = suppress.import_list(ctx, [NUMBER], name)
+        assert (done.added, done.known) == (0, 1)
+        kept = str([one.as_json() for one in suppress.listed(ctx, NUMBER)])
+        assert "5552671" not in kept
+        assert "555-2671" not in kept
+
     def test_of_a_list_adds_nothing_and_does_not_bring_the_number_back(self, ctx: Context) -> None:
         suppress.import_list(ctx, [NUMBER, OTHER], "registry")
         forget_number(ctx, NUMBER, "an admin")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 from pathlib import Path
 
 import openpyxl
@@ -100,3 +101,23 @@ def test_outcomes_of_campaigns(tmp_path: Path) -> None:
     twice = written(tmp_path / "two.csv", "campaign,day,sent,Sent\nx,2026-01-31,5,6\n")
     with pytest.raises(ListError, match="2 columns"):
         outcomes.from_file(twice)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hour"), [("opt_out", 23), ("complaint", 23), ("opt_in", 0), ("confirmed", 0)]
+)
+@pytest.mark.parametrize("day", ["2026-11-02", "20261102"])
+def test_of_a_day_alone_a_stop_counts_from_its_end_and_a_yes_from_its_beginning(
+    tmp_path: Path, kind: str, hour: int, day: str
+) -> None:
+    path = written(tmp_path / "reports.csv", f"number,kind,at\n+14155552671,{kind},{day}\n")
+    ((_, _, report),) = reports_of(path, {}, {}, Refusals())
+    assert report.at is not None
+    assert (report.at.day, report.at.hour) == (2, hour)
+
+
+@pytest.mark.parametrize("moment", ["2026-11-02T00:00:00Z", "2026-11-02 00:00"])
+def test_a_stop_with_a_time_counts_from_then(tmp_path: Path, moment: str) -> None:
+    path = written(tmp_path / "reports.csv", f"number,kind,at\n+14155552671,opt_out,{moment}\n")
+    ((_, _, report),) = reports_of(path, {}, {}, Refusals())
+    assert report.at == datetime(2026, 11, 2, tzinfo=UTC)

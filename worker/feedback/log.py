@@ -205,6 +205,27 @@ def against(connection: Connection, people: Sequence[Who]) -> dict[str, list[Fee
     return found
 
 
+def former_persons(connection: Connection, people: Sequence[Who]) -> dict[str, str]:
+    """Of what these persons were called under former keys (`Who.aliases`), the names under which
+    something was said -> what they are called now."""
+    names = {former: who.person for who in people for former in who.aliases if who.person}
+    if not names:
+        return {}
+    c = feedback.c
+    query = sa.select(c.person).where(
+        one_of(c.person, sorted(names)), c.person != sa.literal_column("''")
+    )
+    return {former: names[former] for former in connection.scalars(query.distinct())}
+
+
+def rename_persons(connection: Connection, names: Mapping[str, str]) -> None:
+    """Keep what was said of persons under the names that they have now: a contact that we know by
+    our index alone has no other."""
+    for former, name in names.items():
+        renamed = sa.update(feedback).where(feedback.c.person == former)
+        connection.execute(renamed.values(person=name))
+
+
 def contacts_with_news(connection: Connection, people: Sequence[Who], told: Told) -> list[str]:
     """Of these contacts, those that were stopped as a whole, and of which more was said than
     `told` knows."""

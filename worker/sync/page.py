@@ -440,6 +440,8 @@ def _look(
     apart = segments.load(ctx.store, run.connector, page.object, ids)
     remembered = judge.remember(ctx, run.connector, page.object, seen.contacts)
     prepared = [*map(judge.reader(ctx, run, apart, remembered), seen.contacts)]
+    if not run.dry_run:
+        _rename_persons(ctx, prepared)
     taken = merges.take_over(ctx, connector, page.object, prepared, seen.known, seen.back)
     if (taken.keys or taken.reports or taken.revived) and not run.dry_run:
         with ctx.store.write() as connection:
@@ -450,6 +452,16 @@ def _look(
     with span("verify"):
         verified = judge.verify(ctx, run, prepared, told, lambda: _keep_lease(ctx, page))
     return Looked(prepared, told, verified, taken, remembered)
+
+
+def _rename_persons(ctx: Context, prepared: Sequence[Prepared]) -> None:
+    if not any(one.who.aliases for one in prepared):
+        return  # nobody has changed our key
+    with ctx.store.read() as connection:
+        former = feedback_log.former_persons(connection, [one.who for one in prepared])
+    if former:
+        with ctx.store.write() as connection:
+            feedback_log.rename_persons(connection, former)
 
 
 def _contacts(

@@ -21,7 +21,7 @@ from worker.feedback.apply import apply_waiting
 from worker.feedback.incoming import ContactRef, Report, as_feedback
 from worker.feedback.model import Feedback
 from worker.feedback.standing import Rules, lifted
-from worker.store.tables import feedback
+from worker.store.tables import contacts, feedback
 from worker.sync.context import Context
 from worker.sync.spread import spread
 
@@ -318,6 +318,28 @@ class TestAPersonWithTwoRecords:
         set_up(hubspot, third, "+14155552679", "Ada@Example.com")
         sync(ctx, "hubspot")
         assert flags(hubspot, third) == "xxx"
+
+
+def test_what_was_said_of_a_person_is_kept_under_the_key_in_force(
+    make_context: Callable[..., Context], sandbox: Sandbox, sync: Sync, database_url: str
+) -> None:
+    """So that a record that nobody has read since is found as well."""
+    salesforce = Crm.all(sandbox)["salesforce"]
+    record = salesforce.ids()[0]
+    set_up(salesforce, record, NUMBER, "ada@example.com")
+    before = make_context(DATABASE_URL=database_url, SECRET_KEY="former")
+    sync(before, "salesforce")
+    salesforce.edit(record, {"do_not_contact": True})
+    sync(before, "salesforce")
+    keys = {"SECRET_KEY": "new", "SECRET_KEY_PREVIOUS": "former"}
+    after = make_context(DATABASE_URL=database_url, **keys)
+    sync(after, "salesforce", "everything")
+    now, former = after.keys.persons("ada@example.com")[:2]
+    with after.store.read() as connection:
+        for table in (contacts, feedback):
+            persons = set(connection.scalars(sa.select(table.c.person)))
+            assert now in persons
+            assert former not in persons
 
 
 def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Context) -> None:

@@ -3,8 +3,9 @@
 The time-outs of urllib3 and requests apply to each read: a server that sends a byte now and then
 can hold a call forever (requests' documentation, "Timeouts"; urllib3's, `Timeout.total`). Within
 `whole_call`, each read of an answer, including its first line and headers, waits no longer than the
-time left for the call. Sending and the TLS handshake need nothing extra: Python's time-out covers
-the whole of each (documentation of `socket.sendall`; `ssl.SSLSocket.do_handshake`).
+time left for the call. The same goes for finding the host's addresses and connecting to them.
+Sending and the TLS handshake need nothing extra: Python's time-out covers the whole of each
+(documentation of `socket.sendall`; `ssl.SSLSocket.do_handshake`).
 
 The deadline grows by a second for each `SLOWEST` bytes received, so that a large result has time.
 """
@@ -13,18 +14,25 @@ from __future__ import annotations
 
 import http.client
 import io
+import ipaddress
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError
+from urllib3.util.connection import allowed_gai_family
 
+from connectors.resolving import addresses_of
+
+T = TypeVar("T")
+_SHORTEST: Final = 0.001  # seconds: 0 would mean "do not wait at all"
 SLOWEST: Final = 16 * 1024  # bytes a second that an answer must bring in the long run
 
 # -- deadlines -----------------------------------------------------------------------------
@@ -101,7 +109,59 @@ class _Response(http.client.HTTPResponse):
 # -- pools of connections ------------------------------------------------------------------
 
 
-class _Http(HTTPConnection):
+def connected(host: str, port: int, connect: Callable[[str, float | None], T]) -> T:
+    """Look up a host and connect to the first of its addresses that answers, within the deadline of
+    the current call. `connect(address, seconds)`: raises what `HTTPConnection` or `socket` raise;
+    `seconds`: what is left of the call, None without a deadline. Raises `socket.gaierror`."""
+    deadline = _deadline.get()
+    if deadline is None or _is_address(host):
+        return connect(host, None if deadline is None else max(_SHORTEST, deadline.left))
+    problem: Exception | None = None
+    for address in addresses_of(host, port, deadline.left, allowed_gai_family()):
+        if (left := deadline.left) <= 0:
+            break
+        try:
+            return connect(address, left)
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            problem = error
+    raise problem or TimeoutError(f"there was no connection to {host} in time")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+class _InTime(HTTPConnection):
+    """Connects within the deadline of the current call. TLS checks the name all the same: only
+    `_dns_host`, which urllib3 keeps for the look-up, is an address meanwhile."""
+
+    def _new_conn(self) -> socket.socket:
+        name, timeout = self._dns_host, self.timeout
+
+        def connect(address: str, left: float | None) -> socket.socket:
+            self._dns_host = address
+            if left is not None and isinstance(timeout, int | float):
+                self.timeout = min(timeout, left)
+            try:
+                return super(_InTime, self)._new_conn()
+            finally:
+                self._dns_host, self.timeout = name, timeout
+
+        try:
+            return connected(name, self.port or self.default_port, connect)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, str(error)) from error
+        except UnicodeError:  # no name of a host: said as urllib3 says it
+            return super()._new_conn()
+
+
+class _Http(_InTime):
     response_class = _Response
 
     def connect(self) -> None:
@@ -109,7 +169,7 @@ class _Http(HTTPConnection):
             super().connect()
 
 
-class _Https(HTTPSConnection):
+class _Https(_InTime, HTTPSConnection):
     response_class = _Response
 
     def connect(self) -> None:

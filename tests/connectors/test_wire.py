@@ -3,18 +3,23 @@ answers that come byte by byte. Each passes by itself or is said in one line."""
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from crms import Crm
 from tls import Ca, TlsFront, Trouble
 
 from config.settings import Settings
-from connectors import build
+from connectors import build, deadline
 from connectors.base import AuthError, Connector, ConnectorError, UnavailableError
+from connectors.no_answer import never_sent
+from connectors.resolving import addresses_of
 from connectors.statuses import web_page
 from sandbox.run import Sandbox
 
@@ -188,8 +193,6 @@ class TestDeadlines:
         self, sandbox: Sandbox, slow: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Longer than a call may take, with enough in each second."""
-        from connectors import deadline
-
         monkeypatch.setattr(deadline, "SLOWEST", 100)
         crm = Crm.all(sandbox)["salesforce"]
         connector = slow("salesforce")
@@ -200,3 +203,102 @@ class TestDeadlines:
         page: Any = next(iter(connector.pull("Contact")))
         assert page.contacts
         assert time.monotonic() - started > 0.6
+
+
+class TestTheAddressOfAHost:
+    """`getaddrinfo` waits as long as the machine's resolver does, and cannot be interrupted."""
+
+    HOST = "localhost"  # a name, as any other
+
+    @pytest.fixture
+    def resolver(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+        """Answers for `HOST` once this is set, and knows it as this machine then."""
+        answers, real = threading.Event(), socket.getaddrinfo
+
+        def hanging(host: Any, port: Any, *more: Any, **others: Any) -> Any:
+            if host != self.HOST:
+                return real(host, port, *more, **others)
+            assert answers.wait(30)
+            return real("127.0.0.1", port, *more, **others)
+
+        monkeypatch.setattr(socket, "getaddrinfo", hanging)
+        yield answers
+        answers.set()
+
+    @pytest.fixture
+    def at(self, sandbox: Sandbox) -> Callable[[str], dict[str, str]]:
+        def env(name: str) -> dict[str, str]:
+            url = f"http://{self.HOST}:{sandbox.ports[name]}"
+            return {"HUBSPOT_API_URL": url, "SALESFORCE_LOGIN_URL": url}
+
+        return env
+
+    def threads(self) -> int:
+        return sum(one.name.startswith("resolve-") for one in threading.enumerate())
+
+    def test_that_does_not_come_ends_the_call_in_time_with_one_thread_left(
+        self, crm: Crm, make_settings: Callable[..., Settings], resolver: threading.Event,
+        at: Callable[[str], dict[str, str]],
+    ) -> None:  # fmt: skip
+        settings = make_settings(**at(crm.name))
+        http = settings.http.model_copy(update={"call_timeout": 0.2, "attempts": 3})
+        connector = build(crm.name, settings.model_copy(update={"http": http}))
+        started = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(UnavailableError) as told:
+                connector.describe()
+            assert "\n" not in str(told.value)
+        assert time.monotonic() - started < 4
+        assert self.threads() == 1
+        resolver.set()
+        http = settings.http.model_copy(update={"call_timeout": 20.0})
+        again = build(crm.name, settings.model_copy(update={"http": http}))
+        assert read(again) > 0, "it goes on when the resolver answers"
+        assert self.threads() == 0
+
+    def test_of_a_lookup_service_is_within_the_deadline_as_well(
+        self, resolver: threading.Event
+    ) -> None:
+        session = deadline.session()
+        started = time.monotonic()
+        with deadline.whole_call(0.2), pytest.raises(requests.ConnectionError) as told:
+            session.get(f"http://{self.HOST}:1/", timeout=(5, 5))
+        assert time.monotonic() - started < 2
+        assert never_sent(told.value), "a paid lookup may be tried again"
+
+    def test_that_answers_late_is_not_asked_in_vain(self, resolver: threading.Event) -> None:
+        """The next call takes what the first one is still waiting for."""
+        with pytest.raises(socket.gaierror):
+            addresses_of(self.HOST, 80, 0.05)
+        threading.Timer(0.2, resolver.set).start()
+        assert addresses_of(self.HOST, 80, 5) == ["127.0.0.1"]
+
+    def test_of_several_the_first_that_answers_is_taken(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = ["127.0.0.9", "127.0.0.1"]  # nobody listens at the first one
+        monkeypatch.setattr(deadline, "addresses_of", lambda *_given: found)
+        url = f"http://{self.HOST}:{sandbox.ports['hubspot']}/nothing"
+        with deadline.whole_call(5):
+            assert deadline.session().get(url, timeout=5).status_code in (401, 404)
+
+    def test_that_does_not_exist_is_said_at_once(self, opened: Open) -> None:
+        connector = opened("hubspot", HUBSPOT_API_URL="https://no-such-host.invalid")
+        with pytest.raises((UnavailableError, ConnectorError), match=r"no-such-host\.invalid"):
+            connector.describe()
+
+    def test_of_a_mail_server_is_within_the_deadline_as_well(
+        self, make_settings: Callable[..., Settings], resolver: threading.Event,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        from worker.alerts import channels
+        from worker.alerts.conditions import Condition
+
+        monkeypatch.setattr(channels, "_WHOLE", 0.2)
+        settings = make_settings(
+            '[alerts]\nemail_to = ["ops@example.com"]\n', SMTP_URL=f"smtps://{self.HOST}:465"
+        )
+        started = time.monotonic()
+        with pytest.raises(channels.ChannelError, match="email: gaierror"):
+            channels.tell(settings, "email", Condition("setback", "x", "a text", "/"))
+        assert time.monotonic() - started < 2

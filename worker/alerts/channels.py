@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from config.settings import Settings
-from connectors.deadline import clocked_file, session, whole_call
+from connectors.deadline import clocked_file, connected, session, whole_call
 from worker.alerts.conditions import Condition
 
 _TIMEOUT = 15.0  # seconds, for each step
@@ -46,7 +47,17 @@ def tell(settings: Settings, channel: str, one: Condition) -> None:
 
 
 class _Smtp(smtplib.SMTP):
-    """Reads what a server says within the deadline of the whole."""
+    """Connects, and reads what a server says, within the deadline of the whole."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """What smtplib calls to connect; its TLS checks the name that it was made with."""
+
+        def connect(address: str, left: float | None) -> socket.socket:
+            within = timeout if left is None else min(timeout, left)
+            found: socket.socket = super(_Smtp, self)._get_socket(address, port, within)  # type: ignore[misc]
+            return found
+
+        return connected(host, port, connect)
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:

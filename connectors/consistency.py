@@ -23,6 +23,7 @@ from connectors.calls import ContradictionError
 
 Check = Callable[[Any], None]
 _NEXT = re.compile(r"/query(?:All)?/([^/?#]+)$")
+_FEW, _LITTLE = 50, 0.05  # records, and share, by which a count may be out of date
 UNCONFIRMED = "the CRM's answer did not say that this was written, and the record does not hold it"
 
 
@@ -41,6 +42,11 @@ def counted(answer: Any, what: str) -> int:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def far_short(read: int, total: int) -> bool:
+    """Whether so many are far fewer than a count that may be somewhat out of date."""
+    return total > 0 and (not read or total - read > max(_FEW, total * _LITTLE))
 
 
 # -- HubSpot -------------------------------------------------------------------------------
@@ -110,7 +116,110 @@ def some_properties(answer: Any) -> None:
         raise ContradictionError("the answer says that an object has no properties at all")
 
 
+def list_details(list_id: str = "") -> Check:
+    """Check the details of a list. `list_id`: the one that was asked for, if by its id."""
+
+    def check(answer: Any) -> None:
+        details = answer["list"]
+        if list_id and str(details["listId"]) != list_id:
+            raise ContradictionError(f"list {list_id} was asked for, and another one came")
+        list_size(details)
+
+    return check
+
+
+def list_size(details: Mapping[str, Any]) -> int | None:
+    """Return how many members a list has by its details; None if they do not say, or if HubSpot
+    still fills the list. `size` is of the dated API, `hs_list_size` of v3 (OpenAPI document `lists`
+    of 2026-09, PublicObjectList; HubSpot's guide "Lists")."""
+    if details.get("processingStatus", "COMPLETE") != "COMPLETE":
+        return None
+    size = details.get("size")
+    if size is None:
+        text = (details.get("additionalProperties") or {}).get("hs_list_size")
+        size = int(text) if isinstance(text, str) and text.isdecimal() else text
+    if size is not None and not _is_count(size):
+        raise ContradictionError("a list does not say how many members it has")
+    return size
+
+
+class MembersCheck:
+    """Check the pages of a list's members, in order. `found`: the members so far.
+
+    `total` counts the members at the time of each page (it may be left out: OpenAPI document
+    `lists` of 2026-09). While it stays the same, the pages hold exactly so many; if it changes,
+    the list was changed while it was read.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, None] = {}
+        self._totals: set[int] = set()
+
+    def __call__(self, answer: Any) -> None:
+        rows, total = answer["results"], answer.get("total")
+        ids = [str(row["recordId"]) for row in rows]
+        if total is not None and not _is_count(total):
+            raise ContradictionError("a list does not say how many members it has")
+        if len(ids) != len(set(ids)):
+            raise ContradictionError("a page of a list has a member twice")
+        found = self.found | dict.fromkeys(ids)
+        totals = self._totals | ({total} if total is not None else set())
+        follows = bool(((answer.get("paging") or {}).get("next") or {}).get("after"))
+        if follows and not ids:
+            raise ContradictionError("a page of a list is empty, and more should follow")
+        count, least, most = len(found), min(totals, default=0), max(totals, default=0)
+        if totals and count > most:
+            raise ContradictionError(f"a list counts {most} members and gives more")
+        short = count < least if len(totals) == 1 else far_short(count, least)
+        if totals and not follows and short:
+            raise ContradictionError(f"a list counts {least} members and gives {count}")
+        self.found, self._totals = found, totals
+
+
+def account_details(answer: Any) -> None:
+    """Check the details of the account: they name its id."""
+    portal = answer.get("portalId") if isinstance(answer, dict) else None
+    if not _is_count(portal) or not portal:
+        raise ContradictionError("the account details do not say which account it is")
+
+
+def property_limits(answer: Any) -> None:
+    """Check the limits of custom properties: what counts is a count, or is left out."""
+    entries = [(answer.get("overallLimit"), answer.get("overallUsage"))]
+    entries += [(one.get("limit"), one.get("usage")) for one in answer.get("byObjectType") or ()]
+    if not all(one is None or _is_count(one) for pair in entries for one in pair):
+        raise ContradictionError("the limits of custom properties are no counts")
+
+
 # -- Salesforce ----------------------------------------------------------------------------
+
+
+def count_only(answer: Any) -> None:
+    """Check the answer to `SELECT COUNT()`: totalSize counts, there are no records, and nothing
+    follows (SOQL and SOSL Reference, "COUNT()"; REST API Developer Guide, "Query")."""
+    if not _is_count(answer.get("totalSize")) or answer.get("done") is not True:
+        raise ContradictionError("a query that counts does not say how many records there are")
+    if answer.get("records") or answer.get("nextRecordsUrl"):
+        raise ContradictionError("a query that counts gave records")
+
+
+def record_counts(answer: Any) -> None:
+    """Check the answer of limits/recordCount."""
+    if not all(_is_count(entry.get("count")) for entry in answer["sObjects"]):
+        raise ContradictionError("the org does not say how many records there are")
+
+
+def query_job(job: str) -> Check:
+    """Check what is said of a query job: it is this job, and once complete it says how many
+    records it processed (Bulk API 2.0 Developer Guide, "Get Information About a Query Job")."""
+
+    def check(answer: Any) -> None:
+        if str(answer.get("id", job))[:15] != job[:15]:
+            raise ContradictionError("a job was asked after, and another one answered")
+        if answer["state"] == "JobComplete" and not _is_count(answer.get("numberRecordsProcessed")):
+            raise ContradictionError(f"job {job} does not say how many records it processed")
+
+    return check
 
 
 class QueryCheck:
@@ -133,6 +242,8 @@ class QueryCheck:
             raise ContradictionError(f"a query found {self._total} records, and then {total}")
         if done and count != total:
             raise ContradictionError(f"a query found {total} records and gave {count}")
+        if done and answer.get("nextRecordsUrl"):
+            raise ContradictionError(f"a query is done after {count} records, and goes on")
         ids = [row["Id"] for row in rows] if rows and "Id" in rows[0] else []
         self._look_at(ids)
         path = "" if done else next_path(answer)

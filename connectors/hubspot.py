@@ -49,6 +49,7 @@ from connectors.base import (
     WriteResult,
     nothing,
 )
+from connectors.calls import ContradictionError
 from connectors.cursors import CursorGuard
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.hubspot_calls import CallLog
@@ -67,10 +68,10 @@ _LIST_PAGE = 100
 _SEARCH_PAGE = 200
 _BATCH = 100
 _MEMBERS = 250
+_CONTACTS = "0-1"  # the object type of contacts
 _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _MERGED = "hs_merged_object_ids"
 _DISPOSITIONS = Dispositions()
-_FEW, _LITTLE = 50, 0.05  # contacts, and share, by which a search's count may be out of date
 _LONGEST_ID = 20  # digits of a record's id
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
@@ -467,24 +468,54 @@ class HubSpotConnector:
         return self._members(name) if kind == "list" else None
 
     def _members(self, name: str) -> Iterator[tuple[str, str]]:
-        """Of a list of contacts. Needs the scope crm.lists.read."""
-        lists = self.client.paths.lists
-        by_name = lists("object-type-id/0-1/name", quote(name, safe=""))
+        """Of a list of contacts. Needs the scope crm.lists.read. Nobody is handed on before the
+        list is complete: who is missing would count as off the list."""
         try:
-            answer = self.client.get("other", lists(name) if name.isdecimal() else by_name)
-        except NotThereError:
-            raise UnfitError(f"hubspot: there is no list of contacts {name!r}") from None
-        list_id, after = str(answer["list"]["listId"]), None
-        guard = CursorGuard(self.name)
+            found = self._members_of(name)
+        except UnavailableError as error:
+            if not isinstance(error.__cause__, ContradictionError):
+                raise
+            log.warning("%s; reading the list %s from its beginning", error, name)
+            found = self._members_of(name)
+        return ((OBJECT, record_id) for record_id in found)
+
+    def _members_of(self, name: str) -> Collection[str]:
+        details = self._list_details(name)
+        check = consistency.MembersCheck()
+        path = self.client.paths.lists(str(details["listId"]), "memberships")
+        after, guard = None, CursorGuard(self.name)
         while True:
             query: dict[str, str | int] = {"limit": _MEMBERS}
             if after:
                 query["after"] = guard.check(after)
-            answer = self.client.get("read", lists(list_id, "memberships"), query)
-            yield from ((OBJECT, str(entry["recordId"])) for entry in answer["results"])
-            after = _next(answer)
+            after = _next(self.client.get("read", path, query, check=check))
             if not after:
-                return
+                break
+        size, count = consistency.list_size(details), len(check.found)
+        if size is not None and consistency.far_short(count, size):
+            # What was counted before may be out of date by now.
+            size = consistency.list_size(self._list_details(name))
+            if size is not None and consistency.far_short(count, size):
+                what = f"the list {name!r} gave {count:,} members, and counts {size:,}"
+                raise UnavailableError(
+                    f"hubspot: an answer contradicts itself: {what}; nothing was taken from it. "
+                    "Try again: hygiene sync hubspot"
+                ) from ContradictionError(what)
+        return check.found
+
+    def _list_details(self, name: str) -> Mapping[str, Any]:
+        lists = self.client.paths.lists
+        by_id = name.isascii() and name.isdecimal()
+        by_name = lists(f"object-type-id/{_CONTACTS}/name", quote(name, safe=""))
+        check = consistency.list_details(name if by_id else "")
+        path = lists(name) if by_id else by_name
+        try:
+            details: Mapping[str, Any] = self.client.get("other", path, check=check)["list"]
+        except NotThereError:
+            details = {"objectTypeId": ""}
+        if details.get("objectTypeId", _CONTACTS) != _CONTACTS:  # ids on it mean companies, say
+            raise UnfitError(f"hubspot: there is no list of contacts {name!r}")
+        return details
 
     @understood
     def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
@@ -671,7 +702,7 @@ class HubSpotConnector:
 def _check_length(read: int, total: int | None) -> None:
     """Of a list that was read to its end, and what a search had counted: that may be a little out
     of date. Whoever is missing in a full read counts as gone."""
-    if total is not None and (not read or total - read > max(_FEW, total * _LITTLE)) and total:
+    if total is not None and consistency.far_short(read, total):
         raise UnavailableError(
             f"hubspot: the list of contacts ended after {read:,}, and a search counts {total:,}; "
             "nothing was removed. Try again: hygiene sync hubspot --full"

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.base import Connector, ConnectorError
+from connectors.base import Connector, UnavailableError
+from connectors.calls import ContradictionError
+from connectors.consistency import account_details
 from connectors.hubspot import HubSpotConnector
 from connectors.hubspot_client import Client
 
+_MOST_ASKED = 3  # times
 BATCH = 100  # completions in one call; HubSpot names no limit
 
 
@@ -26,13 +29,24 @@ class Completion:
 
 
 def portal_id(connector: Connector) -> int:
-    """The id of the account that our token belongs to; raises `ConnectorError`."""
+    """The id of the account that our token belongs to; raises `ConnectorError`.
+
+    Whoever asks keeps it for good, and takes no event of another account. So HubSpot is asked until
+    it says the same twice, three times at most.
+    """
     client = _client(connector)
-    answer = client.get("other", client.paths.account("details"))
-    found = answer.get("portalId") if isinstance(answer, dict) else None
-    if not isinstance(found, int):
-        raise ConnectorError("hubspot: the account details have an unknown form")
-    return found
+    said: list[int] = []
+    for _ in range(_MOST_ASKED):
+        answer = client.get("other", client.paths.account("details"), check=account_details)
+        found: int = answer["portalId"]
+        if found in said:
+            return found
+        said.append(found)
+    what = f"the account details name the accounts {', '.join(map(str, said))}"
+    raise UnavailableError(
+        f"hubspot: an answer contradicts itself: {what}; events are not compared with the account "
+        "until they agree, and HubSpot is asked again by itself"
+    ) from ContradictionError(what)
 
 
 def complete(connector: Connector, completions: Sequence[Completion]) -> None:

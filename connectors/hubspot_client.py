@@ -32,6 +32,8 @@ from connectors.statuses import MISDIRECTED, not_from, web_page
 DISPOSITIONS: Final = "/calling/v1/dispositions"
 TOKEN_INFO: Final = "/oauth/v2/private-apps/get/access-token-info"
 
+# Seconds of a rate limit's interval that can be: HubSpot documents ten, and one for some apps.
+_LONGEST_INTERVAL = 60.0
 _SEARCHES = ("searches", 1 / 4)  # five a second are allowed: one is left to others
 
 
@@ -253,6 +255,8 @@ def limits(headers: Mapping[str, str]) -> Limits:
     prefix = "X-HubSpot-RateLimit-"
     interval = headers.get(f"{prefix}Interval-Milliseconds") or ""
     seconds = int(interval) / 1000 if interval.isdecimal() and len(interval) < 9 else 10.0
+    if seconds > _LONGEST_INTERVAL:
+        seconds = 10.0
     return Limits(
         left(headers.get(f"{prefix}Daily-Remaining"), headers.get(f"{prefix}Daily"), DAY),
         left(headers.get(f"{prefix}Remaining"), headers.get(f"{prefix}Max"), seconds),

@@ -17,6 +17,7 @@ from typing import Any
 
 from connectors import hubspot_lists
 from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
+from connectors.consistency import property_limits
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.hubspot_client import Client
 from connectors.hubspot_errors import RefusedValuesError
@@ -160,7 +161,8 @@ def _former_label(spec: FieldSpec, name: str, held: str) -> bool:
 def room_of(client: Client) -> Room:
     """Raises `ConnectorError` where that cannot be told: a key with crm.schemas scopes alone may
     not ask (observed; the documents ask for a scope of some object's records)."""
-    answer = client.get("other", client.paths.limits("custom-properties"))
+    path = client.paths.limits("custom-properties")
+    answer = client.get("other", path, check=property_limits)
     pairs = [(answer.get("overallLimit"), answer.get("overallUsage"))]
     pairs += [
         (entry.get("limit"), entry.get("usage"))

@@ -178,15 +178,17 @@ def _spacing(window: Left, remaining: int) -> float:
 
 
 def left(remaining: str | None, limit: str | None, seconds: float) -> Left | None:
-    """Of two headers; None where they do not say.
+    """Of two headers; None where they do not say, or say what cannot be.
 
     >>> left("12", "190", 10.0)
     Left(remaining=12, limit=190, seconds=10.0)
     >>> left(None, "190", 10.0), left("12", "0", 10.0), left("many", "190", 10.0)
     (None, None, None)
+    >>> left("-1", "190", 10.0), left("191", "190", 10.0)
+    (None, None)
     """
     try:
         found = Left(int(remaining or ""), int(limit or ""), seconds)
     except ValueError:
         return None
-    return found if found.limit > 0 else None
+    return found if 0 <= found.remaining <= found.limit and found.limit > 0 else None

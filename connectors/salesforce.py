@@ -60,7 +60,7 @@ from connectors.base import (
     nothing,
 )
 from connectors.calls import ContradictionError
-from connectors.consistency import QueryCheck, next_path, some_fields
+from connectors.consistency import QueryCheck, far_short, next_path, query_job, some_fields
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.quota import Quota
 from connectors.reading import TRUE, Maker, Rows, maker
@@ -262,6 +262,8 @@ class SalesforceConnector:
                 if not isinstance(error.__cause__, ContradictionError) or at.after == started:
                     raise
                 log.warning("%s; asking anew for what comes after it", error)
+                if at.job:
+                    self._bulk_from = 0
                 at = Position(started := at.after)
             except LargeQueryError as error:
                 limit = next(slices, None)
@@ -340,6 +342,11 @@ class SalesforceConnector:
         while True:
             ours = at.job == NEW_JOB
             job, total = self._job(wanted, at, waiting)
+            announced = min(left or 0, _JOB_RECORDS)  # by the query before, or the job before
+            if ours and far_short(total, announced):
+                log.warning("salesforce: job %s found %d of %d records", job, total, announced)
+                job, total = self._job(wanted, at, waiting)
+                _check_announced(job, total, announced)
             held: Page | None = None  # whether a page is a job's last is known by the next
             with fetch_result(self._door.call, job, self._version, total, waiting) as result:
                 for read in result.pages(_JOB_PAGE, waiting):
@@ -370,8 +377,9 @@ class SalesforceConnector:
         if job == NEW_JOB:
             soql = wanted.soql(at.after, _JOB_RECORDS)
             job = salesforce_bulk.start_query(self._door.call, wanted.operation, soql)
+        pace, path = pace_of(self._org, "query"), f"jobs/query/{job}"
         info = salesforce_bulk.wait_for(
-            self._door.call, "read", f"jobs/query/{job}", waiting, pace_of(self._org, "query")
+            self._door.call, "read", path, waiting, pace, query_job(job)
         )
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
@@ -637,6 +645,16 @@ def _named(wanted: ObjectFields) -> ObjectFields:
         for canonical, field in wanted.names.items()
     }
     return replace(wanted, names=names)
+
+
+def _check_announced(job: str, total: int, announced: int) -> None:
+    """Who is missing in a full read counts as gone."""
+    if far_short(total, announced):
+        what = f"a query counts {announced:,} records, and job {job} found {total:,}"
+        raise UnavailableError(
+            f"salesforce: an answer contradicts itself: {what} (tried 2 times); nothing was taken "
+            "from it. Try again: hygiene sync salesforce"
+        ) from ContradictionError(what)
 
 
 def _check_order(after: str, ids: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ import requests
 
 from config import stopping
 from connectors.base import Purpose, SchemaChangedError, UnavailableError, Value, nothing
+from connectors.consistency import Check
 from connectors.lenient_json import clean
 from connectors.salesforce_call import Call
 from connectors.salesforce_errors import JobStateError
@@ -88,14 +89,20 @@ def pace_of(org: str, kind: str) -> Pace:
 
 
 def wait_for(
-    call: Call, purpose: Purpose, path: str, waiting: Callable[[], None], pace: Pace
+    call: Call,
+    purpose: Purpose,
+    path: str,
+    waiting: Callable[[], None],
+    pace: Pace,
+    check: Check | None = None,
 ) -> Mapping[str, Any]:
-    """Look at a job until it is over; `waiting` is called in between."""
+    """Look at a job until it is over; `waiting` is called in between. `check`: raises
+    `ContradictionError` for what is said of the job and is not to be believed."""
     started, pause, looks = time.monotonic(), pace.whole, pace.looks()
     while True:
         _sleep(pause, waiting)
         passed = time.monotonic() - started
-        info: Mapping[str, Any] = call(purpose, path)
+        info: Mapping[str, Any] = call(purpose, path, check=check)
         state = info.get("state")
         if state not in ("UploadComplete", "InProgress"):
             pace.note(info, passed)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.base import ConnectorError, Finding
+from connectors.consistency import count_only
 from connectors.fields import ObjectFields
 from connectors.salesforce_call import Call
 
@@ -36,7 +37,7 @@ def _what(call: Call, name: str, entry: Mapping[str, Any]) -> str:
     field = entry["name"]
     soql = f"SELECT COUNT() FROM {name} WHERE {field} != null"
     try:
-        count = call("other", "query/", params={"q": soql})["totalSize"]
+        count = call("other", "query/", params={"q": soql}, check=count_only)["totalSize"]
         held = f"{count:,} records have one" if count else "no record has one yet"
     except ConnectorError:
         held = "how many records have one could not be asked"

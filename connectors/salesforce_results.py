@@ -20,6 +20,7 @@ part the locators of the answers, to the end.
 
 Sources: Bulk API 2.0 Developer Guide, "Get Results for a Query Job" and "Get Parallel Results for a
 Query Job" (the first form); node-sf-bulk2, pull request 35 (the second; public, not official).
+Each answer names the number of its own records in `Sforce-NumberOfRecords` (the same guide).
 Not confirmed: what `Sforce-Locator` names after a listed part (the next part, or nothing), and that
 `numberRecordsProcessed` is always the number of records in the result. `hygiene crm probe` tells.
 """
@@ -40,6 +41,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 
 from connectors.base import AuthError, ConnectorError, QuotaError, UnavailableError
+from connectors.calls import ContradictionError
 from connectors.lenient_json import clean
 from connectors.salesforce_call import Call
 
@@ -183,6 +185,8 @@ def _all_parts(
 def _download(call: Call, job: str, query: str, files: ExitStack) -> _Part:
     """Fetch a part to disk. How much of it one answer holds is for the org to say."""
 
+    asked = parse_qs(query).get("locator", [""])[0]
+
     def to_disk(response: requests.Response) -> _Part:
         content = tempfile.TemporaryFile(prefix="hygiene-bulk-")  # noqa: SIM115 - closed by `files`
         files.callback(content.close)
@@ -193,16 +197,34 @@ def _download(call: Call, job: str, query: str, files: ExitStack) -> _Part:
                 lines += piece.count(b"\n")
                 has_nul = has_nul or b"\0" in piece
                 last = piece[-1:] or last
+            following = response.headers.get("Sforce-Locator", "null")
+            following = "" if following == "null" else following
+            part = _Part(following, lines + (last != b"\n"), content, has_nul)
+            if asked and following == asked:
+                raise ContradictionError(f"a result of job {job} names itself as the next one")
+            _check_count(part, response.headers.get("Sforce-NumberOfRecords"), job)
         except BaseException:  # it is fetched again
             content.close()
             raise
-        following = response.headers.get("Sforce-Locator", "null")
-        following = "" if following == "null" else following
-        return _Part(following, lines + (last != b"\n"), content, has_nul)
+        return part
 
     path = f"jobs/query/{job}/results"
     fetched: _Part = call("read", f"{path}?{query}" if query else path, take=to_disk)
     return fetched
+
+
+def _check_count(part: _Part, told: str | None, job: str) -> None:
+    """Compare a part with the number of records that its answer names. `told`: the header
+    `Sforce-NumberOfRecords`, "the number of records in this set" by the guide; None where a proxy
+    took it off: then the job's own count must do. Raises `ContradictionError`."""
+    if told is None:
+        return
+    number = int(told) if told.isascii() and told.isdecimal() else -1
+    if number != max(0, part.lines - 1) and number != (found := _records(part)):
+        says = told[:20] if number < 0 else f"{number:,}"
+        raise ContradictionError(
+            f"a result of job {job} should hold {says} records, and holds {found:,}"
+        )
 
 
 def _listed_parts(call: Call, job: str) -> Links | None:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
+from connectors.consistency import QueryCheck
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.labels import words_of
 from connectors.salesforce_call import Call
@@ -221,7 +222,8 @@ def _hidden(call: Call, object_name: str, field: str) -> Mapping[str, Any]:
         f"AND DeveloperName = {quoted(field.removesuffix('__c'))}"
     )
     try:
-        found = call("other", "tooling/query/", params={"q": soql})["records"]
+        path = "tooling/query/"
+        found = call("other", path, params={"q": soql}, check=QueryCheck())["records"]
     except ConnectorError:
         return {}
     if not found:
@@ -317,6 +319,6 @@ def _assign(call: Call, set_id: str, user: str) -> SetupStep:
 
 
 def _query(call: Call, soql: str) -> list[dict[str, Any]]:
-    answer = call("other", "query/", params={"q": soql})
+    answer = call("other", "query/", params={"q": soql}, check=QueryCheck())
     records: list[dict[str, Any]] = answer["records"]
     return records

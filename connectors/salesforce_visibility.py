@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.base import AuthError, NotThereError, SchemaError, Visibility
-from connectors.consistency import QueryCheck, next_path
+from connectors.consistency import QueryCheck, count_only, next_path, record_counts
 from connectors.salesforce_call import Call
 
 
@@ -28,9 +28,8 @@ def visibility(call: Call, objects: Sequence[str], user_id: Callable[[], str]) -
     view_all = {*objects} if _sees_all_data(call) else _view_all(call, objects, user_id)
     found = []
     for name in objects:
-        visible = int(
-            call("other", "query/", params={"q": f"SELECT COUNT() FROM {name}"})["totalSize"]
-        )
+        count = {"q": f"SELECT COUNT() FROM {name}"}
+        visible = call("other", "query/", params=count, check=count_only)["totalSize"]
         has = None if view_all is None else name in view_all
         if has is None:
             advice = (
@@ -61,7 +60,8 @@ def _sees_all_data(call: Call) -> bool:
 def _totals(call: Call, objects: Iterable[str]) -> Mapping[str, int]:
     """Records in the org, whoever may see them; nothing where our user may not know."""
     try:
-        answer = call("other", "limits/recordCount", params={"sObjects": ",".join(objects)})
+        asked = {"sObjects": ",".join(objects)}
+        answer = call("other", "limits/recordCount", params=asked, check=record_counts)
     except (AuthError, NotThereError):
         return {}
     return {entry["name"]: int(entry["count"]) for entry in answer["sObjects"]}

@@ -21,7 +21,8 @@ def contradicted(body: Any, how: str) -> Any:
     first one again in place of the last), `foreign` (the last one is another than was asked for),
     `counts` (one more is counted than there is), `uncounted` (0 are counted), `nowhere` (there is
     more, and no word of where), `elsewhere` (the next page is at another host), `early` (it says
-    that nothing follows)."""
+    that nothing follows), `onward` (nothing follows, and it says where that is), `negative`,
+    `text`, `absent` (what the counts are), `double` (the last record is there a second time)."""
     body = copy.deepcopy(body)
     _WAYS[how](body)
     return body
@@ -59,7 +60,7 @@ def _foreign(body: Any) -> None:
         one["properties"].pop("hs_merged_object_ids", None)
 
 
-def _counted(body: Any, change: Callable[[int], int]) -> None:
+def _counted(body: Any, change: Callable[[int], Any]) -> None:
     for key in _COUNTS:
         if isinstance(body, dict) and isinstance(body.get(key), int):
             body[key] = change(body[key])
@@ -81,6 +82,24 @@ def _early(body: Any) -> None:
         body["done"] = True
 
 
+def _onward(body: Any) -> None:
+    if "done" in body:
+        body.update(done=True, nextRecordsUrl="/services/data/v62.0/query/01gRM000000ABCd-2000")
+        return
+    _empty(body)
+    body["paging"] = {"next": {"after": "NTI1"}}
+
+
+def _absent(body: Any) -> None:
+    for key in _COUNTS:
+        body.pop(key, None)
+
+
+def _double(body: Any) -> None:
+    found = _list(body)
+    found += found[-1:]
+
+
 _WAYS: dict[str, Callable[[Any], None]] = {
     "empty": _empty,
     "fewer": _fewer,
@@ -91,4 +110,9 @@ _WAYS: dict[str, Callable[[Any], None]] = {
     "nowhere": _nowhere,
     "elsewhere": _elsewhere,
     "early": _early,
+    "onward": _onward,
+    "negative": lambda body: _counted(body, lambda held: -held - 1),
+    "text": lambda body: _counted(body, str),
+    "absent": _absent,
+    "double": _double,
 }

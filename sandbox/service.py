@@ -51,7 +51,8 @@ class Fault:
     status 200, the call is not carried out), `reorder` (carry out; the records of the answer come
     the other way round), `repeat` (carry out; the answer has its records twice), `contradict`
     (carry out; the answer contradicts itself, `how`: see `sandbox.contradict`), `alter` (carry out;
-    in the bytes of the answer, `how` becomes `body`, a text), `drip` (carry out; the answer comes
+    in the bytes of the answer, `how` becomes `body`, a text), `header` (carry out; the answer's
+    header `how` says `body`), `drip` (carry out; the answer comes
     byte by byte, one each `seconds`, from its first line on, or with `how`
     "body" from its body on).
     """
@@ -118,12 +119,13 @@ def _spoiled(response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
     if not isinstance(response, web.Response):
         return response
     raw = _body_of(response)
+    named = {fault.how: str(fault.body)} if fault.kind == "header" else {}
     if fault.kind == "alter":
         raw = raw.replace(fault.how.encode(), str(fault.body).encode("utf-8", "surrogateescape"))
-    elif response.status < 300 and (body := _json(raw)) is not None:
+    elif fault.kind == "contradict" and response.status < 300 and (body := _json(raw)) is not None:
         raw = orjson.dumps(contradicted(body, fault.how))
     kept = {k: v for k, v in response.headers.items() if k != "Content-Length"}
-    return web.Response(body=raw, status=response.status, headers=kept)
+    return web.Response(body=raw, status=response.status, headers=kept | named)
 
 
 def _json(body: Any) -> Any:
@@ -212,7 +214,7 @@ class Service:
                 self.act(todo.pop("object"), todo.pop("id"), todo)
             elif fault.kind == "delay_after":
                 wait_after = fault.seconds
-            elif fault.kind in ("contradict", "alter", "drip"):
+            elif fault.kind in ("contradict", "alter", "header", "drip"):
                 spoiled.append(fault)
             else:
                 cut_after = fault.kind

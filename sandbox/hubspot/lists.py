@@ -133,6 +133,7 @@ class Lists:
             "processingType": entry.get("kind", "MANUAL"),
             "createdAt": entry.get("created", _LONG_AGO),
             "updatedAt": entry.get("created", _LONG_AGO),
+            "size": len(self.on(list_id)),
             "additionalProperties": {"hs_list_size": str(len(self.on(list_id)))},
         }
         if with_filters and entry.get("filter") is not None:

@@ -508,7 +508,8 @@ class SalesforceService(Service):
         object_name, name = asked.group(1), f"{asked.group(2)}__c"
         info = self.org.schema.get(object_name, ("", {}))[1].get(name)
         records = [{"Metadata": info.metadata}] if info is not None else []
-        return answer({"size": len(records), "done": True, "records": records})
+        count = len(records)
+        return answer({"size": count, "totalSize": count, "done": True, "records": records})
 
     # -- what people and the CRM itself do -----------------------------------------------
 

@@ -3,6 +3,7 @@ believed: the read fails in one line, the watermark stays, and nothing is forgot
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -191,3 +192,339 @@ class TestWriting:
         results = connector.write(self.updates(crm))
         assert all(one.ok for one in results)
         assert any("composite/sobjects" in one for one in sandbox.salesforce.counters)
+
+
+MEMBERS = r"GET .*/lists/.*/memberships"
+THE_LIST = r"GET .*/lists/2026-09/(object-type-id|\d+\?|\d+$)"
+
+
+class TestAList:
+    """Who is on a list of HubSpot decides what a re-scan looks at and what a segment counts."""
+
+    @pytest.fixture
+    def hubspot(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
+        from connectors import hubspot
+
+        monkeypatch.setattr(hubspot, "_MEMBERS", 7)  # several pages
+        return Crm.all(sandbox)["hubspot"]
+
+    def read(self, ctx: Context, name: str = "Newsletter") -> set[str]:
+        found = ctx.connector("hubspot").members("list", name)
+        assert found is not None
+        return {record_id for _object, record_id in found}
+
+    @pytest.mark.parametrize(
+        ("nth", "how"),  # of the first page, and of the last one
+        [(1, "early"), (1, "counts"), *itertools.product(
+            [1, 3], ["empty", "fewer", "double", "negative", "text", "onward"]
+        )],
+    )  # fmt: skip
+    def test_that_contradicts_itself_is_asked_for_once_more_and_then_not_believed(
+        self, ctx: Context, hubspot: Crm, sandbox: Sandbox, nth: int, how: str
+    ) -> None:
+        there = set(sandbox.hubspot.portal.lists["2"]["members"])
+        fault = hubspot.fault(MEMBERS, "contradict", how=how, nth=nth)
+        assert self.read(ctx) == there
+        assert fault.hits == 1
+        hubspot.service.faults.clear()
+        hubspot.fault(MEMBERS, "contradict", how=how, nth=nth, times=10**6)
+        with pytest.raises(UnavailableError, match=r"hubspot: .*contradicts itself") as told:
+            self.read(ctx)
+        assert "\n" not in str(told.value)
+
+    def test_that_gives_one_member_twice_in_place_of_another_is_not_believed(
+        self, ctx: Context, hubspot: Crm
+    ) -> None:
+        hubspot.fault(MEMBERS, "contradict", how="twice", times=10**6)
+        with pytest.raises(UnavailableError, match="contradicts itself"):
+            self.read(ctx)
+
+    @pytest.mark.parametrize("key", ["size", "hs_list_size"])
+    def test_that_is_far_shorter_than_its_size_says_is_not_believed(
+        self, ctx: Context, hubspot: Crm, key: str
+    ) -> None:
+        """A count that is a little out of date is no contradiction, and one that is missing says
+        nothing."""
+        said = '"size":20' if key == "size" else '"hs_list_size":"20"'
+        lies = said.replace("20", "40")
+        hubspot.fault(THE_LIST, "alter", how=said, body=lies, times=10**6)
+        assert len(self.read(ctx)) == 20
+        hubspot.service.faults.clear()
+        if key == "hs_list_size":
+            hubspot.fault(THE_LIST, "alter", how='"size":20,', body="", times=10**6)
+            assert len(self.read(ctx)) == 20
+        lies = said.replace("20", "4000")
+        once = hubspot.fault(THE_LIST, "alter", how=said, body=lies)
+        assert len(self.read(ctx)) == 20, "its size is asked for once more"
+        once.times = 10**6
+        with pytest.raises(UnavailableError, match=r"contradicts itself.*20 .*4,000"):
+            self.read(ctx)
+
+    def test_that_is_still_being_filled_may_be_shorter_than_its_size(
+        self, ctx: Context, hubspot: Crm
+    ) -> None:
+        hubspot.fault(THE_LIST, "alter", how='"size":20', body='"size":4000', times=10**6)
+        hubspot.fault(THE_LIST, "alter", how='"COMPLETE"', body='"PROCESSING"', times=10**6)
+        assert len(self.read(ctx)) == 20
+
+    def test_that_grows_while_it_is_read_is_no_contradiction(
+        self, ctx: Context, hubspot: Crm, sandbox: Sandbox
+    ) -> None:
+        members = sandbox.hubspot.portal.lists["2"]["members"]
+        newcomer = next(one for one in hubspot.ids() if one not in members)
+        found = ctx.connector("hubspot").client  # type: ignore[attr-defined]
+        get = found.get
+        calls: list[str] = []
+
+        def growing(purpose: Any, path: str, *more: Any, **others: Any) -> Any:
+            calls.append(path)
+            if path.endswith("memberships") and len(calls) == 3:
+                members.append(newcomer)
+            return get(purpose, path, *more, **others)
+
+        found.get = growing
+        assert self.read(ctx) == {*members}
+
+    def test_of_companies_is_no_list_of_contacts(self, ctx: Context, hubspot: Crm) -> None:
+        """The ids on it mean others."""
+        from connectors.base import UnfitError
+
+        hubspot.fault(THE_LIST, "alter", how='"objectTypeId":"0-1"', body='"objectTypeId":"0-2"')
+        with pytest.raises(UnfitError, match="no list of contacts '2'"):
+            self.read(ctx, "2")
+
+    def test_another_list_than_was_asked_for_is_not_taken_for_it(
+        self, ctx: Context, hubspot: Crm
+    ) -> None:
+        fault = hubspot.fault(THE_LIST, "alter", how='"listId":"2"', body='"listId":"1"')
+        assert len(self.read(ctx, "2")) == 20
+        fault.times = 10**6
+        with pytest.raises(UnavailableError, match="contradicts itself"):
+            self.read(ctx, "2")
+
+
+class TestTheAccount:
+    DETAILS = r"GET /account-info/"
+
+    @pytest.mark.parametrize(
+        ("said", "instead"),
+        [('"portalId"', '"portal"'), ('"portalId":', '"portalId":-'),
+         ('"portalId":', '"portalId":"x","a":'), ('"portalId":', '"portalId":true,"a":'),
+         ('"portalId":', '"portalId":0,"a":'), ('"portalId":', '"portalId":7')],
+    )  # fmt: skip
+    def test_whose_id_is_missing_or_differs_from_call_to_call_is_not_known(
+        self, ctx: Context, sandbox: Sandbox, said: str, instead: str
+    ) -> None:
+        from connectors.hubspot_account import portal_id
+
+        crm = Crm.all(sandbox)["hubspot"]
+        account = ctx.connector("hubspot")
+        right = portal_id(account)
+        fault = crm.fault(self.DETAILS, "alter", how=said, body=instead)
+        assert portal_id(account) == right
+        assert fault.hits == 1
+        if instead != '"portalId":7':  # which is an id, and the same each time
+            fault.times = 10**6
+            with pytest.raises(UnavailableError, match="contradicts itself"):
+                portal_id(account)
+
+    def test_whose_id_is_another_one_each_time_is_not_known(
+        self, ctx: Context, sandbox: Sandbox
+    ) -> None:
+        from connectors.hubspot_account import portal_id
+
+        crm = Crm.all(sandbox)["hubspot"]
+        for nth in (1, 2, 3):
+            said = f'"portalId":{nth}'
+            crm.fault(self.DETAILS, "alter", how='"portalId":', body=said, nth=nth)
+        with pytest.raises(UnavailableError, match="contradicts itself"):
+            portal_id(ctx.connector("hubspot"))
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"X-HubSpot-RateLimit-Daily": "100", "X-HubSpot-RateLimit-Daily-Remaining": "900"},
+            {"X-HubSpot-RateLimit-Daily": "5", "X-HubSpot-RateLimit-Daily-Remaining": "-1"},
+            {"X-HubSpot-RateLimit-Max": "9", "X-HubSpot-RateLimit-Remaining": "0",
+             "X-HubSpot-RateLimit-Interval-Milliseconds": "86400000"},
+            {"X-HubSpot-RateLimit-Max": "1", "X-HubSpot-RateLimit-Remaining": "-7"},
+        ],
+    )  # fmt: skip
+    def test_limits_that_cannot_be_neither_stop_nor_hold_up_the_work(
+        self, headers: dict[str, str]
+    ) -> None:
+        from connectors.hubspot_client import limits
+        from connectors.quota import Quota
+
+        slept: list[float] = []
+        quota = Quota("hubspot", 0.1, None, slept.append, lambda: sum(slept))
+        quota.note(limits(headers))
+        quota.wait()
+        assert sum(slept) < 11, "an interval lasts ten seconds"
+
+    @pytest.mark.parametrize("said", ['"usage":', '"limit":'])
+    def test_room_for_properties_that_cannot_be_is_not_believed(
+        self, ctx: Context, sandbox: Sandbox, said: str
+    ) -> None:
+        from connectors.base import ConnectorError
+        from connectors.hubspot_setup import room_of
+
+        crm = Crm.all(sandbox)["hubspot"]
+        client = ctx.connector("hubspot").client  # type: ignore[attr-defined]
+        right = room_of(client)
+        fault = crm.fault(r"GET .*/limits/", "alter", how=said, body=f"{said}-")
+        assert room_of(client) == right
+        fault.times = 10**6
+        with pytest.raises(ConnectorError, match="contradicts itself"):
+            room_of(client)
+
+
+class TestCounting:
+    @pytest.fixture
+    def salesforce(self, sandbox: Sandbox) -> Crm:
+        return Crm.all(sandbox)["salesforce"]
+
+    @pytest.mark.parametrize("how", ["negative", "text", "absent", "nowhere", "onward"])
+    def test_a_count_that_is_none_is_asked_for_once_more(
+        self, ctx: Context, salesforce: Crm, how: str
+    ) -> None:
+        account = ctx.connector("salesforce")
+        right = [one.visible for one in account.visibility()]
+        count = r"GET .*/query/\?q=SELECT(\+|%20| )COUNT"
+        fault = salesforce.fault(count, "contradict", how=how)
+        assert [one.visible for one in account.visibility()] == right
+        assert fault.hits == 1
+        fault.times = 10**6
+        with pytest.raises(UnavailableError, match=r"salesforce: .*contradicts itself"):
+            account.visibility()
+
+    def test_a_count_that_brings_records_is_not_believed(
+        self, ctx: Context, salesforce: Crm
+    ) -> None:
+        rows = '"records":[{"Id":"003000000000001AAA"}]'
+        fault = salesforce.fault(r"COUNT", "alter", how='"records":[]', body=rows, times=10**6)
+        with pytest.raises(UnavailableError, match="contradicts itself"):
+            ctx.connector("salesforce").visibility()
+        assert fault.hits == 2
+
+    @pytest.mark.parametrize("wrong", ["-5", '"many"', "null"])
+    def test_the_orgs_count_of_all_records_is_asked_for_once_more(
+        self, ctx: Context, salesforce: Crm, wrong: str
+    ) -> None:
+        account = ctx.connector("salesforce")
+        right = [one.total for one in account.visibility()]
+        how, body = '"count":', f'"count":{wrong},"a":'
+        fault = salesforce.fault(r"/limits/recordCount", "alter", how=how, body=body)
+        assert [one.total for one in account.visibility()] == right
+        assert fault.hits == 1
+        fault.times = 10**6
+        with pytest.raises(UnavailableError, match="contradicts itself"):
+            account.visibility()
+
+    @pytest.mark.parametrize(("page", "size"), [(QUERY, 2000), (NEXT, 30)])
+    def test_a_page_that_is_the_last_and_names_the_next_one_is_asked_for_once_more(
+        self, ctx: Context, sandbox: Sandbox, salesforce: Crm, page: str, size: int
+    ) -> None:
+        account = ctx.connector("salesforce")
+        sandbox.salesforce.page_limit = size
+        fault = salesforce.fault(page, "contradict", how="onward")
+        sandbox.salesforce.counters.clear()
+        found = [one.id for read in account.pull("Contact") for one in read.contacts]
+        assert found == salesforce.ids()
+        assert fault.hits == 1
+        # What was asked for twice: the query, or its cursor (which has lapsed by then).
+        assert sum(sandbox.salesforce.counters.values()) == (4 if page == NEXT else 2)
+
+
+class TestAJobsResult:
+    """Of Bulk API 2.0: `Sforce-NumberOfRecords` is the number of records in this part."""
+
+    @pytest.fixture
+    def org(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
+        from connectors import salesforce
+
+        monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
+        monkeypatch.setattr(salesforce, "_JOB_PAGE", 7)
+        sandbox.salesforce.page_limit = 5
+        sandbox.salesforce.bulk.result_part = 6
+        sandbox.salesforce.bulk.result_form = "none"
+        return Crm.all(sandbox)["salesforce"]
+
+    def read(self, connector: Connector) -> list[str]:
+        return [one.id for page in connector.pull("Contact") for one in page.contacts]
+
+    def read_by_pages(self, connector: Connector, sandbox: Sandbox) -> None:
+        """A job that cannot be believed is given up, and nobody is lost: the pages of queries are
+        read, without another job."""
+        sandbox.salesforce.counters.clear()
+        assert len(self.read(connector)) == 48
+        assert sum(n for call, n in sandbox.salesforce.counters.items() if "POST" in call) <= 2
+
+    @pytest.fixture
+    def connector(self, make_context: MakeContext) -> Connector:
+        toml = "[connectors.salesforce]\nbulk_from = 40\n"
+        return make_context(toml).connector("salesforce")
+
+    @pytest.mark.parametrize(
+        ("header", "said"), [("Sforce-NumberOfRecords", n) for n in ("7", "0", "-6", "some")]
+    )
+    def test_a_part_with_another_number_of_records_than_it_says_is_fetched_once_more(
+        self, org: Crm, connector: Connector, sandbox: Sandbox, header: str, said: str
+    ) -> None:
+        fault = org.fault(r"GET .*/results", "header", how=header, body=said)
+        assert len(self.read(connector)) == 48
+        assert fault.hits == 1
+        fault.times = 10**6
+        self.read_by_pages(connector, sandbox)
+
+    def test_records_of_several_lines_are_one_record_each(
+        self, org: Crm, connector: Connector, sandbox: Sandbox
+    ) -> None:
+        salesforce = sandbox.salesforce.org
+        for record in list(salesforce.tables["Contact"].after_id(None))[8:12]:
+            salesforce.update("Contact", record["Id"], {"MailingCity": "a\nb\nc"})
+        assert len(self.read(connector)) == 48
+
+    def test_a_locator_that_stands_still_is_asked_for_once_more(
+        self, org: Crm, connector: Connector, sandbox: Sandbox
+    ) -> None:
+        from sandbox.salesforce.bulk import _locator
+
+        second = _locator(6, 12)
+        fault = org.fault(
+            rf"GET .*/results\?.*locator={second}", "header", how="Sforce-Locator", body=second
+        )
+        assert len(self.read(connector)) == 48
+        assert fault.hits == 1
+        fault.times = 10**6
+        self.read_by_pages(connector, sandbox)
+
+    @pytest.mark.parametrize("said", ["-20", '"twenty"', "null"])
+    def test_a_job_that_does_not_say_how_many_it_processed_is_looked_at_once_more(
+        self, org: Crm, connector: Connector, sandbox: Sandbox, said: str
+    ) -> None:
+        how, body = '"numberRecordsProcessed":20', f'"numberRecordsProcessed":{said}'
+        fault = org.fault(r"GET .*/jobs/query/\w+$", "alter", how=how, body=body)
+        assert len(self.read(connector)) == 48
+        fault.times = 10**6
+        self.read_by_pages(connector, sandbox)
+
+    def test_a_job_that_finds_far_less_than_the_query_before_it_is_asked_for_once_more(
+        self, org: Crm, connector: Connector, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Consistent with itself, and not with the count that made it: an index that was lost."""
+        from sandbox.salesforce import bulk
+
+        ordered, lost = bulk.ordered, [True]
+
+        def nothing_at_first(*given: Any) -> Any:
+            return ordered(*given)[:0] if lost.pop() else ordered(*given)
+
+        def everything_lost(*given: Any) -> Any:
+            return ordered(*given)[:0]
+
+        lost = [*[False] * 9, True]
+        monkeypatch.setattr(bulk, "ordered", nothing_at_first)
+        assert len(self.read(connector)) == 48
+        monkeypatch.setattr(bulk, "ordered", everything_lost)
+        self.read_by_pages(connector, sandbox)

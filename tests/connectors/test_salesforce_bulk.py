@@ -207,10 +207,13 @@ class TestReading:
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         sandbox.salesforce.bulk.result_form = "none"
-        same = {"Sforce-Locator": "AAAA", "Content-Type": "text/csv"}
         body = b'"Id"\n"003000000000001AAA"\n'
-        fault = Fault(r"/results", "status", status=200, body=body, headers=same, times=99)
-        sandbox.salesforce.faults.append(fault)
+        for call, following in (("=AAAA", "BBBB"), ("=BBBB", "AAAA"), ("", "AAAA")):
+            headers = {"Sforce-Locator": following, "Content-Type": "text/csv"}
+            fault = Fault(
+                rf"/results.*{call}$", "status", status=200, body=body, headers=headers, times=99
+            )
+            sandbox.salesforce.faults.append(fault)
         with pytest.raises(ConnectorError, match="AAAA comes round again"):
             list(opened().pull("Contact"))
 

@@ -18,6 +18,7 @@ from worker.set_aside import SET_ASIDE, count
 from worker.store.db import StoreError, is_current, open_store, ready
 from worker.store.private_files import protect_home
 from worker.sync.context import Context
+from worker.trouble import redis_line
 from worker.verification import probe as lookup_probe
 from worker.verification import standing
 from worker.verification.pace import LocalPace
@@ -190,13 +191,13 @@ def _redis(settings: Settings) -> Check:
         running = "running" if embedded.answers(settings.home) else "starts with hygiene up"
         return Check("redis", "ok", f"embedded, {running}")
     try:
-        embedded.client(settings.redis_url).ping()
+        embedded.check_writes(settings.redis_url)
     except redis.RedisError as error:
-        text = f"REDIS_URL: no usable answer: {error}"
+        text = f"REDIS_URL: no usable answer: {redis_line(error)} ({error})"
         if "certificate verify failed" in str(error):
             text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
         return Check("redis", "problem", text)
-    return Check("redis", "ok", "answers")
+    return Check("redis", "ok", "answers, and takes writes")
 
 
 def _messages(settings: Settings) -> Iterator[Check]:

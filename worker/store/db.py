@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 
 from worker.store.private_files import make_database
+from worker.trouble import trouble
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _CHUNK = 500  # values in one IN (...): under SQLite's limit
@@ -120,9 +121,14 @@ def upgrade(url: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise StoreError(f"DATABASE_URL: it cannot be opened: {_first_line(error)}") from error
+        raise StoreError(_cannot_open(error)) from error
     finally:
         store.close()
+
+
+def _cannot_open(error: Exception) -> str:
+    known = trouble(error)
+    return f"DATABASE_URL: it cannot be opened: {known.line if known else _first_line(error)}"
 
 
 def is_current(url: str) -> bool:
@@ -136,7 +142,7 @@ def is_current(url: str) -> bool:
                 return False
             return connection.scalar(sa.select(version.c.version_num)) == newest
     except (sa.exc.SQLAlchemyError, OSError) as error:
-        raise StoreError(f"DATABASE_URL: it cannot be opened: {_first_line(error)}") from error
+        raise StoreError(_cannot_open(error)) from error
     finally:
         store.close()
 

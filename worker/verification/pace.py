@@ -19,6 +19,7 @@ from config import stopping
 from config.settings import Settings
 from connectors.quota import Pace
 from worker import embedded
+from worker.trouble import redis_line
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,7 @@ class SharedPace:
         try:
             answer = self._script(keys=[f"hygiene:pace:{name}"], args=[f"{seconds:.6f}"])
         except redis.RedisError as error:
-            log.warning("rate limits are kept in this process alone: Redis does not answer (%s)",
-                        type(error).__name__)  # fmt: skip
+            log.warning("rate limits are kept in this process alone: %s", redis_line(error))
             return self._alone.slot(name, seconds)
         return float(cast(bytes, answer))
 

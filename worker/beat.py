@@ -12,11 +12,13 @@ from __future__ import annotations
 import logging
 import os
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from celery.beat import PersistentScheduler
 
-from worker.store.private_files import UMASK
+from worker.store.private_files import UMASK, make_home
+from worker.trouble import trouble
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,14 @@ _FUTURE = timedelta(seconds=2)  # more than two clocks of one machine differ by
 class Scheduler(PersistentScheduler):
     def setup_schedule(self) -> None:
         os.umask(UMASK)  # its file is for its user alone
-        super().setup_schedule()
+        try:
+            make_home(Path(self.schedule_filename).absolute().parent)
+            super().setup_schedule()
+        except OSError as error:  # a disk that is full or read-only
+            if (found := trouble(error)) is None:
+                raise
+            log.error("%s", found.line)
+            raise SystemExit(1) from None
 
     def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
         """Create the schedule file again; it only holds when each entry was last sent."""

@@ -120,6 +120,20 @@ def test_a_home_that_cannot_be_made_is_said_in_one_line(
     assert re.search("make it writable|give it", problems[0]), problems[0]
 
 
+def test_beat_without_a_place_for_its_schedule_says_so_and_ends(
+    env: dict[str, str], locked: Path
+) -> None:
+    """A supervisor starts it again, and then it has one."""
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "--app", "worker.app", "beat"],
+        env={**env, "HYGIENE_HOME": f"{locked}/home", "REDIS_URL": "redis://127.0.0.1:1/0"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert re.search("make it writable|give it", done.stderr), done.stderr
+
+
 class TestRedis:
     """A real Redis that answers, and does not do what we ask."""
 

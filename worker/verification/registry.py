@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 from config.section import SettingsError
 from config.settings import Settings
@@ -106,10 +107,16 @@ KEYS = {
 }
 
 
+@cache
+def of_other_packages() -> tuple[EntryPoint, ...]:
+    """Those of other packages. Looked for once a process: it reads of all that is installed."""
+    return tuple(entry_points(group=GROUP))
+
+
 def makers() -> dict[str, Make]:
     """All providers there are, by name: ours, and those of installed packages."""
     found: dict[str, Make] = dict(BUILT_IN)
-    for point in entry_points(group=GROUP):
+    for point in of_other_packages():
         if point.name in found:
             log.warning("provider %s of %s has a name that is taken; it is left out",
                         point.name, point.value)  # fmt: skip

@@ -278,7 +278,7 @@ class TestAProviderOfAnotherPackage:
 
         point = metadata.EntryPoint("acme", "acme_lookups:make", registry.GROUP)
         monkeypatch.setattr(metadata.EntryPoint, "load", lambda _self: make)
-        monkeypatch.setattr(registry, "entry_points", lambda **_group: [point])
+        monkeypatch.setattr(registry, "of_other_packages", lambda: (point,))
         toml = (
             '[verification.providers.acme]\noptions = { region = "eu" }\n'
             '[[verification.steps]]\nprovider = "acme"\ncost = 0.002\n'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
@@ -155,6 +155,7 @@ def _messy(rng: random.Random, region: str, kind: int, source: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1000)  # small sandboxes are made again and again in one process
 def person(seed: int, index: int) -> Person:
     rng = random.Random(f"{seed}/{index}")
     region = rng.choices(list(COUNTRIES), [weight for weight, _ in COUNTRIES.values()])[0]

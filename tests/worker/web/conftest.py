@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-import uvicorn
+from serving import WebServer
 
 from config.settings import Settings
 from worker.feedback.apply import apply_waiting
@@ -69,24 +69,16 @@ class InThreads:
 @pytest.fixture
 def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
     """Starts a server; `notify` stands for the queue; with `working` its work is done."""
-    servers = []
+    servers: list[WebServer] = []
 
     def start(
         toml: str = "", notify: Callable[[], None] = lambda: None, working: bool = False, **env: str
     ) -> str:
         settings = make_settings(toml, **env)
         app = make_app(settings, InThreads(settings) if working else NoWorkers(notify))
-        config = uvicorn.Config(app, port=0, log_config=None, access_log=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        while not server.started:
-            assert thread.is_alive()
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
+        servers.append(WebServer(app))
+        return servers[-1].begin()
 
     yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(10)
+    for server in servers:
+        server.end()

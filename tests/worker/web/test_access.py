@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from argon2 import PasswordHasher, Type
 from logins import by_link
 
 from worker.access import audit, devices, people, sessions, tokens
@@ -24,6 +25,15 @@ from worker.web.guard import COOKIE
 Serve = Callable[..., str]
 PASSWORD = "a long and fictional one"
 HTML = {"Accept": "text/html"}
+HASHER = people._hasher  # as it is in production
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost little: what is slow on purpose is not what these tests are about."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(people, "_hasher", cheap)
+    monkeypatch.setattr(people, "_NOBODY", cheap.hash("nobody has this password"))
 
 
 @pytest.fixture
@@ -197,6 +207,15 @@ class TestLogin:
         with named.store.read() as connection:
             held = connection.scalars(sa.select(users.c.password)).all()
         assert all(text.startswith("$argon2id$") for text in held)
+
+    def test_hashes_them_at_a_cost_that_makes_guessing_dear(self) -> None:
+        """OWASP's least for Argon2id:
+        https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html"""
+        assert HASHER.type is Type.ID
+        assert HASHER.memory_cost >= 19 * 1024  # KiB
+        assert HASHER.time_cost >= 2
+        text = people._hasher.hash("x")
+        assert HASHER.check_needs_rehash(text)  # the cheap one of these tests is not it
 
     @pytest.mark.usefixtures("named")
     def test_is_asked_for_once_there_are_people(self, serve: Serve) -> None:

@@ -17,6 +17,7 @@ from crms import QUICK, Crm
 from processes import kill
 from servers import NoServerError, close_session, open_session, postgres_url
 from skips import skip_without, summary
+from statements import share_compiled
 
 from config.settings import Settings, load
 from sandbox.run import Sandbox
@@ -83,6 +84,7 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    share_compiled()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share it
         open_session()
 

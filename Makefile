@@ -9,8 +9,9 @@ ARGS ?=
 demo: .venv/.installed
 	@$(BIN)/hygiene demo $(ARGS)
 
+# With compiled files kept, whatever the shell says: the tests start hundreds of processes.
 test: .venv/.installed-dev
-	@$(BIN)/pytest $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

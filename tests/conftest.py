@@ -110,25 +110,37 @@ def postgres_server() -> str:
         skip_without("PostgreSQL", f"apt-get install postgresql, or set TEST_POSTGRES_URL; {error}")
 
 
-def postgres() -> Iterator[str]:
-    """A fresh database on the session's server."""
+def postgres(template: str = "template1") -> Iterator[str]:
+    """A fresh database on the session's server, as the template is."""
     server = postgres_server()
     name = f"hygiene_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield server.rpartition("/")[0] + "/" + name
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either_database_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield database_url
-        return
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """The name of a database with our tables in it: a copy takes a tenth of the time that the
+    migrations do."""
     for url in postgres():
         upgrade(url)
-        yield url
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_database_url(postgres_template: str) -> Iterator[str]:
+    """A fresh database on the session's server, with our tables."""
+    yield from postgres(postgres_template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    if request.param == "sqlite":
+        return database_url
+    return str(request.getfixturevalue("postgres_database_url"))
 
 
 def small_pages(toml: str) -> str:

@@ -6,7 +6,7 @@ import json
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from tests.conftest import postgres
 from worker.access import people
 from worker.export import ExportError, export, load
 from worker.feedback import log as feedback_log
 from worker.feedback.model import Feedback
 from worker.store import Store, open_store
-from worker.store.db import StoreError, upgrade
+from worker.store.db import StoreError
 from worker.store.tables import contacts, metadata
 from worker.sync.context import Context
 
@@ -31,15 +30,12 @@ LEFT_OUT = {"sessions", "throttles", "claims"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def target(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> Iterator[str]:
+def target(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> str:
     """An empty database to move into."""
-    if request.param == "sqlite":
-        shutil.copy(empty_database, tmp_path / "target.db")
-        yield f"sqlite:///{tmp_path / 'target.db'}"
-        return
-    for url in postgres():
-        upgrade(url)
-        yield url
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_database_url"))
+    shutil.copy(empty_database, tmp_path / "target.db")
+    return f"sqlite:///{tmp_path / 'target.db'}"
 
 
 @pytest.fixture

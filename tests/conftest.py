@@ -83,6 +83,12 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
     return f"sqlite:///{tmp_path / 'hygiene.db'}"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since a test of processes waits for a third of its time; not
+    more than a PostgreSQL with its 100 connections and a laptop's memory carry."""
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     share_compiled()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share it

@@ -51,6 +51,7 @@ class CallLog:
         self._dispositions = dispositions
         self._names: OutcomeNames | None = None
         self._asked_options = False
+        self._limit = _PAGE
 
     # -- names of outcomes ---------------------------------------------------------------
 
@@ -144,15 +145,16 @@ class CallLog:
             "filterGroups": [{"filters": [*filters, above] if after else [*filters]}],
             "sorts": ["hs_object_id"],
             "properties": list(_PROPERTIES),
-            "limit": _PAGE,
+            "limit": self._limit,
             "after": "0",
         }
         try:
             return by_id(self._client, OBJECT, request, above=after)
         except UnavailableError as error:
-            if isinstance(error.__cause__, ContradictionError):
+            if isinstance(error.__cause__, ContradictionError) or self._limit == _SMALL_PAGE:
                 raise
             log.warning("%s; asking for %d calls at a time", error, _SMALL_PAGE)
+        self._limit = _SMALL_PAGE  # what HubSpot did not manage once is not asked on every page
         return by_id(self._client, OBJECT, {**request, "limit": _SMALL_PAGE}, above=after)
 
     def _contacts(self, calls: Sequence[str]) -> dict[str, list[str]]:

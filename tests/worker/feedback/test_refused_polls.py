@@ -78,6 +78,19 @@ def test_hubspot_is_asked_for_fewer_calls_at_a_time(
     assert poll(ctx, "hubspot") == 1
 
 
+def test_hubspot_is_not_asked_again_for_as_many_calls_as_it_did_not_manage(
+    ctx: Context, sandbox: Sandbox, sync: Sync
+) -> None:
+    crm = Crm.all(sandbox)["hubspot"]
+    logged(sandbox, crm, ctx, sync)
+    for record_id in crm.ids()[1:31]:
+        Agent(sandbox, crm).logs(record_id, "Wrong number")
+    refused(crm, TASKS["hubspot"], times=4)
+    before = crm.service.counters["POST /crm/objects/2026-09/calls/search"]
+    assert len(list(ctx.open("hubspot").outcomes(ctx.now().replace(year=2020)) or ())) == 31
+    assert crm.service.counters["POST /crm/objects/2026-09/calls/search"] - before == 4 + 2
+
+
 def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
     ctx: Context, crm: Crm, sync: Sync, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

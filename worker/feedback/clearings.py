@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import log
+from worker.feedback import log, users
 from worker.feedback.keys import Keys, all_names
 from worker.feedback.model import Feedback, contact_key
 from worker.feedback.standing import LIFTED_BY
 from worker.store.lists import one_of
-from worker.store.tables import contacts, deliveries, feedback
+from worker.store.tables import contacts, deliveries, feedback, writes
 
 _BEFORE = timedelta(microseconds=1)
 _CLEARED = ("opt_in", "confirmed")
@@ -82,16 +82,25 @@ def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:
 
 
 def _recorded_at(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
-    """When our index recorded these contacts last."""
-    c = contacts.c
-    found: dict[str, datetime] = {}
+    """When our index recorded these contacts last, or we set a flag of theirs since: a run that
+    failed for good may have done so without a record of it."""
     ids = [name.split("/", 2)[2] for name in names]
     connector = next(iter(names)).partition("/")[0]
-    query = sa.select(c.connector, c.object, c.record_id, c.checked_at).where(
+    c, w = contacts.c, writes.c
+    found: dict[str, datetime] = {}
+    recorded = sa.select(c.object, c.record_id, c.checked_at).where(
         c.connector == connector, one_of(c.record_id, ids)
     )
-    for row in connection.execute(query):
-        found[contact_key(row.connector, row.object, row.record_id)] = row.checked_at
+    for row in connection.execute(recorded):
+        found[contact_key(connector, row.object, row.record_id)] = row.checked_at
+    written = sa.select(w.object, w.record_id, w.before, w.after, w.at).where(
+        w.connector == connector, one_of(w.record_id, ids), w.state.in_(("pending", "done"))
+    )
+    for write in connection.execute(written):
+        key = contact_key(connector, write.object, write.record_id)
+        flags = users.flags_of(write.after)
+        if key in found and any(on and not write.before.get(flag) for flag, on in flags.items()):
+            found[key] = max(found[key], write.at)
     return found
 
 

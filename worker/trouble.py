@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import re
 import sqlite3
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import kombu.exceptions
 import psycopg
 import redis
 import sqlalchemy as sa
@@ -77,11 +77,18 @@ def trouble(error: BaseException) -> Trouble | None:
     """Return the fault that an exception shows; None if it may be a bug of ours."""
     silent: Trouble | None = None
     for one in _causes(error):
-        if isinstance(one, kombu.exceptions.OperationalError):  # its cause says more, if it has one
+        if _is_of_kombu(one):  # its cause says more, if it has one
             silent = Trouble(_REDIS_SILENT, True)
         elif (found := _of(one)) is not None:
             return found
     return silent
+
+
+def _is_of_kombu(error: BaseException) -> bool:
+    """Whether the queue's library could not reach Redis. Commands that look at the database alone
+    do without it: where it was never loaded, nothing is its error."""
+    kombu = sys.modules.get("kombu.exceptions")
+    return kombu is not None and isinstance(error, kombu.OperationalError)
 
 
 def place(error: BaseException) -> str:

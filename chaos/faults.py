@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import redis
 
-from chaos.house import House, Proc
+from chaos.house import House, Proc, until
 from sandbox.run import Sandbox
 from sandbox.service import Fault, Service
 
@@ -125,8 +125,9 @@ class Faults:
         proc = self._pick(dice, "worker")
         if proc is not None:
             proc.signal(signal.SIGTERM)
-            self._wait(6)
-            if proc.alive:
+            try:  # whether the campaign is over meanwhile or not
+                until(lambda: not proc.alive, 6, proc.name)
+            except TimeoutError:
                 self.wrong.append("a worker did not end within 6 s of SIGTERM")
                 proc.kill()
             with contextlib.suppress(ValueError):  # another fault has started it again

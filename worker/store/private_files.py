@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ _OURS = (
     "hygiene.db*", "redis.*", "*.rdb", "beat-schedule*", "celerybeat*", "secret-key*", "*.log",
     "demo.lock",
 )  # fmt: skip
+_looked_at: set[tuple[int, int]] = set()  # device and inode of databases
+_looking = threading.Lock()
 _SOMETHING_ELSE = (".git", "pyproject.toml", "Procfile", ".bashrc", ".profile")
 
 
@@ -53,15 +56,33 @@ def make_database(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(OSError):  # it is there, or SQLite says what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    if not _is_database(path):
-        return  # not ours to change: SQLite says what is wrong
+    with _looking:
+        if not _is_looked_at_first(path) or not _is_database(path):
+            return  # looked at before, or not ours to change: SQLite says what is wrong
     for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
         _protect(each, each.name)
 
 
+def _is_looked_at_first(path: Path) -> bool:
+    """Whether this process has not looked at that file yet, and so has no connection to it.
+
+    Whoever opens the file of a database and closes it again takes the locks of all connections that
+    the process has to it: the next process that leaves then takes itself for the last one, and
+    deletes the log that these still read and write (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        about = path.stat()
+    except OSError:
+        return False
+    file = about.st_dev, about.st_ino
+    known = file in _looked_at
+    _looked_at.add(file)
+    return not known
+
+
 def _is_database(path: Path) -> bool:
     """Whether SQLite made it (https://www.sqlite.org/fileformat.html#the_database_header), or it is
-    empty yet."""
+    empty yet. Only where the process has no connection to it: `_is_looked_at_first`."""
     try:
         with path.open("rb") as file:
             return file.read(16) in (b"", b"SQLite format 3\x00")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,7 @@ from crms import Crm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from worker.store import db, tables
+from worker.store import Store, db, tables
 from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync import drive, reader, runs
@@ -165,6 +167,55 @@ class TestStatements:
         with store.read() as connection:
             assert not connection.execute(sa.select(watermarks)).all()
         store.close()
+
+
+class TestSqliteOfSeveralProcesses:
+    """SQLite holds its locks for a process, not for a connection: whoever opens the file beside it,
+    and closes it again, takes them from every connection of that process."""
+
+    @pytest.fixture
+    def url(self, database_url: str) -> str:
+        return database_url
+
+    def elsewhere(self, url: str, position: datetime) -> None:
+        """Another process writes, and leaves as the last one for all that it can tell."""
+        code = (
+            "import sys, datetime, sqlalchemy as sa\n"
+            "from worker.store.db import open_store, upsert\n"
+            "from worker.store.tables import watermarks\n"
+            "store = open_store(sys.argv[1])\n"
+            "at = datetime.datetime.fromisoformat(sys.argv[2])\n"
+            "row = dict(connector='x', object='y', run_id='r', position=at)\n"
+            "with store.write() as connection:\n"
+            "    upsert(connection, watermarks, [row])\n"
+            "store.close()\n"
+        )
+        command = [sys.executable, "-c", code, url, position.isoformat()]
+        subprocess.run(command, check=True, timeout=60)
+
+    def store_position(self, connection: sa.Connection, position: datetime) -> None:
+        row = {"connector": "x", "object": "y", "run_id": "r", "position": position}
+        upsert(connection, watermarks, [row])
+
+    def position(self, store: Store) -> datetime | None:
+        with store.read() as connection:
+            found: datetime | None = connection.scalar(sa.select(watermarks.c.position))
+            return found
+
+    def test_a_second_store_in_a_process_takes_nothing_from_the_first(self, url: str) -> None:
+        first = open_store(url)
+        assert self.position(first) is None
+        open_store(url).close()
+        monday, tuesday = (datetime(2026, 11, day, tzinfo=UTC) for day in (2, 3))
+        self.elsewhere(url, monday)
+        self.elsewhere(url, tuesday)
+        assert self.position(first) == tuesday
+        with first.write() as connection:
+            self.store_position(connection, monday)
+        self.elsewhere(url, tuesday)
+        assert self.position(first) == tuesday
+        first.close()
+        assert self.position(open_store(url)) == tuesday
 
 
 class TestRuns:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from crms import QUICK, Crm
+from needs import mark, nothing_from_outside
 from processes import kill
 from servers import NoServerError, close_session, open_session, postgres_url
 from skips import skip_without, summary
@@ -93,6 +94,13 @@ def pytest_configure(config: pytest.Config) -> None:
     share_compiled()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share it
         open_session()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before `-m` chooses among them."""
+    for item in items:
+        mark(item)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -197,6 +205,16 @@ def no_real_accounts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith(OURS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # nor remember a test's home
+
+
+@pytest.fixture(autouse=True)
+def keeps_to_its_markers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is marked `unit` starts no process, opens no database, connects to nothing."""
+    if request.node.get_closest_marker("unit") is None:
+        yield
+        return
+    with nothing_from_outside():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -63,6 +63,7 @@ def same_reading(text: str, region: str | None) -> None:
         assert found == by_library(text, region)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(near_numbers())
 @example(("+39 06 1234567", None))  # in Italy the zero stays
@@ -74,6 +75,7 @@ def test_what_is_typed_is_read_as_the_library_reads_it(typed: tuple[str, str | N
     same_reading(*typed)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(any_digits())
 def test_any_digits_are_read_as_the_library_reads_them(typed: tuple[str, str | None]) -> None:
@@ -114,6 +116,7 @@ def test_every_kind_of_line_of_every_country_is_told(region: str) -> None:
                 same_facts(found.country_code or 0, text)
 
 
+@pytest.mark.slow
 @settings(max_examples=3000)
 @given(st.sampled_from(CODES), st.text("0123456789", min_size=2, max_size=17))
 def test_any_number_is_judged_as_the_library_judges_it(code: int, national: str) -> None:

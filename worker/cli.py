@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from config.version import PACKAGE
 from worker.cli_base import Group
 
 # Command -> module and function.
@@ -61,7 +62,7 @@ class Commands(Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="phone-hygiene", prog_name="hygiene")
+@click.version_option(package_name=PACKAGE, prog_name="hygiene")
 @click.option("-v", "--verbose", is_flag=True, help="Show log lines, not only warnings.")
 @click.pass_context
 def main(ctx: click.Context, verbose: bool) -> None:

@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.version import PACKAGE, product_version
 from worker.feedback import keys
 from worker.store import Store
 from worker.store.db import StoreError, insert
@@ -64,7 +64,7 @@ def export(store: Store, path: Path, now: datetime, with_secrets: bool = False) 
                         file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
                         counts[name] += 1
             manifest = {
-                "format": FORMAT, "product": "phone-hygiene", "version": version("phone-hygiene"),
+                "format": FORMAT, "product": PACKAGE, "version": product_version(),
                 "schema": _schema(connection), "at": now.isoformat(), "with_secrets": with_secrets,
                 "rows": counts,
             }  # fmt: skip
@@ -109,7 +109,7 @@ def load(store: Store, path: Path) -> dict[str, int]:
     try:
         with zipfile.ZipFile(path) as archive, store.write() as connection:
             manifest = orjson.loads(archive.read(_MANIFEST))
-            if manifest.get("format") != FORMAT or manifest.get("product") != "phone-hygiene":
+            if manifest.get("format") != FORMAT or manifest.get("product") != PACKAGE:
                 raise ExportError(f"{path} is no export of Phone Hygiene that this version reads")
             if manifest["schema"] != (here := _schema(connection)):
                 raise ExportError(

@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from config.log import about
 from config.settings import Settings
 from config.traces import span
+from config.version import product_version
 from worker import embedded, pulse
 from worker.store.db import StoreError, is_current
 from worker.sync.context import Context
@@ -55,7 +56,12 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         ctx.close()
 
     app = FastAPI(
-        title="Phone Hygiene", lifespan=life, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="Phone Hygiene",
+        version=product_version(),
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.ctx = ctx

@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check bench chaos audit lock clean
+.PHONY: demo test check fix bench chaos audit lock clean
 
 demo: .venv/.installed
 	@$(BIN)/hygiene demo $(ARGS)
@@ -18,6 +18,11 @@ check: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What ruff can mend by itself, then the format.
+fix: .venv/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # Ratios against bare loops, how much of a limit is used, how workers scale; a quarter of an hour.
 bench: .venv/.installed-dev

@@ -1,0 +1,75 @@
+"""What a contributor and an installer rely on: CI, hooks, markers of types, licence."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def ci_job() -> dict[str, Any]:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    return dict(job)
+
+
+class TestCi:
+    def test_runs_the_script_that_a_developer_runs(self, ci_job: dict[str, Any]) -> None:
+        (step,) = [step for step in ci_job["steps"] if "run" in step]
+        assert (ROOT / step["run"]).stat().st_mode & 0o100
+
+    def test_runs_on_the_oldest_python_that_is_supported_and_on_those_after_it(
+        self, ci_job: dict[str, Any]
+    ) -> None:
+        pythons = ci_job["strategy"]["matrix"]["python"]
+        assert PYPROJECT["project"]["requires-python"] == f">={pythons[0]}"
+        assert pythons == [f"3.{minor}" for minor in range(11, 11 + len(pythons))]
+
+    def test_tells_the_makefile_which_python_it_means(self, ci_job: dict[str, Any]) -> None:
+        (step,) = [step for step in ci_job["steps"] if "run" in step]
+        assert step["env"]["PYTHON"] == "python${{ matrix.python }}"
+        assert "PYTHON ?=" in MAKEFILE
+
+
+class TestHooks:
+    def test_run_the_tools_of_make_check(self) -> None:
+        check = MAKEFILE.split("\ncheck:")[1].split("\n\n")[0]
+        tools = re.findall(r"\$\(BIN\)/([\w-]+)", check)
+        assert {Path(hook["entry"].split()[0]).name for hook in HOOKS} == set(tools)
+
+    def test_take_their_tools_from_the_locked_environment(self) -> None:
+        assert all(hook["entry"].startswith(".venv/bin/") for hook in HOOKS)
+        assert all(hook["language"] == "system" for hook in HOOKS)
+
+
+@pytest.mark.parametrize("package", PYPROJECT["tool"]["importlinter"]["root_packages"])
+def test_each_package_says_that_it_is_typed(package: str) -> None:
+    folder = Path(import_module(package).__path__[0])
+    assert (folder / "py.typed").is_file()
+    assert "py.typed" in PYPROJECT["tool"]["setuptools"]["package-data"]["*"]
+
+
+def test_the_licence_is_the_one_that_pyproject_names() -> None:
+    assert PYPROJECT["project"]["license"] == "Apache-2.0"
+    (name,) = PYPROJECT["project"]["license-files"]
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0" in text
+
+
+def test_the_image_is_built_with_all_that_pyproject_names() -> None:
+    """setuptools ends with an error where a file is missing that pyproject.toml names."""
+    copied = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    assert PYPROJECT["project"]["license-files"][0] in copied
+    assert PYPROJECT["project"]["readme"] in copied

@@ -1,4 +1,4 @@
-"""What a contributor and an installer rely on: CI, hooks, markers of types, licence."""
+"""What a contributor and an installer rely on: CI, hooks, types, licence, and true documents."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+_PAGES = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+DECISIONS = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
+PAGES = [*(ROOT / page for page in _PAGES), ROOT / "docs/adr/README.md", *DECISIONS]
 
 
 @pytest.fixture
@@ -73,3 +76,56 @@ def test_the_image_is_built_with_all_that_pyproject_names() -> None:
     copied = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
     assert PYPROJECT["project"]["license-files"][0] in copied
     assert PYPROJECT["project"]["readme"] in copied
+
+
+class TestDocuments:
+    """Of the project itself: a file that moves takes its mentions along."""
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_name_files_that_are_there(self, page: Path) -> None:
+        text = page.read_text(encoding="utf-8")
+        named = re.findall(
+            r"`((?:\.ci|\.github|config|connectors|worker|sandbox|tests|docs)/[^\s`]+)`", text
+        )
+        assert [name for name in named if not list(ROOT.glob(name))] == []
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_link_to_files_and_headings_that_are_there(self, page: Path) -> None:
+        for target, part in re.findall(
+            r"\]\((?!https:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")
+        ):
+            file = (page.parent / target) if target else page
+            assert file.exists(), target
+            assert not part or part in _headings(file), f"{target}#{part}"
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_have_lines_that_fit_a_screen(self, page: Path) -> None:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+    def test_each_promise_names_the_tests_that_try_to_break_it(self) -> None:
+        text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| (\d+) \| \*\*.+ \| (.+) \|$", text, re.MULTILINE)
+        assert [int(number) for number, _tests in rows] == list(range(1, 22))
+        assert all("`tests/" in tests for _number, tests in rows)
+
+    def test_contributors_are_told_of_each_marker(self) -> None:
+        text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        markers = PYPROJECT["tool"]["pytest"]["ini_options"]["markers"]
+        names = {marker.partition(":")[0] for marker in markers}
+        assert names == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+    @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
+    def test_a_decision_is_one_page_with_its_context_and_consequences(self, page: Path) -> None:
+        text = page.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 60
+        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        assert headings == ["Status", "Context", "Decision", "Consequences"]
+        index = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+        assert f"[{page.name[:4]}]({page.name})" in index
+
+
+def _headings(page: Path) -> set[str]:
+    """As links name them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}

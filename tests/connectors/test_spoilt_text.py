@@ -106,7 +106,9 @@ class TestDecoding:
     def test_numbers_that_are_none_cost_nothing_else(self, raw: bytes) -> None:
         assert decode(raw) == {"a": None, "ok": 1}
 
-    @pytest.mark.parametrize("raw", [b"", b'{"a": ', b"<html>", b"[" * 5000 + b"]" * 5000, b"\xff"])
+    @pytest.mark.parametrize(
+        "raw", [b"", b'{"a": ', b"<html>", b"[" * 200_000 + b"]" * 200_000, b"\xff"]
+    )
     def test_what_is_no_json_is_said_to_be_none(self, raw: bytes) -> None:
         with pytest.raises(ValueError, match=r"line \d|empty"):
             decode(raw)

@@ -1,0 +1,82 @@
+"""The README and docs/ hang together: links lead somewhere, and the README stays a first page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+INDEX = ROOT / "docs" / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+WIDEST = 105  # columns of prose; tables and code are as wide as they must be
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them from headings: lower case, no punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.strip().lower()).replace(" ", "-") for h in headings}
+
+
+def broken_links(page: Path) -> Iterator[str]:
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield link
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+class TestEachPage:
+    @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
+    def test_links_to_files_and_headings_that_there_are(self, page: Path) -> None:
+        assert list(broken_links(page)) == []
+
+    @pytest.mark.parametrize("page", PAGES, ids=name)
+    def test_is_wrapped_for_reading(self, page: Path) -> None:
+        lines = without_code(page).splitlines()
+        prose = [line for line in lines if not line.lstrip().startswith(("|", "![", "    "))]
+        assert [line for line in prose if len(line) > WIDEST and " " in line.strip()] == []
+
+
+def test_anchors_in_sources_lead_to_headings() -> None:
+    """Alerts, messages and comments that name a section of a page."""
+    named = {
+        (path, anchor)
+        for folder in ("worker", "connectors", "config", "deploy", "crm")
+        for file in (ROOT / folder).rglob("*")
+        if file.suffix in (".py", ".toml", ".yml", ".yaml", ".html", ".xml")
+        and "node_modules" not in file.parts
+        for path, anchor in re.findall(r"(docs/[\w-]+\.md)#([\w-]+)", file.read_text("utf-8"))
+    }
+    assert named
+    assert {(p, a) for p, a in named if a not in anchors(ROOT / p)} == set()
+
+
+def test_the_index_has_every_page() -> None:
+    linked = set(re.findall(r"\]\(([\w-]+\.md)", INDEX.read_text("utf-8")))
+    assert linked == {page.name for page in INDEX.parent.glob("*.md")} - {INDEX.name}
+
+
+class TestTheReadme:
+    def test_names_the_demo_and_the_test_command_of_ci(self) -> None:
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        for command in ("make demo", "make test"):
+            assert re.search(rf"^{command}\b", README.read_text("utf-8"), re.MULTILINE)
+            assert command.removeprefix("make ") in targets
+        assert re.search(r"^make test$", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+
+    def test_is_a_page_that_one_reads_to_its_end(self) -> None:
+        assert len(README.read_text("utf-8").splitlines()) <= 200

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from worker.cli import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 INDEX = ROOT / "docs" / "README.md"
@@ -68,6 +70,13 @@ def test_anchors_in_sources_lead_to_headings() -> None:
 def test_the_index_has_every_page() -> None:
     linked = set(re.findall(r"\]\(([\w-]+\.md)", INDEX.read_text("utf-8")))
     assert linked == {page.name for page in INDEX.parent.glob("*.md")} - {INDEX.name}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_listed(command: str) -> None:
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    listed = re.findall(r"^\| (`hygiene .*?) \|", text, re.MULTILINE)
+    assert any(re.search(rf"`(hygiene )?{command}\b", row) for row in listed)
 
 
 class TestTheReadme:

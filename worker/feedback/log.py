@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -62,15 +62,33 @@ class Told:
         return self.reports.get(number, ())
 
     def stopped(self, who: Who, rules: Rules) -> Standing:
-        """What stands against this person, whatever numbers the contact has now (promise 7)."""
+        """What stands against this person, whatever numbers the contact has now (promise 7).
+
+        Records with one email may be several people (info@...). So what was said on another record
+        is taken back there, or for this record alone by what is said on it.
+        """
         said = {
             report.key: report
             for number in self.on_contacts.get(who.key, ())
             for report in self.about(number)
             if (report.kind in merged.STOPS and merged.is_of_whole_contact(report, who))
             or (report.kind == "opt_in" and concerns(report, who))
-        }
-        return standing(list(said.values()), who, rules)
+        }.values()
+        found = Standing()
+        for record in dict.fromkeys(one.contact for one in said if one.kind in merged.STOPS):
+            bearing = [
+                one
+                for one in said
+                if one.contact == record
+                or (one.kind == "opt_in" and (one.contact == who.key or one.reach == "number"))
+            ]
+            state = standing(bearing, who, rules)
+            found = replace(
+                found,
+                suppressed=found.suppressed | state.suppressed,
+                suppressed_why=found.suppressed_why or state.suppressed_why,
+            )
+        return found
 
     def standing(self, number: str, who: Who, rules: Rules) -> Standing:
         return standing(

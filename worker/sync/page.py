@@ -522,7 +522,8 @@ def _take_reports(
     for one in prepared:
         contact = one.contact
         flags = known[contact.id].flags if contact.id in known else before.get(one.who.key)
-        former = [report.number for report in taken.said.get(one.who.key, ())]
+        said = taken.said.get(one.who.key, ())
+        former = [report.number for report in said if report.contact == one.who.key]
         told += users.reports(
             run.connector, contact, one.who, flags, one.numbers, now, ahead, former
         )  # fmt: skip

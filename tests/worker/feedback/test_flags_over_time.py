@@ -297,6 +297,28 @@ class TestAPersonWithTwoRecords:
         sync(ctx, here.name)
         assert (flags(there, record), flags(here, other)) == ("---", "---")
 
+    @pytest.mark.parametrize("ticked", ["salesforce", "hubspot"])
+    def test_stays_stopped_on_the_record_that_was_ticked_when_the_other_one_is_cleared(
+        self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]], ticked: str
+    ) -> None:
+        """An email may be that of several people: info@example.com."""
+        there, record = both[ticked]
+        here, other = both["hubspot" if ticked == "salesforce" else "salesforce"]
+        there.edit(record, {"do_not_contact": True})
+        sync(ctx, there.name)
+        apply_waiting(ctx)
+        sync(ctx, here.name)
+        a_later_second(here)
+        here.edit(other, CLEARED)
+        sync(ctx, here.name)
+        deliver(ctx)
+        sync(ctx, there.name, "everything")
+        sync(ctx, here.name, "everything")
+        assert (flags(there, record), flags(here, other)) == ("xxx", "---")
+        there.edit(record, {f"phone/{there.phone}": "+14155552677"})
+        read_again(ctx, there, sync)
+        assert flags(there, record) == "xxx"
+
     def test_may_be_called_on_the_number_that_was_not_withdrawn(
         self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]]
     ) -> None:

@@ -8,12 +8,13 @@ ourselves must not: it would outlive an opt-in from meanwhile, and stand in the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from worker.feedback import forget, users
 from worker.store.lists import one_of
-from worker.store.tables import writes
+from worker.store.tables import feedback, writes
 from worker.sync import judge
 from worker.sync.context import Context
 from worker.sync.judge import Prepared, Remembered
@@ -36,13 +37,14 @@ def flags(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembere
 
 
 def _written(ctx: Context, run: Run, ticked: Sequence[Prepared]) -> Flags:
-    """The flags that we wrote to these records last, before they were deleted."""
+    """The flags that we wrote to these records last, before they were deleted. Where somebody has
+    cleared one since, one that is set was ticked again: then nothing counts as ours."""
     if not ticked:
         return {}
     w, object_name = writes.c, ticked[0].contact.object
     keys = {one.contact.id: one.who.key for one in ticked}
     query = (
-        sa.select(w.record_id, w.after)
+        sa.select(w.record_id, w.after, w.at)
         .where(
             w.connector == run.connector,
             w.object == object_name,
@@ -51,11 +53,23 @@ def _written(ctx: Context, run: Run, ticked: Sequence[Prepared]) -> Flags:
         )
         .order_by(w.id)
     )
+    f = feedback.c
+    cleared = sa.select(f.contact, f.at).where(
+        one_of(f.contact, sorted(keys.values())),
+        f.contact != sa.literal_column("''"),
+        f.key.startswith("crm:"),
+        f.kind.in_(("opt_in", "confirmed")),
+    )
     found: Flags = {}
+    written_at: dict[str, datetime] = {}
     with ctx.store.read() as connection:
         for row in connection.execute(query):
             if said := users.flags_of(row.after):
                 found.setdefault(keys[row.record_id], {}).update(said)
+                written_at[keys[row.record_id]] = row.at
+        for clearing in connection.execute(cleared):
+            if clearing.contact in found and clearing.at >= written_at[clearing.contact]:
+                del found[clearing.contact]
     return found
 
 

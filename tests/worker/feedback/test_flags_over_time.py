@@ -232,6 +232,21 @@ class TestARecordThatIsDeletedAndRestored:
         self.restore(ctx, crm, sync, bin_)
         assert (flags(crm, bin_), said_by_users(ctx)) == ("xxx", [])
 
+    def test_that_was_cleared_and_ticked_again_before_it_was_deleted_has_the_last_word(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=1))
+        a_later_second(crm)
+        crm.edit(record, CLEARED)
+        read_again(ctx, crm, sync)
+        assert flags(crm, record) == "---"
+        a_later_second(crm)
+        crm.edit(record, dict.fromkeys(FLAGS, True))  # nobody has read it yet
+        crm.act(record, {"delete": True})
+        sync(ctx, crm.name)
+        self.restore(ctx, crm, sync, record)
+        assert flags(crm, record) == "xxx"
+
     def test_that_somebody_ticked_in_the_meantime_has_that_persons_word(
         self, ctx: Context, crm: Crm, sync: Sync, record: str
     ) -> None:

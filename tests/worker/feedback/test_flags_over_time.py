@@ -294,16 +294,20 @@ class TestAPersonWithTwoRecords:
             found[name] = (crm, record)
         return found
 
+    def tick(self, ctx: Context, sync: Sync, there: Crm, record: str, here: Crm) -> None:
+        """Somebody ticks a flag `there`; nobody edits the record `here`, which is read after it."""
+        there.edit(record, {"do_not_contact": True})
+        sync(ctx, there.name)
+        apply_waiting(ctx)
+        sync(ctx, here.name)
+
     @pytest.mark.parametrize("ticked", ["salesforce", "hubspot"])
     def test_is_left_alone_in_both_when_do_not_contact_is_ticked_in_one(
         self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]], ticked: str
     ) -> None:
         there, record = both[ticked]
         here, other = both["hubspot" if ticked == "salesforce" else "salesforce"]
-        there.edit(record, {"do_not_contact": True})
-        sync(ctx, there.name)
-        apply_waiting(ctx)
-        sync(ctx, here.name)  # nobody has edited the other record
+        self.tick(ctx, sync, there, record, here)
         assert flags(here, other) == "xxx"
         a_later_second(there)
         there.edit(record, CLEARED)
@@ -319,10 +323,7 @@ class TestAPersonWithTwoRecords:
         """An email may be that of several people: info@example.com."""
         there, record = both[ticked]
         here, other = both["hubspot" if ticked == "salesforce" else "salesforce"]
-        there.edit(record, {"do_not_contact": True})
-        sync(ctx, there.name)
-        apply_waiting(ctx)
-        sync(ctx, here.name)
+        self.tick(ctx, sync, there, record, here)
         a_later_second(here)
         here.edit(other, CLEARED)
         sync(ctx, here.name)

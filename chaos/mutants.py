@@ -183,7 +183,7 @@ def _no_pace() -> None:
     """The CRM's own headers are not heeded."""
     from connectors import quota
 
-    quota.Quota.wait = lambda _self: None
+    quota.Quota.wait = lambda _self, **_options: None
 
 
 def _no_signatures() -> None:

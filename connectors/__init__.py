@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from config.settings import Settings
     from connectors.base import Connector
-    from connectors.quota import Pace, Quota
+    from connectors.pacing import Pace
+    from connectors.quota import Quota
 
 # Module and class, which are loaded when a connector is opened: a CRM's client takes its time.
 REGISTRY = {

@@ -151,12 +151,12 @@ class Calls:
         `line`: of calls with a limit of their own, its name and the seconds between two.
 
         Raises `QuotaError` where only the reserve of the day's calls is left. The few calls that
-        are no reading or writing (login, describe, checks) are made all the same.
+        are no reading or writing (describe, checks) are made all the same; in the short-time limit
+        they wait and count as all others do.
         """
 
         def counted() -> T:
-            if purpose != "other":
-                self._quota.wait()
+            self._quota.wait(of_the_reserve=purpose == "other")
             if line is not None:
                 self._quota.take_turn(*line)
             with self._lock:

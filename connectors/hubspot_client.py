@@ -184,6 +184,8 @@ class Client:
                 raise refusal from error
             status, raw = error.status, error.body  # type: ignore[attr-defined]
             headers = getattr(error, "headers", None) or {}
+        else:
+            self._calls.note(limits(headers))
         try:
             return Answer(status, headers, decode(raw) if raw else None)
         except orjson.JSONDecodeError:

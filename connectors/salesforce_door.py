@@ -24,7 +24,8 @@ from connectors.calls import Calls, CrmClock, TryAgainError, retry_after
 from connectors.consistency import Check
 from connectors.lenient_json import decode
 from connectors.no_answer import explain
-from connectors.quota import DAY, Left, Limits, Quota
+from connectors.pacing import Left
+from connectors.quota import DAY, Limits, Quota
 from connectors.salesforce_auth import Login, http_session, log_in
 from connectors.salesforce_errors import SessionExpiredError, translate
 from connectors.statuses import MISDIRECTED, not_from, web_page

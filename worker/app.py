@@ -28,12 +28,12 @@ from kombu import Queue
 
 from config import log, stopping, traces
 from config.settings import Settings, SettingsError, load
+from connectors.pacing import LocalPace
 from worker import embedded, heap
 from worker.broker import register, repair
 from worker.schedule import QUEUES, beat_schedule
 from worker.store.private_files import UMASK, protect_home
 from worker.throttle import at_most_every
-from worker.verification.pace import LocalPace
 from worker.verification.registry import chain_of
 
 _MOST_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak

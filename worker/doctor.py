@@ -9,6 +9,7 @@ import redis
 
 from config.settings import Settings
 from connectors.base import ConnectorError, ProbeResult
+from connectors.pacing import LocalPace
 from worker import embedded, misconfigured
 from worker.access import ways_in
 from worker.check import Check, Verdict
@@ -21,7 +22,6 @@ from worker.sync.context import Context
 from worker.trouble import redis_line
 from worker.verification import probe as lookup_probe
 from worker.verification import standing
-from worker.verification.pace import LocalPace
 from worker.verification.registry import chain_of
 
 _LITTLE_SPACE = 512 * 1024 * 1024

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from config.settings import Settings
 from connectors import build, hubspot_client, salesforce_door
 from connectors.base import Connector, QuotaError
-from connectors.quota import DAY, Left, Limits, Quota
+from connectors.pacing import Left, LocalPace
+from connectors.quota import DAY, Limits, Quota
 from sandbox.run import Sandbox
 
 
@@ -254,26 +255,15 @@ class TestAgainstTheStandIns:
         assert time.monotonic() - started > 3, "130 of 100 in 10 seconds must have waited"
 
 
-class Line:
-    """A line that several processes stand in, by a clock of its own."""
+class TestTheLimitOfAllWorkers:
+    """They share what they count; here by one clock, through Redis in test_pace.py."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._free = 0.0
-        self.taken: list[tuple[str, float]] = []
+    def processes(self, clock: Clock, count: int) -> list[Quota]:
+        shared = LocalPace(lambda: clock.now)
+        return [Quota("hubspot", 0.2, shared, clock.sleep, lambda: clock.now) for _ in range(count)]
 
-    def slot(self, name: str, seconds: float) -> float:
-        self.taken.append((name, seconds))
-        begins = max(self._clock.now, self._free)
-        self._free = begins + seconds
-        return begins - self._clock.now
-
-
-class TestTheLineOfAllWorkers:
-    def test_near_a_limit_two_processes_together_keep_its_pace(self) -> None:
-        clock = Clock()
-        line = Line(clock)
-        both = [Quota("hubspot", 0.2, line, clock.sleep, lambda: clock.now) for _ in range(2)]
+    def test_near_a_limit_two_processes_together_keep_its_pace(self, clock: Clock) -> None:
+        both = self.processes(clock, 2)
         start = clock.now
         for turn in range(20):
             each = both[turn % 2]
@@ -281,15 +271,49 @@ class TestTheLineOfAllWorkers:
             each.wait()
         assert clock.now - start >= 18 * 0.1 - 0.01
 
-    def test_far_from_a_limit_nobody_stands_in_it(self) -> None:
-        clock = Clock()
-        line = Line(clock)
-        kept = Quota("hubspot", 0.2, line, clock.sleep, lambda: clock.now)
-        kept.note(of_window(90))
-        kept.wait()
-        assert line.taken == []
+    def test_far_from_a_limit_nobody_waits(self, clock: Clock) -> None:
+        one, other = self.processes(clock, 2)
+        one.note(of_window(90))
+        other.wait()
+        assert clock.slept == []
 
-    def test_hubspots_searches_always_do(
+    def test_a_process_that_has_called_nobody_yet_knows_of_the_limit(self, clock: Clock) -> None:
+        one, new = self.processes(clock, 2)
+        one.wait()
+        one.note(of_window(0))
+        new.wait()
+        assert sum(clock.slept) == pytest.approx(10, abs=0.01)
+
+    def test_a_call_of_a_worker_that_was_killed_is_counted(self, clock: Clock) -> None:
+        """Its answer never came, so nobody was told what was left after it."""
+        killed, other = self.processes(clock, 2)
+        other.note(of_window(10, limit=10))
+        for _ in range(9):
+            killed.wait()
+        before = clock.now
+        other.wait()
+        other.wait()
+        assert clock.now - before >= 5, "only one of ten was left"
+
+    def test_a_check_waits_for_it_too_though_it_may_take_of_the_reserve(self, clock: Clock) -> None:
+        (kept,) = self.processes(clock, 1)
+        kept.note(of_day(1))
+        kept.note(of_window(0))
+        kept.wait(of_the_reserve=True)
+        assert sum(clock.slept) == pytest.approx(10, abs=0.01)
+
+    def test_checks_wait_for_it_as_reads_do(
+        self, sandbox: Sandbox, make_settings: Callable[..., Settings], clock: Clock
+    ) -> None:
+        """Each new process begins with a few of them, and many may begin at once."""
+        told = Quota("hubspot", 0.2, None, clock.sleep, lambda: clock.now)
+        told.note(of_window(0))
+        opened = build("hubspot", make_settings(), told)
+        assert opened.describe()
+        opened.close()
+        assert sum(clock.slept) == pytest.approx(10, abs=0.01)
+
+    def test_hubspots_searches_always_wait_their_turn(
         self, sandbox: Sandbox, make_context: Callable[..., Any]
     ) -> None:
         """Of their own limit, five a second, no answer tells."""

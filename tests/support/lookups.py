@@ -10,11 +10,11 @@ from typing import Any
 
 from config.settings import load
 from config.verification import Depth
+from connectors.pacing import LocalPace
 from sandbox.providers.meter import LookupService
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.verification.base import Provider, Question
-from worker.verification.pace import LocalPace
 from worker.verification.registry import Workshop, makers
 
 # Real ranges, invented lines; what each line is, the stand-ins' network says.

@@ -194,7 +194,7 @@ class TestRedis:
         ways = {
             "a command": lambda: used.get("k") if state == "master down" else used.set("k", 1),
             "a pipeline": by_pipeline,
-            "a script": lambda: SharedPace(used)._script(keys=["k"], args=["1"]),
+            "a script": lambda: SharedPace(used)._slot(keys=["k"], args=["1"]),
         }
         if state == "master down":  # writes are refused as those of any replica
             del ways["a script"]

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 import connectors
 from config.settings import Settings
 from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
-from connectors.quota import Pace, Quota
+from connectors.pacing import Pace
+from connectors.quota import Quota
 from worker.feedback.keys import Keys, open_keys
 from worker.feedback.standing import Rules
 from worker.store import Store, open_store

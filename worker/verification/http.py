@@ -24,7 +24,7 @@ from connectors.calls import TryAgainError, retry_after, retrying
 from connectors.deadline import Adapter, whole_call
 from connectors.lenient_json import clean, decode
 from connectors.no_answer import is_late, never_sent, tls_problem
-from connectors.quota import Pace
+from connectors.pacing import Pace
 from connectors.statuses import NOT_CARRIED_OUT, PROXY_LOGIN, web_page
 from worker.verification import pace as pacing
 from worker.verification.base import LostError, RefusedError, UnavailableError

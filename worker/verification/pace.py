@@ -8,16 +8,15 @@ waiting to guesswork.
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from typing import cast
+from uuid import uuid4
 
 import redis
 
 from config import stopping
 from config.settings import Settings
-from connectors.quota import Pace
+from connectors.pacing import ARRIVAL, LAST_CALLS, NEAR, Left, LocalPace, Pace
 from worker import embedded
 from worker.trouble import redis_line
 
@@ -41,37 +40,105 @@ return string.format('%.6f', free - now)
 """
 
 
-class LocalPace:
-    """Slots of this process alone, where there is no Redis."""
+# The rule of `connectors.pacing`, for all processes at once, by Redis's clock.
+# KEYS[1]: our calls by the time they were made. KEYS[2]: what the CRM last said, as a hash.
+# ARGV: this call's id; the limit and seconds that this process knows, if Redis has forgotten them;
+# `NEAR`; `LAST_CALLS`; `ARRIVAL`. Returns 0 for a call that was counted, else the seconds to wait.
+_ENTER = """
+local t = redis.call('TIME')
+local now = t[1] + t[2] / 1000000
+local told = redis.call('HMGET', KEYS[2], 'limit', 'seconds', 'others', 'at')
+local limit = tonumber(told[1] or ARGV[2])
+local seconds = tonumber(told[2] or ARGV[3])
+local others, at = tonumber(told[3] or '0'), tonumber(told[4] or '0')
+local arrival = tonumber(ARGV[6])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - seconds - arrival))
+local made = redis.call('ZCARD', KEYS[1])
+local over = at + seconds
+if now >= over then others = 0 end
+local remaining = limit - made - others
+local wait = 0
+if limit > 0 and remaining < limit * tonumber(ARGV[4]) then
+  local function score(place)
+    local found = redis.call('ZRANGE', KEYS[1], place, place, 'WITHSCORES')
+    return found[2] and tonumber(found[2])
+  end
+  if remaining > 0 then
+    local apart = seconds / limit * math.max(1, tonumber(ARGV[5]) / remaining)
+    wait = (score(-1) or at) + apart - now
+  else
+    local oldest = score(0)
+    local freed = oldest and oldest + seconds + arrival or over
+    if now < over then freed = math.min(freed, over) end
+    wait = freed - now
+  end
+end
+if wait > 0 then return string.format('%.6f', wait) end
+redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+redis.call('PEXPIRE', KEYS[1], math.ceil((seconds + arrival) * 1000) + 1000)
+return '0'
+"""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._free: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def slot(self, name: str, seconds: float) -> float:
-        with self._lock:
-            now = self._clock()
-            free = max(now, self._free.get(name, 0.0))
-            self._free[name] = free + seconds
-            return free - now
+# KEYS as above. ARGV: remaining, limit, seconds, `ARRIVAL`.
+_TOLD = """
+local t = redis.call('TIME')
+local now = t[1] + t[2] / 1000000
+local limit, seconds = tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - seconds - ARGV[4]))
+local others = math.max(0, limit - tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1]))
+redis.call('HSET', KEYS[2], 'limit', ARGV[2], 'seconds', ARGV[3], 'others', others,
+           'at', string.format('%.6f', now))
+redis.call('PEXPIRE', KEYS[2], 3600000)
+"""
 
 
 class SharedPace:
-    """Slots shared by all workers. While Redis is away each process paces itself."""
+    """Slots and windows shared by all workers. While Redis is away each process paces itself, by
+    what it has made and heard."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._script = client.register_script(_SLOT)
+        self._slot = client.register_script(_SLOT)
+        self._enter = client.register_script(_ENTER)
+        self._told = client.register_script(_TOLD)
         self._alone = LocalPace()
 
     def slot(self, name: str, seconds: float) -> float:
         try:
-            answer = self._script(keys=[f"hygiene:pace:{name}"], args=[f"{seconds:.6f}"])
+            answer = self._slot(keys=[f"hygiene:pace:{name}"], args=[f"{seconds:.6f}"])
         except redis.RedisError as error:
-            log.warning("rate limits are kept in this process alone: %s", redis_line(error))
+            _say_alone(error)
             return self._alone.slot(name, seconds)
         return float(cast(bytes, answer))
+
+    def enter(self, name: str) -> float:
+        limit, seconds = self._alone.known(name)
+        rule = (NEAR, LAST_CALLS, ARRIVAL)
+        try:
+            answer = self._enter(keys=_keys(name), args=[uuid4().hex, limit, seconds, *rule])
+        except redis.RedisError as error:
+            _say_alone(error)
+            return self._alone.enter(name)
+        wait = float(cast(bytes, answer))
+        if wait == 0:
+            self._alone.count(name)
+        return wait
+
+    def told(self, name: str, left: Left) -> None:
+        self._alone.told(name, left)
+        values = (left.remaining, left.limit, left.seconds, ARRIVAL)
+        try:
+            self._told(keys=_keys(name), args=[*values])
+        except redis.RedisError as error:
+            _say_alone(error)
+
+
+def _keys(name: str) -> list[str]:
+    return [f"hygiene:calls:{name}", f"hygiene:limit:{name}"]
+
+
+def _say_alone(error: redis.RedisError) -> None:
+    log.warning("rate limits are kept in this process alone: %s", redis_line(error))
 
 
 def open_pace(settings: Settings) -> Pace:

@@ -13,6 +13,7 @@ from lookups import GOOD, tuned
 
 from config.settings import Settings, SettingsError, load
 from config.verification import Budget, ProviderTuning, Verification
+from connectors.pacing import LocalPace
 from sandbox.run import Sandbox
 from worker.store import Store
 from worker.store.db import open_store
@@ -29,7 +30,6 @@ from worker.verification.chain import Chain
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Ledger, Occasion
 from worker.verification.memory import StoredMemory
-from worker.verification.pace import LocalPace
 from worker.verification.registry import Line, chain_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

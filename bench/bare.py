@@ -25,7 +25,7 @@ from simple_salesforce import Salesforce
 
 from config.settings import Settings
 from connectors.fields import configured
-from connectors.salesforce_auth import http_session
+from connectors.salesforce.auth import http_session
 
 _TYPES = {PhoneNumberType.MOBILE: "mobile", PhoneNumberType.FIXED_LINE: "landline"}
 

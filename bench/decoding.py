@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import orjson
 
-from connectors.lenient_json import decode
+from connectors.http.lenient_json import decode
 
 _TIMES = 300
 

@@ -34,12 +34,12 @@ import sqlalchemy as sa
 from bench.reports import share_numbers
 from bench.sync import stand_ins
 from config.settings import load
-from worker import embedded
-from worker.schedule import QUEUES
+from worker.context import Context
+from worker.queue import embedded_redis
+from worker.queue.schedule import QUEUES
 from worker.store.db import upgrade
 from worker.store.tables import deliveries, feedback
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
 from worker.web.signatures import twilio_signature
@@ -113,7 +113,7 @@ def watch(
     ctx: Context, started: dict[str, subprocess.Popen[bytes]], seen: Seen, over: threading.Event,
     redis_url: str, every: float,
 ) -> None:  # fmt: skip
-    client = embedded.client(redis_url)
+    client = embedded_redis.client(redis_url)
     d = deliveries.c
     query = sa.select(sa.func.count(), sa.func.min(d.since)).where(d.state == "pending")
     while not over.wait(every):
@@ -236,7 +236,7 @@ def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
     bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
     numbers = share_numbers(ctx, bases, given.numbers)
     holders, others = _holders(ctx, numbers)
-    redis_url = embedded.ensure(settings.home)
+    redis_url = embedded_redis.ensure(settings.home)
     seen, over, dice = Seen(), threading.Event(), random.Random(1)
     with processes(env, Path(home)) as started:
         while True:
@@ -269,7 +269,7 @@ def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
         print(f"{len(seen.waits):,} messages; all delivered {seconds:.1f} s after the last one; "
               f"lost: {lost or 'none'}; records that say something else: {wrong}")  # fmt: skip
     ctx.close()
-    embedded.stop(settings.home)
+    embedded_redis.stop(settings.home)
     return 1 if lost or wrong else 0
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from config.settings import load
 from sandbox.run import Sandbox
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
 from worker.store.db import upgrade
-from worker.sync.context import Context
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Occasion
 
@@ -59,7 +59,7 @@ def measure(workers: int, at_once: int, batch: int) -> tuple[float, int, int]:
             "HYGIENE_CONFIG": str(home / "hygiene.toml"),
         }
         upgrade(load(env).database_url)
-        embedded.ensure(home)
+        embedded_redis.ensure(home)
         numbers = [f"+1415555{n:04d}" for n in range(2000, 2000 + NUMBERS)]
         spawn = multiprocessing.get_context("spawn")
         processes = [
@@ -71,7 +71,7 @@ def measure(workers: int, at_once: int, batch: int) -> tuple[float, int, int]:
         for process in processes:
             process.join()
             assert process.exitcode == 0
-        embedded.stop(home)
+        embedded_redis.stop(home)
     calls, refused = sandbox.twilio.counters.total(), sandbox.twilio.refused.total()
     sandbox.stop()
     assert len(moments) == NUMBERS, f"{len(moments)} charged"

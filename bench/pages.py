@@ -27,10 +27,10 @@ import uvicorn
 from bench.workers import database
 from config.settings import load
 from worker.access import login_links, sessions
+from worker.context import Context
 from worker.segments import count
 from worker.store import tables as t
 from worker.store.db import insert, open_store, upgrade
-from worker.sync.context import Context
 from worker.web.app import make_app
 from worker.web.guard import COOKIE
 from worker.web.sealed import seal

@@ -25,12 +25,12 @@ import sqlalchemy as sa
 
 from bench.sync import stand_ins
 from config.settings import load
-from worker import embedded
+from worker.context import Context
 from worker.phones import facts
+from worker.queue import embedded_redis
 from worker.store.db import upgrade
 from worker.store.tables import contacts, deliveries, writes
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
 from worker.web.signatures import twilio_signature
@@ -180,7 +180,7 @@ def main() -> None:
         bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
         numbers = share_numbers(ctx, bases, 2 * given.reports)
         half = given.reports
-        embedded.ensure(settings.home)
+        embedded_redis.ensure(settings.home)
         with processes(env):
             until = time.monotonic() + 60
             while time.monotonic() < until:
@@ -205,7 +205,7 @@ def main() -> None:
                 twice = len(connection.execute(again).all())
             print(f"records written more than once: {twice}")
         ctx.close()
-        embedded.stop(settings.home)
+        embedded_redis.stop(settings.home)
 
 
 if __name__ == "__main__":

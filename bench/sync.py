@@ -34,9 +34,9 @@ import sqlalchemy as sa
 
 from bench import bare
 from config.settings import load
+from worker.context import Context
 from worker.store.db import upgrade
 from worker.sync import drive, reporting, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 PAGE = {"hubspot": 100, "salesforce": 2000}

@@ -30,10 +30,10 @@ from celery import Celery
 
 from bench.sync import stand_ins
 from config.settings import load
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
 from worker.store.db import upgrade
 from worker.sync import reporting, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 
@@ -95,7 +95,7 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
         env = {**crm, "HYGIENE_HOME": home, "DATABASE_URL": url}
         settings = load(env)
         upgrade(url)
-        embedded.ensure(settings.home)
+        embedded_redis.ensure(settings.home)
         base = crm["HUBSPOT_API_URL" if connector == "hubspot" else "SALESFORCE_LOGIN_URL"]
         if latency:
             fault = {"match": r"^(GET|POST|PATCH|PUT) /(crm|services/data)", "kind": "delay",
@@ -120,13 +120,13 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
             result = reporting.result(ctx, run)
             assert result["contacts"]["read"] == contacts, (result, runs.load(ctx, run))
         ctx.close()
-        embedded.stop(settings.home)
+        embedded_redis.stop(settings.home)
     changed = int(result["contacts"]["changed"])
     return Took(took, *spent, int(result["api_calls"]["write"]), changed)
 
 
 def enqueue(home: Path, run: str) -> None:
-    Celery(broker=embedded.url(home)).send_task("hygiene.read", [run], queue="runs")
+    Celery(broker=embedded_redis.url(home)).send_task("hygiene.read", [run], queue="runs")
 
 
 def main() -> None:

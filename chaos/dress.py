@@ -13,8 +13,9 @@ from typing import Any
 def dress(world: dict[str, Any]) -> None:
     """`host`: a machine of its own, whose dead nobody else can see. `skew`: its clock, seconds
     ahead. `mutant`: a broken build."""
-    from worker import schedule
-    from worker.sync import context, judge
+    from worker import context
+    from worker.queue import schedule
+    from worker.sync import judge
     from worker.verification import health, ledger
 
     schedule.REVIVE_EVERY = 1.0

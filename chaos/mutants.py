@@ -181,9 +181,9 @@ def _takes_own_writes_for_reports() -> None:
 
 def _no_pace() -> None:
     """The CRM's own headers are not heeded."""
-    from connectors import quota
+    from connectors.http import rate_limits
 
-    quota.Quota.wait = lambda _self, **_options: None
+    rate_limits.Quota.wait = lambda _self, **_options: None
 
 
 def _no_signatures() -> None:
@@ -213,7 +213,7 @@ def _no_redaction() -> None:
 
 def _dry_runs_pay() -> None:
     """A dry run asks like a real one."""
-    from worker.sync import context
+    from worker import context
 
     chain = context.Context.chain
     context.Context.chain = lambda self, _dry_run_of=None: chain(self)
@@ -221,7 +221,7 @@ def _dry_runs_pay() -> None:
 
 def _no_deadline() -> None:
     """Each byte of an answer is waited for anew."""
-    from connectors import deadline
+    from connectors.http import deadline
 
     deadline.Deadline.left = property(lambda _self: 3600.0)
 
@@ -235,14 +235,14 @@ def _deaf_to_signals() -> None:
 
 def _reads_anything() -> None:
     """Whatever lies in a queue is taken for a message."""
-    from worker import broker
+    from worker.queue import broker
 
     broker.fault_of = lambda _raw: ""
 
 
 def _blames_contacts() -> None:
     """A disk that is full is taken for the fault of what was to be written."""
-    from worker import task
+    from worker.queue import task
     from worker.sync import page
 
     page.trouble = task.trouble = lambda _error: None

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from config.settings import Settings
     from connectors.base import Connector
-    from connectors.pacing import Pace
-    from connectors.quota import Quota
+    from connectors.http.pacing import Pace
+    from connectors.http.rate_limits import Quota
 
 # Module and class, which are loaded when a connector is opened: a CRM's client takes its time.
 REGISTRY = {
-    "salesforce": ("connectors.salesforce", "SalesforceConnector"),
-    "hubspot": ("connectors.hubspot", "HubSpotConnector"),
-    "csv": ("connectors.csvfile", "CsvConnector"),
+    "salesforce": ("connectors.salesforce.connector", "SalesforceConnector"),
+    "hubspot": ("connectors.hubspot.connector", "HubSpotConnector"),
+    "csv": ("connectors.csv_list.connector", "CsvConnector"),
 }
 
 _MISSING = {
@@ -43,7 +43,7 @@ def build(name: str, settings: Settings, quota: Quota | None = None) -> Connecto
 
 def quota_of(name: str, settings: Settings, pace: Pace | None = None) -> Quota:
     """Of a connector, by its settings; `pace`: the line that all processes share."""
-    from connectors.quota import Quota
+    from connectors.http.rate_limits import Quota
 
     return Quota(name, getattr(getattr(settings.connectors, name), "reserve", 0.0), pace)
 

@@ -22,10 +22,10 @@ from statements import share_compiled
 
 from config.settings import Settings, load
 from sandbox.run import Sandbox
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
 from worker.store.db import upgrade
 from worker.sync import drive, reporting, runs, writeback
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 if TYPE_CHECKING:
@@ -285,4 +285,4 @@ def start(
     yield run
     for process in started:
         kill(process)
-    embedded.stop(tmp_path / "home")
+    embedded_redis.stop(tmp_path / "home")

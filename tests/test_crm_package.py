@@ -340,7 +340,7 @@ class TestRights:
                 assert not rights[f"{name}.{address}"]
 
     def test_a_set_of_ours_is_not_that_of_crm_setup(self) -> None:
-        from connectors.salesforce_setup import PERMISSION_SET
+        from connectors.salesforce.setup import PERMISSION_SET
 
         assert PERMISSION_SET not in {
             one.name.partition(".")[0] for one in sources("permissionset")

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
-from worker import pulse
-from worker.sync.context import Context
+from worker.context import Context
+from worker.queue import heartbeat
 from worker.web.app import make_app
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +24,7 @@ _METRIC = re.compile(r"hygiene_[a-z_]+")
 @pytest.fixture
 def told(ctx: Context) -> set[str]:
     """Names of all metrics that there are."""
-    pulse.note(ctx.store, ctx.now())
+    heartbeat.note(ctx.store, ctx.now())
     with TestClient(make_app(ctx.settings)) as client:
         text = client.get("/metrics").text
     return set(re.findall(r"^# HELP (hygiene_[a-z_]+)", text, re.MULTILINE))

@@ -21,9 +21,9 @@ from skips import skip_without
 from config.settings import HubSpotSettings, Settings
 from connectors.fields import STATUSES, configured
 from sandbox.hubspot.app_calls import AppCalls
+from worker.context import Context
 from worker.decisions.changes import FLAGS
 from worker.sync import callbacks, hubspot_events
-from worker.sync.context import Context
 from worker.web import hubspot_app
 from worker.web.app import make_app
 

@@ -8,7 +8,7 @@ from config import stopping
 def main() -> None:
     """Load and run the command line. A signal while it loads ends it with one line."""
     stopping.before_anything_is_begun()
-    from worker.cli import main as hygiene
+    from worker.cli.main import main as hygiene
 
     hygiene(prog_name="hygiene")
 

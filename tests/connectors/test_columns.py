@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.columns import (
+from connectors.csv_list.columns import (
     extension_columns,
     guess_columns,
     is_data,
@@ -13,7 +13,7 @@ from connectors.columns import (
     places_named,
     unique_names,
 )
-from connectors.list_error import ListError
+from connectors.csv_list.errors import ListError
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from connectors import build
 from connectors.base import Connector, ConnectorError, Merge, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
-from worker.sync.context import Context
+from worker.context import Context
 from worker.sync.writeback import write_all
 
 CONNECTORS = ("salesforce", "hubspot", "csv")
@@ -69,7 +69,7 @@ class TestReading:
     def test_a_cursor_goes_on_where_it_was_given_in_another_process(
         self, connector: Connector, name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors import hubspot
+        from connectors.hubspot import connector as hubspot
 
         monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
         if name == "csv":
@@ -271,10 +271,11 @@ class TestWhatIsGone:
     ) -> None:
         if name == "csv":
             return
-        from connectors import hubspot, salesforce_merges
+        from connectors.hubspot import connector as hubspot
+        from connectors.salesforce import merges
 
         monkeypatch.setattr(hubspot, "_BATCH", 3)
-        monkeypatch.setattr(salesforce_merges, "_IDS", 3)
+        monkeypatch.setattr(merges, "_IDS", 3)
         sandbox.salesforce.page_limit = 2
         crm = Crm.all(sandbox)[name]
         ids = crm.ids()

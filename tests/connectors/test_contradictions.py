@@ -13,8 +13,8 @@ from crms import Crm
 
 from connectors.base import Connector, UnavailableError, Update
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.store.tables import contacts, watermarks
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
@@ -95,7 +95,7 @@ def test_a_full_read_forgets_nobody(
     ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch,
     name: str, call: str, how: str,
 ) -> None:  # fmt: skip
-    from connectors import hubspot
+    from connectors.hubspot import connector as hubspot
 
     monkeypatch.setattr(hubspot, "_LIST_PAGE", 5)
     crm = ready(ctx, sandbox, name, sync)
@@ -183,9 +183,9 @@ class TestWriting:
     def test_a_job_whose_counts_disagree_is_not_believed(
         self, make_context: MakeContext, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors import salesforce_writes
+        from connectors.salesforce import writes
 
-        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 5)
+        monkeypatch.setattr(writes, "_JOB_WRITES", 5)
         crm = Crm.all(sandbox)["salesforce"]
         connector = make_context("[connectors.salesforce]\nbulk_from = 1\n").connector("salesforce")
         crm.fault(r"GET .*/jobs/ingest/\w+$", "contradict", how="counts", times=10**6)
@@ -203,7 +203,7 @@ class TestAList:
 
     @pytest.fixture
     def hubspot(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
-        from connectors import hubspot
+        from connectors.hubspot import connector as hubspot
 
         monkeypatch.setattr(hubspot, "_MEMBERS", 7)  # several pages
         return Crm.all(sandbox)["hubspot"]
@@ -315,7 +315,7 @@ class TestTheAccount:
     def test_whose_id_is_missing_or_differs_from_call_to_call_is_not_known(
         self, ctx: Context, sandbox: Sandbox, said: str, instead: str
     ) -> None:
-        from connectors.hubspot_account import portal_id
+        from connectors.hubspot.account import portal_id
 
         crm = Crm.all(sandbox)["hubspot"]
         account = ctx.connector("hubspot")
@@ -331,7 +331,7 @@ class TestTheAccount:
     def test_whose_id_is_another_one_each_time_is_not_known(
         self, ctx: Context, sandbox: Sandbox
     ) -> None:
-        from connectors.hubspot_account import portal_id
+        from connectors.hubspot.account import portal_id
 
         crm = Crm.all(sandbox)["hubspot"]
         for nth in (1, 2, 3):
@@ -353,8 +353,8 @@ class TestTheAccount:
     def test_limits_that_cannot_be_neither_stop_nor_hold_up_the_work(
         self, headers: dict[str, str]
     ) -> None:
-        from connectors.hubspot_client import limits
-        from connectors.quota import Quota
+        from connectors.http.rate_limits import Quota
+        from connectors.hubspot.client import limits
 
         slept: list[float] = []
         quota = Quota("hubspot", 0.1, None, slept.append, lambda: sum(slept))
@@ -367,7 +367,7 @@ class TestTheAccount:
         self, ctx: Context, sandbox: Sandbox, said: str
     ) -> None:
         from connectors.base import ConnectorError
-        from connectors.hubspot_setup import room_of
+        from connectors.hubspot.setup import room_of
 
         crm = Crm.all(sandbox)["hubspot"]
         client = ctx.connector("hubspot").client  # type: ignore[attr-defined]
@@ -441,7 +441,7 @@ class TestAJobsResult:
 
     @pytest.fixture
     def org(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
-        from connectors import salesforce
+        from connectors.salesforce import connector as salesforce
 
         monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
         monkeypatch.setattr(salesforce, "_JOB_PAGE", 7)

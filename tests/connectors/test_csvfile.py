@@ -10,8 +10,8 @@ import pytest
 
 from config.settings import CsvSettings
 from connectors.base import ConnectorError, Update
-from connectors.csvfile import CsvConnector
-from worker.sync.context import Context
+from connectors.csv_list.connector import CsvConnector
+from worker.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 

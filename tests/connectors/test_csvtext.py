@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.csvtext import Plain, Record, Records, row_of
+from connectors.csv_list.parser import Plain, Record, Records, row_of
 
 LINES = st.lists(
     st.tuples(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from list_corpus import CASES, short_list
 
-from connectors.encodings import detect_encoding
+from connectors.csv_list.encodings import detect_encoding
 
 SIZES = (1, 2, 3, 5, 10, 20, 50)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.error_text import LONGEST, plain
+from connectors.http.error_text import LONGEST, plain
 
 
 @pytest.mark.timeout(30)

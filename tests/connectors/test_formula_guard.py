@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.formula_guard import csv_line, formula_safe, without_guard
+from connectors.csv_list.formula_guard import csv_line, formula_safe, without_guard
 
 TRIGGERS = "=+-@＝＋－＠﹢﹣﹦﹫%|"
 UNSEEN = [

@@ -14,7 +14,7 @@ from crms import Crm
 from connectors import build
 from connectors.base import AuthError, CallOutcome, Connector, UnavailableError
 from sandbox.run import Sandbox
-from worker.sync.context import Context
+from worker.context import Context
 
 WRONG_NUMBER = "17b47fee-58de-441e-a44c-c6300d46f273"
 BUSY = "9d9162e7-6cf3-4944-bf63-4dff82258764"

@@ -11,7 +11,7 @@ from crms import Crm
 from config.settings import Settings
 from connectors import build
 from connectors.base import Connector, UnfitError
-from connectors.hubspot_probe import FACTS
+from connectors.hubspot.probe import FACTS
 from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox
 from sandbox.service import Fault

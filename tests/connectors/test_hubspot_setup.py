@@ -12,7 +12,7 @@ from crms import Crm
 from config.settings import Settings
 from connectors import build
 from connectors.base import Connector, SetupStep
-from connectors.hubspot_lists import CALL, TEXT
+from connectors.hubspot.lists import CALL, TEXT
 from sandbox.hubspot.portal import Portal, prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault

@@ -11,7 +11,7 @@ from crms import Crm
 from config.settings import Settings, SettingsError
 from connectors import build
 from connectors.base import Connector, Update
-from connectors.hubspot_errors import translate
+from connectors.hubspot.errors import translate
 from sandbox.run import Sandbox
 from worker.sync.writeback import write_all
 
@@ -83,7 +83,7 @@ class TestARequiredProperty:
         assert not crm.get(target, "status/phone")
 
     def test_says_what_to_do(self, hubspot: Connector, crm: Crm) -> None:
-        from worker.remedies import REMEDIES
+        from worker.queries.failure_help import REMEDIES
 
         assert "fill it in" in REMEDIES["required_property"]
 
@@ -133,7 +133,7 @@ class TestErrors:
         ],
     )  # fmt: skip
     def test_a_refused_value_is_known_in_every_form(self, body: bytes, kind: str) -> None:
-        from connectors.hubspot_errors import RefusedValuesError, kind_of
+        from connectors.hubspot.errors import RefusedValuesError, kind_of
 
         error = translate(400, body, {}, "2026-09")
         assert isinstance(error, RefusedValuesError)
@@ -184,7 +184,7 @@ class TestPaths:
 class TestReadsThatDoNotGetOn:
     def test_end_with_a_line_and_not_never(self, hubspot: Connector, crm: Crm) -> None:
         crm.service.stuck_cursor = True
-        from connectors import hubspot as module
+        from connectors.hubspot import connector as module
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "_LIST_PAGE", 7)

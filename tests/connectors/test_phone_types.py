@@ -15,11 +15,11 @@ from connectors import build
 from connectors.base import SchemaError, Update
 from connectors.fields import ObjectFields
 from connectors.phone_values import number_texts, typed_texts
-from connectors.reading import maker
+from connectors.rows import maker
 from sandbox.hubspot.portal import prop
+from worker.context import Context
 from worker.phones import read_field
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.writeback import write_all
 

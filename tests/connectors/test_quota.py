@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import Settings
-from connectors import build, hubspot_client, salesforce_door
+from connectors import build
 from connectors.base import Connector, QuotaError
-from connectors.pacing import Left, LocalPace
-from connectors.quota import DAY, Limits, Quota
+from connectors.http.pacing import Left, LocalPace
+from connectors.http.rate_limits import DAY, Limits, Quota
+from connectors.hubspot import client as hubspot_client
+from connectors.salesforce import client as salesforce_client
 from sandbox.run import Sandbox
 
 
@@ -170,7 +172,7 @@ class TestWhatTheySay:
         ],
     )  # fmt: skip
     def test_salesforce(self, header: str, day: Left | None) -> None:
-        assert salesforce_door.limits(header) == Limits(day)
+        assert salesforce_client.limits(header) == Limits(day)
 
     def test_hubspot(self) -> None:
         said = {
@@ -189,7 +191,7 @@ class TestWhatTheySay:
          "X-HubSpot-RateLimit-Interval-Milliseconds"]), st.text()))  # fmt: skip
     def test_nonsense_says_nothing(self, headers: dict[str, str]) -> None:
         hubspot_client.limits(headers)
-        salesforce_door.limits(" ".join(headers.values()))
+        salesforce_client.limits(" ".join(headers.values()))
 
 
 @pytest.fixture(params=["salesforce", "hubspot"])

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from config.settings import FieldNames, ObjectMap
 from connectors.base import Contact, Value
 from connectors.fields import configured
-from connectors.reading import Rows, ids_of, joined, maker
+from connectors.rows import Rows, ids_of, joined, maker
 from worker.sync import ends, glance
 
 MAPPED = ObjectMap(

@@ -14,8 +14,9 @@ import pytest
 from crms import QUICK, Crm
 
 from config.settings import load
-from connectors import build, salesforce_writes
+from connectors import build
 from connectors.base import Connector, Update
+from connectors.salesforce import writes
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.run import Sandbox
 from sandbox.salesforce.automation import Rule as SalesforceRule
@@ -162,7 +163,7 @@ WAYS = ["as the service does by default", "another way"]
 def way(request: pytest.FixtureRequest, refused: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Salesforce by collections and by jobs; HubSpot by batches and record by record."""
     if request.param == WAYS[1]:
-        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+        monkeypatch.setattr(writes, "_JOB_WRITES", 2)
         if refused.name == "hubspot":
             refused.service.multi_status = True
 

@@ -10,7 +10,6 @@ import pytest
 from crms import Crm
 from msgspec.structs import replace
 
-from connectors import salesforce, salesforce_bulk, salesforce_writes
 from connectors.base import (
     Connector,
     ConnectorError,
@@ -20,6 +19,9 @@ from connectors.base import (
     UnavailableError,
     Update,
 )
+from connectors.salesforce import bulk as salesforce_bulk
+from connectors.salesforce import connector as salesforce
+from connectors.salesforce import writes
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 
@@ -32,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setattr(salesforce, "_QUERY_PAGE", 2000)
     monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
     monkeypatch.setattr(salesforce, "_JOB_PAGE", 3)
-    monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+    monkeypatch.setattr(writes, "_JOB_WRITES", 2)
     monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.01)
     sandbox.salesforce.bulk.result_part = 7
     sandbox.salesforce.bulk.seconds = 0.02

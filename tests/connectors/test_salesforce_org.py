@@ -16,7 +16,7 @@ from connectors.base import (
     UnavailableError,
     Update,
 )
-from connectors.salesforce_errors import problem_of
+from connectors.salesforce.errors import problem_of
 from sandbox.run import Sandbox
 from sandbox.salesforce.automation import RULE_OWNER
 from sandbox.service import Fault
@@ -55,7 +55,7 @@ class TestOwners:
         self, make_context: Callable[..., Any], sync: Sync, sandbox: Sandbox, bulk_from: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from connectors import salesforce_writes
+        from connectors.salesforce import writes as salesforce_writes
         from worker.sync.undo import undo
 
         monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
@@ -195,10 +195,11 @@ class TestTriggers:
     def test_records_that_a_job_could_not_take_go_by_smaller_calls(
         self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors import salesforce_bulk, salesforce_writes
+        from connectors.salesforce import bulk
+        from connectors.salesforce import writes as salesforce_writes
 
         monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
-        monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.01)
+        monkeypatch.setattr(bulk, "_FIRST_LOOK", 0.01)
         sandbox.salesforce.org.automation.trigger_takes = 20
         connector, ids = opened(), ids_of(sandbox)
         assert all(r.ok for r in connector.write([status(one) for one in ids]))
@@ -233,7 +234,7 @@ class TestRefusedWrites:
     def test_each_kind_has_its_own_name_and_remedy(
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        from worker.remedies import REMEDIES
+        from worker.queries.failure_help import REMEDIES
 
         rules, ids = sandbox.salesforce.org.automation, ids_of(sandbox)
         rules.in_approval, rules.forbidden, rules.duplicates = {ids[0]}, {ids[1]}, {ids[2]}
@@ -257,7 +258,7 @@ class TestRefusedWrites:
         self, opened: Callable[..., Connector], sandbox: Sandbox, allowed: bool,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from connectors import salesforce_writes
+        from connectors.salesforce import writes as salesforce_writes
 
         monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
         ids = ids_of(sandbox)[:6]

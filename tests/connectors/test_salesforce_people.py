@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors import build
-from connectors.salesforce_soql import full_id
+from connectors.salesforce.soql import full_id
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService

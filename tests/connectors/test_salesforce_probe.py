@@ -11,7 +11,7 @@ import pytest
 from config.settings import Settings
 from connectors import build
 from connectors.base import Connector, UnfitError
-from connectors.salesforce_probe import FACTS
+from connectors.salesforce.probe import FACTS
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 

@@ -11,14 +11,14 @@ from config.settings import Settings
 from connectors import build
 from connectors.base import SetupStep
 from connectors.fields import SPECS
-from connectors.salesforce_setup import metadata
+from connectors.salesforce.setup import metadata
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService, rights
 from sandbox.salesforce.org import Refused
+from worker.context import Context
 from worker.feedback.apply import apply_waiting
 from worker.store.tables import suppressions
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 PEOPLE = """

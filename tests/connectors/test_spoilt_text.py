@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors import lenient_json
-from connectors.lenient_json import decode
+from connectors.http import lenient_json
+from connectors.http.lenient_json import decode
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.store.tables import writes
 from worker.sync import undo
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]

@@ -16,11 +16,12 @@ from crms import Crm
 from tls import Ca, TlsFront, Trouble
 
 from config.settings import Settings
-from connectors import build, deadline
+from connectors import build
 from connectors.base import AuthError, Connector, ConnectorError, UnavailableError
-from connectors.no_answer import never_sent
-from connectors.resolving import addresses_of
-from connectors.statuses import web_page
+from connectors.http import deadline
+from connectors.http.no_answer import never_sent
+from connectors.http.resolving import addresses_of
+from connectors.http.statuses import web_page
 from sandbox.run import Sandbox
 
 READS = r"/contacts\?|GET .*/query"

@@ -23,13 +23,13 @@ from lookups import make
 
 from config.settings import Settings, SettingsError, load
 from connectors.base import ConnectorError, Update
-from connectors.list_error import ListError
+from connectors.csv_list.errors import ListError
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.clean import clean
+from worker.context import Context
 from worker.feedback import replies, twilio
+from worker.lists.clean import clean
 from worker.phones import read_field
-from worker.sync.context import Context
 from worker.verification.base import ProviderError, Question
 
 EXAMPLES = int(os.environ.get("FUZZ", "25"))

@@ -20,7 +20,7 @@ from connectors.base import Update
 from sandbox.hubspot.portal import prop
 from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox
-from worker.sync.context import Context
+from worker.context import Context
 
 DOCUMENTS = tuple(
     f"2026-09/{name}.json"

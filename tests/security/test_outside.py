@@ -30,7 +30,7 @@ from connectors.base import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.alerts import channels
 from worker.alerts.conditions import Condition
-from worker.sync.context import Context
+from worker.context import Context
 from worker.verification.base import ProviderError, Question
 from worker.web.limits import Limits
 

@@ -11,8 +11,8 @@ from crms import Crm
 
 from sandbox.hubspot.portal import DISPOSITIONS
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.store.tables import feedback
-from worker.sync.context import Context
 
 NUMBER, OTHER = "+14155552671", "+14155552672"
 IDS = {label: key for key, label in DISPOSITIONS.items()}

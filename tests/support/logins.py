@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from worker.access import login_links, sessions
-from worker.sync.context import Context
+from worker.context import Context
 from worker.web.guard import COOKIE
 
 if TYPE_CHECKING:

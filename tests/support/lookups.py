@@ -10,7 +10,7 @@ from typing import Any
 
 from config.settings import load
 from config.verification import Depth
-from connectors.pacing import LocalPace
+from connectors.http.pacing import LocalPace
 from sandbox.providers.meter import LookupService
 from sandbox.run import Sandbox
 from sandbox.service import Fault

@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback.apply import apply_waiting
 from worker.feedback.model import Feedback
 from worker.store.tables import feedback
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"

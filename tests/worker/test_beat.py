@@ -14,9 +14,9 @@ import pytest
 from celery import Celery
 from processes import until
 
-from worker import embedded, pulse
-from worker.beat import Scheduler
-from worker.sync.context import Context
+from worker.context import Context
+from worker.queue import embedded_redis, heartbeat
+from worker.queue.beat import Scheduler
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -111,16 +111,16 @@ class TestARealBeat:
         self, ctx: Context, start: Start, tmp_path: Path
     ) -> None:
         home = tmp_path / "home"
-        embedded.ensure(home)
+        embedded_redis.ensure(home)
         (home / "beat-schedule").write_bytes(b"\x00half a file")
-        assert "start a worker and beat" in pulse.told(ctx.store, ctx.now())
+        assert "start a worker and beat" in heartbeat.told(ctx.store, ctx.now())
         start("celery", "--app", "worker.app", "beat")
         start("celery", "--app", "worker.app", "worker", "--concurrency", "1")
-        until(lambda: pulse.told(ctx.store, ctx.now()) == "ok", "beat and worker", 60)
+        until(lambda: heartbeat.told(ctx.store, ctx.now()) == "ok", "beat and worker", 60)
 
     def test_that_ended_is_noticed(self, ctx: Context) -> None:
-        pulse.note(ctx.store, ctx.now() - timedelta(minutes=7))
-        assert "for 7 minutes" in pulse.told(ctx.store, ctx.now())
+        heartbeat.note(ctx.store, ctx.now() - timedelta(minutes=7))
+        assert "for 7 minutes" in heartbeat.told(ctx.store, ctx.now())
 
 
 class TestADamagedFile:

@@ -10,26 +10,26 @@ import pytest
 import redis
 from celery import Celery, Task
 
-from worker import bell, embedded
+from worker.queue import dedupe, embedded_redis
 
 Look = Task[Any, Any]
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    embedded.ensure(tmp_path)
+    embedded_redis.ensure(tmp_path)
     yield tmp_path
-    embedded.stop(tmp_path)
+    embedded_redis.stop(tmp_path)
 
 
 @pytest.fixture
 def marks(home: Path) -> redis.Redis:
-    return embedded.client(embedded.url(home))
+    return embedded_redis.client(embedded_redis.url(home))
 
 
 @pytest.fixture
 def look(home: Path) -> Look:
-    app = Celery("test", broker=embedded.url(home), set_as_current=False)
+    app = Celery("test", broker=embedded_redis.url(home), set_as_current=False)
     app.conf.task_default_queue = "looks"
 
     @app.task(name="look")
@@ -46,45 +46,45 @@ def waiting(marks: redis.Redis) -> Any:
 def test_a_second_ring_adds_no_message_while_the_first_waits(
     look: Look, marks: redis.Redis
 ) -> None:
-    assert [bell.ring(look) for _ in range(3)] == [True, False, False]
+    assert [dedupe.ring(look) for _ in range(3)] == [True, False, False]
     assert waiting(marks) == 1
 
 
 def test_a_ring_after_the_task_began_to_look_is_a_message_of_its_own(
     look: Look, marks: redis.Redis
 ) -> None:
-    bell.ring(look)
-    bell.heard(look)  # what is stored from now on may be too late for this look
-    assert bell.ring(look)
+    dedupe.ring(look)
+    dedupe.heard(look)  # what is stored from now on may be too late for this look
+    assert dedupe.ring(look)
     assert waiting(marks) == 2
 
 
 def test_what_is_rung_for_has_a_bell_of_its_own(look: Look, marks: redis.Redis) -> None:
-    assert bell.ring(look, "hubspot")
-    assert bell.ring(look, "salesforce")
-    bell.heard(look, "hubspot")
-    assert not bell.ring(look, "salesforce")
+    assert dedupe.ring(look, "hubspot")
+    assert dedupe.ring(look, "salesforce")
+    dedupe.heard(look, "hubspot")
+    assert not dedupe.ring(look, "salesforce")
     assert waiting(marks) == 2
 
 
 def test_a_message_that_was_lost_is_missed_for_half_a_minute_at_most(
     look: Look, marks: redis.Redis
 ) -> None:
-    bell.ring(look)
+    dedupe.ring(look)
     (name,) = marks.keys("hygiene:rung:*")  # type: ignore[misc]
     assert 0 < marks.ttl(name) <= 30  # type: ignore[operator]
 
 
 def test_a_redis_that_forgot_everything_is_told_anew(look: Look, marks: redis.Redis) -> None:
-    bell.ring(look)
+    dedupe.ring(look)
     marks.flushall()
-    assert bell.ring(look)
+    assert dedupe.ring(look)
     assert waiting(marks) == 1
 
 
 def test_a_redis_that_is_away_does_not_keep_a_task_from_looking(
     look: Look, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    embedded.stop(home)
-    bell.heard(look)
+    embedded_redis.stop(home)
+    dedupe.heard(look)
     assert "mark stays" in caplog.text

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.csvtext import Layout
-from connectors.list_error import ListError
-from worker.clean import Summary, clean
+from connectors.csv_list.errors import ListError
+from connectors.csv_list.parser import Layout
+from worker.lists.clean import Summary, clean
 
 
 def cleaned(tmp_path: Path, content: bytes, **options: str) -> tuple[Summary, bytes]:
@@ -270,7 +270,7 @@ class TestWhatIsRefused:
         def full(_descriptor: int) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("worker.clean.os.fsync", full)
+        monkeypatch.setattr("worker.lists.clean.os.fsync", full)
         with pytest.raises(ListError, match="No space left"):
             clean(source, target)
         assert list(tmp_path.iterdir()) == [source]
@@ -305,7 +305,7 @@ class TestALongList:
         rows[1234] = '1234,"never closed,020 7219 4272'
         content = "Id,Note,Phone\n" + "\n".join(rows) + "\n"
         alone = cleaned(tmp_path, content.encode(), default_country="GB")
-        monkeypatch.setattr("worker.clean._LONG", 1)
+        monkeypatch.setattr("worker.lists.clean._LONG", 1)
         monkeypatch.setattr("os.cpu_count", lambda: 2)
         together = cleaned(tmp_path, content.encode(), default_country="GB")
         assert together[1] == alone[1]

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from crms import QUICK, Crm
 
 from sandbox.run import Sandbox
-from worker import embedded
-from worker.cli import main
+from worker.cli.main import main
+from worker.queue import embedded_redis
 
 Run = Callable[..., Result]
 
@@ -285,7 +285,7 @@ class TestQueue:
         finally:
             worker.terminate()
             worker.wait(30)
-            embedded.stop(Path(env["HYGIENE_HOME"]))
+            embedded_redis.stop(Path(env["HYGIENE_HOME"]))
         assert [one["state"] for one in json.loads(done.stdout)] == ["done", "done"]
 
 

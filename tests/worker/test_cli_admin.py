@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from crms import QUICK, Crm
 
 from sandbox.run import Sandbox
-from worker.cli import COMMANDS, main
+from worker.cli.main import COMMANDS, main
 
 Run = Callable[..., Result]
 

@@ -14,9 +14,9 @@ from crms import QUICK, Crm
 
 from config.settings import load
 from sandbox.run import Sandbox
-from worker.cli import main
+from worker.cli.main import main
+from worker.context import Context
 from worker.feedback.dispositions import poll_all
-from worker.sync.context import Context
 
 Run = Callable[..., Result]
 NUMBER, OTHER = "+14155552671", "+14155552672"

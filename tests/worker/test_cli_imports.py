@@ -25,7 +25,7 @@ NOT_TO_LOOK = {
 # Runs each command line of a JSON list in one process, then prints what that has loaded.
 _RUN = """
 import contextlib, io, json, sys
-from worker.cli import main
+from worker.cli.main import main
 for words in json.loads(sys.argv[1]):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
@@ -36,7 +36,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 _ALL_COMMANDS = """
 import json, click
-from worker.cli import main
+from worker.cli.main import main
 def walk(command, words):
     yield words
     if isinstance(command, click.Group):

@@ -13,9 +13,9 @@ from crms import QUICK, Crm
 
 from config.settings import load
 from sandbox.run import Sandbox
-from worker.cli import main
+from worker.cli.main import main
+from worker.context import Context
 from worker.sync import removals, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Run = Callable[..., Result]

@@ -14,13 +14,14 @@ from crms import Crm
 import connectors
 from config.settings import Settings, load
 from sandbox.run import Sandbox
-from worker import embedded, misconfigured, pulse
-from worker.check import Check
-from worker.doctor import examine
+from worker.context import Context
+from worker.ops import doctor_checks
+from worker.ops.check import Check
+from worker.ops.doctor import examine
+from worker.queue import embedded_redis, heartbeat
 from worker.store.tables import contacts, failures, installation, runs
 from worker.sync import control
 from worker.sync import runs as run_store
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 GOOD_KEY = "q7Xw2pLr9TzVb4NcY8kMs3Dg6HjFa1Eu"
@@ -59,7 +60,7 @@ class TestSettings:
         path = tmp_path / "hygiene.toml"
         path.write_text(toml)
         settings = load({"HYGIENE_HOME": str(tmp_path), "HYGIENE_CONFIG": str(path), **env})
-        assert wanted in said(misconfigured.of_settings(settings, {}))
+        assert wanted in said(doctor_checks.of_settings(settings, {}))
 
     def test_that_are_wise_leave_nothing_to_say(self, tmp_path: Path) -> None:
         settings = load({
@@ -69,7 +70,7 @@ class TestSettings:
             "REDIS_URL": "rediss://:pw@cache.example:6379/0", "HUBSPOT_ACCESS_TOKEN": GOOD_KEY,
             "ALERT_WEBHOOK_URL": "https://chat.example.com/hook",
         })  # fmt: skip
-        assert said(misconfigured.of_settings(settings, {})) == ""
+        assert said(doctor_checks.of_settings(settings, {})) == ""
 
     def test_files_that_others_can_read_are_named(self, tmp_path: Path) -> None:
         key = tmp_path / "key.pem"
@@ -80,12 +81,12 @@ class TestSettings:
             "SALESFORCE_CLIENT_ID": "i", "SALESFORCE_USERNAME": "u",
             "SALESFORCE_PRIVATE_KEY_FILE": str(key),
         })  # fmt: skip
-        assert f"chmod go-rwx {key}" in said(misconfigured.of_settings(settings, {}))
+        assert f"chmod go-rwx {key}" in said(doctor_checks.of_settings(settings, {}))
 
     def test_checks_of_certificates_that_are_turned_off_are_named(self, tmp_path: Path) -> None:
         settings = load({"HYGIENE_HOME": str(tmp_path)})
         assert "certificates" in said(
-            misconfigured.of_settings(settings, {"PYTHONHTTPSVERIFY": "0"})
+            doctor_checks.of_settings(settings, {"PYTHONHTTPSVERIFY": "0"})
         )
 
 
@@ -94,22 +95,22 @@ class TestRedis:
         self, make_settings: Callable[..., Settings]
     ) -> None:
         settings = make_settings()
-        embedded.ensure(settings.home)
+        embedded_redis.ensure(settings.home)
         try:
-            assert list(misconfigured.of_redis(settings)) == []
-            client = embedded.client(embedded.url(settings.home))
+            assert list(doctor_checks.of_redis(settings)) == []
+            client = embedded_redis.client(embedded_redis.url(settings.home))
             client.config_set("maxmemory", "100mb")
             client.config_set("maxmemory-policy", "allkeys-lru")
-            assert "set it to noeviction" in said(misconfigured.of_redis(settings))
+            assert "set it to noeviction" in said(doctor_checks.of_redis(settings))
         finally:
-            embedded.stop(settings.home)
+            embedded_redis.stop(settings.home)
 
 
 class TestWork:
     def test_that_nobody_does_is_named(self, ctx: Context) -> None:
-        assert "start a worker and beat" in said(misconfigured.of_work(ctx))
-        pulse.note(ctx.store, ctx.now())
-        assert "ok queue" in said(misconfigured.of_work(ctx))
+        assert "start a worker and beat" in said(doctor_checks.of_work(ctx))
+        heartbeat.note(ctx.store, ctx.now())
+        assert "ok queue" in said(doctor_checks.of_work(ctx))
 
     def test_a_run_that_is_paused_since_long_is_named(self, ctx: Context) -> None:
         run_id = run_store.open_run(ctx, "hubspot", Scope("everything"))
@@ -117,7 +118,7 @@ class TestWork:
         with ctx.store.write() as connection:
             at = ctx.now() - timedelta(days=3)
             connection.execute(sa.update(runs).values(opened_at=at))
-        assert f"hygiene runs resume {run_id}" in said(misconfigured.of_work(ctx))
+        assert f"hygiene runs resume {run_id}" in said(doctor_checks.of_work(ctx))
 
     def test_many_records_that_fail_are_named(self, ctx: Context) -> None:
         rows = [
@@ -128,29 +129,29 @@ class TestWork:
         with ctx.store.write() as connection:
             connection.execute(sa.insert(failures), rows)
         assert "hubspot: 120 records cannot be written (validation)" in said(
-            misconfigured.of_work(ctx)
+            doctor_checks.of_work(ctx)
         )
 
     def test_contacts_without_a_country_are_named(
         self, ctx: Context, sync: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         sync(ctx, "hubspot")
-        assert "default_country" not in said(misconfigured.of_work(ctx))
+        assert "default_country" not in said(doctor_checks.of_work(ctx))
         with ctx.store.write() as connection:
             connection.execute(sa.update(contacts).values(country=""))
-        assert "set connectors.hubspot.default_country" in said(misconfigured.of_work(ctx))
+        assert "set connectors.hubspot.default_country" in said(doctor_checks.of_work(ctx))
 
 
 class TestACrm:
     def test_whose_clock_is_another_is_named(self, ctx: Context, crm: Crm) -> None:
         crm.service.clock.skew = timedelta(minutes=3)
         ctx.connector(crm.name, fresh=True)
-        assert "clock" in said(misconfigured.of_crm(ctx, crm.name))
+        assert "clock" in said(doctor_checks.of_crm(ctx, crm.name))
 
     def test_with_few_calls_left_is_named(self, ctx: Context, sandbox: Sandbox) -> None:
         sandbox.hubspot.used = int(sandbox.hubspot.daily_limit * 0.9)
         ctx.connector("hubspot", fresh=True)
-        assert "API calls of the day are left" in said(misconfigured.of_crm(ctx, "hubspot"))
+        assert "API calls of the day are left" in said(doctor_checks.of_crm(ctx, "hubspot"))
 
 
 def test_it_goes_through_all_of_them_and_ends(

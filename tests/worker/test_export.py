@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.access import people
-from worker.export import ExportError, export, load
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback.model import Feedback
+from worker.ops.export import ExportError, export, load
 from worker.store import Store, open_store
 from worker.store.db import StoreError
 from worker.store.tables import contacts, metadata
-from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 KEY = "the key of both databases"

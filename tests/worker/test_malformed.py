@@ -17,10 +17,10 @@ from crms import Crm
 from processes import until
 
 from sandbox.run import Sandbox
-from worker import embedded
-from worker.set_aside import SET_ASIDE
+from worker.context import Context
+from worker.queue import embedded_redis
+from worker.queue.set_aside import SET_ASIDE
 from worker.sync import runs
-from worker.sync.context import Context
 
 Start = Callable[..., subprocess.Popen[bytes]]
 NUMBER = "+14155550123"
@@ -101,7 +101,7 @@ MALFORMED: dict[str, str | bytes] = {
 
 @pytest.fixture
 def queue(tmp_path: Path) -> redis.Redis:
-    return embedded.client(embedded.ensure(tmp_path / "home"))
+    return embedded_redis.client(embedded_redis.ensure(tmp_path / "home"))
 
 
 def log_of(tmp_path: Path) -> str:
@@ -121,7 +121,7 @@ class TestAMalformedMessage:
         )
         until(lambda: queue.llen(SET_ASIDE) == len(MALFORMED), "all to be set aside", 30)
         crm = Crm.all(sandbox)["hubspot"]
-        app = Celery(broker=embedded.url(tmp_path / "home"))
+        app = Celery(broker=embedded_redis.url(tmp_path / "home"))
         app.send_task("hygiene.sync", ["hubspot"], queue="runs")
         until(lambda: [run.state for run in runs.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
@@ -148,7 +148,7 @@ class TestAMalformedMessage:
         queue.delete("reports")
         queue.set("reports", "text")
         until(lambda: queue.type("reports") != b"string", "the key to be moved")
-        app = Celery(broker=embedded.url(tmp_path / "home"))
+        app = Celery(broker=embedded_redis.url(tmp_path / "home"))
         app.send_task("hygiene.sync", ["hubspot"], queue="runs")
         until(lambda: [run.state for run in runs.recent(ctx)] == ["done"], "the run")
         assert worker.poll() is None

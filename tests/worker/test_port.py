@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from worker import demo
+from worker.ops import demo
 
 
 @pytest.fixture

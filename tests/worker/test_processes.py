@@ -22,8 +22,9 @@ from honcho.printer import Printer
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker import embedded, processes
-from worker.schedule import beat_schedule
+from worker.ops import supervisor as processes
+from worker.queue import embedded_redis
+from worker.queue.schedule import beat_schedule
 
 
 class TestUp:
@@ -54,7 +55,7 @@ class TestUp:
                 time.sleep(0.3)
             # What dies is started again, and a message that is none does not end the worker.
             home = tmp_path / "home"
-            queue = embedded.client(embedded.url(home))
+            queue = embedded_redis.client(embedded_redis.url(home))
             queue.lpush("reports", "{not json")
             (worker,) = [one for one in psutil.Process(up.pid).children() if _is_worker(one)]
             worker.kill()
@@ -66,7 +67,7 @@ class TestUp:
             up.send_signal(signal.SIGTERM)
         assert up.wait(30) == 130
         assert not [process for process in family if _alive(process)]
-        assert not embedded.answers(tmp_path / "home")
+        assert not embedded_redis.answers(tmp_path / "home")
 
 
 def _is_worker(process: psutil.Process) -> bool:
@@ -107,24 +108,24 @@ class TestTheSchedule:
 class TestTheEmbeddedRedis:
     def test_it_is_shared_and_stopped(self, tmp_path: Path) -> None:
         home = tmp_path / "home"
-        first = embedded.ensure(home)
-        client = embedded.client(first)
+        first = embedded_redis.ensure(home)
+        client = embedded_redis.client(first)
         pid = client.info()["process_id"]
-        assert embedded.ensure(home) == first
-        assert embedded.client(first).info()["process_id"] == pid
-        embedded.stop(home)
-        assert not embedded.answers(home)
+        assert embedded_redis.ensure(home) == first
+        assert embedded_redis.client(first).info()["process_id"] == pid
+        embedded_redis.stop(home)
+        assert not embedded_redis.answers(home)
 
     def test_a_path_too_long_for_a_socket_is_no_hindrance(self, tmp_path: Path) -> None:
         home = tmp_path / ("deep" * 20) / ("deeper" * 10)
-        embedded.ensure(home)
-        assert embedded.answers(home)
-        embedded.stop(home)
+        embedded_redis.ensure(home)
+        assert embedded_redis.answers(home)
+        embedded_redis.stop(home)
 
     def test_only_we_can_open_it(self, tmp_path: Path) -> None:
-        embedded.ensure(tmp_path)
-        assert (embedded.socket_path(tmp_path).stat().st_mode & 0o077) == 0
-        embedded.stop(tmp_path)
+        embedded_redis.ensure(tmp_path)
+        assert (embedded_redis.socket_path(tmp_path).stat().st_mode & 0o077) == 0
+        embedded_redis.stop(tmp_path)
 
 
 STAYS = "import time; time.sleep(60)"

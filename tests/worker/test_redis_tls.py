@@ -22,14 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.settings import SettingsError, load
-from worker import embedded
+from worker.queue import embedded_redis
 
 # Each client of ours, as the processes have it; in a process of its own, since the Celery app is
 # built when its module is loaded.
 CLIENTS = """
 import json
-from worker import bell, embedded
-from worker.app import app, settings
+from worker.queue import dedupe, embedded_redis
+from worker.queue.celery_app import app, settings
 from worker.verification.pace import open_pace
 
 app.conf.update(broker_connection_timeout=3)
@@ -45,9 +45,9 @@ def consume():
 
 found = {}
 for name, use in {
-    "client": lambda: embedded.client(settings.redis_url).ping(),
+    "client": lambda: embedded_redis.client(settings.redis_url).ping(),
     "publish": publish, "consume": consume,
-    "bell": lambda: bell._marks(app.conf.broker_url).ping(),
+    "bell": lambda: dedupe._marks(app.conf.broker_url).ping(),
     "pace": lambda: open_pace(settings)._client.ping(),
 }.items():
     try:
@@ -65,7 +65,7 @@ class TlsRedis:
 
     def __init__(self, home: Path) -> None:
         self.home, self.heard = home, 0
-        embedded.ensure(home)
+        embedded_redis.ensure(home)
         self.certificate = home / "server.pem"
         self._make_certificate()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -106,7 +106,7 @@ class TlsRedis:
     def _serve(self, came: socket.socket) -> None:
         with suppress(OSError), self._tls.wrap_socket(came, server_side=True) as outer:
             inner = socket.socket(socket.AF_UNIX)
-            inner.connect(str(embedded.socket_path(self.home)))
+            inner.connect(str(embedded_redis.socket_path(self.home)))
             threading.Thread(target=self._back, args=(inner, outer), daemon=True).start()
             while part := outer.recv(65_536):
                 self.heard += len(part)
@@ -121,7 +121,7 @@ class TlsRedis:
 
     def stop(self) -> None:
         self._socket.close()
-        embedded.stop(self.home)
+        embedded_redis.stop(self.home)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import receive, suppress
-from worker.retention import tidy
+from worker.ops.retention import tidy
 from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
-from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 NUMBER = "+14155552671"

@@ -22,12 +22,12 @@ from processes import kill, until
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker import embedded
-from worker.overview import overview
+from worker.context import Context
+from worker.queries.overview import overview
+from worker.queue import embedded_redis
 from worker.store.db import insert
 from worker.store.tables import claims, failures, lookups, pages, suppressions
 from worker.sync import reporting, runs
-from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope
 
@@ -231,7 +231,7 @@ class TestAWorkerThatIsStopped:
     ) -> None:
         """A page of slow lookups took as long as it took, and systemd killed the worker."""
         sandbox.twilio.latency = 0.5
-        queue = Celery(broker=embedded.ensure(tmp_path / "home"))
+        queue = Celery(broker=embedded_redis.ensure(tmp_path / "home"))
         worker = start("celery", "--app", "worker.app", "worker", "--concurrency", "1",
                        "--pool", pool, **sandbox.env("twilio"))  # fmt: skip
         run_id = runs.open_run(paid, "hubspot", Scope("everything"))
@@ -253,7 +253,7 @@ class TestAWorkerThatIsStopped:
         assert set(sandbox.twilio.charged.values()) == {1}
         assert reporting.result(paid, run_id)["contacts"]["failed"] == 0
         # What it gave back waits in the queue.
-        client = embedded.client(embedded.url(tmp_path / "home"))
+        client = embedded_redis.client(embedded_redis.url(tmp_path / "home"))
         assert client.llen("pages") + client.llen("runs") > 0
 
 

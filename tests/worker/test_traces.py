@@ -16,9 +16,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from processes import until
 
 from config import traces
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -71,7 +71,7 @@ def test_nothing_is_traced_unless_it_is_configured() -> None:
 def test_a_run_in_the_queue_is_one_trace(
     ctx: Context, crm: Crm, start: Start, collector: Collector, tmp_path: Path
 ) -> None:
-    queue = Celery(broker=embedded.ensure(tmp_path / "home"))
+    queue = Celery(broker=embedded_redis.ensure(tmp_path / "home"))
     start("celery", "--app", "worker.app", "worker", "--concurrency", "1",
           OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="200",
           )  # fmt: skip

@@ -21,12 +21,12 @@ from processes import until
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
+from worker.store.machine_faults import trouble
 from worker.store.tables import failures
 from worker.sync import judge, page, reporting, runs
-from worker.sync.context import Context
 from worker.sync.drive import drive
-from worker.trouble import trouble
 from worker.verification.pace import SharedPace
 
 Sync = Callable[..., dict[str, Any]]
@@ -172,7 +172,9 @@ class TestRedis:
         self, server: redis.Redis, tmp_path: Path, state: str, line: str
     ) -> None:
         url = f"redis+socket://{tmp_path}/r.sock"
-        used = embedded.client(url if state != "wrong password" else url.replace("//", "//:no@"))
+        used = embedded_redis.client(
+            url if state != "wrong password" else url.replace("//", "//:no@")
+        )
         if state == "full":
             server.config_set("maxmemory", 1)
         elif state == "disk":
@@ -215,7 +217,7 @@ class TestRedis:
     def test_that_takes_no_writes_is_a_problem_to_the_doctor_until_it_does(
         self, server: redis.Redis, tmp_path: Path, make_settings: Callable[..., Settings]
     ) -> None:
-        from worker import doctor
+        from worker.ops import doctor
 
         settings = make_settings().model_copy(
             update={"redis_url": f"redis+socket://{tmp_path}/r.sock"}

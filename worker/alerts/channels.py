@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from config.settings import Settings
-from connectors.deadline import clocked_file, connected, session, whole_call
+from connectors.http.deadline import clocked_file, connected, session, whole_call
 from worker.alerts.conditions import Condition
 
 _TIMEOUT = 15.0  # seconds, for each step

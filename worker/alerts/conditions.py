@@ -9,12 +9,12 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from worker.context import Context
 from worker.feedback import call_outcomes
 from worker.segments import isolate
 from worker.store import setbacks
 from worker.store.tables import failures, runs, watermarks
 from worker.sync import hidden_fields, removals
-from worker.sync.context import Context
 from worker.verification import health, spending
 
 Kind = Literal[

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from worker.alerts import conditions
 from worker.alerts.channels import ChannelError, channels, tell
 from worker.alerts.conditions import Condition
+from worker.context import Context
 from worker.store.db import upsert
 from worker.store.tables import alerts
-from worker.sync.context import Context
 
 log = logging.getLogger(__name__)
 

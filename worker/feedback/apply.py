@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.context import Context
 from worker.feedback import deliveries, suppress, touched
 from worker.feedback.deliveries import Order
 from worker.feedback.keys import Keys
@@ -21,7 +22,6 @@ from worker.feedback.merged import STOPS
 from worker.feedback.model import Feedback
 from worker.store.db import chunks
 from worker.store.tables import contact_numbers, contacts, feedback
-from worker.sync.context import Context
 
 _AT_ONCE = 500
 

@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection
 
 from config.feedback import Dispositions, OutcomeMeaning
 from connectors.base import CallOutcome
+from worker.context import Context
 from worker.store.db import upsert
 from worker.store.tables import call_outcomes, installation
-from worker.sync.context import Context
 
 # Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into
 # each call must not make the table grow for ever.

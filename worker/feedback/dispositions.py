@@ -16,15 +16,15 @@ import sqlalchemy as sa
 
 from config.feedback import Dispositions, OutcomeMeaning
 from connectors.base import CallOutcome, Connector, ConnectorError
+from worker.context import Context
 from worker.feedback import call_outcomes, receive
 from worker.feedback.call_outcomes import Seen
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Reach
 from worker.phones import facts
+from worker.queries.number import number_of
 from worker.store import setbacks
 from worker.store.db import upsert
 from worker.store.tables import polls
-from worker.story import number_of
-from worker.sync.context import Context
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.context import Context
 from worker.feedback import log, suppress
 from worker.feedback.keys import all_names
 from worker.store.tables import deliveries, feedback
-from worker.sync.context import Context
 
 # 47 CFR 64.1200(a)(10): a revocation is to be honoured within ten business days of its receipt.
 BUSINESS_DAYS = 10

@@ -15,6 +15,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.context import Context
 from worker.feedback import log, suppress, users
 from worker.feedback.keys import Keys
 from worker.feedback.model import MARK, Feedback, contact_key
@@ -45,7 +46,6 @@ from worker.store.tables import (
     verifications,
     writes,
 )
-from worker.sync.context import Context
 
 _ERASED = "erased on request"
 _NOBODY = f"{MARK}erased"  # in place of a contact that a report was made on

@@ -18,13 +18,13 @@ from pydantic import (
     StringConstraints,
 )
 
+from worker.context import Context
 from worker.feedback import log, receive, records
 from worker.feedback.delivery_codes import DeliveryFailure, read_code
 from worker.feedback.model import Feedback, FeedbackKind, Grade, Who
 from worker.feedback.standing import LIFTED_BY
 from worker.phones import facts
-from worker.story import number_of
-from worker.sync.context import Context
+from worker.queries.number import number_of
 
 Kind = Literal[
     "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",

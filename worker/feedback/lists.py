@@ -11,12 +11,12 @@ from typing import Any, TextIO
 
 from pydantic import ValidationError
 
-from connectors import csvtext
-from connectors.columns import guess_columns, is_data, place_named, unique_names
-from connectors.csvtext import TOLD_BY_ITSELF, Layout
-from connectors.formula_guard import csv_line, without_guard
-from connectors.list_error import ListError
-from connectors.list_file import opened_rows
+from connectors.csv_list import parser
+from connectors.csv_list.columns import guess_columns, is_data, place_named, unique_names
+from connectors.csv_list.errors import ListError
+from connectors.csv_list.file import opened_rows
+from connectors.csv_list.formula_guard import csv_line, without_guard
+from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout
 from worker.feedback.incoming import RefusedError, Report
 from worker.phones import is_possible, read_field, region_of
 from worker.phones.text import undamaged
@@ -171,7 +171,7 @@ def _rows(
     beside: list[int] = []  # further columns of numbers
     with opened_rows(path, layout, refused.notes.append) as rows:
         for row in rows:
-            told = [without_guard(csvtext.readable(cell)) for cell in row.cells]
+            told = [without_guard(parser.readable(cell)) for cell in row.cells]
             if places is None:
                 if bare and _is_bare(told, mapping.get("number", "")):
                     places = {"number": int(mapping.get("number") or 1) - 1}

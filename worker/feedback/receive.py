@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.context import Context
 from worker.feedback import log, merged, twilio
 from worker.feedback.keys import Keys
 from worker.feedback.model import Feedback, Reading, Who, contact_key
 from worker.store.db import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
-from worker.sync.context import Context
 
 _MOST_KEPT = 10_000  # characters of a reply that a person is to read
 

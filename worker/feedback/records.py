@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from worker.context import Context
 from worker.feedback import merged, receive
-from worker.sync.context import Context
 
 
 def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
 from sqlalchemy.engine import Connection
 
-from connectors.formula_guard import csv_line
+from connectors.csv_list.formula_guard import csv_line
+from worker.context import Context
 from worker.decisions.model import CALL_AND_TEXT, blocked
 from worker.feedback import deliveries, log
 from worker.feedback.deliveries import Order
@@ -23,7 +24,6 @@ from worker.store.db import chunks, insert, upsert
 from worker.store.lists import one_of
 from worker.store.settled import unsettle
 from worker.store.tables import contact_numbers, feedback, suppressions
-from worker.sync.context import Context
 
 # What a person or a tool may ask for by hand.
 Reason = Literal["opt_out", "wrong_number", "complaint"]

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import ConnectorError
+from worker.context import Context
 from worker.store import setbacks
 from worker.store.db import insert, upsert
 from worker.store.tables import (
@@ -34,7 +35,6 @@ from worker.store.tables import (
     segment_counts,
     shared_numbers,
 )
-from worker.sync.context import Context
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 
 from config.segments import SEGMENTS
 from connectors.base import ConnectorError
+from worker.context import Context
 from worker.segments.rates import share, too_bad
 from worker.store import setbacks
 from worker.store.tables import isolations, runs, segment_counts
 from worker.sync import runs as run_store
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from config.segments import By
+from worker.context import Context
 from worker.segments import isolate, outcomes
 from worker.segments.count import REPORTS
 from worker.segments.rates import share
 from worker.store.tables import daily_counts, segment_counts, shared_numbers
-from worker.sync.context import Context
 
 _SHARES = ("invalid", "wrong_number", "unreachable", "do_not_contact")
 _PARTS = ("invalid", "wrong_number", "unreachable", "do_not_contact", "unverified", "valid")

@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.columns import place_named
-from connectors.csvtext import TOLD_BY_ITSELF, Layout, Row, readable
-from connectors.list_file import ignore, opened_rows
+from connectors.csv_list.columns import place_named
+from connectors.csv_list.file import ignore, opened_rows
+from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout, Row, readable
+from worker.context import Context
 from worker.store.db import upsert
 from worker.store.tables import campaign_outcomes
-from worker.sync.context import Context
 
 COUNTS = ("sent", "delivered", "undelivered", "replies")
 MOST = 1_000_000_000

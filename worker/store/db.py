@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 
+from worker.store.machine_faults import trouble
 from worker.store.private_files import make_database
-from worker.trouble import trouble
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _CHUNK = 500  # values in one IN (...): under SQLite's limit

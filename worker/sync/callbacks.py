@@ -12,13 +12,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors import hubspot_account
 from connectors.base import AuthError, Connector, ConnectorError, QuotaError, UnavailableError
-from connectors.hubspot_account import BATCH, Completion
+from connectors.hubspot import account
+from connectors.hubspot.account import BATCH, Completion
+from worker.context import Context
 from worker.feedback import rechecks
 from worker.store import setbacks
 from worker.store.tables import contacts
-from worker.sync.context import Context
 
 log = logging.getLogger(__name__)
 _TELL = "tell workflows of their re-checks"  # as an operator is told
@@ -100,7 +100,7 @@ def _complete(connector: Connector, asked: Mapping[str, Completion]) -> Sequence
     """Keys of those that are over. One that HubSpot refuses must not hold up the others: a
     workflow that was deleted, or whose hour is over, has nothing to wait for any more."""
     try:
-        hubspot_account.complete(connector, list(asked.values()))
+        account.complete(connector, list(asked.values()))
     except _LATER:
         raise
     except ConnectorError as error:

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import ConnectorError
+from worker.context import Context
 from worker.store.tables import absent_records, pages, runs
 from worker.sync import runs as run_store
-from worker.sync.context import Context
 from worker.sync.runs import Run
 
 

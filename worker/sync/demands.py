@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from connectors.base import Connector, Contact, Value
+from worker.context import Context
 from worker.decisions.changes import flags
 from worker.decisions.model import Decision, FieldDecision
 from worker.feedback import log as feedback_log
 from worker.feedback.log import Told
 from worker.sync import judge
-from worker.sync.context import Context
 from worker.sync.judge import Prepared
 from worker.sync.runs import Run
 

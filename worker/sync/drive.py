@@ -6,11 +6,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from config import stopping
+from config import process_memory, stopping
 from connectors.base import ConnectorError
-from worker import heap
+from worker.context import Context
 from worker.sync import page, reader, runs
-from worker.sync.context import Context
 from worker.sync.hands import Hands
 from worker.sync.runs import Stored
 
@@ -33,7 +32,7 @@ def drive(
     A run that cannot go on is ended as failed, with its place kept for `resume`. When this process
     is told to stop (`Stopped`), or dies, it stays open and the next one takes it up.
     """
-    heap.for_many_records()
+    process_memory.for_many_records()
     run = runs.load(ctx, run_id)
     count = pages_at_once or ctx.settings.sync.pages_in_flight
     try:

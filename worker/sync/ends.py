@@ -14,8 +14,8 @@ from typing import Any
 
 from config.stopping import Stopped
 from connectors.base import Connector, Contact, Page
-from connectors.reading import ids_of
-from worker.sync.context import Context
+from connectors.rows import ids_of
+from worker.context import Context
 from worker.sync.gathering import gathered
 from worker.sync.runs import Run
 

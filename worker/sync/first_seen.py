@@ -12,11 +12,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from worker.context import Context
 from worker.feedback import forget, users
 from worker.store.lists import one_of
 from worker.store.tables import feedback, writes
 from worker.sync import judge
-from worker.sync.context import Context
 from worker.sync.judge import Prepared, Remembered
 from worker.sync.runs import Run
 

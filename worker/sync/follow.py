@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from config import stopping
+from worker.context import Context
 from worker.sync import runs
-from worker.sync.context import Context
 
 _LOOK_EVERY = 0.5  # seconds
 

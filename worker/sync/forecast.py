@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.context import Context
 from worker.store.db import chunks
 from worker.store.tables import contact_numbers, contacts, list_members
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.verification import spending
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from connectors.base import Page
-from connectors.reading import joined
+from connectors.rows import joined
 
 LONGEST = 5.0  # seconds after which a page goes on as it is: a CRM that is slow, or is being spared
 

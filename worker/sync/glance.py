@@ -22,10 +22,10 @@ import orjson
 import sqlalchemy as sa
 
 from connectors.base import BESIDE, SOURCE, Contact, Content, Value
-from connectors.reading import Layout, Rows, ids_of
+from connectors.rows import Layout, Rows, ids_of
+from worker.context import Context
 from worker.store.lists import one_of
 from worker.store.tables import contacts
-from worker.sync.context import Context
 from worker.verification.base import Verification
 
 # Settings of a connector that say how it is called, and not what is decided.

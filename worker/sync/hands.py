@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from config import stopping
+from worker.context import Context
 from worker.sync import page
 from worker.sync.batches import Batches
-from worker.sync.context import Context
 from worker.sync.runs import Stored
 
 Done = Callable[[int], None]  # is told the page's id, in one thread at a time

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.base import Merge
+from worker.context import Context
 from worker.decisions.changes import FLAGS
 from worker.feedback import merged, touched
 from worker.feedback.forget import forget_contact
 from worker.feedback.model import contact_key
 from worker.sync import merges
-from worker.sync.context import Context
 
 _CONNECTOR, _OBJECT, _OBJECT_TYPE = "hubspot", "contacts", "0-1"
 _LONGEST_ID = 20  # digits of a record's id in HubSpot

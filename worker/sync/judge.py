@@ -13,7 +13,9 @@ from datetime import date, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from config.throttle import at_most_every
 from connectors.base import Connector, Contact, Value
+from worker.context import Context
 from worker.decisions import (
     ContactFacts,
     Decision,
@@ -34,11 +36,9 @@ from worker.feedback.standing import Standing
 from worker.phones import Number, Reading, Whereabouts, read_contact, read_field, region_of
 from worker.segments.apart import Apart
 from worker.sync import hidden_fields, stock
-from worker.sync.context import Context
 from worker.sync.hidden_fields import Numbers
 from worker.sync.index import Known
 from worker.sync.runs import Run
-from worker.throttle import at_most_every
 from worker.verification.base import Verification
 from worker.verification.chain import Lookups, Verified
 from worker.verification.conditions import Subject

@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, Contact, Merge
+from worker.context import Context
 from worker.decisions.changes import FLAGS
 from worker.feedback import log as feedback_log
 from worker.feedback import merged, touched, users
@@ -37,7 +38,6 @@ from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.tables import contact_numbers, contacts, merged_records, watermarks, writes
 from worker.sync import index
-from worker.sync.context import Context
 from worker.sync.index import Known
 
 if TYPE_CHECKING:

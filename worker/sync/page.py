@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 
 from config import stopping
 from config.log import about
+from config.throttle import at_most_every
 from config.traces import span
 from connectors.base import (
     Connector,
@@ -31,6 +32,7 @@ from connectors.base import (
     Update,
     Value,
 )
+from worker.context import Context, alive
 from worker.decisions import Decision
 from worker.feedback import clearings, deliveries, forget, links, touched, users
 from worker.feedback import log as feedback_log
@@ -39,18 +41,16 @@ from worker.feedback.model import Feedback, Who, contact_key
 from worker.segments import apart as segments
 from worker.store.db import chunks, insert, upsert
 from worker.store.lists import one_of
+from worker.store.machine_faults import place, trouble
 from worker.store.settled import unsettle
 from worker.store.tables import failures, pages, runs, writes
 from worker.sync import announced, first_seen, glance, index, judge, merges, whose
 from worker.sync import runs as run_store
-from worker.sync.context import Context, alive
 from worker.sync.judge import Prepared, Remembered
 from worker.sync.merges import TakenOver
 from worker.sync.reader import unpack
 from worker.sync.runs import Run
 from worker.sync.writeback import RETRY_KINDS, Outcome, Written, write_all
-from worker.throttle import at_most_every
-from worker.trouble import place, trouble
 from worker.verification.chain import Lookups, Verified
 
 log = logging.getLogger(__name__)

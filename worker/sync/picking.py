@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import UnfitError
+from worker.context import Context
 from worker.store.db import chunks
 from worker.store.tables import contact_numbers, contacts, unanswered, verifications
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.verification import spending
 from worker.verification.base import ChainStep

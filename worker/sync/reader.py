@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, Contact, Page, SchemaChangedError
-from connectors.reading import ids_of
+from connectors.rows import ids_of
+from worker.context import Context, alive
 from worker.store.tables import UtcDateTime, runs
 from worker.sync import ends, glance, merges, removals
 from worker.sync import runs as run_store
-from worker.sync.context import Context, alive
 from worker.sync.gathering import gathered
 from worker.sync.runs import Payload, Run, Stored
 

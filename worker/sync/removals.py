@@ -34,11 +34,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.base import Connector, Contact
+from worker.context import Context
 from worker.store.db import upsert
 from worker.store.lists import one_of
 from worker.store.tables import absent_records, contacts, failures, removal_holds, runs
 from worker.sync import index, merges
-from worker.sync.context import Context
 from worker.sync.glance import Settled, Span
 
 _BATCH = 500  # records that are checked, or removed, in one step

@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.context import Context
 from worker.store.db import chunks
 from worker.store.tables import pages, runs, writes
 from worker.sync import removals
-from worker.sync.context import Context
 from worker.sync.hidden_fields import lost_during
 from worker.sync.runs import Run, load
 from worker.verification import spending

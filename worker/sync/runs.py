@@ -15,10 +15,10 @@ from sqlalchemy.engine import Connection
 
 from config.log import redact
 from connectors.base import NOTHING, ConnectorError, Contact, Skip
+from worker.context import Context, alive
 from worker.store.db import chunks, upsert
 from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks
 from worker.sync import hidden_fields, picking, removals
-from worker.sync.context import Context, alive
 from worker.sync.glance import Settled
 from worker.sync.scope import Scope
 from worker.verification import standing

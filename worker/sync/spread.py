@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection
 
 from connectors.base import ConnectorError
+from worker.context import Context
 from worker.feedback import deliveries, rechecks, touched
 from worker.sync import callbacks, runs
-from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.scope import Scope, ScopeKind
 

@@ -14,10 +14,10 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.context import Context
 from worker.phones import Reading
 from worker.store.lists import one_of
 from worker.store.tables import contact_numbers, failures, watermarks
-from worker.sync.context import Context
 
 Place = tuple[str, int, str, str]  # phone field, place in it, number, extension
 

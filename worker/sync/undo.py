@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 from config import stopping
 from config.log import redact
 from connectors.base import ConnectorError, Update, Value
-from connectors.lenient_json import REPLACEMENT
+from connectors.http.lenient_json import REPLACEMENT
+from worker.context import Context
 from worker.decisions.changes import FLAGS
 from worker.feedback import deliveries, touched
 from worker.feedback import log as feedback_log
@@ -24,7 +25,6 @@ from worker.store.settled import unsettle
 from worker.store.tables import runs, writes
 from worker.sync import demands, index, reader
 from worker.sync import runs as run_store
-from worker.sync.context import Context
 from worker.sync.demands import Demand, Restore
 from worker.sync.runs import Run
 from worker.sync.scope import Scope

@@ -20,11 +20,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.base import Connector, Contact
+from worker.context import Context, alive
 from worker.feedback import touched, users
 from worker.store.lists import one_of
 from worker.store.tables import pages, runs, writes
 from worker.sync import announced, index
-from worker.sync.context import Context, alive
 from worker.sync.runs import Run
 
 _LATER = timedelta(seconds=5)

@@ -20,12 +20,12 @@ import requests
 from config.settings import Http
 from config.traces import span
 from config.verification import ProviderTuning
-from connectors.calls import TryAgainError, retry_after, retrying
-from connectors.deadline import Adapter, whole_call
-from connectors.lenient_json import clean, decode
-from connectors.no_answer import is_late, never_sent, tls_problem
-from connectors.pacing import Pace
-from connectors.statuses import NOT_CARRIED_OUT, PROXY_LOGIN, web_page
+from connectors.http.client import TryAgainError, retry_after, retrying
+from connectors.http.deadline import Adapter, whole_call
+from connectors.http.lenient_json import clean, decode
+from connectors.http.no_answer import is_late, never_sent, tls_problem
+from connectors.http.pacing import Pace
+from connectors.http.statuses import NOT_CARRIED_OUT, PROXY_LOGIN, web_page
 from worker.verification import pace as pacing
 from worker.verification.base import LostError, RefusedError, UnavailableError
 

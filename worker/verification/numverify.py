@@ -21,7 +21,7 @@ import orjson
 
 from config.settings import NumVerifyCredentials
 from config.verification import Depth
-from connectors.calls import TryAgainError
+from connectors.http.client import TryAgainError
 from worker.phones import Kind
 from worker.verification.base import (
     Account,

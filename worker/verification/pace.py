@@ -16,9 +16,9 @@ import redis
 
 from config import stopping
 from config.settings import Settings
-from connectors.pacing import ARRIVAL, LAST_CALLS, NEAR, Left, LocalPace, Pace
-from worker import embedded
-from worker.trouble import redis_line
+from connectors.http.pacing import ARRIVAL, LAST_CALLS, NEAR, Left, LocalPace, Pace
+from worker.queue import embedded_redis
+from worker.store.machine_faults import redis_line
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ return string.format('%.6f', free - now)
 """
 
 
-# The rule of `connectors.pacing`, for all processes at once, by Redis's clock.
+# The rule of `connectors.http.pacing`, for all processes at once, by Redis's clock.
 # KEYS[1]: our calls by the time they were made. KEYS[2]: what the CRM last said, as a hash.
 # ARGV: this call's id; the limit and seconds that this process knows, if Redis has forgotten them;
 # `NEAR`; `LAST_CALLS`; `ARRIVAL`. Returns 0 for a call that was counted, else the seconds to wait.
@@ -144,9 +144,9 @@ def _say_alone(error: redis.RedisError) -> None:
 def open_pace(settings: Settings) -> Pace:
     """Through the configured Redis, or the embedded one where it runs; else in this process."""
     if settings.redis_url:
-        return SharedPace(embedded.client(settings.redis_url))
-    if embedded.answers(settings.home):
-        return SharedPace(embedded.client(embedded.url(settings.home)))
+        return SharedPace(embedded_redis.client(settings.redis_url))
+    if embedded_redis.answers(settings.home):
+        return SharedPace(embedded_redis.client(embedded_redis.url(settings.home)))
     return LocalPace()
 
 

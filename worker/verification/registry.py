@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from config.section import SettingsError
 from config.settings import Settings
 from config.verification import Depth, ProviderTuning, Step
-from connectors.pacing import Pace
+from connectors.http.pacing import Pace
 from worker.verification import health
 from worker.verification.base import ChainStep, Provider
 from worker.verification.clearoutphone import ClearoutPhoneProvider

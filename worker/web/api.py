@@ -14,21 +14,21 @@ from config.segments import By
 from config.settings import parse_duration
 from config.shown import shown
 from connectors.base import ConnectorError, UnfitError
-from worker import timeline
 from worker.access import audit, tokens
 from worker.access.model import AccessError
 from worker.alerts import tell
+from worker.context import Context
 from worker.feedback import evidence, incoming, receive, suppress, touched
 from worker.feedback.incoming import RefusedError, Report, Short
 from worker.feedback.model import Feedback, Reading
-from worker.overview import overview
 from worker.phones import region_of
+from worker.queries import timeline
+from worker.queries.number import number_of, story
+from worker.queries.overview import overview
 from worker.segments import isolate, listing, outcomes
 from worker.segments.isolate import NoSuchSegmentError
-from worker.story import number_of, story
 from worker.sync import control, removals, reporting, runs
 from worker.sync import undo as undoing
-from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, RunActiveError
 from worker.sync.scope import Scope
 from worker.verification import spending

@@ -20,9 +20,9 @@ from config.log import about
 from config.settings import Settings
 from config.traces import span
 from config.version import product_version
-from worker import embedded, pulse
+from worker.context import Context
+from worker.queue import embedded_redis, heartbeat
 from worker.store.db import StoreError, is_current
-from worker.sync.context import Context
 from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
 from worker.web.guard import LoginNeededError, give_cookie
 from worker.web.hosts import KnownHosts, known_hosts
@@ -163,15 +163,15 @@ def _database(settings: Settings) -> str:
 
 def _queue(ctx: Context) -> str:
     try:
-        return pulse.told(ctx.store, ctx.now())
+        return heartbeat.told(ctx.store, ctx.now())
     except sa.exc.SQLAlchemyError:
         return "not known"
 
 
 def _redis(settings: Settings) -> str:
-    url = settings.redis_url or embedded.url(settings.home)
+    url = settings.redis_url or embedded_redis.url(settings.home)
     try:
-        embedded.client(url).ping()
+        embedded_redis.client(url).ping()
     except redis.RedisError:
         return "does not answer"
     return "ok"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, HTTPException, Request
 
-from connectors.lenient_json import decode
+from connectors.http.lenient_json import decode
 
 LARGEST = 512 * 1024  # bytes: HubSpot sends up to 100 events, Twilio a message
 

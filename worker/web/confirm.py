@@ -18,13 +18,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.templating import Jinja2Templates
 
+from worker.context import Context
 from worker.feedback import links, receive
 from worker.feedback.links import BadLinkError, Link
 from worker.feedback.model import Feedback, FeedbackKind, Reach
 from worker.phones import facts
+from worker.queries.number import number_of
 from worker.store.tables import contacts, feedback
-from worker.story import number_of
-from worker.sync.context import Context
 from worker.web.body import RawBody
 from worker.web.confirm_words import WORDS, language_of
 from worker.web.notify import Notify

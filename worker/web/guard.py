@@ -28,8 +28,8 @@ from worker.access import devices, people, sessions, tokens
 from worker.access.model import Person
 from worker.access.people import ThrottledError
 from worker.access.ways_in import NO_PASSWORD, needs_link
+from worker.context import Context
 from worker.store.db import StoreError
-from worker.sync.context import Context
 from worker.web.body import RawBody, form_of
 from worker.web.hosts import host_of, known_hosts
 

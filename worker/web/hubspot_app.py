@@ -26,13 +26,13 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
 from config.log import redact
-from worker import timeline
 from worker.access import audit
+from worker.context import Context
 from worker.decisions.changes import FLAGS
 from worker.feedback import rechecks
 from worker.feedback.rechecks import Recheck
+from worker.queries import timeline
 from worker.sync import callbacks
-from worker.sync.context import Context
 from worker.web.body import RawBody
 from worker.web.hubspot_portal import Portal
 from worker.web.notify import Notify

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from connectors import hubspot_account
 from connectors.base import ConnectorError
+from connectors.hubspot import account
+from worker.context import Context
 from worker.store.db import upsert
 from worker.store.tables import installation
-from worker.sync.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Portal:
         self._asked_at = now
         beside = self._ctx.beside()
         try:
-            found = hubspot_account.portal_id(beside.open("hubspot"))
+            found = account.portal_id(beside.open("hubspot"))
         except ConnectorError as error:
             log.warning("the account of HUBSPOT_ACCESS_TOKEN is not known: %s", error)
             return None

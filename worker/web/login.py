@@ -20,7 +20,7 @@ from config.settings import Settings
 from worker.access import audit, login_links, people, sessions
 from worker.access.model import Person, Role
 from worker.access.ways_in import NO_PASSWORD
-from worker.sync.context import Context
+from worker.context import Context
 from worker.web.body import RawBody, form_of
 from worker.web.guard import (
     COOKIE,

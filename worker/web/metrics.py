@@ -14,8 +14,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from worker import embedded, pulse, set_aside
-from worker.schedule import QUEUES
+from worker.context import Context
+from worker.queue import embedded_redis, heartbeat, set_aside
+from worker.queue.schedule import QUEUES
 from worker.store.tables import (
     alerts,
     daily_counts,
@@ -29,7 +30,6 @@ from worker.store.tables import (
     watermarks,
 )
 from worker.sync import removals
-from worker.sync.context import Context
 from worker.verification import spending
 
 
@@ -141,7 +141,7 @@ class _Tables(Collector):
                 one = _gauge(name, text)
                 one.add_metric([], connection.scalar(query) or 0)
                 yield one
-        pulse_age = pulse.age(ctx.store, now)
+        pulse_age = heartbeat.age(ctx.store, now)
         beat = _gauge("pulse_age_seconds", "Since beat and a worker were last seen at work")
         if pulse_age is not None:
             beat.add_metric([], pulse_age.total_seconds())
@@ -152,9 +152,9 @@ class _Tables(Collector):
     def _queues(self) -> GaugeMetricFamily:
         """How many messages wait in Redis. None is told while Redis is away."""
         depth = _gauge("queue_depth", "Messages that wait for a worker", "queue")
-        url = self._ctx.settings.redis_url or embedded.url(self._ctx.settings.home)
+        url = self._ctx.settings.redis_url or embedded_redis.url(self._ctx.settings.home)
         with suppress(redis.RedisError):
-            client = embedded.client(url)
+            client = embedded_redis.client(url)
             for name in QUEUES:
                 depth.add_metric([name], client.llen(name))
         return depth
@@ -163,8 +163,8 @@ class _Tables(Collector):
         """Messages that no worker could read. None is told while Redis is away."""
         found = _gauge("messages_set_aside", "Messages in Redis that were not our tasks")
         with suppress(redis.RedisError):
-            url = self._ctx.settings.redis_url or embedded.url(self._ctx.settings.home)
-            found.add_metric([], set_aside.count(embedded.client(url)))
+            url = self._ctx.settings.redis_url or embedded_redis.url(self._ctx.settings.home)
+            found.add_metric([], set_aside.count(embedded_redis.client(url)))
         return found
 
 

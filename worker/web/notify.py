@@ -13,8 +13,8 @@ Notify = Callable[[], None]
 def tell_the_queue() -> None:
     """Enqueue the work on reports; never raises: what was stored is stored."""
     try:
-        from worker.bell import ring
-        from worker.tasks import apply  # reads the settings of this process
+        from worker.queue.dedupe import ring
+        from worker.queue.tasks import apply  # reads the settings of this process
 
         ring(apply)
     except (Exception, SystemExit) as error:

@@ -30,7 +30,7 @@ class Workers:
 
     def go_on(self, run_id: str) -> None:
         try:
-            from worker.tasks import go_on  # reads the settings of this process
+            from worker.queue.tasks import go_on  # reads the settings of this process
 
             go_on(run_id)
         except (Exception, SystemExit) as error:
@@ -38,7 +38,7 @@ class Workers:
 
     def undo(self, undo_id: str) -> None:
         try:
-            from worker.tasks import undo
+            from worker.queue.tasks import undo
 
             undo.apply_async((undo_id,), retry=False)
         except (Exception, SystemExit) as error:

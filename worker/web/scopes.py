@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from config.segments import SEGMENTS
 from config.settings import parse_duration
-from worker.story import number_of
+from worker.queries.number import number_of
 from worker.sync.scope import Scope
 
 _MOST = 10_000  # ids or numbers

@@ -12,9 +12,9 @@ import uvicorn
 from config import stopping
 from config.settings import Settings
 from worker.access import ways_in
-from worker.port import check_port
 from worker.store.private_files import UMASK
 from worker.web.app import make_app
+from worker.web.port import check_port
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)  # what is said here, once at the start, is always said
@@ -27,7 +27,7 @@ def serve(settings: Settings, host: str | None = None) -> None:
     """Listen on PORT until told to stop. Without ADMIN_PASSWORD on this machine alone.
 
     A signal lets requests end, those that take long only for some seconds, and raises
-    `KeyboardInterrupt` (`worker.cli_base`).
+    `KeyboardInterrupt` (`worker.cli.base`).
     """
     chosen = host or ("0.0.0.0" if settings.admin_password else "127.0.0.1")
     check_port(settings.port, chosen)

@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
-from connectors.lenient_json import clean, decode
+from connectors.http.lenient_json import clean, decode
+from worker.context import Context
 from worker.feedback import receive, twilio
 from worker.sync import hubspot_events
-from worker.sync.context import Context
 from worker.web import hubspot_app
 from worker.web.body import RawBody, form_of, parameters_of
 from worker.web.hubspot_portal import Portal

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.alerts import conditions, tell
+from worker.context import Context
 from worker.segments import count, isolate
 from worker.store.db import insert
 from worker.store.tables import provider_states, spend
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 MakeContext = Callable[..., Context]

@@ -14,14 +14,14 @@ from crms import Crm
 
 from connectors.base import AuthError, UnavailableError
 from sandbox.run import Sandbox
-from worker import misconfigured
 from worker.alerts import conditions
+from worker.context import Context
 from worker.feedback import call_outcomes
 from worker.feedback.apply import apply_waiting
 from worker.feedback.dispositions import poll, poll_all
+from worker.ops import doctor_checks
 from worker.store.tables import call_outcomes as table
 from worker.store.tables import polls
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]
@@ -58,7 +58,7 @@ def refuse(crm: Crm, how: Any) -> None:
 
 
 def said(ctx: Context) -> str:
-    return "\n".join(check.text for check in misconfigured.of_calls(ctx))
+    return "\n".join(check.text for check in doctor_checks.of_calls(ctx))
 
 
 def alerts(ctx: Context) -> list[str]:

@@ -12,9 +12,9 @@ from crms import Crm
 
 from connectors.base import CallOutcome
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback.apply import apply_waiting
 from worker.feedback.dispositions import poll, poll_all
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]

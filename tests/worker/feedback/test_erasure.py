@@ -10,16 +10,16 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import receive, suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.evidence import of_number
 from worker.feedback.forget import forget_contact, forget_number
 from worker.feedback.incoming import ContactRef, Report, as_feedback
 from worker.feedback.model import Feedback
+from worker.queries.number import story
 from worker.store.tables import deliveries, feedback, reviews, suppressions
-from worker.story import story
 from worker.sync import judge
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 

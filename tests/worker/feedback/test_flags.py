@@ -17,13 +17,13 @@ import pytest
 from crms import Crm
 
 from connectors.base import Contact
+from worker.context import Context
 from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, decide
 from worker.decisions.changes import FLAGS
 from worker.feedback import suppress, users
 from worker.feedback.model import Feedback, Who
 from worker.feedback.standing import lifted, standing
 from worker.phones import read_field
-from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 Flags = tuple[bool, bool, bool]

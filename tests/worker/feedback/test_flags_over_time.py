@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import log, receive, suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.incoming import ContactRef, Report, as_feedback
 from worker.feedback.model import Feedback
 from worker.feedback.standing import Rules, lifted
 from worker.store.tables import contacts, feedback
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import suppress
 from worker.feedback.forget import forget_number
 from worker.feedback.keys import Keys
 from worker.store.db import StoreError
-from worker.sync.context import Context
 
 Make = Callable[..., Context]
 Sync = Callable[..., dict[str, Any]]

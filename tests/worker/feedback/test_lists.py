@@ -9,8 +9,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from connectors.csvtext import Layout
-from connectors.list_error import ListError
+from connectors.csv_list.errors import ListError
+from connectors.csv_list.parser import Layout
 from worker.feedback.lists import Refusals, numbers_of, refusals, reports_of
 from worker.segments import outcomes
 

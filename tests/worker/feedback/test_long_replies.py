@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from worker.context import Context
 from worker.feedback import receive
 from worker.feedback.replies import reader
 from worker.feedback.replies.reader import LANGUAGES, read_reply
 from worker.feedback.replies.text import LONGEST, MOST_PARTS, fold, readable
 from worker.store.tables import feedback, reviews
-from worker.sync.context import Context
 
 # What is repeated. Each was slow once, or is known to be for readers like this one.
 WORST = {

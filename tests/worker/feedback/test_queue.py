@@ -16,11 +16,11 @@ from crms import Crm
 from processes import kill, until
 
 from sandbox.run import Sandbox
-from worker import embedded
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback.model import Feedback
+from worker.queue import embedded_redis
 from worker.store.tables import deliveries, feedback, suppressions
-from worker.sync.context import Context
 from worker.web.signatures import twilio_signature
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -49,8 +49,8 @@ def held(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Celery:
-    embedded.ensure(tmp_path / "home")
-    return Celery(broker=embedded.url(tmp_path / "home"))
+    embedded_redis.ensure(tmp_path / "home")
+    return Celery(broker=embedded_redis.url(tmp_path / "home"))
 
 
 def apply(queue: Celery) -> None:
@@ -140,7 +140,7 @@ class TestAWorkerThatIsKilled:
     ) -> None:  # fmt: skip
         report(ctx)
         apply(queue)
-        embedded.client(embedded.url(tmp_path / "home")).flushall()
+        embedded_redis.client(embedded_redis.url(tmp_path / "home")).flushall()
         start(*WORKER)
         apply(queue)
         until(lambda: flagged(crms, held), "both CRMs", 30)

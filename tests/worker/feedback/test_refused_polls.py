@@ -11,12 +11,12 @@ from agents import NUMBER, Agent
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker import doctor
 from worker.alerts import conditions
+from worker.context import Context
 from worker.feedback.dispositions import poll, poll_all
+from worker.ops import doctor
 from worker.segments import count
 from worker.store.tables import feedback, polls
-from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 TASKS = {"salesforce": r"FROM.Task", "hubspot": r"/calls/search"}
@@ -95,7 +95,7 @@ def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
     ctx: Context, crm: Crm, sync: Sync, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged(sandbox, crm, ctx, sync)
-    monkeypatch.setattr("connectors.salesforce._WINDOWS", ())
+    monkeypatch.setattr("connectors.salesforce.connector._WINDOWS", ())
     refused(crm, TASKS[crm.name])
 
     def told() -> list[str]:

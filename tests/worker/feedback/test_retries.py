@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import receive, suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.forget import forget_contact
 from worker.feedback.incoming import ContactRef, Report, as_feedback
 from worker.feedback.lists import Refusals, reports_of
-from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}

@@ -16,17 +16,17 @@ from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
-from worker import bell, tasks
+from worker.context import Context
 from worker.feedback import deliveries as delivering
 from worker.feedback import log as feedback_log
 from worker.feedback import suppress, touched
 from worker.feedback.apply import apply_waiting, look_again
 from worker.feedback.model import Feedback, Who
+from worker.queue import dedupe, tasks
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
 from worker.sync import batches, drive, judge, reader, runs
 from worker.sync import page as page_work
 from worker.sync import spread as spreading
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread, waits
 
@@ -424,7 +424,7 @@ class TestASyncBesideIt:
         with monkeypatch.context() as beat:
             rung: list[Any] = []
             beat.setattr(tasks, "context", lambda: ctx)
-            beat.setattr(bell, "ring", lambda task, *_more: rung.append(task))
+            beat.setattr(dedupe, "ring", lambda task, *_more: rung.append(task))
             tasks.revive()
             assert rung == [tasks.apply], "found by the task that beat sends each minute"
         deliver(ctx)

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import suppress
 from worker.segments import count, isolate, listing, outcomes
 from worker.store.tables import segment_counts
 from worker.sync import reporting, runs
-from worker.sync.context import Context
 from worker.sync.drive import drive
 
 Sync = Callable[..., dict[str, Any]]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from worker import embedded, misconfigured
+from worker.ops import doctor_checks
+from worker.queue import embedded_redis
 from worker.store.private_files import protect_home
 
 
@@ -38,12 +39,12 @@ def test_a_new_home_is_for_its_user_alone(tmp_path: Path) -> None:
     assert run(home, "db", "upgrade").returncode == 0
     old = os.umask(0)
     try:
-        embedded.ensure(home)
+        embedded_redis.ensure(home)
         assert {"hygiene.db", "redis.log", "redis.lock"} <= {path.name for path in home.iterdir()}
         assert open_to_others(home) == []
     finally:
         os.umask(old)
-        embedded.stop(home)
+        embedded_redis.stop(home)
 
 
 def test_a_home_of_before_is_mended_with_a_word(tmp_path: Path) -> None:
@@ -90,17 +91,17 @@ def test_what_cannot_be_mended_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     home.mkdir(mode=0o700)
     (home / "hygiene.db").touch(0o600)
     settings = load({"HYGIENE_HOME": str(home)})
-    said = "\n".join(one.text for one in misconfigured.of_settings(settings, {}))
+    said = "\n".join(one.text for one in doctor_checks.of_settings(settings, {}))
     assert str(home) not in said
     home.chmod(0o770)
     (home / "hygiene.db").chmod(0o644)
-    said = "\n".join(one.text for one in misconfigured.of_settings(settings, {}))
+    said = "\n".join(one.text for one in doctor_checks.of_settings(settings, {}))
     assert f"HYGIENE_HOME is open to other users: chmod go-rwx {home}" in said
     assert "the database is open to other users" in said
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     protect_home(home)
     assert stat.S_IMODE(home.stat().st_mode) == 0o770
-    said = "\n".join(one.text for one in misconfigured.of_settings(settings, {}))
+    said = "\n".join(one.text for one in doctor_checks.of_settings(settings, {}))
     assert "HYGIENE_HOME belongs to another user" in said
 
 
@@ -111,9 +112,9 @@ def test_a_folder_that_somebody_else_laid_out_for_the_socket_is_refused(
     home = tmp_path / ("deep" * 20) / ("deeper" * 10)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    folder = embedded.socket_path(home).parent
+    folder = embedded_redis.socket_path(home).parent
     elsewhere = tmp_path / "theirs"
     elsewhere.mkdir()
     folder.symlink_to(elsewhere)
-    with pytest.raises(embedded.RedisError, match="another user"):
-        embedded.ensure(home)
+    with pytest.raises(embedded_redis.RedisError, match="another user"):
+        embedded_redis.ensure(home)

@@ -18,12 +18,12 @@ from crms import Crm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from worker.context import Context
 from worker.store import Store, db, tables
 from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync import drive, reader, runs
 from worker.sync import page as page_work
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.undo import undo
 
@@ -235,9 +235,9 @@ class TestRuns:
         self, make_context: Callable[..., Context], either_database_url: str, crm: Crm,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from connectors import hubspot
+        from connectors.hubspot import connector
 
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 10)
+        monkeypatch.setattr(connector, "_LIST_PAGE", 10)
         first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
         run_id = runs.open_run(first, crm.name, Scope("changed"))
         assert reader.claim(first, run_id)

@@ -22,12 +22,12 @@ from alembic.runtime.migration import MigrationContext
 from crms import Crm
 
 from tests.conftest import postgres
+from worker.context import Context
 from worker.feedback import suppress
 from worker.store import db
 from worker.store.db import open_store, upgrade
 from worker.store.tables import metadata
 from worker.sync import reporting, runs
-from worker.sync.context import Context
 
 DATA = Path(__file__).parent / "data"
 VERSIONS = sorted(path.name[:4] for path in DATA.glob("*.sql.gz"))

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from crms import Crm
 
 from connectors.base import ConnectorError
+from worker.context import Context
 from worker.store.tables import pages
 from worker.store.tables import runs as run_table
 from worker.sync import control, drive, reporting, runs, undo
-from worker.sync.context import Context
 from worker.sync.runs import RunActiveError
 from worker.sync.scope import Scope
 

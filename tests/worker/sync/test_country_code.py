@@ -9,7 +9,7 @@ import pytest
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker.sync.context import Context
+from worker.context import Context
 
 LOCAL = "030 901820"
 Sync = Callable[..., dict[str, Any]]

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from crms import Crm
 
 from connectors.base import AuthError, QuotaError, SchemaError, UnavailableError
+from worker.context import Context
 from worker.store.tables import contacts, failures
 from worker.store.tables import pages as table
 from worker.sync import drive, reader, reporting, runs
 from worker.sync import page as page_work
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]

@@ -9,8 +9,8 @@ import pytest
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.sync import forecast
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]

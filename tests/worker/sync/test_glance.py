@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback.model import Feedback
 from worker.store.tables import contacts, pages, verifications
 from worker.sync import reporting, runs
-from worker.sync.context import Context
 
 Sync = Callable[..., dict[str, Any]]
 

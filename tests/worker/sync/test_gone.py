@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.store.tables import contact_numbers, contacts
-from worker.sync.context import Context
 from worker.sync.glance import Span
 
 Sync = Callable[..., dict[str, Any]]
@@ -34,9 +34,9 @@ class TestAFullRead:
     def test_forgets_whoever_is_not_there_any_more(
         self, ctx: Context, crm: Crm, sync: Sync, place: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors import hubspot
+        from connectors.hubspot import connector
 
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
+        monkeypatch.setattr(connector, "_LIST_PAGE", 7)
         sync(ctx, crm.name)
         ids = crm.ids()
         some = {ids[place], ids[place - 1], ids[30]}

@@ -13,12 +13,12 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors import hubspot
 from connectors.base import ConnectorError, UnavailableError
+from connectors.hubspot import connector
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.store.tables import pages
 from worker.sync import drive, ends, hands, page, reader, reporting, runs
-from worker.sync.context import Context
 from worker.sync.hands import Hands
 from worker.sync.runs import Stored
 from worker.sync.scope import Scope
@@ -151,8 +151,8 @@ class TestOverlap:
     def test_a_slow_crm_is_called_for_several_pages_at_once(
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 10)
-        monkeypatch.setattr(hubspot.HubSpotConnector, "write_size", 10)
+        monkeypatch.setattr(connector, "_LIST_PAGE", 10)
+        monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         if crm.name == "salesforce":
             crm.service.page_limit = 10
         crm.fault(crm.write_call, "delay", times=100, seconds=0.3)
@@ -166,8 +166,8 @@ class TestCalls:
         self, ctx: Context, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A page changes less than a batch holds, but only the last batch is not full."""
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
-        monkeypatch.setattr(hubspot.HubSpotConnector, "write_size", 10)
+        monkeypatch.setattr(connector, "_LIST_PAGE", 7)
+        monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         crm = Crm.all(sandbox)["hubspot"]
         run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
         drive.drive(ctx, run_id)
@@ -183,8 +183,8 @@ class TestAPartOfARun:
 
     @pytest.fixture
     def crm(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
-        monkeypatch.setattr(hubspot.HubSpotConnector, "write_size", 10)
+        monkeypatch.setattr(connector, "_LIST_PAGE", 7)
+        monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         return Crm.all(sandbox)["hubspot"]
 
     def stored(self, ctx: Context) -> tuple[str, list[Stored]]:
@@ -251,8 +251,8 @@ class TestAPartOfARun:
 class TestBothEnds:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 5)
-        monkeypatch.setattr(hubspot, "_SEARCH_PAGE", 4)
+        monkeypatch.setattr(connector, "_LIST_PAGE", 5)
+        monkeypatch.setattr(connector, "_SEARCH_PAGE", 4)
         monkeypatch.setattr(ends, "WORTH", 10)
 
     @pytest.fixture

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.alerts import conditions
-from worker.cli_sync import _has_failures
+from worker.cli.sync import _has_failures
+from worker.context import Context
 from worker.store.tables import contact_numbers, contacts, feedback
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]

@@ -14,10 +14,10 @@ from crms import Crm
 from processes import kill, until
 
 from sandbox.run import Sandbox
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
 from worker.store.tables import feedback, pages
 from worker.sync import reporting, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -73,7 +73,7 @@ class TestKilledInTheMiddleOfAPage:
 class TestTheQueue:
     @pytest.fixture
     def queue(self, tmp_path: Path) -> Celery:
-        return Celery(broker=embedded.ensure(tmp_path / "home"))
+        return Celery(broker=embedded_redis.ensure(tmp_path / "home"))
 
     def worker(self, start: Start) -> subprocess.Popen[bytes]:
         return start("celery", "--app", "worker.app", "worker", "--concurrency", "2")
@@ -92,7 +92,7 @@ class TestTheQueue:
         run_id = runs.open_run(ctx, crm.name, Scope("everything"))
         queue.send_task("hygiene.read", [run_id], queue="runs")
         # Nothing has been worked on yet: all that is queued is lost.
-        embedded.client(embedded.url(tmp_path / "home")).flushall()
+        embedded_redis.client(embedded_redis.url(tmp_path / "home")).flushall()
         self.worker(start)
         queue.send_task("hygiene.revive", queue="runs")  # as beat does
         until(lambda: runs.load(ctx, run_id).state == "done", "the run")

@@ -23,13 +23,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from config.settings import load
 from connectors.base import ConnectorError
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback.apply import apply_waiting
 from worker.feedback.model import Feedback
 from worker.store.db import upgrade
 from worker.sync import control, drive, runs
 from worker.sync import page as page_work
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 from worker.sync.undo import undo

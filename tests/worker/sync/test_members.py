@@ -9,7 +9,7 @@ import pytest
 
 from connectors.base import AuthError, ConnectorError
 from sandbox.run import Sandbox
-from worker.sync.context import Context
+from worker.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
@@ -23,7 +23,7 @@ def written(result: dict[str, Any]) -> set[str]:
 def test_of_a_hubspot_list_by_its_name_or_id(
     ctx: Context, sandbox: Sandbox, sync: Sync, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connectors import hubspot
+    from connectors.hubspot import connector as hubspot
 
     monkeypatch.setattr(hubspot, "_MEMBERS", 7)  # several pages
     members = set(sandbox.hubspot.portal.lists["2"]["members"])

@@ -37,6 +37,7 @@ from merging import (
 
 from config.settings import load
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback import receive
 from worker.feedback.apply import apply_waiting
@@ -45,7 +46,6 @@ from worker.feedback.model import Feedback, contact_key
 from worker.store.db import upgrade
 from worker.store.tables import contacts, feedback, merged_records, suppressions
 from worker.sync import drive, hubspot_events, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 

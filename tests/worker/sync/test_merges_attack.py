@@ -30,6 +30,7 @@ from skips import skip_without
 from connectors.base import Merge
 from sandbox.run import Sandbox
 from tests.conftest import postgres_server
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback import merged, suppress
 from worker.feedback.forget import forget_contact, forget_number
@@ -37,7 +38,6 @@ from worker.feedback.model import Feedback, contact_key
 from worker.store.db import upgrade
 from worker.store.tables import feedback, merged_records, metadata
 from worker.sync import drive, hubspot_events, merges, page, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]

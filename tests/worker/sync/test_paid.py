@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker import bell, tasks
+from worker.context import Context
+from worker.queries.number import story
+from worker.queue import dedupe, tasks
 from worker.store.tables import unanswered, verifications
-from worker.story import story
 from worker.sync import control, picking, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.verification import spending
 
@@ -380,8 +380,8 @@ class TestReVerification:
         monkeypatch.setattr(tasks, "context", lambda: ctx)
         monkeypatch.setattr(tasks, "settings", ctx.settings)
         monkeypatch.setattr(tasks, "go_on", lambda run_id, **_how: opened.append(run_id))
-        monkeypatch.setattr(bell, "heard", lambda *_what: None)
-        monkeypatch.setattr(bell, "ring", lambda _task, connector: rung.append(connector))
+        monkeypatch.setattr(dedupe, "heard", lambda *_what: None)
+        monkeypatch.setattr(dedupe, "ring", lambda _task, connector: rung.append(connector))
         self.lapse(ctx, GOOD)
         under_way = runs.open_run(ctx, "hubspot", Scope("changed"))
         tasks.reverify("hubspot")

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
+from worker.context import Context
 from worker.store.tables import failures, feedback, verifications, watermarks, writes
 from worker.sync import drive, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.undo import undo
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import receive
 from worker.feedback.model import Feedback
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 QUIET = "[policy]\nquiet_first_sync = true\n"

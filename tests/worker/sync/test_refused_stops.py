@@ -14,8 +14,8 @@ from crms import Crm
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.salesforce.automation import Rule as SalesforceRule
 from worker.alerts import conditions
+from worker.context import Context
 from worker.store.tables import failures, feedback
-from worker.sync.context import Context
 from worker.sync.runs import MOST_RETRIES
 from worker.sync.undo import undo
 

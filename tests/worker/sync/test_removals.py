@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
 from worker.store.tables import (
@@ -28,7 +29,6 @@ from worker.store.tables import (
     writes,
 )
 from worker.sync import drive, glance, index, reader, removals, reporting, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import receive
 from worker.feedback.apply import apply_waiting
 from worker.feedback.model import Feedback
 from worker.store.tables import feedback, watermarks
 from worker.sync import hubspot_events, runs
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 Sync = Callable[..., dict[str, Any]]

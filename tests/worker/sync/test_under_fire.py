@@ -21,11 +21,11 @@ from crms import Crm
 from config.settings import Settings, load
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker import embedded
+from worker.context import Context
+from worker.queue import embedded_redis
 from worker.store.db import upgrade
 from worker.store.tables import claims, lookups, spend, unanswered
 from worker.sync import drive, runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 
 # The whole of it (10,000 contacts with 3,000 numbers) takes two minutes: UNDER_FIRE=10000.
@@ -133,9 +133,9 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
     twilio.latency = 0.03
     twilio.faults += [Fault("PhoneNumbers", times=10**9, seed=n, **f) for n, f in enumerate(FAULTS)]
     crm = Crm.all(sandbox)["hubspot"]
-    queue = Celery(broker=embedded.ensure(settings.home))
+    queue = Celery(broker=embedded_redis.ensure(settings.home))
     fleet = Fleet(tmp_path)
-    request.addfinalizer(lambda: (fleet.end(), embedded.stop(settings.home)))
+    request.addfinalizer(lambda: (fleet.end(), embedded_redis.stop(settings.home)))
     ctx = Context.create(settings)
     request.addfinalizer(ctx.close)
     run_id = runs.open_run(ctx, "hubspot", Scope("everything"))

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import log as feedback_log
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
 from worker.feedback.forget import forget_number
 from worker.feedback.model import Feedback
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 from worker.sync.undo import Undone, undo

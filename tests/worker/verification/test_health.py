@@ -13,7 +13,7 @@ from lookups import GOOD, tuned
 
 from config.settings import Settings, SettingsError, load
 from config.verification import Budget, ProviderTuning, Verification
-from connectors.pacing import LocalPace
+from connectors.http.pacing import LocalPace
 from sandbox.run import Sandbox
 from worker.store import Store
 from worker.store.db import open_store

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load
-from connectors.pacing import Left, LocalPace, Pace
-from worker import embedded
+from connectors.http.pacing import Left, LocalPace, Pace
+from worker.queue import embedded_redis
 from worker.verification import pace
 from worker.verification.pace import SharedPace, open_pace
 
@@ -28,9 +28,9 @@ class Clock:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    embedded.ensure(tmp_path)
+    embedded_redis.ensure(tmp_path)
     yield tmp_path
-    embedded.stop(tmp_path)
+    embedded_redis.stop(tmp_path)
 
 
 class TestInOneProcess:
@@ -74,9 +74,9 @@ def windows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Pac
     if request.param == "one process":
         yield [LocalPace()] * 2
         return
-    embedded.ensure(tmp_path)
-    yield [SharedPace(embedded.client(embedded.url(tmp_path))) for _ in range(2)]
-    embedded.stop(tmp_path)
+    embedded_redis.ensure(tmp_path)
+    yield [SharedPace(embedded_redis.client(embedded_redis.url(tmp_path))) for _ in range(2)]
+    embedded_redis.stop(tmp_path)
 
 
 class TestAWindow:
@@ -137,7 +137,7 @@ class TestAWindow:
 
 class TestThroughRedis:
     def test_after_a_flush_a_process_still_knows_the_limit(self, home: Path) -> None:
-        client = embedded.client(embedded.url(home))
+        client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
         shared.told("a", Left(3, 3, 10.0))
         client.flushall()
@@ -145,14 +145,14 @@ class TestThroughRedis:
         assert shared.enter("a") > 1
 
     def test_without_an_answer_each_process_goes_by_what_it_has_made(self, home: Path) -> None:
-        shared = SharedPace(embedded.client(embedded.url(home)))
+        shared = SharedPace(embedded_redis.client(embedded_redis.url(home)))
         shared.told("a", Left(3, 3, 10.0))
         assert [shared.enter("a") for _ in range(3)] == [0.0] * 3
-        embedded.stop(home)
+        embedded_redis.stop(home)
         assert shared.enter("a") > 1
 
     def test_no_more_of_it_is_kept_than_a_window(self, home: Path) -> None:
-        client = embedded.client(embedded.url(home))
+        client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
         shared.told("a", Left(1000, 1000, 0.2))
         for _ in range(100):
@@ -162,7 +162,7 @@ class TestThroughRedis:
         assert client.zcard("hygiene:calls:a") == 1
 
     def test_two_clients_share_one_line(self, home: Path) -> None:
-        clients = [SharedPace(embedded.client(embedded.url(home))) for _ in range(2)]
+        clients = [SharedPace(embedded_redis.client(embedded_redis.url(home))) for _ in range(2)]
         waits = [clients[n % 2].slot("twilio", 100) for n in range(6)]
         for place, wait in enumerate(waits):
             assert wait == pytest.approx(place * 100, abs=60)
@@ -171,7 +171,9 @@ class TestThroughRedis:
     def test_the_limit_is_kept(self, home: Path, workers: int) -> None:
         """50 calls a second, by the slots that were given: when a thread wakes up for its own is
         the machine's affair. (That they are used to the full, `bench` measures.)"""
-        clients = [SharedPace(embedded.client(embedded.url(home))) for _ in range(workers)]
+        clients = [
+            SharedPace(embedded_redis.client(embedded_redis.url(home))) for _ in range(workers)
+        ]
 
         def call(place: int) -> tuple[float, float]:
             waited: list[float] = []
@@ -187,15 +189,15 @@ class TestThroughRedis:
         assert max(latest for _, latest in slots) - min(early for early, _ in slots) > 99 / 50
 
     def test_a_flushed_redis_loses_no_more_than_its_line(self, home: Path) -> None:
-        client = embedded.client(embedded.url(home))
+        client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
         shared.slot("a", 100)
         client.flushall()
         assert shared.slot("a", 1) == 0
 
     def test_without_an_answer_each_process_paces_itself(self, home: Path) -> None:
-        shared = SharedPace(embedded.client(embedded.url(home)))
-        embedded.stop(home)
+        shared = SharedPace(embedded_redis.client(embedded_redis.url(home)))
+        embedded_redis.stop(home)
         assert [round(shared.slot("a", 0.5), 1) for _ in range(3)] == [0, 0.5, 1.0]
 
 
@@ -203,7 +205,7 @@ class TestWhichOne:
     def test_the_embedded_redis_where_it_runs(self, home: Path) -> None:
         settings = load({"HYGIENE_HOME": str(home)})
         assert isinstance(open_pace(settings), SharedPace)
-        embedded.stop(home)
+        embedded_redis.stop(home)
         assert isinstance(open_pace(settings), LocalPace)
 
     def test_the_configured_one_also_when_it_is_away_just_now(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lookups import BRITISH, GOOD, QUICK
 from sandbox.providers.meter import LookupService
 from sandbox.run import PROVIDERS, Sandbox
 from sandbox.service import Fault
-from worker.cli import main
+from worker.cli.main import main
 from worker.verification.probe import FACTS
 
 TABLE = Path(__file__).parents[3] / "docs" / "lookup-facts.md"

@@ -9,9 +9,9 @@ import pytest
 from serving import WebServer
 
 from config.settings import Settings
+from worker.context import Context
 from worker.feedback.apply import apply_waiting
 from worker.sync import undo as undoing
-from worker.sync.context import Context
 from worker.sync.drive import drive
 from worker.sync.spread import spread, waits
 from worker.web.app import make_app

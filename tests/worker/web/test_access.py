@@ -16,10 +16,10 @@ from logins import by_link
 from worker.access import audit, devices, people, sessions, tokens
 from worker.access.model import Person
 from worker.access.people import ThrottledError
+from worker.context import Context
 from worker.store.db import upsert
 from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
-from worker.sync.context import Context
 from worker.web.guard import COOKIE
 
 Serve = Callable[..., str]

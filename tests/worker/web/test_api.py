@@ -11,11 +11,11 @@ import requests
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
 from worker.segments import count
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 

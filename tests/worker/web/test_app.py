@@ -13,8 +13,8 @@ from crms import Crm
 from logins import by_link
 
 from sandbox.run import Sandbox
-from worker import embedded, pulse
-from worker.sync.context import Context
+from worker.context import Context
+from worker.queue import embedded_redis, heartbeat
 
 Serve = Callable[..., str]
 Sync = Callable[..., dict[str, Any]]
@@ -33,14 +33,14 @@ class TestHealth:
         self, serve: Serve, tmp_path: Path, ctx: Context
     ) -> None:
         """And says whether the others are at work: webhooks are taken all the same."""
-        embedded.ensure(tmp_path / "home")
+        embedded_redis.ensure(tmp_path / "home")
         try:
             url = serve()
             idle = requests.get(f"{url}/readyz")
-            pulse.note(ctx.store, ctx.now())
+            heartbeat.note(ctx.store, ctx.now())
             ready = requests.get(f"{url}/readyz")
         finally:
-            embedded.stop(tmp_path / "home")
+            embedded_redis.stop(tmp_path / "home")
         assert idle.status_code == 200
         assert "start a worker and beat" in idle.json()["queue"]
         assert ready.json() == {"database": "ok", "redis": "ok", "queue": "ok"}

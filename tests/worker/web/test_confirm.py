@@ -13,10 +13,10 @@ import requests
 import sqlalchemy as sa
 from crms import Crm
 
+from worker.context import Context
 from worker.feedback import links
 from worker.feedback.apply import apply_waiting
 from worker.store.tables import feedback
-from worker.sync.context import Context
 from worker.sync.spread import spread
 from worker.web.confirm_words import WORDS
 

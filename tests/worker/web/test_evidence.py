@@ -10,9 +10,9 @@ import pytest
 from crms import Crm
 from logins import let_in
 
+from worker.context import Context
 from worker.feedback import suppress
 from worker.feedback.apply import apply_waiting
-from worker.sync.context import Context
 from worker.sync.spread import spread
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.segments import count
-from worker.sync.context import Context
 
 Serve = Callable[..., str]
 HEADERS = {"Authorization": "Bearer secret"}

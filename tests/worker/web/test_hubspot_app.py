@@ -22,13 +22,13 @@ from processes import until
 
 from sandbox.hubspot.app_calls import AppCalls, encoded, signed_v2, signed_v3
 from sandbox.run import Sandbox
-from worker import retention
 from worker.access import audit
+from worker.context import Context
 from worker.feedback import rechecks
 from worker.feedback.forget import forget_contact
+from worker.ops import retention
 from worker.store.tables import lookups
 from worker.store.tables import rechecks as table
-from worker.sync.context import Context
 from worker.sync.spread import spread, waits
 from worker.web.hubspot_portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2

@@ -22,7 +22,7 @@ from skips import skip_without
 
 from sandbox.hubspot.app_calls import AppCalls, signed_v3
 from sandbox.run import Sandbox
-from worker.sync.context import Context
+from worker.context import Context
 from worker.sync.spread import spread
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from terminals import LINK, OnTerminal
 
 from config.log import redact
 from config.settings import Settings
-from worker import doctor
 from worker.access import audit, login_links, people, sessions
 from worker.access.ways_in import NO_PASSWORD
+from worker.context import Context
+from worker.ops import doctor
 from worker.store import Store
 from worker.store.db import open_store
 from worker.store.tables import sessions as session_table
-from worker.sync.context import Context
 from worker.web.app import make_app
 from worker.web.guard import COOKIE
 

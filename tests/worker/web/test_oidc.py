@@ -10,7 +10,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from idp import Idp
 
-from worker.sync.context import Context
+from worker.context import Context
 from worker.web.guard import COOKIE
 
 Serve = Callable[..., str]

@@ -12,11 +12,11 @@ from crms import Crm
 from logins import let_in
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback import suppress
 from worker.segments import count, isolate
 from worker.store.db import insert
 from worker.store.tables import contact_numbers, isolations, reviews, runs
-from worker.sync.context import Context
 from worker.web.sealed import seal
 
 if TYPE_CHECKING:

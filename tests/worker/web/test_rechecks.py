@@ -18,10 +18,10 @@ from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from worker.access import tokens
+from worker.context import Context
 from worker.store.tables import runs as run_table
 from worker.store.tables import suppressions, touched
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.scope import Scope
 from worker.sync.spread import spread
 

@@ -15,9 +15,9 @@ from logins import let_in
 
 from worker.access import audit
 from worker.alerts import conditions, tell
+from worker.context import Context
 from worker.store.tables import contacts
 from worker.sync import removals, runs
-from worker.sync.context import Context
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from crms import Crm
 
 from sandbox.run import Sandbox
+from worker.context import Context
 from worker.feedback.apply import apply_waiting
 from worker.store.tables import feedback, reached, reviews, touched
-from worker.sync.context import Context
 from worker.sync.spread import spread
 from worker.web.signatures import twilio_signature
 

@@ -10,15 +10,15 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.base import ConnectorError
-from worker import timeline
 from worker.access import audit
+from worker.context import Context
 from worker.feedback import receive, suppress
 from worker.feedback.model import Feedback, Who
 from worker.phones import facts
+from worker.queries import timeline
+from worker.queries.number import number_of
 from worker.store.tables import contact_numbers, contacts
-from worker.story import number_of
 from worker.sync import runs
-from worker.sync.context import Context
 from worker.sync.runs import RunActiveError
 from worker.sync.scope import Scope
 from worker.web.body import RawBody, form_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from worker.overview import overview
-from worker.sync.context import Context
+from worker.context import Context
+from worker.queries.overview import overview
 from worker.web.guard import Viewer
 from worker.web.render import page, stacked
 

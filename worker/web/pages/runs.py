@@ -10,9 +10,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from connectors.base import ConnectorError
 from worker.access import audit
+from worker.context import Context
 from worker.sync import control, forecast, removals, reporting, runs
 from worker.sync import undo as undoing
-from worker.sync.context import Context
 from worker.sync.runs import NoSuchRunError, Run, RunActiveError
 from worker.sync.scope import Scope
 from worker.web.guard import Acting, Form, Viewer

@@ -7,10 +7,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from config.segments import SEGMENTS, By
 from worker.access import audit
+from worker.context import Context
 from worker.segments import isolate, listing
 from worker.segments.isolate import NoSuchSegmentError
 from worker.segments.rates import share
-from worker.sync.context import Context
 from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.render import page

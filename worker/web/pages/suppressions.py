@@ -8,11 +8,11 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from worker.access import audit
+from worker.context import Context
 from worker.feedback import receive, suppress
 from worker.feedback.model import Reading
 from worker.phones import facts
-from worker.story import number_of
-from worker.sync.context import Context
+from worker.queries.number import number_of
 from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.redirects import place

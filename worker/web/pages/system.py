@@ -12,7 +12,7 @@ from worker.access import audit, people, tokens
 from worker.access.model import ROLES, SCOPES, AccessError, Person, Role
 from worker.alerts import tell
 from worker.alerts.channels import channels
-from worker.sync.context import Context
+from worker.context import Context
 from worker.verification import spending
 from worker.web.guard import Acting, Viewer
 from worker.web.render import page

@@ -1,0 +1,1 @@
+"""Lists on disk: CSV files and workbooks, as a connector and for the commands that take a file."""

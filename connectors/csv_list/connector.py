@@ -1,0 +1,431 @@
+"""A CSV file treated like a CRM: read in pages, written back in new columns of the same file.
+
+Updates go first to a journal beside the file (`NAME.updates.jsonl`), which reading lays over the
+rows; `close()` folds it into the file by writing a whole new one and putting it in the old one's
+place. A crash at any point leaves either the old file and the journal, or the new file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from config.settings import CsvSettings, ObjectMap, Settings
+from connectors.base import (
+    NOTHING,
+    CallOutcome,
+    Caution,
+    ConnectorError,
+    Contact,
+    CrmField,
+    Finding,
+    Merge,
+    OutcomeNames,
+    Page,
+    ProbeResult,
+    Purpose,
+    Role,
+    Schema,
+    SchemaError,
+    SetupStep,
+    Skip,
+    Update,
+    Value,
+    Visibility,
+    WriteResult,
+    nothing,
+)
+from connectors.csv_list import parser, workbook
+from connectors.csv_list.columns import (
+    SAMPLE_ROWS,
+    guess_columns,
+    is_data,
+    places_named,
+    unique_names,
+)
+from connectors.csv_list.errors import ListError
+from connectors.csv_list.formula_guard import encode_cells, formula_safe, without_guard
+from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.http.rate_limits import Quota
+
+_log = logging.getLogger(__name__)
+
+OBJECT = "row"
+LONGEST_ID = 80  # characters that the index keeps of an id
+
+
+class CsvConnector:
+    name = "csv"
+    page_size = 1000
+    write_size = 1000
+    shares_batches = False
+    incremental = False
+    finds_late = False
+
+    def __init__(self, settings: CsvSettings) -> None:
+        self._path = Path(settings.path)
+        self._settings = settings
+        try:
+            if workbook.is_workbook(self._path):
+                raise ListError(f"{self._path} is a workbook; save it as CSV")
+            self._dialect = parser.detect(
+                self._path, parser.Layout(settings.encoding, settings.delimiter)
+            )
+            first = parser.head(self._path, self._dialect, SAMPLE_ROWS)
+            self._header = self._named(first[0] if first else None)
+        except UnicodeError as error:
+            why = parser.undecodable(self._path, self._dialect.encoding, error)
+            raise ConnectorError(f"connectors.csv.path: {why}") from error
+        except ListError as error:
+            raise ConnectorError(f"connectors.csv.path: {error}") from error
+        if doubt := self._dialect.doubt(self._path.name):
+            _log.warning("connectors.csv.encoding: %s", doubt)
+        guessed = guess_columns(self._header, [[*row.cells] for row in first[1:]])
+        phones = self._chosen(settings.phone_columns, "phone_columns") or guessed["phones"]
+        if not phones:
+            raise SchemaError(
+                f"connectors.csv.phone_columns: no column of {self._path} looks like a phone "
+                f"number; name them (there are: {', '.join(self._header)})"
+            )
+        self._id_column = self._one(settings.id_column, "id_column") or "".join(guessed["id"])
+        country = self._one(settings.country_column, "country_column")
+        mapping = ObjectMap(
+            phones=phones,
+            country=(country,) if country else guessed["country"],
+            source=self._one(settings.source_column, "source_column") or "".join(guessed["source"]),
+            email="".join(guessed["email"]),
+        )
+        self._wanted = configured(OBJECT, mapping, settings.fields)
+        self._fields: ObjectFields | None = None
+        self._journal = self._path.with_name(self._path.name + ".updates.jsonl")
+        self._overlay = self._load_journal()
+        self._calls: dict[Purpose, int] = {"read": 0, "write": 0, "other": 0}
+
+    @classmethod
+    def from_settings(cls, settings: Settings, _quota: Quota) -> CsvConnector:
+        return cls(settings.connectors.csv)
+
+    @property
+    def calls(self) -> Mapping[Purpose, int]:
+        return self._calls
+
+    def clock(self) -> datetime | None:
+        return datetime.now(UTC)
+
+    def ahead(self) -> timedelta:
+        return timedelta(0)
+
+    # -- schema --------------------------------------------------------------------------
+
+    def describe(self) -> Schema:
+        names = {*self._header, *self._wanted.names.values()}
+        kinds = {crm: spec_of(key).kind for key, crm in self._wanted.names.items()}
+        types = {"bool": "bool", "datetime": "datetime"}
+        return {OBJECT: {name: CrmField(types.get(kinds.get(name, ""), "text")) for name in names}}
+
+    def use(self, schema: Schema) -> list[Finding]:
+        self._fields, findings = fit(self._wanted, schema.get(OBJECT, {}))
+        return findings
+
+    @property
+    def fields(self) -> ObjectFields:
+        assert self._fields is not None, "use() comes first"
+        return self._fields
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        return (OBJECT,)
+
+    def phone_fields(self, object_name: str) -> tuple[str, ...]:
+        return self.fields.phones
+
+    def roles(self) -> Mapping[str, Mapping[str, Role]]:
+        return {OBJECT: self._wanted.roles}
+
+    @property
+    def guessed_from(self) -> str:
+        return "" if self._settings.phone_columns else str(self._path)
+
+    def writable(self, object_name: str) -> frozenset[str]:
+        return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}
+
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+        for name in self._wanted.names.values():
+            yield SetupStep(name, "already there", "a column is added with its first value")
+
+    def unwatched(self) -> Iterator[Finding]:
+        return iter(())  # columns are recognised by their names
+
+    def cautions(self) -> Iterator[Caution]:
+        return iter(())
+
+    # -- reading -------------------------------------------------------------------------
+
+    def _named(self, first: parser.Row | None) -> list[str]:
+        """The columns' names, each once: a column is known by its place."""
+        if first is None or first.problem or not any(first.cells):
+            raise ListError(f"{self._path}: the first row must hold the column names")
+        self._first_cells = [*map(parser.readable, first.cells)]
+        if shown := is_data(self._first_cells):
+            raise ListError(
+                f"{self._path}: the first row must hold the column names, but {shown}; add a row "
+                "with names"
+            )
+        return unique_names(self._first_cells)
+
+    def _chosen(self, wanted: Sequence[str], setting: str) -> tuple[str, ...]:
+        """The columns that the settings name."""
+        try:
+            places = [
+                place
+                for name in wanted
+                for place in places_named(
+                    self._first_cells, name, f"connectors.csv.{setting}", str(self._path)
+                )
+            ]
+        except ListError as error:
+            raise SchemaError(str(error)) from error
+        return tuple(self._header[place] for place in dict.fromkeys(places))
+
+    def _one(self, wanted: str, setting: str) -> str:
+        found = self._chosen((wanted,), setting) if wanted else ()
+        if len(found) > 1:
+            raise SchemaError(
+                f"connectors.csv.{setting}: {self._path} has {len(found)} columns {wanted!r}; name "
+                f"the one that is meant: {' or '.join(found)}"
+            )
+        return "".join(found)
+
+    def _rows(self) -> Iterator[tuple[str, parser.Row]]:
+        """Data rows with their ids; rows too broken to read are passed by, and stay as they are."""
+        with self._opened() as rows:
+            next(rows)
+            for record_id, row in self._identified(rows):
+                if record_id:
+                    yield record_id, row
+
+    @contextmanager
+    def _opened(self) -> Iterator[Iterator[parser.Row]]:
+        """All rows of the list; raises `ConnectorError` where they cannot be decoded to the end."""
+        try:
+            with parser.open_text(self._path, self._dialect.encoding) as file:
+                yield parser.rows(file, self._dialect)
+        except UnicodeError as error:
+            why = parser.undecodable(self._path, self._dialect.encoding, error)
+            raise ConnectorError(f"connectors.csv.path: {why}") from error
+
+    def _identified(self, rows: Iterable[parser.Row]) -> Iterator[tuple[str, parser.Row]]:
+        """Data rows with their ids, "" for one that is too broken to read. A row without an id of
+        its own (none, one too long, or that of a row before) goes by its number."""
+        place = self._header.index(self._id_column) if self._id_column else None
+        taken: set[str] = set()
+        for number, row in enumerate(rows, start=1):
+            if row.problem or len(row.cells) != len(self._header):
+                yield "", row
+                continue
+            found = f"row-{number}"
+            if place is not None:
+                own = parser.readable(row.cells[place].strip())
+                if own and len(own) <= LONGEST_ID and own not in taken:
+                    found = own
+                while found in taken:
+                    found += "+"
+                taken.add(found)
+            yield found, row
+
+    def _lines(self) -> int:
+        with self._path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+    def pull(
+        self,
+        object_name: str,
+        since: datetime | None = None,
+        cursor: str | None = None,
+        skip: Skip = NOTHING,
+        waiting: Callable[[], None] = nothing,
+    ) -> Iterator[Page]:
+        start = int(cursor or 0)
+        held: list[Contact] = []
+        place = 0
+        self._calls["read"] += 1
+        lines = self._lines()
+        for record_id, row in self._rows():
+            place += 1
+            if place <= start:
+                continue
+            if len(held) == self.page_size:
+                yield Page(tuple(held), str(place - 1), max(0, lines - place))
+                held = []
+            held.append(self._contact(record_id, row))
+        yield Page(tuple(held), None)
+
+    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+        return None
+
+    def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
+        wanted = set(ids)
+        self._calls["read"] += 1
+        return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
+
+    def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
+        """Rows that the list no longer has: it is the whole truth, and hides nothing. But a list
+        without any row says nothing of its rows: it may just be being written anew."""
+        there = {record_id for record_id, _ in self._rows()}
+        return {one: None for one in ids if one not in there} if there else {}
+
+    def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
+        return []
+
+    def flags_before_merge(
+        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
+    ) -> dict[str, dict[str, list[datetime]]]:
+        """Rows of a list are not merged."""
+        return {}
+
+    def visibility(self) -> list[Visibility]:
+        rows = sum(1 for _ in self._rows())
+        return [Visibility(OBJECT, rows, None, None, "a list on disk is read as a whole")]
+
+    def _contact(self, record_id: str, row: parser.Row) -> Contact:
+        told = row.cells if row.raw.isascii() else map(parser.readable, row.cells)
+        cells = dict(zip(self._header, told, strict=True))
+        cells.update(self._overlay.get(record_id, {}))
+        fields = self.fields
+        return Contact(
+            object=OBJECT,
+            id=record_id,
+            phones={phone: cells[phone] for phone in fields.phones},
+            country=next((cells[c] for c in fields.country if cells.get(c)), ""),
+            source=cells.get(fields.source, ""),
+            email=cells.get(fields.email, ""),
+            held={
+                canonical: _held(canonical, cells.get(column, ""))
+                for canonical, column in fields.names.items()
+            },
+        )
+
+    # -- writing -------------------------------------------------------------------------
+
+    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        return None
+
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+        return None
+
+    def outcome_names(self) -> OutcomeNames:
+        return OutcomeNames({})
+
+    def write(
+        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+    ) -> list[WriteResult]:
+        if not updates:
+            return []
+        self._calls["write"] += 1
+        names = self.fields.names
+        lines = []
+        for update in updates:
+            values = {}
+            for canonical, value in update.values.items():
+                kind, _, phone = canonical.partition("/")
+                values[phone if kind == "phone" else names[canonical]] = _sent(value)
+            self._overlay.setdefault(update.id, {}).update(values)
+            lines.append(orjson.dumps([update.id, values]) + b"\n")
+        with self._journal.open("ab") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        return [WriteResult(update.id, True) for update in updates]
+
+    def _load_journal(self) -> dict[str, dict[str, str]]:
+        overlay: dict[str, dict[str, str]] = {}
+        if self._journal.exists():
+            for line in self._journal.read_bytes().splitlines():
+                try:
+                    record_id, values = orjson.loads(line)
+                except (orjson.JSONDecodeError, ValueError):
+                    continue  # the last line of a writer that was killed: its update comes again
+                overlay.setdefault(record_id, {}).update(values)
+        return overlay
+
+    def close(self) -> None:
+        """Fold the journal into the file; the file is replaced as a whole or not at all."""
+        if not self._overlay:
+            return
+        new = list(dict.fromkeys(c for v in self._overlay.values() for c in v))
+        added = [column for column in new if column not in self._header]
+        header = [*self._header, *added]
+        target = self._path.with_name(self._path.name + ".new")
+        delimiter = self._dialect.delimiter
+        try:
+            with (
+                self._opened() as rows,
+                parser.open_text(target, self._dialect.encoding, "w") as out,
+            ):
+                first = next(rows)
+                extra = encode_cells([*map(formula_safe, added)], delimiter)
+                out.write(self._dialect.preamble)
+                out.write(first.raw + (delimiter + extra if added else "") + first.end)
+                for record_id, row in self._identified(rows):
+                    values = self._overlay.get(record_id, {})
+                    line = self._line(row, values, header, delimiter) if record_id else row.raw
+                    out.write(line + row.end)
+                out.flush()
+                os.fsync(out.fileno())
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        target.replace(self._path)
+        self._journal.unlink(missing_ok=True)
+        self._header = header
+        self._overlay = {}
+
+    def _line(
+        self, row: parser.Row, values: Mapping[str, str], header: list[str], delimiter: str
+    ) -> str:
+        old = {c: v for c, v in values.items() if c in self._header}
+        tail = [formula_safe(values.get(c, "")) for c in header[len(self._header) :]]
+        if not old:  # nothing of what was there changes, so it stays as it was typed
+            return row.raw + (delimiter + encode_cells(tail, delimiter) if tail else "")
+        cells = [
+            formula_safe(old[c]) if c in old else cell
+            for c, cell in zip(self._header, row.cells, strict=True)
+        ]
+        return encode_cells([*cells, *tail], delimiter)
+
+    # -- ids -----------------------------------------------------------------------------
+
+    def object_of(self, record_id: str) -> str:
+        return OBJECT
+
+    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
+        return iter(())
+
+    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
+        return [(self.object_of(record_id), record_id) for record_id in record_ids]
+
+    def record_url(self, object_name: str, record_id: str) -> str:
+        return ""
+
+
+_SPACES = re.compile(r"\s+")
+
+
+def _held(canonical: str, text: str) -> Value:
+    if spec_of(canonical).kind == "bool":
+        return _SPACES.sub("", text).lower() in ("true", "yes", "1", "x")
+    return without_guard(text) or None
+
+
+def _sent(value: Value) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value or ""

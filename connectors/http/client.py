@@ -1,0 +1,180 @@
+"""The one door for every call to a CRM: keeps within its limits, counts it, and tries again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import tenacity
+
+from config import stopping
+from config.settings import Http
+from config.traces import span
+from connectors.base import Purpose, UnavailableError
+from connectors.http.deadline import whole_call
+from connectors.http.rate_limits import Limits, Quota
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_ASKED = 2  # times that an answer which contradicts itself is asked for
+_MATTERS = timedelta(seconds=2)  # between two clocks, of which one is told in whole seconds
+
+
+class TryAgainError(Exception):
+    """A call failed in a way that may pass. `after`: seconds that we were asked to wait, if so."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+
+
+class ContradictionError(TryAgainError):
+    """An answer contradicts itself: nothing of it is believed. `reason`: what disagrees."""
+
+
+def retry_after(text: str | None, now: datetime | None = None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    >>> retry_after("3")
+    3.0
+    """
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def retrying(name: str, http: Http) -> tenacity.Retrying:
+    """Call again after a `TryAgainError`: growing waits with jitter, or what it was asked to wait.
+
+    Ends with the last error, or at once with one that asks to wait longer than is worth it.
+    """
+    longest = http.longest_wait.total_seconds()
+    backoff = tenacity.wait_exponential_jitter(
+        initial=http.first_wait, max=longest, jitter=http.first_wait
+    )
+
+    def error_of(state: tenacity.RetryCallState) -> TryAgainError | None:
+        error = state.outcome.exception() if state.outcome else None
+        return error if isinstance(error, TryAgainError) else None
+
+    def worth_it(state: tenacity.RetryCallState) -> bool:
+        error = error_of(state)
+        return error is not None and (error.after or 0) <= longest
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = error_of(state)
+        return backoff(state) if error is None or error.after is None else error.after
+
+    def say(state: tenacity.RetryCallState) -> None:
+        wait_ = state.next_action.sleep if state.next_action else 0.0
+        log.info("%s: %s; trying again in %.1f s", name, error_of(state), wait_)
+
+    def enough(state: tenacity.RetryCallState) -> bool:
+        most = _ASKED if isinstance(error_of(state), ContradictionError) else http.attempts
+        return state.attempt_number >= min(most, http.attempts)
+
+    return tenacity.Retrying(
+        retry=worth_it, wait=wait, stop=enough, before_sleep=say, sleep=stopping.sleep, reraise=True
+    )
+
+
+class CrmClock:
+    """The CRM's time by the Date of its answers, which is known to the second. `time` is that of
+    the last answer to us; how far the clock is `ahead`, all threads with one quota learn together:
+    a page may be worked on without a call of its own."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.time: datetime | None = None
+        self._quota = quota
+
+    @property
+    def ahead(self) -> timedelta:
+        return self._quota.clock_ahead
+
+    def note(self, date: str | None) -> None:
+        if not date:
+            return
+        try:
+            self.time = parsedate_to_datetime(date).astimezone(UTC)
+        except ValueError:
+            return  # some proxy's idea of a date: the next answer has another one
+        ahead = self.time - datetime.now(UTC)
+        self._quota.clock_ahead = ahead if abs(ahead) >= _MATTERS else timedelta(0)
+
+
+class Calls:
+    """Counter, limits and retry policy of one connector."""
+
+    def __init__(self, name: str, http: Http, quota: Quota) -> None:
+        self.name = name
+        self._quota = quota
+        self.counts: Counter[Purpose] = Counter()
+        self._http = http
+        self._lock = threading.Lock()
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """Seconds to wait for a connection and for each piece of an answer."""
+        return (self._http.connect_timeout, self._http.read_timeout)
+
+    def deadline(self) -> AbstractContextManager[None]:
+        """For a call that is made past `make`."""
+        return whole_call(self._http.call_timeout)
+
+    def note(self, limits: Limits) -> None:
+        """What an answer says of the CRM's limits."""
+        self._quota.note(limits)
+
+    def make(
+        self, purpose: Purpose, call: Callable[[], T], line: tuple[str, float] | None = None
+    ) -> T:
+        """Make a call, and again after a `TryAgainError`; raises `UnavailableError` at the end.
+
+        `line`: of calls with a limit of their own, its name and the seconds between two.
+
+        Raises `QuotaError` where only the reserve of the day's calls is left. The few calls that
+        are no reading or writing (describe, checks) are made all the same; in the short-time limit
+        they wait and count as all others do.
+        """
+
+        def counted() -> T:
+            self._quota.wait(of_the_reserve=purpose == "other")
+            if line is not None:
+                self._quota.take_turn(*line)
+            with self._lock:
+                self.counts[purpose] += 1
+            with span("crm.call", connector=self.name, purpose=purpose), self.deadline():
+                return call()
+
+        before = self.counts[purpose]
+        try:
+            return retrying(self.name, self._http)(counted)
+        except TryAgainError as error:
+            asked = f"; it asks to wait {error.after:.0f} s" if error.after else ""
+            tries = f"tried {self.counts[purpose] - before} times{asked}"
+            if isinstance(error, ContradictionError):
+                raise UnavailableError(
+                    f"{self.name}: an answer contradicts itself: {error.reason} ({tries}); nothing "
+                    f"was taken from it. Try again: hygiene sync {self.name}"
+                ) from error
+            raise UnavailableError(
+                f"{self.name}: {error.reason} ({tries}); when it answers again: hygiene sync"
+            ) from error

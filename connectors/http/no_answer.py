@@ -1,0 +1,100 @@
+"""Explain why a call got no answer: by an error that may pass, or by a permanent one.
+
+A handshake that is cut off does not mean a bad certificate: proxies in front of a service cut one
+now and then (hubspot-api-python issue 380). Python tells the two apart: `ssl` raises
+`SSLCertVerificationError` for a certificate that was checked and refused.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import requests
+import urllib3
+
+from connectors.base import ConnectorError
+from connectors.http.client import TryAgainError
+from connectors.http.deadline import UNSENT
+
+PROXY_LOGIN: Final = (
+    "the proxy requires a login (HTTP 407): put the user and password into HTTPS_PROXY "
+    "(http://USER:PASSWORD@HOST:PORT)"
+)
+
+Tls = Literal["untrusted", "none", "broken"]
+# What OpenSSL says of an answer that is no TLS at all; the last ones by version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it was made from: clients wrap them in several ways."""
+    todo: list[BaseException] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        todo += [other for other in inner if isinstance(other, BaseException)]
+
+
+def never_sent(error: BaseException) -> bool:
+    """Whether there was no connection yet, so that nothing can have been carried out."""
+    return any(getattr(one, UNSENT, False) for one in causes(error))
+
+
+def is_late(error: BaseException) -> bool:
+    kinds = (TimeoutError, urllib3.exceptions.TimeoutError, requests.exceptions.Timeout)
+    return any(isinstance(one, kinds) for one in causes(error))
+
+
+def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
+    """What went wrong with TLS, and OpenSSL's word for it; None where it was something else.
+
+    `untrusted`: the certificate was looked at and refused. `none`: no TLS is spoken there.
+    `broken`: a handshake or a connection was cut, or refused by the other side; that may pass.
+    """
+    found = [one for one in causes(error) if isinstance(one, ssl.SSLError)]
+    for one in found:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return "untrusted", str(getattr(one, "verify_message", "") or one)
+    for one in found:
+        reason = str(one.reason or "")
+        if reason in _NO_TLS:
+            return "none", reason
+    for one in found:
+        return "broken", str(one.reason or type(one).__name__)
+    broken = any(isinstance(one, urllib3.exceptions.SSLError) for one in causes(error))
+    return ("broken", "no reason given") if broken else None
+
+
+def explain(name: str, error: BaseException, address: str) -> ConnectorError | TryAgainError:
+    """Why a call got no answer, for an operator: an error that may pass, or one that does not.
+
+    `name`: of the connector. `address`: what was called.
+    """
+    if (tls := tls_problem(error)) is not None:
+        kind, reason = tls
+        if kind == "untrusted":
+            return ConnectorError(
+                f"{name}: the certificate is not trusted ({address}: {reason}); if a proxy of "
+                "yours opens TLS, set REQUESTS_CA_BUNDLE and SSL_CERT_FILE to its CA"
+            )
+        if kind == "none":
+            return ConnectorError(
+                f"{name}: {address} does not use TLS ({reason}); is it the port of plain http, or "
+                "of a proxy? See the address in the settings, and HTTPS_PROXY"
+            )
+        return TryAgainError(f"the TLS connection to {address} broke ({reason})")
+    text = " ".join(map(str, causes(error))).lower()
+    if "407" in text and "tunnel" in text:
+        return ConnectorError(f"{name}: {PROXY_LOGIN}")
+    if is_late(error):
+        return TryAgainError(f"no answer from {address} in time")
+    if "refused" in text or "resolve" in text or "name or service" in text:
+        return TryAgainError(f"nothing answers at {address}; is the address right?")
+    return TryAgainError(f"the connection to {address} broke")

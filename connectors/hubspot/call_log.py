@@ -1,0 +1,221 @@
+"""Calls that people logged in HubSpot, with their outcomes.
+
+hs_call_disposition holds the id of an outcome. The usual six have the same ids in every account; an
+account's own are named by /calling/v1/dispositions, of which no dated version exists and which is
+unsupported from September 2027 on, and by the options of the property itself. Sources: HubSpot's
+guides "Calls" (https://developers.hubspot.com/docs/guides/api/crm/engagements/calls) and "Calling
+extensions", dispositions; see docs/hubspot-facts.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from config.feedback import Dispositions
+from connectors.base import CallOutcome, ConnectorError, OutcomeNames, QuotaError, UnavailableError
+from connectors.http.client import ContradictionError
+from connectors.http.consistency import associations
+from connectors.hubspot.client import DISPOSITIONS, Client
+from connectors.hubspot.search import by_id, milliseconds
+
+log = logging.getLogger(__name__)
+
+OBJECT: Final = "calls"
+_PAGE = 200  # calls of one search
+_SMALL_PAGE = 20  # of one where HubSpot does not manage that
+_ASSOCIATIONS = 100  # calls in one question for their contacts
+_OUTCOME: Final = "hs_call_disposition"
+_MODIFIED: Final = "hs_lastmodifieddate"
+_USUAL: Final[Mapping[str, str]] = {
+    "9d9162e7-6cf3-4944-bf63-4dff82258764": "Busy",
+    "f240bbac-87c9-4f6e-bf70-924b57d47db7": "Connected",
+    "a4c4c377-d246-4b32-a13b-75a56a4cd0ff": "Left live message",
+    "b2cf5968-551e-4856-9783-52b3da59a7d0": "Left voicemail",
+    "73a0d17f-1163-4015-bdd5-ec830791da20": "No answer",
+    "17b47fee-58de-441e-a44c-c6300d46f273": "Wrong number",
+}
+_PROPERTIES = (
+    _OUTCOME, "hs_call_direction", "hs_call_to_number", "hs_call_from_number", "hs_timestamp",
+    _MODIFIED,
+)  # fmt: skip
+
+
+class CallLog:
+    """Reads calls through the connector's client."""
+
+    def __init__(self, client: Client, dispositions: Dispositions) -> None:
+        self._client = client
+        self._dispositions = dispositions
+        self._names: OutcomeNames | None = None
+        self._asked_options = False
+        self._limit = _PAGE
+
+    # -- names of outcomes ---------------------------------------------------------------
+
+    def outcome_names(self) -> OutcomeNames:
+        """Ask what the account's outcomes are called. Where HubSpot refuses that, what is known
+        without is returned, with the reason. Raises `QuotaError`.
+
+        A refusal of one list is not taken for a token that is no good: whatever is read next with
+        that token raises `AuthError` by itself.
+        """
+        self._asked_options = False
+        try:
+            listed = self._listed()
+        except QuotaError:
+            raise
+        except ConnectorError as error:
+            options, problem = self._options()
+            problem = f"{error}; {problem}" if problem else ""
+            self._names = OutcomeNames({**_USUAL, **options}, problem)
+            log.info("hubspot: the list of call outcomes is refused: %s", error)
+        else:
+            self._names = OutcomeNames({**_USUAL, **listed})
+        return self._names
+
+    def _listed(self) -> dict[str, str]:
+        return _labels(self._client.get("other", DISPOSITIONS), "id")
+
+    def _options(self) -> tuple[dict[str, str], str]:
+        """Names by the options of the property, and why there are none."""
+        self._asked_options = True
+        path = self._client.paths.properties(OBJECT, _OUTCOME)
+        try:
+            answer = self._client.get("other", path)
+            options = answer.get("options") if isinstance(answer, dict) else None
+            found = _labels(options, "value")
+        except QuotaError:
+            raise
+        except ConnectorError as error:
+            return {}, str(error)
+        return found, "" if found else f"the property {_OUTCOME} has no options"
+
+    def _with_options(self, names: OutcomeNames) -> OutcomeNames:
+        """For an outcome that the list does not name (it may be archived): ask the options too."""
+        if self._asked_options:
+            return names
+        options, _ = self._options()
+        self._names = OutcomeNames({**options, **names.names}, names.problem)
+        return self._names
+
+    # -- calls ---------------------------------------------------------------------------
+
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome]:
+        """Calls with an outcome that were logged or changed at or after `since`, by their ids;
+        those of which the outcome says nothing come without their contacts."""
+        names = self._names or self.outcome_names()
+        for page in self._pages(since, only):
+            if any(_disposition(row) not in names.names for row in page):
+                names = self._with_options(names)
+            telling = [row["id"] for row in page if self._tells(_disposition(row), names)]
+            contacts = self._contacts(telling)
+            for row in page:
+                yield from _outcomes(row, names.names, contacts.get(row["id"], ()))
+
+    def _tells(self, disposition: str, names: OutcomeNames) -> bool:
+        named = names.names.get(disposition, "")
+        return self._dispositions.meaning_of(named, disposition) not in ("", "harmless")
+
+    def _pages(self, since: datetime, only: str) -> Iterator[list[Mapping[str, Any]]]:
+        filters: list[dict[str, Any]] = [
+            {"propertyName": _MODIFIED, "operator": "GTE", "value": milliseconds(since)},
+            {"propertyName": _OUTCOME, "operator": "EQ", "value": only}
+            if only
+            else {"propertyName": _OUTCOME, "operator": "HAS_PROPERTY"},
+        ]
+        after: str | None = None
+        while True:
+            answer, ids = self._page(filters, after)
+            yield answer["results"]
+            if len(ids) >= answer["total"] and not (answer.get("paging") or {}).get("next"):
+                return
+            after = ids[-1] if ids else None
+            if after is None:
+                return
+
+    def _page(
+        self, filters: Sequence[Mapping[str, Any]], after: str | None
+    ) -> tuple[Any, list[str]]:
+        """The calls behind an id."""
+        above = {"propertyName": "hs_object_id", "operator": "GT", "value": after}
+        request: dict[str, Any] = {
+            "filterGroups": [{"filters": [*filters, above] if after else [*filters]}],
+            "sorts": ["hs_object_id"],
+            "properties": list(_PROPERTIES),
+            "limit": self._limit,
+            "after": "0",
+        }
+        try:
+            return by_id(self._client, OBJECT, request, above=after)
+        except UnavailableError as error:
+            if isinstance(error.__cause__, ContradictionError) or self._limit == _SMALL_PAGE:
+                raise
+            log.warning("%s; asking for %d calls at a time", error, _SMALL_PAGE)
+        self._limit = _SMALL_PAGE  # what HubSpot did not manage once is not asked on every page
+        return by_id(self._client, OBJECT, {**request, "limit": _SMALL_PAGE}, above=after)
+
+    def _contacts(self, calls: Sequence[str]) -> dict[str, list[str]]:
+        """Call -> the contacts that it is logged with."""
+        found: dict[str, list[str]] = {}
+        for start in range(0, len(calls), _ASSOCIATIONS):
+            some = calls[start : start + _ASSOCIATIONS]
+            answer = self._client.post(
+                "read",
+                self._client.paths.associations("calls/contacts/batch/read"),
+                {"inputs": [{"id": one} for one in some]},
+                check=associations(some),
+            )
+            for entry in answer["results"]:
+                found[str(entry["from"]["id"])] = [str(one["toObjectId"]) for one in entry["to"]]
+        return found
+
+
+def _labels(listed: Any, key: str) -> dict[str, str]:
+    """Id -> label of a list of outcomes. Raises `ConnectorError` for another form."""
+    if isinstance(listed, dict):
+        listed = listed.get("results")
+    if not isinstance(listed, list):
+        raise ConnectorError("hubspot: the list of call outcomes has an unknown form")
+    found = {
+        str(one[key]): str(one["label"]).strip()
+        for one in listed
+        if isinstance(one, dict) and one.get(key) and str(one.get("label") or "").strip()
+    }
+    if listed and not found:
+        raise ConnectorError("hubspot: the list of call outcomes has an unknown form")
+    return found
+
+
+def _disposition(row: Mapping[str, Any]) -> str:
+    return str(row["properties"].get(_OUTCOME) or "")
+
+
+def _outcomes(
+    row: Mapping[str, Any], names: Mapping[str, str], contacts: Sequence[str]
+) -> Iterator[CallOutcome]:
+    """One for each contact of the call; one without a contact where it has none."""
+    held = row["properties"]
+    theirs = "from" if held.get("hs_call_direction") == "INBOUND" else "to"
+    if not (disposition := _disposition(row)):
+        return
+    for record_id in contacts or ("",):
+        yield CallOutcome(
+            id=str(row["id"]),
+            outcome=names.get(disposition, disposition),
+            object="contacts" if record_id else "",
+            record_id=record_id,
+            number=held.get(f"hs_call_{theirs}_number") or "",
+            at=_moment(held.get("hs_timestamp") or held[_MODIFIED]),
+            modified=_moment(held[_MODIFIED]),
+            outcome_id=disposition,
+            is_named=disposition in names,
+        )
+
+
+def _moment(text: str) -> datetime:
+    if text.isdigit():
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

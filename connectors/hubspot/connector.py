@@ -1,0 +1,783 @@
+"""HubSpot: contacts through the date-versioned CRM API.
+
+Facts used here, from HubSpot's API guides: list pages hold up to 100 contacts, search pages 200; a
+search pages no further than 10,000 results, so each page is a fresh search for ids above the last
+one seen; a batch update takes 100 and is refused whole for one bad value, while unknown ids are
+answered apart (207); the id of a merged contact leads to the surviving one; search sees a change
+late, hence `connectors.hubspot.search_lag`. See docs/hubspot-facts.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from config.feedback import Dispositions
+from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
+from connectors.base import (
+    NOTHING,
+    CallOutcome,
+    Caution,
+    ConnectorError,
+    Contact,
+    CrmField,
+    FailureKind,
+    Finding,
+    Merge,
+    NotThereError,
+    OutcomeNames,
+    Page,
+    ProbeResult,
+    Purpose,
+    Role,
+    Schema,
+    SchemaChangedError,
+    SchemaError,
+    SetupStep,
+    Skip,
+    UnavailableError,
+    UnfitError,
+    Update,
+    Value,
+    Visibility,
+    WriteResult,
+    nothing,
+)
+from connectors.conversions import zulu
+from connectors.fields import ObjectFields, configured, fit, rewritable
+from connectors.http import consistency
+from connectors.http.client import ContradictionError
+from connectors.http.cursors import CursorGuard
+from connectors.http.rate_limits import Quota
+from connectors.http.response_guard import understood
+from connectors.hubspot import lists as hubspot_lists
+from connectors.hubspot import probe as hubspot_probe
+from connectors.hubspot import properties as hubspot_properties
+from connectors.hubspot import setup
+from connectors.hubspot.call_log import CallLog
+from connectors.hubspot.client import Client
+from connectors.hubspot.errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
+from connectors.hubspot.search import by_id, milliseconds
+from connectors.rows import Rows, maker
+
+log = logging.getLogger(__name__)
+
+OBJECT = "contacts"
+_LIST_PAGE = 100
+_SEARCH_PAGE = 200
+_BATCH = 100
+_MEMBERS = 250
+_CONTACTS = "0-1"  # the object type of contacts
+_WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
+_MERGED = "hs_merged_object_ids"
+_DISPOSITIONS = Dispositions()
+_LONGEST_ID = 20  # digits of a record's id
+_ONE: Mapping[str, Any] = {
+    "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
+}  # fmt: skip
+
+
+class HubSpotConnector:
+    name = "hubspot"
+    write_size = _BATCH
+    shares_batches = True
+    incremental = True
+    finds_late = True
+
+    def __init__(
+        self,
+        credentials: HubSpotCredentials,
+        settings: HubSpotSettings,
+        http: Http,
+        quota: Quota,
+        dispositions: Dispositions = _DISPOSITIONS,
+    ) -> None:
+        if unknown := set(settings.objects) - {OBJECT}:
+            raise SchemaError(
+                f"connectors.hubspot.objects: {', '.join(sorted(unknown))}: only contacts are known"
+            )
+        self.client = Client(credentials, http, quota)
+        self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
+        self._fields: ObjectFields | None = None
+        self._maker = maker(self._wanted, _checked)
+        self._writable: frozenset[str] = frozenset()
+        # What HubSpot has refused: (property, value), or (property, None) for any value.
+        self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+        self._there: frozenset[str] = frozenset()  # asked after, and still there
+        self._log = CallLog(self.client, dispositions)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, quota: Quota) -> HubSpotConnector:
+        assert settings.hubspot is not None
+        dispositions = settings.feedback.dispositions
+        return cls(
+            settings.hubspot, settings.connectors.hubspot, settings.http, quota, dispositions
+        )
+
+    @property
+    def calls(self) -> Mapping[Purpose, int]:
+        return self.client.counts
+
+    def clock(self) -> datetime | None:
+        return self.client.clock.time
+
+    def ahead(self) -> timedelta:
+        return self.client.clock.ahead
+
+    def close(self) -> None:
+        self.client.close()
+
+    # -- schema --------------------------------------------------------------------------
+
+    @understood
+    def describe(self) -> Schema:
+        path = self.client.paths.properties(OBJECT)
+        answer = self.client.get("other", path, check=consistency.some_properties)
+        named = {*self._wanted.read, *self._wanted.names.values()}
+        return {
+            OBJECT: {
+                entry["name"]: CrmField(
+                    type=(kind := hubspot_properties.type_of(entry)),
+                    writable=not (entry.get("modificationMetadata") or {}).get("readOnlyValue"),
+                    values=tuple(option["value"] for option in entry["options"])
+                    if kind == "enumeration" and not entry.get("externalOptions")
+                    else None,
+                )
+                for entry in answer["results"]
+                if entry["name"] in named
+            }
+        }
+
+    def use(self, schema: Schema) -> list[Finding]:
+        held = schema.get(OBJECT, {})
+        self._fields, findings = fit(self._wanted, held)
+        self._maker = maker(self._fields, _checked)
+        writable = set(self._fields.names)
+        writable |= {f"phone/{phone}" for phone in self._fields.phones if rewritable(held[phone])}
+        self._writable = frozenset(writable)
+        self._refused_values.clear()  # it may have been mended
+        self._there = frozenset()
+        return findings
+
+    @property
+    def fields(self) -> ObjectFields:
+        assert self._fields is not None, "use() comes first"
+        return self._fields
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        return (OBJECT,)
+
+    def phone_fields(self, object_name: str) -> tuple[str, ...]:
+        return self.fields.phones
+
+    def roles(self) -> Mapping[str, Mapping[str, Role]]:
+        return {OBJECT: self._wanted.roles}
+
+    @property
+    def guessed_from(self) -> str:
+        return ""
+
+    def writable(self, object_name: str) -> frozenset[str]:
+        return self._writable
+
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+        return setup.provision(self.client, self._wanted, adopt)
+
+    @understood
+    def unwatched(self) -> Iterator[Finding]:
+        answer = self.client.get("other", self.client.paths.properties(OBJECT))
+        watched = {*self._wanted.phones, *self._wanted.names.values()}
+        return hubspot_properties.unwatched(OBJECT, answer["results"], watched, self._look)
+
+    def _look(self, name: str, sample: int) -> tuple[int, list[str]]:
+        """How many contacts hold a property, and some of the values."""
+        filled = [{"propertyName": name, "operator": "HAS_PROPERTY"}]
+        body = {
+            **_ONE, "filterGroups": [{"filters": filled}], "properties": [name],
+            "limit": max(1, sample),
+        }  # fmt: skip
+        answer = self.client.search("other", OBJECT, body)
+        values = [entry["properties"].get(name) for entry in answer["results"]] if sample else []
+        return int(answer["total"]), [str(value) for value in values if value]
+
+    def cautions(self) -> Iterator[Caution]:
+        yield hubspot_lists.caution(self.client)
+
+    # -- reading -------------------------------------------------------------------------
+
+    @understood
+    def pull(
+        self,
+        object_name: str,
+        since: datetime | None = None,
+        cursor: str | None = None,
+        skip: Skip = NOTHING,
+        waiting: Callable[[], None] = nothing,
+    ) -> Iterator[Page]:
+        return self._list(cursor) if since is None else self._changed(since, cursor, skip)
+
+    def _list(self, after: str | None) -> Iterator[Page]:
+        # The list does not say how long it is; one search does, where the list is not short.
+        left: int | None = None
+        total: int | None = None  # of a list that is read from its beginning
+        read = 0
+        first = after is None
+        guard = CursorGuard(self.name)
+        while True:
+            query: dict[str, str | int | bool | list[str]] = {
+                "limit": _LIST_PAGE,
+                "properties": [*self.fields.read, _MERGED],
+                "archived": False,
+            }
+            if after:
+                query["after"] = guard.check(after)
+            answer = self.client.get("read", self.client.paths.objects(OBJECT), query)
+            contacts = self._contacts(answer)
+            after = _next(answer)
+            if first:
+                left = total = self._count()
+            first = False
+            read += len(answer["results"])
+            if not after:
+                _check_length(read, total)
+            left = None if left is None else max(0, left - len(contacts))
+            merged = _merged(answer)
+            yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
+            if not after:
+                return
+
+    def _count(self) -> int | None:
+        try:
+            answer = self.client.search("other", OBJECT, _ONE)
+        except ConnectorError:
+            return None  # only the progress bar wanted to know
+        return int(answer.get("total", 0))
+
+    def _changed(self, since: datetime, after: str | None, skip: Skip) -> Iterator[Page]:
+        base = [_changed_since(since)]
+        run_field = self.fields.names.get("run")
+        groups = [base]
+        if skip.runs and run_field:
+            others = {"propertyName": run_field, "operator": "NOT_IN"}
+            groups = [
+                [*base, {**others, "values": [run.lower() for run in skip.runs]}],
+                [*base, {"propertyName": run_field, "operator": "NOT_HAS_PROPERTY"}],
+                [_changed_since(max(since, skip.until))],
+            ]
+            if skip.since > since:
+                groups.append([*base, _changed_before(skip.since)])
+        while True:
+            above = (
+                [{"propertyName": "hs_object_id", "operator": "GT", "value": after}]
+                if after
+                else []
+            )
+            body = {
+                "filterGroups": [{"filters": [*group, *above]} for group in groups],
+                "sorts": ["hs_object_id"],
+                "properties": [*self.fields.read, _MERGED],
+                "limit": _SEARCH_PAGE,
+                "after": "0",
+            }
+            answer, ids = by_id(self.client, OBJECT, body, above=after)
+            contacts = self._contacts(answer)
+            left = max(0, answer["total"] - len(ids))
+            if not ids and not after:
+                self._ask_for(self._maker.columns)  # no contact says what there is
+            after = ids[-1] if ids and (left or _next(answer)) else None
+            merged = _merged(answer)
+            yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
+            if not after:
+                return
+
+    @understood
+    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+        """By search. The list gives one page after another and never two at once, and where each
+        takes a while that is slower than the account's limit of calls allows."""
+        return self._backwards(before)
+
+    def _backwards(self, before: str | None) -> Iterator[Page]:
+        while True:
+            below = [{"propertyName": "hs_object_id", "operator": "LT", "value": before}]
+            body = {
+                "filterGroups": [{"filters": below}] if before else [],
+                # HubSpot's guide has sorts as objects, its OpenAPI document as texts alone, which
+                # cannot name a direction (hubspot-api-python issue 236).
+                "sorts": [{"propertyName": "hs_object_id", "direction": "DESCENDING"}],
+                "properties": [*self.fields.read, _MERGED],
+                "limit": _SEARCH_PAGE,
+                "after": "0",
+            }
+            answer, ids = by_id(self.client, OBJECT, body, below=before, down=True)
+            if not ids:
+                return
+            before = ids[-1]
+            merged = _merged(answer)
+            contacts = self._contacts(answer)[::-1]
+            yield Page(contacts, before, None, tuple(merged), tuple(merged.values()))
+
+    @understood
+    def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
+        found: dict[str, Contact] = {}
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        for start in range(0, len(good), _BATCH):
+            some = good[start : start + _BATCH]
+            columns = [*self.fields.read, _MERGED]
+            answer = self._read(some, columns)
+            asked = set(some)  # the id of a merged contact leads to another one
+            found.update((one.id, one) for one in self._contacts(answer) if one.id in asked)
+            for record_id in consistency.led_elsewhere(answer, some, _MERGED):
+                alone = self._contacts(self._read([record_id], columns))
+                found.update((one.id, one) for one in alone if one.id == record_id)
+        return list(found.values())
+
+    @understood
+    def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
+        """Contacts in the recycle bin (a batch read with `archived=true` returns those alone), and
+        those that lead to another contact: asked for the id of a merged contact, HubSpot answers
+        with the one that it lives on in.
+
+        A contact that is in neither was never there, or was deleted for good (GDPR delete, or after
+        90 days): HubSpot answers both as it would answer a mistake, so it is not among them.
+        """
+        found: dict[str, Merge | None] = {}
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        for start in range(0, len(good), _BATCH):
+            some = good[start : start + _BATCH]
+            answer = self._read(some, [_MERGED])
+            merged = _merged(answer)
+            found.update((one, merged[one]) for one in some if one in merged)
+            there = {str(entry["id"]) for entry in answer["results"]}
+            rest = [one for one in some if one not in found and one not in there]
+            if there - {*some} - {merge.into_id for merge in found.values() if merge}:
+                # It leads on to a contact that does not name it: which of the ids does is asked.
+                found.update((one, merge) for one in rest if (merge := self._leads_to(one)))
+                rest = [one for one in rest if one not in found]
+            if rest:
+                answer = self._read(rest, [_MERGED], archived=True)
+                archived = {str(e["id"]) for e in answer["results"] if e.get("archived") is True}
+                found.update((one, None) for one in rest if one in archived)
+        return found
+
+    def _leads_to(self, record_id: str) -> Merge | None:
+        try:
+            answer = self.client.get("read", self.client.paths.objects(OBJECT, record_id))
+        except NotThereError:
+            return None
+        into = str(answer["id"])
+        return Merge(record_id, OBJECT, into) if into != record_id else None
+
+    def _read(
+        self,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        history: Sequence[str] = (),
+        archived: bool = False,
+    ) -> Any:
+        """A batch read: of an id that leads to another contact, that contact."""
+        body = {
+            "properties": list(properties),
+            "propertiesWithHistory": list(history),
+            "inputs": [{"id": record_id} for record_id in ids],
+        }
+        path = self.client.paths.objects(OBJECT, "batch/read")
+        # Of the recycle bin those are asked for that may be in it.
+        check = None if archived else consistency.batch_read(ids, _MERGED)
+        return self.client.post("read", path, body, {"archived": archived}, check)
+
+    @understood
+    def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
+        found: dict[str, Merge] = {}
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        for start in range(0, len(good), _BATCH):
+            found |= _merged(self._read(good[start : start + _BATCH], [_MERGED]))
+        return list(found.values())
+
+    @understood
+    def flags_before_merge(
+        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
+    ) -> dict[str, dict[str, list[datetime]]]:
+        """By the history of the properties, which a merge keeps of all contacts that it joins."""
+        names = {self.fields.names[flag]: flag for flag in flags if flag in self.fields.names}
+        found: dict[str, dict[str, list[datetime]]] = {}
+        ids = list(since)
+        for start in range(0, len(ids) if names else 0, _WITH_HISTORY):
+            answer = self._read(ids[start : start + _WITH_HISTORY], [_MERGED], list(names))
+            for entry in answer["results"]:
+                record_id = str(entry["id"])
+                for name, versions in (entry.get("propertiesWithHistory") or {}).items():
+                    ticked = [
+                        at
+                        for version in versions
+                        if version["value"] == "true"
+                        and record_id in since
+                        and (at := _moment(version["timestamp"])) > since[record_id]
+                    ]
+                    if ticked and name in names:
+                        found.setdefault(record_id, {})[names[name]] = ticked
+        return found
+
+    @understood
+    def visibility(self) -> list[Visibility]:
+        """A service key or an app's token reads all contacts of the account, whoever owns them:
+        its scopes are all that limits it. Source: HubSpot's guide to private apps."""
+        answer = self.client.search("other", OBJECT, _ONE)
+        note = "a service key or an app's token sees all contacts of the account"
+        return [Visibility(OBJECT, int(answer["total"]), None, None, note)]
+
+    def _contacts(self, answer: Any) -> Rows:
+        columns = self._maker.columns
+        try:
+            self._check_columns(answer["results"])
+            rows = [
+                (str(entry["id"]), entry["updatedAt"], *map(entry["properties"].get, columns))
+                for entry in answer["results"]
+                if not entry.get("archived")
+            ]
+            return self._maker.read(zip(*rows, strict=True))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConnectorError(
+                f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
+            ) from error
+
+    def _check_columns(self, entries: Sequence[Any]) -> None:
+        """A property that was archived since we asked for the properties is left out of answers
+        without a word, while an empty one is there as null. It would pass for one that every
+        contact has emptied. Raises `SchemaChangedError`."""
+        if not entries:
+            return
+        lacking = {
+            name for name in self._maker.columns if name not in entries[0]["properties"]
+        } - self._there
+        for entry in entries if lacking else ():
+            lacking -= entry["properties"].keys()
+        if lacking:
+            self._ask_for(lacking)
+
+    def _ask_for(self, names: Collection[str]) -> None:
+        """Whether the account has these properties; raises `SchemaChangedError`."""
+        gone = {*names} - {name for of in self.describe().values() for name in of}
+        if gone:
+            raise SchemaChangedError(f"hubspot: there is no property {', '.join(sorted(gone))}")
+        self._there |= {*names}
+
+    @understood
+    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+        return self._members(name) if kind == "list" else None
+
+    def _members(self, name: str) -> Iterator[tuple[str, str]]:
+        """Of a list of contacts. Needs the scope crm.lists.read. Nobody is handed on before the
+        list is complete: who is missing would count as off the list."""
+        try:
+            found = self._members_of(name)
+        except UnavailableError as error:
+            if not isinstance(error.__cause__, ContradictionError):
+                raise
+            log.warning("%s; reading the list %s from its beginning", error, name)
+            found = self._members_of(name)
+        return ((OBJECT, record_id) for record_id in found)
+
+    def _members_of(self, name: str) -> Collection[str]:
+        details = self._list_details(name)
+        check = consistency.MembersCheck()
+        path = self.client.paths.lists(str(details["listId"]), "memberships")
+        after, guard = None, CursorGuard(self.name)
+        while True:
+            query: dict[str, str | int] = {"limit": _MEMBERS}
+            if after:
+                query["after"] = guard.check(after)
+            after = _next(self.client.get("read", path, query, check=check))
+            if not after:
+                break
+        size, count = consistency.list_size(details), len(check.found)
+        if size is not None and consistency.far_short(count, size):
+            # What was counted before may be out of date by now.
+            size = consistency.list_size(self._list_details(name))
+            if size is not None and consistency.far_short(count, size):
+                what = f"the list {name!r} gave {count:,} members, and counts {size:,}"
+                raise UnavailableError(
+                    f"hubspot: an answer contradicts itself: {what}; nothing was taken from it. "
+                    "Try again: hygiene sync hubspot"
+                ) from ContradictionError(what)
+        return check.found
+
+    def _list_details(self, name: str) -> Mapping[str, Any]:
+        lists = self.client.paths.lists
+        by_id = name.isascii() and name.isdecimal()
+        by_name = lists(f"object-type-id/{_CONTACTS}/name", quote(name, safe=""))
+        check = consistency.list_details(name if by_id else "")
+        path = lists(name) if by_id else by_name
+        try:
+            details: Mapping[str, Any] = self.client.get("other", path, check=check)["list"]
+        except NotThereError:
+            details = {"objectTypeId": ""}
+        if details.get("objectTypeId", _CONTACTS) != _CONTACTS:  # ids on it mean companies, say
+            raise UnfitError(f"hubspot: there is no list of contacts {name!r}")
+        return details
+
+    @understood
+    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+        """Needs the scope crm.objects.contacts.read, which covers calls."""
+        return self._log.outcomes(since, only)
+
+    @understood
+    def outcome_names(self) -> OutcomeNames:
+        return self._log.outcome_names()
+
+    # -- writing -------------------------------------------------------------------------
+
+    @understood
+    def write(
+        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+    ) -> list[WriteResult]:
+        """One bad value refuses a whole batch. Values that were refused before are left out, so
+        that they cost one call more, and not one for each batch that holds them."""
+        sent: list[Update] = []
+        inputs: list[dict[str, Any]] = []
+        refused: dict[str, WriteResult] = {}
+        for update in updates:
+            properties = self._properties(update)
+            rest: Update | None = update
+            if known := self._known_refusals(properties):
+                told = refused[update.id] = self._refused(update, RefusedValuesError("", known))
+                rest = update.without(told.fields) if told.fields else None
+                properties = self._properties(rest) if rest is not None else {}
+            if rest is not None:
+                sent.append(rest)
+                # HubSpot names a record that it refuses by this mark, where it answers one by one.
+                mark = {"objectWriteTraceId": update.id}
+                inputs.append({"id": update.id, "properties": properties, **mark})
+        results = {result.id: result for result in self._send(sent, inputs)} if sent else {}
+        return [_both(refused.get(one.id), results.get(one.id)) for one in updates]
+
+    def _send(
+        self, updates: Sequence[Update], inputs: Sequence[Any], look_again: bool = True
+    ) -> list[WriteResult]:
+        """`look_again`: at what the answer does not confirm, and write it once more."""
+        path = self.client.paths.objects(OBJECT, "batch/update")
+        try:
+            answer = self.client.post("write", path, {"inputs": list(inputs)})
+        except RefusedValuesError as error:
+            if len(updates) == 1:
+                return [self._refused(updates[0], error)]
+            if self._learn(error, inputs):
+                return self.write(updates)
+            return self._halved(updates)
+        except RefusedCallError as error:
+            if len(updates) == 1:
+                kind: FailureKind = "duplicate" if error.status == 409 else "validation"
+                return [WriteResult(updates[0].id, False, kind, str(error))]
+            return self._halved(updates)
+        return self._results(updates, answer, look_again)
+
+    def _halved(self, updates: Sequence[Update]) -> list[WriteResult]:
+        """No refusal tells which record it means: write the halves, until it stands alone."""
+        middle = len(updates) // 2
+        return self.write(updates[:middle]) + self.write(updates[middle:])
+
+    def _properties(self, update: Update) -> dict[str, str]:
+        names, properties = self.fields.names, {}
+        for canonical, value in update.values.items():
+            kind, _, phone = canonical.partition("/")
+            properties[phone if kind == "phone" else names[canonical]] = _sent(value)
+        return properties
+
+    def _known_refusals(self, properties: Mapping[str, str]) -> list[dict[str, Any]]:
+        if not self._refused_values:
+            return []
+        return [
+            dict(entry)
+            for name, value in properties.items()
+            if (entry := self._refused_values.get((name, value)))
+            or (entry := self._refused_values.get((name, None)))
+        ]
+
+    def _learn(self, error: RefusedValuesError, inputs: Sequence[Any]) -> bool:
+        """Remember which values a refusal means, where it tells; whether any of these holds one."""
+        learned = False
+        for entry in error.entries:
+            name, message = str(entry.get("name", "")), str(entry.get("message", ""))
+            held = {item["properties"][name] for item in inputs if name in item["properties"]}
+            if entry.get("error") == "READ_ONLY_VALUE" and held:
+                self._refused_values[name, None] = entry
+                learned = True
+            if entry.get("error") == "INVALID_OPTION":
+                for value in held:
+                    if value and message.startswith(f"{value} was not one of"):
+                        self._refused_values[name, value] = entry
+                        learned = True
+        return learned
+
+    def _results(
+        self, updates: Sequence[Update], answer: Any, look_again: bool
+    ) -> list[WriteResult]:
+        written = [str(entry["id"]) for entry in answer.get("results") or ()]
+        problems: dict[str, Mapping[str, Any]] = {}
+        of_nobody: list[Mapping[str, Any]] = []
+        for problem in answer.get("errors") or []:
+            context = problem.get("context") or {}
+            named = (*_named(context, "ids"), *_named(context, "objectWriteTraceId"))
+            problems.update(dict.fromkeys(named, problem))
+            if not named:
+                of_nobody.append(problem)
+        found: dict[str, WriteResult] = {}
+        silent: list[Update] = []
+        for update in updates:
+            told = problems.get(update.id)
+            if told is not None and update.id not in written:
+                found[update.id] = self._problem(update, told)
+            elif told is None and written.count(update.id) == 1:
+                found[update.id] = WriteResult(update.id, True)
+            else:
+                silent.append(update)
+        if of_nobody and silent:  # a refusal that names no record: it is one of these
+            if len(updates) == 1:
+                return [self._problem(updates[0], of_nobody[0])]
+            anew = self._halved(silent) if len(silent) > 1 else self.write(silent)
+            found |= {result.id: result for result in anew}
+        elif silent:
+            found |= self._look_again(silent, look_again)
+        return [found[update.id] for update in updates]
+
+    def _look_again(self, silent: Sequence[Update], once_more: bool) -> dict[str, WriteResult]:
+        """At records of which an answer does not say what became of them. One that is not there
+        under its id was merged into another, most often."""
+        log.warning("hubspot: an answer says nothing of %d of its writes", len(silent))
+        found, again = consistency.confirm(silent, self.fetch)
+        for record_id, result in found.items():
+            if not result.ok:
+                text = "the record lives on under another id"
+                found[record_id] = WriteResult(record_id, False, "merged", text)
+        if not once_more:
+            return found | {update.id: consistency.unconfirmed(update) for update in again}
+        inputs = [
+            {"id": one.id, "properties": self._properties(one), "objectWriteTraceId": one.id}
+            for one in again
+        ]
+        results = self._send(again, inputs, look_again=False) if again else []
+        return found | {result.id: result for result in results}
+
+    def _problem(self, update: Update, problem: Mapping[str, Any]) -> WriteResult:
+        text = f"{problem.get('category', '')}: {problem.get('message', '')}"
+        if problem.get("category") == "OBJECT_NOT_FOUND":
+            return WriteResult(update.id, False, "gone", text)
+        if entries := refusals_of(problem):
+            return self._refused(update, RefusedValuesError(text, entries))
+        return WriteResult(update.id, False, "other", text)
+
+    def _refused(self, update: Update, error: RefusedValuesError) -> WriteResult:
+        kind = kind_of(error.entries)
+        canonical = self.fields.canonical_of
+        refused = tuple(canonical(entry.get("name", "")) for entry in error.entries)
+        details = [str(entry.get("message") or "") for entry in error.entries]
+        text = "; ".join(
+            filter(None, (error.text, *(one for one in details if one not in error.text)))
+        )
+        return WriteResult(update.id, False, kind, text, tuple(filter(None, refused)))
+
+    # -- ids -----------------------------------------------------------------------------
+
+    def object_of(self, record_id: str) -> str:
+        if not record_id.isdigit():
+            raise UnfitError(f"hubspot: {record_id!r} is not a record id (digits alone)")
+        return OBJECT
+
+    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
+        if record_id:
+            self.object_of(record_id)
+        return hubspot_probe.run(self.client, record_id)
+
+    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
+        return [(self.object_of(record_id), record_id) for record_id in record_ids]
+
+    def record_url(self, object_name: str, record_id: str) -> str:
+        base = "https://app.hubspot.com"
+        if self.client.host.startswith("http://"):
+            base = self.client.host  # a stand-in on this machine
+        return f"{base}/contacts/record/0-1/{record_id}"
+
+
+def _check_length(read: int, total: int | None) -> None:
+    """Of a list that was read to its end, and what a search had counted: that may be a little out
+    of date. Whoever is missing in a full read counts as gone."""
+    if total is not None and consistency.far_short(read, total):
+        raise UnavailableError(
+            f"hubspot: the list of contacts ended after {read:,}, and a search counts {total:,}; "
+            "nothing was removed. Try again: hygiene sync hubspot --full"
+        )
+
+
+def _changed_since(moment: datetime) -> dict[str, Any]:
+    return {"propertyName": "lastmodifieddate", "operator": "GTE", "value": milliseconds(moment)}
+
+
+def _changed_before(moment: datetime) -> dict[str, Any]:
+    return {"propertyName": "lastmodifieddate", "operator": "LT", "value": milliseconds(moment)}
+
+
+def _merged(answer: Any) -> dict[str, Merge]:
+    """Ids that live on in a contact of this answer. Of archived contacts HubSpot tells only by a
+    list of all of them; a full read notices those."""
+    return {
+        merged: Merge(merged, OBJECT, str(entry["id"]))
+        for entry in answer["results"]
+        if (listed := entry["properties"].get(_MERGED))
+        for merged in _listed_ids(listed)
+        if merged != str(entry["id"])
+    }
+
+
+def _listed_ids(value: Any) -> Iterator[str]:
+    """The record ids in a value that should be a text of them; what is none is left out, so that it
+    holds up no read."""
+    for one in value if isinstance(value, list) else [value]:
+        for part in str(one).split(";"):
+            text = part.strip()
+            if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
+                yield text
+
+
+def _next(answer: Any) -> str | None:
+    found = ((answer.get("paging") or {}).get("next") or {}).get("after")
+    return str(found) if found else None
+
+
+def _named(context: Mapping[str, Any], key: str) -> list[str]:
+    found = context.get(key)
+    return [str(one) for one in found if one] if isinstance(found, list) else []
+
+
+def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
+    """Of an update from which values were left out: what became of these, and of the rest."""
+    if refused is None or rest is None:
+        result = rest or refused
+        assert result is not None
+        return result
+    if rest.ok:
+        return replace(refused, rest=True)
+    if not rest.fields:
+        return rest  # it is gone, say
+    return replace(refused, fields=(*refused.fields, *rest.fields), rest=rest.rest)
+
+
+def _checked(value: Any) -> Value:
+    return zulu(_moment(value))
+
+
+def _moment(value: Any) -> datetime:
+    text = str(value)
+    if text.isdigit():
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _sent(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value or ""  # an empty text clears a property

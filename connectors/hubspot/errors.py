@@ -1,0 +1,168 @@
+"""What HubSpot's error answers mean.
+
+An error has `category`, `message` and, since 2023, `errors`: each with a `code` and a `context`
+that names the property. Where a property's value is refused, the message itself ends with the same
+as JSON; some answers have the one form and some the other, and any part may be missing.
+Sources: HubSpot's guide "Error handling"; the changelog entries of property validation rules (24
+July 2023) and of "CRM API write validation enforcement" (8 September 2026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from connectors.base import (
+    AuthError,
+    ConnectorError,
+    FailureKind,
+    NotThereError,
+    QuotaError,
+    SchemaChangedError,
+    UnavailableError,
+)
+from connectors.http import no_answer
+from connectors.http.client import TryAgainError, retry_after
+from connectors.http.error_text import plain
+from connectors.http.lenient_json import decode
+from connectors.http.statuses import PROXY_LOGIN, is_passing, not_from, web_page
+
+_VALUES = "Property values were not valid: "
+# A bad request, a conflict with another record, content that cannot be processed (RFC 9110).
+_REFUSED = (400, 409, 422)
+# By code, what a refusal of a value means.
+KINDS: dict[str, FailureKind] = {
+    "INVALID_OPTION": "picklist_value",
+    "READ_ONLY_VALUE": "unwritable_field",
+    "PROPERTY_DOESNT_EXIST": "unwritable_field",
+    "VALUE_TOO_LONG": "too_long",
+    "MISSING_CONDITIONAL_REQUIRED_PROPERTY": "required_property",
+    "MISSING_REQUIRED_PROPERTY": "required_property",
+}
+
+
+class RefusedValuesError(Exception):
+    """A write was refused for what it says, or for what the record lacks. `entries`: `name` of the
+    property, `error` (the code) and `message` of each refusal; none names the record."""
+
+    def __init__(self, text: str, entries: list[dict[str, Any]]) -> None:
+        super().__init__(text)
+        self.text = text
+        self.entries = entries
+
+
+class RefusedCallError(ConnectorError):
+    """HubSpot refused a call for what it says, in words that are not known. `status`: of HTTP."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def kind_of(entries: list[dict[str, Any]]) -> FailureKind:
+    """What refusals of one record come to: the first that we know by name."""
+    known = (KINDS.get(str(entry.get("error", ""))) for entry in entries)
+    return next(filter(None, known), "validation")
+
+
+def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -> Exception:
+    """The exception that an error answer is. `version`: of the API that was asked."""
+    if status == PROXY_LOGIN:
+        return ConnectorError(f"hubspot: {no_answer.PROXY_LOGIN}")
+    if page := web_page(headers, raw):
+        said = not_from("HubSpot", status, page)
+        if is_passing(status):
+            return TryAgainError(said, retry_after(headers.get("Retry-After")))
+        return UnavailableError(f"hubspot: {said}; once that is fixed: hygiene sync hubspot")
+    try:
+        body = decode(raw) if raw else {}
+    except orjson.JSONDecodeError:
+        body = {"message": plain(raw)}
+    if not isinstance(body, dict):
+        body = {}
+    message = " ".join(str(body.get("message", "")).split())
+    short = message[:500]
+    if status == 401:
+        return AuthError("hubspot: HUBSPOT_ACCESS_TOKEN is not accepted; make or renew the token")
+    if status == 403:
+        return AuthError(f"hubspot: HUBSPOT_ACCESS_TOKEN may not do this: {_lacking(body, short)}")
+    if status == 429:
+        return _over_limit(body, headers)
+    if status == 404:
+        return NotThereError(
+            f"hubspot: HTTP 404: {short or 'nothing there'} (API version {version}, "
+            "HUBSPOT_API_VERSION)"
+        )
+    if is_passing(status):
+        return TryAgainError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
+    if status == 400:
+        if entries := _refusals(body, message):
+            gone = [e["name"] for e in entries if e["error"] == "PROPERTY_DOESNT_EXIST"]
+            if gone:
+                return SchemaChangedError(f"hubspot: there is no property {', '.join(gone)}")
+            return RefusedValuesError(short, entries)
+        if message.startswith(_VALUES) or "required" in message:
+            return RefusedValuesError(short, [])
+        if body.get("category") == "VALIDATION_ERROR" and "does not exist" in message:
+            return SchemaChangedError(f"hubspot: {short}")
+    kind = body.get("subCategory") or body.get("category", "")
+    text = f"hubspot: HTTP {status} {kind}: {short}"
+    refused = status in _REFUSED and bool(body.get("category"))
+    return RefusedCallError(text, status) if refused else ConnectorError(text)
+
+
+def refusals_of(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The refusals of one entry of a batch's `errors`, which has the form of an error answer."""
+    return _refusals(problem, str(problem.get("message", "")))
+
+
+def _refusals(body: Mapping[str, Any], message: str) -> list[dict[str, Any]]:
+    _, _, listed = message.partition(_VALUES)
+    found = _listed(listed)
+    known = {(entry["name"], entry["error"]) for entry in found}
+    for entry in body.get("errors") or ():
+        if not isinstance(entry, dict) or not (code := str(entry.get("code") or "")):
+            continue
+        context = entry.get("context")
+        names = context.get("propertyName") if isinstance(context, dict) else None
+        for name in names or [""]:
+            if (str(name), code) not in known:
+                text = str(entry.get("message") or "")
+                found.append({"name": str(name), "error": code, "message": text})
+    return found
+
+
+def _listed(text: str) -> list[dict[str, Any]]:
+    try:
+        found = decode(text) if text else []
+    except orjson.JSONDecodeError:
+        return []
+    return [
+        {key: str(entry.get(key) or "") for key in ("name", "error", "message")}
+        for entry in (found if isinstance(found, list) else [])
+        if isinstance(entry, dict)
+    ]
+
+
+def _lacking(body: Mapping[str, Any], message: str) -> str:
+    scopes = [
+        scope
+        for problem in body.get("errors") or []
+        for scope in (problem.get("context") or {}).get("requiredGranularScopes") or []
+    ]
+    return f"it lacks the scope {', '.join(scopes)}" if scopes else message or "no reason given"
+
+
+def _over_limit(body: Mapping[str, Any], headers: Mapping[str, str]) -> Exception:
+    policy = body.get("policyName", "")
+    if policy == "DAILY":
+        return QuotaError(
+            "hubspot: the account's calls for today are used up; the run goes on after "
+            "midnight of the account's time zone: hygiene runs resume RUN"
+        )
+    # The rolling limits pass within their window; HubSpot gives no Retry-After for them.
+    default = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}.get(policy)
+    given = retry_after(headers.get("Retry-After"))
+    return TryAgainError("HTTP 429", given if given is not None else default)

@@ -1,0 +1,341 @@
+"""Creates the worker's contact properties in a HubSpot account, in a group of their own, and lists
+that keep people with our flags out of HubSpot's own messages.
+
+A plan has room for so many custom properties; that is looked at before anything is created. What
+HubSpot answers where the room ends is not documented: after a refusal the room is looked at again.
+
+Sources: HubSpot's guide "Properties" and OpenAPI document `properties` of 2026-09; API reference
+"Read custom property limits". Not confirmed: that creating a property of the name of an archived
+one brings the archived one back, with the values that it had (`hygiene crm probe` cannot ask).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
+from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
+from connectors.http.consistency import property_limits
+from connectors.hubspot import lists
+from connectors.hubspot.client import Client
+from connectors.hubspot.errors import RefusedValuesError
+from connectors.hubspot.properties import GROUP, type_of
+from connectors.labels import phone_labels, sentence_case
+
+_BATCH = 100
+_CONTACTS = "0-1"
+# What can be left out first where a plan has little room: the least needed first.
+_EXPENDABLE = (
+    "line_type", "e164", "checked_at", "run", "proposed_phone", "isolated", "confirm_link",
+    "best_phone", "recheck", "reason",
+)  # fmt: skip
+_ROOM = "room for custom properties"
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many custom properties contacts may still get, and of what limit."""
+
+    free: int
+    limit: int
+
+
+def provision(
+    client: Client, wanted: ObjectFields, adopt: Collection[str] = ()
+) -> Iterator[SetupStep]:
+    """The room of the plan first; then the property group, the properties, the lists. One of our
+    name that is neither in our group nor described as ours is somebody else's: it is left alone,
+    unless it is in `adopt`."""
+    paths = client.paths.properties
+    there = _properties(client, wanted.object)
+    labels = phone_labels(
+        {phone: str(there.get(phone, {}).get("label") or "") for phone in wanted.phones}
+    )
+    new = {
+        name: definition(spec_of(canonical), name, labels.get(canonical.partition("/")[2], ""))
+        for canonical, name in wanted.names.items()
+        if name not in there
+    }
+    if new:
+        step = _check_room(client, wanted, [*new])
+        if step is not None:
+            yield step
+            if step.done == "failed":
+                return
+    answer = client.get("other", paths(wanted.object, "groups"))
+    if any(group["name"] == GROUP for group in answer["results"]):
+        yield SetupStep(f"property group {GROUP}", "already there")
+    else:
+        client.post(
+            "other",
+            paths(wanted.object, "groups"),
+            {"name": GROUP, "label": "Phone hygiene", "displayOrder": -1},
+        )
+        yield SetupStep(f"property group {GROUP}", "created")
+    archived = _properties(client, wanted.object, archived=True) if new else {}
+    for canonical, name in wanted.names.items():
+        spec = spec_of(canonical)
+        adopted = f"{wanted.object}.{name}" in adopt
+        if name in there:
+            label = labels.get(canonical.partition("/")[2], "")
+            yield _existing(client, wanted.object, name, spec, there[name], adopted, label)
+        elif name in archived and (
+            stranger := _stranger(wanted.object, name, spec, archived[name], adopted, "an archived")
+        ):
+            del new[name]
+            yield stranger
+    inputs = [*new.values()]
+    for start in range(0, len(inputs), _BATCH):
+        yield from _create(client, wanted.object, inputs[start : start + _BATCH], archived)
+    usable = {
+        name: entry
+        for name, entry in _properties(client, wanted.object).items()
+        if name in wanted.names.values()
+        and type_of(entry) in TYPES[spec_of(wanted.canonical[name]).kind]
+    }
+    yield from lists.provision(client, wanted.names, usable)
+
+
+def _properties(client: Client, object_name: str, archived: bool = False) -> dict[str, Any]:
+    query = {"archived": True} if archived else None
+    answer = client.get("other", client.paths.properties(object_name), query)
+    return {entry["name"]: entry for entry in answer["results"]}
+
+
+def definition(spec: FieldSpec, name: str, phone: str = "") -> dict[str, Any]:
+    """A PropertyCreate of the Properties API. `phone`: what people call the phone field."""
+    kind, field_type = {
+        "picklist": ("enumeration", "select"),
+        "text": ("string", "text"),
+        "url": ("string", "text"),
+        "bool": ("bool", "booleancheckbox"),
+        "datetime": ("datetime", "date"),
+    }[spec.kind]
+    values = spec.values or (("true", "false") if spec.kind == "bool" else ())
+    made: dict[str, Any] = {
+        "name": name,
+        "label": label_of(spec, phone),
+        "type": kind,
+        "fieldType": field_type,
+        "groupName": GROUP,
+        "description": spec.help,
+        "formField": False,
+        "hidden": False,
+    }
+    if values:
+        labels = {"true": "Yes", "false": "No"}
+        made["options"] = [
+            {
+                "label": labels.get(value, value.replace("_", " ").capitalize()),
+                "value": value,
+                "displayOrder": place,
+                "hidden": False,
+            }
+            for place, value in enumerate(values)
+        ]
+    return made
+
+
+def label_of(spec: FieldSpec, phone: str) -> str:
+    """As HubSpot writes labels: only the first word with a capital."""
+    if "{phone}" not in spec.label:
+        return sentence_case(spec.label)
+    rest = sentence_case(spec.label).removeprefix("{phone} ")
+    return f"{phone} {rest}"
+
+
+def _former_label(spec: FieldSpec, name: str, held: str) -> bool:
+    """Whether a label is one that an earlier release gave: "Mobilephone Status"."""
+    if "{phone}" not in spec.label:
+        return held == spec.label
+    end = spec.label.removeprefix("{phone}").replace("E.164", "E164")
+    start = held.removesuffix(end)
+    return start != held and " " not in start and start.lower() in name and start.istitle()
+
+
+# -- the room of the plan ------------------------------------------------------------------
+
+
+def room_of(client: Client) -> Room:
+    """Raises `ConnectorError` where that cannot be told: a key with crm.schemas scopes alone may
+    not ask (observed; the documents ask for a scope of some object's records)."""
+    path = client.paths.limits("custom-properties")
+    answer = client.get("other", path, check=property_limits)
+    pairs = [(answer.get("overallLimit"), answer.get("overallUsage"))]
+    pairs += [
+        (entry.get("limit"), entry.get("usage"))
+        for entry in answer.get("byObjectType") or ()
+        if entry.get("objectTypeId") == _CONTACTS
+    ]
+    known = [
+        Room(max(0, int(limit - used)), int(limit))
+        for limit, used in pairs
+        if limit is not None and used is not None
+    ]
+    if not known:
+        raise ConnectorError("hubspot: the answer names no limit")
+    return min(known, key=lambda one: one.free)
+
+
+def _check_room(client: Client, wanted: ObjectFields, new: Collection[str]) -> SetupStep | None:
+    """None where there is room enough."""
+    try:
+        room = room_of(client)
+    except (QuotaError, UnavailableError):
+        raise
+    except ConnectorError as error:
+        return SetupStep(_ROOM, "not checked", f"the plan's limit could not be read: {error}")
+    if len(new) <= room.free:
+        return None
+    return SetupStep(
+        _ROOM,
+        "failed",
+        f"{len(new)} are needed and {room.free} of the plan's {room.limit:,} are free; nothing was "
+        f"created. Archive properties that nobody uses, or {_left_out(wanted, new, room.free)}",
+    )
+
+
+def _left_out(wanted: ObjectFields, new: Collection[str], free: int) -> str:
+    """Which of ours are to be left out so that the rest finds room."""
+    over = len(new) - free
+    chosen: list[str] = []
+    for name in _EXPENDABLE:
+        if over <= 0:
+            break
+        saved = sum(key.partition("/")[0] == name and held in new
+                    for key, held in wanted.names.items())  # fmt: skip
+        if saved:
+            chosen.append(f'{name} = ""')
+            over -= saved
+    if over <= 0:
+        return f"leave some of ours out under [connectors.hubspot.fields]: {', '.join(chosen)}"
+    return (
+        f"make room for {over} more and leave some of ours out under [connectors.hubspot.fields]: "
+        f"{', '.join(chosen)}"
+        if chosen
+        else f"make room for {over} more: what is left of ours, statuses and flags, is needed"
+    )
+
+
+# -- one property --------------------------------------------------------------------------
+
+
+def _stranger(
+    object_name: str,
+    name: str,
+    spec: FieldSpec,
+    entry: Mapping[str, Any],
+    adopted: bool,
+    which: str = "a",
+) -> SetupStep | None:
+    """What is to be said of a property of our name that is not ours; None where it is."""
+    setting = f"connectors.hubspot.fields.{spec.name}"
+    if type_of(entry) not in TYPES[spec.kind]:
+        return SetupStep(
+            name,
+            "failed",
+            f"there is {which} property of that name, of type {entry['type']} and not {spec.kind}; "
+            f"it is left alone. Give ours another name: {setting}",
+        )
+    if not adopted and entry.get("groupName") != GROUP and entry.get("description") != spec.help:
+        return SetupStep(
+            name,
+            "failed",
+            f"there is {which} property of that name that we did not make; it is left alone. Give "
+            f"ours another name ({setting}), or, if nobody else writes to it, use it: hygiene crm "
+            f"setup hubspot --adopt {object_name}.{name}",
+        )
+    return None
+
+
+def _existing(
+    client: Client,
+    object_name: str,
+    name: str,
+    spec: FieldSpec,
+    entry: Mapping[str, Any],
+    adopted: bool,
+    phone: str,
+) -> SetupStep:
+    if (stranger := _stranger(object_name, name, spec, entry, adopted)) is not None:
+        return stranger
+    change: dict[str, Any] = {}
+    told = []
+    held = {option["value"] for option in entry["options"]}
+    if spec.kind == "picklist" and entry["type"] == "enumeration" and not set(spec.values) <= held:
+        change["options"] = _options(entry, [v for v in spec.values if v not in held])
+        told.append("missing options added")
+    label = label_of(spec, phone)
+    before = str(entry.get("label") or "")
+    if entry.get("groupName") == GROUP and before != label and _former_label(spec, name, before):
+        change["label"] = label
+        told.append(f'"{before}" is called "{label}" now')
+    if not change:
+        return SetupStep(name, "already there")
+    client.request("other", "PATCH", client.paths.properties(object_name, name), body=change)
+    return SetupStep(name, "changed", "; ".join(told))
+
+
+def _options(entry: Mapping[str, Any], lacking: list[str]) -> list[dict[str, Any]]:
+    kept = [
+        {key: option[key] for key in ("label", "value", "displayOrder", "hidden") if key in option}
+        for option in entry["options"]
+    ]
+    return kept + [
+        {"label": v.replace("_", " ").capitalize(), "value": v, "displayOrder": -1, "hidden": False}
+        for v in lacking
+    ]
+
+
+def _create(
+    client: Client, object_name: str, batch: list[dict[str, Any]], archived: Collection[str]
+) -> Iterator[SetupStep]:
+    why: dict[str, str] = {}
+    made: set[str] = set()
+    general = "HubSpot did not say why"
+    try:
+        answer = client.post(
+            "other", client.paths.properties(object_name, "batch/create"), {"inputs": batch}
+        )
+    except (QuotaError, UnavailableError):
+        raise
+    except (ConnectorError, RefusedValuesError) as error:
+        general = str(error)
+    else:
+        made = {entry["name"] for entry in answer["results"]}
+        why = {
+            name: problem["message"]
+            for problem in answer.get("errors") or []
+            for name in (problem.get("context") or {}).get("name", [])
+        }
+    full = _full(client) if len(made) < len(batch) else ""
+    for item in batch:
+        name = item["name"]
+        if name not in made:
+            yield SetupStep(name, "failed", f"{why.get(name, general)}{full}")
+        elif name in archived:
+            yield SetupStep(
+                name,
+                "created",
+                "an archived property of that name was brought back with the values that it had: a "
+                "flag that is still set counts as somebody's word",
+            )
+        else:
+            yield SetupStep(name, "created")
+
+
+def _full(client: Client) -> str:
+    """What to add to a refusal where the plan's room is used up by now."""
+    try:
+        room = room_of(client)
+    except ConnectorError:
+        return ""
+    if room.free:
+        return ""
+    return (
+        f". All {room.limit:,} custom properties of the plan are used: archive some, or leave some "
+        'of ours out (connectors.hubspot.fields.NAME = ""), and run the set-up again; what was '
+        "created stays and is used"
+    )

@@ -1,0 +1,197 @@
+"""From rows as a CRM gives them to contacts: by columns, and a contact only where one is wanted.
+
+In a run over everything most rows are as they were left, which their content tells: no more than
+that is worked out of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from msgspec import Struct
+
+from connectors.base import Contact, Content, Value
+from connectors.conversions import amount, day, month
+from connectors.fields import ObjectFields, spec_of
+from connectors.phone_values import number_texts, typed_texts
+
+TRUE = frozenset((True, "true", "True", "TRUE"))
+
+
+class Layout(Struct, frozen=True):
+    """What the places of a row's content hold: see `Contact.content`."""
+
+    object: str
+    phones: tuple[str, ...]
+    held: tuple[str, ...]
+
+
+class Rows(Sequence[Contact]):
+    """Contacts of one layout, each made when it is asked for. `ids`, `modified`, `contents`: of all
+    of them, in their order."""
+
+    def __init__(
+        self, layout: Layout, ids: Sequence[str], modified: Sequence[str], contents: list[Content]
+    ) -> None:
+        self.layout = layout
+        self.ids = ids
+        self.modified = modified
+        self.contents = contents
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Contact: ...
+    @overload
+    def __getitem__(self, place: slice) -> Rows: ...
+    def __getitem__(self, place: int | slice) -> Contact | Rows:
+        if isinstance(place, slice):
+            return Rows(self.layout, self.ids[place], self.modified[place], self.contents[place])
+        return Contact.of(
+            self.layout.object,
+            self.ids[place],
+            self.modified[place],
+            self.contents[place],
+            self.layout.phones,
+            self.layout.held,
+        )
+
+
+def ids_of(read: Sequence[Contact]) -> Sequence[str]:
+    return read.ids if isinstance(read, Rows) else [contact.id for contact in read]
+
+
+def joined(first: Sequence[Contact], second: Sequence[Contact]) -> Sequence[Contact]:
+    """The contacts of two pages, one after the other."""
+    if isinstance(first, Rows) and isinstance(second, Rows) and first.layout == second.layout:
+        return Rows(
+            first.layout,
+            (*first.ids, *second.ids),
+            (*first.modified, *second.modified),
+            first.contents + second.contents,
+        )
+    return (*first, *second)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How the rows of an object are read. `read` takes their ids, when each was changed, and the
+    values of each of `columns`: what `zip(*rows)` makes of rows that begin with the former two. No
+    value, None and "" are the same."""
+
+    columns: tuple[str, ...]
+    read: Callable[[Iterable[Sequence[Any]]], Rows]
+
+
+def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
+    """A checkbox is true where the row says `True` or "true". `moment` turns what the CRM gives for
+    a time (not empty) into the one form that the worker keeps."""
+
+    def one_moment(cell: Any) -> Value:
+        try:
+            return moment(cell)
+        except (ValueError, OverflowError, OSError):
+            return None  # no time that is known: it is written anew
+
+    def moments(cells: Sequence[Any]) -> list[Value]:
+        return [one_moment(cell) if cell else None for cell in cells]
+
+    of_kind: dict[str, Cells] = {"bool": _checks, "datetime": moments}
+    ours = [of_kind.get(spec_of(canonical).kind, _or_none) for canonical in fields.names]
+    layout = Layout(fields.object, fields.phones, tuple(fields.names))
+    of_one = (fields.state, fields.email, fields.website, fields.source, fields.campaign)
+    of_what = (fields.value, fields.consented, fields.created)
+    columns = (
+        *fields.phones,
+        *fields.names.values(),
+        *fields.country,
+        *filter(None, (fields.country_code,)),
+        *filter(None, of_one),
+        *filter(None, of_what),
+    )
+
+    def read(columns_read: Iterable[Sequence[Any]]) -> Rows:
+        by_column = iter(columns_read)
+        ids, modified = next(by_column, ()), next(by_column, ())
+
+        def column(name: str, made: Cells = _texts, missing: Any = "") -> list[Any]:
+            return made(next(by_column, ())) if name else [missing] * len(ids)
+
+        phones = [
+            column(name, number_texts if name in fields.numbers else typed_texts)
+            for name in fields.phones
+        ]
+        held = [column(name, made) for name, made in zip(fields.names.values(), ours, strict=True)]
+        countries = [column(name) for name in fields.country]
+        country = [next(filter(None, cells), "") for cells in zip(*countries, strict=True)]
+        country = country if countries else column("")
+        if fields.country_code:
+            country = [*map(country_with_code, country, column(fields.country_code))]
+        contents: Iterable[Content] = zip(
+            country,
+            *map(column, of_one),
+            column(fields.value, _amounts, None),
+            column(fields.consented, _days),
+            column(fields.created, _months),
+            *phones,
+            *held,
+            strict=True,
+        )
+        return Rows(layout, ids, modified, [*contents])
+
+    return Maker(columns, read)
+
+
+Cells = Callable[[Sequence[Any]], list[Any]]  # from a column's cells to what the worker keeps
+
+
+def country_with_code(name: str, code: str) -> str:
+    """What a record says of its country in two fields, as one text: neither is believed over the
+    other, so both are kept where they differ.
+
+    >>> country_with_code("Germany", "DE"), country_with_code("", "DE"), country_with_code("DE", "")
+    ('Germany (DE)', 'DE', 'DE')
+    >>> country_with_code("de", "DE")
+    'de'
+    """
+    if not name or not code:
+        return name or code
+    return name if name.strip().casefold() == code.strip().casefold() else f"{name} ({code})"
+
+
+def _texts(cells: Sequence[Any]) -> list[Any]:
+    return [cell if type(cell) is str and "\0" not in cell else _as_text(cell) for cell in cells]
+
+
+def _or_none(cells: Sequence[Any]) -> list[Any]:
+    return [(cell if type(cell) is str else _as_text(cell)) or None for cell in cells]
+
+
+def _as_text(cell: Any) -> str:
+    """Of a value that should be a text and is none, or that holds a NUL, which PostgreSQL does not
+    take: the rest of its page is read all the same."""
+    if cell is None or isinstance(cell, (list, dict)):
+        return ""
+    try:
+        return str(cell).replace("\0", "")
+    except ValueError:
+        return ""  # a number of thousands of digits
+
+
+def _checks(cells: Sequence[Any]) -> list[Any]:
+    return [cell is True or (type(cell) is str and cell in TRUE) for cell in cells]
+
+
+def _amounts(cells: Sequence[Any]) -> list[Any]:
+    return [amount(cell) for cell in cells]
+
+
+def _days(cells: Sequence[Any]) -> list[Any]:
+    return [day(cell) for cell in cells]
+
+
+def _months(cells: Sequence[Any]) -> list[Any]:
+    return [month(cell) for cell in cells]

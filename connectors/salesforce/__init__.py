@@ -1,0 +1,4 @@
+"""Salesforce: REST queries, Bulk API 2.0 and sObject collections.
+
+`connector` is what the product sees; everything else serves it.
+"""

@@ -1,0 +1,26 @@
+"""The form of a call to an org, as those who make calls are handed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import requests
+
+from connectors.base import Purpose
+from connectors.http.consistency import Check
+
+
+class Call(Protocol):
+    """The connector's one door. `take`: what is made of a (streamed) answer that is not JSON."""
+
+    def __call__(
+        self,
+        purpose: Purpose,
+        path: str,
+        method: str = "GET",
+        *,
+        take: Callable[[requests.Response], Any] | None = None,
+        check: Check | None = None,
+        **more: Any,
+    ) -> Any: ...

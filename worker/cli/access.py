@@ -1,0 +1,183 @@
+"""`hygiene` commands about who may do what: people, tokens, the log of what was done."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from worker.access.model import ROLES, SCOPES, AccessError, Role
+from worker.cli import output
+from worker.cli.base import Command, Group, json_option
+from worker.cli.parts import opened_context, user_name
+
+
+@click.group("users", cls=Group)
+def users() -> None:
+    """Who may see the pages: list, add, remove, make a login link."""
+
+
+@users.command("list")
+@json_option
+def users_list(as_json: bool) -> None:
+    """People with a password of their own."""
+    from worker.access import people
+
+    with opened_context(only_looks=True) as ctx:
+        found = people.listed(ctx.store)
+    if as_json:
+        output.print_json([
+            {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in found
+        ])  # fmt: skip
+    elif not found:
+        output.note("nobody yet; make somebody with: hygiene users add NAME --role viewer")
+    else:
+        made = output.table("name", "role", "since")
+        output.rows(made, [(u.name, u.role, f"{u.created_at:%Y-%m-%d}") for u in found])
+        output.show_table(made)
+
+
+@users.command("add")
+@click.argument("name")
+@click.option("--role", default="viewer", show_default=True, type=click.Choice(ROLES))
+@click.option(
+    "--password",
+    envvar="HYGIENE_USER_PASSWORD",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    help="Asked for where it is left out, or read from HYGIENE_USER_PASSWORD.",
+)
+def users_add(name: str, role: Role, password: str) -> None:
+    """Make somebody, or give them a new password or role. Viewers look, admins act."""
+    from config.settings import SettingsError
+    from worker.access import audit, people
+
+    with opened_context() as ctx:
+        try:
+            people.put(ctx.store, name, password, role, ctx.now())
+        except AccessError as error:
+            raise SettingsError(str(error)) from None
+        audit.note(ctx.store, ctx.now(), user_name(), "user.put", f"{name} ({role})")
+    output.out.print(f"{name} may log in as {role}")
+
+
+@users.command("remove")
+@click.argument("name")
+def users_remove(name: str) -> None:
+    """Take somebody away, with their sessions."""
+    from worker.access import audit, people
+
+    with opened_context() as ctx:
+        if not people.remove(ctx.store, name):
+            output.complain(f"there is nobody of the name {name}")
+            sys.exit(1)
+        audit.note(ctx.store, ctx.now(), user_name(), "user.remove", name)
+    output.out.print(f"{name} is gone")
+
+
+@users.command("login-link")
+def users_login_link() -> None:
+    """Print a link that logs one browser in. Only where no password is set.
+
+    The link works once, expires after ten minutes, and is printed only on a terminal, not into a
+    pipe or a file.
+    """
+    from config.settings import SettingsError
+    from worker.access.ways_in import described, needs_link
+    from worker.ops.terminal import print_login_link
+
+    with opened_context() as ctx:
+        if not needs_link(ctx.settings, ctx.store):
+            raise SettingsError(f"no link is needed: {described(ctx.settings, ctx.store)}")
+        if not print_login_link(ctx, user_name()):
+            raise SettingsError(
+                "a login link is printed only on a terminal: run this in one, or set ADMIN_PASSWORD"
+            )
+
+
+@click.group("tokens", cls=Group)
+def tokens_group() -> None:
+    """Tokens of the HTTP API: list, make, revoke."""
+
+
+@tokens_group.command("list")
+@json_option
+def tokens_list(as_json: bool) -> None:
+    """Tokens that were made, without their secrets."""
+    from worker.access import tokens
+
+    with opened_context(only_looks=True) as ctx:
+        found = tokens.listed(ctx.store)
+    if as_json:
+        output.print_json([one.as_json() for one in found])
+    elif not found:
+        output.note("none yet; make one with: hygiene tokens make NAME --scope read")
+    else:
+        made = output.table("id", "name", "scopes", "made by", "used", "revoked")
+        output.rows(made, [
+            (str(t.id), t.name, ", ".join(t.scopes), t.created_by,
+             f"{t.used_at:%Y-%m-%d %H:%M}" if t.used_at else "never",
+             f"{t.revoked_at:%Y-%m-%d}" if t.revoked_at else "")
+            for t in found
+        ])  # fmt: skip
+        output.show_table(made)
+
+
+@tokens_group.command("make")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES))
+@json_option
+def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Make a token. It is shown this once."""
+    from config.settings import SettingsError
+    from worker.access import audit, tokens
+
+    with opened_context() as ctx:
+        try:
+            secret, made = tokens.make(ctx.store, name, scopes, user_name(), ctx.now())
+        except AccessError as error:
+            raise SettingsError(str(error)) from None
+        audit.note(ctx.store, ctx.now(), user_name(), "token.make", f"{made.id} {made.name}")
+    if as_json:
+        output.print_json({"token": secret, **made.as_json()})
+    else:
+        output.out.print(secret)
+        output.note("keep it now: it is not shown again")
+
+
+@tokens_group.command("revoke")
+@click.argument("token", metavar="ID", type=int)
+def tokens_revoke(token: int) -> None:
+    """Take a token back, at once."""
+    from worker.access import audit, tokens
+
+    with opened_context() as ctx:
+        if not tokens.revoke(ctx.store, token, ctx.now()):
+            output.complain(f"there is no token {token} in force")
+            sys.exit(1)
+        audit.note(ctx.store, ctx.now(), user_name(), "token.revoke", str(token))
+    output.out.print(f"token {token} is revoked")
+
+
+@click.command("audit", cls=Command)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--who", default="", help="Of this one only.")
+@json_option
+def audit_command(limit: int, who: str, as_json: bool) -> None:
+    """What people and tokens did, the newest first."""
+    from worker.access import audit
+
+    with opened_context(only_looks=True) as ctx:
+        found = audit.entries(ctx.store, limit=limit, who=who)
+    if as_json:
+        output.print_json(found)
+    elif not found:
+        output.note("nobody has done anything yet")
+    else:
+        made = output.table("at", "who", "did", "to", "why")
+        output.rows(made, [
+            (one["at"][:16].replace("T", " "), one["who"], one["action"], one["target"],
+             one["why"]) for one in found
+        ])  # fmt: skip
+        output.show_table(made)

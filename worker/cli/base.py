@@ -1,0 +1,123 @@
+"""How every command of `hygiene` ends: with a plain line and an exit code, never with a traceback.
+
+A signal (Ctrl-C, SIGTERM) ends it with exit code 130. What carries work out in order is run inside
+`stops`, where a signal lets what is under way end first.
+
+Loads little: what a command needs is loaded with the command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from config import stopping
+from worker.cli import output
+
+
+class Command(click.Command):
+    """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end; 130:
+    interrupted. `stopped`: the line that is printed then."""
+
+    stopped = "stopped; to continue, run the command again"
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with stopping.by_interrupt():
+                return super().invoke(ctx)
+        except (KeyboardInterrupt, stopping.Stopped):
+            output.note(self.stopped)
+            sys.exit(stopping.CODE)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            sys.exit(_told(error))
+
+
+@contextmanager
+def stops(goes_on: Callable[[], str]) -> Iterator[None]:
+    """Wrap the work of a command: a signal ends it cleanly, with the line of `goes_on` and exit
+    code 130."""
+    try:
+        with stopping.gracefully(goes_on):
+            yield
+    except (KeyboardInterrupt, stopping.Stopped):
+        output.note(goes_on())
+        sys.exit(stopping.CODE)
+
+
+class Group(click.Group):
+    command_class = Command
+
+
+Group.group_class = Group
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong; the exit code."""
+    from config import log
+    from config.settings import SettingsError
+    from connectors.base import AuthError, ConnectorError, SchemaError
+    from connectors.csv_list.errors import ListError
+
+    if isinstance(error, (SettingsError, ListError, AuthError, SchemaError)):
+        output.complain(*str(error).splitlines())
+        return 2
+    if isinstance(error, ConnectorError):
+        output.complain(str(error))
+        return 1
+    # Nobody raises these who has not loaded the database.
+    from worker.ops.export import ExportError
+    from worker.queue.embedded_redis import RedisError
+    from worker.store.db import StoreError
+    from worker.sync.runs import NoSuchRunError, RunActiveError
+
+    if isinstance(error, (StoreError, NoSuchRunError, RedisError, ExportError)):
+        output.complain(*str(error).splitlines())
+        return 2
+    from worker.store.machine_faults import trouble
+
+    if isinstance(error, RunActiveError):
+        output.complain(str(error))
+    else:
+        found = trouble(error)
+        output.complain(log.redact(found.line) if found is not None else _unexpected(error))
+    return 1
+
+
+def _unexpected(error: Exception) -> str:
+    from config import log
+
+    home = Path(os.environ.get("HYGIENE_HOME") or ".hygiene")
+    path = home / "error.log"
+    try:
+        if not home.is_dir():  # a home is not made for an error
+            path = Path(tempfile.mkstemp(prefix="hygiene-error-", suffix=".log")[1])
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).isoformat()}\n")
+            file.write(log.redact(traceback.format_exc()) + "\n")
+    except OSError:
+        return log.redact(f"{type(error).__name__}: {error}")
+    return log.redact(
+        f"{type(error).__name__}: {error} (a fault of ours: details are in {path}; "
+        "hygiene doctor checks this machine)"
+    )
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
+    )(command)

@@ -1,0 +1,72 @@
+"""`hygiene clean`: a list on disk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from config import stopping
+from worker.cli import output
+from worker.cli.base import Command, json_option, stops
+from worker.cli.lists import layout_options
+
+if TYPE_CHECKING:
+    from connectors.csv_list.parser import Layout
+
+
+@click.command(cls=Command)
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "target", required=True, metavar="OUT",
+              type=click.Path(path_type=Path),
+              help="The new list: a workbook if the name ends in .xlsx, else text; - is "
+              "standard output.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--country", default="", help="Country of numbers without a country code, as US.")
+@click.option("--phone-column", "phones", multiple=True, metavar="NAME",
+              help="Name or position (from 1) of a phone column. May be repeated.")  # fmt: skip
+@click.option("--country-column", default="", metavar="NAME",
+              help="Name or position of the country column.")  # fmt: skip
+@click.option("--no-header", is_flag=True, help="The first row is a contact, not column names.")
+@layout_options
+@json_option
+def clean(
+    source: Path, target: Path, force: bool, country: str, phones: tuple[str, ...],
+    country_column: str, no_header: bool, layout: Layout, as_json: bool,
+) -> None:  # fmt: skip
+    """Check a list on disk and write the same rows with columns added. Needs no CRM and no server.
+
+    FILE is CSV in any encoding, or an .xlsx workbook; - is standard input.
+    """
+    from dataclasses import replace
+
+    from worker.lists.clean import clean as clean_list
+    from worker.lists.clean_files import STANDARD
+
+    if as_json and target == STANDARD:
+        raise click.UsageError("--json and -o - would both write to standard output; name a file")
+    rows = "; the list written so far is incomplete" if target == STANDARD else ""
+    again = f"stopped{rows or '; nothing was written'}: run it again"
+    with stops(lambda: again), output.progress() as bar:
+        is_text = source.is_file() and source.suffix.lower() != ".xlsx"
+        task = bar.add_task(
+            f"checking {source.name}", total=source.stat().st_size if is_text else None
+        )
+
+        def progress(length: int) -> None:
+            bar.advance(task, length)
+            stopping.check()
+
+        summary = clean_list(
+            source, target, phones, country_column, country, progress,
+            replace(layout, header=not no_header), force,
+        )  # fmt: skip
+    for line in summary.notes:
+        output.note(line)
+    if as_json:
+        output.print_json({"input": str(source), "output": str(target), **summary.as_json()})
+    else:
+        output.show_summary(summary, target, to_stderr=target == STANDARD)
+    sys.exit(1 if summary.broken else 0)

@@ -1,0 +1,77 @@
+"""The `hygiene` command. Each of its commands is loaded when it is called.
+
+The modules of commands import at their top only what help and wrong usage need; what a command
+works with it imports when it runs (https://click.palletsprojects.com/en/stable/complex/, "lazy
+loading").
+
+Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from config.version import PACKAGE
+from worker.cli.base import Group
+
+# Command -> module and function.
+COMMANDS = {
+    "sync": ("sync", "sync"),
+    "rescan": ("sync", "rescan"),
+    "runs": ("sync", "runs_group"),
+    "overview": ("overview", "overview"),
+    "segments": ("segments", "segments"),
+    "number": ("sync", "number"),
+    "contact": ("overview", "contact"),
+    "suppressions": ("feedback", "suppressions"),
+    "feedback": ("feedback", "feedback"),
+    "link": ("feedback", "link"),
+    "evidence": ("feedback", "evidence"),
+    "forget": ("feedback", "forget"),
+    "spend": ("sync", "spend"),
+    "clean": ("clean", "clean"),
+    "crm": ("sync", "crm"),
+    "users": ("access", "users"),
+    "tokens": ("access", "tokens_group"),
+    "audit": ("access", "audit_command"),
+    "settings": ("overview", "settings"),
+    "export": ("sync", "export"),
+    "doctor": ("sync", "doctor"),
+    "db": ("sync", "db"),
+    "web": ("sync", "web"),
+    "up": ("sync", "up"),
+    "demo": ("sync", "demo"),
+}
+
+
+class Commands(Group):
+    """Loads the module of a command when the command is asked for, or listed with its help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        found: Any = getattr(import_module(f"worker.cli.{module}"), name)
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name=PACKAGE, prog_name="hygiene")
+@click.option("-v", "--verbose", is_flag=True, help="Show log lines, not only warnings.")
+@click.pass_context
+def main(ctx: click.Context, verbose: bool) -> None:
+    """Keeps the phone numbers in a company's CRMs right.
+
+    Connect a CRM by environment variables (see the README), create our fields with `hygiene crm
+    setup`, then `hygiene sync`. `hygiene demo` shows it all without any CRM.
+
+    Exit codes: 0 done; 1 done with failures, or not to the end; 2 wrong usage or settings; 130
+    stopped by Ctrl-C or a signal: a run keeps its place and can be resumed.
+    """
+    ctx.obj = verbose

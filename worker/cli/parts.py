@@ -1,0 +1,110 @@
+"""What commands of `hygiene` share that work with the database: settings, context, arguments."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import connectors
+from worker.cli import output
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from connectors.base import ProbeResult
+    from worker.context import Context
+
+
+@contextmanager
+def opened_context(
+    needs_connector: str | None = None, *, only_looks: bool = False
+) -> Iterator[Context]:
+    """Yield the context of a command. With `only_looks`, no home is created (`home.looked_at`)."""
+    from worker.context import Context
+    from worker.ops import home
+    from worker.store import db
+
+    settings = read_settings()
+    if needs_connector is not None:
+        connectors.check(needs_connector, settings)
+    with home.looked_at(settings) if only_looks else nullcontext(settings) as chosen:
+        if only_looks and chosen is not settings:
+            output.note(f"there is no data yet; {home.about_new(settings)}")
+            db.ready(chosen.database_url)
+        else:
+            settle_in(chosen)
+        ctx = Context.create(chosen)
+        try:
+            yield ctx
+        finally:
+            ctx.close()
+
+
+def settle_in(settings: Settings) -> None:
+    """Make the database ready; if the home is new, say so."""
+    from worker.ops import home
+    from worker.store.db import ready
+
+    if home.is_new(settings):
+        output.note(home.about_new(settings))
+    ready(settings.database_url)
+    home.remember(settings.home)
+
+
+def read_settings() -> Settings:
+    from config import log
+    from config.settings import load
+
+    settings = load()
+    verbose = click.get_current_context().find_root().obj
+    level = settings.log.level if verbose else "warning"
+    log.set_up(settings.log.model_copy(update={"level": level}))
+    return settings
+
+
+def user_name() -> str:
+    """Who is at the terminal, for the log of what was done."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError):  # a container without a user of that number
+        return "command line"
+
+
+def connector_argument(**options: Any) -> Callable[..., Any]:
+    return click.argument(
+        "connector", metavar="CONNECTOR", type=click.Choice(list(connectors.REGISTRY)), **options
+    )
+
+
+def number_argument(text: str, where: str) -> str:
+    from worker.queries.number import number_of
+
+    number = number_of(text)
+    if number is None:
+        raise click.UsageError(
+            f"{where}: write one number with its country code, like +14155550123"
+        )
+    return number
+
+
+def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
+    """Make the checks of a probe and show what they settled; returns the exit code."""
+    with output.progress() as bar:
+        task = bar.add_task("asking", total=None)
+        found = []
+        for result in results:
+            found.append(result)
+            bar.advance(task)
+    if as_json:
+        output.print_json([asdict(result) for result in found])
+    elif not found:
+        output.out.print("no lookup service is connected: nothing is open")
+    else:
+        made = output.table("fact", "verdict", "what we rely on", "seen")
+        output.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
+        output.show_table(made)
+    return 1 if any(result.verdict == "refuted" for result in found) else 0

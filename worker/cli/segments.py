@@ -1,0 +1,177 @@
+"""`hygiene` commands about sources, campaigns and lists."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from config.segment_keys import SEGMENTS
+from worker.cli import output
+from worker.cli.base import Group, json_option
+from worker.cli.lists import layout_options
+from worker.cli.parts import opened_context, user_name
+
+if TYPE_CHECKING:
+    from connectors.csv_list.parser import Layout
+    from worker.segments import isolate
+
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group("segments", cls=Group, invoke_without_command=True)
+@click.option("--by", default="source", show_default=True, type=click.Choice(SEGMENTS))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+@click.pass_context
+def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> None:
+    """How each source, campaign, list, country or month does, the surely worst first."""
+    if click_ctx.invoked_subcommand is not None:
+        return
+    from worker.segments import count as counting
+    from worker.segments import listing
+
+    with opened_context(only_looks=True) as ctx:
+        counting.count_if_needed(ctx)
+        found = listing.listed(ctx, by, limit)
+    if as_json:
+        output.print_json(found)
+        return
+    if not found:
+        output.note(f"no contact has a {by} yet; sync first")
+        return
+    made = output.table(
+        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95 % sure between",
+        ">opted out", ">complaints", "",
+    )  # fmt: skip
+    output.rows(made, [
+        (one["value"], one["connector"], f"{one['contacts']:,}", f"{one['numbers']:,}",
+         f"{one['bad']:,}", f"{one['rate']:.1%}", f"{one['low']:.1%} and {one['high']:.1%}",
+         f"{one['reports'].get('opt_out', 0):,}", f"{one['reports'].get('complaint', 0):,}",
+         "isolated" if one["isolated"] else "")
+        for one in found
+    ])  # fmt: skip
+    output.show_table(made)
+
+
+@segments.command("isolated")
+@json_option
+def isolated(as_json: bool) -> None:
+    """Segments that were set apart, with their shares before and after their audit."""
+    from worker.segments import isolate
+
+    with opened_context(only_looks=True) as ctx:
+        found = [one.as_json() for one in isolate.history(ctx)]
+    if as_json:
+        output.print_json(found)
+    elif not found:
+        output.note("no segment was isolated yet")
+    else:
+        made = output.table("id", "connector", "segment", "since", "why", ">before", ">after", "")
+        output.rows(made, [
+            (str(one["id"]), one["connector"], f"{one['by']}={one['value']}", one["since"][:10],
+             one["why"], _share(one["before"]), _share(one["after"]),
+             f"released {one['released_at'][:10]}" if one["released_at"] else "")
+            for one in found
+        ])  # fmt: skip
+        output.show_table(made)
+
+
+def _share(counts: dict[str, Any] | None) -> str:
+    if not counts or not counts["numbers"]:
+        return ""
+    return f"{counts['bad'] / counts['numbers']:.1%}"
+
+
+@segments.command("isolate")
+@click.argument("connector")
+@click.argument("segment", metavar="KEY=VALUE")
+@click.option("--reason", required=True, help="Why, for whoever looks later.")
+@json_option
+def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> None:
+    """Set a segment apart by hand; the workers audit it."""
+    from worker.segments import isolate
+    from worker.segments.isolate import NoSuchSegmentError
+
+    key, equals, value = segment.partition("=")
+    if not equals or key not in SEGMENTS:
+        raise click.UsageError(f"KEY=VALUE: one of {', '.join(SEGMENTS)}, as source=Web")
+    with opened_context() as ctx:
+        try:
+            made = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
+        except NoSuchSegmentError as error:
+            raise click.UsageError(str(error)) from None
+    if made is None:
+        output.complain(f"{segment} is isolated already")
+        sys.exit(1)
+    _show(made, as_json, "isolated")
+
+
+@segments.command("release")
+@click.argument("isolation", metavar="ID", type=int)
+@click.option("--reason", required=True, help="Why, for whoever looks later.")
+@json_option
+def release(isolation: int, reason: str, as_json: bool) -> None:
+    """Let an isolated segment go."""
+    from worker.segments import isolate
+    from worker.segments.isolate import NoSuchSegmentError
+
+    with opened_context() as ctx:
+        try:
+            made = isolate.release(ctx, isolation, user_name(), reason)
+        except NoSuchSegmentError as error:
+            raise click.UsageError(str(error)) from None
+    _show(made, as_json, "released")
+
+
+def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
+    if as_json:
+        output.print_json(made.as_json())
+    else:
+        output.out.print(f"{made.connector} {made.name} is {what}")
+
+
+@segments.command("shared")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def shared(limit: int, as_json: bool) -> None:
+    """Numbers that many contacts hold: placeholders, switchboards."""
+    from worker.segments import count as counting
+    from worker.segments import listing
+
+    with opened_context(only_looks=True) as ctx:
+        counting.count_if_needed(ctx)
+        found = listing.placeholders(ctx, limit)
+    if as_json:
+        output.print_json(found)
+    elif not found:
+        output.note("no number is on suspiciously many contacts")
+    else:
+        made = output.table("number", ">contacts", ">persons")
+        output.rows(made, [(one["number"], f"{one['holders']:,}", f"{one['persons']:,}")
+                            for one in found])  # fmt: skip
+        output.show_table(made)
+
+
+@segments.command("outcomes")
+@click.argument("file", metavar="FILE.csv", type=_FILE)
+@layout_options
+@json_option
+def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
+    """Import what became of campaigns: columns campaign, day, sent, delivered, undelivered,
+    replies."""
+    from connectors.csv_list.errors import ListError
+    from worker.segments import outcomes
+
+    with opened_context() as ctx:
+        try:
+            kept = outcomes.keep(ctx, outcomes.from_file(file, layout, output.note))
+        except outcomes.OutcomeError as error:
+            raise ListError(f"{file}: {error}; nothing was imported") from error
+    if as_json:
+        output.print_json({"kept": kept})
+    else:
+        output.out.print(f"{kept:,} days of campaigns kept")

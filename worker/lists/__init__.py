@@ -1,0 +1,1 @@
+"""Lists on disk, cleaned without a CRM or a server (`hygiene clean`)."""

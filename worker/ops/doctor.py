@@ -1,0 +1,244 @@
+"""`hygiene doctor`: is everything there that the worker needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import redis
+
+from config.settings import Settings
+from connectors.base import ConnectorError, ProbeResult
+from connectors.http.pacing import LocalPace
+from worker.access import ways_in
+from worker.context import Context
+from worker.ops import doctor_checks
+from worker.ops.check import Check, Verdict
+from worker.ops.home import about_new, is_new, last_used, looked_at
+from worker.phones import region_of
+from worker.queue import embedded_redis
+from worker.queue.set_aside import SET_ASIDE, count
+from worker.store.db import StoreError, is_current, open_store, ready
+from worker.store.machine_faults import redis_line
+from worker.store.private_files import protect_home
+from worker.verification import probe as lookup_probe
+from worker.verification import standing
+from worker.verification.registry import chain_of
+
+_LITTLE_SPACE = 512 * 1024 * 1024
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Look at settings, database, Redis and each CRM; yields a finding for each."""
+    protect_home(settings.home)
+    path = settings.toml_path or "the defaults (no HYGIENE_CONFIG)"
+    yield Check("settings", "ok", f"read from {path} and the environment")
+    yield _home(settings)
+    yield from _countries(settings)
+    yield from _space(settings)
+    yield from doctor_checks.of_settings(settings)
+    with looked_at(settings) as here:
+        yield from _at_work(here)
+    yield from _webhooks(settings)
+
+
+def _at_work(settings: Settings) -> Iterator[Check]:
+    """What needs the database."""
+    database_works = True
+    for check in _database(settings):
+        database_works = database_works and check.verdict != "problem"
+        yield check
+    yield _redis(settings)
+    yield from doctor_checks.of_redis(settings)
+    yield from _messages(settings)
+    if not settings.active_connectors:
+        yield Check(
+            "connectors",
+            "problem",
+            "none is connected; set SALESFORCE_... or HUBSPOT_ACCESS_TOKEN (README)",
+        )
+    elif database_works:
+        ctx = Context.create(settings)
+        try:
+            for name in settings.active_connectors:
+                yield from _connector(ctx, name)
+            yield from doctor_checks.of_work(ctx)
+            yield from doctor_checks.of_calls(ctx)
+            yield from doctor_checks.of_background(ctx)
+        finally:
+            ctx.close()
+    if database_works:
+        yield from _ways_in(settings)
+        yield from _keys(settings)
+        yield from _providers(settings)
+
+
+def _home(settings: Settings) -> Check:
+    if not is_new(settings):
+        return Check("home", "ok", f"{settings.home} (HYGIENE_HOME)")
+    other = last_used()
+    verdict: Verdict = "ok" if other in (None, settings.home) else "warning"
+    return Check("home", verdict, about_new(settings))
+
+
+def probe(settings: Settings, number: str = "") -> Iterator[ProbeResult]:
+    """Settle with our accounts what the lookup services' documents leave open. `number`: in E.164,
+    to ask about for money what can be settled in no other way."""
+    line = chain_of(settings, LocalPace())
+    try:
+        yield from lookup_probe.run(line.providers, number)
+    finally:
+        for provider in line.providers:
+            provider.close()
+
+
+def _ways_in(settings: Settings) -> Iterator[Check]:
+    """How people get to the pages."""
+    store = open_store(settings.database_url)
+    try:
+        text = ways_in.described(settings, store)
+        from_elsewhere = ways_in.needs_link(settings, store) and settings.public_url
+    finally:
+        store.close()
+    if from_elsewhere:
+        yield Check("pages", "warning", f"{text}; set ADMIN_PASSWORD, or add people")
+    else:
+        yield Check("pages", "ok", text)
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    ctx = Context.create(settings)
+    try:
+        ctx.keys  # noqa: B018 - opening them is the check
+    except StoreError as error:
+        yield Check("keys", "problem", str(error))
+        return
+    finally:
+        ctx.close()
+    if settings.secret_key or settings.database_url.startswith("sqlite"):
+        yield Check("keys", "ok", "SECRET_KEY" if settings.secret_key else "a key of our own")
+    else:
+        yield Check(
+            "keys", "warning",
+            "kept in the database, with what it protects; set SECRET_KEY to keep it elsewhere",
+        )  # fmt: skip
+
+
+def _webhooks(settings: Settings) -> Iterator[Check]:
+    """What reports can come in, and what stands in the way of others."""
+    if not settings.public_url:
+        text = "PUBLIC_URL is not set: no links for recipients, and webhooks only without a proxy"
+        yield Check("reports", "warning", text)
+    elif not settings.public_url.startswith("https://"):
+        yield Check("reports", "warning", "PUBLIC_URL is not https: recipients would be warned")
+    lacking = []
+    if settings.twilio is None or not (settings.twilio.auth_token or settings.twilio.shared_keys):
+        lacking.append("Twilio's (TWILIO_AUTH_TOKEN)")
+    if settings.hubspot is not None and not settings.hubspot.client_secret:
+        lacking.append("HubSpot's (HUBSPOT_CLIENT_SECRET)")
+    if lacking:
+        text = f"webhooks that cannot be checked, and are refused: {', '.join(lacking)}"
+        yield Check("reports", "ok", text)
+    if not settings.admin_token:
+        yield Check("reports", "ok", "ADMIN_TOKEN is not set: the API is closed")
+
+
+def _providers(settings: Settings) -> Iterator[Check]:
+    ctx = Context.create(settings)
+    try:
+        for line in ctx.line.left_out:
+            yield Check("verification", "warning", line)
+        for one in standing.examine(ctx.line, settings, ctx.store, ctx.now()):
+            yield Check(one.name, "ok" if one.well else "problem", one.text)
+    finally:
+        ctx.close()
+
+
+def _countries(settings: Settings) -> Iterator[Check]:
+    for name in ("salesforce", "hubspot", "csv"):
+        country = getattr(settings.connectors, name).default_country
+        if country and region_of(country) is None:
+            yield Check(
+                f"connectors.{name}.default_country",
+                "problem",
+                f"{country!r} is not a country that is known; write an ISO code like US or DE",
+            )
+
+
+def _space(settings: Settings) -> Iterator[Check]:
+    if settings.home.exists() and shutil.disk_usage(settings.home).free < _LITTLE_SPACE:
+        yield Check("disk", "warning", f"less than 512 MB are free at {settings.home}")
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        if settings.database_url.startswith("sqlite"):
+            ready(settings.database_url)  # as every command does
+        current = is_current(settings.database_url)
+    except StoreError as error:
+        yield Check("database", "problem", str(error))
+        return
+    if not current:
+        yield Check("database", "problem", "its tables are not up to date; run: hygiene db upgrade")
+    elif settings.database_url.startswith("sqlite"):
+        hint = "SQLite (for more than one machine, set DATABASE_URL to PostgreSQL)"
+        yield Check("database", "ok", hint)
+    else:
+        yield Check("database", "ok", "PostgreSQL")
+
+
+def _redis(settings: Settings) -> Check:
+    if not settings.redis_url:
+        running = "running" if embedded_redis.answers(settings.home) else "starts with hygiene up"
+        return Check("redis", "ok", f"embedded, {running}")
+    try:
+        embedded_redis.check_writes(settings.redis_url)
+    except redis.RedisError as error:
+        text = f"REDIS_URL: no usable answer: {redis_line(error)} ({error})"
+        if "certificate verify failed" in str(error):
+            text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
+        return Check("redis", "problem", text)
+    return Check("redis", "ok", "answers, and takes writes")
+
+
+def _messages(settings: Settings) -> Iterator[Check]:
+    """Messages that no worker could read."""
+    try:
+        found = count(
+            embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
+        )
+    except redis.RedisError:
+        return
+    if found:
+        text = (
+            f"{found} messages in Redis were not our tasks and were set aside: who else writes to "
+            f"this Redis? Look at them with redis-cli LRANGE {SET_ASIDE} 0 9, then: DEL {SET_ASIDE}"
+        )
+        yield Check("queue", "warning", text)
+
+
+def _connector(ctx: Context, name: str) -> Iterator[Check]:
+    try:
+        ctx.connector(name, fresh=True)
+    except ConnectorError as error:
+        yield Check(name, "problem", str(error))
+        return
+    yield from doctor_checks.of_crm(ctx, name)
+    findings = ctx.findings[name]
+    if not findings:
+        yield Check(name, "ok", "answers, and has all fields")
+    for finding in findings:
+        verdict: Verdict = "problem" if finding.blocks else "warning"
+        yield Check(name, verdict, f"{finding}; see: hygiene crm check {name}")
+    yield from _visibility(ctx, name)
+    for one in ctx.open(name).cautions():
+        yield Check(name, "ok" if one.prepared else "warning", one.text)
+
+
+def _visibility(ctx: Context, name: str) -> Iterator[Check]:
+    """How many of the CRM's records our user sees: what it does not see is not kept right."""
+    try:
+        for one in ctx.open(name).visibility():
+            yield Check(name, "warning" if one.limited else "ok", str(one))
+    except ConnectorError as error:
+        yield Check(name, "warning", f"what our user sees cannot be told: {error}")

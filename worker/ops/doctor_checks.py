@@ -1,0 +1,244 @@
+"""The likeliest things to be set wrong in an installation that otherwise works.
+
+Each function looks at one of them and yields a line that says what to do; nothing where all is
+well. `worker.ops.doctor` asks them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+import sqlalchemy as sa
+
+from config.redis_url import is_unchecked
+from config.settings import Settings
+from worker.context import Context
+from worker.feedback import call_outcomes
+from worker.ops.check import Check, warning
+from worker.queue import embedded_redis, heartbeat
+from worker.store import private_files, setbacks
+from worker.store.tables import contacts, failures, runs
+from worker.sync import removals
+from worker.sync import runs as run_store
+
+_HERE = ("127.0.0.1", "localhost", "::1")
+_CLOCKS_APART = timedelta(seconds=30)
+_PAUSED_LONG = timedelta(days=1)
+_MANY_FAILING = 100
+_SOME_OUTCOMES = 5
+_COMMON = ("admin", "password", "changeme", "change-me", "secret", "hygiene", "test")
+
+
+def of_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iterator[Check]:
+    """What can be seen from settings and files alone."""
+    yield from _secrets(settings)
+    yield from _addresses(settings)
+    yield from _files(settings)
+    yield from _proxy(settings, env)
+    if settings.log.level == "debug":
+        text = "log.level is debug: many lines; info tells what an operator needs"
+        yield warning("log", text)
+    paid = [name for name in ("twilio", "numverify", "clearoutphone") if getattr(settings, name)]
+    caps = settings.verification.budget
+    if paid and not any((caps.day, caps.month, caps.day_lookups, caps.month_lookups)):
+        text = f"{', '.join(paid)} may cost any amount: set verification.budget.day or .month"
+        yield warning("budget", text)
+    keep = settings.retention
+    if not any((keep.writes, keep.lookups, keep.runs, keep.replies)):
+        text = "nothing is ever deleted: a purpose that has ended is no reason to keep it (GDPR)"
+        yield warning("retention", text)
+    if not (settings.alert_webhook_url or (settings.smtp_url and settings.alerts.email_to)):
+        text = "nobody is told of what needs a person: set ALERT_WEBHOOK_URL, or SMTP_URL and "
+        yield warning("alerts", text + "alerts.email_to")
+    remote = settings.redis_url and urlsplit(settings.redis_url).hostname not in (*_HERE, None)
+    if remote and settings.database_url.startswith("sqlite"):
+        text = "Redis is on another machine and the database is a file on this one: workers "
+        yield warning("database", text + "elsewhere need DATABASE_URL of a PostgreSQL")
+    if settings.sync.full_every and settings.sync.every > timedelta(hours=6):
+        text = f"changes are read every {settings.sync.every} only: a STOP typed into the CRM waits"
+        yield warning("sync.every", text)
+
+
+def _secrets(settings: Settings) -> Iterator[Check]:
+    for name, value, least in (
+        ("SECRET_KEY", settings.secret_key, 32),
+        ("ADMIN_PASSWORD", settings.admin_password, 12),
+        ("ADMIN_TOKEN", settings.admin_token, 24),
+    ):
+        if value and (len(value) < least or value.casefold() in _COMMON or len(set(value)) < 6):
+            text = f"{name} is easy to guess: use {least} characters or more, drawn at random, as "
+            yield warning("secrets", text + "by: openssl rand -base64 32")
+    if settings.database_url.startswith("postgres"):
+        parts = urlsplit(settings.database_url)
+        if parts.hostname not in (*_HERE, None) and "sslmode" not in parts.query:
+            text = "DATABASE_URL leads to another machine without sslmode=verify-full (or require)"
+            yield warning("database", f"{text}: add ?sslmode=verify-full")
+    if settings.redis_url.startswith("rediss://") and is_unchecked(settings.redis_url):
+        text = (
+            "REDIS_URL: the server's certificate is not checked (ssl_cert_reqs), so anybody on "
+            "the network path could start work"
+        )
+        yield warning("redis", text + "; to check it, add ssl_ca_certs=FILE")
+    if settings.redis_url.startswith("redis://"):
+        parts = urlsplit(settings.redis_url)
+        if parts.hostname not in _HERE and not parts.password:
+            text = "REDIS_URL has no password: whoever reaches it could start work; set requirepass"
+            yield warning("redis", text)
+
+
+def _addresses(settings: Settings) -> Iterator[Check]:
+    """Stand-ins are for trying things out: in production nothing reaches a CRM through them."""
+    crms = {
+        "SALESFORCE_LOGIN_URL": settings.salesforce.login_url if settings.salesforce else "",
+        "SALESFORCE_INSTANCE_URL": settings.salesforce.instance_url if settings.salesforce else "",
+        "HUBSPOT_API_URL": settings.hubspot.api_url if settings.hubspot else "",
+        "TWILIO_LOOKUP_URL": settings.twilio.url if settings.twilio else "",
+    }
+    for name, url in crms.items():
+        if url and urlsplit(url).hostname in _HERE:
+            yield warning("addresses", f"{name} is on this machine: a stand-in, not the true one")
+    host = urlsplit(settings.public_url).hostname
+    if host in _HERE:
+        text = "PUBLIC_URL is on this machine: neither recipients nor Twilio can reach it"
+        yield warning("reports", text)
+
+
+def _files(settings: Settings) -> Iterator[Check]:
+    key = settings.salesforce.private_key_file if settings.salesforce else ""
+    database = urlsplit(settings.database_url)
+    file = Path(database.path[1:]) if database.scheme == "sqlite" else None
+    for name, path in (
+        ("SALESFORCE_PRIVATE_KEY_FILE", Path(key) if key else None),
+        ("secret-key", settings.home / "secret-key"),
+        ("the database", file),
+        ("the database's log", file.with_name(f"{file.name}-wal") if file else None),
+        ("HYGIENE_HOME", settings.home),
+    ):
+        wrong = private_files.problem(path) if path is not None else ""
+        if wrong:
+            command = "chown to the user of hygiene:" if "belongs" in wrong else "chmod go-rwx"
+            yield warning("files", f"{name} {wrong}: {command} {path}")
+    if settings.home.exists() and not os.access(settings.home, os.W_OK):
+        yield Check("files", "problem", f"HYGIENE_HOME ({settings.home}) cannot be written to")
+
+
+def _proxy(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
+    if settings.admin_password and not settings.public_url:
+        text = "pages are served to other machines and PUBLIC_URL is not set: put a proxy with "
+        yield warning("web", text + "https before it, and set PUBLIC_URL to its address")
+    if env.get("REQUESTS_CA_BUNDLE") == "" or env.get("PYTHONHTTPSVERIFY") == "0":
+        yield warning("web", "the environment turns checks of certificates off: unset that")
+
+
+def of_redis(settings: Settings) -> Iterator[Check]:
+    """A Redis that throws things away when it is full loses messages, silently."""
+    try:
+        client = embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
+        about: dict[str, Any] = client.info()
+    except redis.RedisError:
+        return  # the doctor says so elsewhere
+    policy = about.get("maxmemory_policy", "noeviction")
+    if about.get("maxmemory") and policy != "noeviction":
+        text = f"maxmemory-policy is {policy}: messages are thrown away when it is full; set "
+        yield warning("redis", text + "it to noeviction")
+    version = str(about.get("redis_version", "9"))
+    if tuple(map(int, version.split(".")[:2])) < (6, 0):
+        yield warning("redis", f"version {version} is too old: use 6.2 or later")
+
+
+def of_work(ctx: Context) -> Iterator[Check]:
+    """What only shows while it works."""
+    now = ctx.now()
+    said = heartbeat.told(ctx.store, now)
+    yield (
+        Check("queue", "ok", "a worker and beat are at work")
+        if said == "ok"
+        else warning("queue", said)
+    )
+    with ctx.store.read() as connection:
+        paused = connection.execute(
+            sa.select(runs.c.id, runs.c.connector).where(
+                runs.c.state == "paused", runs.c.opened_at < now - _PAUSED_LONG
+            )
+        ).all()
+        failing = connection.execute(
+            sa.select(failures.c.connector, failures.c.kind, sa.func.count())
+            .group_by(failures.c.connector, failures.c.kind)
+            .having(sa.func.count() >= _MANY_FAILING)
+        ).all()
+        homeless = connection.execute(
+            sa.select(
+                contacts.c.connector,
+                sa.func.count(),
+                sa.func.sum(sa.case((contacts.c.country == "", 1), else_=0)),
+            ).group_by(contacts.c.connector)
+        ).all()
+        held = removals.holds(connection)
+    for hold in held:
+        yield warning("removals", f"{hold.connector}: {hold.reason}")
+    for row in paused:
+        text = f"{row.connector}: run {row.id} is paused since long, and no other sync begins: "
+        yield warning("runs", f"{text}hygiene runs resume {row.id}")
+    for name, kind, count in failing:
+        text = f"{name}: {count:,} records cannot be written ({kind}): hygiene runs show"
+        yield warning("records", text)
+    for name, all_of_them, without in homeless:
+        country = getattr(getattr(ctx.settings.connectors, name), "default_country", "")
+        if not country and all_of_them >= 50 and (without or 0) > all_of_them / 5:
+            text = f"{name}: {without / all_of_them:.0%} of contacts have no country that is known:"
+            more = f"set connectors.{name}.default_country, or `country` to the right fields"
+            yield warning("countries", f"{text} {more}")
+
+
+def of_calls(ctx: Context) -> Iterator[Check]:
+    """Outcomes of calls whose names or meanings are not known, as of when calls were last read."""
+    dispositions = ctx.settings.feedback.dispositions
+    for name in ctx.settings.active_connectors:
+        with ctx.store.read() as connection:
+            rows = call_outcomes.load(connection, name)
+            problem = call_outcomes.problem(connection, name)
+        if waiting := call_outcomes.waiting_for_names(ctx, name):
+            yield warning("calls", f"{name}: {waiting.text}")
+        elif problem:
+            text = f"{name}: only the usual outcomes of calls are known by name ({problem}); calls "
+            yield warning("calls", f"{text}with others will wait: see docs/feedback.md")
+        unread = call_outcomes.without_meaning(rows, dispositions, named=True)
+        if unread:
+            some = ", ".join(f"“{one.name}” ({one.calls:,})" for one in unread[:_SOME_OUTCOMES])
+            more = len(unread) - _SOME_OUTCOMES
+            text = f"{name}: outcomes of calls that report nothing yet: {some}"
+            text += f" and {more:,} more" if more > 0 else ""
+            yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
+
+
+def of_background(ctx: Context) -> Iterator[Check]:
+    """What was to be done in the background and is refused, as of its last try."""
+    with ctx.store.read() as connection:
+        found = list(setbacks.load(connection))
+    for one in found:
+        if one.connector in ctx.settings.active_connectors:
+            yield warning("background", one.text)
+
+
+def of_crm(ctx: Context, name: str) -> Iterator[Check]:
+    """After it was asked something: its clock and what is left of its calls."""
+    apart = ctx.open(name).ahead()
+    if abs(apart) > _CLOCKS_APART:
+        seconds = int(abs(apart).total_seconds())
+        where = "behind" if apart > timedelta(0) else "ahead of"
+        text = f"this machine's clock is {seconds} s {where} {name}'s: is time synchronised (NTP)?"
+        yield warning("clock", text)
+    left = run_store.quota_of(ctx, name)
+    quota = ctx.quotas.get(name)
+    if quota is not None and (today := quota.today) is not None:
+        left = {"remaining": today.remaining, "limit": today.limit}
+    reserve = getattr(getattr(ctx.settings.connectors, name), "reserve", 0.0)
+    if left and left["remaining"] <= left["limit"] * (reserve + 0.05):
+        text = f"{left['remaining']:,} of {left['limit']:,} API calls of the day are left, and "
+        yield warning(name, f"{text}{reserve:.0%} are kept for others: syncs stop until tomorrow")

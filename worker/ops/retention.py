@@ -1,0 +1,103 @@
+"""Deletes what is personal once it is old enough; reports and suppressions are kept for good."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.store.tables import (
+    absent_records,
+    alerts,
+    lookups,
+    pages,
+    rechecks,
+    reviews,
+    runs,
+    sessions,
+    throttles,
+    writes,
+)
+
+_AT_ONCE = 5000  # rows of a transaction
+
+
+def tidy(ctx: Context) -> dict[str, int]:
+    """Delete what the settings no longer want; how many rows, by table. Safe to repeat."""
+    keep = ctx.settings.retention
+    done = {
+        "writes": _delete(ctx, writes, writes.c.at, keep.writes),
+        "lookups": _delete(ctx, lookups, lookups.c.at, keep.lookups),
+        "replies": _blank_replies(ctx, keep.replies),
+        "rechecks": _rechecks(ctx, keep.runs),
+    }
+    done["runs"] = _runs(ctx, keep.runs)
+    done["access"] = _over(ctx)
+    return done
+
+
+def _over(ctx: Context) -> int:
+    """Sessions that have ended, wrong passwords of long ago, alerts of what is over."""
+    now = ctx.now()
+    with ctx.store.write() as connection:
+        return sum(
+            connection.execute(sa.delete(table).where(old)).rowcount
+            for table, old in (
+                (sessions, sessions.c.until < now),
+                (throttles, throttles.c.at < now - timedelta(days=1)),
+                (alerts, alerts.c.over_at < now - timedelta(days=90)),
+            )
+        )
+
+
+def _rechecks(ctx: Context, age: timedelta) -> int:
+    """Re-checks of long ago. Until then the same request, sent once more, is known."""
+    if not age:
+        return 0
+    with ctx.store.write() as connection:
+        return connection.execute(
+            sa.delete(rechecks).where(rechecks.c.answered_at < ctx.now() - age)
+        ).rowcount
+
+
+def _delete(ctx: Context, table: sa.Table, at: sa.Column[object], age: timedelta) -> int:
+    if not age:
+        return 0
+    old = sa.select(table.c.id).where(at < ctx.now() - age).limit(_AT_ONCE)
+    total = 0
+    while True:
+        with ctx.store.write() as connection:
+            count = connection.execute(sa.delete(table).where(table.c.id.in_(old))).rowcount
+        total += count
+        if count < _AT_ONCE:
+            return total
+
+
+def _blank_replies(ctx: Context, age: timedelta) -> int:
+    """The words go, the decision stays."""
+    if not age:
+        return 0
+    with ctx.store.write() as connection:
+        return connection.execute(
+            sa.update(reviews)
+            .where(reviews.c.decided_at < ctx.now() - age, reviews.c.text != "")
+            .values(text="", evidence="")
+        ).rowcount
+
+
+def _runs(ctx: Context, age: timedelta) -> int:
+    """Runs that ended long ago, with their pages and what they were to look at."""
+    if not age:
+        return 0
+    old = sa.select(runs.c.id).where(
+        runs.c.finished_at < ctx.now() - age,
+        runs.c.state.in_(("done", "cancelled", "failed", "stopped")),
+    )
+    with ctx.store.write() as connection:
+        ids = list(connection.scalars(old.limit(500)))
+        if not ids:
+            return 0
+        connection.execute(sa.delete(pages).where(pages.c.run_id.in_(ids)))
+        connection.execute(sa.delete(absent_records).where(absent_records.c.run_id.in_(ids)))
+        return connection.execute(sa.delete(runs).where(runs.c.id.in_(ids))).rowcount

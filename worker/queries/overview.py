@@ -1,0 +1,128 @@
+"""How everything stands, on one page: the CRMs, the numbers, the money, and what needs a person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.alerts import tell
+from worker.context import Context
+from worker.queries.failure_help import REMEDIES
+from worker.segments import isolate, listing
+from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
+from worker.sync import removals, reporting
+from worker.sync import runs as run_store
+from worker.verification import spending
+
+_FAILING = ("failed", "all_failed")
+
+
+def overview(ctx: Context) -> dict[str, Any]:
+    """All of it, in a handful of queries whatever the size."""
+    now = ctx.now()
+    trend = listing.trend(ctx)
+    with ctx.store.read() as connection:
+        settings = ctx.settings.verification
+        spend = spending.report(connection, ctx.line, settings, now, 2)
+        waiting = connection.scalar(
+            sa.select(sa.func.count()).select_from(reviews).where(reviews.c.decision == "")
+        )
+        failed = connection.execute(
+            sa.select(failures.c.connector, failures.c.kind, sa.func.count())
+            .group_by(failures.c.connector, failures.c.kind)
+            .order_by(sa.func.count().desc())
+        ).all()
+        untold = connection.execute(
+            sa.select(deliveries.c.connector, sa.func.count(), sa.func.min(deliveries.c.since))
+            .where(deliveries.c.state == "pending")
+            .group_by(deliveries.c.connector)
+        ).all()
+        held = removals.holds(connection)
+    return {
+        "connectors": _connectors(ctx),
+        "trend": trend,
+        "today": _today(trend),
+        "spend": spend,
+        "needs": {
+            "reviews": waiting or 0,
+            "failures": [
+                {"connector": name, "kind": kind, "records": count,
+                 "remedy": REMEDIES.get(kind, REMEDIES["other"])}
+                for name, kind, count in failed
+            ],
+            "untold": [
+                {"connector": name, "reports": count, "since": since.isoformat()}
+                for name, count, since in untold
+            ],
+            "removals": [hold.as_json() for hold in held],
+            "isolated": [one.as_json() for one in isolate.standing(ctx, 20)],
+            "alerts": tell.standing(ctx, 20),
+        },
+        "runs": reporting.summaries(ctx, run_store.recent(ctx, 5)),
+    }  # fmt: skip
+
+
+def _connectors(ctx: Context) -> list[dict[str, Any]]:
+    now = ctx.now()
+    found = []
+    with ctx.store.read() as connection:
+        marks = connection.execute(
+            sa.select(watermarks.c.connector, sa.func.min(watermarks.c.position)).group_by(
+                watermarks.c.connector
+            )
+        ).all()
+        positions = {row.connector: row[1] for row in marks}
+        latest = {
+            row.connector: row
+            for row in connection.execute(
+                sa.select(daily_counts)
+                .where(daily_counts.c.day >= f"{now - timedelta(days=7):%Y-%m-%d}")
+                .order_by(daily_counts.c.day)
+            )
+        }
+    for name in ctx.settings.active_connectors:
+        last = run_store.recent(ctx, 1, name)
+        position, counted = positions.get(name), latest.get(name)
+        every = ctx.settings.sync.every
+        # A watermark lies the overlap before the last read, and a run takes its time.
+        late = position is not None and now - position > 3 * every + ctx.settings.sync.overlap
+        failed = any(one["outcome"] in _FAILING for one in reporting.summaries(ctx, last))
+        found.append(
+            {
+                "name": name,
+                "state": "failing" if failed else "late" if late else "well" if last else "new",
+                "run": last[0].id if last else None,
+                "run_state": last[0].state if last else None,
+                "run_at": last[0].opened_at.isoformat() if last else None,
+                "error": last[0].error if last else None,
+                "watermark": position.isoformat() if position else None,
+                "contacts": counted.contacts if counted else None,
+                "statuses": dict(counted.statuses) if counted else {},
+                "calls_today": _calls_today(ctx, name),
+                "quota": run_store.quota_of(ctx, name),
+            }
+        )
+    return found
+
+
+def _calls_today(ctx: Context, connector: str) -> int:
+    """API calls of the runs that were opened in the last day."""
+    since = ctx.now() - timedelta(days=1)
+    query = sa.select(runs.c.id).where(runs.c.connector == connector, runs.c.opened_at > since)
+    with ctx.store.read() as connection:
+        ids = list(connection.scalars(query.order_by(runs.c.opened_at.desc()).limit(500)))
+    return reporting.calls_of(ctx, ids)
+
+
+def _today(trend: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each status now, and what it was the day before."""
+    if not trend:
+        return []
+    now, before = trend[-1]["statuses"], trend[-2]["statuses"] if len(trend) > 1 else None
+    return [
+        {"status": status, "fields": now.get(status, 0),
+         "change": None if before is None else now.get(status, 0) - before.get(status, 0)}
+        for status in sorted({*now, *(before or {})}, key=lambda name: -now.get(name, 0))
+    ]  # fmt: skip

@@ -1,0 +1,62 @@
+"""Celery beat that a clock cannot stop: `celery --app worker.app beat` uses it by the settings.
+
+Celery remembers when each entry was sent last, by the wall clock. Where that clock is set back (a
+machine that woke with a wrong one, and was corrected), Celery waits until it has caught up, a day
+or a year. An entry that was sent in the future counts here as sent just now. A day that beat missed
+is made up for by one run of each entry: what has to be done says the database, not how often beat
+called.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from celery.beat import PersistentScheduler
+
+from worker.store.machine_faults import trouble
+from worker.store.private_files import UMASK, make_home
+
+log = logging.getLogger(__name__)
+
+_FUTURE = timedelta(seconds=2)  # more than two clocks of one machine differ by
+
+
+class Scheduler(PersistentScheduler):
+    def setup_schedule(self) -> None:
+        os.umask(UMASK)  # its file is for its user alone
+        try:
+            make_home(Path(self.schedule_filename).absolute().parent)
+            super().setup_schedule()
+        except OSError as error:  # a disk that is full or read-only
+            if (found := trouble(error)) is None:
+                raise
+            log.error("%s", found.line)
+            raise SystemExit(1) from None
+
+    def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
+        """Create the schedule file again; it only holds when each entry was last sent."""
+        log.warning("the schedule file is damaged and was created again (%s)", type(exc).__name__)
+        self._remove_db()
+        return self._open_schedule()
+
+    def tick(self, *args: Any, **more: Any) -> float:
+        if self._set_back():
+            self._heap = None  # it is ordered by the moments that were
+        seconds: float = super().tick(*args, **more)
+        return seconds
+
+    def _set_back(self) -> bool:
+        """Bring entries that were sent in the future back to now; whether there were any."""
+        found = False
+        for entry in self.schedule.values():
+            now: datetime = entry.default_now()
+            if entry.last_run_at is not None and entry.last_run_at > now + _FUTURE:
+                if not found:
+                    log.warning("the clock was set back: the schedule goes on from now")
+                entry.last_run_at = now
+                found = True
+        return found

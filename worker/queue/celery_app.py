@@ -1,0 +1,159 @@
+"""The Celery app: broker, queues and the beat schedule, all from the settings.
+
+`celery --app worker.app worker` and `... beat` are the Procfile's processes. Tasks are kept small
+and late-acknowledged, but nothing relies on the broker: `revive` enqueues again what Redis forgot.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
+
+import redis
+from celery import Celery
+from celery.signals import (
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_shutting_down,
+)
+from kombu import Queue
+
+from config import log, process_memory, stopping, traces
+from config.settings import Settings, SettingsError, load
+from config.throttle import at_most_every
+from connectors.http.pacing import LocalPace
+from worker.queue import embedded_redis
+from worker.queue.broker import register, repair
+from worker.queue.schedule import QUEUES, beat_schedule
+from worker.store.private_files import UMASK, protect_home
+from worker.verification.registry import chain_of
+
+_MOST_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak
+
+
+def make_app(settings: Settings) -> Celery:
+    broker = settings.redis_url or embedded_redis.ensure(settings.home)
+    register()
+    app = Celery(
+        "hygiene", broker=broker, include=["worker.queue.tasks"], task_cls="worker.queue.task:Task"
+    )
+    app.conf.update(
+        task_ignore_result=True,
+        result_expires=None,  # there are none: nothing is to be cleaned up
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        # A child that has grown beyond what a page needs is replaced after its task: whatever
+        # leaks, in a library or in ours, a worker of many days stays as it was.
+        worker_max_memory_per_child=_MOST_MEMORY,
+        task_default_queue="runs",
+        task_queues=tuple(map(Queue, QUEUES)),
+        task_routes={
+            "hygiene.page": {"queue": "pages"},
+            "hygiene.apply": {"queue": "reports"},
+            "hygiene.spread": {"queue": "reports"},
+        },
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 3600},
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_scheduler="worker.queue.beat:Scheduler",
+        beat_schedule=beat_schedule(settings),
+        beat_schedule_filename=str(settings.home / "beat-schedule"),
+        task_serializer="json",
+        accept_content=["json"],
+        worker_hijack_root_logger=False,
+        worker_consumer="worker.queue.broker:Consumer",
+        timezone="UTC",
+    )
+    return app
+
+
+@setup_logging.connect
+def _logging(**_options: Any) -> None:
+    os.umask(UMASK)  # a worker and beat write for their user alone
+    protect_home(settings.home)
+    log.set_up(settings.log)
+
+
+@worker_init.connect
+def _before_it_works(**_options: Any) -> None:
+    """Of a worker's own process, before it forks its children."""
+    _parent.append(os.getpid())
+    stopping.share_with_children()
+    try:
+        repair(embedded_redis.client(app.conf.broker_url), tuple(QUEUES))
+    except redis.RedisError as error:
+        logging.getLogger(__name__).warning("Redis does not answer yet: %s", type(error).__name__)
+
+
+@worker_shutting_down.connect
+def _stop(**_options: Any) -> None:
+    """Tasks give back what they have not done, instead of being waited for."""
+    stopping.request_of_all()
+
+
+@cache
+def _hear_stop() -> None:
+    """A stop of the whole group (a service manager, a terminal) reaches each child as well: one
+    that works on something gives it back first. Its parent ends it; a second signal does.
+
+    At the child's first task: billiard sets handlers of its own when it is forked.
+    """
+
+    def told(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if _running:
+            stopping.request()
+        elif not stopping.requested():
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, told)
+
+
+_parent: list[int] = []  # the worker's own process, in it and in those that it forks
+_TRACE = "hygiene_trace"  # a message's header: the request or task that set all of it off
+_running: dict[str, ExitStack] = {}
+_give_back = at_most_every(60.0, process_memory.give_back)
+
+
+@before_task_publish.connect
+def _hand_on(headers: dict[str, Any], **_more: Any) -> None:
+    headers[_TRACE] = log.what_about().get("trace") or str(headers.get("id", ""))
+    headers.update(traces.handed_on())
+
+
+@task_prerun.connect
+def _begin(task_id: str, task: Any, **_more: Any) -> None:
+    if _parent and os.getpid() not in _parent:
+        _hear_stop()
+    if stopping.requested_here_alone():  # the parent knows nothing of it: it starts another child
+        os.kill(os.getpid(), signal.SIGTERM)
+    told = _running[task_id] = ExitStack()
+    trace = task.request.get(_TRACE) or task_id
+    told.enter_context(log.about(task=task_id, trace=str(trace)))
+    told.enter_context(traces.taken_up({"traceparent": task.request.get("traceparent") or ""}))
+    told.enter_context(traces.span(task.name))
+
+
+@task_postrun.connect
+def _end(task_id: str, **_more: Any) -> None:
+    if (told := _running.pop(task_id, None)) is not None:
+        told.close()
+    _give_back()
+
+
+try:
+    settings = load()
+    chain_of(settings, LocalPace())  # a chain that cannot be meant is said now, not at each task
+except SettingsError as error:
+    print(error, file=sys.stderr)
+    raise SystemExit(2) from None
+app = make_app(settings)

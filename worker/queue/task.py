@@ -1,0 +1,36 @@
+"""The base class of our Celery tasks: gives work back when its worker stops, and logs known
+faults in one line."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+import celery
+
+from config import stopping
+from worker.store.machine_faults import trouble
+from worker.sync.runs import NoSuchRunError
+
+log = logging.getLogger(__name__)
+
+
+class Task(celery.Task[Any, Any]):
+    """Whatever a task leaves undone is in the tables: `revive` enqueues it again."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            stopping.check()
+            return super().__call__(*args, **kwargs)
+        except stopping.Stopped:
+            log.info("%s: given back, this worker stops", self.name)
+            with suppress(Exception):  # without Redis `revive` does it
+                self.apply_async(args, kwargs, retry=False)
+        except NoSuchRunError as error:
+            log.warning("%s: %s", self.name, error)
+        except Exception as error:
+            if (found := trouble(error)) is None:
+                raise
+            log.error("%s: %s", self.name, found.line)
+        return None

@@ -1,0 +1,293 @@
+"""Celery's tasks: each loads, calls one function and enqueues what comes next.
+
+A run in the queue: `read` stores pages and enqueues a `page` for each; while enough of them wait
+for a worker it does one itself; the last one ends the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import cache
+from typing import Any
+
+from celery.signals import worker_ready
+
+from config import process_memory, stopping
+from connectors.base import ConnectorError
+from worker.alerts import tell
+from worker.context import Context
+from worker.feedback.apply import apply_waiting, look_again
+from worker.feedback.apply import waits as reports_wait
+from worker.feedback.dispositions import poll_all
+from worker.ops import retention
+from worker.queue import dedupe, deferred_runs, heartbeat
+from worker.queue.celery_app import app, settings
+from worker.segments import count, isolate
+from worker.store import setbacks
+from worker.store.db import StoreError, ready
+from worker.store.machine_faults import trouble
+from worker.sync import page as page_work
+from worker.sync import picking, reader, runs
+from worker.sync import spread as spreading
+from worker.sync import undo as undoing
+from worker.sync.drive import drive, take_part
+from worker.sync.scope import Scope
+from worker.verification import standing
+
+log = logging.getLogger(__name__)
+
+# Seconds that a reader reads at a stretch: a worker that is to stop waits for no more than that.
+_STRETCH = 60.0
+# Seconds for which a page's task takes up further pages. A report that comes meanwhile may have to
+# wait for this process.
+_SHARE = 2.0
+_GLANCE = 0.1  # seconds until a reader looks again whether a page is done
+
+
+@cache
+def context() -> Context:
+    """This process's own: connections must not be shared with the process it was forked from."""
+    process_memory.for_many_records()
+    return Context.create(settings)
+
+
+@worker_ready.connect
+def _say_what_is_missing(**_options: Any) -> None:
+    """Once, when a worker starts: providers without a key, or with one that is not accepted."""
+    try:
+        with closing(Context.create(settings)) as ctx:
+            ready(settings.database_url)
+            for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
+                log.warning("%s", line)
+    except StoreError as error:
+        log.error("%s", error)
+    except OSError as error:  # a home that cannot be made, say
+        if (found := trouble(error)) is None:
+            raise
+        log.error("%s", found.line)
+
+
+@app.task(name="hygiene.sync")
+def sync(connector: str, full: bool = False) -> None:
+    """Take up a sync that stands open or failed last, or start one; nothing while one runs."""
+    ctx = context()
+    try:
+        standing = runs.to_take_up(ctx, connector, full)
+        if standing is not None:
+            run_id = runs.reopen(ctx, standing.id).id
+        else:
+            whole = full or _full_is_due(ctx, connector)
+            scope = Scope("everything" if whole else "changed")
+            run_id = runs.open_run(ctx, connector, scope)
+    except (runs.RunActiveError, runs.RunOverError):
+        return  # another worker was quicker
+    except ConnectorError as error:
+        log.error("%s", error)
+        setbacks.note(ctx.store, connector, "begin a sync", error, ctx.now())
+        return
+    setbacks.clear(ctx.store, connector, "begin a sync")
+    go_on(run_id)
+
+
+def _full_is_due(ctx: Context, connector: str) -> bool:
+    last = runs.last_full(ctx, connector)
+    return last is not None and ctx.now() - last > settings.sync.full_every
+
+
+@app.task(name="hygiene.reverify")
+def reverify(connector: str) -> None:
+    """Look again at contacts with a number whose verification no longer counts."""
+    dedupe.heard(reverify, connector)
+    ctx = context()
+    with ctx.store.read() as connection:
+        due = next(picking.due(connection, ctx, connector, 1), None) is not None
+    if due:
+        try:
+            run_id = runs.open_run(ctx, connector, Scope("due", limit=settings.sync.reverify_limit))
+        except runs.RunActiveError:
+            deferred_runs.note(ctx.store, connector, ctx.now())
+            return
+        except ConnectorError as error:
+            log.error("%s", error)
+            setbacks.note(ctx.store, connector, "begin a re-verification", error, ctx.now())
+            return
+        setbacks.clear(ctx.store, connector, "begin a re-verification")
+        go_on(run_id)
+    deferred_runs.settle(ctx.store, connector)
+
+
+@app.task(name="hygiene.read")
+def read(run_id: str) -> None:
+    ctx = context()
+    run = runs.load(ctx, run_id)
+    if not run.active:
+        return
+    if run.dry_run or run.connector == "csv":
+        # A dry run counts each number once, a file has one writer: one process does it all.
+        try:
+            drive(ctx, run_id)
+        except (ConnectorError, runs.RunActiveError) as error:
+            log.error("run %s: %s", run_id, error)
+        return
+    if not run.read_all and reader.claim(ctx, run_id):
+        try:
+            if not _read_on(ctx, run_id):
+                read.delay(run_id)
+                return
+        except ConnectorError as error:
+            log.error("run %s: %s", run_id, error)
+            runs.fail(ctx, run_id, str(error))
+            return
+        finally:
+            reader.release(ctx, run_id)
+    if runs.finish_if_done(ctx, run_id):
+        segments.apply_async(expires=60)  # what it found is seen at once
+
+
+def _read_on(ctx: Context, run_id: str) -> bool:
+    """Read for a while, and enqueue the pages; whether all is read.
+
+    While enough pages wait for a worker, this one does one itself instead of reading further.
+    """
+    until = time.monotonic() + _STRETCH
+
+    def active() -> bool:
+        return runs.load(ctx, run_id).active  # a page may have ended it
+
+    def hand_on(own: Context, stored: runs.Stored, waiting: Callable[[], None]) -> None:
+        enqueue_page(stored.id, run_id)
+        while active():
+            idle = runs.open_pages(own, run_id, only_idle=True)
+            if len(idle) < settings.sync.pages_in_flight:
+                return
+            if not page_work.process(own, idle[0].id):
+                stopping.sleep(_GLANCE)
+                waiting()
+
+    return reader.read_on(
+        ctx, runs.load(ctx, run_id), hand_on,
+        lambda: time.monotonic() < until and active() and not stopping.requested(),
+    )  # fmt: skip
+
+
+def enqueue_page(page_id: int, run_id: str) -> None:
+    page.delay(page_id, run_id)
+
+
+@app.task(name="hygiene.page")
+def page(page_id: int, run_id: str) -> None:
+    ctx = context()
+    try:
+        done = take_part(ctx, run_id, page_id, _SHARE)
+    except ConnectorError as error:
+        log.error("run %s: %s", run_id, error)
+        runs.fail(ctx, run_id, str(error))
+        return
+    if not done:
+        return
+    if runs.finish_if_done(ctx, run_id):
+        segments.apply_async(expires=60)
+        return
+    run = runs.load(ctx, run_id)
+    if run.active and not run.read_all and not runs.driven_elsewhere(ctx, run_id):
+        read.delay(run_id)  # its reader has died
+
+
+@app.task(name="hygiene.apply")
+def apply() -> None:
+    """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
+    dedupe.heard(apply)
+    ctx = context()
+    apply_waiting(ctx)
+    for connector in spreading.waits(ctx):
+        dedupe.ring(spread, connector)
+
+
+@app.task(name="hygiene.calls")
+def calls() -> None:
+    """Read what people logged of their calls; what it reports is applied at once."""
+    if poll_all(context()):
+        dedupe.ring(apply)
+
+
+@app.task(name="hygiene.spread")
+def spread(connector: str) -> None:
+    """Write what was reported to every record of a CRM that holds the number."""
+    dedupe.heard(spread, connector)
+    ctx = context()
+    spreading.spread(ctx, connector)
+    if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
+        dedupe.ring(apply)
+
+
+@app.task(name="hygiene.undo")
+def undo(undo_id: str) -> None:
+    """Put back what a run wrote: `undo_id` is the run that undoes it."""
+    ctx = context()
+    if not runs.load(ctx, undo_id).active:
+        return
+    try:
+        undoing.carry_out(ctx, undo_id)
+    except runs.RunActiveError:
+        return  # another worker is at it
+    except ConnectorError as error:
+        log.error("run %s: %s", undo_id, error)
+
+
+@app.task(name="hygiene.segments")
+def segments() -> None:
+    """Count the segments, set bad ones apart, and begin the audits that wait."""
+    ctx = context()
+    if count.count_if_needed(ctx):
+        for one in isolate.find_bad(ctx):
+            log.warning("%s: %s was isolated: %s", one.connector, one.name, one.why)
+    for run_id in isolate.next_audits(ctx):
+        go_on(run_id)
+
+
+@app.task(name="hygiene.alerts")
+def alerts() -> None:
+    """Tell the operator what needs a person."""
+    tell.look(context())
+
+
+@app.task(name="hygiene.tidy")
+def tidy() -> None:
+    """Delete what is old enough."""
+    done = {name: count for name, count in retention.tidy(context()).items() if count}
+    if done:
+        log.info("deleted by age: %s", done)
+
+
+@app.task(name="hygiene.revive")
+def revive() -> None:
+    """Enqueue again what a dead worker or a forgetful Redis has left lying."""
+    ctx = context()
+    heartbeat.note(ctx.store, ctx.now())
+    if lost := ctx.ledger.settle_dead():
+        log.warning("%d lookups were under way in workers that died; they count as spent", lost)
+    for run in runs.active(ctx):
+        if run.kind == spreading.KIND or runs.driven_elsewhere(ctx, run.id):
+            continue
+        if run.kind == "undo":
+            undo.delay(run.id)
+        else:
+            go_on(run.id, only_idle=True)
+    for connector in deferred_runs.connectors(ctx.store):
+        dedupe.ring(reverify, connector)
+    if look_again(ctx):
+        dedupe.ring(apply)
+
+
+def go_on(run_id: str, only_idle: bool = False) -> None:
+    """Enqueue a run's open pages, and its reader. Twice does no harm: pages are claimed."""
+    ctx = context()
+    run = runs.load(ctx, run_id)
+    if not (run.dry_run or run.connector == "csv"):
+        idle = runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
+        for stored in idle:
+            enqueue_page(stored.id, run_id)
+    read.delay(run_id)

@@ -35,13 +35,13 @@ from bench.reports import share_numbers
 from bench.sync import stand_ins
 from config.settings import load
 from worker.context import Context
-from worker.queue import embedded_redis
 from worker.queue.schedule import QUEUES
+from worker.store import embedded_redis
 from worker.store.db import upgrade
 from worker.store.tables import deliveries, feedback
-from worker.sync import runs
-from worker.sync.drive import drive
-from worker.sync.scope import Scope
+from worker.sync.pages.runner import drive
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 from worker.web.signatures import twilio_signature
 
 TOKEN = "bench-token"
@@ -232,7 +232,7 @@ def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
     upgrade(settings.database_url)
     ctx = Context.create(settings)
     for name in CRMS:
-        drive(ctx, runs.open_run(ctx, name, Scope("everything")))
+        drive(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
     bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
     numbers = share_numbers(ctx, bases, given.numbers)
     holders, others = _holders(ctx, numbers)

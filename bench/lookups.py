@@ -17,7 +17,7 @@ from pathlib import Path
 from config.settings import load
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.db import upgrade
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Occasion

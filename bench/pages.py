@@ -28,11 +28,11 @@ from bench.workers import database
 from config.settings import load
 from worker.access import login_links, sessions
 from worker.context import Context
-from worker.segments import count
+from worker.segments import counters
 from worker.store import tables as t
 from worker.store.db import insert, open_store, upgrade
 from worker.web.app import make_app
-from worker.web.guard import COOKIE
+from worker.web.auth import COOKIE
 from worker.web.sealed import seal
 
 _ROUNDS = 7
@@ -154,7 +154,7 @@ def measure(url: str, home: str, contacts: int) -> None:
     settings = load({"HYGIENE_HOME": home, "DATABASE_URL": url, **ENV})
     ctx = Context.create(settings)
     started = time.monotonic()
-    count.count(ctx)
+    counters.count(ctx)
     print(f"all segments counted in {time.monotonic() - started:.1f} s")
     app = make_app(settings)
     queries = 0

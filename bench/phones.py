@@ -15,7 +15,7 @@ import phonenumbers
 
 from sandbox.population import people
 from worker.phones import read_field, region_of
-from worker.phones.numbering import forget
+from worker.phones.metadata import forget
 
 _PLAIN = re.compile(r"[+\d ().-]+", re.ASCII)
 _ROUNDS = 7

@@ -27,12 +27,12 @@ from bench.sync import stand_ins
 from config.settings import load
 from worker.context import Context
 from worker.phones import facts
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.db import upgrade
 from worker.store.tables import contacts, deliveries, writes
-from worker.sync import runs
-from worker.sync.drive import drive
-from worker.sync.scope import Scope
+from worker.sync.pages.runner import drive
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 from worker.web.signatures import twilio_signature
 
 PORT = 18_877
@@ -88,7 +88,7 @@ def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
                     json={"set": {field: number}},
                     timeout=30,
                 ).raise_for_status()
-        drive(ctx, runs.open_run(ctx, name, Scope("ids", tuple(ids))))
+        drive(ctx, lifecycle.open_run(ctx, name, Scope("ids", tuple(ids))))
     return numbers
 
 
@@ -175,7 +175,7 @@ def main() -> None:
         upgrade(settings.database_url)
         ctx = Context.create(settings)
         for name in CRMS:
-            drive(ctx, runs.open_run(ctx, name, Scope("everything")))
+            drive(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
             print(f"{name} is in sync", flush=True)
         bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
         numbers = share_numbers(ctx, bases, 2 * given.reports)

@@ -36,8 +36,9 @@ from bench import bare
 from config.settings import load
 from worker.context import Context
 from worker.store.db import upgrade
-from worker.sync import drive, reporting, runs
-from worker.sync.scope import Scope
+from worker.sync.pages import runner
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.scope import Scope
 
 PAGE = {"hubspot": 100, "salesforce": 2000}
 BATCH = {"hubspot": 100, "salesforce": 200}
@@ -84,12 +85,12 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if what == "sync":
         ctx = Context.create(settings)
-        run = runs.open_run(ctx, connector, Scope("everything"))
+        run = lifecycle.open_run(ctx, connector, Scope("everything"))
         first: list[float] = []
         queries = 0
 
         def progress(_run: str) -> None:
-            if not first and reporting.totals(ctx, run).written:
+            if not first and report.totals(ctx, run).written:
                 first.append(time.monotonic() - started)
 
         def count_query(*_args: object) -> None:
@@ -97,10 +98,10 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
             queries += 1
 
         sa.event.listen(ctx.store.engine, "before_cursor_execute", count_query)
-        drive.drive(ctx, run, progress, 1 if profile else None)  # a profile sees one thread
-        pages = reporting.totals(ctx, run).pages
+        runner.drive(ctx, run, progress, 1 if profile else None)  # a profile sees one thread
+        pages = report.totals(ctx, run).pages
         looks = queries / pages
-        result = reporting.result(ctx, run)
+        result = report.result(ctx, run)
         count = result["contacts"]["read"]
         more = {
             "changed": result["contacts"]["changed"],

@@ -31,10 +31,10 @@ from celery import Celery
 from bench.sync import stand_ins
 from config.settings import load
 from worker.context import Context
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.db import upgrade
-from worker.sync import reporting, runs
-from worker.sync.scope import Scope
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.scope import Scope
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
         ctx = Context.create(settings)
         with workers(count, env) as processes:
             time.sleep(4)  # all are up before there is anything to do
-            run = runs.open_run(ctx, connector, Scope("everything"))
+            run = lifecycle.open_run(ctx, connector, Scope("everything"))
             ours = [psutil.Process(process.pid) for process in processes]
             theirs = [
                 one for one in psutil.process_iter(["cmdline"])
@@ -113,12 +113,12 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
             before = cpu(ours), cpu(theirs)
             started = time.monotonic()
             enqueue(settings.home, run)
-            while runs.load(ctx, run).active:
+            while lifecycle.load(ctx, run).active:
                 time.sleep(0.1)
             took = time.monotonic() - started
             spent = cpu(ours) - before[0], cpu(theirs) - before[1]
-            result = reporting.result(ctx, run)
-            assert result["contacts"]["read"] == contacts, (result, runs.load(ctx, run))
+            result = report.result(ctx, run)
+            assert result["contacts"]["read"] == contacts, (result, lifecycle.load(ctx, run))
         ctx.close()
         embedded_redis.stop(settings.home)
     changed = int(result["contacts"]["changed"])

@@ -15,13 +15,13 @@ def dress(world: dict[str, Any]) -> None:
     ahead. `mutant`: a broken build."""
     from worker import context
     from worker.queue import schedule
-    from worker.sync import judge
-    from worker.verification import health, ledger
+    from worker.sync.pages import evaluate
+    from worker.verification import circuit_breaker, ledger
 
     schedule.REVIVE_EVERY = 1.0
     ledger.LEASE = timedelta(seconds=6)
-    health.REFUSED_REST = timedelta(seconds=2)
-    judge.HEARTBEAT = 1.0
+    circuit_breaker.REFUSED_REST = timedelta(seconds=2)
+    evaluate.HEARTBEAT = 1.0
     if host := world.get("host"):
         socket.gethostname = lambda: host
     if skew := world.get("skew"):

@@ -27,32 +27,32 @@ def _watermark_ahead() -> None:
     from datetime import UTC, datetime
 
     from worker.store.tables import watermarks
-    from worker.sync import runs
+    from worker.sync.runs import lifecycle
 
-    upsert = runs.upsert
+    upsert = lifecycle.upsert
 
     def ahead(connection: Any, table: Any, rows: Any, **more: Any) -> None:
         if table is watermarks:
             rows = [{**row, "position": datetime.now(UTC)} for row in rows]
         upsert(connection, table, rows, **more)
 
-    runs.upsert = ahead
+    lifecycle.upsert = ahead
 
 
 def _writes_all() -> None:
     """Nothing is compared: neither what was read with what was there, nor what is to be written
     with what the CRM holds."""
-    from worker.sync import glance
+    from worker.sync.read import change_detection
 
     # By its name: the package has a function that is called like the module.
-    changes: Any = import_module("worker.decisions.changes")
+    changes: Any = import_module("worker.decisions.diff")
     changes._same = lambda _held, _value: False
-    glance.split = lambda read, _known, _salted: (list(read), glance.Settled())
+    change_detection.split = lambda read, _known, _salted: (list(read), change_detection.Settled())
 
 
 def _undo_regardless() -> None:
     """An undo does not look whether somebody changed the field since."""
-    from worker.sync import undo
+    from worker.sync.write import undo
 
     undo._restorable = lambda row, _held, writable, _result: {
         key: row.before.get(key) for key in row.after if key in writable
@@ -61,44 +61,44 @@ def _undo_regardless() -> None:
 
 def _undo_makes_contactable() -> None:
     """An undo does not look at what reports demand."""
-    from worker.feedback.log import Told
-    from worker.sync import demands, undo
+    from worker.feedback.report_log import Told
+    from worker.sync.write import standing_demands, undo
 
     def allow(_ctx: Any, _run: Any, _connector: Any, restores: Any) -> Any:
-        return [demands.Demand(one.values, False, ()) for one in restores], Told()
+        return [standing_demands.Demand(one.values, False, ()) for one in restores], Told()
 
-    demands.check = allow
+    standing_demands.check = allow
     undo._deliver_again = lambda *_given: None
 
 
 def _erased_keys_are_new() -> None:
     """A retry of what was said before an erasure counts."""
-    from worker.feedback import log
+    from worker.feedback import report_log as log
 
     log._without_erased = lambda _connection, reports, _keys: list(reports)
 
 
 def _lists_know_no_hashes() -> None:
     """The list does not follow what is said of a number that was erased."""
-    from worker.feedback import suppress
+    from worker.suppression import suppressions
 
-    follow, names = suppress.follow, suppress.all_names
+    follow, names = suppressions.follow, suppressions.all_names
 
     def blindly(*given: Any) -> None:
-        suppress.all_names = lambda _keys, numbers, _erased: {one: one for one in numbers}
+        suppressions.all_names = lambda _keys, numbers, _erased: {one: one for one in numbers}
         try:
             follow(*given)
         finally:
-            suppress.all_names = names
+            suppressions.all_names = names
 
-    suppress.follow = blindly
+    suppressions.follow = blindly
 
 
 def _one_flag_opens_all() -> None:
     """Who clears *do not contact* has agreed to everything."""
-    from worker.feedback import users
+    from worker.feedback import crm_flags
 
-    users._channels = lambda flag, _ticked, _held: users._CHANNELS.get(flag, "")
+    crm_flags._channels = lambda flag, _ticked, _held: crm_flags._CHANNELS.get(flag, "")
 
 
 def _no_memory() -> None:
@@ -118,8 +118,8 @@ def _no_cap() -> None:
 
 def _faults_are_verdicts() -> None:
     """A provider that does not answer makes a number invalid."""
-    from worker.verification import twilio
     from worker.verification.base import Answer, ProviderError
+    from worker.verification.providers import twilio
 
     ask = twilio.TwilioProvider.ask
 
@@ -136,7 +136,7 @@ def _forgets_suppressions() -> None:
     """What was reported is applied when it comes, and forgotten for contacts that come later."""
     from datetime import UTC, datetime, timedelta
 
-    from worker.feedback import log
+    from worker.feedback import report_log as log
 
     load = log.load
 
@@ -152,9 +152,9 @@ def _forgets_suppressions() -> None:
 
 def _flag_stays() -> None:
     """A wrong-number flag stays with the contact when its number was replaced."""
-    from worker.sync import judge
+    from worker.sync.pages import evaluate
 
-    wanted = judge.changes
+    wanted = evaluate.changes
 
     def kept(decision: Any, facts: Any, raw: Any, held: Any, *rest: Any, **more: Any) -> Any:
         found = wanted(decision, facts, raw, held, *rest, **more)
@@ -162,21 +162,21 @@ def _flag_stays() -> None:
             del found["wrong_number"]
         return found
 
-    judge.changes = kept
+    evaluate.changes = kept
 
 
 def _deaf_to_people() -> None:
     """What CRM users tick and clear is not heard."""
-    from worker.sync import page
+    from worker.sync.pages import process as page
 
     page.users.reports = lambda *_args: []
 
 
 def _takes_own_writes_for_reports() -> None:
     """After a crash nobody looks which of the announced writes had reached the CRM."""
-    from worker.sync import announced
+    from worker.sync.pages import pending_writes
 
-    announced.settle = lambda *_args: []
+    pending_writes.settle = lambda *_args: []
 
 
 def _no_pace() -> None:
@@ -195,17 +195,17 @@ def _no_signatures() -> None:
 
 def _no_redaction() -> None:
     """Logs are not masked, and libraries may say what they like."""
-    from config import log
+    from config import logging_setup as log
 
     log.redact = lambda text: text
     import logging
 
-    from worker.sync import page
+    from worker.sync.pages import process as page
 
     work = page._work
 
     def told(ctx: Any, run: Any, connector: Any, claimed: Any, *rest: Any) -> None:
-        logging.getLogger("worker.sync.page").info("page: %s", claimed.contacts)
+        logging.getLogger("worker.sync.pages.process").info("page: %s", claimed.contacts)
         work(ctx, run, connector, claimed, *rest)
 
     page._work = told
@@ -243,7 +243,7 @@ def _reads_anything() -> None:
 def _blames_contacts() -> None:
     """A disk that is full is taken for the fault of what was to be written."""
     from worker.queue import task
-    from worker.sync import page
+    from worker.sync.pages import process as page
 
     page.trouble = task.trouble = lambda _error: None
 

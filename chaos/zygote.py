@@ -26,10 +26,10 @@ def serve() -> None:
     import psycopg  # noqa: F401
     import uvicorn  # noqa: F401
 
-    import worker.feedback.apply
-    import worker.segments.isolate
-    import worker.sync.spread
-    import worker.sync.undo  # noqa: F401
+    import worker.segments.isolation
+    import worker.suppression.apply_reports
+    import worker.sync.propagate
+    import worker.sync.write.undo  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: no zombies
     for line in sys.stdin:

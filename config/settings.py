@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from config.access import AccessSettings, OidcCredentials
 from config.feedback import FeedbackSettings, Retention
-from config.hidden import hide
+from config.redaction import hide
 from config.redis_url import RedisUrlError, explicit
 from config.section import Duration, Section, SettingsError, parse_duration
 from config.segments import AlertSettings, SegmentSettings

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from config.hidden import mask
+from config.redaction import mask
 
 Value = str | bool | None
 Content = tuple[Any, ...]  # see `Contact.content`

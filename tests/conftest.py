@@ -23,10 +23,13 @@ from statements import share_compiled
 from config.settings import Settings, load
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.db import upgrade
-from worker.sync import drive, reporting, runs, writeback
-from worker.sync.scope import Scope
+from worker.sync.pages import runner
+from worker.sync.runs import lifecycle
+from worker.sync.runs import report as reporting
+from worker.sync.runs.scope import Scope
+from worker.sync.write import crm_writes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -219,7 +222,7 @@ def keeps_to_its_markers(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def quick_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writeback, "LOCK_WAITS", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(crm_writes, "LOCK_WAITS", (0.01, 0.01, 0.01))
 
 
 def run_sync(
@@ -227,8 +230,8 @@ def run_sync(
     scope: Scope | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """One run in this process; its account."""
-    run_id = runs.open_run(ctx, name, scope or Scope(kind), dry_run, force)  # type: ignore[arg-type]
-    drive.drive(ctx, run_id)
+    run_id = lifecycle.open_run(ctx, name, scope or Scope(kind), dry_run, force)  # type: ignore[arg-type]
+    runner.drive(ctx, run_id)
     return reporting.account(ctx, run_id, most=100_000)
 
 

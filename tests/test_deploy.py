@@ -11,7 +11,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from worker.context import Context
-from worker.queue import heartbeat
+from worker.store import heartbeat
 from worker.web.app import make_app
 
 ROOT = Path(__file__).parent.parent

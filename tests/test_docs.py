@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.cli import COMMANDS
+from worker.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

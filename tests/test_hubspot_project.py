@@ -22,8 +22,8 @@ from config.settings import HubSpotSettings, Settings
 from connectors.fields import STATUSES, configured
 from sandbox.hubspot.app_calls import AppCalls
 from worker.context import Context
-from worker.decisions.changes import FLAGS
-from worker.sync import callbacks, hubspot_events
+from worker.decisions.diff import FLAGS
+from worker.sync import hubspot_events, workflow_callbacks
 from worker.web import hubspot_app
 from worker.web.app import make_app
 
@@ -237,7 +237,7 @@ class TestNames:
         source = (APP / "cards" / "logic.ts").read_text("utf-8")
         block = source.partition("STATUSES: ")[2].partition("};")[0]
         assert set(re.findall(r"(\w+): \{ label", block)) == set(STATUSES)
-        assert set(callbacks.PRECEDENCE) == set(STATUSES)
+        assert set(workflow_callbacks.PRECEDENCE) == set(STATUSES)
 
     def test_of_the_action_are_what_the_worker_takes_and_gives(self) -> None:
         action = part("workflow-action")
@@ -246,7 +246,7 @@ class TestNames:
         assert options == [hubspot_app.ALL, *phones()]
         assert given["typeDefinition"]["name"] in hubspot_app.InputFields.model_fields
         outputs = {one["typeDefinition"]["name"] for one in action["outputFields"]}
-        assert outputs == set(callbacks.failed("")) - {"hs_execution_state"}
+        assert outputs == set(workflow_callbacks.failed("")) - {"hs_execution_state"}
         labels = action["labels"]["en"]
         assert set(labels["outputFieldLabels"]) == outputs
         assert set(labels["inputFieldLabels"]) == {"phone"}

@@ -18,18 +18,16 @@ from config.settings import Settings
 from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
 from connectors.http.pacing import Pace
 from connectors.http.rate_limits import Quota
-from worker.feedback.keys import Keys, open_keys
-from worker.feedback.standing import Rules
-from worker.store import Store, open_store
+from worker.store import Store, lost_fields, open_store
 from worker.store.db import upsert
+from worker.store.lost_fields import History
 from worker.store.private_files import protect_home
+from worker.store.pseudonyms import Keys, open_keys
 from worker.store.tables import schemas
-from worker.sync import hidden_fields
-from worker.sync.hidden_fields import History
+from worker.verification.answer_cache import ForecastMemory, Memory, StoredMemory
 from worker.verification.chain import Chain
 from worker.verification.ledger import Ledger
-from worker.verification.memory import ForecastMemory, Memory, StoredMemory
-from worker.verification.pace import open_pace
+from worker.verification.rate_limit import open_pace
 from worker.verification.registry import Line, chain_of
 
 log = logging.getLogger(__name__)
@@ -91,17 +89,6 @@ class Context:
         return self._keys
 
     @property
-    def rules(self) -> Rules:
-        """How reports are weighed."""
-        settings = self.settings
-        return Rules(
-            settings.policy.opt_out_text_stops_calls,
-            settings.feedback.unreachable_after,
-            settings.feedback.unreachable_over,
-            settings.feedback.shared_from,
-        )
-
-    @property
     def ledger(self) -> Ledger:
         return Ledger(self.store, self.settings.verification, alive, lambda: self.now())
 
@@ -151,7 +138,7 @@ class Context:
             findings = opened.use(self._remembered(name))
             self._schema_at[name] = at
             self.findings[name] = findings
-            self.fields[name] = hidden_fields.load(self.store, name)
+            self.fields[name] = lost_fields.load(self.store, name)
             if any(finding.blocks for finding in findings) and now - at > _LOOK_AGAIN:
                 self._learn(name, opened)
         self._check(name, opened)
@@ -186,7 +173,7 @@ class Context:
         }
         with self.store.write() as connection:
             upsert(connection, schemas, [{"connector": name, "at": at, "fields": fields}])
-            self.fields[name] = hidden_fields.note(
+            self.fields[name] = lost_fields.note(
                 connection, name, opened.roles(), schema, findings, before, at,
                 opened.guessed_from,
             )  # fmt: skip

@@ -15,7 +15,7 @@ import tenacity
 
 from config import stopping
 from config.settings import Http
-from config.traces import span
+from config.tracing import span
 from connectors.base import Purpose, UnavailableError
 from connectors.http.deadline import whole_call
 from connectors.http.rate_limits import Limits, Quota

@@ -1,7 +1,7 @@
 """Paces calls: evenly spaced slots, and windows such as 100 calls in any ten seconds.
 
 `Pace` is what all processes share. `LocalPace` is that of one process; the one that goes through
-Redis (`worker/verification/pace.py`) has the same rules as scripts, and the same test suite.
+Redis (`worker/verification/rate_limit.py`) has the same rules as scripts, and the same test suite.
 
 In a window each call is counted before it is sent, so that one whose answer never comes, or whose
 worker is killed, counts too. Calls of others are known by what an answer says is left: that much

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chaos.model import closed_channels
 from chaos.people import Kind, Known
-from worker.feedback.model import Feedback, FeedbackKind, Who
-from worker.feedback.standing import standing
+from worker.feedback.consent_state import standing
+from worker.feedback.models import Feedback, FeedbackKind, Who
 
 NUMBER = "+14155553000"
 SAID: dict[Kind, tuple[FeedbackKind, str, str]] = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from config import log
+from config import logging_setup
 from config.settings import Log
 
 
@@ -26,8 +26,8 @@ Said = pytest.CaptureFixture[str]
 
 class TestJsonLines:
     def test_name_the_run_the_page_and_what_set_it_off(self, capsys: Said) -> None:
-        log.set_up(Log(json_lines=True))
-        with log.about(trace="t-1"), log.about(run="r-1", page="7"):
+        logging_setup.set_up(Log(json_lines=True))
+        with logging_setup.about(trace="t-1"), logging_setup.about(run="r-1", page="7"):
             logging.getLogger("worker").info("a page is done")
         logging.getLogger("worker").info("nothing in particular")
         said = capsys.readouterr().err
@@ -36,7 +36,7 @@ class TestJsonLines:
         assert not {"run", "page", "trace"} & second.keys()
 
     def test_hold_no_number_and_no_token(self, capsys: Said) -> None:
-        log.set_up(Log(json_lines=True))
+        logging_setup.set_up(Log(json_lines=True))
         try:
             raise ValueError("bad number +1 (415) 555-2671, Authorization: Bearer abc.def")
         except ValueError:
@@ -50,8 +50,8 @@ class TestJsonLines:
 
 class TestPlainLines:
     def test_name_them_at_their_end(self, capsys: Said) -> None:
-        log.set_up(Log())
-        with log.about(run="20261126-120000-abcdef"):
+        logging_setup.set_up(Log())
+        with logging_setup.about(run="20261126-120000-abcdef"):
             logging.getLogger("worker").warning("slow")
         said = capsys.readouterr().err
         assert said.endswith("slow [run=20261126-120000-abcdef]\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.log import redact
+from config.logging_setup import redact
 from config.settings import DEFAULT_TOML, Settings, SettingsError, load
 
 

@@ -16,7 +16,7 @@ from connectors.base import Connector, ConnectorError, Merge, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.sync.writeback import write_all
+from worker.sync.write.crm_writes import write_all
 
 CONNECTORS = ("salesforce", "hubspot", "csv")
 COUNT = 60

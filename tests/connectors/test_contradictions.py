@@ -15,7 +15,7 @@ from connectors.base import Connector, UnavailableError, Update
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import contacts, watermarks
-from worker.sync.scope import Scope
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 MakeContext = Callable[..., Context]

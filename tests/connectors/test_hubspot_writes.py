@@ -13,7 +13,7 @@ from connectors import build
 from connectors.base import Connector, Update
 from connectors.hubspot.errors import translate
 from sandbox.run import Sandbox
-from worker.sync.writeback import write_all
+from worker.sync.write.crm_writes import write_all
 
 RUN = "20261127-080000-abcdef"
 

@@ -19,9 +19,9 @@ from connectors.rows import maker
 from sandbox.hubspot.portal import prop
 from worker.context import Context
 from worker.phones import read_field
-from worker.sync import runs
-from worker.sync.scope import Scope
-from worker.sync.writeback import write_all
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write.crm_writes import write_all
 
 Sync = Callable[..., dict[str, Any]]
 GOOD = 442072193000
@@ -166,7 +166,7 @@ class TestAFieldOfAnotherType:
         add_field(crm, kind)
         ctx = make_context(mapped(crm))
         with pytest.raises(SchemaError, match=rf"{direct(crm)}: is a \w+ field") as refused:
-            runs.open_run(ctx, crm.name, Scope("changed"))
+            lifecycle.open_run(ctx, crm.name, Scope("changed"))
         assert "\n" not in str(refused.value)
         findings = ctx.findings[crm.name]
         assert [one.field for one in findings if one.cause == "unreadable"] == [direct(crm)]

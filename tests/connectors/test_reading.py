@@ -14,7 +14,7 @@ from config.settings import FieldNames, ObjectMap
 from connectors.base import Contact, Value
 from connectors.fields import configured
 from connectors.rows import Rows, ids_of, joined, maker
-from worker.sync import ends, glance
+from worker.sync.read import change_detection, reverse_reader
 
 MAPPED = ObjectMap(
     phones=("Phone", "MobilePhone"),
@@ -109,11 +109,11 @@ def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]
 @given(ROWS, st.binary(min_size=1, max_size=16))
 def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted: bytes) -> None:
     found = read(rows)
-    kept = {c.id: (glance.of(c, salted), "{}", "{}") for c in found}
-    fresh, settled = glance.split(found, glance.Known(kept, []), salted)
+    kept = {c.id: (change_detection.of(c, salted), "{}", "{}") for c in found}
+    fresh, settled = change_detection.split(found, change_detection.Known(kept, []), salted)
     assert fresh == []
     assert settled.read == len(rows)
-    again, same = glance.split(list(found), glance.Known(kept, []), salted)
+    again, same = change_detection.split(list(found), change_detection.Known(kept, []), salted)
     assert again == []
     assert (same.read, same.alike) == (settled.read, settled.alike)
 
@@ -123,7 +123,7 @@ def test_the_same_values_in_other_fields_are_another_glance() -> None:
     one = Contact("Contact", "1", {"Phone": "x"}, held={"do_not_call": True})
     other = replace(one, held={"do_not_text": True})
     assert one.content == other.content
-    assert glance.of(one, b"salt") != glance.of(other, b"salt")
+    assert change_detection.of(one, b"salt") != change_detection.of(other, b"salt")
 
 
 @given(ROWS, ROWS)
@@ -148,6 +148,8 @@ def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
 def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
     found = read([row()] * 5)
     given_ = found if as_rows else list(found)
-    assert ids_of(ends.before(given_, "003")) == ["000", "001", "002"]
-    assert ids_of(ends.behind(given_, "003")) == ["004"]
-    assert ends.behind(given_, "99") is given_, "ids are counted up: a longer one comes later"
+    assert ids_of(reverse_reader.before(given_, "003")) == ["000", "001", "002"]
+    assert ids_of(reverse_reader.behind(given_, "003")) == ["004"]
+    assert reverse_reader.behind(given_, "99") is given_, (
+        "ids are counted up: a longer one comes later"
+    )

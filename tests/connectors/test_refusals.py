@@ -20,7 +20,7 @@ from connectors.salesforce import writes
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.run import Sandbox
 from sandbox.salesforce.automation import Rule as SalesforceRule
-from worker.sync.writeback import Outcome, write_all
+from worker.sync.write.crm_writes import Outcome, write_all
 
 REWRITE = "+14155552671"
 STOPS = {"do_not_contact": True, "do_not_call": True, "do_not_text": True, "wrong_number": True}

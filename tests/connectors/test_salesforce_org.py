@@ -56,7 +56,7 @@ class TestOwners:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         from connectors.salesforce import writes as salesforce_writes
-        from worker.sync.undo import undo
+        from worker.sync.write.undo import undo
 
         monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
         before = self.owners(sandbox)

@@ -12,12 +12,12 @@ from connectors.salesforce.soql import full_id
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
-from worker.feedback.apply import apply_waiting
-from worker.feedback.dispositions import poll
-from worker.feedback.incoming import Report, as_feedback
-from worker.feedback.receive import reports
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.feedback.intake import reports
+from worker.feedback.sources.dispositions import poll
+from worker.feedback.sources.submitted import Report, as_feedback
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 ACCOUNTS = """

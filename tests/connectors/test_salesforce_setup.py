@@ -17,9 +17,9 @@ from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService, rights
 from sandbox.salesforce.org import Refused
 from worker.context import Context
-from worker.feedback.apply import apply_waiting
 from worker.store.tables import suppressions
-from worker.sync.spread import spread
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 
 PEOPLE = """
 [connectors.salesforce.objects.Contact]

@@ -14,8 +14,8 @@ from connectors.http.lenient_json import decode
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import writes
-from worker.sync import undo
-from worker.sync.scope import Scope
+from worker.sync.runs.scope import Scope
+from worker.sync.write import undo
 
 Sync = Callable[..., dict[str, Any]]
 MARK = "SPOILT-HERE"

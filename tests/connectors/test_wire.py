@@ -293,7 +293,7 @@ class TestTheAddressOfAHost:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         from worker.alerts import channels
-        from worker.alerts.conditions import Condition
+        from worker.alerts.rules import Condition
 
         monkeypatch.setattr(channels, "_WHOLE", 0.2)
         settings = make_settings(

@@ -27,7 +27,8 @@ from connectors.csv_list.errors import ListError
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.context import Context
-from worker.feedback import replies, twilio
+from worker.feedback import replies
+from worker.feedback.sources import twilio
 from worker.lists.clean import clean
 from worker.phones import read_field
 from worker.verification.base import ProviderError, Question

@@ -29,7 +29,7 @@ from config.settings import Settings, SettingsError, load
 from connectors.base import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.alerts import channels
-from worker.alerts.conditions import Condition
+from worker.alerts.rules import Condition
 from worker.context import Context
 from worker.verification.base import ProviderError, Question
 from worker.web.limits import Limits

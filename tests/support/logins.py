@@ -8,7 +8,7 @@ import requests
 
 from worker.access import login_links, sessions
 from worker.context import Context
-from worker.web.guard import COOKIE
+from worker.web.auth import COOKIE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback.apply import apply_waiting
-from worker.feedback.model import Feedback
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
 from worker.store.tables import feedback
-from worker.sync.spread import spread
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 
 FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"
 OTHERS = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}

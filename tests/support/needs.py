@@ -31,11 +31,11 @@ _MARKERS = ("slow", "postgres", "browser")
 # What a test names, or the module in which that was made -> what it needs.
 BY_MODULE = {
     "subprocess": "slow", "psutil": "slow", "chaos.postgres": "slow",
-    "worker.queue.embedded_redis": "slow",
-    "worker.ops.supervisor": "slow", "worker.ops.demo": "slow", "playwright": "browser",
+    "worker.store.embedded_redis": "slow",
+    "worker.cli.supervisor": "slow", "worker.cli.demo": "slow", "playwright": "browser",
     "sandbox": "outside", "requests": "outside", "socket": "outside", "sqlalchemy": "outside",
     "sqlite3": "outside", "click.testing": "outside", "worker.store": "outside",
-    "worker.context": "outside", "worker.verification.pace.SharedPace": "outside",
+    "worker.context": "outside", "worker.verification.rate_limit.SharedPace": "outside",
     "worker.queue.beat": "outside",  # from Python 3.13 on its schedule is a file of SQLite
 }  # fmt: skip
 # A fixture -> what it needs. Fixtures that these use need not be listed.

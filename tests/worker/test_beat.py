@@ -15,8 +15,8 @@ from celery import Celery
 from processes import until
 
 from worker.context import Context
-from worker.queue import embedded_redis, heartbeat
 from worker.queue.beat import Scheduler
+from worker.store import embedded_redis, heartbeat
 
 Start = Callable[..., subprocess.Popen[bytes]]
 

@@ -10,7 +10,8 @@ import pytest
 import redis
 from celery import Celery, Task
 
-from worker.queue import dedupe, embedded_redis
+from worker.queue import dedupe
+from worker.store import embedded_redis
 
 Look = Task[Any, Any]
 

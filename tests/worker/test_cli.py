@@ -16,7 +16,7 @@ from crms import QUICK, Crm
 
 from sandbox.run import Sandbox
 from worker.cli.main import main
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 
 Run = Callable[..., Result]
 

@@ -16,7 +16,7 @@ from config.settings import load
 from sandbox.run import Sandbox
 from worker.cli.main import main
 from worker.context import Context
-from worker.feedback.dispositions import poll_all
+from worker.feedback.sources.dispositions import poll_all
 
 Run = Callable[..., Result]
 NUMBER, OTHER = "+14155552671", "+14155552672"

@@ -15,8 +15,9 @@ from config.settings import load
 from sandbox.run import Sandbox
 from worker.cli.main import main
 from worker.context import Context
-from worker.sync import removals, runs
-from worker.sync.scope import Scope
+from worker.sync.read import removals
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Run = Callable[..., Result]
 GUARD = "[sync]\nmax_removals_floor = 4\n"
@@ -101,10 +102,10 @@ class TestHeldRemovals:
         crm.hide(ids[:20])
         hygiene("sync", crm.name, "--full", exit_code=1)
         ctx = Context.create(load(env))
-        plain = runs.open_run(ctx, crm.name, Scope("changed"))
+        plain = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         refused = hygiene("sync", crm.name, "--accept-removals", exit_code=1)
         assert f"hygiene runs resume {plain}" in refused.output
-        runs.fail(ctx, plain, "the CRM was away")
+        lifecycle.fail(ctx, plain, "the CRM was away")
         (result,) = document(hygiene("sync", crm.name, "--accept-removals", "--json"))
         assert result["run"] != plain
         assert result["contacts"]["gone"] == 20

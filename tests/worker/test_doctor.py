@@ -18,11 +18,11 @@ from worker.context import Context
 from worker.ops import doctor_checks
 from worker.ops.check import Check
 from worker.ops.doctor import examine
-from worker.queue import embedded_redis, heartbeat
+from worker.store import embedded_redis, heartbeat
 from worker.store.tables import contacts, failures, installation, runs
-from worker.sync import control
-from worker.sync import runs as run_store
-from worker.sync.scope import Scope
+from worker.sync.runs import control
+from worker.sync.runs import lifecycle as run_store
+from worker.sync.runs.scope import Scope
 
 GOOD_KEY = "q7Xw2pLr9TzVb4NcY8kMs3Dg6HjFa1Eu"
 

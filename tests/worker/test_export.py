@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from worker.access import people
+from worker.access import users
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback.model import Feedback
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
 from worker.ops.export import ExportError, export, load
 from worker.store import Store, open_store
 from worker.store.db import StoreError
@@ -51,7 +51,7 @@ def full(ctx: Context, crm: Crm, sync: Sync) -> Context:
     keys = ctx.keys
     with ctx.store.write() as connection:
         feedback_log.store(connection, [report], ctx.now(), keys)
-    people.put(ctx.store, "kim", "correct horse battery", "admin", ctx.now())
+    users.put(ctx.store, "kim", "correct horse battery", "admin", ctx.now())
     return ctx
 
 

@@ -18,9 +18,9 @@ from processes import until
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queue import embedded_redis
-from worker.queue.set_aside import SET_ASIDE
-from worker.sync import runs
+from worker.store import embedded_redis
+from worker.store.set_aside import SET_ASIDE
+from worker.sync.runs import lifecycle
 
 Start = Callable[..., subprocess.Popen[bytes]]
 NUMBER = "+14155550123"
@@ -123,7 +123,7 @@ class TestAMalformedMessage:
         crm = Crm.all(sandbox)["hubspot"]
         app = Celery(broker=embedded_redis.url(tmp_path / "home"))
         app.send_task("hygiene.sync", ["hubspot"], queue="runs")
-        until(lambda: [run.state for run in runs.recent(ctx)] == ["done"], "the run")
+        until(lambda: [run.state for run in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
         assert worker.poll() is None
         said = log_of(tmp_path)
@@ -150,7 +150,7 @@ class TestAMalformedMessage:
         until(lambda: queue.type("reports") != b"string", "the key to be moved")
         app = Celery(broker=embedded_redis.url(tmp_path / "home"))
         app.send_task("hygiene.sync", ["hubspot"], queue="runs")
-        until(lambda: [run.state for run in runs.recent(ctx)] == ["done"], "the run")
+        until(lambda: [run.state for run in lifecycle.recent(ctx)] == ["done"], "the run")
         assert worker.poll() is None
         assert "Traceback" not in log_of(tmp_path)
 

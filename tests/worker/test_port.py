@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.ops import demo
+from worker.cli import demo
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from honcho.printer import Printer
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker.ops import supervisor as processes
-from worker.queue import embedded_redis
+from worker.cli import supervisor as processes
 from worker.queue.schedule import beat_schedule
+from worker.store import embedded_redis
 
 
 class TestUp:

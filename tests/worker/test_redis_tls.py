@@ -22,15 +22,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.settings import SettingsError, load
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 
 # Each client of ours, as the processes have it; in a process of its own, since the Celery app is
 # built when its module is loaded.
 CLIENTS = """
 import json
-from worker.queue import dedupe, embedded_redis
+from worker.queue import dedupe
+from worker.store import embedded_redis
 from worker.queue.celery_app import app, settings
-from worker.verification.pace import open_pace
+from worker.verification.rate_limit import open_pace
 
 app.conf.update(broker_connection_timeout=3)
 

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import receive, suppress
+from worker.feedback import intake
 from worker.ops.retention import tidy
 from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
+from worker.suppression import suppressions as suppress
 
 Sync = Callable[..., dict[str, Any]]
 NUMBER = "+14155552671"
@@ -27,8 +28,8 @@ def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -
     sync(ctx, crm.name)
     suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "admin")
     form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
-    receive.twilio_sms(ctx, form)
-    receive.decide(ctx, receive.open_reviews(ctx)[0]["id"], "nothing", "admin")
+    intake.twilio_sms(ctx, form)
+    intake.decide(ctx, intake.open_reviews(ctx)[0]["id"], "nothing", "admin")
     assert count(ctx, writes) > 0
     assert not any(tidy(ctx).values())
     clock = ctx.now

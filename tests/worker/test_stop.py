@@ -24,12 +24,12 @@ from config.settings import Settings
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.queries.overview import overview
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.db import insert
 from worker.store.tables import claims, failures, lookups, pages, suppressions
-from worker.sync import reporting, runs
-from worker.sync.drive import drive
-from worker.sync.scope import Scope
+from worker.sync.pages.runner import drive
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.scope import Scope
 
 Start = Callable[..., subprocess.Popen[bytes]]
 TOKEN = "a-token-of-the-tests"
@@ -89,11 +89,11 @@ def count(ctx: Context, table: sa.Table, *where: Any) -> int:
 
 def go_on(ctx: Context, name: str) -> dict[str, Any]:
     """As `hygiene sync NAME` does, in this process."""
-    standing = runs.to_take_up(ctx, name)
-    run_id = runs.reopen(ctx, standing.id).id if standing else runs.open_run(
+    standing = lifecycle.to_take_up(ctx, name)
+    run_id = lifecycle.reopen(ctx, standing.id).id if standing else lifecycle.open_run(
         ctx, name, Scope("changed"))  # fmt: skip
     drive(ctx, run_id)
-    return reporting.result(ctx, run_id)
+    return report.result(ctx, run_id)
 
 
 def answers(port: int) -> bool:
@@ -142,7 +142,7 @@ class TestARunThatIsStopped:
         assert count(paid, pages, pages.c.failed > 0) == 0
         assert count(paid, pages, pages.c.owner.is_not(None)) == 0
         assert count(paid, claims) == 0
-        for run in runs.recent(paid):
+        for run in lifecycle.recent(paid):
             assert run.state == "stopped"
             assert f"hygiene runs resume {run.id}" in command.said()
 
@@ -161,13 +161,13 @@ class TestARunThatIsStopped:
         """Its threads found their executor closed: 400 of 400 contacts failed, the run was done."""
         sandbox.twilio.latency = 0.3
         command = hygiene("sync", "hubspot", "--json")
-        until(lambda: any(run.read_all for run in runs.recent(paid)), "all to be read")
+        until(lambda: any(run.read_all for run in lifecycle.recent(paid)), "all to be read")
         assert command.stop(signal.SIGINT) == 130
         no_traceback(command.said())
-        (run,) = runs.recent(paid)
+        (run,) = lifecycle.recent(paid)
         assert run.state == "stopped"
         assert count(paid, failures) == 0
-        assert reporting.result(paid, run.id)["contacts"]["failed"] == 0
+        assert report.result(paid, run.id)["contacts"]["failed"] == 0
 
     def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(
         self, paid: Context, sandbox: Sandbox, hygiene: Callable[..., Command]
@@ -196,9 +196,9 @@ class TestARunThatIsStopped:
         assert "dry run" in command.said()
         assert command.out.read_text() == ""
         command = hygiene("sync", "salesforce", "--queue", "--json")
-        until(lambda: bool(runs.active(paid)), "the run")
+        until(lambda: bool(lifecycle.active(paid)), "the run")
         assert command.stop(signal.SIGINT) == 130
-        (run,) = runs.active(paid)  # it is the workers'
+        (run,) = lifecycle.active(paid)  # it is the workers'
         assert f"hygiene runs pause {run.id}" in command.said()
         assert command.out.read_text() == ""
 
@@ -216,12 +216,12 @@ class TestAnUndoThatIsStopped:
         until(lambda: fault.hits == 1, "the write")
         assert command.stop(signal.SIGINT) == 130
         no_traceback(command.said())
-        undoing = runs.recent(ctx, 1)[0]
+        undoing = lifecycle.recent(ctx, 1)[0]
         assert undoing.state == "stopped"
         again = hygiene("runs", "resume", undoing.id, "--json")
         assert again.process.wait(60) == 0
         assert crm.snapshot() == before
-        assert runs.load(ctx, undoing.id).state == "done"
+        assert lifecycle.load(ctx, undoing.id).state == "done"
 
 
 class TestAWorkerThatIsStopped:
@@ -234,7 +234,7 @@ class TestAWorkerThatIsStopped:
         queue = Celery(broker=embedded_redis.ensure(tmp_path / "home"))
         worker = start("celery", "--app", "worker.app", "worker", "--concurrency", "1",
                        "--pool", pool, **sandbox.env("twilio"))  # fmt: skip
-        run_id = runs.open_run(paid, "hubspot", Scope("everything"))
+        run_id = lifecycle.open_run(paid, "hubspot", Scope("everything"))
         queue.send_task("hygiene.read", [run_id], queue="runs")
         until(lambda: sandbox.twilio.charges > 3, "the lookups")
         family = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children()]
@@ -246,12 +246,12 @@ class TestAWorkerThatIsStopped:
         assert count(paid, claims) == 0
         assert count(paid, pages, pages.c.owner.is_not(None)) == 0
         assert count(paid, pages, pages.c.attempts > 0, pages.c.state == "stored") == 0
-        run = runs.load(paid, run_id)
+        run = lifecycle.load(paid, run_id)
         assert run.state == "running"  # it is the other workers', or the next one's
         sandbox.twilio.latency = 0
         drive(paid, run_id)
         assert set(sandbox.twilio.charged.values()) == {1}
-        assert reporting.result(paid, run_id)["contacts"]["failed"] == 0
+        assert report.result(paid, run_id)["contacts"]["failed"] == 0
         # What it gave back waits in the queue.
         client = embedded_redis.client(embedded_redis.url(tmp_path / "home"))
         assert client.llen("pages") + client.llen("runs") > 0
@@ -296,9 +296,9 @@ class TestHowARunIsCalled:
         command = hygiene("sync", crm.name)
         assert command.process.wait(60) == 1
         assert "all records failed" in command.out.read_text().splitlines()[0]
-        (run,) = runs.recent(ctx)
-        result = reporting.result(ctx, run.id)
+        (run,) = lifecycle.recent(ctx)
+        result = report.result(ctx, run.id)
         assert (result["state"], result["outcome"]) == ("done", "all_failed")
-        assert reporting.summaries(ctx, [run])[0]["outcome"] == "all_failed"
+        assert report.summaries(ctx, [run])[0]["outcome"] == "all_failed"
         (seen,) = [one for one in overview(ctx)["connectors"] if one["name"] == crm.name]
         assert seen["state"] == "failing"

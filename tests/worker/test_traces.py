@@ -15,11 +15,11 @@ from crms import Crm
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from processes import until
 
-from config import traces
+from config import tracing
 from worker.context import Context
-from worker.queue import embedded_redis
-from worker.sync import runs
-from worker.sync.scope import Scope
+from worker.store import embedded_redis
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -62,10 +62,10 @@ def collector() -> Iterator[Collector]:
 
 
 def test_nothing_is_traced_unless_it_is_configured() -> None:
-    assert not traces.wanted({})
-    with traces.span("page", run="1"):
+    assert not tracing.wanted({})
+    with tracing.span("page", run="1"):
         pass
-    assert traces.handed_on() == {}
+    assert tracing.handed_on() == {}
 
 
 def test_a_run_in_the_queue_is_one_trace(
@@ -75,10 +75,10 @@ def test_a_run_in_the_queue_is_one_trace(
     start("celery", "--app", "worker.app", "worker", "--concurrency", "1",
           OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="200",
           )  # fmt: skip
-    run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+    run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
     parent = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
     queue.send_task("hygiene.read", [run_id], queue="runs", headers={"traceparent": parent})
-    until(lambda: runs.load(ctx, run_id).state == "done", "the run")
+    until(lambda: lifecycle.load(ctx, run_id).state == "done", "the run")
     wanted = {"hygiene.read", "page", "verify", "decide", "write", "crm.call"}
     until(lambda: wanted <= {span.name for span in collector.spans}, "the spans", 20)
     ours = [span for span in collector.spans if span.trace_id == bytes.fromhex("ab" * 16)]

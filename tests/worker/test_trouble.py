@@ -22,12 +22,14 @@ from processes import until
 from config.settings import Settings
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.machine_faults import trouble
 from worker.store.tables import failures
-from worker.sync import judge, page, reporting, runs
-from worker.sync.drive import drive
-from worker.verification.pace import SharedPace
+from worker.sync.pages import prepare
+from worker.sync.pages import process as page
+from worker.sync.pages.runner import drive
+from worker.sync.runs import lifecycle, report
+from worker.verification.rate_limit import SharedPace
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -65,12 +67,12 @@ class TestTheDisk:
         assert "disk" in done.stderr
         assert "Traceback" not in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
-        (run,) = runs.recent(ctx)
+        (run,) = lifecycle.recent(ctx)
         assert run.id in done.stderr
         # There is space again.
-        drive(ctx, runs.reopen(ctx, run.id).id)
+        drive(ctx, lifecycle.reopen(ctx, run.id).id)
         assert Crm.all(sandbox)["salesforce"].all_checked()
-        assert reporting.result(ctx, run.id)["contacts"]["failed"] == 0
+        assert report.result(ctx, run.id)["contacts"]["failed"] == 0
 
     def test_a_settings_file_that_is_a_folder_and_a_database_that_is_none(
         self, env: dict[str, str], tmp_path: Path
@@ -240,7 +242,7 @@ class TestOneRecord:
         crm = Crm.all(sandbox)["hubspot"]
         bad = crm.ids()[17]
         if step == "read":
-            reader = judge.reader
+            reader = prepare.reader
 
             def reading(*args: Any, **more: Any) -> Any:
                 read = reader(*args, **more)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from config.log import redact
+from config.logging_setup import redact
 from worker.store import Store
 from worker.store.tables import audit_log
 

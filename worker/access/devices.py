@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from worker.feedback.keys import Keys
+from worker.store.pseudonyms import Keys
 
 LIFETIME = timedelta(days=180)
 _SALT = "known device"

@@ -13,7 +13,7 @@ import requests
 
 from config.settings import Settings
 from connectors.http.deadline import clocked_file, connected, session, whole_call
-from worker.alerts.conditions import Condition
+from worker.alerts.rules import Condition
 
 _TIMEOUT = 15.0  # seconds, for each step
 _WHOLE = 60.0  # seconds, for all of it

@@ -21,7 +21,7 @@ def users() -> None:
 @json_option
 def users_list(as_json: bool) -> None:
     """People with a password of their own."""
-    from worker.access import people
+    from worker.access import users as people
 
     with opened_context(only_looks=True) as ctx:
         found = people.listed(ctx.store)
@@ -51,7 +51,8 @@ def users_list(as_json: bool) -> None:
 def users_add(name: str, role: Role, password: str) -> None:
     """Make somebody, or give them a new password or role. Viewers look, admins act."""
     from config.settings import SettingsError
-    from worker.access import audit, people
+    from worker.access import audit
+    from worker.access import users as people
 
     with opened_context() as ctx:
         try:
@@ -66,7 +67,8 @@ def users_add(name: str, role: Role, password: str) -> None:
 @click.argument("name")
 def users_remove(name: str) -> None:
     """Take somebody away, with their sessions."""
-    from worker.access import audit, people
+    from worker.access import audit
+    from worker.access import users as people
 
     with opened_context() as ctx:
         if not people.remove(ctx.store, name):
@@ -85,7 +87,7 @@ def users_login_link() -> None:
     """
     from config.settings import SettingsError
     from worker.access.ways_in import described, needs_link
-    from worker.ops.terminal import print_login_link
+    from worker.cli.terminal import print_login_link
 
     with opened_context() as ctx:
         if not needs_link(ctx.settings, ctx.store):

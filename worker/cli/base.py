@@ -67,7 +67,7 @@ Group.group_class = Group
 
 def _told(error: Exception) -> int:
     """Say what went wrong; the exit code."""
-    from config import log
+    from config import logging_setup as log
     from config.settings import SettingsError
     from connectors.base import AuthError, ConnectorError, SchemaError
     from connectors.csv_list.errors import ListError
@@ -80,9 +80,9 @@ def _told(error: Exception) -> int:
         return 1
     # Nobody raises these who has not loaded the database.
     from worker.ops.export import ExportError
-    from worker.queue.embedded_redis import RedisError
     from worker.store.db import StoreError
-    from worker.sync.runs import NoSuchRunError, RunActiveError
+    from worker.store.embedded_redis import RedisError
+    from worker.sync.runs.lifecycle import NoSuchRunError, RunActiveError
 
     if isinstance(error, (StoreError, NoSuchRunError, RedisError, ExportError)):
         output.complain(*str(error).splitlines())
@@ -98,7 +98,7 @@ def _told(error: Exception) -> int:
 
 
 def _unexpected(error: Exception) -> str:
-    from config import log
+    from config import logging_setup as log
 
     home = Path(os.environ.get("HYGIENE_HOME") or ".hygiene")
     path = home / "error.log"

@@ -43,7 +43,7 @@ def clean(
     from dataclasses import replace
 
     from worker.lists.clean import clean as clean_list
-    from worker.lists.clean_files import STANDARD
+    from worker.lists.files import STANDARD
 
     if as_json and target == STANDARD:
         raise click.UsageError("--json and -o - would both write to standard output; name a file")

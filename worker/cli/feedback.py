@@ -13,12 +13,13 @@ from worker.cli import output
 from worker.cli.base import Command, Group, json_option, stops
 from worker.cli.lists import layout_options
 from worker.cli.parts import connector_argument, number_argument, opened_context
-from worker.feedback.model import COLUMNS, Reading
+from worker.feedback.models import COLUMNS, Reading
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
     from worker.context import Context
-    from worker.feedback import lists, suppress
+    from worker.feedback.sources import files as lists
+    from worker.suppression import suppressions as suppress
 
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -31,8 +32,8 @@ later_option = click.option(
 
 def deliver(ctx: Context) -> dict[str, Any]:
     """Apply what waits, and tell the CRMs now; what cannot be told now is for the workers."""
-    from worker.feedback.apply import apply_waiting
-    from worker.sync.spread import spread, waits
+    from worker.suppression.apply_reports import apply_waiting
+    from worker.sync.propagate import spread, waits
 
     apply_waiting(ctx)
     confirmed = {name: spread(ctx, name) for name in waits(ctx)}
@@ -58,7 +59,7 @@ def suppressions_list(
     number: str | None, reason: str | None, everything: bool, limit: int, as_json: bool
 ) -> None:
     """What stands, in the order in which it came."""
-    from worker.feedback import suppress
+    from worker.suppression import suppressions as suppress
 
     with opened_context(only_looks=True) as ctx:
         e164 = number_argument(number, "--number") if number else None
@@ -95,7 +96,8 @@ def suppressions_add(
     later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Suppress a number, in every CRM."""
-    from worker.feedback import receive, suppress
+    from worker.feedback import intake as receive
+    from worker.suppression import suppressions as suppress
 
     e164 = number_argument(number, "NUMBER")
     with opened_context() as ctx:
@@ -113,7 +115,7 @@ def suppressions_add(
 @json_option
 def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool) -> None:
     """Lift a suppression, with a reason, in every CRM."""
-    from worker.feedback import suppress
+    from worker.suppression import suppressions as suppress
 
     if len(reason.strip()) < 3:
         raise click.UsageError("--reason: say why it is lifted")
@@ -148,7 +150,8 @@ def suppressions_import(
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import a do-not-contact list: one number a line, or a table. Millions are fine."""
-    from worker.feedback import lists, suppress
+    from worker.feedback.sources import files as lists
+    from worker.suppression import suppressions as suppress
 
     with opened_context() as ctx, lists.refusals(refused) as bad:
         with output.progress() as bar:
@@ -181,7 +184,7 @@ def suppressions_import(
 def suppressions_export(target: Path | None, channel: str | None) -> None:
     """All that stands, as CSV, for dialers and other tools."""
     from connectors.csv_list.errors import ListError
-    from worker.feedback import suppress
+    from worker.suppression import suppressions as suppress
 
     with opened_context() as ctx:
         if target is None:
@@ -242,8 +245,10 @@ def feedback_import(
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import reports from a CSV file; a row that was imported before counts once."""
-    from worker.feedback import incoming, lists, receive
-    from worker.feedback.incoming import RefusedError
+    from worker.feedback import intake as receive
+    from worker.feedback.sources import files as lists
+    from worker.feedback.sources import submitted
+    from worker.feedback.sources.submitted import RefusedError
     from worker.phones import region_of
 
     mapping = dict(_pair(text) for text in columns)
@@ -264,11 +269,11 @@ def feedback_import(
             return new, old
 
         for line, raw, report in lists.reports_of(file, mapping, fixed, bad, layout):
-            if incoming.must_store_first(report, batch):
+            if submitted.must_store_first(report, batch):
                 new, old = keep()
                 stored, known = stored + new, known + old
             try:
-                batch += incoming.as_feedback(ctx, report, region)
+                batch += submitted.as_feedback(ctx, report, region)
             except RefusedError as error:
                 bad.add(line, raw, str(error))
             if len(batch) >= 400:
@@ -301,7 +306,7 @@ def _pair(text: str) -> tuple[str, str]:
 @json_option
 def feedback_reviews(as_json: bool) -> None:
     """Replies that nobody but a person should read a meaning into."""
-    from worker.feedback import receive
+    from worker.feedback import intake as receive
 
     with opened_context(only_looks=True) as ctx:
         waiting = receive.open_reviews(ctx)
@@ -325,7 +330,7 @@ def feedback_reviews(as_json: bool) -> None:
 @later_option
 def feedback_decide(review: int, meaning: Reading, later: bool) -> None:
     """Say what a reply means."""
-    from worker.feedback import receive
+    from worker.feedback import intake as receive
 
     with opened_context() as ctx:
         if not receive.decide(ctx, review, meaning, "admin"):
@@ -343,7 +348,7 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
 
     Calls that were logged with one before count as well, once it has a meaning.
     """
-    from worker.feedback import call_outcomes
+    from worker.feedback.sources import call_outcomes
 
     with opened_context(only_looks=True) as ctx:
         dispositions = ctx.settings.feedback.dispositions
@@ -395,7 +400,9 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
 def link(connector: str, record_id: str, number: str | None, as_json: bool) -> None:
     """A link to the page on which a contact confirms, corrects or withdraws a number."""
     from config.settings import SettingsError
-    from worker.feedback import links, receive, records
+    from worker.feedback import intake as receive
+    from worker.feedback import records
+    from worker.suppression import confirm_links
 
     with opened_context(connector) as ctx:
         if not ctx.settings.public_url:
@@ -411,9 +418,9 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
             )
         key = f"{connector}/{object_name}/{record_id}"
         lifetime = ctx.settings.feedback.link_lifetime
-        token = links.make(ctx.keys, key, wanted, ctx.now(), lifetime)
-        address = links.address(ctx.settings.public_url, token)
-        expires = links.read(ctx.keys, token, ctx.now()).expires
+        token = confirm_links.make(ctx.keys, key, wanted, ctx.now(), lifetime)
+        address = confirm_links.address(ctx.settings.public_url, token)
+        expires = confirm_links.read(ctx.keys, token, ctx.now()).expires
     if as_json:
         output.print_json({"link": address, "expires": expires.isoformat()})
     else:
@@ -426,7 +433,7 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
 @json_option
 def evidence(number: str, as_json: bool) -> None:
     """What was reported of a number, how, and when each CRM confirmed it."""
-    from worker.feedback import evidence as evidence_of
+    from worker.suppression import evidence as evidence_of
 
     e164 = number_argument(number, "NUMBER")
     with opened_context(only_looks=True) as ctx:
@@ -447,7 +454,7 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 
     Erase the contact in the CRM first: what is there is read again.
     """
-    from worker.feedback import forget as forgetting
+    from worker.suppression import erasure as forgetting
 
     if bool(number) == bool(contact):
         raise click.UsageError("give --number or --contact")

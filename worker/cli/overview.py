@@ -16,10 +16,10 @@ from worker.cli.parts import connector_argument, opened_context, read_settings
 def overview(as_json: bool) -> None:
     """How the CRMs, the numbers and the money stand, and what needs a person."""
     from worker.queries.overview import overview as all_of_it
-    from worker.segments import count
+    from worker.segments import counters
 
     with opened_context(only_looks=True) as ctx:
-        count.count_if_needed(ctx)
+        counters.count_if_needed(ctx)
         found = all_of_it(ctx)
     if as_json:
         output.print_json(found)
@@ -109,7 +109,7 @@ def contact(connector: str, record: str, as_json: bool) -> None:
 @json_option
 def settings(changed: bool, as_json: bool) -> None:
     """What is in force, and where each value comes from; secrets are masked."""
-    from config.shown import shown
+    from config.effective import shown
 
     found = [one for one in shown(read_settings()) if not changed or one.origin != "default"]
     if as_json:

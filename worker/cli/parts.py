@@ -56,13 +56,13 @@ def settle_in(settings: Settings) -> None:
 
 
 def read_settings() -> Settings:
-    from config import log
+    from config import logging_setup
     from config.settings import load
 
     settings = load()
     verbose = click.get_current_context().find_root().obj
     level = settings.log.level if verbose else "warning"
-    log.set_up(settings.log.model_copy(update={"level": level}))
+    logging_setup.set_up(settings.log.model_copy(update={"level": level}))
     return settings
 
 
@@ -81,7 +81,7 @@ def connector_argument(**options: Any) -> Callable[..., Any]:
 
 
 def number_argument(text: str, where: str) -> str:
-    from worker.queries.number import number_of
+    from worker.phones.single_number import number_of
 
     number = number_of(text)
     if number is None:

@@ -16,7 +16,7 @@ from worker.cli.parts import opened_context, user_name
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
-    from worker.segments import isolate
+    from worker.segments import isolation as isolate
 
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -31,8 +31,8 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
     """How each source, campaign, list, country or month does, the surely worst first."""
     if click_ctx.invoked_subcommand is not None:
         return
-    from worker.segments import count as counting
-    from worker.segments import listing
+    from worker.segments import counters as counting
+    from worker.segments import queries as listing
 
     with opened_context(only_looks=True) as ctx:
         counting.count_if_needed(ctx)
@@ -61,7 +61,7 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
 @json_option
 def isolated(as_json: bool) -> None:
     """Segments that were set apart, with their shares before and after their audit."""
-    from worker.segments import isolate
+    from worker.segments import isolation as isolate
 
     with opened_context(only_looks=True) as ctx:
         found = [one.as_json() for one in isolate.history(ctx)]
@@ -93,8 +93,8 @@ def _share(counts: dict[str, Any] | None) -> str:
 @json_option
 def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> None:
     """Set a segment apart by hand; the workers audit it."""
-    from worker.segments import isolate
-    from worker.segments.isolate import NoSuchSegmentError
+    from worker.segments import isolation as isolate
+    from worker.segments.isolation import NoSuchSegmentError
 
     key, equals, value = segment.partition("=")
     if not equals or key not in SEGMENTS:
@@ -116,8 +116,8 @@ def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> Non
 @json_option
 def release(isolation: int, reason: str, as_json: bool) -> None:
     """Let an isolated segment go."""
-    from worker.segments import isolate
-    from worker.segments.isolate import NoSuchSegmentError
+    from worker.segments import isolation as isolate
+    from worker.segments.isolation import NoSuchSegmentError
 
     with opened_context() as ctx:
         try:
@@ -139,8 +139,8 @@ def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
 @json_option
 def shared(limit: int, as_json: bool) -> None:
     """Numbers that many contacts hold: placeholders, switchboards."""
-    from worker.segments import count as counting
-    from worker.segments import listing
+    from worker.segments import counters as counting
+    from worker.segments import queries as listing
 
     with opened_context(only_looks=True) as ctx:
         counting.count_if_needed(ctx)
@@ -164,12 +164,14 @@ def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
     """Import what became of campaigns: columns campaign, day, sent, delivered, undelivered,
     replies."""
     from connectors.csv_list.errors import ListError
-    from worker.segments import outcomes
+    from worker.segments import campaign_outcomes
 
     with opened_context() as ctx:
         try:
-            kept = outcomes.keep(ctx, outcomes.from_file(file, layout, output.note))
-        except outcomes.OutcomeError as error:
+            kept = campaign_outcomes.keep(
+                ctx, campaign_outcomes.from_file(file, layout, output.note)
+            )
+        except campaign_outcomes.OutcomeError as error:
             raise ListError(f"{file}: {error}; nothing was imported") from error
     if as_json:
         output.print_json({"kept": kept})

@@ -33,7 +33,7 @@ from worker.cli.parts import (
 if TYPE_CHECKING:
     from connectors.base import Finding, Visibility
     from worker.context import Context
-    from worker.sync.scope import Scope
+    from worker.sync.runs.scope import Scope
 
 
 _LOOK = 0.25  # seconds between two looks at how far a run has come
@@ -63,8 +63,8 @@ def sync(
     --accept-removals accepts what it said, and no more.
     """
     from config.settings import SettingsError
-    from worker.sync import runs
-    from worker.sync.scope import Scope
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs.scope import Scope
 
     full = full or accept_removals
     with opened_context() as ctx:
@@ -93,7 +93,7 @@ def sync(
 
 
 def _is_held(ctx: Context, name: str) -> bool:
-    from worker.sync import removals
+    from worker.sync.read import removals
 
     with ctx.store.read() as connection:
         return bool(removals.holds(connection, name))
@@ -103,9 +103,9 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
     """Open a full read whose removals are carried out. One that was begun without that is not
     resumed instead: where it has failed, this one takes its place, else it has to end first."""
     from worker.access import audit
-    from worker.sync import runs
-    from worker.sync.runs import RunActiveError
-    from worker.sync.scope import Scope
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs.lifecycle import RunActiveError
+    from worker.sync.runs.scope import Scope
 
     try:
         run_id = runs.open_run(
@@ -140,7 +140,7 @@ def rescan(
     older_than: str | None, force: bool, dry_run: bool, queue: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Look at some contacts again: by id, number, segment or age; without any, at all of them."""
-    from worker.sync import runs
+    from worker.sync.runs import lifecycle as runs
 
     given = [bool(ids), bool(numbers), segment is not None, older_than is not None]
     if sum(given) > 1:
@@ -157,7 +157,7 @@ def _scope(
     ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None, older_than: str | None
 ) -> Scope:
     from config.settings import parse_duration
-    from worker.sync.scope import Scope
+    from worker.sync.runs.scope import Scope
 
     if ids:
         return Scope("ids", tuple(dict.fromkeys(ids)))
@@ -185,10 +185,11 @@ def _carry_out(
 ) -> None:  # fmt: skip
     """Open a run for each connector, do it here or follow the workers, and show the results."""
     from connectors.base import ConnectorError
-    from worker.sync import reporting, runs
-    from worker.sync.drive import drive
-    from worker.sync.follow import follow
-    from worker.sync.runs import RunActiveError
+    from worker.sync.pages.runner import drive
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
+    from worker.sync.runs.follow import follow
+    from worker.sync.runs.lifecycle import RunActiveError
 
     code = 0
     begun: list[str] = []
@@ -237,9 +238,9 @@ def _carry_out(
                     raise
                 with suppress(Exception):  # it may hinder this as well: then the next one sees it
                     runs.fail(ctx, run_id, found.line)
-                from config import log
+                from config import logging_setup
 
-                output.complain(f"{log.redact(found.line)}: hygiene runs resume {run_id}")
+                output.complain(f"{logging_setup.redact(found.line)}: hygiene runs resume {run_id}")
                 sys.exit(1)
         if queue:
             follow(ctx, begun, show)
@@ -261,7 +262,7 @@ def _carry_out(
 
 def _how_to_go_on(ctx: Context, begun: Sequence[str], queue: bool) -> str:
     """Return one line for a command that was stopped: how to continue."""
-    from worker.sync import runs
+    from worker.sync.runs import lifecycle as runs
 
     last = runs.load(ctx, begun[-1]) if begun else None
     if queue and last is not None:
@@ -284,7 +285,7 @@ def _how_to_go_on(ctx: Context, begun: Sequence[str], queue: bool) -> str:
 
 def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
     """Removals that an earlier run holds, and that these runs had nothing to say of."""
-    from worker.sync import removals
+    from worker.sync.read import removals
 
     with ctx.store.read() as connection:
         for hold in removals.holds(connection):
@@ -298,7 +299,7 @@ def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]
 def _enqueue(run_id: str) -> None:
     from worker.queue import tasks
     from worker.queue.celery_app import app
-    from worker.sync import runs
+    from worker.sync.runs import lifecycle as runs
 
     if not app.control.ping(timeout=1.0):
         output.note("no worker answers yet; start one with: hygiene up")
@@ -320,7 +321,7 @@ def _has_failures(result: dict[str, Any]) -> bool:
 
 def _held(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Objects of which the run would have removed too many contacts from our index."""
-    from worker.sync import removals
+    from worker.sync.read import removals
 
     return [one for one in result["removals"] if one["state"] == removals.State.HELD]
 
@@ -339,7 +340,8 @@ def runs_group() -> None:
 @json_option
 def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     """The latest runs, newest first."""
-    from worker.sync import reporting, runs
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
 
     with opened_context(only_looks=True) as ctx:
         recent = runs.recent(ctx, limit, reports=reports)
@@ -373,7 +375,8 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
 @json_option
 def runs_show(run: str, most: int, as_json: bool) -> None:
     """What a run did: counts, failures by kind, and its writes."""
-    from worker.sync import reporting, runs
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
 
     with opened_context(only_looks=True) as ctx:
         found = reporting.account(ctx, runs.load(ctx, run).id, most)
@@ -390,7 +393,7 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
 @json_option
 def runs_resume(run: str, queue: bool, as_json: bool) -> None:
     """Go on with a run that failed, or whose worker died, from where it stands."""
-    from worker.sync import runs
+    from worker.sync.runs import lifecycle as runs
 
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
@@ -412,7 +415,7 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
 def runs_pause(run: str, as_json: bool) -> None:
     """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
     from worker.access import audit
-    from worker.sync import control
+    from worker.sync.runs import control
 
     with opened_context() as ctx:
         moved = control.pause(ctx, run, user_name()).id
@@ -426,7 +429,7 @@ def runs_pause(run: str, as_json: bool) -> None:
 def runs_cancel(run: str, as_json: bool) -> None:
     """End a run where it stands; what it wrote stays, and can be undone."""
     from worker.access import audit
-    from worker.sync import control
+    from worker.sync.runs import control
 
     with opened_context() as ctx:
         moved = control.cancel(ctx, run, user_name()).id
@@ -449,8 +452,8 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
     """Put back what a run wrote, field by field. Fields that somebody has changed since stay, and
     so do fields that a report in force demands (a STOP, a wrong number, an imported list)."""
     from worker.access import audit
-    from worker.sync import runs
-    from worker.sync import undo as undoing
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.write import undo as undoing
 
     with opened_context() as ctx:
         standing = runs.load(ctx, run)
@@ -462,8 +465,9 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
 
 def _undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json: bool) -> None:
     """Carry out an undo and show the result."""
-    from worker.sync import reporting, runs
-    from worker.sync import undo as undoing
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
+    from worker.sync.write import undo as undoing
 
     begun: list[str] = []
     with stops(lambda: _how_to_go_on(ctx, begun, False)), output.progress() as bar:
@@ -506,11 +510,11 @@ def number(text: str, as_json: bool) -> None:
 @json_option
 def spend(days: int, as_json: bool) -> None:
     """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
-    from worker.verification import spending
+    from worker.verification import spend_report
 
     with opened_context(only_looks=True) as ctx, ctx.store.read() as connection:
         settings = ctx.settings.verification
-        found = spending.report(connection, ctx.line, settings, ctx.now(), days)
+        found = spend_report.report(connection, ctx.line, settings, ctx.now(), days)
     if as_json:
         output.print_json(found)
     else:
@@ -740,7 +744,7 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
               "all once ADMIN_PASSWORD is set.")  # fmt: skip
 def web(host: str | None) -> None:
     """The web process: pages, health checks and API, on PORT."""
-    from worker.ops.terminal import print_login_link
+    from worker.cli.terminal import print_login_link
     from worker.web.port import check_port
     from worker.web.serve import serve
 
@@ -753,8 +757,8 @@ def web(host: str | None) -> None:
 @click.command(cls=Command)
 def up() -> None:
     """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
-    from worker.ops.supervisor import run_all
-    from worker.ops.terminal import print_login_link
+    from worker.cli.supervisor import run_all
+    from worker.cli.terminal import print_login_link
     from worker.web.port import check_port
 
     check_port(read_settings().port)
@@ -769,6 +773,6 @@ def up() -> None:
 @click.option("--once", is_flag=True, help="End after the first sync.")
 def demo(contacts: int, once: bool) -> None:
     """See it work: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
-    from worker.ops.demo import run_demo
+    from worker.cli.demo import run_demo
 
     sys.exit(run_demo(contacts, once))

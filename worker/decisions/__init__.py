@@ -3,8 +3,8 @@
 Pure: plain functions over frozen dataclasses; no store, network, clock or settings.
 """
 
-from worker.decisions.changes import changes
 from worker.decisions.decide import decide, decide_field
+from worker.decisions.diff import changes
 from worker.decisions.model import (
     ContactFacts,
     Decision,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import cast, get_args
 
-from worker.decisions import weigh
+from worker.decisions import resolve
 from worker.decisions.model import (
     ContactFacts,
     Decision,
@@ -129,7 +129,7 @@ def _is_fax(number: Number) -> bool:
 def _made(
     facts: FieldFacts, known: NumberKnowledge, status: Status, reason: str, kept: bool = False
 ) -> FieldDecision:
-    line_type = cast(Kind, weigh.line_type(known.said, known.number.kind))
+    line_type = cast(Kind, resolve.line_type(known.said, known.number.kind))
     if kept and facts.held_line_type:
         line_type = cast(Kind, facts.held_line_type)
     return FieldDecision(
@@ -148,7 +148,7 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bo
     Without a verdict, or with a good one that is not as deep as it was to be, it stays as it was
     (promise 6).
     """
-    best = weigh.decisive(known.said)
+    best = resolve.decisive(known.said)
     if best is not None and best.verdict == "valid" and not known.missing:
         return "valid", _though(known) or facts.reading.remark, False
     if best is not None and best.verdict in ("invalid", "unreachable"):
@@ -179,7 +179,7 @@ def _though(known: NumberKnowledge) -> str:
     """That somebody calls a good number bad."""
     if not (others := _others(known)):
         return ""
-    best = weigh.decisive(known.said)
+    best = resolve.decisive(known.said)
     return f"counts as valid by {best.label or best.provider}, though {others}" if best else ""
 
 
@@ -187,10 +187,10 @@ def _others(known: NumberKnowledge) -> str:
     """Who else says otherwise. That the numbering plan has such numbers contradicts nobody."""
     if len(known.said) < 2:  # the most of them: only the numbering plan was asked
         return ""
-    best = weigh.decisive(known.said)
+    best = resolve.decisive(known.said)
     return " and ".join(
         f"{one.label or one.provider} says {one.verdict}"
-        for one in weigh.dissenting(known.said)
+        for one in resolve.dissenting(known.said)
         if one.depth != "format" and best is not None and one.provider != best.provider
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from worker.decisions.changes import FLAGS
+from worker.decisions.diff import FLAGS
 from worker.decisions.model import Decision, Status, Value
 
 BAD: frozenset[Status] = frozenset({"do_not_contact", "wrong_number", "invalid", "unreachable"})

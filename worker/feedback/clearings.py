@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import log, users
-from worker.feedback.keys import Keys, all_names
-from worker.feedback.model import Feedback, contact_key
-from worker.feedback.standing import LIFTED_BY
-from worker.store.lists import one_of
+from worker.feedback import crm_flags, report_log
+from worker.feedback.consent_state import LIFTED_BY
+from worker.feedback.models import Feedback, contact_key
+from worker.store.array_param import one_of
+from worker.store.pseudonyms import Keys, all_names
 from worker.store.tables import contacts, deliveries, feedback, writes
 
 _BEFORE = timedelta(microseconds=1)
@@ -98,7 +98,7 @@ def _recorded_at(connection: Connection, names: Collection[str]) -> dict[str, da
     )
     for write in connection.execute(written):
         key = contact_key(connector, write.object, write.record_id)
-        flags = users.flags_of(write.after)
+        flags = crm_flags.flags_of(write.after)
         if key in found and any(on and not write.before.get(flag) for flag, on in flags.items()):
             found[key] = max(found[key], write.at)
     return found
@@ -112,7 +112,7 @@ def _stops(
         return []
     f = feedback.c
     numbers = {report.number for report in clearings if report.number}
-    names = all_names(keys, sorted(numbers), log.some_erased(connection))
+    names = all_names(keys, sorted(numbers), report_log.some_erased(connection))
     people = sorted({report.person for report in clearings if report.person})
     about = sa.or_(
         one_of(f.number, sorted(names)),
@@ -125,7 +125,8 @@ def _stops(
     rows = connection.execute(query).all()
     shown = _shown_at(connection, clearings[0].contact.partition("/")[0], [row.id for row in rows])
     return [
-        _Stop(log.made(row), names.get(row.number, row.number), shown.get(row.id)) for row in rows
+        _Stop(report_log.made(row), names.get(row.number, row.number), shown.get(row.id))
+        for row in rows
     ]
 
 

@@ -1,9 +1,9 @@
 """Re-checks that somebody asked for from inside a CRM: a step of a workflow, a button on a card.
 
 A request is stored once, by its key, before its sender is answered; the next run of reports carries
-it out (`worker.sync.spread`). Unlike a record that was `touched`, the numbers of its phone fields
-are verified anew, whatever answer still counts. Where the CRM gave a `callback`, it is told
-afterwards what was found (`worker.sync.callbacks`).
+it out (`worker.sync.propagate`). Unlike a record that was `touched`, the numbers of its phone
+fields are verified anew, whatever answer still counts. Where the CRM gave a `callback`, it is told
+afterwards what was found (`worker.sync.workflow_callbacks`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback.deliveries import FIRST_WAIT, LONGEST_WAIT
 from worker.store.db import chunks, upsert
+from worker.store.outbox import FIRST_WAIT, LONGEST_WAIT
 from worker.store.tables import UtcDateTime, rechecks
 
 Record = tuple[str, str]  # (object, record id)
@@ -77,7 +77,7 @@ def latest(connection: Connection, connector: str, record: Record) -> Any | None
     return connection.execute(query).one_or_none()
 
 
-# -- what a run of reports takes (`worker.sync.spread.Work`) -----------------------------------
+# -- what a run of reports takes (`worker.sync.propagate.Work`) -----------------------------------
 
 
 def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:

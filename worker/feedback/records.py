@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.context import Context
-from worker.feedback import merged, receive
+from worker.feedback import intake, merged_records
 
 
 def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
@@ -16,7 +16,9 @@ def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)
     with ctx.store.read() as connection:
-        object_name, record_id = merged.current(connection, connector, object_name, record_id)
-    if not receive.is_known(ctx, connector, object_name, record_id):
+        object_name, record_id = merged_records.current(
+            connection, connector, object_name, record_id
+        )
+    if not intake.is_known(ctx, connector, object_name, record_id):
         ((object_name, record_id),) = opened.locate([record_id])
     return object_name, record_id

@@ -35,8 +35,8 @@ from connectors.csv_list.formula_guard import encode_cells, formula_safe
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout, Plain, Record
 from connectors.csv_list.workbook import Cell
 from worker.decisions import FieldFacts, NumberKnowledge, Said, decide_field
-from worker.lists import clean_files
-from worker.lists.clean_files import CellRows, Output, Source
+from worker.lists import files
+from worker.lists.files import CellRows, Output, Source
 from worker.phones import facts, read_field, region_of
 
 MOST_BROKEN = 20  # broken rows that the summary lists one by one
@@ -113,19 +113,19 @@ def clean(
 
     `-` is standard input or output. Columns are named as in the header, or by their place.
     """
-    clean_files.check_target(source, target, overwrite)
+    files.check_target(source, target, overwrite)
     fallback = region_of(default_country) if default_country else None
     if default_country and fallback is None:
         raise ListError(f"--country: {default_country!r} is not a country that is known")
     process_memory.for_many_records()
     try:
         with (
-            clean_files.local_file(source) as (path, name),
-            clean_files.opened(path, name, clean_files.without_mark(layout)) as opened,
-            clean_files.written_whole(target, overwrite) as part,
+            files.local_file(source) as (path, name),
+            files.opened(path, name, files.without_mark(layout)) as opened,
+            files.written_whole(target, overwrite) as part,
         ):
             plan = _plan(opened, phone_columns, country_column, fallback, layout.header)
-            with clean_files.opened_output(part, target, opened, layout) as out:
+            with files.opened_output(part, target, opened, layout) as out:
                 plan = replace(plan, as_cells=out.as_cells or opened.dialect is None)
                 summary = _summary(opened, plan)
                 out.header(opened, plan.added)

@@ -16,13 +16,13 @@ from worker.ops import doctor_checks
 from worker.ops.check import Check, Verdict
 from worker.ops.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
-from worker.queue import embedded_redis
-from worker.queue.set_aside import SET_ASIDE, count
+from worker.store import embedded_redis
 from worker.store.db import StoreError, is_current, open_store, ready
 from worker.store.machine_faults import redis_line
 from worker.store.private_files import protect_home
+from worker.store.set_aside import SET_ASIDE, count
 from worker.verification import probe as lookup_probe
-from worker.verification import standing
+from worker.verification import provider_status
 from worker.verification.registry import chain_of
 
 _LITTLE_SPACE = 512 * 1024 * 1024
@@ -148,7 +148,7 @@ def _providers(settings: Settings) -> Iterator[Check]:
     try:
         for line in ctx.line.left_out:
             yield Check("verification", "warning", line)
-        for one in standing.examine(ctx.line, settings, ctx.store, ctx.now()):
+        for one in provider_status.examine(ctx.line, settings, ctx.store, ctx.now()):
             yield Check(one.name, "ok" if one.well else "problem", one.text)
     finally:
         ctx.close()

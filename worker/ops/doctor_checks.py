@@ -19,13 +19,12 @@ import sqlalchemy as sa
 from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker.context import Context
-from worker.feedback import call_outcomes
+from worker.feedback.sources import call_outcomes
 from worker.ops.check import Check, warning
-from worker.queue import embedded_redis, heartbeat
-from worker.store import private_files, setbacks
+from worker.store import embedded_redis, heartbeat, private_files, setbacks
 from worker.store.tables import contacts, failures, runs
-from worker.sync import removals
-from worker.sync import runs as run_store
+from worker.sync.read import removals
+from worker.sync.runs import lifecycle as run_store
 
 _HERE = ("127.0.0.1", "localhost", "::1")
 _CLOCKS_APART = timedelta(seconds=30)

@@ -22,8 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.version import PACKAGE, product_version
-from worker.feedback import keys
-from worker.store import Store
+from worker.store import Store, pseudonyms
 from worker.store.db import StoreError, insert
 from worker.store.tables import UtcDateTime, metadata
 
@@ -96,7 +95,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_key(table: sa.Table, row: dict[str, Any]) -> bool:
-    return table.name == "installation" and row["name"] == keys.OWN
+    return table.name == "installation" and row["name"] == pseudonyms.OWN
 
 
 def _schema(connection: Connection) -> str:

@@ -1,10 +1,10 @@
 """Reads a phone field as a person typed it. Pure: no store, network, clock or settings."""
 
-from worker.phones.contact import Whereabouts, read_contact
+from worker.phones.contact_fields import Whereabouts, read_contact
 from worker.phones.countries import region_of
+from worker.phones.field_parser import read_field
+from worker.phones.metadata import NumberFacts, facts, is_possible
 from worker.phones.model import Kind, Number, Reading
-from worker.phones.numbering import NumberFacts, facts, is_possible
-from worker.phones.reader import read_field
 from worker.phones.text import folded_digits
 
 __all__ = [

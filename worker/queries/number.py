@@ -7,21 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.feedback.keys import all_names
-from worker.feedback.log import some_erased
-from worker.phones import facts, read_field
+from worker.feedback.report_log import some_erased
+from worker.phones import facts
+from worker.store.pseudonyms import all_names
 from worker.store.tables import contact_numbers, contacts, feedback, writes
-from worker.verification import spending
-from worker.verification.memory import history
-from worker.verification.offline import time_zones
+from worker.verification import spend_report
+from worker.verification.answer_cache import history
+from worker.verification.providers.offline import time_zones
 
 MOST = 100  # contacts and writes that are listed
-
-
-def number_of(text: str, region: str | None = None) -> str | None:
-    """The one number in a text in any spelling; None where there is none, or more than one."""
-    numbers = read_field(text, region).numbers
-    return numbers[0].e164 if len(numbers) == 1 else None
 
 
 def story(ctx: Context, number: str) -> dict[str, Any]:
@@ -69,7 +63,7 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
         told = connection.execute(
             sa.select(feedback).where(feedback.c.number.in_(names)).order_by(feedback.c.at)
         ).mappings()
-        paid, waiting = spending.of_number(connection, number)
+        paid, waiting = spend_report.of_number(connection, number)
         return {
             "number": number,
             "region": known.region,

@@ -7,14 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.alerts import tell
+from worker.alerts import notifier
 from worker.context import Context
 from worker.queries.failure_help import REMEDIES
-from worker.segments import isolate, listing
+from worker.segments import isolation, queries
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
-from worker.sync import removals, reporting
-from worker.sync import runs as run_store
-from worker.verification import spending
+from worker.sync.read import removals
+from worker.sync.runs import lifecycle as run_store
+from worker.sync.runs import report
+from worker.verification import spend_report
 
 _FAILING = ("failed", "all_failed")
 
@@ -22,10 +23,10 @@ _FAILING = ("failed", "all_failed")
 def overview(ctx: Context) -> dict[str, Any]:
     """All of it, in a handful of queries whatever the size."""
     now = ctx.now()
-    trend = listing.trend(ctx)
+    trend = queries.trend(ctx)
     with ctx.store.read() as connection:
         settings = ctx.settings.verification
-        spend = spending.report(connection, ctx.line, settings, now, 2)
+        spend = spend_report.report(connection, ctx.line, settings, now, 2)
         waiting = connection.scalar(
             sa.select(sa.func.count()).select_from(reviews).where(reviews.c.decision == "")
         )
@@ -57,10 +58,10 @@ def overview(ctx: Context) -> dict[str, Any]:
                 for name, count, since in untold
             ],
             "removals": [hold.as_json() for hold in held],
-            "isolated": [one.as_json() for one in isolate.standing(ctx, 20)],
-            "alerts": tell.standing(ctx, 20),
+            "isolated": [one.as_json() for one in isolation.standing(ctx, 20)],
+            "alerts": notifier.standing(ctx, 20),
         },
-        "runs": reporting.summaries(ctx, run_store.recent(ctx, 5)),
+        "runs": report.summaries(ctx, run_store.recent(ctx, 5)),
     }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
         every = ctx.settings.sync.every
         # A watermark lies the overlap before the last read, and a run takes its time.
         late = position is not None and now - position > 3 * every + ctx.settings.sync.overlap
-        failed = any(one["outcome"] in _FAILING for one in reporting.summaries(ctx, last))
+        failed = any(one["outcome"] in _FAILING for one in report.summaries(ctx, last))
         found.append(
             {
                 "name": name,
@@ -113,7 +114,7 @@ def _calls_today(ctx: Context, connector: str) -> int:
     query = sa.select(runs.c.id).where(runs.c.connector == connector, runs.c.opened_at > since)
     with ctx.store.read() as connection:
         ids = list(connection.scalars(query.order_by(runs.c.opened_at.desc()).limit(500)))
-    return reporting.calls_of(ctx, ids)
+    return report.calls_of(ctx, ids)
 
 
 def _today(trend: list[dict[str, Any]]) -> list[dict[str, Any]]:

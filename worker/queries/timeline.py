@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.feedback import evidence
 from worker.queries.number import MOST, story
 from worker.store.tables import contact_numbers, contacts, failures, writes
+from worker.suppression import evidence
 
 
 class NoSuchRecordError(Exception):

@@ -9,7 +9,7 @@ hook before it is parsed. So we replace three of their parts by ones that check 
     Channel   the same of broadcasts, and of messages that were taken and never acknowledged
     Consumer  is it for a task of ours, with arguments that the task takes (`worker_consumer`)
 
-`worker.queue.set_aside` keeps those messages for a while.
+`worker.store.set_aside` keeps those messages for a while.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kombu.transport import redis as transport
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
-from worker.queue.set_aside import KEPT_FOR, SET_ASIDE, set_aside
+from worker.store.set_aside import KEPT_FOR, SET_ASIDE, set_aside
 
 log = logging.getLogger(__name__)
 

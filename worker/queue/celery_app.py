@@ -26,13 +26,13 @@ from celery.signals import (
 )
 from kombu import Queue
 
-from config import log, process_memory, stopping, traces
+from config import logging_setup, process_memory, stopping, tracing
 from config.settings import Settings, SettingsError, load
 from config.throttle import at_most_every
 from connectors.http.pacing import LocalPace
-from worker.queue import embedded_redis
 from worker.queue.broker import register, repair
 from worker.queue.schedule import QUEUES, beat_schedule
+from worker.store import embedded_redis
 from worker.store.private_files import UMASK, protect_home
 from worker.verification.registry import chain_of
 
@@ -80,7 +80,7 @@ def make_app(settings: Settings) -> Celery:
 def _logging(**_options: Any) -> None:
     os.umask(UMASK)  # a worker and beat write for their user alone
     protect_home(settings.home)
-    log.set_up(settings.log)
+    logging_setup.set_up(settings.log)
 
 
 @worker_init.connect
@@ -126,8 +126,8 @@ _give_back = at_most_every(60.0, process_memory.give_back)
 
 @before_task_publish.connect
 def _hand_on(headers: dict[str, Any], **_more: Any) -> None:
-    headers[_TRACE] = log.what_about().get("trace") or str(headers.get("id", ""))
-    headers.update(traces.handed_on())
+    headers[_TRACE] = logging_setup.what_about().get("trace") or str(headers.get("id", ""))
+    headers.update(tracing.handed_on())
 
 
 @task_prerun.connect
@@ -138,9 +138,9 @@ def _begin(task_id: str, task: Any, **_more: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     told = _running[task_id] = ExitStack()
     trace = task.request.get(_TRACE) or task_id
-    told.enter_context(log.about(task=task_id, trace=str(trace)))
-    told.enter_context(traces.taken_up({"traceparent": task.request.get("traceparent") or ""}))
-    told.enter_context(traces.span(task.name))
+    told.enter_context(logging_setup.about(task=task_id, trace=str(trace)))
+    told.enter_context(tracing.taken_up({"traceparent": task.request.get("traceparent") or ""}))
+    told.enter_context(tracing.span(task.name))
 
 
 @task_postrun.connect

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 from celery import Task
 
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 
 log = logging.getLogger(__name__)
 

@@ -17,25 +17,27 @@ from celery.signals import worker_ready
 
 from config import process_memory, stopping
 from connectors.base import ConnectorError
-from worker.alerts import tell
+from worker.alerts import notifier
 from worker.context import Context
-from worker.feedback.apply import apply_waiting, look_again
-from worker.feedback.apply import waits as reports_wait
-from worker.feedback.dispositions import poll_all
+from worker.feedback.sources.dispositions import poll_all
 from worker.ops import retention
-from worker.queue import dedupe, deferred_runs, heartbeat
+from worker.queue import dedupe, deferred_runs
 from worker.queue.celery_app import app, settings
-from worker.segments import count, isolate
-from worker.store import setbacks
+from worker.segments import counters as count
+from worker.segments import isolation
+from worker.store import heartbeat, setbacks
 from worker.store.db import StoreError, ready
 from worker.store.machine_faults import trouble
-from worker.sync import page as page_work
-from worker.sync import picking, reader, runs
-from worker.sync import spread as spreading
-from worker.sync import undo as undoing
-from worker.sync.drive import drive, take_part
-from worker.sync.scope import Scope
-from worker.verification import standing
+from worker.suppression.apply_reports import apply_waiting, look_again
+from worker.suppression.apply_reports import waits as reports_wait
+from worker.sync import propagate as spreading
+from worker.sync.pages import process as page_work
+from worker.sync.pages.runner import drive, take_part
+from worker.sync.read import reader, select
+from worker.sync.runs import audits, lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write import undo as undoing
+from worker.verification import provider_status as standing
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +77,14 @@ def sync(connector: str, full: bool = False) -> None:
     """Take up a sync that stands open or failed last, or start one; nothing while one runs."""
     ctx = context()
     try:
-        standing = runs.to_take_up(ctx, connector, full)
+        standing = lifecycle.to_take_up(ctx, connector, full)
         if standing is not None:
-            run_id = runs.reopen(ctx, standing.id).id
+            run_id = lifecycle.reopen(ctx, standing.id).id
         else:
             whole = full or _full_is_due(ctx, connector)
             scope = Scope("everything" if whole else "changed")
-            run_id = runs.open_run(ctx, connector, scope)
-    except (runs.RunActiveError, runs.RunOverError):
+            run_id = lifecycle.open_run(ctx, connector, scope)
+    except (lifecycle.RunActiveError, lifecycle.RunOverError):
         return  # another worker was quicker
     except ConnectorError as error:
         log.error("%s", error)
@@ -93,7 +95,7 @@ def sync(connector: str, full: bool = False) -> None:
 
 
 def _full_is_due(ctx: Context, connector: str) -> bool:
-    last = runs.last_full(ctx, connector)
+    last = lifecycle.last_full(ctx, connector)
     return last is not None and ctx.now() - last > settings.sync.full_every
 
 
@@ -103,11 +105,13 @@ def reverify(connector: str) -> None:
     dedupe.heard(reverify, connector)
     ctx = context()
     with ctx.store.read() as connection:
-        due = next(picking.due(connection, ctx, connector, 1), None) is not None
+        due = next(select.due(connection, ctx, connector, 1), None) is not None
     if due:
         try:
-            run_id = runs.open_run(ctx, connector, Scope("due", limit=settings.sync.reverify_limit))
-        except runs.RunActiveError:
+            run_id = lifecycle.open_run(
+                ctx, connector, Scope("due", limit=settings.sync.reverify_limit)
+            )
+        except lifecycle.RunActiveError:
             deferred_runs.note(ctx.store, connector, ctx.now())
             return
         except ConnectorError as error:
@@ -122,14 +126,14 @@ def reverify(connector: str) -> None:
 @app.task(name="hygiene.read")
 def read(run_id: str) -> None:
     ctx = context()
-    run = runs.load(ctx, run_id)
+    run = lifecycle.load(ctx, run_id)
     if not run.active:
         return
     if run.dry_run or run.connector == "csv":
         # A dry run counts each number once, a file has one writer: one process does it all.
         try:
             drive(ctx, run_id)
-        except (ConnectorError, runs.RunActiveError) as error:
+        except (ConnectorError, lifecycle.RunActiveError) as error:
             log.error("run %s: %s", run_id, error)
         return
     if not run.read_all and reader.claim(ctx, run_id):
@@ -139,11 +143,11 @@ def read(run_id: str) -> None:
                 return
         except ConnectorError as error:
             log.error("run %s: %s", run_id, error)
-            runs.fail(ctx, run_id, str(error))
+            lifecycle.fail(ctx, run_id, str(error))
             return
         finally:
             reader.release(ctx, run_id)
-    if runs.finish_if_done(ctx, run_id):
+    if lifecycle.finish_if_done(ctx, run_id):
         segments.apply_async(expires=60)  # what it found is seen at once
 
 
@@ -155,12 +159,12 @@ def _read_on(ctx: Context, run_id: str) -> bool:
     until = time.monotonic() + _STRETCH
 
     def active() -> bool:
-        return runs.load(ctx, run_id).active  # a page may have ended it
+        return lifecycle.load(ctx, run_id).active  # a page may have ended it
 
-    def hand_on(own: Context, stored: runs.Stored, waiting: Callable[[], None]) -> None:
+    def hand_on(own: Context, stored: lifecycle.Stored, waiting: Callable[[], None]) -> None:
         enqueue_page(stored.id, run_id)
         while active():
-            idle = runs.open_pages(own, run_id, only_idle=True)
+            idle = lifecycle.open_pages(own, run_id, only_idle=True)
             if len(idle) < settings.sync.pages_in_flight:
                 return
             if not page_work.process(own, idle[0].id):
@@ -168,7 +172,7 @@ def _read_on(ctx: Context, run_id: str) -> bool:
                 waiting()
 
     return reader.read_on(
-        ctx, runs.load(ctx, run_id), hand_on,
+        ctx, lifecycle.load(ctx, run_id), hand_on,
         lambda: time.monotonic() < until and active() and not stopping.requested(),
     )  # fmt: skip
 
@@ -184,15 +188,15 @@ def page(page_id: int, run_id: str) -> None:
         done = take_part(ctx, run_id, page_id, _SHARE)
     except ConnectorError as error:
         log.error("run %s: %s", run_id, error)
-        runs.fail(ctx, run_id, str(error))
+        lifecycle.fail(ctx, run_id, str(error))
         return
     if not done:
         return
-    if runs.finish_if_done(ctx, run_id):
+    if lifecycle.finish_if_done(ctx, run_id):
         segments.apply_async(expires=60)
         return
-    run = runs.load(ctx, run_id)
-    if run.active and not run.read_all and not runs.driven_elsewhere(ctx, run_id):
+    run = lifecycle.load(ctx, run_id)
+    if run.active and not run.read_all and not lifecycle.driven_elsewhere(ctx, run_id):
         read.delay(run_id)  # its reader has died
 
 
@@ -227,11 +231,11 @@ def spread(connector: str) -> None:
 def undo(undo_id: str) -> None:
     """Put back what a run wrote: `undo_id` is the run that undoes it."""
     ctx = context()
-    if not runs.load(ctx, undo_id).active:
+    if not lifecycle.load(ctx, undo_id).active:
         return
     try:
         undoing.carry_out(ctx, undo_id)
-    except runs.RunActiveError:
+    except lifecycle.RunActiveError:
         return  # another worker is at it
     except ConnectorError as error:
         log.error("run %s: %s", undo_id, error)
@@ -242,16 +246,16 @@ def segments() -> None:
     """Count the segments, set bad ones apart, and begin the audits that wait."""
     ctx = context()
     if count.count_if_needed(ctx):
-        for one in isolate.find_bad(ctx):
+        for one in isolation.find_bad(ctx):
             log.warning("%s: %s was isolated: %s", one.connector, one.name, one.why)
-    for run_id in isolate.next_audits(ctx):
+    for run_id in audits.next_audits(ctx):
         go_on(run_id)
 
 
 @app.task(name="hygiene.alerts")
 def alerts() -> None:
     """Tell the operator what needs a person."""
-    tell.look(context())
+    notifier.look(context())
 
 
 @app.task(name="hygiene.tidy")
@@ -269,8 +273,8 @@ def revive() -> None:
     heartbeat.note(ctx.store, ctx.now())
     if lost := ctx.ledger.settle_dead():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
-    for run in runs.active(ctx):
-        if run.kind == spreading.KIND or runs.driven_elsewhere(ctx, run.id):
+    for run in lifecycle.active(ctx):
+        if run.kind == spreading.KIND or lifecycle.driven_elsewhere(ctx, run.id):
             continue
         if run.kind == "undo":
             undo.delay(run.id)
@@ -285,9 +289,9 @@ def revive() -> None:
 def go_on(run_id: str, only_idle: bool = False) -> None:
     """Enqueue a run's open pages, and its reader. Twice does no harm: pages are claimed."""
     ctx = context()
-    run = runs.load(ctx, run_id)
+    run = lifecycle.load(ctx, run_id)
     if not (run.dry_run or run.connector == "csv"):
-        idle = runs.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
+        idle = lifecycle.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
         for stored in idle:
             enqueue_page(stored.id, run_id)
     read.delay(run_id)

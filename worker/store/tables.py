@@ -118,7 +118,7 @@ pages = sa.Table(
 )
 
 # Records of the index that a full read did not bring, until its run has decided about them
-# (worker.sync.removals).
+# (worker.sync.read.removals).
 absent_records = sa.Table(
     "absent_records",
     metadata,
@@ -199,8 +199,8 @@ contacts = sa.Table(
     # Keyed hash of the email: tells the same person in two CRMs, and two persons with one number.
     sa.Column("person", sa.String(40), nullable=False, server_default=""),
     sa.Column("value", sa.Float),  # what the contact is worth: the most valuable first
-    # What was read when it was last decided (see worker.sync.glance), and until when that stands;
-    # null: it is to be looked at.
+    # What was read when it was last decided (see worker.sync.read.change_detection), and until when
+    # that stands; null: it is to be looked at.
     sa.Column("glance", sa.String(32), nullable=False, default=""),
     sa.Column("settled_until", UtcDateTime),
     sa.Column("answers", sa.JSON),  # {provider: answers that it was decided from}
@@ -339,14 +339,14 @@ provider_states = sa.Table(
 )
 
 # Reports from outside about a number, or about one contact's use of it. Nothing is ever taken out:
-# what counts is worked out from all of them (worker.feedback.standing).
+# what counts is worked out from all of them (worker.feedback.consent_state).
 feedback = sa.Table(
     "feedback",
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("key", sa.String(255), nullable=False, unique=True),  # idempotency key
     sa.Column("kind", sa.String(20), nullable=False),
-    # E.164; after an erasure "#" and a keyed hash of it (worker.feedback.keys).
+    # E.164; after an erasure "#" and a keyed hash of it (worker.store.pseudonyms).
     sa.Column("number", sa.String(40), nullable=False, index=True),
     sa.Column("channels", sa.String(20), nullable=False, default=""),
     # The contact that it was reported on, connector/object/id; "" = none is known.
@@ -388,7 +388,7 @@ merged_records = sa.Table(
     metadata,
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("into_key", sa.String(200), nullable=False, index=True),
-    sa.Column("state", sa.String(10), nullable=False),  # see worker.feedback.merged.State
+    sa.Column("state", sa.String(10), nullable=False),  # see worker.feedback.merged_records.State
     # What the index had of it: whose it was, its flags as we last saw them, its numbers (until
     # what was said of these was carried over), and when it was recorded last; null: never.
     sa.Column("person", sa.String(40), nullable=False, default=""),
@@ -515,7 +515,7 @@ polls = sa.Table(
     sa.Column("position", UtcDateTime, nullable=False),
 )
 
-# Outcomes of calls that were seen in a CRM (worker.feedback.call_outcomes).
+# Outcomes of calls that were seen in a CRM (worker.feedback.sources.call_outcomes).
 call_outcomes = sa.Table(
     "call_outcomes",
     metadata,
@@ -560,7 +560,7 @@ schemas = sa.Table(
 
 # -- segments ------------------------------------------------------------------------------
 
-# How the contacts of each segment stand, counted anew every so often (worker.segments.count).
+# How the contacts of each segment stand, counted anew every so often (worker.segments.counters).
 segment_counts = sa.Table(
     "segment_counts",
     metadata,

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self
 
 from msgspec import Struct
 
-from config.hidden import mask
+from config.redaction import mask
 from config.verification import Depth, Step
 from worker.phones import Kind
 

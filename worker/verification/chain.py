@@ -13,12 +13,12 @@ from config import stopping
 from config.stopping import Stopped
 from config.verification import Depth
 from config.verification import Verification as Settings
-from worker.decisions import weigh
-from worker.verification import calls, lifetimes
+from worker.decisions import resolve
+from worker.verification import dispatch, ttl
+from worker.verification.answer_cache import ForecastMemory, Memory
 from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
 from worker.verification.conditions import Subject, wants
 from worker.verification.ledger import Booking, Ledger, Occasion, Outcome
-from worker.verification.memory import ForecastMemory, Memory
 
 # Seconds until what another worker is asking is looked at again: soon at first, for a call.
 _BUSY_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -243,7 +243,7 @@ class _Pass:
     # -- booked ----------------------------------------------------------------------------
 
     def _ask_booked(self, step: ChainStep, questions: list[Question]) -> None:
-        flight = calls.Flight(step, self._chain.pool(step), self._chain.at_once(step))
+        flight = dispatch.Flight(step, self._chain.pool(step), self._chain.at_once(step))
         try:
             self._fly(step, flight, deque(questions), self._is_bulk(step, questions))
         except BaseException:
@@ -252,7 +252,7 @@ class _Pass:
             raise
 
     def _fly(
-        self, step: ChainStep, flight: calls.Flight, todo: deque[Question], bulk: bool
+        self, step: ChainStep, flight: dispatch.Flight, todo: deque[Question], bulk: bool
     ) -> None:
         """Book and ask until nothing is left to ask, and everything that was asked is settled."""
         pause = _BUSY_PAUSE
@@ -273,7 +273,7 @@ class _Pass:
             pause = min(_LONGEST_PAUSE, pause * 1.5) if idle else _BUSY_PAUSE
 
     def _book(
-        self, step: ChainStep, flight: calls.Flight, todo: deque[Question], size: int, bulk: bool
+        self, step: ChainStep, flight: dispatch.Flight, todo: deque[Question], size: int, bulk: bool
     ) -> Booking:
         """Take the next questions as far as they may be asked, and send them on their way."""
         some = [todo.popleft() for _ in range(size)]
@@ -300,7 +300,7 @@ class _Pass:
 
     def _hand_in(self, step: ChainStep, questions: Sequence[Question]) -> None:
         ledger = self._chain.ledger
-        job, outcome = calls.hand_in(
+        job, outcome = dispatch.hand_in(
             step, questions, lambda name: ledger.handed_in(step, questions, name)
         )
         if job:
@@ -317,7 +317,7 @@ class _Pass:
             ledger.still_here(owner)
 
         try:
-            outcome = calls.fetch(step, job, questions, alive, _PATIENCE)
+            outcome = dispatch.fetch(step, job, questions, alive, _PATIENCE)
         except Stopped:
             ledger.leave(step, job)  # whoever takes the page up fetches it
             raise
@@ -354,7 +354,7 @@ class _Pass:
 
     def _made(self, step: ChainStep, answer: Answer, cost: Decimal, now: datetime) -> Verification:
         settings = self._chain._settings
-        until = lifetimes.until(answer, step.depth, now, settings.counts_for, settings.spread)
+        until = ttl.until(answer, step.depth, now, settings.counts_for, settings.spread)
         if step.step.at_most_every is not None:  # what must not be asked sooner is not due sooner
             until = max(until, now + step.step.at_most_every)
         return Verification(
@@ -400,4 +400,4 @@ def _makes_up_for(answer: Verification, depth: Depth) -> bool:
     """Whether an answer tells what a step of this depth could not be asked for."""
     if depth == "reassigned":
         return answer.reassigned is not None
-    return weigh.deep_enough([answer], depth)
+    return resolve.deep_enough([answer], depth)

@@ -8,7 +8,7 @@ from datetime import date
 from msgspec import Struct
 
 from config.verification import Step
-from worker.decisions import weigh
+from worker.decisions import resolve
 from worker.phones import facts
 from worker.verification.base import Verification
 
@@ -34,7 +34,7 @@ def wants(
 
     `assumed`: depths that a dry run takes for answered.
     """
-    best = weigh.decisive(said)
+    best = resolve.decisive(said)
     if best is not None and best.verdict == "invalid" and not step.also_invalid:
         return False
     if step.only_audited and not subject.audited:
@@ -51,11 +51,11 @@ def wants(
 
 
 def _line_type(subject: Subject, said: Sequence[Verification]) -> str:
-    return weigh.line_type(said, facts(subject.number).kind)
+    return resolve.line_type(said, facts(subject.number).kind)
 
 
 def _told(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
     if step.depth != "reassigned":
-        return weigh.deep_enough(said, step.depth)
+        return resolve.deep_enough(said, step.depth)
     known = [one for one in said if one.reassigned is not None]
     return all(any(one.covers(day) for one in known) for day in subject.dates)

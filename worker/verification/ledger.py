@@ -22,12 +22,12 @@ from sqlalchemy.engine import Connection
 from config.verification import Verification as Settings
 from worker.store import Store
 from worker.store.db import chunks, insert, upsert
-from worker.store.settled import unsettle
+from worker.store.invalidation import unsettle
 from worker.store.tables import claims, lookups, provider_states, spend, unanswered
-from worker.verification import budget, health
+from worker.verification import budget, circuit_breaker
+from worker.verification.answer_cache import forget_unanswered, keep, recalled, retire
 from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
 from worker.verification.budget import Used
-from worker.verification.memory import forget_unanswered, keep, recalled, retire
 
 # A claim of a worker on another machine ends by itself; one of this machine's ends with it.
 LEASE = timedelta(minutes=10)
@@ -107,7 +107,7 @@ class Ledger:
             rest = self._without_claimed(connection, step, rest, claimed, made, now, occasion)
             if not rest:
                 return made
-            permit = health.permit(connection, step.name, now)
+            permit = circuit_breaker.permit(connection, step.name, now)
             if not permit.allowed:
                 made.left, made.refused, made.reason = rest, "breaker", permit.reason
                 return made
@@ -187,7 +187,7 @@ class Ledger:
         found = list(budget.limits(self._settings.budget, used))
         if own is not None:
             found += budget.limits(own, used_here, step.provider.label)
-        credit = health.load(connection, step.name).credits
+        credit = circuit_breaker.load(connection, step.name).credits
         if credit is not None:
             reserved = sa.select(sa.func.coalesce(sa.func.sum(spend.c.reserved_lookups), 0))
             held = connection.scalar(reserved.where(spend.c.provider == step.name)) or 0
@@ -307,9 +307,11 @@ class Ledger:
             self._remember_unanswered(connection, step, outcome, now)
             self._release(connection, step, mine)
             if outcome.succeeded:
-                health.note_success(connection, step.name)
+                circuit_breaker.note_success(connection, step.name)
             else:
-                health.note_failures(connection, step.name, outcome.errors, now, self._settings)
+                circuit_breaker.note_failures(
+                    connection, step.name, outcome.errors, now, self._settings
+                )
             spent = sum(charged.values())
             if spent:
                 connection.execute(

@@ -18,7 +18,7 @@ from connectors.base import ProbeResult
 from connectors.base import Verdict as Settled
 from worker.phones import facts
 from worker.verification.base import Provider, ProviderError
-from worker.verification.http import Reply
+from worker.verification.http_client import Reply
 
 _LONGEST = 60.0  # seconds until a file is given up
 # Twilio's own examples, of its OpenAPI document: one number, and one with a digit too many.

@@ -17,15 +17,15 @@ from config.section import SettingsError
 from config.settings import Settings
 from config.verification import Depth, ProviderTuning, Step
 from connectors.http.pacing import Pace
-from worker.verification import health
+from worker.verification import circuit_breaker
 from worker.verification.base import ChainStep, Provider
-from worker.verification.clearoutphone import ClearoutPhoneProvider
-from worker.verification.http import Door, with_path
-from worker.verification.numverify import NumVerifyProvider, base_url
-from worker.verification.offline import OfflineProvider
-from worker.verification.pace import fitting
-from worker.verification.rnd import RndProvider
-from worker.verification.twilio import TwilioProvider
+from worker.verification.http_client import Door, with_path
+from worker.verification.providers.clearoutphone import ClearoutPhoneProvider
+from worker.verification.providers.numverify import NumVerifyProvider, base_url
+from worker.verification.providers.offline import OfflineProvider
+from worker.verification.providers.rnd import RndProvider
+from worker.verification.providers.twilio import TwilioProvider
+from worker.verification.rate_limit import fitting
 
 log = logging.getLogger(__name__)
 
@@ -219,4 +219,4 @@ def key_print(settings: Settings, name: str) -> str:
     credentials = getattr(settings, name, None)
     tuning = settings.verification.providers.get(name)
     known = credentials.model_dump_json() if credentials else repr(tuning and tuning.options)
-    return health.print_of(known)
+    return circuit_breaker.print_of(known)

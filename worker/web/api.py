@@ -10,29 +10,37 @@ from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Path, Qu
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from config.effective import shown
 from config.segments import By
 from config.settings import parse_duration
-from config.shown import shown
 from connectors.base import ConnectorError, UnfitError
 from worker.access import audit, tokens
 from worker.access.model import AccessError
-from worker.alerts import tell
+from worker.alerts import notifier
 from worker.context import Context
-from worker.feedback import evidence, incoming, receive, suppress, touched
-from worker.feedback.incoming import RefusedError, Report, Short
-from worker.feedback.model import Feedback, Reading
+from worker.feedback import intake
+from worker.feedback.models import Feedback, Reading
+from worker.feedback.sources import submitted
+from worker.feedback.sources.submitted import RefusedError, Report, Short
 from worker.phones import region_of
+from worker.phones.single_number import number_of
 from worker.queries import timeline
-from worker.queries.number import number_of, story
+from worker.queries.number import story
 from worker.queries.overview import overview
-from worker.segments import isolate, listing, outcomes
-from worker.segments.isolate import NoSuchSegmentError
-from worker.sync import control, removals, reporting, runs
-from worker.sync import undo as undoing
-from worker.sync.runs import NoSuchRunError, RunActiveError
-from worker.sync.scope import Scope
-from worker.verification import spending
-from worker.web.guard import Caller, allowed, caller
+from worker.segments import campaign_outcomes as outcomes
+from worker.segments import isolation, queries
+from worker.segments.isolation import NoSuchSegmentError
+from worker.store import changed_records
+from worker.suppression import evidence
+from worker.suppression import suppressions as suppress
+from worker.sync.read import removals
+from worker.sync.runs import control, lifecycle
+from worker.sync.runs import report as reporting
+from worker.sync.runs.lifecycle import NoSuchRunError, RunActiveError
+from worker.sync.runs.scope import Scope
+from worker.sync.write import undo as undoing
+from worker.verification import spend_report
+from worker.web.auth import Caller, allowed, caller
 from worker.web.queue import Queue
 from worker.web.scopes import ScopeError, segment
 
@@ -134,7 +142,7 @@ class SuppressionRequest(_Strict):
 
     number: Short
     reason: Short = "opt_out"
-    channels: incoming.Channels = []
+    channels: submitted.Channels = []
     evidence: Short = ""
 
     @property
@@ -162,14 +170,14 @@ class Isolating(_Strict):
 
     connector: Literal["salesforce", "hubspot", "csv"]
     by: By
-    value: Annotated[incoming.Text, Field(min_length=1, max_length=255)]
+    value: Annotated[submitted.Text, Field(min_length=1, max_length=255)]
     reason: Annotated[Short, Field(min_length=3)]
 
 
 class Outcome(_Strict):
     """What became of a campaign's messages on a day; a day that is known is replaced."""
 
-    campaign: Annotated[incoming.Text, Field(min_length=1, max_length=255)]
+    campaign: Annotated[submitted.Text, Field(min_length=1, max_length=255)]
     day: date
     sent: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
     delivered: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
@@ -202,17 +210,17 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         refused: list[str] = []
         stored = known = 0
         for place, report in enumerate(reports):
-            if incoming.must_store_first(report, found):
-                new = receive.reports(ctx, found)
+            if submitted.must_store_first(report, found):
+                new = intake.reports(ctx, found)
                 stored, known = stored + new, known + len(found) - new
                 found.clear()
             try:
-                found += incoming.as_feedback(ctx, report)
+                found += submitted.as_feedback(ctx, report)
             except (RefusedError, ConnectorError) as error:
                 refused.append(f"{place}: {error}" if isinstance(body, list) else str(error))
         if refused and not found and not stored + known:
             raise HTTPException(422, "; ".join(refused[:20]))
-        new = receive.reports(ctx, found)
+        new = intake.reports(ctx, found)
         stored, known = stored + new, known + len(found) - new
         if stored:
             then.add_task(notify)
@@ -220,13 +228,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/reviews", tags=["feedback"], summary="Replies that wait for a person")
     def reviews(_who: Reports) -> dict[str, Any]:
-        return {"reviews": receive.open_reviews(ctx)}
+        return {"reviews": intake.open_reviews(ctx)}
 
     @routes.post("/reviews/{review_id}", tags=["feedback"], summary="Say what a reply means")
     def review(
         who: Reports, review_id: RowId, body: Decision, then: BackgroundTasks
     ) -> dict[str, str]:
-        if not receive.decide(ctx, review_id, body.decision, who):
+        if not intake.decide(ctx, review_id, body.decision, who):
             raise HTTPException(404, "There is no such reply that waits.")
         noted(who, "review.decide", f"{review_id}: {body.decision}")
         then.add_task(notify)
@@ -253,7 +261,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(422, "accept_removals is for all contacts: give no ids, numbers, "
                                 "segment or older_than.")  # fmt: skip
         try:
-            run_id = runs.open_run(
+            run_id = lifecycle.open_run(
                 ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason,
                 accept_removals=body.accept_removals,
             )  # fmt: skip
@@ -290,7 +298,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         before: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
-        found = runs.recent(ctx, limit, _plain(connector), reports, state, before)
+        found = lifecycle.recent(ctx, limit, _plain(connector), reports, state, before)
         return {"runs": reporting.summaries(ctx, found)}
 
     @routes.get("/runs/{run_id}", tags=["runs"], summary="What a run has done so far")
@@ -309,7 +317,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         try:
-            rows = reporting.writes_after(ctx, runs.load(ctx, run_id).id, after, limit)
+            rows = reporting.writes_after(ctx, lifecycle.load(ctx, run_id).id, after, limit)
         except NoSuchRunError as error:
             raise HTTPException(404, str(error)) from None
         return {
@@ -330,13 +338,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         """`run`: the run itself, or, of an undo, the run that undoes it."""
         why = body.reason if body else ""
         try:
-            moved = runs.load(ctx, run_id).id
+            moved = lifecycle.load(ctx, run_id).id
             if action == "pause":
                 control.pause(ctx, moved, who)
             elif action == "cancel":
                 control.cancel(ctx, moved, who)
             elif action == "resume":
-                kind = runs.reopen(ctx, moved).kind
+                kind = lifecycle.reopen(ctx, moved).kind
                 queue.undo(moved) if kind == "undo" else queue.go_on(moved)
             else:
                 of, moved = moved, undoing.begin(ctx, moved, by=who, why=why)
@@ -441,21 +449,21 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         connector: Annotated[str, Query(max_length=40)] = "",
         limit: Annotated[int, Query(ge=1, le=10_000)] = 200,
     ) -> dict[str, Any]:
-        return {"segments": listing.listed(ctx, by, limit, _plain(connector))}
+        return {"segments": queries.listed(ctx, by, limit, _plain(connector))}
 
     @routes.get("/segments/shared", tags=["segments"], summary="Numbers that many contacts hold")
     def shared(_who: Reads) -> dict[str, Any]:
-        return {"numbers": listing.placeholders(ctx, 1000)}
+        return {"numbers": queries.placeholders(ctx, 1000)}
 
     @routes.get("/isolations", tags=["segments"],
                 summary="Segments that were set apart, the newest first")  # fmt: skip
     def isolations(_who: Reads) -> dict[str, Any]:
-        return {"isolations": [one.as_json() for one in isolate.history(ctx, 1000)]}
+        return {"isolations": [one.as_json() for one in isolation.history(ctx, 1000)]}
 
     @routes.post("/isolations", status_code=201, tags=["segments"], summary="Set a segment apart")
     def set_apart(who: Rescans, body: Isolating) -> dict[str, Any]:
         try:
-            made = isolate.isolate(ctx, body.connector, body.by, body.value, body.reason, who=who)
+            made = isolation.isolate(ctx, body.connector, body.by, body.value, body.reason, who=who)
         except NoSuchSegmentError as error:
             raise HTTPException(404, str(error)) from None
         if made is None:
@@ -468,7 +476,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         who: Rescans, isolation_id: RowId, reason: Annotated[Short, Query(min_length=3)]
     ) -> dict[str, Any]:
         try:
-            made = isolate.release(ctx, isolation_id, who, reason)
+            made = isolation.release(ctx, isolation_id, who, reason)
         except NoSuchSegmentError as error:
             raise HTTPException(404, str(error)) from None
         noted(who, "segment.release", f"{made.connector} {made.name}", reason)
@@ -494,7 +502,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def spend(_who: Reads, days: Annotated[int, Query(ge=1, le=3660)] = 30) -> dict[str, Any]:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            return spending.report(connection, ctx.line, verification, ctx.now(), days)
+            return spend_report.report(connection, ctx.line, verification, ctx.now(), days)
 
     @routes.get("/settings", tags=["system"],
                 summary="What is in force and where it comes from; secrets are masked")  # fmt: skip
@@ -503,7 +511,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/alerts", tags=["system"], summary="What needs a person now")
     def alerts(_who: Reads) -> dict[str, Any]:
-        return {"alerts": tell.standing(ctx, 1000)}
+        return {"alerts": notifier.standing(ctx, 1000)}
 
     @routes.get("/audit", tags=["system"], summary="What people and tokens did, in parts")
     def audit_log(
@@ -550,7 +558,7 @@ def _note_touched(ctx: Context, body: RescanRequest) -> int:
     by_object = _by_object(ctx, body)
     with ctx.store.write() as connection:
         for name, ids in by_object.items():
-            touched.note(connection, body.connector, name, ids, ctx.now())
+            changed_records.note(connection, body.connector, name, ids, ctx.now())
     return sum(map(len, by_object.values()))
 
 

@@ -16,15 +16,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from config.log import about
+from config.logging_setup import about
 from config.settings import Settings
-from config.traces import span
+from config.tracing import span
 from config.version import product_version
 from worker.context import Context
-from worker.queue import embedded_redis, heartbeat
+from worker.store import embedded_redis, heartbeat
 from worker.store.db import StoreError, is_current
 from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
-from worker.web.guard import LoginNeededError, give_cookie
+from worker.web.auth import LoginNeededError, give_cookie
 from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot_portal import Portal
 from worker.web.limits import Limits

@@ -19,12 +19,13 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.templating import Jinja2Templates
 
 from worker.context import Context
-from worker.feedback import links, receive
-from worker.feedback.links import BadLinkError, Link
-from worker.feedback.model import Feedback, FeedbackKind, Reach
+from worker.feedback import intake
+from worker.feedback.models import Feedback, FeedbackKind, Reach
 from worker.phones import facts
-from worker.queries.number import number_of
+from worker.phones.single_number import number_of
 from worker.store.tables import contacts, feedback
+from worker.suppression import confirm_links
+from worker.suppression.confirm_links import BadLinkError, Link
 from worker.web.body import RawBody
 from worker.web.confirm_words import WORDS, language_of
 from worker.web.notify import Notify
@@ -69,8 +70,8 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         )
 
     def opened(token: str) -> tuple[Link, str]:
-        link = links.read(ctx.keys, token, ctx.now())
-        for number in receive.of_contact(ctx, link.connector, link.object, link.record_id):
+        link = confirm_links.read(ctx.keys, token, ctx.now())
+        for number in intake.of_contact(ctx, link.connector, link.object, link.record_id):
             if ctx.keys.print_of(number) == link.number_print:
                 return link, number
         raise BadLinkError("the number is not there any more")
@@ -109,7 +110,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         if new == number:  # the number that we have: that is a yes
             kind, reach, evidence = _ANSWERS["yes"]
             new = ""
-        who = receive.who_is(ctx, link.connector, link.object, link.record_id)
+        who = intake.who_is(ctx, link.connector, link.object, link.record_id)
         now = ctx.now()
         nonce = "".join(c for c in form.get("nonce", "") if c.isalnum() or c in "-_")[:24]
         report = Feedback(
@@ -125,7 +126,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             new_number=new,
             received_at=now,
         )
-        receive.reports(ctx, [report])
+        intake.reports(ctx, [report])
         then.add_task(notify)
         return show(request, lang, state="done", answer=said)
 

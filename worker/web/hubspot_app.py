@@ -5,7 +5,8 @@ also shows what was written to the contact. The forms of what comes in and goes 
 
 - step of a workflow: https://developers.hubspot.com/docs/api-reference/automation-actions-v4-v4/custom-action-reference
   ("Execution", "Asynchronous custom action execution"). It is answered at once, the outputs follow
-  (`worker.sync.callbacks`). An answer from 500 on, and 429, is tried again for up to three days.
+  (`worker.sync.workflow_callbacks`). An answer from 500 on, and 429, is tried again for up to three
+  days.
 - card (`hubspot.fetch`):
   https://developers.hubspot.com/docs/apps/developer-platform/add-features/ui-extensions/fetching-data
   HubSpot adds `portalId`, `userId`, `userEmail` and `appId` to the address, waits 15 seconds at
@@ -25,14 +26,14 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
 
-from config.log import redact
+from config.logging_setup import redact
 from worker.access import audit
 from worker.context import Context
-from worker.decisions.changes import FLAGS
+from worker.decisions.diff import FLAGS
 from worker.feedback import rechecks
 from worker.feedback.rechecks import Recheck
 from worker.queries import timeline
-from worker.sync import callbacks
+from worker.sync import workflow_callbacks
 from worker.web.body import RawBody
 from worker.web.hubspot_portal import Portal
 from worker.web.notify import Notify
@@ -98,7 +99,7 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
         _require_our_portal(portal, step.origin.portalId, then)
         problem = _problem(ctx, step)
         if problem:
-            return {"outputFields": callbacks.failed(problem)}
+            return {"outputFields": workflow_callbacks.failed(problem)}
         field = "" if step.inputFields.phone == ALL else step.inputFields.phone
         asked = Recheck(
             _key(step.callbackId), "hubspot", "contacts", step.object.objectId,
@@ -111,7 +112,7 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
         if new:
             then.add_task(notify)
         if row is not None and row.done_at is not None:
-            done = callbacks.outputs(ctx, "hubspot", "contacts", row.record_id, row.field)
+            done = workflow_callbacks.outputs(ctx, "hubspot", "contacts", row.record_id, row.field)
             return {"outputFields": done}
         return {"outputFields": {"hs_execution_state": "BLOCK", "hs_expiration_duration": WAIT}}
 

@@ -17,12 +17,11 @@ from starlette.datastructures import Headers
 from starlette.middleware.sessions import SessionMiddleware
 
 from config.settings import Settings
-from worker.access import audit, login_links, people, sessions
+from worker.access import audit, login_links, sessions, users
 from worker.access.model import Person, Role
 from worker.access.ways_in import NO_PASSWORD
 from worker.context import Context
-from worker.web.body import RawBody, form_of
-from worker.web.guard import (
+from worker.web.auth import (
     COOKIE,
     check_password,
     give_cookie,
@@ -30,6 +29,7 @@ from worker.web.guard import (
     remember_device,
     require_own_name,
 )
+from worker.web.body import RawBody, form_of
 from worker.web.hosts import LOOPBACK_HOSTS, host_of
 from worker.web.redirects import place
 from worker.web.render import page
@@ -59,7 +59,7 @@ def router(ctx: Context) -> APIRouter:
         return response
 
     def form(request: Request, status: int = 200, problem: str = "", to: str = "/") -> Response:
-        named = people.anybody(ctx.store)
+        named = users.anybody(ctx.store)
         by_password = bool(settings.admin_password) or named
         return page(
             request, "login.html", None, status, problem=problem, to=place(to), named=named,
@@ -102,7 +102,7 @@ def router(ctx: Context) -> APIRouter:
         given = dict(form_of(body))
         if is_open(settings, ctx):
             raise HTTPException(403, NO_PASSWORD)
-        name = given.get("name", "").strip() or people.ADMIN
+        name = given.get("name", "").strip() or users.ADMIN
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "Log in on this page, not from another site.")
         try:

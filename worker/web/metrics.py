@@ -15,8 +15,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from worker.context import Context
-from worker.queue import embedded_redis, heartbeat, set_aside
 from worker.queue.schedule import QUEUES
+from worker.store import embedded_redis, heartbeat, set_aside
 from worker.store.tables import (
     alerts,
     daily_counts,
@@ -29,8 +29,8 @@ from worker.store.tables import (
     runs,
     watermarks,
 )
-from worker.sync import removals
-from worker.verification import spending
+from worker.sync.read import removals
+from worker.verification import spend_report
 
 
 def router(ctx: Context) -> APIRouter:
@@ -114,7 +114,7 @@ class _Tables(Collector):
                 breaker.add_metric([name], float(state == "open"))
             yield breaker
             spent = _gauge("budget_used_ratio", "Share of a budget that is used up", "cap")
-            report = spending.report(connection, ctx.line, ctx.settings.verification, now, 1)
+            report = spend_report.report(connection, ctx.line, ctx.settings.verification, now, 1)
             for cap in report["caps"]:
                 if cap["cap"]:
                     spent.add_metric([cap["name"]], cap["used"] / cap["cap"])

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from config.segments import SEGMENTS
 from config.settings import parse_duration
-from worker.queries.number import number_of
-from worker.sync.scope import Scope
+from worker.phones.single_number import number_of
+from worker.sync.runs.scope import Scope
 
 _MOST = 10_000  # ids or numbers
 

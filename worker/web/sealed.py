@@ -7,7 +7,7 @@ import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from worker.feedback.keys import Keys
+from worker.store.pseudonyms import Keys
 
 
 def seal(keys: Keys, number: str) -> str:

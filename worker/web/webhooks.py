@@ -9,7 +9,8 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
 from connectors.http.lenient_json import clean, decode
 from worker.context import Context
-from worker.feedback import receive, twilio
+from worker.feedback import intake
+from worker.feedback.sources import twilio
 from worker.sync import hubspot_events
 from worker.web import hubspot_app
 from worker.web.body import RawBody, form_of, parameters_of
@@ -37,12 +38,12 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
 
     @routes.post("/twilio/sms", summary="An inbound message, from Twilio")
     def sms(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        from_twilio(request, body, then, receive.twilio_sms)
+        from_twilio(request, body, then, intake.twilio_sms)
         return Response(_NO_REPLY, media_type="text/xml")
 
     @routes.post("/twilio/status", summary="What became of a message, from Twilio", status_code=204)
     def status(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        from_twilio(request, body, then, receive.twilio_status)
+        from_twilio(request, body, then, intake.twilio_status)
         return Response(status_code=204)
 
     @routes.post("/hubspot", summary="Changes of contacts, from HubSpot", status_code=204)

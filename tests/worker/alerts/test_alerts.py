@@ -15,13 +15,13 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from worker.alerts import conditions, tell
+from worker.alerts import notifier, rules
 from worker.context import Context
-from worker.segments import count, isolate
+from worker.segments import counters, isolation
 from worker.store.db import insert
 from worker.store.tables import provider_states, spend
-from worker.sync import runs
-from worker.sync.scope import Scope
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 MakeContext = Callable[..., Context]
 Sync = Callable[..., dict[str, Any]]
@@ -106,27 +106,27 @@ def mail() -> Iterator[Mail]:
 
 
 def a_failed_run(ctx: Context) -> str:
-    run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
-    runs.fail(ctx, run_id, "hubspot: the token was refused")
+    run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
+    lifecycle.fail(ctx, run_id, "hubspot: the token was refused")
     return run_id
 
 
 class TestWhatIsTold:
     def test_a_run_that_failed(self, ctx: Context) -> None:
         run_id = a_failed_run(ctx)
-        (one,) = conditions.found(ctx)
+        (one,) = rules.found(ctx)
         assert (one.kind, one.path) == ("run_failed", f"/runs/{run_id}")
         assert "the token was refused" in one.text
         later = ctx.now() + timedelta(days=2)
         ctx.now = lambda: later
-        assert conditions.found(ctx) == []  # no news any more
+        assert rules.found(ctx) == []  # no news any more
 
     def test_a_provider_that_is_left_alone(self, ctx: Context) -> None:
         row = {"name": "twilio", "breaker": "open", "reason": "does not answer", "since": ctx.now(),
                "failures": 5, "kind": "failing", "rest": 30, "key_print": ""}  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.insert(provider_states).values(**row))
-        (one,) = conditions.found(ctx)
+        (one,) = rules.found(ctx)
         assert (one.kind, "does not answer" in one.text) == ("breaker_open", True)
 
     def test_a_budget_at_its_share(self, make_context: MakeContext) -> None:
@@ -137,45 +137,45 @@ class TestWhatIsTold:
                    "lost": 0}  # fmt: skip
             with ctx.store.write() as connection:
                 insert(connection, spend, [row])
-            assert [one.kind for one in conditions.found(ctx)] == kinds
-        assert "80%" in conditions.found(ctx)[0].text
+            assert [one.kind for one in rules.found(ctx)] == kinds
+        assert "80%" in rules.found(ctx)[0].text
 
     def test_a_segment_that_was_isolated_by_itself(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        count.count(ctx)
+        counters.count(ctx)
         counts = {"contacts": 9, "numbers": 9, "bad": 9, "statuses": {}, "reports": {}}
-        isolate.isolate(ctx, crm.name, "source", "Bought", "all bad", counts)
-        isolate.isolate(ctx, crm.name, "source", "Web", "by hand", counts, who="kim")
-        (one,) = conditions.found(ctx)
+        isolation.isolate(ctx, crm.name, "source", "Bought", "all bad", counts)
+        isolation.isolate(ctx, crm.name, "source", "Web", "by hand", counts, who="kim")
+        (one,) = rules.found(ctx)
         assert "source=Bought" in one.text
 
     def test_a_watermark_that_is_old(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
-        assert conditions.found(ctx) == []
+        assert rules.found(ctx) == []
         later = ctx.now() + timedelta(hours=7)
         ctx.now = lambda: later
-        found = conditions.found(ctx)
+        found = rules.found(ctx)
         assert {one.kind for one in found} == {"watermark"}
         assert "7 h ago" in found[0].text
 
     def test_nothing_that_was_turned_off(self, make_context: MakeContext) -> None:
         ctx = make_context("[alerts]\nrun_failed = false\n")
         a_failed_run(ctx)
-        assert conditions.found(ctx) == []
+        assert rules.found(ctx) == []
 
 
 class TestTelling:
     def test_is_done_once_with_a_link(self, make_context: MakeContext, hook: Hook) -> None:
         ctx = make_context(ALERT_WEBHOOK_URL=hook.url, PUBLIC_URL="https://hygiene.example")
         run_id = a_failed_run(ctx)
-        assert tell.look(ctx) == 1
-        assert tell.look(ctx) == 0
+        assert notifier.look(ctx) == 1
+        assert notifier.look(ctx) == 0
         (told,) = hook.got
         assert told["link"] == f"https://hygiene.example/runs/{run_id}"
         assert "the token was refused" in told["text"]
-        (standing,) = tell.standing(ctx)
+        (standing,) = notifier.standing(ctx)
         assert standing["sent"] == ["webhook"]
 
     def test_is_tried_again_where_it_failed_and_not_for_ever(
@@ -185,20 +185,20 @@ class TestTelling:
         a_failed_run(ctx)
         hook.status = 503
         now = ctx.now()
-        assert tell.look(ctx) == 0
-        assert tell.look(ctx) == 0
+        assert notifier.look(ctx) == 0
+        assert notifier.look(ctx) == 0
         assert len(hook.got) == 1  # not at once
         for n in range(1, 30):
             ctx.now = lambda n=n: now + timedelta(minutes=30 * n)
-            tell.look(ctx)
+            notifier.look(ctx)
         assert len(hook.got) == 10
-        assert "503" in tell.standing(ctx)[0]["error"]
+        assert "503" in notifier.standing(ctx)[0]["error"]
 
     def test_is_done_by_one_worker_of_several(self, make_context: MakeContext, hook: Hook) -> None:
         first = make_context(ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(first)
         others = [make_context(ALERT_WEBHOOK_URL=hook.url) for _ in range(3)]
-        threads = [threading.Thread(target=tell.look, args=(ctx,)) for ctx in (first, *others)]
+        threads = [threading.Thread(target=notifier.look, args=(ctx,)) for ctx in (first, *others)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -209,7 +209,7 @@ class TestTelling:
         ctx = make_context(ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(ctx)
         hook.status = 307
-        assert tell.look(ctx) == 0
+        assert notifier.look(ctx) == 0
         assert len(hook.got) == 1
 
     def test_goes_by_email_too_and_one_channel_does_not_wait_for_the_other(
@@ -219,26 +219,26 @@ class TestTelling:
         ctx = make_context(toml, SMTP_URL=mail.url, ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(ctx)
         hook.status = 500
-        tell.look(ctx)
+        notifier.look(ctx)
         (message,) = mail.got
         assert message["To"] == "ops@example.com"
         assert "failed" in message["Subject"]
         hook.status = 200
         later = ctx.now() + timedelta(hours=2)
         ctx.now = lambda: later
-        assert tell.look(ctx) == 1
+        assert notifier.look(ctx) == 1
         assert len(mail.got) == 1
         assert len(hook.got) == 2
 
     def test_what_is_over_is_not_shown_any_more(self, ctx: Context) -> None:
         a_failed_run(ctx)
-        tell.look(ctx)
+        notifier.look(ctx)
         later = ctx.now() + timedelta(days=2)
         ctx.now = lambda: later
-        tell.look(ctx)
-        assert tell.standing(ctx) == []
+        notifier.look(ctx)
+        assert notifier.standing(ctx) == []
 
     def test_without_a_channel_keeps_what_there_is(self, ctx: Context) -> None:
         a_failed_run(ctx)
-        assert tell.look(ctx) == 1
-        assert len(tell.standing(ctx)) == 1
+        assert notifier.look(ctx) == 1
+        assert len(notifier.standing(ctx)) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from config.settings import AlertSettings, Settings
 from worker.alerts import channels
-from worker.alerts.conditions import Condition
+from worker.alerts.rules import Condition
 
 SAID = Condition("key", "run_failed", "salesforce: run R failed", "/runs/R")
 

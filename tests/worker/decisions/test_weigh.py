@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide, weigh
+from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide, resolve
 from worker.phones import Number, Reading
 
 NUMBER = Number("+14155552671", kind="unknown", region="US", valid=True, possible=True)
@@ -32,7 +32,7 @@ class TestWhoDecides:
         assert decision.reason == "Phone is not in service (Twilio Lookup)."
 
     def test_depth_counts_more_than_the_order(self) -> None:
-        assert weigh.decisive((DEAD, NUMVERIFY)) is DEAD
+        assert resolve.decisive((DEAD, NUMVERIFY)) is DEAD
 
     def test_among_equally_deep_ones_the_later_in_the_chain(self) -> None:
         bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
@@ -108,7 +108,7 @@ SAID = st.builds(
 class TestAlways:
     @given(st.lists(SAID, max_size=6))
     def test_the_decision_is_somebodys_word(self, said: list[Said]) -> None:
-        best = weigh.decisive(said)
+        best = resolve.decisive(said)
         known = [one for one in said if one.verdict != "unknown"]
         assert (best is None) == (not known)
         assert best is None or best in known
@@ -122,7 +122,7 @@ class TestAlways:
 
     @given(st.lists(SAID, min_size=1, max_size=6))
     def test_dissent_is_of_those_who_said_otherwise(self, said: list[Said]) -> None:
-        best = weigh.decisive(said)
-        for one in weigh.dissenting(said):
+        best = resolve.decisive(said)
+        for one in resolve.dissenting(said):
             assert best is not None
             assert one.verdict not in (best.verdict, "unknown")

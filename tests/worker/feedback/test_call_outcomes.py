@@ -14,15 +14,15 @@ from crms import Crm
 
 from connectors.base import AuthError, UnavailableError
 from sandbox.run import Sandbox
-from worker.alerts import conditions
+from worker.alerts import rules
 from worker.context import Context
-from worker.feedback import call_outcomes
-from worker.feedback.apply import apply_waiting
-from worker.feedback.dispositions import poll, poll_all
+from worker.feedback.sources import call_outcomes
+from worker.feedback.sources.dispositions import poll, poll_all
 from worker.ops import doctor_checks
 from worker.store.tables import call_outcomes as table
 from worker.store.tables import polls
-from worker.sync.spread import spread
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 
 Sync = Callable[..., dict[str, Any]]
 MakeContext = Callable[..., Context]
@@ -62,7 +62,7 @@ def said(ctx: Context) -> str:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in conditions.found(ctx) if one.kind == "call_outcomes"]
+    return [one.text for one in rules.found(ctx) if one.kind == "call_outcomes"]
 
 
 def rows(ctx: Context) -> dict[str, int]:

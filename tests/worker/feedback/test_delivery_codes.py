@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.feedback import twilio
-from worker.feedback.delivery_codes import CODES, read_code
+from worker.feedback.sources import twilio
+from worker.feedback.sources.delivery_codes import CODES, read_code
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 DOCS = Path(__file__).parents[3] / "docs" / "feedback.md"

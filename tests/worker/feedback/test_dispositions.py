@@ -13,9 +13,9 @@ from crms import Crm
 from connectors.base import CallOutcome
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback.apply import apply_waiting
-from worker.feedback.dispositions import poll, poll_all
-from worker.sync.spread import spread
+from worker.feedback.sources.dispositions import poll, poll_all
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 
 Sync = Callable[..., dict[str, Any]]
 NO_OVERLAP = '[sync]\noverlap = "0s"\n[connectors.hubspot]\nsearch_lag = "0s"'

@@ -11,17 +11,18 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import receive, suppress
-from worker.feedback.apply import apply_waiting
-from worker.feedback.evidence import of_number
-from worker.feedback.forget import forget_contact, forget_number
-from worker.feedback.incoming import ContactRef, Report, as_feedback
-from worker.feedback.model import Feedback
+from worker.feedback import intake
+from worker.feedback.models import Feedback
+from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
 from worker.queries.number import story
 from worker.store.tables import deliveries, feedback, reviews, suppressions
-from worker.sync import judge
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.suppression import suppressions as suppress
+from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.erasure import forget_contact, forget_number
+from worker.suppression.evidence import of_number
+from worker.sync.pages import evaluate
+from worker.sync.propagate import spread
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 NUMBER, OTHER = "+14155552671", "+14155552672"
@@ -43,7 +44,7 @@ def held(ctx: Context, crm: Crm, sync: Sync) -> str:
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
     """A report by the API, delivered; how many were new."""
     made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
-    new = receive.reports(ctx, made)
+    new = intake.reports(ctx, made)
     deliver(ctx)
     return new
 
@@ -63,7 +64,7 @@ def entries(ctx: Context, reason: str) -> list[suppress.Suppression]:
 
 
 def sms(ctx: Context, text: str, sid: str) -> int:
-    return receive.twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
+    return intake.twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
 
 
 class TestARetryOfWhatWasSaidBefore:
@@ -96,7 +97,7 @@ class TestARetryOfWhatWasSaidBefore:
         apply_waiting(ctx)
         forget_number(ctx, NUMBER, "an admin")
         assert sms(ctx, text, "SM1") == 0
-        assert not receive.open_reviews(ctx)
+        assert not intake.open_reviews(ctx)
         with ctx.store.read() as connection:
             kept = connection.execute(sa.select(reviews)).mappings().all()
         assert not any(NUMBER in str(value) for row in kept for value in row.values())
@@ -232,7 +233,7 @@ class TestARecordThatIsReadAgain:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        receive.reports(ctx, as_feedback(ctx, Report(kind="opt_out", number=NUMBER)))
+        intake.reports(ctx, as_feedback(ctx, Report(kind="opt_out", number=NUMBER)))
         apply_waiting(ctx)
         forget_number(ctx, NUMBER, "an admin")
         deliver(ctx)
@@ -249,14 +250,14 @@ class TestARecordThatIsReadAgain:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        whole = judge.decide_all
+        whole = evaluate.decide_all
 
         def meanwhile(*given: Any, **more: Any) -> Any:
-            monkeypatch.setattr(judge, "decide_all", whole)
+            monkeypatch.setattr(evaluate, "decide_all", whole)
             forget_number(ctx, NUMBER, "an admin")
             return whole(*given, **more)
 
-        monkeypatch.setattr(judge, "decide_all", meanwhile)
+        monkeypatch.setattr(evaluate, "decide_all", meanwhile)
         sync(ctx, crm.name, force=True, scope=Scope("ids", (record_id,)))
         deliver(ctx)
         assert crm.get(record_id, "do_not_contact") is True
@@ -308,11 +309,11 @@ class TestTwoErasedContacts:
             )
             for place, (kind, record_id, person) in enumerate(said)
         ]  # fmt: skip
-        receive.reports(ctx, reports)
+        intake.reports(ctx, reports)
         apply_waiting(ctx)
         for record_id in "123":
             forget_contact(ctx, "hubspot", "contacts", record_id, "an admin")
-        receive.reports(ctx, [Feedback("4", "undeliverable", number, "test", ctx.now())])
+        intake.reports(ctx, [Feedback("4", "undeliverable", number, "test", ctx.now())])
         apply_waiting(ctx)  # the list is brought in line anew
         first, second = suppress.listed(ctx)
         suppress.lift(ctx, second.id, "an admin", "asked for it in a letter")

@@ -19,11 +19,12 @@ from crms import Crm
 from connectors.base import Contact
 from worker.context import Context
 from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, decide
-from worker.decisions.changes import FLAGS
-from worker.feedback import suppress, users
-from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import lifted, standing
+from worker.decisions.diff import FLAGS
+from worker.feedback import crm_flags
+from worker.feedback.consent_state import lifted, standing
+from worker.feedback.models import Feedback, Who
 from worker.phones import read_field
+from worker.suppression import suppressions
 
 Sync = Callable[..., dict[str, Any]]
 Flags = tuple[bool, bool, bool]
@@ -60,7 +61,7 @@ class Record:
     def sync(self) -> Flags:
         at = self._later()
         contact = Contact("contacts", "1", {}, modified=at.isoformat(), held=self.held)
-        self.reports += users.reports("hubspot", contact, WHO, self.known, [NUMBER], at)
+        self.reports += crm_flags.reports("hubspot", contact, WHO, self.known, [NUMBER], at)
         decision = self.decide()
         self.held = {flag: getattr(decision, flag) for flag in FLAGS}
         self.known = dict(self.held)
@@ -206,7 +207,7 @@ class TestInTheCrm:
     ) -> None:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
-        suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "an admin")
+        suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "an admin")
         sync(ctx, crm.name)
         assert [crm.get(record_id, flag) for flag in NAMES] == [True, True, True]
         crm.edit(record_id, {"do_not_contact": False})
@@ -214,7 +215,7 @@ class TestInTheCrm:
             sync(ctx, crm.name, "everything")
             assert [bool(crm.get(record_id, flag)) for flag in NAMES] == [False, True, True]
             assert crm.get(record_id, crm.status) == "do_not_contact"
-        (entry,) = suppress.listed(ctx, NUMBER)
+        (entry,) = suppressions.listed(ctx, NUMBER)
         assert entry.channels == "call text"
         crm.edit(record_id, {"do_not_call": False})
         sync(ctx, crm.name, "everything")

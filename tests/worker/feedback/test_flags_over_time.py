@@ -17,13 +17,14 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import log, receive, suppress
-from worker.feedback.apply import apply_waiting
-from worker.feedback.incoming import ContactRef, Report, as_feedback
-from worker.feedback.model import Feedback
-from worker.feedback.standing import Rules, lifted
+from worker.feedback import intake, report_log
+from worker.feedback.consent_state import Rules, lifted
+from worker.feedback.models import Feedback
+from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
 from worker.store.tables import contacts, feedback
-from worker.sync.spread import spread
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 
 Sync = Callable[..., dict[str, Any]]
 NUMBER, OTHER = "+14155552671", "+14155552672"
@@ -54,14 +55,12 @@ def rename(crm: Crm, record_id: str) -> None:
 
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
     made = Report(kind=kind, number=number, **more)  # type: ignore[arg-type]
-    receive.reports(ctx, as_feedback(ctx, made))
+    intake.reports(ctx, as_feedback(ctx, made))
     deliver(ctx)
 
 
 def text(ctx: Context, body: str) -> None:
-    receive.twilio_sms(
-        ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")}
-    )
+    intake.twilio_sms(ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")})
 
 
 def deliver(ctx: Context) -> None:
@@ -128,7 +127,7 @@ class TestAFlagThatIsHidden:
         crm.edit(stopped, {"do_not_call": False, "do_not_text": False})
         read_again(ctx, crm, sync)
         assert crm.get(stopped, crm.status) == "do_not_contact"
-        assert suppress.listed(ctx, NUMBER)
+        assert suppressions.listed(ctx, NUMBER)
 
 
 class TestAFlagThatIsCleared:
@@ -152,7 +151,7 @@ class TestAFlagThatIsCleared:
         deliver(ctx)
         read_again(ctx, crm, sync)
         assert flags(crm, cleared) == "xxx"
-        assert suppress.listed(ctx, NUMBER)
+        assert suppressions.listed(ctx, NUMBER)
 
     def test_after_the_crm_had_the_stop_counts(
         self, ctx: Context, crm: Crm, sync: Sync, cleared: str
@@ -198,7 +197,7 @@ class TestAFlagThatIsCleared:
         crm.edit(record, {"wrong_number": False})
         a_later_second(crm)
         made = Report(kind="wrong_number", number=NUMBER, evidence="reached a bakery")
-        receive.reports(ctx, as_feedback(ctx, made))
+        intake.reports(ctx, as_feedback(ctx, made))
         a_later_second(crm)
         rename(crm, record)
         deliver(ctx)
@@ -390,7 +389,7 @@ def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Con
     ]  # fmt: skip
     keys = ctx.keys
     with ctx.store.write() as connection:
-        log.store(connection, ticks, ctx.now(), keys)
+        report_log.store(connection, ticks, ctx.now(), keys)
     compared: list[str] = []
 
     def counted(report: Feedback, later: Collection[Feedback], rules: Rules) -> Any:
@@ -398,7 +397,7 @@ def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Con
         return lifted(report, later, rules)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suppress, "lifted", counted)
+        patch.setattr(suppressions, "lifted", counted)
         apply_waiting(ctx)
-    assert len(suppress.listed(ctx, limit=2000)) == 1500
+    assert len(suppressions.listed(ctx, limit=2000)) == 1500
     assert compared == []

@@ -10,10 +10,10 @@ import pytest
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import suppress
-from worker.feedback.forget import forget_number
-from worker.feedback.keys import Keys
 from worker.store.db import StoreError
+from worker.store.pseudonyms import Keys
+from worker.suppression import suppressions
+from worker.suppression.erasure import forget_number
 
 Make = Callable[..., Context]
 Sync = Callable[..., dict[str, Any]]
@@ -46,27 +46,27 @@ class TestTheKey:
         first = make(SECRET_KEY="first")
         forget_number(first, NUMBER, "an admin")
         second = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first")
-        assert suppress.listed(second, NUMBER)
+        assert suppressions.listed(second, NUMBER)
         for previous in ("", "second"):
             with pytest.raises(StoreError, match="SECRET_KEY_PREVIOUS"):
                 _ = make(SECRET_KEY="third", SECRET_KEY_PREVIOUS=previous).keys
         with pytest.raises(StoreError, match="SECRET_KEY_PREVIOUS"):
             _ = make(SECRET_KEY="second").keys
         third = make(SECRET_KEY="third", SECRET_KEY_PREVIOUS="first")
-        assert suppress.listed(third, NUMBER)
+        assert suppressions.listed(third, NUMBER)
 
     def test_under_which_nothing_was_erased_may_go(self, make: Make) -> None:
         _ = make(SECRET_KEY="first").keys
         second = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first")
         forget_number(second, NUMBER, "an admin")
         third = make(SECRET_KEY="third", SECRET_KEY_PREVIOUS="second")
-        assert suppress.listed(third, NUMBER)
+        assert suppressions.listed(third, NUMBER)
 
     def test_of_our_own_under_which_something_was_erased_is_always_there(self, make: Make) -> None:
         forget_number(make(), NUMBER, "an admin")
         for given in ({"SECRET_KEY": "first"},
                       {"SECRET_KEY": "second", "SECRET_KEY_PREVIOUS": "first"}):  # fmt: skip
-            assert suppress.listed(make(**given), NUMBER)
+            assert suppressions.listed(make(**given), NUMBER)
 
     @pytest.mark.parametrize("former", ["", "first"])
     def test_that_is_another_loses_no_stop_of_a_person(

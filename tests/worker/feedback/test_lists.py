@@ -11,8 +11,8 @@ import pytest
 
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import Layout
-from worker.feedback.lists import Refusals, numbers_of, refusals, reports_of
-from worker.segments import outcomes
+from worker.feedback.sources.files import Refusals, numbers_of, refusals, reports_of
+from worker.segments import campaign_outcomes
 
 NUMBER = "+442072194272"
 
@@ -95,12 +95,12 @@ def test_rows_that_are_refused_run_nowhere(tmp_path: Path) -> None:
 def test_outcomes_of_campaigns(tmp_path: Path) -> None:
     content = "sep=;\nCampaign;Day;Sent\nPříští září;2026-01-31;5\n\n".encode("cp1250")
     path = written(tmp_path / "list.csv", content)
-    assert outcomes.from_file(path) == [
+    assert campaign_outcomes.from_file(path) == [
         {"campaign": "Příští září", "day": "2026-01-31", "sent": "5"}
     ]
     twice = written(tmp_path / "two.csv", "campaign,day,sent,Sent\nx,2026-01-31,5,6\n")
     with pytest.raises(ListError, match="2 columns"):
-        outcomes.from_file(twice)
+        campaign_outcomes.from_file(twice)
 
 
 @pytest.mark.parametrize(

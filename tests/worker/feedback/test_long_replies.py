@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.feedback import receive
+from worker.feedback import intake
 from worker.feedback.replies import reader
 from worker.feedback.replies.reader import LANGUAGES, read_reply
 from worker.feedback.replies.text import LONGEST, MOST_PARTS, fold, readable
@@ -139,7 +139,7 @@ class TestWhatIsBeyondWhatIsRead:
 class TestAReview:
     def _received(self, ctx: Context, body: str) -> tuple[list[str], list[str]]:
         form = {"From": "+14155550123", "MessageSid": "SM" + "a" * 32, "Body": body}
-        receive.twilio_sms(ctx, form)
+        intake.twilio_sms(ctx, form)
         with ctx.store.read() as connection:
             texts = list(connection.scalars(sa.select(reviews.c.text)))
             kinds = list(connection.scalars(sa.select(feedback.c.kind)))

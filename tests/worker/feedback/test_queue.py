@@ -17,9 +17,9 @@ from processes import kill, until
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback.model import Feedback
-from worker.queue import embedded_redis
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
+from worker.store import embedded_redis
 from worker.store.tables import deliveries, feedback, suppressions
 from worker.web.signatures import twilio_signature
 

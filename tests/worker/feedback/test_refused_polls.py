@@ -11,11 +11,11 @@ from agents import NUMBER, Agent
 from crms import Crm
 
 from sandbox.run import Sandbox
-from worker.alerts import conditions
+from worker.alerts import rules
 from worker.context import Context
-from worker.feedback.dispositions import poll, poll_all
+from worker.feedback.sources.dispositions import poll, poll_all
 from worker.ops import doctor
-from worker.segments import count
+from worker.segments import counters
 from worker.store.tables import feedback, polls
 
 Sync = Callable[..., dict[str, Any]]
@@ -99,7 +99,7 @@ def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
     refused(crm, TASKS[crm.name])
 
     def told() -> list[str]:
-        return [one.text for one in conditions.found(ctx) if one.kind == "setback"]
+        return [one.text for one in rules.found(ctx) if one.kind == "setback"]
 
     poll_all(ctx)
     assert told() == []
@@ -118,5 +118,5 @@ def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
 def test_a_list_that_cannot_be_read_is_told_too(make_context: Callable[..., Context]) -> None:
     ctx = make_context('[segments]\nlists = ["hubspot:No such list"]\n')
     for _ in range(3):
-        count.count(ctx)
-    assert [one.kind for one in conditions.found(ctx) if one.kind == "setback"] == ["setback"]
+        counters.count(ctx)
+    assert [one.kind for one in rules.found(ctx) if one.kind == "setback"] == ["setback"]

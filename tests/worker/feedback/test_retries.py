@@ -11,11 +11,12 @@ import pytest
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import receive, suppress
-from worker.feedback.apply import apply_waiting
-from worker.feedback.forget import forget_contact
-from worker.feedback.incoming import ContactRef, Report, as_feedback
-from worker.feedback.lists import Refusals, reports_of
+from worker.feedback import intake
+from worker.feedback.sources.files import Refusals, reports_of
+from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.erasure import forget_contact
 
 Sync = Callable[..., dict[str, Any]]
 PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
@@ -25,13 +26,13 @@ NUMBER, OTHER, THIRD = "+14155552671", "+14155552672", "+14155552673"
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
     """A report by the API, applied; how many were new."""
     made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
-    new = receive.reports(ctx, made)
+    new = intake.reports(ctx, made)
     apply_waiting(ctx)
     return new
 
 
 def stands(ctx: Context) -> bool:
-    return bool(suppress.listed(ctx, NUMBER))
+    return bool(suppressions.listed(ctx, NUMBER))
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ class TestWithoutAKey:
 
         def take_in() -> int:
             rows = list(reports_of(path, {}, {}, Refusals()))
-            return sum(receive.reports(ctx, as_feedback(ctx, one)) for _, _, one in rows)
+            return sum(intake.reports(ctx, as_feedback(ctx, one)) for _, _, one in rows)
 
         assert take_in() == 1
         later(1)
@@ -125,8 +126,8 @@ class TestWithAKeyOnAContact:
         crm.edit(held.id, {second: OTHER})
         sync(ctx, crm.name)
         assert report(ctx, "opt_out", "", contact=held, key="K") == 2
-        assert suppress.listed(ctx, NUMBER)
-        assert suppress.listed(ctx, OTHER)
+        assert suppressions.listed(ctx, NUMBER)
+        assert suppressions.listed(ctx, OTHER)
         crm.edit(held.id, {f"phone/{crm.phone}": THIRD})
         sync(ctx, crm.name)
         assert report(ctx, "opt_out", "", contact=held, key="K") == 0

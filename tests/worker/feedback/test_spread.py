@@ -17,18 +17,22 @@ from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
 from worker.context import Context
-from worker.feedback import deliveries as delivering
-from worker.feedback import log as feedback_log
-from worker.feedback import suppress, touched
-from worker.feedback.apply import apply_waiting, look_again
-from worker.feedback.model import Feedback, Who
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback, Who
 from worker.queue import dedupe, tasks
+from worker.store import changed_records
+from worker.store import outbox as delivering
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
-from worker.sync import batches, drive, judge, reader, runs
-from worker.sync import page as page_work
-from worker.sync import spread as spreading
-from worker.sync.scope import Scope
-from worker.sync.spread import spread, waits
+from worker.suppression import suppressions as suppress
+from worker.suppression.apply_reports import apply_waiting, look_again
+from worker.sync import propagate as spreading
+from worker.sync.pages import evaluate, runner
+from worker.sync.pages import process as page_work
+from worker.sync.propagate import spread, waits
+from worker.sync.read import reader
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write import batcher
 
 Sync = Callable[..., dict[str, Any]]
 PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
@@ -324,8 +328,10 @@ class TestAnOutage:
         for minute in range(0, 30, 3):
             ctx.now = lambda minute=minute: clock() + timedelta(minutes=minute)  # type: ignore[misc]
             deliver(ctx)
-        assert len([run for run in runs.recent(ctx, reports=True) if run.kind == "reports"]) == 2
-        assert {run.kind for run in runs.recent(ctx)} == {"sync"}
+        assert (
+            len([run for run in lifecycle.recent(ctx, reports=True) if run.kind == "reports"]) == 2
+        )
+        assert {run.kind for run in lifecycle.recent(ctx)} == {"sync"}
 
     def test_of_one_record_is_tried_again_until_it_takes_it(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
@@ -347,11 +353,11 @@ class TestASyncBesideIt:
     """A page that was decided before a report came, and is written after it."""
 
     def _page(self, ctx: Context, crm: Crm) -> tuple[str, int]:
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         reader.claim(ctx, run_id)
-        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader.release(ctx, run_id)
-        return run_id, runs.open_pages(ctx, run_id)[0].id
+        return run_id, lifecycle.open_pages(ctx, run_id)[0].id
 
     def _flagged_and_not_noted(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -450,7 +456,7 @@ class TestASyncBesideIt:
 
         with monkeypatch.context() as slow:
             slow.setattr(page_work, "write_all", late)
-            drive.drive(ctx, run_id, pages_at_once=1)
+            runner.drive(ctx, run_id, pages_at_once=1)
         deliver(ctx)
         sync(ctx, crm.name, scope=Scope("everything"))
         assert kinds(ctx) == ["opt_out"]
@@ -478,7 +484,7 @@ class TestASyncBesideIt:
         run_id, _ = self._page(ctx, crm)  # has read that the flags are not set
         tell(ctx, "opt_out")
         deliver(ctx)  # sets them
-        drive.drive(ctx, run_id)
+        runner.drive(ctx, run_id)
         assert kinds(ctx) == ["opt_out"]
         deliver(ctx)
         sync(ctx, crm.name)
@@ -494,12 +500,12 @@ class TestASyncBesideIt:
         run_id, _ = self._page(ctx, crm)
         tell(ctx, "wrong_number")
         deliver(ctx)
-        began = runs.load(ctx, run_id).opened_at - timedelta(seconds=20)
+        began = lifecycle.load(ctx, run_id).opened_at - timedelta(seconds=20)
         with ctx.store.write() as connection:
             connection.execute(
                 sa.update(writes).where(writes.c.record_id == record_id).values(at=began)
             )
-        drive.drive(ctx, run_id)
+        runner.drive(ctx, run_id)
         sync(ctx, crm.name)
         assert kinds(ctx) == ["wrong_number"]
         assert crm.get(record_id, "wrong_number") is True
@@ -532,7 +538,7 @@ class TestASyncBesideIt:
     def test_looks_once_for_what_a_run_that_failed_for_good_did_not_send(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, batches, "write_all")
+        record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, batcher, "write_all")
         assert not crm.get(record_id, "wrong_number")
         clock = ctx.now
         ctx.now = lambda: clock() + timedelta(hours=1)
@@ -616,7 +622,7 @@ class TestACrmWhoseClockIsSlow:
                 record_id = crm.ids()[0]
                 others = {f"phone/{name}": None for name in PHONES[crm.name]}
                 crm.edit(record_id, {**others, f"phone/{crm.phone}": number})
-                drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("everything")))
+                runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))
                 tell(ctx, "wrong_number", number)
                 deliver(ctx)
                 assert crm.get(record_id, "wrong_number") is True
@@ -624,7 +630,7 @@ class TestACrmWhoseClockIsSlow:
                 ahead = ctx.beside().open(crm.name).ahead()
                 assert timedelta(seconds=-63) < ahead < timedelta(seconds=-57)
                 crm.edit(record_id, {"wrong_number": False})
-                drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("changed")))
+                runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))
                 assert not crm.get(record_id, "wrong_number")
                 assert crm.get(record_id, crm.status) == "valid"
         finally:
@@ -640,7 +646,7 @@ class TestARunOfReports:
         apply_waiting(ctx)
         with ctx.store.write() as connection:
             (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
-        run_id = runs.open_run(
+        run_id = lifecycle.open_run(
             ctx, "hubspot", Scope("numbers", (GOOD,)), kind="reports",
             opened=lambda connection, run: delivering.begin(connection, [one], run),
         )  # fmt: skip
@@ -649,7 +655,7 @@ class TestARunOfReports:
         assert "hubspot" in waits(ctx)
         deliver(ctx)
         assert states(ctx)["hubspot"] == "done"
-        assert runs.load(ctx, run_id).state == "done"
+        assert lifecycle.load(ctx, run_id).state == "done"
         assert waits(ctx) == []
 
 
@@ -658,11 +664,11 @@ class TestAWorkerThatWasAway:
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Frozen for longer than its lease, between deciding and writing."""
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         reader.claim(ctx, run_id)
-        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader.release(ctx, run_id)
-        decide_all = judge.decide_all
+        decide_all = evaluate.decide_all
 
         def slowly(*args: Any) -> Any:
             decided = decide_all(*args)
@@ -670,9 +676,9 @@ class TestAWorkerThatWasAway:
                 connection.execute(sa.update(pages).values(owner="another"))
             return decided
 
-        monkeypatch.setattr(judge, "decide_all", slowly)
+        monkeypatch.setattr(evaluate, "decide_all", slowly)
         crm.service.counters.clear()
-        assert page_work.process(ctx, runs.open_pages(ctx, run_id)[0].id) is False
+        assert page_work.process(ctx, lifecycle.open_pages(ctx, run_id)[0].id) is False
         assert crm.writes == 0
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(writes)) == 0
@@ -836,12 +842,12 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
     record_id = holder(ctx, crm, sync)
     monkeypatch.setattr(spreading, "_AT_ONCE", 2)
     with ctx.store.write() as connection:
-        touched.note(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
+        changed_records.note(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
     driven: list[str] = []
 
     def driving(own: Context, run_id: str, pages_at_once: int) -> None:
-        drive.drive(own, run_id, pages_at_once=pages_at_once)
-        driven.append(runs.load(own, run_id).scope.kind)
+        runner.drive(own, run_id, pages_at_once=pages_at_once)
+        driven.append(lifecycle.load(own, run_id).scope.kind)
         if len(driven) == 1:  # somebody says STOP meanwhile
             tell(own, "opt_out")
             apply_waiting(own)

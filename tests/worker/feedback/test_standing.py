@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.decisions.model import ALL_CHANNELS
-from worker.feedback.model import Feedback, Who
-from worker.feedback.standing import Holders, Rules, Standing, lifted, standing
+from worker.feedback.consent_state import Holders, Rules, Standing, lifted, standing
+from worker.feedback.models import Feedback, Who
 
 DAY = timedelta(days=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)

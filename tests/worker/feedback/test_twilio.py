@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from worker.feedback import twilio
-from worker.feedback.twilio import NobodysError, UnreadableError
+from worker.feedback.sources import twilio
+from worker.feedback.sources.twilio import NobodysError, UnreadableError
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SID = "SM" + "0" * 32

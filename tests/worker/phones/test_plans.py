@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from worker.phones import plans
+from worker.phones import fast_parser
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 KINDS = [value for name, value in vars(PhoneNumberType).items() if name.isupper()]
@@ -58,7 +58,7 @@ def by_library(text: str, region: str | None) -> tuple[int, str] | None:
 
 
 def same_reading(text: str, region: str | None) -> None:
-    found = plans.parse(text, region)
+    found = fast_parser.parse(text, region)
     if found is not None:
         assert found == by_library(text, region)
 
@@ -93,13 +93,13 @@ def test_what_plans_print_as_examples_is_never_left_to_the_library(kind: int) ->
             national = phonenumbers.national_significant_number(found)
             # A few of them are written with letters or a slash.
             if not set(text) - set("+0123456789 ().-"):
-                assert plans.parse(text, None) == (found.country_code, national)
+                assert fast_parser.parse(text, None) == (found.country_code, national)
 
 
 def same_facts(code: int, national: str) -> None:
-    number = plans.as_number(code, national)
+    number = fast_parser.as_number(code, national)
     assert phonenumbers.national_significant_number(number) == national
-    region, kind = plans.look_up(code, national)
+    region, kind = fast_parser.look_up(code, national)
     assert region == (phonenumbers.region_code_for_number(number) or "")
     if region:
         assert kind == phonenumbers.number_type(number)
@@ -135,4 +135,4 @@ def test_countries_that_share_a_code_are_told_apart(code: int, national: str) ->
     ["call me", "+1 415 555 0123 x5", "415/555-0123", "12", "++14155550123", "", "٤١٥٥٥٥٠١٢٣"],
 )
 def test_what_is_not_typed_plainly_is_left_to_the_library(text: str) -> None:
-    assert plans.parse(text, "US") is None
+    assert fast_parser.parse(text, "US") is None

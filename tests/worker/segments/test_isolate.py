@@ -12,11 +12,11 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import suppress
-from worker.segments import count, isolate, listing, outcomes
+from worker.segments import campaign_outcomes, counters, isolation, queries
 from worker.store.tables import segment_counts
-from worker.sync import reporting, runs
-from worker.sync.drive import drive
+from worker.suppression import suppressions
+from worker.sync.pages.runner import drive
+from worker.sync.runs import audits, lifecycle, report
 
 Sync = Callable[..., dict[str, Any]]
 MakeContext = Callable[..., Context]
@@ -52,16 +52,16 @@ class TestCounting:
         ctx = make_context(only_one_phone("", crm))
         populate(crm)
         sync(ctx, crm.name)
-        count.count(ctx)
-        found = {one["value"]: one for one in listing.listed(ctx, "source")
+        counters.count(ctx)
+        found = {one["value"]: one for one in queries.listed(ctx, "source")
                  if one["connector"] == crm.name}  # fmt: skip
         purchased = found["Purchased"]
         assert (purchased["contacts"], purchased["numbers"], purchased["bad"]) == (15, 15, 15)
         assert purchased["statuses"]["invalid"] == 15
         assert found["Web"]["bad"] == 0
         assert purchased["low"] > 0.7
-        assert listing.listed(ctx, "source")[0]["value"] == "Purchased"  # the worst first
-        months = listing.listed(ctx, "month")
+        assert queries.listed(ctx, "source")[0]["value"] == "Purchased"  # the worst first
+        months = queries.listed(ctx, "month")
         assert months
         assert all(len(one["value"]) == 7 for one in months)
 
@@ -71,19 +71,19 @@ class TestCounting:
         record_id = crm.ids()[0]
         crm.act(record_id, {"set": {source_of(crm): "Fair", crm.phone: GOOD}})
         sync(ctx, crm.name)
-        suppress.add(ctx, GOOD, "complaint", "", "wrote to us", "kim")
-        count.count(ctx)
-        fair = next(one for one in listing.listed(ctx, "source") if one["value"] == "Fair")
+        suppressions.add(ctx, GOOD, "complaint", "", "wrote to us", "kim")
+        counters.count(ctx)
+        fair = next(one for one in queries.listed(ctx, "source") if one["value"] == "Fair")
         assert fair["reports"] == {"complaint": 1}
 
     def test_is_done_anew_only_where_something_was_done(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        assert count.count_if_needed(ctx)
-        assert not count.count_if_needed(ctx)
+        assert counters.count_if_needed(ctx)
+        assert not counters.count_if_needed(ctx)
         sync(ctx, crm.name)
-        assert count.count_if_needed(ctx)
+        assert counters.count_if_needed(ctx)
 
     def test_counts_the_members_of_lists_that_are_watched(
         self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
@@ -94,17 +94,17 @@ class TestCounting:
         )  # fmt: skip
         ctx = make_context('[segments]\nlists = ["hubspot:Newsletter"]\n')
         sync(ctx, "hubspot")
-        count.count(ctx)
-        (found,) = listing.listed(ctx, "list")
+        counters.count(ctx)
+        (found,) = queries.listed(ctx, "list")
         assert (found["value"], found["contacts"]) == ("Newsletter", len(members))
         calls = sandbox.hubspot.counters.total()
-        count.count(ctx)  # who is on a list is asked once a day
+        counters.count(ctx)  # who is on a list is asked once a day
         assert sandbox.hubspot.counters.total() == calls
         tomorrow = ctx.now() + timedelta(days=1)
         ctx.now = lambda: tomorrow
         sandbox.hubspot.portal.lists["2"]["members"] = members[:3]
-        count.count(ctx)
-        assert listing.listed(ctx, "list")[0]["contacts"] == 3
+        counters.count(ctx)
+        assert queries.listed(ctx, "list")[0]["contacts"] == 3
 
     def test_counts_the_members_of_salesforce_campaigns_and_audits_them(
         self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
@@ -112,13 +112,13 @@ class TestCounting:
         name = next(iter(sandbox.salesforce.org.tables["Campaign"].after_id(None)))["Name"]
         ctx = make_context(f'[segments]\nlists = ["salesforce:{name}"]\n')
         sync(ctx, "salesforce")
-        count.count(ctx)
-        (found,) = listing.listed(ctx, "list")
+        counters.count(ctx)
+        (found,) = queries.listed(ctx, "list")
         assert (found["value"], found["contacts"] > 0) == (name, True)
-        isolate.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
-        (run_id,) = isolate.next_audits(ctx)
+        isolation.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
+        (run_id,) = audits.next_audits(ctx)
         drive(ctx, run_id)
-        assert reporting.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
+        assert report.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
 
     def test_keeps_the_largest_of_very_many(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -127,9 +127,9 @@ class TestCounting:
             source = "Many" if place < 5 else f"Term {place}"
             crm.act(record_id, {"set": {source_of(crm): source}})
         sync(ctx, crm.name)
-        monkeypatch.setattr(count, "_MOST_SEGMENTS", 3)
-        count.count(ctx)
-        found = [one for one in listing.listed(ctx, "source") if one["connector"] == crm.name]
+        monkeypatch.setattr(counters, "_MOST_SEGMENTS", 3)
+        counters.count(ctx)
+        found = [one for one in queries.listed(ctx, "source") if one["connector"] == crm.name]
         assert len(found) == 3
         assert max(found, key=lambda one: one["contacts"])["value"] == "Many"
 
@@ -140,17 +140,17 @@ class TestCounting:
         for record_id in crm.ids()[:6]:
             crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
         sync(ctx, crm.name)
-        count.count(ctx)
-        (found,) = listing.placeholders(ctx)
+        counters.count(ctx)
+        (found,) = queries.placeholders(ctx)
         assert (found["number"], found["holders"]) == (GOOD, 6)
 
     def test_keeps_a_trend_by_day(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
-        count.count(ctx)
+        counters.count(ctx)
         today = ctx.now()
         ctx.now = lambda: today + timedelta(days=1)
-        count.count(ctx)
-        days = listing.trend(ctx)
+        counters.count(ctx)
+        days = queries.trend(ctx)
         assert [day["day"] for day in days] == [
             f"{today:%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}",
         ]  # fmt: skip
@@ -164,21 +164,21 @@ class TestIsolation:
         ctx = make_context(only_one_phone(STRICT, crm))
         bad = populate(crm)
         sync(ctx, crm.name)
-        count.count(ctx)
-        (one,) = isolate.find_bad(ctx)
+        counters.count(ctx)
+        (one,) = isolation.find_bad(ctx)
         assert (one.connector, one.by, one.value) == (crm.name, "source", "Purchased")
-        assert isolate.find_bad(ctx) == []  # once
-        (run_id,) = isolate.next_audits(ctx)
-        assert isolate.next_audits(ctx) == []
-        run = runs.load(ctx, run_id)
+        assert isolation.find_bad(ctx) == []  # once
+        (run_id,) = audits.next_audits(ctx)
+        assert audits.next_audits(ctx) == []
+        run = lifecycle.load(ctx, run_id)
         assert (run.opened_by, run.purpose) == ("audit", "audit of source=Purchased")
         for record_id in bad[:10]:
             crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
         drive(ctx, run_id)
-        assert reporting.result(ctx, run_id)["contacts"]["read"] == 15
-        count.count(ctx)
-        isolate.next_audits(ctx)
-        (after,) = isolate.standing(ctx)
+        assert report.result(ctx, run_id)["contacts"]["read"] == 15
+        counters.count(ctx)
+        audits.next_audits(ctx)
+        (after,) = isolation.standing(ctx)
         assert after.before["bad"] == 15
         assert after.after is not None
         assert after.after["bad"] == 5
@@ -197,11 +197,11 @@ class TestIsolation:
         ctx = make_context(toml, **sandbox.env("twilio"))
         populate(crm)
         assert sync(ctx, "hubspot")["lookups"]["twilio"]["asked"] == 0
-        count.count(ctx)
-        isolate.find_bad(ctx)
-        (run_id,) = isolate.next_audits(ctx)
+        counters.count(ctx)
+        isolation.find_bad(ctx)
+        (run_id,) = audits.next_audits(ctx)
         drive(ctx, run_id)
-        assert reporting.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
+        assert report.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
 
     def test_flags_contacts_where_the_settings_name_a_field_and_takes_the_flag_away(
         self, make_context: MakeContext, crm: Crm, sync: Sync
@@ -221,18 +221,18 @@ class TestIsolation:
         ctx = make_context(only_one_phone(STRICT, crm) + toml)
         bad = populate(crm)
         sync(ctx, crm.name)
-        count.count(ctx)
-        (one,) = isolate.find_bad(ctx)
-        drive(ctx, isolate.next_audits(ctx)[0])
+        counters.count(ctx)
+        (one,) = isolation.find_bad(ctx)
+        drive(ctx, audits.next_audits(ctx)[0])
 
         def flagged() -> set[str]:
             return {rid for rid, row in crm.records().items() if row.get(field) in (True, "true")}
 
         assert flagged() == set(bad)
-        isolate.release(ctx, one.id, "kim", "cleaned by hand")
-        drive(ctx, isolate.next_audits(ctx)[0])
+        isolation.release(ctx, one.id, "kim", "cleaned by hand")
+        drive(ctx, audits.next_audits(ctx)[0])
         assert flagged() == set()
-        assert isolate.next_audits(ctx) == []
+        assert audits.next_audits(ctx) == []
 
     def test_audits_again_where_the_crm_was_away(
         self, make_context: MakeContext, crm: Crm, sync: Sync
@@ -240,14 +240,14 @@ class TestIsolation:
         ctx = make_context(only_one_phone(STRICT, crm))
         populate(crm)
         sync(ctx, crm.name)
-        count.count(ctx)
-        isolate.find_bad(ctx)
-        (first,) = isolate.next_audits(ctx)
-        runs.fail(ctx, first, "away")
-        (second,) = isolate.next_audits(ctx)
+        counters.count(ctx)
+        isolation.find_bad(ctx)
+        (first,) = audits.next_audits(ctx)
+        lifecycle.fail(ctx, first, "away")
+        (second,) = audits.next_audits(ctx)
         drive(ctx, second)
-        isolate.next_audits(ctx)
-        (one,) = isolate.standing(ctx)
+        audits.next_audits(ctx)
+        (one,) = isolation.standing(ctx)
         assert (one.run_id, one.audited_at is not None) == (second, True)
 
     def test_is_not_repeated_on_the_same_evidence_after_a_person_let_it_go(
@@ -256,31 +256,33 @@ class TestIsolation:
         ctx = make_context(only_one_phone(STRICT, crm))
         populate(crm)
         sync(ctx, crm.name)
-        count.count(ctx)
-        (one,) = isolate.find_bad(ctx)
-        isolate.release(ctx, one.id, "kim", "we know them")
-        assert isolate.find_bad(ctx) == []
-        with pytest.raises(isolate.NoSuchSegmentError):
-            isolate.release(ctx, one.id, "kim", "again")
+        counters.count(ctx)
+        (one,) = isolation.find_bad(ctx)
+        isolation.release(ctx, one.id, "kim", "we know them")
+        assert isolation.find_bad(ctx) == []
+        with pytest.raises(isolation.NoSuchSegmentError):
+            isolation.release(ctx, one.id, "kim", "again")
 
     def test_can_be_turned_off(self, make_context: MakeContext, crm: Crm, sync: Sync) -> None:
         ctx = make_context(only_one_phone(STRICT.replace("least", "isolate = false\nleast"), crm))
         populate(crm)
         sync(ctx, crm.name)
-        count.count(ctx)
-        assert isolate.find_bad(ctx) == []
+        counters.count(ctx)
+        assert isolation.find_bad(ctx) == []
 
     def test_by_hand_of_what_is_none_is_refused(self, ctx: Context) -> None:
-        with pytest.raises(isolate.NoSuchSegmentError, match="no segment"):
-            isolate.isolate(ctx, "hubspot", "source", "Nowhere", "because")
+        with pytest.raises(isolation.NoSuchSegmentError, match="no segment"):
+            isolation.isolate(ctx, "hubspot", "source", "Nowhere", "because")
 
 
 class TestOutcomes:
     def test_of_campaigns_are_imported_once_a_day(self, ctx: Context) -> None:
         row = {"campaign": "Spring", "day": "2026-03-01", "sent": 100, "delivered": 90}
-        outcomes.keep(ctx, [row, {**row, "day": "2026-03-02", "sent": "1,000", "undelivered": 7}])
-        outcomes.keep(ctx, [{**row, "sent": 200}])
-        assert outcomes.totals(ctx, ["Spring"]) == {
+        campaign_outcomes.keep(
+            ctx, [row, {**row, "day": "2026-03-02", "sent": "1,000", "undelivered": 7}]
+        )
+        campaign_outcomes.keep(ctx, [{**row, "sent": 200}])
+        assert campaign_outcomes.totals(ctx, ["Spring"]) == {
             "Spring": {"sent": 1200, "delivered": 180, "undelivered": 7, "replies": 0}
         }
 
@@ -294,9 +296,9 @@ class TestOutcomes:
     )  # fmt: skip
     def test_that_are_wrong_are_refused_whole(self, ctx: Context, row: dict[str, Any]) -> None:
         good = {"campaign": "Spring", "day": "2026-03-01", "sent": 1}
-        with pytest.raises(outcomes.OutcomeError):
-            outcomes.keep(ctx, [good, row])
-        assert outcomes.totals(ctx, ["Spring"]) == {}
+        with pytest.raises(campaign_outcomes.OutcomeError):
+            campaign_outcomes.keep(ctx, [good, row])
+        assert campaign_outcomes.totals(ctx, ["Spring"]) == {}
 
 
 def test_counts_hold_on_either_database(
@@ -304,12 +306,12 @@ def test_counts_hold_on_either_database(
 ) -> None:
     ctx = make_context(DATABASE_URL=either_database_url)
     sync(ctx, "hubspot")
-    suppress.add(ctx, GOOD, "opt_out", "", "by letter", "kim")
-    count.count(ctx)
-    count.count(ctx)
+    suppressions.add(ctx, GOOD, "opt_out", "", "by letter", "kim")
+    counters.count(ctx)
+    counters.count(ctx)
     with ctx.store.read() as connection:
         c = segment_counts.c
         total = connection.scalar(sa.select(sa.func.sum(c.contacts)).where(c.by == "country"))
     assert total
-    assert listing.listed(ctx, "campaign")
-    assert isolate.find_bad(ctx) is not None
+    assert queries.listed(ctx, "campaign")
+    assert isolation.find_bad(ctx) is not None

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from worker.store.array_param import one_of
 from worker.store.db import insert, open_store
-from worker.store.lists import one_of
 from worker.store.tables import contact_numbers, contacts, throttles, writes
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

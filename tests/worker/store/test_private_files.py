@@ -13,7 +13,7 @@ import pytest
 
 from config.settings import load
 from worker.ops import doctor_checks
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.private_files import protect_home
 
 

@@ -22,10 +22,12 @@ from worker.context import Context
 from worker.store import Store, db, tables
 from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
-from worker.sync import drive, reader, runs
-from worker.sync import page as page_work
-from worker.sync.scope import Scope
-from worker.sync.undo import undo
+from worker.sync.pages import process as page_work
+from worker.sync.pages import runner
+from worker.sync.read import reader
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write.undo import undo
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -59,7 +61,7 @@ class TestMigrations:
         from alembic import command
         from alembic.config import Config
 
-        from worker.feedback.log import made
+        from worker.feedback.report_log import made
         from worker.store.tables import feedback
 
         store = db.open_store(either_database_url)
@@ -239,12 +241,12 @@ class TestRuns:
 
         monkeypatch.setattr(connector, "_LIST_PAGE", 10)
         first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
-        run_id = runs.open_run(first, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
         assert reader.claim(first, run_id)
         assert not reader.claim(second, run_id)
         stored: list[int] = []
         reader.read_on(
-            first, runs.load(first, run_id), lambda _own, page, *_: stored.append(page.id),
+            first, lifecycle.load(first, run_id), lambda _own, page, *_: stored.append(page.id),
             lambda: True,
         )  # fmt: skip
 
@@ -257,7 +259,7 @@ class TestRuns:
             thread.start()
         for thread in threads:
             thread.join()
-        assert runs.finish_if_done(first, run_id)
+        assert lifecycle.finish_if_done(first, run_id)
         assert crm.all_checked()
         with first.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 1
@@ -268,7 +270,7 @@ class TestRuns:
         self, make_context: Callable[..., Context], either_database_url: str
     ) -> None:
         contexts = [make_context(DATABASE_URL=either_database_url) for _ in range(4)]
-        run_id = runs.open_run(contexts[0], "hubspot", Scope("changed"))
+        run_id = lifecycle.open_run(contexts[0], "hubspot", Scope("changed"))
         for _ in range(15):
             ready, claimed = threading.Barrier(4), []
 
@@ -292,22 +294,25 @@ class TestRuns:
     ) -> None:
         """Its place is older than that of who reads now."""
         first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
-        run_id = runs.open_run(first, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
         assert reader.claim(first, run_id)
-        run = runs.load(first, run_id)
+        run = lifecycle.load(first, run_id)
         with first.store.write() as connection:
             past = {"reader_until": first.now() - timedelta(minutes=1)}
             connection.execute(sa.update(tables.runs).values(past))
         assert reader.claim(second, run_id)
-        assert reader.read_on(second, runs.load(second, run_id), lambda *_: None, lambda: True)
-        there = runs.load(second, run_id).reading, runs.open_pages(second, run_id)
+        assert reader.read_on(second, lifecycle.load(second, run_id), lambda *_: None, lambda: True)
+        there = lifecycle.load(second, run_id).reading, lifecycle.open_pages(second, run_id)
         assert not reader.read_on(first, run, lambda *_: None, lambda: True)
-        assert (runs.load(second, run_id).reading, runs.open_pages(second, run_id)) == there
+        assert (
+            lifecycle.load(second, run_id).reading,
+            lifecycle.open_pages(second, run_id),
+        ) == there
 
     def test_a_run_that_was_cut_short_goes_on(self, ctx: Context, crm: Crm) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         assert reader.claim(ctx, run_id)
-        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_page: None, lambda: False)
-        drive.drive(ctx, run_id)
-        assert runs.load(ctx, run_id).state == "done"
+        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_page: None, lambda: False)
+        runner.drive(ctx, run_id)
+        assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()

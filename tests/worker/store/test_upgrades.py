@@ -23,11 +23,11 @@ from crms import Crm
 
 from tests.conftest import postgres
 from worker.context import Context
-from worker.feedback import suppress
 from worker.store import db
 from worker.store.db import open_store, upgrade
 from worker.store.tables import metadata
-from worker.sync import reporting, runs
+from worker.suppression import suppressions
+from worker.sync.runs import lifecycle, report
 
 DATA = Path(__file__).parent / "data"
 VERSIONS = sorted(path.name[:4] for path in DATA.glob("*.sql.gz"))
@@ -131,14 +131,14 @@ class TestAnUpgrade:
     ) -> None:  # fmt: skip
         upgrade(old)
         ctx = make_context(DATABASE_URL=old, SECRET_KEY="another installation's key, for this test")
-        earlier = [run for run in runs.recent(ctx) if run.connector == crm.name]
-        account = reporting.account(ctx, earlier[0].id)
+        earlier = [run for run in lifecycle.recent(ctx) if run.connector == crm.name]
+        account = report.account(ctx, earlier[0].id)
         assert account["state"] == "done"
         assert account["contacts"]["written"] == len(account["writes"]) or account["writes"]
         assert sync(ctx, crm.name, "everything")["state"] == "done"
         assert crm.all_checked()
         if version >= "0004":
-            (one,) = suppress.listed(ctx, active=True)
+            (one,) = suppressions.listed(ctx, active=True)
             assert one.number == "+14155552671"
 
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import UnavailableError, Update, WriteResult
-from worker.sync import batches
-from worker.sync.batches import Batches
-from worker.sync.writeback import Written
+from worker.sync.write import batcher
+from worker.sync.write.batcher import Batches
+from worker.sync.write.crm_writes import Written
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -115,7 +115,7 @@ def test_pages_of_which_each_fills_no_batch_fill_some_together() -> None:
 def test_a_change_does_not_wait_long_for_a_reader_that_is_kept_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batches, "LONGEST", 0.2)
+    monkeypatch.setattr(batcher, "LONGEST", 0.2)
     pages = Pages(Crm())
     assert pages.begin(ids(1, 3)).result(5).outcomes.keys() == {*ids(1, 3)}
     assert not pages.all_read

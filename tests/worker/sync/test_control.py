@@ -14,9 +14,11 @@ from connectors.base import ConnectorError
 from worker.context import Context
 from worker.store.tables import pages
 from worker.store.tables import runs as run_table
-from worker.sync import control, drive, reporting, runs, undo
-from worker.sync.runs import RunActiveError
-from worker.sync.scope import Scope
+from worker.sync.pages import runner
+from worker.sync.runs import control, lifecycle, report
+from worker.sync.runs.lifecycle import RunActiveError
+from worker.sync.runs.scope import Scope
+from worker.sync.write import undo
 
 MakeContext = Callable[..., Context]
 Sync = Callable[..., dict[str, Any]]
@@ -26,7 +28,7 @@ class TestPausing:
     def test_stops_a_run_in_its_tracks_and_it_goes_on_to_the_same_end(
         self, ctx: Context, crm: Crm
     ) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         seen = 0
 
         def after_a_page(_run: str) -> None:
@@ -35,34 +37,34 @@ class TestPausing:
             if seen == 1:
                 control.pause(ctx, run_id, "kim")
 
-        drive.drive(ctx, run_id, after_a_page, pages_at_once=1)
-        assert runs.load(ctx, run_id).state == "paused"
-        runs.reopen(ctx, run_id)
-        drive.drive(ctx, run_id)
-        run = runs.load(ctx, run_id)
+        runner.drive(ctx, run_id, after_a_page, pages_at_once=1)
+        assert lifecycle.load(ctx, run_id).state == "paused"
+        lifecycle.reopen(ctx, run_id)
+        runner.drive(ctx, run_id)
+        run = lifecycle.load(ctx, run_id)
         assert run.state == "done"
         assert "paused by kim" in run.notes
         assert crm.all_checked()
 
     def test_keeps_the_connector_for_it(self, ctx: Context, crm: Crm) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         control.pause(ctx, run_id, "kim")
         with pytest.raises(RunActiveError, match=f"paused; let it go on: .* {run_id}"):
-            runs.open_run(ctx, crm.name, Scope("changed"))
-        assert runs.to_take_up(ctx, crm.name) is None  # the schedule leaves it alone
-        assert runs.active(ctx) == []
-        assert runs.reopen(ctx, run_id).state == "running"
+            lifecycle.open_run(ctx, crm.name, Scope("changed"))
+        assert lifecycle.to_take_up(ctx, crm.name) is None  # the schedule leaves it alone
+        assert lifecycle.active(ctx) == []
+        assert lifecycle.reopen(ctx, run_id).state == "running"
 
     def test_leaves_a_page_that_is_under_way_to_its_end(self, ctx: Context, crm: Crm) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         first = crm.ids()[0]
         crm.meanwhile(crm.write_call, first, {"set": {}})
 
         def pause(_run: str) -> None:
-            if runs.load(ctx, run_id).active:
+            if lifecycle.load(ctx, run_id).active:
                 control.pause(ctx, run_id, "kim")
 
-        drive.drive(ctx, run_id, pause)
+        runner.drive(ctx, run_id, pause)
         with ctx.store.read() as connection:
             states = set(
                 connection.scalars(sa.select(pages.c.owner).where(pages.c.run_id == run_id))
@@ -79,7 +81,7 @@ class TestPausing:
 class TestCancelling:
     def test_loses_no_change(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         """What a cancelled run did not come to is read by the next."""
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         seen = 0
 
         def after_a_page(_run: str) -> None:
@@ -88,20 +90,20 @@ class TestCancelling:
             if seen == 1:
                 control.cancel(ctx, run_id, "kim")
 
-        drive.drive(ctx, run_id, after_a_page, pages_at_once=1)
-        assert runs.load(ctx, run_id).state == "cancelled"
+        runner.drive(ctx, run_id, after_a_page, pages_at_once=1)
+        assert lifecycle.load(ctx, run_id).state == "cancelled"
         sync(ctx, crm.name)
         assert crm.all_checked()
 
     def test_keeps_nothing_of_people_that_was_read_for_it(self, ctx: Context, crm: Crm) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("ids", tuple(crm.ids()[:3])))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("ids", tuple(crm.ids()[:3])))
         control.cancel(ctx, run_id, "kim")
         with ctx.store.read() as connection:
             held = connection.scalars(sa.select(pages.c.payload).where(pages.c.run_id == run_id))
             assert set(held) == {None}
 
     def test_frees_the_connector(self, ctx: Context, crm: Crm, sync: Sync) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         control.pause(ctx, run_id, "kim")
         control.cancel(ctx, run_id, "kim")
         assert sync(ctx, crm.name)["state"] == "done"
@@ -140,23 +142,23 @@ class TestUndo:
         other.now = lambda: later
         undo.carry_out(other, undo_id)
         assert crm.snapshot() == before
-        found = reporting.result(other, undo_id)
+        found = report.result(other, undo_id)
         assert found["state"] == "done"
         assert found["contacts"]["written"] > 0
 
     def test_says_who_asked_and_why(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"], by="kim", why="a test")
-        (found,) = reporting.summaries(ctx, [runs.load(ctx, undo_id)])
+        (found,) = report.summaries(ctx, [lifecycle.load(ctx, undo_id)])
         assert (found["opened_by"], found["purpose"], found["kind"]) == ("kim", "a test", "undo")
 
     def test_keeps_no_number_that_somebody_gives_as_the_reason(
         self, ctx: Context, crm: Crm
     ) -> None:
-        run_id = runs.open_run(
+        run_id = lifecycle.open_run(
             ctx, crm.name, Scope("ids", (crm.ids()[0],)), by="kim", purpose="+14155552671 called us"
         )
-        assert "4155552671" not in runs.load(ctx, run_id).purpose
-        assert "called us" in runs.load(ctx, run_id).purpose
+        assert "4155552671" not in lifecycle.load(ctx, run_id).purpose
+        assert "called us" in lifecycle.load(ctx, run_id).purpose
 
     def test_can_be_cancelled(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"])
@@ -166,4 +168,4 @@ class TestUndo:
             connection.execute(sa.update(run_table).values(reader_owner=None))
         undo.carry_out(ctx, undo_id)
         assert crm.snapshot() == undone
-        assert runs.load(ctx, undo_id).state == "cancelled"
+        assert lifecycle.load(ctx, undo_id).state == "cancelled"

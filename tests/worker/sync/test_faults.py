@@ -14,9 +14,11 @@ from connectors.base import AuthError, QuotaError, SchemaError, UnavailableError
 from worker.context import Context
 from worker.store.tables import contacts, failures
 from worker.store.tables import pages as table
-from worker.sync import drive, reader, reporting, runs
-from worker.sync import page as page_work
-from worker.sync.scope import Scope
+from worker.sync.pages import process as page_work
+from worker.sync.pages import runner
+from worker.sync.read import reader
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -191,7 +193,7 @@ class TestFields:
         ctx = make_context(**bare_sandbox.env())
         for name, crm in Crm.all(bare_sandbox).items():
             with pytest.raises(SchemaError, match=f"hygiene crm setup {name}"):
-                runs.open_run(ctx, name, Scope("changed"))
+                lifecycle.open_run(ctx, name, Scope("changed"))
             assert crm.writes == 0
 
 
@@ -219,19 +221,19 @@ class TestTheWayThere:
         self, ctx: Context, crm: Crm
     ) -> None:
         service: Any = crm.service
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         service.used, service.daily_limit = 850, 1000  # others called it too
         ctx.connector(crm.name, fresh=True)
         before = crm.writes
         with pytest.raises(QuotaError, match=r"20% are kept for others"):
-            drive.drive(ctx, run_id)
+            runner.drive(ctx, run_id)
         assert crm.writes == before
-        assert runs.load(ctx, run_id).state == "failed"
+        assert lifecycle.load(ctx, run_id).state == "failed"
         service.used = 0
         ctx.connector(crm.name, fresh=True)  # as after a minute: one call looks
-        runs.reopen(ctx, run_id)
-        drive.drive(ctx, run_id)
-        assert runs.load(ctx, run_id).state == "done"
+        lifecycle.reopen(ctx, run_id)
+        runner.drive(ctx, run_id)
+        assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()
 
     def test_a_503_is_tried_again(self, ctx: Context, crm: Crm, sync: Sync) -> None:
@@ -257,15 +259,15 @@ class TestTheWayThere:
         self, ctx: Context, crm: Crm
     ) -> None:
         crm.fault(crm.write_call, "status", status=503, times=999)
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         with pytest.raises(UnavailableError):
-            drive.drive(ctx, run_id)
-        failed = reporting.account(ctx, run_id)
+            runner.drive(ctx, run_id)
+        failed = report.account(ctx, run_id)
         assert failed["state"] == "failed"
         assert "503" in failed["error"]
         crm.service.faults.clear()
-        drive.drive(ctx, runs.reopen(ctx, run_id).id)
-        assert reporting.account(ctx, run_id)["state"] == "done"
+        runner.drive(ctx, lifecycle.reopen(ctx, run_id).id)
+        assert report.account(ctx, run_id)["state"] == "done"
         assert crm.all_checked()
 
     def test_credentials_that_are_refused_say_what_to_do(
@@ -273,7 +275,7 @@ class TestTheWayThere:
     ) -> None:
         ctx = make_context(SALESFORCE_CLIENT_SECRET="wrong", HUBSPOT_ACCESS_TOKEN="wrong")
         with pytest.raises(AuthError, match=r"SALESFORCE_CLIENT|HUBSPOT_ACCESS_TOKEN"):
-            runs.open_run(ctx, crm.name, Scope("changed"))
+            lifecycle.open_run(ctx, crm.name, Scope("changed"))
 
 
 class TestALeaseThatRanOut:
@@ -283,12 +285,12 @@ class TestALeaseThatRanOut:
         """A worker stalls in its write; another takes the page over and finishes it."""
         first, second = make_context(), make_context()
         second.owner = "elsewhere:1:x"  # another host: only the lease's end can free the page
-        run_id = runs.open_run(first, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
         reader.claim(first, run_id)
         pages: list[int] = []
         reader.read_on(
             first,
-            runs.load(first, run_id),
+            lifecycle.load(first, run_id),
             lambda _own, page, *_: pages.append(page.id),
             lambda: True,
         )
@@ -306,8 +308,8 @@ class TestALeaseThatRanOut:
         del first.connector(crm.name).write  # type: ignore[attr-defined]
         for page_id in pages[1:]:
             page_work.process(first, page_id)
-        assert runs.finish_if_done(first, run_id)
-        account = reporting.account(first, run_id, 1000)
+        assert lifecycle.finish_if_done(first, run_id)
+        account = report.account(first, run_id, 1000)
         assert account["state"] == "done"
         assert not [w for w in account["writes"] if w["state"] == "pending"]
         # The second one read the page's contacts again; its record stands, not the late one's.

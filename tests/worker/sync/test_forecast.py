@@ -10,8 +10,8 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.sync import forecast
-from worker.sync.scope import Scope
+from worker.sync.runs import forecast
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 NUMBER = "+14155552671"

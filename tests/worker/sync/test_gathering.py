@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Contact, Page, UnavailableError
-from worker.sync import gathering
-from worker.sync.gathering import gathered
+from worker.sync.read import coalesce
+from worker.sync.read.coalesce import gathered
 
 SIZES = st.lists(st.integers(0, 9), max_size=12)
 
@@ -74,5 +74,5 @@ def test_what_was_read_before_an_error_is_not_read_again() -> None:
 def test_a_slow_crm_does_not_keep_what_it_gave_from_being_worked_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gathering, "LONGEST", -1.0)
+    monkeypatch.setattr(coalesce, "LONGEST", -1.0)
     assert len(list(gathered(pages([3, 3, 3]), 100))) == 3

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback.model import Feedback
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
 from worker.store.tables import contacts, pages, verifications
-from worker.sync import reporting, runs
+from worker.sync.runs import lifecycle
+from worker.sync.runs import report as reporting
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -39,7 +40,7 @@ class TestWhatIsAsWeLeftIt:
     def test_goes_no_further_and_is_counted_all_the_same(
         self, ctx: Context, crm: Crm, sync: Sync, done: str
     ) -> None:
-        first = reporting.result(ctx, runs.recent(ctx)[0].id)
+        first = reporting.result(ctx, lifecycle.recent(ctx)[0].id)
         again = sync(ctx, crm.name, "everything")
         assert looked_at(ctx, again["run"]) == 0
         assert again["contacts"]["read"] == first["contacts"]["read"]
@@ -51,9 +52,9 @@ class TestWhatIsAsWeLeftIt:
     def test_moves_the_watermark_as_any_run_does(
         self, ctx: Context, crm: Crm, sync: Sync, done: str
     ) -> None:
-        before = runs.last_full(ctx, crm.name)
+        before = lifecycle.last_full(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        after = runs.last_full(ctx, crm.name)
+        after = lifecycle.last_full(ctx, crm.name)
         assert before is not None
         assert after is not None
         assert after > before

@@ -13,7 +13,7 @@ from crms import Crm
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import contact_numbers, contacts
-from worker.sync.glance import Span
+from worker.sync.read.change_detection import Span
 
 Sync = Callable[..., dict[str, Any]]
 

@@ -18,10 +18,12 @@ from connectors.hubspot import connector
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import pages
-from worker.sync import drive, ends, hands, page, reader, reporting, runs
-from worker.sync.hands import Hands
-from worker.sync.runs import Stored
-from worker.sync.scope import Scope
+from worker.sync.pages import pool, process, runner
+from worker.sync.pages.pool import Hands
+from worker.sync.read import reader, reverse_reader
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.lifecycle import Stored
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -53,7 +55,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     made = Work()
-    monkeypatch.setattr(page, "process", made)
+    monkeypatch.setattr(process, "process", made)
     return made
 
 
@@ -79,7 +81,7 @@ class TestHowMuchAtOnce:
     def test_a_page_that_waits_for_its_batch_leaves_its_place_to_another(
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hands.Batches, "idle", lambda _self: 1)
+        monkeypatch.setattr(pool.Batches, "idle", lambda _self: 1)
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 2, lambda _page: None) as made:
             taken = reader.submit(lambda: [made.take(ctx, Stored(n, 10), nobody) for n in range(5)])
             time.sleep(0.2)
@@ -89,7 +91,7 @@ class TestHowMuchAtOnce:
 
     def test_so_many_contacts_and_no_more(self, ctx: Context, work: Work) -> None:
         with ThreadPoolExecutor(1) as reader, Hands(ctx, 8, lambda _page: None) as made:
-            size = hands.CONTACTS_AT_ONCE // 2
+            size = pool.CONTACTS_AT_ONCE // 2
             taken = reader.submit(
                 lambda: [made.take(ctx, Stored(n, size), nobody) for n in range(5)]
             )
@@ -104,7 +106,7 @@ class TestHowMuchAtOnce:
     ) -> None:
         work.go.set()
         with Hands(ctx, 4, lambda _page: None) as made:
-            made.take(ctx, Stored(1, hands.CONTACTS_AT_ONCE * 3), nobody)
+            made.take(ctx, Stored(1, pool.CONTACTS_AT_ONCE * 3), nobody)
             made.take(ctx, Stored(2, 1), nobody)
 
     def test_who_waits_is_told_so(
@@ -156,7 +158,7 @@ class TestOverlap:
         if crm.name == "salesforce":
             crm.service.page_limit = 10
         crm.fault(crm.write_call, "delay", times=100, seconds=0.3)
-        drive.drive(ctx, runs.open_run(ctx, crm.name, Scope("changed")))
+        runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))
         assert 3 <= crm.service.busiest <= ctx.settings.sync.pages_in_flight + 1
         assert crm.all_checked()
 
@@ -169,9 +171,9 @@ class TestCalls:
         monkeypatch.setattr(connector, "_LIST_PAGE", 7)
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         crm = Crm.all(sandbox)["hubspot"]
-        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
-        drive.drive(ctx, run_id)
-        result = reporting.result(ctx, run_id)
+        run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
+        runner.drive(ctx, run_id)
+        result = report.result(ctx, run_id)
         assert crm.all_checked()
         assert result["contacts"]["changed"] > 40
         least = math.ceil(result["contacts"]["changed"] / 10)
@@ -189,25 +191,25 @@ class TestAPartOfARun:
 
     def stored(self, ctx: Context) -> tuple[str, list[Stored]]:
         """A run whose pages are all read, and not worked on."""
-        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         reader.claim(ctx, run_id)
-        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader.release(ctx, run_id)
-        return run_id, runs.open_pages(ctx, run_id)
+        return run_id, lifecycle.open_pages(ctx, run_id)
 
     def test_is_its_page_and_all_that_nobody_else_has_taken_up(
         self, ctx: Context, crm: Crm
     ) -> None:
         run_id, stored = self.stored(ctx)
-        assert drive.take_part(ctx, run_id, stored[2].id, 60) == len(stored)
-        assert runs.finish_if_done(ctx, run_id)
+        assert runner.take_part(ctx, run_id, stored[2].id, 60) == len(stored)
+        assert lifecycle.finish_if_done(ctx, run_id)
         assert crm.all_checked()
 
     def test_fills_its_batches(self, ctx: Context, crm: Crm) -> None:
         run_id, stored = self.stored(ctx)
-        drive.take_part(ctx, run_id, stored[0].id, 60)
-        runs.finish_if_done(ctx, run_id)
-        result = reporting.result(ctx, run_id)
+        runner.take_part(ctx, run_id, stored[0].id, 60)
+        lifecycle.finish_if_done(ctx, run_id)
+        result = report.result(ctx, run_id)
         assert result["api_calls"]["write"] <= math.ceil(result["contacts"]["changed"] / 10) + 1
 
     def test_leaves_what_another_worker_has(
@@ -218,24 +220,24 @@ class TestAPartOfARun:
         with ctx.store.write() as connection:
             of = pages.c.id.in_([stored[0].id, stored[3].id])
             connection.execute(sa.update(pages).where(of).values(lease))
-        assert drive.take_part(ctx, run_id, stored[0].id, 60) == len(stored) - 2
-        assert [one.id for one in runs.open_pages(ctx, run_id)] == [stored[0].id, stored[3].id]
+        assert runner.take_part(ctx, run_id, stored[0].id, 60) == len(stored) - 2
+        assert [one.id for one in lifecycle.open_pages(ctx, run_id)] == [stored[0].id, stored[3].id]
 
     def test_ends_when_its_time_is_over(self, ctx: Context, crm: Crm) -> None:
         run_id, stored = self.stored(ctx)
-        assert drive.take_part(ctx, run_id, stored[0].id, 0) == 1
-        assert len(runs.open_pages(ctx, run_id)) == len(stored) - 1
+        assert runner.take_part(ctx, run_id, stored[0].id, 0) == 1
+        assert len(lifecycle.open_pages(ctx, run_id)) == len(stored) - 1
 
     def test_does_not_log_in_anew_for_each_page(
         self, ctx: Context, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         crm = Crm.all(sandbox)["salesforce"]
         crm.service.page_limit = 10
-        run_id = runs.open_run(ctx, "salesforce", Scope("changed"))
+        run_id = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
         reader.claim(ctx, run_id)
-        reader.read_on(ctx, runs.load(ctx, run_id), lambda *_: None, lambda: True)
-        for one in runs.open_pages(ctx, run_id):
-            drive.take_part(ctx, run_id, one.id, 0)
+        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
+        for one in lifecycle.open_pages(ctx, run_id):
+            runner.take_part(ctx, run_id, one.id, 0)
         assert crm.all_checked()
         logins = sum(n for route, n in crm.service.counters.items() if "oauth2/token" in route)
         assert logins == 2, "the reader's, and that of the thread that works"
@@ -244,8 +246,8 @@ class TestAPartOfARun:
         run_id, stored = self.stored(ctx)
         crm.fault(crm.write_call, "status", status=401, times=100)
         with pytest.raises(ConnectorError):
-            drive.take_part(ctx, run_id, stored[0].id, 60)
-        assert len(runs.open_pages(ctx, run_id)) == len(stored)
+            runner.take_part(ctx, run_id, stored[0].id, 60)
+        assert len(lifecycle.open_pages(ctx, run_id)) == len(stored)
 
 
 class TestBothEnds:
@@ -253,7 +255,7 @@ class TestBothEnds:
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connector, "_LIST_PAGE", 5)
         monkeypatch.setattr(connector, "_SEARCH_PAGE", 4)
-        monkeypatch.setattr(ends, "WORTH", 10)
+        monkeypatch.setattr(reverse_reader, "WORTH", 10)
 
     @pytest.fixture
     def portal(self, sandbox: Sandbox) -> Crm:
@@ -293,7 +295,7 @@ class TestBothEnds:
     def test_a_page_that_could_not_be_stored_is_read_again_whatever_the_other_thread_kept(
         self, ctx: Context, portal: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real, lost = runs.store_page, [3]
+        real, lost = lifecycle.store_page, [3]
 
         def store(connection: Any, own: Context, *args: Any) -> int:
             if own is ctx and lost and args[1] > lost[0]:
@@ -302,27 +304,27 @@ class TestBothEnds:
                 raise sa.exc.OperationalError("INSERT", {}, Exception("disk full"))
             return real(connection, own, *args)
 
-        monkeypatch.setattr(runs, "store_page", store)
-        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        monkeypatch.setattr(lifecycle, "store_page", store)
+        run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         with pytest.raises(sa.exc.OperationalError):
-            drive.drive(ctx, run_id)
+            runner.drive(ctx, run_id)
         assert lost == []
-        drive.drive(ctx, runs.reopen(ctx, run_id).id)
-        assert reporting.totals(ctx, run_id).read == 60
+        runner.drive(ctx, lifecycle.reopen(ctx, run_id).id)
+        assert report.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
     def test_a_run_that_was_cut_short_goes_on_at_both_ends(
         self, ctx: Context, portal: Crm, sync: Sync
     ) -> None:
         portal.fault(r"GET /crm/objects/2026-09/contacts\?", "status", status=400, nth=7)
-        run_id = runs.open_run(ctx, "hubspot", Scope("changed"))
+        run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         with pytest.raises(Exception, match="HTTP 400"):
-            drive.drive(ctx, run_id)
-        half = runs.load(ctx, run_id).reading[0]
+            runner.drive(ctx, run_id)
+        half = lifecycle.load(ctx, run_id).reading[0]
         assert half["back"]
-        runs.reopen(ctx, run_id)
-        drive.drive(ctx, run_id)
-        assert reporting.totals(ctx, run_id).read == 60
+        lifecycle.reopen(ctx, run_id)
+        runner.drive(ctx, run_id)
+        assert report.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
     def test_a_later_full_read_goes_by_the_list_alone(

@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from worker.alerts import conditions
+from worker.alerts import rules
 from worker.cli.sync import _has_failures
 from worker.context import Context
 from worker.store.tables import contact_numbers, contacts, feedback
-from worker.sync import runs
-from worker.sync.scope import Scope
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 LOCAL, NUMBER = "020 7219 3000", "+442072193000"
@@ -70,7 +70,7 @@ def say(ctx: Context, kind: str, number: str) -> None:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in conditions.found(ctx) if one.kind == "field_hidden"]
+    return [one.text for one in rules.found(ctx) if one.kind == "field_hidden"]
 
 
 def touch(crm: Crm, record_id: str) -> None:
@@ -316,7 +316,7 @@ class TestAnObjectThatIsHidden:
 
         sandbox.salesforce.org.schema.pop("Lead")
         with pytest.raises(SchemaError, match="Lead"):
-            runs.open_run(make_context(), "salesforce", Scope("changed"))
+            lifecycle.open_run(make_context(), "salesforce", Scope("changed"))
 
 
 class TestAColumnOfAListThatIsGone:

@@ -15,10 +15,10 @@ from processes import kill, until
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.tables import feedback, pages
-from worker.sync import reporting, runs
-from worker.sync.scope import Scope
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.scope import Scope
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -40,10 +40,10 @@ class TestKilledInTheMiddleOfAPage:
         until(lambda: fault.hits == 1, "the write")
         time.sleep(0.2)
         kill(process)
-        assert [run.state for run in runs.recent(ctx)] == ["running"]
+        assert [run.state for run in lifecycle.recent(ctx)] == ["running"]
         assert start("worker", "sync", crm.name).wait(60) == 0
-        (run,) = runs.recent(ctx)
-        account = reporting.account(ctx, run.id, 1000)
+        (run,) = lifecycle.recent(ctx)
+        account = report.account(ctx, run.id, 1000)
         assert account["state"] == "done"
         assert account["pages"]["retries"] == 1
         assert account["contacts"]["failed"] == 0
@@ -57,7 +57,7 @@ class TestKilledInTheMiddleOfAPage:
     def test_what_was_written_before_the_kill_can_be_undone(
         self, ctx: Context, crm: Crm, start: Start
     ) -> None:
-        from worker.sync.undo import undo
+        from worker.sync.write.undo import undo
 
         before = crm.snapshot()
         fault = crm.fault(crm.write_call, "delay_after", seconds=300)
@@ -66,7 +66,7 @@ class TestKilledInTheMiddleOfAPage:
         time.sleep(0.2)
         kill(process)
         assert start("worker", "sync", crm.name).wait(60) == 0
-        undo(ctx, runs.recent(ctx)[0].id)
+        undo(ctx, lifecycle.recent(ctx)[0].id)
         assert crm.snapshot() == before
 
 
@@ -83,19 +83,19 @@ class TestTheQueue:
     ) -> None:
         self.worker(start)
         queue.send_task("hygiene.sync", [crm.name], queue="runs")
-        until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
+        until(lambda: [r.state for r in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
 
     def test_redis_flushed_in_the_middle_of_a_run(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery, tmp_path: Path
     ) -> None:
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         queue.send_task("hygiene.read", [run_id], queue="runs")
         # Nothing has been worked on yet: all that is queued is lost.
         embedded_redis.client(embedded_redis.url(tmp_path / "home")).flushall()
         self.worker(start)
         queue.send_task("hygiene.revive", queue="runs")  # as beat does
-        until(lambda: runs.load(ctx, run_id).state == "done", "the run")
+        until(lambda: lifecycle.load(ctx, run_id).state == "done", "the run")
         assert crm.all_checked()
 
     def test_a_worker_killed_in_the_middle_of_a_page(
@@ -108,7 +108,7 @@ class TestTheQueue:
         kill(doomed)
         self.worker(start)
         queue.send_task("hygiene.revive", queue="runs")
-        until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
+        until(lambda: [r.state for r in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
         assert count(ctx, feedback) == 0
         with ctx.store.read() as connection:
@@ -119,7 +119,7 @@ class TestTheQueue:
     ) -> None:
         fault = crm.fault(crm.write_call, "delay", seconds=2)
         stopping = self.worker(start)
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         queue.send_task("hygiene.read", [run_id], queue="runs")
         until(lambda: fault.hits == 1, "the write")
         stopping.terminate()
@@ -136,14 +136,14 @@ class TestTheQueue:
         fault = crm.fault(crm.write_call, "delay", seconds=4)
         for _ in range(2):
             start("celery", "--app", "worker.app", "worker", "--concurrency", "1")
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         queue.send_task("hygiene.read", [run_id], queue="runs", task_id="the-same")
         until(lambda: fault.hits == 1, "the write")
         queue.send_task("hygiene.read", [run_id], queue="runs", task_id="the-same")
-        until(lambda: runs.load(ctx, run_id).state == "done", "the run")
+        until(lambda: lifecycle.load(ctx, run_id).state == "done", "the run")
         said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
         assert said.count("[the-same] received") == 2
-        account = reporting.account(ctx, run_id, 1000)
+        account = report.account(ctx, run_id, 1000)
         ids = [(write["object"], write["id"]) for write in account["writes"]]
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]
         assert account["pages"]["retries"] == 0
@@ -160,12 +160,12 @@ class TestTheQueue:
         crm.fault(crm.write_call, "status", status=403, body=body)
         self.worker(start)
         queue.send_task("hygiene.sync", ["salesforce"], queue="runs")
-        until(lambda: [r.state for r in runs.recent(ctx)] == ["failed"], "the failure")
+        until(lambda: [r.state for r in lifecycle.recent(ctx)] == ["failed"], "the failure")
 
         def idle() -> bool:
             return not any((queue.control.inspect().active() or {"": [1]}).values())
 
         until(idle, "the reader", seconds=20)
         queue.send_task("hygiene.sync", ["salesforce"], queue="runs")
-        until(lambda: [r.state for r in runs.recent(ctx)] == ["done"], "the run")
+        until(lambda: [r.state for r in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()

@@ -24,15 +24,16 @@ from config.settings import load
 from connectors.base import ConnectorError
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback.apply import apply_waiting
-from worker.feedback.model import Feedback
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
 from worker.store.db import upgrade
-from worker.sync import control, drive, runs
-from worker.sync import page as page_work
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
-from worker.sync.undo import undo
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.pages import process as page_work
+from worker.sync.pages import runner
+from worker.sync.propagate import spread
+from worker.sync.runs import control, lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write.undo import undo
 
 NUMBERS = tuple(f"+1415555{n}" for n in (2671, 2672, 2673))
 KINDS = ("opt_out", "opt_in", "wrong_number")
@@ -125,7 +126,7 @@ class Machine(RuleBasedStateMachine):
         page_work.write_all = dying
         try:
             self._sync("everything")
-        except (PowerCut, ConnectorError, runs.RunActiveError):
+        except (PowerCut, ConnectorError, lifecycle.RunActiveError):
             pass
         finally:
             page_work.write_all = write_all
@@ -137,17 +138,19 @@ class Machine(RuleBasedStateMachine):
     def the_crm_has_a_fault(self, kind: str) -> None:
         self.sandbox.call(lambda: self.crm.fault(r"/(crm|services/data)/", kind, times=2))
 
-    @precondition(lambda self: runs.recent(self.ctx, 1))
+    @precondition(lambda self: lifecycle.recent(self.ctx, 1))
     @rule()
     def an_undo(self) -> None:
-        done = [run for run in runs.recent(self.ctx) if run.state == "done" and run.kind != "undo"]
+        done = [
+            run for run in lifecycle.recent(self.ctx) if run.state == "done" and run.kind != "undo"
+        ]
         if done:
             self._safely(lambda: undo(self.ctx, done[0].id))
 
-    @precondition(lambda self: runs.recent(self.ctx, 1))
+    @precondition(lambda self: lifecycle.recent(self.ctx, 1))
     @rule()
     def a_run_is_cancelled(self) -> None:
-        self._safely(lambda: control.cancel(self.ctx, runs.recent(self.ctx, 1)[0].id, "kim"))
+        self._safely(lambda: control.cancel(self.ctx, lifecycle.recent(self.ctx, 1)[0].id, "kim"))
 
     # -- what must be true -----------------------------------------------------------------
 
@@ -197,20 +200,20 @@ class Machine(RuleBasedStateMachine):
         spread(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:
-        standing = runs.to_take_up(self.ctx, self.name)
+        standing = lifecycle.to_take_up(self.ctx, self.name)
         run_id = (
-            runs.reopen(self.ctx, standing.id).id
+            lifecycle.reopen(self.ctx, standing.id).id
             if standing is not None
-            else runs.open_run(self.ctx, self.name, Scope(kind))
+            else lifecycle.open_run(self.ctx, self.name, Scope(kind))
         )
-        drive.drive(self.ctx, run_id, pages_at_once=1)
+        runner.drive(self.ctx, run_id, pages_at_once=1)
         if standing is not None:
             self._sync(kind)
 
     @staticmethod
     def _safely(work: Any) -> None:
         """A CRM that is away, or a run that is in the way, is an answer too."""
-        with contextlib.suppress(ConnectorError, runs.RunActiveError):
+        with contextlib.suppress(ConnectorError, lifecycle.RunActiveError):
             work()
 
 

@@ -10,7 +10,7 @@ import pytest
 from connectors.base import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.sync.scope import Scope
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 

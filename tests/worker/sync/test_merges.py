@@ -38,16 +38,18 @@ from merging import (
 from config.settings import load
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback import receive
-from worker.feedback.apply import apply_waiting
-from worker.feedback.forget import forget_contact
-from worker.feedback.model import Feedback, contact_key
+from worker.feedback import intake
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback, contact_key
 from worker.store.db import upgrade
 from worker.store.tables import contacts, feedback, merged_records, suppressions
-from worker.sync import drive, hubspot_events, runs
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.erasure import forget_contact
+from worker.sync import hubspot_events
+from worker.sync.pages import runner
+from worker.sync.propagate import spread
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 
@@ -56,7 +58,7 @@ Sync = Callable[..., dict[str, Any]]
 def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """What changes within a second of our own write is read again by a later run only, since a
     CRM's clock is known by the second. Here that run is the next one."""
-    monkeypatch.setattr(runs, "_SECOND", timedelta(0))
+    monkeypatch.setattr(lifecycle, "_SECOND", timedelta(0))
 
 
 @pytest.fixture
@@ -335,7 +337,7 @@ class TestWhatElseWasSaid:
         tell(ctx, "opt_out", FIRST, contact=key, reach="person")
         deliver(ctx, crm)
         assert status(crm, survivor) == "do_not_contact"
-        assert receive.of_contact(ctx, crm.name, crm.object, one) == [SECOND]
+        assert intake.of_contact(ctx, crm.name, crm.object, one) == [SECOND]
 
 
 class TestHowItIsLearned:
@@ -454,7 +456,7 @@ class TestHowItIsLearned:
         sync(ctx, "salesforce")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
-        assert receive.of_contact(ctx, "salesforce", "Contact", one) == [FIRST]
+        assert intake.of_contact(ctx, "salesforce", "Contact", one) == [FIRST]
 
     def test_an_erased_contact_is_forgotten_with_the_ids_that_it_had(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
@@ -645,8 +647,8 @@ class Merging(RuleBasedStateMachine):
         spread(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:
-        run_id = runs.open_run(self.ctx, self.name, Scope(kind))
-        drive.drive(self.ctx, run_id, pages_at_once=1)
+        run_id = lifecycle.open_run(self.ctx, self.name, Scope(kind))
+        runner.drive(self.ctx, run_id, pages_at_once=1)
 
 
 class MergingBefore2025(Merging):

@@ -31,21 +31,24 @@ from connectors.base import Merge
 from sandbox.run import Sandbox
 from tests.conftest import postgres_server
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback import merged, suppress
-from worker.feedback.forget import forget_contact, forget_number
-from worker.feedback.model import Feedback, contact_key
+from worker.feedback import merged_records as merged
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback, contact_key
 from worker.store.db import upgrade
 from worker.store.tables import feedback, merged_records, metadata
-from worker.sync import drive, hubspot_events, merges, page, runs
-from worker.sync.scope import Scope
+from worker.suppression import suppressions
+from worker.suppression.erasure import forget_contact, forget_number
+from worker.sync import hubspot_events
+from worker.sync.pages import merges, process, runner
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
 def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_SECOND", timedelta(0))
+    monkeypatch.setattr(lifecycle, "_SECOND", timedelta(0))
 
 
 @pytest.fixture
@@ -361,13 +364,13 @@ class TestWhoSaidNo:
         one, two = pair
         stop(ctx, crm, FIRST)
         survivor = merge(crm, one, two)
-        dies_once(monkeypatch, page, "_take_reports")
+        dies_once(monkeypatch, process, "_take_reports")
         with pytest.raises(KeyboardInterrupt):
             sync(ctx, crm.name, force=force)
         # Meanwhile somebody types another number.
         type_in(crm, survivor, THIRD)
-        for run in runs.active(ctx):
-            drive.drive(ctx, run.id)
+        for run in lifecycle.active(ctx):
+            runner.drive(ctx, run.id)
         sync(ctx, crm.name)
         sync(ctx, crm.name)
         deliver(ctx, crm)
@@ -394,15 +397,15 @@ class TestEvidence:
         """It has our flag on a record that our index has forgotten meanwhile."""
         one, two = pair
         stop(ctx, crm, FIRST)
-        for row in runs.recent(ctx, reports=True):  # our write lies long back
+        for row in lifecycle.recent(ctx, reports=True):  # our write lies long back
             with ctx.store.write() as connection:
                 connection.execute(
                     sa.text("UPDATE writes SET at = '2020-01-01 00:00:00' WHERE run_id = :run"),
                     {"run": row.id},
                 )
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"), force=True)
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), force=True)
         held: list[int] = []
-        real = page.process
+        real = process.process
 
         def later(ctx_: Context, page_id: int, *args: Any, **more: Any) -> bool:
             if not held:  # all is read; then the merge is told, then the pages are worked on
@@ -411,11 +414,11 @@ class TestEvidence:
                 known_merge(ctx, crm, one, survivor)
             return real(ctx_, page_id, *args, **more)
 
-        drive.page.process = later  # type: ignore[attr-defined]
+        runner.page.process = later  # type: ignore[attr-defined]
         try:
-            drive.drive(ctx, run_id, pages_at_once=1)
+            runner.drive(ctx, run_id, pages_at_once=1)
         finally:
-            drive.page.process = real  # type: ignore[attr-defined]
+            runner.page.process = real  # type: ignore[attr-defined]
         assert held
         deliver(ctx, crm)
         sync(ctx, crm.name)
@@ -442,7 +445,7 @@ class TestEvidence:
     ) -> None:  # fmt: skip
         one, two = pair
         tell(ctx, "opt_out", FIRST, source="twilio sms", evidence="replied STOP")
-        dies_once(monkeypatch, page, "_complete")
+        dies_once(monkeypatch, process, "_complete")
         with pytest.raises(KeyboardInterrupt):
             deliver(ctx, crm)
         assert crm.get(one, "do_not_contact")
@@ -474,7 +477,7 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        suppress.import_list(ctx, [FIRST], "stopped by sms", channels="text")
+        suppressions.import_list(ctx, [FIRST], "stopped by sms", channels="text")
         deliver(ctx, crm)
         assert not crm.get(one, "do_not_call")
         survivor = merge(crm, one, two)

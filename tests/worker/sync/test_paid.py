@@ -15,9 +15,10 @@ from worker.context import Context
 from worker.queries.number import story
 from worker.queue import dedupe, tasks
 from worker.store.tables import unanswered, verifications
-from worker.sync import control, picking, runs
-from worker.sync.scope import Scope
-from worker.verification import spending
+from worker.sync.read import select
+from worker.sync.runs import control, lifecycle
+from worker.sync.runs.scope import Scope
+from worker.verification import spend_report
 
 Sync = Callable[..., dict[str, Any]]
 QUICK = "[verification.providers.twilio]\nper_second = 5000\n"
@@ -137,7 +138,9 @@ class TestWhatItCosts:
             sync(ctx, name, "everything")
         assert set(sandbox.twilio.charged.values()) == {1}
         with ctx.store.read() as connection:
-            found = spending.report(connection, ctx.line, ctx.settings.verification, ctx.now(), 3)
+            found = spend_report.report(
+                connection, ctx.line, ctx.settings.verification, ctx.now(), 3
+            )
         assert found["total"]["lookups"] >= sandbox.twilio.charges > 50
         assert found["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
 
@@ -257,7 +260,7 @@ class TestReVerification:
 
     def due(self, ctx: Context, limit: int = 100) -> list[str]:
         with ctx.store.read() as connection:
-            return [rid for _, rid in picking.due(connection, ctx, "hubspot", limit)]
+            return [rid for _, rid in select.due(connection, ctx, "hubspot", limit)]
 
     def test_nothing_is_due_at_first(self, ctx: Context) -> None:
         assert self.due(ctx) == []
@@ -369,7 +372,7 @@ class TestReVerification:
         assert opened == []
         self.lapse(ctx, GOOD)
         tasks.reverify("hubspot")
-        assert [runs.load(ctx, one).scope.kind for one in opened] == ["due"]
+        assert [lifecycle.load(ctx, one).scope.kind for one in opened] == ["due"]
 
     def test_what_is_due_while_another_run_is_under_way_is_looked_at_soon_after(
         self, ctx: Context, monkeypatch: pytest.MonkeyPatch
@@ -383,14 +386,14 @@ class TestReVerification:
         monkeypatch.setattr(dedupe, "heard", lambda *_what: None)
         monkeypatch.setattr(dedupe, "ring", lambda _task, connector: rung.append(connector))
         self.lapse(ctx, GOOD)
-        under_way = runs.open_run(ctx, "hubspot", Scope("changed"))
+        under_way = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         tasks.reverify("hubspot")
         tasks.revive()
         assert rung == ["hubspot"]
         control.cancel(ctx, under_way, "a test")
         opened.clear()
         tasks.reverify("hubspot")
-        assert [runs.load(ctx, one).scope.kind for one in opened] == ["due"]
+        assert [lifecycle.load(ctx, one).scope.kind for one in opened] == ["due"]
         rung.clear()
         tasks.revive()
         assert rung == []

@@ -13,9 +13,10 @@ from crms import Crm
 
 from worker.context import Context
 from worker.store.tables import failures, feedback, verifications, watermarks, writes
-from worker.sync import drive, runs
-from worker.sync.scope import Scope
-from worker.sync.undo import undo
+from worker.sync.pages import runner
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write.undo import undo
 
 Sync = Callable[..., dict[str, Any]]
 GOOD, OTHER, BAD = "+14155552671", "+442072194272", "+1415555"
@@ -95,26 +96,26 @@ class TestNothingIsLost:
         before = _watermarks(ctx, crm)
         ripen(ctx)
         crm.edit(crm.ids()[3], {f"phone/{crm.phone}": "none"})
-        run_id = runs.open_run(ctx, crm.name, Scope("changed"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         crm.fault(crm.write_call, "status", status=503, times=99)
         with pytest.raises(Exception, match="503"):
-            drive.drive(ctx, run_id)
-        assert runs.load(ctx, run_id).state == "failed"
+            runner.drive(ctx, run_id)
+        assert lifecycle.load(ctx, run_id).state == "failed"
         assert _watermarks(ctx, crm) == before
         crm.service.faults.clear()
-        runs.reopen(ctx, run_id)
-        drive.drive(ctx, run_id)
-        assert runs.load(ctx, run_id).state == "done"
+        lifecycle.reopen(ctx, run_id)
+        runner.drive(ctx, run_id)
+        assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.get(crm.ids()[3], crm.status) == "invalid"
         assert _watermarks(ctx, crm) != before
 
     def test_a_page_that_cannot_be_done_is_set_aside_and_tried_by_the_next_run(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.sync import judge
+        from worker.sync.pages import evaluate
 
         poison = crm.ids()[2]
-        reading = judge.read_field
+        reading = evaluate.read_field
 
         def broken(raw: str, region: str | None) -> Any:
             if raw == "poison":
@@ -122,12 +123,12 @@ class TestNothingIsLost:
             return reading(raw, region)
 
         crm.edit(poison, {f"phone/{crm.phone}": "poison"})
-        monkeypatch.setattr(judge, "read_field", broken)
+        monkeypatch.setattr(evaluate, "read_field", broken)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["pages"]["parked"] == 1
         assert result["contacts"]["failed"] >= 1
-        monkeypatch.setattr(judge, "read_field", reading)
+        monkeypatch.setattr(evaluate, "read_field", reading)
         again = sync(ctx, crm.name)
         assert again["contacts"]["failed"] == 0
         assert crm.get(poison, crm.status) == "invalid"
@@ -135,9 +136,9 @@ class TestNothingIsLost:
             assert connection.scalar(sa.select(sa.func.count()).select_from(failures)) == 0
 
     def test_only_one_run_of_a_connector_at_a_time(self, ctx: Context, crm: Crm) -> None:
-        runs.open_run(ctx, crm.name, Scope("changed"))
-        with pytest.raises(runs.RunActiveError):
-            runs.open_run(ctx, crm.name, Scope("changed"))
+        lifecycle.open_run(ctx, crm.name, Scope("changed"))
+        with pytest.raises(lifecycle.RunActiveError):
+            lifecycle.open_run(ctx, crm.name, Scope("changed"))
 
 
 def _watermarks(ctx: Context, crm: Crm) -> dict[str, datetime]:
@@ -237,11 +238,11 @@ class TestUndo:
     def test_a_few_writes_at_a_time_however_many_there_are(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.sync.undo._AT_ONCE", 7)
+        monkeypatch.setattr("worker.sync.write.undo._AT_ONCE", 7)
         before = crm.snapshot()
         written = sync(ctx, crm.name)["contacts"]["written"]
         parts: list[int] = []
-        done = undo(ctx, runs.recent(ctx)[0].id, progress=parts.append)
+        done = undo(ctx, lifecycle.recent(ctx)[0].id, progress=parts.append)
         assert crm.snapshot() == before
         assert done.records == sum(parts) == written
         assert max(parts) <= 7
@@ -380,7 +381,7 @@ class TestAProviderThatFails:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from worker.verification.base import ProviderError
-        from worker.verification.offline import OfflineProvider
+        from worker.verification.providers.offline import OfflineProvider
 
         sync(ctx, crm.name)
         held = {rid: crm.get(rid, crm.status) for rid in crm.ids()}
@@ -397,7 +398,7 @@ class TestAProviderThatFails:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from worker.verification.base import ProviderError
-        from worker.verification.offline import OfflineProvider
+        from worker.verification.providers.offline import OfflineProvider
 
         def broken(*_args: Any) -> Any:
             raise ProviderError("no answer")

@@ -11,9 +11,9 @@ import pytest
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import receive
-from worker.feedback.model import Feedback
-from worker.sync.scope import Scope
+from worker.feedback import intake
+from worker.feedback.models import Feedback
+from worker.sync.runs.scope import Scope
 
 QUIET = "[policy]\nquiet_first_sync = true\n"
 GOOD, OTHER, BAD = "+44 20 7219 3000", "+44 20 7219 4272", "12"
@@ -79,7 +79,7 @@ class TestTheFirstSync:
         self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
         number = GOOD.replace(" ", "")
-        receive.reports(quiet, [Feedback("1", "opt_out", number, "test", quiet.now())])
+        intake.reports(quiet, [Feedback("1", "opt_out", number, "test", quiet.now())])
         sync(quiet, crm.name)
         assert crm.get(people["good"], "do_not_contact")
         assert crm.get(people["good"], crm.status) == "do_not_contact"

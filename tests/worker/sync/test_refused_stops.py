@@ -13,11 +13,11 @@ from crms import Crm
 
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.salesforce.automation import Rule as SalesforceRule
-from worker.alerts import conditions
+from worker.alerts import rules
 from worker.context import Context
 from worker.store.tables import failures, feedback
-from worker.sync.runs import MOST_RETRIES
-from worker.sync.undo import undo
+from worker.sync.runs.lifecycle import MOST_RETRIES
+from worker.sync.write.undo import undo
 
 Sync = Callable[..., dict[str, Any]]
 TYPED, NUMBER = "(415) 555-2671", "+14155552671"
@@ -64,7 +64,7 @@ def say_stop(ctx: Context, kind: str = "opt_out") -> None:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in conditions.found(ctx) if one.kind == "suppression_refused"]
+    return [one.text for one in rules.found(ctx) if one.kind == "suppression_refused"]
 
 
 class TestARewriteThatIsRefused:

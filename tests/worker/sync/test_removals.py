@@ -14,8 +14,6 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import suppress
-from worker.feedback.apply import apply_waiting
 from worker.store.tables import (
     absent_records,
     contact_numbers,
@@ -28,9 +26,14 @@ from worker.store.tables import (
     watermarks,
     writes,
 )
-from worker.sync import drive, glance, index, reader, removals, reporting, runs
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync import contact_index
+from worker.sync.pages import runner
+from worker.sync.propagate import spread
+from worker.sync.read import change_detection, reader, removals
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.scope import Scope
 
 Sync = Callable[..., dict[str, Any]]
 # Of 48 and of 60 contacts: the limit is six.
@@ -63,9 +66,9 @@ def rows(ctx: Context, table: sa.Table) -> int:
 
 def accepted(ctx: Context, crm: Crm, dry_run: bool = False) -> dict[str, Any]:
     """A full read that an operator told to carry removals out."""
-    run_id = runs.open_run(ctx, crm.name, Scope("everything"), dry_run, accept_removals=True)
-    drive.drive(ctx, run_id)
-    return reporting.account(ctx, run_id)
+    run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), dry_run, accept_removals=True)
+    runner.drive(ctx, run_id)
+    return report.account(ctx, run_id)
 
 
 def removal(result: dict[str, Any], crm: Crm) -> dict[str, Any]:
@@ -194,7 +197,7 @@ class TestAFullReadThatWouldRemoveMany:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """More than a page may list: the database copies the ids itself."""
-        monkeypatch.setattr(glance, "MAX_ABSENT", 3)
+        monkeypatch.setattr(change_detection, "MAX_ABSENT", 3)
         monkeypatch.setattr(removals, "_BATCH", 4)
         listed: list[int] = []
         collect = removals.collect
@@ -451,7 +454,7 @@ class TestAProcessThatDies:
             crm.act(record_id, {"delete": True})
         hidden = ids[10:20] if accept else ids[10 : 10 + LIMIT[crm.name]]
         crm.hide(hidden)
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"), accept_removals=accept)
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), accept_removals=accept)
         note, deaths = reader._note, itertools.count()
         die_at = {"before": -1, "after": -1}
         calls = itertools.count()
@@ -473,16 +476,16 @@ class TestAProcessThatDies:
                 if not reader.claim(life, run_id):
                     with life.store.write() as connection:
                         connection.execute(
-                            sa.update(runs.runs).values(reader_owner=None, reader_until=None)
+                            sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
                         )
-                drive.drive(life, run_id, pages_at_once=1)
+                runner.drive(life, run_id, pages_at_once=1)
             except Killed:
                 continue
             break
         else:
             pytest.fail("it never ended")
         assert next(deaths) > 3
-        result = reporting.account(ctx, run_id)
+        result = report.account(ctx, run_id)
         gone = {*ids[:5], *hidden}
         assert before - indexed(ctx, crm) == gone
         assert result["contacts"]["gone"] == len(gone)
@@ -494,36 +497,36 @@ class TestAProcessThatDies:
         sync(ctx, crm.name)
         before, ids = indexed(ctx, crm), crm.ids()
         crm.hide(ids[:20])
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
-        reading = runs.load(ctx, run_id).reading
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
+        reading = lifecycle.load(ctx, run_id).reading
         for entry in reading:
             if entry["object"] == crm.object:
                 entry.update(cursor=None, done=True, last=ids[-1])
         with ctx.store.write() as connection:
-            connection.execute(sa.update(runs.runs).values(reading=reading))
-            index.forget(connection, crm.name, crm.object, ids[:2])
-        drive.drive(ctx, run_id)
-        assert runs.load(ctx, run_id).state == "done"
+            connection.execute(sa.update(lifecycle.runs).values(reading=reading))
+            contact_index.forget(connection, crm.name, crm.object, ids[:2])
+        runner.drive(ctx, run_id)
+        assert lifecycle.load(ctx, run_id).state == "done"
         assert before - indexed(ctx, crm) == set(ids[:2])
         assert not held(ctx)
 
     def test_a_cancelled_run_leaves_nothing_behind(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.sync import control
+        from worker.sync.runs import control
 
         sync(ctx, crm.name)
         before = indexed(ctx, crm)
         crm.hide(crm.ids()[:20])
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
 
         def stopped(_self: removals.Decision, _may: Any) -> bool:
             control.cancel(ctx, run_id, "somebody")
             return False
 
         monkeypatch.setattr(removals.Decision, "go_on", stopped)
-        drive.drive(ctx, run_id)
-        assert runs.load(ctx, run_id).state == "cancelled"
+        runner.drive(ctx, run_id)
+        assert lifecycle.load(ctx, run_id).state == "cancelled"
         assert indexed(ctx, crm) == before
         assert rows(ctx, absent_records) == 0
 
@@ -533,13 +536,13 @@ class TestResuming:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        plain = runs.open_run(ctx, crm.name, Scope("everything"))
-        assert runs.to_take_up(ctx, crm.name, full=True) is not None
-        assert runs.to_take_up(ctx, crm.name, full=True, accept_removals=True) is None
-        runs.fail(ctx, plain, "the CRM was away")
-        told = runs.open_run(ctx, crm.name, Scope("everything"), accept_removals=True)
-        runs.fail(ctx, told, "the CRM was away")
-        again = runs.to_take_up(ctx, crm.name, full=True, accept_removals=True)
+        plain = lifecycle.open_run(ctx, crm.name, Scope("everything"))
+        assert lifecycle.to_take_up(ctx, crm.name, full=True) is not None
+        assert lifecycle.to_take_up(ctx, crm.name, full=True, accept_removals=True) is None
+        lifecycle.fail(ctx, plain, "the CRM was away")
+        told = lifecycle.open_run(ctx, crm.name, Scope("everything"), accept_removals=True)
+        lifecycle.fail(ctx, told, "the CRM was away")
+        again = lifecycle.to_take_up(ctx, crm.name, full=True, accept_removals=True)
         assert again is not None
         assert again.id == told
         assert again.accepts_removals
@@ -615,7 +618,7 @@ class TestRecordsByTheirIds:
         crm.edit(target, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         hidden = crm.hide([target])
-        suppress.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
+        suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
         apply_waiting(ctx)
         spread(ctx, crm.name)
         query = sa.select(deliveries).where(deliveries.c.connector == crm.name)
@@ -637,21 +640,21 @@ class TestRecordsByTheirIds:
     ) -> None:
         """The worker dies after the CRM had its write and before that was noted, and the record is
         hidden then. Our own flag is no person's word, also weeks later."""
-        from worker.sync import page
+        from worker.sync.pages import process as page
 
         target = crm.ids()[0]
         crm.edit(target, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        suppress.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
-        run_id = runs.open_run(ctx, crm.name, Scope("ids", (target,)))
+        suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("ids", (target,)))
         with monkeypatch.context() as killed:
             killed.setattr(page, "_complete", dies)
             killed.setattr(page, "_let_go", lambda *_args, **_more: None)
             with pytest.raises(Killed):
-                drive.drive(ctx, run_id, pages_at_once=1)
+                runner.drive(ctx, run_id, pages_at_once=1)
         assert crm.get(target, "do_not_contact") is True
         hidden = crm.hide([target])
-        drive.drive(ctx, runs.reopen(ctx, run_id).id, pages_at_once=1)
+        runner.drive(ctx, lifecycle.reopen(ctx, run_id).id, pages_at_once=1)
         with ctx.store.read() as connection:
             states = set(
                 connection.scalars(sa.select(writes.c.state).where(writes.c.run_id == run_id))
@@ -671,20 +674,20 @@ class TestRecordsByTheirIds:
         self, ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A full read brings the record; when it is looked at once more, our user has lost it."""
-        from worker.sync import page
+        from worker.sync.pages import process as page
 
         crm = Crm.all(sandbox)["salesforce"]
         target = crm.ids()[0]
         crm.edit(target, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, "salesforce")
-        suppress.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
-        run_id = runs.open_run(ctx, "salesforce", Scope("ids", (target,)))
+        suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
+        run_id = lifecycle.open_run(ctx, "salesforce", Scope("ids", (target,)))
         with monkeypatch.context() as killed:
             killed.setattr(page, "_complete", dies)
             killed.setattr(page, "_let_go", lambda *_args, **_more: None)
             with pytest.raises(Killed):
-                drive.drive(ctx, run_id, pages_at_once=1)
-        runs.fail(ctx, run_id, "its machine is gone")
+                runner.drive(ctx, run_id, pages_at_once=1)
+        lifecycle.fail(ctx, run_id, "its machine is gone")
         with ctx.store.write() as connection:  # and its lease has ended
             connection.execute(sa.update(pages).values(owner=None, until=None))
         crm.meanwhile(r"Id(%20|\+)IN", target, {"hide": True})
@@ -702,10 +705,10 @@ class TestRecordsByTheirIds:
     def test_an_undo_says_what_it_could_not_put_back(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        from worker.sync.undo import undo
+        from worker.sync.write.undo import undo
 
         run_id = sync(ctx, crm.name)["run"]
-        written = [one["id"] for one in reporting.account(ctx, run_id, 1000)["writes"]]
+        written = [one["id"] for one in report.account(ctx, run_id, 1000)["writes"]]
         some = [record_id for record_id in crm.ids() if record_id in written][:3]
         crm.act(some[0], {"delete": True})
         crm.hide(some[1:])
@@ -722,22 +725,24 @@ class TestTwoReaders:
         sync(ctx, crm.name)
         before, ids = indexed(ctx, crm), crm.ids()
         crm.hide(ids[:3])
-        run_id = runs.open_run(ctx, crm.name, Scope("everything"))
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         remove_some = removals.Decision._remove_some
 
         def robbed(self: removals.Decision) -> bool:
             with ctx.store.write() as connection:
-                connection.execute(sa.update(runs.runs).values(reader_owner="somebody else"))
+                connection.execute(sa.update(lifecycle.runs).values(reader_owner="somebody else"))
             return remove_some(self)
 
         assert reader.claim(ctx, run_id)
         with monkeypatch.context() as patch:
             patch.setattr(removals.Decision, "_remove_some", robbed)
-            run = runs.load(ctx, run_id)
+            run = lifecycle.load(ctx, run_id)
             assert not reader.read_on(ctx, run, lambda *_: None, lambda: True)
         assert indexed(ctx, crm) == before
         with ctx.store.write() as connection:
-            connection.execute(sa.update(runs.runs).values(reader_owner=None, reader_until=None))
-        drive.drive(ctx, run_id)
+            connection.execute(
+                sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
+            )
+        runner.drive(ctx, run_id)
         assert before - indexed(ctx, crm) == set(ids[:3])
-        assert reporting.account(ctx, run_id)["contacts"]["gone"] == 3
+        assert report.account(ctx, run_id)["contacts"]["gone"] == 3

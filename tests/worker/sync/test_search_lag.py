@@ -12,12 +12,13 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import receive
-from worker.feedback.apply import apply_waiting
-from worker.feedback.model import Feedback
+from worker.feedback import intake
+from worker.feedback.models import Feedback
 from worker.store.tables import feedback, watermarks
-from worker.sync import hubspot_events, runs
-from worker.sync.spread import spread
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync import hubspot_events
+from worker.sync.propagate import spread
+from worker.sync.runs import lifecycle
 
 Sync = Callable[..., dict[str, Any]]
 MakeContext = Callable[..., Context]
@@ -238,7 +239,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         time.passes(minutes=30)
         searches_see_after(crm, minutes=40)
         report = Feedback(key="k", kind="opt_out", number=GOOD, source="test", at=ctx.now())
-        receive.reports(ctx, [report])
+        intake.reports(ctx, [report])
         apply_waiting(ctx)
         spread(ctx, "hubspot")
         assert crm.get(target, "do_not_contact") is True
@@ -289,7 +290,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         assert crm.get(target, crm.status) == "invalid"
         sync(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
-        assert receive.of_contact(ctx, "hubspot", "contacts", target) == []
+        assert intake.of_contact(ctx, "hubspot", "contacts", target) == []
 
 
 def test_a_run_that_an_earlier_release_opened_goes_on(ctx: Context, sync: Sync) -> None:
@@ -297,13 +298,13 @@ def test_a_run_that_an_earlier_release_opened_goes_on(ctx: Context, sync: Sync) 
     sync(ctx, "hubspot")
     sync(ctx, "hubspot")
     before = watermark(ctx)
-    assert runs._skip({"runs": ["x"], "until": "2026-01-01T00:00:00+00:00"}).runs == ("x",)
-    run_id = runs.open_run(ctx, "hubspot", runs.Scope("changed"))
+    assert lifecycle._skip({"runs": ["x"], "until": "2026-01-01T00:00:00+00:00"}).runs == ("x",)
+    run_id = lifecycle.open_run(ctx, "hubspot", lifecycle.Scope("changed"))
     with ctx.store.write() as connection:
-        connection.execute(sa.update(runs.runs).where(runs.runs.c.id == run_id).values(
+        connection.execute(sa.update(lifecycle.runs).where(lifecycle.runs.c.id == run_id).values(
             skip={"runs": ["x"], "until": "2026-01-01T00:00:00+00:00"}))  # fmt: skip
-    from worker.sync import drive
+    from worker.sync.pages import runner
 
-    drive.drive(ctx, run_id)
-    assert runs.load(ctx, run_id).state == "done"
+    runner.drive(ctx, run_id)
+    assert lifecycle.load(ctx, run_id).state == "done"
     assert watermark(ctx) == before

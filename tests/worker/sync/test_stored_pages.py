@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Contact
-from worker.sync.reader import unpack
-from worker.sync.runs import Payload
+from worker.sync.read.reader import unpack
+from worker.sync.runs.lifecycle import Payload
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUE = st.one_of(st.none(), st.booleans(), TEXT)

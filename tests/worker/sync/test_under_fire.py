@@ -22,11 +22,12 @@ from config.settings import Settings, load
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.context import Context
-from worker.queue import embedded_redis
+from worker.store import embedded_redis
 from worker.store.db import upgrade
 from worker.store.tables import claims, lookups, spend, unanswered
-from worker.sync import drive, runs
-from worker.sync.scope import Scope
+from worker.sync.pages import runner
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 # The whole of it (10,000 contacts with 3,000 numbers) takes two minutes: UNDER_FIRE=10000.
 CONTACTS = int(os.environ.get("UNDER_FIRE", "1500"))
@@ -138,14 +139,14 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
     request.addfinalizer(lambda: (fleet.end(), embedded_redis.stop(settings.home)))
     ctx = Context.create(settings)
     request.addfinalizer(ctx.close)
-    run_id = runs.open_run(ctx, "hubspot", Scope("everything"))
+    run_id = lifecycle.open_run(ctx, "hubspot", Scope("everything"))
     queue.send_task("hygiene.read", [run_id], queue="runs")
     for _ in range(WORKERS):
         fleet.start()
 
     killed, end = 0, time.monotonic() + 800
     last_charges = 0
-    while runs.load(ctx, run_id).state == "running":
+    while lifecycle.load(ctx, run_id).state == "running":
         assert time.monotonic() < end, _logs(tmp_path)
         queue.send_task("hygiene.revive", queue="runs")  # as beat does
         time.sleep(0.1)
@@ -155,7 +156,7 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
             fleet.kill(dice.choice(fleet.running))
             fleet.start()
             killed += 1
-    assert runs.load(ctx, run_id).state == "done", runs.load(ctx, run_id).error
+    assert lifecycle.load(ctx, run_id).state == "done", lifecycle.load(ctx, run_id).error
     assert killed == KILLS, "the workers were killed in the middle of it"
     fleet.end()
 
@@ -163,7 +164,7 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
     twilio.faults.clear()
     ctx.ledger.settle_dead()
     scope = Scope("due", limit=100_000)
-    drive.drive(ctx, runs.open_run(ctx, "hubspot", scope))
+    runner.drive(ctx, lifecycle.open_run(ctx, "hubspot", scope))
 
     charged = Counter({number: n for (number, _), n in twilio.charged.items()})
     answered, lost = _ledger(ctx)

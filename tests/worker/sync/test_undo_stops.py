@@ -10,15 +10,15 @@ import pytest
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import log as feedback_log
-from worker.feedback import suppress
-from worker.feedback.apply import apply_waiting
-from worker.feedback.forget import forget_number
-from worker.feedback.model import Feedback
-from worker.sync import runs
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
-from worker.sync.undo import Undone, undo
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.erasure import forget_number
+from worker.sync.propagate import spread
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.write.undo import Undone, undo
 
 Sync = Callable[..., dict[str, Any]]
 GOOD, OTHER = "+14155552671", "+14155552672"
@@ -42,7 +42,7 @@ def deliver(ctx: Context, crm: Crm) -> str:
     """What the queue does with what was reported; the run that wrote it."""
     apply_waiting(ctx)
     spread(ctx, crm.name)
-    return runs.recent(ctx, reports=True)[0].id
+    return lifecycle.recent(ctx, reports=True)[0].id
 
 
 def kept(done: Undone, why: str = "report") -> set[str]:
@@ -73,7 +73,7 @@ class TestAnUndo:
         assert crm.get(held, "reason")
         assert crm.get(held, "best_phone") is None
         assert kept(done) >= {*STOPS[kind], crm.status, "reason", "best_phone"}
-        (note,) = runs.load(ctx, done.run).notes
+        (note,) = lifecycle.load(ctx, done.run).notes
         assert held in note
         assert "a report in force demands it" in note
 
@@ -104,7 +104,7 @@ class TestAnUndo:
     def test_of_a_sync_that_flagged_an_imported_list_leaves_the_flags(
         self, ctx: Context, crm: Crm, held: str, sync: Sync
     ) -> None:
-        suppress.import_list(ctx, [GOOD], "registry", "call")
+        suppressions.import_list(ctx, [GOOD], "registry", "call")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(held, "do_not_call") is True
         assert "do_not_call" in kept(done)
@@ -202,7 +202,7 @@ class TestAnUndo:
         tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
         run = deliver(ctx, crm)
         tell(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
-        from worker.sync import undo as undoing
+        from worker.sync.write import undo as undoing
 
         write = undoing.write_all
 
@@ -252,10 +252,10 @@ class TestAnUndo:
         tell(ctx, "opt_out")
         run = deliver(ctx, crm)
         with ctx.store.write() as connection:
-            from worker.sync import index
+            from worker.sync import contact_index
 
             off = dict.fromkeys((*STOPS["opt_out"], "wrong_number"), False)
-            index.remember_flags(connection, crm.name, crm.object, held, off)
+            contact_index.remember_flags(connection, crm.name, crm.object, held, off)
         crm.edit(held, {**dict.fromkeys(STOPS["opt_out"], False)})
         undo(ctx, run)
         spread(ctx, crm.name)
@@ -277,7 +277,7 @@ class TestAChannelWithoutAFlagOfItsOwn:
         undo(ctx, run)
         sync(ctx, crm.name, "everything")
         assert crm.get(record_id, "do_not_contact") is True
-        assert [one.channels for one in suppress.listed(ctx, GOOD)] == [channel]
+        assert [one.channels for one in suppressions.listed(ctx, GOOD)] == [channel]
         crm.edit(record_id, {"do_not_contact": False})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")

@@ -157,13 +157,13 @@ class TestAFile:
     def test_a_result_of_another_form_is_no_answer(
         self, sandbox: Sandbox, clearout: Any, text: str
     ) -> None:
-        from worker.verification.clearoutphone import _read
+        from worker.verification.providers.clearoutphone import _read
 
         with contextlib.suppress(UnavailableError):
             assert _read(text.encode(), QUESTIONS) == []
 
     def test_a_column_under_another_name_is_found(self) -> None:
-        from worker.verification.clearoutphone import _read
+        from worker.verification.providers.clearoutphone import _read
 
         text = (
             "Name,Phone Number,ClearoutPhone Validation Status,ClearoutPhone Line Type\r\n"

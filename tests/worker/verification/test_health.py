@@ -17,7 +17,8 @@ from connectors.http.pacing import LocalPace
 from sandbox.run import Sandbox
 from worker.store import Store
 from worker.store.db import open_store
-from worker.verification import health, standing
+from worker.verification import circuit_breaker, provider_status
+from worker.verification.answer_cache import StoredMemory
 from worker.verification.base import (
     LostError,
     NoCreditError,
@@ -29,7 +30,6 @@ from worker.verification.base import (
 from worker.verification.chain import Chain
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Ledger, Occasion
-from worker.verification.memory import StoredMemory
 from worker.verification.registry import Line, chain_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -46,17 +46,17 @@ def store(either_database_url: str) -> Iterator[Store]:
 def fail(store: Store, error: ProviderError, times: int = 1, now: datetime = NOW) -> None:
     for _ in range(times):
         with store.write() as connection:
-            health.note_failures(connection, "twilio", [error], now, SETTINGS)
+            circuit_breaker.note_failures(connection, "twilio", [error], now, SETTINGS)
 
 
-def state(store: Store) -> health.State:
+def state(store: Store) -> circuit_breaker.State:
     with store.read() as connection:
-        return health.load(connection, "twilio")
+        return circuit_breaker.load(connection, "twilio")
 
 
-def permit(store: Store, now: datetime) -> health.Permit:
+def permit(store: Store, now: datetime) -> circuit_breaker.Permit:
     with store.write() as connection:
-        return health.permit(connection, "twilio", now)
+        return circuit_breaker.permit(connection, "twilio", now)
 
 
 class TestTheBreaker:
@@ -70,7 +70,7 @@ class TestTheBreaker:
     def test_an_answer_in_between_begins_the_count_anew(self, store: Store) -> None:
         fail(store, UnavailableError("has a fault"), 4)
         with store.write() as connection:
-            health.note_success(connection, "twilio")
+            circuit_breaker.note_success(connection, "twilio")
         fail(store, UnavailableError("has a fault"), 4)
         assert permit(store, NOW).allowed
 
@@ -85,8 +85,8 @@ class TestTheBreaker:
         fail(store, UnavailableError("has a fault"), 5)
         permit(store, NOW + timedelta(seconds=31))
         with store.write() as connection:
-            health.note_success(connection, "twilio")
-        assert permit(store, NOW + timedelta(seconds=31)) == health.Permit(True)
+            circuit_breaker.note_success(connection, "twilio")
+        assert permit(store, NOW + timedelta(seconds=31)) == circuit_breaker.Permit(True)
 
     def test_a_trial_that_fails_lets_it_rest_twice_as_long(self, store: Store) -> None:
         fail(store, UnavailableError("has a fault"), 5)
@@ -96,8 +96,8 @@ class TestTheBreaker:
 
     @pytest.mark.parametrize(
         ("error", "rest"),
-        [(RefusedError("does not accept our key"), health.REFUSED_REST),
-         (NoCreditError("is used up"), health.NO_CREDIT_REST)],
+        [(RefusedError("does not accept our key"), circuit_breaker.REFUSED_REST),
+         (NoCreditError("is used up"), circuit_breaker.NO_CREDIT_REST)],
     )  # fmt: skip
     def test_a_refused_key_or_used_up_credit_opens_it_at_once(
         self, store: Store, error: ProviderError, rest: timedelta
@@ -119,13 +119,17 @@ class TestTheBreaker:
     def test_a_new_key_is_tried_at_once(self, store: Store) -> None:
         fail(store, RefusedError("does not accept our key"))
         with store.write() as connection:
-            assert health.new_key(connection, "twilio", health.print_of("another"))
-            assert not health.new_key(connection, "twilio", health.print_of("another"))
+            assert circuit_breaker.new_key(
+                connection, "twilio", circuit_breaker.print_of("another")
+            )
+            assert not circuit_breaker.new_key(
+                connection, "twilio", circuit_breaker.print_of("another")
+            )
         assert permit(store, NOW).allowed
 
     def test_nothing_of_a_key_can_be_read_from_its_print(self) -> None:
-        assert "secret" not in health.print_of("secret")
-        assert len(health.print_of("secret")) == 16
+        assert "secret" not in circuit_breaker.print_of("secret")
+        assert len(circuit_breaker.print_of("secret")) == 16
 
 
 class TestAPageMeetsABrokenProvider:
@@ -166,7 +170,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Settings]:
 
 class TestStanding:
     def notes(self, settings: Settings, store: Store, now: datetime = NOW) -> list[str]:
-        return standing.notes(line(settings), settings, store, now)
+        return provider_status.notes(line(settings), settings, store, now)
 
     def test_all_well_is_nothing_to_say(self, settings: Any, store: Store) -> None:
         assert self.notes(settings("twilio", "numverify", "clearoutphone", "rnd"), store) == []

@@ -19,6 +19,7 @@ from config.verification import Verification as Settings
 from worker.store import Store
 from worker.store.db import open_store
 from worker.store.tables import claims, lookups, spend, unanswered
+from worker.verification.answer_cache import StoredMemory
 from worker.verification.base import (
     Answer,
     ChainStep,
@@ -28,12 +29,11 @@ from worker.verification.base import (
     UnavailableError,
     Verification,
 )
-from worker.verification.calls import Flight
 from worker.verification.chain import Chain, Lookups
 from worker.verification.conditions import Subject
+from worker.verification.dispatch import Flight
 from worker.verification.ledger import LEASE, Ledger, Occasion
-from worker.verification.memory import StoredMemory
-from worker.verification.offline import OfflineProvider
+from worker.verification.providers.offline import OfflineProvider
 
 NO_CAP = Budget(day=None, month=None)
 
@@ -377,19 +377,19 @@ class TestNeverOverTheCap:
         assert sum(provider.asked.values()) == 5
 
     def test_credit_with_the_provider_is_respected(self, make: Make, store: Store) -> None:
-        from worker.verification import health
+        from worker.verification import circuit_breaker
 
         provider = Counting()
         chain = make(step(provider))
         with store.write() as connection:
-            health.note_check(connection, "counting", "key", 3, datetime.now(UTC))
+            circuit_breaker.note_check(connection, "counting", "key", 3, datetime.now(UTC))
         verified = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
         assert sum(provider.asked.values()) == 3
         assert set(verified.missing.values()) == {
             "the credit with the counting provider is used up"
         }
         with store.read() as connection:
-            assert health.load(connection, "counting").credits == 0
+            assert circuit_breaker.load(connection, "counting").credits == 0
 
 
 class TestAnswersThatDoNotCome:

@@ -18,7 +18,7 @@ from worker.verification.base import (
     RefusedError,
     UnavailableError,
 )
-from worker.verification.numverify import base_url
+from worker.verification.providers.numverify import base_url
 
 
 @pytest.fixture(params=["", "/numverify", "/number_verification"])

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from config.settings import load
 from connectors.http.pacing import Left, LocalPace, Pace
-from worker.queue import embedded_redis
-from worker.verification import pace
-from worker.verification.pace import SharedPace, open_pace
+from worker.store import embedded_redis
+from worker.verification import rate_limit
+from worker.verification.rate_limit import SharedPace, open_pace
 
 
 class Clock:
@@ -62,8 +62,8 @@ class TestInOneProcess:
 
     def test_a_long_wait_is_slept_in_pieces(self) -> None:
         local, slept = LocalPace(Clock()), []
-        pace.wait(local, "a", 1, 12)
-        pace.wait(local, "a", 1, 1, slept.append)
+        rate_limit.wait(local, "a", 1, 12)
+        rate_limit.wait(local, "a", 1, 1, slept.append)
         assert sum(slept) == pytest.approx(12 * 1.04)
         assert max(slept) <= 5
 
@@ -178,7 +178,7 @@ class TestThroughRedis:
         def call(place: int) -> tuple[float, float]:
             waited: list[float] = []
             before = time.monotonic()
-            pace.wait(clients[place % workers], "twilio", 50, sleep=waited.append)
+            rate_limit.wait(clients[place % workers], "twilio", 50, sleep=waited.append)
             return before + sum(waited), time.monotonic() + sum(waited)
 
         with ThreadPoolExecutor(16 * workers) as pool:

@@ -14,11 +14,11 @@ from lookups import BRITISH, GOOD
 from phonenumbers import carrier
 
 from config.verification import Caps, CountsFor, Step
-from worker.verification import budget, lifetimes
+from worker.verification import budget, ttl
 from worker.verification.base import Answer, Verification
 from worker.verification.budget import Limit, Used
 from worker.verification.conditions import Subject, wants
-from worker.verification.offline import OfflineProvider, carrier_of, time_zones
+from worker.verification.providers.offline import OfflineProvider, carrier_of, time_zones
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -113,19 +113,19 @@ class TestHowLongAnAnswerCounts:
         self, verdict: Any, kind: Any, depth: Any, days: int
     ) -> None:
         answer = Answer(GOOD, verdict, kind)
-        assert lifetimes.length(answer, depth, self.COUNTS) == timedelta(days=days)
+        assert ttl.length(answer, depth, self.COUNTS) == timedelta(days=days)
 
     @given(ANSWERS, DEPTHS, st.floats(0, 0.5))
     def test_never_longer_than_its_time_and_at_most_the_spread_shorter(
         self, answer: Answer, depth: Any, spread: float
     ) -> None:
-        whole = lifetimes.length(answer, depth, self.COUNTS)
-        lasts = lifetimes.until(answer, depth, NOW, self.COUNTS, spread) - NOW
+        whole = ttl.length(answer, depth, self.COUNTS)
+        lasts = ttl.until(answer, depth, NOW, self.COUNTS, spread) - NOW
         assert whole * (1 - spread) - timedelta(seconds=1) <= lasts <= whole
 
     def test_a_list_bought_on_one_day_does_not_fall_due_on_one_day(self) -> None:
         answers = [Answer(f"+1415555{n:04d}", "valid", "mobile") for n in range(2000, 3000)]
-        ends = [lifetimes.until(a, "line_type", NOW, self.COUNTS, 0.2) for a in answers]
+        ends = [ttl.until(a, "line_type", NOW, self.COUNTS, 0.2) for a in answers]
         assert max(ends) - min(ends) > timedelta(days=17)
         by_day: dict[Any, int] = {}
         for end in ends:
@@ -134,8 +134,8 @@ class TestHowLongAnAnswerCounts:
 
     @given(ANSWERS)
     def test_is_the_same_each_time(self, answer: Answer) -> None:
-        first = lifetimes.until(answer, "line_type", NOW, self.COUNTS, 0.2)
-        assert first == lifetimes.until(answer, "line_type", NOW, self.COUNTS, 0.2)
+        first = ttl.until(answer, "line_type", NOW, self.COUNTS, 0.2)
+        assert first == ttl.until(answer, "line_type", NOW, self.COUNTS, 0.2)
 
 
 MONEY = st.integers(0, 10**9)

@@ -18,7 +18,6 @@ from sandbox.providers.twilio import API_KEY, API_SECRET
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification import clearoutphone
 from worker.verification.base import (
     LostError,
     NoCreditError,
@@ -28,7 +27,8 @@ from worker.verification.base import (
     UnavailableError,
     Verdict,
 )
-from worker.verification.twilio import TwilioProvider
+from worker.verification.providers import clearoutphone
+from worker.verification.providers.twilio import TwilioProvider
 
 CANADIAN = "+14165550199".replace("0199", "2671")
 UKRAINIAN = "+380501234567"
@@ -435,7 +435,7 @@ class TestTheOpenApiDocument:
                 _validate(document, schema, _without_nulls(entry))
 
     def test_its_examples_are_read(self, document: dict[str, Any]) -> None:
-        from worker.verification.twilio import _answer
+        from worker.verification.providers.twilio import _answer
 
         fetch = document["paths"]["/v2/PhoneNumbers/{PhoneNumber}"]["get"]
         examples = fetch["responses"]["200"]["content"]["application/json"]["examples"]

@@ -10,10 +10,10 @@ from serving import WebServer
 
 from config.settings import Settings
 from worker.context import Context
-from worker.feedback.apply import apply_waiting
-from worker.sync import undo as undoing
-from worker.sync.drive import drive
-from worker.sync.spread import spread, waits
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.pages.runner import drive
+from worker.sync.propagate import spread, waits
+from worker.sync.write import undo as undoing
 from worker.web.app import make_app
 
 Serve = Callable[..., str]

@@ -13,14 +13,15 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher, Type
 from logins import by_link
 
-from worker.access import audit, devices, people, sessions, tokens
+from worker.access import audit, devices, sessions, tokens
+from worker.access import users as people
 from worker.access.model import Person
-from worker.access.people import ThrottledError
+from worker.access.users import ThrottledError
 from worker.context import Context
 from worker.store.db import upsert
 from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
-from worker.web.guard import COOKIE
+from worker.web.auth import COOKIE
 
 Serve = Callable[..., str]
 PASSWORD = "a long and fictional one"

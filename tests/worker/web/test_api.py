@@ -12,12 +12,12 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import suppress
-from worker.feedback.apply import apply_waiting
-from worker.segments import count
-from worker.sync import runs
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.segments import counters
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Serve = Callable[..., str]
 Sync = Callable[..., dict[str, Any]]
@@ -64,7 +64,7 @@ class TestFeedback:
         assert answer.status_code in (200, 202)
         assert (answer.json()["stored"], answer.json()["known"]) == (3, 0)
         apply_waiting(ctx)
-        assert suppress.listed(ctx, NUMBER)
+        assert suppressions.listed(ctx, NUMBER)
 
     def test_is_stored_once_and_reaches_the_crms(
         self, api: Api, ctx: Context, crm: Crm, sync: Sync
@@ -113,7 +113,7 @@ class TestFeedback:
         apply_waiting(ctx)
         spread(ctx, crm.name)
         assert crm.get(record_id, "do_not_contact") is True
-        (found,) = suppress.listed(ctx, NUMBER)
+        (found,) = suppressions.listed(ctx, NUMBER)
         assert found.reason == "opt_out"
 
     def test_of_such_a_message_holds_for_whoever_has_the_number(
@@ -135,15 +135,15 @@ class TestFeedback:
     def test_of_such_a_message_counts_when_it_was_kept_for_nothing_before(
         self, api: Api, ctx: Context
     ) -> None:
-        from worker.feedback import receive
-        from worker.feedback.model import Feedback
+        from worker.feedback import intake as receive
+        from worker.feedback.models import Feedback
 
         old = Feedback(f"api:message-1:{NUMBER}", "undeliverable", NUMBER, "api", ctx.now())
         receive.reports(ctx, [old])
         body = {"kind": "undeliverable", "number": NUMBER, "code": "21610", "key": "message-1"}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         apply_waiting(ctx)
-        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
+        assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["opt_out"]
 
     @pytest.mark.parametrize(
         ("code", "status"),
@@ -169,7 +169,7 @@ class TestFeedback:
         body = {"kind": "opt_out", "number": spelling}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         apply_waiting(ctx)
-        assert len(suppress.listed(ctx, NUMBER)) == 1
+        assert len(suppressions.listed(ctx, NUMBER)) == 1
 
     def test_takes_many_and_says_which_it_refuses(self, api: Api) -> None:
         good, bad = {"kind": "opt_out", "number": NUMBER}, {"kind": "opt_out", "number": "12"}
@@ -227,7 +227,7 @@ class TestSuppressions:
         assert api.call("POST", "/suppressions", odd).status_code == 422
 
     def test_come_in_parts(self, api: Api, ctx: Context) -> None:
-        suppress.import_list(ctx, [f"+1415555{n:04}" for n in range(2000, 2025)], "a list")
+        suppressions.import_list(ctx, [f"+1415555{n:04}" for n in range(2000, 2025)], "a list")
         first = api.call("GET", "/suppressions?limit=20").json()
         rest = api.call("GET", f"/suppressions?limit=20&after={first['after']}").json()
         assert len(first["suppressions"]) == 20
@@ -235,7 +235,7 @@ class TestSuppressions:
         assert rest["after"] is None
 
     def test_are_exported_for_other_tools(self, api: Api, ctx: Context) -> None:
-        suppress.import_list(ctx, [NUMBER], "a list", "call")
+        suppressions.import_list(ctx, [NUMBER], "a list", "call")
         lines = api.call("GET", "/suppressions/export?channel=call").text.splitlines()
         assert lines[0] == "number,channels,reason,contact,source,since"
         assert lines[1].startswith(f"{NUMBER},call,list,,a list,")
@@ -270,7 +270,7 @@ class TestNumbers:
 
 class TestReviews:
     def test_are_decided_by_a_person(self, api: Api, ctx: Context) -> None:
-        from worker.feedback import receive
+        from worker.feedback import intake as receive
 
         form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
         receive.twilio_sms(ctx, form)
@@ -280,7 +280,7 @@ class TestReviews:
         assert api.call("POST", path, {"decision": "opt_out"}).status_code == 404
         assert api.call("GET", "/reviews").json() == {"reviews": []}
         apply_waiting(ctx)
-        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
+        assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["opt_out"]
 
 
 class TestWhatIsDoneToRuns:
@@ -320,7 +320,7 @@ class TestSegments:
         self, api: Api, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        count.count(ctx)
+        counters.count(ctx)
         segments = api.call("GET", "/segments?by=source").json()["segments"]
         assert segments
         assert segments[0]["low"] <= segments[0]["rate"] <= segments[0]["high"]
@@ -350,7 +350,7 @@ class TestSegments:
 class TestTheWhole:
     def test_is_told_in_one_answer(self, api: Api, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
-        count.count(ctx)
+        counters.count(ctx)
         found = api.call("GET", "/overview").json()
         states = {one["name"]: one["state"] for one in found["connectors"]}
         assert states[crm.name] == "well"
@@ -365,7 +365,7 @@ class TestTheWhole:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
+        suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
         story = api.call("POST", "/numbers/timeline", {"number": NUMBER}).json()
         kinds = [one["kind"] for one in story["timeline"]]
         assert {"opt_out", "write", "valid"} <= set(kinds)
@@ -381,7 +381,7 @@ class TestTheWhole:
     ) -> None:
         crm.edit(crm.ids()[0], {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        count.count(ctx)
+        counters.count(ctx)
         text = requests.get(f"{serve()}/metrics").text
         assert f'hygiene_watermark_age_seconds{{connector="{crm.name}"}}' in text
         assert f'hygiene_phone_fields{{connector="{crm.name}",status="valid"}}' in text
@@ -396,13 +396,13 @@ class TestARescanFromAWorkflow:
         sync(ctx, "hubspot")
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
-        under_way = runs.open_run(ctx, "hubspot", Scope("changed"))
+        under_way = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         body = {"connector": "hubspot", "ids": record_id, "reason": "from a workflow"}
         answer = api.call("POST", "/rescans", body)
         assert (answer.status_code, answer.json()) == (202, {"run": None, "waiting": 1})
         spread(ctx, "hubspot")
         assert crm.get(record_id, f"e164/{crm.phone}") == NUMBER
-        assert runs.load(ctx, under_way).state == "running"
+        assert lifecycle.load(ctx, under_way).state == "running"
         assert api.call("POST", "/rescans", {**body, "force": True}).status_code == 409
         assert api.call("POST", "/rescans", {**body, "ids": ["x"]}).status_code == 422
 

@@ -14,7 +14,7 @@ from logins import by_link
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queue import embedded_redis, heartbeat
+from worker.store import embedded_redis, heartbeat
 
 Serve = Callable[..., str]
 Sync = Callable[..., dict[str, Any]]

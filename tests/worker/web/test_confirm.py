@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from crms import Crm
 
 from worker.context import Context
-from worker.feedback import links
-from worker.feedback.apply import apply_waiting
 from worker.store.tables import feedback
-from worker.sync.spread import spread
+from worker.suppression import confirm_links
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 from worker.web.confirm_words import WORDS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def contact(ctx: Context, crm: Crm, sync: Sync) -> str:
 
 def token_for(ctx: Context, crm: Crm, record_id: str, days: float = 30) -> str:
     key = f"{crm.name}/{crm.object}/{record_id}"
-    return links.make(ctx.keys, key, NUMBER, ctx.now(), timedelta(days=days))
+    return confirm_links.make(ctx.keys, key, NUMBER, ctx.now(), timedelta(days=days))
 
 
 @pytest.fixture
@@ -95,10 +95,12 @@ class TestTheLink:
     def test_of_another_installation_is_not_ours(
         self, link: str, serve: Serve, ctx: Context
     ) -> None:
-        from worker.feedback.keys import Keys
+        from worker.store.pseudonyms import Keys
 
         other = Keys((b"another key",))
-        token = links.make(other, "hubspot/contacts/1", NUMBER, ctx.now(), timedelta(days=9))
+        token = confirm_links.make(
+            other, "hubspot/contacts/1", NUMBER, ctx.now(), timedelta(days=9)
+        )
         assert requests.get(f"{link.rpartition('/')[0]}/{token}").status_code == 404
 
 

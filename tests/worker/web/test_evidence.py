@@ -11,9 +11,9 @@ from crms import Crm
 from logins import let_in
 
 from worker.context import Context
-from worker.feedback import suppress
-from worker.feedback.apply import apply_waiting
-from worker.sync.spread import spread
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,7 +27,7 @@ NUMBER = "+14155552671"
 def told(ctx: Context, crm: Crm, sync: Sync) -> None:
     crm.edit(crm.ids()[0], {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
-    suppress.add(ctx, NUMBER, "opt_out", "", "wrote <b>us</b> a letter", "admin")
+    suppressions.add(ctx, NUMBER, "opt_out", "", "wrote <b>us</b> a letter", "admin")
     apply_waiting(ctx)
     spread(ctx, crm.name)
 

@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.segments import count
+from worker.segments import counters
 
 Serve = Callable[..., str]
 HEADERS = {"Authorization": "Bearer secret"}
@@ -34,7 +34,7 @@ def document(
     """Of a server with something in its tables."""
     ctx = make_context(DATABASE_URL=either_database_url)
     sync(ctx, Crm.all(sandbox)["hubspot"].name)
-    count.count(ctx)
+    counters.count(ctx)
     url = serve(DATABASE_URL=either_database_url, **ENV)
     return schemathesis.openapi.from_url(f"{url}/openapi.json")
 

@@ -25,11 +25,11 @@ from sandbox.run import Sandbox
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import rechecks
-from worker.feedback.forget import forget_contact
 from worker.ops import retention
 from worker.store.tables import lookups
 from worker.store.tables import rechecks as table
-from worker.sync.spread import spread, waits
+from worker.suppression.erasure import forget_contact
+from worker.sync.propagate import spread, waits
 from worker.web.hubspot_portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 

@@ -23,7 +23,7 @@ from skips import skip_without
 from sandbox.hubspot.app_calls import AppCalls, signed_v3
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.sync.spread import spread
+from worker.sync.propagate import spread
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route

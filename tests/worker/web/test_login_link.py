@@ -20,9 +20,9 @@ from fastapi.routing import APIRoute
 from processes import until
 from terminals import LINK, OnTerminal
 
-from config.log import redact
+from config.logging_setup import redact
 from config.settings import Settings
-from worker.access import audit, login_links, people, sessions
+from worker.access import audit, login_links, sessions, users
 from worker.access.ways_in import NO_PASSWORD
 from worker.context import Context
 from worker.ops import doctor
@@ -30,7 +30,7 @@ from worker.store import Store
 from worker.store.db import open_store
 from worker.store.tables import sessions as session_table
 from worker.web.app import make_app
-from worker.web.guard import COOKIE
+from worker.web.auth import COOKIE
 
 Serve = Callable[..., str]
 PUBLIC = "https://hygiene.example.com"
@@ -279,7 +279,7 @@ class TestALink:
     ) -> None:
         link = login_links.make(ctx.store, ctx.now())
         if closed_by == "people":
-            people.put(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
+            users.put(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
         url = serve(ADMIN_PASSWORD="fictional" if closed_by == "password" else "")
         assert not enters(login_links.address(url, link))
 

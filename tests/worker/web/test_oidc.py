@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from idp import Idp
 
 from worker.context import Context
-from worker.web.guard import COOKIE
+from worker.web.auth import COOKIE
 
 Serve = Callable[..., str]
 TOML = '[access]\noidc_admins = ["kim@example.com"]\noidc_viewers = ["@example.org"]\n'

@@ -13,10 +13,11 @@ from logins import let_in
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import suppress
-from worker.segments import count, isolate
+from worker.segments import counters, isolation
 from worker.store.db import insert
 from worker.store.tables import contact_numbers, isolations, reviews, runs
+from worker.suppression import suppressions
+from worker.sync.runs import audits
 from worker.web.sealed import seal
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class TestASegment:
         self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        count.count(ctx)
+        counters.count(ctx)
         page.goto(f"{serve(working=True)}/segments")
         page.get_by_text("Act…").first.click()
         panel = page.locator("details[open]")
@@ -177,8 +178,8 @@ class TestASegment:
         assert "bought from a stranger" in text_of(page)
         page.get_by_role("link", name="audit", exact=True).click()
         page.locator(".pill.done").first.wait_for()
-        count.count(ctx)
-        isolate.next_audits(ctx)
+        counters.count(ctx)
+        audits.next_audits(ctx)
         page.goto(page.url.split("/runs")[0] + "/segments")
         assert "after it" in text_of(page)
         page.get_by_text("Release…").click()
@@ -211,9 +212,9 @@ def everywhere(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
     crm.act(record_id, {"set": more})
     run = sync(ctx, "hubspot")["run"]
     dry = sync(ctx, "hubspot", "everything", dry_run=True, force=True)["run"]
-    suppress.add(ctx, NUMBER, "opt_out", "", HOSTILE, HOSTILE[:30])
-    count.count(ctx)
-    isolate.isolate(ctx, "hubspot", "campaign", HOSTILE, HOSTILE)
+    suppressions.add(ctx, NUMBER, "opt_out", "", HOSTILE, HOSTILE[:30])
+    counters.count(ctx)
+    isolation.isolate(ctx, "hubspot", "campaign", HOSTILE, HOSTILE)
     with ctx.store.read() as connection:
         held = connection.execute(sa.select(contact_numbers).limit(1)).one()
     return [

@@ -21,9 +21,9 @@ from worker.access import tokens
 from worker.context import Context
 from worker.store.tables import runs as run_table
 from worker.store.tables import suppressions, touched
-from worker.sync import runs
-from worker.sync.scope import Scope
-from worker.sync.spread import spread
+from worker.sync.propagate import spread
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 
 Serve = Callable[..., str]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -110,7 +110,7 @@ class TestTheScope:
         flow = Flow(ctx, serve())
         answer = flow.call(**{"ids": salesforce.ids()[:1], **more})
         assert (answer.status_code, "ids" in answer.text) == (403, True)
-        assert (waiting(ctx), runs.active(ctx)) == (set(), [])
+        assert (waiting(ctx), lifecycle.active(ctx)) == (set(), [])
 
     def test_leaves_the_rights_of_rescan_as_they_were(
         self, serve: Serve, ctx: Context, salesforce: Crm
@@ -118,7 +118,7 @@ class TestTheScope:
         ids = salesforce.ids()[:2]
         assert Flow(ctx, serve(), "read").call(ids).status_code == 403
         opened = Flow(ctx, serve(), "rescan", "recheck").call(ids).json()["run"]
-        assert runs.load(ctx, opened).kind == "rescan"
+        assert lifecycle.load(ctx, opened).kind == "rescan"
 
 
 class TestWhatItAsksFor:
@@ -130,16 +130,16 @@ class TestWhatItAsksFor:
         salesforce.edit(changed, {"phone/Phone": NUMBER})
         told = []
         flow = Flow(ctx, serve(notify=lambda: told.append(1)))
-        before = len(runs.recent(ctx, 100))
+        before = len(lifecycle.recent(ctx, 100))
         for _ in range(2):  # asked for twice, looked at once
             answer = flow.call([changed, unchanged], reason="from a flow")
             assert (answer.status_code, answer.json()) == (202, {"run": None, "waiting": 2})
-        assert len(runs.recent(ctx, 100)) == before
+        assert len(lifecycle.recent(ctx, 100)) == before
         until(lambda: len(told) == 2, "the queue", 5)
-        under_way = runs.open_run(ctx, "salesforce", Scope("changed"))
+        under_way = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
         spread(ctx, "salesforce")
         assert salesforce.get(changed, "e164/Phone") == NUMBER
-        assert runs.load(ctx, under_way).state == "running"
+        assert lifecycle.load(ctx, under_way).state == "running"
         assert (waiting(ctx), report_runs(ctx)) == (set(), 1)
 
     def test_a_deleted_record_does_not_fail_the_rest(
@@ -202,7 +202,7 @@ class TestPersonAccounts:
         ids = [account["PersonContactId"], account["Id"], contact["Id"]]
         assert Flow(ctx, serve(ACCOUNTS)).call(ids).json()["waiting"] == 3
         spread(ctx, "salesforce")
-        run = runs.recent(ctx, 1, reports=True)[0]
+        run = lifecycle.recent(ctx, 1, reports=True)[0]
         assert (run.state, waiting(ctx)) == ("done", set())
         assert org.find("Account", account["Id"])["Phone_E164__c"] == NUMBER
         assert org.find("Contact", contact["Id"])["Phone_E164__c"] == NUMBER
@@ -222,7 +222,7 @@ class TestWithRealProcesses:
             only = dict.fromkeys(PHONES[crm.name], None) | {f"phone/{crm.phone}": OTHER}
             crm.edit(ids[crm.name], only)  # of several numbers the tick would not say which
             sync(ctx, crm.name)
-        runs.open_run(ctx, "salesforce", Scope("changed"))
+        lifecycle.open_run(ctx, "salesforce", Scope("changed"))
         start("worker", "web", PORT=PORT)
         start(*WORKER)
         url = f"http://127.0.0.1:{PORT}"

@@ -14,10 +14,11 @@ from crms import Crm
 from logins import let_in
 
 from worker.access import audit
-from worker.alerts import conditions, tell
+from worker.alerts import notifier, rules
 from worker.context import Context
 from worker.store.tables import contacts
-from worker.sync import removals, runs
+from worker.sync.read import removals
+from worker.sync.runs import lifecycle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -46,9 +47,9 @@ def indexed(ctx: Context, crm: Crm) -> int:
 
 def ended(ctx: Context, run_id: str) -> str:
     until = time.monotonic() + 30
-    while runs.load(ctx, run_id).active and time.monotonic() < until:
+    while lifecycle.load(ctx, run_id).active and time.monotonic() < until:
         time.sleep(0.1)
-    return runs.load(ctx, run_id).state
+    return lifecycle.load(ctx, run_id).state
 
 
 class TestTheApi:
@@ -97,24 +98,24 @@ class TestTheAlert:
         sync(ctx, crm.name)
         hidden = crm.hide(crm.ids()[:20])
         run_id = sync(ctx, crm.name, "everything")["run"]
-        (found,) = conditions.found(ctx)
+        (found,) = rules.found(ctx)
         assert (found.kind, found.path) == ("removals_held", f"/runs/{run_id}")
         assert "--accept-removals" in found.text
-        tell.look(ctx)
+        notifier.look(ctx)
         sync(ctx, crm.name)
-        tell.look(ctx)
-        assert [one["kind"] for one in tell.standing(ctx)] == ["removals_held"]
+        notifier.look(ctx)
+        assert [one["kind"] for one in notifier.standing(ctx)] == ["removals_held"]
         crm.show(hidden)
         sync(ctx, crm.name, "everything")
-        tell.look(ctx)
-        assert tell.standing(ctx) == []
+        notifier.look(ctx)
+        assert notifier.standing(ctx) == []
 
     def test_can_be_turned_off(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
     ) -> None:
         ctx = make_context(GUARD + "[alerts]\nremovals_held = false\n")
         held_run(ctx, crm, sync)
-        assert conditions.found(ctx) == []
+        assert rules.found(ctx) == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -125,7 +126,7 @@ def test_the_pages_show_them_with_a_button(
 
     run_id = held_run(ctx, crm, sync)
     before = indexed(ctx, crm)
-    tell.look(ctx)
+    notifier.look(ctx)
     url = serve(GUARD, working=True)
     page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
     let_in(page, ctx)

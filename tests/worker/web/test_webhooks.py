@@ -17,9 +17,9 @@ from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback.apply import apply_waiting
 from worker.store.tables import feedback, reached, reviews, touched
-from worker.sync.spread import spread
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
 from worker.web.signatures import twilio_signature
 
 Serve = Callable[..., str]
@@ -386,8 +386,8 @@ class TestHubSpot:
     def test_a_contact_erased_there_is_erased_here(
         self, sender: Sender, ctx: Context, sandbox: Sandbox, sync: Sync
     ) -> None:
-        from worker.feedback import suppress
         from worker.store.tables import contact_numbers
+        from worker.suppression import suppressions
 
         crm = Crm.all(sandbox)["hubspot"]
         record_id = crm.ids()[0]
@@ -396,4 +396,4 @@ class TestHubSpot:
         erased = self.event(record_id, subscriptionType="contact.privacyDeletion")
         assert sender.hubspot([erased]) == 204
         assert NUMBER not in [row.number for row in rows(ctx, contact_numbers)]
-        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["erasure"]
+        assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["erasure"]

@@ -12,17 +12,18 @@ from fastapi.responses import RedirectResponse, Response
 from connectors.base import ConnectorError
 from worker.access import audit
 from worker.context import Context
-from worker.feedback import receive, suppress
-from worker.feedback.model import Feedback, Who
+from worker.feedback import intake
+from worker.feedback.models import Feedback, Who
 from worker.phones import facts
+from worker.phones.single_number import number_of
 from worker.queries import timeline
-from worker.queries.number import number_of
 from worker.store.tables import contact_numbers, contacts
-from worker.sync import runs
-from worker.sync.runs import RunActiveError
-from worker.sync.scope import Scope
+from worker.suppression import suppressions
+from worker.sync.runs import lifecycle
+from worker.sync.runs.lifecycle import RunActiveError
+from worker.sync.runs.scope import Scope
+from worker.web.auth import Acting, Viewer, reason_in
 from worker.web.body import RawBody, form_of
-from worker.web.guard import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.sealed import seal, unseal
@@ -96,7 +97,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             _recheck(ctx, queue, me.name, Scope("numbers", (number,)), why, _holders(ctx, number))
         elif what == "suppress":
             channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
-            suppress.add(ctx, number, "opt_out", channels, why, me.name)
+            suppressions.add(ctx, number, "opt_out", channels, why, me.name)
             then.add_task(queue.reports)
         elif what in _ACTIONS:
             _report(ctx, me.name, _ACTIONS[what], number, None, why)
@@ -133,8 +134,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         if what == "recheck":
             _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
         elif what in _ACTIONS:
-            who = receive.who_is(ctx, connector, object_name, record_id)
-            for number in receive.of_contact(ctx, connector, object_name, record_id):
+            who = intake.who_is(ctx, connector, object_name, record_id)
+            for number in intake.of_contact(ctx, connector, object_name, record_id):
                 _report(ctx, me.name, _ACTIONS[what], number, who, why)
             then.add_task(queue.reports)
         else:
@@ -161,7 +162,7 @@ def _recheck(
     problems = []
     for name in names:
         try:
-            run_id = runs.open_run(ctx, name, scope, force=True, by=who, purpose=why)
+            run_id = lifecycle.open_run(ctx, name, scope, force=True, by=who, purpose=why)
             queue.go_on(run_id)
         except (RunActiveError, ConnectorError) as error:
             problems.append(str(error))
@@ -183,7 +184,7 @@ def _report(ctx: Context, by: str, kind: Any, number: str, who: Who | None, why:
         evidence=why,
         received_at=now,
     )
-    receive.reports(ctx, [report])
+    intake.reports(ctx, [report])
 
 
 def _records(ctx: Context, typed: str) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from worker.context import Context
 from worker.queries.overview import overview
-from worker.web.guard import Viewer
+from worker.web.auth import Viewer
 from worker.web.render import page, stacked
 
 

@@ -11,11 +11,12 @@ from fastapi.responses import RedirectResponse, Response
 from connectors.base import ConnectorError
 from worker.access import audit
 from worker.context import Context
-from worker.sync import control, forecast, removals, reporting, runs
-from worker.sync import undo as undoing
-from worker.sync.runs import NoSuchRunError, Run, RunActiveError
-from worker.sync.scope import Scope
-from worker.web.guard import Acting, Form, Viewer
+from worker.sync.read import removals
+from worker.sync.runs import control, forecast, lifecycle, report
+from worker.sync.runs.lifecycle import NoSuchRunError, Run, RunActiveError
+from worker.sync.runs.scope import Scope
+from worker.sync.write import undo as undoing
+from worker.web.auth import Acting, Form, Viewer
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.scopes import ScopeError, scope_of
@@ -29,7 +30,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     def load(run_id: str) -> Run:
         try:
-            return runs.load(ctx, run_id)
+            return lifecycle.load(ctx, run_id)
         except NoSuchRunError:
             raise HTTPException(404, "There is no such run.") from None
 
@@ -40,10 +41,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     ) -> Response:  # fmt: skip
         if before is not None and before.tzinfo is None:
             raise HTTPException(422, "before: a moment with its time zone")
-        recent = runs.recent(ctx, _LISTED + 1, connector[:40], reports, state[:10], before)
+        recent = lifecycle.recent(ctx, _LISTED + 1, connector[:40], reports, state[:10], before)
         more = recent[_LISTED - 1].opened_at.isoformat() if len(recent) > _LISTED else None
         return page(
-            request, "runs.html", me, here="runs", runs=reporting.summaries(ctx, recent[:_LISTED]),
+            request, "runs.html", me, here="runs", runs=report.summaries(ctx, recent[:_LISTED]),
             more=more, connector=connector, state=state, reports=reports,
             connectors=ctx.settings.active_connectors,
         )  # fmt: skip
@@ -83,7 +84,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def started(who: str, name: str, scope: Scope, form: Form, dry_run: bool) -> Response:
         force = form.get("force") == "on"
         why = form.get("why", "").strip()
-        run_id = runs.open_run(ctx, name, scope, dry_run, force, by=who, purpose=why)
+        run_id = lifecycle.open_run(ctx, name, scope, dry_run, force, by=who, purpose=why)
         if not dry_run:
             audit.note(ctx.store, ctx.now(), who, "run.start", f"{run_id} {name}: {scope}", why)
         queue.go_on(run_id)
@@ -107,7 +108,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/{run_id}")
     def detail(request: Request, me: Viewer, run_id: str) -> Response:
         run = load(run_id)
-        found = reporting.account(ctx, run.id, most=20)
+        found = report.account(ctx, run.id, most=20)
         found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
         return page(
             request, "run.html", me, here="runs", run=found, opened=run.opened_at, scope=run.scope,
@@ -120,7 +121,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def progress(request: Request, me: Viewer, run_id: str) -> Response:
         """The part of the page that is renewed while a run goes on."""
         run = load(run_id)
-        found = reporting.result(ctx, run.id)
+        found = report.result(ctx, run.id)
         answer = page(request, "_progress.html", me, run=found, progress=_progress(run, found))
         if not run.active:
             answer.headers["HX-Refresh"] = "true"  # all of the page has changed
@@ -131,7 +132,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         request: Request, me: Viewer, run_id: str, after: Annotated[int, Query(ge=0, le=2**62)] = 0
     ) -> Response:
         run = load(run_id)
-        rows = reporting.writes_after(ctx, run.id, after, _LISTED)
+        rows = report.writes_after(ctx, run.id, after, _LISTED)
         entries = [
             {"id": row.record_id, "object": row.object, "state": row.state, "before": row.before,
              "after": row.after, "message": row.message}
@@ -167,7 +168,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         if not held_by(run.id):
             raise HTTPException(409, "Nothing is held by this run any more: look at the overview.")
         try:
-            opened = runs.open_run(
+            opened = lifecycle.open_run(
                 ctx, run.connector, Scope("everything"), by=me.name, purpose=why,
                 accept_removals=True,
             )  # fmt: skip
@@ -181,12 +182,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/{run_id}/undo")
     def undo_form(request: Request, me: Viewer, run_id: str) -> Response:
         run = load(run_id)
-        found = reporting.result(ctx, run.id)
+        found = report.result(ctx, run.id)
         if not _may_undo(run, found):
             raise HTTPException(409, "There is nothing to undo: it wrote nothing, or goes on.")
         return page(
             request, "run_undo.html", me, here="runs", run=found, opened=run.opened_at,
-            fields=reporting.fields_written(ctx, run.id),
+            fields=report.fields_written(ctx, run.id),
         )  # fmt: skip
 
     @routes.post("/{run_id}/undo")
@@ -211,7 +212,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             elif what == "cancel":
                 control.cancel(ctx, run.id, me.name)
             elif what == "resume":
-                runs.reopen(ctx, run.id)
+                lifecycle.reopen(ctx, run.id)
                 queue.undo(run.id) if run.kind == "undo" else queue.go_on(run.id)
             else:
                 raise HTTPException(404, "There is no such page.")

@@ -8,10 +8,11 @@ from fastapi.responses import RedirectResponse, Response
 from config.segments import SEGMENTS, By
 from worker.access import audit
 from worker.context import Context
-from worker.segments import isolate, listing
-from worker.segments.isolate import NoSuchSegmentError
-from worker.segments.rates import share
-from worker.web.guard import Acting, Viewer, reason_in
+from worker.segments import isolation, queries
+from worker.segments.isolation import NoSuchSegmentError
+from worker.segments.statistics import share
+from worker.sync.runs import audits
+from worker.web.auth import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.sealed import seal
@@ -24,7 +25,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("")
     def listed(request: Request, me: Viewer, by: By = "source", connector: str = "") -> Response:
-        found = listing.listed(ctx, by, _LISTED, connector[:40])
+        found = queries.listed(ctx, by, _LISTED, connector[:40])
         reach = next(
             (end for end in (0.1, 0.25, 0.5) if all(one["high"] <= end for one in found)), 1.0
         )
@@ -36,7 +37,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/shared")
     def shared(request: Request, me: Viewer) -> Response:
-        found = listing.placeholders(ctx)
+        found = queries.placeholders(ctx)
         for one in found:
             one["path"] = f"/numbers/{seal(ctx.keys, one['number'])}"
         return page(
@@ -46,7 +47,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/history")
     def history(request: Request, me: Viewer) -> Response:
-        found = [_with_shares(one) for one in isolate.history(ctx)]
+        found = [_with_shares(one) for one in isolation.history(ctx)]
         return page(request, "isolations.html", me, here="segments", isolations=found)
 
     @routes.post("/isolate")
@@ -55,13 +56,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         by, value, name = form.get("by", ""), form.get("value", ""), form.get("connector", "")
         why = reason_in(form)
         try:
-            made = isolate.isolate(ctx, name, by, value, why, who=me.name)
+            made = isolation.isolate(ctx, name, by, value, why, who=me.name)
         except NoSuchSegmentError as error:
             raise HTTPException(404, str(error)) from None
         if made is None:
             raise HTTPException(409, "It is isolated already.")
         audit.note(ctx.store, ctx.now(), me.name, "segment.isolate", f"{name} {by}={value}", why)
-        for run_id in isolate.next_audits(ctx):
+        for run_id in audits.next_audits(ctx):
             queue.go_on(run_id)
         return RedirectResponse(f"/segments?by={by}", 303)
 
@@ -70,12 +71,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         me, form = acting
         why = reason_in(form)
         try:
-            made = isolate.release(ctx, isolation_id, me.name, why)
+            made = isolation.release(ctx, isolation_id, me.name, why)
         except NoSuchSegmentError as error:
             raise HTTPException(404, str(error)) from None
         target = f"{made.connector} {made.name}"
         audit.note(ctx.store, ctx.now(), me.name, "segment.release", target, why)
-        for run_id in isolate.next_audits(ctx):
+        for run_id in audits.next_audits(ctx):
             queue.go_on(run_id)
         return RedirectResponse(f"/segments?by={made.by}", 303)
 
@@ -83,10 +84,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
 
 def _standing(ctx: Context) -> list[dict[str, object]]:
-    return [_with_shares(one) for one in isolate.standing(ctx)]
+    return [_with_shares(one) for one in isolation.standing(ctx)]
 
 
-def _with_shares(one: isolate.Isolation) -> dict[str, object]:
+def _with_shares(one: isolation.Isolation) -> dict[str, object]:
     """With the share of bad phone fields before and after its audit."""
     found = one.as_json()
     for when in ("before", "after"):

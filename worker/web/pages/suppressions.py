@@ -9,11 +9,12 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from worker.access import audit
 from worker.context import Context
-from worker.feedback import receive, suppress
-from worker.feedback.model import Reading
+from worker.feedback import intake
+from worker.feedback.models import Reading
 from worker.phones import facts
-from worker.queries.number import number_of
-from worker.web.guard import Acting, Viewer, reason_in
+from worker.phones.single_number import number_of
+from worker.suppression import suppressions
+from worker.web.auth import Acting, Viewer, reason_in
 from worker.web.queue import Queue
 from worker.web.redirects import place
 from worker.web.render import page
@@ -31,7 +32,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def listed(
         request: Request, me: Viewer, after: RowId = 0, reason: Reason = "", lifted: bool = False
     ) -> Response:
-        found = suppress.listed(
+        found = suppressions.listed(
             ctx, active=None if lifted else True, reason=reason or None, after=after, limit=_LISTED
         )
         rows = [one.as_json() for one in found]
@@ -50,7 +51,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(403, "You may look, and not take the list away.")
         audit.note(ctx.store, ctx.now(), me.name, "suppressions.export", "all that stands")
         return StreamingResponse(
-            suppress.export(ctx, None), media_type="text/csv",
+            suppressions.export(ctx, None), media_type="text/csv",
             headers={"Content-Disposition": 'attachment; filename="suppressions.csv"'},
         )  # fmt: skip
 
@@ -62,7 +63,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(422, "Write one number with its country code, like +14155550123.")
         why = reason_in(form)
         channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
-        suppress.add(ctx, number, "opt_out", channels, why, me.name)
+        suppressions.add(ctx, number, "opt_out", channels, why, me.name)
         audit.note(ctx.store, ctx.now(), me.name, "number.suppress", audit.masked(number), why)
         then.add_task(queue.reports)
         return RedirectResponse(f"/numbers/{seal(ctx.keys, number)}", 303)
@@ -72,8 +73,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         me, form = acting
         why = reason_in(form)
         try:
-            lifted = suppress.lift(ctx, suppression_id, me.name, why)
-        except suppress.NoSuchSuppressionError as error:
+            lifted = suppressions.lift(ctx, suppression_id, me.name, why)
+        except suppressions.NoSuchSuppressionError as error:
             raise HTTPException(404, str(error)) from None
         audit.note(
             ctx.store, ctx.now(), me.name, "suppression.lift",
@@ -86,7 +87,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/reviews")
     def reviews(request: Request, me: Viewer) -> Response:
-        found = receive.open_reviews(ctx)
+        found = intake.open_reviews(ctx)
         for one in found:
             one["path"] = f"/numbers/{seal(ctx.keys, one['number'])}"
         return page(request, "reviews.html", me, here="suppressions", reviews=found)
@@ -97,7 +98,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         decision = form.get("decision", "")
         if decision not in get_args(Reading):
             raise HTTPException(422, "Choose what the reply means.")
-        if not receive.decide(ctx, review_id, cast(Reading, decision), me.name):
+        if not intake.decide(ctx, review_id, cast(Reading, decision), me.name):
             raise HTTPException(409, "Somebody has decided this one meanwhile.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         then.add_task(queue.reports)

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from config.shown import shown
-from worker.access import audit, people, tokens
+from config.effective import shown
+from worker.access import audit, tokens, users
 from worker.access.model import ROLES, SCOPES, AccessError, Person, Role
-from worker.alerts import tell
+from worker.alerts import notifier
 from worker.alerts.channels import channels
 from worker.context import Context
-from worker.verification import spending
-from worker.web.guard import Acting, Viewer
+from worker.verification import spend_report
+from worker.web.auth import Acting, Viewer
 from worker.web.render import page
 
 _DAYS, _LISTED = 30, 100
@@ -28,14 +28,14 @@ def router(ctx: Context) -> APIRouter:
     def spend(request: Request, me: Viewer) -> Response:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS)
+            found = spend_report.report(connection, ctx.line, verification, ctx.now(), _DAYS)
         return page(request, "spend.html", me, here="spend", spend=found, days=_DAYS)
 
     @routes.get("/providers")
     def providers(request: Request, me: Viewer) -> Response:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            found = spending.report(connection, ctx.line, verification, ctx.now(), _DAYS)
+            found = spend_report.report(connection, ctx.line, verification, ctx.now(), _DAYS)
         states = {one["name"]: one for one in found["providers"]}
         spent: dict[str, dict[str, float]] = {}
         for row in found["days"]:
@@ -56,7 +56,7 @@ def router(ctx: Context) -> APIRouter:
     @routes.get("/alerts")
     def alerts(request: Request, me: Viewer) -> Response:
         return page(
-            request, "alerts.html", me, here="settings", alerts=tell.standing(ctx),
+            request, "alerts.html", me, here="settings", alerts=notifier.standing(ctx),
             channels=channels(ctx.settings),
         )  # fmt: skip
 
@@ -72,9 +72,9 @@ def router(ctx: Context) -> APIRouter:
         request: Request, me: Person, status: int = 200, secret: str = "", problem: str = ""
     ) -> Response:
         return page(
-            request, "access.html", me, status, here="access", users=people.listed(ctx.store),
+            request, "access.html", me, status, here="access", users=users.listed(ctx.store),
             tokens=tokens.listed(ctx.store), scopes=SCOPES, roles=ROLES, secret=secret,
-            problem=problem, shortest=people.SHORTEST,
+            problem=problem, shortest=users.SHORTEST,
         )  # fmt: skip
 
     @routes.get("/access")
@@ -106,7 +106,7 @@ def router(ctx: Context) -> APIRouter:
         role: Role = "admin" if form.get("role") == "admin" else "viewer"
         name = form.get("name", "").strip()
         try:
-            people.put(ctx.store, name, form.get("password", ""), role, ctx.now())
+            users.put(ctx.store, name, form.get("password", ""), role, ctx.now())
         except AccessError as error:
             return access_page(request, me, 422, problem=str(error))
         audit.note(ctx.store, ctx.now(), me.name, "user.put", f"{name} ({role})")
@@ -118,7 +118,7 @@ def router(ctx: Context) -> APIRouter:
         name = form.get("name", "")
         if name == me.name:
             raise HTTPException(409, "You cannot remove yourself.")
-        if not people.remove(ctx.store, name):
+        if not users.remove(ctx.store, name):
             raise HTTPException(404, "There is nobody of that name.")
         audit.note(ctx.store, ctx.now(), me.name, "user.remove", name)
         return RedirectResponse("/access", 303)

@@ -1,0 +1,174 @@
+"""What needs a person just now, from the tables: each with a key by which it is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.feedback.sources import call_outcomes
+from worker.segments import isolation
+from worker.store import lost_fields, setbacks
+from worker.store.tables import failures, runs, watermarks
+from worker.sync.read import removals
+from worker.verification import circuit_breaker, spend_report
+
+Kind = Literal[
+    "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
+    "call_outcomes", "suppression_refused", "field_hidden", "setback",
+]  # fmt: skip
+_LOOK_BACK = timedelta(days=1)  # an older failure is no news
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`path`: of the page to look at."""
+
+    key: str
+    kind: Kind
+    text: str
+    path: str
+
+
+def found(ctx: Context) -> list[Condition]:
+    """All that holds now and that the settings want to be told of."""
+    wanted = ctx.settings.alerts
+    everything: list[Condition] = []
+    if wanted.run_failed:
+        everything += _failed_runs(ctx)
+    if wanted.breaker_open:
+        everything += _open_breakers(ctx)
+    everything += _budget(ctx)
+    if wanted.segment_isolated:
+        everything += _isolated(ctx)
+    everything += _old_watermarks(ctx)
+    if wanted.removals_held:
+        everything += _held_removals(ctx)
+    if wanted.field_hidden:
+        everything += _lost_fields(ctx)
+    if wanted.suppression_refused:
+        everything += _refused_suppressions(ctx)
+    if wanted.call_outcomes:
+        everything += _unnamed_outcomes(ctx)
+    if wanted.setbacks:
+        everything += _setbacks(ctx)
+    return everything
+
+
+def _failed_runs(ctx: Context) -> Iterator[Condition]:
+    c = runs.c
+    query = sa.select(c.id, c.connector, c.error).where(
+        c.state == "failed", c.kind != "reports", c.finished_at > ctx.now() - _LOOK_BACK
+    )
+    with ctx.store.read() as connection:
+        for run_id, connector, error in connection.execute(query):
+            text = f"{connector}: run {run_id} failed: {error}"
+            yield Condition(f"run:{run_id}", "run_failed", text, f"/runs/{run_id}")
+
+
+def _open_breakers(ctx: Context) -> Iterator[Condition]:
+    labels = {step.name: step.provider.label for step in ctx.line.steps}
+    with ctx.store.read() as connection:
+        for state in circuit_breaker.all_states(connection):
+            if state.is_open and state.since is not None:
+                name = labels.get(state.name, state.name)
+                text = f"{name} {state.reason}; its numbers stay as they are until it answers"
+                key = f"breaker:{state.name}:{state.since.isoformat()}"
+                yield Condition(key, "breaker_open", text, "/providers")
+
+
+def _budget(ctx: Context) -> Iterator[Condition]:
+    share, now = ctx.settings.alerts.budget_at, ctx.now()
+    with ctx.store.read() as connection:
+        report = spend_report.report(connection, ctx.line, ctx.settings.verification, now, 1)
+    for cap in report["caps"]:
+        period = f"{now:%Y-%m-%d}" if "today" in cap["name"] else f"{now:%Y-%m}"
+        for used, most in ((cap["used"], cap["cap"]), (cap["used_lookups"], cap["cap_lookups"])):
+            if most and used >= share * most:
+                text = f"{cap['name']} is used to {used / most:.0%} ({used:,} of {most:,})"
+                yield Condition(f"budget:{cap['name']}:{period}", "budget", text, "/spend")
+
+
+def _isolated(ctx: Context) -> Iterator[Condition]:
+    for one in isolation.standing(ctx):
+        if not one.isolated_by:  # who isolates one by hand knows
+            text = f"{one.connector}: {one.name} was isolated: {one.why}"
+            yield Condition(f"isolated:{one.id}", "segment_isolated", text, "/segments")
+
+
+def _held_removals(ctx: Context) -> Iterator[Condition]:
+    """Until a full read ends within the limit, or an operator accepts them. A later full read that
+    holds them again is told again, with its number."""
+    with ctx.store.read() as connection:
+        held = removals.holds(connection)
+    for hold in held:
+        if hold.connector in ctx.settings.active_connectors:
+            key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
+            text = f"{hold.connector}: {hold.reason}"
+            yield Condition(key, "removals_held", text, f"/runs/{hold.run_id}")
+
+
+def _lost_fields(ctx: Context) -> Iterator[Condition]:
+    """Hidden fields, until the CRM shows them again or the settings no longer name them."""
+    for name in ctx.settings.active_connectors:
+        for one in lost_fields.load(ctx.store, name).lost:
+            key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
+            yield Condition(key, "field_hidden", f"{name}: {one.text(name)}", "/")
+
+
+def _refused_suppressions(ctx: Context) -> Iterator[Condition]:
+    """Send this once a day while a CRM refuses the flags of people who must not be contacted."""
+    c = failures.c
+    query = (
+        sa.select(c.connector, sa.func.count(), sa.func.max(c.run_id), sa.func.max(c.message))
+        .where(c.kind == "suppression_refused")
+        .group_by(c.connector)
+    )
+    with ctx.store.read() as connection:
+        for name, count, run_id, message in connection.execute(query):
+            if name not in ctx.settings.active_connectors:
+                continue
+            people = "1 person who is" if count == 1 else f"{count:,} people who are"
+            text = (
+                f"{name}: {people} not to be contacted cannot be flagged: {message}. Contact none "
+                f"of them, and exempt our user from the rule: hygiene runs show {run_id}"
+            )
+            key = f"suppression_refused:{name}:{ctx.now():%Y-%m-%d}"
+            yield Condition(key, "suppression_refused", text, f"/runs/{run_id}")
+
+
+def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:
+    """Until the names are known, or the ids have a meaning in the settings. Another outcome is told
+    anew, more calls with the same ones are not."""
+    for name in ctx.settings.active_connectors:
+        if waiting := call_outcomes.waiting_for_names(ctx, name):
+            key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
+            yield Condition(key, "call_outcomes", f"{name}: {waiting.text}", "/")
+
+
+def _setbacks(ctx: Context) -> Iterator[Condition]:
+    """Background work that keeps failing, until it succeeds once; later failures alert again."""
+    with ctx.store.read() as connection:
+        found = list(setbacks.load(connection))
+    for one in found:
+        if one.times >= setbacks.TOLD_AFTER and one.connector in ctx.settings.active_connectors:
+            key = f"setback:{one.connector}:{one.what}:{one.since.isoformat()}"
+            yield Condition(key, "setback", one.text, "/")
+
+
+def _old_watermarks(ctx: Context) -> Iterator[Condition]:
+    oldest = ctx.settings.alerts.watermark_older_than
+    if not oldest:
+        return
+    with ctx.store.read() as connection:
+        for row in connection.execute(sa.select(watermarks)):
+            age = ctx.now() - row.position
+            if row.connector in ctx.settings.active_connectors and age > oldest:
+                hours = int(age.total_seconds() // 3600)
+                text = f"{row.connector}: changes of {row.object} were last read {hours} h ago"
+                key = f"watermark:{row.connector}:{row.object}:{row.position.isoformat()}"
+                yield Condition(key, "watermark", text, "/")

@@ -1,0 +1,175 @@
+"""Stores what comes in from outside, before its sender is told that it has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.context import Context
+from worker.feedback import merged_records, report_log
+from worker.feedback.models import Feedback, Reading, Who, contact_key
+from worker.feedback.sources import twilio
+from worker.store.db import upsert
+from worker.store.pseudonyms import Keys
+from worker.store.tables import contact_numbers, contacts, feedback, reviews
+
+_MOST_KEPT = 10_000  # characters of a reply that a person is to read
+
+
+def reports(ctx: Context, found: Sequence[Feedback]) -> int:
+    """Keep reports; how many of them are new."""
+    if not found:
+        return 0
+    names = [report.key[:255] for report in found]
+    keys = ctx.keys
+    with ctx.store.write() as connection:
+        count = sa.select(sa.func.count()).where(feedback.c.key.in_(names))
+        before = connection.scalar(count) or 0
+        report_log.store(connection, found, ctx.now(), keys)
+        return (connection.scalar(count) or 0) - before
+
+
+def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
+    """An inbound message; how many new reports came of it. Raises what `twilio.sms` does."""
+    now = ctx.now()
+    heard = twilio.sms(form, now)
+    keys = ctx.keys
+    with ctx.store.write() as connection:
+        if not _is_known(connection, heard, keys):
+            report_log.note_reached(connection, heard.number, now, now)  # who writes is there
+        if heard.doubtful is not None:
+            suggestion = heard.doubtful.suggestion
+            row = {
+                "key": heard.key,
+                "number": heard.number,
+                "source": twilio.SOURCE,
+                "text": _for_a_person(form.get("Body", "")),
+                "suggestion": suggestion.kind if suggestion else "",
+                "evidence": suggestion.evidence[:255] if suggestion else "",
+                "at": now,
+                "decision": "",
+                "decided_by": "",
+            }
+            upsert(connection, reviews, [row], ignore=True, key=("key",))
+    return reports(ctx, heard.reports)
+
+
+def _for_a_person(body: str) -> str:
+    """A reply as somebody reads it: whole, or both ends of one that is longer than a letter."""
+    text = body.replace("\x00", "")
+    if len(text) <= _MOST_KEPT:
+        return text
+    left_out = len(text) - _MOST_KEPT
+    half = _MOST_KEPT // 2
+    return f"{text[:half]} [… {left_out:,} characters are left out …] {text[-half:]}"
+
+
+def _is_known(connection: Connection, heard: twilio.Heard, keys: Keys) -> bool:
+    """Whether a message came before; it may have been erased since."""
+    names = {
+        name
+        for key in (heard.key, *(report.key for report in heard.reports))
+        for name in (key, *keys.erased_keys(key))
+    }
+    return any(
+        connection.execute(sa.select(table.c.id).where(table.c.key.in_(names)).limit(1)).first()
+        for table in (feedback, reviews)
+    )
+
+
+def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
+    """What became of a message; raises what `twilio.status` does."""
+    outcome = twilio.status(form, ctx.now())
+    if outcome.reached and outcome.at is not None:
+        with ctx.store.write() as connection:
+            report_log.note_reached(connection, outcome.number, outcome.at, ctx.now())
+    return reports(ctx, [outcome.report]) if outcome.report is not None else 0
+
+
+def decide(ctx: Context, review_id: int, decision: Reading, by: str) -> bool:
+    """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
+    now, keys = ctx.now(), ctx.keys
+    with ctx.store.write() as connection:
+        row = connection.execute(
+            sa.select(reviews).where(reviews.c.id == review_id, reviews.c.decision == "")
+        ).one_or_none()
+        if row is None:
+            return False
+        connection.execute(
+            sa.update(reviews)
+            .where(reviews.c.id == review_id)
+            .values(decision=decision, decided_at=now, decided_by=by)
+        )
+        if decision != "nothing":
+            report = Feedback(
+                key=f"review:{row.key}",
+                kind=decision,
+                number=row.number,
+                source=row.source,
+                at=row.at,
+                channels="text" if decision in ("opt_out", "opt_in") else "",
+                evidence=f"a reply, read by {by}",
+                received_at=row.at,
+            )
+            report_log.store(connection, [report], now, keys)
+    return True
+
+
+def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
+    """Replies that wait for a person, the oldest first."""
+    query = sa.select(reviews).where(reviews.c.decision == "").order_by(reviews.c.id).limit(limit)
+    with ctx.store.read() as connection:
+        return [
+            {
+                "id": row.id,
+                "number": row.number,
+                "text": row.text,
+                "suggestion": row.suggestion or None,
+                "evidence": row.evidence,
+                "at": row.at.isoformat(),
+            }
+            for row in connection.execute(query)
+        ]
+
+
+def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
+    """The numbers that our index has for a contact, or for the one that it lives on in."""
+    held = contact_numbers.c
+    with ctx.store.read() as connection:
+        object_name, record_id = merged_records.current(
+            connection, connector, object_name, record_id
+        )
+        query = sa.select(held.number).where(
+            held.connector == connector, held.object == object_name, held.record_id == record_id
+        )
+        return list(dict.fromkeys(connection.scalars(query.order_by(held.field, held.place))))
+
+
+def is_known(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:
+    """Whether our index has a contact, or the one that it lives on in."""
+    c = contacts.c
+    with ctx.store.read() as connection:
+        object_name, record_id = merged_records.current(
+            connection, connector, object_name, record_id
+        )
+        query = sa.select(sa.literal(1)).where(
+            c.connector == connector, c.object == object_name, c.record_id == record_id
+        )
+        return connection.execute(query).first() is not None
+
+
+def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Who:
+    """A contact as the index knows it, or the one that it lives on in."""
+    c = contacts.c
+    with ctx.store.read() as connection:
+        object_name, record_id = merged_records.current(
+            connection, connector, object_name, record_id
+        )
+        query = sa.select(c.person).where(
+            c.connector == connector, c.object == object_name, c.record_id == record_id
+        )
+        person = connection.scalar(query)
+    return Who(contact_key(connector, object_name, record_id), person or "")

@@ -1,0 +1,271 @@
+"""Records that live on in another one, and what was said of them that holds for that one too.
+
+People merge duplicates: the records that are merged lose their ids, and what was reported on them
+names ids that are gone. `merged_records` keeps where each lives on (chains are followed when they
+are stored, so one look-up is enough), and what we last knew of it. What stood against any of them
+stands against the record that they became (promise 19): `carried` says it of that record, with the
+first report's time, source and evidence, and with where it comes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.decisions.model import Channel
+from worker.feedback.consent_state import (
+    MERGED,
+    NOBODY,
+    Holders,
+    Rules,
+    concerns,
+    is_about,
+    lifted,
+    order,
+    standing,
+)
+from worker.feedback.models import Feedback, Who
+from worker.store.array_param import one_of
+from worker.store.db import upsert
+from worker.store.tables import contact_numbers, contacts, feedback, merged_records
+
+STOPS = ("opt_out", "complaint", "erasure")
+# Begin the keys of what is about a record as a whole: a flag that was ticked, or what came with a
+# merge. Who withdraws one number may be called on another.
+_OF_A_RECORD = ("crm:", MERGED)
+_PRINT = re.compile(r"[0-9a-f]{32}")
+# What is about one number of a contact, and holds where the contact has that number still.
+_OF_A_NUMBER = ("wrong_number", "corrected", "confirmed")
+
+
+class State(StrEnum):
+    """How far the record that another one lives on in has taken over from it."""
+
+    NEW = "new"
+    PAGED = "paged"  # a page that was stored with this holds the other
+    CARRIED = "carried"  # what was said of it was stored for the other
+    AWAY = "away"  # the other was deleted; it may be restored
+    ERASED = "erased"  # it was erased itself; who is said to live on in it is erased too
+    DONE = "done"  # and the other was recorded with it
+
+
+def current_key(connection: Connection, key: str) -> str:
+    """The key of the contact under which one lives on; its own where it was not merged."""
+    m = merged_records.c
+    found: str | None = connection.scalar(sa.select(m.into_key).where(m.key == key))
+    return found or key
+
+
+def current(
+    connection: Connection, connector: str, object_name: str, record_id: str
+) -> tuple[str, str]:
+    """Object and id under which a record lives on; its own where it was not merged."""
+    key = current_key(connection, f"{connector}/{object_name}/{record_id}")
+    _, object_name, record_id = key.split("/", 2)
+    return object_name, record_id
+
+
+def note_erased(connection: Connection, key: str, now: datetime) -> None:
+    """Of a contact that was never known: a merge into it may be told after its erasure."""
+    row: dict[str, Any] = {
+        "key": key, "into_key": key, "state": State.ERASED, "person": "", "flags": {},
+        "numbers": [], "recorded_at": None, "at": now,
+    }  # fmt: skip
+    upsert(connection, merged_records, [row])
+
+
+def erased(connection: Connection, keys: Collection[str]) -> list[str]:
+    """Those of these contacts that were erased."""
+    m = merged_records.c
+    query = sa.select(m.key).where(one_of(m.key, sorted(keys)), m.state == State.ERASED)
+    return list(connection.scalars(query))
+
+
+def readdressed(connection: Connection, reports: Sequence[Feedback]) -> list[Feedback]:
+    """Reports as they are to be stored: what names a record that was merged meanwhile is said of
+    the one that it lives on in. A stop on it holds for all numbers of that one."""
+    named = {report.contact for report in reports if report.contact}
+    m = merged_records.c
+    query = sa.select(m.key, m.into_key).where(one_of(m.key, sorted(named)))
+    rows = connection.execute(query) if named else ()
+    into = {row.key: row.into_key for row in rows if row.key != row.into_key}
+    if not into:
+        return list(reports)
+    numbers, persons = _of_contacts(connection, set(into.values()))
+    found: list[Feedback] = []
+    for report in reports:
+        key = into.get(report.contact)
+        if key is None:
+            found.append(report)
+            continue
+        who = Who(key, persons.get(key, ""))
+        found.append(replace(report, contact=key, person=who.person or report.person))
+        if report.kind in STOPS and report.reach != "number":
+            others = [number for number in numbers.get(key, ()) if number != report.number]
+            found += [_copy(report, report.contact, who, number) for number in others]
+    return found
+
+
+def _of_contacts(
+    connection: Connection, keys: Collection[str]
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Numbers, and persons, of contacts as the index has them."""
+    numbers: dict[str, list[str]] = {}
+    persons: dict[str, str] = {}
+    for key in keys:
+        connector, object_name, record_id = key.split("/", 2)
+        of = (connector, object_name, record_id)
+        held, c = contact_numbers.c, contacts.c
+        query = sa.select(held.number).where(
+            sa.tuple_(held.connector, held.object, held.record_id) == sa.tuple_(*of)
+        )
+        numbers[key] = list(dict.fromkeys(connection.scalars(query)))
+        who = sa.select(c.person).where(
+            sa.tuple_(c.connector, c.object, c.record_id) == sa.tuple_(*of)
+        )
+        persons[key] = connection.scalar(who) or ""
+    return numbers, persons
+
+
+def on(keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Reports on these contacts; the index is of those that name one."""
+    c = feedback.c
+    return one_of(c.contact, sorted(keys)), c.contact != sa.literal_column("''")
+
+
+def reported_on(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
+    """Contact -> numbers of which something was reported on that very contact."""
+    c = feedback.c
+    query = sa.select(c.contact, c.number).where(*on(keys)).distinct()
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.contact, []).append(row.number)
+    return found
+
+
+# -- what goes over to the other. Pure -----------------------------------------------------
+
+
+def is_of_whole_contact(report: Feedback, who: Who) -> bool:
+    """Whether a report is about this contact whatever number it has: it was said on this very
+    record, or a flag was ticked on another one of the same person. Who withdraws one number on
+    another record may be called on this one's."""
+    if report.reach == "number" or not is_about(report, who):
+        return False
+    return report.contact == who.key or report.key.startswith(_OF_A_RECORD)
+
+
+def carried(
+    old: Who,
+    numbers: Iterable[str],
+    reports: Mapping[str, Sequence[Feedback]],
+    new: Who,
+    new_numbers: Set[str],
+    rules: Rules = Rules(),
+    holders: Mapping[str, Holders] = {},
+) -> Iterator[Feedback]:
+    """What stands against (or for) a contact, said of the one that it lives on in.
+
+    `numbers`: of the old contact, with all that was reported of each (`reports`). A stop that it
+    had on any number, but on one that reached somebody else, holds for all numbers of the new one.
+    An opt-in goes not over: it said something of one record, and another one may have said no.
+    """
+    for number in numbers:
+        about = reports.get(number, ())
+        state = standing(about, old, rules, holders.get(number, NOBODY))
+        for report in about:
+            if report.kind in STOPS and concerns(report, old, NOBODY, rules):
+                if state.wrong and _said_by_a_stranger(report, about, old, rules):
+                    continue
+                left, _ = lifted(report, about, rules)
+                channels = left & state.suppressed
+                if channels:
+                    yield from _stops(report, channels, old, new, new_numbers)
+            elif report.contact == old.key and report.kind in _OF_A_NUMBER:
+                yield from (_copy(report, old.key, new, one) for one in new_numbers & {number})
+
+
+def _said_by_a_stranger(
+    report: Feedback, about: Sequence[Feedback], old: Who, rules: Rules
+) -> bool:
+    """Whether whoever said it had the number, and was known by then not to be this person. What was
+    said before that may have been theirs."""
+    if is_about(report, old):
+        return False
+    before = [one for one in about if order(one) <= order(report)]
+    return bool(standing(before, old, rules).wrong)
+
+
+def _stops(
+    report: Feedback, channels: frozenset[Channel], old: Who, new: Who, new_numbers: Collection[str]
+) -> Iterator[Feedback]:
+    said = replace(report, channels=" ".join(sorted(channels)))
+    # Where it has no number the first one is kept: what is said of a contact holds for the numbers
+    # that it gets (`of_other_numbers`).
+    for number in new_numbers or (report.number,):
+        if not new_numbers or number != report.number or not concerns(report, new):
+            yield _copy(said, old.key, new, number)
+
+
+def of_other_numbers(
+    said: Sequence[Feedback],
+    reports: Mapping[str, Sequence[Feedback]],
+    who: Who,
+    numbers: Collection[str],
+    rules: Rules = Rules(),
+) -> Iterator[Feedback]:
+    """Opt-outs that were said of a contact (`said`: `against`) and stand, of the numbers that it
+    has now and had not then: it is the person who said it. `reports`: about the former numbers."""
+    for report in said:
+        others = [number for number in numbers if number != report.number]
+        if report.kind not in STOPS or not others or not report.key.startswith(_OF_A_RECORD):
+            continue
+        if report.contact != who.key:
+            continue  # of another record of that person: `Told.stopped` weighs it
+        left, _ = lifted(report, [*reports.get(report.number, ()), *said], rules)
+        for number in others:
+            heard = [one for one in said if one.number == number and one.kind in STOPS]
+            rest = left.difference(*(lifted(one, said, rules)[0] for one in heard))
+            if rest:
+                stop = replace(report, channels=" ".join(sorted(rest)))
+                yield _copy(stop, "", who, number)
+
+
+def _copy(report: Feedback, old_key: str, new: Who, number: str) -> Feedback:
+    record = old_key.rpartition("/")[2]
+    note = f"on record {record}, which lives on in this one"
+    if not record:
+        note = "when this record had another number"
+    evidence = report.evidence or report.source
+    return replace(
+        report,
+        kind="opt_out" if report.kind == "erasure" else report.kind,
+        key=f"{MERGED}{new.key}/{number}:{_print_of(report)}",
+        source="list" if report.key.startswith("list:") else report.source,
+        number=number,
+        contact=new.key,
+        person=new.person,
+        reach="person" if report.reach == "number" else report.reach,
+        evidence=evidence
+        if f"{note})" in evidence or "lives on in this one" in evidence
+        else f"{evidence} ({note})",
+        id=0,
+    )
+
+
+def _print_of(report: Feedback) -> str:
+    """Tells the first report from others, however long its key is, and without the number that may
+    stand in it. Of a copy: what it has."""
+    head, _, kept = report.key.rpartition(":")
+    if head.startswith(MERGED) and _PRINT.fullmatch(kept):
+        return kept
+    text = report.key.replace(report.number, "")
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,77 @@
+"""Feedback: a report about a number, or about one contact's use of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+FeedbackKind = Literal[
+    "opt_out",
+    "opt_in",
+    "wrong_number",
+    "confirmed",
+    "corrected",
+    "undeliverable",
+    "complaint",
+    "erasure",
+]
+# Whom a report concerns: whoever holds the number; that person, in whichever CRM; that one record.
+Reach = Literal["number", "person", "contact"]
+# What a failed message says of the number: it is out of service; it may be, if that goes on; it
+# takes no texts.
+Grade = Literal["", "dead", "failing", "no_text"]
+# What a person may read in a reply that the reader leaves to them.
+Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
+# Columns of a file of reports.
+COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
+           "connector", "id", "code")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """`key`: idempotency key; the same report counts once.
+
+    `contact`: "connector/object/id" of the record that it was reported on, "" when none is known;
+    `person`: who that is (`Keys.person`), "" when that is not known.
+    `channels`: "call", "text" or both joined by a space, for opt_out and opt_in; "" is both. Of an
+    opt_in also the name of one of our flags ("do_not_contact"): a CRM user cleared that one and
+    left another; then it opens no more than that flag closed.
+    `evidence`: what was seen, for a person. `new_number`: of a `corrected`.
+    `at`: when it was said, never later than `received_at`, when it reached us.
+    """
+
+    key: str
+    kind: FeedbackKind
+    number: str
+    source: str
+    at: datetime
+    channels: str = ""
+    contact: str = ""
+    reach: Reach = "number"
+    person: str = ""
+    evidence: str = ""
+    grade: Grade = ""
+    new_number: str = ""
+    received_at: datetime | None = None
+    id: int = 0
+
+
+class Who(Struct, frozen=True):
+    """A contact as a report may concern it.
+
+    `aliases`: what `person` was, or may have been, under former keys (`Keys.persons`).
+    """
+
+    key: str
+    person: str = ""
+    aliases: tuple[str, ...] = ()
+
+    def is_person(self, person: str) -> bool:
+        return bool(person) and (person == self.person or person in self.aliases)
+
+
+def contact_key(connector: str, object_name: str, record_id: str) -> str:
+    return f"{connector}/{object_name}/{record_id}"

@@ -1,0 +1,359 @@
+"""The log of reports: stored once, never taken back, read by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback import merged_records
+from worker.feedback.consent_state import (
+    LIFTED_BY,
+    NOBODY,
+    Holders,
+    Rules,
+    Standing,
+    concerns,
+    is_about,
+    order,
+    standing,
+)
+from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
+from worker.store import outbox
+from worker.store.array_param import one_of
+from worker.store.db import upsert
+from worker.store.invalidation import unsettle
+from worker.store.pseudonyms import Keys, all_names
+from worker.store.pseudonyms import note_erasure as note_key
+from worker.store.tables import (
+    contact_numbers,
+    contacts,
+    feedback,
+    installation,
+    reached,
+    suppressions,
+)
+
+_ERASED = "erased numbers"  # of `installation`: some are, and have to be looked for by their hash
+_MOST_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
+_OF_SEVERAL = ("wrong_number", "corrected", "confirmed")
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that was reported about some numbers.
+
+    `ids`: of the rows that it was made from, to tell later whether more has come. `on_contacts`:
+    contact -> numbers with which somebody said on that very contact that they must not be
+    contacted, or may be again, or on another record of the same person; those that it does not hold
+    any more too ("" = it had none).
+    """
+
+    reports: dict[str, list[Feedback]] = field(default_factory=dict)
+    reached: dict[str, datetime] = field(default_factory=dict)
+    holders: dict[str, Holders] = field(default_factory=dict)
+    ids: frozenset[tuple[str, int]] = frozenset()
+    on_contacts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def about(self, number: str) -> Sequence[Feedback]:
+        return self.reports.get(number, ())
+
+    def stopped(self, who: Who, rules: Rules) -> Standing:
+        """What stands against this person, whatever numbers the contact has now (promise 7).
+
+        Records with one email may be several people (info@...). So what was said on another record
+        is taken back there, or for this record alone by what is said on it.
+        """
+        said = {
+            report.key: report
+            for number in self.on_contacts.get(who.key, ())
+            for report in self.about(number)
+            if (
+                report.kind in merged_records.STOPS
+                and merged_records.is_of_whole_contact(report, who)
+            )
+            or (report.kind == "opt_in" and concerns(report, who))
+        }.values()
+        found = Standing()
+        for record in dict.fromkeys(
+            one.contact for one in said if one.kind in merged_records.STOPS
+        ):
+            bearing = [
+                one
+                for one in said
+                if one.contact == record
+                or (one.kind == "opt_in" and (one.contact == who.key or one.reach == "number"))
+            ]
+            state = standing(bearing, who, rules)
+            found = replace(
+                found,
+                suppressed=found.suppressed | state.suppressed,
+                suppressed_why=found.suppressed_why or state.suppressed_why,
+            )
+        return found
+
+    def standing(self, number: str, who: Who, rules: Rules) -> Standing:
+        return standing(
+            self.about(number),
+            who,
+            rules,
+            self.holders.get(number, NOBODY),
+            self.reached.get(number),
+        )
+
+
+def store(connection: Connection, reports: Sequence[Feedback], now: datetime, keys: Keys) -> None:
+    """Keep reports, to be applied by the queue; one that is known by its key changes nothing, also
+    where what it said was erased since."""
+    reports = merged_records.readdressed(connection, reports)
+    if some_erased(connection):
+        reports = _without_erased(connection, reports, keys)
+    rows = [
+        {
+            "key": report.key[:255],
+            "kind": report.kind,
+            "number": report.number,
+            "channels": report.channels,
+            "contact": report.contact,
+            "reach": report.reach,
+            "person": report.person,
+            "source": report.source[:40],
+            "evidence": report.evidence,
+            "grade": report.grade,
+            "new_number": report.new_number,
+            "at": min(report.at, now),  # what was said in the future by another clock counts now
+            "received_at": report.received_at or now,
+        }
+        for report in reports
+    ]
+    upsert(connection, feedback, rows, ignore=True, key=("key",))
+    unsettle(connection, (report.number for report in reports))
+
+
+def _without_erased(
+    connection: Connection, reports: Sequence[Feedback], keys: Keys
+) -> list[Feedback]:
+    """Without repetitions of reports that were erased: a sender's retry says nothing new."""
+    names = {name: report for report in reports for name in keys.erased_keys(report.key[:255])}
+    query = sa.select(feedback.c.key).where(one_of(feedback.c.key, list(names)))
+    known = {names[name].key for name in connection.scalars(query)}
+    return [report for report in reports if report.key not in known]
+
+
+def known_keys(connection: Connection, names: Sequence[str], keys: Keys) -> dict[str, datetime]:
+    """Of these idempotency keys, those that count already, also where what they said was erased
+    since -> when it was said."""
+    kept = {name[:255]: name for name in names}
+    kept |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
+    query = sa.select(feedback.c.key, feedback.c.at).where(one_of(feedback.c.key, list(kept)))
+    return {kept[row.key]: row.at for row in connection.execute(query)}
+
+
+def last_lift(
+    connection: Connection, kind: FeedbackKind, number: str, who: Who | None, keys: Keys
+) -> datetime | None:
+    """When a report last lifted a stop of this kind, for anybody who has the number or (`who`) for
+    that person with any number."""
+    c = feedback.c
+    about: list[sa.ColumnElement[bool]] = [
+        c.number.in_(list(all_names(keys, [number], some_erased(connection))))
+    ]
+    if who is not None:
+        about.append(c.contact == who.key)
+        if who.person:
+            about.append(c.person == who.person)
+    query = sa.select(feedback).where(c.kind.in_(LIFTED_BY[kind]), sa.or_(*about))
+    return max((order(made(row))[0] for row in connection.execute(query)), default=None)
+
+
+def note_reached(connection: Connection, number: str, at: datetime, now: datetime) -> None:
+    """A message arrived: what failed before says nothing any more, and the CRMs are told so."""
+    held = connection.scalar(sa.select(reached.c.at).where(reached.c.number == number))
+    if held is not None and held >= at:
+        return
+    upsert(connection, reached, [{"number": number, "at": at}])
+    failed = sa.select(feedback.c.id).where(
+        feedback.c.number == number, feedback.c.kind == "undeliverable", feedback.c.at <= at
+    )
+    if held is not None:
+        failed = failed.where(feedback.c.at > held)
+    if connection.execute(failed.limit(1)).first() is not None:
+        unsettle(connection, [number])
+        outbox.reopen(connection, None, [number], now)
+
+
+def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
+    """All reports about these numbers, and the lists that they are on."""
+    names = all_names(keys, numbers, some_erased(connection))
+    found: dict[str, list[Feedback]] = {}
+    ids: set[tuple[str, int]] = set()
+    for row in connection.execute(sa.select(feedback).where(one_of(feedback.c.number, names))):
+        found.setdefault(names[row.number], []).append(made(row))
+        ids.add(("feedback", row.id))
+    for row in connection.execute(_listed(names)):
+        found.setdefault(names[row.number], []).append(_as_report(row))
+        ids.add(("list", row.id))
+    doubted = [n for n, reports in found.items() if any(r.kind in _OF_SEVERAL for r in reports)]
+    failed = [n for n, reports in found.items() if any(r.kind == "undeliverable" for r in reports)]
+    return Told(
+        found,
+        _reached(connection, failed) if failed else {},
+        holders_of(connection, doubted) if doubted else {},
+        frozenset(ids),
+    )
+
+
+def against(connection: Connection, people: Sequence[Who]) -> dict[str, list[Feedback]]:
+    """Contact -> what was said of it as a whole, or of another record of the same person: opt-outs,
+    and what takes them back. Of contacts without an opt-out nothing."""
+    by_contact: dict[str, list[Feedback]] = {}
+    by_person: dict[str, list[Feedback]] = {}
+    for report in _on_contacts(connection, people):
+        by_contact.setdefault(report.contact, []).append(report)
+        if report.person:
+            by_person.setdefault(report.person, []).append(report)
+    if not by_contact:  # nearly always
+        return {}
+    found: dict[str, list[Feedback]] = {}
+    for who in people:
+        of = {report.id: report for report in by_contact.get(who.key, ())}
+        for person in (who.person, *who.aliases):
+            of |= {report.id: report for report in by_person.get(person, ())}
+        said = [one for one in of.values() if _is_said_of(one, who)]
+        if any(one.kind in merged_records.STOPS for one in said):
+            found[who.key] = said
+    return found
+
+
+def former_persons(connection: Connection, people: Sequence[Who]) -> dict[str, str]:
+    """Of what these persons were called under former keys (`Who.aliases`), the names under which
+    something was said -> what they are called now."""
+    names = {former: who.person for who in people for former in who.aliases if who.person}
+    if not names:
+        return {}
+    c = feedback.c
+    query = sa.select(c.person).where(
+        one_of(c.person, sorted(names)), c.person != sa.literal_column("''")
+    )
+    return {former: names[former] for former in connection.scalars(query.distinct())}
+
+
+def rename_persons(connection: Connection, names: Mapping[str, str]) -> None:
+    """Keep what was said of persons under the names that they have now: a contact that we know by
+    our index alone has no other."""
+    for former, name in names.items():
+        renamed = sa.update(feedback).where(feedback.c.person == former)
+        connection.execute(renamed.values(person=name))
+
+
+def contacts_with_news(connection: Connection, people: Sequence[Who], told: Told) -> list[str]:
+    """Of these contacts, those that were stopped as a whole, and of which more was said than
+    `told` knows."""
+    said = against(connection, people)
+    if not said:
+        return []
+    known = {report.key for reports in told.reports.values() for report in reports}
+    return [key for key, of in said.items() if any(one.key not in known for one in of)]
+
+
+def _is_said_of(report: Feedback, who: Who) -> bool:
+    if report.kind == "opt_in":
+        return is_about(report, who)
+    return merged_records.is_of_whole_contact(report, who)
+
+
+def _on_contacts(connection: Connection, people: Sequence[Who]) -> Iterator[Feedback]:
+    """Opt-outs and opt-ins that were said on these contacts, or on others of these persons."""
+    c = feedback.c
+    kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, "opt_in"))
+    persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
+    of_persons = one_of(c.person, persons), c.person != sa.literal_column("''")
+    for where in (merged_records.on([who.key for who in people]), of_persons):
+        for row in connection.execute(sa.select(feedback).where(*where, *kinds)):
+            yield made(row)
+
+
+def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: Told) -> list[str]:
+    """Of these numbers, those about which more is known than `told`."""
+    names = all_names(keys, numbers, some_erased(connection))
+    news: set[str] = set()
+    reported = sa.select(feedback.c.id, feedback.c.number).where(one_of(feedback.c.number, names))
+    for kind, query in (("feedback", reported), ("list", _listed(names))):
+        for row in connection.execute(query):
+            if (kind, row.id) not in told.ids:
+                news.add(names[row.number])
+    return sorted(news)
+
+
+def some_erased(connection: Connection) -> bool:
+    query = sa.select(installation.c.name).where(installation.c.name == _ERASED)
+    return connection.scalar(query) is not None
+
+
+def note_erasure(connection: Connection, keys: Keys) -> None:
+    note_key(connection, keys)
+    upsert(connection, installation, [{"name": _ERASED, "value": "yes"}], ignore=True)
+
+
+def holders_of(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
+    """Who holds each of these numbers, in all CRMs."""
+    held, c = contact_numbers.c, contacts.c
+    same = sa.and_(
+        c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
+    )
+    found: dict[str, list[Who]] = {}
+    for number in numbers:
+        query = (
+            sa.select(held.connector, held.object, held.record_id, c.person)
+            .join(contacts, same)
+            .where(held.number == number)
+            .distinct()
+            .limit(_MOST_HOLDERS)
+        )
+        for row in connection.execute(query):
+            key = contact_key(row.connector, row.object, row.record_id)
+            found.setdefault(number, []).append(Who(key, row.person))
+    return {number: Holders(tuple(them)) for number, them in found.items()}
+
+
+def _reached(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
+    query = sa.select(reached.c.number, reached.c.at).where(one_of(reached.c.number, numbers))
+    return {row.number: row.at for row in connection.execute(query)}
+
+
+def _listed(numbers: Iterable[str]) -> sa.Select[Any]:
+    """What stands by itself, not by a report: numbers on imported lists."""
+    c = suppressions.c
+    return sa.select(suppressions).where(
+        one_of(c.number, numbers), c.reason == "list", c.lifted_at.is_(None)
+    )
+
+
+def _as_report(row: Any) -> Feedback:
+    return Feedback(
+        row.key, "opt_out", row.number, row.source, row.since, row.channels, evidence=row.evidence
+    )
+
+
+def made(row: Any) -> Feedback:
+    """A row of the table as a report."""
+    return Feedback(
+        key=row.key,
+        kind=cast(FeedbackKind, row.kind),
+        number=row.number,
+        source=row.source,
+        at=row.at,
+        channels=row.channels,
+        contact=row.contact,
+        reach=cast(Reach, row.reach),
+        person=row.person,
+        evidence=row.evidence,
+        grade=cast(Grade, row.grade),
+        new_number=row.new_number,
+        received_at=row.received_at,
+        id=row.id,
+    )

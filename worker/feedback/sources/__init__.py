@@ -1,0 +1,1 @@
+"""Where reports come from: replies, delivery receipts, calls, files and requests."""

@@ -1,0 +1,239 @@
+"""What people say about calls in the CRM: outcomes that mean wrong number, dead line, do not call.
+
+Read incrementally, with an overlap; a call whose outcome is the same counts once. An outcome that
+has no name or no meaning yet is noted, and its calls are read from the CRM again once it has one
+(`worker.feedback.sources.call_outcomes`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from config.feedback import Dispositions, OutcomeMeaning
+from connectors.base import CallOutcome, Connector, ConnectorError
+from worker.context import Context
+from worker.feedback import intake
+from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach
+from worker.feedback.sources import call_outcomes
+from worker.feedback.sources.call_outcomes import Seen
+from worker.phones import facts
+from worker.phones.single_number import number_of
+from worker.store import setbacks
+from worker.store.db import upsert
+from worker.store.tables import polls
+
+log = logging.getLogger(__name__)
+
+# How far the first look goes back.
+HISTORY = timedelta(days=90)
+# How long a call with somebody whom we have not read yet is looked at again: a person who was added
+# and called in the same minutes is in our index after the next sync.
+_PATIENCE = timedelta(days=1)
+_AT_ONCE = 200
+_CALLS = "read what was logged of calls"  # what is refused, as an operator is told
+_EARLIER = "read the earlier calls of an outcome"
+_REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Grade, str]] = {
+    "wrong_number": ("wrong_number", "", ""),
+    "disconnected": ("undeliverable", "dead", ""),
+    "do_not_call": ("opt_out", "", "call"),
+}
+
+
+def poll(ctx: Context, connector: str) -> int:
+    """Read what was logged since the last time; returns how many new reports came of it.
+
+    1. Ask for the names of outcomes, where calls hold ids of them.
+    2. Read the calls since the last place, less an overlap; store reports, count outcomes.
+    3. Move the place on, to when the read began at the latest: calls are read by their ids, and one
+       that was changed meanwhile may have been passed.
+    4. Read the earlier calls of outcomes that have got a name or another meaning. One that fails
+       holds up neither the others nor the place; it is tried again by the next poll.
+
+    Raises `ConnectorError`; the place moves on only with what was stored.
+    """
+    opened = ctx.open(connector)
+    now = ctx.now()
+    started = time.monotonic()
+    names = opened.outcome_names()
+    with ctx.store.read() as connection:
+        position = connection.scalar(
+            sa.select(polls.c.position).where(polls.c.name == _name(connector))
+        )
+        rows = call_outcomes.load(connection, connector)
+    seen = Seen(connector, {row.outcome: row for row in rows})
+    found = opened.outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
+    if found is None:
+        return 0
+    took = _Reading(ctx, connector, now, seen, started)
+    new = took.take(opened, found)
+    latest = max(filter(None, (position, took.latest)), default=None)
+    if latest is not None:
+        latest = min(filter(None, (latest, took.began, took.unplaced)))
+    else:
+        # Nothing yet: by the CRM's clock, not ours.
+        latest = opened.clock() or now
+    seen.rename(names.names)
+    seen.expect(names.names, ctx.settings.feedback.dispositions, now - HISTORY)
+    with ctx.store.write() as connection:
+        upsert(connection, polls, [{"name": _name(connector), "position": latest}])
+        seen.save(connection)
+        call_outcomes.note_problem(connection, connector, names.problem)
+    _say(ctx, connector, seen)
+    return new + _catch_up(ctx, connector, opened, seen, now)
+
+
+class _Reading:
+    """Calls as they are read, into reports and counts."""
+
+    def __init__(
+        self, ctx: Context, connector: str, now: datetime, seen: Seen | None, started: float
+    ) -> None:
+        self._ctx = ctx
+        self._connector = connector
+        self._now = now
+        self._seen = seen
+        self._started = started
+        self.latest: datetime | None = None  # change of a call
+        self.began: datetime | None = None  # by the CRM's clock
+        self.unplaced: datetime | None = None  # first change of those that have to wait
+
+    def take(self, opened: Connector, found: Iterable[CallOutcome], again: bool = False) -> int:
+        """Store what calls report; how many reports are new. `again`: their outcome meant something
+        else before."""
+        ctx, now, new = self._ctx, self._now, 0
+        batch: list[Feedback] = []
+        for call in found:
+            if self.began is None:
+                spent = timedelta(seconds=time.monotonic() - self._started + 1)
+                self.began = (opened.clock() or ctx.now()) - spent
+            if self._seen is not None:
+                self._seen.note(call, _counts_as(ctx, call))
+            batch += (of_this := list(reports(ctx, self._connector, call, now, again)))
+            if not of_this and _may_be_placed_later(ctx, self._connector, call, now):
+                self.unplaced = min(self.unplaced or call.modified, call.modified)
+            self.latest = max(self.latest or call.modified, call.modified)
+            if len(batch) >= _AT_ONCE:
+                new += intake.reports(ctx, batch)
+                batch.clear()
+        return new + intake.reports(ctx, batch)
+
+
+def _counts_as(ctx: Context, call: CallOutcome) -> str:
+    meaning = ctx.settings.feedback.dispositions.meaning_of(call.outcome, call.key)
+    return meaning if meaning in _REPORTS else ""
+
+
+def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: datetime) -> int:
+    """Read the earlier calls of outcomes that count as something else than they did."""
+    new, refused = 0, False
+    for row in list(seen.rows.values()):
+        counts_as = row.reports_as(ctx.settings.feedback.dispositions)
+        if counts_as == row.counted_as:
+            continue
+        if counts_as:
+            reading = _Reading(ctx, connector, now, None, time.monotonic())
+            try:
+                found = opened.outcomes(row.first_at, only=row.outcome) or ()
+                new += reading.take(opened, found, again=bool(row.counted_as))
+            except ConnectorError as error:
+                log.warning("%s: calls of “%s” wait: %s", connector, row.name, error)
+                setbacks.note(ctx.store, connector, _EARLIER, error, now)
+                refused = True
+                continue
+            if reading.unplaced is not None:
+                continue  # somebody of them is in our index after the next sync
+        seen.counted(row.outcome, counts_as)
+        with ctx.store.write() as connection:
+            seen.save(connection)
+    if not refused:
+        setbacks.clear(ctx.store, connector, _EARLIER)
+    return new
+
+
+def _say(ctx: Context, connector: str, seen: Seen) -> None:
+    if waiting := call_outcomes.waiting_for_names(ctx, connector):
+        log.warning("%s: %s", connector, waiting.text)
+    if seen.left_out:
+        log.warning(
+            "%s: %d calls have yet other outcomes than the %d that are kept; these are not listed",
+            connector, seen.left_out, call_outcomes.MOST,
+        )  # fmt: skip
+
+
+def meaning(
+    outcome: str, settings: Dispositions, outcome_id: str = ""
+) -> tuple[FeedbackKind, Grade, str] | None:
+    """What an outcome reports: kind, how bad, channels. None for one that says nothing of it.
+
+    >>> meaning("Wrong Number", Dispositions())
+    ('wrong_number', '', '')
+    """
+    return _REPORTS.get(settings.meaning_of(outcome, outcome_id))
+
+
+def reports(
+    ctx: Context, connector: str, outcome: CallOutcome, now: datetime, again: bool = False
+) -> Iterator[Feedback]:
+    """The feedback that a call's outcome is; one for each number that may have been called.
+    `again`: the outcome meant something else before; what it means now is another report."""
+    found = meaning(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
+    if found is None:
+        return
+    kind, grade, channels = found
+    numbers: list[str] = []
+    who = None
+    if outcome.record_id:
+        who = intake.who_is(ctx, connector, outcome.object, outcome.record_id)
+        numbers = intake.of_contact(ctx, connector, outcome.object, outcome.record_id)
+    called = number_of(outcome.number) if outcome.number else None
+    if called and facts(called).possible:
+        numbers = [called]  # the CRM says which one it was
+    suffix = f":{kind}" if again else ""
+    reach: Reach = "number" if len(numbers) == 1 and kind != "opt_out" else "person"
+    for number in numbers:
+        yield Feedback(
+            key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}"[:255],
+            kind=kind,
+            number=number,
+            source=f"{connector} call",
+            at=min(outcome.at, now),
+            channels=channels,
+            contact=who.key if who else "",
+            reach=reach if who else "number",
+            person=who.person if who else "",
+            evidence=f"an agent logged “{outcome.outcome[:60]}” for a call",
+            grade=grade,
+            received_at=now,
+        )
+
+
+def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now: datetime) -> bool:
+    """Whether an outcome says something of a person whom our index does not have yet."""
+    if not outcome.record_id or now - outcome.modified > _PATIENCE:
+        return False
+    if meaning(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id) is None:
+        return False
+    return not intake.is_known(ctx, connector, outcome.object, outcome.record_id)
+
+
+def poll_all(ctx: Context) -> int:
+    """Poll every CRM; one that is away does not keep the others."""
+    new = 0
+    for name in ctx.settings.active_connectors:
+        try:
+            new += poll(ctx, name)
+        except ConnectorError as error:
+            log.warning("%s: calls could not be read: %s", name, error)
+            setbacks.note(ctx.store, name, _CALLS, error, ctx.now())
+        else:
+            setbacks.clear(ctx.store, name, _CALLS)
+    return new
+
+
+def _name(connector: str) -> str:
+    return f"calls:{connector}"

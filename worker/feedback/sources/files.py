@@ -1,0 +1,229 @@
+"""Lists on disk: numbers to suppress, reports to take in. A row that cannot be used is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import ValidationError
+
+from connectors.csv_list import parser
+from connectors.csv_list.columns import guess_columns, is_data, place_named, unique_names
+from connectors.csv_list.errors import ListError
+from connectors.csv_list.file import opened_rows
+from connectors.csv_list.formula_guard import csv_line, without_guard
+from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout
+from worker.feedback.sources.submitted import RefusedError, Report
+from worker.phones import is_possible, read_field, region_of
+from worker.phones.text import undamaged
+
+_GUESSED = {"kind": ("kind", "type", "report"), "at": ("at", "date", "time", "when", "timestamp"),
+            "evidence": ("evidence", "reason", "note", "notes", "comment"),
+            "channels": ("channels", "channel"), "key": ("key",), "source": ("source",),
+            "new_number": ("new_number", "new number"), "connector": ("connector", "crm"),
+            "id": ("id", "record id", "record_id", "contact id"),
+            "code": ("code", "error code", "error_code", "errorcode")}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a list; `number` counts lines from 1. `cells`: by the names that we use."""
+
+    number: int
+    raw: str
+    cells: Mapping[str, str]
+
+
+@dataclass
+class Refusals:
+    """Rows that could not be used: how many, and all of them in a file where one is given."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+    file: TextIO | None = None
+    notes: list[str] = field(default_factory=list)  # what is in doubt of the list as a whole
+
+    def add(self, row_number: int, raw: str, why: str) -> None:
+        self.count += 1
+        if len(self.first) < 10:
+            self.first.append(f"line {row_number}: {why}")
+        if self.file is not None:
+            self.file.write(csv_line([str(row_number), why, raw]))
+
+
+@contextmanager
+def refusals(path: Path | None) -> Iterator[Refusals]:
+    """Keeps what is refused, in `path` if there is to be such a file."""
+    if path is None:
+        yield Refusals()
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(csv_line(["line", "why", "row"]))
+            yield Refusals(file=file)
+    except OSError as error:
+        raise ListError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def numbers_of(
+    path: Path,
+    column: str,
+    country: str,
+    refused: Refusals,
+    progress: Callable[[int], None] = lambda _bytes: None,
+    layout: Layout = TOLD_BY_ITSELF,
+) -> Iterator[str]:
+    """The numbers of a list, in E.164: one a line, one column of a table, or, where none is named,
+    all of its columns that hold phone numbers. Of a cell with several numbers each counts."""
+    region = region_of(country) if country else None
+    for row in _rows(path, {"number": column}, refused, layout, bare=True):
+        progress(len(row.raw) + 1)
+        unread = False
+        for cell in row.cells.values():
+            text, _ = undamaged(cell.strip())
+            numbers = _numbers(text, region)
+            yield from numbers
+            unread = unread or bool(text and not numbers)
+        if unread:
+            refused.add(row.number, row.raw, "no phone number; see --country")
+
+
+def _numbers(text: str, region: str | None) -> list[str]:
+    if not text or is_possible(text):
+        return [text] if text else []
+    found = [number.e164 for number in read_field(text, region).numbers]
+    if not found and text.isdigit() and 8 <= len(text) <= 15 and region is None:
+        found = [number.e164 for number in read_field("+" + text, None).numbers]  # as registries do
+    return found
+
+
+def reports_of(
+    path: Path,
+    mapping: Mapping[str, str],
+    fixed: Mapping[str, str],
+    refused: Refusals,
+    layout: Layout = TOLD_BY_ITSELF,
+) -> Iterator[tuple[int, str, Report]]:
+    """(line, row, report) for each row that can be read. `mapping`: our name -> column;
+    `fixed`: our name -> a value for all rows."""
+    for row in _rows(path, mapping, refused, layout):
+        cells = {**row.cells, **fixed}
+        try:
+            yield row.number, row.raw, Report.model_validate(_as_report(cells, path))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            refused.add(row.number, row.raw, f"{where}: {first['msg']}")
+        except RefusedError as error:
+            refused.add(row.number, row.raw, str(error))
+
+
+def _as_report(cells: Mapping[str, str], path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        name: cells[name].strip()
+        for name in ("number", "evidence", "new_number", "key", "source", "code")
+        if cells.get(name, "").strip()
+    }
+    report["kind"] = cells.get("kind", "").strip().lower().replace(" ", "_").replace("-", "_")
+    report.setdefault("source", f"file {path.name}"[:36])
+    channels = cells.get("channels", "").lower().replace(",", " ").replace(";", " ").split()
+    report["channels"] = [one for one in channels if one not in ("all", "both")]
+    if cells.get("id", "").strip():
+        report["contact"] = {
+            "connector": cells.get("connector", "").strip().lower(),
+            "id": cells["id"].strip(),
+        }
+    if text := cells.get("at", "").strip():
+        report["at"] = _moment(text, report["kind"])
+    return report
+
+
+def _moment(text: str, kind: str) -> datetime:
+    """When it was said. Of a day alone, its end for what stops and its beginning for what lifts: a
+    yes of the same day may have come first."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(f"at: write it like 2026-01-31 or 2026-01-31T12:00:00Z ({text[:20]!r})"
+                           ) from None  # fmt: skip
+    if kind not in ("opt_in", "confirmed") and _is_day(text):
+        found = datetime.combine(found, time.max)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _rows(
+    path: Path, mapping: Mapping[str, str], refused: Refusals, layout: Layout, bare: bool = False
+) -> Iterator[Row]:
+    """Stream a list. `bare`: it is one of numbers alone, and may have no header; then all of its
+    columns of phone numbers count, where none is named."""
+    places: dict[str, int] | None = None
+    beside: list[int] = []  # further columns of numbers
+    with opened_rows(path, layout, refused.notes.append) as rows:
+        for row in rows:
+            told = [without_guard(parser.readable(cell)) for cell in row.cells]
+            if places is None:
+                if bare and _is_bare(told, mapping.get("number", "")):
+                    places = {"number": int(mapping.get("number") or 1) - 1}
+                else:
+                    places = _places(path, told, mapping)
+                    if bare and not mapping.get("number"):
+                        names = unique_names(told)
+                        phones = [names.index(name) for name in guess_columns(names)["phones"]]
+                        beside = [at for at in phones if at != places["number"]]
+                        places = {"number": places["number"]}
+                    continue
+            if row.problem:
+                refused.add(row.number, row.raw, row.problem)
+                continue
+            cells = {name: told[at] for name, at in places.items() if at < len(told)}
+            numbers = {f"number {at}": told[at] for at in beside if at < len(told)}
+            yield Row(row.number, row.raw, {"number": "", **cells, **numbers})
+
+
+def _is_bare(cells: Sequence[str], column: str) -> bool:
+    """Whether a list has no header: one number a line, or a column named by its place."""
+    place = int(column) - 1 if column.isdecimal() and int(column) else 0
+    if place >= len(cells) or (column and not column.isdecimal()):
+        return False
+    cell = cells[place].strip()
+    letters = sum(mark.isalpha() for mark in cell)
+    return sum(mark.isdigit() for mark in cell) >= 7 and letters < 4
+
+
+def _places(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    """Our name -> the place of a column."""
+    if shown := is_data(header):
+        raise ListError(
+            f"{path}: the first row must hold the column names, but {shown}; add a row with names"
+        )
+    found: dict[str, int] = {}
+    for name, column in mapping.items():
+        if column:
+            found[name] = place_named(header, column, "--column", str(path))
+    lowered = [name.strip().casefold() for name in header]
+    for name, guesses in {**_GUESSED, "number": ("number",)}.items():
+        guess = next((guess for guess in guesses if guess in lowered), None)
+        if name not in found and guess is not None:
+            # Of two columns of one name each may hold what the other does not.
+            found[name] = place_named(lowered, guess, f"--column {name}=...", str(path))
+    if "number" not in found:
+        names = unique_names(header)
+        if phones := guess_columns(names)["phones"]:
+            found["number"] = names.index(phones[0])
+        elif "id" not in found:
+            raise ListError(
+                f"{path}: no column looks like a phone number; name it with --column "
+                f"(there are: {', '.join(names)})"
+            )
+    return found

@@ -1,0 +1,253 @@
+"""Reports from dialers, other tools and lists: what they may say, checked, as feedback."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from worker.context import Context
+from worker.feedback import intake, records, report_log
+from worker.feedback.consent_state import LIFTED_BY
+from worker.feedback.models import Feedback, FeedbackKind, Grade, Who
+from worker.feedback.sources.delivery_codes import DeliveryFailure, read_code
+from worker.phones import facts
+from worker.phones.single_number import number_of
+
+Kind = Literal[
+    "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",
+    "erasure",
+]  # fmt: skip
+
+
+def _is_text(text: str) -> str:
+    """PostgreSQL takes no NUL, and nothing takes half a character."""
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("it holds characters that are no text")
+    return text
+
+
+_LIFTING = ("opt_in", "confirmed")  # the kinds that lift a stop
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_is_text)]
+Short = Annotated[Text, StringConstraints(max_length=200)]
+
+
+def _as_channels(given: Any) -> Any:
+    """One channel, several, or "all": a list of those that are meant; [] is all of them."""
+    several = [given] if isinstance(given, str) else given
+    if isinstance(several, list) and "all" in several:
+        return []
+    return several
+
+
+def _as_text(given: Any) -> Any:
+    """A code may come as a number."""
+    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+Channels = Annotated[list[Literal["call", "text"]], BeforeValidator(_as_channels)]
+
+
+class RefusedError(ValueError):
+    """A report that cannot be taken; the text says why, and names no number."""
+
+
+class ContactRef(BaseModel):
+    """A record of a connected CRM."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    connector: Literal["salesforce", "hubspot"]
+    id: Short = Field(min_length=1)
+    object: Short = ""
+
+
+class Report(BaseModel):
+    """One report. `number` in any spelling with its country code; it, or `contact`, or both: then
+    it is about that person's use of the number. `key`: the sender's own id of the report, by which
+    it counts once, on a contact whatever numbers that has by then.
+
+    Without a key, the same content counts once: on the same day, and an opt-in or a confirmation
+    for good, so that a retry does not lift what was said in between. What opts in again needs a key
+    of its own, or `at`. A stop that comes again counts again where something has lifted it since.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    number: Short = ""
+    contact: ContactRef | None = None
+    channels: Channels = []
+    at: AwareDatetime | None = None
+    source: Annotated[Text, StringConstraints(max_length=36)] = "api"
+    evidence: Annotated[Text, StringConstraints(max_length=500)] = ""
+    key: Annotated[Text, StringConstraints(max_length=120)] = ""
+    new_number: Short = ""
+    code: Annotated[Short, BeforeValidator(_as_text)] = Field(
+        "",
+        description="of an undeliverable: Twilio's error code. One that says that the recipient "
+        "opted out (21610 and others, docs/feedback.md) makes it an opt-out.",
+    )
+
+
+def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
+    """What a report comes to: one for each number that it is about; raises `RefusedError`."""
+    now = ctx.now()
+    who = None
+    if report.contact is not None:
+        name, record_id = report.contact.connector, report.contact.id
+        if name not in ctx.settings.active_connectors:
+            raise RefusedError(f"{name} is not connected")
+        object_name = report.contact.object
+        if not object_name:
+            object_name, record_id = records.locate(ctx, name, record_id)
+        who = intake.who_is(ctx, name, object_name, record_id)
+        numbers = intake.of_contact(ctx, name, object_name, record_id)
+    if report.number:
+        numbers = [_number(report.number, "number", region)]
+    elif who is None:
+        raise RefusedError("number: missing; give it, or contact")
+    elif not numbers:
+        raise RefusedError("contact: no number of it is known")
+    new = _number(report.new_number, "new_number", region) if report.new_number else ""
+    if report.kind == "corrected" and not new:
+        raise RefusedError("new_number: missing; a correction is from one number to another")
+    if report.kind == "corrected" and who is None:
+        raise RefusedError("contact: missing; a correction is about one person's number")
+    at = min(report.at.astimezone(UTC), now) if report.at else now
+    key = report.key or _print(report, now)
+    said = _read(report)
+    # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
+    # contact with several numbers is named, nobody knows which of them it came from.
+    about_number = who is None or (said.by_text and (bool(report.number) or len(numbers) == 1))
+    made = [
+        Feedback(
+            key=f"api:{key}:{number}{said.key_suffix}"[:255],
+            kind=said.kind,
+            number=number,
+            source=said.source,
+            at=at,
+            channels=" ".join(sorted(said.channels)),
+            contact=who.key if who else "",
+            reach="number" if about_number else "person",
+            person=who.person if who else "",
+            evidence=said.evidence,
+            grade=said.grade,
+            new_number=new,
+            received_at=now,
+        )
+        for number in numbers
+    ]
+    by_key = bool(report.key) or said.kind in _LIFTING
+    if report.contact is not None and not report.number and by_key:
+        return _once_on_contact(
+            ctx, made, f"api:{key}:{_print_of(report.contact)}{said.key_suffix}"
+        )
+    if not report.key and not report.at and said.kind in LIFTED_BY:
+        return _again_after_lift(ctx, made, who)
+    return made
+
+
+def must_store_first(report: Report, batch: Sequence[Feedback]) -> bool:
+    """Whether what a batch holds has to be stored before this report is read: a stop without a key
+    is told from a repetition by what was stored since (`_again_after_lift`)."""
+    lifts = any(one.kind in _LIFTING for one in batch)
+    return lifts and not report.key and report.kind in LIFTED_BY
+
+
+def _once_on_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
+    """One for each number, under a key that names none of them: all of those in the first request
+    count, and none that the contact has got by the time of a retry."""
+    with ctx.store.read() as connection:
+        # Under its number is how an earlier release kept it.
+        known = report_log.known_keys(connection, [key, *(one.key for one in made)], ctx.keys)
+    if key in known:
+        return [replace(made[0], key=key)]
+    if known:
+        return [one for one in made if one.key in known]
+    return [replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(made)]
+
+
+def _again_after_lift(ctx: Context, made: Sequence[Feedback], who: Who | None) -> list[Feedback]:
+    """A stop that is known by its print counts again where something has lifted it since."""
+    found = []
+    with ctx.store.read() as connection:
+        known = report_log.known_keys(connection, [one.key for one in made], ctx.keys)
+        for one in made:
+            since = known.get(one.key)
+            if since is not None:
+                at = report_log.last_lift(connection, one.kind, one.number, who, ctx.keys)
+                if at is not None and at > since:
+                    one = replace(one, key=f"{one.key}:after {at.isoformat()}")
+            found.append(one)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a report comes to once its error code is read. `by_text`: the recipient said it to a
+    text, so that the policy about a STOP by text holds (`standing.is_by_text` tells by the
+    source). `key_suffix`: apart from the key that the same report was stored under as
+    undeliverable, so that it counts when it is sent again."""
+
+    kind: FeedbackKind
+    source: str
+    channels: frozenset[str]
+    evidence: str
+    grade: Grade = ""
+    by_text: bool = False
+    key_suffix: str = ""
+
+
+def _read(report: Report) -> _Said:
+    source, channels = report.source or "api", frozenset[str](report.channels)
+    if report.kind != "undeliverable":
+        return _Said(report.kind, source, channels, report.evidence)
+    failure = read_code(report.code)
+    evidence = report.evidence or (failure.evidence if failure.code else "")
+    if failure.is_opt_out:
+        by_text = source if source.endswith("sms") else f"{source} sms"
+        return _Said(
+            "opt_out", by_text, channels | {"text"}, evidence,
+            by_text=True, key_suffix=":opt_out",
+        )  # fmt: skip
+    return _Said("undeliverable", source, channels, evidence, _grade(failure))
+
+
+def _grade(failure: DeliveryFailure) -> Grade:
+    """By its code; without one it may get through next time."""
+    return failure.grade if failure.code else "failing"
+
+
+def _number(text: str, where: str, region: str | None) -> str:
+    number = number_of(text, region)
+    if number is None or not facts(number).possible:
+        raise RefusedError(f"{where}: write one number with its country code, like +14155550123")
+    return number
+
+
+def _print(report: Report, now: datetime) -> str:
+    day = "" if report.at or report.kind in _LIFTING else f"{now:%Y-%m-%d}"
+    content = report.model_dump_json(exclude={"key"}) + day
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def _print_of(contact: ContactRef) -> str:
+    """Of a record, the same for both spellings of a Salesforce id (15 and 18 characters)."""
+    record_id = contact.id[:15] if contact.connector == "salesforce" else contact.id
+    content = f"{contact.connector}/{record_id}"
+    return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,197 @@
+"""Sets bad segments apart, has them audited by a deeper run, and keeps before and after.
+
+While a segment stands isolated its numbers count as audited: steps of the chain that are
+`only_audited` look at them, within the budget. Its contacts are flagged where the settings name a
+field for it (`connectors.NAME.fields.isolated`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from config.segments import SEGMENTS
+from worker.context import Context
+from worker.segments.statistics import share, too_bad
+from worker.store.tables import isolations, segment_counts
+
+log = logging.getLogger(__name__)
+
+AUDIT = "audit"  # who opens its runs
+
+
+class NoSuchSegmentError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """A row: see the table."""
+
+    id: int
+    connector: str
+    by: str
+    value: str
+    since: datetime
+    isolated_by: str
+    why: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any] | None
+    run_id: str | None
+    audited_at: datetime | None
+    released_at: datetime | None
+    released_by: str
+    released_why: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.by}={self.value}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id, "connector": self.connector, "by": self.by, "value": self.value,
+            "since": self.since.isoformat(), "isolated_by": self.isolated_by or None,
+            "why": self.why, "before": self.before, "after": self.after, "run": self.run_id,
+            "audited_at": self.audited_at.isoformat() if self.audited_at else None,
+            "released_at": self.released_at.isoformat() if self.released_at else None,
+            "released_by": self.released_by or None, "released_why": self.released_why or None,
+        }  # fmt: skip
+
+
+def as_isolation(row: Any) -> Isolation:
+    values = dict(row._mapping)
+    del values["active_key"]
+    return Isolation(**values)
+
+
+def standing(ctx: Context, limit: int = 200) -> list[Isolation]:
+    """Segments that are set apart now, the newest first."""
+    c = isolations.c
+    query = sa.select(isolations).where(c.active_key.is_not(None)).order_by(c.id.desc())
+    with ctx.store.read() as connection:
+        return [as_isolation(row) for row in connection.execute(query.limit(limit))]
+
+
+def history(ctx: Context, limit: int = 100) -> list[Isolation]:
+    query = sa.select(isolations).order_by(isolations.c.id.desc()).limit(limit)
+    with ctx.store.read() as connection:
+        return [as_isolation(row) for row in connection.execute(query)]
+
+
+def find_bad(ctx: Context) -> list[Isolation]:
+    """Isolate what the last count shows to be bad; what was released by a person since it was
+    last isolated stays free until its share has grown. Returns what is new."""
+    settings = ctx.settings.segments
+    if not settings.isolate:
+        return []
+    c = segment_counts.c
+    counts: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
+    details: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+    with ctx.store.read() as connection:
+        for row in connection.execute(sa.select(segment_counts).where(c.by.in_(settings.by))):
+            counts.setdefault(row.by, {})[row.connector, row.value] = (row.bad, row.numbers)
+            details[row.by, row.connector, row.value] = _counts(row)
+    held = {(one.by, one.connector, one.value) for one in standing(ctx, 10_000)}
+    forgiven = _released_at_rate(ctx)
+    found = []
+    # The doubt that is allowed is one for the whole count: each kind of segment has its part.
+    confidence = 1 - (1 - settings.confidence) / max(1, len(counts))
+    for by, some in counts.items():
+        for connector, value in too_bad(some, settings.threshold, settings.least, confidence):
+            key = (by, connector, value)
+            bad, of = some[connector, value]
+            if key in held or share(bad, of).low <= forgiven.get(key, -1.0):
+                continue
+            seen = share(bad, of)
+            why = (
+                f"{bad:,} of {of:,} phone fields are bad ({seen.rate:.0%}, surely over "
+                f"{seen.low:.0%}; allowed are {settings.threshold:.0%})"
+            )
+            made = isolate(ctx, connector, by, value, why, details[key])
+            if made is not None:
+                found.append(made)
+    return found
+
+
+def _released_at_rate(ctx: Context) -> dict[tuple[str, str, str], float]:
+    """Segments that a person let go, and the upper end of the share that they were let go with."""
+    found: dict[tuple[str, str, str], float] = {}
+    for one in reversed(history(ctx, 1000)):
+        if one.released_at is not None:
+            last = one.after or one.before
+            found[one.by, one.connector, one.value] = share(last["bad"], last["numbers"]).high
+    return found
+
+
+def isolate(
+    ctx: Context, connector: str, by: str, value: str, why: str,
+    before: Mapping[str, Any] | None = None, who: str = "",
+) -> Isolation | None:  # fmt: skip
+    """Set a segment apart; None when it is already. Raises `NoSuchSegmentError`."""
+    before = before or counts_of(ctx, connector, by, value)
+    row = {
+        "active_key": f"{connector}:{by}={value}"[:320], "connector": connector, "by": by,
+        "value": value, "since": ctx.now(), "isolated_by": who[:120], "why": why[:255],
+        "before": dict(before),
+    }  # fmt: skip
+    try:
+        with ctx.store.write() as connection:
+            made = connection.execute(sa.insert(isolations).values(**row))
+            assert made.inserted_primary_key is not None
+            place = made.inserted_primary_key[0]
+            query = sa.select(isolations).where(isolations.c.id == place)
+            return as_isolation(connection.execute(query).one())
+    except sa.exc.IntegrityError:
+        return None
+
+
+def release(ctx: Context, isolation_id: int, who: str, why: str) -> Isolation:
+    """Let a segment go; its contacts lose their flag at once where they have one. Raises
+    `NoSuchSegmentError`."""
+    c = isolations.c
+    with ctx.store.write() as connection:
+        done = connection.execute(
+            sa.update(isolations)
+            .where(c.id == isolation_id, c.active_key.is_not(None))
+            .values(
+                active_key=None,
+                released_at=ctx.now(),
+                released_by=who[:120],
+                released_why=why[:255],
+            )
+        )
+        row = connection.execute(sa.select(isolations).where(c.id == isolation_id)).one_or_none()
+    if row is None or done.rowcount != 1:
+        raise NoSuchSegmentError("there is no such segment that stands isolated")
+    return as_isolation(row)
+
+
+def counts_of(ctx: Context, connector: str, by: str, value: str) -> Mapping[str, Any]:
+    """A segment as it was last counted; raises `NoSuchSegmentError`."""
+    c = segment_counts.c
+    query = sa.select(segment_counts).where(c.by == by, c.connector == connector, c.value == value)
+    with ctx.store.read() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        kinds = ", ".join(SEGMENTS)
+        raise NoSuchSegmentError(
+            f"{connector} has no segment {by}={value} (by: {kinds}; hygiene segments lists them)"
+        )
+    return _counts(row)
+
+
+def _counts(row: Any) -> Mapping[str, Any]:
+    return {
+        "contacts": row.contacts, "numbers": row.numbers, "bad": row.bad,
+        "statuses": row.statuses, "reports": row.reports,
+    }  # fmt: skip
+
+
+def flags_contacts(ctx: Context, connector: str) -> bool:
+    """Whether the CRM has a field that says of a contact that its segment is set apart."""
+    return bool(getattr(ctx.settings.connectors, connector).fields.isolated)

@@ -1,0 +1,55 @@
+"""Which contacts are in a segment that is set apart, told while their page is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from connectors.base import Contact
+from worker.store import Store
+from worker.store.array_param import one_of
+from worker.store.tables import isolations, list_members
+
+Segment = tuple[str, str]  # (by, value)
+
+
+@dataclass(frozen=True)
+class Apart:
+    """`segments` that stand apart; `members`: record id -> those of them that are lists."""
+
+    segments: frozenset[Segment]
+    members: Mapping[str, frozenset[Segment]]
+
+    def of(self, contact: Contact, region: str | None) -> bool:
+        """Whether a contact is in one of them."""
+        if not self.segments:
+            return False
+        own = {
+            ("source", contact.source[:255]),
+            ("campaign", contact.campaign[:255]),
+            ("country", region or ""),
+            ("month", contact.month),
+        }
+        return bool(own & self.segments) or contact.id in self.members
+
+
+def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> Apart:
+    """What stands apart for these records of one object."""
+    c, m = isolations.c, list_members.c
+    query = sa.select(c.by, c.value).where(c.active_key.is_not(None), c.connector == connector)
+    members: dict[str, frozenset[Segment]] = {}
+    with store.read() as connection:
+        segments = frozenset((row.by, row.value) for row in connection.execute(query))
+        lists = [value for by, value in segments if by == "list"]
+        if lists:
+            held = sa.select(m.record_id, m.list).where(
+                m.connector == connector,
+                m.object == object_name,
+                one_of(m.list, lists),
+                one_of(m.record_id, ids),
+            )
+            for record_id, name in connection.execute(held):
+                members[record_id] = members.get(record_id, frozenset()) | {("list", name)}
+    return Apart(segments, members)

@@ -1,0 +1,88 @@
+"""Segments with their shares and intervals, for the command, the API and the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from config.segments import By
+from worker.context import Context
+from worker.segments import campaign_outcomes, isolation
+from worker.segments.counters import REPORTS
+from worker.segments.statistics import share
+from worker.store.tables import daily_counts, segment_counts, shared_numbers
+
+_SHARES = ("invalid", "wrong_number", "unreachable", "do_not_contact")
+_PARTS = ("invalid", "wrong_number", "unreachable", "do_not_contact", "unverified", "valid")
+
+
+def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[dict[str, Any]]:
+    """The segments of a kind, the surely worst first: small ones do not come first by chance."""
+    c = segment_counts.c
+    query = sa.select(segment_counts).where(c.by == by)
+    if connector:
+        query = query.where(c.connector == connector)
+    with ctx.store.read() as connection:
+        rows = connection.execute(query).all()
+    apart = {(one.connector, one.by, one.value): one for one in isolation.standing(ctx, 10_000)}
+    found = []
+    for row in rows:
+        bad = share(row.bad, row.numbers)
+        held = apart.get((row.connector, by, row.value))
+        found.append(
+            {
+                "by": by, "value": row.value, "connector": row.connector,
+                "contacts": row.contacts, "numbers": row.numbers, "bad": row.bad,
+                "rate": round(bad.rate, 4), "low": round(bad.low, 4), "high": round(bad.high, 4),
+                "statuses": {name: row.statuses.get(name, 0) for name in _PARTS},
+                "reports": dict(row.reports),
+                "rates": _rates(row),
+                "isolated": held.since.isoformat() if held else None,
+                "isolation": held.id if held else None,
+            }
+        )  # fmt: skip
+    found.sort(key=lambda one: (-one["low"], -one["rate"], one["value"]))
+    found = found[:limit]
+    if by == "campaign":
+        known = campaign_outcomes.totals(ctx, [one["value"] for one in found])
+        for one in found:
+            one["outcomes"] = known.get(one["value"])
+    return found
+
+
+def _rates(row: Any) -> dict[str, dict[str, float]]:
+    """Each status' share of the phone fields, each report's of the contacts, with intervals."""
+    of_fields = {name: (row.statuses.get(name, 0), row.numbers) for name in _SHARES}
+    of_contacts = {name: (row.reports.get(name, 0), row.contacts) for name in REPORTS}
+    found = {}
+    # A number may be bad and reported: each share stands by itself.
+    for name, (count_, of) in {**of_contacts, **of_fields}.items():
+        one = share(min(count_, of), of)
+        found[name] = {
+            "rate": round(one.rate, 4), "low": round(one.low, 4), "high": round(one.high, 4),
+        }  # fmt: skip
+    return found
+
+
+def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
+    """The statuses of all phone fields by day, the oldest first, over all connectors."""
+    c = daily_counts.c
+    latest = sa.select(c.day).distinct().order_by(c.day.desc()).limit(days)
+    query = sa.select(daily_counts).where(c.day.in_(latest)).order_by(c.day)
+    found: dict[str, dict[str, Any]] = {}
+    with ctx.store.read() as connection:
+        for row in connection.execute(query):
+            day = found.setdefault(row.day, {"day": row.day, "contacts": 0, "statuses": {}})
+            day["contacts"] += row.contacts
+            for status, number in row.statuses.items():
+                day["statuses"][status] = day["statuses"].get(status, 0) + number
+    return list(found.values())
+
+
+def placeholders(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
+    """Numbers that many contacts hold, the most shared first."""
+    c = shared_numbers.c
+    query = sa.select(shared_numbers).order_by(c.holders.desc(), c.number).limit(limit)
+    with ctx.store.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,89 @@
+"""Records that somebody changed, by a CRM's own word: looked at soon, by the next run of reports.
+
+If one is lost the incremental pull finds it too: this is only quicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.store.db import chunks, upsert
+from worker.store.outbox import FIRST_WAIT, LONGEST_WAIT
+from worker.store.tables import UtcDateTime, touched
+
+
+def note(
+    connection: Connection, connector: str, object_name: str, ids: Sequence[str], now: datetime
+) -> None:
+    """Once more makes no second entry; one that a run has taken is to be looked at again."""
+    upsert(
+        connection,
+        touched,
+        [
+            {
+                "connector": connector,
+                "object": object_name,
+                "record_id": record_id,
+                "at": now,
+                "attempts": 0,
+                "again_at": now,
+                "run_id": None,
+            }
+            for record_id in ids
+        ],
+    )
+
+
+def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
+    """Records that no run has taken and whose time has come: (object, id) -> id."""
+    c = touched.c
+    query = (
+        sa.select(c.object, c.record_id)
+        .where(c.connector == connector, c.again_at <= now, c.run_id.is_(None))
+        .order_by(c.at)
+        .limit(limit)
+    )
+    return {(row.object, row.record_id): row.record_id for row in connection.execute(query)}
+
+
+def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
+    """A run that was not finished, and when it is to be tried again."""
+    c = touched.c
+    query = (
+        sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
+        .where(c.connector == connector, c.run_id.is_not(None))
+        .group_by(c.run_id)
+        .order_by(c.run_id)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.run_id, row.at)
+
+
+def begin(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
+    for some in chunks(keys):
+        connection.execute(
+            sa.update(touched)
+            .where(sa.tuple_(touched.c.object, touched.c.record_id).in_(some))
+            .values(run_id=run_id)
+        )
+
+
+def put_off(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
+    of_run = touched.c.run_id == run_id
+    attempts = connection.scalar(sa.select(sa.func.max(touched.c.attempts)).where(of_run)) or 0
+    wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
+    connection.execute(
+        sa.update(touched).where(of_run).values(attempts=attempts + 1, again_at=now + wait)
+    )
+
+
+def settle(connection: Connection, connector: str, run_id: str, _now: datetime) -> int:
+    """A run has looked at them; what was changed once more meanwhile stays."""
+    done = sa.delete(touched).where(touched.c.connector == connector, touched.c.run_id == run_id)
+    return connection.execute(done).rowcount

@@ -1,0 +1,268 @@
+"""Notice fields of a CRM that are no longer there: hidden from our user, renamed, archived, or of
+another type.
+
+A CRM hardly reports this. Salesforce omits a field that field-level security hides from its
+describe, and refuses queries that name it; HubSpot silently omits an archived property from its
+answers. To a sync such a field would look empty: it would clear the status and forget the numbers,
+and a STOP for one of them would find nobody. So we keep the names of the fields that could be used
+once. When one of them is lost:
+
+1. every run without it says so, and counts as done with failures; there is an alert;
+2. the numbers in our index stay, and count: a report still finds the contact;
+3. what we wrote about it stays in the CRM, unless somebody must not be contacted;
+4. once it is back, its object is read as a whole, because changes in the meantime were not seen.
+
+A field that an operator removes from the settings is not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import Finding, Role, Schema
+from worker.store import Store
+from worker.store.array_param import one_of
+from worker.store.db import upsert
+from worker.store.tables import contact_numbers, contacts, installation
+
+_NAME = "fields: "
+_OBJECT = ""  # stands for the object itself among its fields
+# What is read beside a number tells its country: without it, local numbers read otherwise.
+CONTEXT: frozenset[Role] = frozenset(("country", "context", "email"))
+_READ: frozenset[Role] = CONTEXT | {"phone"}
+
+Roles = Mapping[str, Mapping[str, Role]]  # object -> field -> what it is for us
+Numbers = Mapping[str, Mapping[str, str]]  # record id -> phone field -> its numbers, as a text
+
+
+@dataclass(frozen=True, slots=True)
+class LostField:
+    """A field that could be used once. `field`: "" for the whole object. `until`: when it was back,
+    None while it is lost."""
+
+    object: str
+    field: str
+    role: Role
+    since: datetime
+    until: datetime | None = None
+    problem: str = ""
+
+    def text(self, connector: str) -> str:
+        """Return one line for an operator."""
+        name = f"{self.object}.{self.field}" if self.field else self.object
+        kept = {
+            "phone": "the numbers that we know from it still count, but new ones are not seen",
+            "object": "its records are left alone, and get no flags",
+            "own": "it is not written",
+        }.get(self.role, "contacts are read without it")
+        where = f"connectors.{connector}.objects" if self.role != "own" else "the settings"
+        where = "connectors.csv.phone_columns" if connector == "csv" else where
+        return (
+            f"{name} was readable until {self.since:%Y-%m-%d %H:%M} UTC, and no longer is "
+            f"({self.problem}); {kept}. Give our user access again, or change {where}; see: "
+            f"hygiene crm check {connector}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "object": self.object, "field": self.field, "role": self.role,
+            "since": self.since.isoformat(), "problem": self.problem,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The fields of a connector that could be used at some time. `phones`: the phone fields among
+    them, by object. `lost`: those that are lost now."""
+
+    phones: Mapping[str, frozenset[str]]
+    lost: tuple[LostField, ...] = ()
+
+    def without(self, object_name: str, roles: Iterable[Role]) -> bool:
+        """Whether a field of such a role is lost."""
+        wanted = {*roles}
+        return any(one.object == object_name and one.role in wanted for one in self.lost)
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """Objects that are lost as a whole."""
+        return frozenset(one.object for one in self.lost if one.role == "object")
+
+
+NOTHING_KNOWN = History({})
+
+
+# -- what is there, and what was --------------------------------------------------------------
+
+
+def note(
+    connection: Connection,
+    connector: str,
+    roles: Roles,
+    schema: Schema,
+    findings: Sequence[Finding],
+    before: Schema,
+    now: datetime,
+    guessed_from: str = "",
+) -> History:
+    """Keep what a CRM has just told of its fields. `before`: what it told the last time, where
+    nothing is kept yet (an earlier release did not). `guessed_from`: no setting names the phone
+    fields, so that one that was recognised there once, and is not any more, is lost."""
+    kept = _load(connection, connector)
+    if kept.get("guessed_from", "") != guessed_from:
+        kept, before = {}, {}  # another list
+    first = not kept
+    fields: dict[str, dict[str, Any]] = kept.get("fields", {})
+    if first:
+        fields = {
+            name: {_OBJECT: {}, **{field: {} for field in held}}
+            for name, held in before.items()
+            if held
+        }
+    reread: dict[str, str] = kept.get("reread", {})
+    problems = {(one.object, one.field): one.problem for one in findings if one.cause}
+    told: dict[str, dict[str, Any]] = {}
+    for name, of_object in roles.items():
+        known = fields.get(name, {})
+        there = bool(schema.get(name))
+        guessed = [field for field, one in known.items() if one.get("role") == "phone"]
+        everything: dict[str, Role] = {
+            **dict.fromkeys(guessed if guessed_from else (), "phone"),
+            _OBJECT: "object",
+            **of_object,
+        }
+        told[name] = {}
+        for field, role in everything.items():
+            entry = known.get(field)
+            if field and not there and entry is not None:
+                told[name][field] = entry  # the object as a whole is lost: that is told alone
+                continue
+            problem = problems.get((name, field), "" if there else "our user does not see it")
+            usable = not problem and (field == _OBJECT or field in schema.get(name, {}))
+            was_lost = entry is not None and entry.get("since") and not entry.get("until")
+            if usable:
+                new = entry is None and not first and name in fields and role == "phone"
+                if new or (was_lost and role in _READ | {"object"}):
+                    reread[name] = now.isoformat()
+                entry = {**(entry or {}), **({"until": now.isoformat()} if was_lost else {})}
+            elif entry is not None and not was_lost:
+                entry = {"since": now.isoformat(), "problem": problem or "it is missing"}
+            if entry is not None:
+                told[name][field] = {**entry, "role": role}
+    value = {
+        "fields": told,
+        "reread": {name: at for name, at in reread.items() if name in roles},
+        "guessed_from": guessed_from,
+    }
+    row = {"name": f"{_NAME}{connector}", "value": orjson.dumps(value).decode()}
+    upsert(connection, installation, [row])
+    return _history(value)
+
+
+def load(store: Store, connector: str) -> History:
+    with store.read() as connection:
+        return _history(_load(connection, connector))
+
+
+def lost_during(store: Store, connector: str, start: datetime, end: datetime) -> list[LostField]:
+    """Return fields that a run between these times lacked, for at least a part of it."""
+    with store.read() as connection:
+        kept = _load(connection, connector)
+    return [
+        one
+        for one in _episodes(kept)
+        if one.since <= end and (one.until is None or one.until > start)
+    ]
+
+
+def to_read_whole(connection: Connection, connector: str) -> set[str]:
+    """Return objects to read as a whole, because one of their fields is back."""
+    return {*_load(connection, connector).get("reread", {})}
+
+
+def was_read_whole(
+    connection: Connection, connector: str, objects: Iterable[str], opened_at: datetime
+) -> None:
+    """Record that a run opened at that time has read these objects as a whole."""
+    kept = _load(connection, connector)
+    reread = kept.get("reread", {})
+    over = [
+        name
+        for name in objects
+        if name in reread and datetime.fromisoformat(reread[name]) <= opened_at
+    ]
+    if over:
+        left = {name: at for name, at in reread.items() if name not in over}
+        value = orjson.dumps({**kept, "reread": left}).decode()
+        upsert(connection, installation, [{"name": f"{_NAME}{connector}", "value": value}])
+
+
+def _load(connection: Connection, connector: str) -> dict[str, Any]:
+    query = sa.select(installation.c.value).where(installation.c.name == f"{_NAME}{connector}")
+    value = connection.scalar(query)
+    return dict(orjson.loads(value)) if value else {}
+
+
+def _history(kept: Mapping[str, Any]) -> History:
+    phones = {
+        name: frozenset(field for field, one in of.items() if one.get("role") == "phone")
+        for name, of in kept.get("fields", {}).items()
+    }
+    return History(phones, tuple(one for one in _episodes(kept) if one.until is None))
+
+
+def _episodes(kept: Mapping[str, Any]) -> list[LostField]:
+    return [
+        LostField(
+            name,
+            field,
+            one["role"],
+            datetime.fromisoformat(one["since"]),
+            datetime.fromisoformat(one["until"]) if one.get("until") else None,
+            one.get("problem", ""),
+        )
+        for name, of in kept.get("fields", {}).items()
+        for field, one in of.items()
+        if one.get("since")
+    ]
+
+
+# -- what our index still knows ---------------------------------------------------------------
+
+
+def remembered_numbers(
+    store: Store, connector: str, object_name: str, ids: Sequence[str]
+) -> Numbers:
+    """Return the numbers of these contacts from our index, each field's as one text."""
+    c = contact_numbers.c
+    query = (
+        sa.select(c.record_id, c.field, c.number, c.extension)
+        .where(c.connector == connector, c.object == object_name, one_of(c.record_id, ids))
+        .order_by(c.record_id, c.field, c.place)
+    )
+    found: dict[str, dict[str, str]] = {}
+    with store.read() as connection:
+        for record_id, field, number, extension in connection.execute(query):
+            text = f"{number} ext. {extension}" if extension else number
+            of_record = found.setdefault(record_id, {})
+            of_record[field] = f"{of_record[field]}; {text}" if field in of_record else text
+    return found
+
+
+def remembered_persons(
+    store: Store, connector: str, object_name: str, ids: Sequence[str]
+) -> Mapping[str, str]:
+    """Return who these contacts are, from our index (a hash of the address)."""
+    c = contacts.c
+    query = sa.select(c.record_id, c.person).where(
+        c.connector == connector, c.object == object_name, one_of(c.record_id, ids)
+    )
+    with store.read() as connection:
+        return {row.record_id: row.person for row in connection.execute(query)}

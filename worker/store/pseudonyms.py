@@ -1,0 +1,188 @@
+"""Keyed hashes of what must be recognised and must not be kept: erased numbers, and persons.
+
+The key is SECRET_KEY. Without one it is a key of our own: in a file beside the embedded database,
+or, where several machines share a database server, in that database (where it protects less). A
+database remembers a print of the key it was used with: with another key, erased numbers would not
+match any more. A key of our own goes on to count once SECRET_KEY is set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from config.settings import Settings
+from worker.store import Store
+from worker.store.db import StoreError, upsert
+from worker.store.tables import installation
+
+_ERASED_KEY = "erased:"
+_ERASED_CONTACT = "erased contact:"
+_PRINT = "secret-key-print:"
+_ERASED_UNDER = "erased under it"  # value of a print
+OWN = "secret key"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`secrets`: the key in force first, then earlier ones."""
+
+    secrets: tuple[bytes, ...]
+
+    def person(self, email: str) -> str:
+        """Tells that two records are about the same person; "" where there is no email."""
+        return next(iter(self._persons(email, self.secrets[:1])), "")
+
+    def persons(self, email: str) -> tuple[str, ...]:
+        """All that a person may be kept as: under the key in force first, then under earlier ones;
+        () where there is no email."""
+        return self._persons(email, self.secrets)
+
+    def _persons(self, email: str, keys: tuple[bytes, ...]) -> tuple[str, ...]:
+        text = email.strip().casefold()
+        return tuple(self._hash(key, "person", text) for key in keys) if text else ()
+
+    def erased(self, number: str) -> str:
+        """What is kept of an erased number."""
+        return (
+            number if number.startswith(MARK) else MARK + self._hash(self.secrets[0], "n", number)
+        )
+
+    def names(self, number: str) -> tuple[str, ...]:
+        """All that a number may be kept as: itself, or erased under any of our keys."""
+        return (number, *(MARK + self._hash(key, "n", number) for key in self.secrets))
+
+    def erased_key(self, key: str) -> str:
+        """What is kept of the idempotency key of an erased report: it may name a number, or be the
+        sender's own words. A repetition is still told by it."""
+        if key.startswith(_ERASED_KEY):
+            return key
+        return _ERASED_KEY + self._hash(self.secrets[0], "key", key)
+
+    def erased_keys(self, key: str) -> tuple[str, ...]:
+        """All that an idempotency key may be kept as, once its report was erased."""
+        return tuple(_ERASED_KEY + self._hash(secret, "key", key) for secret in self.secrets)
+
+    def erased_contact(self, key: str) -> str:
+        """What is kept of the key of an erased contact."""
+        return _ERASED_CONTACT + self._hash(self.secrets[0], "contact", key)
+
+    def erased_contacts(self, key: str) -> tuple[str, ...]:
+        """All that the key of a contact may be kept as, once it was erased."""
+        return tuple(_ERASED_CONTACT + self._hash(one, "contact", key) for one in self.secrets)
+
+    def print_of(self, number: str) -> str:
+        """Short, to tell within one contact which number is meant."""
+        return self._hash(self.secrets[0], "link number", number)[:12]
+
+    def signing(self) -> list[str]:
+        """Keys for signing links, the oldest first, as itsdangerous wants them."""
+        return [self._hash(key, "link", "") for key in reversed(self.secrets)]
+
+    @staticmethod
+    def _hash(key: bytes, purpose: str, text: str) -> str:
+        # Not hmac.digest(): it lets go of the interpreter's lock each time, which costs threads
+        # that hash thousands of short texts more than the hash itself.
+        mac = _keyed(key).copy()
+        mac.update(f"{purpose}:{text}".encode())
+        return mac.hexdigest()[:32]
+
+
+@lru_cache(maxsize=16)
+def _keyed(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod="sha256")
+
+
+def open_keys(settings: Settings, store: Store) -> Keys:
+    """The keys of this installation; raises `StoreError` when the database knows another one."""
+    given = [text for text in (settings.secret_key, settings.secret_key_previous) if text]
+    own = _own_key(settings, store, make=not settings.secret_key)
+    if own:
+        given.append(own) if settings.secret_key else given.insert(0, own)
+    keys = [text.encode() for text in given]
+    prints = [_print_of(key) for key in keys]
+    with store.read() as connection:
+        rows = connection.execute(
+            sa.select(installation).where(installation.c.name.startswith(_PRINT))
+        )
+        known = {row.name: row.value for row in rows}
+    needed = {name for name, value in known.items() if value == _ERASED_UNDER}
+    if (known and not known.keys() & set(prints)) or needed - set(prints):
+        raise StoreError(
+            "SECRET_KEY: this database was used with another one, and what was erased could not "
+            "be recognised with this; set the former one, under which it was erased, as "
+            "SECRET_KEY_PREVIOUS; if there are two such keys, stay with them"
+        )
+    if prints[0] not in known:
+        with store.write() as connection:
+            upsert(connection, installation, [{"name": prints[0], "value": ""}], ignore=True)
+    return Keys(tuple(keys))
+
+
+def note_erasure(connection: Connection, keys: Keys) -> None:
+    """Remember that something was erased under the key in force: it is needed from now on."""
+    row = {"name": _print_of(keys.secrets[0]), "value": _ERASED_UNDER}
+    upsert(connection, installation, [row])
+
+
+def _print_of(key: bytes) -> str:
+    return _PRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
+
+
+def _own_key(settings: Settings, store: Store, make: bool) -> str:
+    """The key that we made ourselves, once; "" where there is none and none is to be made."""
+    if settings.database_url.startswith("sqlite"):
+        return _key_in_file(settings.home / "secret-key", make)
+    query = sa.select(installation.c.value).where(installation.c.name == OWN)
+    with store.read() as connection:
+        held = connection.scalar(query)
+    if held is None and make:
+        row = {"name": OWN, "value": secrets.token_hex(32)}
+        with store.write() as connection:
+            upsert(connection, installation, [row], ignore=True)
+            held = connection.scalar(query)  # another process may have been quicker
+    return held or ""
+
+
+def _key_in_file(path: Path, make: bool) -> str:
+    """Made once, and kept where only this user can read it."""
+    if make and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Written whole beside it, then linked into place: nobody reads half a key, and of two
+        # processes the first one wins.
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            path.hardlink_to(part)
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    if not path.exists():
+        return ""
+    text = path.read_text("ascii").strip()
+    if not text:
+        raise StoreError(f"{path}: it is empty; restore it, or set SECRET_KEY")
+    return text
+
+
+def all_names(keys: Keys, numbers: Iterable[str], some_erased: bool) -> dict[str, str]:
+    """What may stand in our tables for these numbers -> the number itself."""
+    if not some_erased:
+        return {number: number for number in numbers}
+    return {name: number for number in numbers for name in keys.names(number)}
+
+
+# What stands in place of an erased number, or contact, begins with it.
+MARK = "#"

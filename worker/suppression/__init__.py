@@ -1,0 +1,1 @@
+"""What follows from reports: suppressions, and what is told of them."""

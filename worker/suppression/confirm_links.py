@@ -1,0 +1,86 @@
+"""Links to the recipient's page: signed, expiring, and without anything personal in them.
+
+A link names a record and carries a short keyed hash of the number: so it ends when the number in
+the record is another one, and nobody can read a number or a name out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from worker.feedback.models import contact_key
+from worker.store.pseudonyms import Keys
+
+_SALT = "confirm"
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+LONGEST = 400  # characters of a token that is looked at
+
+
+class BadLinkError(Exception):
+    """A link that is not ours, has expired, or is about a number that is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`number_print`: of the number that the link is about."""
+
+    connector: str
+    object: str
+    record_id: str
+    number_print: str
+    expires: datetime
+
+    @property
+    def contact(self) -> str:
+        return contact_key(self.connector, self.object, self.record_id)
+
+
+def make(keys: Keys, contact: str, number: str, now: datetime, lifetime: timedelta) -> str:
+    """The token of a link about one number of a contact ("connector/object/id")."""
+    connector, object_name, record_id = contact.split("/", 2)
+    days = -(-(now + lifetime - _EPOCH) // timedelta(days=1))
+    print_ = keys.print_of(number)
+    return _signer(keys).dumps([connector, object_name, record_id, print_, days])
+
+
+def read(keys: Keys, token: str, now: datetime) -> Link:
+    """What a token is about; raises `BadLinkError`."""
+    try:
+        connector, object_name, record_id, print_, days = _signer(keys).loads(token[:LONGEST])
+        link = Link(connector, object_name, record_id, print_, _EPOCH + timedelta(days=days))
+    except (BadData, ValueError, TypeError, OverflowError) as error:
+        raise BadLinkError("this is not one of our links") from error
+    if link.expires <= now:
+        raise BadLinkError("the link has expired")
+    return link
+
+
+def address(public_url: str, token: str) -> str:
+    return f"{public_url}/confirm/{token}"
+
+
+def still_good(
+    keys: Keys, held: str, contact: str, number: str, now: datetime, lifetime: timedelta
+) -> bool:
+    """Whether a link that a CRM holds need not be written anew: a third of its time is left."""
+    try:
+        link = read(keys, held.rpartition("/confirm/")[2], now)
+    except BadLinkError:
+        return False
+    same = link.contact == contact and link.number_print == keys.print_of(number)
+    return same and link.expires - now > lifetime / 3
+
+
+def renewed_at(keys: Keys, held: str, now: datetime, lifetime: timedelta) -> datetime | None:
+    """When a link that a CRM holds is to be written anew; None for what is none of ours."""
+    try:
+        return read(keys, held.rpartition("/confirm/")[2], now).expires - lifetime / 3
+    except BadLinkError:
+        return None
+
+
+def _signer(keys: Keys) -> URLSafeSerializer:
+    return URLSafeSerializer(keys.signing(), salt=_SALT)

@@ -1,0 +1,316 @@
+"""Erasure (GDPR art. 17): what is personal goes from our tables, what must be honoured stays.
+
+Of a number there stays a keyed hash, so that what was said against it holds for whoever is imported
+with it later; of a contact nothing. The CRMs themselves are erased by their own means, first: as
+long as one holds the contact, the next sync reads it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.context import Context
+from worker.feedback import crm_flags, report_log
+from worker.feedback.consent_state import order, rules_of
+from worker.feedback.models import Feedback, contact_key
+from worker.store.array_param import one_of
+from worker.store.changed_records import note as note_touched
+from worker.store.db import upsert
+from worker.store.pseudonyms import MARK, Keys
+from worker.store.tables import (
+    claims,
+    contact_numbers,
+    contacts,
+    deliveries,
+    failures,
+    feedback,
+    installation,
+    list_members,
+    lookups,
+    merged_records,
+    pages,
+    reached,
+    rechecks,
+    reviews,
+    runs,
+    shared_numbers,
+    suppressions,
+    touched,
+    unanswered,
+    verifications,
+    writes,
+)
+from worker.suppression import suppressions as suppress
+
+_ERASED = "erased on request"
+_NOBODY = f"{MARK}erased"  # in place of a contact that a report was made on
+
+
+@dataclass
+class Forgotten:
+    """How many rows went, or lost what is personal."""
+
+    contacts: int = 0
+    numbers: int = 0
+    writes: int = 0
+    verifications: int = 0
+    lookups: int = 0
+    reports: int = 0
+    reviews: int = 0
+    pages: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def forget_number(ctx: Context, number: str, by: str) -> Forgotten:
+    """Erase a number and whoever holds it; it stays suppressed for all channels."""
+    done = Forgotten()
+    now, keys = ctx.now(), ctx.keys
+    report = Feedback(
+        f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}",
+        "erasure",
+        number,
+        by,
+        now,
+        evidence=_ERASED,
+        received_at=now,
+    )
+    with ctx.store.write() as connection:
+        report_log.store(connection, [report], now, keys)
+        for holder in _holders(connection, number):
+            _forget_contact(ctx, connection, holder, done)
+        _forget_number(ctx, connection, number, done)
+    return done
+
+
+def forget_contact(
+    ctx: Context, connector: str, object_name: str, record_id: str, by: str
+) -> Forgotten:
+    """Erase one contact; its numbers too, where nobody else holds them."""
+    done = Forgotten()
+    now, keys = ctx.now(), ctx.keys
+    holder = (connector, object_name, record_id)
+    with ctx.store.write() as connection:
+        numbers = dict.fromkeys(_numbers(connection, holder))
+        for merged_one in _merged_into(connection, holder):  # nobody has worked on it since
+            numbers.update(dict.fromkeys(merged_one.numbers))
+        _forget_contact(ctx, connection, holder, done)
+        for number in numbers:
+            if _holders(connection, number):
+                continue
+            report = Feedback(
+                f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}", "erasure", number, by[:40],
+                now, evidence=_ERASED, received_at=now,
+            )  # fmt: skip
+            report_log.store(connection, [report], now, keys)
+            _forget_number(ctx, connection, number, done)
+    return done
+
+
+Holder = tuple[str, str, str]
+
+
+def _holders(connection: Connection, number: str) -> list[Holder]:
+    held = contact_numbers.c
+    query = sa.select(held.connector, held.object, held.record_id).where(held.number == number)
+    return [(row[0], row[1], row[2]) for row in connection.execute(query.distinct())]
+
+
+def _numbers(connection: Connection, holder: Holder) -> list[str]:
+    query = sa.select(contact_numbers.c.number).where(_of(contact_numbers, holder)).distinct()
+    return list(connection.scalars(query))
+
+
+def _forget_contact(ctx: Context, connection: Connection, holder: Holder, done: Forgotten) -> None:
+    keys = ctx.keys
+    _keep_flags(keys, connection, holder)
+    done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
+    # With the ids of records that were merged into it, which are theirs too.
+    m = merged_records.c
+    names = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
+    for connector, object_name, record_id in (name.split("/", 2) for name in names):
+        one = (connector, object_name, record_id)
+        for table in (contact_numbers, failures, touched, rechecks, list_members):
+            connection.execute(sa.delete(table).where(_of(table, one)))
+        done.writes += connection.execute(sa.delete(writes).where(_of(writes, one))).rowcount
+        done.pages += _forget_payloads(connection, record_id)
+    connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
+    report_log.note_erasure(connection, keys)
+    _look_again(ctx, connection, holder)
+    # What the person said goes on to hold for them, by the keyed hash of the email alone.
+    of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))
+    for row in connection.execute(of_contact).all():
+        connection.execute(
+            sa.update(feedback)
+            .where(feedback.c.id == row.id)
+            .values(contact=_NOBODY, evidence=_ERASED, **_without_key(keys, row))
+        )
+    connection.execute(
+        sa.update(suppressions)
+        .where(suppressions.c.contact.in_(names))
+        .values(contact=_NOBODY, evidence=_ERASED)
+    )
+
+
+def _look_again(ctx: Context, connection: Connection, holder: Holder) -> None:
+    """Have the record read soon, where its CRM has it still: what stands against it has to be
+    there, and nothing that we know would find it by its number any more."""
+    connector, object_name, record_id = holder
+    if connector != "csv" and connector in ctx.settings.active_connectors:
+        note_touched(connection, connector, object_name, [record_id], ctx.now())
+
+
+def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
+    """Under a keyed hash: where the CRM has the contact still, its flags are ours, and must not
+    pass for a person's word when it is read for the first time."""
+    known = connection.scalar(sa.select(contacts.c.known).where(_of(contacts, holder)))
+    if known is None:
+        return
+    value = orjson.dumps(crm_flags.flags_of(known)).decode()
+    row = {"name": keys.erased_contact(contact_key(*holder)), "value": value}
+    upsert(connection, installation, [row])
+
+
+def drop_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
+    """The contacts are known again: what is kept of their flags is told by the index now."""
+    names = [name for key in contact_keys for name in keys.erased_contacts(key)]
+    connection.execute(sa.delete(installation).where(one_of(installation.c.name, names)))
+
+
+def flags_before(
+    connection: Connection, contact_keys: Collection[str], keys: Keys
+) -> dict[str, dict[str, bool]]:
+    """Of these contacts, those that were erased -> their flags, as we last saw or wrote them."""
+    if not contact_keys or not report_log.some_erased(connection):
+        return {}
+    names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
+    query = sa.select(installation).where(one_of(installation.c.name, list(names)))
+    return {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
+
+
+def _without_key(keys: Keys, row: Any) -> dict[str, Any]:
+    """The key may hold what is personal. Whatever it told besides which report it is (of a merge:
+    since when the report counts) is kept otherwise."""
+    return {"key": keys.erased_key(row.key), "at": order(report_log.made(row))[0]}
+
+
+def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
+    """What is kept of records that live on in this one."""
+    m = merged_records.c
+    query = sa.select(m.key, m.numbers).where(m.into_key == contact_key(*holder))
+    return connection.execute(query).all()
+
+
+def _forget_payloads(connection: Connection, record_id: str) -> int:
+    """Pages that wait and hold the record as it was read: they read it anew when they are done."""
+    count = 0
+    query = sa.select(pages.c.id, pages.c.payload).where(
+        pages.c.state == "stored", pages.c.payload.is_not(None)
+    )
+    needle = record_id.encode()
+    for row in connection.execute(query):
+        if needle in row.payload:
+            ids = [one for one in orjson.loads(row.payload)["ids"] if one != record_id]
+            connection.execute(
+                sa.update(pages)
+                .where(pages.c.id == row.id)
+                .values(payload=orjson.dumps({"ids": ids, "contacts": None}), size=len(ids))
+            )
+            count += 1
+    return count
+
+
+def _forget_number(ctx: Context, connection: Connection, number: str, done: Forgotten) -> None:
+    erased = ctx.keys.erased(number)
+    suppress.follow_numbers(connection, [number], rules_of(ctx.settings), ctx.keys)
+    for table, name in ((verifications, "verifications"), (lookups, "lookups")):
+        if table is lookups:  # what was spent stays known
+            changed = connection.execute(
+                sa.update(lookups)
+                .where(lookups.c.number == number)
+                .values(number=erased[:20], detail="")
+            )
+        else:
+            changed = connection.execute(sa.delete(table).where(table.c.number == number))
+        setattr(done, name, getattr(done, name) + changed.rowcount)
+    for table in (unanswered, claims, contact_numbers, reached, shared_numbers):
+        connection.execute(sa.delete(table).where(table.c.number == number))
+    # Its key alone stays: the same message sent again makes no new question.
+    done.reviews += connection.execute(
+        sa.update(reviews)
+        .where(reviews.c.number == number)
+        .values(
+            number=erased, text="", suggestion="", evidence=_ERASED, decision="nothing",
+            decided_by="erasure", decided_at=ctx.now(),
+        )
+    ).rowcount  # fmt: skip
+    for row in connection.execute(sa.select(feedback).where(feedback.c.number == number)).all():
+        connection.execute(
+            sa.update(feedback)
+            .where(feedback.c.id == row.id)
+            .values(
+                number=erased,
+                contact="",
+                person="",
+                new_number="",
+                evidence=_ERASED,
+                **_without_key(ctx.keys, row),
+            )
+        )
+        done.reports += 1
+    of_number = sa.select(deliveries.c.id, deliveries.c.cause).where(deliveries.c.number == number)
+    for row in connection.execute(of_number).all():
+        named = row.cause.endswith(f":{number}")  # of a list
+        cause = row.cause.removesuffix(number) + erased if named else row.cause
+        of_row = sa.update(deliveries).where(deliveries.c.id == row.id)
+        connection.execute(of_row.values(number=erased, cause=cause))
+    connection.execute(
+        sa.update(feedback).where(feedback.c.new_number == number).values(new_number="")
+    )
+    suppress.erase(connection, number, ctx.keys)
+    _forget_mentions(connection, number, done)
+    done.numbers += 1
+
+
+def _forget_mentions(connection: Connection, number: str, done: Forgotten) -> None:
+    """Writes to records that held it once, or to which it was proposed; scopes of runs."""
+
+    def holds(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        return sa.cast(column, sa.Text).contains(number, autoescape=True)
+
+    mentions = sa.or_(holds(writes.c.before), holds(writes.c.after))
+    done.writes += connection.execute(sa.delete(writes).where(mentions)).rowcount
+    proposed_to = sa.select(contacts).where(holds(contacts.c.known))
+    for row in connection.execute(proposed_to).all():
+        known = {key: value for key, value in row.known.items() if value != number}
+        holder = (row.connector, row.object, row.record_id)
+        connection.execute(sa.update(contacts).where(_of(contacts, holder)).values(known=known))
+    m = merged_records.c
+    for row in connection.execute(sa.select(merged_records).where(holds(m.numbers))).all():
+        left = [one for one in row.numbers if one != number]
+        connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=left))
+    _forget_scopes(connection, number)
+
+
+def _forget_scopes(connection: Connection, number: str) -> None:
+    """Runs that were opened for this number name it in their scope."""
+    query = sa.select(runs.c.id, runs.c.scope).where(
+        sa.cast(runs.c.scope, sa.Text).contains(number, autoescape=True)
+    )
+    for row in connection.execute(query).all():
+        scope: dict[str, Any] = dict(row.scope)
+        scope["values"] = [value for value in scope.get("values", ()) if value != number]
+        connection.execute(sa.update(runs).where(runs.c.id == row.id).values(scope=scope))
+
+
+def _of(table: sa.Table, holder: Holder) -> sa.ColumnElement[bool]:
+    connector, object_name, record_id = holder
+    c = table.c
+    return sa.and_(c.connector == connector, c.object == object_name, c.record_id == record_id)

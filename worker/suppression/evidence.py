@@ -1,0 +1,96 @@
+"""The evidence for one number: what was reported when, and when each CRM had it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.feedback import report_log
+from worker.store.pseudonyms import all_names
+from worker.store.tables import deliveries, feedback
+from worker.suppression import suppressions
+
+# 47 CFR 64.1200(a)(10): a revocation is to be honoured within ten business days of its receipt.
+BUSINESS_DAYS = 10
+
+
+def deadline(received: datetime) -> datetime:
+    """The end of the tenth business day after a report. Mondays to Fridays are counted, holidays
+    too: that is at most earlier than the rule asks.
+
+    >>> deadline(datetime(2026, 1, 2, 12, tzinfo=UTC)).isoformat()
+    '2026-01-16T23:59:59+00:00'
+    """
+    day: date = received.astimezone(UTC).date()
+    left = BUSINESS_DAYS
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
+
+
+def of_number(ctx: Context, number: str) -> dict[str, Any]:
+    """Reports, suppressions and deliveries of a number, in order; also of an erased one."""
+    now = ctx.now()
+    with ctx.store.read() as connection:
+        names = list(all_names(ctx.keys, [number], report_log.some_erased(connection)))
+        rows = connection.execute(
+            sa.select(feedback).where(feedback.c.number.in_(names)).order_by(
+                feedback.c.at, feedback.c.id)
+        ).all()  # fmt: skip
+        told = connection.execute(
+            sa.select(deliveries).where(deliveries.c.number.in_(names)).order_by(deliveries.c.id)
+        ).all()
+    by_cause: dict[str, list[Any]] = {}
+    for row in told:
+        by_cause.setdefault(row.cause, []).append(row)
+    return {
+        "number": number,
+        "reports": [
+            {
+                "kind": row.kind,
+                "source": row.source,
+                "evidence": row.evidence,
+                "channels": row.channels.split(),
+                "contact": row.contact or None,
+                "at": row.at.isoformat(),
+                "received_at": (row.received_at or row.at).isoformat(),
+                "applied_at": row.applied_at.isoformat() if row.applied_at else None,
+                "deadline": deadline(row.received_at or row.at).isoformat(),
+                "delivered": [_delivery(d, now) for d in by_cause.get(f"feedback:{row.id}", [])],
+            }
+            for row in rows
+        ],
+        "lists": [
+            {
+                **one.as_json(),
+                "delivered": [
+                    _delivery(d, now)
+                    for cause, found in by_cause.items()
+                    for d in found
+                    if cause.startswith(f"list:{one.source}:")
+                ],
+            }
+            for one in suppressions.listed(ctx, number, active=None, reason="list")
+        ],
+        "suppressions": [one.as_json() for one in suppressions.listed(ctx, number, active=None)],
+    }
+
+
+def _delivery(row: Any, now: datetime) -> dict[str, Any]:
+    """What a CRM confirmed, how long that took, and whether it was in time."""
+    end = deadline(row.since)
+    took = (row.confirmed_at - row.since).total_seconds() if row.confirmed_at else None
+    return {
+        "connector": row.connector,
+        "state": row.state,
+        "records": row.holders,
+        "confirmed_at": row.confirmed_at.isoformat() if row.confirmed_at else None,
+        "seconds": None if took is None else round(max(0.0, took), 3),
+        "in_time": (row.confirmed_at or now) <= end,
+        "error": row.error or None,
+        "run": row.run_id,
+    }

@@ -1,0 +1,462 @@
+"""The suppression list: what follows from reports, lists that are imported, and lifting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from phonenumbers import PhoneNumberMatcher
+from sqlalchemy.engine import Connection
+
+from connectors.csv_list.formula_guard import csv_line
+from worker.context import Context
+from worker.decisions.model import CALL_AND_TEXT, blocked
+from worker.feedback import report_log
+from worker.feedback.consent_state import LIFT, LIFTED_BY, Rules, lifted, opened_by, order, rules_of
+from worker.feedback.models import Feedback, Who
+from worker.store import outbox
+from worker.store.array_param import one_of
+from worker.store.db import chunks, insert, upsert
+from worker.store.invalidation import unsettle
+from worker.store.outbox import Order
+from worker.store.pseudonyms import MARK, Keys, all_names
+from worker.store.tables import contact_numbers, feedback, suppressions
+
+# What a person or a tool may ask for by hand.
+Reason = Literal["opt_out", "wrong_number", "complaint"]
+_SUPPRESSING = ("opt_out", "complaint", "erasure", "wrong_number")
+_LIFTING = {kind for kinds in LIFTED_BY.values() for kind in kinds}
+_LONGEST_NAME = 80  # of a list
+_ROWS = 5000  # of a list that are stored in one transaction
+
+
+class NoSuchSuppressionError(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no suppression {number}; list them: hygiene suppressions list")
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A row of the list. `number`: E.164, or what is kept of an erased one."""
+
+    id: int
+    number: str
+    contact: str
+    channels: str
+    reason: str
+    source: str
+    evidence: str
+    since: datetime
+    lifted_at: datetime | None
+    lifted_by: str
+    lifted_why: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "number": None if self.number.startswith(MARK) else self.number or None,
+            "contact": None if self.contact.startswith(MARK) else self.contact or None,
+            "channels": self.channels.split(),
+            "reason": self.reason,
+            "source": self.source,
+            "evidence": self.evidence,
+            "since": self.since.isoformat(),
+            "active": self.lifted_at is None,
+            "lifted_at": self.lifted_at.isoformat() if self.lifted_at else None,
+            "lifted_by": self.lifted_by or None,
+            "lifted_why": self.lifted_why or None,
+        }
+
+
+def follow(connection: Connection, news: Sequence[Feedback], rules: Rules, keys: Keys) -> None:
+    """Bring the list in line with all reports about the numbers of these, or, where they name none,
+    about their contacts and persons."""
+    follow_numbers(connection, {report.number for report in news if report.number}, rules, keys)
+    if nameless := [report for report in news if not report.number]:
+        _store(connection, _without_number(connection, nameless), rules)
+
+
+def follow_numbers(
+    connection: Connection, numbers: Collection[str], rules: Rules, keys: Keys
+) -> None:
+    """Bring the list in line with all reports about these numbers, also with those from before they
+    were erased."""
+    names = all_names(keys, sorted(numbers), report_log.some_erased(connection))
+    by_number: dict[str, list[Feedback]] = {}
+    for some in chunks(sorted(names)):
+        query = sa.select(feedback).where(feedback.c.number.in_(some))
+        for row in connection.execute(query):
+            by_number.setdefault(names[row.number], []).append(report_log.made(row))
+    for reports in by_number.values():
+        _store(connection, reports, rules)
+    _lift_listed(connection, by_number, names, rules)
+
+
+def _store(connection: Connection, reports: Sequence[Feedback], rules: Rules) -> None:
+    for some in chunks(list(_rows(reports, rules))):
+        upsert(connection, suppressions, some, key=("key",))
+
+
+def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Feedback]:
+    """Reports without a number about the contacts, or the persons, of these."""
+    c = feedback.c
+    found: dict[int, Feedback] = {}
+    for column, values in (
+        (c.contact, {report.contact for report in news if report.contact}),
+        (c.person, {report.person for report in news if report.person}),
+    ):
+        query = sa.select(feedback).where(
+            one_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
+        )
+        found |= {row.id: report_log.made(row) for row in connection.execute(query)}
+    return list(found.values())
+
+
+def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]:
+    """A row for each report that suppresses, by what else was said of the number. A report lifts
+    for a contact, a person or everybody: only those that may are looked at."""
+    lifting: dict[str, list[Feedback]] = {}
+    for report in reports:
+        if report.kind in _LIFTING:
+            about = {""} if report.reach == "number" else {report.contact, report.person}
+            for name in about:
+                lifting.setdefault(name, []).append(report)
+    for report in reports:
+        if report.kind in _SUPPRESSING:
+            names = {"", report.contact, report.person}
+            later = {one.id: one for name in names for one in lifting.get(name, ())}
+            yield _row(report, list(later.values()), rules)
+
+
+def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
+    left, lift = lifted(report, reports, rules)
+    return {
+        "key": f"feedback:{report.id}",
+        "number": report.number,
+        # An opt-out or a wrong number that is about the number holds for whoever has it.
+        "contact": "" if report.reach == "number" else report.contact,
+        "person": "" if report.reach == "number" else report.person,
+        "channels": " ".join(sorted(blocked(left) or CALL_AND_TEXT)),
+        "reason": report.kind,
+        "source": report.source,
+        "evidence": report.evidence,
+        "since": report.at,
+        "lifted_at": lift.at if lift else None,
+        "lifted_by": lift.by[:120] if lift else "",
+        "lifted_why": lift.why[:255] if lift else "",
+    }
+
+
+def _lift_listed(
+    connection: Connection,
+    by_number: Mapping[str, Sequence[Feedback]],
+    names: Mapping[str, str],
+    rules: Rules,
+) -> None:
+    """An opt-in for the number as a whole takes it off the lists that it was on before, for the
+    channels that it is about. `names`: as `all_names`."""
+    c = suppressions.c
+    for number, reports in by_number.items():
+        opt_ins = sorted(filter(_is_about_number, reports), key=order)
+        if not opt_ins:
+            continue
+        listed = sa.select(suppressions).where(
+            c.number.in_([name for name, of in names.items() if of == number]),
+            c.reason == "list",
+            c.lifted_at.is_(None),
+        )
+        for row in connection.execute(listed).all():
+            values = _opened(row, opt_ins, rules)
+            if values:
+                connection.execute(sa.update(suppressions).where(c.id == row.id).values(**values))
+
+
+def _is_about_number(report: Feedback) -> bool:
+    # Not by whether it names a contact: what one person said names none once it was erased.
+    return report.kind == "opt_in" and report.reach == "number"
+
+
+def _opened(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
+    """What becomes of an entry of a list by what was said since; {} where nothing was."""
+    channels = frozenset(row.channels.split())
+    for report in opt_ins:
+        if report.at < row.since:
+            continue
+        channels -= opened_by(report, False, rules)
+        if not channels:
+            return {
+                "lifted_at": report.at,
+                "lifted_by": report.source[:120],
+                "lifted_why": report.evidence[:255],
+            }
+    left = " ".join(sorted(channels))
+    return {} if left == row.channels else {"channels": left}
+
+
+# -- by hand -------------------------------------------------------------------------------
+
+
+def add(
+    ctx: Context,
+    number: str,
+    reason: Reason,
+    channels: str,
+    evidence: str,
+    by: str,
+    who: Who | None = None,
+) -> Suppression:
+    """Suppress a number for whoever holds it, or for one person alone; the CRMs are told by the
+    queue. One that stands for the same reason and channels is not made twice, unless something has
+    lifted it since, if only for one person: the new one then holds for that person too."""
+    now, keys = ctx.now(), ctx.keys
+    wanted = channels or "call text"
+    contact = who.key if who else ""
+    same = [
+        one
+        for one in listed(ctx, number, reason=reason)
+        if one.contact == contact and set(wanted.split()) <= set(one.channels.split())
+    ]
+    if same:
+        with ctx.store.read() as connection:
+            lifted_last = report_log.last_lift(connection, reason, number, who, ctx.keys)
+        for one in same:
+            if lifted_last is None or lifted_last <= one.since:
+                return one
+    report = Feedback(
+        key=f"by hand:{number}:{reason}:{wanted}:{contact}:{now.isoformat()}"[:255],
+        kind=reason,
+        number=number,
+        source=by,
+        at=now,
+        channels=channels,
+        contact=contact,
+        reach="person" if who else "number",
+        person=who.person if who else "",
+        evidence=evidence,
+        received_at=now,
+    )
+    with ctx.store.write() as connection:
+        report_log.store(connection, [report], now, keys)
+        follow(connection, [report], rules_of(ctx.settings), keys)
+        place = connection.scalar(sa.select(feedback.c.id).where(feedback.c.key == report.key))
+        row = connection.execute(
+            sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
+        ).one()
+    return _made(row)
+
+
+def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
+    """Lift a suppression by an admin's word, which is kept as a report of its own.
+
+    An entry of a list is lifted by itself, without a report: the list was wrong about the number,
+    and nobody has said that they want to be contacted. Their own opt-out stands. The same list
+    imported again does not bring the entry back.
+    """
+    now, keys = ctx.now(), ctx.keys
+    wanted = sa.select(suppressions).where(suppressions.c.id == suppression_id)
+    with ctx.store.read() as connection:
+        found = connection.execute(wanted).one_or_none()
+        if found is None:
+            raise NoSuchSuppressionError(suppression_id)
+        number = _number_again(ctx, connection, found.number)
+    with ctx.store.write() as connection:
+        row = connection.execute(wanted).one()
+        if row.lifted_at is None and row.reason == "list":
+            _lift_entry(ctx, connection, row, number, by, why)
+        elif row.lifted_at is None:
+            report = Feedback(
+                key=f"{LIFT}{row.key}:{now.isoformat()}",
+                kind="confirmed" if row.reason == "wrong_number" else "opt_in",
+                number=number,
+                source=by,
+                at=now,
+                contact=row.contact,
+                reach="person" if row.contact else "number",
+                person=row.person,
+                evidence=why,
+                received_at=now,
+            )
+            report_log.store(connection, [report], now, keys)
+            follow(connection, [report], rules_of(ctx.settings), keys)
+        row = connection.execute(wanted).one()
+    return _made(row)
+
+
+def _lift_entry(
+    ctx: Context, connection: Connection, row: Any, number: str, by: str, why: str
+) -> None:
+    """Lift an entry of a list, and nothing else that stands against the number."""
+    now = ctx.now()
+    connection.execute(
+        sa.update(suppressions)
+        .where(suppressions.c.id == row.id)
+        .values(lifted_at=now, lifted_by=by[:120], lifted_why=why[:255])
+    )
+    unsettle(connection, [number])
+    outbox.order(connection, [Order(f"lift:{row.id}", number, _crms(ctx), now)], now)
+
+
+def _crms(ctx: Context) -> tuple[str, ...]:
+    """The CRMs to be told; a list on disk is told by its next run."""
+    return tuple(one for one in ctx.settings.active_connectors if one != "csv")
+
+
+def _number_again(ctx: Context, connection: Connection, kept_as: str) -> str:
+    """The number that an erased one is, where some contact holds it again: its record must be told.
+    Nothing but to try them all finds it."""
+    if not kept_as.startswith(MARK):
+        return kept_as
+    query = sa.select(contact_numbers.c.number).distinct()
+    held = connection.execution_options(yield_per=10_000).scalars(query)
+    return next((number for number in held if kept_as in ctx.keys.names(number)), kept_as)
+
+
+def listed(
+    ctx: Context,
+    number: str | None = None,
+    active: bool | None = True,
+    reason: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Suppression]:
+    """The list in the order of its ids, a part at a time."""
+    c = suppressions.c
+    query = sa.select(suppressions).where(c.id > after).order_by(c.id).limit(limit)
+    if active is not None:
+        query = query.where(c.lifted_at.is_(None) if active else c.lifted_at.is_not(None))
+    if reason:
+        query = query.where(c.reason == reason)
+    with ctx.store.read() as connection:
+        if number is not None:
+            names = all_names(ctx.keys, [number], report_log.some_erased(connection))
+            query = query.where(c.number.in_(list(names)))
+        return [_made(row) for row in connection.execute(query)]
+
+
+def _made(row: Any) -> Suppression:
+    return Suppression(
+        row.id, row.number, row.contact, row.channels, row.reason, row.source, row.evidence,
+        row.since, row.lifted_at, row.lifted_by, row.lifted_why,
+    )  # fmt: skip
+
+
+# -- lists ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Imported:
+    """What came of a list: new entries, those that were on it already, and refused lines."""
+
+    added: int = 0
+    known: int = 0
+    refused: int = 0
+    held: int = 0  # of the new ones, those that some contact holds
+
+
+def import_list(
+    ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text", evidence: str = ""
+) -> Imported:
+    """Put numbers (E.164) on the list `name`, streaming; to repeat it adds nothing, and does not
+    bring back an entry that was lifted.
+
+    Whoever holds one of them is flagged by the queue; contacts that come later by their sync.
+    """
+    name = _without_numbers(name)[:_LONGEST_NAME]
+    done = Imported()
+    now, keys = ctx.now(), ctx.keys
+    stream = iter(numbers)
+    words = evidence or f"on the list {name}"
+    while batch := list(dict.fromkeys(islice(stream, _ROWS))):
+        with ctx.store.write() as connection:
+            names = all_names(keys, batch, report_log.some_erased(connection))
+            listed_as = {_list_key(name, kept_as): of for kept_as, of in names.items()}
+            known: set[str] = set()
+            for some in chunks(list(listed_as)):
+                there = sa.select(suppressions.c.key).where(suppressions.c.key.in_(some))
+                known.update(listed_as[key] for key in connection.scalars(there))
+            new = [number for number in batch if number not in known]
+            rows = [
+                {
+                    "key": _list_key(name, number),
+                    "number": number,
+                    "contact": "",
+                    "person": "",
+                    "channels": channels,
+                    "reason": "list",
+                    "source": name,
+                    "evidence": words,
+                    "since": now,
+                    "lifted_by": "",
+                    "lifted_why": "",
+                }
+                for number in new
+            ]
+            insert(connection, suppressions, rows)
+            held = _held(connection, new)
+            unsettle(connection, held)
+            crms = _crms(ctx)
+            orders = [Order(_list_key(name, number), number, crms, now) for number in held]
+            outbox.order(connection, orders, now)
+        done.added += len(new)
+        done.known += len(batch) - len(new)
+        done.held += len(held)
+    return done
+
+
+def _without_numbers(name: str) -> str:
+    """A list's name without phone numbers, which an erasure could not take out of every row."""
+    for found in reversed(list(PhoneNumberMatcher(name, "US"))):
+        name = f"{name[: found.start]}(number){name[found.end :]}"
+    return name
+
+
+def _list_key(name: str, number: str) -> str:
+    return f"list:{name}:{number}"
+
+
+def _held(connection: Connection, numbers: Sequence[str]) -> list[str]:
+    return [
+        number
+        for some in chunks(numbers)
+        for number in connection.scalars(
+            sa.select(contact_numbers.c.number).where(contact_numbers.c.number.in_(some)).distinct()
+        )
+    ]
+
+
+def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
+    """CSV lines of all that stands, for dialers and other tools. Erased numbers are left out: they
+    are known by their hash alone."""
+    yield csv_line(["number", "channels", "reason", "contact", "source", "since"])
+    after = 0
+    while part := listed(ctx, active=True, after=after, limit=2000):
+        after = part[-1].id
+        for one in part:
+            if (
+                not one.number
+                or one.number.startswith(MARK)
+                or (channel and channel not in one.channels.split())
+            ):
+                continue
+            yield csv_line(
+                [one.number, one.channels, one.reason, one.contact, one.source,
+                 one.since.isoformat()]
+            )  # fmt: skip
+
+
+def erase(connection: Connection, number: str, keys: Keys) -> None:
+    """Keep of a number what stands against it, and no longer the number itself."""
+    erased = keys.erased(number)
+    rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
+    for row in rows:
+        values = {"number": erased, "contact": "", "evidence": "erased on request"}
+        if row.reason == "list":  # its key names the number
+            values["key"] = _list_key(row.source, erased)
+        connection.execute(
+            sa.update(suppressions).where(suppressions.c.id == row.id).values(**values)
+        )
+    report_log.note_erasure(connection, keys)

@@ -1,0 +1,1 @@
+"""Works on one page of contacts, from claiming it to its results."""

@@ -1,0 +1,531 @@
+"""Merged records: nothing that was said of one is lost, and no flag is taken for a person's word
+that a merge has moved.
+
+A CRM that merges records keeps one of them, or makes a new one (HubSpot), and decides by rules of
+its own which values that one has. So "do not contact" on one of them may be gone afterwards, and a
+flag that we wrote may stand on a record that we have never seen. In these steps:
+
+1. `note`: as soon as the CRM tells of a merge (a read, a webhook, a write that found nobody), our
+   index forgets the record and keeps where it lives on, with its numbers, its person and its flags.
+   The record that it became is looked at soon.
+2. `take_over`: when that record is worked on, its flags are weighed against those of all records
+   that it came from: a tick that none of them had is a person's; a tick that one of them had, and
+   that is gone, was dropped by the merge and says nothing. What stood against any of them is stored
+   as said of this one (`worker.feedback.merged_records`), and so is a tick that somebody set just
+   before the merge, as far as the CRM still tells.
+3. `finish`: with the page's other results, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import Connector, Contact, Merge
+from worker.context import Context
+from worker.decisions.diff import FLAGS
+from worker.feedback import crm_flags
+from worker.feedback import merged_records as merged
+from worker.feedback import report_log as feedback_log
+from worker.feedback.consent_state import rules_of
+from worker.feedback.merged_records import State
+from worker.feedback.models import Feedback, Who, contact_key
+from worker.store import changed_records
+from worker.store.array_param import one_of
+from worker.store.db import upsert
+from worker.store.pseudonyms import Keys
+from worker.store.tables import contact_numbers, contacts, merged_records, watermarks, writes
+from worker.sync import contact_index
+from worker.sync.contact_index import Known
+
+if TYPE_CHECKING:
+    from worker.sync.pages.prepare import Prepared
+
+
+# A CRM stamps our write between these, measured from when we announced it: its clock may be another
+# one, and a batch may wait for its turn.
+_BEFORE, _AFTER = timedelta(minutes=1), timedelta(minutes=5)
+
+
+def note(
+    connection: Connection,
+    connector: str,
+    merges: Iterable[tuple[str, Merge]],
+    now: datetime,
+    first_read: bool = False,
+    present: Collection[str] | None = None,
+) -> int:
+    """Keep that records live on in others; of those that were known already nothing changes.
+    Returns how many our index had. The records themselves it forgets.
+
+    `merges`: each with the object of the record that was merged. `first_read`: of an object that
+    was never read to its end, so that nothing was known of any of them but what was reported.
+    `present`: of a reader, ids on the page that it stores with this; it reads the others at its
+    end (`unfinished`). None: they are put on the list of records that somebody changed.
+    """
+    wanted = {
+        contact_key(connector, name, one.id): (name, one)
+        for name, one in merges
+        if (name, one.id) != (one.into_object, one.into_id)
+    }
+    if not wanted:
+        return 0
+    places = {
+        key: contact_key(connector, one.into_object, one.into_id)
+        for key, (_, one) in wanted.items()
+    }
+    held = _held(connection, {*wanted, *places.values()})
+    into_of = {key: row.into_key for key, row in held.items()}
+    fresh: dict[str, str] = {}
+    for key, into in places.items():
+        if into_of.get(into) == key:
+            # It was merged into this one once, and is there again: this one lives on in it now.
+            into_of[into] = into
+            alone = sa.update(merged_records).where(merged_records.c.key == into)
+            connection.execute(alone.values(into_key=into, state=State.DONE))
+        into = into_of.get(into, into)
+        if into in (key, into_of.get(key)):
+            continue
+        into_of[key] = fresh[key] = into
+        for other, its in into_of.items():
+            if its == key:
+                into_of[other] = into
+    fresh = {key: into_of[key] for key in fresh}
+    if first_read:
+        _note_unknown(connection, connector, wanted, fresh, held, now)
+    known = 0
+    for key, into in fresh.items():
+        name, one = wanted[key]
+        _, into_object, into_id = into.split("/", 2)
+        paged = present is not None and into_id in present
+        known += _note(connection, connector, name, one.id, key, into, now, held.get(key), paged)
+        contact_index.unsettle_records(connection, connector, into_object, [into_id])
+        if present is None:
+            changed_records.note(connection, connector, into_object, [into_id], now)
+    return known
+
+
+def _held(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
+    """What is kept of these records already, by their keys."""
+    query = sa.select(merged_records).where(one_of(merged_records.c.key, sorted(keys)))
+    return {row.key: row for row in connection.execute(query)}
+
+
+def _note_unknown(
+    connection: Connection,
+    connector: str,
+    wanted: Mapping[str, tuple[str, Merge]],
+    fresh: dict[str, str],
+    held: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Of a first read, keep where those live on of which nothing is known, and take them out of
+    `fresh`: there may be thousands, of years past."""
+    c, m = contacts.c, merged_records.c
+    known = {*held, *merged.reported_on(connection, list(fresh))}
+    query = sa.select(m.into_key).where(one_of(m.into_key, sorted(fresh)))
+    known.update(connection.scalars(query))
+    for name in {wanted[key][0] for key in fresh}:
+        ids = [wanted[key][1].id for key in fresh if wanted[key][0] == name]
+        indexed = sa.select(c.record_id).where(
+            c.connector == connector, c.object == name, one_of(c.record_id, ids)
+        )
+        known.update(contact_key(connector, name, one) for one in connection.scalars(indexed))
+    unknown = [key for key in fresh if key not in known]
+    rows: list[dict[str, Any]] = [
+        {
+            "key": key, "into_key": fresh.pop(key), "state": State.DONE, "person": "", "flags": {},
+            "numbers": [], "recorded_at": None, "at": now,
+        }
+        for key in unknown
+    ]  # fmt: skip
+    upsert(connection, merged_records, rows)
+
+
+def _note(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    record_id: str,
+    key: str,
+    into: str,
+    now: datetime,
+    held: Any,
+    paged: bool,
+) -> int:
+    """`held`: what is kept of it already, for it lived on in another one that was merged since."""
+    c, n, m = contacts.c, contact_numbers.c, merged_records.c
+    row = connection.execute(
+        sa.select(c.person, c.known, c.checked_at).where(
+            c.connector == connector, c.object == object_name, c.record_id == record_id
+        )
+    ).one_or_none()
+    numbers = connection.scalars(
+        sa.select(n.number)
+        .where(n.connector == connector, n.object == object_name, n.record_id == record_id)
+        .distinct()
+    )
+    entry = {
+        "key": key,
+        "into_key": into,
+        "state": State.PAGED if paged else State.NEW,
+        "person": (row.person if row else "") or (held.person if held else ""),
+        "flags": {
+            **(held.flags if held else {}),
+            **(crm_flags.flags_of(row.known) if row else {}),
+            **_announced(connection, connector, object_name, record_id),
+        },
+        "numbers": list(dict.fromkeys((*numbers, *(held.numbers if held else ())))),
+        "recorded_at": row.checked_at if row else held.recorded_at if held else None,
+        "at": now,
+    }
+    upsert(connection, merged_records, [entry])
+    # Whoever lived on in this one lives on in that one now.
+    connection.execute(sa.update(merged_records).where(m.into_key == key).values(into_key=into))
+    return contact_index.forget(connection, connector, object_name, [record_id])
+
+
+def _announced(
+    connection: Connection, connector: str, object_name: str, record_id: str
+) -> dict[str, bool]:
+    """Flags that we were about to set, and may have set, when a worker died or is at it still."""
+    w = writes.c
+    query = sa.select(w.after).where(
+        w.connector == connector,
+        w.object == object_name,
+        w.record_id == record_id,
+        w.state == "pending",
+    )
+    return {
+        flag: True
+        for after in connection.scalars(query)
+        for flag, value in crm_flags.flags_of(after).items()
+        if value
+    }
+
+
+@dataclass
+class TakenOver:
+    """What a page's contacts take over from records that were merged into them.
+
+    `known`: what was known of each contact, with that. `reports`: of what stood against them.
+    `keys`: of the merged records. `revived`: of records that are there again by themselves.
+    `said`: what was said on the contacts themselves, of those on which there was a stop.
+    """
+
+    known: dict[str, Known]
+    reports: list[Feedback] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    revived: list[str] = field(default_factory=list)
+    said: Mapping[str, Sequence[Feedback]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Old:
+    """A record that lives on in another one, as it was known last."""
+
+    who: Who
+    state: State
+    flags: Mapping[str, bool]
+    numbers: Sequence[str]
+    recorded_at: datetime | None
+    at: datetime  # when we learned of the merge
+
+
+def take_over(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    prepared: Sequence[Prepared],
+    known: Mapping[str, Known],
+    back: Sequence[str] = (),
+) -> TakenOver:
+    """What these contacts take over; nothing is stored. `back`: see `there`."""
+    done = TakenOver(dict(known), revived=list(back))
+    by_key = {one.who.key: one for one in prepared}
+    with ctx.store.read() as connection:
+        done.said = feedback_log.against(connection, [one.who for one in prepared])
+        done.reports = _of_other_numbers(ctx, connection, by_key, done.said)
+        olds = _olds(connection, by_key)
+        if not olds:
+            return done
+        waiting = {
+            key: [old for old in of if old.state is not State.CARRIED] for key, of in olds.items()
+        }
+        numbers = _numbers_of(connection, waiting)
+        distinct = sorted({number for of in numbers.values() for number in of})
+        told = feedback_log.load(connection, distinct, ctx.keys)
+        mark = _watermark(connection, connector.name, object_name)
+    for key, of in olds.items():
+        one = by_key[key]
+        done.known[one.contact.id] = _known(one.contact, known.get(one.contact.id), of)
+        done.keys += [old.who.key for old in of]
+        for old in waiting[key]:
+            carried = merged.carried(
+                _with_former(old.who, one.who),
+                numbers[old.who.key],
+                told.reports,
+                one.who,
+                frozenset(one.numbers),
+                rules_of(ctx.settings),
+                told.holders,
+            )
+            done.reports += [replace(report, received_at=old.at) for report in carried]
+    since = {
+        by_key[key].contact.id: moment
+        for key, of in waiting.items()
+        if of and (moment := _unread_since(ctx, of, mark)) is not None
+    }
+    if since:
+        ticked = connector.flags_before_merge(object_name, since, FLAGS)
+        for key, of in waiting.items():
+            one = by_key[key]
+            moments = {
+                flag: at
+                for flag, at in ticked.get(one.contact.id, {}).items()
+                if not one.contact.held.get(flag) and not any(old.flags.get(flag) for old in of)
+            }
+            dropped = _by_people(ctx, [old.who.key for old in of], moments) if moments else {}
+            done.reports += _ticks(connector.name, one, dropped, of)
+    return done
+
+
+def _with_former(old: Who, new: Who) -> Who:
+    """Who a record was, with all that the person may be kept as where it is the same one."""
+    if not new.is_person(old.person):
+        return old
+    return Who(old.key, old.person, (new.person, *new.aliases))
+
+
+def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str, list[_Old]]:
+    """By the key of the contact that they live on in, records that it has not done with."""
+    m = merged_records.c
+    query = (
+        sa.select(merged_records)
+        .where(one_of(m.into_key, sorted(contacts_)), m.state != State.DONE)
+        .order_by(m.key)
+    )
+    found: dict[str, list[_Old]] = {}
+    for row in connection.execute(query):
+        who = Who(row.key, row.person)
+        old = _Old(who, State(row.state), row.flags, row.numbers, row.recorded_at, row.at)
+        found.setdefault(row.into_key, []).append(old)
+    return found
+
+
+def there(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    found: Sequence[Contact],
+    known: dict[str, Known],
+) -> tuple[Sequence[Contact], list[str]]:
+    """A page's contacts without those that were merged into others meanwhile: they may have been
+    read before, and hold flags that our index has forgotten. A record that was merged once may be
+    there again: the CRM is asked, and `known` is given what we knew of it. Their keys, too."""
+    keys = {contact_key(connector.name, object_name, contact.id): contact.id for contact in found}
+    with ctx.store.read() as connection:
+        held = _held(connection, keys) if keys else {}
+    if not held:
+        return found, []
+    asked = {keys[key]: row for key, row in held.items()}
+    fresh = {one.id: one for one in connector.fetch(object_name, sorted(asked))}
+    for record_id in fresh:
+        known.setdefault(record_id, Known("", asked[record_id].flags))
+    left = [fresh.get(one.id, one) for one in found if one.id in fresh or one.id not in asked]
+    return left, [asked[record_id].key for record_id in fresh]
+
+
+def learn(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    found: Sequence[Contact],
+    known: Mapping[str, Known],
+) -> None:
+    """Of contacts that were read by their ids, and have a flag before our index has them, learn
+    whether others were merged into them: the flag may be theirs. A webhook may tell of the
+    contact before it tells of the merge."""
+    unknown = [
+        one.id
+        for one in found
+        if one.id not in known and any(crm_flags.flags_of(one.held).values())
+    ]
+    if unknown and (told := connector.merged_into(object_name, unknown)):
+        moved = [(object_name, merge) for merge in told]
+        with ctx.store.write() as connection:
+            note(connection, connector.name, moved, ctx.now(), present=unknown)
+
+
+def _of_other_numbers(
+    ctx: Context,
+    connection: Connection,
+    contacts_: Mapping[str, Prepared],
+    said: Mapping[str, Sequence[Feedback]],
+) -> list[Feedback]:
+    """What was said against these contacts themselves, and stands, of the numbers that they have
+    now: it was said when they had others."""
+    numbers = sorted({report.number for of in said.values() for report in of})
+    told = feedback_log.load(connection, numbers, ctx.keys) if numbers else feedback_log.Told()
+    return [
+        report
+        for key, of in said.items()
+        for report in merged.of_other_numbers(
+            of, told.reports, contacts_[key].who, contacts_[key].numbers, rules_of(ctx.settings)
+        )
+    ]
+
+
+def _numbers_of(
+    connection: Connection, waiting: Mapping[str, Sequence[_Old]]
+) -> dict[str, list[str]]:
+    """Numbers of the merged records: those that they had, and those that were reported on them."""
+    olds = [old for of in waiting.values() for old in of]
+    reported = merged.reported_on(connection, [old.who.key for old in olds])
+    return {
+        old.who.key: list(dict.fromkeys((*old.numbers, *reported.get(old.who.key, ()))))
+        for old in olds
+    }
+
+
+def _known(contact: Contact, known: Known | None, olds: Sequence[_Old]) -> Known:
+    """What counts as known of the flags of a contact that others were merged into: a tick that any
+    of them had is nobody's new word, and neither is one that is gone."""
+    before = [old.flags for old in olds] + ([known.flags] if known else [])
+    flags = {
+        flag: value and any(one.get(flag) for one in before)
+        for flag, value in crm_flags.flags_of(contact.held).items()
+    }
+    return replace(known, flags=flags) if known else Known("", flags)
+
+
+def _watermark(connection: Connection, connector: str, object_name: str) -> datetime | None:
+    w = watermarks.c
+    query = sa.select(w.position).where(w.connector == connector, w.object == object_name)
+    found: datetime | None = connection.scalar(query)
+    return found
+
+
+def _unread_since(ctx: Context, olds: Sequence[_Old], mark: datetime | None) -> datetime | None:
+    """Since when somebody may have ticked a flag on one of these that we have not read: since it
+    was recorded, or, of one that we never read, since the last read that brought all changes.
+    None where no read was ever finished."""
+    moments = [old.recorded_at or mark for old in olds]
+    there = [moment for moment in moments if moment is not None]
+    return min(there) - ctx.settings.sync.overlap if there else None
+
+
+def _by_people(
+    ctx: Context, keys: Sequence[str], moments: Mapping[str, Sequence[datetime]]
+) -> dict[str, datetime]:
+    """When a flag was ticked last by somebody else than us. `keys`: of the merged records."""
+    w = writes.c
+    records = [tuple(key.split("/", 2)) for key in keys]
+    query = sa.select(w.after, w.at).where(
+        sa.tuple_(w.connector, w.object, w.record_id).in_(records)
+    )
+    with ctx.store.read() as connection:
+        ours = [(crm_flags.flags_of(row.after), row.at) for row in connection.execute(query)]
+    found = {}
+    for flag, of in moments.items():
+        set_by_us = [at for flags, at in ours if flags.get(flag)]
+        theirs = [
+            moment for moment in of if not any(-_BEFORE < moment - at < _AFTER for at in set_by_us)
+        ]
+        if theirs:
+            found[flag] = max(theirs)
+    return found
+
+
+def _ticks(
+    connector: str, one: Prepared, ticked: Mapping[str, datetime], olds: Sequence[_Old]
+) -> list[Feedback]:
+    """Reports of ticks that were set on a merged record and that the merge dropped."""
+    found: list[Feedback] = []
+    for flag, at in ticked.items():
+        numbers: Sequence[str] = one.numbers
+        if flag == "wrong_number":  # of a number that this contact has from that record
+            theirs = {number for old in olds for number in old.numbers}
+            numbers = [number for number in one.numbers if number in theirs]
+        ticking, untouched = _ticked(one.contact, flag), dict.fromkeys(FLAGS, False)
+        for report in crm_flags.reports(connector, ticking, one.who, untouched, numbers, at):
+            found.append(
+                replace(
+                    report,
+                    key=f"merged:{one.who.key}/{report.number}:{flag}:{at.isoformat()}"[:255],
+                    at=at,
+                    reach="person",
+                    evidence=f"{report.evidence}, on a record that lives on in this one",
+                )
+            )
+    return found
+
+
+def _ticked(contact: Contact, flag: str) -> Contact:
+    """The contact as if this flag alone were ticked."""
+    held = {name: name == flag for name in FLAGS}
+    return Contact(contact.object, contact.id, contact.phones, modified=contact.modified, held=held)
+
+
+def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -> None:
+    """Keep what was taken over, before anything is decided from it."""
+    if taken.reports:
+        feedback_log.store(connection, taken.reports, now, keys)
+    _move(connection, taken.keys, State.CARRIED)
+    if taken.revived:  # what is reported on them is theirs again; their flags are known still
+        m = merged_records.c
+        alone = sa.update(merged_records).where(one_of(m.key, taken.revived))
+        connection.execute(alone.values(into_key=m.key, state=State.DONE))
+
+
+def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ()) -> None:
+    """The contacts are recorded: their flags are known as they are now. `gone`: keys of contacts
+    that were deleted: they take over what is left if they are ever there again."""
+    _move(connection, taken.keys, State.DONE)
+    if gone:
+        m = merged_records.c
+        away = sa.update(merged_records).where(one_of(m.into_key, sorted(gone)))
+        connection.execute(away.where(m.state != State.DONE).values(state=State.AWAY))
+    if taken.revived:
+        where = one_of(merged_records.c.key, taken.revived)
+        connection.execute(sa.delete(merged_records).where(where))
+
+
+def _move(connection: Connection, keys: Sequence[str], state: State) -> None:
+    """The numbers were kept for being carried over alone."""
+    if keys:
+        moved = sa.update(merged_records).where(one_of(merged_records.c.key, keys))
+        connection.execute(moved.values(state=state, numbers=[]))
+
+
+def unfinished(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    opened_at: datetime,
+    after: str,
+    limit: int,
+) -> list[str]:
+    """Ids of records of an object that others live on in and that have not been worked on since, in
+    order, those after one: they are read at the end of a run, which was opened at that moment."""
+    m, prefix = merged_records.c, contact_key(connector, object_name, "")
+    # By character code: a PostgreSQL database may sort texts as a language does.
+    postgres = connection.dialect.name == "postgresql"
+    into: sa.ColumnElement[str] = sa.collate(m.into_key, "C") if postgres else m.into_key
+    waits = sa.or_(
+        m.state == State.NEW, sa.and_(m.state.in_((State.PAGED, State.CARRIED)), m.at < opened_at)
+    )
+    query = (
+        sa.select(into)
+        .where(m.state != State.DONE, waits)
+        .where(into > prefix + after, into < prefix + "\x7f")
+        .distinct()
+        .order_by(into)
+        .limit(limit)
+    )
+    return [key.removeprefix(prefix) for key in connection.scalars(query)]

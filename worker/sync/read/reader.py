@@ -1,0 +1,392 @@
+"""Pulls pages from a connector and stores each with its run, before anybody works on it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import Connector, Contact, Page, SchemaChangedError
+from connectors.rows import ids_of
+from worker.context import Context, alive
+from worker.store.tables import UtcDateTime, runs
+from worker.sync.pages import merges
+from worker.sync.read import change_detection, removals, reverse_reader
+from worker.sync.read.coalesce import gathered
+from worker.sync.runs import lifecycle as run_store
+from worker.sync.runs.lifecycle import Payload, Run, Stored
+
+log = logging.getLogger(__name__)
+
+_SURVIVORS = 100  # records that others were merged into, on a page of their own
+
+# Takes the reader's context, a page, and what to call while it keeps the reader waiting.
+HandOn = Callable[[Context, Stored, Callable[[], None]], None]
+
+
+def claim(ctx: Context, run_id: str) -> bool:
+    """Become the one reader of a run; False when another one is alive."""
+    with ctx.store.write() as connection:
+        row = connection.execute(
+            sa.select(runs.c.reader_owner, runs.c.reader_until)
+            .where(runs.c.id == run_id)
+            .with_for_update()  # two that come at once are told apart by who is first
+        ).one()
+        held = row.reader_until is not None and row.reader_until > ctx.now()
+        if held and row.reader_owner != ctx.owner and alive(row.reader_owner):
+            return False
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id)
+            .values(reader_owner=ctx.owner, reader_until=ctx.lease())
+        )
+    return True
+
+
+def release(ctx: Context, run_id: str) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
+            .values(reader_owner=None, reader_until=None)
+        )
+
+
+def read_on(
+    ctx: Context,
+    run: Run,
+    hand_on: HandOn,
+    may_go_on: Callable[[], bool],
+    seen: Callable[[], None] = lambda: None,
+) -> bool:
+    """Read from where the run stands, page by page: store a page, then `hand_on` it.
+
+    Contacts that are settled are counted and go no further; `seen` is called after each page.
+    Stops early when `may_go_on` says so (pages in flight, a shutdown), and where another process
+    has become the reader: this one was away for longer than its lease. Returns whether all is read.
+    The caller holds the reader's lease (`claim`).
+    """
+    salted = change_detection.salt(ctx, run.connector)
+    try:
+        for place, entry in enumerate(run.reading):
+            reading = _Reading(ctx, run, place, hand_on, seen, salted)
+            if not entry["done"] and not reading.go_on(may_go_on):
+                return False
+            if not reading.decide_removals(may_go_on):
+                return False
+        for place in range(len(run.reading)):
+            reading = _Reading(ctx, run, place, hand_on, seen, salted)
+            if not reading.read_survivors(may_go_on):
+                return False
+        with ctx.store.write() as connection:
+            _note(connection, ctx, run, read_all=True, reader_calls=run.reader_calls)
+    except _LostPlaceError:
+        log.warning("run %s is read by another process", run.id)
+        return False
+    return True
+
+
+class _LostPlaceError(Exception):
+    """Somebody else reads the run by now, or nobody is to."""
+
+
+def _note(connection: Connection, ctx: Context, run: Run, **values: Any) -> None:
+    """Keep something of the run as its reader; `ctx`: the reader's. Raises `_LostPlaceError`."""
+    mine = sa.and_(runs.c.id == run.id, runs.c.reader_owner == ctx.owner)
+    if connection.execute(sa.update(runs).where(mine).values(**values)).rowcount != 1:
+        raise _LostPlaceError
+
+
+class _Reading:
+    """One object of a run that is being read.
+
+    The run's entry says how far: `cursor` and `last` id of the reader; `back`, the lowest id that
+    was read from the end (`worker.sync.read.reverse_reader`); `left`, about how many contacts are
+    still to come.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        run: Run,
+        place: int,
+        hand_on: HandOn,
+        seen: Callable[[], None],
+        salted: bytes,
+    ) -> None:
+        self._ctx = ctx
+        self._run = run
+        self._entry = run.reading[place]
+        self._hand_on = hand_on
+        self._seen = seen
+        self._salted = salted
+        self._moving = threading.Lock()  # two threads may move the entry
+        self._found_late = False  # whether what is read may be older than what the CRM holds
+
+    def go_on(self, may_go_on: Callable[[], bool]) -> bool:
+        """Read until all is read, or until there is to be a stop; whether all is."""
+        back = reverse_reader.FromTheEnd(self._ctx, self._run, self._entry, self._take_back)
+        try:
+            return self._forward(back, may_go_on)
+        finally:
+            back.stop()
+
+    def _forward(self, back: reverse_reader.FromTheEnd, may_go_on: Callable[[], bool]) -> bool:
+        run, entry = self._run, self._entry
+        entry.setdefault("started", self._ctx.now().isoformat())
+        since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
+        connector = self._ctx.connector(run.connector)
+        self._found_late = since is not None and connector.finds_late
+        learned_anew = False
+        if self._is_hidden():
+            return self._leave()
+        while True:
+            before = dict(connector.calls)
+            started = time.monotonic()
+            try:
+                pages = connector.pull(
+                    entry["object"], since, entry["cursor"], run.skip, self._keep_lease
+                )
+                for page in gathered(pages, self._ctx.settings.sync.page_contacts):
+                    # When the first page was asked for, by the CRM's clock (its answer's Date, less
+                    # what that took). Ours plays no part in where a watermark comes to stand.
+                    took = timedelta(seconds=time.monotonic() - started + 1)
+                    began = (connector.clock() or self._ctx.now()) - took
+                    self._take(connector, page, before, began)
+                    before = dict(connector.calls)  # what a page itself used is counted there
+                    if entry["done"]:
+                        return True
+                    if not may_go_on():
+                        return False
+                    back.start_if_worth()
+                return True
+            except SchemaChangedError:
+                # A field went away since we looked: look again, and read on without it.
+                if learned_anew:
+                    raise
+                learned_anew = True
+                connector = self._ctx.connector(run.connector, fresh=True)
+                if self._is_hidden():
+                    return self._leave()
+
+    def _is_hidden(self) -> bool:
+        """Whether our user does not see the object as a whole any more."""
+        return self._entry["object"] in self._ctx.fields[self._run.connector].objects
+
+    def _leave(self) -> bool:
+        """Read no more of the object: its watermark stays, and nothing is taken for removed."""
+        with self._move() as entry:
+            entry["done"] = entry["hidden"] = True
+            with self._ctx.store.write() as connection:
+                _note(connection, self._ctx, self._run, reading=self._run.reading)
+        return True
+
+    def decide_removals(self, may_go_on: Callable[[], bool]) -> bool:
+        """Once a full read of the object is done, decide what of our index it has removed; whether
+        that is decided. A first read has nothing to compare with."""
+        run, entry = self._run, self._entry
+        if entry["since"] or entry.get("first") or entry.get("hidden"):
+            return True
+        if not self._ctx.connector(run.connector).incremental:
+            return True
+        deciding = removals.Decision(
+            self._ctx, run.id, run.connector, run.dry_run, entry, _RemovalsReader(self)
+        )
+        return deciding.go_on(may_go_on)
+
+    def read_survivors(self, may_go_on: Callable[[], bool]) -> bool:
+        """Have the records worked on that others were merged into: the read may have brought them
+        before it brought the merge, or not at all. Whether all are on a page."""
+        run, entry = self._run, self._entry
+        name = entry["object"]
+        while not run.dry_run:
+            with self._ctx.store.write() as connection:
+                ids = merges.unfinished(
+                    connection, run.connector, name, run.opened_at, entry.get("survivor", ""),
+                    _SURVIVORS,
+                )  # fmt: skip
+                if not ids:
+                    return True
+                entry["survivor"] = ids[-1]
+                seq = run_store.next_seq(connection, run.id)
+                page_id = run_store.store_page(connection, self._ctx, run.id, seq, name, ids, None)
+                _note(connection, self._ctx, run, reading=run.reading)
+            self._hand_on(self._ctx, Stored(page_id, len(ids), None), self._keep_lease)
+            if not may_go_on():
+                return False
+        return True
+
+    def _keep_lease(self) -> None:
+        with self._ctx.store.write() as connection:
+            connection.execute(
+                sa.update(runs)
+                .where(runs.c.id == self._run.id, runs.c.reader_owner == self._ctx.owner)
+                .values(reader_until=self._ctx.lease())
+            )
+
+    def _take(
+        self, connector: Connector, page: Page, before: Mapping[Any, int], began: datetime
+    ) -> None:
+        """Store a page of the reader's, and hand it on."""
+        with self._move() as entry:
+            back, left = entry.get("back"), entry.get("left") or 0
+            new = reverse_reader.before(page.contacts, back) if back else page.contacts
+            known_left = None if back else page.left
+            entry["left"] = max(0, left - len(new)) if known_left is None else known_left
+            entry["done"] = page.cursor is None or len(new) < len(page.contacts)
+            entry["cursor"] = None if entry["done"] else page.cursor
+            after = entry.get("last") or ""
+            entry["last"] = ids_of(new)[-1] if new else after
+            # A full read is in order of the ids: what it does not bring may be gone. A first one
+            # has nothing to compare with, and one that brought nothing is looked at as a whole.
+            full = connector.incremental and not entry["since"] and not entry.get("first")
+            until = entry["last"] if page.cursor else None
+            span = change_detection.Span(after, until) if full and entry["last"] else None
+            self._count(connector, before)
+            stored = self._store(self._ctx, new, page, span, began)
+        if stored is not None:
+            self._hand_on(self._ctx, stored, self._keep_lease)
+        self._seen()
+
+    def _take_back(
+        self, ctx: Context, connector: Connector, page: Page, before: Mapping[Any, int]
+    ) -> bool:
+        """Store a page that was read from the end, unless the reader was there already."""
+        with self._move() as entry:
+            if entry["done"]:  # the reader was quicker; what this took is counted all the same
+                self._count(connector, before)
+                return False
+            new = reverse_reader.behind(page.contacts, entry.get("last") or "")
+            entry["left"] = max(0, (entry.get("left") or 0) - len(new))
+            if new:
+                entry["back"] = ids_of(new)[0]
+            self._count(connector, before)
+            stored = self._store(ctx, new, page, None, None)
+        if stored is not None:
+            self._hand_on(ctx, stored, lambda: None)
+        self._seen()
+        return len(new) == len(page.contacts)
+
+    @contextmanager
+    def _move(self) -> Iterator[dict[str, Any]]:
+        """The entry, to be moved by one thread at a time; where it cannot be kept it stays as it
+        was, so that the other thread does not keep a place whose page was never stored."""
+        with self._moving:
+            entry, used = self._entry, self._run.reader_calls
+            before = dict(entry), dict(used)
+            try:
+                yield entry
+            except BaseException:
+                for kept, old in zip((entry, used), before, strict=True):
+                    kept.clear()
+                    kept.update(old)
+                raise
+
+    def _count(self, connector: Connector, before: Mapping[Any, int]) -> None:
+        used = self._run.reader_calls
+        for kind, count in connector.calls.items():
+            used[kind] = used.get(kind, 0) + count - before.get(kind, 0)
+
+    def _store(
+        self,
+        ctx: Context,
+        read: Sequence[Contact],
+        page: Page,
+        span: change_detection.Span | None,
+        began: datetime | None,
+    ) -> Stored | None:
+        """Keep a page and the run's place in one transaction; None where nothing is to do."""
+        run, name = self._run, self._entry["object"]
+        values: dict[str, Any] = {
+            "reading": run.reading,
+            "reader_calls": run.reader_calls,
+            "reader_until": self._ctx.lease(),
+        }
+        if began is not None:
+            values["began_at"] = sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime))
+        stored = None
+        fresh, settled = read, change_detection.Settled()
+        known = change_detection.known(ctx, run.connector, name, read, span)
+        # A dry run of a quiet first sync counts what it spares, which settled contacts do not tell.
+        counted = run.dry_run and self._ctx.settings.policy.quiet_first_sync
+        if not run.force and not counted:
+            fresh, settled = change_detection.split(read, known, self._salted)
+        with ctx.store.write() as connection:
+            if page.gone and not run.dry_run:
+                settled.gone = self._drop(connection, page, {one.id for one in fresh})
+            if known.absent:
+                removals.collect(connection, run.id, name, known.absent)
+            elif known.too_many:
+                removals.collect_span(connection, run.id, run.connector, name, span, ids_of(read))
+            if settled.read or settled.gone:
+                run_store.store_settled(connection, ctx, run.id, name, settled)
+            if fresh:
+                ids = [contact.id for contact in fresh]
+                seq = run_store.next_seq(connection, run.id)
+                # A search may return a contact as it was before our last write to it: taken at its
+                # word, somebody would have cleared our flags. It is read by its id then.
+                by_id = self._found_late and not known.indexed.isdisjoint(ids)
+                kept = None if by_id else fresh
+                page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, kept)
+                stored = Stored(page_id, len(fresh), kept)
+            _note(connection, self._ctx, run, **values)
+        return stored
+
+    def _drop(self, connection: Connection, page: Page, present: Collection[str]) -> int:
+        """Drop what the CRM says is gone from the index, and keep what lives on in which record;
+        how many the index had."""
+        connector, name = self._run.connector, self._entry["object"]
+        first = bool(self._entry.get("first")) and not self._entry["since"]
+        merged = [(name, merge) for merge in page.merged]
+        known = merges.note(connection, connector, merged, self._ctx.now(), first, present)
+        return known + removals.remove(connection, connector, name, page.gone)
+
+
+class _RemovalsReader:
+    """What `worker.sync.read.removals` needs of the reader of an object."""
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
+        self._run = reading._run
+        self._ctx = reading._ctx
+
+    def save(self, connection: Connection) -> None:
+        run = self._run
+        values = {"reading": run.reading, "reader_calls": run.reader_calls}
+        _note(connection, self._ctx, run, reader_until=self._ctx.lease(), **values)
+
+    def count_calls(self, connector: Connector, before: Mapping[Any, int]) -> None:
+        self._reading._count(connector, before)
+
+    def add_counts(
+        self, connection: Connection, object_name: str, counts: change_detection.Settled
+    ) -> None:
+        run_store.store_settled(connection, self._ctx, self._run.id, object_name, counts)
+
+    def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:
+        run, name = self._run, self._reading._entry["object"]
+        seq = run_store.next_seq(connection, run.id)
+        ids = [contact.id for contact in found]
+        return run_store.store_page(connection, self._ctx, run.id, seq, name, ids, found)
+
+    def dispatch(self, page_id: int, found: Sequence[Contact]) -> None:
+        stored = Stored(page_id, len(found), found)
+        self._reading._hand_on(self._ctx, stored, self._reading._keep_lease)
+
+
+def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:
+    """The ids and the contacts of a page as it was stored; None where they are to be fetched."""
+    try:
+        stored = msgspec.json.decode(payload, type=Payload)
+    except msgspec.ValidationError:
+        # Another release stored it, which tells contacts in another form.
+        return msgspec.json.decode(payload)["ids"], None
+    return stored.ids, stored.contacts

@@ -1,0 +1,132 @@
+"""Which records a scope means, told from our own index without a call to the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.base import UnfitError
+from worker.context import Context
+from worker.store.db import chunks
+from worker.store.tables import contact_numbers, contacts, unanswered, verifications
+from worker.sync.runs.scope import Scope
+from worker.verification import spend_report
+from worker.verification.base import ChainStep
+
+Records = Iterator[tuple[str, str]]  # (object, record id)
+
+
+def picked(connection: Connection, ctx: Context, connector: str, scope: Scope) -> Records:
+    """The records of a scope that is not read through, and that our index can tell."""
+    if scope.kind == "numbers":
+        held = contact_numbers.c
+        for some in chunks(scope.values):
+            query = sa.select(held.object, held.record_id).where(
+                held.connector == connector, held.number.in_(some)
+            )
+            yield from (tuple(row) for row in connection.execute(query.distinct()))
+    elif scope.kind == "due":
+        yield from due(connection, ctx, connector, scope.limit)
+    else:
+        yield from _of_contacts(connection, ctx, connector, scope)
+
+
+def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Scope) -> Records:
+    c = contacts.c
+    query = sa.select(c.object, c.record_id).where(c.connector == connector)
+    if scope.kind == "older_than":
+        query = query.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))
+    else:
+        columns = {
+            "source": c.source, "campaign": c.campaign, "country": c.country, "month": c.month,
+        }  # fmt: skip
+        if scope.key not in columns:
+            raise UnfitError(f"{connector}: it has no {scope.key}s")
+        query = query.where(columns[scope.key] == scope.values[0])
+    yield from (tuple(row) for row in connection.execute(query))
+
+
+def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Records:
+    """Contacts that are to be looked at again without anything having changed in the CRM.
+
+    First those that waited for an answer which has come meanwhile, through another contact. Then
+    those with a number to be asked about again: its answer no longer counts, or it got none. The
+    most valuable come first, then those that wait longest. No more are picked than the budget can
+    pay for now, and none for a provider that is left alone just now.
+    """
+    now = ctx.now()
+    seen: set[tuple[str, str]] = set()
+
+    def unseen(query: Any, most: int) -> Records:
+        if most <= 0:
+            return
+        # Those that were picked already may come again: as many more are looked at.
+        for row in connection.execute(query.limit(most + len(seen))):
+            record = (row.object, row.record_id)
+            if record not in seen and most > 0:
+                seen.add(record)
+                most -= 1
+                yield record
+
+    yield from unseen(_answered_meanwhile(connector), limit)
+    room = spend_report.affordable_now(connection, ctx.line, ctx.settings.verification, now, limit)
+    for step in ctx.line.steps:
+        most = room.get(step.name, limit)
+        for numbers in (_lapsed(step, now), _without_answer(step, now)):
+            before = len(seen)
+            yield from unseen(_holders(numbers, connector), min(limit - before, most))
+            most -= len(seen) - before
+
+
+def _answered_meanwhile(connector: str) -> Any:
+    held, c = contact_numbers.c, contacts.c
+    still_open = (
+        sa.select(sa.literal(1))
+        .select_from(contact_numbers)
+        .join(unanswered, unanswered.c.number == held.number)
+        .where(
+            held.connector == c.connector, held.object == c.object, held.record_id == c.record_id
+        )
+    )
+    return (
+        sa.select(c.object, c.record_id)
+        .where(c.connector == connector, c.waiting, ~still_open.exists())
+        .order_by(sa.func.coalesce(c.value, 0).desc(), c.record_id)
+    )
+
+
+def _lapsed(step: ChainStep, now: datetime) -> Any:
+    v = verifications.c
+    return sa.select(v.number, v.due_at.label("at")).where(
+        v.provider == step.name, v.package == step.package, v.due_at <= now
+    )
+
+
+def _without_answer(step: ChainStep, now: datetime) -> Any:
+    u = unanswered.c
+    return sa.select(u.number, u.again_at.label("at")).where(
+        u.provider == step.name, u.package == step.package, u.again_at <= now
+    )
+
+
+def _holders(numbers: Any, connector: str) -> Any:
+    found, held, c = numbers.subquery(), contact_numbers.c, contacts.c
+    same = sa.and_(
+        c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
+    )
+    return (
+        sa.select(held.object, held.record_id)
+        .select_from(found)
+        .join(contact_numbers, held.number == found.c.number)
+        .join(contacts, same)
+        .where(held.connector == connector)
+        .group_by(held.object, held.record_id)
+        .order_by(
+            sa.func.coalesce(sa.func.max(c.value), 0).desc(), sa.func.min(found.c.at),
+            held.record_id,
+        )
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Runs: how one is opened, resumed, watched and reported."""

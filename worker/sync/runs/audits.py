@@ -1,0 +1,118 @@
+"""Audits of isolated segments: one run for each, and what it came to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from connectors.base import ConnectorError
+from worker.context import Context
+from worker.segments.isolation import (
+    AUDIT,
+    Isolation,
+    NoSuchSegmentError,
+    as_isolation,
+    counts_of,
+    flags_contacts,
+    standing,
+)
+from worker.store import setbacks
+from worker.store.tables import isolations, runs
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+
+log = logging.getLogger(__name__)
+
+
+_AUDIT = "begin an audit"  # as an operator is told
+
+
+def next_audits(ctx: Context) -> list[str]:
+    """Open a run for each segment that waits for its audit, one a connector at a time; keep what
+    ended audits have come to. Returns the runs that were opened."""
+    _record_outcomes(ctx)
+    opened = []
+    busy: set[str] = set()
+    for one in reversed(standing(ctx, 10_000)):
+        # Without audits a run is needed all the same where contacts are to be flagged.
+        wanted = ctx.settings.segments.audit or flags_contacts(ctx, one.connector)
+        if not wanted or one.run_id is not None or one.connector in busy:
+            continue
+        run_id = _open_run(ctx, one, f"audit of {one.name}")
+        busy.add(one.connector)
+        if run_id is not None:
+            _note_run(ctx, one.id, run_id)
+            opened.append(run_id)
+    for one in _to_unflag(ctx, busy):
+        run_id = _open_run(ctx, one, f"{one.name} is no longer isolated")
+        if run_id is not None:
+            _note_run(ctx, one.id, run_id)
+            opened.append(run_id)
+    return opened
+
+
+def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
+    """One a connector of those that were released and whose contacts still carry the flag."""
+    c = isolations.c
+    query = sa.select(isolations).where(c.released_at.is_not(None)).order_by(c.id.desc()).limit(200)
+    found: dict[str, Isolation] = {}
+    with ctx.store.read() as connection:
+        for one in map(as_isolation, connection.execute(query)):
+            if one.connector in busy or not flags_contacts(ctx, one.connector):
+                continue
+            last = connection.execute(
+                sa.select(runs.c.opened_at, runs.c.state).where(runs.c.id == (one.run_id or ""))
+            ).one_or_none()
+            released = one.released_at
+            if (
+                last is None
+                or last.state in lifecycle.RESUMABLE
+                or (released and last.opened_at < released)
+            ):
+                found.setdefault(one.connector, one)
+    return list(found.values())
+
+
+def _open_run(ctx: Context, one: Isolation, purpose: str) -> str | None:
+    try:
+        scope = Scope("segment", (one.value,), key=one.by)
+        run_id = lifecycle.open_run(ctx, one.connector, scope, by=AUDIT, purpose=purpose)
+    except lifecycle.RunActiveError:
+        return None  # at the next look
+    except ConnectorError as error:
+        log.warning("audit of %s: %s", one.name, error)
+        setbacks.note(ctx.store, one.connector, _AUDIT, error, ctx.now())
+        return None
+    setbacks.clear(ctx.store, one.connector, _AUDIT)
+    return run_id
+
+
+def _note_run(ctx: Context, isolation_id: int, run_id: str | None) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(isolations).where(isolations.c.id == isolation_id).values(run_id=run_id)
+        )
+
+
+def _record_outcomes(ctx: Context) -> None:
+    """After an audit's run has ended and all was counted again."""
+    for one in standing(ctx, 10_000):
+        if one.run_id is None or one.audited_at is not None:
+            continue
+        run = lifecycle.load(ctx, one.run_id)
+        if run.state in lifecycle.RESUMABLE:  # the CRM was away: it is tried anew
+            _note_run(ctx, one.id, None)
+        if run.state not in ("done", "cancelled"):
+            continue
+        try:
+            after = counts_of(ctx, one.connector, one.by, one.value)
+        except NoSuchSegmentError:
+            after = {"contacts": 0, "numbers": 0, "bad": 0, "statuses": {}, "reports": {}}
+        with ctx.store.write() as connection:
+            connection.execute(
+                sa.update(isolations)
+                .where(isolations.c.id == one.id)
+                .values(after=dict(after), audited_at=ctx.now())
+            )

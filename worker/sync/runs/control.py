@@ -1,0 +1,56 @@
+"""What a person does to a run that is under way: pause it, or cancel it.
+
+A paused one goes on like one that failed: `worker.sync.runs.reopen`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import ConnectorError
+from worker.context import Context
+from worker.store.tables import absent_records, pages, runs
+from worker.sync.runs import lifecycle as run_store
+from worker.sync.runs.lifecycle import Run
+
+
+def pause(ctx: Context, run_id: str, by: str) -> Run:
+    """Stop a run after the pages that are under way; raises `ConnectorError` where it cannot be.
+
+    It keeps its place, and its connector: no other sync begins before it goes on or is cancelled.
+    """
+    return _move(ctx, run_id, ("running",), "paused", f"paused by {by}")
+
+
+def cancel(ctx: Context, run_id: str, by: str) -> Run:
+    """End a run where it stands. What it has written stays (and can be undone); what it has not
+    come to is read again by the next sync, since no watermark moves."""
+    return _move(ctx, run_id, ("running", "paused", "stopped"), "cancelled", f"cancelled by {by}")
+
+
+def _move(ctx: Context, run_id: str, states: tuple[str, ...], state: str, note: str) -> Run:
+    run = run_store.load(ctx, run_id)
+    if run.kind == "reports":
+        raise ConnectorError(f"run {run.id} carries reports to a CRM: it is not to be stopped")
+    if run.kind == "undo" and state == "paused":
+        raise ConnectorError(f"run {run.id} is an undo: it can be cancelled, and begun again")
+    values: dict[str, Any] = {"state": state, "notes": [*run.notes, note]}
+    if state == "cancelled":
+        values |= {"active_key": None, "finished_at": ctx.now(), "reader_owner": None}
+    with ctx.store.write() as connection:
+        done = connection.execute(
+            sa.update(runs).where(runs.c.id == run.id, runs.c.state.in_(states)).values(**values)
+        )
+        if done.rowcount != 1:
+            wanted = " or ".join(states)
+            raise ConnectorError(f"run {run.id} is {run.state}, not {wanted}")
+        if state == "cancelled":  # what was read of people is not kept for nothing
+            connection.execute(
+                sa.update(pages)
+                .where(pages.c.run_id == run.id, pages.c.state == "stored")
+                .values(payload=None)
+            )
+            connection.execute(sa.delete(absent_records).where(absent_records.c.run_id == run.id))
+    return run_store.load(ctx, run.id)

@@ -1,0 +1,69 @@
+"""What a run would look at, and what that may cost at most: told at once, before any dry run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.store.db import chunks
+from worker.store.tables import contact_numbers, contacts, list_members
+from worker.sync.runs.scope import Scope
+from worker.verification import spend_report
+
+
+def at_most(ctx: Context, connector: str, scope: Scope, force: bool) -> dict[str, Any]:
+    """By our own index: contacts and numbers in the scope, and the lookups if each number were
+    asked about (`force`: also those whose answers still count). A dry run says it exactly."""
+    held = contact_numbers.c
+    queries = _records(ctx, connector, scope)
+    records: int | None = None if queries is None else 0
+    numbers: int | None = None if queries is None else 0
+    with ctx.store.read() as connection:
+        for query in queries or ():
+            found = query.subquery()
+            same = sa.and_(
+                held.connector == connector,
+                held.object == found.c.object,
+                held.record_id == found.c.record_id,
+            )
+            of_them = sa.select(sa.func.count(sa.distinct(held.number)))
+            of_them = of_them.select_from(found).join(contact_numbers, same)
+            counted_here = connection.scalar(sa.select(sa.func.count()).select_from(found))
+            records = (records or 0) + (counted_here or 0)
+            numbers = (numbers or 0) + (connection.scalar(of_them) or 0)
+        counted = {
+            step.name: {"asked": numbers or 0, "cost": step.price * (numbers or 0)}
+            for step in ctx.line.steps
+            if not step.provider.local
+        }
+        settings = ctx.settings.verification
+        ahead = spend_report.forecast(connection, ctx.line, settings, ctx.now(), counted)
+    return {"records": records, "numbers": numbers, "force": force, **ahead.as_json()}
+
+
+def _records(ctx: Context, connector: str, scope: Scope) -> list[Any] | None:
+    """Queries for the records of a scope, part by part; None for what only the CRM can tell."""
+    c, held = contacts.c, contact_numbers.c
+    base = sa.select(c.object, c.record_id).where(c.connector == connector)
+    if scope.kind == "everything":
+        return [base]
+    if scope.kind == "ids":
+        return [base.where(c.record_id.in_(some)) for some in chunks(scope.values)]
+    if scope.kind == "numbers":
+        columns = sa.select(held.object, held.record_id).where(held.connector == connector)
+        return [columns.where(held.number.in_(some)).distinct() for some in chunks(scope.values)]
+    if scope.kind == "older_than":
+        return [base.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))]
+    columns_by = {
+        "source": c.source, "campaign": c.campaign, "country": c.country, "month": c.month,
+    }  # fmt: skip
+    if scope.kind == "segment" and scope.key in columns_by:
+        return [base.where(columns_by[scope.key] == scope.values[0])]
+    if scope.kind == "segment":
+        m = list_members.c
+        members = sa.select(m.object, m.record_id)
+        return [members.where(m.connector == connector, m.list == scope.values[0])]
+    return None

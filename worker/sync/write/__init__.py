@@ -1,0 +1,1 @@
+"""Writes to a CRM, and takes it back."""

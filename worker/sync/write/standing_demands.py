@@ -1,0 +1,152 @@
+"""Work out what reports in force demand of a record, whatever the providers say of its numbers.
+
+An undo respects this: values that a run wrote because somebody must not be contacted are not put
+back (promise 3), even if the run was a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from connectors.base import Connector, Contact, Value
+from worker.context import Context
+from worker.decisions.diff import flags
+from worker.decisions.model import Decision, FieldDecision
+from worker.feedback import report_log as feedback_log
+from worker.feedback.consent_state import rules_of
+from worker.feedback.report_log import Told
+from worker.sync.pages import evaluate, prepare
+from worker.sync.pages.prepare import Prepared
+from worker.sync.runs.lifecycle import Run
+
+_STOPPING = ("do_not_contact", "wrong_number")
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A record as it is, and the values that are to be put back into it."""
+
+    contact: Contact
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What comes of one `Restore`. `allowed`: the values that may be put back. `missing`: the
+    record lacks something that a report demands, now or once they are put back. `numbers`: those
+    that were looked at."""
+
+    allowed: Mapping[str, Value]
+    missing: bool
+    numbers: tuple[str, ...]
+
+
+def check(
+    ctx: Context, run: Run, connector: Connector, restores: Sequence[Restore]
+) -> tuple[list[Demand], Told]:
+    """Remove from each restore what a report in force does not allow. Also returns the reports that
+    this was decided from, so that the caller can see later whether there are more."""
+    contacts = [one.contact for one in restores]
+    object_name = contacts[0].object if contacts else ""
+    remembered = prepare.remember(ctx, run.connector, object_name, contacts)
+    read = prepare.reader(ctx, run.connector, remembered=remembered)
+    now = [read(one.contact) for one in restores]
+    then = [read(_with_phones(one.contact, one.values)) for one in restores]
+    with ctx.store.read() as connection:
+        said = feedback_log.against(connection, [one.who for one in now])
+    told = evaluate.reported(ctx, run, [*now, *then], said, ())
+    kept = [
+        _without_bad_numbers(ctx, told, restore.values, before, after)
+        for restore, before, after in zip(restores, now, then, strict=True)
+    ]
+    final = [
+        read(_with_phones(restore.contact, values))
+        for restore, values in zip(restores, kept, strict=True)
+    ]
+    decisions = evaluate.decide_by_reports(ctx, run, connector, final, told, remembered)
+    return [
+        _demand(ctx, told, restore, values, one, decision, connector)
+        for restore, values, one, decision in zip(restores, kept, final, decisions, strict=True)
+    ], told
+
+
+def _with_phones(contact: Contact, values: Mapping[str, Value]) -> Contact:
+    """The contact with the phone fields that it would have."""
+    phones = {
+        name: str(values[f"phone/{name}"] or "") if f"phone/{name}" in values else text
+        for name, text in contact.phones.items()
+    }
+    return contact if phones == contact.phones else replace(contact, phones=phones)
+
+
+def _without_bad_numbers(
+    ctx: Context, told: Told, values: Mapping[str, Value], now: Prepared, then: Prepared
+) -> dict[str, Value]:
+    """Without phone fields that would get a number back which must not be dialed."""
+
+    def brings_back(name: str) -> bool:
+        return any(
+            number.e164 not in now.numbers and _is_stopped(ctx, told, then, number.e164)
+            for number in then.readings[name].numbers
+        )
+
+    return {
+        key: value
+        for key, value in values.items()
+        if not (key.startswith("phone/") and brings_back(key.removeprefix("phone/")))
+    }
+
+
+def _is_stopped(ctx: Context, told: Told, one: Prepared, number: str) -> bool:
+    standing = told.standing(number, one.who, rules_of(ctx.settings))
+    return bool(standing.wrong or standing.suppressed or standing.unreachable)
+
+
+def _demand(
+    ctx: Context,
+    told: Told,
+    restore: Restore,
+    values: Mapping[str, Value],
+    one: Prepared,
+    decision: Decision,
+    connector: Connector,
+) -> Demand:
+    writable = connector.writable(restore.contact.object)
+    demanded = _demanded(decision, writable)
+    stopped = {
+        number.e164
+        for name, reading in one.readings.items()
+        if f"status/{name}" in demanded
+        for number in reading.numbers
+    }
+    allowed = {
+        key: value
+        for key, value in values.items()
+        if not demanded.get(key) or value == demanded[key]
+    }
+    for key in ("best_phone", "proposed_phone"):
+        number = allowed.get(key)
+        if isinstance(number, str) and (number in stopped or _is_stopped(ctx, told, one, number)):
+            del allowed[key]
+    if any(key in demanded and key not in allowed for key in values):
+        allowed.pop("reason", None)  # it goes with what it explains
+    after = {**restore.contact.held, **allowed}
+    missing = any(after.get(key) != value for key, value in demanded.items() if key in writable)
+    return Demand(allowed, missing, one.numbers)
+
+
+def _demanded(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
+    """Map canonical key to value, for values that only a report can have led to."""
+    values: dict[str, Value] = {key: True for key, on in flags(decision, writable).items() if on}
+    for field in decision.fields:
+        if field.status in _STOPPING or _unreachable_by_messages(field):
+            values[f"status/{field.name}"] = field.status
+    return values
+
+
+def _unreachable_by_messages(field: FieldDecision) -> bool:
+    """No provider was asked: a status that is not merely kept comes from messages that failed."""
+    return field.status == "unreachable" and not field.kept

@@ -1,0 +1,177 @@
+"""The memory of past verifications in the database: what is known is not asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.store import Store
+from worker.store.array_param import one_of
+from worker.store.db import upsert
+from worker.store.tables import unanswered, verifications
+from worker.verification.base import ChainStep, Verification
+
+_COLUMNS = [column for column in verifications.c if column.name != "due_at"]
+
+
+class Memory(Protocol):
+    """Past verifications. `recall` gives those that still count, in no order."""
+
+    def recall(
+        self,
+        numbers: Sequence[str],
+        now: datetime,
+        fresh_since: datetime | None = None,
+        step: ChainStep | None = None,
+    ) -> Iterable[Verification]: ...
+
+    def keep(self, made: Sequence[Verification]) -> None: ...
+
+
+class StoredMemory:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def recall(
+        self,
+        numbers: Sequence[str],
+        now: datetime,
+        fresh_since: datetime | None = None,
+        step: ChainStep | None = None,
+    ) -> Iterator[Verification]:
+        with self._store.read() as connection:
+            yield from recalled(connection, numbers, now, fresh_since, step)
+
+    def keep(self, made: Sequence[Verification]) -> None:
+        if made:
+            with self._store.write() as connection:
+                keep(connection, made)
+
+
+class ForecastMemory:
+    """A dry run's memory: knows what is stored and stores nothing itself. What was said during
+    the run is remembered in this process, so that each number is counted once. (A dry run is
+    done by one process from start to end.)"""
+
+    def __init__(self, store: Store) -> None:
+        self._stored = StoredMemory(store)
+        self._made: dict[str, dict[tuple[str, str], Verification]] = {}
+        self._counted: set[tuple[str, str, str, str]] = set()
+
+    def recall(
+        self,
+        numbers: Sequence[str],
+        now: datetime,
+        fresh_since: datetime | None = None,
+        step: ChainStep | None = None,
+    ) -> Iterator[Verification]:
+        known = set()
+        for verification in self._stored.recall(numbers, now, fresh_since, step):
+            known.add((verification.number, verification.provider, verification.package))
+            yield verification
+        for number in numbers:
+            for (provider, package), verification in self._made.get(number, {}).items():
+                if (number, provider, package) not in known:
+                    yield verification
+
+    def keep(self, made: Sequence[Verification]) -> None:
+        for one in made:
+            self._made.setdefault(one.number, {})[one.provider, one.package] = one
+
+    def counted(self, number: str, provider: str, package: str, since: str) -> bool:
+        """Whether a lookup that would be paid was counted before; it is from now on."""
+        key = (number, provider, package, since)
+        before = key in self._counted
+        self._counted.add(key)
+        return before
+
+
+def recalled(
+    connection: Connection,
+    numbers: Sequence[str],
+    now: datetime,
+    fresh_since: datetime | None = None,
+    step: ChainStep | None = None,
+) -> list[Verification]:
+    """Verifications of these numbers that count: all, or those of one step.
+
+    `fresh_since`: only those given since then, but for a step that is asked `at_most_every` so
+    often, whose answers count for that long at least.
+    """
+    c = verifications.c
+    counting = c.until > now
+    if fresh_since is not None:
+        counting = sa.and_(counting, c.at >= fresh_since)
+    if step is not None and step.step.at_most_every is not None:
+        counting = sa.or_(counting, c.at > now - step.step.at_most_every)
+    query = sa.select(*_COLUMNS).where(counting)
+    if step is not None:
+        query = query.where(c.provider == step.name, c.package == step.package)
+    return [*map(_made, connection.execute(query.where(one_of(c.number, numbers))))]
+
+
+def keep(connection: Connection, made: Sequence[Verification]) -> None:
+    rows = [
+        {
+            "number": v.number,
+            "provider": v.provider,
+            "package": v.package,
+            "since": v.since,
+            "depth": v.depth,
+            "verdict": v.verdict,
+            "line_type": v.line_type,
+            "country": v.country[:3],
+            "carrier": v.carrier[:120],
+            "live": v.live,
+            "reassigned": v.reassigned,
+            "cost": v.cost,
+            "detail": v.detail[:255],
+            "words": v.words[:4000],
+            "at": v.at,
+            "until": v.until,
+            "due_at": v.until,
+        }
+        for v in made
+    ]
+    rows.sort(key=lambda row: (str(row["number"]), str(row["since"])))  # one order: no deadlock
+    upsert(connection, verifications, rows)
+
+
+def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime) -> None:
+    """Nobody wants to know these from this step any more: they are not due again."""
+    v = verifications.c
+    connection.execute(
+        sa.update(verifications)
+        .where(one_of(v.number, numbers), v.provider == step.name, v.package == step.package)
+        .where(v.due_at <= now)
+        .values(due_at=None)
+    )
+    forget_unanswered(connection, step, numbers)
+
+
+def forget_unanswered(connection: Connection, step: ChainStep, numbers: Sequence[str]) -> None:
+    u = unanswered.c
+    connection.execute(
+        sa.delete(unanswered).where(
+            one_of(u.number, numbers), u.provider == step.name, u.package == step.package
+        )
+    )
+
+
+def history(store: Store, number: str) -> list[Verification]:
+    """The latest answer of each provider about a number, newest first."""
+    query = (
+        sa.select(*_COLUMNS)
+        .where(verifications.c.number == number)
+        .order_by(verifications.c.at.desc())
+    )
+    with store.read() as connection:
+        return [_made(row) for row in connection.execute(query)]
+
+
+def _made(row: Any) -> Verification:
+    return Verification(**row._mapping)

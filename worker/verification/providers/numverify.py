@@ -1,0 +1,233 @@
+"""NumVerify (APILayer): kind of line and carrier of numbers worldwide.
+
+It has three hosts. apilayer.net/api and api.apilayer.net/numverify take the key as `access_key` in
+the query; api.apilayer.com/number_verification takes it in the header `apikey`. Sources:
+https://numverify.com/documentation (the first host, forms, error codes),
+https://docs.apilayer.com/numverify/docs/api-key-authentication and
+https://docs.apilayer.com/apilayer/docs/getting-started-6 (the second),
+https://marketplace.apilayer.com/number_verification-api (the third, whose gateway answers 401 and
+429 by itself). Errors come as HTTP 200 with `success: false` and a code; APILayer's newer services
+put a name in place of the code, and a status of their own, which is read as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from config.settings import NumVerifyCredentials
+from config.verification import Depth
+from connectors.http.client import TryAgainError
+from worker.phones import Kind
+from worker.verification.base import (
+    Account,
+    Answer,
+    LostError,
+    NoCreditError,
+    Offer,
+    ProviderError,
+    Question,
+    RefusedError,
+    UnavailableError,
+)
+from worker.verification.http_client import (
+    Door,
+    Reply,
+    readable,
+    refused_by_status,
+    text,
+    whole,
+    with_path,
+)
+
+# The Basic plan at its list price, 14.99 USD for 5,000 lookups.
+_OFFER = Offer("validate", Decimal("0.003"))
+_KINDS: dict[str, Kind] = {
+    "mobile": "mobile",
+    "landline": "landline",
+    "voip": "voip",
+    "toll_free": "toll_free",
+    "premium_rate": "premium",
+    "paging": "pager",
+    "satellite": "other",
+    "special_services": "other",
+}
+_REFUSED = {
+    101: "does not accept our key",
+    102: "says that our account is not active",
+    103: "does not know this function: is NUMVERIFY_URL right?",
+    404: "does not know this address: is NUMVERIFY_URL right?",
+}
+_RESTRICTED, _USED_UP, _TOO_FAST, _NO_NUMBER = 105, 104, 106, 210
+# 105 stands for two things, which its `type` tells apart.
+_HTTPS = (
+    "take a plan with https, or a key of "
+    "https://api.apilayer.com/number_verification and set NUMVERIFY_URL to that"
+)
+_NO_HTTPS = f"says that your plan has no https (105): {_HTTPS}"
+_NO_FUNCTION = (
+    f"does not sell this function with our plan (105). Where your plan has no https: {_HTTPS}"
+)
+_BY_TYPE = {
+    "missing_access_key": 101,
+    "invalid_access_key": 101,
+    "inactive_user": 102,
+    "invalid_api_function": 103,
+    "usage_limit_reached": 104,
+    "https_access_restricted": 105,
+    "function_access_restricted": 105,
+    "rate_limit_reached": 106,
+    "404_not_found": 404,
+    "no_phone_number_provided": 210,
+    "non_numeric_phone_number_provided": 211,
+    "invalid_country_code": 310,
+}
+_LEFT = ("x-ratelimit-remaining-month", "x-quota-remaining")
+
+
+class NumVerifyProvider:
+    name = "numverify"
+    label = "NumVerify"
+    local = False
+    batch = 1
+
+    def __init__(self, credentials: NumVerifyCredentials, door: Door) -> None:
+        self._door = door
+        by_header = urlsplit(credentials.url).path.rstrip("/").endswith("/number_verification")
+        self._headers = {"apikey": credentials.access_key} if by_header else {}
+        self._query = {} if by_header else {"access_key": credentials.access_key}
+
+    def offers(self, depth: Depth) -> Offer | None:
+        return _OFFER if depth == "line_type" else None
+
+    def suits(self, question: Question, depth: Depth) -> bool:
+        return True
+
+    @readable
+    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        return [self._one(question) for question in questions]
+
+    @readable
+    def check(self) -> Account:
+        """Without a number it says, for nothing, that there is none: with a key that it takes."""
+        reply = self._call({}, paid=False)
+        if (_error(reply) or (0, ""))[0] != _NO_NUMBER:
+            _judge(reply)
+        return Account(_left(reply))
+
+    def close(self) -> None:
+        self._door.close()
+
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        params = {**(self._query if login else {}), **options.pop("params", {})}
+        headers = self._headers if login else {}
+        return self._door.call(
+            method, path, lookups=0, paid=paid, params=params, headers=headers, **options
+        )
+
+    def _one(self, question: Question) -> Answer:
+        reply = self._call({"number": question.number.removeprefix("+")}, paid=True)
+        _judge(reply)
+        data = whole(reply)
+        valid = data.get("valid")
+        if not isinstance(valid, bool) or not _same(data.get("number"), question.number):
+            raise LostError("gave an answer that cannot be read")
+        kept = {key: data.get(key) for key in ("valid", "country_code", "carrier", "line_type")}
+        return Answer(
+            number=question.number,
+            verdict="valid" if valid else "invalid",
+            line_type=_KINDS.get(str(data.get("line_type")), "unknown"),
+            carrier=text(data.get("carrier")),
+            country=text(data.get("country_code"), 2),
+            detail="" if valid else "is not a number that exists",
+            words=orjson.dumps(kept).decode(),
+        )
+
+    def _call(self, query: dict[str, str], paid: bool) -> Reply:
+        return self._door.call(
+            "GET",
+            "/validate",
+            lookups=1 if paid else 0,
+            paid=paid,
+            judge=_later,
+            params={**self._query, **query},
+            headers=self._headers,
+        )
+
+
+_PATHS = {"api.apilayer.com": "/number_verification", "api.apilayer.net": "/numverify"}
+
+
+def base_url(url: str) -> str:
+    """Where `validate` lies: a host alone is given the path that it has there.
+
+    >>> base_url("https://api.apilayer.com"), base_url("http://127.0.0.1:9000")
+    ('https://api.apilayer.com/number_verification', 'http://127.0.0.1:9000/api')
+    >>> base_url("https://api.apilayer.net"), base_url("https://apilayer.net/api/validate")
+    ('https://api.apilayer.net/numverify', 'https://apilayer.net/api')
+    """
+    url = url.rstrip("/").removesuffix("/validate")
+    return with_path(url, _PATHS.get(urlsplit(url).hostname or "", "/api"))
+
+
+def _same(said: Any, number: str) -> bool:
+    return str(said or "").lstrip("+") == number.lstrip("+")
+
+
+def _error(reply: Reply) -> tuple[int, str] | None:
+    """Code and type of an error, whatever its status; 0 where it has none, None where it is none.
+
+    In the newer form the code is the type, and there is no `success`.
+    """
+    data = reply.data if isinstance(reply.data, dict) else {}
+    error = data.get("error")
+    if data.get("success") is not False and not (isinstance(error, dict) and "valid" not in data):
+        return None
+    found = error if isinstance(error, dict) else {}
+    code, kind = str(found.get("code", "")), text(found.get("type"))
+    if code.isdecimal():
+        return int(code), kind
+    kind = code or kind
+    return _BY_TYPE.get(kind, 0), kind
+
+
+def _later(reply: Reply) -> None:
+    """What the usual reading of a status would miss: a quota behind a 429, a limit behind a 200."""
+    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    code, _kind = _error(reply) or (0, "")
+    if code == _USED_UP or (reply.status == 429 and ("month" in said or "quota" in said)):
+        raise NoCreditError("says that this month's lookups are used up (104)")
+    if code == _TOO_FAST:
+        raise TryAgainError("asks us to slow down (106)")
+
+
+def _judge(reply: Reply) -> None:
+    error = _error(reply)
+    if error is not None and (error[0] or reply.status == 200):
+        raise _problem(*error)
+    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    refused_by_status(reply, said)
+
+
+def _problem(code: int, kind: str) -> ProviderError:
+    if code == _RESTRICTED:
+        no_https = kind == "https_access_restricted"
+        return RefusedError(_NO_HTTPS if no_https else _NO_FUNCTION)
+    if code in _REFUSED:
+        return RefusedError(f"{_REFUSED[code]} ({code})")
+    return UnavailableError(f"answered with error {code or kind or 'without a code'}")
+
+
+def _left(reply: Reply) -> int | None:
+    for name in _LEFT:
+        value = reply.headers.get(name, "")
+        if value.isdigit():
+            return int(value)
+    return None

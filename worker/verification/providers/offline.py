@@ -1,0 +1,79 @@
+"""The offline provider: libphonenumber's numbering plans. Free, at hand, and asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import phonenumbers
+from phonenumbers import timezone
+
+from config.verification import Depth
+from worker.phones import facts
+from worker.phones.fast_parser import as_number
+from worker.phones.metadata import split
+from worker.verification.base import Account, Answer, Offer, Question
+
+
+class OfflineProvider:
+    name = "offline"
+    label = "the numbering plan"
+    batch = 10_000
+    local = True
+
+    def offers(self, depth: Depth) -> Offer | None:
+        return Offer("format", Decimal(0)) if depth == "format" else None
+
+    def suits(self, question: Question, depth: Depth) -> bool:
+        return True
+
+    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        return [_judge(question.number) for question in questions]
+
+    def check(self) -> Account:
+        return Account()
+
+    def close(self) -> None:
+        pass
+
+
+def _judge(number: str) -> Answer:
+    known = facts(number)
+    return Answer(
+        number=number,
+        verdict="valid" if known.valid else "invalid",
+        line_type=known.kind,
+        carrier=carrier_of(number) if known.valid else "",
+        country=known.region,
+        detail=known.problem,
+        words=f"libphonenumber {phonenumbers.__version__}",
+        charged=0,
+    )
+
+
+def carrier_of(number: str) -> str:
+    """The carrier that a mobile number's range was given to; "" where the plan does not tell.
+
+    It may have been ported to another since.
+    """
+    # The largest table of libphonenumber: loaded where a number is judged, not with the module.
+    from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
+
+    for length in range(CARRIER_LONGEST_PREFIX, 0, -1):
+        names = CARRIER_DATA.get(number[1 : 1 + length])
+        if names is not None and (name := names.get("en")):
+            return name
+    return ""
+
+
+def time_zones(number: str) -> tuple[str, ...]:
+    """Time zones in which a valid number may ring, as tz names.
+
+    >>> time_zones("+14155552671")
+    ('America/Los_Angeles',)
+    """
+    parts = split(number)
+    if parts is None:
+        return ()
+    found = timezone.time_zones_for_geographical_number(as_number(*parts))
+    return tuple(zone for zone in found if zone != timezone.UNKNOWN_TIMEZONE)

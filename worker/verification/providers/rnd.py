@@ -1,0 +1,266 @@
+"""The FCC's Reassigned Numbers Database: was a US number permanently disconnected since a date?
+
+A "no" to a query with the date of the last contact or consent is what the safe harbour of the TCPA
+rules rests on (47 CFR 64.1200(m)). Sources: FCC DA 21-1649 (yes, no, no data), the database's pages
+(1,000 numbers a call, 250,000 a file). Its user guides are given to subscribers only: paths and
+forms of the API are taken from public clients of it; those of the file upload are less sure and
+the file way is off by default (`bulk_from = 0`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from config.settings import RndCredentials
+from config.verification import Depth
+from worker.phones import facts
+from worker.verification.base import (
+    Account,
+    Answer,
+    LostError,
+    NoCreditError,
+    Offer,
+    Question,
+    UnavailableError,
+)
+from worker.verification.http_client import Door, Reply, readable, refused_by_status, text, whole
+
+# The smallest subscription: 10 USD for 1,000 queries. Larger ones are cheaper a query.
+_OFFER = Offer("query", Decimal("0.01"))
+_TOKEN_LASTS = 50 * 60.0  # seconds; it is good for an hour
+_SAID = {"yes": True, "no": False, "no_data": None}
+_IN_ORDER = ("no_data", "yes", "no")  # of a number, from the earliest date to the latest
+# Toll-free numbers are in the database too.
+_TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
+_FIRST_DAY = date(2021, 1, 27)  # carriers' records begin here
+
+
+class RndProvider:
+    name = "rnd"
+    label = "the Reassigned Numbers Database"
+    local = False
+
+    def __init__(
+        self,
+        credentials: RndCredentials,
+        door: Door,
+        batch: int,
+        bulk_from: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.batch = min(batch, 1000)
+        self.bulk_from = bulk_from
+        self._credentials = credentials
+        self._door = door
+        self._clock = clock
+        self._token = ""
+        self._token_until = 0.0
+        self._lock = threading.Lock()
+
+    def offers(self, depth: Depth) -> Offer | None:
+        return _OFFER if depth == "reassigned" else None
+
+    def suits(self, question: Question, depth: Depth) -> bool:
+        us = facts(question.number).region == "US" or question.number.startswith(_TOLL_FREE)
+        return us and question.since is not None and question.since >= _FIRST_DAY
+
+    @readable
+    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        company = self._credentials.company_id
+        wanted = [
+            {"tn": _tn(q), "date": f"{q.since:%Y-%m-%d}", "companyId": company} for q in questions
+        ]
+        reply = self._call(
+            "POST", "/api/tn", lookups=len(questions), paid=True, json={"tnList": wanted}
+        )
+        replies = whole(reply).get("replies")
+        if not isinstance(replies, list):
+            raise LostError("gave an answer that cannot be read")
+        return _matched(
+            questions,
+            [
+                (_text(r.get("tn")), _text(r.get("dateProvided")), _text(r.get("disconnected")))
+                for r in replies
+                if isinstance(r, dict)
+            ],
+        )
+
+    @readable
+    def check(self) -> Account:
+        self._renew()
+        return Account()
+
+    def close(self) -> None:
+        self._door.close()
+
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        headers = {"Authorization": self._held_token()} if login else {}
+        return self._door.call(method, path, lookups=0, paid=paid, headers=headers, **options)
+
+    # -- a file --------------------------------------------------------------------------
+
+    @readable
+    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+        """Upload a file of numbers and dates; its name is the job's."""
+        name = f"hygiene-{uuid.uuid4().hex}.csv"
+        reply = self._call(
+            "POST", "/uploads/url", lookups=0, paid=False,
+            json={"fileName": name, "companyId": self._credentials.company_id},
+        )  # fmt: skip
+        address = whole(reply, paid=False).get("url")
+        if not isinstance(address, str):
+            raise UnavailableError("gave no address to upload our file to")
+        lines = "".join(f"{_tn(q)},{q.since:%Y-%m-%d}\r\n" for q in questions)
+        headers = {"Content-Type": "text/csv"}
+        reply = self._door.call("PUT", address, lookups=0, data=lines.encode(), headers=headers)
+        refused_by_status(reply)
+        return name
+
+    @readable
+    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+        reply = self._call("GET", "/downloads", lookups=0, paid=False, params={"fileName": job})
+        listed = whole(reply, paid=False).get("files")
+        entry = next(
+            (f for f in listed or [] if isinstance(f, dict) and f.get("fileName") == job), None
+        )
+        if entry is None or entry.get("status") in ("uploaded", "processing"):
+            return None
+        if entry.get("status") != "completed" or not isinstance(entry.get("url"), str):
+            raise LostError(f"could not work on our file ({text(entry.get('status'))})")
+        file = self._door.call("GET", entry["url"], lookups=0, paid=False)
+        refused_by_status(file)
+        rows = csv.reader(io.StringIO(file.body.decode("utf-8-sig", "replace")))
+        return _matched(
+            questions,
+            [(r[0], r[1] if len(r) > 2 else "", r[2] if len(r) > 2 else r[1])
+             for r in rows if len(r) >= 2],
+        )  # fmt: skip
+
+    # -- the token -----------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, **options: Any) -> Reply:
+        """A call with a token; one that has run out is renewed once."""
+        token = self._held_token()
+        reply = self._door.call(method, path, headers={"Authorization": token}, **options)
+        if reply.status == 401:
+            with self._lock:
+                if self._token == token:
+                    self._renew()
+                token = self._token
+            reply = self._door.call(method, path, headers={"Authorization": token}, **options)
+        _judge(reply)
+        return reply
+
+    def _held_token(self) -> str:
+        with self._lock:
+            if not self._token or self._clock() >= self._token_until:
+                self._renew()
+            return self._token
+
+    def _renew(self) -> None:
+        reply = self._door.call(
+            "POST",
+            "/b/public/api/idToken",
+            lookups=0,
+            paid=False,
+            json={"refreshToken": self._credentials.refresh_token},
+        )
+        _judge(reply)
+        token = whole(reply, paid=False).get("idToken")
+        if not isinstance(token, str) or not token:
+            raise UnavailableError("gave no token")
+        self._token, self._token_until = token, self._clock() + _TOKEN_LASTS
+
+
+def _judge(reply: Reply) -> None:
+    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    if reply.status == 402 or (reply.status >= 400 and "subscription" in said.lower()):
+        raise NoCreditError("says that our subscription's queries are used up")
+    refused_by_status(reply, said)
+
+
+def _tn(question: Question) -> str:
+    """The ten digits of a North American number."""
+    return question.number.removeprefix("+1")
+
+
+def _matched(
+    questions: Sequence[Question], replies: Sequence[tuple[str, str, str]]
+) -> list[Answer]:
+    """Answers by number and date: the same number may be asked about with two dates.
+
+    The date is missing in some answers, of which nothing public says when: it is then told by the
+    number, and of several questions about one by what a disconnection is. "Yes" for a date means
+    yes for any earlier one, and the database knows nothing of dates before its first.
+    """
+    dated: dict[tuple[str, date], str] = {}
+    undated: dict[str, list[str]] = defaultdict(list)
+    for tn, day, said in replies:
+        word = said.strip().lower().replace(" ", "_")
+        if word not in _SAID:
+            continue
+        if day.strip():
+            if (read := _day(day)) is not None:
+                dated[_digits(tn), read] = word
+        else:
+            undated[_digits(tn)].append(word)
+    found = []
+    for tn, asked in _by_number(questions).items():
+        left = [one for one in asked if (tn, one.since) not in dated]
+        words = {one: dated[tn, one.since] for one in asked if one.since and one not in left}
+        if len(undated[tn]) == len(left):
+            in_order = sorted(undated[tn], key=_IN_ORDER.index)
+            words |= zip(sorted(left, key=lambda one: one.since or date.min), in_order, strict=True)
+        found += [_answer(question, word) for question, word in words.items()]
+    return found
+
+
+def _by_number(questions: Sequence[Question]) -> dict[str, list[Question]]:
+    found: dict[str, list[Question]] = defaultdict(list)
+    for question in questions:
+        found[_tn(question)].append(question)
+    return found
+
+
+def _answer(question: Question, word: str) -> Answer:
+    return Answer(
+        number=question.number,
+        verdict="unknown",  # it knows disconnections, not whether a number works
+        reassigned=_SAID[word],
+        since=question.since,
+        words=orjson.dumps({"disconnected": word}).decode(),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _digits(tn: str) -> str:
+    """A number as it may come back: with or without the 1, or with marks between its digits."""
+    digits = re.sub(r"[^0-9]", "", tn)
+    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+
+
+def _day(text: str) -> date | None:
+    """A date as we sent it, or with a time behind it; also as Americans write it."""
+    for form, length in (("%Y-%m-%d", 10), ("%m/%d/%Y", 10), ("%Y%m%d", 8)):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text.strip()[:length], form).date()
+    return None

@@ -1,0 +1,363 @@
+"""Twilio Lookup v2: kind of line and carrier, whether the line is in service, reassigned numbers.
+
+Sources: Twilio's OpenAPI document of Lookup v2 (paths, the batch query, forms), its pages on line
+type intelligence, line status and reassigned numbers (values, prices), its error dictionary.
+A number that is not valid comes as HTTP 200 with `valid: false`; a package that could not be asked
+as an `error_code` beside HTTP 200.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from config.settings import TwilioCredentials
+from config.verification import Depth
+from worker.phones import Kind, facts
+from worker.verification.base import (
+    Account,
+    Answer,
+    Live,
+    LostError,
+    NoCreditError,
+    Offer,
+    ProviderError,
+    Question,
+    RefusedError,
+    UnavailableError,
+    Verdict,
+)
+from worker.verification.http_client import (
+    Door,
+    Reply,
+    from_the_way,
+    readable,
+    refused_by_status,
+    text,
+    whole,
+)
+
+log = logging.getLogger(__name__)
+
+# List prices in USD of one lookup.
+_OFFERS: dict[Depth, Offer] = {
+    "format": Offer("validation", Decimal(0)),
+    "line_type": Offer("line_type_intelligence", Decimal("0.008")),
+    "live": Offer("line_status", Decimal("0.007")),
+    "reassigned": Offer("reassigned_number", Decimal("0.02")),
+}
+_KINDS: dict[str, Kind] = {
+    "landline": "landline",
+    "mobile": "mobile",
+    "fixedVoip": "voip",
+    "nonFixedVoip": "voip",
+    "personal": "other",
+    "tollFree": "toll_free",
+    "premium": "premium",
+    "sharedCost": "other",
+    "uan": "other",
+    "voicemail": "other",
+    "pager": "pager",
+}
+_LIVES: dict[str, Live] = {
+    "active": "active",
+    "reachable": "reachable",
+    "unreachable": "unreachable",  # switched off or out of reach just now: a good number
+    "inactive": "inactive",
+}
+_INVALID = {
+    "TOO_SHORT": "is too short",
+    "TOO_LONG": "is too long",
+    "INVALID_LENGTH": "has a wrong number of digits",
+    "INVALID_COUNTRY_CODE": "has a country code that does not exist",
+    "INVALID_BUT_POSSIBLE": "is in no range that its country has given out",
+    "NOT_A_NUMBER": "is not a phone number",
+}
+# Lookup's own codes, each with a page at https://www.twilio.com/docs/api/errors/CODE; regions:
+# https://www.twilio.com/docs/lookup/using-lookup-with-twilio-regions. Nothing is charged for them.
+# What a package cannot tell of this number, for a person: goes on from "this number".
+_REGION = (
+    "set TWILIO_LOOKUP_URL to https://lookups.dublin.ie1.twilio.com, with an API key of that region"
+)
+_UNKNOWN = {
+    60600: "is given to no carrier that Twilio knows, or lies outside of its coverage (60600)",
+    60601: "is Canadian, for which Twilio wants an approval of its own: apply to the CLNPC (60601)",
+    60607: "is of a country for which Twilio does not sell this lookup (60607)",
+    60610: "lies outside of Twilio's coverage for this lookup (60610)",
+    60612: "is not a mobile number, as this lookup needs (60612)",
+    60614: f"must be asked about in Twilio's region IE1 (60614): {_REGION}",
+    60619: "cannot be asked about in the Twilio region that we ask (60619): use the host and the "
+    "API key of a region that has this lookup",
+}
+# What passes by itself: the number is asked about again.
+_LATER = frozenset({60608, 60613})
+# Of the account: what it says, and what to do.
+_ACCOUNT = {
+    60606: "has the package {package} not enabled for this account (60606): most packages but "
+    "line_type_intelligence want a registration (docs/verification.md)",
+    60609: "has the package {package} not enabled for this account (60609): ask Twilio's sales",
+    60622: "is asked with test credentials, which know Twilio's magic numbers alone (60622): use "
+    "those of your live account",
+    60699: "has turned Lookup off for this account (60699): write to Twilio's support",
+}
+_USED_UP = {
+    20005: "says that the account is suspended (20005): top it up",
+    60611: "says that the package's quota is reached (60611): write to Twilio's support",
+}
+_TOO_FAST = frozenset({20429, 60616, 60624})
+_PROBE = "+14159929960"  # Twilio's own example; a lookup without packages is free
+# What refuses our key, or passes by itself, says nothing of the batch query's path.
+_NO_LOGIN = 20003
+_PASSES = frozenset({401, 402, 407, 408, 409, 423, 425, 429})
+
+
+class TwilioProvider:
+    name = "twilio"
+    label = "Twilio Lookup"
+    local = False
+
+    def __init__(self, credentials: TwilioCredentials, door: Door, batch: int) -> None:
+        self.batch = batch
+        self._login = credentials.login
+        self._door = door
+
+    def offers(self, depth: Depth) -> Offer | None:
+        return _OFFERS.get(depth)
+
+    def suits(self, question: Question, depth: Depth) -> bool:
+        if depth == "reassigned":  # for US numbers only
+            return question.since is not None and facts(question.number).region == "US"
+        return True
+
+    @readable
+    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        if len(questions) > 1 and self.batch > 1:
+            reply = self._batch(questions, depth)
+            if not _refuses_batch(reply):
+                return self._many(reply, questions, depth)
+            self.batch = 1  # this account has no batch query: one by one from now on
+            log.info("twilio: no batch query (HTTP %d); numbers are asked one by one", reply.status)
+        answers: list[Answer] = []
+        for question in questions:
+            try:
+                answer = self._one(question, depth)
+            except ProviderError as error:
+                error.after(answers, question)
+                raise
+            if answer is not None:
+                answers.append(answer)
+        return answers
+
+    @readable
+    def check(self) -> Account:
+        reply = self._door.call(
+            "GET", f"/v2/PhoneNumbers/{quote(_PROBE)}", lookups=0, paid=False, auth=self._login
+        )
+        _judge(reply)
+        return Account()
+
+    def close(self) -> None:
+        self._door.close()
+
+    def send(
+        self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
+    ) -> Reply:
+        """One call and its answer, whatever its status (`probe`)."""
+        auth = self._login if login else None
+        return self._door.call(method, path, lookups=0, paid=paid, auth=auth, **options)
+
+    # -- asking --------------------------------------------------------------------------
+
+    @readable
+    def _one(self, question: Question, depth: Depth) -> Answer | None:
+        params = {}
+        if depth != "format":
+            params["Fields"] = _OFFERS[depth].package
+        if question.since is not None and depth == "reassigned":
+            params["LastVerifiedDate"] = f"{question.since:%Y%m%d}"
+        reply = self._door.call(
+            "GET",
+            f"/v2/PhoneNumbers/{quote(question.number)}",
+            params=params,
+            auth=self._login,
+            paid=depth != "format",
+        )
+        if reply.status != 200 and (code := _code(reply.data)) in _UNKNOWN:
+            return _unknown(code, question, depth)
+        if reply.status == 404:
+            from_the_way(reply)
+            return None
+        _judge(reply, depth)
+        return _answer(whole(reply), question, depth)
+
+    def _batch(self, questions: Sequence[Question], depth: Depth) -> Reply:
+        wanted = []
+        for place, question in enumerate(questions):
+            entry: dict[str, Any] = {"correlation_id": str(place), "phone_number": question.number}
+            if depth != "format":
+                entry["fields"] = [_OFFERS[depth].package]
+            if question.since is not None and depth == "reassigned":
+                entry["reassigned_number"] = {"last_verified_date": f"{question.since:%Y%m%d}"}
+            wanted.append(entry)
+        return self._door.call(
+            "POST",
+            "/v2/batch/query",
+            lookups=len(questions),
+            paid=depth != "format",
+            json={"phone_numbers": wanted},
+            auth=self._login,
+        )
+
+    def _many(self, reply: Reply, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+        _judge(reply, depth)
+        entries = whole(reply).get("phone_numbers")
+        if not isinstance(entries, list):
+            raise LostError("gave an answer that cannot be read")
+        known = [entry for entry in entries if isinstance(entry, dict)]
+        by_id: dict[str, Any] = {str(one.get("correlation_id")): one for one in known}
+        for one in known:  # two answers to one question are none
+            if by_id.get(str(one.get("correlation_id"))) != one:
+                by_id.pop(str(one.get("correlation_id")), None)
+        found: list[Answer] = []
+        problem: ProviderError | None = None
+        for place, question in enumerate(questions):
+            entry = by_id.get(str(place))
+            if entry is None or entry.get("phone_number") not in (None, question.number):
+                continue
+            try:
+                answer = _entry(entry, question, depth)
+            except ProviderError as error:
+                problem = problem or error
+                continue
+            if answer is not None:
+                found.append(answer)
+        if problem is not None:
+            raise problem.after(found)
+        return found
+
+
+def _refuses_batch(reply: Reply) -> bool:
+    """Whether an answer to the batch query says that there is none, or not in this form: nothing
+    was carried out, nothing charged, and it says nothing of any number. The path is in Twilio's
+    OpenAPI document and in no page of its documentation, so an account may be without it."""
+    if reply.status < 300 or reply.status in _PASSES:
+        return False
+    code = _code(reply.data)
+    ours = code == _NO_LOGIN or code in _ACCOUNT or code in _USED_UP or code in _TOO_FAST
+    return not ours
+
+
+def _judge(reply: Reply, depth: Depth = "format") -> None:
+    """Raise what an answer other than 200 means."""
+    if reply.status == 200:
+        return
+    said = reply.data if isinstance(reply.data, dict) else {}
+    code, message = _code(said), text(said.get("message"))
+    _judge_code(code, depth)
+    if code == _NO_LOGIN:
+        raise RefusedError(f'does not accept our key: "{message}" ({code})')
+    refused_by_status(reply, f"{message} ({code})" if code else message)
+
+
+def _judge_code(code: int, depth: Depth) -> None:
+    """Raise what a code says of our account; others say something of a number, or pass."""
+    if code in _USED_UP:
+        raise NoCreditError(_USED_UP[code])
+    if code in _ACCOUNT:
+        raise RefusedError(_ACCOUNT[code].format(package=_OFFERS[depth].package))
+    if code in _TOO_FAST:
+        raise UnavailableError(f"asks us to slow down ({code})")
+
+
+def _code(data: object) -> int:
+    """The error code in an answer, or in a part of one; 0 where there is none. Twilio writes it as
+    a number or as a text, by package."""
+    if not isinstance(data, dict):
+        return 0
+    for name in ("code", "error_code", "twilio_error_code"):
+        value = data.get(name)
+        if isinstance(value, (int, str)) and str(value).isdecimal():
+            return int(value)
+    return 0
+
+
+def _unknown(code: int, question: Question, depth: Depth, kept: str = "") -> Answer:
+    """What a number's lookup says that cannot be made: nothing of the number, and for nothing."""
+    return Answer(
+        number=question.number,
+        verdict="unknown",
+        detail=_UNKNOWN.get(code, f"could not be looked up ({code})"),
+        since=question.since if depth == "reassigned" else None,
+        words=kept,
+        charged=0,
+    )
+
+
+def _entry(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
+    """One number of the batch query; its code stands beside it where the lookup failed."""
+    code = _code({"code": entry.get("twilio_error_code")})
+    if not code:
+        return _answer(entry, question, depth)
+    _judge_code(code, depth)
+    return _unknown(code, question, depth) if code in _UNKNOWN else None
+
+
+def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
+    """One number's answer; None where it holds nothing that was asked for."""
+    valid = data.get("valid")
+    if not isinstance(valid, bool) or not _is_about(data, question):
+        raise LostError("gave an answer that cannot be read")
+    package = _OFFERS[depth].package
+    found = data.get(package) if depth != "format" else {}
+    kept = {key: data.get(key) for key in ("valid", "validation_errors", package) if key in data}
+    common: dict[str, Any] = {
+        "number": question.number,
+        "country": data.get("country_code") or "",
+        "words": orjson.dumps(kept).decode(),
+        "since": question.since if depth == "reassigned" else None,
+    }
+    if not valid:
+        errors = data.get("validation_errors") or []
+        known = [_INVALID[error] for error in errors if error in _INVALID]
+        detail = known[0] if known else "is not valid"
+        return Answer(verdict="invalid", detail=detail, charged=0, **common)
+    if not isinstance(found, dict):
+        return None
+    if found.get("error_code") is not None:
+        code = _code({"error_code": found["error_code"]})
+        _judge_code(code, depth)
+        if code in _LATER:
+            return None
+        return _unknown(code, question, depth, common["words"])
+    return _by_depth(found, depth, common)
+
+
+def _is_about(data: Mapping[str, Any], question: Question) -> bool:
+    """Whether an answer names our number. Its country may write it in another way by now (the 1
+    behind Mexico's 52): its last digits are the same then."""
+    said = str(data.get("phone_number") or question.number)
+    return said == question.number or said[-8:] == question.number[-8:]
+
+
+def _by_depth(found: Mapping[str, Any], depth: Depth, common: dict[str, Any]) -> Answer:
+    if depth == "line_type":
+        return Answer(
+            verdict="valid",
+            line_type=_KINDS.get(str(found.get("type")), "unknown"),
+            carrier=text(found.get("carrier_name")),
+            **common,
+        )
+    if depth == "live":
+        live = _LIVES.get(str(found.get("status", "")).lower(), "")
+        verdict: Verdict = "unreachable" if live == "inactive" else "valid" if live else "unknown"
+        detail = "is not in service" if live == "inactive" else ""
+        return Answer(verdict=verdict, live=live, detail=detail, **common)
+    if depth == "reassigned":
+        said = {"yes": True, "no": False}.get(str(found.get("is_number_reassigned")))
+        return Answer(verdict="valid", reassigned=said, **common)
+    return Answer(verdict="valid", charged=1, **common)

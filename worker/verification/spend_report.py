@@ -1,0 +1,196 @@
+"""What lookups cost: by provider and day, against the caps, and what a dry run would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from config.verification import Verification as Settings
+from worker.store.tables import claims, lookups, spend, unanswered
+from worker.verification import budget, circuit_breaker
+from worker.verification.base import ChainStep
+from worker.verification.budget import Limit, Used
+from worker.verification.ledger import used_so_far
+from worker.verification.registry import Line
+
+
+def report(
+    connection: Connection, line: Line, settings: Settings, now: datetime, days: int
+) -> dict[str, Any]:
+    """All that `hygiene spend` shows; money in the currency of the settings."""
+    c = spend.c
+    first = budget.day_of(now - timedelta(days=days - 1))
+    query = (
+        sa.select(
+            c.day,
+            c.provider,
+            *(
+                sa.func.sum(column).label(column.name)
+                for column in (c.money, c.reserved_money, c.lookups, c.reserved_lookups, c.lost)
+            ),
+        )
+        .where(c.day >= first)
+        .group_by(c.day, c.provider)
+        .order_by(c.day.desc(), c.provider)
+    )
+    rows = [
+        {
+            "day": row.day,
+            "provider": row.provider,
+            "lookups": int(row.lookups),
+            "lost": int(row.lost),
+            "cost": float(budget.money(int(row.money))),
+            "reserved": float(budget.money(int(row.reserved_money))),
+        }
+        for row in connection.execute(query)
+    ]
+    labels = {step.name: step.provider.label for step in line.steps}
+    return {
+        "currency": settings.budget.currency,
+        "days": rows,
+        "total": {
+            "lookups": sum(row["lookups"] for row in rows),
+            "lost": sum(row["lost"] for row in rows),
+            "cost": round(sum(row["cost"] for row in rows), 6),
+        },
+        "caps": [_as_json(limit) for limit in _all_limits(connection, line, settings, now)],
+        "providers": [
+            {
+                "name": state.name,
+                "label": labels.get(state.name, state.name),
+                "breaker": state.breaker,
+                "reason": state.reason,
+                "again_at": state.again_at.isoformat() if state.again_at else None,
+                "credits": state.credits,
+            }
+            for state in circuit_breaker.all_states(connection)
+        ],
+        "being_asked": connection.scalar(sa.select(sa.func.count()).select_from(claims)),
+        "waiting": connection.scalar(sa.select(sa.func.count()).select_from(unanswered)),
+    }
+
+
+def _all_limits(
+    connection: Connection, line: Line, settings: Settings, now: datetime
+) -> list[Limit]:
+    """Caps of days and months, over all and of each provider; a run's belong to the run."""
+    found: list[Limit] = []
+    everybody, _ = used_so_far(connection, now, "", "")
+    found += budget.limits(settings.budget, everybody)
+    for provider in line.providers:
+        tuning = settings.providers.get(provider.name)
+        if tuning is not None and not provider.local:
+            _, here = used_so_far(connection, now, "", provider.name)
+            found += budget.limits(tuning.budget, here, provider.label)
+    return [limit for limit in found if not limit.name.startswith("this run")]
+
+
+def _as_json(limit: Limit) -> dict[str, Any]:
+    cap = None if limit.money is None else float(budget.money(limit.money))
+    return {
+        "name": limit.name,
+        "cap": cap,
+        "cap_lookups": limit.lookups,
+        "used": float(budget.money(limit.used.money)),
+        "used_lookups": limit.used.lookups,
+    }
+
+
+# -- looking ahead -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a dry run's lookups would cost, and which of them the caps would not allow."""
+
+    lookups: int
+    cost: Decimal
+    currency: str
+    short: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "lookups": self.lookups,
+            "cost": float(self.cost),
+            "currency": self.currency,
+            "short": list(self.short),
+        }
+
+
+def forecast(
+    connection: Connection,
+    line: Line,
+    settings: Settings,
+    now: datetime,
+    counted: Mapping[str, Mapping[str, Any]],
+) -> Forecast:
+    """`counted`: provider -> {asked, cost} of a dry run. One after the other uses up the caps."""
+    total, cost = 0, Decimal(0)
+    ahead: dict[str, Used] = {}
+    short = []
+    for step in line.steps:
+        asked = int(counted.get(step.name, {}).get("asked", 0))
+        if step.provider.local or not asked or step.name in ahead:
+            continue
+        price = budget.millionths(Decimal(str(counted[step.name]["cost"])) / asked)
+        before = Used(sum(u.money for u in ahead.values()), sum(u.lookups for u in ahead.values()))
+        room, cap = _room(connection, step, settings, now, price, asked, before)
+        ahead[step.name] = Used(price * room, room)
+        total += asked
+        cost += budget.money(price * asked)
+        if cap:
+            short.append(f"{step.provider.label}: {cap} now allows {room:,} of {asked:,} lookups")
+    return Forecast(total, cost, settings.budget.currency, tuple(short))
+
+
+def _room(
+    connection: Connection,
+    step: ChainStep,
+    settings: Settings,
+    now: datetime,
+    price: int,
+    wanted: int,
+    before: Used,
+) -> tuple[int, str]:
+    everybody, here = used_so_far(connection, now, "", step.name)
+    planned = {
+        period: Used(used.money + before.money, used.lookups + before.lookups)
+        for period, used in everybody.items()
+    }
+    limits = list(budget.limits(settings.budget, planned))
+    tuning = settings.providers.get(step.name)
+    if tuning is not None:
+        limits += budget.limits(tuning.budget, here, step.provider.label)
+    credit = circuit_breaker.load(connection, step.name).credits
+    if credit is not None:
+        limits.append(Limit(f"the credit with {step.provider.label}", None, credit, Used()))
+    return budget.affordable(limits, price, wanted)
+
+
+def affordable_now(
+    connection: Connection, line: Line, settings: Settings, now: datetime, most: int
+) -> dict[str, int]:
+    """How many lookups of each provider that must be paid could be made now, `most` at most."""
+    found: dict[str, int] = {}
+    for step in line.steps:
+        if step.provider.local:
+            continue
+        state = circuit_breaker.load(connection, step.name)
+        waits = state.is_open and state.again_at is not None and state.again_at > now
+        price = budget.millionths(step.price)
+        room, _ = _room(connection, step, settings, now, price, most, Used())
+        found[step.name] = max(found.get(step.name, 0), 0 if waits else room)
+    return found
+
+
+def of_number(connection: Connection, number: str) -> tuple[list[Any], list[Any]]:
+    """A number's paid lookups, newest first, and its questions without an answer."""
+    made = sa.select(lookups).where(lookups.c.number == number).order_by(lookups.c.id.desc())
+    waiting = sa.select(unanswered).where(unanswered.c.number == number)
+    return list(connection.execute(made)), list(connection.execute(waiting))

@@ -27,7 +27,7 @@ import requests
 
 from bench.sync import stand_ins
 from config.settings import load
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 
 _LIMIT, _WINDOW = 190, 10.0
 

@@ -37,7 +37,7 @@ from config.settings import load
 from worker.context import Context
 from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.store.tables import deliveries, feedback
 from worker.sync.pages.runner import drive
 from worker.sync.runs import lifecycle

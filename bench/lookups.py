@@ -18,7 +18,7 @@ from config.settings import load
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store import embedded_redis
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Occasion
 

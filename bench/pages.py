@@ -30,7 +30,8 @@ from worker.access import login_links, sessions
 from worker.context import Context
 from worker.segments import counters
 from worker.store import tables as t
-from worker.store.db import insert, open_store, upgrade
+from worker.store.bulk import insert
+from worker.store.engine import open_store, upgrade
 from worker.web.app import make_app
 from worker.web.auth import COOKIE
 from worker.web.sealed import seal

@@ -28,7 +28,7 @@ from config.settings import load
 from worker.context import Context
 from worker.phones import facts
 from worker.store import embedded_redis
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.store.tables import contacts, deliveries, writes
 from worker.sync.pages.runner import drive
 from worker.sync.runs import lifecycle

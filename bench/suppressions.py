@@ -17,7 +17,7 @@ from statistics import median
 
 from bench.sync import stand_ins
 from config.settings import load
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 
 
 def measured(env: dict[str, str], *args: str) -> tuple[float, float, float]:
@@ -74,7 +74,7 @@ def _forget(env: dict[str, str]) -> None:
     """All but the list, so that the next sync is a first one again."""
     import sqlalchemy as sa
 
-    from worker.store.db import open_store
+    from worker.store.engine import open_store
     from worker.store.tables import metadata
 
     store = open_store(env["DATABASE_URL"])

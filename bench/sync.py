@@ -35,7 +35,7 @@ import sqlalchemy as sa
 from bench import bare
 from config.settings import load
 from worker.context import Context
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope

@@ -32,7 +32,7 @@ from bench.sync import stand_ins
 from config.settings import load
 from worker.context import Context
 from worker.store import embedded_redis
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 

@@ -118,7 +118,8 @@ def _no_cap() -> None:
 
 def _faults_are_verdicts() -> None:
     """A provider that does not answer makes a number invalid."""
-    from worker.verification.base import Answer, ProviderError
+    from worker.verification.errors import ProviderError
+    from worker.verification.models import Answer
     from worker.verification.providers import twilio
 
     ask = twilio.TwilioProvider.ask

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from connectors.base import Connector
     from connectors.http.pacing import Pace
     from connectors.http.rate_limits import Quota
+    from connectors.protocol import Connector
 
 # Module and class, which are loaded when a connector is opened: a CRM's client takes its time.
 REGISTRY = {

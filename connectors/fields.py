@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.settings import FieldNames, ObjectMap
-from connectors.base import CrmField, Finding, Role, SchemaError
+from connectors.errors import SchemaError
 from connectors.phone_values import NUMBER_TYPES, TEXT_TYPES
+from connectors.records import CrmField, Finding, Role
 
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
 LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")

@@ -12,10 +12,10 @@ from typing import Any, overload
 
 from msgspec import Struct
 
-from connectors.base import Contact, Content, Value
 from connectors.conversions import amount, day, month
 from connectors.fields import ObjectFields, spec_of
 from connectors.phone_values import number_texts, typed_texts
+from connectors.records import Contact, Content, Value
 
 TRUE = frozenset((True, "true", "True", "TRUE"))
 

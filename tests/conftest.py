@@ -24,7 +24,7 @@ from config.settings import Settings, load
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store import embedded_redis
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs import report as reporting

@@ -15,11 +15,13 @@ import sqlalchemy as sa
 
 import connectors
 from config.settings import Settings
-from connectors.base import Connector, CrmField, Finding, Purpose, Schema, SchemaError
+from connectors.errors import SchemaError
 from connectors.http.pacing import Pace
 from connectors.http.rate_limits import Quota
+from connectors.protocol import Connector
+from connectors.records import CrmField, Finding, Purpose, Schema
 from worker.store import Store, lost_fields, open_store
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.lost_fields import History
 from worker.store.private_files import protect_home
 from worker.store.pseudonyms import Keys, open_keys

@@ -19,30 +19,6 @@ from typing import Any
 import orjson
 
 from config.settings import CsvSettings, ObjectMap, Settings
-from connectors.base import (
-    NOTHING,
-    CallOutcome,
-    Caution,
-    ConnectorError,
-    Contact,
-    CrmField,
-    Finding,
-    Merge,
-    OutcomeNames,
-    Page,
-    ProbeResult,
-    Purpose,
-    Role,
-    Schema,
-    SchemaError,
-    SetupStep,
-    Skip,
-    Update,
-    Value,
-    Visibility,
-    WriteResult,
-    nothing,
-)
 from connectors.csv_list import parser, workbook
 from connectors.csv_list.columns import (
     SAMPLE_ROWS,
@@ -53,8 +29,31 @@ from connectors.csv_list.columns import (
 )
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.formula_guard import encode_cells, formula_safe, without_guard
+from connectors.errors import ConnectorError, SchemaError
 from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.http.rate_limits import Quota
+from connectors.protocol import nothing
+from connectors.records import (
+    NOTHING,
+    CallOutcome,
+    Caution,
+    Contact,
+    CrmField,
+    Finding,
+    Merge,
+    OutcomeNames,
+    Page,
+    ProbeResult,
+    Purpose,
+    Role,
+    Schema,
+    SetupStep,
+    Skip,
+    Update,
+    Value,
+    Visibility,
+    WriteResult,
+)
 
 _log = logging.getLogger(__name__)
 

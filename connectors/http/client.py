@@ -16,9 +16,10 @@ import tenacity
 from config import stopping
 from config.settings import Http
 from config.tracing import span
-from connectors.base import Purpose, UnavailableError
+from connectors.errors import UnavailableError
 from connectors.http.deadline import whole_call
 from connectors.http.rate_limits import Limits, Quota
+from connectors.records import Purpose
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

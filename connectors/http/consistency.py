@@ -18,8 +18,8 @@ from operator import ge
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.base import Contact, Update, WriteResult
 from connectors.http.client import ContradictionError
+from connectors.records import Contact, Update, WriteResult
 
 Check = Callable[[Any], None]
 _NEXT = re.compile(r"/query(?:All)?/([^/?#]+)$")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.base import UnavailableError
+from connectors.errors import UnavailableError
 
 
 class CursorGuard:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import requests
 import urllib3
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from connectors.http.client import TryAgainError
 from connectors.http.deadline import UNSENT
 

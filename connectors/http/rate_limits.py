@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from config import stopping
-from connectors.base import QuotaError
+from connectors.errors import QuotaError
 from connectors.http.pacing import Left, LocalPace, Pace
 
 DAY = 24 * 3600.0  # seconds

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from connectors.base import UnavailableError
+from connectors.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])

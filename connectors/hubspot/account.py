@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.base import Connector, UnavailableError
+from connectors.errors import UnavailableError
 from connectors.http.client import ContradictionError
 from connectors.http.consistency import account_details
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpotConnector
+from connectors.protocol import Connector
 
 _MOST_ASKED = 3  # times
 BATCH = 100  # completions in one call; HubSpot names no limit

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from config.feedback import Dispositions
-from connectors.base import CallOutcome, ConnectorError, OutcomeNames, QuotaError, UnavailableError
+from connectors.errors import ConnectorError, QuotaError, UnavailableError
 from connectors.http.client import ContradictionError
 from connectors.http.consistency import associations
 from connectors.hubspot.client import DISPOSITIONS, Client
 from connectors.hubspot.search import by_id, milliseconds
+from connectors.records import CallOutcome, OutcomeNames
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ import urllib3
 from hubspot import HubSpot
 
 from config.settings import Http, HubSpotCredentials
-from connectors.base import Purpose
 from connectors.http.client import Calls, CrmClock, TryAgainError
 from connectors.http.consistency import Check, counted
 from connectors.http.deadline import keep_deadlines
@@ -26,6 +25,7 @@ from connectors.http.no_answer import explain
 from connectors.http.rate_limits import DAY, Limits, Quota, left
 from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.hubspot.errors import translate
+from connectors.records import Purpose
 
 # The one list of call outcomes that all accounts have; no dated version offers it (2027-03-beta
 # does, to chosen apps alone). Source: HubSpot's guide "Calling extensions", dispositions.

@@ -19,36 +19,15 @@ from msgspec.structs import replace
 
 from config.feedback import Dispositions
 from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
-from connectors.base import (
-    NOTHING,
-    CallOutcome,
-    Caution,
+from connectors.conversions import zulu
+from connectors.errors import (
     ConnectorError,
-    Contact,
-    CrmField,
-    FailureKind,
-    Finding,
-    Merge,
     NotThereError,
-    OutcomeNames,
-    Page,
-    ProbeResult,
-    Purpose,
-    Role,
-    Schema,
     SchemaChangedError,
     SchemaError,
-    SetupStep,
-    Skip,
     UnavailableError,
     UnfitError,
-    Update,
-    Value,
-    Visibility,
-    WriteResult,
-    nothing,
 )
-from connectors.conversions import zulu
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.http import consistency
 from connectors.http.client import ContradictionError
@@ -63,6 +42,29 @@ from connectors.hubspot.call_log import CallLog
 from connectors.hubspot.client import Client
 from connectors.hubspot.errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
 from connectors.hubspot.search import by_id, milliseconds
+from connectors.protocol import nothing
+from connectors.records import (
+    NOTHING,
+    CallOutcome,
+    Caution,
+    Contact,
+    CrmField,
+    FailureKind,
+    Finding,
+    Merge,
+    OutcomeNames,
+    Page,
+    ProbeResult,
+    Purpose,
+    Role,
+    Schema,
+    SetupStep,
+    Skip,
+    Update,
+    Value,
+    Visibility,
+    WriteResult,
+)
 from connectors.rows import Rows, maker
 
 log = logging.getLogger(__name__)

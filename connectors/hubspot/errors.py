@@ -14,10 +14,9 @@ from typing import Any
 
 import orjson
 
-from connectors.base import (
+from connectors.errors import (
     AuthError,
     ConnectorError,
-    FailureKind,
     NotThereError,
     QuotaError,
     SchemaChangedError,
@@ -28,6 +27,7 @@ from connectors.http.client import TryAgainError, retry_after
 from connectors.http.error_text import plain
 from connectors.http.lenient_json import decode
 from connectors.http.statuses import PROXY_LOGIN, is_passing, not_from, web_page
+from connectors.records import FailureKind
 
 _VALUES = "Property values were not valid: "
 # A bad request, a conflict with another record, content that cannot be processed (RFC 9110).

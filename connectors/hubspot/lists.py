@@ -16,18 +16,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.base import (
-    AuthError,
-    Caution,
-    ConnectorError,
-    NotThereError,
-    QuotaError,
-    SetupStep,
-    UnavailableError,
-)
+from connectors.errors import AuthError, ConnectorError, NotThereError, QuotaError, UnavailableError
 from connectors.fields import STATUSES
 from connectors.hubspot.client import Client
 from connectors.hubspot.properties import Definition
+from connectors.records import Caution, SetupStep
 
 TEXT: Final = "Phone hygiene: do not text"
 CALL: Final = "Phone hygiene: do not call"

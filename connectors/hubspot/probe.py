@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from connectors.base import ConnectorError, ProbeResult, Verdict
+from connectors.errors import ConnectorError
 from connectors.hubspot.client import DISPOSITIONS, TOKEN_INFO, Answer, Method, Paths, Query
+from connectors.records import ProbeResult, Verdict
 
 # What we do with each scope, and whether everything else works without it.
 SCOPES: Final[Mapping[str, str]] = {

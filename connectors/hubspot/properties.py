@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from connectors.base import ConnectorError, Finding
+from connectors.errors import ConnectorError
+from connectors.records import Finding
 
 GROUP = "phone_hygiene"
 Definition = Mapping[str, Any]

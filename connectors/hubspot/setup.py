@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
+from connectors.errors import ConnectorError, QuotaError, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.http.consistency import property_limits
 from connectors.hubspot import lists
@@ -23,6 +23,7 @@ from connectors.hubspot.client import Client
 from connectors.hubspot.errors import RefusedValuesError
 from connectors.hubspot.properties import GROUP, type_of
 from connectors.labels import phone_labels, sentence_case
+from connectors.records import SetupStep
 
 _BATCH = 100
 _CONTACTS = "0-1"

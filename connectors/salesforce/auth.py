@@ -16,7 +16,7 @@ import jwt
 import requests
 
 from config.settings import SalesforceCredentials
-from connectors.base import AuthError, ConnectorError, UnavailableError
+from connectors.errors import AuthError, ConnectorError, UnavailableError
 from connectors.http import no_answer
 from connectors.http.client import TryAgainError, retry_after
 from connectors.http.deadline import Adapter

@@ -20,9 +20,11 @@ from typing import Any
 import requests
 
 from config import stopping
-from connectors.base import Purpose, SchemaChangedError, UnavailableError, Value, nothing
+from connectors.errors import SchemaChangedError, UnavailableError
 from connectors.http.consistency import Check
 from connectors.http.lenient_json import clean
+from connectors.protocol import nothing
+from connectors.records import Purpose, Value
 from connectors.salesforce.call import Call
 from connectors.salesforce.errors import JobStateError
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import requests
 
-from connectors.base import Purpose
 from connectors.http.consistency import Check
+from connectors.records import Purpose
 
 
 class Call(Protocol):

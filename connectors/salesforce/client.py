@@ -19,7 +19,7 @@ from simple_salesforce.exceptions import SalesforceError as ClientError
 from simple_salesforce.util import exception_handler
 
 from config.settings import Http, SalesforceCredentials
-from connectors.base import AuthError, ConnectorError, Purpose
+from connectors.errors import AuthError, ConnectorError
 from connectors.http.client import Calls, CrmClock, TryAgainError, retry_after
 from connectors.http.consistency import Check
 from connectors.http.lenient_json import decode
@@ -27,6 +27,7 @@ from connectors.http.no_answer import explain
 from connectors.http.pacing import Left
 from connectors.http.rate_limits import DAY, Limits, Quota
 from connectors.http.statuses import MISDIRECTED, not_from, web_page
+from connectors.records import Purpose
 from connectors.salesforce.auth import Login, http_session, log_in
 from connectors.salesforce.errors import SessionExpiredError, translate
 

@@ -23,39 +23,41 @@ from operator import ge, itemgetter
 from typing import Any
 
 from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
-from connectors.base import (
+from connectors.conversions import zulu
+from connectors.errors import (
+    ConnectorError,
+    NotThereError,
+    SchemaError,
+    UnavailableError,
+    UnfitError,
+)
+from connectors.fields import ObjectFields, configured, fit, rewritable
+from connectors.http.client import ContradictionError
+from connectors.http.consistency import QueryCheck, far_short, next_path, query_job, some_fields
+from connectors.http.rate_limits import Quota
+from connectors.http.response_guard import understood
+from connectors.protocol import nothing
+from connectors.records import (
     NOTHING,
     CallOutcome,
     Caution,
-    ConnectorError,
     Contact,
     CrmField,
     Finding,
     Merge,
-    NotThereError,
     OutcomeNames,
     Page,
     ProbeResult,
     Purpose,
     Role,
     Schema,
-    SchemaError,
     SetupStep,
     Skip,
-    UnavailableError,
-    UnfitError,
     Update,
     Value,
     Visibility,
     WriteResult,
-    nothing,
 )
-from connectors.conversions import zulu
-from connectors.fields import ObjectFields, configured, fit, rewritable
-from connectors.http.client import ContradictionError
-from connectors.http.consistency import QueryCheck, far_short, next_path, query_job, some_fields
-from connectors.http.rate_limits import Quota
-from connectors.http.response_guard import understood
 from connectors.rows import TRUE, Maker, Rows, maker
 from connectors.salesforce import bulk, merges, person_accounts, setup, unwatched_phones
 from connectors.salesforce import probe as salesforce_probe

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.base import (
+from connectors.errors import (
     AuthError,
     ConnectorError,
     NotThereError,

@@ -19,8 +19,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.base import Merge
 from connectors.fields import ObjectFields
+from connectors.records import Merge
 from connectors.rows import TRUE
 from connectors.salesforce.call import Call
 from connectors.salesforce.soql import listed

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 import requests
 
-from connectors.base import ConnectorError, ProbeResult, Verdict
+from connectors.errors import ConnectorError
+from connectors.records import ProbeResult, Verdict
 from connectors.salesforce.person_accounts import CONTACT_ID, FLAG
 from connectors.salesforce.soql import full_id, quoted
 

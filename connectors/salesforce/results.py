@@ -40,7 +40,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from connectors.base import AuthError, ConnectorError, QuotaError, UnavailableError
+from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
 from connectors.http.client import ContradictionError
 from connectors.http.lenient_json import clean
 from connectors.salesforce.call import Call

@@ -17,10 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from connectors.base import ConnectorError, QuotaError, SetupStep, UnavailableError
+from connectors.errors import ConnectorError, QuotaError, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.http.consistency import QueryCheck
 from connectors.labels import words_of
+from connectors.records import SetupStep
 from connectors.salesforce.call import Call
 from connectors.salesforce.soql import quoted
 

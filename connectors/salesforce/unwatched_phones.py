@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors.base import ConnectorError, Finding
+from connectors.errors import ConnectorError
 from connectors.fields import ObjectFields
 from connectors.http.consistency import count_only
+from connectors.records import Finding
 from connectors.salesforce.call import Call
 
 _NOT_THEIRS = {

@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.base import AuthError, NotThereError, SchemaError, Visibility
+from connectors.errors import AuthError, NotThereError, SchemaError
 from connectors.http.consistency import QueryCheck, count_only, next_path, record_counts
+from connectors.records import Visibility
 from connectors.salesforce.call import Call
 
 

@@ -6,7 +6,7 @@ record may be saved anyway. Source: REST API Developer Guide, "Duplicate Rule He
 
 from __future__ import annotations
 
-from connectors.base import Update
+from connectors.records import Update
 
 ALLOW_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true"}
 

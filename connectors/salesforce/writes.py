@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from config.settings import SalesforceSettings
-from connectors.base import ConnectorError, Contact, FailureKind, Update, Value, WriteResult
+from connectors.errors import ConnectorError
 from connectors.fields import ObjectFields
 from connectors.http.batch_size import BatchSize
 from connectors.http.consistency import confirm, unconfirmed
+from connectors.records import Contact, FailureKind, Update, Value, WriteResult
 from connectors.salesforce import bulk
 from connectors.salesforce.bulk import Refusal, pace_of
 from connectors.salesforce.call import Call

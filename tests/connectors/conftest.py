@@ -8,7 +8,7 @@ import pytest
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import Connector
+from connectors.protocol import Connector
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from crms import Crm
 import connectors
 from config.settings import Settings, load
 from connectors import build
-from connectors.base import Connector, ConnectorError, Merge, Skip, Update
+from connectors.errors import ConnectorError
+from connectors.protocol import Connector
+from connectors.records import Merge, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from worker.context import Context

@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors.base import Connector, UnavailableError, Update
+from connectors.errors import UnavailableError
+from connectors.protocol import Connector
+from connectors.records import Update
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import contacts, watermarks
@@ -287,7 +289,7 @@ class TestAList:
 
     def test_of_companies_is_no_list_of_contacts(self, ctx: Context, hubspot: Crm) -> None:
         """The ids on it mean others."""
-        from connectors.base import UnfitError
+        from connectors.errors import UnfitError
 
         hubspot.fault(THE_LIST, "alter", how='"objectTypeId":"0-1"', body='"objectTypeId":"0-2"')
         with pytest.raises(UnfitError, match="no list of contacts '2'"):
@@ -366,7 +368,7 @@ class TestTheAccount:
     def test_room_for_properties_that_cannot_be_is_not_believed(
         self, ctx: Context, sandbox: Sandbox, said: str
     ) -> None:
-        from connectors.base import ConnectorError
+        from connectors.errors import ConnectorError
         from connectors.hubspot.setup import room_of
 
         crm = Crm.all(sandbox)["hubspot"]

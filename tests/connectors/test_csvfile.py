@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from config.settings import CsvSettings
-from connectors.base import ConnectorError, Update
 from connectors.csv_list.connector import CsvConnector
+from connectors.errors import ConnectorError
+from connectors.records import Update
 from worker.context import Context
 
 Sync = Callable[..., dict[str, Any]]

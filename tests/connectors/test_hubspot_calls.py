@@ -12,7 +12,9 @@ import pytest
 from crms import Crm
 
 from connectors import build
-from connectors.base import AuthError, CallOutcome, Connector, UnavailableError
+from connectors.errors import AuthError, UnavailableError
+from connectors.protocol import Connector
+from connectors.records import CallOutcome
 from sandbox.run import Sandbox
 from worker.context import Context
 

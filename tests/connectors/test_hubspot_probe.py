@@ -10,8 +10,9 @@ from crms import Crm
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import Connector, UnfitError
+from connectors.errors import UnfitError
 from connectors.hubspot.probe import FACTS
+from connectors.protocol import Connector
 from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox
 from sandbox.service import Fault

@@ -11,8 +11,9 @@ from crms import Crm
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import Connector, SetupStep
 from connectors.hubspot.lists import CALL, TEXT
+from connectors.protocol import Connector
+from connectors.records import SetupStep
 from sandbox.hubspot.portal import Portal, prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault

@@ -10,8 +10,9 @@ from crms import Crm
 
 from config.settings import Settings, SettingsError
 from connectors import build
-from connectors.base import Connector, Update
 from connectors.hubspot.errors import translate
+from connectors.protocol import Connector
+from connectors.records import Update
 from sandbox.run import Sandbox
 from worker.sync.write.crm_writes import write_all
 

@@ -12,9 +12,10 @@ from crms import Crm
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import SchemaError, Update
+from connectors.errors import SchemaError
 from connectors.fields import ObjectFields
 from connectors.phone_values import number_texts, typed_texts
+from connectors.records import Update
 from connectors.rows import maker
 from sandbox.hubspot.portal import prop
 from worker.context import Context

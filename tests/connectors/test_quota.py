@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import Connector, QuotaError
+from connectors.errors import QuotaError
 from connectors.http.pacing import Left, LocalPace
 from connectors.http.rate_limits import DAY, Limits, Quota
 from connectors.hubspot import client as hubspot_client
+from connectors.protocol import Connector
 from connectors.salesforce import client as salesforce_client
 from sandbox.run import Sandbox
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from config.settings import FieldNames, ObjectMap
-from connectors.base import Contact, Value
 from connectors.fields import configured
+from connectors.records import Contact, Value
 from connectors.rows import Rows, ids_of, joined, maker
 from worker.sync.read import change_detection, reverse_reader
 

@@ -15,7 +15,8 @@ from crms import QUICK, Crm
 
 from config.settings import load
 from connectors import build
-from connectors.base import Connector, Update
+from connectors.protocol import Connector
+from connectors.records import Update
 from connectors.salesforce import writes
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.run import Sandbox

@@ -10,15 +10,9 @@ import pytest
 from crms import Crm
 from msgspec.structs import replace
 
-from connectors.base import (
-    Connector,
-    ConnectorError,
-    Contact,
-    QuotaError,
-    SchemaChangedError,
-    UnavailableError,
-    Update,
-)
+from connectors.errors import ConnectorError, QuotaError, SchemaChangedError, UnavailableError
+from connectors.protocol import Connector
+from connectors.records import Contact, Update
 from connectors.salesforce import bulk as salesforce_bulk
 from connectors.salesforce import connector as salesforce
 from connectors.salesforce import writes

@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 
 from config.settings import SettingsError, load
-from connectors.base import (
-    AuthError,
-    Connector,
-    ConnectorError,
-    QuotaError,
-    UnavailableError,
-    Update,
-)
+from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
+from connectors.protocol import Connector
+from connectors.records import Update
 from connectors.salesforce.errors import problem_of
 from sandbox.run import Sandbox
 from sandbox.salesforce.automation import RULE_OWNER

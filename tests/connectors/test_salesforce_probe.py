@@ -10,7 +10,8 @@ import pytest
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import Connector, UnfitError
+from connectors.errors import UnfitError
+from connectors.protocol import Connector
 from connectors.salesforce.probe import FACTS
 from sandbox.run import Sandbox
 from sandbox.service import Fault

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import SetupStep
 from connectors.fields import SPECS
+from connectors.records import SetupStep
 from connectors.salesforce.setup import metadata
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox

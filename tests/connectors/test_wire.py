@@ -17,11 +17,12 @@ from tls import Ca, TlsFront, Trouble
 
 from config.settings import Settings
 from connectors import build
-from connectors.base import AuthError, Connector, ConnectorError, UnavailableError
+from connectors.errors import AuthError, ConnectorError, UnavailableError
 from connectors.http import deadline
 from connectors.http.no_answer import never_sent
 from connectors.http.resolving import addresses_of
 from connectors.http.statuses import web_page
+from connectors.protocol import Connector
 from sandbox.run import Sandbox
 
 READS = r"/contacts\?|GET .*/query"

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from lookups import make
 
 from config.settings import Settings, SettingsError, load
-from connectors.base import ConnectorError, Update
 from connectors.csv_list.errors import ListError
+from connectors.errors import ConnectorError
+from connectors.records import Update
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.context import Context
@@ -31,7 +32,8 @@ from worker.feedback import replies
 from worker.feedback.sources import twilio
 from worker.lists.clean import clean
 from worker.phones import read_field
-from worker.verification.base import ProviderError, Question
+from worker.verification.errors import ProviderError
+from worker.verification.models import Question
 
 EXAMPLES = int(os.environ.get("FUZZ", "25"))
 

@@ -16,7 +16,7 @@ from crms import Crm
 from openapi_schema_validator import OAS30Validator
 
 from connectors import build
-from connectors.base import Update
+from connectors.records import Update
 from sandbox.hubspot.portal import prop
 from sandbox.hubspot.service import TOKEN
 from sandbox.run import Sandbox

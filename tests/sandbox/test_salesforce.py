@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from config.settings import load
 from connectors import build
-from connectors.base import AuthError
+from connectors.errors import AuthError
 from sandbox.run import Sandbox
 
 API = "/services/data/v62.0"

@@ -26,12 +26,13 @@ from cryptography.x509.oid import NameOID
 from lookups import make
 
 from config.settings import Settings, SettingsError, load
-from connectors.base import AuthError, ConnectorError
+from connectors.errors import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.alerts import channels
 from worker.alerts.rules import Condition
 from worker.context import Context
-from worker.verification.base import ProviderError, Question
+from worker.verification.errors import ProviderError
+from worker.verification.models import Question
 from worker.web.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from config.verification import Depth, Step
-from worker.verification.base import Account, Answer, ChainStep, Offer, ProviderError, Question
+from worker.verification.errors import ProviderError
+from worker.verification.models import Account, Answer, Offer, Question
+from worker.verification.protocol import ChainStep
 
 
 class Counting:

@@ -14,7 +14,8 @@ from connectors.http.pacing import LocalPace
 from sandbox.providers.meter import LookupService
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.verification.base import Provider, Question
+from worker.verification.models import Question
+from worker.verification.protocol import Provider
 from worker.verification.registry import Workshop, makers
 
 # Real ranges, invented lines; what each line is, the stand-ins' network says.

@@ -21,7 +21,7 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
 from worker.ops.export import ExportError, export, load
 from worker.store import Store, open_store
-from worker.store.db import StoreError
+from worker.store.errors import StoreError
 from worker.store.tables import contacts, metadata
 
 Sync = Callable[..., dict[str, Any]]

@@ -25,7 +25,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.queries.overview import overview
 from worker.store import embedded_redis
-from worker.store.db import insert
+from worker.store.bulk import insert
 from worker.store.tables import claims, failures, lookups, pages, suppressions
 from worker.sync.pages.runner import drive
 from worker.sync.runs import lifecycle, report

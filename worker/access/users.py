@@ -18,7 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from worker.access.model import AccessError, Person, Role
 from worker.store import Store
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import sessions, throttles, users
 
 ADMIN = "admin"

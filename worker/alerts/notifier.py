@@ -12,7 +12,7 @@ from worker.alerts import rules
 from worker.alerts.channels import ChannelError, channels, tell
 from worker.alerts.rules import Condition
 from worker.context import Context
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import alerts
 
 log = logging.getLogger(__name__)

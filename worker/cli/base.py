@@ -69,8 +69,8 @@ def _told(error: Exception) -> int:
     """Say what went wrong; the exit code."""
     from config import logging_setup as log
     from config.settings import SettingsError
-    from connectors.base import AuthError, ConnectorError, SchemaError
     from connectors.csv_list.errors import ListError
+    from connectors.errors import AuthError, ConnectorError, SchemaError
 
     if isinstance(error, (SettingsError, ListError, AuthError, SchemaError)):
         output.complain(*str(error).splitlines())
@@ -80,8 +80,8 @@ def _told(error: Exception) -> int:
         return 1
     # Nobody raises these who has not loaded the database.
     from worker.ops.export import ExportError
-    from worker.store.db import StoreError
     from worker.store.embedded_redis import RedisError
+    from worker.store.errors import StoreError
     from worker.sync.runs.lifecycle import NoSuchRunError, RunActiveError
 
     if isinstance(error, (StoreError, NoSuchRunError, RedisError, ExportError)):

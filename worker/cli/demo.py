@@ -37,7 +37,7 @@ from worker.cli.terminal import is_terminal, print_login_link
 from worker.context import Context
 from worker.feedback.models import contact_key
 from worker.store import embedded_redis
-from worker.store.db import ready, upgrade
+from worker.store.engine import ready, upgrade
 from worker.store.private_files import UMASK, make_home
 from worker.store.tables import contact_numbers
 from worker.suppression import confirm_links

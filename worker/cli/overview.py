@@ -74,7 +74,7 @@ def _needs(needs: dict[str, Any]) -> Any:
 @json_option
 def contact(connector: str, record: str, as_json: bool) -> None:
     """A record as our index has it, and what was written to it."""
-    from connectors.base import UnfitError
+    from connectors.errors import UnfitError
     from worker.feedback import records
     from worker.queries import timeline
 

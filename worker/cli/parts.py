@@ -15,7 +15,7 @@ from worker.cli import output
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from connectors.base import ProbeResult
+    from connectors.records import ProbeResult
     from worker.context import Context
 
 
@@ -26,7 +26,7 @@ def opened_context(
     """Yield the context of a command. With `only_looks`, no home is created (`home.looked_at`)."""
     from worker.context import Context
     from worker.ops import home
-    from worker.store import db
+    from worker.store import engine
 
     settings = read_settings()
     if needs_connector is not None:
@@ -34,7 +34,7 @@ def opened_context(
     with home.looked_at(settings) if only_looks else nullcontext(settings) as chosen:
         if only_looks and chosen is not settings:
             output.note(f"there is no data yet; {home.about_new(settings)}")
-            db.ready(chosen.database_url)
+            engine.ready(chosen.database_url)
         else:
             settle_in(chosen)
         ctx = Context.create(chosen)
@@ -47,7 +47,7 @@ def opened_context(
 def settle_in(settings: Settings) -> None:
     """Make the database ready; if the home is new, say so."""
     from worker.ops import home
-    from worker.store.db import ready
+    from worker.store.engine import ready
 
     if home.is_new(settings):
         output.note(home.about_new(settings))

@@ -31,7 +31,7 @@ from worker.cli.parts import (
 )
 
 if TYPE_CHECKING:
-    from connectors.base import Finding, Visibility
+    from connectors.records import Finding, Visibility
     from worker.context import Context
     from worker.sync.runs.scope import Scope
 
@@ -184,7 +184,7 @@ def _carry_out(
     many: bool = False,
 ) -> None:  # fmt: skip
     """Open a run for each connector, do it here or follow the workers, and show the results."""
-    from connectors.base import ConnectorError
+    from connectors.errors import ConnectorError
     from worker.sync.pages.runner import drive
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs import report as reporting
@@ -601,7 +601,7 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 def crm_check(connector: str, as_json: bool) -> None:
     """Say which fields are missing or unusable, which phone fields nobody watches, and how many
     records our user sees."""
-    from connectors.base import ConnectorError
+    from connectors.errors import ConnectorError
 
     settings = read_settings()
     connectors.check(connector, settings)
@@ -689,7 +689,7 @@ def db() -> None:
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the tables to the form that this version needs; safe to repeat."""
-    from worker.store.db import upgrade
+    from worker.store.engine import upgrade
 
     upgrade(read_settings().database_url)
     output.out.print("the database is up to date")
@@ -701,7 +701,7 @@ def db_upgrade() -> None:
 def db_load(file: Path, as_json: bool) -> None:
     """Put an export into the database, which has to be empty: hygiene export writes one."""
     from worker.ops import export as exporting
-    from worker.store.db import open_store, upgrade
+    from worker.store.engine import open_store, upgrade
 
     settings = read_settings()
     upgrade(settings.database_url)

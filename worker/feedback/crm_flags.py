@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connectors.base import Contact, Value
+from connectors.records import Contact, Value
 from worker.decisions.diff import FLAGS
 from worker.feedback.models import Feedback, FeedbackKind, Reach, Who
 

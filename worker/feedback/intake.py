@@ -12,7 +12,7 @@ from worker.context import Context
 from worker.feedback import merged_records, report_log
 from worker.feedback.models import Feedback, Reading, Who, contact_key
 from worker.feedback.sources import twilio
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 

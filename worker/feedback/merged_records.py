@@ -34,7 +34,7 @@ from worker.feedback.consent_state import (
 )
 from worker.feedback.models import Feedback, Who
 from worker.store.array_param import one_of
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, merged_records
 
 STOPS = ("opt_out", "complaint", "erasure")

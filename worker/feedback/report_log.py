@@ -25,7 +25,7 @@ from worker.feedback.consent_state import (
 from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
 from worker.store import outbox
 from worker.store.array_param import one_of
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.invalidation import unsettle
 from worker.store.pseudonyms import Keys, all_names
 from worker.store.pseudonyms import note_erasure as note_key

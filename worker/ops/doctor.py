@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import redis
 
 from config.settings import Settings
-from connectors.base import ConnectorError, ProbeResult
+from connectors.errors import ConnectorError
 from connectors.http.pacing import LocalPace
+from connectors.records import ProbeResult
 from worker.access import ways_in
 from worker.context import Context
 from worker.ops import doctor_checks
@@ -17,7 +18,8 @@ from worker.ops.check import Check, Verdict
 from worker.ops.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
 from worker.store import embedded_redis
-from worker.store.db import StoreError, is_current, open_store, ready
+from worker.store.engine import is_current, open_store, ready
+from worker.store.errors import StoreError
 from worker.store.machine_faults import redis_line
 from worker.store.private_files import protect_home
 from worker.store.set_aside import SET_ASIDE, count

@@ -23,7 +23,8 @@ from sqlalchemy.engine import Connection
 
 from config.version import PACKAGE, product_version
 from worker.store import Store, pseudonyms
-from worker.store.db import StoreError, insert
+from worker.store.bulk import insert
+from worker.store.errors import StoreError
 from worker.store.tables import UtcDateTime, metadata
 
 FORMAT = 1

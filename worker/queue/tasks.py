@@ -16,7 +16,7 @@ from typing import Any
 from celery.signals import worker_ready
 
 from config import process_memory, stopping
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.alerts import notifier
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
@@ -26,7 +26,8 @@ from worker.queue.celery_app import app, settings
 from worker.segments import counters as count
 from worker.segments import isolation
 from worker.store import heartbeat, setbacks
-from worker.store.db import StoreError, ready
+from worker.store.engine import ready
+from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
 from worker.suppression.apply_reports import apply_waiting, look_again
 from worker.suppression.apply_reports import waits as reports_wait

@@ -13,7 +13,7 @@ from connectors.csv_list.columns import place_named
 from connectors.csv_list.file import ignore, opened_rows
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout, Row, readable
 from worker.context import Context
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import campaign_outcomes
 
 COUNTS = ("sent", "delivered", "undelivered", "replies")

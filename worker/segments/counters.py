@@ -19,10 +19,10 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store import setbacks
-from worker.store.db import insert, upsert
+from worker.store.bulk import insert, upsert
 from worker.store.tables import (
     contact_numbers,
     contacts,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from connectors.base import Contact
+from connectors.records import Contact
 from worker.store import Store
 from worker.store.array_param import one_of
 from worker.store.tables import isolations, list_members

@@ -1,5 +1,5 @@
 """The truth: tables, migrations and queries, on SQLite or PostgreSQL."""
 
-from worker.store.db import Store, open_store
+from worker.store.engine import Store, open_store
 
 __all__ = ["Store", "open_store"]

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.store.db import chunks, upsert
+from worker.store.bulk import chunks, upsert
 from worker.store.outbox import FIRST_WAIT, LONGEST_WAIT
 from worker.store.tables import UtcDateTime, touched
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from worker.store import Store
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import installation
 
 LATE = timedelta(minutes=2)  # `revive` comes every 20 seconds

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.store.db import chunks
+from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts
 
 

@@ -26,10 +26,10 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import Finding, Role, Schema
+from connectors.records import Finding, Role, Schema
 from worker.store import Store
 from worker.store.array_param import one_of
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import contact_numbers, contacts, installation
 
 _NAME = "fields: "

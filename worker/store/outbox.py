@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.store.db import chunks, upsert
+from worker.store.bulk import chunks, upsert
 from worker.store.tables import UtcDateTime, contact_numbers, deliveries, failures
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=2)

@@ -22,7 +22,8 @@ from sqlalchemy.engine import Connection
 
 from config.settings import Settings
 from worker.store import Store
-from worker.store.db import StoreError, upsert
+from worker.store.bulk import upsert
+from worker.store.errors import StoreError
 from worker.store.tables import installation
 
 _ERASED_KEY = "erased:"

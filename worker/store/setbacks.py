@@ -15,7 +15,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.store.db import Store, upsert
+from worker.store.bulk import upsert
+from worker.store.engine import Store
 from worker.store.tables import installation
 
 TOLD_AFTER: Final = 3  # times in a row: fewer may pass by themselves

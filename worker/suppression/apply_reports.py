@@ -19,7 +19,7 @@ from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback
 from worker.feedback.report_log import made
 from worker.store import changed_records, outbox
-from worker.store.db import chunks
+from worker.store.bulk import chunks
 from worker.store.outbox import Order
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, feedback

@@ -20,8 +20,8 @@ from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import order, rules_of
 from worker.feedback.models import Feedback, contact_key
 from worker.store.array_param import one_of
+from worker.store.bulk import upsert
 from worker.store.changed_records import note as note_touched
-from worker.store.db import upsert
 from worker.store.pseudonyms import MARK, Keys
 from worker.store.tables import (
     claims,

@@ -20,7 +20,7 @@ from worker.feedback.consent_state import LIFT, LIFTED_BY, Rules, lifted, opened
 from worker.feedback.models import Feedback, Who
 from worker.store import outbox
 from worker.store.array_param import one_of
-from worker.store.db import chunks, insert, upsert
+from worker.store.bulk import chunks, insert, upsert
 from worker.store.invalidation import unsettle
 from worker.store.outbox import Order
 from worker.store.pseudonyms import MARK, Keys, all_names

@@ -18,13 +18,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
-from connectors.base import Contact, Value
+from connectors.records import Contact, Value
 from worker.decisions import Decision
 from worker.feedback import crm_flags
 from worker.phones import Reading
 from worker.store import Store
 from worker.store.array_param import one_of
-from worker.store.db import insert, upsert
+from worker.store.bulk import insert, upsert
 from worker.store.tables import contact_numbers, contacts
 
 _PROPOSED = "proposed_phone"  # kept among the flags

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.base import Merge
+from connectors.records import Merge
 from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.feedback import merged_records

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.feedback import rechecks
 from worker.store import changed_records, outbox

@@ -12,9 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.base import AuthError, Connector, ConnectorError, QuotaError, UnavailableError
+from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
 from connectors.hubspot import account
 from connectors.hubspot.account import BATCH, Completion
+from connectors.protocol import Connector
 from worker.context import Context
 from worker.feedback import rechecks
 from worker.store import setbacks

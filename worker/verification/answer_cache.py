@@ -11,9 +11,10 @@ from sqlalchemy.engine import Connection
 
 from worker.store import Store
 from worker.store.array_param import one_of
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import unanswered, verifications
-from worker.verification.base import ChainStep, Verification
+from worker.verification.models import Verification
+from worker.verification.protocol import ChainStep
 
 _COLUMNS = [column for column in verifications.c if column.name != "due_at"]
 

@@ -16,9 +16,11 @@ from config.verification import Verification as Settings
 from worker.decisions import resolve
 from worker.verification import dispatch, ttl
 from worker.verification.answer_cache import ForecastMemory, Memory
-from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
 from worker.verification.conditions import Subject, wants
+from worker.verification.errors import ProviderError
 from worker.verification.ledger import Booking, Ledger, Occasion, Outcome
+from worker.verification.models import Answer, Question, Verification
+from worker.verification.protocol import ChainStep
 
 # Seconds until what another worker is asking is looked at again: soon at first, for a call.
 _BUSY_PAUSE, _LONGEST_PAUSE = 0.1, 5.0

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.verification import Verification as Settings
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import provider_states
-from worker.verification.base import NoCreditError, ProviderError, RefusedError
+from worker.verification.errors import NoCreditError, ProviderError, RefusedError
 
 log = logging.getLogger(__name__)
 

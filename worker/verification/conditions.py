@@ -10,7 +10,7 @@ from msgspec import Struct
 from config.verification import Step
 from worker.decisions import resolve
 from worker.phones import facts
-from worker.verification.base import Verification
+from worker.verification.models import Verification
 
 
 class Subject(Struct, frozen=True):

@@ -10,16 +10,11 @@ from typing import cast
 
 from config import stopping
 from config.stopping import Stopped
-from worker.store.db import chunks
-from worker.verification.base import (
-    Answer,
-    BulkProvider,
-    ChainStep,
-    LostError,
-    ProviderError,
-    Question,
-)
+from worker.store.bulk import chunks
+from worker.verification.errors import LostError, ProviderError
 from worker.verification.ledger import Outcome
+from worker.verification.models import Answer, Question
+from worker.verification.protocol import BulkProvider, ChainStep
 
 log = logging.getLogger(__name__)
 

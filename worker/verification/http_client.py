@@ -27,7 +27,7 @@ from connectors.http.no_answer import is_late, never_sent, tls_problem
 from connectors.http.pacing import Pace
 from connectors.http.statuses import NOT_CARRIED_OUT, PROXY_LOGIN, web_page
 from worker.verification import rate_limit as pacing
-from worker.verification.base import LostError, RefusedError, UnavailableError
+from worker.verification.errors import LostError, RefusedError, UnavailableError
 
 log = logging.getLogger(__name__)
 

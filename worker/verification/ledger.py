@@ -21,13 +21,15 @@ from sqlalchemy.engine import Connection
 
 from config.verification import Verification as Settings
 from worker.store import Store
-from worker.store.db import chunks, insert, upsert
+from worker.store.bulk import chunks, insert, upsert
 from worker.store.invalidation import unsettle
 from worker.store.tables import claims, lookups, provider_states, spend, unanswered
 from worker.verification import budget, circuit_breaker
 from worker.verification.answer_cache import forget_unanswered, keep, recalled, retire
-from worker.verification.base import Answer, ChainStep, ProviderError, Question, Verification
 from worker.verification.budget import Used
+from worker.verification.errors import ProviderError
+from worker.verification.models import Answer, Question, Verification
+from worker.verification.protocol import ChainStep
 
 # A claim of a worker on another machine ends by itself; one of this machine's ends with it.
 LEASE = timedelta(minutes=10)

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
-from connectors.base import ProbeResult
-from connectors.base import Verdict as Settled
+from connectors.records import ProbeResult
+from connectors.records import Verdict as Settled
 from worker.phones import facts
-from worker.verification.base import Provider, ProviderError
+from worker.verification.errors import ProviderError
 from worker.verification.http_client import Reply
+from worker.verification.protocol import Provider
 
 _LONGEST = 60.0  # seconds until a file is given up
 # Twilio's own examples, of its OpenAPI document: one number, and one with a digit too many.

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from config.settings import Settings
 from worker.store import Store
 from worker.verification import circuit_breaker
-from worker.verification.base import NoCreditError, Provider, ProviderError
 from worker.verification.circuit_breaker import State
+from worker.verification.errors import NoCreditError, ProviderError
+from worker.verification.protocol import Provider
 from worker.verification.registry import KEYS, Line, key_print
 
 _FRESH = timedelta(minutes=10)  # an account is not looked at again sooner

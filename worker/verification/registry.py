@@ -18,8 +18,8 @@ from config.settings import Settings
 from config.verification import Depth, ProviderTuning, Step
 from connectors.http.pacing import Pace
 from worker.verification import circuit_breaker
-from worker.verification.base import ChainStep, Provider
 from worker.verification.http_client import Door, with_path
+from worker.verification.protocol import ChainStep, Provider
 from worker.verification.providers.clearoutphone import ClearoutPhoneProvider
 from worker.verification.providers.numverify import NumVerifyProvider, base_url
 from worker.verification.providers.offline import OfflineProvider

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 from config.verification import Verification as Settings
 from worker.store.tables import claims, lookups, spend, unanswered
 from worker.verification import budget, circuit_breaker
-from worker.verification.base import ChainStep
 from worker.verification.budget import Limit, Used
 from worker.verification.ledger import used_so_far
+from worker.verification.protocol import ChainStep
 from worker.verification.registry import Line
 
 

@@ -7,7 +7,7 @@ import zlib
 from datetime import datetime, timedelta
 
 from config.verification import CountsFor, Depth
-from worker.verification.base import Answer
+from worker.verification.models import Answer
 
 
 def length(answer: Answer, depth: Depth, counts_for: CountsFor) -> timedelta:

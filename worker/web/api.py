@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from config.effective import shown
 from config.segments import By
 from config.settings import parse_duration
-from connectors.base import ConnectorError, UnfitError
+from connectors.errors import ConnectorError, UnfitError
 from worker.access import audit, tokens
 from worker.access.model import AccessError
 from worker.alerts import notifier

@@ -22,7 +22,8 @@ from config.tracing import span
 from config.version import product_version
 from worker.context import Context
 from worker.store import embedded_redis, heartbeat
-from worker.store.db import StoreError, is_current
+from worker.store.engine import is_current
+from worker.store.errors import StoreError
 from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
 from worker.web.auth import LoginNeededError, give_cookie
 from worker.web.hosts import KnownHosts, known_hosts

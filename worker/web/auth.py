@@ -29,7 +29,7 @@ from worker.access.model import Person
 from worker.access.users import ThrottledError
 from worker.access.ways_in import NO_PASSWORD, needs_link
 from worker.context import Context
-from worker.store.db import StoreError
+from worker.store.errors import StoreError
 from worker.web.body import RawBody, form_of
 from worker.web.hosts import host_of, known_hosts
 

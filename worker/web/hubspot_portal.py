@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from connectors.hubspot import account
 from worker.context import Context
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import installation
 
 log = logging.getLogger(__name__)

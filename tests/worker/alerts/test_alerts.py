@@ -18,7 +18,7 @@ from crms import Crm
 from worker.alerts import notifier, rules
 from worker.context import Context
 from worker.segments import counters, isolation
-from worker.store.db import insert
+from worker.store.bulk import insert
 from worker.store.tables import provider_states, spend
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from agents import IDS, NUMBER, OTHER, Agent, kinds, passing
 from crms import Crm
 
-from connectors.base import AuthError, UnavailableError
+from connectors.errors import AuthError, UnavailableError
 from sandbox.run import Sandbox
 from worker.alerts import rules
 from worker.context import Context

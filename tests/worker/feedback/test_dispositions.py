@@ -10,7 +10,7 @@ import pytest
 from agents import IDS, NUMBER, OTHER, Agent, kinds, passing
 from crms import Crm
 
-from connectors.base import CallOutcome
+from connectors.records import CallOutcome
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll, poll_all

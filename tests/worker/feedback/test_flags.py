@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from crms import Crm
 
-from connectors.base import Contact
+from connectors.records import Contact
 from worker.context import Context
 from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, decide
 from worker.decisions.diff import FLAGS

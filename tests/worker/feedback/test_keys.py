@@ -10,7 +10,7 @@ import pytest
 from crms import Crm
 
 from worker.context import Context
-from worker.store.db import StoreError
+from worker.store.errors import StoreError
 from worker.store.pseudonyms import Keys
 from worker.suppression import suppressions
 from worker.suppression.erasure import forget_number

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors.base import UnavailableError
+from connectors.errors import UnavailableError
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService

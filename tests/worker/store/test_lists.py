@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from worker.store.array_param import one_of
-from worker.store.db import insert, open_store
+from worker.store.bulk import insert
+from worker.store.engine import open_store
 from worker.store.tables import contact_numbers, contacts, throttles, writes
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

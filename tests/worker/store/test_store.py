@@ -19,8 +19,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from worker.context import Context
-from worker.store import Store, db, tables
-from worker.store.db import StoreError, insert, open_store, ready, upgrade, upsert
+from worker.store import Store, engine, tables
+from worker.store.bulk import insert, upsert
+from worker.store.engine import open_store, ready, upgrade
+from worker.store.errors import StoreError
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
@@ -45,15 +47,15 @@ class TestMigrations:
         from alembic.script import ScriptDirectory
 
         config = Config()
-        config.set_main_option("script_location", str(db.MIGRATIONS))
+        config.set_main_option("script_location", str(engine.MIGRATIONS))
         for revision in ScriptDirectory.from_config(config).walk_revisions():
             assert Path(revision.path).name.startswith(f"{revision.revision}_")
-        assert db.is_current(either_database_url)
-        store = db.open_store(either_database_url)
+        assert engine.is_current(either_database_url)
+        store = engine.open_store(either_database_url)
         with store.write() as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
         store.close()
-        assert not db.is_current(either_database_url)
+        assert not engine.is_current(either_database_url)
 
     def test_reports_of_an_earlier_version_are_kept_as_they_were_meant(
         self, either_database_url: str
@@ -64,9 +66,9 @@ class TestMigrations:
         from worker.feedback.report_log import made
         from worker.store.tables import feedback
 
-        store = db.open_store(either_database_url)
+        store = engine.open_store(either_database_url)
         config = Config()
-        config.set_main_option("script_location", str(db.MIGRATIONS))
+        config.set_main_option("script_location", str(engine.MIGRATIONS))
         with store.write() as connection:
             config.attributes["connection"] = connection
             command.downgrade(config, "0003")
@@ -183,7 +185,7 @@ class TestSqliteOfSeveralProcesses:
         """Another process writes, and leaves as the last one for all that it can tell."""
         code = (
             "import sys, datetime, sqlalchemy as sa\n"
-            "from worker.store.db import open_store, upsert\n"
+            "from worker.store.engine import open_store, upsert\n"
             "from worker.store.tables import watermarks\n"
             "store = open_store(sys.argv[1])\n"
             "at = datetime.datetime.fromisoformat(sys.argv[2])\n"

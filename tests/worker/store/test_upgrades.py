@@ -23,15 +23,15 @@ from crms import Crm
 
 from tests.conftest import postgres
 from worker.context import Context
-from worker.store import db
-from worker.store.db import open_store, upgrade
+from worker.store import engine
+from worker.store.engine import open_store, upgrade
 from worker.store.tables import metadata
 from worker.suppression import suppressions
 from worker.sync.runs import lifecycle, report
 
 DATA = Path(__file__).parent / "data"
 VERSIONS = sorted(path.name[:4] for path in DATA.glob("*.sql.gz"))
-NEWEST = max(path.name[:4] for path in db.MIGRATIONS.glob("versions/[0-9]*.py"))
+NEWEST = max(path.name[:4] for path in engine.MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def restore(version: str, path: Path) -> None:
@@ -45,7 +45,7 @@ def move(source: Path, url: str, version: str) -> None:
     """The same rows in tables of that version on a server."""
     store = open_store(url)
     config = Config()
-    config.set_main_option("script_location", str(db.MIGRATIONS))
+    config.set_main_option("script_location", str(engine.MIGRATIONS))
     with store.write() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, version)

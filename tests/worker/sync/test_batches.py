@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.base import UnavailableError, Update, WriteResult
+from connectors.errors import UnavailableError
+from connectors.records import Update, WriteResult
 from worker.sync.write import batcher
 from worker.sync.write.batcher import Batches
 from worker.sync.write.crm_writes import Written

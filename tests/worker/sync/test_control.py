@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store.tables import pages
 from worker.store.tables import runs as run_table

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors.base import AuthError, QuotaError, SchemaError, UnavailableError
+from connectors.errors import AuthError, QuotaError, SchemaError, UnavailableError
 from worker.context import Context
 from worker.store.tables import contacts, failures
 from worker.store.tables import pages as table

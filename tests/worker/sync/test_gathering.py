@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import Contact, Page, UnavailableError
+from connectors.errors import UnavailableError
+from connectors.records import Contact, Page
 from worker.sync.read import coalesce
 from worker.sync.read.coalesce import gathered
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 
-from connectors.base import ConnectorError, UnavailableError
+from connectors.errors import ConnectorError, UnavailableError
 from connectors.hubspot import connector
 from sandbox.run import Sandbox
 from worker.context import Context

@@ -312,7 +312,7 @@ class TestAnObjectThatIsHidden:
     def test_that_never_was_there_is_refused_before_anything_is_read(
         self, make_context: Callable[..., Context], sandbox: Any
     ) -> None:
-        from connectors.base import SchemaError
+        from connectors.errors import SchemaError
 
         sandbox.salesforce.org.schema.pop("Lead")
         with pytest.raises(SchemaError, match="Lead"):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from worker.sync.pages.evaluate import given_away
-from worker.verification.base import Verification
+from worker.verification.models import Verification
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 

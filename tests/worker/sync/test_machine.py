@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from config.settings import load
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import AuthError, ConnectorError
+from connectors.errors import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.sync.runs.scope import Scope

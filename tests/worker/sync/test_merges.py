@@ -41,7 +41,7 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback, contact_key
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.store.tables import contacts, feedback, merged_records, suppressions
 from worker.suppression.apply_reports import apply_waiting
 from worker.suppression.erasure import forget_contact

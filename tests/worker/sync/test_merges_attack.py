@@ -27,14 +27,14 @@ from merging import (
 )
 from skips import skip_without
 
-from connectors.base import Merge
+from connectors.records import Merge
 from sandbox.run import Sandbox
 from tests.conftest import postgres_server
 from worker.context import Context
 from worker.feedback import merged_records as merged
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback, contact_key
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.store.tables import feedback, merged_records, metadata
 from worker.suppression import suppressions
 from worker.suppression.erasure import forget_contact, forget_number

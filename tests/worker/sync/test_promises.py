@@ -380,7 +380,7 @@ class TestAProviderThatFails:
     def test_leaves_statuses_as_they_were(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.verification.base import ProviderError
+        from worker.verification.errors import ProviderError
         from worker.verification.providers.offline import OfflineProvider
 
         sync(ctx, crm.name)
@@ -397,7 +397,7 @@ class TestAProviderThatFails:
     def test_never_makes_a_new_number_invalid(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.verification.base import ProviderError
+        from worker.verification.errors import ProviderError
         from worker.verification.providers.offline import OfflineProvider
 
         def broken(*_args: Any) -> Any:

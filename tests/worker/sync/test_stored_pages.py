@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import Contact
+from connectors.records import Contact
 from worker.sync.read.reader import unpack
 from worker.sync.runs.lifecycle import Payload
 

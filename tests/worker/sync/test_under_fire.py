@@ -23,7 +23,7 @@ from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.context import Context
 from worker.store import embedded_redis
-from worker.store.db import upgrade
+from worker.store.engine import upgrade
 from worker.store.tables import claims, lookups, spend, unanswered
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle

@@ -12,13 +12,8 @@ from lookups import BRITISH, GOOD, IMPOSSIBLE, OTHER, make
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification.base import (
-    LostError,
-    NoCreditError,
-    ProviderError,
-    Question,
-    UnavailableError,
-)
+from worker.verification.errors import LostError, NoCreditError, ProviderError, UnavailableError
+from worker.verification.models import Question
 
 
 @pytest.fixture

@@ -13,16 +13,14 @@ from tls import Ca, TlsFront
 
 from sandbox.run import Sandbox
 from worker.phones import Kind
-from worker.verification.base import (
-    DEPTHS,
-    Live,
+from worker.verification.errors import (
     LostError,
     NoCreditError,
     ProviderError,
     RefusedError,
     UnavailableError,
-    Verdict,
 )
+from worker.verification.models import DEPTHS, Live, Verdict
 
 PAID = tuple(kind for kind in KINDS if kind != "offline")
 

@@ -16,20 +16,20 @@ from config.verification import Budget, ProviderTuning, Verification
 from connectors.http.pacing import LocalPace
 from sandbox.run import Sandbox
 from worker.store import Store
-from worker.store.db import open_store
+from worker.store.engine import open_store
 from worker.verification import circuit_breaker, provider_status
 from worker.verification.answer_cache import StoredMemory
-from worker.verification.base import (
+from worker.verification.chain import Chain
+from worker.verification.conditions import Subject
+from worker.verification.errors import (
     LostError,
     NoCreditError,
     ProviderError,
-    Question,
     RefusedError,
     UnavailableError,
 )
-from worker.verification.chain import Chain
-from worker.verification.conditions import Subject
 from worker.verification.ledger import Ledger, Occasion
+from worker.verification.models import Question
 from worker.verification.registry import Line, chain_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -17,22 +17,16 @@ from desks import Counting, Filing, numbers, step
 from config.verification import Budget, Caps, ProviderTuning
 from config.verification import Verification as Settings
 from worker.store import Store
-from worker.store.db import open_store
+from worker.store.engine import open_store
 from worker.store.tables import claims, lookups, spend, unanswered
 from worker.verification.answer_cache import StoredMemory
-from worker.verification.base import (
-    Answer,
-    ChainStep,
-    LostError,
-    ProviderError,
-    Question,
-    UnavailableError,
-    Verification,
-)
 from worker.verification.chain import Chain, Lookups
 from worker.verification.conditions import Subject
 from worker.verification.dispatch import Flight
+from worker.verification.errors import LostError, ProviderError, UnavailableError
 from worker.verification.ledger import LEASE, Ledger, Occasion
+from worker.verification.models import Answer, Question, Verification
+from worker.verification.protocol import ChainStep
 from worker.verification.providers.offline import OfflineProvider
 
 NO_CAP = Budget(day=None, month=None)

@@ -11,13 +11,8 @@ from lookups import GOOD, make
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification.base import (
-    NoCreditError,
-    ProviderError,
-    Question,
-    RefusedError,
-    UnavailableError,
-)
+from worker.verification.errors import NoCreditError, ProviderError, RefusedError, UnavailableError
+from worker.verification.models import Question
 from worker.verification.providers.numverify import base_url
 
 

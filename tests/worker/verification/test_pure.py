@@ -15,9 +15,9 @@ from phonenumbers import carrier
 
 from config.verification import Caps, CountsFor, Step
 from worker.verification import budget, ttl
-from worker.verification.base import Answer, Verification
 from worker.verification.budget import Limit, Used
 from worker.verification.conditions import Subject, wants
+from worker.verification.models import Answer, Verification
 from worker.verification.providers.offline import OfflineProvider, carrier_of, time_zones
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -210,6 +210,6 @@ class TestTheOfflineProvider:
 
 
 def _question(number: str) -> Any:
-    from worker.verification.base import Question
+    from worker.verification.models import Question
 
     return Question(number)

@@ -11,7 +11,8 @@ from lookups import BRITISH, GOOD, OTHER, make
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.verification.base import NoCreditError, Question, Verification
+from worker.verification.errors import NoCreditError
+from worker.verification.models import Question, Verification
 
 GONE = date(2023, 6, 15)
 

@@ -18,15 +18,14 @@ from sandbox.providers.twilio import API_KEY, API_SECRET
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification.base import (
+from worker.verification.errors import (
     LostError,
     NoCreditError,
     ProviderError,
-    Question,
     RefusedError,
     UnavailableError,
-    Verdict,
 )
+from worker.verification.models import Question, Verdict
 from worker.verification.providers import clearoutphone
 from worker.verification.providers.twilio import TwilioProvider
 

@@ -18,7 +18,7 @@ from worker.access import users as people
 from worker.access.model import Person
 from worker.access.users import ThrottledError
 from worker.context import Context
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
 from worker.web.auth import COOKIE

@@ -27,7 +27,7 @@ from worker.access.ways_in import NO_PASSWORD
 from worker.context import Context
 from worker.ops import doctor
 from worker.store import Store
-from worker.store.db import open_store
+from worker.store.engine import open_store
 from worker.store.tables import sessions as session_table
 from worker.web.app import make_app
 from worker.web.auth import COOKIE

@@ -14,7 +14,7 @@ from logins import let_in
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.segments import counters, isolation
-from worker.store.db import insert
+from worker.store.bulk import insert
 from worker.store.tables import contact_numbers, isolations, reviews, runs
 from worker.suppression import suppressions
 from worker.sync.runs import audits

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.feedback import Dispositions, OutcomeMeaning
-from connectors.base import CallOutcome
+from connectors.records import CallOutcome
 from worker.context import Context
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import call_outcomes, installation
 
 # Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into

@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from config.feedback import Dispositions, OutcomeMeaning
-from connectors.base import CallOutcome, Connector, ConnectorError
+from connectors.errors import ConnectorError
+from connectors.protocol import Connector
+from connectors.records import CallOutcome
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach
@@ -24,7 +26,7 @@ from worker.feedback.sources.call_outcomes import Seen
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.store import setbacks
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import polls
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `worker.store.db` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `worker.store.engine` hands over."""
 
 from alembic import context
 

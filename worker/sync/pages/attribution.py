@@ -19,7 +19,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.base import Connector, Contact
+from connectors.protocol import Connector
+from connectors.records import Contact
 from worker.context import Context, alive
 from worker.feedback import crm_flags
 from worker.store import changed_records

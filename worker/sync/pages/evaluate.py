@@ -13,7 +13,8 @@ from datetime import date, datetime
 from msgspec.structs import replace
 
 from config.throttle import at_most_every
-from connectors.base import Connector, Value
+from connectors.protocol import Connector
+from connectors.records import Value
 from worker.context import Context
 from worker.decisions import (
     ContactFacts,
@@ -38,10 +39,10 @@ from worker.sync.contact_index import Known
 from worker.sync.pages import existing_contacts
 from worker.sync.pages.prepare import NOTHING_HIDDEN, Prepared, Remembered, reader
 from worker.sync.runs.lifecycle import Run
-from worker.verification.base import Verification
 from worker.verification.chain import Lookups, Verified
 from worker.verification.conditions import Subject
 from worker.verification.ledger import Occasion
+from worker.verification.models import Verification
 
 HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it waits
 

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import Connector, Contact, Merge
+from connectors.protocol import Connector
+from connectors.records import Contact, Merge
 from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.feedback import crm_flags
@@ -37,7 +38,7 @@ from worker.feedback.merged_records import State
 from worker.feedback.models import Feedback, Who, contact_key
 from worker.store import changed_records
 from worker.store.array_param import one_of
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, merged_records, watermarks, writes
 from worker.sync import contact_index

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import Value
-from worker.store.db import chunks
+from connectors.records import Value
+from worker.store.bulk import chunks
 from worker.store.tables import writes
 from worker.sync import contact_index
 

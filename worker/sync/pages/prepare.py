@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from connectors.base import Contact
+from connectors.records import Contact
 from worker.context import Context
 from worker.feedback.models import Who, contact_key
 from worker.phones import Reading

@@ -23,15 +23,9 @@ from config import stopping
 from config.logging_setup import about
 from config.throttle import at_most_every
 from config.tracing import span
-from connectors.base import (
-    Connector,
-    ConnectorError,
-    Contact,
-    Merge,
-    SchemaChangedError,
-    Update,
-    Value,
-)
+from connectors.errors import ConnectorError, SchemaChangedError
+from connectors.protocol import Connector
+from connectors.records import Contact, Merge, Update, Value
 from worker.context import Context, alive
 from worker.decisions import Decision
 from worker.feedback import clearings, crm_flags
@@ -41,7 +35,7 @@ from worker.feedback.report_log import Told
 from worker.segments import membership as segments
 from worker.store import changed_records, outbox
 from worker.store.array_param import one_of
-from worker.store.db import chunks, insert, upsert
+from worker.store.bulk import chunks, insert, upsert
 from worker.store.invalidation import unsettle
 from worker.store.machine_faults import place, trouble
 from worker.store.tables import failures, pages, runs, writes

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from config import process_memory, stopping
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.sync.pages import process
 from worker.sync.pages.pool import Hands

@@ -21,13 +21,13 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 
-from connectors.base import BESIDE, SOURCE, Contact, Content, Value
+from connectors.records import BESIDE, SOURCE, Contact, Content, Value
 from connectors.rows import Layout, Rows, ids_of
 from worker.context import Context
 from worker.feedback.consent_state import rules_of
 from worker.store.array_param import one_of
 from worker.store.tables import contacts
-from worker.verification.base import Verification
+from worker.verification.models import Verification
 
 # Settings of a connector that say how it is called, and not what is decided.
 _OF_CALLS = {"reserve", "bulk_from", "search_lag"}

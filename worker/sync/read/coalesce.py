@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from connectors.base import Page
+from connectors.records import Page
 from connectors.rows import joined
 
 LONGEST = 5.0  # seconds after which a page goes on as it is: a CRM that is slow, or is being spared

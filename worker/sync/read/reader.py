@@ -14,7 +14,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import Connector, Contact, Page, SchemaChangedError
+from connectors.errors import SchemaChangedError
+from connectors.protocol import Connector
+from connectors.records import Contact, Page
 from connectors.rows import ids_of
 from worker.context import Context, alive
 from worker.store.tables import UtcDateTime, runs

@@ -33,10 +33,11 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import Connector, Contact
+from connectors.protocol import Connector
+from connectors.records import Contact
 from worker.context import Context
 from worker.store.array_param import one_of
-from worker.store.db import upsert
+from worker.store.bulk import upsert
 from worker.store.tables import absent_records, contacts, failures, removal_holds, runs
 from worker.sync import contact_index
 from worker.sync.pages import merges

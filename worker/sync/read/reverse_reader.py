@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from config.stopping import Stopped
-from connectors.base import Connector, Contact, Page
+from connectors.protocol import Connector
+from connectors.records import Contact, Page
 from connectors.rows import ids_of
 from worker.context import Context
 from worker.sync.read.coalesce import gathered

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.base import UnfitError
+from connectors.errors import UnfitError
 from worker.context import Context
-from worker.store.db import chunks
+from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, unanswered, verifications
 from worker.sync.runs.scope import Scope
 from worker.verification import spend_report
-from worker.verification.base import ChainStep
+from worker.verification.protocol import ChainStep
 
 Records = Iterator[tuple[str, str]]  # (object, record id)
 

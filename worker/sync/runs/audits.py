@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.segments.isolation import (
     AUDIT,

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store.tables import absent_records, pages, runs
 from worker.sync.runs import lifecycle as run_store

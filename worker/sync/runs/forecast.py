@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.store.db import chunks
+from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, list_members
 from worker.sync.runs.scope import Scope
 from worker.verification import spend_report

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.logging_setup import redact
-from connectors.base import NOTHING, ConnectorError, Contact, Skip
+from connectors.errors import ConnectorError
+from connectors.records import NOTHING, Contact, Skip
 from worker.context import Context, alive
 from worker.store import lost_fields
-from worker.store.db import chunks, upsert
+from worker.store.bulk import chunks, upsert
 from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks
 from worker.sync.read import removals, select
 from worker.sync.read.change_detection import Settled

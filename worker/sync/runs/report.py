@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.store.db import chunks
+from worker.store.bulk import chunks
 from worker.store.lost_fields import lost_during
 from worker.store.tables import pages, runs, writes
 from worker.sync.read import removals

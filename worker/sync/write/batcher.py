@@ -15,7 +15,9 @@ from datetime import datetime
 from threading import Condition
 
 from config import stopping
-from connectors.base import Connector, ConnectorError, Update
+from connectors.errors import ConnectorError
+from connectors.protocol import Connector
+from connectors.records import Update
 from worker.sync.write.crm_writes import Outcome, Written, write_all
 
 LONGEST = 5.0  # seconds that a change waits for others while the reader goes on

@@ -23,7 +23,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from config import stopping
-from connectors.base import Connector, FailureKind, Update, Value, WriteResult
+from connectors.protocol import Connector
+from connectors.records import FailureKind, Update, Value, WriteResult
 from worker.decisions.diff import FLAGS
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from connectors.base import Connector, Contact, Value
+from connectors.protocol import Connector
+from connectors.records import Contact, Value
 from worker.context import Context
 from worker.decisions.diff import flags
 from worker.decisions.model import Decision, FieldDecision

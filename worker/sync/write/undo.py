@@ -13,14 +13,15 @@ from sqlalchemy.engine import Connection
 
 from config import stopping
 from config.logging_setup import redact
-from connectors.base import ConnectorError, Update, Value
+from connectors.errors import ConnectorError
 from connectors.http.lenient_json import REPLACEMENT
+from connectors.records import Update, Value
 from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.feedback import report_log as feedback_log
 from worker.feedback.report_log import Told
 from worker.store import changed_records, outbox
-from worker.store.db import chunks
+from worker.store.bulk import chunks
 from worker.store.invalidation import unsettle
 from worker.store.tables import runs, writes
 from worker.sync import contact_index

@@ -23,17 +23,9 @@ import orjson
 from config.settings import ClearoutPhoneCredentials
 from config.verification import Depth
 from worker.phones import Kind, facts
-from worker.verification.base import (
-    Account,
-    Answer,
-    LostError,
-    NoCreditError,
-    Offer,
-    Question,
-    UnavailableError,
-    Verdict,
-)
+from worker.verification.errors import LostError, NoCreditError, UnavailableError
 from worker.verification.http_client import Door, Reply, readable, refused_by_status, text, whole
+from worker.verification.models import Account, Answer, Offer, Question, Verdict
 
 # Pay as you go, at the price of 5,000 credits; a number takes one.
 _OFFER = Offer("validate", Decimal("0.007"))

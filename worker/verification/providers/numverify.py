@@ -23,14 +23,10 @@ from config.settings import NumVerifyCredentials
 from config.verification import Depth
 from connectors.http.client import TryAgainError
 from worker.phones import Kind
-from worker.verification.base import (
-    Account,
-    Answer,
+from worker.verification.errors import (
     LostError,
     NoCreditError,
-    Offer,
     ProviderError,
-    Question,
     RefusedError,
     UnavailableError,
 )
@@ -43,6 +39,7 @@ from worker.verification.http_client import (
     whole,
     with_path,
 )
+from worker.verification.models import Account, Answer, Offer, Question
 
 # The Basic plan at its list price, 14.99 USD for 5,000 lookups.
 _OFFER = Offer("validate", Decimal("0.003"))

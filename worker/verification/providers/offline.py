@@ -12,7 +12,7 @@ from config.verification import Depth
 from worker.phones import facts
 from worker.phones.fast_parser import as_number
 from worker.phones.metadata import split
-from worker.verification.base import Account, Answer, Offer, Question
+from worker.verification.models import Account, Answer, Offer, Question
 
 
 class OfflineProvider:

@@ -27,16 +27,9 @@ import orjson
 from config.settings import RndCredentials
 from config.verification import Depth
 from worker.phones import facts
-from worker.verification.base import (
-    Account,
-    Answer,
-    LostError,
-    NoCreditError,
-    Offer,
-    Question,
-    UnavailableError,
-)
+from worker.verification.errors import LostError, NoCreditError, UnavailableError
 from worker.verification.http_client import Door, Reply, readable, refused_by_status, text, whole
+from worker.verification.models import Account, Answer, Offer, Question
 
 # The smallest subscription: 10 USD for 1,000 queries. Larger ones are cheaper a query.
 _OFFER = Offer("query", Decimal("0.01"))

@@ -19,18 +19,12 @@ import orjson
 from config.settings import TwilioCredentials
 from config.verification import Depth
 from worker.phones import Kind, facts
-from worker.verification.base import (
-    Account,
-    Answer,
-    Live,
+from worker.verification.errors import (
     LostError,
     NoCreditError,
-    Offer,
     ProviderError,
-    Question,
     RefusedError,
     UnavailableError,
-    Verdict,
 )
 from worker.verification.http_client import (
     Door,
@@ -41,6 +35,7 @@ from worker.verification.http_client import (
     text,
     whole,
 )
+from worker.verification.models import Account, Answer, Live, Offer, Question, Verdict
 
 log = logging.getLogger(__name__)
 

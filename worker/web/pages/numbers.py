@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from connectors.base import ConnectorError
+from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
 from worker.sync.read import removals

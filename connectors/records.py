@@ -1,20 +1,17 @@
-"""What every connector offers, and the few records that pass between it and the worker.
+"""The records that pass between a connector and the worker.
 
-A connector speaks in canonical keys (`status/Phone`, `wrong_number`, ... see `connectors.fields`);
-only it knows how its CRM names and types them.
+Their keys are canonical (`status/Phone`, `wrong_number`, ... see `connectors.fields`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
-
-from config.redaction import mask
 
 Value = str | bool | None
 Content = tuple[Any, ...]  # see `Contact.content`
@@ -41,45 +38,6 @@ FailureKind = Literal[
     "not_visible",  # neither there for our user, nor reported as deleted
     "other",
 ]
-
-
-def nothing() -> None:
-    """What is called while waiting where nobody needs to know."""
-
-
-class ConnectorError(Exception):
-    """A CRM could not be used. The text is one line for an operator: what, and what to do."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(mask(text))  # it may quote what it was sent
-
-
-class UnfitError(ConnectorError):
-    """What was asked for is none of this CRM's: an id of another kind, a list that is not there."""
-
-
-class AuthError(ConnectorError):
-    """The CRM does not accept our credentials, or they lack a right."""
-
-
-class UnavailableError(ConnectorError):
-    """The CRM did not answer usefully, also after all retries."""
-
-
-class NotThereError(ConnectorError):
-    """What an address names is not there (any more)."""
-
-
-class QuotaError(ConnectorError):
-    """The CRM's calls of today are used up, or only those that are left to others."""
-
-
-class SchemaError(ConnectorError):
-    """The CRM lacks fields that the settings name."""
-
-
-class SchemaChangedError(SchemaError):
-    """A field that was there when we looked is gone; look again."""
 
 
 class Contact(Struct, frozen=True):
@@ -346,138 +304,3 @@ class ProbeResult:
     statement: str
     verdict: Verdict
     seen: str = ""
-
-
-class Connector(Protocol):
-    """The door to one CRM (or to a list that is treated like one)."""
-
-    name: str
-    write_size: int  # updates that one `write` takes, at most
-    shares_batches: bool  # whether pages do well to fill a batch together: it is one call
-    incremental: bool  # whether `pull` can be limited to what changed since a moment
-    # Whether changes are found by a search that may return a record as it was some time ago.
-    finds_late: bool
-
-    @property
-    def calls(self) -> Mapping[Purpose, int]:
-        """Calls made so far by this object, each attempt counted."""
-
-    def describe(self) -> Schema:
-        """Ask the CRM which of the fields named in the settings it has."""
-
-    def use(self, schema: Schema) -> list[Finding]:
-        """Work with this schema from now on; returns what will be left out, and why."""
-
-    @property
-    def objects(self) -> tuple[str, ...]: ...
-
-    def phone_fields(self, object_name: str) -> tuple[str, ...]: ...
-
-    def roles(self) -> Mapping[str, Mapping[str, Role]]:
-        """Every field that the settings name, by object, with what it is for us."""
-
-    @property
-    def guessed_from(self) -> str:
-        """Where phone fields are recognised that no setting names (the path of a list), or ""."""
-
-    def writable(self, object_name: str) -> frozenset[str]:
-        """Canonical keys that can be written to an object."""
-
-    def clock(self) -> datetime | None:
-        """The CRM's own time, as of its last answer; None before the first."""
-
-    def ahead(self) -> timedelta:
-        """How far the CRM's clock was ahead of ours at its last answer (behind: less than zero)."""
-
-    def pull(
-        self,
-        object_name: str,
-        since: datetime | None = None,
-        cursor: str | None = None,
-        skip: Skip = NOTHING,
-        waiting: Callable[[], None] = nothing,
-    ) -> Iterator[Page]:
-        """All contacts, or those changed at or after `since`, in a stable order by id.
-
-        `cursor` (of an earlier page) goes on where that page ended, also in another process.
-        `skip`: our own writes, coming back, that need not be read once more.
-        `waiting` is called now and then while the CRM takes its time.
-        """
-
-    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
-        """All contacts from the last one (or from `before`, an id) back to the first, at the side
-        of `pull`; None where that would not be quicker. `cursor` of a page: its first id."""
-
-    def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
-        """These contacts as they are now, without those that are gone or hidden from our user, and
-        without those that live on under another id."""
-
-    def deleted(self, object_name: str, ids: Sequence[str]) -> Mapping[str, Merge | None]:
-        """Which of these records the CRM itself reports as deleted, merged into another one, or
-        turned into something else, with where each lives on. Asked only for ids that `fetch` did
-        not return.
-
-        A record that the CRM is silent about is not among them: our user may no longer be allowed
-        to see it, and it must then stay in the index.
-        """
-
-    def merged_into(self, object_name: str, ids: Sequence[str]) -> Sequence[Merge]:
-        """Records that live on in these, where a merge gives them a new id; none where it does
-        not."""
-
-    def flags_before_merge(
-        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
-    ) -> Mapping[str, Mapping[str, Sequence[datetime]]]:
-        """Checkboxes that were ticked, after a moment, in records that have since been merged into
-        these (id -> moment), by whomever. A merge may have dropped the tick. id -> flag -> when."""
-
-    def visibility(self) -> list[Visibility]:
-        """How much of each object our user can see."""
-
-    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
-        """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has
-        them now; None where the CRM has nothing of that kind."""
-
-    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
-        """Calls with an outcome that were logged or changed at or after `since`, in no promised
-        order; None where the CRM has no calls. `only`: with this outcome (`CallOutcome.key`)."""
-
-    def outcome_names(self) -> OutcomeNames:
-        """The names of outcomes as they are now, where calls hold ids of them; else none."""
-
-    def write(
-        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
-    ) -> list[WriteResult]:
-        """Write a batch (of at most `write_size`, one object); one result for each, in order.
-
-        `waiting` is called now and then while the CRM takes its time.
-        """
-
-    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
-        """Create the fields of the contract where they are missing; safe to repeat.
-
-        `adopt`: names of fields that somebody else made and that are to be used all the same.
-        """
-
-    def unwatched(self) -> Iterator[Finding]:
-        """Phone fields that the CRM has and the settings do not name, and why each matters or not;
-        none of them blocks. Comes after `use`."""
-
-    def cautions(self) -> Iterator[Caution]:
-        """What the CRM does past our fields, for `hygiene doctor`."""
-
-    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
-        """Settle with a real account what the CRM's documents leave open. Read-only, unless a
-        record is named that may be written: with values that it holds already."""
-
-    def object_of(self, record_id: str) -> str:
-        """The object that a record id belongs to; raises `UnfitError` for an id of no such kind."""
-
-    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
-        """(object, id) under which each of these records is read, in order. Most ids are their own;
-        other systems may know a record by another one. Raises what `object_of` does."""
-
-    def record_url(self, object_name: str, record_id: str) -> str:
-        """Where a person sees this record; "" where there is no such place."""
-
-    def close(self) -> None: ...

@@ -1,0 +1,40 @@
+"""What can go wrong between us and a CRM, in one vocabulary for all of them."""
+
+from __future__ import annotations
+
+from config.redaction import mask
+
+
+class ConnectorError(Exception):
+    """A CRM could not be used. The text is one line for an operator: what, and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(mask(text))  # it may quote what it was sent
+
+
+class UnfitError(ConnectorError):
+    """What was asked for is none of this CRM's: an id of another kind, a list that is not there."""
+
+
+class AuthError(ConnectorError):
+    """The CRM does not accept our credentials, or they lack a right."""
+
+
+class UnavailableError(ConnectorError):
+    """The CRM did not answer usefully, also after all retries."""
+
+
+class NotThereError(ConnectorError):
+    """What an address names is not there (any more)."""
+
+
+class QuotaError(ConnectorError):
+    """The CRM's calls of today are used up, or only those that are left to others."""
+
+
+class SchemaError(ConnectorError):
+    """The CRM lacks fields that the settings name."""
+
+
+class SchemaChangedError(SchemaError):
+    """A field that was there when we looked is gone; look again."""

@@ -259,7 +259,7 @@ class TestAgainstTheStandIns:
 
 
 class TestTheLimitOfAllWorkers:
-    """They share what they count; here by one clock, through Redis in test_pace.py."""
+    """They share what they count; here by one clock, through Redis in test_rate_limit.py."""
 
     def processes(self, clock: Clock, count: int) -> list[Quota]:
         shared = LocalPace(lambda: clock.now)

@@ -11,7 +11,7 @@ from worker.feedback.sources import twilio
 from worker.feedback.sources.delivery_codes import CODES, read_code
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-DOCS = Path(__file__).parents[3] / "docs" / "feedback.md"
+DOCS = Path(__file__).parents[4] / "docs" / "feedback.md"
 
 
 @pytest.mark.parametrize(

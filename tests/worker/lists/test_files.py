@@ -23,7 +23,7 @@ def hygiene(*arguments: str, cwd: Path, given: bytes = b"") -> Ran:
     return subprocess.run(
         [sys.executable, "-m", "worker", "clean", *arguments],
         input=given, capture_output=True, cwd=cwd, check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip
 
 

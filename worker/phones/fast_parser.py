@@ -4,8 +4,8 @@ The library asks up to twenty patterns of a plan about each number, one after th
 many again for each question. Here the patterns of a plan are joined, so that one match tells
 whether a number exists and what kind of line it is, and what was typed plainly (digits and the
 usual marks between them) is taken apart without looking for all that could stand there. The
-metadata is the library's own, and so is the outcome: `tests/worker/phones/test_fast_parser.py` holds
-every answer against it.
+metadata is the library's own, and so is the outcome: `tests/worker/phones/test_fast_parser.py`
+holds every answer against it.
 """
 
 from __future__ import annotations

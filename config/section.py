@@ -8,12 +8,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from config.errors import HygieneError
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"\s*(\d+)\s*([smhd])\s*")
 
 
-class SettingsError(Exception):
+class SettingsError(HygieneError):
     """Settings are wrong or missing. `problems` holds one line for each, naming the setting."""
+
+    exit_code = 2
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from config.errors import HygieneError
 from config.redaction import mask
 
 
-class ConnectorError(Exception):
+class ConnectorError(HygieneError):
     """A CRM could not be used. The text is one line for an operator: what, and what to do."""
+
+    http_status = 502
 
     def __init__(self, text: str) -> None:
         super().__init__(mask(text))  # it may quote what it was sent
 
 
-class UnfitError(ConnectorError):
+class InvalidRequestError(ConnectorError):
     """What was asked for is none of this CRM's: an id of another kind, a list that is not there."""
+
+    http_status = 422
 
 
 class AuthError(ConnectorError):
     """The CRM does not accept our credentials, or they lack a right."""
+
+    exit_code = 2
 
 
 class UnavailableError(ConnectorError):
     """The CRM did not answer usefully, also after all retries."""
 
 
-class NotThereError(ConnectorError):
+class NotFoundError(ConnectorError):
     """What an address names is not there (any more)."""
 
 
@@ -34,6 +41,8 @@ class QuotaError(ConnectorError):
 
 class SchemaError(ConnectorError):
     """The CRM lacks fields that the settings name."""
+
+    exit_code = 2
 
 
 class SchemaChangedError(SchemaError):

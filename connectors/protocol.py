@@ -158,7 +158,8 @@ class Connector(Protocol):
         record is named that may be written: with values that it holds already."""
 
     def object_of(self, record_id: str) -> str:
-        """The object that a record id belongs to; raises `UnfitError` for an id of no such kind."""
+        """The object that a record id belongs to; raises `InvalidRequestError` for an id that is
+        none of this CRM's."""
 
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         """(object, id) under which each of these records is read, in order. Most ids are their own;

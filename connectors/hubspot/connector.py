@@ -22,11 +22,11 @@ from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
 from connectors.conversions import zulu
 from connectors.errors import (
     ConnectorError,
-    NotThereError,
+    InvalidRequestError,
+    NotFoundError,
     SchemaChangedError,
     SchemaError,
     UnavailableError,
-    UnfitError,
 )
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.http import consistency
@@ -370,7 +370,7 @@ class HubSpotConnector:
     def _leads_to(self, record_id: str) -> Merge | None:
         try:
             answer = self.client.get("read", self.client.paths.objects(OBJECT, record_id))
-        except NotThereError:
+        except NotFoundError:
             return None
         into = str(answer["id"])
         return Merge(record_id, OBJECT, into) if into != record_id else None
@@ -517,10 +517,10 @@ class HubSpotConnector:
         path = lists(name) if by_id else by_name
         try:
             details: Mapping[str, Any] = self.client.get("other", path, check=check)["list"]
-        except NotThereError:
+        except NotFoundError:
             details = {"objectTypeId": ""}
         if details.get("objectTypeId", _CONTACTS) != _CONTACTS:  # ids on it mean companies, say
-            raise UnfitError(f"hubspot: there is no list of contacts {name!r}")
+            raise InvalidRequestError(f"hubspot: there is no list of contacts {name!r}")
         return details
 
     @understood
@@ -687,7 +687,7 @@ class HubSpotConnector:
 
     def object_of(self, record_id: str) -> str:
         if not record_id.isdigit():
-            raise UnfitError(f"hubspot: {record_id!r} is not a record id (digits alone)")
+            raise InvalidRequestError(f"hubspot: {record_id!r} is not a record id (digits alone)")
         return OBJECT
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:

@@ -17,7 +17,7 @@ import orjson
 from connectors.errors import (
     AuthError,
     ConnectorError,
-    NotThereError,
+    NotFoundError,
     QuotaError,
     SchemaChangedError,
     UnavailableError,
@@ -91,7 +91,7 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
     if status == 429:
         return _over_limit(body, headers)
     if status == 404:
-        return NotThereError(
+        return NotFoundError(
             f"hubspot: HTTP 404: {short or 'nothing there'} (API version {version}, "
             "HUBSPOT_API_VERSION)"
         )

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.errors import AuthError, ConnectorError, NotThereError, QuotaError, UnavailableError
+from connectors.errors import AuthError, ConnectorError, NotFoundError, QuotaError, UnavailableError
 from connectors.fields import STATUSES
 from connectors.hubspot.client import Client
 from connectors.hubspot.properties import Definition
@@ -174,7 +174,7 @@ def find(client: Client, name: str) -> dict[str, Any] | None:
     path = client.paths.lists("object-type-id", _CONTACTS, "name", quote(name, safe=""))
     try:
         answer = client.get("other", path, {"includeFilters": True})
-    except NotThereError:
+    except NotFoundError:
         return None
     found: dict[str, Any] = answer["list"]
     return found

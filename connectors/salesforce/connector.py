@@ -26,10 +26,10 @@ from config.settings import Http, SalesforceCredentials, SalesforceSettings, Set
 from connectors.conversions import zulu
 from connectors.errors import (
     ConnectorError,
-    NotThereError,
+    InvalidRequestError,
+    NotFoundError,
     SchemaError,
     UnavailableError,
-    UnfitError,
 )
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.http.client import ContradictionError
@@ -247,7 +247,7 @@ class SalesforceConnector:
                 return
             except _LargeError as large:
                 at = large.position
-            except (CursorLapsedError, NotThereError):
+            except (CursorLapsedError, NotFoundError):
                 log.info("salesforce: what was read from has lapsed; going on by id")
                 at = Position(at.after)
             except BulkUnavailableError as error:
@@ -518,7 +518,9 @@ class SalesforceConnector:
         soql = f"SELECT Id FROM Campaign WHERE {by} = {quoted(name)}"
         ids = [row["Id"] for row in self._rows(soql)]
         if not ids:
-            raise UnfitError(f"salesforce: there is no campaign {name!r} that our user may see")
+            raise InvalidRequestError(
+                f"salesforce: there is no campaign {name!r} that our user may see"
+            )
         members = Query(
             "CampaignMember", ("Id", "ContactId", "LeadId"), (f"CampaignId IN {listed(ids)}",)
         )
@@ -586,7 +588,9 @@ class SalesforceConnector:
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
         object_name = self.object_of(record_id) if record_id else next(iter(self._wanted))
         if object_name == "Account":
-            raise UnfitError("salesforce: name a Contact or a Lead: an account has no LastName")
+            raise InvalidRequestError(
+                "salesforce: name a Contact or a Lead: an account has no LastName"
+            )
         return salesforce_probe.run(self._door, object_name, full_id(record_id))
 
     # -- ids -----------------------------------------------------------------------------
@@ -594,12 +598,12 @@ class SalesforceConnector:
     def object_of(self, record_id: str) -> str:
         found = _PREFIXES.get(record_id[:3])
         if found is None or not _ID.fullmatch(record_id):
-            raise UnfitError(
+            raise InvalidRequestError(
                 f"salesforce: {record_id!r} is not the id of a Contact (003...), a Lead (00Q...) "
                 "or a person account (001...)"
             )
         if found not in self._wanted:  # its page could not be read, and would stop the whole run
-            raise UnfitError(
+            raise InvalidRequestError(
                 f"salesforce: {record_id!r} is the id of a record of {found}, which is not among "
                 "connectors.salesforce.objects in the settings"
             )

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from connectors.errors import (
     AuthError,
     ConnectorError,
-    NotThereError,
+    NotFoundError,
     QuotaError,
     SchemaChangedError,
     UnavailableError,
@@ -169,7 +169,7 @@ def translate(
             f"HTTP {status} {problem}" if code or text else f"HTTP {status}", retry_after
         )
     if status == 404:
-        return NotThereError(f"salesforce: HTTP 404: {problem}")
+        return NotFoundError(f"salesforce: HTTP 404: {problem}")
     if status == 410:
         return ConnectorError(
             f"salesforce: this API version is retired ({problem}); set SALESFORCE_API_VERSION to a "

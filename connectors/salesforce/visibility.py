@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from connectors.errors import AuthError, NotThereError, SchemaError
+from connectors.errors import AuthError, NotFoundError, SchemaError
 from connectors.http.consistency import QueryCheck, count_only, next_path, record_counts
 from connectors.records import Visibility
 from connectors.salesforce.call import Call
@@ -54,7 +54,7 @@ def _sees_all_data(call: Call) -> bool:
     try:
         soql = "SELECT PermissionsViewAllData FROM UserPermissionAccess"
         return any(row["PermissionsViewAllData"] for row in rows_of(call, soql))
-    except (AuthError, NotThereError, SchemaError):
+    except (AuthError, NotFoundError, SchemaError):
         return False
 
 
@@ -63,7 +63,7 @@ def _totals(call: Call, objects: Iterable[str]) -> Mapping[str, int]:
     try:
         asked = {"sObjects": ",".join(objects)}
         answer = call("other", "limits/recordCount", params=asked, check=record_counts)
-    except (AuthError, NotThereError):
+    except (AuthError, NotFoundError):
         return {}
     return {entry["name"]: int(entry["count"]) for entry in answer["sObjects"]}
 
@@ -88,7 +88,7 @@ def _view_all(call: Call, objects: Sequence[str], user_id: Callable[[], str]) ->
             f"AND SobjectType IN ({listed}) AND ParentId IN ({sets})"
         )
         return {row["SobjectType"] for row in rows_of(call, soql)}
-    except (AuthError, NotThereError, SchemaError):
+    except (AuthError, NotFoundError, SchemaError):
         return None
 
 

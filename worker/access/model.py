@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from config.errors import HygieneError
+
 Role = Literal["viewer", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "admin")
 
@@ -28,5 +30,8 @@ class Person:
         return self.role == "admin"
 
 
-class AccessError(ValueError):
+class AccessError(HygieneError, ValueError):
     """What was asked for cannot be given; the text says why, for the one who asked."""
+
+    exit_code = 2
+    http_status = 422

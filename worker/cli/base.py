@@ -66,34 +66,18 @@ Group.group_class = Group
 
 
 def _told(error: Exception) -> int:
-    """Say what went wrong; the exit code."""
+    """Say what went wrong; the exit code (`config.errors`)."""
     from config import logging_setup as log
-    from config.settings import SettingsError
-    from connectors.csv_list.errors import ListError
-    from connectors.errors import AuthError, ConnectorError, SchemaError
+    from config.errors import HygieneError
 
-    if isinstance(error, (SettingsError, ListError, AuthError, SchemaError)):
+    if isinstance(error, HygieneError):
         output.complain(*str(error).splitlines())
-        return 2
-    if isinstance(error, ConnectorError):
-        output.complain(str(error))
-        return 1
-    # Nobody raises these who has not loaded the database.
-    from worker.ops.export import ExportError
-    from worker.store.embedded_redis import RedisError
-    from worker.store.errors import StoreError
-    from worker.sync.runs.lifecycle import NoSuchRunError, RunActiveError
-
-    if isinstance(error, (StoreError, NoSuchRunError, RedisError, ExportError)):
-        output.complain(*str(error).splitlines())
-        return 2
+        return error.exit_code
+    # Only who has loaded the database raises any of these.
     from worker.store.machine_faults import trouble
 
-    if isinstance(error, RunActiveError):
-        output.complain(str(error))
-    else:
-        found = trouble(error)
-        output.complain(log.redact(found.line) if found is not None else _unexpected(error))
+    found = trouble(error)
+    output.complain(log.redact(found.line) if found is not None else _unexpected(error))
     return 1
 
 

@@ -74,7 +74,7 @@ def _needs(needs: dict[str, Any]) -> Any:
 @json_option
 def contact(connector: str, record: str, as_json: bool) -> None:
     """A record as our index has it, and what was written to it."""
-    from connectors.errors import UnfitError
+    from connectors.errors import InvalidRequestError
     from worker.feedback import records
     from worker.queries import timeline
 
@@ -82,7 +82,7 @@ def contact(connector: str, record: str, as_json: bool) -> None:
         try:
             name, record = records.locate(ctx, connector, record)
             found = timeline.of_record(ctx, connector, name, record)
-        except (UnfitError, timeline.NoSuchRecordError) as error:
+        except (InvalidRequestError, timeline.NoSuchRecordError) as error:
             raise click.UsageError(str(error)) from None
     if as_json:
         output.print_json(found)

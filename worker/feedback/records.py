@@ -10,8 +10,8 @@ def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
     """Object and id under which our index has a record that somebody names by this id.
 
     The CRM is asked only about what the index does not have: another system may know a person by
-    an id that is not the one we read (`Connector.locate`). Raises `UnfitError` for the id of
-    another kind, `ConnectorError` where the CRM is away.
+    an id that is not the one we read (`Connector.locate`). Raises `InvalidRequestError` for an id
+    of another kind, `ConnectorError` where the CRM is away.
     """
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)

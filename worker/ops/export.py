@@ -21,6 +21,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.errors import HygieneError
 from config.version import PACKAGE, product_version
 from worker.store import Store, pseudonyms
 from worker.store.bulk import insert
@@ -36,8 +37,10 @@ _SECRET = frozenset({"users", "api_tokens"})
 _MANIFEST = "manifest.json"
 
 
-class ExportError(Exception):
+class ExportError(HygieneError):
     """It cannot be written or read; the text says what to do."""
+
+    exit_code = 2
 
 
 def export(store: Store, path: Path, now: datetime, with_secrets: bool = False) -> dict[str, int]:

@@ -7,14 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config.errors import HygieneError
 from worker.context import Context
 from worker.queries.number import MOST, story
 from worker.store.tables import contact_numbers, contacts, failures, writes
 from worker.suppression import evidence
 
 
-class NoSuchRecordError(Exception):
-    pass
+class NoSuchRecordError(HygieneError):
+    exit_code = 2
+    http_status = 404
 
 
 def of_number(ctx: Context, number: str) -> dict[str, Any]:

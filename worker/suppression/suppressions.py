@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
 from sqlalchemy.engine import Connection
 
+from config.errors import HygieneError
 from connectors.csv_list.formula_guard import csv_line
 from worker.context import Context
 from worker.decisions.model import CALL_AND_TEXT, blocked
@@ -34,7 +35,10 @@ _LONGEST_NAME = 80  # of a list
 _ROWS = 5000  # of a list that are stored in one transaction
 
 
-class NoSuchSuppressionError(Exception):
+class NoSuchSuppressionError(HygieneError):
+    exit_code = 2
+    http_status = 404
+
     def __init__(self, number: int) -> None:
         super().__init__(f"there is no suppression {number}; list them: hygiene suppressions list")
 

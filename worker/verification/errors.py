@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+from config.errors import HygieneError
 from config.redaction import mask
 from worker.verification.models import Answer, Question
 
 
-class ProviderError(Exception):
+class ProviderError(HygieneError):
     """A provider gave no usable answer. Never says anything about a number (promise 6).
 
     The text goes on from the provider's name: "did not answer in time". `lost`: the call may have

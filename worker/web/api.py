@@ -13,9 +13,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from config.effective import shown
 from config.segments import By
 from config.settings import parse_duration
-from connectors.errors import ConnectorError, UnfitError
+from connectors.errors import ConnectorError
 from worker.access import audit, tokens
-from worker.access.model import AccessError
 from worker.alerts import notifier
 from worker.context import Context
 from worker.feedback import intake
@@ -29,14 +28,13 @@ from worker.queries.number import story
 from worker.queries.overview import overview
 from worker.segments import campaign_outcomes as outcomes
 from worker.segments import isolation, queries
-from worker.segments.isolation import NoSuchSegmentError
 from worker.store import changed_records
 from worker.suppression import evidence
 from worker.suppression import suppressions as suppress
 from worker.sync.read import removals
 from worker.sync.runs import control, lifecycle
 from worker.sync.runs import report as reporting
-from worker.sync.runs.lifecycle import NoSuchRunError, RunActiveError
+from worker.sync.runs.lifecycle import RunActiveError
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo as undoing
 from worker.verification import spend_report
@@ -265,17 +263,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason,
                 accept_removals=body.accept_removals,
             )  # fmt: skip
-        except RunActiveError as error:
+        except RunActiveError:
             if not body.only_ids:
-                raise HTTPException(409, str(error)) from None
+                raise
             # A workflow of a CRM asks once: what it asks for is not lost to a sync under way.
             waiting = _note_touched(ctx, body)
             then.add_task(notify)
             return RunOpened(run=None, waiting=waiting)
-        except UnfitError as error:
-            raise HTTPException(422, str(error)) from None
-        except ConnectorError as error:
-            raise HTTPException(502, str(error)) from None
         if not body.dry_run:
             action = "removals.accept" if body.accept_removals else "run.start"
             noted(who, action, f"{run_id} {body.connector}: {scope}", body.reason)
@@ -303,10 +297,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/runs/{run_id}", tags=["runs"], summary="What a run has done so far")
     def run(_who: Reads, run_id: str) -> dict[str, Any]:
-        try:
-            return reporting.result(ctx, run_id)
-        except NoSuchRunError as error:
-            raise HTTPException(404, str(error)) from None
+        return reporting.result(ctx, run_id)
 
     @routes.get("/runs/{run_id}/writes", tags=["runs"],
                 summary="Its writes, with the values before and after, in parts")  # fmt: skip
@@ -316,10 +307,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
-        try:
-            rows = reporting.writes_after(ctx, lifecycle.load(ctx, run_id).id, after, limit)
-        except NoSuchRunError as error:
-            raise HTTPException(404, str(error)) from None
+        rows = reporting.writes_after(ctx, lifecycle.load(ctx, run_id).id, after, limit)
         return {
             "writes": [
                 {"object": row.object, "id": row.record_id, "state": row.state,
@@ -351,9 +339,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 queue.undo(moved)
                 noted(who, "run.undo", of, why)
                 return RunOpened(run=moved)
-        except NoSuchRunError as error:
-            raise HTTPException(404, str(error)) from None
-        except (ConnectorError, RunActiveError) as error:
+        except ConnectorError as error:  # the run does not allow it, or its CRM is away
             raise HTTPException(409, str(error)) from None
         noted(who, f"run.{action}", moved, why)
         return RunOpened(run=moved)
@@ -378,10 +364,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 summary="A record as our index has it, and what was written to it")  # fmt: skip
     def record(_who: Reads, connector: str, object_name: str, record_id: str) -> dict[str, Any]:
         parts = [_plain(part) for part in (connector, object_name, record_id)]
-        try:
-            return timeline.of_record(ctx, *parts)
-        except timeline.NoSuchRecordError as error:
-            raise HTTPException(404, str(error)) from None
+        return timeline.of_record(ctx, *parts)
 
     # -- suppressions ----------------------------------------------------------------------
 
@@ -431,10 +414,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         why = body.reason if body else reason
         if len(why) < 3:
             raise HTTPException(422, "reason: missing; say why it is lifted")
-        try:
-            lifted = suppress.lift(ctx, suppression_id, "api", why)
-        except suppress.NoSuchSuppressionError as error:
-            raise HTTPException(404, str(error)) from None
+        lifted = suppress.lift(ctx, suppression_id, "api", why)
         noted(who, "suppression.lift", f"{suppression_id} {audit.masked(lifted.number)}", why)
         then.add_task(notify)
         return lifted.as_json()
@@ -462,10 +442,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.post("/isolations", status_code=201, tags=["segments"], summary="Set a segment apart")
     def set_apart(who: Rescans, body: Isolating) -> dict[str, Any]:
-        try:
-            made = isolation.isolate(ctx, body.connector, body.by, body.value, body.reason, who=who)
-        except NoSuchSegmentError as error:
-            raise HTTPException(404, str(error)) from None
+        made = isolation.isolate(ctx, body.connector, body.by, body.value, body.reason, who=who)
         if made is None:
             raise HTTPException(409, "It is isolated already.")
         noted(who, "segment.isolate", f"{made.connector} {made.name}", body.reason)
@@ -475,10 +452,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def let_go(
         who: Rescans, isolation_id: RowId, reason: Annotated[Short, Query(min_length=3)]
     ) -> dict[str, Any]:
-        try:
-            made = isolation.release(ctx, isolation_id, who, reason)
-        except NoSuchSegmentError as error:
-            raise HTTPException(404, str(error)) from None
+        made = isolation.release(ctx, isolation_id, who, reason)
         noted(who, "segment.release", f"{made.connector} {made.name}", reason)
         return made.as_json()
 
@@ -487,10 +461,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def campaign_outcomes(_who: Reports, body: list[Outcome]) -> dict[str, int]:
         if len(body) > MOST_OUTCOMES:
             raise HTTPException(413, f"At most {MOST_OUTCOMES} at once.")
-        try:
-            return {"kept": outcomes.keep(ctx, [one.model_dump(mode="json") for one in body])}
-        except outcomes.OutcomeError as error:
-            raise HTTPException(422, str(error)) from None
+        return {"kept": outcomes.keep(ctx, [one.model_dump(mode="json") for one in body])}
 
     # -- the whole -------------------------------------------------------------------------
 
@@ -528,10 +499,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.post("/tokens", status_code=201, tags=["system"],
                  summary="Make a token; its secret is shown this once")  # fmt: skip
     def make_token(who: Administers, body: TokenRequest) -> dict[str, Any]:
-        try:
-            secret, made = tokens.make(ctx.store, body.name, body.scopes, who, ctx.now())
-        except AccessError as error:
-            raise HTTPException(422, str(error)) from None
+        secret, made = tokens.make(ctx.store, body.name, body.scopes, who, ctx.now())
         noted(who, "token.make", f"{made.id} {made.name}")
         return {"token": secret, **made.as_json()}
 
@@ -566,10 +534,7 @@ def _by_object(ctx: Context, body: RescanRequest) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     connector = ctx.open(body.connector)
     for record_id in dict.fromkeys(body.ids):
-        try:
-            name = connector.object_of(record_id)
-        except UnfitError as error:
-            raise HTTPException(422, str(error)) from None
+        name = connector.object_of(record_id)
         found.setdefault(name, []).append(record_id)
     return found
 

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from config.errors import HygieneError
 from config.logging_setup import about
 from config.settings import Settings
 from config.tracing import span
@@ -132,6 +133,12 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         answer = page(request, "message.html", None, error.status_code, text=error.detail)
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(HygieneError)
+    async def failed(request: Request, error: HygieneError) -> Response:
+        if error.http_status == 500:  # nothing that the sender can do anything about
+            raise error
+        return await refused(request, HTTPException(error.http_status, str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:

@@ -289,10 +289,10 @@ class TestAList:
 
     def test_of_companies_is_no_list_of_contacts(self, ctx: Context, hubspot: Crm) -> None:
         """The ids on it mean others."""
-        from connectors.errors import UnfitError
+        from connectors.errors import InvalidRequestError
 
         hubspot.fault(THE_LIST, "alter", how='"objectTypeId":"0-1"', body='"objectTypeId":"0-2"')
-        with pytest.raises(UnfitError, match="no list of contacts '2'"):
+        with pytest.raises(InvalidRequestError, match="no list of contacts '2'"):
             self.read(ctx, "2")
 
     def test_another_list_than_was_asked_for_is_not_taken_for_it(

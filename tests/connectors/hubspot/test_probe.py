@@ -10,7 +10,7 @@ from crms import Crm
 
 from config.settings import Settings
 from connectors import build
-from connectors.errors import UnfitError
+from connectors.errors import InvalidRequestError
 from connectors.hubspot.probe import FACTS
 from connectors.protocol import Connector
 from sandbox.hubspot.service import TOKEN
@@ -111,5 +111,5 @@ class TestAProbe:
         assert "62515" not in text
 
     def test_is_not_made_with_an_id_of_another_kind(self, connector: Connector) -> None:
-        with pytest.raises(UnfitError):
+        with pytest.raises(InvalidRequestError):
             list(connector.probe("003000000000001AAA"))

@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import Settings
 from connectors import build
-from connectors.errors import UnfitError
+from connectors.errors import InvalidRequestError
 from connectors.protocol import Connector
 from connectors.salesforce.probe import FACTS
 from sandbox.run import Sandbox
@@ -91,7 +91,7 @@ class TestAProbe:
     def test_is_not_made_with_an_account(self, make_settings: Callable[..., Settings]) -> None:
         account = '[connectors.salesforce.objects.Account]\nphones = ["Phone"]\n'
         opened = build("salesforce", make_settings(account))
-        with pytest.raises(UnfitError, match="Contact or a Lead"):
+        with pytest.raises(InvalidRequestError, match="Contact or a Lead"):
             opened.probe("001000000000001AAA")
         opened.close()
 

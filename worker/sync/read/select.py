@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.errors import UnfitError
+from connectors.errors import InvalidRequestError
 from worker.context import Context
 from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, unanswered, verifications
@@ -45,7 +45,7 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
             "source": c.source, "campaign": c.campaign, "country": c.country, "month": c.month,
         }  # fmt: skip
         if scope.key not in columns:
-            raise UnfitError(f"{connector}: it has no {scope.key}s")
+            raise InvalidRequestError(f"{connector}: it has no {scope.key}s")
         query = query.where(columns[scope.key] == scope.values[0])
     yield from (tuple(row) for row in connection.execute(query))
 

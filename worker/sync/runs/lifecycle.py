@@ -13,6 +13,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.errors import HygieneError
 from config.logging_setup import redact
 from connectors.errors import ConnectorError
 from connectors.records import NOTHING, Contact, Skip
@@ -32,8 +33,10 @@ _SECOND = timedelta(seconds=1)
 RESUMABLE = ("failed", "stopped")
 
 
-class RunActiveError(Exception):
+class RunActiveError(HygieneError):
     """The connector has a run under way."""
+
+    http_status = 409
 
     def __init__(self, connector: str, run: Run | None) -> None:
         self.run_id = run.id if run is not None else "?"
@@ -47,11 +50,16 @@ class RunActiveError(Exception):
 class RunOverError(ConnectorError):
     """What is to go on has come to its end."""
 
+    http_status = 409
+
     def __init__(self, run: Run) -> None:
         super().__init__(f"run {run.id} is {run.state}: there is nothing to resume")
 
 
-class NoSuchRunError(Exception):
+class NoSuchRunError(HygieneError):
+    exit_code = 2
+    http_status = 404
+
     def __init__(self, run_id: str) -> None:
         super().__init__(f"there is no run {run_id}; list them: hygiene runs list")
 

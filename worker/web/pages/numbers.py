@@ -111,10 +111,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def record_page(
         request: Request, me: Viewer, connector: str, object_name: str, record_id: str
     ) -> Response:
-        try:
-            found = timeline.of_record(ctx, connector, object_name, record_id)
-        except timeline.NoSuchRecordError as error:
-            raise HTTPException(404, str(error)) from None
+        found = timeline.of_record(ctx, connector, object_name, record_id)
         for one in found["numbers"]:
             one["path"] = address(one["number"])
         link = ""

@@ -9,7 +9,6 @@ from config.segments import SEGMENTS, By
 from worker.access import audit
 from worker.context import Context
 from worker.segments import isolation, queries
-from worker.segments.isolation import NoSuchSegmentError
 from worker.segments.statistics import share
 from worker.sync.runs import audits
 from worker.web.auth import Acting, Viewer, reason_in
@@ -55,10 +54,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         me, form = acting
         by, value, name = form.get("by", ""), form.get("value", ""), form.get("connector", "")
         why = reason_in(form)
-        try:
-            made = isolation.isolate(ctx, name, by, value, why, who=me.name)
-        except NoSuchSegmentError as error:
-            raise HTTPException(404, str(error)) from None
+        made = isolation.isolate(ctx, name, by, value, why, who=me.name)
         if made is None:
             raise HTTPException(409, "It is isolated already.")
         audit.note(ctx.store, ctx.now(), me.name, "segment.isolate", f"{name} {by}={value}", why)
@@ -70,10 +66,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def release(acting: Acting, isolation_id: int) -> Response:
         me, form = acting
         why = reason_in(form)
-        try:
-            made = isolation.release(ctx, isolation_id, me.name, why)
-        except NoSuchSegmentError as error:
-            raise HTTPException(404, str(error)) from None
+        made = isolation.release(ctx, isolation_id, me.name, why)
         target = f"{made.connector} {made.name}"
         audit.note(ctx.store, ctx.now(), me.name, "segment.release", target, why)
         for run_id in audits.next_audits(ctx):

@@ -72,10 +72,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def lift(acting: Acting, then: BackgroundTasks, suppression_id: int) -> Response:
         me, form = acting
         why = reason_in(form)
-        try:
-            lifted = suppressions.lift(ctx, suppression_id, me.name, why)
-        except suppressions.NoSuchSuppressionError as error:
-            raise HTTPException(404, str(error)) from None
+        lifted = suppressions.lift(ctx, suppression_id, me.name, why)
         audit.note(
             ctx.store, ctx.now(), me.name, "suppression.lift",
             f"{suppression_id} {audit.masked(lifted.number)}", why,

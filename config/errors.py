@@ -1,0 +1,47 @@
+"""The root of all errors that end a command or a request, and the tree of them.
+
+    HygieneError                            exit 1  HTTP 500
+    ├── SettingsError                            2             config.section
+    ├── ListError                                2             connectors.csv_list.errors
+    ├── ConnectorError                                    502  connectors.errors
+    │   ├── AuthError                            2
+    │   ├── InvalidRequestError                           422
+    │   ├── NotFoundError
+    │   ├── QuotaError
+    │   ├── UnavailableError
+    │   ├── SchemaError                          2
+    │   │   └── SchemaChangedError               2
+    │   └── RunOverError                                  409  worker.sync.runs.lifecycle
+    ├── ProviderError                                          worker.verification.errors
+    ├── StoreError                               2             worker.store.errors
+    ├── RedisError                               2             worker.store.embedded_redis
+    ├── ExportError                              2             worker.ops.export
+    ├── RunActiveError                                    409  worker.sync.runs.lifecycle
+    ├── NoSuchRunError                           2        404  worker.sync.runs.lifecycle
+    ├── NoSuchSuppressionError                   2        404  worker.suppression.suppressions
+    ├── NoSuchSegmentError                       2        404  worker.segments.isolation
+    ├── NoSuchRecordError                        2        404  worker.queries.timeline
+    ├── OutcomeError                             2        422  worker.segments.campaign_outcomes
+    └── AccessError                              2        422  worker.access.model
+
+An empty column is as its parent's. The command line ends with the exit code
+(`worker.cli.base`), the web application answers with the status (`worker.web.app`): each in one
+place. Exceptions that never leave the package that raises them, such as the one that asks for a
+call to be tried again, are not in this tree.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HygieneError(Exception):
+    """Something that an operator can act on. The text is one line for each problem: what, and what
+    to do; it holds no secret and no number.
+
+    `exit_code`: 1 = not done, or not to the end; 2 = wrong usage or settings, nothing was done.
+    `http_status`: 500 = nobody who sends a request can do anything about it; it is logged.
+    """
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500

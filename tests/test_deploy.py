@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from constants import ROOT
 from fastapi.testclient import TestClient
 
 from worker.context import Context
 from worker.store import heartbeat
 from worker.web.app import make_app
 
-ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
 ALERTS = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"][0]["rules"]

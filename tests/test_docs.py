@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from constants import ROOT
 
 from worker.cli.main import COMMANDS
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 INDEX = ROOT / "docs" / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from constants import ROOT
 from skips import skip_without
 
 from config.settings import HubSpotSettings, Settings
@@ -27,7 +28,6 @@ from worker.sync import hubspot_events, workflow_callbacks
 from worker.web import hubspot_app
 from worker.web.app import make_app
 
-ROOT = Path(__file__).parent.parent
 PROJECT = ROOT / "crm" / "hubspot"
 APP = PROJECT / "src" / "app"
 CHECK = PROJECT / "check"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from constants import ROOT
 
-ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from crms import Crm
+from fixture_types import Start
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from processes import until
 
@@ -20,8 +20,6 @@ from worker.context import Context
 from worker.store import embedded_redis
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-
-Start = Callable[..., subprocess.Popen[bytes]]
 
 
 class Collector:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from crms import Crm
+from fixture_types import Sync
 
 from config.settings import Settings
 from connectors import build
@@ -24,7 +25,6 @@ from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write.crm_writes import write_all
 
-Sync = Callable[..., dict[str, Any]]
 GOOD = 442072193000
 
 

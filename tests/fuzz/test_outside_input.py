@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import pytest
+from constants import NOW, NUMBER
 from crms import Crm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -46,8 +47,6 @@ def fuzzed(examples: int) -> settings:
 
 
 fuzz = fuzzed(EXAMPLES)
-NOW = datetime(2026, 11, 26, tzinfo=UTC)
-NUMBER = "+14155552671"
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=40),

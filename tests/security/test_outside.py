@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import requests
+from constants import NUMBER, ROOT
 from crms import Crm
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -35,8 +36,6 @@ from worker.verification.errors import ProviderError
 from worker.verification.models import Question
 from worker.web.limits import Limits
 
-ROOT = Path(__file__).resolve().parents[2]
-NUMBER = "+14155552671"
 SECRETS = ("salesforce-secret-1", "hubspot-secret-2", "twilio-secret-3", "admin-secret-4")
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import requests
 import sqlalchemy as sa
+from constants import NUMBER
 from crms import Crm
 
 from sandbox.hubspot.portal import DISPOSITIONS
@@ -14,7 +15,6 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import feedback
 
-NUMBER, OTHER = "+14155552671", "+14155552672"
 IDS = {label: key for key, label in DISPOSITIONS.items()}
 
 

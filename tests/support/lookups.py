@@ -18,10 +18,6 @@ from worker.verification.models import Question
 from worker.verification.protocol import Provider
 from worker.verification.registry import Workshop, makers
 
-# Real ranges, invented lines; what each line is, the stand-ins' network says.
-GOOD = "+14155552671"
-OTHER = "+12125557890"
-BRITISH = "+442072194272"
 IMPOSSIBLE = "+1415555"
 SINCE = date(2024, 3, 1)
 

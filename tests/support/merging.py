@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from constants import OTHER_PHONES
 from crms import Crm
 
 from worker.context import Context
@@ -13,10 +14,6 @@ from worker.feedback.models import Feedback
 from worker.store.tables import feedback
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
-
-FIRST, SECOND, THIRD = "+14155552671", "+14155552672", "+14155552673"
-OTHERS = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
-STOPS = ("do_not_contact", "do_not_call", "do_not_text")
 
 
 def living(crm: Crm, record_id: str) -> str:
@@ -40,7 +37,7 @@ def merge(crm: Crm, away: str, into: str) -> str:
 
 def type_in(crm: Crm, record_id: str, number: str) -> None:
     """The record has this number alone."""
-    nothing = {f"phone/{name}": None for name in OTHERS[crm.name]}
+    nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
     crm.edit(record_id, {f"phone/{crm.phone}": number or None, **nothing})
 
 

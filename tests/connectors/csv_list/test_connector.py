@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixture_types import Sync
 
 from config.settings import CsvSettings
 from connectors.csv_list.connector import CsvConnector
 from connectors.errors import ConnectorError
 from connectors.records import Update
 from worker.context import Context
-
-Sync = Callable[..., dict[str, Any]]
 
 
 def opened(path: Path, **settings: Any) -> CsvConnector:

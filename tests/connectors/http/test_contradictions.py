@@ -4,12 +4,12 @@ believed: the read fails in one line, the watermark stays, and nothing is forgot
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import MakeContext, Sync
 
 from connectors.errors import UnavailableError
 from connectors.protocol import Connector
@@ -19,8 +19,6 @@ from worker.context import Context
 from worker.store.tables import contacts, watermarks
 from worker.sync.runs.scope import Scope
 
-Sync = Callable[..., dict[str, Any]]
-MakeContext = Callable[..., Context]
 EVERYTHING = Scope("everything")
 
 # CRM, call, how; each would lose records, or make others of them, if it were believed.

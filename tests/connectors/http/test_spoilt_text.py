@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from connectors.http import lenient_json
 from connectors.http.lenient_json import decode
@@ -17,7 +17,6 @@ from worker.store.tables import writes
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo
 
-Sync = Callable[..., dict[str, Any]]
 MARK = "SPOILT-HERE"
 READS = r"/query|/contacts[/?]|/jobs/query/.*/results"
 SPOILT = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fixture_types import Sync
 
 from config.settings import SettingsError, load
 from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
@@ -15,8 +16,6 @@ from connectors.salesforce.errors import problem_of
 from sandbox.run import Sandbox
 from sandbox.salesforce.automation import RULE_OWNER
 from sandbox.service import Fault
-
-Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from fixture_types import Sync
 
 from connectors import build
 from connectors.salesforce.soql import full_id
@@ -19,7 +20,6 @@ from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 from worker.sync.runs.scope import Scope
 
-Sync = Callable[..., dict[str, Any]]
 ACCOUNTS = """
 [connectors.salesforce.objects.Contact]
 [connectors.salesforce.objects.Lead]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import MakeContext, Sync
 
 from worker.alerts import notifier, rules
 from worker.context import Context
@@ -22,9 +23,6 @@ from worker.store.bulk import insert
 from worker.store.tables import provider_states, spend
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-
-MakeContext = Callable[..., Context]
-Sync = Callable[..., dict[str, Any]]
 
 
 class Hook:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from constants import NUMBER, OTHER
 from crms import QUICK, Crm
 
 from config.settings import load
@@ -19,7 +20,6 @@ from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
 
 Run = Callable[..., Result]
-NUMBER, OTHER = "+14155552671", "+14155552672"
 
 
 @pytest.fixture

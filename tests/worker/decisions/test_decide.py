@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from constants import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from worker.decisions import (
 )
 from worker.phones import Number, Reading
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 VALID, INVALID = (
     Said("offline", "valid", "mobile"),
     Said("offline", "invalid", detail="is too short"),

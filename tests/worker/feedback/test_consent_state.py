@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from constants import NUMBER
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 ADA = Who("salesforce/Contact/003A", "ada")
 ADA_THERE = Who("hubspot/contacts/7", "ada")
 BEN = Who("salesforce/Contact/003B", "ben")
-NUMBER = "+14155550123"
 
 
 def report(kind: str, day: float = 0, **more: Any) -> Feedback:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from constants import NUMBER, STOP_FLAGS
 from crms import Crm
+from fixture_types import Sync
 
 from connectors.records import Contact
 from worker.context import Context
@@ -26,11 +28,8 @@ from worker.feedback.models import Feedback, Who
 from worker.phones import read_field
 from worker.suppression import suppressions
 
-Sync = Callable[..., dict[str, Any]]
 Flags = tuple[bool, bool, bool]
-NUMBER = "+14155552671"
 WHO = Who("hubspot/contacts/1")
-NAMES = ("do_not_contact", "do_not_call", "do_not_text")
 STATES: list[Flags] = list(product((True, False), repeat=3))
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DOCS = Path(__file__).parents[3] / "docs" / "feedback.md"
@@ -55,7 +54,7 @@ class Record:
 
     def edit(self, flags: Flags, wrong: bool = False) -> Flags:
         """A person sets the flags so; what they are once we have written."""
-        self.held = {**dict(zip(NAMES, flags, strict=True)), "wrong_number": wrong}
+        self.held = {**dict(zip(STOP_FLAGS, flags, strict=True)), "wrong_number": wrong}
         return self.sync()
 
     def sync(self) -> Flags:
@@ -78,7 +77,7 @@ class Record:
 
     @property
     def flags(self) -> Flags:
-        return self.held[NAMES[0]], self.held[NAMES[1]], self.held[NAMES[2]]
+        return self.held[STOP_FLAGS[0]], self.held[STOP_FLAGS[1]], self.held[STOP_FLAGS[2]]
 
     def allows(self, channel: str) -> bool:
         return not (self.held["do_not_contact"] or self.held[f"do_not_{channel}"])
@@ -209,17 +208,17 @@ class TestInTheCrm:
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "an admin")
         sync(ctx, crm.name)
-        assert [crm.get(record_id, flag) for flag in NAMES] == [True, True, True]
+        assert [crm.get(record_id, flag) for flag in STOP_FLAGS] == [True, True, True]
         crm.edit(record_id, {"do_not_contact": False})
         for _ in range(2):
             sync(ctx, crm.name, "everything")
-            assert [bool(crm.get(record_id, flag)) for flag in NAMES] == [False, True, True]
+            assert [bool(crm.get(record_id, flag)) for flag in STOP_FLAGS] == [False, True, True]
             assert crm.get(record_id, crm.status) == "do_not_contact"
         (entry,) = suppressions.listed(ctx, NUMBER)
         assert entry.channels == "call text"
         crm.edit(record_id, {"do_not_call": False})
         sync(ctx, crm.name, "everything")
-        assert [bool(crm.get(record_id, flag)) for flag in NAMES] == [False, False, True]
+        assert [bool(crm.get(record_id, flag)) for flag in STOP_FLAGS] == [False, False, True]
 
     def test_where_it_has_one_flag_alone_clearing_it_opens_all(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync

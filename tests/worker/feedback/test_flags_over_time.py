@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER, STOP_FLAGS
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -26,10 +28,7 @@ from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 
-Sync = Callable[..., dict[str, Any]]
-NUMBER, OTHER = "+14155552671", "+14155552672"
-FLAGS = ("do_not_contact", "do_not_call", "do_not_text")
-CLEARED = dict.fromkeys(FLAGS, False)
+CLEARED = dict.fromkeys(STOP_FLAGS, False)
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def read_again(ctx: Context, crm: Crm, sync: Sync) -> None:
 
 
 def flags(crm: Crm, record_id: str) -> str:
-    return "".join("x" if crm.get(record_id, flag) else "-" for flag in FLAGS)
+    return "".join("x" if crm.get(record_id, flag) else "-" for flag in STOP_FLAGS)
 
 
 def said_by_users(ctx: Context) -> list[str]:
@@ -240,7 +239,7 @@ class TestARecordThatIsDeletedAndRestored:
         read_again(ctx, crm, sync)
         assert flags(crm, record) == "---"
         a_later_second(crm)
-        crm.edit(record, dict.fromkeys(FLAGS, True))  # nobody has read it yet
+        crm.edit(record, dict.fromkeys(STOP_FLAGS, True))  # nobody has read it yet
         crm.act(record, {"delete": True})
         sync(ctx, crm.name)
         self.restore(ctx, crm, sync, record)

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import openpyxl
 import pytest
+from constants import BRITISH
 
-NUMBER = "+442072194272"
 Ran = subprocess.CompletedProcess[bytes]
 
 
@@ -64,16 +64,16 @@ class TestWorkbooks:
         header, ann, bob, empty, last = cells_of(tmp_path / "out.xlsx")
         assert header[4:7] == ["Phone status", "Phone e164", "Phone line type"]
         assert ann[:4] == ["Ann", 442072194272, datetime(2026, 1, 31), 12.5]
-        assert ann[4:6] == ["valid", NUMBER]
+        assert ann[4:6] == ["valid", BRITISH]
         assert bob[1] == "020 7219 4272"
-        assert bob[5] == NUMBER
+        assert bob[5] == BRITISH
         assert not any(empty)
         assert last[4] == "invalid"
 
     def test_a_formula_is_its_value_and_text_that_looks_like_one_stays_text(
         self, tmp_path: Path
     ) -> None:
-        path = workbook(tmp_path / "in.xlsx", ("L", [["Note", "Phone"], ["x", NUMBER]]))
+        path = workbook(tmp_path / "in.xlsx", ("L", [["Note", "Phone"], ["x", BRITISH]]))
         book = openpyxl.load_workbook(path)
         book["L"]["A2"].value = "=cmd|' /C calc'!A0"
         book["L"]["A2"].data_type = "s"
@@ -90,7 +90,7 @@ class TestWorkbooks:
     ) -> None:
         workbook(tmp_path / "in.xlsx", ("L", [["Phone", "Big"], [value, 12345678901.0]]))
         ran = hygiene("in.xlsx", "-o", "-", "--country", "GB", cwd=tmp_path)
-        assert rows_of(ran.stdout)[1][:4] == [written, "12345678901", "valid", NUMBER]
+        assert rows_of(ran.stdout)[1][:4] == [written, "12345678901", "valid", BRITISH]
 
     def test_text_goes_to_a_workbook(self, tmp_path: Path) -> None:
         (tmp_path / "in.csv").write_bytes(
@@ -103,7 +103,7 @@ class TestWorkbooks:
         assert rows[2][:3] == ["a;b", "x", "invalid"]
 
     def test_of_several_sheets_the_first_is_read_and_it_is_said(self, tmp_path: Path) -> None:
-        one, two = [["Phone"], [NUMBER]], [["Phone"], ["none"]]
+        one, two = [["Phone"], [BRITISH]], [["Phone"], ["none"]]
         workbook(tmp_path / "in.xlsx", ("Leads", one), ("Old", two))
         first = hygiene("in.xlsx", "-o", "-", cwd=tmp_path)
         assert rows_of(first.stdout)[1][1] == "valid"
@@ -134,7 +134,7 @@ class TestWorkbooks:
 
 class TestStandardStreams:
     def test_a_list_goes_through_a_pipe_and_nothing_else_does(self, tmp_path: Path) -> None:
-        ran = hygiene("-", "-o", "-", cwd=tmp_path, given=f"phone\r\n{NUMBER}\r\n".encode())
+        ran = hygiene("-", "-o", "-", cwd=tmp_path, given=f"phone\r\n{BRITISH}\r\n".encode())
         assert ran.returncode == 0
         assert ran.stdout == (
             b"phone,phone status,phone e164,phone line type,phone extension,phone reason\r\n"
@@ -144,9 +144,9 @@ class TestStandardStreams:
         assert not list(tmp_path.iterdir())
 
     def test_a_workbook_goes_in_by_a_pipe(self, tmp_path: Path) -> None:
-        path = workbook(tmp_path / "in.xlsx", ("L", [["Phone"], [NUMBER]]))
+        path = workbook(tmp_path / "in.xlsx", ("L", [["Phone"], [BRITISH]]))
         ran = hygiene("-", "-o", "-", cwd=tmp_path, given=path.read_bytes())
-        assert rows_of(ran.stdout)[1][:2] == [NUMBER, "valid"]
+        assert rows_of(ran.stdout)[1][:2] == [BRITISH, "valid"]
 
     def test_two_documents_do_not_share_standard_output(self, tmp_path: Path) -> None:
         ran = hygiene("-", "-o", "-", "--json", cwd=tmp_path, given=b"phone\n1\n")
@@ -157,7 +157,7 @@ class TestStandardStreams:
 
 class TestTheOutput:
     def test_that_exists_is_replaced_only_on_demand(self, tmp_path: Path) -> None:
-        (tmp_path / "in.csv").write_text(f"phone\n{NUMBER}\n")
+        (tmp_path / "in.csv").write_text(f"phone\n{BRITISH}\n")
         (tmp_path / "out.csv").write_text("mine")
         (tmp_path / "out.csv").chmod(0o600)
         refused = hygiene("in.csv", "-o", "out.csv", cwd=tmp_path)
@@ -169,7 +169,7 @@ class TestTheOutput:
         assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600
 
     def test_that_is_a_link_stays_one(self, tmp_path: Path) -> None:
-        (tmp_path / "in.csv").write_text(f"phone\n{NUMBER}\n")
+        (tmp_path / "in.csv").write_text(f"phone\n{BRITISH}\n")
         (tmp_path / "real.csv").write_text("old")
         (tmp_path / "out.csv").symlink_to(tmp_path / "real.csv")
         assert hygiene("in.csv", "-o", "out.csv", "--force", cwd=tmp_path).returncode == 0
@@ -191,7 +191,7 @@ class TestTheOutput:
         assert ran.stderr.count(b"\n") == 1
 
     def test_on_a_device_leaves_the_device(self, tmp_path: Path) -> None:
-        (tmp_path / "in.csv").write_text(f"phone\n{NUMBER}\n")
+        (tmp_path / "in.csv").write_text(f"phone\n{BRITISH}\n")
         os.mkfifo(tmp_path / "pipe")
         with subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE) as reader:
             hygiene("in.csv", "-o", "pipe", cwd=tmp_path)
@@ -203,7 +203,7 @@ class TestWhatIsNamed:
     def test_encoding_and_delimiter(self, tmp_path: Path) -> None:
         (tmp_path / "in.csv").write_bytes("Город^phone\nКиїв^+442072194272\n".encode("koi8-u"))
         ran = hygiene("in.csv", "-o", "-", "--encoding", "koi8-u", "--delimiter", "^", cwd=tmp_path)
-        assert rows_of(ran.stdout, "koi8-u", "^")[1][:4] == ["Київ", NUMBER, "valid", NUMBER]
+        assert rows_of(ran.stdout, "koi8-u", "^")[1][:4] == ["Київ", BRITISH, "valid", BRITISH]
 
     def test_an_encoding_that_is_in_doubt_is_said(self, tmp_path: Path) -> None:
         (tmp_path / "in.csv").write_bytes("a;phone\nNovotný;1\n".encode("cp1250"))

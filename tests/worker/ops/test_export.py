@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from worker.access import users
 from worker.context import Context
@@ -24,7 +25,6 @@ from worker.store import Store, open_store
 from worker.store.errors import StoreError
 from worker.store.tables import contacts, metadata
 
-Sync = Callable[..., dict[str, Any]]
 KEY = "the key of both databases"
 LEFT_OUT = {"sessions", "throttles", "claims"}
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
 from worker.ops.retention import tidy
 from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
 from worker.suppression import suppressions as suppress
-
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
 
 
 def count(ctx: Context, table: sa.Table) -> int:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Celery
+from fixture_types import Start
 from processes import until
 
 from worker.context import Context
 from worker.queue.beat import Scheduler
 from worker.store import embedded_redis, heartbeat
-
-Start = Callable[..., subprocess.Popen[bytes]]
 
 
 class Sent(Scheduler):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import pickle
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from celery import Celery
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Start
 from processes import until
 
 from sandbox.run import Sandbox
@@ -21,9 +21,6 @@ from worker.context import Context
 from worker.store import embedded_redis
 from worker.store.set_aside import SET_ASIDE
 from worker.sync.runs import lifecycle
-
-Start = Callable[..., subprocess.Popen[bytes]]
-NUMBER = "+14155550123"
 
 
 def message(body: Any = None, **changes: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import requests
 import sqlalchemy as sa
 from celery import Celery
 from crms import Crm
+from fixture_types import Start
 from processes import kill, until
 
 from config.settings import Settings
@@ -31,7 +32,6 @@ from worker.sync.pages.runner import drive
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 
-Start = Callable[..., subprocess.Popen[bytes]]
 TOKEN = "a-token-of-the-tests"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 WITHIN = 10.0  # seconds in which a process that was told to stop has to end

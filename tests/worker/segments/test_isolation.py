@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER
 from crms import Crm
+from fixture_types import MakeContext, Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -18,9 +19,6 @@ from worker.suppression import suppressions
 from worker.sync.pages.runner import drive
 from worker.sync.runs import audits, lifecycle, report
 
-Sync = Callable[..., dict[str, Any]]
-MakeContext = Callable[..., Context]
-GOOD = "+14155552671"
 STRICT = "[segments]\nleast = 10\nthreshold = 0.3\n"
 
 
@@ -69,9 +67,9 @@ class TestCounting:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         record_id = crm.ids()[0]
-        crm.act(record_id, {"set": {source_of(crm): "Fair", crm.phone: GOOD}})
+        crm.act(record_id, {"set": {source_of(crm): "Fair", crm.phone: NUMBER}})
         sync(ctx, crm.name)
-        suppressions.add(ctx, GOOD, "complaint", "", "wrote to us", "kim")
+        suppressions.add(ctx, NUMBER, "complaint", "", "wrote to us", "kim")
         counters.count(ctx)
         fair = next(one for one in queries.listed(ctx, "source") if one["value"] == "Fair")
         assert fair["reports"] == {"complaint": 1}
@@ -138,11 +136,11 @@ class TestCounting:
     ) -> None:
         ctx = make_context("[segments]\nplaceholder_from = 5\n")
         for record_id in crm.ids()[:6]:
-            crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+            crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         counters.count(ctx)
         (found,) = queries.placeholders(ctx)
-        assert (found["number"], found["holders"]) == (GOOD, 6)
+        assert (found["number"], found["holders"]) == (NUMBER, 6)
 
     def test_keeps_a_trend_by_day(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
@@ -173,7 +171,7 @@ class TestIsolation:
         run = lifecycle.load(ctx, run_id)
         assert (run.opened_by, run.purpose) == ("audit", "audit of source=Purchased")
         for record_id in bad[:10]:
-            crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+            crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         drive(ctx, run_id)
         assert report.result(ctx, run_id)["contacts"]["read"] == 15
         counters.count(ctx)
@@ -306,7 +304,7 @@ def test_counts_hold_on_either_database(
 ) -> None:
     ctx = make_context(DATABASE_URL=either_database_url)
     sync(ctx, "hubspot")
-    suppressions.add(ctx, GOOD, "opt_out", "", "by letter", "kim")
+    suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
     counters.count(ctx)
     counters.count(ctx)
     with ctx.store.read() as connection:

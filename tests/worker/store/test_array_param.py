@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 import sqlalchemy as sa
+from constants import NOW
 
 from worker.store.array_param import one_of
 from worker.store.bulk import insert
 from worker.store.engine import open_store
 from worker.store.tables import contact_numbers, contacts, throttles, writes
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ODD = ["plain", "it's", 'in "quotes"', "back\\slash", "brace}", "comma,", "", "null", "é漢", "NULL"]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from worker.alerts import rules
 from worker.cli.sync import _has_failures
@@ -19,7 +20,6 @@ from worker.store.tables import contact_numbers, contacts, feedback
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
-Sync = Callable[..., dict[str, Any]]
 LOCAL, NUMBER = "020 7219 3000", "+442072193000"
 OTHER, OTHER_NUMBER = "020 7219 4272", "+442072194272"
 

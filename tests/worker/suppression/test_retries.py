@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from constants import NUMBER, OTHER, OTHER_PHONES, THIRD
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
@@ -17,10 +19,6 @@ from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_waiting
 from worker.suppression.erasure import forget_contact
-
-Sync = Callable[..., dict[str, Any]]
-PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
-NUMBER, OTHER, THIRD = "+14155552671", "+14155552672", "+14155552673"
 
 
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
@@ -105,7 +103,7 @@ class TestWithAKeyOnAContact:
     @pytest.fixture
     def held(self, ctx: Context, crm: Crm, sync: Sync) -> ContactRef:
         record_id = crm.ids()[0]
-        nothing = {f"phone/{name}": None for name in PHONES[crm.name]}
+        nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER, **nothing})
         sync(ctx, crm.name)
         return ContactRef(connector=crm.name, object=crm.object, id=record_id)  # type: ignore[arg-type]
@@ -122,7 +120,7 @@ class TestWithAKeyOnAContact:
     def test_counts_for_each_number_of_the_first_request(
         self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
     ) -> None:
-        second = f"phone/{PHONES[crm.name][0]}"
+        second = f"phone/{OTHER_PHONES[crm.name][0]}"
         crm.edit(held.id, {second: OTHER})
         sync(ctx, crm.name)
         assert report(ctx, "opt_out", "", contact=held, key="K") == 2

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
 
 LOCAL = "030 901820"
-Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from connectors.errors import AuthError, QuotaError, SchemaError, UnavailableError
 from worker.context import Context
@@ -19,8 +20,6 @@ from worker.sync.pages import runner
 from worker.sync.read import reader
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
-
-Sync = Callable[..., dict[str, Any]]
 
 
 def to_be_written(crm: Crm, skip: int = 0) -> str:

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from celery import Celery
 from crms import Crm
+from fixture_types import Start
 from processes import kill, until
 
 from sandbox.run import Sandbox
@@ -19,8 +20,6 @@ from worker.store import embedded_redis
 from worker.store.tables import feedback, pages
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
-
-Start = Callable[..., subprocess.Popen[bytes]]
 
 
 def count(ctx: Context, table: sa.Table) -> int:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NEW_YORK, NUMBER
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -20,7 +22,6 @@ from worker.sync.runs import control, lifecycle
 from worker.sync.runs.scope import Scope
 from worker.verification import spend_report
 
-Sync = Callable[..., dict[str, Any]]
 QUICK = "[verification.providers.twilio]\nper_second = 5000\n"
 
 
@@ -40,9 +41,6 @@ def paying(make_context: Callable[..., Context], sandbox: Sandbox) -> Callable[.
     return make
 
 
-GOOD, OTHER = "+14155552671", "+12125557890"
-
-
 @pytest.fixture
 def people(crm: Crm) -> list[str]:
     """Two contacts that share a number, one with another; the rest hold none."""
@@ -51,8 +49,8 @@ def people(crm: Crm) -> list[str]:
         crm.edit(record_id, {"phone/phone": "", "phone/mobilephone": ""})
     first, second, third = ids[:3]
     crm.edit(first, {"phone/phone": "(415) 555-2671"})
-    crm.edit(second, {"phone/phone": GOOD})
-    crm.edit(third, {"phone/phone": OTHER})
+    crm.edit(second, {"phone/phone": NUMBER})
+    crm.edit(third, {"phone/phone": NEW_YORK})
     for record_id in (first, second, third):
         crm.edit(record_id, {})
         crm.service.act(crm.object, record_id, {"set": {"country": "United States"}})
@@ -73,7 +71,7 @@ class TestWhatTheCrmIsTold:
         self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox,
         line: dict[str, Any], status: str, line_type: str | None, reason: str,
     ) -> None:  # fmt: skip
-        sandbox.network.set(GOOD, **line)
+        sandbox.network.set(NUMBER, **line)
         sync(paying(), "hubspot")
         for record_id in people[:2]:
             assert crm.get(record_id, "status/phone") == status
@@ -89,13 +87,13 @@ class TestWhatTheCrmIsTold:
             '[[verification.steps]]\nprovider = "twilio"\ndepth = "live"\n'
             'line_types = ["mobile"]\n'
         )
-        sandbox.network.set(GOOD, kind="mobile", live="inactive")
-        sandbox.network.set(OTHER, kind="landline")
+        sandbox.network.set(NUMBER, kind="mobile", live="inactive")
+        sandbox.network.set(NEW_YORK, kind="landline")
         sync(paying(toml), "hubspot")
         assert crm.get(people[0], "status/phone") == "unreachable"
         assert crm.get(people[0], "reason") == "Phone is not in service (Twilio Lookup)."
         assert crm.get(people[2], "status/phone") == "valid", "a landline is not asked that deep"
-        assert sandbox.twilio.charged[OTHER, "line_status"] == 0
+        assert sandbox.twilio.charged[NEW_YORK, "line_status"] == 0
 
     def test_a_number_that_was_given_to_somebody_else_is_wrong_for_who_had_it_before(
         self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
@@ -103,8 +101,8 @@ class TestWhatTheCrmIsTold:
         """The same number, two contacts: one known since before the disconnection, one after."""
         from datetime import date
 
-        sandbox.network.set(GOOD, disconnected_on=date(2024, 6, 1))
-        sandbox.network.set(OTHER, disconnected_on=None)
+        sandbox.network.set(NUMBER, disconnected_on=date(2024, 6, 1))
+        sandbox.network.set(NEW_YORK, disconnected_on=None)
         for record_id, day in zip(people, ("2024-01-10", "2025-02-20", "2024-01-10"), strict=True):
             crm.service.act(crm.object, record_id, {"set": {"closedate": day}})
         toml = '[connectors.hubspot.objects.contacts]\nconsented = "closedate"\n'
@@ -176,8 +174,8 @@ class TestWhatItCosts:
         crm.edit(people[0], {"recheck": True})
         sync(ctx, "hubspot")
         sync(ctx, "hubspot", "everything")
-        assert sandbox.twilio.charged[GOOD, "line_type_intelligence"] == 2
-        assert sandbox.twilio.charged[OTHER, "line_type_intelligence"] == 1
+        assert sandbox.twilio.charged[NUMBER, "line_type_intelligence"] == 2
+        assert sandbox.twilio.charged[NEW_YORK, "line_type_intelligence"] == 1
 
 
 class TestWhenItCannotBeAsked:
@@ -207,7 +205,7 @@ class TestWhenItCannotBeAsked:
     ) -> None:
         from sandbox.service import Fault
 
-        sandbox.network.set(GOOD, kind="voip")
+        sandbox.network.set(NUMBER, kind="voip")
         ctx = paying()
         sync(ctx, "hubspot")
         before = crm.snapshot()
@@ -268,11 +266,11 @@ class TestReVerification:
     def test_only_what_is_over_is_asked_again(
         self, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        self.lapse(ctx, GOOD)
+        self.lapse(ctx, NUMBER)
         assert sorted(self.due(ctx)) == sorted(people[:2]), "both who hold it"
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
-        assert sandbox.twilio.charged[GOOD, "line_type_intelligence"] == 2
-        assert sandbox.twilio.charged[OTHER, "line_type_intelligence"] == 1
+        assert sandbox.twilio.charged[NUMBER, "line_type_intelligence"] == 2
+        assert sandbox.twilio.charged[NEW_YORK, "line_type_intelligence"] == 1
         assert self.due(ctx) == []
 
     def test_the_most_valuable_come_first(
@@ -281,7 +279,7 @@ class TestReVerification:
         for record_id, worth in zip(people, ("100", "", "90000"), strict=True):
             crm.service.act(crm.object, record_id, {"set": {"annualrevenue": worth}})
         sync(ctx, "hubspot", "everything")
-        self.lapse(ctx, GOOD, OTHER)
+        self.lapse(ctx, NUMBER, NEW_YORK)
         assert self.due(ctx) == [people[2], people[0], people[1]]
         assert self.due(ctx, 1) == [people[2]]
 
@@ -289,7 +287,7 @@ class TestReVerification:
         self, paying: Any, ctx: Context, people: list[str]
     ) -> None:
         """Two lookups were made today already."""
-        self.lapse(ctx, GOOD, OTHER)
+        self.lapse(ctx, NUMBER, NEW_YORK)
         for most, picked in ((2, 0), (3, 1), (10, 3)):
             poor = paying(f"[verification.budget]\nday_lookups = {most}\n")
             assert len(self.due(poor)) == picked
@@ -309,7 +307,7 @@ class TestReVerification:
             )
             rows = connection.execute(sa.select(unanswered.c.number)).all()
         sandbox.twilio.faults.clear()
-        assert {row.number for row in rows} == {GOOD, OTHER}
+        assert {row.number for row in rows} == {NUMBER, NEW_YORK}
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
         assert sandbox.twilio.charges >= 2
         assert self.due(ctx) == []
@@ -320,7 +318,7 @@ class TestReVerification:
         """One worker found the provider refusing in the moment in which another got the answer."""
         now = ctx.now()
         row = {
-            "number": GOOD, "provider": "twilio", "package": "line_type_intelligence",
+            "number": NUMBER, "provider": "twilio", "package": "line_type_intelligence",
             "reason": "does not accept our key", "at": now, "again_at": now,
         }  # fmt: skip
         with ctx.store.write() as connection:
@@ -350,7 +348,7 @@ class TestReVerification:
     def test_what_nobody_wants_to_know_any_more_is_due_no_more(
         self, paying: Any, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        self.lapse(ctx, GOOD)
+        self.lapse(ctx, NUMBER)
         toml = (
             '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
             '[[verification.steps]]\nprovider = "twilio"\ncountries = ["CA"]\n'
@@ -359,7 +357,7 @@ class TestReVerification:
         assert len(self.due(choosy)) == 2
         sync(choosy, "hubspot", scope=Scope("due", limit=100))
         assert self.due(choosy) == []
-        assert sandbox.twilio.charged[GOOD, "line_type_intelligence"] == 1
+        assert sandbox.twilio.charged[NUMBER, "line_type_intelligence"] == 1
 
     def test_beat_starts_no_run_where_nothing_is_due(
         self, ctx: Context, monkeypatch: pytest.MonkeyPatch
@@ -370,7 +368,7 @@ class TestReVerification:
         monkeypatch.setattr(tasks, "go_on", opened.append)
         tasks.reverify("hubspot")
         assert opened == []
-        self.lapse(ctx, GOOD)
+        self.lapse(ctx, NUMBER)
         tasks.reverify("hubspot")
         assert [lifecycle.load(ctx, one).scope.kind for one in opened] == ["due"]
 
@@ -385,7 +383,7 @@ class TestReVerification:
         monkeypatch.setattr(tasks, "go_on", lambda run_id, **_how: opened.append(run_id))
         monkeypatch.setattr(dedupe, "heard", lambda *_what: None)
         monkeypatch.setattr(dedupe, "ring", lambda _task, connector: rung.append(connector))
-        self.lapse(ctx, GOOD)
+        self.lapse(ctx, NUMBER)
         under_way = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         tasks.reverify("hubspot")
         tasks.revive()
@@ -403,10 +401,10 @@ class TestTheStoryOfANumber:
     def test_tells_who_said_what_when_for_how_much_and_what_was_written(
         self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        sandbox.network.set(GOOD, kind="voip", carrier="Bluebird Mobile")
+        sandbox.network.set(NUMBER, kind="voip", carrier="Bluebird Mobile")
         ctx = paying()
         run = sync(ctx, "hubspot")["run"]
-        told = story(ctx, GOOD)
+        told = story(ctx, NUMBER)
         assert told["time_zones"] == ("America/Los_Angeles",)
         by_provider = {one["provider"]: one for one in told["verifications"]}
         twilio = by_provider["twilio"]
@@ -425,7 +423,7 @@ class TestTheStoryOfANumber:
     def test_tells_what_it_waits_for(self, paying: Any, people: list[str], sync: Sync) -> None:
         ctx = paying("[verification.budget]\nday_lookups = 0\n")
         sync(ctx, "hubspot")
-        (waiting,) = story(ctx, GOOD)["waiting"]
+        (waiting,) = story(ctx, NUMBER)["waiting"]
         assert (waiting["provider"], waiting["reason"]) == ("twilio", "today's budget is used up")
 
 
@@ -440,7 +438,7 @@ class TestSegmentsUnderAudit:
             '[[verification.steps]]\nprovider = "twilio"\nonly_audited = true\n'
         )
         sync(paying(toml), "hubspot")
-        assert {number for number, _ in sandbox.twilio.charged} == {OTHER}
+        assert {number for number, _ in sandbox.twilio.charged} == {NEW_YORK}
 
 
 @pytest.fixture(autouse=True)

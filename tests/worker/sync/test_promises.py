@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.store.tables import failures, feedback, verifications, watermarks, writes
@@ -18,9 +19,7 @@ from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
 
-Sync = Callable[..., dict[str, Any]]
-GOOD, OTHER, BAD = "+14155552671", "+442072194272", "+1415555"
-GOOD = "+12015550123".replace("555", "258")  # not in the fictional range
+GOOD, BAD = "+12012580123", "+1415555"
 
 
 def ripen(ctx: Context, minutes: int = 60) -> None:

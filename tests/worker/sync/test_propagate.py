@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER, OTHER_PHONES
 from crms import Crm
+from fixture_types import Sync
 
 from connectors.errors import UnavailableError
 from sandbox.hubspot import HubSpotService, Portal
@@ -34,12 +36,8 @@ from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write import batcher
 
-Sync = Callable[..., dict[str, Any]]
-PHONES = {"salesforce": ("MobilePhone", "HomePhone", "OtherPhone"), "hubspot": ("mobilephone",)}
-GOOD, OTHER = "+14155552671", "+14155552672"
 
-
-def tell(ctx: Context, kind: str, number: str = GOOD, key: str = "", **more: Any) -> None:
+def tell(ctx: Context, kind: str, number: str = NUMBER, key: str = "", **more: Any) -> None:
     """A report comes in."""
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
     report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
@@ -51,7 +49,7 @@ def tell(ctx: Context, kind: str, number: str = GOOD, key: str = "", **more: Any
 def holder(ctx: Context, crm: Crm, sync: Sync) -> str:
     """A contact that holds GOOD, and is in sync."""
     record_id = crm.ids()[0]
-    crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+    crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
     return record_id
 
@@ -79,7 +77,7 @@ class TestAPersonWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, text: str | None
     ) -> None:
         record_id = holder(ctx, crm, sync)
-        nothing = {f"phone/{name}": None for name in PHONES[crm.name]}
+        nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
         crm.edit(record_id, {f"phone/{crm.phone}": text, **nothing})
         sync(ctx, crm.name)
         crm.edit(record_id, {"do_not_call": True})
@@ -87,7 +85,7 @@ class TestAPersonWhoSaidNo:
             sync(ctx, crm.name, "everything")
             assert crm.get(record_id, "do_not_call")
         assert not crm.get(record_id, "do_not_text")
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name, "everything")
         assert crm.get(record_id, "do_not_call")
         crm.edit(record_id, {"do_not_call": False})
@@ -204,7 +202,7 @@ class TestAReport:
             crm.edit(record_id, {f"phone/{crm.phone}": OTHER})
             sync(ctx, crm.name)
             assert not crm.get(record_id, "wrong_number")
-            crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+            crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
             sync(ctx, crm.name)
             assert crm.get(record_id, "wrong_number") is True
 
@@ -226,10 +224,10 @@ class TestAReport:
     ) -> None:
         tell(ctx, "opt_out")
         deliver(ctx)
-        (found,) = suppress.listed(ctx, GOOD)
+        (found,) = suppress.listed(ctx, NUMBER)
         lifted = suppress.lift(ctx, found.id, "admin", "asked us on the phone to call again")
         assert lifted.lifted_why == "asked us on the phone to call again"
-        assert suppress.listed(ctx, GOOD) == []
+        assert suppress.listed(ctx, NUMBER) == []
         deliver(ctx)
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
 
@@ -241,34 +239,34 @@ class TestAStopByHand:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         record_id = holder(ctx, crm, sync)
-        first = suppress.add(ctx, GOOD, "opt_out", "", "a letter", "an admin")
+        first = suppress.add(ctx, NUMBER, "opt_out", "", "a letter", "an admin")
         deliver(ctx)
         crm.edit(record_id, dict.fromkeys(("do_not_contact", "do_not_call", "do_not_text"), False))
         sync(ctx, crm.name)
         assert not crm.get(record_id, "do_not_contact")
-        second = suppress.add(ctx, GOOD, "opt_out", "", "a second letter", "an admin")
+        second = suppress.add(ctx, NUMBER, "opt_out", "", "a second letter", "an admin")
         deliver(ctx)
         assert crm.get(record_id, "do_not_contact") is True
-        again = suppress.add(ctx, GOOD, "opt_out", "", "the second letter again", "an admin")
+        again = suppress.add(ctx, NUMBER, "opt_out", "", "the second letter again", "an admin")
         assert (again.id, again.id != first.id) == (second.id, True)
 
     def test_marks_a_number_wrong_again_for_who_confirmed_it(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         record_id = holder(ctx, crm, sync)
-        suppress.add(ctx, GOOD, "wrong_number", "", "a stranger", "an admin")
+        suppress.add(ctx, NUMBER, "wrong_number", "", "a stranger", "an admin")
         deliver(ctx)
         crm.edit(record_id, {"wrong_number": False})
         sync(ctx, crm.name)
-        suppress.add(ctx, GOOD, "wrong_number", "", "a stranger again", "an admin")
+        suppress.add(ctx, NUMBER, "wrong_number", "", "a stranger again", "an admin")
         deliver(ctx)
         assert crm.get(record_id, "wrong_number") is True
 
     def test_of_one_person_counts_after_a_yes_with_another_number(self, ctx: Context) -> None:
         who = Who("salesforce/Contact/1", "a person")
-        first = suppress.add(ctx, GOOD, "opt_out", "", "a letter", "an admin", who)
+        first = suppress.add(ctx, NUMBER, "opt_out", "", "a letter", "an admin", who)
         tell(ctx, "opt_in", OTHER, contact=who.key, reach="person", person=who.person)
-        second = suppress.add(ctx, GOOD, "opt_out", "", "a second letter", "an admin", who)
+        second = suppress.add(ctx, NUMBER, "opt_out", "", "a second letter", "an admin", who)
         assert second.id != first.id
 
 
@@ -280,7 +278,7 @@ class TestAMessageThatArrives:
         deliver(ctx)
         assert all(crm.get(held[crm.name], crm.status) == "unreachable" for crm in crms)
         with ctx.store.write() as connection:
-            feedback_log.note_reached(connection, GOOD, ctx.now(), ctx.now())
+            feedback_log.note_reached(connection, NUMBER, ctx.now(), ctx.now())
         deliver(ctx)
         assert all(crm.get(held[crm.name], crm.status) == "valid" for crm in crms)
 
@@ -292,7 +290,7 @@ class TestAMessageThatArrives:
         made = [crm.calls for crm in crms]
         assert all(made)
         with ctx.store.write() as connection:
-            feedback_log.note_reached(connection, GOOD, ctx.now(), ctx.now())
+            feedback_log.note_reached(connection, NUMBER, ctx.now(), ctx.now())
         deliver(ctx)
         assert [crm.calls for crm in crms] == made
 
@@ -389,7 +387,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         _, page = self._page(ctx, crm)
         written = page_work.write_all
 
@@ -413,7 +411,7 @@ class TestASyncBesideIt:
         """The page had looked for news before the report was there; the report had looked for
         holders before the page was in the index. Neither saw the other."""
         record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         _, page = self._page(ctx, crm)
         with monkeypatch.context() as at_once:
             at_once.setattr(page_work, "_heed_news", lambda *_args: None)
@@ -470,7 +468,7 @@ class TestASyncBesideIt:
         with ctx.store.write() as connection:
             (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
             delivering.begin(connection, [one], "a run")
-            delivering.reopen(connection, "hubspot", [GOOD], ctx.now())
+            delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
             assert delivering.settle(connection, "hubspot", "a run", ctx.now()) == 0
         assert states(ctx)["hubspot"] == "pending"
         deliver(ctx)
@@ -618,9 +616,9 @@ class TestACrmWhoseClockIsSlow:
         slow.begin()
         try:
             ctx = make_context(**slow.env())
-            for crm, number in zip(Crm.all(slow).values(), (GOOD, OTHER), strict=True):
+            for crm, number in zip(Crm.all(slow).values(), (NUMBER, OTHER), strict=True):
                 record_id = crm.ids()[0]
-                others = {f"phone/{name}": None for name in PHONES[crm.name]}
+                others = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
                 crm.edit(record_id, {**others, f"phone/{crm.phone}": number})
                 runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))
                 tell(ctx, "wrong_number", number)
@@ -647,11 +645,11 @@ class TestARunOfReports:
         with ctx.store.write() as connection:
             (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
         run_id = lifecycle.open_run(
-            ctx, "hubspot", Scope("numbers", (GOOD,)), kind="reports",
+            ctx, "hubspot", Scope("numbers", (NUMBER,)), kind="reports",
             opened=lambda connection, run: delivering.begin(connection, [one], run),
         )  # fmt: skip
         with ctx.store.write() as connection:
-            delivering.reopen(connection, "hubspot", [GOOD], ctx.now())
+            delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
         assert "hubspot" in waits(ctx)
         deliver(ctx)
         assert states(ctx)["hubspot"] == "done"
@@ -695,7 +693,7 @@ class TestACorrection:
         deliver(ctx)
         for crm in crms:
             record_id = held[crm.name]
-            assert crm.get(record_id, f"phone/{crm.phone}") == GOOD
+            assert crm.get(record_id, f"phone/{crm.phone}") == NUMBER
             assert crm.get(record_id, "proposed_phone") == OTHER
             assert crm.get(record_id, crm.status) == "wrong_number"
             crm.edit(record_id, {f"phone/{crm.phone}": OTHER})  # a person takes it over
@@ -741,7 +739,7 @@ class TestAList:
     def test_flags_those_who_are_on_it_and_those_who_come_later(
         self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
     ) -> None:
-        done = suppress.import_list(ctx, [GOOD, OTHER], "national registry", "call")
+        done = suppress.import_list(ctx, [NUMBER, OTHER], "national registry", "call")
         assert (done.added, done.held) == (2, 1)
         deliver(ctx)
         for crm in crms:
@@ -755,7 +753,7 @@ class TestAList:
     def test_of_one_channel_says_nothing_of_the_other_whatever_it_is_called(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [GOOD], "no sms", "text")
+        suppress.import_list(ctx, [NUMBER], "no sms", "text")
         deliver(ctx)
         for crm in crms:
             assert crm.get(held[crm.name], "do_not_text") is True
@@ -767,8 +765,8 @@ class TestAList:
         assert len(suppress.listed(ctx)) == 20
 
     def test_that_is_imported_again_adds_nothing(self, ctx: Context, held: dict[str, str]) -> None:
-        suppress.import_list(ctx, [GOOD], "a list")
-        again = suppress.import_list(ctx, [GOOD, OTHER], "a list")
+        suppress.import_list(ctx, [NUMBER], "a list")
+        again = suppress.import_list(ctx, [NUMBER, OTHER], "a list")
         assert (again.added, again.known) == (1, 1)
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) == 2
@@ -776,12 +774,12 @@ class TestAList:
     def test_loses_a_number_by_an_opt_in(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [GOOD], "a list")
+        suppress.import_list(ctx, [NUMBER], "a list")
         deliver(ctx)
         tell(ctx, "opt_in")
         deliver(ctx)
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
-        assert suppress.listed(ctx, GOOD) == []
+        assert suppress.listed(ctx, NUMBER) == []
 
 
 class TestAnEntryOfAListThatAnAdminLifts:
@@ -791,30 +789,30 @@ class TestAnEntryOfAListThatAnAdminLifts:
         self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
     ) -> None:
         tell(ctx, "opt_out")
-        suppress.import_list(ctx, [GOOD], "a list")
+        suppress.import_list(ctx, [NUMBER], "a list")
         deliver(ctx)
-        (entry,) = suppress.listed(ctx, GOOD, reason="list")
+        (entry,) = suppress.listed(ctx, NUMBER, reason="list")
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver(ctx)
-        assert [one.reason for one in suppress.listed(ctx, GOOD)] == ["opt_out"]
+        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
         for crm in crms:
             sync(ctx, crm.name, "everything")
             assert crm.get(held[crm.name], "do_not_contact") is True
 
     def test_leaves_other_lists(self, ctx: Context) -> None:
-        suppress.import_list(ctx, [GOOD], "a list")
-        suppress.import_list(ctx, [GOOD], "another list", "call")
-        entry = suppress.listed(ctx, GOOD, reason="list")[0]
+        suppress.import_list(ctx, [NUMBER], "a list")
+        suppress.import_list(ctx, [NUMBER], "another list", "call")
+        entry = suppress.listed(ctx, NUMBER, reason="list")[0]
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver(ctx)
-        assert [one.source for one in suppress.listed(ctx, GOOD)] == ["another list"]
+        assert [one.source for one in suppress.listed(ctx, NUMBER)] == ["another list"]
 
     def test_is_lifted_in_the_crms_and_no_report_is_made_of_it(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [GOOD], "a list")
+        suppress.import_list(ctx, [NUMBER], "a list")
         deliver(ctx)
-        (entry,) = suppress.listed(ctx, GOOD)
+        (entry,) = suppress.listed(ctx, NUMBER)
         lifted = suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         assert (lifted.lifted_by, lifted.lifted_why) == ("an admin", "the wrong file")
         deliver(ctx)
@@ -824,14 +822,14 @@ class TestAnEntryOfAListThatAnAdminLifts:
     def test_stays_lifted_by_later_reports_and_by_the_same_list(
         self, ctx: Context, crms: list[Crm], held: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [GOOD], "a list")
-        (entry,) = suppress.listed(ctx, GOOD)
+        suppress.import_list(ctx, [NUMBER], "a list")
+        (entry,) = suppress.listed(ctx, NUMBER)
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         tell(ctx, "confirmed")
         deliver(ctx)
-        assert suppress.import_list(ctx, [GOOD], "a list").known == 1
+        assert suppress.import_list(ctx, [NUMBER], "a list").known == 1
         deliver(ctx)
-        assert suppress.listed(ctx, GOOD) == []
+        assert suppress.listed(ctx, NUMBER) == []
         assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
@@ -17,7 +18,6 @@ from worker.sync.runs.scope import Scope
 
 QUIET = "[policy]\nquiet_first_sync = true\n"
 GOOD, OTHER, BAD = "+44 20 7219 3000", "+44 20 7219 4272", "12"
-Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from constants import NOW, NUMBER
 from desks import Counting, numbers, step
-from lookups import GOOD, tuned
+from lookups import tuned
 
 from config.settings import Settings, SettingsError, load
 from config.verification import Budget, ProviderTuning, Verification
@@ -32,7 +33,6 @@ from worker.verification.ledger import Ledger, Occasion
 from worker.verification.models import Question
 from worker.verification.registry import Line, chain_of
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SETTINGS = Verification()
 
 
@@ -293,8 +293,8 @@ class TestAProviderOfAnotherPackage:
         ledger = Ledger(store, chosen.verification, lambda _owner: True, lambda: NOW)
         memory = StoredMemory(store)
         chain = Chain(found.steps, memory, ledger, chosen.verification, lambda: NOW)
-        verified = chain.verify([Subject(GOOD)], Occasion("run", "me"))
-        assert [one.provider for one in verified.said[GOOD]] == ["acme"]
+        verified = chain.verify([Subject(NUMBER)], Occasion("run", "me"))
+        assert [one.provider for one in verified.said[NUMBER]] == ["acme"]
         assert str(verified.lookups.cost["acme"]) == "0.002"
-        assert provider.suits(Question(GOOD), "line_type")
+        assert provider.suits(Question(NUMBER), "line_type")
         chain.close()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from lookups import BRITISH, GOOD, QUICK
+from constants import BRITISH, NUMBER
+from lookups import QUICK
 
 from sandbox.providers.meter import LookupService
 from sandbox.run import PROVIDERS, Sandbox
@@ -76,14 +77,14 @@ class TestWithoutANumber:
 
 
 class TestWithANumber:
-    @pytest.mark.parametrize("typed", [GOOD, "+1 (415) 555-2671"])
+    @pytest.mark.parametrize("typed", [NUMBER, "+1 (415) 555-2671"])
     def test_asks_about_that_number_alone(
         self, hygiene: Probe, sandbox: Sandbox, typed: str
     ) -> None:
         found = verdicts(hygiene("--probe", "--paid", typed, "--json"))
         assert {name for name in PAID if found[name] != "confirmed"} == set()
         asked = {number for service in services(sandbox) for number, _package in service.charged}
-        assert asked == {GOOD}
+        assert asked == {NUMBER}
         assert sum(service.charges for service in services(sandbox)) <= len(PAID) + 1
 
     def test_of_another_country_is_asked_about_as_far_as_that_goes(self, hygiene: Probe) -> None:
@@ -93,7 +94,7 @@ class TestWithANumber:
 
     def test_that_is_none_is_refused(self, hygiene: Probe) -> None:
         assert "one number" in hygiene("--probe", "--paid", "12", exit_code=2).output
-        assert "--probe" in hygiene("--paid", GOOD, exit_code=2).output
+        assert "--probe" in hygiene("--paid", NUMBER, exit_code=2).output
 
 
 class TestWhatIsOtherwise:
@@ -101,7 +102,7 @@ class TestWhatIsOtherwise:
         sandbox.twilio.has_batch = False
         sandbox.numverify.has_https = False
         sandbox.rnd.tells_dates = False
-        done = hygiene("--probe", "--paid", GOOD, "--json", exit_code=1)
+        done = hygiene("--probe", "--paid", NUMBER, "--json", exit_code=1)
         found = verdicts(done)
         for name in ("twilio-batch", "numverify-https", "numverify-no-number", "rnd-date"):
             assert found[name] == "refuted", name
@@ -119,7 +120,7 @@ class TestWhatIsOtherwise:
         self, hygiene: Probe, sandbox: Sandbox
     ) -> None:
         sandbox.twilio.enabled = {"line_type_intelligence"}
-        found = verdicts(hygiene("--probe", "--paid", GOOD, "--json"))
+        found = verdicts(hygiene("--probe", "--paid", NUMBER, "--json"))
         assert found["twilio-line-type"] == "confirmed"
         assert found["twilio-live"] == found["twilio-reassigned"] == "not reachable"
 
@@ -132,9 +133,9 @@ class TestWhatIsOtherwise:
 
 
 def test_what_is_printed_holds_no_number_and_no_key(hygiene: Probe, sandbox: Sandbox) -> None:
-    output = hygiene("--probe", "--paid", GOOD, "--json").output
-    assert GOOD[1:] not in output
-    assert GOOD[2:] not in output
+    output = hygiene("--probe", "--paid", NUMBER, "--json").output
+    assert NUMBER[1:] not in output
+    assert NUMBER[2:] not in output
     for secret in (sandbox.env(*PROVIDERS)[name] for name in (
             "TWILIO_AUTH_TOKEN", "NUMVERIFY_ACCESS_KEY", "CLEAROUTPHONE_API_TOKEN",
             "RND_REFRESH_TOKEN")):  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import phonenumbers
 import pytest
+from constants import BRITISH, NOW, NUMBER
 from hypothesis import given
 from hypothesis import strategies as st
-from lookups import BRITISH, GOOD
 from phonenumbers import carrier
 
 from config.verification import Caps, CountsFor, Step
@@ -20,13 +20,11 @@ from worker.verification.conditions import Subject, wants
 from worker.verification.models import Answer, Verification
 from worker.verification.providers.offline import OfflineProvider, carrier_of, time_zones
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
 
 def said(verdict: str = "valid", depth: str = "format", line_type: str = "unknown",
          provider: str = "offline", **more: Any) -> Verification:  # fmt: skip
     return Verification(
-        GOOD, provider, "p", depth, verdict, line_type, NOW, NOW + timedelta(days=1), **more
+        NUMBER, provider, "p", depth, verdict, line_type, NOW, NOW + timedelta(days=1), **more
     )  # type: ignore[arg-type]
 
 
@@ -35,7 +33,7 @@ PLAN = said()
 
 class TestWhenAStepIsAsked:
     def asked(self, subject: Subject | None = None, *known: Verification, **step: Any) -> bool:
-        return wants(Step(provider="twilio", **step), subject or Subject(GOOD), known or (PLAN,))
+        return wants(Step(provider="twilio", **step), subject or Subject(NUMBER), known or (PLAN,))
 
     def test_always_where_no_condition_is_set(self) -> None:
         assert self.asked()
@@ -67,15 +65,15 @@ class TestWhenAStepIsAsked:
 
     def test_only_segments_under_audit(self) -> None:
         assert not self.asked(only_audited=True)
-        assert self.asked(Subject(GOOD, audited=True), only_audited=True)
+        assert self.asked(Subject(NUMBER, audited=True), only_audited=True)
 
     def test_only_above_a_value(self) -> None:
-        assert self.asked(Subject(GOOD, value=10_000), min_value=10_000)
-        assert not self.asked(Subject(GOOD, value=9_999), min_value=10_000)
-        assert not self.asked(Subject(GOOD), min_value=10_000)
+        assert self.asked(Subject(NUMBER, value=10_000), min_value=10_000)
+        assert not self.asked(Subject(NUMBER, value=9_999), min_value=10_000)
+        assert not self.asked(Subject(NUMBER), min_value=10_000)
 
     def test_reassigned_is_decided_date_by_date(self) -> None:
-        subject = Subject(GOOD, dates=(date(2024, 1, 1), date(2025, 1, 1)))
+        subject = Subject(NUMBER, dates=(date(2024, 1, 1), date(2025, 1, 1)))
         early = said("unknown", "reassigned", reassigned=False, since="2024-01-01")
         late = said("unknown", "reassigned", reassigned=False, since="2025-01-01")
         step: dict[str, Any] = {"depth": "reassigned", "only_undecided": True}
@@ -84,7 +82,7 @@ class TestWhenAStepIsAsked:
 
     def test_a_dry_run_takes_what_it_counted_for_answered(self) -> None:
         step = Step(provider="numverify", only_undecided=True)
-        assert not wants(step, Subject(GOOD), (PLAN,), {"line_type"})
+        assert not wants(step, Subject(NUMBER), (PLAN,), {"line_type"})
 
 
 DEPTHS = st.sampled_from(["format", "line_type", "live", "reassigned"])
@@ -112,7 +110,7 @@ class TestHowLongAnAnswerCounts:
     def test_by_verdict_and_kind_of_line(
         self, verdict: Any, kind: Any, depth: Any, days: int
     ) -> None:
-        answer = Answer(GOOD, verdict, kind)
+        answer = Answer(NUMBER, verdict, kind)
         assert ttl.length(answer, depth, self.COUNTS) == timedelta(days=days)
 
     @given(ANSWERS, DEPTHS, st.floats(0, 0.5))
@@ -193,7 +191,7 @@ class TestTheOfflineProvider:
         assert answer.line_type == "mobile"
 
     def test_tells_the_time_zones(self) -> None:
-        assert time_zones(GOOD) == ("America/Los_Angeles",)
+        assert time_zones(NUMBER) == ("America/Los_Angeles",)
         assert time_zones(BRITISH) == ("Europe/London",)
 
     def test_names_the_carriers_that_libphonenumber_names(self) -> None:

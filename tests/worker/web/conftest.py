@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from fixture_types import Serve
 from serving import WebServer
 
 from config.settings import Settings
@@ -15,8 +16,6 @@ from worker.sync.pages.runner import drive
 from worker.sync.propagate import spread, waits
 from worker.sync.write import undo as undoing
 from worker.web.app import make_app
-
-Serve = Callable[..., str]
 
 
 class NoWorkers:

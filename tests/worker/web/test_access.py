@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,8 @@ import pytest
 import requests
 import sqlalchemy as sa
 from argon2 import PasswordHasher, Type
+from constants import HTML, PASSWORD
+from fixture_types import Serve
 from logins import by_link
 
 from worker.access import audit, devices, sessions, tokens
@@ -23,9 +24,6 @@ from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
 from worker.web.auth import COOKIE
 
-Serve = Callable[..., str]
-PASSWORD = "a long and fictional one"
-HTML = {"Accept": "text/html"}
 HASHER = people._hasher  # as it is in production
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Serve, Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -18,10 +19,6 @@ from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
 
 
 class Api:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from crms import Crm
+from fixture_types import Serve, Sync
 from logins import by_link
 
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store import embedded_redis, heartbeat
-
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
 
 
 class TestHealth:

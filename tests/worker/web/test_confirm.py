@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import sqlalchemy as sa
+from constants import NUMBER, OTHER
 from crms import Crm
+from fixture_types import Serve, Sync
 
 from worker.context import Context
 from worker.store.tables import feedback
@@ -23,9 +25,6 @@ from worker.web.confirm_words import WORDS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
-NUMBER, OTHER = "+14155552671", "+14155552672"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
 

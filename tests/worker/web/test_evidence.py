@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Serve, Sync
 from logins import let_in
 
 from worker.context import Context
@@ -17,10 +18,6 @@ from worker.sync.propagate import spread
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from crms import Crm
+from fixture_types import Serve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -17,7 +18,6 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.segments import counters
 
-Serve = Callable[..., str]
 HEADERS = {"Authorization": "Bearer secret"}
 # Without the secrets of Twilio and HubSpot their webhooks say 503, on purpose.
 ENV = {

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from constants import HUBSPOT_SECRET, NEW_YORK, NUMBER, PUBLIC_URL
 from crms import Crm
-from lookups import GOOD, OTHER
+from fixture_types import Serve, Sync
 from processes import until
 
 from sandbox.hubspot.app_calls import AppCalls, encoded, signed_v2, signed_v3
@@ -33,11 +34,8 @@ from worker.sync.propagate import spread, waits
 from worker.web.hubspot_portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
 Make = Callable[..., Context]
-SECRET, PUBLIC = "hubspot-client-secret", "https://hygiene.example.com"
-ENV = {"PUBLIC_URL": PUBLIC, "HUBSPOT_CLIENT_SECRET": SECRET}
+ENV = {"PUBLIC_URL": PUBLIC_URL, "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET}
 BLOCKED = {"hs_execution_state": "BLOCK", "hs_expiration_duration": "PT1H"}
 COMPLETE = "POST /automation/actions/callbacks/"
 
@@ -68,10 +66,10 @@ class HubSpot:
         self.url, self.app_calls = url, app_calls
 
     def post(
-        self, path: str, body: Any, version: str = "v3", secret: str = SECRET, ago: float = 0.0,
-        query: str = "", sent: bytes | None = None, **more: str,
+        self, path: str, body: Any, version: str = "v3", secret: str = HUBSPOT_SECRET,
+        ago: float = 0.0, query: str = "", sent: bytes | None = None, **more: str,
     ) -> requests.Response:  # fmt: skip
-        signed, public = encoded(body), f"{PUBLIC}/webhooks/hubspot/{path}{query}"
+        signed, public = encoded(body), f"{PUBLIC_URL}/webhooks/hubspot/{path}{query}"
         if version == "v3":
             headers = signed_v3(secret, public, signed, ago=ago)
         else:
@@ -107,7 +105,7 @@ def asked(ctx: Context) -> list[Any]:
 def holder(ctx: Context, crm: Crm, sync: Sync, **phones: str) -> str:
     """A contact with these numbers, in sync."""
     record_id = crm.ids()[0]
-    given = {"phone": GOOD, "mobilephone": "", **phones}
+    given = {"phone": NUMBER, "mobilephone": "", **phones}
     crm.edit(record_id, {f"phone/{name}": number for name, number in given.items()})
     sync(ctx, "hubspot")
     return record_id
@@ -186,7 +184,7 @@ class TestAWorkflowsStep:
         assert asked(ctx) == []
 
     def test_is_refused_without_a_secret(self, serve: Serve, app_calls: AppCalls) -> None:
-        plain = HubSpot(serve(PUBLIC_URL=PUBLIC), app_calls)
+        plain = HubSpot(serve(PUBLIC_URL=PUBLIC_URL), app_calls)
         assert plain.post("recheck", app_calls.step("101")).status_code == 503
 
     @pytest.mark.parametrize(
@@ -236,7 +234,7 @@ class TestAWorkflowsStep:
         self, hubspot: HubSpot, ctx: Context, crm: Crm, app_calls: AppCalls
     ) -> None:
         record_id = crm.ids()[0]
-        crm.edit(record_id, {"phone/phone": GOOD, "phone/mobilephone": ""})
+        crm.edit(record_id, {"phone/phone": NUMBER, "phone/mobilephone": ""})
         step = app_calls.step(record_id)
         hubspot.step(step)
         spread(ctx, "hubspot")
@@ -271,19 +269,19 @@ class TestNumbersOfARecheck:
         assert self.lookups(paid) == before  # what counts is not asked twice
         hubspot.step(app_calls.step(record_id))
         spread(paid, "hubspot")
-        assert self.lookups(paid) - before == {GOOD: 1}
+        assert self.lookups(paid) - before == {NUMBER: 1}
 
     def test_are_those_of_the_phone_that_is_meant_alone(
         self, hubspot: HubSpot, paid: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
-        record_id = holder(paid, crm, sync, mobilephone=OTHER)
+        record_id = holder(paid, crm, sync, mobilephone=NEW_YORK)
         before = self.lookups(paid)
         hubspot.step(app_calls.step(record_id, "mobilephone"))
         spread(paid, "hubspot")
-        assert self.lookups(paid) - before == {OTHER: 1}
+        assert self.lookups(paid) - before == {NEW_YORK: 1}
         hubspot.step(app_calls.step(record_id, "all"))
         spread(paid, "hubspot")
-        assert self.lookups(paid) - before == {OTHER: 2, GOOD: 1}
+        assert self.lookups(paid) - before == {NEW_YORK: 2, NUMBER: 1}
 
     def test_are_not_paid_for_beyond_the_budget(
         self, hubspot: HubSpot, make_context: Make, sandbox: Sandbox, crm: Crm, sync: Sync,
@@ -370,7 +368,7 @@ class TestTheCard:
             "wrong_number", "do_not_contact", "do_not_call", "do_not_text",
         }  # fmt: skip
         assert "invalid" in shown["history"][0]["text"] or shown["history"][0]["text"]
-        assert GOOD.lstrip("+") not in answer.text
+        assert NUMBER.lstrip("+") not in answer.text
         assert "415555" not in answer.text
 
     def test_knows_nothing_of_a_contact_that_was_never_seen(self, hubspot: HubSpot) -> None:
@@ -448,7 +446,7 @@ class TestTheCard:
         ours = "\n".join(
             one.getMessage() for one in caplog.records if one.name.startswith("worker")
         )
-        assert GOOD.lstrip("+") not in ours
+        assert NUMBER.lstrip("+") not in ours
         assert "kim" not in ours
 
 
@@ -498,9 +496,11 @@ class TestTheAccount:
         requests_of = [{**event, "portalId": 99}, {**event, "portalId": app_calls.portal_id}]
         known = []
         for one in requests_of:
-            url, body = f"{PUBLIC}/webhooks/hubspot", encoded([one])
+            url, body = f"{PUBLIC_URL}/webhooks/hubspot", encoded([one])
             sent = requests.post(
-                f"{hubspot.url}/webhooks/hubspot", data=body, headers=signed_v3(SECRET, url, body)
+                f"{hubspot.url}/webhooks/hubspot",
+                data=body,
+                headers=signed_v3(HUBSPOT_SECRET, url, body),
             )
             assert sent.status_code == 204
             known.append(hubspot.card(record_id).json()["known"])

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from constants import HUBSPOT_SECRET, NUMBER
 from crms import Crm
-from lookups import GOOD
+from fixture_types import Serve, Sync
 from skips import skip_without
 
 from sandbox.hubspot.app_calls import AppCalls, signed_v3
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[3] / "crm" / "hubspot"
 CHECK = PROJECT / "check"
 URL, WORKER = "https://stand-in.example", "https://hygiene.example.com"
-SECRET = "hubspot-client-secret"
 SHOW, RECHECK = "/webhooks/hubspot/card", "/webhooks/hubspot/card/recheck"
 PROPERTIES = {
     "phone": "(415) 555-2671", "mobilephone": "+44 7700 900123",
@@ -56,8 +56,6 @@ HISTORY = [
 QUIET = {"known": True, "waiting": False, "recheckedAt": None, "problem": None, "history": HISTORY}
 BUSY = {**QUIET, "waiting": True}
 Show = Callable[..., "Page"]
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -258,14 +256,14 @@ def test_with_a_real_worker_the_button_verifies_and_the_history_tells(
 ) -> None:
     crm = Crm.all(sandbox)["hubspot"]
     record_id = crm.ids()[0]
-    crm.edit(record_id, {"phone/phone": GOOD, "phone/mobilephone": ""})
+    crm.edit(record_id, {"phone/phone": NUMBER, "phone/mobilephone": ""})
     sync(ctx, "hubspot")
-    worker, app_calls = serve(PUBLIC_URL=WORKER, HUBSPOT_CLIENT_SECRET=SECRET), AppCalls()
+    worker, app_calls = serve(PUBLIC_URL=WORKER, HUBSPOT_CLIENT_SECRET=HUBSPOT_SECRET), AppCalls()
 
     def send(url: str, body: str) -> dict[str, Any]:
         """What HubSpot does between the card and the worker."""
         called = url + app_calls.card_query()
-        headers = signed_v3(SECRET, called, body.encode())
+        headers = signed_v3(HUBSPOT_SECRET, called, body.encode())
         answer = requests.post(called.replace(WORKER, worker), data=body, headers=headers)
         return {"status": answer.status_code, "text": answer.text}
 

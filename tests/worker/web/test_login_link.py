@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from constants import PUBLIC_URL
 from fastapi.routing import APIRoute
+from fixture_types import Serve
 from processes import until
 from terminals import LINK, OnTerminal
 
@@ -32,8 +34,6 @@ from worker.store.tables import sessions as session_table
 from worker.web.app import make_app
 from worker.web.auth import COOKIE
 
-Serve = Callable[..., str]
-PUBLIC = "https://hygiene.example.com"
 # All that a proxy, or a stranger behind one, can write into a request.
 AS_IF_LOCAL: list[dict[str, str]] = [
     {}, {"Host": "127.0.0.1"}, {"Host": "localhost:8000"}, {"Host": "[::1]"},
@@ -228,7 +228,7 @@ class TestALink:
         assert "HttpOnly" in answer.headers["Set-Cookie"]
         assert "SameSite=lax" in answer.headers["Set-Cookie"]
         assert "Secure" not in answer.headers["Set-Cookie"]
-        public = serve(PUBLIC_URL=PUBLIC)
+        public = serve(PUBLIC_URL=PUBLIC_URL)
         answer = requests.get(link_of(public, ctx), allow_redirects=False)
         assert "Secure" in answer.headers["Set-Cookie"]
 
@@ -265,7 +265,7 @@ class TestALink:
         link = link_of(serve(), ctx)
         assert requests.get(link, headers={"Host": "evil.example"}).status_code == 403
         assert enters(link)
-        public = serve(PUBLIC_URL=PUBLIC)
+        public = serve(PUBLIC_URL=PUBLIC_URL)
         assert (
             requests.get(link_of(public, ctx), headers={"Host": "evil.example"}).status_code == 400
         )
@@ -389,7 +389,7 @@ def requests_answer(url: str) -> bool:
 
 @pytest.mark.parametrize(("env", "verdict", "words"), [
     ({}, "ok", "one-time login link"),
-    ({"PUBLIC_URL": PUBLIC}, "warning", "one-time login link"),
+    ({"PUBLIC_URL": PUBLIC_URL}, "warning", "one-time login link"),
     ({"ADMIN_PASSWORD": "fictional"}, "ok", "people log in by ADMIN_PASSWORD"),
 ])  # fmt: skip
 def test_the_doctor_says_how_people_log_in(

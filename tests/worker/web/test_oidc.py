@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
+from constants import HTML
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fixture_types import Serve
 from idp import Idp
 
 from worker.context import Context
 from worker.web.auth import COOKIE
 
-Serve = Callable[..., str]
 TOML = '[access]\noidc_admins = ["kim@example.com"]\noidc_viewers = ["@example.org"]\n'
-HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture

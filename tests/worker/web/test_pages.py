@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Serve, Sync
 from logins import let_in
 
 from sandbox.run import Sandbox
@@ -23,9 +25,6 @@ from worker.web.sealed import seal
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
 HOSTILE = "<script>alert(1)</script><b>\u202egnp.exe =1+1"
 
 

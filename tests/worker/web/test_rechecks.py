@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,9 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from constants import NUMBER, OTHER, WORKER
 from crms import Crm
+from fixture_types import Serve, Start, Sync
 from processes import until
 
 from sandbox.hubspot import HubSpotService, Portal
@@ -25,17 +26,11 @@ from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
-Serve = Callable[..., str]
-Start = Callable[..., subprocess.Popen[bytes]]
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
-OTHER = "+14155552672"
 PHONES = {
     "salesforce": [f"phone/{name}" for name in ("Phone", "MobilePhone", "HomePhone", "OtherPhone")],
     "hubspot": ["phone/phone", "phone/mobilephone"],
 }
 PORT = "18937"
-WORKER = ("celery", "--app", "worker.app", "worker", "--concurrency", "2", "--loglevel", "info")
 ACCOUNTS = """
 [connectors.salesforce.objects.Contact]
 [connectors.salesforce.objects.Lead]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from constants import PASSWORD, PUBLIC_URL
 from fastapi.responses import RedirectResponse
+from fixture_types import Serve
 from hypothesis import example, given
 from hypothesis import strategies as st
 from idp import Idp
@@ -21,10 +22,7 @@ from worker.web.signatures import twilio_signature
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-Serve = Callable[..., str]
-PASSWORD = "a long and fictional one"
 OURS = "http://127.0.0.1:8000/login"
-PUBLIC = "https://hygiene.example.com"
 
 ELSEWHERE = [
     "https://evil.example", "//evil.example", "///evil.example", "////evil.example",
@@ -129,7 +127,7 @@ class TestOverHttp:
         finally:
             idp.stop()
 
-    @pytest.mark.parametrize("public", ["", PUBLIC])
+    @pytest.mark.parametrize("public", ["", PUBLIC_URL])
     @pytest.mark.parametrize("method", ["GET", "POST"])
     @pytest.mark.parametrize("path", [
         "/runs/", "/login/", "/api/runs/?limit=1", "/api/feedback/", "/confirm/abc/",
@@ -175,7 +173,7 @@ class TestNames:
         "Host: [", "Host: ", "X-None: 1",
     ])  # fmt: skip
     def test_pages_are_for_no_other(self, serve: Serve, host: str) -> None:
-        url = serve(PUBLIC_URL=PUBLIC, ADMIN_PASSWORD=PASSWORD)
+        url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         for path in self.PAGES:
             for version in ("1.0", "1.1"):
                 said = plain(url, f"GET {path} HTTP/{version}\r\n{host}\r\n")
@@ -186,25 +184,25 @@ class TestNames:
         "hygiene.example.com", "HYGIENE.example.com:443", "127.0.0.1:8000", "localhost", "[::1]:80",
     ])  # fmt: skip
     def test_pages_answer_to_ours(self, serve: Serve, host: str) -> None:
-        url = serve(PUBLIC_URL=PUBLIC, ADMIN_PASSWORD=PASSWORD)
+        url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         answer = requests.get(f"{url}/runs", auth=("admin", PASSWORD), headers={"Host": host})
         assert answer.status_code == 200
 
     @pytest.mark.parametrize("host", ["Host: 10.0.0.8:8000", "Host: web", "X-None: 1"])
     def test_a_platform_may_ask_for_our_health_by_any(self, serve: Serve, host: str) -> None:
-        url = serve(PUBLIC_URL=PUBLIC, ADMIN_PASSWORD=PASSWORD)
+        url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         for path in self.FOR_ALL:
             said = plain(url, f"GET {path} HTTP/1.0\r\n{host}\r\n")
             assert said.split()[1] in ("200", "503"), said
 
     def test_no_report_is_lost_behind_a_proxy_that_writes_another(self, serve: Serve) -> None:
         keys = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "twilio-auth-token"}
-        url = serve(PUBLIC_URL=PUBLIC, **keys, ADMIN_TOKEN="t" * 30)
+        url = serve(PUBLIC_URL=PUBLIC_URL, **keys, ADMIN_TOKEN="t" * 30)
         session = requests.Session()
         session.headers["Host"] = "web:8000"
         form = {"MessageSid": "SM" + "1" * 32, "From": "+14155552671", "Body": "STOP"}
         path = "/webhooks/twilio/sms"
-        signed = twilio_signature("twilio-auth-token", PUBLIC + path, list(form.items()))
+        signed = twilio_signature("twilio-auth-token", PUBLIC_URL + path, list(form.items()))
         headers = {"X-Twilio-Signature": signed}
         assert session.post(url + path, data=form, headers=headers).status_code == 200
         assert session.get(f"{url}/confirm/none").status_code == 404  # it is ours that answers
@@ -212,7 +210,7 @@ class TestNames:
         assert found.status_code == 200
 
     def test_one_line_says_what_to_set(self, serve: Serve) -> None:
-        url = serve(PUBLIC_URL=PUBLIC, ADMIN_PASSWORD=PASSWORD)
+        url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         answer = requests.get(f"{url}/runs", headers={"Host": "web:8000"})
         assert len(answer.text.splitlines()) == 1
         assert "proxy_set_header Host" in answer.text

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Serve, Sync
 from logins import let_in
 
 from worker.access import audit
@@ -23,8 +24,6 @@ from worker.sync.runs import lifecycle
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
 GUARD = "[sync]\nmax_removals_floor = 4\n"
 
 

@@ -7,13 +7,14 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 import sqlalchemy as sa
+from constants import HUBSPOT_SECRET, NUMBER, PUBLIC_URL, TWILIO_TOKEN
 from crms import Crm
+from fixture_types import Serve, Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -22,12 +23,11 @@ from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 from worker.web.signatures import twilio_signature
 
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
-TOKEN, SECRET = "twilio-auth-token", "hubspot-client-secret"
-PUBLIC = "https://hygiene.example.com"
-NUMBER = "+14155552671"
-ENV = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TOKEN, "HUBSPOT_CLIENT_SECRET": SECRET}
+ENV = {
+    "TWILIO_ACCOUNT_SID": "AC1",
+    "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
+    "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET,
+}
 
 
 STOP = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "To": NUMBER, "OptOutType": "STOP"}
@@ -36,10 +36,10 @@ STOP = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "To": NUMBER, "OptOutType
 class Sender:
     """Sends as Twilio and HubSpot do; each argument can be wrong."""
 
-    def __init__(self, url: str, public: str = PUBLIC) -> None:
+    def __init__(self, url: str, public: str = PUBLIC_URL) -> None:
         self.url, self.public = url, public
 
-    def twilio(self, path: str, token: str = TOKEN, signed: str = "", **form: str) -> int:
+    def twilio(self, path: str, token: str = TWILIO_TOKEN, signed: str = "", **form: str) -> int:
         fields = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "To": NUMBER, **form}
         where = signed or f"{self.public}/webhooks/twilio/{path}"
         signature = twilio_signature(token, where, list(fields.items()))
@@ -50,7 +50,7 @@ class Sender:
         ).status_code
 
     def hubspot(
-        self, events: Any, secret: str = SECRET, ago: float = 0.0, body: bytes | None = None
+        self, events: Any, secret: str = HUBSPOT_SECRET, ago: float = 0.0, body: bytes | None = None
     ) -> int:
         sent = json.dumps(events).encode()
         stamp = str(int((time.time() - ago) * 1000))
@@ -69,7 +69,7 @@ class Sender:
 
 @pytest.fixture
 def sender(serve: Serve) -> Sender:
-    return Sender(serve(PUBLIC_URL=PUBLIC, **ENV))
+    return Sender(serve(PUBLIC_URL=PUBLIC_URL, **ENV))
 
 
 def rows(ctx: Context, table: sa.Table) -> list[Any]:
@@ -97,8 +97,8 @@ class TestTwilio:
 
     def test_a_signature_of_other_words_is_no_signature(self, sender: Sender, ctx: Context) -> None:
         fields = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "Body": "hello"}
-        where = f"{PUBLIC}/webhooks/twilio/sms"
-        signature = twilio_signature(TOKEN, where, list(fields.items()))
+        where = f"{PUBLIC_URL}/webhooks/twilio/sms"
+        signature = twilio_signature(TWILIO_TOKEN, where, list(fields.items()))
         answer = requests.post(
             f"{sender.url}/webhooks/twilio/sms",
             data={**fields, "Body": "STOP"},
@@ -111,8 +111,8 @@ class TestTwilio:
         ported = "https://hygiene.example.com:443/webhooks/twilio/sms"
         assert sender.twilio("sms", signed=ported, Body="hi") == 200
 
-    @pytest.mark.parametrize("public", [PUBLIC, f"{PUBLIC}:443", f"{PUBLIC}:8443"])
-    @pytest.mark.parametrize("signed", [PUBLIC, ""])
+    @pytest.mark.parametrize("public", [PUBLIC_URL, f"{PUBLIC_URL}:443", f"{PUBLIC_URL}:8443"])
+    @pytest.mark.parametrize("signed", [PUBLIC_URL, ""])
     def test_any_port_may_be_signed_or_left_out(
         self, serve: Serve, public: str, signed: str
     ) -> None:
@@ -120,7 +120,7 @@ class TestTwilio:
         assert sender.twilio("sms", Body="hi") == 200
 
     def test_another_port_is_another_address(self, serve: Serve) -> None:
-        sender = Sender(serve(PUBLIC_URL=f"{PUBLIC}:8443", **ENV), public=f"{PUBLIC}:9443")
+        sender = Sender(serve(PUBLIC_URL=f"{PUBLIC_URL}:8443", **ENV), public=f"{PUBLIC_URL}:9443")
         assert sender.twilio("sms", Body="STOP") == 403
 
     def test_without_a_public_address_its_own_counts(self, serve: Serve, ctx: Context) -> None:
@@ -189,7 +189,7 @@ class TestTwilio:
         assert code in row.evidence
 
     def test_without_a_token_nothing_is_taken(self, serve: Serve) -> None:
-        assert Sender(serve(PUBLIC_URL=PUBLIC)).twilio("sms", Body="STOP") == 503
+        assert Sender(serve(PUBLIC_URL=PUBLIC_URL)).twilio("sms", Body="STOP") == 503
 
     def test_too_much_is_refused(self, sender: Sender) -> None:
         big = requests.post(f"{sender.url}/webhooks/twilio/sms", data=b"x" * 600_000)
@@ -202,11 +202,11 @@ class TestTwilioWithJson:
     @staticmethod
     def send(
         url: str, body: bytes, hashed: bytes | None = None, query: str | None = None,
-        token: str = TOKEN, content: str = "application/json", **headers: str,
+        token: str = TWILIO_TOKEN, content: str = "application/json", **headers: str,
     ) -> int:  # fmt: skip
         digest = hashlib.sha256(body if hashed is None else hashed).hexdigest()
         path = "/webhooks/twilio/sms" + (f"?bodySHA256={digest}" if query is None else query)
-        signature = twilio_signature(token, PUBLIC + path, [])
+        signature = twilio_signature(token, PUBLIC_URL + path, [])
         sent = {"X-Twilio-Signature": signature, "Content-Type": content, **headers}
         return requests.post(url + path, data=body, headers=sent).status_code
 
@@ -261,12 +261,12 @@ class TestTwilioWithASharedKey:
     @pytest.fixture
     def url(self, serve: Serve) -> str:
         keys = f"{self.NEW},{self.OLD}"
-        return serve(PUBLIC_URL=PUBLIC, **ENV, TWILIO_WEBHOOK_SHARED_KEY=keys)
+        return serve(PUBLIC_URL=PUBLIC_URL, **ENV, TWILIO_WEBHOOK_SHARED_KEY=keys)
 
     @staticmethod
     def send(url: str, key: str, digest: str, settings: str | None, body: str = "STOP") -> int:
         fields = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "Body": body}
-        where = f"{PUBLIC}/webhooks/twilio/sms"
+        where = f"{PUBLIC_URL}/webhooks/twilio/sms"
         signature = twilio_signature(key, where, list(fields.items()), digest)
         headers = {"X-Twilio-Signature": signature}
         if settings is not None:
@@ -283,14 +283,14 @@ class TestTwilioWithASharedKey:
         assert [row.kind for row in rows(ctx, feedback)] == ["opt_out"]
 
     def test_the_auth_token_still_signs_what_no_rule_matches(self, url: str, ctx: Context) -> None:
-        assert self.send(url, TOKEN, "sha1", None) == 200
+        assert self.send(url, TWILIO_TOKEN, "sha1", None) == 200
         assert len(rows(ctx, feedback)) == 1
 
     @pytest.mark.parametrize(
         ("key", "digest", "settings"),
         [
-            ("guessed", "sha256", SHA256), (NEW, "sha1", SHA256), (TOKEN, "sha256", SHA256),
-            (TOKEN, "sha256", None), (NEW, "sha1", None),
+            ("guessed", "sha256", SHA256), (NEW, "sha1", SHA256), (TWILIO_TOKEN, "sha256", SHA256),
+            (TWILIO_TOKEN, "sha256", None), (NEW, "sha1", None),
             (NEW, "sha256", "key=k,algorithm=HMAC_MD5"), (NEW, "sha256", "key=k"),
             (NEW, "sha256", ""), ("", "sha256", SHA256),
         ],
@@ -302,7 +302,7 @@ class TestTwilioWithASharedKey:
         assert rows(ctx, feedback) == []
 
     def test_without_the_key_nothing_is_taken(self, sender: Sender, ctx: Context) -> None:
-        assert self.send(sender.url, TOKEN, "sha256", self.SHA256) == 503
+        assert self.send(sender.url, TWILIO_TOKEN, "sha256", self.SHA256) == 503
         assert rows(ctx, feedback) == []
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from agents import IDS, NUMBER, OTHER, Agent, kinds, passing
+from agents import IDS, Agent, kinds, passing
+from constants import NUMBER, OTHER
 from crms import Crm
+from fixture_types import MakeContext, Sync
 
 from connectors.errors import AuthError, UnavailableError
 from sandbox.run import Sandbox
@@ -24,8 +25,6 @@ from worker.store.tables import polls
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 
-Sync = Callable[..., dict[str, Any]]
-MakeContext = Callable[..., Context]
 LIST, OPTIONS = "GET /calling/v1/dispositions", "GET .*/calls/hs_call_disposition"
 REFUSALS = (401, 403, 404, "page", {"message": "moved"})
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from constants import NOW
 
 from worker.feedback.sources import twilio
 from worker.feedback.sources.delivery_codes import CODES, read_code
 
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 DOCS = Path(__file__).parents[4] / "docs" / "feedback.md"
 
 

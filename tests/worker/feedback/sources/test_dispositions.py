@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from agents import IDS, NUMBER, OTHER, Agent, kinds, passing
+from agents import IDS, Agent, kinds, passing
+from constants import NUMBER, OTHER
 from crms import Crm
+from fixture_types import Sync
 
 from connectors.records import CallOutcome
 from sandbox.run import Sandbox
@@ -17,7 +18,6 @@ from worker.feedback.sources.dispositions import poll, poll_all
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 
-Sync = Callable[..., dict[str, Any]]
 NO_OVERLAP = '[sync]\noverlap = "0s"\n[connectors.hubspot]\nsearch_lag = "0s"'
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from constants import BRITISH
 
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import Layout
 from worker.feedback.sources.files import Refusals, numbers_of, refusals, reports_of
 from worker.segments import campaign_outcomes
-
-NUMBER = "+442072194272"
 
 
 def written(path: Path, content: bytes | str) -> Path:
@@ -32,7 +31,7 @@ def numbers(path: Path, column: str = "", **layout: str) -> list[str]:
 @pytest.mark.parametrize(
     "content",
     [
-        f"{NUMBER}\n",
+        f"{BRITISH}\n",
         "sep=;\r\nName;Phone\r\nx;020 7219 4272\r\n",
         "\ufeff\"sep=;\"\r\nName;Phone\r\nx;020 7219 4272\r\n",
         "Name,Phone\nx\x00,020 7219\x00 4272\n",
@@ -44,7 +43,7 @@ def numbers(path: Path, column: str = "", **layout: str) -> list[str]:
     ],
 )  # fmt: skip
 def test_numbers_are_read_however_the_list_is_written(tmp_path: Path, content: bytes | str) -> None:
-    assert numbers(written(tmp_path / "list.csv", content)) == [NUMBER]
+    assert numbers(written(tmp_path / "list.csv", content)) == [BRITISH]
 
 
 def test_numbers_of_a_workbook(tmp_path: Path) -> None:
@@ -54,7 +53,7 @@ def test_numbers_of_a_workbook(tmp_path: Path) -> None:
     for row in (["Name", "Phone"], ["x", 442072194272.0], ["y", None]):
         sheet.append(row)
     book.save(tmp_path / "list.xlsx")
-    assert numbers(tmp_path / "list.xlsx", sheet="List") == [NUMBER]
+    assert numbers(tmp_path / "list.xlsx", sheet="List") == [BRITISH]
     refused = Refusals()
     with pytest.raises(ListError, match="'Notes' is empty"):
         [*numbers_of(tmp_path / "list.xlsx", "Phone", "", refused)]
@@ -62,21 +61,21 @@ def test_numbers_of_a_workbook(tmp_path: Path) -> None:
 
 
 def test_of_two_columns_of_one_name_neither_is_passed_over(tmp_path: Path) -> None:
-    path = written(tmp_path / "list.csv", f"Number,number\n,{NUMBER}\n")
+    path = written(tmp_path / "list.csv", f"Number,number\n,{BRITISH}\n")
     with pytest.raises(ListError, match="at places 1 and 2"):
         numbers(path)
-    assert numbers(path, "2") == [NUMBER]
+    assert numbers(path, "2") == [BRITISH]
 
 
 def test_without_a_header_the_first_number_is_not_lost(tmp_path: Path) -> None:
-    path = written(tmp_path / "list.csv", f"Ann,{NUMBER}\nBob,020 7219 4273\n")
+    path = written(tmp_path / "list.csv", f"Ann,{BRITISH}\nBob,020 7219 4273\n")
     with pytest.raises(ListError, match="its cell 2 holds a phone number"):
         numbers(path)
-    assert numbers(path, "2") == [NUMBER, "+442072194273"]
+    assert numbers(path, "2") == [BRITISH, "+442072194273"]
 
 
 def test_reports_are_free_of_what_a_database_refuses(tmp_path: Path) -> None:
-    path = written(tmp_path / "list.csv", f"number,kind,note\n{NUMBER},wrong number,'=a\x00b\n")
+    path = written(tmp_path / "list.csv", f"number,kind,note\n{BRITISH},wrong number,'=a\x00b\n")
     refused = Refusals()
     ((_, _, report),) = reports_of(path, {}, {}, refused)
     assert (report.kind, report.evidence) == ("wrong_number", "=ab")

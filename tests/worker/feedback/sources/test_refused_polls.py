@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from agents import NUMBER, Agent
+from agents import Agent
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.alerts import rules
@@ -18,7 +20,6 @@ from worker.ops import doctor
 from worker.segments import counters
 from worker.store.tables import feedback, polls
 
-Sync = Callable[..., dict[str, Any]]
 TASKS = {"salesforce": r"FROM.Task", "hubspot": r"/calls/search"}
 TOO_LARGE = [{"errorCode": "OPERATION_TOO_LARGE", "message": "exceeded 100000 distinct who/what's"}]
 

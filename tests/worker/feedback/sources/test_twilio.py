@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from constants import NOW
 
 from worker.feedback.sources import twilio
 from worker.feedback.sources.twilio import NobodysError, UnreadableError
 
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SID = "SM" + "0" * 32
 FROM = {"From": "+14155552671", "To": "+14155550100", "MessageSid": SID}
 TO = {"From": "+14155550100", "To": "+14155552671", "MessageSid": SID}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
+from constants import NOW
 
 from worker.sync.pages.evaluate import given_away
 from worker.verification.models import Verification
-
-NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def answer(depth: str = "reassigned", reassigned: bool | None = True, since: str = "2024-03-01",

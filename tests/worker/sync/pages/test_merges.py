@@ -9,31 +9,19 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER, STOP_FLAGS, THIRD
 from crms import QUICK, Crm
+from fixture_types import Sync
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from merging import (
-    FIRST,
-    SECOND,
-    STOPS,
-    THIRD,
-    deliver,
-    living,
-    merge,
-    of_users,
-    said,
-    status,
-    tell,
-    type_in,
-)
+from merging import deliver, living, merge, of_users, said, status, tell, type_in
 
 from config.settings import load
 from sandbox.run import Sandbox
@@ -51,8 +39,6 @@ from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
-Sync = Callable[..., dict[str, Any]]
-
 
 @pytest.fixture(autouse=True)
 def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +51,8 @@ def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
     """Two contacts with a number each, in sync."""
     one, two = crm.ids()[:2]
-    type_in(crm, one, FIRST)
-    type_in(crm, two, SECOND)
+    type_in(crm, one, NUMBER)
+    type_in(crm, two, OTHER)
     sync(ctx, crm.name)
     return one, two
 
@@ -82,7 +68,7 @@ class TestWhoSaidNo:
         crm.edit(two, {"do_not_contact": False})  # an explicit one, which wins
         survivor = merge(crm, one, two)
         sync(ctx, crm.name, how)
-        assert crm.get(survivor, f"phone/{crm.phone}") == SECOND
+        assert crm.get(survivor, f"phone/{crm.phone}") == OTHER
         assert crm.get(survivor, "do_not_contact")
         assert status(crm, survivor) == "do_not_contact"
         sync(ctx, crm.name, "everything")
@@ -92,7 +78,7 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        tell(ctx, "opt_out", FIRST, source="twilio sms")
+        tell(ctx, "opt_out", NUMBER, source="twilio sms")
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -193,7 +179,7 @@ class TestWhoSaidNo:
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert crm.get(survivor, "do_not_contact")
-        nothing = dict.fromkeys(STOPS, False)
+        nothing = dict.fromkeys(STOP_FLAGS, False)
         crm.edit(survivor, nothing)
         sync(ctx, crm.name)
         assert not crm.get(survivor, "do_not_contact")
@@ -212,15 +198,15 @@ class TestWhoSaidNo:
             s = suppressions.c
             query = sa.select(s.number, s.source).where(s.lifted_at.is_(None))
             listed = {tuple(row) for row in connection.execute(query)}
-        assert (SECOND, f"{crm.name} user") in listed
+        assert (OTHER, f"{crm.name} user") in listed
 
     def test_by_a_wrong_number_that_reached_a_stranger_stops_nobody_else(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """Who answers at a wrong number is not this person."""
         one, two = pair
-        tell(ctx, "wrong_number", FIRST, at=ctx.now() - timedelta(hours=1))
-        tell(ctx, "opt_out", FIRST, source="twilio sms")
+        tell(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
+        tell(ctx, "opt_out", NUMBER, source="twilio sms")
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -233,8 +219,8 @@ class TestEvidence:
     ) -> None:
         """Our own flags arrive on an id that we have never seen."""
         one, two = pair
-        tell(ctx, "opt_out", FIRST)
-        tell(ctx, "wrong_number", SECOND)
+        tell(ctx, "opt_out", NUMBER)
+        tell(ctx, "wrong_number", OTHER)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -247,11 +233,11 @@ class TestEvidence:
     ) -> None:
         one, two = pair
         at = (ctx.now() - timedelta(days=3)).replace(microsecond=0)
-        tell(ctx, "opt_out", FIRST, at=at, source="twilio sms", evidence="replied STOP")
+        tell(ctx, "opt_out", NUMBER, at=at, source="twilio sms", evidence="replied STOP")
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        (copy,) = [row for row in said(ctx, "opt_out") if row.number == SECOND]
+        (copy,) = [row for row in said(ctx, "opt_out") if row.number == OTHER]
         assert copy.at == at
         assert copy.source == "twilio sms"
         assert copy.contact.endswith(f"/{survivor}")
@@ -273,10 +259,10 @@ class TestEvidence:
         crm = Crm.all(sandbox)["hubspot"]
         sandbox.hubspot.portal.merges_make_new_ids = False
         one, two = crm.ids()[:2]
-        type_in(crm, one, FIRST)
-        type_in(crm, two, SECOND)
+        type_in(crm, one, NUMBER)
+        type_in(crm, two, OTHER)
         sync(ctx, "hubspot")
-        tell(ctx, "opt_out", FIRST)
+        tell(ctx, "opt_out", NUMBER)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         assert survivor == two
@@ -290,10 +276,10 @@ class TestWhatElseWasSaid:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        type_in(crm, two, FIRST)
+        type_in(crm, two, NUMBER)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        tell(ctx, "wrong_number", FIRST, contact=key, reach="contact")
+        tell(ctx, "wrong_number", NUMBER, contact=key, reach="contact")
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -303,7 +289,7 @@ class TestWhatElseWasSaid:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        tell(ctx, "wrong_number", FIRST)
+        tell(ctx, "wrong_number", NUMBER)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -316,11 +302,11 @@ class TestWhatElseWasSaid:
         one, two = pair
         other = crm.ids()[2]
         for record_id in (two, other):
-            type_in(crm, record_id, FIRST)
+            type_in(crm, record_id, NUMBER)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        tell(ctx, "confirmed", FIRST, contact=key, at=ctx.now() - timedelta(hours=2))
-        tell(ctx, "wrong_number", FIRST, at=ctx.now() - timedelta(hours=1))
+        tell(ctx, "confirmed", NUMBER, contact=key, at=ctx.now() - timedelta(hours=2))
+        tell(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
         deliver(ctx, crm)
         assert status(crm, one) == "valid"
         survivor = merge(crm, one, two)
@@ -334,10 +320,10 @@ class TestWhatElseWasSaid:
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        tell(ctx, "opt_out", FIRST, contact=key, reach="person")
+        tell(ctx, "opt_out", NUMBER, contact=key, reach="person")
         deliver(ctx, crm)
         assert status(crm, survivor) == "do_not_contact"
-        assert intake.of_contact(ctx, crm.name, crm.object, one) == [SECOND]
+        assert intake.of_contact(ctx, crm.name, crm.object, one) == [OTHER]
 
 
 class TestHowItIsLearned:
@@ -387,8 +373,8 @@ class TestHowItIsLearned:
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         one, two = crm.ids()[:2]
-        type_in(crm, one, FIRST)
-        type_in(crm, two, SECOND)
+        type_in(crm, one, NUMBER)
+        type_in(crm, two, OTHER)
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, "hubspot")
         sandbox.hubspot.portal.events.clear()
@@ -415,9 +401,9 @@ class TestHowItIsLearned:
     ) -> None:
         crm = Crm.all(sandbox)["salesforce"]
         lead = next(sandbox.salesforce.org.tables["Lead"].after_id(None))["Id"]
-        sandbox.salesforce.act("Lead", lead, {"set": {"Phone": FIRST, "Email": None}})
+        sandbox.salesforce.act("Lead", lead, {"set": {"Phone": NUMBER, "Email": None}})
         target = crm.ids()[0]
-        type_in(crm, target, SECOND)
+        type_in(crm, target, OTHER)
         sync(ctx, "salesforce")
         sandbox.salesforce.act("Lead", lead, {"set": {"Phone_Do_Not_Contact__c": True}})
         sync(ctx, "salesforce")
@@ -446,8 +432,8 @@ class TestHowItIsLearned:
     ) -> None:
         crm = Crm.all(sandbox)["salesforce"]
         one, two = crm.ids()[:2]
-        type_in(crm, one, FIRST)
-        type_in(crm, two, SECOND)
+        type_in(crm, one, NUMBER)
+        type_in(crm, two, OTHER)
         sync(ctx, "salesforce")
         merge(crm, one, two)
         sync(ctx, "salesforce")
@@ -456,7 +442,7 @@ class TestHowItIsLearned:
         sync(ctx, "salesforce")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
-        assert intake.of_contact(ctx, "salesforce", "Contact", one) == [FIRST]
+        assert intake.of_contact(ctx, "salesforce", "Contact", one) == [NUMBER]
 
     def test_an_erased_contact_is_forgotten_with_the_ids_that_it_had(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
@@ -536,7 +522,7 @@ class Merging(RuleBasedStateMachine):
 
     # -- what happens ----------------------------------------------------------------------
 
-    @rule(place=st.integers(0, 4), flag=st.sampled_from(STOPS))
+    @rule(place=st.integers(0, 4), flag=st.sampled_from(STOP_FLAGS))
     def somebody_ticks(self, place: int, flag: str) -> None:
         self.crm.edit(self._record(place), {flag: True})
         for one in self._together(place):
@@ -549,8 +535,8 @@ class Merging(RuleBasedStateMachine):
         self._sync("changed")
         self._carry()
         record_id = self._record(place)
-        if any(self.crm.get(record_id, flag) for flag in STOPS):
-            self.crm.edit(record_id, dict.fromkeys(STOPS, False))
+        if any(self.crm.get(record_id, flag) for flag in STOP_FLAGS):
+            self.crm.edit(record_id, dict.fromkeys(STOP_FLAGS, False))
             self._sync("changed")
             for one in self._together(place):
                 self.no[one] = False
@@ -560,8 +546,8 @@ class Merging(RuleBasedStateMachine):
     def somebody_sets_it_to_no(self, place: int) -> None:
         """An explicit "false" where nothing was: it says nothing, and wins in a merge."""
         record_id = self._record(place)
-        if not any(self.crm.get(record_id, flag) for flag in STOPS):
-            self.crm.edit(record_id, dict.fromkeys(STOPS, False))
+        if not any(self.crm.get(record_id, flag) for flag in STOP_FLAGS):
+            self.crm.edit(record_id, dict.fromkeys(STOP_FLAGS, False))
 
     @rule(place=st.integers(0, 4))
     def somebody_texts_stop(self, place: int) -> None:
@@ -616,7 +602,7 @@ class Merging(RuleBasedStateMachine):
     def _check(self) -> None:
         for place in range(5):
             record_id = self._record(place)
-            flagged = any(self.crm.get(record_id, flag) for flag in STOPS)
+            flagged = any(self.crm.get(record_id, flag) for flag in STOP_FLAGS)
             together = self._together(place)
             if any(self.no[one] for one in together):
                 assert flagged, "somebody who said no is callable"

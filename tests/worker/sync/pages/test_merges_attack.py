@@ -11,20 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER, STOP_FLAGS, THIRD
 from crms import Crm
-from merging import (
-    FIRST,
-    SECOND,
-    STOPS,
-    THIRD,
-    deliver,
-    living,
-    merge,
-    of_users,
-    status,
-    tell,
-    type_in,
-)
+from fixture_types import Sync
+from merging import deliver, living, merge, of_users, status, tell, type_in
 from skips import skip_without
 
 from connectors.records import Merge
@@ -42,8 +32,6 @@ from worker.sync import hubspot_events
 from worker.sync.pages import merges, process, runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-
-Sync = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -70,8 +58,8 @@ def sales(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
 
 def two_in_sync(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
     one, two = crm.ids()[:2]
-    type_in(crm, one, FIRST)
-    type_in(crm, two, SECOND)
+    type_in(crm, one, NUMBER)
+    type_in(crm, two, OTHER)
     without_email(crm, one, two)
     sync(ctx, crm.name)
     return one, two
@@ -114,7 +102,7 @@ class TestWhoSaidNo:
         three = crm.ids()[2]
         type_in(crm, three, THIRD)
         sync(ctx, crm.name)
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         second = merge(crm, one, two)
         known_merge(ctx, crm, one, second)
         third = merge(crm, second, three)
@@ -130,15 +118,15 @@ class TestWhoSaidNo:
     ) -> None:
         """A flag that was cleared on one says nothing of what was said on the other."""
         one, two = pair
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         crm.edit(two, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, dict.fromkeys(STOPS, False))
+        crm.edit(two, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
         assert status(crm, two) == "valid"
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        assert crm.get(survivor, f"phone/{crm.phone}") == SECOND
+        assert crm.get(survivor, f"phone/{crm.phone}") == OTHER
         assert status(crm, survivor) == "do_not_contact"
 
     @pytest.mark.parametrize("how", ["ticked", "said twice"])
@@ -158,9 +146,9 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         assert crm.get(one, "do_not_call")
         assert not crm.get(one, "do_not_contact")
-        crm.edit(one, dict.fromkeys(STOPS, False))
+        crm.edit(one, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
-        type_in(crm, one, SECOND)
+        type_in(crm, one, OTHER)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         assert not crm.get(one, "do_not_call")
@@ -169,14 +157,14 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         crm.edit(two, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, dict.fromkeys(STOPS, False))
+        crm.edit(two, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        crm.edit(survivor, dict.fromkeys(STOPS, False))
+        crm.edit(survivor, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         assert status(crm, survivor) == "valid"
@@ -188,7 +176,7 @@ class TestWhoSaidNo:
         crm, one, two = sales
         type_in(crm, two, "")
         sync(ctx, crm.name)
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         type_in(crm, survivor, THIRD)
@@ -199,7 +187,7 @@ class TestWhoSaidNo:
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
         crm, one, two = sales
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         merge(crm, one, two)
         crm.act(two, {"delete": True})
         sync(ctx, crm.name)
@@ -214,7 +202,7 @@ class TestWhoSaidNo:
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
         crm, one, two = sales
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         merge(crm, one, two)
         hidden = crm.hide([two])
         sync(ctx, crm.name)
@@ -267,7 +255,7 @@ class TestWhoSaidNo:
         merge(crm, one, two)
         sync(ctx, crm.name)
         deliver(ctx, crm)
-        stop(ctx, crm, SECOND)
+        stop(ctx, crm, OTHER)
         assert status(crm, two) == "do_not_contact"
         time.sleep(1.1)
         crm.act(one, {"undelete": True})
@@ -275,7 +263,7 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         deliver(ctx, crm)
-        assert crm.get(one, f"phone/{crm.phone}") == FIRST
+        assert crm.get(one, f"phone/{crm.phone}") == NUMBER
         assert status(crm, one) == "do_not_contact"
 
     def test_before_the_number_was_found_to_be_wrong_is_not_called_on_another(
@@ -284,10 +272,10 @@ class TestWhoSaidNo:
         """It may have been theirs when they said it."""
         one, two = pair
         tell(
-            ctx, "opt_out", FIRST, source="twilio sms", at=ctx.now() - timedelta(days=300),
+            ctx, "opt_out", NUMBER, source="twilio sms", at=ctx.now() - timedelta(days=300),
             contact="", evidence="replied STOP",
         )  # fmt: skip
-        tell(ctx, "wrong_number", FIRST)
+        tell(ctx, "wrong_number", NUMBER)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -302,9 +290,9 @@ class TestWhoSaidNo:
         crm.act(one, {"set": {name: "someone@example.com"}})
         crm.act(two, {"set": {name: "someone.else@example.com"}})
         sync(ctx, crm.name)
-        tell(ctx, "wrong_number", FIRST, at=ctx.now() - timedelta(hours=1))
+        tell(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
         tell(
-            ctx, "opt_out", FIRST, contact="other/contacts/1", reach="person",
+            ctx, "opt_out", NUMBER, contact="other/contacts/1", reach="person",
             person=ctx.keys.person("someone@example.com"),
         )  # fmt: skip
         deliver(ctx, crm)
@@ -324,7 +312,7 @@ class TestWhoSaidNo:
         with ctx.store.write() as connection:
             for place in order:
                 report = Feedback(
-                    f"import:{'x' * 240}:{place}"[-255:].rjust(255, "y"), "opt_out", FIRST, "test",
+                    f"import:{'x' * 240}:{place}"[-255:].rjust(255, "y"), "opt_out", NUMBER, "test",
                     ctx.now(), channels=channels[place], contact=key, reach="person",
                 )  # fmt: skip
                 feedback_log.store(connection, [report], ctx.now(), keys)
@@ -339,7 +327,7 @@ class TestWhoSaidNo:
         one, two = pair
         keys = ctx.keys
         with ctx.store.write() as connection:
-            report = Feedback("merged:1", "opt_out", FIRST, "test", ctx.now())
+            report = Feedback("merged:1", "opt_out", NUMBER, "test", ctx.now())
             feedback_log.store(connection, [report], ctx.now(), keys)
         deliver(ctx, crm)
         survivor = merge(crm, one, two)
@@ -350,7 +338,7 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name, dry_run=True)
         sync(ctx, crm.name, "everything", force=True)
@@ -362,7 +350,7 @@ class TestWhoSaidNo:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         one, two = pair
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
         dies_once(monkeypatch, process, "_take_reports")
         with pytest.raises(KeyboardInterrupt):
@@ -396,7 +384,7 @@ class TestEvidence:
     ) -> None:
         """It has our flag on a record that our index has forgotten meanwhile."""
         one, two = pair
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         for row in lifecycle.recent(ctx, reports=True):  # our write lies long back
             with ctx.store.write() as connection:
                 connection.execute(
@@ -429,7 +417,7 @@ class TestEvidence:
         self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
     ) -> None:
         crm, one, two = hub
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
         event = {"subscriptionType": "contact.creation", "objectId": int(survivor)}
         hubspot_events.receive(ctx, [event])
@@ -444,7 +432,7 @@ class TestEvidence:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         one, two = pair
-        tell(ctx, "opt_out", FIRST, source="twilio sms", evidence="replied STOP")
+        tell(ctx, "opt_out", NUMBER, source="twilio sms", evidence="replied STOP")
         dies_once(monkeypatch, process, "_complete")
         with pytest.raises(KeyboardInterrupt):
             deliver(ctx, crm)
@@ -463,9 +451,9 @@ class TestEvidence:
     ) -> None:
         """STOP and START within minutes."""
         one, two = pair
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         assert crm.get(one, "do_not_contact")
-        tell(ctx, "opt_in", FIRST, source="twilio sms", evidence="replied START")
+        tell(ctx, "opt_in", NUMBER, source="twilio sms", evidence="replied START")
         deliver(ctx, crm)
         assert not crm.get(one, "do_not_contact")
         survivor = merge(crm, one, two)
@@ -477,7 +465,7 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        suppressions.import_list(ctx, [FIRST], "stopped by sms", channels="text")
+        suppressions.import_list(ctx, [NUMBER], "stopped by sms", channels="text")
         deliver(ctx, crm)
         assert not crm.get(one, "do_not_call")
         survivor = merge(crm, one, two)
@@ -490,7 +478,7 @@ class TestEvidence:
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
         crm, one, two = sales
-        stop(ctx, crm, FIRST)
+        stop(ctx, crm, NUMBER)
         merge(crm, one, two)
         sync(ctx, crm.name)
         crm.act(one, {"undelete": True})
@@ -510,8 +498,8 @@ class TestErasure:
         sync(ctx, crm.name)
         merge(crm, one, two)
         sync(ctx, crm.name)
-        forget_number(ctx, FIRST, "test")
-        assert everywhere(ctx, FIRST) == []
+        forget_number(ctx, NUMBER, "test")
+        assert everywhere(ctx, NUMBER) == []
 
     @pytest.mark.parametrize("worked_on", [False, True])
     def test_of_a_contact_leaves_nothing_of_those_it_came_from(
@@ -528,7 +516,7 @@ class TestErasure:
         forget_contact(ctx, crm.name, crm.object, survivor, "test")
         assert everywhere(ctx, f"'{one}'") == []
         if not worked_on:
-            assert everywhere(ctx, FIRST) == []
+            assert everywhere(ctx, NUMBER) == []
 
     def test_that_hubspot_tells_before_the_merge_leaves_nothing(
         self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
@@ -543,8 +531,8 @@ class TestErasure:
         sync(ctx, "hubspot")
         sync(ctx, "hubspot", "everything")
         deliver(ctx, crm)
-        assert everywhere(ctx, FIRST) == []
-        assert everywhere(ctx, SECOND) == []
+        assert everywhere(ctx, NUMBER) == []
+        assert everywhere(ctx, OTHER) == []
 
 
 class TestOddAnswers:
@@ -557,7 +545,7 @@ class TestOddAnswers:
         crm, one, _ = hub
         crm.records()[one]["hs_merged_object_ids"] = listed
         for kind in ("changed", "everything"):
-            type_in(crm, one, THIRD if kind == "changed" else FIRST)
+            type_in(crm, one, THIRD if kind == "changed" else NUMBER)
             assert sync(ctx, "hubspot", kind)["state"] == "done"
         with ctx.store.read() as connection:
             keys = list(connection.scalars(sa.select(merged_records.c.key)))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from connectors.errors import ConnectorError, UnavailableError
 from connectors.hubspot import connector
@@ -24,8 +25,6 @@ from worker.sync.read import reader, reverse_reader
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.lifecycle import Stored
 from worker.sync.runs.scope import Scope
-
-Sync = Callable[..., dict[str, Any]]
 
 
 class Work:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
@@ -16,8 +16,6 @@ from worker.feedback.models import Feedback
 from worker.store.tables import contacts, pages, verifications
 from worker.sync.runs import lifecycle
 from worker.sync.runs import report as reporting
-
-Sync = Callable[..., dict[str, Any]]
 
 
 def looked_at(ctx: Context, run: str) -> int:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import contact_numbers, contacts
 from worker.sync.read.change_detection import Span
-
-Sync = Callable[..., dict[str, Any]]
 
 
 def indexed(ctx: Context, table: sa.Table = contacts) -> set[str]:

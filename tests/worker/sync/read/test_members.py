@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fixture_types import Sync
 
 from connectors.errors import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.sync.runs.scope import Scope
-
-Sync = Callable[..., dict[str, Any]]
 
 
 def written(result: dict[str, Any]) -> set[str]:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -35,9 +37,7 @@ from worker.sync.read import change_detection, reader, removals
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 
-Sync = Callable[..., dict[str, Any]]
 # Of 48 and of 60 contacts: the limit is six.
-NUMBER = "+14155552671"
 GUARD = "[sync]\nmax_removals = 0.125\nmax_removals_floor = 4\n"
 LIMIT = {"salesforce": 6, "hubspot": 7}
 

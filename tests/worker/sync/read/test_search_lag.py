@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER
 from crms import Crm
+from fixture_types import MakeContext, Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -19,10 +19,6 @@ from worker.suppression.apply_reports import apply_waiting
 from worker.sync import hubspot_events
 from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
-
-Sync = Callable[..., dict[str, Any]]
-MakeContext = Callable[..., Context]
-GOOD, OTHER = "+14155552671", "+14155552672"
 
 
 class Time:
@@ -129,7 +125,7 @@ class TestWhatIsFoundLate:
         sync(ctx, "hubspot")
         time.passes(minutes=30)
         searches_see_after(crm, minutes=58)
-        record_id = crm.service.portal.create({"phone": GOOD})
+        record_id = crm.service.portal.create({"phone": NUMBER})
         for _ in range(4):
             time.passes(minutes=15)
             sync(ctx, "hubspot")
@@ -175,7 +171,7 @@ class TestWhatIsReadAgain:
         sync(ctx, "hubspot")
         time.passes(minutes=20)
         for record_id in crm.ids()[:20]:
-            crm.edit(record_id, {"phone/phone": GOOD})
+            crm.edit(record_id, {"phone/phone": NUMBER})
         sync(ctx, "hubspot")
         held = crm.snapshot()
         for _ in range(6):
@@ -205,7 +201,7 @@ class TestWhatIsReadAgain:
         read = []
         for n in range(28):  # seven hours
             time.passes(minutes=15)
-            numbers = (GOOD, OTHER)
+            numbers = (NUMBER, OTHER)
             crm.edit(crm.ids()[n], {"phone/phone": numbers[n % 2], "phone/mobilephone": ""})
             account = sync(ctx, "hubspot")
             assert account["contacts"]["written"] >= 1
@@ -222,7 +218,7 @@ class TestWhatIsReadAgain:
         sync(ctx, "salesforce")
         for n in range(16):
             time.passes(minutes=15)
-            salesforce.edit(salesforce.ids()[n], {"phone/Phone": (GOOD, OTHER)[n % 2]})
+            salesforce.edit(salesforce.ids()[n], {"phone/Phone": (NUMBER, OTHER)[n % 2]})
             sync(ctx, "salesforce")
         with ctx.store.read() as connection:
             positions = list(connection.scalars(sa.select(watermarks.c.position)))
@@ -234,11 +230,11 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         self, ctx: Context, crm: Crm, time: Time, sync: Sync
     ) -> None:
         target = crm.ids()[5]
-        crm.edit(target, {"phone/phone": GOOD, "phone/mobilephone": ""})
+        crm.edit(target, {"phone/phone": NUMBER, "phone/mobilephone": ""})
         sync(ctx, "hubspot")
         time.passes(minutes=30)
         searches_see_after(crm, minutes=40)
-        report = Feedback(key="k", kind="opt_out", number=GOOD, source="test", at=ctx.now())
+        report = Feedback(key="k", kind="opt_out", number=NUMBER, source="test", at=ctx.now())
         intake.reports(ctx, [report])
         apply_waiting(ctx)
         spread(ctx, "hubspot")
@@ -267,7 +263,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         self, ctx: Context, crm: Crm, time: Time, sync: Sync
     ) -> None:
         target = crm.ids()[7]
-        crm.edit(target, {"phone/phone": GOOD, "phone/mobilephone": ""})
+        crm.edit(target, {"phone/phone": NUMBER, "phone/mobilephone": ""})
         sync(ctx, "hubspot")
         time.passes(minutes=10)
         crm.edit(target, {"phone/phone": OTHER})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from crms import Crm
+from fixture_types import MakeContext, Sync
 
 from connectors.errors import ConnectorError
 from worker.context import Context
@@ -19,9 +19,6 @@ from worker.sync.runs import control, lifecycle, report
 from worker.sync.runs.lifecycle import RunActiveError
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo
-
-MakeContext = Callable[..., Context]
-Sync = Callable[..., dict[str, Any]]
 
 
 class TestPausing:

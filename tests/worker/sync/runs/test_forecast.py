@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from constants import NUMBER
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.sync.runs import forecast
 from worker.sync.runs.scope import Scope
-
-Sync = Callable[..., dict[str, Any]]
-NUMBER = "+14155552671"
 
 
 def test_counts_contacts_numbers_and_what_they_may_cost_at_most(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
+from constants import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +18,6 @@ from connectors.records import Update, WriteResult
 from worker.sync.write import batcher
 from worker.sync.write.batcher import Batches
 from worker.sync.write.crm_writes import Written
-
-NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 class Crm:

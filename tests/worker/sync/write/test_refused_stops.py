@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import STOP_FLAGS
 from crms import Crm
+from fixture_types import Sync
 
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.salesforce.automation import Rule as SalesforceRule
@@ -19,9 +20,7 @@ from worker.store.tables import failures, feedback
 from worker.sync.runs.lifecycle import MOST_RETRIES
 from worker.sync.write.undo import undo
 
-Sync = Callable[..., dict[str, Any]]
 TYPED, NUMBER = "(415) 555-2671", "+14155552671"
-FLAGS = ("do_not_contact", "do_not_call", "do_not_text")
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ class TestARewriteThatIsRefused:
         say_stop(ctx)
         refuse(crm, target, f"phone/{crm.phone}", "reason")
         result = sync(ctx, crm.name)
-        assert all(crm.get(target, flag) for flag in FLAGS)
+        assert all(crm.get(target, flag) for flag in STOP_FLAGS)
         assert crm.get(target, f"phone/{crm.phone}") == TYPED
         assert result["contacts"]["failed"] == 1
         assert not alerts(ctx)
@@ -93,7 +92,7 @@ class TestFlagsThatAreRefused:
             connection.execute(sa.update(failures).values(attempts=MOST_RETRIES + 5))
         allow(crm)
         sync(ctx, crm.name)
-        assert all(crm.get(target, flag) for flag in FLAGS)
+        assert all(crm.get(target, flag) for flag in STOP_FLAGS)
         assert not alerts(ctx)
 
 

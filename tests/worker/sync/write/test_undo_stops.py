@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from constants import NUMBER, OTHER
 from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
@@ -20,8 +22,6 @@ from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import Undone, undo
 
-Sync = Callable[..., dict[str, Any]]
-GOOD, OTHER = "+14155552671", "+14155552672"
 STOPS = {
     "opt_out": ("do_not_contact", "do_not_call", "do_not_text"),
     "complaint": ("do_not_contact", "do_not_call", "do_not_text"),
@@ -29,7 +29,7 @@ STOPS = {
 }
 
 
-def tell(ctx: Context, kind: str, number: str = GOOD, **more: Any) -> None:
+def tell(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
     made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
     key = f"{kind}:{number}:{made['at'].isoformat()}:{more.get('grade', '')}"
     report = Feedback(key, kind, number, **made)  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ def held(ctx: Context, crm: Crm, sync: Sync) -> str:
     record_id = crm.ids()[0]
     names = {name for name in crm.records()[record_id] if "hone" in name and "__" not in name}
     empty = {f"phone/{name}": None for name in names if not name.startswith("hygiene")}
-    crm.edit(record_id, {**empty, f"phone/{crm.phone}": GOOD})
+    crm.edit(record_id, {**empty, f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
     return record_id
 
@@ -80,7 +80,7 @@ class TestAnUndo:
     def test_of_a_run_that_delivered_an_erasure_leaves_the_stop(
         self, ctx: Context, crm: Crm, held: str, sync: Sync
     ) -> None:
-        forget_number(ctx, GOOD, "an admin")
+        forget_number(ctx, NUMBER, "an admin")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(held, "do_not_contact") is True
         assert "do_not_contact" in kept(done)
@@ -104,7 +104,7 @@ class TestAnUndo:
     def test_of_a_sync_that_flagged_an_imported_list_leaves_the_flags(
         self, ctx: Context, crm: Crm, held: str, sync: Sync
     ) -> None:
-        suppressions.import_list(ctx, [GOOD], "registry", "call")
+        suppressions.import_list(ctx, [NUMBER], "registry", "call")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(held, "do_not_call") is True
         assert "do_not_call" in kept(done)
@@ -115,7 +115,7 @@ class TestAnUndo:
         tell(ctx, "opt_out")
         apply_waiting(ctx)
         record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         undo(ctx, sync(ctx, crm.name)["run"])
         assert crm.get(record_id, "do_not_contact") is True
         assert crm.get(record_id, crm.status) == "do_not_contact"
@@ -171,7 +171,7 @@ class TestAnUndo:
         """Its owner gave another one, and policy has it written into the field."""
         ctx = make_context('[feedback]\ncorrections = "replace"')
         record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         key = f"{crm.name}/{crm.object}/{record_id}"
         tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
@@ -269,7 +269,7 @@ class TestAChannelWithoutAFlagOfItsOwn:
     ) -> None:
         ctx = make_context(f'[connectors.{crm.name}.fields]\n{own} = ""\n')
         record_id = crm.ids()[0]
-        crm.edit(record_id, {f"phone/{crm.phone}": GOOD})
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         tell(ctx, "opt_out", channels=channel, at=ctx.now() - timedelta(hours=1))
         run = deliver(ctx, crm)
@@ -277,7 +277,7 @@ class TestAChannelWithoutAFlagOfItsOwn:
         undo(ctx, run)
         sync(ctx, crm.name, "everything")
         assert crm.get(record_id, "do_not_contact") is True
-        assert [one.channels for one in suppressions.listed(ctx, GOOD)] == [channel]
+        assert [one.channels for one in suppressions.listed(ctx, NUMBER)] == [channel]
         crm.edit(record_id, {"do_not_contact": False})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")

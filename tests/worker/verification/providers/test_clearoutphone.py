@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lookups import BRITISH, GOOD, IMPOSSIBLE, OTHER, make
+from constants import BRITISH, NEW_YORK, NUMBER
+from lookups import IMPOSSIBLE, make
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -33,7 +34,7 @@ def fetched(clearout: Any, job: str, questions: list[Question]) -> Any:
     return {answer.number: answer for answer in found}
 
 
-QUESTIONS = [Question(GOOD), Question(OTHER), Question(IMPOSSIBLE)]
+QUESTIONS = [Question(NUMBER), Question(NEW_YORK), Question(IMPOSSIBLE)]
 
 
 class TestOneNumber:
@@ -47,8 +48,8 @@ class TestOneNumber:
         ],
     )  # fmt: skip
     def test_kinds_of_line(self, sandbox: Sandbox, clearout: Any, truth: str, kind: Kind) -> None:
-        sandbox.network.set(GOOD, kind=truth, carrier="Cobalt Telecom")
-        (said,) = clearout.ask([Question(GOOD)], "line_type")
+        sandbox.network.set(NUMBER, kind=truth, carrier="Cobalt Telecom")
+        (said,) = clearout.ask([Question(NUMBER)], "line_type")
         assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Cobalt Telecom")
 
     @pytest.mark.parametrize(
@@ -58,9 +59,9 @@ class TestOneNumber:
     def test_each_status_takes_a_credit(
         self, sandbox: Sandbox, clearout: Any, line: dict[str, Any], verdict: str
     ) -> None:
-        sandbox.network.set(GOOD, **line)
+        sandbox.network.set(NUMBER, **line)
         before = sandbox.clearoutphone.credits
-        (said,) = clearout.ask([Question(GOOD)], "line_type")
+        (said,) = clearout.ask([Question(NUMBER)], "line_type")
         assert (said.verdict, said.charged) == (verdict, 1)
         assert sandbox.clearoutphone.credits == before - 1
 
@@ -68,12 +69,12 @@ class TestOneNumber:
         body = {"status": "failed", "error": {"code": 1029, "message": "number is required"}}
         sandbox.clearoutphone.faults.append(Fault("validate", "status", status=400, body=body))
         with pytest.raises(UnavailableError, match="number is required"):
-            clearout.ask([Question(GOOD)], "line_type")
+            clearout.ask([Question(NUMBER)], "line_type")
 
     def test_a_time_out_of_its_own_is_tried_again(self, sandbox: Sandbox, clearout: Any) -> None:
         body = {"status": "failed", "error": {"code": 1006, "message": "Timeout occurred"}}
         sandbox.clearoutphone.faults.append(Fault("validate", "status", status=524, body=body))
-        assert clearout.ask([Question(GOOD)], "line_type")[0].verdict == "valid"
+        assert clearout.ask([Question(NUMBER)], "line_type")[0].verdict == "valid"
 
 
 class TestCredits:
@@ -88,16 +89,16 @@ class TestAFile:
         assert clearout.collect(job, QUESTIONS, "line_type") is None, "it is not done at once"
         answers = fetched(clearout, job, QUESTIONS)
         assert {n: a.verdict for n, a in answers.items()} == {
-            GOOD: "valid", OTHER: "valid", IMPOSSIBLE: "invalid",
+            NUMBER: "valid", NEW_YORK: "valid", IMPOSSIBLE: "invalid",
         }  # fmt: skip
-        single = {a.number: a for a in clearout.ask([Question(GOOD)], "line_type")}
-        assert answers[GOOD].line_type == single[GOOD].line_type
-        assert answers[GOOD].carrier == single[GOOD].carrier
+        single = {a.number: a for a in clearout.ask([Question(NUMBER)], "line_type")}
+        assert answers[NUMBER].line_type == single[NUMBER].line_type
+        assert answers[NUMBER].carrier == single[NUMBER].carrier
 
     @pytest.mark.parametrize(
         ("numbers", "country"),
         [
-            ((GOOD, OTHER, IMPOSSIBLE), "us"), ((GOOD, BRITISH, "+442079460018"), "gb"),
+            ((NUMBER, NEW_YORK, IMPOSSIBLE), "us"), ((NUMBER, BRITISH, "+442079460018"), "gb"),
             (("+80012345678", BRITISH), "gb"), (("+80012345678",), ""),
         ],
     )  # fmt: skip
@@ -114,7 +115,7 @@ class TestAFile:
     ) -> None:
         job = clearout.submit(QUESTIONS, "line_type")
         another = make(sandbox, "clearoutphone", tmp_path)
-        assert set(fetched(another, job, QUESTIONS)) == {GOOD, OTHER, IMPOSSIBLE}
+        assert set(fetched(another, job, QUESTIONS)) == {NUMBER, NEW_YORK, IMPOSSIBLE}
         assert sandbox.clearoutphone.charges == 3
 
     def test_credits_must_do_for_the_whole_of_it(self, sandbox: Sandbox, clearout: Any) -> None:
@@ -162,7 +163,7 @@ class TestAFile:
 
         text = (
             "Name,Phone Number,ClearoutPhone Validation Status,ClearoutPhone Line Type\r\n"
-            f"x,{GOOD[1:]},Valid,Mobile\r\n"
+            f"x,{NUMBER[1:]},Valid,Mobile\r\n"
         )
         (said,) = _read(b"\xef\xbb\xbf" + text.encode(), QUESTIONS)
-        assert (said.number, said.verdict, said.line_type) == (GOOD, "valid", "mobile")
+        assert (said.number, said.verdict, said.line_type) == (NUMBER, "valid", "mobile")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from lookups import BRITISH, GOOD, IMPOSSIBLE, KINDS, OTHER, Desk, desk
+from constants import BRITISH, NEW_YORK, NUMBER
+from lookups import IMPOSSIBLE, KINDS, Desk, desk
 from tls import Ca, TlsFront
 
 from sandbox.run import Sandbox
@@ -58,31 +59,31 @@ def paid(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> It
 
 class TestAnswers:
     def test_come_in_the_one_vocabulary(self, any_desk: Desk) -> None:
-        answers = any_desk.ask(GOOD, OTHER)
-        assert set(answers) == {GOOD, OTHER}
+        answers = any_desk.ask(NUMBER, NEW_YORK)
+        assert set(answers) == {NUMBER, NEW_YORK}
         for said in answers.values():
             assert said.verdict in get_args(Verdict)
             assert said.line_type in get_args(Kind)
             assert said.live in get_args(Live)
             assert said.words, "the provider's own words are kept"
-            assert GOOD[1:] not in said.words, "but not the number once more"
+            assert NUMBER[1:] not in said.words, "but not the number once more"
 
     def test_are_to_what_was_asked_only(self, any_desk: Desk) -> None:
-        assert set(any_desk.ask(GOOD)) == {GOOD}
+        assert set(any_desk.ask(NUMBER)) == {NUMBER}
         assert any_desk.ask() == {}
 
     def test_tell_a_good_number_from_an_impossible_one(self, any_desk: Desk) -> None:
         if any_desk.depth == "reassigned":  # it knows disconnections, not whether a number works
-            assert any_desk.ask(GOOD)[GOOD].verdict == "unknown"
+            assert any_desk.ask(NUMBER)[NUMBER].verdict == "unknown"
             return
-        answers = any_desk.ask(GOOD, IMPOSSIBLE)
-        assert answers[GOOD].verdict == "valid"
+        answers = any_desk.ask(NUMBER, IMPOSSIBLE)
+        assert answers[NUMBER].verdict == "valid"
         assert answers[IMPOSSIBLE].verdict == "invalid"
         assert answers[IMPOSSIBLE].detail.startswith(("is ", "has "))
 
     def test_are_charged_as_the_provider_charges(self, any_desk: Desk) -> None:
-        answers = any_desk.ask(GOOD, OTHER, BRITISH) if any_desk.depth != "reassigned" \
-            else any_desk.ask(GOOD, OTHER)  # fmt: skip
+        answers = any_desk.ask(NUMBER, NEW_YORK, BRITISH) if any_desk.depth != "reassigned" \
+            else any_desk.ask(NUMBER, NEW_YORK)  # fmt: skip
         assert sum(said.charged for said in answers.values()) == any_desk.charges
 
     def test_are_offered_for_a_depth_at_a_price(self, any_desk: Desk) -> None:
@@ -105,13 +106,13 @@ class TestTheAccount:
             paid.provider.check()
         assert not caught.value.lost
         with pytest.raises(RefusedError, match="key"):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         assert paid.charges == 0
 
     def test_used_up_credit_is_told_as_such(self, paid: Desk) -> None:
         paid.use_up()
         with pytest.raises(NoCreditError, match=r"used up|suspended|credit"):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         assert paid.charges == 0
 
 
@@ -121,44 +122,44 @@ class TestFaults:
     @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408, 421, 425, 522])
     def test_a_fault_that_passes_is_tried_again(self, paid: Desk, status: int) -> None:
         paid.fault("status", status=status, times=2, body={"message": "later"})
-        assert paid.ask(GOOD)[GOOD].number == GOOD
+        assert paid.ask(NUMBER)[NUMBER].number == NUMBER
         assert paid.charges == 1
 
     def test_a_fault_that_stays_is_told_and_nothing_was_charged(self, paid: Desk) -> None:
         paid.fault("status", status=503, times=99)
         with pytest.raises(UnavailableError) as caught:
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         assert not caught.value.lost
         assert paid.charges == 0
 
     def test_retry_after_is_waited_for(self, paid: Desk) -> None:
         fault = paid.fault("status", status=429, times=1, headers={"Retry-After": "0.2"})
-        paid.ask(GOOD)
+        paid.ask(NUMBER)
         assert fault.hits == 1
 
     def test_a_lost_answer_is_not_asked_for_a_second_time(self, paid: Desk) -> None:
         """Carried out, and charged; only we never heard of it."""
         paid.fault("drop_after", times=99)
         with pytest.raises(ProviderError) as caught:
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         assert caught.value.lost
         assert paid.charges == 1
 
     def test_half_an_answer_is_lost_too(self, paid: Desk) -> None:
         paid.fault("truncate", times=99)
         with pytest.raises(LostError):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         assert paid.charges == 1
 
     def test_a_slow_answer_is_not_waited_for_for_ever(self, paid: Desk) -> None:
         paid.fault("delay_after", seconds=1.5, times=1)
         with pytest.raises(LostError, match="in time"):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
 
     def test_an_answer_that_drips_is_not_waited_for_for_ever(self, paid: Desk) -> None:
         paid.fault("drip", seconds=0.1, times=1)
         with pytest.raises(LostError, match="in time"):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
 
     @pytest.mark.parametrize("status", [499, 520])
     def test_a_status_that_does_not_say_what_was_done_is_not_sent_again(
@@ -166,14 +167,14 @@ class TestFaults:
     ) -> None:
         fault = paid.fault("status", status=status, times=99)
         with pytest.raises(LostError):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         assert fault.hits == 1
 
     def test_the_web_page_of_a_firewall_is_no_refusal_of_our_key(self, paid: Desk) -> None:
         page = b"<html><head><title>Access Denied</title></head></html>"
         paid.fault("status", status=403, body=page, headers={"Server": "AkamaiGHost"}, times=99)
         with pytest.raises(UnavailableError, match=r'"Access Denied" \(server: AkamaiGHost\)'):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
 
     def test_a_handshake_that_is_cut_was_no_lookup(
         self, paid: Desk, sandbox: Sandbox, tmp_path: Path
@@ -183,10 +184,10 @@ class TestFaults:
         door = paid.provider._door  # type: ignore[attr-defined]
         door.base_url = door.base_url.replace(sandbox.url(paid.name), front.url)
         with pytest.raises(UnavailableError, match="certificate that is not trusted"):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
         door._session.verify = str(ca.path)
         front.times = front.met + 2
-        assert paid.ask(GOOD)[GOOD].number == GOOD
+        assert paid.ask(NUMBER)[NUMBER].number == NUMBER
         assert (front.met, paid.charges) == (front.times, 1)
         front.close()
 
@@ -196,18 +197,18 @@ class TestFaults:
     def test_nonsense_is_no_answer(self, paid: Desk, body: object) -> None:
         paid.fault("status", status=200, body=body, times=99)
         with pytest.raises(ProviderError):
-            paid.ask(GOOD)
+            paid.ask(NUMBER)
 
     def test_an_answer_about_another_number_is_none(self, paid: Desk, sandbox: Sandbox) -> None:
         other = {
-            "valid": True, "number": OTHER[1:], "phone_number": OTHER, "line_type": "mobile",
-            "status": "success", "data": {"status": "valid", "e164_format": OTHER},
-            "phone_numbers": [{"phone_number": OTHER, "valid": True, "correlation_id": "x"}],
-            "replies": [{"tn": OTHER[2:], "dateProvided": "2024-03-01", "disconnected": "yes"}],
+            "valid": True, "number": NEW_YORK[1:], "phone_number": NEW_YORK, "line_type": "mobile",
+            "status": "success", "data": {"status": "valid", "e164_format": NEW_YORK},
+            "phone_numbers": [{"phone_number": NEW_YORK, "valid": True, "correlation_id": "x"}],
+            "replies": [{"tn": NEW_YORK[2:], "dateProvided": "2024-03-01", "disconnected": "yes"}],
         }  # fmt: skip
         paid.fault("status", status=200, body=other, times=99)
         with contextlib.suppress(ProviderError):  # as good: it gave no answer to this question
-            assert paid.ask(GOOD) == {}
+            assert paid.ask(NUMBER) == {}
 
     def test_nobody_at_the_address(self, paid: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
         from lookups import make
@@ -215,13 +216,13 @@ class TestFaults:
         variable = {"twilio": "TWILIO_LOOKUP_URL"}.get(paid.name, f"{paid.name.upper()}_URL")
         away = make(sandbox, paid.name, tmp_path, **{variable: "http://127.0.0.1:9"})
         with pytest.raises(UnavailableError, match="nothing answers"):
-            away.ask([paid.question(GOOD)], paid.depth)
+            away.ask([paid.question(NUMBER)], paid.depth)
         away.close()
 
     def test_the_key_is_in_no_message(self, paid: Desk) -> None:
         for trouble in ("drop_after", "truncate"):
             paid.fault(trouble, times=1)
             with pytest.raises(ProviderError) as caught:
-                paid.ask(GOOD)
+                paid.ask(NUMBER)
             assert "sandbox" not in f"{caught.value!r} {caught.value}"
-            assert GOOD[1:] not in str(caught.value)
+            assert NUMBER[1:] not in str(caught.value)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lookups import GOOD, make
+from constants import NUMBER
+from lookups import make
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -25,7 +26,7 @@ def numverify(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) 
 
 
 def ask(numverify: Any) -> Any:
-    return numverify.ask([Question(GOOD)], "line_type")[0]
+    return numverify.ask([Question(NUMBER)], "line_type")[0]
 
 
 @pytest.mark.parametrize(
@@ -37,14 +38,14 @@ def ask(numverify: Any) -> Any:
     ],
 )  # fmt: skip
 def test_kinds_of_line(sandbox: Sandbox, numverify: Any, truth: str, kind: Kind) -> None:
-    sandbox.network.set(GOOD, kind=truth, carrier="Harbor Wireless")
+    sandbox.network.set(NUMBER, kind=truth, carrier="Harbor Wireless")
     said = ask(numverify)
     assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Harbor Wireless")
     assert said.country == "US"
 
 
 def test_a_number_that_nobody_has_is_invalid_and_charged(sandbox: Sandbox, numverify: Any) -> None:
-    sandbox.network.set(GOOD, assigned=False)
+    sandbox.network.set(NUMBER, assigned=False)
     said = ask(numverify)
     assert (said.verdict, said.line_type, said.charged) == ("invalid", "unknown", 1)
 

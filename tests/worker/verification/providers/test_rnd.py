@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lookups import BRITISH, GOOD, OTHER, make
+from constants import BRITISH, NEW_YORK, NUMBER
+from lookups import make
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -19,8 +20,8 @@ GONE = date(2023, 6, 15)
 
 @pytest.fixture
 def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
-    sandbox.network.set(GOOD, disconnected_on=GONE)
-    sandbox.network.set(OTHER, disconnected_on=None)
+    sandbox.network.set(NUMBER, disconnected_on=GONE)
+    sandbox.network.set(NEW_YORK, disconnected_on=None)
     made = make(sandbox, "rnd", tmp_path)
     yield made
     made.close()
@@ -34,13 +35,13 @@ def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
     ],
 )  # fmt: skip
 def test_yes_no_and_no_data(rnd: Any, since: date, reassigned: bool | None) -> None:
-    (said,) = rnd.ask([Question(GOOD, since)], "reassigned")
+    (said,) = rnd.ask([Question(NUMBER, since)], "reassigned")
     assert (said.reassigned, said.since, said.verdict) == (reassigned, since, "unknown")
 
 
 def test_one_number_may_be_asked_about_with_two_dates(rnd: Any, sandbox: Sandbox) -> None:
     days = (date(2023, 1, 1), date(2024, 1, 1))
-    answers = rnd.ask([Question(GOOD, day) for day in days], "reassigned")
+    answers = rnd.ask([Question(NUMBER, day) for day in days], "reassigned")
     assert {a.since: a.reassigned for a in answers} == {days[0]: True, days[1]: False}
     assert sandbox.rnd.counters["POST /api/tn"] == 1
 
@@ -59,10 +60,10 @@ def test_an_answer_without_its_date_is_kept(
 ) -> None:
     """It was paid for, and the number tells what it is about."""
     sandbox.rnd.tells_dates = False
-    questions = [Question(GOOD, day) for day in days] + [Question(OTHER, GONE)]
+    questions = [Question(NUMBER, day) for day in days] + [Question(NEW_YORK, GONE)]
     answers = {(a.number, a.since): a.reassigned for a in rnd.ask(questions, "reassigned")}
-    wanted = {(GOOD, day): one for day, one in zip(days, said, strict=True)}
-    assert answers == {**wanted, (OTHER, GONE): False}
+    wanted = {(NUMBER, day): one for day, one in zip(days, said, strict=True)}
+    assert answers == {**wanted, (NEW_YORK, GONE): False}
     assert sandbox.rnd.charges == len(questions)
 
 
@@ -81,8 +82,8 @@ def test_number_and_date_are_known_in_any_spelling(
 ) -> None:
     body = {"replies": [{"disconnected": "yes", **reply}]}
     sandbox.rnd.faults.append(Fault("/api/tn", "status", status=200, body=body))
-    (said,) = rnd.ask([Question(GOOD, GONE)], "reassigned")
-    assert (said.number, said.since, said.reassigned) == (GOOD, GONE, True)
+    (said,) = rnd.ask([Question(NUMBER, GONE)], "reassigned")
+    assert (said.number, said.since, said.reassigned) == (NUMBER, GONE, True)
 
 
 @pytest.mark.parametrize(
@@ -99,48 +100,50 @@ def test_what_answers_another_question_is_no_answer(
 ) -> None:
     body = {"replies": replies}
     sandbox.rnd.faults.append(Fault("/api/tn", "status", status=200, body=body))
-    assert rnd.ask([Question(GOOD, GONE)], "reassigned") == []
+    assert rnd.ask([Question(NUMBER, GONE)], "reassigned") == []
 
 
 def test_what_it_can_know_is_asked_only(rnd: Any) -> None:
     day = date(2024, 1, 1)
-    assert rnd.suits(Question(GOOD, day), "reassigned")
+    assert rnd.suits(Question(NUMBER, day), "reassigned")
     assert rnd.suits(Question("+18002364525", day), "reassigned"), "toll-free numbers are in it"
     assert not rnd.suits(Question(BRITISH, day), "reassigned")
-    assert not rnd.suits(Question(GOOD, None), "reassigned"), "without a date there is no question"
-    assert not rnd.suits(Question(GOOD, date(2020, 12, 31)), "reassigned"), "before its records"
+    assert not rnd.suits(Question(NUMBER, None), "reassigned"), (
+        "without a date there is no question"
+    )
+    assert not rnd.suits(Question(NUMBER, date(2020, 12, 31)), "reassigned"), "before its records"
 
 
 def test_a_token_that_has_run_out_is_renewed(rnd: Any, sandbox: Sandbox) -> None:
-    rnd.ask([Question(GOOD, GONE)], "reassigned")
+    rnd.ask([Question(NUMBER, GONE)], "reassigned")
     sandbox.rnd.tokens.clear()
-    rnd.ask([Question(OTHER, GONE)], "reassigned")
+    rnd.ask([Question(NEW_YORK, GONE)], "reassigned")
     assert sandbox.rnd.counters["POST /b/public/api/idToken"] == 2
     assert sandbox.rnd.charges == 2
 
 
 def test_a_token_is_used_for_more_than_one_call(rnd: Any, sandbox: Sandbox) -> None:
     for _ in range(3):
-        rnd.ask([Question(GOOD, GONE)], "reassigned")
+        rnd.ask([Question(NUMBER, GONE)], "reassigned")
     assert sandbox.rnd.counters["POST /b/public/api/idToken"] == 1
 
 
 def test_a_subscription_that_is_used_up(rnd: Any, sandbox: Sandbox) -> None:
     sandbox.rnd.left = 1
     with pytest.raises(NoCreditError, match="used up"):
-        rnd.ask([Question(GOOD, GONE), Question(OTHER, GONE)], "reassigned")
+        rnd.ask([Question(NUMBER, GONE), Question(NEW_YORK, GONE)], "reassigned")
 
 
 def test_a_file(rnd: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     import time
 
-    questions = [Question(GOOD, date(2023, 1, 1)), Question(OTHER, date(2023, 1, 1))]
+    questions = [Question(NUMBER, date(2023, 1, 1)), Question(NEW_YORK, date(2023, 1, 1))]
     job = rnd.submit(questions, "reassigned")
     assert rnd.collect(job, questions, "reassigned") is None
     time.sleep(0.25)
     another = make(sandbox, "rnd", tmp_path)
     answers = another.collect(job, questions, "reassigned")
-    assert {a.number: a.reassigned for a in answers} == {GOOD: True, OTHER: False}
+    assert {a.number: a.reassigned for a in answers} == {NUMBER: True, NEW_YORK: False}
     assert sandbox.rnd.charges == 2
 
 
@@ -153,7 +156,7 @@ class TestWhatAnAnswerCovers:
 
         now = datetime(2026, 1, 1, tzinfo=UTC)
         return Verification(
-            GOOD, "rnd", "query", "reassigned", "unknown", "unknown", now, now,
+            NUMBER, "rnd", "query", "reassigned", "unknown", "unknown", now, now,
             since=since.isoformat(), reassigned=reassigned,
         )  # fmt: skip
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lookups import BRITISH, GOOD, IMPOSSIBLE, OTHER, make, tuned
+from constants import BRITISH, NEW_YORK, NUMBER
+from lookups import IMPOSSIBLE, make, tuned
 from openapi_schema_validator import OAS30Validator
 
 from config.verification import Depth
@@ -42,7 +43,7 @@ def twilio(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> 
 
 def ask(twilio: Any, number: str, depth: Depth, since: date | None = None) -> Any:
     """Asked together with another number, so that the batch query is used where there is one."""
-    questions = [Question(number, since), Question(OTHER, since)]
+    questions = [Question(number, since), Question(NEW_YORK, since)]
     if twilio.batch == 1:
         questions = questions[:1]
     found = {answer.number: answer for answer in twilio.ask(questions, depth)}
@@ -62,8 +63,8 @@ class TestKindsOfLine:
     def test_come_to_our_words(
         self, sandbox: Sandbox, twilio: TwilioProvider, truth: str, kind: Kind
     ) -> None:
-        sandbox.network.set(GOOD, kind=truth, carrier="Bluebird Mobile")
-        said = ask(twilio, GOOD, "line_type")
+        sandbox.network.set(NUMBER, kind=truth, carrier="Bluebird Mobile")
+        said = ask(twilio, NUMBER, "line_type")
         assert (said.verdict, said.line_type, said.country) == ("valid", kind, "US")
         with_carrier = truth in ("mobile", "landline", "voip", "fixed_voip")
         assert said.carrier == ("Bluebird Mobile" if with_carrier else "")
@@ -81,11 +82,11 @@ class TestNumbersThatAreNotValid:
     def test_come_as_200_with_the_reason_and_cost_nothing(
         self, sandbox: Sandbox, twilio: TwilioProvider, problem: str, phrase: str
     ) -> None:
-        sandbox.network.set(GOOD, in_plan=False, problem=problem)
-        said = ask(twilio, GOOD, "line_type")
+        sandbox.network.set(NUMBER, in_plan=False, problem=problem)
+        said = ask(twilio, NUMBER, "line_type")
         assert (said.verdict, said.charged) == ("invalid", 0)
         assert phrase in said.detail
-        assert (GOOD, "line_type_intelligence") not in sandbox.twilio.charged
+        assert (NUMBER, "line_type_intelligence") not in sandbox.twilio.charged
 
 
 class TestWhetherTheLineIsInService:
@@ -101,15 +102,15 @@ class TestWhetherTheLineIsInService:
     ) -> None:
         """A handset that is switched off just now is a good number; a line without a subscriber
         cannot be reached."""
-        sandbox.network.set(GOOD, kind="mobile", live=live)
-        said = ask(twilio, GOOD, "live")
+        sandbox.network.set(NUMBER, kind="mobile", live=live)
+        said = ask(twilio, NUMBER, "live")
         assert said.verdict == verdict
         assert said.live == ("" if live == "unknown" else live)
         assert said.detail == ("is not in service" if live == "inactive" else "")
 
     def test_of_a_landline_nobody_knows(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
-        sandbox.network.set(GOOD, kind="landline")
-        said = ask(twilio, GOOD, "live")
+        sandbox.network.set(NUMBER, kind="landline")
+        said = ask(twilio, NUMBER, "live")
         assert (said.verdict, said.charged) == ("unknown", 0)
         assert "not a mobile" in said.detail
 
@@ -124,20 +125,20 @@ class TestReassignedNumbers:
     def test_yes_no_and_no_data(
         self, sandbox: Sandbox, twilio: TwilioProvider, since: date, reassigned: bool | None
     ) -> None:
-        sandbox.network.set(GOOD, disconnected_on=self.GONE)
-        said = ask(twilio, GOOD, "reassigned", since)
+        sandbox.network.set(NUMBER, disconnected_on=self.GONE)
+        said = ask(twilio, NUMBER, "reassigned", since)
         assert (said.reassigned, said.since) == (reassigned, since)
 
     def test_only_us_numbers_with_a_date_are_asked_about(self, twilio: TwilioProvider) -> None:
-        assert twilio.suits(Question(GOOD, date(2024, 1, 1)), "reassigned")
-        assert not twilio.suits(Question(GOOD), "reassigned")
+        assert twilio.suits(Question(NUMBER, date(2024, 1, 1)), "reassigned")
+        assert not twilio.suits(Question(NUMBER), "reassigned")
         assert not twilio.suits(Question(BRITISH, date(2024, 1, 1)), "reassigned")
 
 
 class TestPackagesThatGiveNoAnswer:
     def test_outside_of_the_coverage(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
-        sandbox.network.set(GOOD, covered=False)
-        said = ask(twilio, GOOD, "line_type")
+        sandbox.network.set(NUMBER, covered=False)
+        said = ask(twilio, NUMBER, "line_type")
         assert (said.verdict, said.charged, said.line_type) == ("unknown", 0, "unknown")
 
     def test_canadian_carriers_want_an_approval(
@@ -152,7 +153,7 @@ class TestPackagesThatGiveNoAnswer:
     ) -> None:
         sandbox.twilio.enabled.clear()
         with pytest.raises(RefusedError, match=r"line_status .*60606"):
-            ask(twilio, GOOD, "live")
+            ask(twilio, NUMBER, "live")
 
     @pytest.mark.parametrize(
         ("code", "words"),
@@ -165,19 +166,19 @@ class TestPackagesThatGiveNoAnswer:
     def test_each_code_of_a_number_has_its_own_words(
         self, sandbox: Sandbox, twilio: TwilioProvider, code: int, words: str
     ) -> None:
-        sandbox.twilio.failing = {GOOD: code}
-        said = ask(twilio, GOOD, "line_type")
+        sandbox.twilio.failing = {NUMBER: code}
+        said = ask(twilio, NUMBER, "line_type")
         assert (said.verdict, said.charged) == ("unknown", 0)
         assert re.search(words, said.detail)
         assert str(code) in said.detail
-        assert ask(twilio, OTHER, "line_type").verdict == "valid"
+        assert ask(twilio, NEW_YORK, "line_type").verdict == "valid"
 
     @pytest.mark.parametrize("code", [60608, 60613])
     def test_what_passes_by_itself_is_no_answer(
         self, sandbox: Sandbox, twilio: TwilioProvider, code: int
     ) -> None:
-        sandbox.twilio.failing = {GOOD: code}
-        assert ask(twilio, GOOD, "line_type") is None
+        sandbox.twilio.failing = {NUMBER: code}
+        assert ask(twilio, NUMBER, "line_type") is None
 
     @pytest.mark.parametrize(
         ("code", "error", "words"),
@@ -192,9 +193,9 @@ class TestPackagesThatGiveNoAnswer:
         self, sandbox: Sandbox, twilio: TwilioProvider, code: int, error: type[ProviderError],
         words: str,
     ) -> None:  # fmt: skip
-        sandbox.twilio.failing = {GOOD: code}
+        sandbox.twilio.failing = {NUMBER: code}
         with pytest.raises(error, match=words) as caught:
-            ask(twilio, GOOD, "line_type")
+            ask(twilio, NUMBER, "line_type")
         assert str(code) in caught.value.reason
 
     @pytest.mark.parametrize(("status", "code"), [(400, 60607), (404, 60600), (403, 60614)])
@@ -205,7 +206,7 @@ class TestPackagesThatGiveNoAnswer:
         body = {"code": code, "message": "no", "status": status}
         fault = Fault("GET /v2/PhoneNumbers", "status", status=status, body=body)
         sandbox.twilio.faults.append(fault)
-        (said,) = twilio.ask([Question(GOOD)], "line_type")
+        (said,) = twilio.ask([Question(NUMBER)], "line_type")
         assert (said.verdict, said.charged) == ("unknown", 0)
         assert str(code) in said.detail
 
@@ -214,13 +215,13 @@ class TestPackagesThatGiveNoAnswer:
     ) -> None:
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         entries = [
-            {"correlation_id": "0", "phone_number": GOOD, "twilio_error_code": 60610},
-            {"correlation_id": "1", "phone_number": OTHER, "twilio_error_code": 60608},
+            {"correlation_id": "0", "phone_number": NUMBER, "twilio_error_code": 60610},
+            {"correlation_id": "1", "phone_number": NEW_YORK, "twilio_error_code": 60608},
         ]
         body = {"phone_numbers": entries}
         sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
-        (said,) = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
-        assert (said.number, said.verdict) == (GOOD, "unknown")
+        (said,) = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
+        assert (said.number, said.verdict) == (NUMBER, "unknown")
         assert "60610" in said.detail
 
     def test_another_region_keeps_nobody_from_being_asked_here(
@@ -228,10 +229,10 @@ class TestPackagesThatGiveNoAnswer:
     ) -> None:
         sandbox.twilio.elsewhere = {"GB"}
         assert ask(twilio, BRITISH, "line_type").verdict == "unknown"
-        assert ask(twilio, GOOD, "line_type").verdict == "valid"
+        assert ask(twilio, NUMBER, "line_type").verdict == "valid"
 
     def test_the_plain_check_costs_nothing(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
-        assert ask(twilio, GOOD, "format").verdict == "valid"
+        assert ask(twilio, NUMBER, "format").verdict == "valid"
         assert ask(twilio, IMPOSSIBLE, "format").verdict == "invalid"
         assert sandbox.twilio.charges == 0
 
@@ -244,13 +245,13 @@ class TestContradictions:
             Fault("GET /v2/PhoneNumbers/", "contradict", how="foreign", times=9)
         )
         with pytest.raises(LostError):
-            twilio._one(Question(GOOD), "line_type")
+            twilio._one(Question(NUMBER), "line_type")
 
     def test_two_lines_of_a_file_that_disagree_say_nothing(self) -> None:
         head = "Phone,ClearoutPhone Validation Status\r\n"
-        body = f"{head}{GOOD},valid\r\n{GOOD},invalid\r\n{OTHER},valid\r\n".encode()
-        found = clearoutphone._read(body, [Question(GOOD), Question(OTHER)])
-        assert [(one.number, one.verdict) for one in found] == [(OTHER, "valid")]
+        body = f"{head}{NUMBER},valid\r\n{NUMBER},invalid\r\n{NEW_YORK},valid\r\n".encode()
+        found = clearoutphone._read(body, [Question(NUMBER), Question(NEW_YORK)])
+        assert [(one.number, one.verdict) for one in found] == [(NEW_YORK, "valid")]
 
 
 class TestTheBatchQuery:
@@ -266,8 +267,8 @@ class TestTheBatchQuery:
         sandbox.twilio.has_batch = False
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         for _ in range(2):
-            answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
-            assert {answer.number for answer in answers} == {GOOD, OTHER}
+            answers = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
+            assert {answer.number for answer in answers} == {NUMBER, NEW_YORK}
         assert sandbox.twilio.counters["POST /v2/batch/query"] == 1, "it is not tried again"
         assert twilio.batch == 1
 
@@ -281,8 +282,8 @@ class TestTheBatchQuery:
         sandbox.twilio.batch_refusal = status
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         for _ in range(2):
-            answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
-            assert {a.number: a.verdict for a in answers} == {GOOD: "valid", OTHER: "valid"}
+            answers = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
+            assert {a.number: a.verdict for a in answers} == {NUMBER: "valid", NEW_YORK: "valid"}
         assert sandbox.twilio.counters["POST /v2/batch/query"] == 1
         assert sandbox.twilio.charges == 4, "each lookup is paid once"
 
@@ -308,7 +309,7 @@ class TestTheBatchQuery:
         fault = Fault("batch", "status", status=status, body=body or b"no", times=9)
         sandbox.twilio.faults.append(fault)
         with pytest.raises(error):
-            twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
+            twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
         assert twilio.batch == 20, "the batch query is asked again"
         assert sandbox.twilio.counters["GET /v2/PhoneNumbers/{number}"] == 0
         assert sandbox.twilio.charges == 0
@@ -319,11 +320,11 @@ class TestTheBatchQuery:
         sandbox.twilio.has_batch = False
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         sandbox.twilio.faults.append(Fault("GET /v2/PhoneNumbers", "drop_after", nth=2))
-        numbers = (GOOD, OTHER, BRITISH)
+        numbers = (NUMBER, NEW_YORK, BRITISH)
         with pytest.raises(LostError) as caught:
             twilio.ask([Question(number) for number in numbers], "line_type")
-        assert [answer.number for answer in caught.value.answers] == [GOOD]
-        assert caught.value.question == Question(OTHER)
+        assert [answer.number for answer in caught.value.answers] == [NUMBER]
+        assert caught.value.question == Question(NEW_YORK)
         assert sandbox.twilio.charges == 2
 
     def test_one_number_that_fails_does_not_fail_the_others(
@@ -331,15 +332,15 @@ class TestTheBatchQuery:
     ) -> None:
         body = {
             "phone_numbers": [
-                {"correlation_id": "0", "phone_number": GOOD, "twilio_error_code": 60008},
-                {"correlation_id": "1", "phone_number": OTHER, "valid": True,
+                {"correlation_id": "0", "phone_number": NUMBER, "twilio_error_code": 60008},
+                {"correlation_id": "1", "phone_number": NEW_YORK, "valid": True,
                  "line_type_intelligence": {"type": "mobile", "error_code": None}},
             ]
         }  # fmt: skip
         twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
-        answers = twilio.ask([Question(GOOD), Question(OTHER)], "line_type")
-        assert [answer.number for answer in answers] == [OTHER]
+        answers = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
+        assert [answer.number for answer in answers] == [NEW_YORK]
 
 
 class TestTheLogin:
@@ -350,14 +351,14 @@ class TestTheLogin:
                 "TWILIO_AUTH_TOKEN": ""}  # fmt: skip
         twilio = make(sandbox, "twilio", tmp_path, **keys)
         twilio.check()
-        assert [a.verdict for a in twilio.ask([Question(GOOD)], "line_type")] == ["valid"]
+        assert [a.verdict for a in twilio.ask([Question(NUMBER)], "line_type")] == ["valid"]
 
     def test_a_number_that_twilio_does_not_understand_is_left_out(
         self, sandbox: Sandbox, twilio: TwilioProvider
     ) -> None:
         fault = Fault("GET /v2/PhoneNumbers", "status", status=404, body={"code": 20404})
         sandbox.twilio.faults.append(fault)
-        assert twilio.ask([Question(GOOD)], "line_type") == []
+        assert twilio.ask([Question(NUMBER)], "line_type") == []
 
     def test_a_question_that_it_refuses_is_told(
         self, sandbox: Sandbox, twilio: TwilioProvider
@@ -365,7 +366,7 @@ class TestTheLogin:
         body = {"code": 60617, "message": "Invalid field", "status": 400}
         sandbox.twilio.faults.append(Fault("/v2/", "status", status=400, body=body))
         with pytest.raises(UnavailableError, match=r"HTTP 400: \"Invalid field \(60617\)"):
-            twilio.ask([Question(GOOD)], "line_type")
+            twilio.ask([Question(NUMBER)], "line_type")
 
 
 class TestTheOpenApiDocument:
@@ -382,12 +383,12 @@ class TestTheOpenApiDocument:
         sandbox.twilio.seen = []
         sandbox.network.set(BRITISH, covered=False)
         for depth in ("format", "line_type", "live", "reassigned"):
-            for number in (GOOD, BRITISH, IMPOSSIBLE, UKRAINIAN):
+            for number in (NUMBER, BRITISH, IMPOSSIBLE, UKRAINIAN):
                 ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
         sandbox.twilio.elsewhere = {"UA"}
-        sandbox.twilio.failing = {GOOD: 60610}
+        sandbox.twilio.failing = {NUMBER: 60610}
         for depth in ("line_type", "live", "reassigned"):
-            for number in (GOOD, UKRAINIAN):
+            for number in (NUMBER, UKRAINIAN):
                 ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
         return sandbox.twilio.seen
 

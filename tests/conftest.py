@@ -20,6 +20,7 @@ from servers import NoServerError, close_session, open_session, postgres_url
 from skips import skip_without, summary
 from statements import share_compiled
 
+from chaos.postgres import free_port as find_free_port
 from config.settings import Settings, load
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -258,6 +259,12 @@ def chromium() -> Iterator[Browser]:
         )  # fmt: skip
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port for a process that the test starts; nobody else gets it meanwhile."""
+    return find_free_port()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from constants import NOW, NUMBER
 from crms import Crm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lookups import make
+from lookups import connect_provider
 
 from config.settings import Settings, SettingsError, load
 from connectors.csv_list.errors import ListError
@@ -327,7 +327,7 @@ def load_http() -> Any:
 
 @pytest.mark.parametrize("name", ["twilio", "numverify", "clearoutphone", "rnd"])
 def test_answers_of_a_provider(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
-    provider = make(sandbox, name, tmp_path)
+    provider = connect_provider(sandbox, name, tmp_path)
     service = getattr(sandbox, name)
     depth = "reassigned" if name == "rnd" else "line_type"
     question = Question(NUMBER, NOW.date()) if name == "rnd" else Question(NUMBER)

@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from lookups import make
+from lookups import connect_provider
 
 from config.settings import Settings, SettingsError, load
 from connectors.errors import AuthError, ConnectorError
@@ -165,7 +165,7 @@ class TestAddresses:
         self, name: str, redirecting: Listener, sandbox: Sandbox, tmp_path: Path
     ) -> None:
         variable = {"twilio": "TWILIO_LOOKUP_URL"}.get(name, f"{name.upper()}_URL")
-        provider = make(sandbox, name, tmp_path, **{variable: redirecting.url})
+        provider = connect_provider(sandbox, name, tmp_path, **{variable: redirecting.url})
         with pytest.raises(ProviderError):
             provider.ask([Question(NUMBER)], "line_type")
         assert redirecting.seen
@@ -209,7 +209,7 @@ class TestCertificates:
         self, name: str, self_signed: Listener, sandbox: Sandbox, tmp_path: Path
     ) -> None:
         variable = {"twilio": "TWILIO_LOOKUP_URL"}.get(name, f"{name.upper()}_URL")
-        provider = make(sandbox, name, tmp_path, **{variable: self_signed.url})
+        provider = connect_provider(sandbox, name, tmp_path, **{variable: self_signed.url})
         with pytest.raises(ProviderError):
             provider.ask([Question(NUMBER)], "line_type")
 

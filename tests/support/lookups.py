@@ -38,7 +38,7 @@ def tuned(name: str, more: str = "") -> str:
 
 
 @dataclass
-class Desk:
+class ProviderCase:
     """A provider and its stand-in. `calls`: a regular expression of its lookups, for faults."""
 
     name: str
@@ -73,7 +73,9 @@ class Desk:
         return self.service.charges if self.service else 0
 
 
-def make(sandbox: Sandbox, name: str, tmp_path: Path, toml: str = "", **env: str) -> Provider:
+def connect_provider(
+    sandbox: Sandbox, name: str, tmp_path: Path, toml: str = "", **env: str
+) -> Provider:
     """A provider connected to its stand-in, from settings as an operator would give them."""
     path = tmp_path / f"{name}.toml"
     path.write_text(toml or tuned(name), encoding="utf-8")
@@ -85,10 +87,12 @@ def make(sandbox: Sandbox, name: str, tmp_path: Path, toml: str = "", **env: str
     return made
 
 
-def desk(sandbox: Sandbox, kind: str, tmp_path: Path) -> Desk:
+def provider_case(sandbox: Sandbox, kind: str, tmp_path: Path) -> ProviderCase:
     """One of the ways to ask each provider."""
     if kind == "offline":
-        return Desk("offline", make(sandbox, "offline", tmp_path, QUICK), None, "format")
+        return ProviderCase(
+            "offline", connect_provider(sandbox, "offline", tmp_path, QUICK), None, "format"
+        )
     name = kind.split(":")[0]
     toml, env = tuned(name), {}
     if kind == "twilio:singly":
@@ -97,7 +101,7 @@ def desk(sandbox: Sandbox, kind: str, tmp_path: Path) -> Desk:
         env["NUMVERIFY_URL"] = sandbox.url("numverify") + "/numverify"
     if kind == "numverify:header":
         env["NUMVERIFY_URL"] = sandbox.url("numverify") + "/number_verification"
-    provider = make(sandbox, name, tmp_path, toml, **env)
+    provider = connect_provider(sandbox, name, tmp_path, toml, **env)
     twilio, numverify, clearout, rnd = (
         sandbox.twilio, sandbox.numverify, sandbox.clearoutphone, sandbox.rnd
     )  # fmt: skip
@@ -110,26 +114,26 @@ def desk(sandbox: Sandbox, kind: str, tmp_path: Path) -> Desk:
         return lambda: setattr(service, what, value)
 
     known = {
-        "twilio": Desk(
+        "twilio": ProviderCase(
             name, provider, twilio, "line_type", r"/v2/",
             twilio.logins.clear, drained(twilio, "suspended", True),
         ),
-        "numverify": Desk(
+        "numverify": ProviderCase(
             name, provider, numverify, "line_type", r"/validate\?",
             numverify.keys.clear, drained(numverify, "left", 0),
         ),
-        "clearoutphone": Desk(
+        "clearoutphone": ProviderCase(
             name, provider, clearout, "line_type", r"/phonenumber/validate",
             clearout.tokens.clear, drained(clearout, "credits", 0),
         ),
-        "rnd": Desk(
+        "rnd": ProviderCase(
             name, provider, rnd, "reassigned", r"/api/tn", forget_tokens, drained(rnd, "left", 0)
         ),
     }  # fmt: skip
     return known[name]
 
 
-KINDS = (
+PROVIDER_CASES = (
     "offline", "twilio:batch", "twilio:singly", "numverify:query", "numverify:third",
     "numverify:header", "clearoutphone", "rnd",
 )  # fmt: skip

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import psutil
+import requests
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -30,3 +31,11 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None
     while not condition():
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
         time.sleep(0.05)
+
+
+def responds(url: str) -> bool:
+    """Whether a server answers there with success."""
+    try:
+        return requests.get(url, timeout=2).status_code == 200
+    except requests.RequestException:
+        return False

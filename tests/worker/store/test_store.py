@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from constants import CLOSED_PORT
 from crms import Crm
 from fixture_types import Sync
 from hypothesis import assume, given
@@ -104,7 +105,7 @@ class TestMigrations:
 
     def test_a_server_that_does_not_answer_is_one_line(self) -> None:
         with pytest.raises(StoreError, match="DATABASE_URL"):
-            ready("postgresql://nobody@127.0.0.1:1/none")
+            ready(f"postgresql://nobody@{CLOSED_PORT}/none")
 
 
 class TestStatements:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Sync
+from reports import deliver_reports
 
 from worker.context import Context
 from worker.feedback import intake
@@ -23,7 +25,6 @@ from worker.suppression.apply_reports import apply_waiting
 from worker.suppression.erasure import forget_contact, forget_number
 from worker.suppression.evidence import of_number
 from worker.sync.pages import evaluate
-from worker.sync.propagate import spread
 from worker.sync.runs.scope import Scope
 
 
@@ -33,7 +34,7 @@ def ctx(make_context: Callable[..., Context], either_database_url: str) -> Conte
 
 
 @pytest.fixture
-def held(ctx: Context, crm: Crm, sync: Sync) -> str:
+def contact_id(ctx: Context, crm: Crm, sync: Sync) -> str:
     record_id = crm.ids()[0]
     crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
@@ -44,17 +45,11 @@ def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
     """A report by the API, delivered; how many were new."""
     made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
     new = intake.reports(ctx, made)
-    deliver(ctx)
+    deliver_reports(ctx)
     return new
 
 
-def deliver(ctx: Context) -> None:
-    apply_waiting(ctx)
-    for name in ("salesforce", "hubspot"):
-        spread(ctx, name)
-
-
-def stands(ctx: Context) -> bool:
+def is_suppressed(ctx: Context) -> bool:
     return bool(suppress.listed(ctx, NUMBER))
 
 
@@ -62,21 +57,21 @@ def entries(ctx: Context, reason: str) -> list[suppress.Suppression]:
     return suppress.listed(ctx, NUMBER, active=None, reason=reason)
 
 
-def sms(ctx: Context, text: str, sid: str) -> int:
+def receive_sms(ctx: Context, text: str, sid: str) -> int:
     return intake.twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
 
 
 class TestARetryOfWhatWasSaidBefore:
     @pytest.mark.parametrize("key", ["K", "", "retry of +14155552671", f"{'x' * 118}!"])
     def test_counts_for_nothing(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync, key: str
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync, key: str
     ) -> None:
         assert report(ctx, "opt_in", key=key) == 1
         forget_number(ctx, NUMBER, "an admin")
         assert report(ctx, "opt_in", key=key) == 0
         sync(ctx, crm.name, "everything")
-        assert stands(ctx)
-        assert crm.get(held, "do_not_contact") is True
+        assert is_suppressed(ctx)
+        assert crm.get(contact_id, "do_not_contact") is True
 
     def test_counts_for_nothing_with_another_secret_key(
         self, make_context: Callable[..., Context], database_url: str
@@ -88,14 +83,14 @@ class TestARetryOfWhatWasSaidBefore:
         changed = {**keys, "SECRET_KEY": "new", "SECRET_KEY_PREVIOUS": "former"}
         later = make_context(**changed)
         assert report(later, "opt_in", key="K") == 0
-        assert stands(later)
+        assert is_suppressed(later)
 
     @pytest.mark.parametrize("text", ["START", "Unstop", "please call me again?"])
     def test_by_sms_counts_for_nothing(self, ctx: Context, text: str) -> None:
-        sms(ctx, text, "SM1")
+        receive_sms(ctx, text, "SM1")
         apply_waiting(ctx)
         forget_number(ctx, NUMBER, "an admin")
-        assert sms(ctx, text, "SM1") == 0
+        assert receive_sms(ctx, text, "SM1") == 0
         assert not intake.open_reviews(ctx)
         with ctx.store.read() as connection:
             kept = connection.execute(sa.select(reviews)).mappings().all()
@@ -103,15 +98,15 @@ class TestARetryOfWhatWasSaidBefore:
         assert not any(text in str(value) for row in kept for value in row.values())
 
     def test_on_an_erased_contact_counts_for_nothing(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         """Somebody else holds the number too: it is not erased with the contact."""
         crm.edit(crm.ids()[1], {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        contact = ContactRef(connector=crm.name, object=crm.object, id=held)  # type: ignore[arg-type]
+        contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, "opt_in", contact=contact, key="K")
         report(ctx, "opt_out", contact=contact, key="L")
-        forget_contact(ctx, crm.name, crm.object, held, "an admin")
+        forget_contact(ctx, crm.name, crm.object, contact_id, "an admin")
         assert report(ctx, "opt_in", contact=contact, key="K") == 0
 
     def test_of_a_stop_still_adds_nothing(self, ctx: Context) -> None:
@@ -143,17 +138,16 @@ class TestARetryOfWhatWasSaidBefore:
 class TestAnOptInAfterAnErasure:
     """It is a new word of whoever has the number now: list, CRM and API give one answer."""
 
-    def test_lifts_everywhere(self, ctx: Context, crm: Crm, held: str, sync: Sync) -> None:
+    def test_lifts_everywhere(self, ctx: Context, crm: Crm, contact_id: str, sync: Sync) -> None:
         report(ctx, "opt_out", at=ctx.now() - timedelta(days=2))
         suppress.import_list(ctx, [NUMBER], "registry")
         forget_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
-        assert crm.get(held, "do_not_contact") is True
-        real = ctx.now
-        ctx.now = lambda: real() + timedelta(minutes=5)  # type: ignore[method-assign]
+        assert crm.get(contact_id, "do_not_contact") is True
+        advance_clock(ctx, minutes=5)
         report(ctx, "opt_in", evidence="signed the form")
-        assert not crm.get(held, "do_not_contact")
-        assert not stands(ctx)
+        assert not crm.get(contact_id, "do_not_contact")
+        assert not is_suppressed(ctx)
         every = suppress.listed(ctx, NUMBER, active=None)
         assert {one.reason for one in every} == {"opt_out", "erasure", "list"}
         assert {one.lifted_why for one in every} == {"signed the form"}
@@ -164,36 +158,36 @@ class TestAnOptInAfterAnErasure:
             assert "erasure" in kinds
 
     def test_that_was_said_before_it_lifts_nothing(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         at = ctx.now() - timedelta(hours=1)
         forget_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         report(ctx, "opt_in", at=at, key="late")
-        assert crm.get(held, "do_not_contact") is True
-        assert stands(ctx)
+        assert crm.get(contact_id, "do_not_contact") is True
+        assert is_suppressed(ctx)
 
     def test_for_one_channel_leaves_the_other(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "registry")
         forget_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         report(ctx, "opt_in", channels=["call"])
         flags = ("do_not_contact", "do_not_call", "do_not_text")
-        assert [bool(crm.get(held, flag)) for flag in flags] == [False, False, True]
+        assert [bool(crm.get(contact_id, flag)) for flag in flags] == [False, False, True]
         assert {one.channels for one in suppress.listed(ctx, NUMBER)} == {"text"}
 
     def test_by_an_admin_who_lifts_the_erased_entry_reaches_the_crm(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         forget_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         (entry,) = suppress.listed(ctx, NUMBER)
         suppress.lift(ctx, entry.id, "an admin", "came back to us")
-        deliver(ctx)
-        assert not stands(ctx)
-        assert not crm.get(held, "do_not_contact")
+        deliver_reports(ctx)
+        assert not is_suppressed(ctx)
+        assert not crm.get(contact_id, "do_not_contact")
 
 
 class TestARecordThatIsReadAgain:
@@ -201,28 +195,28 @@ class TestARecordThatIsReadAgain:
 
     @pytest.mark.parametrize("change", ["", "another number", "no number"])
     def test_keeps_a_persons_own_tick(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync, change: str
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync, change: str
     ) -> None:
         """The report went with the erasure, and the number is another person's too."""
         crm.edit(crm.ids()[1], {f"phone/{crm.phone}": NUMBER})
-        crm.edit(held, {"do_not_contact": True})
+        crm.edit(contact_id, {"do_not_contact": True})
         sync(ctx, crm.name)
-        forget_contact(ctx, crm.name, crm.object, held, "an admin")
+        forget_contact(ctx, crm.name, crm.object, contact_id, "an admin")
         if change:
             new = OTHER if change == "another number" else None
-            crm.edit(held, {f"phone/{crm.phone}": new})
+            crm.edit(contact_id, {f"phone/{crm.phone}": new})
         sync(ctx, crm.name, "everything")
-        assert crm.get(held, "do_not_contact") is True
+        assert crm.get(contact_id, "do_not_contact") is True
 
     def test_keeps_the_tick_where_its_number_was_erased_and_replaced(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
-        crm.edit(held, {"do_not_contact": True})
+        crm.edit(contact_id, {"do_not_contact": True})
         sync(ctx, crm.name)
         forget_number(ctx, NUMBER, "an admin")
-        crm.edit(held, {f"phone/{crm.phone}": OTHER})
+        crm.edit(contact_id, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name, "everything")
-        assert crm.get(held, "do_not_contact") is True
+        assert crm.get(contact_id, "do_not_contact") is True
 
     def test_is_found_though_nobody_edits_it(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
@@ -235,7 +229,7 @@ class TestARecordThatIsReadAgain:
         intake.reports(ctx, as_feedback(ctx, Report(kind="opt_out", number=NUMBER)))
         apply_waiting(ctx)
         forget_number(ctx, NUMBER, "an admin")
-        deliver(ctx)
+        deliver_reports(ctx)
         assert crm.get(record_id, "do_not_contact") is True
 
     def test_is_found_where_the_erasure_comes_while_its_page_is_worked_on(
@@ -258,7 +252,7 @@ class TestARecordThatIsReadAgain:
 
         monkeypatch.setattr(evaluate, "decide_all", meanwhile)
         sync(ctx, crm.name, force=True, scope=Scope("ids", (record_id,)))
-        deliver(ctx)
+        deliver_reports(ctx)
         assert crm.get(record_id, "do_not_contact") is True
 
     def test_may_be_the_first_that_a_process_erases(
@@ -277,18 +271,18 @@ class TestAnExceptionForOnePerson:
         ("stop", "exception"), [("wrong_number", "confirmed"), ("opt_out", "opt_in")]
     )
     def test_lifts_it_for_nobody_else(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync, stop: str, exception: str
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync, stop: str, exception: str
     ) -> None:
-        contact = ContactRef(connector=crm.name, object=crm.object, id=held)  # type: ignore[arg-type]
+        contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, stop, key="1", at=ctx.now() - timedelta(hours=3))
         report(ctx, exception, contact=contact, key="2", at=ctx.now() - timedelta(hours=2))
         forget_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="3")  # anything: the list is brought in line anew
         assert [one.lifted_at is None for one in entries(ctx, stop)] == [True]
 
-    def test_takes_it_off_no_list(self, ctx: Context, crm: Crm, held: str) -> None:
+    def test_takes_it_off_no_list(self, ctx: Context, crm: Crm, contact_id: str) -> None:
         suppress.import_list(ctx, [NUMBER], "registry")
-        contact = ContactRef(connector=crm.name, object=crm.object, id=held)  # type: ignore[arg-type]
+        contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, "opt_in", contact=contact, key="1", at=ctx.now() + timedelta(hours=1))
         forget_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="2")

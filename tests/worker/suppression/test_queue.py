@@ -12,7 +12,7 @@ from celery import Celery
 from constants import NUMBER, TWILIO_TOKEN, WORKER
 from crms import Crm
 from fixture_types import Start, Sync
-from processes import kill, until
+from processes import kill, responds, until
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -22,8 +22,6 @@ from worker.store import embedded_redis
 from worker.store.tables import deliveries, feedback, suppressions
 from worker.web.signatures import twilio_signature
 
-PORT = "18931"
-
 
 @pytest.fixture
 def crms(sandbox: Sandbox) -> dict[str, Crm]:
@@ -31,7 +29,7 @@ def crms(sandbox: Sandbox) -> dict[str, Crm]:
 
 
 @pytest.fixture
-def held(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
+def contact_ids(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
     found = {}
     for crm in crms.values():
         found[crm.name] = crm.ids()[0]
@@ -47,7 +45,7 @@ def queue(tmp_path: Path) -> Celery:
     return Celery(broker=embedded_redis.url(tmp_path / "home"))
 
 
-def apply(queue: Celery) -> None:
+def enqueue_apply(queue: Celery) -> None:
     """As beat does every few seconds."""
     queue.send_task("hygiene.apply", queue="reports")
 
@@ -59,11 +57,13 @@ def report(ctx: Context, kind: str = "opt_out", key: str = "one") -> None:
         feedback_log.store(connection, [made], ctx.now(), keys)
 
 
-def flagged(crms: dict[str, Crm], held: dict[str, str], flag: str = "do_not_contact") -> bool:
-    return all(crm.get(held[name], flag) is True for name, crm in crms.items())
+def all_flagged(
+    crms: dict[str, Crm], contact_ids: dict[str, str], flag: str = "do_not_contact"
+) -> bool:
+    return all(crm.get(contact_ids[name], flag) is True for name, crm in crms.items())
 
 
-def done(ctx: Context) -> bool:
+def all_delivered(ctx: Context) -> bool:
     with ctx.store.read() as connection:
         states = list(connection.scalars(sa.select(deliveries.c.state)))
     return bool(states) and set(states) == {"done"}
@@ -71,20 +71,24 @@ def done(ctx: Context) -> bool:
 
 class TestASignedWebhook:
     def test_reaches_both_crms_in_seconds_and_no_log_names_the_number(
-        self, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery,
-        tmp_path: Path,
+        self, crms: dict[str, Crm], contact_ids: dict[str, str], start: Start, queue: Celery,
+        tmp_path: Path, free_port: int,
     ) -> None:  # fmt: skip
-        env = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "PORT": PORT}
+        env = {
+            "TWILIO_ACCOUNT_SID": "AC1",
+            "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
+            "PORT": str(free_port),
+        }
         start("worker", "web", **env)
         start(*WORKER, **env)
-        url = f"http://127.0.0.1:{PORT}"
-        until(lambda: _answers(url), "the web process")
+        url = f"http://127.0.0.1:{free_port}"
+        until(lambda: responds(f"{url}/healthz"), "the web process")
         form = {"From": NUMBER, "MessageSid": "SM" + "1" * 32, "Body": "Please stop texting me"}
         where = f"{url}/webhooks/twilio/sms"
         signature = twilio_signature(TWILIO_TOKEN, where, list(form.items()))
         sent = requests.post(where, data=form, headers={"X-Twilio-Signature": signature})
         assert sent.status_code == 200
-        until(lambda: flagged(crms, held), "both CRMs", 30)
+        until(lambda: all_flagged(crms, contact_ids), "both CRMs", 30)
         logs = "".join(path.read_text("utf-8") for path in tmp_path.glob("process-*.log"))
         assert "hygiene.spread" in logs
         assert "4155552671" not in logs
@@ -93,16 +97,21 @@ class TestASignedWebhook:
 
 class TestAWorkerThatIsKilled:
     def test_between_store_and_apply_loses_nothing(
-        self, ctx: Context, crms: dict[str, Crm], held: dict[str, str], start: Start, queue: Celery
+        self,
+        ctx: Context,
+        crms: dict[str, Crm],
+        contact_ids: dict[str, str],
+        start: Start,
+        queue: Celery,
     ) -> None:
         report(ctx)  # stored by a process that dies before it tells the queue
         start(*WORKER)
-        apply(queue)
-        until(lambda: flagged(crms, held), "both CRMs", 30)
+        enqueue_apply(queue)
+        until(lambda: all_flagged(crms, contact_ids), "both CRMs", 30)
 
     @pytest.mark.parametrize("moment", ["delay", "delay_after"])
     def test_while_it_writes_is_followed_by_another(
-        self, ctx: Context, crms: dict[str, Crm], held: dict[str, str], start: Start,
+        self, ctx: Context, crms: dict[str, Crm], contact_ids: dict[str, str], start: Start,
         queue: Celery, moment: str,
     ) -> None:  # fmt: skip
         """Killed before the CRM had our write, and after it had it but before we knew."""
@@ -110,7 +119,7 @@ class TestAWorkerThatIsKilled:
         fault = hubspot.fault(hubspot.write_call, moment, seconds=300)
         report(ctx)
         process = start(*WORKER)
-        apply(queue)
+        enqueue_apply(queue)
         until(lambda: fault.hits == 1, "the write", 30)
         time.sleep(0.2)
         kill(process)
@@ -118,32 +127,25 @@ class TestAWorkerThatIsKilled:
         start(*WORKER)
 
         def nudged() -> bool:
-            apply(queue)
+            enqueue_apply(queue)
             time.sleep(0.5)
-            return done(ctx)
+            return all_delivered(ctx)
 
         until(nudged, "all confirmed", 60)
-        assert flagged(crms, held)
+        assert all_flagged(crms, contact_ids)
         # What the dead worker had written counts as ours: nobody is taken to have said a thing.
         with ctx.store.read() as connection:
             assert list(connection.scalars(sa.select(feedback.c.kind))) == ["opt_out"]
 
     def test_and_a_redis_that_forgets_lose_nothing(
-        self, ctx: Context, crms: dict[str, Crm], held: dict[str, str], start: Start,
+        self, ctx: Context, crms: dict[str, Crm], contact_ids: dict[str, str], start: Start,
         queue: Celery, tmp_path: Path,
     ) -> None:  # fmt: skip
         report(ctx)
-        apply(queue)
+        enqueue_apply(queue)
         embedded_redis.client(embedded_redis.url(tmp_path / "home")).flushall()
         start(*WORKER)
-        apply(queue)
-        until(lambda: flagged(crms, held), "both CRMs", 30)
+        enqueue_apply(queue)
+        until(lambda: all_flagged(crms, contact_ids), "both CRMs", 30)
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) == 1
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/healthz", timeout=1).ok
-    except requests.RequestException:
-        return False

@@ -29,7 +29,7 @@ def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
     return new
 
 
-def stands(ctx: Context) -> bool:
+def is_suppressed(ctx: Context) -> bool:
     return bool(suppressions.listed(ctx, NUMBER))
 
 
@@ -61,7 +61,7 @@ class TestWithoutAKey:
         report(ctx, stop)
         later(25)
         assert report(ctx, lift) == 0
-        assert stands(ctx)
+        assert is_suppressed(ctx)
 
     def test_a_file_of_yeses_that_is_taken_in_again_lifts_nothing(
         self, ctx: Context, later: Callable[[float], None], tmp_path: Path
@@ -79,7 +79,7 @@ class TestWithoutAKey:
         later(48)
         assert take_in() == 0
         apply_waiting(ctx)
-        assert stands(ctx)
+        assert is_suppressed(ctx)
 
     @pytest.mark.parametrize(
         ("stop", "lift"),
@@ -92,16 +92,16 @@ class TestWithoutAKey:
         assert report(ctx, stop) == 0
         later(0.001)
         report(ctx, lift)
-        assert not stands(ctx)
+        assert not is_suppressed(ctx)
         later(0.002)
         assert report(ctx, stop) == 1
         assert report(ctx, stop) == 0
-        assert stands(ctx)
+        assert is_suppressed(ctx)
 
 
 class TestWithAKeyOnAContact:
     @pytest.fixture
-    def held(self, ctx: Context, crm: Crm, sync: Sync) -> ContactRef:
+    def contact(self, ctx: Context, crm: Crm, sync: Sync) -> ContactRef:
         record_id = crm.ids()[0]
         nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER, **nothing})
@@ -110,40 +110,40 @@ class TestWithAKeyOnAContact:
 
     @pytest.mark.parametrize("key", ["K", ""])
     def test_counts_once_whatever_number_it_has_by_then(
-        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync, key: str
+        self, ctx: Context, crm: Crm, contact: ContactRef, sync: Sync, key: str
     ) -> None:
-        assert report(ctx, "opt_in", "", contact=held, key=key) == 1
-        crm.edit(held.id, {f"phone/{crm.phone}": OTHER})
+        assert report(ctx, "opt_in", "", contact=contact, key=key) == 1
+        crm.edit(contact.id, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name)
-        assert report(ctx, "opt_in", "", contact=held, key=key) == 0
+        assert report(ctx, "opt_in", "", contact=contact, key=key) == 0
 
     def test_counts_for_each_number_of_the_first_request(
-        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
+        self, ctx: Context, crm: Crm, contact: ContactRef, sync: Sync
     ) -> None:
         second = f"phone/{OTHER_PHONES[crm.name][0]}"
-        crm.edit(held.id, {second: OTHER})
+        crm.edit(contact.id, {second: OTHER})
         sync(ctx, crm.name)
-        assert report(ctx, "opt_out", "", contact=held, key="K") == 2
+        assert report(ctx, "opt_out", "", contact=contact, key="K") == 2
         assert suppressions.listed(ctx, NUMBER)
         assert suppressions.listed(ctx, OTHER)
-        crm.edit(held.id, {f"phone/{crm.phone}": THIRD})
+        crm.edit(contact.id, {f"phone/{crm.phone}": THIRD})
         sync(ctx, crm.name)
-        assert report(ctx, "opt_out", "", contact=held, key="K") == 0
+        assert report(ctx, "opt_out", "", contact=contact, key="K") == 0
 
     def test_counts_once_also_after_an_erasure(
-        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
+        self, ctx: Context, crm: Crm, contact: ContactRef, sync: Sync
     ) -> None:
-        report(ctx, "opt_in", "", contact=held, key="K")
-        forget_contact(ctx, crm.name, crm.object, held.id, "an admin")
-        crm.edit(held.id, {f"phone/{crm.phone}": OTHER})
+        report(ctx, "opt_in", "", contact=contact, key="K")
+        forget_contact(ctx, crm.name, crm.object, contact.id, "an admin")
+        crm.edit(contact.id, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name, "everything")
-        assert report(ctx, "opt_in", "", contact=held, key="K") == 0
+        assert report(ctx, "opt_in", "", contact=contact, key="K") == 0
 
     def test_is_another_report_on_another_contact(
-        self, ctx: Context, crm: Crm, held: ContactRef, sync: Sync
+        self, ctx: Context, crm: Crm, contact: ContactRef, sync: Sync
     ) -> None:
-        another = held.model_copy(update={"id": crm.ids()[1]})
+        another = contact.model_copy(update={"id": crm.ids()[1]})
         crm.edit(another.id, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name)
-        report(ctx, "opt_out", "", contact=held, key="K")
+        report(ctx, "opt_out", "", contact=contact, key="K")
         assert report(ctx, "opt_out", "", contact=another, key="K") >= 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from crms import Crm
 from fixture_types import Sync
 
@@ -20,12 +21,6 @@ from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
 
 GOOD, BAD = "+12012580123", "+1415555"
-
-
-def ripen(ctx: Context, minutes: int = 60) -> None:
-    """Let time pass for us, so that our own writes lie further back than the overlap."""
-    real = ctx.now
-    ctx.now = lambda: real() + timedelta(minutes=minutes)
 
 
 class TestNothingIsLost:
@@ -59,7 +54,7 @@ class TestNothingIsLost:
         crm.act(target, {"late": 60, "values": {crm.phone: "call Maria"}})
         # At the latest a run after the overlap reads it, since the watermark waited for that.
         sync(ctx, crm.name)
-        ripen(ctx, minutes=6)
+        advance_clock(ctx, minutes=6)
         sync(ctx, crm.name)
         assert crm.get(target, crm.status) == "invalid"
 
@@ -73,7 +68,7 @@ class TestNothingIsLost:
         crm.act(target, {"late": 4, "values": {crm.phone: "call Maria"}})
         time.sleep(2.8)
         sync(ctx, crm.name)  # leaves the first run's writes out, and this one with them
-        ripen(ctx)
+        advance_clock(ctx, hours=1)  # past the overlap
         sync(ctx, crm.name)
         assert crm.get(target, crm.status) == "invalid"
 
@@ -81,7 +76,7 @@ class TestNothingIsLost:
     def test_a_clock_of_ours_that_is_wrong_makes_no_difference(
         self, ctx: Context, crm: Crm, sync: Sync, minutes: int
     ) -> None:
-        ripen(ctx, minutes)
+        advance_clock(ctx, minutes=minutes)
         sync(ctx, crm.name)
         target = crm.ids()[7]
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
@@ -93,7 +88,7 @@ class TestNothingIsLost:
     ) -> None:
         sync(ctx, crm.name)
         before = _watermarks(ctx, crm)
-        ripen(ctx)
+        advance_clock(ctx, hours=1)  # past the overlap
         crm.edit(crm.ids()[3], {f"phone/{crm.phone}": "none"})
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         crm.fault(crm.write_call, "status", status=503, times=99)
@@ -274,17 +269,17 @@ class TestUndo:
         crm.edit(target, {f"phone/{crm.phone}": GOOD})
         sync(ctx, crm.name)
 
-        def tell(kind: str) -> None:
+        def receive(kind: str) -> None:
             with ctx.store.write() as connection:
                 connection.execute(sa.insert(feedback).values(
                     key=f"sms:{kind}", kind=kind, number=GOOD, channels="", contact="",
                     source="sms", evidence="reply", at=datetime.now(UTC),
                 ))  # fmt: skip
 
-        tell("wrong_number")
+        receive("wrong_number")
         flagged = sync(ctx, crm.name, scope=Scope("ids", (target,)))
         assert crm.get(target, "wrong_number") is True
-        tell("confirmed")
+        receive("confirmed")
         undo(ctx, flagged["run"])
         assert not crm.get(target, "wrong_number")
         sync(ctx, crm.name, scope=Scope("ids", (target,)))

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER, OTHER, OTHER_PHONES
 from crms import Crm
 from fixture_types import Sync
+from reports import deliver_reports, report_kinds, store_report
 
 from connectors.errors import UnavailableError
 from sandbox.hubspot import HubSpotService, Portal
@@ -20,7 +22,7 @@ from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
-from worker.feedback.models import Feedback, Who
+from worker.feedback.models import Who
 from worker.queue import dedupe, tasks
 from worker.store import changed_records
 from worker.store import outbox as delivering
@@ -37,34 +39,19 @@ from worker.sync.runs.scope import Scope
 from worker.sync.write import batcher
 
 
-def tell(ctx: Context, kind: str, number: str = NUMBER, key: str = "", **more: Any) -> None:
-    """A report comes in."""
-    made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
-    report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **made)  # type: ignore[arg-type]
-    keys = ctx.keys
-    with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now(), keys)
-
-
-def holder(ctx: Context, crm: Crm, sync: Sync) -> str:
-    """A contact that holds GOOD, and is in sync."""
+def contact_with_number(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact that has NUMBER, and is in sync."""
     record_id = crm.ids()[0]
     crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
     return record_id
 
 
-def deliver(ctx: Context) -> int:
-    """What the queue does with it."""
-    apply_waiting(ctx)
-    return sum(spread(ctx, name) for name in ("salesforce", "hubspot"))
-
-
 class TestAPersonWhoSaidNo:
     """It was the person, and not the number: it holds for whatever number the record gets."""
 
     def test_is_not_called_on_another_number(self, ctx: Context, crm: Crm, sync: Sync) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {"do_not_contact": True})
         sync(ctx, crm.name)
         crm.edit(record_id, {f"phone/{crm.phone}": OTHER})
@@ -76,7 +63,7 @@ class TestAPersonWhoSaidNo:
     def test_is_heard_where_the_record_has_no_number(
         self, ctx: Context, crm: Crm, sync: Sync, text: str | None
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
         crm.edit(record_id, {f"phone/{crm.phone}": text, **nothing})
         sync(ctx, crm.name)
@@ -96,17 +83,11 @@ class TestAPersonWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         """An agent logs a call to a number of before."""
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         key = f"{crm.name}/{crm.object}/{record_id}"
-        tell(ctx, "opt_out", OTHER, contact=key, reach="person", channels="call")
-        deliver(ctx)
+        store_report(ctx, "opt_out", OTHER, contact=key, reach="person", channels="call")
+        deliver_reports(ctx)
         assert crm.get(record_id, "do_not_call")
-
-
-def kinds(ctx: Context) -> list[str]:
-    """Of all reports, in the order in which they came."""
-    with ctx.store.read() as connection:
-        return list(connection.scalars(sa.select(feedback.c.kind).order_by(feedback.c.id)))
 
 
 def states(ctx: Context) -> dict[str, str]:
@@ -126,23 +107,23 @@ def crms(sandbox: Sandbox) -> list[Crm]:
 
 
 @pytest.fixture
-def held(ctx: Context, crms: list[Crm], sync: Sync) -> dict[str, str]:
-    """A contact in each CRM that holds GOOD; all are in sync."""
+def contact_ids(ctx: Context, crms: list[Crm], sync: Sync) -> dict[str, str]:
+    """A contact in each CRM that has NUMBER; all are in sync."""
     found = {}
     for crm in crms:
-        found[crm.name] = holder(ctx, crm, sync)
+        found[crm.name] = contact_with_number(ctx, crm, sync)
         crm.service.counters.clear()
     return found
 
 
 class TestAReport:
     def test_reaches_every_crm_with_a_call_to_read_and_one_to_write(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        tell(ctx, "opt_out", evidence="replied STOP")
-        assert deliver(ctx) == 2
+        store_report(ctx, "opt_out", evidence="replied STOP")
+        assert deliver_reports(ctx) == 2
         for crm in crms:
-            record_id = held[crm.name]
+            record_id = contact_ids[crm.name]
             assert crm.get(record_id, crm.status) == "do_not_contact"
             assert crm.get(record_id, "do_not_contact") is True
             assert "replied STOP" in crm.get(record_id, "reason")
@@ -150,41 +131,41 @@ class TestAReport:
         assert states(ctx) == {"salesforce": "done", "hubspot": "done"}
 
     def test_that_nobody_holds_costs_no_call(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        tell(ctx, "opt_out", OTHER)
-        assert deliver(ctx) == 0
+        store_report(ctx, "opt_out", OTHER)
+        assert deliver_reports(ctx) == 0
         assert states(ctx) == {"salesforce": "done", "hubspot": "done"}
         assert [crm.calls for crm in crms] == [0, 0]
 
     def test_counts_once_however_often_it_comes(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         for _ in range(3):
-            tell(ctx, "wrong_number", key="the same")
-        deliver(ctx)
+            store_report(ctx, "wrong_number", key="the same")
+        deliver_reports(ctx)
         before = [crm.writes for crm in crms]
-        tell(ctx, "wrong_number", key="the same")
-        deliver(ctx)
+        store_report(ctx, "wrong_number", key="the same")
+        deliver_reports(ctx)
         assert [crm.writes for crm in crms] == before == [1, 1]
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(feedback)) == 1
 
     def test_that_came_late_does_not_undo_what_was_said_after_it(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         now = ctx.now()
-        tell(ctx, "opt_out", at=now)
-        deliver(ctx)
-        tell(ctx, "opt_in", at=now - timedelta(hours=1))
-        deliver(ctx)
-        assert all(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+        store_report(ctx, "opt_out", at=now)
+        deliver_reports(ctx)
+        store_report(ctx, "opt_in", at=now - timedelta(hours=1))
+        deliver_reports(ctx)
+        assert all(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
 
     def test_flags_a_contact_that_is_imported_later(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
-        tell(ctx, "opt_out", OTHER)
-        deliver(ctx)
+        store_report(ctx, "opt_out", OTHER)
+        deliver_reports(ctx)
         for crm in crms:
             later = crm.ids()[3]
             crm.edit(later, {f"phone/{crm.phone}": OTHER})
@@ -192,12 +173,12 @@ class TestAReport:
             assert crm.get(later, crm.status) == "do_not_contact"
 
     def test_goes_with_the_number_and_comes_back_with_it(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
-        tell(ctx, "wrong_number")
-        deliver(ctx)
+        store_report(ctx, "wrong_number")
+        deliver_reports(ctx)
         for crm in crms:
-            record_id = held[crm.name]
+            record_id = contact_ids[crm.name]
             assert crm.get(record_id, "wrong_number") is True
             crm.edit(record_id, {f"phone/{crm.phone}": OTHER})
             sync(ctx, crm.name)
@@ -207,29 +188,29 @@ class TestAReport:
             assert crm.get(record_id, "wrong_number") is True
 
     def test_that_a_person_clears_in_one_crm_is_cleared_for_that_person_and_stays_so(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
-        tell(ctx, "wrong_number")
-        deliver(ctx)
-        crms[0].edit(held["salesforce"], {"wrong_number": False})
+        store_report(ctx, "wrong_number")
+        deliver_reports(ctx)
+        crms[0].edit(contact_ids["salesforce"], {"wrong_number": False})
         for _ in range(2):
             for crm in crms:
                 sync(ctx, crm.name)
-            deliver(ctx)
-        assert not crms[0].get(held["salesforce"], "wrong_number")
-        assert crms[0].get(held["salesforce"], crms[0].status) == "valid"
+            deliver_reports(ctx)
+        assert not crms[0].get(contact_ids["salesforce"], "wrong_number")
+        assert crms[0].get(contact_ids["salesforce"], crms[0].status) == "valid"
 
     def test_that_is_lifted_is_lifted_everywhere(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        tell(ctx, "opt_out")
-        deliver(ctx)
+        store_report(ctx, "opt_out")
+        deliver_reports(ctx)
         (found,) = suppress.listed(ctx, NUMBER)
         lifted = suppress.lift(ctx, found.id, "admin", "asked us on the phone to call again")
         assert lifted.lifted_why == "asked us on the phone to call again"
         assert suppress.listed(ctx, NUMBER) == []
-        deliver(ctx)
-        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+        deliver_reports(ctx)
+        assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
 
 
 class TestAStopByHand:
@@ -238,14 +219,14 @@ class TestAStopByHand:
     def test_reaches_a_contact_that_was_excepted_from_an_earlier_one(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         first = suppress.add(ctx, NUMBER, "opt_out", "", "a letter", "an admin")
-        deliver(ctx)
+        deliver_reports(ctx)
         crm.edit(record_id, dict.fromkeys(("do_not_contact", "do_not_call", "do_not_text"), False))
         sync(ctx, crm.name)
         assert not crm.get(record_id, "do_not_contact")
         second = suppress.add(ctx, NUMBER, "opt_out", "", "a second letter", "an admin")
-        deliver(ctx)
+        deliver_reports(ctx)
         assert crm.get(record_id, "do_not_contact") is True
         again = suppress.add(ctx, NUMBER, "opt_out", "", "the second letter again", "an admin")
         assert (again.id, again.id != first.id) == (second.id, True)
@@ -253,98 +234,98 @@ class TestAStopByHand:
     def test_marks_a_number_wrong_again_for_who_confirmed_it(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         suppress.add(ctx, NUMBER, "wrong_number", "", "a stranger", "an admin")
-        deliver(ctx)
+        deliver_reports(ctx)
         crm.edit(record_id, {"wrong_number": False})
         sync(ctx, crm.name)
         suppress.add(ctx, NUMBER, "wrong_number", "", "a stranger again", "an admin")
-        deliver(ctx)
+        deliver_reports(ctx)
         assert crm.get(record_id, "wrong_number") is True
 
     def test_of_one_person_counts_after_a_yes_with_another_number(self, ctx: Context) -> None:
         who = Who("salesforce/Contact/1", "a person")
         first = suppress.add(ctx, NUMBER, "opt_out", "", "a letter", "an admin", who)
-        tell(ctx, "opt_in", OTHER, contact=who.key, reach="person", person=who.person)
+        store_report(ctx, "opt_in", OTHER, contact=who.key, reach="person", person=who.person)
         second = suppress.add(ctx, NUMBER, "opt_out", "", "a second letter", "an admin", who)
         assert second.id != first.id
 
 
 class TestAMessageThatArrives:
     def test_makes_good_in_the_crms_what_failed_before(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        tell(ctx, "undeliverable", grade="dead", at=ctx.now() - timedelta(hours=1))
-        deliver(ctx)
-        assert all(crm.get(held[crm.name], crm.status) == "unreachable" for crm in crms)
+        store_report(ctx, "undeliverable", grade="dead", at=ctx.now() - timedelta(hours=1))
+        deliver_reports(ctx)
+        assert all(crm.get(contact_ids[crm.name], crm.status) == "unreachable" for crm in crms)
         with ctx.store.write() as connection:
             feedback_log.note_reached(connection, NUMBER, ctx.now(), ctx.now())
-        deliver(ctx)
-        assert all(crm.get(held[crm.name], crm.status) == "valid" for crm in crms)
+        deliver_reports(ctx)
+        assert all(crm.get(contact_ids[crm.name], crm.status) == "valid" for crm in crms)
 
     def test_costs_nothing_where_none_failed(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        tell(ctx, "opt_out")
-        deliver(ctx)
+        store_report(ctx, "opt_out")
+        deliver_reports(ctx)
         made = [crm.calls for crm in crms]
         assert all(made)
         with ctx.store.write() as connection:
             feedback_log.note_reached(connection, NUMBER, ctx.now(), ctx.now())
-        deliver(ctx)
+        deliver_reports(ctx)
         assert [crm.calls for crm in crms] == made
 
 
 class TestAnOutage:
     def test_of_one_crm_keeps_nothing_from_the_other_and_all_arrives_after_it(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         salesforce, hubspot = crms
         fault = hubspot.fault(".*", "status", status=503, times=10_000)
-        tell(ctx, "opt_out", key="first")
-        deliver(ctx)
-        tell(ctx, "opt_in", key="second", at=ctx.now() + timedelta(seconds=1))
-        tell(ctx, "wrong_number", key="third")
-        deliver(ctx)
-        assert salesforce.get(held["salesforce"], "wrong_number") is True
+        store_report(ctx, "opt_out", key="first")
+        deliver_reports(ctx)
+        store_report(ctx, "opt_in", key="second", at=ctx.now() + timedelta(seconds=1))
+        store_report(ctx, "wrong_number", key="third")
+        deliver_reports(ctx)
+        assert salesforce.get(contact_ids["salesforce"], "wrong_number") is True
         assert states(ctx)["hubspot"] == "pending"
         before = hubspot.calls
-        deliver(ctx)
+        deliver_reports(ctx)
         assert hubspot.calls == before  # it is left alone for a while
         hubspot.service.faults.remove(fault)
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(minutes=3)
-        deliver(ctx)
-        assert hubspot.get(held["hubspot"], "wrong_number") is True
+        advance_clock(ctx, minutes=3)
+        deliver_reports(ctx)
+        assert hubspot.get(contact_ids["hubspot"], "wrong_number") is True
         assert set(states(ctx).values()) == {"done"}
         assert hubspot.writes == 1  # what stands, at once: not each report by itself
 
-    def test_opens_no_run_after_the_other(self, ctx: Context, crms: list[Crm], held: Any) -> None:
+    def test_opens_no_run_after_the_other(
+        self, ctx: Context, crms: list[Crm], contact_ids: Any
+    ) -> None:
         crms[1].fault(".*", "status", status=503, times=10_000)
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         clock = ctx.now
         for minute in range(0, 30, 3):
             ctx.now = lambda minute=minute: clock() + timedelta(minutes=minute)  # type: ignore[misc]
-            deliver(ctx)
+            deliver_reports(ctx)
         assert (
             len([run for run in lifecycle.recent(ctx, reports=True) if run.kind == "reports"]) == 2
         )
         assert {run.kind for run in lifecycle.recent(ctx)} == {"sync"}
 
     def test_of_one_record_is_tried_again_until_it_takes_it(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         salesforce = crms[0]
-        salesforce.service.org.locks[held["salesforce"]] = 1000
-        tell(ctx, "opt_out")
-        deliver(ctx)
+        salesforce.service.org.locks[contact_ids["salesforce"]] = 1000
+        store_report(ctx, "opt_out")
+        deliver_reports(ctx)
         assert states(ctx) == {"salesforce": "pending", "hubspot": "done"}
         salesforce.service.org.locks.clear()
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(minutes=1)
-        deliver(ctx)
+        advance_clock(ctx, minutes=1)
+        deliver_reports(ctx)
         assert states(ctx)["salesforce"] == "done"
-        assert salesforce.get(held["salesforce"], "do_not_contact") is True
+        assert salesforce.get(contact_ids["salesforce"], "do_not_contact") is True
 
 
 class TestASyncBesideIt:
@@ -370,8 +351,8 @@ class TestASyncBesideIt:
         module: ModuleType, step: str,
     ) -> str:  # fmt: skip
         """A record whose flag a run was to write; it failed for good at this step."""
-        record_id = holder(ctx, crm, sync)
-        tell(ctx, "wrong_number")
+        record_id = contact_with_number(ctx, crm, sync)
+        store_report(ctx, "wrong_number")
         apply_waiting(ctx)
 
         def fails(*_args: Any) -> None:
@@ -392,8 +373,8 @@ class TestASyncBesideIt:
         written = page_work.write_all
 
         def late(*args: Any) -> Any:
-            tell(ctx, "opt_out")
-            deliver(ctx)  # the record is not even in the index yet
+            store_report(ctx, "opt_out")
+            deliver_reports(ctx)  # the record is not even in the index yet
             return written(*args)
 
         monkeypatch.setattr(page_work, "write_all", late)
@@ -401,7 +382,7 @@ class TestASyncBesideIt:
         monkeypatch.undo()
         assert crm.get(record_id, crm.status) == "valid"
         assert states(ctx)[crm.name] == "pending"
-        deliver(ctx)
+        deliver_reports(ctx)
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert states(ctx)[crm.name] == "done"
 
@@ -418,8 +399,8 @@ class TestASyncBesideIt:
             written = page_work.write_all
 
             def late(*args: Any) -> Any:
-                tell(ctx, "opt_out")
-                deliver(ctx)
+                store_report(ctx, "opt_out")
+                deliver_reports(ctx)
                 return written(*args)
 
             at_once.setattr(page_work, "write_all", late)
@@ -431,7 +412,7 @@ class TestASyncBesideIt:
             beat.setattr(dedupe, "ring", lambda task, *_more: rung.append(task))
             tasks.revive()
             assert rung == [tasks.apply], "found by the task that beat sends each minute"
-        deliver(ctx)
+        deliver_reports(ctx)
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert look_again(ctx) == 0, "it is held, and known to be"
 
@@ -439,7 +420,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It has read that the flags are not set, and is done after they were."""
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)
         written = page_work.write_all
@@ -448,22 +429,22 @@ class TestASyncBesideIt:
         def late(*args: Any) -> Any:
             if not told:
                 told.append("STOP")
-                tell(ctx, "opt_out")
-                deliver(ctx)
+                store_report(ctx, "opt_out")
+                deliver_reports(ctx)
             return written(*args)
 
         with monkeypatch.context() as slow:
             slow.setattr(page_work, "write_all", late)
             runner.drive(ctx, run_id, pages_at_once=1)
-        deliver(ctx)
+        deliver_reports(ctx)
         sync(ctx, crm.name, scope=Scope("everything"))
-        assert kinds(ctx) == ["opt_out"]
+        assert report_kinds(ctx) == ["opt_out"]
         assert crm.get(record_id, crm.status) == "do_not_contact"
 
     def test_opens_a_delivery_anew_also_while_its_run_ends(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         apply_waiting(ctx)
         with ctx.store.write() as connection:
             (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
@@ -471,20 +452,20 @@ class TestASyncBesideIt:
             delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
             assert delivering.settle(connection, "hubspot", "a run", ctx.now()) == 0
         assert states(ctx)["hubspot"] == "pending"
-        deliver(ctx)
+        deliver_reports(ctx)
         assert states(ctx)["hubspot"] == "done"
 
     def test_does_not_take_our_flag_for_a_persons_word(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)  # has read that the flags are not set
-        tell(ctx, "opt_out")
-        deliver(ctx)  # sets them
+        store_report(ctx, "opt_out")
+        deliver_reports(ctx)  # sets them
         runner.drive(ctx, run_id)
-        assert kinds(ctx) == ["opt_out"]
-        deliver(ctx)
+        assert report_kinds(ctx) == ["opt_out"]
+        deliver_reports(ctx)
         sync(ctx, crm.name)
         assert crm.get(record_id, crm.status) == "do_not_contact"
         assert crm.get(record_id, "do_not_contact") is True
@@ -493,11 +474,11 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         """A run of reports had begun before the sync was opened, and wrote after it had read."""
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)
-        tell(ctx, "wrong_number")
-        deliver(ctx)
+        store_report(ctx, "wrong_number")
+        deliver_reports(ctx)
         began = lifecycle.load(ctx, run_id).opened_at - timedelta(seconds=20)
         with ctx.store.write() as connection:
             connection.execute(
@@ -505,7 +486,7 @@ class TestASyncBesideIt:
             )
         runner.drive(ctx, run_id)
         sync(ctx, crm.name)
-        assert kinds(ctx) == ["wrong_number"]
+        assert report_kinds(ctx) == ["wrong_number"]
         assert crm.get(record_id, "wrong_number") is True
 
     def test_does_not_take_for_a_persons_word_what_a_run_wrote_that_failed_for_good(
@@ -513,13 +494,14 @@ class TestASyncBesideIt:
     ) -> None:
         """It wrote the flag, failed before it noted that, and another run came first."""
         record_id = self._flagged_and_not_noted(ctx, crm, sync, monkeypatch)
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(hours=1)
+        advance_clock(ctx, hours=1)
         sync(ctx, crm.name, scope=Scope("everything"))
-        assert kinds(ctx) == ["wrong_number"]
+        assert report_kinds(ctx) == ["wrong_number"]
         crm.edit(record_id, {"wrong_number": False})
         sync(ctx, crm.name, scope=Scope("everything"))
-        assert set(kinds(ctx)) == {"wrong_number", "confirmed"}, "a person who clears it is heard"
+        assert set(report_kinds(ctx)) == {"wrong_number", "confirmed"}, (
+            "a person who clears it is heard"
+        )
 
     def test_hears_a_person_who_clears_a_flag_that_its_run_never_noted(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -527,10 +509,9 @@ class TestASyncBesideIt:
         """To our index the flag was never set: what is cleared looks as it was all along."""
         record_id = self._flagged_and_not_noted(ctx, crm, sync, monkeypatch)
         crm.edit(record_id, {"wrong_number": False})
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(hours=1)
+        advance_clock(ctx, hours=1)
         sync(ctx, crm.name, scope=Scope("everything"))
-        assert set(kinds(ctx)) == {"wrong_number", "confirmed"}
+        assert set(report_kinds(ctx)) == {"wrong_number", "confirmed"}
         assert not crm.get(record_id, "wrong_number")
 
     def test_looks_once_for_what_a_run_that_failed_for_good_did_not_send(
@@ -538,11 +519,10 @@ class TestASyncBesideIt:
     ) -> None:
         record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, batcher, "write_all")
         assert not crm.get(record_id, "wrong_number")
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(hours=1)
+        advance_clock(ctx, hours=1)
         sync(ctx, crm.name, scope=Scope("everything"))
         assert crm.get(record_id, "wrong_number") is True
-        assert kinds(ctx) == ["wrong_number"], "and it is nobody else's word"
+        assert report_kinds(ctx) == ["wrong_number"], "and it is nobody else's word"
         query = sa.select(writes.c.state).where(writes.c.record_id == record_id)
         with ctx.store.read() as connection:
             states = connection.scalars(query.order_by(writes.c.id)).all()
@@ -552,7 +532,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         """Whether that has come there yet, and whether a person has undone it, nobody can tell."""
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {f"phone/{crm.phone}": "+14155550199"})
         row = {
             "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
@@ -566,27 +546,26 @@ class TestASyncBesideIt:
         assert crm.writes == before
         with ctx.store.write() as connection:
             connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(seconds=10)
+        advance_clock(ctx, seconds=10)
         spread(ctx, crm.name)
         assert crm.writes > before
 
     def test_hears_a_person_who_ticks_a_flag_meanwhile(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
-        tell(ctx, "undeliverable", grade="dead")
-        deliver(ctx)  # another run writes to the record, just before
+        record_id = contact_with_number(ctx, crm, sync)
+        store_report(ctx, "undeliverable", grade="dead")
+        deliver_reports(ctx)  # another run writes to the record, just before
         crm.edit(record_id, {"wrong_number": True})
         sync(ctx, crm.name)
-        assert set(kinds(ctx)) == {"undeliverable", "wrong_number"}
+        assert set(report_kinds(ctx)) == {"undeliverable", "wrong_number"}
         assert crm.get(record_id, "wrong_number") is True
 
     def test_leaves_a_record_alone_that_another_run_is_writing_to(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         """Nobody can tell whose a flag is then: it is looked at again a little later."""
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {"wrong_number": True})
         row = {
             "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
@@ -595,14 +574,13 @@ class TestASyncBesideIt:
         with ctx.store.write() as connection:
             connection.execute(sa.insert(writes).values(row))
         sync(ctx, crm.name)
-        assert kinds(ctx) == []
+        assert report_kinds(ctx) == []
         assert crm.get(record_id, "wrong_number") is True, "it is not written over"
         with ctx.store.write() as connection:
             connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
-        clock = ctx.now
-        ctx.now = lambda: clock() + timedelta(seconds=10)
+        advance_clock(ctx, seconds=10)
         spread(ctx, crm.name)
-        assert set(kinds(ctx)) == {"wrong_number"}
+        assert set(report_kinds(ctx)) == {"wrong_number"}
         assert crm.get(record_id, crm.status) == "wrong_number"
 
 
@@ -621,8 +599,8 @@ class TestACrmWhoseClockIsSlow:
                 others = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
                 crm.edit(record_id, {**others, f"phone/{crm.phone}": number})
                 runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))
-                tell(ctx, "wrong_number", number)
-                deliver(ctx)
+                store_report(ctx, "wrong_number", number)
+                deliver_reports(ctx)
                 assert crm.get(record_id, "wrong_number") is True
                 # A thread that has made no call of its own yet knows it as well.
                 ahead = ctx.beside().open(crm.name).ahead()
@@ -637,10 +615,10 @@ class TestACrmWhoseClockIsSlow:
 
 class TestARunOfReports:
     def test_that_nobody_waits_for_any_more_does_not_stop_the_next(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         """Its worker died, and what it had to deliver was opened anew meanwhile."""
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         apply_waiting(ctx)
         with ctx.store.write() as connection:
             (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
@@ -651,7 +629,7 @@ class TestARunOfReports:
         with ctx.store.write() as connection:
             delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
         assert "hubspot" in waits(ctx)
-        deliver(ctx)
+        deliver_reports(ctx)
         assert states(ctx)["hubspot"] == "done"
         assert lifecycle.load(ctx, run_id).state == "done"
         assert waits(ctx) == []
@@ -684,15 +662,15 @@ class TestAWorkerThatWasAway:
 
 class TestACorrection:
     def test_is_proposed_beside_the_field_once_it_is_verified(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
         for crm in crms:
-            record_id = held[crm.name]
+            record_id = contact_ids[crm.name]
             key = f"{crm.name}/{crm.object}/{record_id}"
-            tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER, key=key)
-        deliver(ctx)
+            store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER, key=key)
+        deliver_reports(ctx)
         for crm in crms:
-            record_id = held[crm.name]
+            record_id = contact_ids[crm.name]
             assert crm.get(record_id, f"phone/{crm.phone}") == NUMBER
             assert crm.get(record_id, "proposed_phone") == OTHER
             assert crm.get(record_id, crm.status) == "wrong_number"
@@ -702,21 +680,21 @@ class TestACorrection:
             assert crm.get(record_id, "proposed_phone") is None
 
     def test_to_a_number_that_does_not_exist_is_not_proposed(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         crm = crms[0]
-        key = f"{crm.name}/{crm.object}/{held[crm.name]}"
-        tell(ctx, "corrected", contact=key, reach="person", new_number="+1415555")
-        deliver(ctx)
-        assert crm.get(held[crm.name], "proposed_phone") is None
+        key = f"{crm.name}/{crm.object}/{contact_ids[crm.name]}"
+        store_report(ctx, "corrected", contact=key, reach="person", new_number="+1415555")
+        deliver_reports(ctx)
+        assert crm.get(contact_ids[crm.name], "proposed_phone") is None
 
     def test_that_a_person_clears_is_not_proposed_again(
-        self, ctx: Context, crm: Crm, held: dict[str, str], sync: Sync
+        self, ctx: Context, crm: Crm, contact_ids: dict[str, str], sync: Sync
     ) -> None:
-        record_id = held[crm.name]
+        record_id = contact_ids[crm.name]
         key = f"{crm.name}/{crm.object}/{record_id}"
-        tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
-        deliver(ctx)
+        store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        deliver_reports(ctx)
         crm.edit(record_id, {"proposed_phone": ""})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
@@ -726,10 +704,10 @@ class TestACorrection:
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
     ) -> None:
         ctx = make_context('[feedback]\ncorrections = "replace"')
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_number(ctx, crm, sync)
         key = f"{crm.name}/{crm.object}/{record_id}"
-        tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
-        deliver(ctx)
+        store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        deliver_reports(ctx)
         assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
         assert crm.get(record_id, crm.status) == "valid"
         assert sync(ctx, crm.name, "everything")["contacts"]["changed"] == 0
@@ -737,34 +715,36 @@ class TestACorrection:
 
 class TestAList:
     def test_flags_those_who_are_on_it_and_those_who_come_later(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
         done = suppress.import_list(ctx, [NUMBER, OTHER], "national registry", "call")
         assert (done.added, done.held) == (2, 1)
-        deliver(ctx)
+        deliver_reports(ctx)
         for crm in crms:
-            assert crm.get(held[crm.name], "do_not_call") is True
-            assert not crm.get(held[crm.name], "do_not_contact")
+            assert crm.get(contact_ids[crm.name], "do_not_call") is True
+            assert not crm.get(contact_ids[crm.name], "do_not_contact")
             later = crm.ids()[4]
             crm.edit(later, {f"phone/{crm.phone}": OTHER})
             sync(ctx, crm.name)
             assert crm.get(later, "do_not_call") is True
 
     def test_of_one_channel_says_nothing_of_the_other_whatever_it_is_called(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "no sms", "text")
-        deliver(ctx)
+        deliver_reports(ctx)
         for crm in crms:
-            assert crm.get(held[crm.name], "do_not_text") is True
-            assert not crm.get(held[crm.name], "do_not_call")
+            assert crm.get(contact_ids[crm.name], "do_not_text") is True
+            assert not crm.get(contact_ids[crm.name], "do_not_call")
 
     def test_with_a_long_name_loses_no_number(self, ctx: Context) -> None:
         numbers = [f"+1415555{n}" for n in range(2000, 2020)]
         assert suppress.import_list(ctx, numbers, "a list " * 40).added == 20
         assert len(suppress.listed(ctx)) == 20
 
-    def test_that_is_imported_again_adds_nothing(self, ctx: Context, held: dict[str, str]) -> None:
+    def test_that_is_imported_again_adds_nothing(
+        self, ctx: Context, contact_ids: dict[str, str]
+    ) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
         again = suppress.import_list(ctx, [NUMBER, OTHER], "a list")
         assert (again.added, again.known) == (1, 1)
@@ -772,13 +752,13 @@ class TestAList:
             assert connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) == 2
 
     def test_loses_a_number_by_an_opt_in(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
-        deliver(ctx)
-        tell(ctx, "opt_in")
-        deliver(ctx)
-        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+        deliver_reports(ctx)
+        store_report(ctx, "opt_in")
+        deliver_reports(ctx)
+        assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
         assert suppress.listed(ctx, NUMBER) == []
 
 
@@ -786,58 +766,58 @@ class TestAnEntryOfAListThatAnAdminLifts:
     """The list was wrong about the number; nobody has said that they want to be contacted."""
 
     def test_leaves_the_persons_own_stop(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str], sync: Sync
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         suppress.import_list(ctx, [NUMBER], "a list")
-        deliver(ctx)
+        deliver_reports(ctx)
         (entry,) = suppress.listed(ctx, NUMBER, reason="list")
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
-        deliver(ctx)
+        deliver_reports(ctx)
         assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
         for crm in crms:
             sync(ctx, crm.name, "everything")
-            assert crm.get(held[crm.name], "do_not_contact") is True
+            assert crm.get(contact_ids[crm.name], "do_not_contact") is True
 
     def test_leaves_other_lists(self, ctx: Context) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
         suppress.import_list(ctx, [NUMBER], "another list", "call")
         entry = suppress.listed(ctx, NUMBER, reason="list")[0]
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
-        deliver(ctx)
+        deliver_reports(ctx)
         assert [one.source for one in suppress.listed(ctx, NUMBER)] == ["another list"]
 
     def test_is_lifted_in_the_crms_and_no_report_is_made_of_it(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
-        deliver(ctx)
+        deliver_reports(ctx)
         (entry,) = suppress.listed(ctx, NUMBER)
         lifted = suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         assert (lifted.lifted_by, lifted.lifted_why) == ("an admin", "the wrong file")
-        deliver(ctx)
-        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
-        assert kinds(ctx) == []
+        deliver_reports(ctx)
+        assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
+        assert report_kinds(ctx) == []
 
     def test_stays_lifted_by_later_reports_and_by_the_same_list(
-        self, ctx: Context, crms: list[Crm], held: dict[str, str]
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
         (entry,) = suppress.listed(ctx, NUMBER)
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
-        tell(ctx, "confirmed")
-        deliver(ctx)
+        store_report(ctx, "confirmed")
+        deliver_reports(ctx)
         assert suppress.import_list(ctx, [NUMBER], "a list").known == 1
-        deliver(ctx)
+        deliver_reports(ctx)
         assert suppress.listed(ctx, NUMBER) == []
-        assert not any(crm.get(held[crm.name], "do_not_contact") for crm in crms)
+        assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
 
 
 def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
     ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crm = Crm.all(sandbox)["hubspot"]
-    record_id = holder(ctx, crm, sync)
+    record_id = contact_with_number(ctx, crm, sync)
     monkeypatch.setattr(spreading, "_AT_ONCE", 2)
     with ctx.store.write() as connection:
         changed_records.note(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
@@ -847,7 +827,7 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
         runner.drive(own, run_id, pages_at_once=pages_at_once)
         driven.append(lifecycle.load(own, run_id).scope.kind)
         if len(driven) == 1:  # somebody says STOP meanwhile
-            tell(own, "opt_out")
+            store_report(own, "opt_out")
             apply_waiting(own)
 
     monkeypatch.setattr(spreading, "drive", driving)

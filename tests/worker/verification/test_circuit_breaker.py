@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from constants import NOW, NUMBER
-from desks import Counting, numbers, step
+from constants import CLOSED_PORT, NOW, NUMBER
+from fake_providers import CountingProvider, numbers, step
 from lookups import tuned
 
 from config.settings import Settings, SettingsError, load
@@ -135,7 +135,7 @@ class TestTheBreaker:
 class TestAPageMeetsABrokenProvider:
     def test_it_is_left_alone_after_a_few_calls(self, store: Store) -> None:
         """500 numbers do not mean 500 time-outs."""
-        provider = Counting(fail=lambda _call: LostError("did not answer in time"))
+        provider = CountingProvider(fail=lambda _call: LostError("did not answer in time"))
         settings = Verification(
             budget=Budget(day=None, month=None), providers={"counting": ProviderTuning(at_once=2)}
         )
@@ -209,7 +209,7 @@ class TestStanding:
     def test_a_provider_that_is_away_says_nothing_of_its_key(
         self, settings: Any, store: Store
     ) -> None:
-        chosen = settings("twilio", TWILIO_LOOKUP_URL="http://127.0.0.1:9")
+        chosen = settings("twilio", TWILIO_LOOKUP_URL=f"http://{CLOSED_PORT}")
         (note,) = self.notes(chosen, store)
         assert "nothing answers at its address" in note
         assert "key" not in note
@@ -273,10 +273,10 @@ class TestAProviderOfAnotherPackage:
 
         from worker.verification import registry
 
-        provider = Counting("acme")
+        provider = CountingProvider("acme")
         seen: list[str] = []
 
-        def make(workshop: Any) -> Counting:
+        def make(workshop: Any) -> CountingProvider:
             seen.append(workshop.tuning("acme").options["region"])
             return provider
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from desks import Counting, Filing, numbers, step
+from fake_providers import CountingProvider, FileProvider, numbers, step
 
 from config.verification import Budget, Caps, ProviderTuning
 from config.verification import Verification as Settings
@@ -116,7 +116,7 @@ def finish(chain: Chain, wanted: list[str], owner: str) -> None:
 
 class TestNeverPaidTwice:
     def test_what_counts_is_not_asked_again(self, make: Make, clock: Clock, store: Store) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider))
         verify(chain, numbers(5))
         clock.now += timedelta(days=71)  # less than a mobile's 90 days and a spread of a fifth
@@ -129,7 +129,7 @@ class TestNeverPaidTwice:
 
     def test_a_forced_look_asks_again_but_once(self, make: Make, clock: Clock) -> None:
         """A page that is taken up again, or a number on two pages, is not paid for twice."""
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider))
         verify(chain, numbers(3))
         clock.now += timedelta(minutes=1)
@@ -142,7 +142,7 @@ class TestNeverPaidTwice:
     def test_not_sooner_than_at_most_every_so_often_whatever_is_forced(
         self, make: Make, clock: Clock
     ) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider, at_most_every=timedelta(days=120)))
         verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
         ends = {one.until - clock.now for said in verified.said.values() for one in said}
@@ -158,7 +158,7 @@ class TestNeverPaidTwice:
         self, make: Make, store: Store
     ) -> None:
         """Eight at once, each with most of the same numbers, in different orders."""
-        provider = Counting(wait=lambda: time.sleep(0.003))
+        provider = CountingProvider(wait=lambda: time.sleep(0.003))
         chains = [make(step(provider)) for _ in range(8)]
         wanted = numbers(60)
 
@@ -180,7 +180,7 @@ class TestNeverPaidTwice:
         assert count(store, claims) == 0
 
     def test_packages_do_not_stand_for_each_other(self, make: Make) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider), step(provider, "live"))
         verify(chain, numbers(2))
         verify(chain, numbers(2))
@@ -197,7 +197,7 @@ class TestWorkersThatDie:
     def test_their_lookups_count_as_spent_and_are_made_again(
         self, make: Make, store: Store, dead: set[str]
     ) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider))
         self.book(chain, numbers(3), "doomed")
         assert money(store)["reserved_lookups"] == 3
@@ -213,7 +213,7 @@ class TestWorkersThatDie:
     def test_of_another_machine_when_their_lease_ends(
         self, make: Make, store: Store, clock: Clock
     ) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider))
         self.book(chain, numbers(2), "elsewhere")
         clock.now += LEASE + timedelta(seconds=1)
@@ -221,7 +221,7 @@ class TestWorkersThatDie:
         assert money(store)["lost"] == 2
 
     def test_the_living_are_waited_for(self, make: Make, store: Store, clock: Clock) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         one, other = make(step(provider)), make(step(provider))
         self.book(one, numbers(1), "slow")
         ended = threading.Event()
@@ -244,7 +244,7 @@ class TestWorkersThatDie:
     def test_beat_settles_what_nobody_asks_about_again(
         self, make: Make, store: Store, dead: set[str]
     ) -> None:
-        chain = make(step(Counting()))
+        chain = make(step(CountingProvider()))
         self.book(chain, numbers(4), "doomed")
         assert chain.ledger.settle_dead() == 0
         dead.add("doomed")
@@ -255,7 +255,7 @@ class TestWorkersThatDie:
 
 class TestFiles:
     def test_are_used_for_many_numbers_and_not_for_few(self, make: Make, store: Store) -> None:
-        provider = Filing(bulk_from=10)
+        provider = FileProvider(bulk_from=10)
         chain = make(step(provider))
         verify(chain, numbers(3))
         assert (provider.calls, provider.files) == (3, {})
@@ -266,7 +266,7 @@ class TestFiles:
     def test_of_a_worker_that_died_are_fetched_not_paid_again(
         self, make: Make, store: Store, dead: set[str]
     ) -> None:
-        provider = Filing(bulk_from=2)
+        provider = FileProvider(bulk_from=2)
         chain = make(step(provider))
         questions = [Question(number) for number in numbers(20)]
         occasion = Occasion("run", "doomed")
@@ -287,7 +287,7 @@ class TestFiles:
         from worker.verification import chain as module
 
         monkeypatch.setattr(module, "_PATIENCE", 0.0)
-        provider = Filing(bulk_from=2, looks=1)
+        provider = FileProvider(bulk_from=2, looks=1)
         chain = make(step(provider))
         first = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
         assert set(first.missing.values()) == {
@@ -314,7 +314,7 @@ class TestNeverOverTheCap:
     def test_with_many_workers_at_once(
         self, make: Make, store: Store, caps: Budget, allowed: int
     ) -> None:
-        provider = Counting(wait=lambda: time.sleep(0.002))
+        provider = CountingProvider(wait=lambda: time.sleep(0.002))
         chains = [make(step(provider), budget=caps) for _ in range(6)]
 
         def work(place: int) -> Any:
@@ -332,7 +332,7 @@ class TestNeverOverTheCap:
 
     def test_of_one_provider_alone(self, make: Make, store: Store) -> None:
         """The other steps go on."""
-        dear, cheap = Counting("dear"), Counting("cheap")
+        dear, cheap = CountingProvider("dear"), CountingProvider("cheap")
         chain = make(
             step(dear), step(cheap, only_undecided=True),
             providers={"dear": ProviderTuning(budget=Caps(day_lookups=3)), "cheap": {}},
@@ -342,7 +342,7 @@ class TestNeverOverTheCap:
         assert not verified.missing, "what the first could not be asked, the second has told"
 
     def test_what_is_reserved_counts_as_used(self, make: Make, store: Store) -> None:
-        chain = make(step(Counting()), budget=Budget(day_lookups=4, day=None, month=None))
+        chain = make(step(CountingProvider()), budget=Budget(day_lookups=4, day=None, month=None))
         questions = [Question(number) for number in numbers(3)]
         chain.ledger.book(chain.steps[0], questions, Occasion("run", "other"))
         verified = chain.verify(subjects(numbers(5, 3000)), Occasion("run", "me"))
@@ -351,7 +351,7 @@ class TestNeverOverTheCap:
     def test_a_new_day_brings_new_budget_and_a_month_does_not_end_with_it(
         self, make: Make, clock: Clock
     ) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         caps = Budget(day_lookups=4, month_lookups=6, day=None, month=None)
         chain = make(step(provider), budget=caps)
         verify(chain, numbers(10))
@@ -363,7 +363,7 @@ class TestNeverOverTheCap:
         assert sum(provider.asked.values()) == 10
 
     def test_a_clock_that_is_set_back_spends_nothing_twice(self, make: Make, clock: Clock) -> None:
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider), budget=Budget(month_lookups=5, day=None, month=None))
         verify(chain, numbers(5))
         clock.now -= timedelta(days=2)
@@ -373,7 +373,7 @@ class TestNeverOverTheCap:
     def test_credit_with_the_provider_is_respected(self, make: Make, store: Store) -> None:
         from worker.verification import circuit_breaker
 
-        provider = Counting()
+        provider = CountingProvider()
         chain = make(step(provider))
         with store.write() as connection:
             circuit_breaker.note_check(connection, "counting", "key", 3, datetime.now(UTC))
@@ -388,7 +388,7 @@ class TestNeverOverTheCap:
 
 class TestAnswersThatDoNotCome:
     def test_nothing_is_charged_for_a_call_that_failed(self, make: Make, store: Store) -> None:
-        provider = Counting(
+        provider = CountingProvider(
             fail=lambda call: UnavailableError("has a fault") if call == 1 else None
         )
         chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
@@ -400,7 +400,7 @@ class TestAnswersThatDoNotCome:
     def test_a_lost_answer_is_spent_and_not_asked_for_again_at_once(
         self, make: Make, store: Store
     ) -> None:
-        provider = Counting(fail=lambda call: LostError("broke off") if call == 1 else None)
+        provider = CountingProvider(fail=lambda call: LostError("broke off") if call == 1 else None)
         chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
         found = verify(chain, numbers(3))
         assert set(provider.asked.values()) == {1}
@@ -417,18 +417,18 @@ class TestAnswersThatDoNotCome:
             came = Answer(wanted[0], "valid", "mobile", words="ok")
             return LostError("broke off").after([came], Question(wanted[1]))
 
-        chain = make(step(Counting(batch=3, fail=broken)))
+        chain = make(step(CountingProvider(batch=3, fail=broken)))
         verified = chain.verify(subjects(wanted), Occasion("run", "me"))
         assert [number for number, said in verified.said.items() if said] == wanted[:1]
         assert set(verified.missing) == set(wanted[1:])
         assert (money(store)["lookups"], money(store)["lost"]) == (2, 1)
         assert money(store)["reserved_lookups"] == 0
-        again = make(step(Counting(batch=3)))
+        again = make(step(CountingProvider(batch=3)))
         assert verify(again, wanted).asked["counting"] == 2, "the first is not asked again"
 
     def test_the_next_step_takes_over_where_it_may(self, make: Make) -> None:
-        broken = Counting("broken", fail=lambda _call: UnavailableError("has a fault"))
-        other = Counting("other")
+        broken = CountingProvider("broken", fail=lambda _call: UnavailableError("has a fault"))
+        other = CountingProvider("other")
         chain = make(step(broken), step(other, only_undecided=True))
         verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
         assert set(other.asked.values()) == {1}
@@ -438,14 +438,16 @@ class TestAnswersThatDoNotCome:
         def explode(_question: Question) -> Any:
             raise ValueError("a bug")
 
-        chain = make(step(OfflineProvider(), "format"), step(Counting(answer=explode)))
+        chain = make(step(OfflineProvider(), "format"), step(CountingProvider(answer=explode)))
         verified = chain.verify(subjects(numbers(2)), Occasion("run", "me"))
         assert {v.verdict for said in verified.said.values() for v in said} == {"valid"}
         assert len(verified.missing) == 2
         assert money(store)["reserved_lookups"] == 0
 
     def test_an_answer_later_takes_it_off_the_list(self, make: Make, store: Store) -> None:
-        provider = Counting(fail=lambda call: UnavailableError("has a fault") if call < 4 else None)
+        provider = CountingProvider(
+            fail=lambda call: UnavailableError("has a fault") if call < 4 else None
+        )
         chain = make(step(provider))
         verify(chain, numbers(3))
         assert count(store, unanswered) == 3

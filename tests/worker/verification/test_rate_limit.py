@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from constants import CLOSED_PORT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -209,7 +210,7 @@ class TestWhichOne:
         assert isinstance(open_pace(settings), LocalPace)
 
     def test_the_configured_one_also_when_it_is_away_just_now(self, tmp_path: Path) -> None:
-        settings = load({"HYGIENE_HOME": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:9/0"})
+        settings = load({"HYGIENE_HOME": str(tmp_path), "REDIS_URL": f"redis://{CLOSED_PORT}/0"})
         found = open_pace(settings)
         assert isinstance(found, SharedPace)
         assert found.slot("a", 1) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from constants import CLOSED_PORT
 from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link
@@ -19,7 +20,7 @@ from worker.store import embedded_redis, heartbeat
 
 class TestHealth:
     def test_the_process_is_alive_whatever_else_is_not(self, serve: Serve) -> None:
-        url = serve(DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+        url = serve(DATABASE_URL=f"postgresql://nobody@{CLOSED_PORT}/none")
         assert requests.get(f"{url}/healthz").status_code == 200
         ready = requests.get(f"{url}/readyz")
         assert ready.status_code == 503

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -239,8 +240,7 @@ confirm_link = "{1}"
         assert sync(ctx, crm.name, "everything")["contacts"]["changed"] == 0
         shown = requests.get(serve(toml) + "/confirm/" + held.rpartition("/")[2])
         assert shown.status_code == 200
-        later = ctx.now() + timedelta(days=150)
-        ctx.now = lambda: later
+        advance_clock(ctx, days=150)
         sync(ctx, crm.name, "everything")
         assert crm.records()[record_id][name] != held
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import HUBSPOT_SECRET, NEW_YORK, NUMBER, PUBLIC_URL
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -102,7 +103,7 @@ def asked(ctx: Context) -> list[Any]:
         return list(connection.execute(sa.select(table).order_by(table.c.at)))
 
 
-def holder(ctx: Context, crm: Crm, sync: Sync, **phones: str) -> str:
+def contact_with_numbers(ctx: Context, crm: Crm, sync: Sync, **phones: str) -> str:
     """A contact with these numbers, in sync."""
     record_id = crm.ids()[0]
     given = {"phone": NUMBER, "mobilephone": "", **phones}
@@ -115,7 +116,7 @@ class TestAWorkflowsStep:
     def test_waits_until_the_numbers_were_verified_and_then_has_status_and_reason(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
-        record_id = holder(ctx, crm, sync, mobilephone="+1415555")
+        record_id = contact_with_numbers(ctx, crm, sync, mobilephone="+1415555")
         step = app_calls.step(record_id)
         assert hubspot.step(step) == BLOCKED
         assert "hubspot" in waits(ctx)
@@ -128,7 +129,7 @@ class TestAWorkflowsStep:
     def test_for_one_phone_has_the_status_of_that_phone(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
-        record_id = holder(ctx, crm, sync, mobilephone="+1415555")
+        record_id = contact_with_numbers(ctx, crm, sync, mobilephone="+1415555")
         steps = [app_calls.step(record_id, phone) for phone in ("phone", "mobilephone")]
         for step in steps:
             assert hubspot.step(step) == BLOCKED
@@ -139,7 +140,7 @@ class TestAWorkflowsStep:
     def test_counts_once_however_often_it_is_sent(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_numbers(ctx, crm, sync)
         step = app_calls.step(record_id)
         for _ in range(3):
             assert hubspot.step(step) == BLOCKED
@@ -263,7 +264,7 @@ class TestNumbersOfARecheck:
     def test_are_verified_anew_though_an_answer_counts(
         self, hubspot: HubSpot, paid: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
-        record_id = holder(paid, crm, sync)
+        record_id = contact_with_numbers(paid, crm, sync)
         before = self.lookups(paid)
         sync(paid, "hubspot", "everything")
         assert self.lookups(paid) == before  # what counts is not asked twice
@@ -274,7 +275,7 @@ class TestNumbersOfARecheck:
     def test_are_those_of_the_phone_that_is_meant_alone(
         self, hubspot: HubSpot, paid: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
-        record_id = holder(paid, crm, sync, mobilephone=NEW_YORK)
+        record_id = contact_with_numbers(paid, crm, sync, mobilephone=NEW_YORK)
         before = self.lookups(paid)
         hubspot.step(app_calls.step(record_id, "mobilephone"))
         spread(paid, "hubspot")
@@ -288,7 +289,7 @@ class TestNumbersOfARecheck:
         app_calls: AppCalls,
     ) -> None:  # fmt: skip
         poor = make_context("[verification.budget]\nday = 0.0\n", **sandbox.env("twilio"))
-        record_id = holder(poor, crm, sync)
+        record_id = contact_with_numbers(poor, crm, sync)
         step = app_calls.step(record_id)
         hubspot.step(step)
         spread(poor, "hubspot")
@@ -315,8 +316,7 @@ class TestTheOutcome:
         spread(ctx, "hubspot")
         assert callback not in app_calls.completed
         assert waits(ctx) == []  # not at once
-        later = ctx.now() + timedelta(minutes=5)
-        ctx.now = lambda: later
+        advance_clock(ctx, minutes=5)
         assert waits(ctx) == ["hubspot"]
         spread(ctx, "hubspot")
         assert callback in app_calls.completed
@@ -354,7 +354,7 @@ class TestTheCard:
     def test_shows_what_was_written_without_a_number(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_numbers(ctx, crm, sync)
         crm.edit(record_id, {"phone/phone": "+1415555"})
         sync(ctx, "hubspot")
         answer = hubspot.card(record_id)
@@ -379,7 +379,7 @@ class TestTheCard:
     def test_button_has_the_numbers_verified_anew_once(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_numbers(ctx, crm, sync)
         for _ in range(3):
             assert hubspot.card(record_id, "card/recheck").json()["waiting"]
         (row,) = asked(ctx)
@@ -397,7 +397,7 @@ class TestTheCard:
     def test_button_works_again_after_a_minute(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_numbers(ctx, crm, sync)
         hubspot.card(record_id, "card/recheck")
         spread(ctx, "hubspot")
         with ctx.store.write() as connection:
@@ -439,7 +439,7 @@ class TestTheCard:
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG, "worker")
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_numbers(ctx, crm, sync)
         hubspot.card(record_id)
         hubspot.card(record_id, "card/recheck")
         spread(ctx, "hubspot")
@@ -482,15 +482,14 @@ class TestTheAccount:
         assert portal.learn() is None
         sandbox.hubspot.scopes.add("oauth")
         assert portal.learn() is None
-        later = ctx.now() + timedelta(minutes=11)
-        ctx.now = lambda: later
+        advance_clock(ctx, minutes=11)
         assert portal.learn() == app_calls.portal_id
 
     def test_that_is_another_one_erases_nobody_here(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
     ) -> None:
         """The app, installed in a second account to try it, sends that account's events here."""
-        record_id = holder(ctx, crm, sync)
+        record_id = contact_with_numbers(ctx, crm, sync)
         Portal(ctx).learn()
         event = {"subscriptionType": "contact.privacyDeletion", "objectId": int(record_id)}
         requests_of = [{**event, "portalId": 99}, {**event, "portalId": app_calls.portal_id}]
@@ -562,7 +561,7 @@ class TestSignatures:
 def test_requests_are_kept_as_long_as_runs_and_go_with_the_contact(
     hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
 ) -> None:
-    record_id = holder(ctx, crm, sync)
+    record_id = contact_with_numbers(ctx, crm, sync)
     old, new = app_calls.step(record_id), app_calls.step(record_id)
     for step in (old, new):
         hubspot.step(step)
@@ -583,7 +582,7 @@ def test_a_worker_that_dies_in_between_loses_no_request(
     hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    record_id = holder(ctx, crm, sync)
+    record_id = contact_with_numbers(ctx, crm, sync)
     step = app_calls.step(record_id)
     hubspot.step(step)
 

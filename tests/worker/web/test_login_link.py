@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from constants import PUBLIC_URL
 from fastapi.routing import APIRoute
 from fixture_types import Serve
-from processes import until
+from processes import responds, until
 from terminals import LINK, OnTerminal
 
 from config.logging_setup import redact
@@ -302,22 +302,23 @@ class TestALink:
 class TestWhereItIsShown:
     @pytest.fixture
     def env(self, make_settings: Callable[..., Settings], sandbox: Any, tmp_path: Path,
-            database_url: str) -> dict[str, str]:  # fmt: skip
+            database_url: str, free_port: int) -> dict[str, str]:  # fmt: skip
         make_settings()
         return {
             **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
             "DATABASE_URL": database_url, "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
-            "PORT": "18765",
+            "PORT": str(free_port),
         }  # fmt: skip
 
     def test_a_terminal_shows_one_that_works(
-        self, env: dict[str, str], serve: Serve, ctx: Context
+        self, env: dict[str, str], serve: Serve, ctx: Context, free_port: int
     ) -> None:
         shown = OnTerminal(("users", "login-link"), {**env, "COLUMNS": "40"})
         (link,) = shown.links()
         assert shown.end() == 0
-        assert link.startswith("http://127.0.0.1:18765/login/link?token=")
-        assert enters(link.replace("http://127.0.0.1:18765", serve()))
+        own = f"http://127.0.0.1:{free_port}"
+        assert link.startswith(f"{own}/login/link?token=")
+        assert enters(link.replace(own, serve()))
         assert audit.entries(ctx.store)[-1]["action"] == "login_link.make"
 
     def test_it_leads_to_the_public_address(self, env: dict[str, str]) -> None:
@@ -348,12 +349,12 @@ class TestWhereItIsShown:
 
     @pytest.mark.timeout(120)
     def test_up_shows_it_on_its_terminal_and_its_processes_do_not(
-        self, env: dict[str, str], tmp_path: Path
+        self, env: dict[str, str], tmp_path: Path, free_port: int
     ) -> None:
         up = OnTerminal(("up",), env)
         try:
             (link,) = up.links()
-            until(lambda: requests_answer("http://127.0.0.1:18765/healthz"), "the web process")
+            until(lambda: responds(f"http://127.0.0.1:{free_port}/healthz"), "the web process")
             assert enters(link)
             assert not enters(link)
             until(lambda: "one-time login link" in up.text.replace("\r\n", ""), "the log says so")
@@ -368,23 +369,16 @@ class TestWhereItIsShown:
 
     @pytest.mark.timeout(120)
     def test_up_that_writes_to_a_file_shows_none_and_refuses_its_pages(
-        self, env: dict[str, str], start: Callable[..., Any], tmp_path: Path
+        self, start: Callable[..., Any], tmp_path: Path, free_port: int
     ) -> None:
-        start("worker", "up", PORT="18766")
-        url = "http://127.0.0.1:18766"
-        until(lambda: requests_answer(f"{url}/healthz"), "the web process")
+        start("worker", "up", PORT=str(free_port))
+        url = f"http://127.0.0.1:{free_port}"
+        until(lambda: responds(f"{url}/healthz"), "the web process")
         answer = requests.get(f"{url}/runs")
         assert (answer.status_code, NO_PASSWORD in answer.text) == (403, True)
         said = (tmp_path / "process-0.log").read_text()
         assert "one-time login link" in said
         assert not LINK.search(said)
-
-
-def requests_answer(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).status_code == 200
-    except requests.RequestException:
-        return False
 
 
 @pytest.mark.parametrize(("env", "verdict", "words"), [

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from constants import NUMBER, OTHER, WORKER
 from crms import Crm
 from fixture_types import Serve, Start, Sync
-from processes import until
+from processes import responds, until
 
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
@@ -30,7 +30,6 @@ PHONES = {
     "salesforce": [f"phone/{name}" for name in ("Phone", "MobilePhone", "HomePhone", "OtherPhone")],
     "hubspot": ["phone/phone", "phone/mobilephone"],
 }
-PORT = "18937"
 ACCOUNTS = """
 [connectors.salesforce.objects.Contact]
 [connectors.salesforce.objects.Lead]
@@ -206,7 +205,7 @@ class TestPersonAccounts:
 
 class TestWithRealProcesses:
     def test_a_ticked_wrong_number_is_heard_within_seconds(
-        self, ctx: Context, sandbox: Sandbox, sync: Sync, start: Start
+        self, ctx: Context, sandbox: Sandbox, sync: Sync, start: Start, free_port: int
     ) -> None:
         """Tick in the org -> call of its automation -> the number is suppressed and both CRMs know,
         while no beat runs and a sync is under way."""
@@ -218,10 +217,10 @@ class TestWithRealProcesses:
             crm.edit(ids[crm.name], only)  # of several numbers the tick would not say which
             sync(ctx, crm.name)
         lifecycle.open_run(ctx, "salesforce", Scope("changed"))
-        start("worker", "web", PORT=PORT)
+        start("worker", "web", PORT=str(free_port))
         start(*WORKER)
-        url = f"http://127.0.0.1:{PORT}"
-        until(lambda: _answers(url), "the web process")
+        url = f"http://127.0.0.1:{free_port}"
+        until(lambda: responds(f"{url}/readyz"), "the web process")
         flow = Flow(ctx, url)
         # A worker that takes messages; the web process answers before one is there.
         flow.call(crms["salesforce"].ids()[1:2])
@@ -244,17 +243,17 @@ class TestWithRealProcesses:
 
     @pytest.mark.timeout(240)
     def test_a_burst_of_calls_costs_few_runs(
-        self, ctx: Context, salesforce: Crm, sync: Sync, start: Start
+        self, ctx: Context, salesforce: Crm, sync: Sync, start: Start, free_port: int
     ) -> None:
         """200 calls with 200 ids, as a mass update of people sets off: each answered at once, and
         the records looked at together."""
         sync(ctx, "salesforce")
         ids = (salesforce.ids() * 4)[:200]
         real = len(set(ids))
-        start("worker", "web", PORT=PORT)
+        start("worker", "web", PORT=str(free_port))
         start(*WORKER)
-        url = f"http://127.0.0.1:{PORT}"
-        until(lambda: _answers(url), "the web process")
+        url = f"http://127.0.0.1:{free_port}"
+        until(lambda: responds(f"{url}/readyz"), "the web process")
         flows = [Flow(ctx, url) for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda n: flows[n % 4].call(ids), range(200)))
@@ -264,10 +263,3 @@ class TestWithRealProcesses:
         slowest = max(answer.elapsed.total_seconds() for answer in answers)
         assert report_runs(ctx) < 50  # two or three on a quiet machine
         assert slowest < 10
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/readyz", timeout=2).status_code == 200
-    except requests.exceptions.RequestException:
-        return False

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from agents import IDS, Agent, kinds, passing
+from agents import OUTCOME_IDS, Agent
+from clocks import SharedClock
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import MakeContext, Sync
+from reports import report_kinds
 
 from connectors.errors import AuthError, UnavailableError
 from sandbox.run import Sandbox
@@ -35,7 +37,7 @@ def agent(sandbox: Sandbox, crm: Crm) -> Agent:
 
 
 @pytest.fixture
-def held(ctx: Context, crm: Crm, sync: Sync) -> str:
+def contact_id(ctx: Context, crm: Crm, sync: Sync) -> str:
     """A contact with one number."""
     record_id = crm.ids()[0]
     crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
@@ -77,32 +79,34 @@ class TestAnOutcomeWithoutAName:
 
     @pytest.mark.parametrize("how", REFUSALS)
     def test_waits_and_counts_when_the_name_is_known_months_later(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str, how: Any
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str, how: Any
     ) -> None:
-        passed = passing(ctx, crm)
+        clock = SharedClock(crm, ctx)
         refuse(crm, how)
-        agent.logs(held, "Do not call")
+        agent.log_call(contact_id, "Do not call")
         assert poll(ctx, "hubspot") == 0
         for _ in range(5):
-            passed(days=30)
-            agent.logs(held, "Busy")
+            clock.advance(days=30)
+            agent.log_call(contact_id, "Busy")
             poll(ctx, "hubspot")
-        assert kinds(ctx) == []
+        assert report_kinds(ctx) == []
         crm.service.faults.clear()
         assert poll(ctx, "hubspot") == 1
-        assert kinds(ctx) == ["opt_out"]
+        assert report_kinds(ctx) == ["opt_out"]
         apply_waiting(ctx)
         spread(ctx, "hubspot")
-        assert crm.get(held, "do_not_call") is True
+        assert crm.get(contact_id, "do_not_call") is True
         assert poll(ctx, "hubspot") == 0
 
-    def test_holds_up_no_other_call(self, ctx: Context, crm: Crm, agent: Agent, held: str) -> None:
-        passed = passing(ctx, crm)
+    def test_holds_up_no_other_call(
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str
+    ) -> None:
+        clock = SharedClock(crm, ctx)
         refuse(crm, 403)
-        agent.logs(held, "Do not call")
-        passed(hours=3)
-        agent.logs(held, "Wrong number", OTHER)
-        passed(minutes=1)
+        agent.log_call(contact_id, "Do not call")
+        clock.advance(hours=3)
+        agent.log_call(contact_id, "Wrong number", OTHER)
+        clock.advance(minutes=1)
         assert poll(ctx, "hubspot") == 1
         with ctx.store.read() as connection:
             position = connection.scalar(sa.select(polls.c.position))
@@ -110,27 +114,27 @@ class TestAnOutcomeWithoutAName:
         assert ctx.now() - position < timedelta(hours=1)
 
     def test_takes_no_more_room_however_many_calls_wait(
-        self, ctx: Context, crm: Crm, held: str
+        self, ctx: Context, crm: Crm, contact_id: str
     ) -> None:
         refuse(crm, 403)
         for _ in range(500):
-            crm.service.calls.log({"hs_call_disposition": IDS["Do not call"]}, [held])
+            crm.service.calls.log({"hs_call_disposition": OUTCOME_IDS["Do not call"]}, [contact_id])
         poll(ctx, "hubspot")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) <= 2
-        assert rows(ctx) == {IDS["Do not call"]: 500}
+        assert rows(ctx) == {OUTCOME_IDS["Do not call"]: 500}
 
     @pytest.mark.parametrize("how", REFUSALS)
     def test_is_told_to_an_operator(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str, how: Any,
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str, how: Any,
         caplog: pytest.LogCaptureFixture,
     ) -> None:  # fmt: skip
         refuse(crm, how)
         poll(ctx, "hubspot")
         assert alerts(ctx) == []  # nothing is lost yet
         assert "only the usual outcomes of calls are known by name" in said(ctx)
-        agent.logs(held, "Do not call")
-        agent.logs(held, "Do not call")
+        agent.log_call(contact_id, "Do not call")
+        agent.log_call(contact_id, "Do not call")
         with caplog.at_level(logging.WARNING):
             poll(ctx, "hubspot")
         assert "2 calls have outcomes whose name" in caplog.text
@@ -144,54 +148,54 @@ class TestAnOutcomeWithoutAName:
         assert (alerts(ctx), said(ctx)) == ([], "")
 
     def test_may_be_given_a_meaning_by_its_id(
-        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
         """The way out where HubSpot tells the names to nobody any more."""
         refuse(crm, 404)
-        agent.logs(held, "Do not call")
+        agent.log_call(contact_id, "Do not call")
         assert poll(ctx, "hubspot") == 0
-        words = f'do_not_call = ["{IDS["Do not call"].upper()}"]'
+        words = f'do_not_call = ["{OUTCOME_IDS["Do not call"].upper()}"]'
         ctx = make_context(f"[feedback.dispositions]\n{words}")
         assert poll(ctx, "hubspot") == 1
-        assert kinds(ctx) == ["opt_out"]
+        assert report_kinds(ctx) == ["opt_out"]
         assert alerts(ctx) == []
 
     def test_that_an_earlier_release_passed_over_is_made_up_for(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
         """It moved its place on, and noted nothing."""
-        agent.logs(held, "Do not call")
-        passed = passing(ctx, crm)
-        passed(days=20)
+        agent.log_call(contact_id, "Do not call")
+        clock = SharedClock(crm, ctx)
+        clock.advance(days=20)
         with ctx.store.write() as connection:
             place = {"name": "calls:hubspot", "position": ctx.now()}
             connection.execute(sa.insert(polls).values(place))
         assert poll(ctx, "hubspot") == 1
-        assert kinds(ctx) == ["opt_out"]
+        assert report_kinds(ctx) == ["opt_out"]
 
     def test_whose_calls_cannot_be_read_just_now_is_tried_again_and_holds_up_no_other(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
-        passed = passing(ctx, crm)
+        clock = SharedClock(crm, ctx)
         refuse(crm, 404)
-        agent.logs(held, "Do not call")
+        agent.log_call(contact_id, "Do not call")
         poll(ctx, "hubspot")
-        passed(days=2)
-        agent.logs(held, "Busy")
+        clock.advance(days=2)
+        agent.log_call(contact_id, "Busy")
         poll(ctx, "hubspot")
         crm.service.faults.clear()
-        agent.logs(held, "Wrong number", OTHER)
+        agent.log_call(contact_id, "Wrong number", OTHER)
         crm.fault("POST .*/calls/search", "status", nth=2, times=50, status=503)
         assert poll(ctx, "hubspot") == 1
-        assert kinds(ctx) == ["wrong_number"]
+        assert report_kinds(ctx) == ["wrong_number"]
         crm.service.faults.clear()
         assert poll(ctx, "hubspot") == 1
-        assert kinds(ctx) == ["wrong_number", "opt_out"]
+        assert report_kinds(ctx) == ["wrong_number", "opt_out"]
 
     def test_a_dead_token_moves_nothing(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
-        agent.logs(held, "Do not call")
+        agent.log_call(contact_id, "Do not call")
         tokens = set(crm.service.tokens)
         crm.service.tokens.clear()
         with pytest.raises(AuthError):
@@ -215,16 +219,16 @@ class TestAnOutcomeWithoutAMeaning:
 
     OWN_ID = "3d7f0a51-9c1e-4a53-8f0e-0b2c8d6e4a77"
 
-    def log(self, crm: Crm, agent: Agent, held: str, number: str = NUMBER) -> None:
-        agent.logs(held, self.OWN_ID if crm.name == "hubspot" else self.OWN, number)
+    def log(self, crm: Crm, agent: Agent, contact_id: str, number: str = NUMBER) -> None:
+        agent.log_call(contact_id, self.OWN_ID if crm.name == "hubspot" else self.OWN, number)
 
     def test_is_listed_with_its_calls(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
         for _ in range(3):
-            self.log(crm, agent, held)
-        agent.logs(held, "Busy")
-        agent.logs(held, "Wrong number")
+            self.log(crm, agent, contact_id)
+        agent.log_call(contact_id, "Busy")
+        agent.log_call(contact_id, "Wrong number")
         for _ in range(3):
             poll(ctx, crm.name)
         assert rows(ctx) == {self.OWN: 3, "Busy": 1, "Wrong number": 1}
@@ -232,68 +236,70 @@ class TestAnOutcomeWithoutAMeaning:
         assert alerts(ctx) == []
 
     def test_counts_for_calls_that_were_seen_before(
-        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
-        passed = passing(ctx, crm)
-        self.log(crm, agent, held)
+        clock = SharedClock(crm, ctx)
+        self.log(crm, agent, contact_id)
         poll(ctx, crm.name)
-        passed(days=40)
-        self.log(crm, agent, held)
+        clock.advance(days=40)
+        self.log(crm, agent, contact_id)
         poll(ctx, crm.name)
-        assert kinds(ctx) == []
+        assert report_kinds(ctx) == []
         later = make_context('[feedback.dispositions]\ndo_not_call = ["never-again"]')
         later.now = ctx.now  # type: ignore[method-assign]
         assert poll(later, crm.name) == 2
-        assert kinds(ctx) == ["opt_out", "opt_out"]
+        assert report_kinds(ctx) == ["opt_out", "opt_out"]
         assert poll(later, crm.name) == 0
         assert said(later) == ""
 
     def test_counts_for_calls_of_one_that_was_harmless(
-        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
-        agent.logs(held, "Busy")
+        agent.log_call(contact_id, "Busy")
         poll(ctx, crm.name)
         assert said(ctx) == ""
         ctx = make_context('[feedback.dispositions]\ndisconnected = ["busy"]')
         assert poll(ctx, crm.name) == 1
-        assert kinds(ctx) == ["undeliverable"]
+        assert report_kinds(ctx) == ["undeliverable"]
 
     def test_counts_anew_where_a_meaning_was_wrong(
-        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
-        self.log(crm, agent, held)
+        self.log(crm, agent, contact_id)
         ctx = make_context('[feedback.dispositions]\nwrong_number = ["never again"]')
         poll(ctx, crm.name)
         ctx = make_context('[feedback.dispositions]\ndo_not_call = ["never again"]')
         assert poll(ctx, crm.name) == 1
-        assert kinds(ctx) == ["wrong_number", "opt_out"]
+        assert report_kinds(ctx) == ["wrong_number", "opt_out"]
         assert poll(ctx, crm.name) == 0
 
     def test_is_not_kept_without_end(
-        self, ctx: Context, crm: Crm, agent: Agent, held: str, monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture,
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str,
+        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     ) -> None:  # fmt: skip
         """Somebody writes another text into each call."""
         monkeypatch.setattr(call_outcomes, "MOST", 3)
         for n in range(5):
-            agent.logs(held, f"remark {n}")
-        agent.logs(held, "Wrong number")
+            agent.log_call(contact_id, f"remark {n}")
+        agent.log_call(contact_id, "Wrong number")
         assert poll(ctx, crm.name) == 1
         with ctx.store.read() as connection:
             assert len(call_outcomes.load(connection)) == 3
         assert "have yet other outcomes" in caplog.text
 
     def test_is_not_shown_of_a_crm_that_is_turned_off(
-        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, held: str
+        self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
-        self.log(crm, agent, held)
+        self.log(crm, agent, contact_id)
         poll(ctx, crm.name)
         ctx = make_context(f"[connectors.{crm.name}]\nenabled = false")
         assert said(ctx) == ""
 
 
-def test_a_read_that_fails_counts_nothing(ctx: Context, crm: Crm, agent: Agent, held: str) -> None:
-    agent.logs(held, "Wrong number")
+def test_a_read_that_fails_counts_nothing(
+    ctx: Context, crm: Crm, agent: Agent, contact_id: str
+) -> None:
+    agent.log_call(contact_id, "Wrong number")
     crm.fault("calls/search|query", "status", times=50, status=503)
     with pytest.raises(UnavailableError):
         poll(ctx, crm.name)

@@ -34,7 +34,7 @@ def logged(sandbox: Sandbox, crm: Crm, ctx: Context, sync: Sync) -> None:
     record_id = crm.ids()[0]
     crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
-    Agent(sandbox, crm).logs(record_id, "Wrong number")
+    Agent(sandbox, crm).log_call(record_id, "Wrong number")
 
 
 def reports(ctx: Context) -> int:
@@ -63,7 +63,7 @@ def test_a_refusal_in_the_middle_loses_no_call(ctx: Context, sandbox: Sandbox, s
     crm = Crm.all(sandbox)["salesforce"]
     logged(sandbox, crm, ctx, sync)
     for record_id in crm.ids()[1:7]:
-        Agent(sandbox, crm).logs(record_id, "Wrong number")
+        Agent(sandbox, crm).log_call(record_id, "Wrong number")
     sandbox.salesforce.page_limit = 2
     refused(crm, r"/query/\w+-2$", times=1)
     found = list(ctx.open("salesforce").outcomes(ctx.now().replace(year=2020)) or ())
@@ -85,7 +85,7 @@ def test_hubspot_is_not_asked_again_for_as_many_calls_as_it_did_not_manage(
     crm = Crm.all(sandbox)["hubspot"]
     logged(sandbox, crm, ctx, sync)
     for record_id in crm.ids()[1:31]:
-        Agent(sandbox, crm).logs(record_id, "Wrong number")
+        Agent(sandbox, crm).log_call(record_id, "Wrong number")
     refused(crm, TASKS["hubspot"], times=4)
     before = crm.service.counters["POST /crm/objects/2026-09/calls/search"]
     assert len(list(ctx.open("hubspot").outcomes(ctx.now().replace(year=2020)) or ())) == 31

@@ -21,7 +21,8 @@ from fixture_types import Sync
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from merging import deliver, living, merge, of_users, said, status, tell, type_in
+from merging import evidence_of_users, merge, set_only_number, status, surviving_id
+from reports import deliver_reports, store_report, stored_reports
 
 from config.settings import load
 from sandbox.run import Sandbox
@@ -51,8 +52,8 @@ def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
     """Two contacts with a number each, in sync."""
     one, two = crm.ids()[:2]
-    type_in(crm, one, NUMBER)
-    type_in(crm, two, OTHER)
+    set_only_number(crm, one, NUMBER)
+    set_only_number(crm, two, OTHER)
     sync(ctx, crm.name)
     return one, two
 
@@ -78,8 +79,8 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        tell(ctx, "opt_out", NUMBER, source="twilio sms")
-        deliver(ctx, crm)
+        store_report(ctx, "opt_out", NUMBER, source="twilio sms")
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
@@ -88,7 +89,7 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        type_in(crm, two, "20155")
+        set_only_number(crm, two, "20155")
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, crm.name)
         crm.edit(two, {"do_not_contact": False})
@@ -96,7 +97,7 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         assert crm.get(survivor, "do_not_contact")
         assert status(crm, survivor) == "do_not_contact"
-        type_in(crm, survivor, THIRD)
+        set_only_number(crm, survivor, THIRD)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
@@ -121,7 +122,7 @@ class TestWhoSaidNo:
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
-        (evidence,) = of_users(ctx)
+        (evidence,) = evidence_of_users(ctx)
         assert evidence.startswith(f"somebody ticked 'do not contact' in {crm.name}")
 
     def test_on_a_record_that_came_and_went_between_two_syncs_is_heard(
@@ -142,7 +143,7 @@ class TestWhoSaidNo:
     ) -> None:
         one, two = pair
         three = crm.ids()[2]
-        type_in(crm, three, THIRD)
+        set_only_number(crm, three, THIRD)
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, crm.name)
         crm.edit(two, {"do_not_contact": False})
@@ -158,7 +159,7 @@ class TestWhoSaidNo:
     ) -> None:
         one, two = pair
         three = crm.ids()[2]
-        type_in(crm, three, THIRD)
+        set_only_number(crm, three, THIRD)
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, crm.name)
         second = merge(crm, one, two)
@@ -167,7 +168,9 @@ class TestWhoSaidNo:
         third = merge(crm, second, three)
         sync(ctx, crm.name)
         assert status(crm, third) == "do_not_contact"
-        notes = [row.evidence for row in said(ctx, "opt_out") if row.contact.endswith(third)]
+        notes = [
+            row.evidence for row in stored_reports(ctx, "opt_out") if row.contact.endswith(third)
+        ]
         assert all(note.count("lives on in this one") <= 1 for note in notes)
 
     def test_and_takes_it_back_afterwards_is_called_again(
@@ -193,7 +196,7 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         merge(crm, one, two)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         with ctx.store.read() as connection:
             s = suppressions.c
             query = sa.select(s.number, s.source).where(s.lifted_at.is_(None))
@@ -205,9 +208,9 @@ class TestWhoSaidNo:
     ) -> None:
         """Who answers at a wrong number is not this person."""
         one, two = pair
-        tell(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
-        tell(ctx, "opt_out", NUMBER, source="twilio sms")
-        deliver(ctx, crm)
+        store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
+        store_report(ctx, "opt_out", NUMBER, source="twilio sms")
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "valid"
@@ -219,13 +222,13 @@ class TestEvidence:
     ) -> None:
         """Our own flags arrive on an id that we have never seen."""
         one, two = pair
-        tell(ctx, "opt_out", NUMBER)
-        tell(ctx, "wrong_number", OTHER)
-        deliver(ctx, crm)
+        store_report(ctx, "opt_out", NUMBER)
+        store_report(ctx, "wrong_number", OTHER)
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
         assert crm.get(survivor, "do_not_contact")
 
     def test_keeps_who_said_it_and_when(
@@ -233,11 +236,11 @@ class TestEvidence:
     ) -> None:
         one, two = pair
         at = (ctx.now() - timedelta(days=3)).replace(microsecond=0)
-        tell(ctx, "opt_out", NUMBER, at=at, source="twilio sms", evidence="replied STOP")
-        deliver(ctx, crm)
+        store_report(ctx, "opt_out", NUMBER, at=at, source="twilio sms", evidence="replied STOP")
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        (copy,) = [row for row in said(ctx, "opt_out") if row.number == OTHER]
+        (copy,) = [row for row in stored_reports(ctx, "opt_out") if row.number == OTHER]
         assert copy.at == at
         assert copy.source == "twilio sms"
         assert copy.contact.endswith(f"/{survivor}")
@@ -249,7 +252,7 @@ class TestEvidence:
         survivor = merge(crm, *pair)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        assert said(ctx) == []
+        assert stored_reports(ctx) == []
         assert status(crm, survivor) == "valid"
 
     def test_a_flag_that_the_primary_did_not_have_is_no_new_word(
@@ -259,15 +262,15 @@ class TestEvidence:
         crm = Crm.all(sandbox)["hubspot"]
         sandbox.hubspot.portal.merges_make_new_ids = False
         one, two = crm.ids()[:2]
-        type_in(crm, one, NUMBER)
-        type_in(crm, two, OTHER)
+        set_only_number(crm, one, NUMBER)
+        set_only_number(crm, two, OTHER)
         sync(ctx, "hubspot")
-        tell(ctx, "opt_out", NUMBER)
-        deliver(ctx, crm)
+        store_report(ctx, "opt_out", NUMBER)
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         assert survivor == two
         sync(ctx, "hubspot")
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
         assert status(crm, two) == "do_not_contact"
 
 
@@ -276,11 +279,11 @@ class TestWhatElseWasSaid:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        type_in(crm, two, NUMBER)
+        set_only_number(crm, two, NUMBER)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        tell(ctx, "wrong_number", NUMBER, contact=key, reach="contact")
-        deliver(ctx, crm)
+        store_report(ctx, "wrong_number", NUMBER, contact=key, reach="contact")
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "wrong_number"
@@ -289,8 +292,8 @@ class TestWhatElseWasSaid:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        tell(ctx, "wrong_number", NUMBER)
-        deliver(ctx, crm)
+        store_report(ctx, "wrong_number", NUMBER)
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "valid"
@@ -302,12 +305,12 @@ class TestWhatElseWasSaid:
         one, two = pair
         other = crm.ids()[2]
         for record_id in (two, other):
-            type_in(crm, record_id, NUMBER)
+            set_only_number(crm, record_id, NUMBER)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        tell(ctx, "confirmed", NUMBER, contact=key, at=ctx.now() - timedelta(hours=2))
-        tell(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
-        deliver(ctx, crm)
+        store_report(ctx, "confirmed", NUMBER, contact=key, at=ctx.now() - timedelta(hours=2))
+        store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
+        deliver_reports(ctx, crm.name)
         assert status(crm, one) == "valid"
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -320,8 +323,8 @@ class TestWhatElseWasSaid:
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        tell(ctx, "opt_out", NUMBER, contact=key, reach="person")
-        deliver(ctx, crm)
+        store_report(ctx, "opt_out", NUMBER, contact=key, reach="person")
+        deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
         assert intake.of_contact(ctx, crm.name, crm.object, one) == [OTHER]
 
@@ -337,8 +340,8 @@ class TestHowItIsLearned:
         crm.edit(one, {f"phone/{crm.phone}": THIRD})
         crm.meanwhile(crm.write_call, one, {"merge_into": two})
         sync(ctx, crm.name)
-        deliver(ctx, crm)
-        survivor = living(crm, two)
+        deliver_reports(ctx, crm.name)
+        survivor = surviving_id(crm, two)
         assert status(crm, survivor) == "do_not_contact"
 
     def test_when_somebody_asks_for_the_old_id(
@@ -349,10 +352,10 @@ class TestHowItIsLearned:
         sync(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name, scope=Scope("ids", (one,)))
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
-        assert of_users(ctx) == [f"somebody ticked 'do not contact' in {crm.name}"] + [
-            row.evidence for row in said(ctx) if "lives on" in row.evidence
+        assert evidence_of_users(ctx) == [f"somebody ticked 'do not contact' in {crm.name}"] + [
+            row.evidence for row in stored_reports(ctx) if "lives on" in row.evidence
         ]
 
     def test_by_a_full_read_after_everything_else_was_missed(
@@ -363,7 +366,7 @@ class TestHowItIsLearned:
         sync(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name, "everything")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
     @pytest.mark.parametrize("form", ["contact", "object"])
@@ -373,8 +376,8 @@ class TestHowItIsLearned:
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         one, two = crm.ids()[:2]
-        type_in(crm, one, NUMBER)
-        type_in(crm, two, OTHER)
+        set_only_number(crm, one, NUMBER)
+        set_only_number(crm, two, OTHER)
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, "hubspot")
         sandbox.hubspot.portal.events.clear()
@@ -390,7 +393,7 @@ class TestHowItIsLearned:
         random.Random(seed).shuffle(events)
         for event in events:
             hubspot_events.receive(ctx, [event])
-            deliver(ctx, crm)
+            deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
         with ctx.store.read() as connection:
             gone = sa.select(contacts.c.record_id).where(contacts.c.record_id.in_([one, two]))
@@ -403,13 +406,13 @@ class TestHowItIsLearned:
         lead = next(sandbox.salesforce.org.tables["Lead"].after_id(None))["Id"]
         sandbox.salesforce.act("Lead", lead, {"set": {"Phone": NUMBER, "Email": None}})
         target = crm.ids()[0]
-        type_in(crm, target, OTHER)
+        set_only_number(crm, target, OTHER)
         sync(ctx, "salesforce")
         sandbox.salesforce.act("Lead", lead, {"set": {"Phone_Do_Not_Contact__c": True}})
         sync(ctx, "salesforce")
         sandbox.salesforce.act("Lead", lead, {"convert": target})
         sync(ctx, "salesforce")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, target) == "do_not_contact"
 
     def test_of_years_past_costs_a_first_sync_nothing(
@@ -417,11 +420,11 @@ class TestHowItIsLearned:
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         for one, two in itertools.pairwise(crm.ids()[:11:2]):
-            merge(crm, one, living(crm, two))
+            merge(crm, one, surviving_id(crm, two))
         crm.service.counters.clear()
         sync(ctx, "hubspot")
         assert not any("batch/read" in route for route in crm.service.counters)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         crm.service.counters.clear()
         sync(ctx, "hubspot")
         assert crm.writes == 0
@@ -432,8 +435,8 @@ class TestHowItIsLearned:
     ) -> None:
         crm = Crm.all(sandbox)["salesforce"]
         one, two = crm.ids()[:2]
-        type_in(crm, one, NUMBER)
-        type_in(crm, two, OTHER)
+        set_only_number(crm, one, NUMBER)
+        set_only_number(crm, two, OTHER)
         sync(ctx, "salesforce")
         merge(crm, one, two)
         sync(ctx, "salesforce")
@@ -465,9 +468,9 @@ class TestHowItIsLearned:
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, crm.name)
         merge(crm, one, two)
-        before = said(ctx)
+        before = stored_reports(ctx)
         sync(ctx, crm.name, dry_run=True)
-        assert said(ctx) == before
+        assert stored_reports(ctx) == before
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
 
@@ -502,7 +505,7 @@ class Merging(RuleBasedStateMachine):
         self.first = self.crm.ids()
         self.numbers = [f"+1415555{2671 + place}" for place in range(5)]
         for record_id, number in zip(self.first, self.numbers, strict=True):
-            type_in(self.crm, record_id, number)
+            set_only_number(self.crm, record_id, number)
         self.no = [False] * 5  # whose last word it is
         self.ever = [False] * 5  # who was ever ticked, or texted STOP
         self.ticked = [False] * 5
@@ -608,21 +611,21 @@ class Merging(RuleBasedStateMachine):
                 assert flagged, "somebody who said no is callable"
             if not any(self.ever[one] for one in together):
                 assert not flagged, "nobody said no"
-        told = [row.evidence for row in said(self.ctx)]
+        told = [row.evidence for row in stored_reports(self.ctx)]
         if not any(self.ticked):
             assert not any("ticked" in one for one in told), "evidence names somebody"
         if not any(self.cleared):
             assert not any("cleared" in one for one in told), "evidence names somebody"
-        for row in said(self.ctx):
+        for row in stored_reports(self.ctx):
             if "somebody ticked" in row.evidence and not row.key.startswith("merged:"):
-                owners = [n for n in range(5) if living(self.crm, self.first[n])
-                          == living(self.crm, row.contact.rpartition("/")[2])]  # fmt: skip
+                owners = [n for n in range(5) if surviving_id(self.crm, self.first[n])
+                          == surviving_id(self.crm, row.contact.rpartition("/")[2])]  # fmt: skip
                 assert any(self.ticked[n] for n in owners), "of a record that nobody ticked"
 
     # -- how -------------------------------------------------------------------------------
 
     def _record(self, place: int) -> str:
-        return living(self.crm, self.first[place])
+        return surviving_id(self.crm, self.first[place])
 
     def _together(self, place: int) -> list[int]:
         record_id = self._record(place)

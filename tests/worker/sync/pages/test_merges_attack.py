@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from constants import NUMBER, OTHER, STOP_FLAGS, THIRD
 from crms import Crm
 from fixture_types import Sync
-from merging import deliver, living, merge, of_users, status, tell, type_in
+from merging import evidence_of_users, merge, set_only_number, status, surviving_id
+from reports import deliver_reports, store_report
 from skips import skip_without
 
 from connectors.records import Merge
@@ -58,8 +59,8 @@ def sales(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
 
 def two_in_sync(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
     one, two = crm.ids()[:2]
-    type_in(crm, one, NUMBER)
-    type_in(crm, two, OTHER)
+    set_only_number(crm, one, NUMBER)
+    set_only_number(crm, two, OTHER)
     without_email(crm, one, two)
     sync(ctx, crm.name)
     return one, two
@@ -72,8 +73,8 @@ def without_email(crm: Crm, *ids: str) -> None:
 
 
 def stop(ctx: Context, crm: Crm, number: str) -> None:
-    tell(ctx, "opt_out", number, source="twilio sms", evidence="replied STOP")
-    deliver(ctx, crm)
+    store_report(ctx, "opt_out", number, source="twilio sms", evidence="replied STOP")
+    deliver_reports(ctx, crm.name)
 
 
 def known_merge(ctx: Context, crm: Crm, away: str, into: str, present: Any = None) -> None:
@@ -100,7 +101,7 @@ class TestWhoSaidNo:
         """The first merge is known and nobody has worked on it when the second one happens."""
         one, two = pair
         three = crm.ids()[2]
-        type_in(crm, three, THIRD)
+        set_only_number(crm, three, THIRD)
         sync(ctx, crm.name)
         stop(ctx, crm, NUMBER)
         second = merge(crm, one, two)
@@ -108,10 +109,10 @@ class TestWhoSaidNo:
         third = merge(crm, second, three)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert crm.get(third, f"phone/{crm.phone}") == THIRD
         assert status(crm, third) == "do_not_contact"
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
 
     def test_is_not_called_since_the_other_record_was_opted_in_again_later(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
@@ -142,13 +143,13 @@ class TestWhoSaidNo:
             sync(ctx, crm.name)
             crm.edit(one, {"do_not_call": True})
             sync(ctx, crm.name)
-        type_in(crm, one, THIRD)
+        set_only_number(crm, one, THIRD)
         sync(ctx, crm.name)
         assert crm.get(one, "do_not_call")
         assert not crm.get(one, "do_not_contact")
         crm.edit(one, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
-        type_in(crm, one, OTHER)
+        set_only_number(crm, one, OTHER)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         assert not crm.get(one, "do_not_call")
@@ -174,12 +175,12 @@ class TestWhoSaidNo:
     ) -> None:
         """The winner had no number when they were merged."""
         crm, one, two = sales
-        type_in(crm, two, "")
+        set_only_number(crm, two, "")
         sync(ctx, crm.name)
         stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        type_in(crm, survivor, THIRD)
+        set_only_number(crm, survivor, THIRD)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
@@ -191,11 +192,11 @@ class TestWhoSaidNo:
         merge(crm, one, two)
         crm.act(two, {"delete": True})
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         time.sleep(1.1)
         crm.act(two, {"undelete": True})
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, two) == "do_not_contact"
 
     def test_is_remembered_where_the_winner_was_out_of_sight_for_a_while(
@@ -206,10 +207,10 @@ class TestWhoSaidNo:
         merge(crm, one, two)
         hidden = crm.hide([two])
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         crm.show(hidden)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, two) == "do_not_contact"
 
     def test_on_a_record_that_is_there_again_is_heard_on_that(
@@ -218,13 +219,13 @@ class TestWhoSaidNo:
         crm, one, two = sales
         merge(crm, one, two)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         time.sleep(1.1)
         crm.act(one, {"undelete": True})
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, one) == "do_not_contact"
         assert status(crm, two) == "valid"
 
@@ -234,16 +235,16 @@ class TestWhoSaidNo:
         crm, one, two = sales
         merge(crm, one, two)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         with ctx.store.write() as connection:
             later = ctx.now() + timedelta(seconds=40)
             connection.execute(sa.update(merged_records).values(at=later))
         crm.act(one, {"undelete": True})
         crm.edit(one, {"do_not_contact": True})
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, one) == "do_not_contact"
         assert status(crm, two) == "valid"
 
@@ -254,7 +255,7 @@ class TestWhoSaidNo:
         crm, one, two = sales
         merge(crm, one, two)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         stop(ctx, crm, OTHER)
         assert status(crm, two) == "do_not_contact"
         time.sleep(1.1)
@@ -262,7 +263,7 @@ class TestWhoSaidNo:
         merge(crm, two, one)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert crm.get(one, f"phone/{crm.phone}") == NUMBER
         assert status(crm, one) == "do_not_contact"
 
@@ -271,12 +272,12 @@ class TestWhoSaidNo:
     ) -> None:
         """It may have been theirs when they said it."""
         one, two = pair
-        tell(
+        store_report(
             ctx, "opt_out", NUMBER, source="twilio sms", at=ctx.now() - timedelta(days=300),
             contact="", evidence="replied STOP",
         )  # fmt: skip
-        tell(ctx, "wrong_number", NUMBER)
-        deliver(ctx, crm)
+        store_report(ctx, "wrong_number", NUMBER)
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
@@ -290,12 +291,12 @@ class TestWhoSaidNo:
         crm.act(one, {"set": {name: "someone@example.com"}})
         crm.act(two, {"set": {name: "someone.else@example.com"}})
         sync(ctx, crm.name)
-        tell(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
-        tell(
+        store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
+        store_report(
             ctx, "opt_out", NUMBER, contact="other/contacts/1", reach="person",
             person=ctx.keys.person("someone@example.com"),
         )  # fmt: skip
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert crm.get(one, "do_not_contact")
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -316,7 +317,7 @@ class TestWhoSaidNo:
                     ctx.now(), channels=channels[place], contact=key, reach="person",
                 )  # fmt: skip
                 feedback_log.store(connection, [report], ctx.now(), keys)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
@@ -329,7 +330,7 @@ class TestWhoSaidNo:
         with ctx.store.write() as connection:
             report = Feedback("merged:1", "opt_out", NUMBER, "test", ctx.now())
             feedback_log.store(connection, [report], ctx.now(), keys)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
@@ -356,14 +357,14 @@ class TestWhoSaidNo:
         with pytest.raises(KeyboardInterrupt):
             sync(ctx, crm.name, force=force)
         # Meanwhile somebody types another number.
-        type_in(crm, survivor, THIRD)
+        set_only_number(crm, survivor, THIRD)
         for run in lifecycle.active(ctx):
             runner.drive(ctx, run.id)
         sync(ctx, crm.name)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
 
 
 def dies_once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
@@ -408,10 +409,10 @@ class TestEvidence:
         finally:
             runner.page.process = real  # type: ignore[attr-defined]
         assert held
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         sync(ctx, crm.name)
-        assert of_users(ctx) == []
-        assert status(crm, living(crm, two)) == "do_not_contact"
+        assert evidence_of_users(ctx) == []
+        assert status(crm, surviving_id(crm, two)) == "do_not_contact"
 
     def test_names_nobody_where_hubspot_tells_of_the_new_contact_before_the_merge(
         self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
@@ -421,10 +422,10 @@ class TestEvidence:
         survivor = merge(crm, one, two)
         event = {"subscriptionType": "contact.creation", "objectId": int(survivor)}
         hubspot_events.receive(ctx, [event])
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         sync(ctx, "hubspot")
-        deliver(ctx, crm)
-        assert of_users(ctx) == []
+        deliver_reports(ctx, crm.name)
+        assert evidence_of_users(ctx) == []
         assert status(crm, survivor) == "do_not_contact"
 
     def test_names_nobody_where_a_worker_died_after_it_wrote_the_flag(
@@ -432,17 +433,17 @@ class TestEvidence:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         one, two = pair
-        tell(ctx, "opt_out", NUMBER, source="twilio sms", evidence="replied STOP")
+        store_report(ctx, "opt_out", NUMBER, source="twilio sms", evidence="replied STOP")
         dies_once(monkeypatch, process, "_complete")
         with pytest.raises(KeyboardInterrupt):
-            deliver(ctx, crm)
+            deliver_reports(ctx, crm.name)
         assert crm.get(one, "do_not_contact")
         survivor = merge(crm, one, two)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         sync(ctx, crm.name)
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         sync(ctx, crm.name)
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
         assert status(crm, survivor) == "do_not_contact"
 
     # Open, of HubSpot alone: its history has our own ticks too.
@@ -453,12 +454,12 @@ class TestEvidence:
         one, two = pair
         stop(ctx, crm, NUMBER)
         assert crm.get(one, "do_not_contact")
-        tell(ctx, "opt_in", NUMBER, source="twilio sms", evidence="replied START")
-        deliver(ctx, crm)
+        store_report(ctx, "opt_in", NUMBER, source="twilio sms", evidence="replied START")
+        deliver_reports(ctx, crm.name)
         assert not crm.get(one, "do_not_contact")
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
         assert status(crm, survivor) == "valid"
 
     def test_of_a_list_for_texts_stops_no_calls_whatever_it_is_called(
@@ -466,7 +467,7 @@ class TestEvidence:
     ) -> None:
         one, two = pair
         suppressions.import_list(ctx, [NUMBER], "stopped by sms", channels="text")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert not crm.get(one, "do_not_call")
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -483,7 +484,7 @@ class TestEvidence:
         sync(ctx, crm.name)
         crm.act(one, {"undelete": True})
         sync(ctx, crm.name)
-        assert of_users(ctx) == []
+        assert evidence_of_users(ctx) == []
         assert crm.get(one, "do_not_contact")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
@@ -527,10 +528,10 @@ class TestErasure:
         crm.act(survivor, {"erase": True})
         for event in reversed([*crm.service.portal.events]):
             hubspot_events.receive(ctx, [event])
-            deliver(ctx, crm)
+            deliver_reports(ctx, crm.name)
         sync(ctx, "hubspot")
         sync(ctx, "hubspot", "everything")
-        deliver(ctx, crm)
+        deliver_reports(ctx, crm.name)
         assert everywhere(ctx, NUMBER) == []
         assert everywhere(ctx, OTHER) == []
 
@@ -545,7 +546,7 @@ class TestOddAnswers:
         crm, one, _ = hub
         crm.records()[one]["hs_merged_object_ids"] = listed
         for kind in ("changed", "everything"):
-            type_in(crm, one, THIRD if kind == "changed" else NUMBER)
+            set_only_number(crm, one, THIRD if kind == "changed" else NUMBER)
             assert sync(ctx, "hubspot", kind)["state"] == "done"
         with ctx.store.read() as connection:
             keys = list(connection.scalars(sa.select(merged_records.c.key)))

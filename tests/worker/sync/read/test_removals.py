@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
@@ -628,8 +628,7 @@ class TestRecordsByTheirIds:
         assert "does not see this record" in waiting.error
         assert target in indexed(ctx, crm, contact_numbers)
         crm.show(hidden)
-        later = ctx.now() + timedelta(hours=7)
-        ctx.now = lambda: later
+        advance_clock(ctx, hours=7)
         spread(ctx, crm.name)
         with ctx.store.read() as connection:
             assert connection.execute(query).one().state == "done"

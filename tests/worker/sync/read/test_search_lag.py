@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from clocks import SharedClock
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import MakeContext, Sync
@@ -21,36 +22,19 @@ from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 
 
-class Time:
-    """Passes for the CRM and for us alike."""
-
-    def __init__(self, crm: Crm) -> None:
-        self.crm = crm
-        self.passed = timedelta(0)
-
-    def of(self, ctx: Context) -> Context:
-        real = ctx.now
-        ctx.now = lambda: real() + self.passed  # type: ignore[method-assign]
-        return ctx
-
-    def passes(self, **span: float) -> None:
-        self.passed += timedelta(**span)
-        self.crm.service.clock.skew = self.passed
-
-
 @pytest.fixture
 def crm(sandbox: Sandbox) -> Crm:
     return Crm.all(sandbox)["hubspot"]
 
 
 @pytest.fixture
-def time(crm: Crm) -> Time:
-    return Time(crm)
+def clock(crm: Crm) -> SharedClock:
+    return SharedClock(crm)
 
 
 @pytest.fixture
-def ctx(make_context: MakeContext, time: Time) -> Context:
-    return time.of(make_context())
+def ctx(make_context: MakeContext, clock: SharedClock) -> Context:
+    return clock.attach(make_context())
 
 
 def searches_see_after(crm: Crm, **span: float) -> None:
@@ -67,115 +51,115 @@ def watermark(ctx: Context) -> datetime:
 class TestWhatIsFoundLate:
     @pytest.mark.parametrize("minutes", [1, 7, 20, 50, 59])
     def test_is_read_by_the_next_sync(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync, minutes: int
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync, minutes: int
     ) -> None:
         sync(ctx, "hubspot")
         sync(ctx, "hubspot")
-        time.passes(minutes=20)
+        clock.advance(minutes=20)
         searches_see_after(crm, minutes=minutes)
         target = crm.ids()[7]
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
         for _ in range(3):
-            time.passes(minutes=minutes / 4)
+            clock.advance(minutes=minutes / 4)
             sync(ctx, "hubspot")
         assert crm.get(target, crm.status) != "invalid"
-        time.passes(minutes=minutes / 4, seconds=1)
+        clock.advance(minutes=minutes / 4, seconds=1)
         sync(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
 
     def test_is_read_also_where_a_run_of_ours_had_just_written_to_it(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         """Our own writes are left out for a while, and an edit after them is none of them."""
         sync(ctx, "hubspot")
-        time.passes(minutes=1)
+        clock.advance(minutes=1)
         searches_see_after(crm, minutes=20)
         target = crm.ids()[7]
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})  # the first run's mark stays on it
         for _ in range(3):
-            time.passes(minutes=6)
+            clock.advance(minutes=6)
             sync(ctx, "hubspot")
         assert crm.get(target, crm.status) != "invalid"
-        time.passes(minutes=3)
+        clock.advance(minutes=3)
         sync(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
 
     @pytest.mark.parametrize("seconds", [-240, -31, -2, 2, 31, 240, 1800, 3500])
     def test_is_read_in_the_end_whenever_it_was_made(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync, seconds: int
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync, seconds: int
     ) -> None:
         """Before, while and after our first run wrote; syncs go on every quarter of an hour."""
         target = crm.ids()[7]
         searches_see_after(crm, minutes=55)
         if seconds < 0:
             crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
-            time.passes(seconds=-seconds)
+            clock.advance(seconds=-seconds)
         sync(ctx, "hubspot")
         if seconds > 0:
-            time.passes(seconds=seconds)
+            clock.advance(seconds=seconds)
             crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
         for _ in range(9):
-            time.passes(minutes=15)
+            clock.advance(minutes=15)
             sync(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
 
     def test_is_read_when_it_is_a_new_contact(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         sync(ctx, "hubspot")
-        time.passes(minutes=30)
+        clock.advance(minutes=30)
         searches_see_after(crm, minutes=58)
         record_id = crm.service.portal.create({"phone": NUMBER})
         for _ in range(4):
-            time.passes(minutes=15)
+            clock.advance(minutes=15)
             sync(ctx, "hubspot")
         assert crm.get(record_id, crm.status) == "valid"
 
     def test_is_lost_with_a_setting_that_is_too_short(
-        self, make_context: MakeContext, crm: Crm, time: Time, sync: Sync
+        self, make_context: MakeContext, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         """What the setting is for."""
-        ctx = time.of(make_context('[connectors.hubspot]\nsearch_lag = "0s"'))
+        ctx = clock.attach(make_context('[connectors.hubspot]\nsearch_lag = "0s"'))
         sync(ctx, "hubspot")
-        time.passes(minutes=20)
+        clock.advance(minutes=20)
         searches_see_after(crm, minutes=20)
         target = crm.ids()[7]
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
         for _ in range(4):
-            time.passes(minutes=15)
+            clock.advance(minutes=15)
             sync(ctx, "hubspot")
         assert crm.get(target, crm.status) != "invalid"
 
     def test_before_a_longer_setting_is_read_as_soon_as_that_holds(
-        self, make_context: MakeContext, crm: Crm, time: Time, sync: Sync
+        self, make_context: MakeContext, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         """As after an upgrade: the watermark is not what has to wait for it."""
-        ctx = time.of(make_context('[connectors.hubspot]\nsearch_lag = "0s"'))
+        ctx = clock.attach(make_context('[connectors.hubspot]\nsearch_lag = "0s"'))
         sync(ctx, "hubspot")
-        time.passes(minutes=20)
+        clock.advance(minutes=20)
         searches_see_after(crm, minutes=20)
         target = crm.ids()[7]
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
         for _ in range(2):
-            time.passes(minutes=15)
+            clock.advance(minutes=15)
             sync(ctx, "hubspot")
         assert crm.get(target, crm.status) != "invalid"
-        sync(time.of(make_context()), "hubspot")
+        sync(clock.attach(make_context()), "hubspot")
         assert crm.get(target, crm.status) == "invalid"
 
 
 class TestWhatIsReadAgain:
     def test_costs_no_write_and_no_lookup(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         sync(ctx, "hubspot")
-        time.passes(minutes=20)
+        clock.advance(minutes=20)
         for record_id in crm.ids()[:20]:
             crm.edit(record_id, {"phone/phone": NUMBER})
         sync(ctx, "hubspot")
         held = crm.snapshot()
         for _ in range(6):
-            time.passes(minutes=11)
+            clock.advance(minutes=11)
             crm.service.counters.clear()
             again = sync(ctx, "hubspot")
             assert again["contacts"]["written"] == crm.writes == 0
@@ -184,23 +168,23 @@ class TestWhatIsReadAgain:
         assert crm.snapshot() == held
 
     def test_leaves_out_the_run_that_wrote_most(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         sync(ctx, "hubspot")
-        time.passes(minutes=10)
+        clock.advance(minutes=10)
         assert sync(ctx, "hubspot")["contacts"]["read"] >= 50
         for _ in range(4):
-            time.passes(minutes=10)
+            clock.advance(minutes=10)
             assert sync(ctx, "hubspot")["contacts"]["read"] <= 10
 
     def test_does_not_grow_where_each_run_writes_something(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         """Some run has always written within the overlap: the watermark goes on all the same."""
         sync(ctx, "hubspot")
         read = []
         for n in range(28):  # seven hours
-            time.passes(minutes=15)
+            clock.advance(minutes=15)
             numbers = (NUMBER, OTHER)
             crm.edit(crm.ids()[n], {"phone/phone": numbers[n % 2], "phone/mobilephone": ""})
             account = sync(ctx, "hubspot")
@@ -213,11 +197,11 @@ class TestWhatIsReadAgain:
         self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
     ) -> None:
         salesforce = Crm.all(sandbox)["salesforce"]
-        time = Time(salesforce)
-        ctx = time.of(make_context('[sync]\noverlap = "1h"'))
+        clock = SharedClock(salesforce)
+        ctx = clock.attach(make_context('[sync]\noverlap = "1h"'))
         sync(ctx, "salesforce")
         for n in range(16):
-            time.passes(minutes=15)
+            clock.advance(minutes=15)
             salesforce.edit(salesforce.ids()[n], {"phone/Phone": (NUMBER, OTHER)[n % 2]})
             sync(ctx, "salesforce")
         with ctx.store.read() as connection:
@@ -227,12 +211,12 @@ class TestWhatIsReadAgain:
 
 class TestAnAnswerThatIsOlderThanOurOwnWrite:
     def test_is_not_taken_for_a_person_who_cleared_our_flag(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         target = crm.ids()[5]
         crm.edit(target, {"phone/phone": NUMBER, "phone/mobilephone": ""})
         sync(ctx, "hubspot")
-        time.passes(minutes=30)
+        clock.advance(minutes=30)
         searches_see_after(crm, minutes=40)
         report = Feedback(key="k", kind="opt_out", number=NUMBER, source="test", at=ctx.now())
         intake.reports(ctx, [report])
@@ -240,36 +224,38 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         spread(ctx, "hubspot")
         assert crm.get(target, "do_not_contact") is True
         for _ in range(4):
-            time.passes(minutes=12)
+            clock.advance(minutes=12)
             sync(ctx, "hubspot")
             assert crm.get(target, "do_not_contact") is True
         with ctx.store.read() as connection:
             assert list(connection.scalars(sa.select(feedback.c.kind))) == ["opt_out"]
 
-    def test_causes_no_second_write(self, ctx: Context, crm: Crm, time: Time, sync: Sync) -> None:
+    def test_causes_no_second_write(
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
+    ) -> None:
         sync(ctx, "hubspot")
-        time.passes(minutes=30)
+        clock.advance(minutes=30)
         target = crm.ids()[7]
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
         searches_see_after(crm, minutes=40)  # of the edit they know, of our write not yet
         assert sync(ctx, "hubspot")["contacts"]["written"] == 1
         held = crm.snapshot()
         for _ in range(4):
-            time.passes(minutes=12)
+            clock.advance(minutes=12)
             assert sync(ctx, "hubspot")["contacts"]["written"] == 0
         assert crm.snapshot() == held
 
     def test_does_not_bring_back_a_number_that_was_replaced(
-        self, ctx: Context, crm: Crm, time: Time, sync: Sync
+        self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
     ) -> None:
         target = crm.ids()[7]
         crm.edit(target, {"phone/phone": NUMBER, "phone/mobilephone": ""})
         sync(ctx, "hubspot")
-        time.passes(minutes=10)
+        clock.advance(minutes=10)
         crm.edit(target, {"phone/phone": OTHER})
         sync(ctx, "hubspot")
         searches_see_after(crm, minutes=30)
-        time.passes(minutes=2)
+        clock.advance(minutes=2)
         crm.edit(target, {"phone/phone": "call Maria"})
         hubspot_events.receive(
             ctx,
@@ -281,7 +267,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
                 }
             ],
         )
-        time.passes(minutes=1)
+        clock.advance(minutes=1)
         spread(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
         sync(ctx, "hubspot")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import reports
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Sync
 
 from worker.context import Context
-from worker.feedback import report_log as feedback_log
-from worker.feedback.models import Feedback
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_waiting
 from worker.suppression.erasure import forget_number
@@ -29,19 +29,14 @@ STOPS = {
 }
 
 
-def tell(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
-    made: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
-    key = f"{kind}:{number}:{made['at'].isoformat()}:{more.get('grade', '')}"
-    report = Feedback(key, kind, number, **made)  # type: ignore[arg-type]
-    keys = ctx.keys
-    with ctx.store.write() as connection:
-        feedback_log.store(connection, [report], ctx.now(), keys)
+def store_report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
+    """Store a report that is no repetition, whatever it says."""
+    reports.store_report(ctx, kind, number, uuid.uuid4().hex, **more)
 
 
 def deliver(ctx: Context, crm: Crm) -> str:
-    """What the queue does with what was reported; the run that wrote it."""
-    apply_waiting(ctx)
-    spread(ctx, crm.name)
+    """Deliver what was reported; return the run that wrote it."""
+    reports.deliver_reports(ctx, crm.name)
     return lifecycle.recent(ctx, reports=True)[0].id
 
 
@@ -50,8 +45,8 @@ def kept(done: Undone, why: str = "report") -> set[str]:
 
 
 @pytest.fixture
-def held(ctx: Context, crm: Crm, sync: Sync) -> str:
-    """A contact that holds GOOD alone, and is in sync."""
+def contact_id(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact that has NUMBER alone, and is in sync."""
     record_id = crm.ids()[0]
     names = {name for name in crm.records()[record_id] if "hone" in name and "__" not in name}
     empty = {f"phone/{name}": None for name in names if not name.startswith("hygiene")}
@@ -63,56 +58,60 @@ def held(ctx: Context, crm: Crm, sync: Sync) -> str:
 class TestAnUndo:
     @pytest.mark.parametrize("kind", STOPS)
     def test_of_a_run_that_delivered_a_stop_leaves_the_stop(
-        self, ctx: Context, crm: Crm, held: str, kind: str
+        self, ctx: Context, crm: Crm, contact_id: str, kind: str
     ) -> None:
-        tell(ctx, kind)
+        store_report(ctx, kind)
         done = undo(ctx, deliver(ctx, crm))
         for flag in STOPS[kind]:
-            assert crm.get(held, flag) is True
-        assert crm.get(held, crm.status) == ("wrong_number" if "w" in kind else "do_not_contact")
-        assert crm.get(held, "reason")
-        assert crm.get(held, "best_phone") is None
+            assert crm.get(contact_id, flag) is True
+        assert crm.get(contact_id, crm.status) == (
+            "wrong_number" if "w" in kind else "do_not_contact"
+        )
+        assert crm.get(contact_id, "reason")
+        assert crm.get(contact_id, "best_phone") is None
         assert kept(done) >= {*STOPS[kind], crm.status, "reason", "best_phone"}
         (note,) = lifecycle.load(ctx, done.run).notes
-        assert held in note
+        assert contact_id in note
         assert "a report in force demands it" in note
 
     def test_of_a_run_that_delivered_an_erasure_leaves_the_stop(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         forget_number(ctx, NUMBER, "an admin")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
-        assert crm.get(held, "do_not_contact") is True
+        assert crm.get(contact_id, "do_not_contact") is True
         assert "do_not_contact" in kept(done)
 
     @pytest.mark.parametrize("channel", ["call", "text"])
     def test_leaves_the_stop_of_one_channel(
-        self, ctx: Context, crm: Crm, held: str, channel: str
+        self, ctx: Context, crm: Crm, contact_id: str, channel: str
     ) -> None:
-        tell(ctx, "opt_out", channels=channel)
+        store_report(ctx, "opt_out", channels=channel)
         done = undo(ctx, deliver(ctx, crm))
-        assert crm.get(held, f"do_not_{channel}") is True
+        assert crm.get(contact_id, f"do_not_{channel}") is True
         assert kept(done) == {f"do_not_{channel}"}
 
-    def test_leaves_what_failed_messages_show(self, ctx: Context, crm: Crm, held: str) -> None:
-        tell(ctx, "undeliverable", grade="dead")
-        tell(ctx, "undeliverable", grade="no_text")
+    def test_leaves_what_failed_messages_show(
+        self, ctx: Context, crm: Crm, contact_id: str
+    ) -> None:
+        store_report(ctx, "undeliverable", grade="dead")
+        store_report(ctx, "undeliverable", grade="no_text")
         undo(ctx, deliver(ctx, crm))
-        assert crm.get(held, crm.status) == "unreachable"
-        assert crm.get(held, "do_not_text") is True
+        assert crm.get(contact_id, crm.status) == "unreachable"
+        assert crm.get(contact_id, "do_not_text") is True
 
     def test_of_a_sync_that_flagged_an_imported_list_leaves_the_flags(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         suppressions.import_list(ctx, [NUMBER], "registry", "call")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
-        assert crm.get(held, "do_not_call") is True
+        assert crm.get(contact_id, "do_not_call") is True
         assert "do_not_call" in kept(done)
 
     def test_of_a_sync_that_met_an_imported_contact_leaves_the_stop(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         apply_waiting(ctx)
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
@@ -121,33 +120,33 @@ class TestAnUndo:
         assert crm.get(record_id, crm.status) == "do_not_contact"
 
     def test_leaves_what_a_person_ticked_with_the_flags_that_followed(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
-        crm.edit(held, {"do_not_contact": True})
+        crm.edit(contact_id, {"do_not_contact": True})
         undo(ctx, sync(ctx, crm.name)["run"])
         for flag in STOPS["opt_out"]:
-            assert crm.get(held, flag) is True
-        assert crm.get(held, crm.status) == "do_not_contact"
+            assert crm.get(contact_id, flag) is True
+        assert crm.get(contact_id, crm.status) == "do_not_contact"
 
     def test_puts_back_what_a_report_set_that_was_taken_back_since(
-        self, ctx: Context, crm: Crm, held: str
+        self, ctx: Context, crm: Crm, contact_id: str
     ) -> None:
-        tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
+        store_report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
         run = deliver(ctx, crm)
-        tell(ctx, "opt_in")
+        store_report(ctx, "opt_in")
         done = undo(ctx, run)
-        assert not crm.get(held, "do_not_contact")
-        assert crm.get(held, crm.status) == "valid"
+        assert not crm.get(contact_id, "do_not_contact")
+        assert crm.get(contact_id, crm.status) == "valid"
         assert not done.kept
 
     def test_of_other_records_puts_all_back(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         other = crm.ids()[1]
         crm.edit(other, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name)
         before = crm.snapshot()
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         apply_waiting(ctx)
         crm.edit(other, {f"phone/{crm.phone}": "call Maria"})
         undo(ctx, sync(ctx, crm.name, "everything")["run"])
@@ -157,9 +156,9 @@ class TestAnUndo:
         assert crm.get(other, crm.status) == "valid"
 
     def test_says_so_in_a_dry_run_and_writes_nothing(
-        self, ctx: Context, crm: Crm, held: str
+        self, ctx: Context, crm: Crm, contact_id: str
     ) -> None:
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         run = deliver(ctx, crm)
         before = crm.snapshot()
         assert "do_not_contact" in kept(undo(ctx, run, dry_run=True))
@@ -174,7 +173,7 @@ class TestAnUndo:
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         key = f"{crm.name}/{crm.object}/{record_id}"
-        tell(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
         apply_waiting(ctx)
         run = sync(ctx, crm.name, scope=Scope("ids", (record_id,)))["run"]
         assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
@@ -189,77 +188,77 @@ class TestAnUndo:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": "+1 (415) 555-2671"})
         run = sync(ctx, crm.name)["run"]
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         deliver(ctx, crm)
         undo(ctx, run)
         assert crm.get(record_id, f"phone/{crm.phone}") == "+1 (415) 555-2671"
         assert crm.get(record_id, "do_not_contact") is True
 
     def test_delivers_again_what_was_reported_while_it_was_at_work(
-        self, ctx: Context, crm: Crm, held: str, monkeypatch: pytest.MonkeyPatch
+        self, ctx: Context, crm: Crm, contact_id: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The first STOP was taken back; a second one is delivered, which finds the flag set."""
-        tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
+        store_report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
         run = deliver(ctx, crm)
-        tell(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
+        store_report(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
         from worker.sync.write import undo as undoing
 
         write = undoing.write_all
 
         def meanwhile(*given: Any, **more: Any) -> Any:
             monkeypatch.setattr(undoing, "write_all", write)
-            tell(ctx, "opt_out")
+            store_report(ctx, "opt_out")
             deliver(ctx, crm)
             return write(*given, **more)
 
         monkeypatch.setattr(undoing, "write_all", meanwhile)
         undo(ctx, run)
-        assert not crm.get(held, "do_not_contact")  # written over
+        assert not crm.get(contact_id, "do_not_contact")  # written over
         spread(ctx, crm.name)
-        assert crm.get(held, "do_not_contact") is True
+        assert crm.get(contact_id, "do_not_contact") is True
 
     def test_leaves_a_tick_that_no_sync_has_read_yet(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         """It looks like what the run had written, which an opt-in cleared meanwhile."""
-        tell(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
+        store_report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
         run = deliver(ctx, crm)
-        tell(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
+        store_report(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
         deliver(ctx, crm)
-        assert not crm.get(held, "do_not_contact")
-        crm.edit(held, {"do_not_contact": True})
+        assert not crm.get(contact_id, "do_not_contact")
+        crm.edit(contact_id, {"do_not_contact": True})
         done = undo(ctx, run)
         assert "do_not_contact" in kept(done, "changed")
         spread(ctx, crm.name)
-        assert crm.get(held, "do_not_contact") is True
-        assert crm.get(held, crm.status) == "do_not_contact"
+        assert crm.get(contact_id, "do_not_contact") is True
+        assert crm.get(contact_id, crm.status) == "do_not_contact"
 
     def test_twice_and_undone_itself_leaves_the_stop(
-        self, ctx: Context, crm: Crm, held: str
+        self, ctx: Context, crm: Crm, contact_id: str
     ) -> None:
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         run = deliver(ctx, crm)
         first = undo(ctx, run)
         undo(ctx, run)
         undo(ctx, first.run)
         for flag in STOPS["opt_out"]:
-            assert crm.get(held, flag) is True
+            assert crm.get(contact_id, flag) is True
 
     def test_has_a_flag_delivered_that_an_earlier_undo_took_away(
-        self, ctx: Context, crm: Crm, held: str, sync: Sync
+        self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         """As builds before this one did: the record says contactable, the list says no."""
-        tell(ctx, "opt_out")
+        store_report(ctx, "opt_out")
         run = deliver(ctx, crm)
         with ctx.store.write() as connection:
             from worker.sync import contact_index
 
             off = dict.fromkeys((*STOPS["opt_out"], "wrong_number"), False)
-            contact_index.remember_flags(connection, crm.name, crm.object, held, off)
-        crm.edit(held, {**dict.fromkeys(STOPS["opt_out"], False)})
+            contact_index.remember_flags(connection, crm.name, crm.object, contact_id, off)
+        crm.edit(contact_id, {**dict.fromkeys(STOPS["opt_out"], False)})
         undo(ctx, run)
         spread(ctx, crm.name)
-        assert crm.get(held, "do_not_contact") is True
+        assert crm.get(contact_id, "do_not_contact") is True
 
 
 class TestAChannelWithoutAFlagOfItsOwn:
@@ -271,7 +270,7 @@ class TestAChannelWithoutAFlagOfItsOwn:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        tell(ctx, "opt_out", channels=channel, at=ctx.now() - timedelta(hours=1))
+        store_report(ctx, "opt_out", channels=channel, at=ctx.now() - timedelta(hours=1))
         run = deliver(ctx, crm)
         assert crm.get(record_id, "do_not_contact") is True
         undo(ctx, run)

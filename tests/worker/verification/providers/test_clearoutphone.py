@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from constants import BRITISH, NEW_YORK, NUMBER
-from lookups import IMPOSSIBLE, make
+from lookups import IMPOSSIBLE, connect_provider
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -19,7 +19,7 @@ from worker.verification.models import Question
 
 @pytest.fixture
 def clearout(sandbox: Sandbox, tmp_path: Path) -> Any:
-    made = make(sandbox, "clearoutphone", tmp_path)
+    made = connect_provider(sandbox, "clearoutphone", tmp_path)
     yield made
     made.close()
 
@@ -114,7 +114,7 @@ class TestAFile:
         self, sandbox: Sandbox, clearout: Any, tmp_path: Path
     ) -> None:
         job = clearout.submit(QUESTIONS, "line_type")
-        another = make(sandbox, "clearoutphone", tmp_path)
+        another = connect_provider(sandbox, "clearoutphone", tmp_path)
         assert set(fetched(another, job, QUESTIONS)) == {NUMBER, NEW_YORK, IMPOSSIBLE}
         assert sandbox.clearoutphone.charges == 3
 

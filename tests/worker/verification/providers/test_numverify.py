@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from constants import NUMBER
-from lookups import make
+from lookups import connect_provider
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -20,7 +20,9 @@ from worker.verification.providers.numverify import base_url
 @pytest.fixture(params=["", "/numverify", "/number_verification"])
 def numverify(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
     path = request.param
-    made = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path)
+    made = connect_provider(
+        sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path
+    )
     yield made
     made.close()
 
@@ -74,7 +76,9 @@ def test_a_plan_without_https_is_said_with_what_to_do(
     sandbox: Sandbox, tmp_path: Path, path: str
 ) -> None:
     sandbox.numverify.has_https = False
-    made = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path)
+    made = connect_provider(
+        sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path
+    )
     for call in (lambda: ask(made), made.check):
         with pytest.raises(RefusedError, match=r"your plan has no https \(105\).*NUMVERIFY_URL"):
             call()
@@ -98,7 +102,7 @@ def test_errors_by_name_with_a_status_of_their_own_say_the_same(
     sandbox: Sandbox, tmp_path: Path, status: int, name: str, error: type[ProviderError],
     words: str,
 ) -> None:  # fmt: skip
-    numverify = make(sandbox, "numverify", tmp_path)
+    numverify = connect_provider(sandbox, "numverify", tmp_path)
     body = {"error": {"code": name, "message": "no"}}
     fault = Fault("number=", "status", status=status, body=body, times=9)
     sandbox.numverify.faults.append(fault)
@@ -109,13 +113,13 @@ def test_errors_by_name_with_a_status_of_their_own_say_the_same(
 def test_a_limit_that_passes_is_waited_for(sandbox: Sandbox, tmp_path: Path) -> None:
     body = {"success": False, "error": {"code": 106, "type": "rate_limit_reached", "info": ""}}
     sandbox.numverify.faults.append(Fault("number=", "status", status=200, body=body, times=2))
-    assert ask(make(sandbox, "numverify", tmp_path)).verdict == "valid"
+    assert ask(connect_provider(sandbox, "numverify", tmp_path)).verdict == "valid"
 
 
 def test_the_gateway_tells_what_is_left(sandbox: Sandbox, tmp_path: Path) -> None:
     """A rate limit and a used-up quota are both a 429 there."""
     url = sandbox.url("numverify") + "/number_verification"
-    numverify = make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url)
+    numverify = connect_provider(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url)
     sandbox.numverify.left = 0
     with pytest.raises(NoCreditError, match="month"):
         ask(numverify)
@@ -149,5 +153,5 @@ def test_the_key_of_the_second_host_stays_out_of_the_address(
 ) -> None:
     sandbox.numverify.seen = []
     url = sandbox.url("numverify") + "/number_verification"
-    ask(make(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url))
+    ask(connect_provider(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url))
     assert all("access_key" not in call["query"] for call in sandbox.numverify.seen)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from constants import BRITISH, NEW_YORK, NUMBER
-from lookups import make
+from lookups import connect_provider
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -22,7 +22,7 @@ GONE = date(2023, 6, 15)
 def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
     sandbox.network.set(NUMBER, disconnected_on=GONE)
     sandbox.network.set(NEW_YORK, disconnected_on=None)
-    made = make(sandbox, "rnd", tmp_path)
+    made = connect_provider(sandbox, "rnd", tmp_path)
     yield made
     made.close()
 
@@ -141,7 +141,7 @@ def test_a_file(rnd: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     job = rnd.submit(questions, "reassigned")
     assert rnd.collect(job, questions, "reassigned") is None
     time.sleep(0.25)
-    another = make(sandbox, "rnd", tmp_path)
+    another = connect_provider(sandbox, "rnd", tmp_path)
     answers = another.collect(job, questions, "reassigned")
     assert {a.number: a.reassigned for a in answers} == {NUMBER: True, NEW_YORK: False}
     assert sandbox.rnd.charges == 2

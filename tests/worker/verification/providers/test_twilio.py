@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from constants import BRITISH, NEW_YORK, NUMBER
-from lookups import IMPOSSIBLE, make, tuned
+from lookups import IMPOSSIBLE, connect_provider, tuned
 from openapi_schema_validator import OAS30Validator
 
 from config.verification import Depth
@@ -36,7 +36,9 @@ UKRAINIAN = "+380501234567"
 
 @pytest.fixture(params=[1, 20], ids=["singly", "batch"])
 def twilio(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
-    made = make(sandbox, "twilio", tmp_path, tuned("twilio", f"batch = {request.param}"))
+    made = connect_provider(
+        sandbox, "twilio", tmp_path, tuned("twilio", f"batch = {request.param}")
+    )
     yield made
     made.close()
 
@@ -202,7 +204,7 @@ class TestPackagesThatGiveNoAnswer:
     def test_a_code_with_a_status_of_its_own_says_the_same(
         self, sandbox: Sandbox, tmp_path: Path, status: int, code: int
     ) -> None:
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 1"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 1"))
         body = {"code": code, "message": "no", "status": status}
         fault = Fault("GET /v2/PhoneNumbers", "status", status=status, body=body)
         sandbox.twilio.faults.append(fault)
@@ -213,7 +215,7 @@ class TestPackagesThatGiveNoAnswer:
     def test_a_code_of_the_batch_query_itself_says_the_same(
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         entries = [
             {"correlation_id": "0", "phone_number": NUMBER, "twilio_error_code": 60610},
             {"correlation_id": "1", "phone_number": NEW_YORK, "twilio_error_code": 60608},
@@ -256,7 +258,7 @@ class TestContradictions:
 
 class TestTheBatchQuery:
     def test_saves_calls(self, sandbox: Sandbox, tmp_path: Path) -> None:
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         numbers = [f"+1415555{n:04d}" for n in range(2000, 2020)]
         assert len(twilio.ask([Question(n) for n in numbers], "line_type")) == 20
         assert dict(sandbox.twilio.counters) == {"POST /v2/batch/query": 1}
@@ -265,7 +267,7 @@ class TestTheBatchQuery:
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
         sandbox.twilio.has_batch = False
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         for _ in range(2):
             answers = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
             assert {answer.number for answer in answers} == {NUMBER, NEW_YORK}
@@ -280,7 +282,7 @@ class TestTheBatchQuery:
     ) -> None:
         sandbox.twilio.has_batch = False
         sandbox.twilio.batch_refusal = status
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         for _ in range(2):
             answers = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
             assert {a.number: a.verdict for a in answers} == {NUMBER: "valid", NEW_YORK: "valid"}
@@ -305,7 +307,7 @@ class TestTheBatchQuery:
     def test_a_refused_key_or_a_limit_stays_what_it_is(
         self, sandbox: Sandbox, tmp_path: Path, status: int, body: Any, error: type[ProviderError]
     ) -> None:
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         fault = Fault("batch", "status", status=status, body=body or b"no", times=9)
         sandbox.twilio.faults.append(fault)
         with pytest.raises(error):
@@ -318,7 +320,7 @@ class TestTheBatchQuery:
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
         sandbox.twilio.has_batch = False
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         sandbox.twilio.faults.append(Fault("GET /v2/PhoneNumbers", "drop_after", nth=2))
         numbers = (NUMBER, NEW_YORK, BRITISH)
         with pytest.raises(LostError) as caught:
@@ -337,7 +339,7 @@ class TestTheBatchQuery:
                  "line_type_intelligence": {"type": "mobile", "error_code": None}},
             ]
         }  # fmt: skip
-        twilio = make(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
+        twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
         answers = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
         assert [answer.number for answer in answers] == [NEW_YORK]
@@ -349,7 +351,7 @@ class TestTheLogin:
     ) -> None:
         keys = {"TWILIO_API_KEY": API_KEY, "TWILIO_API_SECRET": API_SECRET,
                 "TWILIO_AUTH_TOKEN": ""}  # fmt: skip
-        twilio = make(sandbox, "twilio", tmp_path, **keys)
+        twilio = connect_provider(sandbox, "twilio", tmp_path, **keys)
         twilio.check()
         assert [a.verdict for a in twilio.ask([Question(NUMBER)], "line_type")] == ["valid"]
 

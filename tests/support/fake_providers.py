@@ -14,7 +14,7 @@ from worker.verification.models import Account, Answer, Offer, Question
 from worker.verification.protocol import ChainStep
 
 
-class Counting:
+class CountingProvider:
     """Counts what it is asked. `fail`: given a call's number, an error to raise, or None."""
 
     label = "the counting provider"
@@ -65,7 +65,7 @@ class Counting:
         pass
 
 
-class Filing(Counting):
+class FileProvider(CountingProvider):
     """One that takes files, done after so many looks."""
 
     def __init__(self, bulk_from: int = 2, looks: int = 1, **more: Any) -> None:
@@ -99,4 +99,4 @@ def numbers(count: int, first: int = 2000) -> list[str]:
     return [f"+1415555{n:04d}" for n in range(first, first + count)]
 
 
-__all__ = ["Counting", "Filing", "numbers", "step"]
+__all__ = ["CountingProvider", "FileProvider", "numbers", "step"]

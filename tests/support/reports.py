@@ -1,0 +1,43 @@
+"""Reports as the tests make them, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from constants import NUMBER
+
+from worker.context import Context
+from worker.feedback import report_log
+from worker.feedback.models import Feedback
+from worker.store.tables import feedback
+from worker.suppression.apply_reports import apply_waiting
+from worker.sync.propagate import spread
+
+
+def store_report(ctx: Context, kind: str, number: str = NUMBER, key: str = "", **more: Any) -> None:
+    """Store a report, as a source of reports does. Nothing is applied or delivered yet. Without a
+    `key`, two reports that say the same are one."""
+    values: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
+    report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **values)  # type: ignore[arg-type]
+    keys = ctx.keys
+    with ctx.store.write() as connection:
+        report_log.store(connection, [report], ctx.now(), keys)
+
+
+def deliver_reports(ctx: Context, *connectors: str) -> int:
+    """Do what the queue does with stored reports: apply them and write to the CRMs, by default to
+    both. Return how many deliveries were made."""
+    apply_waiting(ctx)
+    return sum(spread(ctx, name) for name in connectors or ("salesforce", "hubspot"))
+
+
+def stored_reports(ctx: Context, kind: str = "") -> list[Any]:
+    """All reports, or those of a kind, in the order in which they came."""
+    query = sa.select(feedback).order_by(feedback.c.id)
+    with ctx.store.read() as connection:
+        return [row for row in connection.execute(query) if kind in ("", row.kind)]
+
+
+def report_kinds(ctx: Context) -> list[str]:
+    return [row.kind for row in stored_reports(ctx)]

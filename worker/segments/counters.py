@@ -21,8 +21,9 @@ from sqlalchemy.engine import Connection
 
 from connectors.errors import ConnectorError
 from worker.context import Context
-from worker.store import setbacks
+from worker.store import locks, setbacks
 from worker.store.bulk import insert, upsert
+from worker.store.locks import Lock
 from worker.store.tables import (
     contact_numbers,
     contacts,
@@ -51,7 +52,6 @@ _MOST_SHARED = 1000  # numbers that are listed
 # Of a kind and connector, the largest: some CRMs keep an address or a search term as the campaign,
 # and a segment of a handful of contacts says nothing.
 _MOST_SEGMENTS = 2000
-_LOCK = 7226454  # of PostgreSQL: one counts at a time
 
 
 @dataclass
@@ -116,8 +116,7 @@ def count(ctx: Context) -> None:
         shared = _shared(connection, ctx.settings.segments.placeholder_from)
     day = f"{ctx.now():%Y-%m-%d}"
     with ctx.store.write() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        locks.acquire(connection, Lock.COUNTING_SEGMENTS)
         connection.execute(sa.delete(segment_counts))
         insert(
             connection,

@@ -12,7 +12,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from worker.store import locks
 from worker.store.errors import StoreError
+from worker.store.locks import Lock
 from worker.store.machine_faults import trouble
 from worker.store.private_files import make_database
 
@@ -107,8 +109,7 @@ def upgrade(url: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with store.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7226453)"))
+            locks.acquire(connection, Lock.MIGRATING)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except (sa.exc.SQLAlchemyError, OSError) as error:

@@ -18,8 +18,9 @@ from worker.feedback.consent_state import rules_of
 from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback
 from worker.feedback.report_log import made
-from worker.store import changed_records, outbox
+from worker.store import changed_records, locks, outbox
 from worker.store.bulk import chunks
+from worker.store.locks import Lock
 from worker.store.outbox import Order
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, feedback
@@ -66,9 +67,8 @@ def _take(connection: Connection) -> Sequence[Any]:
         .order_by(feedback.c.id)
         .limit(_AT_ONCE)
     )
-    if connection.dialect.name == "postgresql":
-        # One at a time: two at work on the same number would each see half of it.
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7226454)"))
+    # One at a time: two at work on the same number would each see half of it.
+    locks.acquire(connection, Lock.APPLYING_REPORTS)
     return connection.execute(query).all()
 
 

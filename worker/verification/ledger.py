@@ -20,9 +20,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from config.verification import Verification as Settings
-from worker.store import Store
+from worker.store import Store, locks
 from worker.store.bulk import chunks, insert, upsert
 from worker.store.invalidation import unsettle
+from worker.store.locks import Lock
 from worker.store.tables import claims, lookups, provider_states, spend, unanswered
 from worker.verification import budget, circuit_breaker
 from worker.verification.answer_cache import forget_unanswered, keep, recalled, retire
@@ -33,7 +34,6 @@ from worker.verification.protocol import ChainStep
 
 # A claim of a worker on another machine ends by itself; one of this machine's ends with it.
 LEASE = timedelta(minutes=10)
-_LOCK = 7226454  # PostgreSQL's advisory lock around the reading and reserving of the caps
 
 Refusal = Literal["", "cap", "breaker"]
 
@@ -100,7 +100,7 @@ class Ledger:
         now = self._now()
         made = Booking()
         with self._store.write() as connection:
-            self._lock(connection)
+            locks.acquire(connection, Lock.BOOKING_LOOKUPS)
             # Claims first: one that has gone since has left an answer, which is seen then. The
             # other way round PostgreSQL could show neither.
             claimed = self._claimed(connection, step, questions)
@@ -125,11 +125,6 @@ class Ledger:
             made.busy += [one for one in rest[:number] if one not in taken]
             self._reserve(connection, step, occasion.run_id, price, len(made.taken), now)
         return made
-
-    def _lock(self, connection: Connection) -> None:
-        """One at a time may read the caps and reserve; SQLite's writers take turns anyway."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
 
     def _claimed(
         self, connection: Connection, step: ChainStep, questions: Sequence[Question]
@@ -369,7 +364,7 @@ class Ledger:
         """Settle the claims of workers that died; returns how many were lost (beat, `doctor`)."""
         now = self._now()
         with self._store.write() as connection:
-            self._lock(connection)
+            locks.acquire(connection, Lock.BOOKING_LOOKUPS)
             rows = connection.execute(sa.select(claims).where(claims.c.job == "")).all()
             dead = [row for row in rows if row.until <= now or not self._alive(row.owner)]
             self._bury(connection, dead, now)

@@ -37,7 +37,7 @@ from worker.cli.terminal import is_terminal, print_login_link
 from worker.context import Context
 from worker.feedback.models import contact_key
 from worker.store import embedded_redis
-from worker.store.engine import ready, upgrade
+from worker.store.engine import ensure_schema, upgrade
 from worker.store.private_files import UMASK, make_home
 from worker.store.tables import contact_numbers
 from worker.suppression import confirm_links
@@ -226,7 +226,7 @@ def _answers(url: str) -> bool:
 
 def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
     """The first sync of both CRMs, and what it found."""
-    ready(settings.database_url)
+    ensure_schema(settings.database_url)
     ctx = Context.create(settings)
     out = output.out
     try:

@@ -34,7 +34,7 @@ def opened_context(
     with home.looked_at(settings) if only_looks else nullcontext(settings) as chosen:
         if only_looks and chosen is not settings:
             output.note(f"there is no data yet; {home.about_new(settings)}")
-            engine.ready(chosen.database_url)
+            engine.ensure_schema(chosen.database_url)
         else:
             settle_in(chosen)
         ctx = Context.create(chosen)
@@ -47,11 +47,11 @@ def opened_context(
 def settle_in(settings: Settings) -> None:
     """Make the database ready; if the home is new, say so."""
     from worker.ops import home
-    from worker.store.engine import ready
+    from worker.store.engine import ensure_schema
 
     if home.is_new(settings):
         output.note(home.about_new(settings))
-    ready(settings.database_url)
+    ensure_schema(settings.database_url)
     home.remember(settings.home)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import LIFTED_BY
 from worker.feedback.models import Feedback, contact_key
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys, all_names
 from worker.store.tables import contacts, deliveries, feedback, writes
 
@@ -89,12 +89,12 @@ def _recorded_at(connection: Connection, names: Collection[str]) -> dict[str, da
     c, w = contacts.c, writes.c
     found: dict[str, datetime] = {}
     recorded = sa.select(c.object, c.record_id, c.checked_at).where(
-        c.connector == connector, one_of(c.record_id, ids)
+        c.connector == connector, any_of(c.record_id, ids)
     )
     for row in connection.execute(recorded):
         found[contact_key(connector, row.object, row.record_id)] = row.checked_at
     written = sa.select(w.object, w.record_id, w.before, w.after, w.at).where(
-        w.connector == connector, one_of(w.record_id, ids), w.state.in_(("pending", "done"))
+        w.connector == connector, any_of(w.record_id, ids), w.state.in_(("pending", "done"))
     )
     for write in connection.execute(written):
         key = contact_key(connector, write.object, write.record_id)
@@ -115,9 +115,9 @@ def _stops(
     names = all_names(keys, sorted(numbers), report_log.some_erased(connection))
     people = sorted({report.person for report in clearings if report.person})
     about = sa.or_(
-        one_of(f.number, sorted(names)),
-        one_of(f.contact, sorted({report.contact for report in clearings})),
-        one_of(f.person, people),
+        any_of(f.number, sorted(names)),
+        any_of(f.contact, sorted({report.contact for report in clearings})),
+        any_of(f.person, people),
     )
     query = sa.select(feedback).where(
         about, f.kind.in_(sorted(LIFTED_BY)), sa.func.coalesce(f.received_at, f.at) > since
@@ -134,7 +134,7 @@ def _shown_at(connection: Connection, connector: str, ids: Sequence[int]) -> Map
     """When a CRM confirmed to have these reports; nothing of those whose number no record held."""
     d, causes = deliveries.c, {f"feedback:{one}": one for one in ids}
     query = sa.select(d.cause, d.confirmed_at).where(
-        d.connector == connector, one_of(d.cause, sorted(causes)), d.holders > 0
+        d.connector == connector, any_of(d.cause, sorted(causes)), d.holders > 0
     )
     return {
         causes[row.cause]: row.confirmed_at

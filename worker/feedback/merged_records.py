@@ -33,7 +33,7 @@ from worker.feedback.consent_state import (
     standing,
 )
 from worker.feedback.models import Feedback, Who
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, merged_records
 
@@ -85,7 +85,7 @@ def note_erased(connection: Connection, key: str, now: datetime) -> None:
 def erased(connection: Connection, keys: Collection[str]) -> list[str]:
     """Those of these contacts that were erased."""
     m = merged_records.c
-    query = sa.select(m.key).where(one_of(m.key, sorted(keys)), m.state == State.ERASED)
+    query = sa.select(m.key).where(any_of(m.key, sorted(keys)), m.state == State.ERASED)
     return list(connection.scalars(query))
 
 
@@ -94,7 +94,7 @@ def readdressed(connection: Connection, reports: Sequence[Feedback]) -> list[Fee
     the one that it lives on in. A stop on it holds for all numbers of that one."""
     named = {report.contact for report in reports if report.contact}
     m = merged_records.c
-    query = sa.select(m.key, m.into_key).where(one_of(m.key, sorted(named)))
+    query = sa.select(m.key, m.into_key).where(any_of(m.key, sorted(named)))
     rows = connection.execute(query) if named else ()
     into = {row.key: row.into_key for row in rows if row.key != row.into_key}
     if not into:
@@ -138,7 +138,7 @@ def _of_contacts(
 def on(keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """Reports on these contacts; the index is of those that name one."""
     c = feedback.c
-    return one_of(c.contact, sorted(keys)), c.contact != sa.literal_column("''")
+    return any_of(c.contact, sorted(keys)), c.contact != sa.literal_column("''")
 
 
 def reported_on(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:

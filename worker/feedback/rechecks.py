@@ -1,7 +1,7 @@
 """Re-checks that somebody asked for from inside a CRM: a step of a workflow, a button on a card.
 
 A request is stored once, by its key, before its sender is answered; the next run of reports carries
-it out (`worker.sync.propagate`). Unlike a record that was `touched`, the numbers of its phone
+it out (`worker.sync.propagate`). Unlike a record of `changed_records`, the numbers of its phone
 fields are verified anew, whatever answer still counts. Where the CRM gave a `callback`, it is told
 afterwards what was found (`worker.sync.workflow_callbacks`).
 """

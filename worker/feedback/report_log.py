@@ -24,21 +24,21 @@ from worker.feedback.consent_state import (
 )
 from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
 from worker.store import outbox
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
-from worker.store.invalidation import unsettle
+from worker.store.invalidation import invalidate
 from worker.store.pseudonyms import Keys, all_names
 from worker.store.pseudonyms import note_erasure as note_key
 from worker.store.tables import (
+    app_state,
     contact_numbers,
     contacts,
     feedback,
-    installation,
-    reached,
+    last_delivered,
     suppressions,
 )
 
-_ERASED = "erased numbers"  # of `installation`: some are, and have to be looked for by their hash
+_ERASED = "erased numbers"  # of `app_state`: some are, and have to be looked for by their hash
 _MOST_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
 _OF_SEVERAL = ("wrong_number", "corrected", "confirmed")
 
@@ -131,7 +131,7 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime, ke
         for report in reports
     ]
     upsert(connection, feedback, rows, ignore=True, key=("key",))
-    unsettle(connection, (report.number for report in reports))
+    invalidate(connection, (report.number for report in reports))
 
 
 def _without_erased(
@@ -139,7 +139,7 @@ def _without_erased(
 ) -> list[Feedback]:
     """Without repetitions of reports that were erased: a sender's retry says nothing new."""
     names = {name: report for report in reports for name in keys.erased_keys(report.key[:255])}
-    query = sa.select(feedback.c.key).where(one_of(feedback.c.key, list(names)))
+    query = sa.select(feedback.c.key).where(any_of(feedback.c.key, list(names)))
     known = {names[name].key for name in connection.scalars(query)}
     return [report for report in reports if report.key not in known]
 
@@ -149,7 +149,7 @@ def known_keys(connection: Connection, names: Sequence[str], keys: Keys) -> dict
     since -> when it was said."""
     kept = {name[:255]: name for name in names}
     kept |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
-    query = sa.select(feedback.c.key, feedback.c.at).where(one_of(feedback.c.key, list(kept)))
+    query = sa.select(feedback.c.key, feedback.c.at).where(any_of(feedback.c.key, list(kept)))
     return {kept[row.key]: row.at for row in connection.execute(query)}
 
 
@@ -172,17 +172,19 @@ def last_lift(
 
 def note_reached(connection: Connection, number: str, at: datetime, now: datetime) -> None:
     """A message arrived: what failed before says nothing any more, and the CRMs are told so."""
-    held = connection.scalar(sa.select(reached.c.at).where(reached.c.number == number))
+    held = connection.scalar(
+        sa.select(last_delivered.c.at).where(last_delivered.c.number == number)
+    )
     if held is not None and held >= at:
         return
-    upsert(connection, reached, [{"number": number, "at": at}])
+    upsert(connection, last_delivered, [{"number": number, "at": at}])
     failed = sa.select(feedback.c.id).where(
         feedback.c.number == number, feedback.c.kind == "undeliverable", feedback.c.at <= at
     )
     if held is not None:
         failed = failed.where(feedback.c.at > held)
     if connection.execute(failed.limit(1)).first() is not None:
-        unsettle(connection, [number])
+        invalidate(connection, [number])
         outbox.reopen(connection, None, [number], now)
 
 
@@ -191,7 +193,7 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
     names = all_names(keys, numbers, some_erased(connection))
     found: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
-    for row in connection.execute(sa.select(feedback).where(one_of(feedback.c.number, names))):
+    for row in connection.execute(sa.select(feedback).where(any_of(feedback.c.number, names))):
         found.setdefault(names[row.number], []).append(made(row))
         ids.add(("feedback", row.id))
     for row in connection.execute(_listed(names)):
@@ -237,7 +239,7 @@ def former_persons(connection: Connection, people: Sequence[Who]) -> dict[str, s
         return {}
     c = feedback.c
     query = sa.select(c.person).where(
-        one_of(c.person, sorted(names)), c.person != sa.literal_column("''")
+        any_of(c.person, sorted(names)), c.person != sa.literal_column("''")
     )
     return {former: names[former] for former in connection.scalars(query.distinct())}
 
@@ -271,7 +273,7 @@ def _on_contacts(connection: Connection, people: Sequence[Who]) -> Iterator[Feed
     c = feedback.c
     kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, "opt_in"))
     persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
-    of_persons = one_of(c.person, persons), c.person != sa.literal_column("''")
+    of_persons = any_of(c.person, persons), c.person != sa.literal_column("''")
     for where in (merged_records.on([who.key for who in people]), of_persons):
         for row in connection.execute(sa.select(feedback).where(*where, *kinds)):
             yield made(row)
@@ -281,7 +283,7 @@ def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: T
     """Of these numbers, those about which more is known than `told`."""
     names = all_names(keys, numbers, some_erased(connection))
     news: set[str] = set()
-    reported = sa.select(feedback.c.id, feedback.c.number).where(one_of(feedback.c.number, names))
+    reported = sa.select(feedback.c.id, feedback.c.number).where(any_of(feedback.c.number, names))
     for kind, query in (("feedback", reported), ("list", _listed(names))):
         for row in connection.execute(query):
             if (kind, row.id) not in told.ids:
@@ -290,13 +292,13 @@ def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: T
 
 
 def some_erased(connection: Connection) -> bool:
-    query = sa.select(installation.c.name).where(installation.c.name == _ERASED)
+    query = sa.select(app_state.c.name).where(app_state.c.name == _ERASED)
     return connection.scalar(query) is not None
 
 
 def note_erasure(connection: Connection, keys: Keys) -> None:
     note_key(connection, keys)
-    upsert(connection, installation, [{"name": _ERASED, "value": "yes"}], ignore=True)
+    upsert(connection, app_state, [{"name": _ERASED, "value": "yes"}], ignore=True)
 
 
 def holders_of(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
@@ -321,7 +323,9 @@ def holders_of(connection: Connection, numbers: Sequence[str]) -> dict[str, Hold
 
 
 def _reached(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
-    query = sa.select(reached.c.number, reached.c.at).where(one_of(reached.c.number, numbers))
+    query = sa.select(last_delivered.c.number, last_delivered.c.at).where(
+        any_of(last_delivered.c.number, numbers)
+    )
     return {row.number: row.at for row in connection.execute(query)}
 
 
@@ -329,7 +333,7 @@ def _listed(numbers: Iterable[str]) -> sa.Select[Any]:
     """What stands by itself, not by a report: numbers on imported lists."""
     c = suppressions.c
     return sa.select(suppressions).where(
-        one_of(c.number, numbers), c.reason == "list", c.lifted_at.is_(None)
+        any_of(c.number, numbers), c.reason == "list", c.lifted_at.is_(None)
     )
 
 

@@ -18,7 +18,7 @@ from worker.ops.check import Check, Verdict
 from worker.ops.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
 from worker.store import embedded_redis
-from worker.store.engine import is_current, open_store, ready
+from worker.store.engine import ensure_schema, is_current, open_store
 from worker.store.errors import StoreError
 from worker.store.machine_faults import redis_line
 from worker.store.private_files import protect_home
@@ -175,7 +175,7 @@ def _space(settings: Settings) -> Iterator[Check]:
 def _database(settings: Settings) -> Iterator[Check]:
     try:
         if settings.database_url.startswith("sqlite"):
-            ready(settings.database_url)  # as every command does
+            ensure_schema(settings.database_url)  # as every command does
         current = is_current(settings.database_url)
     except StoreError as error:
         yield Check("database", "problem", str(error))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from worker.store import Store
 from worker.store.bulk import upsert
-from worker.store.tables import installation
+from worker.store.tables import app_state
 
 _NAME = "owed re-verification: "
 
@@ -20,16 +20,16 @@ _NAME = "owed re-verification: "
 def note(store: Store, connector: str, now: datetime) -> None:
     with store.write() as connection:
         row = {"name": _NAME + connector, "value": now.isoformat()}
-        upsert(connection, installation, [row], ignore=True)  # since when is what counts
+        upsert(connection, app_state, [row], ignore=True)  # since when is what counts
 
 
 def settle(store: Store, connector: str) -> None:
     """It has begun, or nothing is due any more."""
     with store.write() as connection:
-        connection.execute(sa.delete(installation).where(installation.c.name == _NAME + connector))
+        connection.execute(sa.delete(app_state).where(app_state.c.name == _NAME + connector))
 
 
 def connectors(store: Store) -> list[str]:
-    query = sa.select(installation.c.name).where(installation.c.name.startswith(_NAME))
+    query = sa.select(app_state.c.name).where(app_state.c.name.startswith(_NAME))
     with store.read() as connection:
         return [name.removeprefix(_NAME) for name in connection.scalars(query)]

@@ -26,7 +26,7 @@ from worker.queue.celery_app import app, settings
 from worker.segments import counters as count
 from worker.segments import isolation
 from worker.store import heartbeat, setbacks
-from worker.store.engine import ready
+from worker.store.engine import ensure_schema
 from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
 from worker.suppression.apply_reports import apply_waiting, look_again
@@ -62,7 +62,7 @@ def _say_what_is_missing(**_options: Any) -> None:
     """Once, when a worker starts: providers without a key, or with one that is not accepted."""
     try:
         with closing(Context.create(settings)) as ctx:
-            ready(settings.database_url)
+            ensure_schema(settings.database_url)
             for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
                 log.warning("%s", line)
     except StoreError as error:

@@ -25,13 +25,13 @@ from worker.store import locks, setbacks
 from worker.store.bulk import insert, upsert
 from worker.store.locks import Lock
 from worker.store.tables import (
+    app_state,
     contact_numbers,
     contacts,
     daily_counts,
     feedback,
-    installation,
     list_members,
-    polls,
+    poll_cursors,
     runs,
     segment_counts,
     shared_numbers,
@@ -88,14 +88,12 @@ def count_if_needed(ctx: Context) -> bool:
         last = connection.scalar(sa.select(sa.func.max(feedback.c.id)))
         lists = ",".join(ctx.settings.segments.lists)
         stand = f"{at}/{number}/{last}/{ctx.now():%Y-%m-%d}/{lists}"
-        held = connection.scalar(
-            sa.select(installation.c.value).where(installation.c.name == _COUNTED)
-        )
+        held = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == _COUNTED))
     if held == stand:
         return False
     count(ctx)
     with ctx.store.write() as connection:
-        upsert(connection, installation, [{"name": _COUNTED, "value": stand}])
+        upsert(connection, app_state, [{"name": _COUNTED, "value": stand}])
     return True
 
 
@@ -272,7 +270,9 @@ def _fetch_lists(ctx: Context) -> None:
         with ctx.store.write() as connection:
             _forget_list(connection, connector, name)
             insert(connection, list_members, rows)
-            upsert(connection, polls, [{"name": _poll(connector, name), "position": ctx.now()}])
+            upsert(
+                connection, poll_cursors, [{"name": _poll(connector, name), "position": ctx.now()}]
+            )
 
 
 def _poll(connector: str, name: str) -> str:
@@ -281,7 +281,7 @@ def _poll(connector: str, name: str) -> str:
 
 def _is_due(ctx: Context, connector: str, name: str) -> bool:
     """Whether it is time to ask who is on a list: that takes calls of the CRM."""
-    query = sa.select(polls.c.position).where(polls.c.name == _poll(connector, name))
+    query = sa.select(poll_cursors.c.position).where(poll_cursors.c.name == _poll(connector, name))
     with ctx.store.read() as connection:
         last = connection.scalar(query)
     return last is None or not timedelta() <= ctx.now() - last < ctx.settings.segments.lists_every
@@ -290,4 +290,4 @@ def _is_due(ctx: Context, connector: str, name: str) -> bool:
 def _forget_list(connection: Connection, connector: str, name: str) -> None:
     m = list_members.c
     connection.execute(sa.delete(list_members).where(m.connector == connector, m.list == name[:80]))
-    connection.execute(sa.delete(polls).where(polls.c.name == _poll(connector, name)))
+    connection.execute(sa.delete(poll_cursors).where(poll_cursors.c.name == _poll(connector, name)))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connectors.records import Contact
 from worker.store import Store
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.tables import isolations, list_members
 
 Segment = tuple[str, str]  # (by, value)
@@ -47,8 +47,8 @@ def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> 
             held = sa.select(m.record_id, m.list).where(
                 m.connector == connector,
                 m.object == object_name,
-                one_of(m.list, lists),
-                one_of(m.record_id, ids),
+                any_of(m.list, lists),
+                any_of(m.record_id, ids),
             )
             for record_id, name in connection.execute(held):
                 members[record_id] = members.get(record_id, frozenset()) | {("list", name)}

@@ -18,12 +18,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 
-def one_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
+def any_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
     """Whether a column (of texts or whole numbers) is one of these values."""
-    return _OneOf(column, sa.bindparam(None, list(values), _List(column.type), unique=True))
+    return AnyOf(column, sa.bindparam(None, list(values), ArrayParam(column.type), unique=True))
 
 
-class _List(sa.TypeDecorator[list[Any]]):
+class ArrayParam(sa.TypeDecorator[list[Any]]):
     """A list as a PostgreSQL array; SQLite, which has none, gets it as JSON."""
 
     impl = sa.Text
@@ -41,8 +41,8 @@ class _List(sa.TypeDecorator[list[Any]]):
         return value if dialect.name == "postgresql" else orjson.dumps(value).decode()
 
 
-class _OneOf(FunctionElement[bool]):
-    name = "one_of"
+class AnyOf(FunctionElement[bool]):
+    name = "any_of"
     type = sa.Boolean()
     inherit_cache = True
 
@@ -51,13 +51,13 @@ class _OneOf(FunctionElement[bool]):
         return self
 
 
-@compiles(_OneOf, "postgresql")
-def _on_postgresql(element: _OneOf, compiler: SQLCompiler, **more: Any) -> str:
+@compiles(AnyOf, "postgresql")
+def _on_postgresql(element: AnyOf, compiler: SQLCompiler, **more: Any) -> str:
     column, values = (compiler.process(one, **more) for one in element.clauses)
     return f"{column} = ANY ({values})"
 
 
-@compiles(_OneOf, "sqlite")
-def _on_sqlite(element: _OneOf, compiler: SQLCompiler, **more: Any) -> str:
+@compiles(AnyOf, "sqlite")
+def _on_sqlite(element: AnyOf, compiler: SQLCompiler, **more: Any) -> str:
     column, values = (compiler.process(one, **more) for one in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from worker.store.bulk import chunks, upsert
 from worker.store.outbox import FIRST_WAIT, LONGEST_WAIT
-from worker.store.tables import UtcDateTime, touched
+from worker.store.tables import UtcDateTime, changed_records
 
 
 def note(
@@ -23,7 +23,7 @@ def note(
     """Once more makes no second entry; one that a run has taken is to be looked at again."""
     upsert(
         connection,
-        touched,
+        changed_records,
         [
             {
                 "connector": connector,
@@ -41,7 +41,7 @@ def note(
 
 def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
     """Records that no run has taken and whose time has come: (object, id) -> id."""
-    c = touched.c
+    c = changed_records.c
     query = (
         sa.select(c.object, c.record_id)
         .where(c.connector == connector, c.again_at <= now, c.run_id.is_(None))
@@ -53,7 +53,7 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
 
 def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
     """A run that was not finished, and when it is to be tried again."""
-    c = touched.c
+    c = changed_records.c
     query = (
         sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
         .where(c.connector == connector, c.run_id.is_not(None))
@@ -68,22 +68,26 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
 def begin(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
     for some in chunks(keys):
         connection.execute(
-            sa.update(touched)
-            .where(sa.tuple_(touched.c.object, touched.c.record_id).in_(some))
+            sa.update(changed_records)
+            .where(sa.tuple_(changed_records.c.object, changed_records.c.record_id).in_(some))
             .values(run_id=run_id)
         )
 
 
 def put_off(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
-    of_run = touched.c.run_id == run_id
-    attempts = connection.scalar(sa.select(sa.func.max(touched.c.attempts)).where(of_run)) or 0
+    of_run = changed_records.c.run_id == run_id
+    attempts = (
+        connection.scalar(sa.select(sa.func.max(changed_records.c.attempts)).where(of_run)) or 0
+    )
     wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
     connection.execute(
-        sa.update(touched).where(of_run).values(attempts=attempts + 1, again_at=now + wait)
+        sa.update(changed_records).where(of_run).values(attempts=attempts + 1, again_at=now + wait)
     )
 
 
 def settle(connection: Connection, connector: str, run_id: str, _now: datetime) -> int:
     """A run has looked at them; what was changed once more meanwhile stays."""
-    done = sa.delete(touched).where(touched.c.connector == connector, touched.c.run_id == run_id)
+    done = sa.delete(changed_records).where(
+        changed_records.c.connector == connector, changed_records.c.run_id == run_id
+    )
     return connection.execute(done).rowcount

@@ -139,7 +139,7 @@ def is_current(url: str) -> bool:
         store.close()
 
 
-def ready(url: str) -> None:
+def ensure_schema(url: str) -> None:
     """Make sure that the tables are there: an SQLite file is brought up to date by itself, a
     server's database only by `hygiene db upgrade`. Raises `StoreError`."""
     if is_current(url):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from worker.store import Store
 from worker.store.bulk import upsert
-from worker.store.tables import installation
+from worker.store.tables import app_state
 
 LATE = timedelta(minutes=2)  # `revive` comes every 20 seconds
 _NAME = "pulse"
@@ -20,12 +20,12 @@ _NAME = "pulse"
 
 def note(store: Store, now: datetime) -> None:
     with store.write() as connection:
-        upsert(connection, installation, [{"name": _NAME, "value": now.isoformat()}])
+        upsert(connection, app_state, [{"name": _NAME, "value": now.isoformat()}])
 
 
 def age(store: Store, now: datetime) -> timedelta | None:
     """Since the last one; None where there never was one."""
-    query = sa.select(installation.c.value).where(installation.c.name == _NAME)
+    query = sa.select(app_state.c.value).where(app_state.c.name == _NAME)
     with store.read() as connection:
         held = connection.scalar(query)
     return now - datetime.fromisoformat(held) if held else None

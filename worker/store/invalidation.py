@@ -11,7 +11,7 @@ from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts
 
 
-def unsettle(connection: Connection, numbers: Iterable[str]) -> None:
+def invalidate(connection: Connection, numbers: Iterable[str]) -> None:
     """Whoever holds one of these numbers is looked at again by the next run that reads them."""
     held, c = contact_numbers.c, contacts.c
     for some in chunks(sorted(set(numbers))):

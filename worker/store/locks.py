@@ -9,9 +9,9 @@
 
 Before these names, one number, 7226454, protected the last three. During a rolling deployment an
 old worker that takes it exclusively runs beside new ones, and each of the three must still exclude
-it: two workers that book at the same time could spend a cap twice; two that apply reports could each
-see half of them, and the later one could lift a suppression that is in force; two that count would
-insert the same rows.
+it: two workers that book at the same time could spend a cap twice; two that apply reports could
+each see half of them, and the later one could lift a suppression that is in force; two that count
+would insert the same rows.
 
 So each of the three takes two locks in one statement: 7226454 *shared*, then its own number. New
 workers share 7226454, so booking, applying and counting don't wait for each other. An old worker

@@ -28,9 +28,9 @@ from sqlalchemy.engine import Connection
 
 from connectors.records import Finding, Role, Schema
 from worker.store import Store
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
-from worker.store.tables import contact_numbers, contacts, installation
+from worker.store.tables import app_state, contact_numbers, contacts
 
 _NAME = "fields: "
 _OBJECT = ""  # stands for the object itself among its fields
@@ -162,7 +162,7 @@ def note(
         "guessed_from": guessed_from,
     }
     row = {"name": f"{_NAME}{connector}", "value": orjson.dumps(value).decode()}
-    upsert(connection, installation, [row])
+    upsert(connection, app_state, [row])
     return _history(value)
 
 
@@ -201,11 +201,11 @@ def was_read_whole(
     if over:
         left = {name: at for name, at in reread.items() if name not in over}
         value = orjson.dumps({**kept, "reread": left}).decode()
-        upsert(connection, installation, [{"name": f"{_NAME}{connector}", "value": value}])
+        upsert(connection, app_state, [{"name": f"{_NAME}{connector}", "value": value}])
 
 
 def _load(connection: Connection, connector: str) -> dict[str, Any]:
-    query = sa.select(installation.c.value).where(installation.c.name == f"{_NAME}{connector}")
+    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_NAME}{connector}")
     value = connection.scalar(query)
     return dict(orjson.loads(value)) if value else {}
 
@@ -244,7 +244,7 @@ def remembered_numbers(
     c = contact_numbers.c
     query = (
         sa.select(c.record_id, c.field, c.number, c.extension)
-        .where(c.connector == connector, c.object == object_name, one_of(c.record_id, ids))
+        .where(c.connector == connector, c.object == object_name, any_of(c.record_id, ids))
         .order_by(c.record_id, c.field, c.place)
     )
     found: dict[str, dict[str, str]] = {}
@@ -262,7 +262,7 @@ def remembered_persons(
     """Return who these contacts are, from our index (a hash of the address)."""
     c = contacts.c
     query = sa.select(c.record_id, c.person).where(
-        c.connector == connector, c.object == object_name, one_of(c.record_id, ids)
+        c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
     )
     with store.read() as connection:
         return {row.record_id: row.person for row in connection.execute(query)}

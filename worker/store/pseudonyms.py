@@ -24,7 +24,7 @@ from config.settings import Settings
 from worker.store import Store
 from worker.store.bulk import upsert
 from worker.store.errors import StoreError
-from worker.store.tables import installation
+from worker.store.tables import app_state
 
 _ERASED_KEY = "erased:"
 _ERASED_CONTACT = "erased contact:"
@@ -112,9 +112,7 @@ def open_keys(settings: Settings, store: Store) -> Keys:
     keys = [text.encode() for text in given]
     prints = [_print_of(key) for key in keys]
     with store.read() as connection:
-        rows = connection.execute(
-            sa.select(installation).where(installation.c.name.startswith(_PRINT))
-        )
+        rows = connection.execute(sa.select(app_state).where(app_state.c.name.startswith(_PRINT)))
         known = {row.name: row.value for row in rows}
     needed = {name for name, value in known.items() if value == _ERASED_UNDER}
     if (known and not known.keys() & set(prints)) or needed - set(prints):
@@ -125,14 +123,14 @@ def open_keys(settings: Settings, store: Store) -> Keys:
         )
     if prints[0] not in known:
         with store.write() as connection:
-            upsert(connection, installation, [{"name": prints[0], "value": ""}], ignore=True)
+            upsert(connection, app_state, [{"name": prints[0], "value": ""}], ignore=True)
     return Keys(tuple(keys))
 
 
 def note_erasure(connection: Connection, keys: Keys) -> None:
     """Remember that something was erased under the key in force: it is needed from now on."""
     row = {"name": _print_of(keys.secrets[0]), "value": _ERASED_UNDER}
-    upsert(connection, installation, [row])
+    upsert(connection, app_state, [row])
 
 
 def _print_of(key: bytes) -> str:
@@ -143,13 +141,13 @@ def _own_key(settings: Settings, store: Store, make: bool) -> str:
     """The key that we made ourselves, once; "" where there is none and none is to be made."""
     if settings.database_url.startswith("sqlite"):
         return _key_in_file(settings.home / "secret-key", make)
-    query = sa.select(installation.c.value).where(installation.c.name == OWN)
+    query = sa.select(app_state.c.value).where(app_state.c.name == OWN)
     with store.read() as connection:
         held = connection.scalar(query)
     if held is None and make:
         row = {"name": OWN, "value": secrets.token_hex(32)}
         with store.write() as connection:
-            upsert(connection, installation, [row], ignore=True)
+            upsert(connection, app_state, [row], ignore=True)
             held = connection.scalar(query)  # another process may have been quicker
     return held or ""
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from worker.store.bulk import upsert
 from worker.store.engine import Store
-from worker.store.tables import installation
+from worker.store.tables import app_state
 
 TOLD_AFTER: Final = 3  # times in a row: fewer may pass by themselves
 _PREFIX = "setback:"
@@ -45,29 +45,29 @@ def note(store: Store, connector: str, what: str, error: Exception, now: datetim
     """Record a failure."""
     key = _key(connector, what)
     with store.write() as connection:
-        held = connection.scalar(sa.select(installation.c.value).where(installation.c.name == key))
+        held = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == key))
         before = msgspec.json.decode(held, type=Setback) if held else None
         since, times = (before.since, before.times) if before else (now, 0)
         made = Setback(connector, what, since, times + 1, str(error)[:500])
         row = {"name": key, "value": msgspec.json.encode(made).decode()}
-        upsert(connection, installation, [row])
+        upsert(connection, app_state, [row])
 
 
 def clear(store: Store, connector: str, what: str) -> None:
     """Record a success: forget the failures before it."""
-    c = installation.c
+    c = app_state.c
     with store.read() as connection:
         held = connection.scalar(sa.select(c.name).where(c.name == _key(connector, what)))
     if held:  # most of the time there is nothing to write
         with store.write() as connection:
-            connection.execute(sa.delete(installation).where(c.name == held))
+            connection.execute(sa.delete(app_state).where(c.name == held))
 
 
 def load(connection: Connection) -> Iterator[Setback]:
-    query = sa.select(installation.c.value).where(
-        installation.c.name.startswith(_PREFIX, autoescape=True)
+    query = sa.select(app_state.c.value).where(
+        app_state.c.name.startswith(_PREFIX, autoescape=True)
     )
-    for held in connection.scalars(query.order_by(installation.c.name)):
+    for held in connection.scalars(query.order_by(app_state.c.name)):
         yield msgspec.json.decode(held, type=Setback)
 
 

@@ -278,7 +278,7 @@ lookups = sa.Table(
 )
 
 # Questions that some worker is asking just now: nobody else asks them, and the money is reserved.
-claims = sa.Table(
+lookup_claims = sa.Table(
     "claims",
     metadata,
     sa.Column("number", sa.String(20), primary_key=True),
@@ -309,7 +309,7 @@ spend = sa.Table(
 )
 
 # Questions that got no answer (a fault, a cap): asked again from `again_at` on.
-unanswered = sa.Table(
+lookup_retries = sa.Table(
     "unanswered",
     metadata,
     sa.Column("number", sa.String(20), primary_key=True),
@@ -448,7 +448,7 @@ deliveries = sa.Table(
 )
 
 # Records that somebody changed, as the CRM told us at once: to be looked at soon.
-touched = sa.Table(
+changed_records = sa.Table(
     "touched",
     metadata,
     sa.Column("connector", sa.String(40), primary_key=True),
@@ -483,7 +483,7 @@ rechecks = sa.Table(
 )
 
 # When a message last reached a number: it is not unreachable by what failed before.
-reached = sa.Table(
+last_delivered = sa.Table(
     "reached",
     metadata,
     sa.Column("number", sa.String(40), primary_key=True),
@@ -508,7 +508,7 @@ reviews = sa.Table(
 )
 
 # How far something else than contacts has been read from a CRM (calls, with their outcomes).
-polls = sa.Table(
+poll_cursors = sa.Table(
     "polls",
     metadata,
     sa.Column("name", sa.String(80), primary_key=True),
@@ -532,7 +532,7 @@ call_outcomes = sa.Table(
 )
 
 # What belongs to this installation as a whole, such as prints of the keys it was used with.
-installation = sa.Table(
+app_state = sa.Table(
     "installation",
     metadata,
     sa.Column("name", sa.String(80), primary_key=True),

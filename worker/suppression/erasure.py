@@ -19,30 +19,30 @@ from worker.context import Context
 from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import order, rules_of
 from worker.feedback.models import Feedback, contact_key
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.changed_records import note as note_touched
 from worker.store.pseudonyms import MARK, Keys
 from worker.store.tables import (
-    claims,
+    app_state,
+    changed_records,
     contact_numbers,
     contacts,
     deliveries,
     failures,
     feedback,
-    installation,
+    last_delivered,
     list_members,
+    lookup_claims,
+    lookup_retries,
     lookups,
     merged_records,
     pages,
-    reached,
     rechecks,
     reviews,
     runs,
     shared_numbers,
     suppressions,
-    touched,
-    unanswered,
     verifications,
     writes,
 )
@@ -137,7 +137,7 @@ def _forget_contact(ctx: Context, connection: Connection, holder: Holder, done: 
     names = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
     for connector, object_name, record_id in (name.split("/", 2) for name in names):
         one = (connector, object_name, record_id)
-        for table in (contact_numbers, failures, touched, rechecks, list_members):
+        for table in (contact_numbers, failures, changed_records, rechecks, list_members):
             connection.execute(sa.delete(table).where(_of(table, one)))
         done.writes += connection.execute(sa.delete(writes).where(_of(writes, one))).rowcount
         done.pages += _forget_payloads(connection, record_id)
@@ -175,13 +175,13 @@ def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
         return
     value = orjson.dumps(crm_flags.flags_of(known)).decode()
     row = {"name": keys.erased_contact(contact_key(*holder)), "value": value}
-    upsert(connection, installation, [row])
+    upsert(connection, app_state, [row])
 
 
 def drop_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
     """The contacts are known again: what is kept of their flags is told by the index now."""
     names = [name for key in contact_keys for name in keys.erased_contacts(key)]
-    connection.execute(sa.delete(installation).where(one_of(installation.c.name, names)))
+    connection.execute(sa.delete(app_state).where(any_of(app_state.c.name, names)))
 
 
 def flags_before(
@@ -191,7 +191,7 @@ def flags_before(
     if not contact_keys or not report_log.some_erased(connection):
         return {}
     names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
-    query = sa.select(installation).where(one_of(installation.c.name, list(names)))
+    query = sa.select(app_state).where(any_of(app_state.c.name, list(names)))
     return {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
 
 
@@ -240,7 +240,7 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
         else:
             changed = connection.execute(sa.delete(table).where(table.c.number == number))
         setattr(done, name, getattr(done, name) + changed.rowcount)
-    for table in (unanswered, claims, contact_numbers, reached, shared_numbers):
+    for table in (lookup_retries, lookup_claims, contact_numbers, last_delivered, shared_numbers):
         connection.execute(sa.delete(table).where(table.c.number == number))
     # Its key alone stays: the same message sent again makes no new question.
     done.reviews += connection.execute(

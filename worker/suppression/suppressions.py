@@ -20,9 +20,9 @@ from worker.feedback import report_log
 from worker.feedback.consent_state import LIFT, LIFTED_BY, Rules, lifted, opened_by, order, rules_of
 from worker.feedback.models import Feedback, Who
 from worker.store import outbox
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import chunks, insert, upsert
-from worker.store.invalidation import unsettle
+from worker.store.invalidation import invalidate
 from worker.store.outbox import Order
 from worker.store.pseudonyms import MARK, Keys, all_names
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -114,7 +114,7 @@ def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Fe
         (c.person, {report.person for report in news if report.person}),
     ):
         query = sa.select(feedback).where(
-            one_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
+            any_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
         )
         found |= {row.id: report_log.made(row) for row in connection.execute(query)}
     return list(found.values())
@@ -300,7 +300,7 @@ def _lift_entry(
         .where(suppressions.c.id == row.id)
         .values(lifted_at=now, lifted_by=by[:120], lifted_why=why[:255])
     )
-    unsettle(connection, [number])
+    invalidate(connection, [number])
     outbox.order(connection, [Order(f"lift:{row.id}", number, _crms(ctx), now)], now)
 
 
@@ -401,7 +401,7 @@ def import_list(
             ]
             insert(connection, suppressions, rows)
             held = _held(connection, new)
-            unsettle(connection, held)
+            invalidate(connection, held)
             crms = _crms(ctx)
             orders = [Order(_list_key(name, number), number, crms, now) for number in held]
             outbox.order(connection, orders, now)

@@ -23,7 +23,7 @@ from worker.decisions import Decision
 from worker.feedback import crm_flags
 from worker.phones import Reading
 from worker.store import Store
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
 from worker.store.tables import contact_numbers, contacts
 
@@ -256,7 +256,7 @@ def _among(
     table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
 ) -> tuple[sa.ColumnElement[bool], ...]:
     c = table.c
-    return c.connector == connector, c.object == object_name, one_of(c.record_id, ids)
+    return c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
 
 
 def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:

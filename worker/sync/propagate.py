@@ -31,7 +31,7 @@ _AT_ONCE = 1000  # deliveries, or records, that one run takes
 
 
 class Work(Protocol):
-    """What waits for a run: `worker.store.outbox`, `touched`, `rechecks`."""
+    """What waits for a run: `worker.store.outbox`, `changed_records`, `rechecks`."""
 
     def due(
         self, connection: Connection, connector: str, now: datetime, limit: int

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.store import Store
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
-from worker.store.tables import unanswered, verifications
+from worker.store.tables import lookup_retries, verifications
 from worker.verification.models import Verification
 from worker.verification.protocol import ChainStep
 
@@ -112,7 +112,7 @@ def recalled(
     query = sa.select(*_COLUMNS).where(counting)
     if step is not None:
         query = query.where(c.provider == step.name, c.package == step.package)
-    return [*map(_made, connection.execute(query.where(one_of(c.number, numbers))))]
+    return [*map(_made, connection.execute(query.where(any_of(c.number, numbers))))]
 
 
 def keep(connection: Connection, made: Sequence[Verification]) -> None:
@@ -147,7 +147,7 @@ def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now:
     v = verifications.c
     connection.execute(
         sa.update(verifications)
-        .where(one_of(v.number, numbers), v.provider == step.name, v.package == step.package)
+        .where(any_of(v.number, numbers), v.provider == step.name, v.package == step.package)
         .where(v.due_at <= now)
         .values(due_at=None)
     )
@@ -155,10 +155,10 @@ def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now:
 
 
 def forget_unanswered(connection: Connection, step: ChainStep, numbers: Sequence[str]) -> None:
-    u = unanswered.c
+    u = lookup_retries.c
     connection.execute(
-        sa.delete(unanswered).where(
-            one_of(u.number, numbers), u.provider == step.name, u.package == step.package
+        sa.delete(lookup_retries).where(
+            any_of(u.number, numbers), u.provider == step.name, u.package == step.package
         )
     )
 

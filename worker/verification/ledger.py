@@ -22,9 +22,9 @@ from sqlalchemy.engine import Connection
 from config.verification import Verification as Settings
 from worker.store import Store, locks
 from worker.store.bulk import chunks, insert, upsert
-from worker.store.invalidation import unsettle
+from worker.store.invalidation import invalidate
 from worker.store.locks import Lock
-from worker.store.tables import claims, lookups, provider_states, spend, unanswered
+from worker.store.tables import lookup_claims, lookup_retries, lookups, provider_states, spend
 from worker.verification import budget, circuit_breaker
 from worker.verification.answer_cache import forget_unanswered, keep, recalled, retire
 from worker.verification.budget import Used
@@ -132,7 +132,7 @@ class Ledger:
         """The claims on these questions, by number and date."""
         found: dict[tuple[str, str], Any] = {}
         for some in chunks(_numbers(questions)):
-            for row in connection.execute(_claims_of(step).where(claims.c.number.in_(some))):
+            for row in connection.execute(_claims_of(step).where(lookup_claims.c.number.in_(some))):
                 found[row.number, row.since] = row
         return found
 
@@ -170,8 +170,8 @@ class Ledger:
     ) -> None:  # fmt: skip
         for some in chunks(_numbers(questions)):
             connection.execute(
-                sa.update(claims)
-                .where(*_of(step), claims.c.job == job, claims.c.number.in_(some))
+                sa.update(lookup_claims)
+                .where(*_of(step), lookup_claims.c.job == job, lookup_claims.c.number.in_(some))
                 .values(owner=occasion.owner, until=now + LEASE)
             )
 
@@ -215,9 +215,9 @@ class Ledger:
         ]
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         statement = (
-            dialect.insert(claims)
+            dialect.insert(lookup_claims)
             .on_conflict_do_nothing()
-            .returning(claims.c.number, claims.c.since)
+            .returning(lookup_claims.c.number, lookup_claims.c.since)
         )
         mine: set[tuple[str, str]] = set()
         for some in chunks(rows, 90):  # SQLite allows 999 values in a statement
@@ -240,22 +240,26 @@ class Ledger:
         with self._store.write() as connection:
             for some in chunks(_numbers(questions)):
                 connection.execute(
-                    sa.update(claims).where(*_of(step), claims.c.number.in_(some)).values(job=job)
+                    sa.update(lookup_claims)
+                    .where(*_of(step), lookup_claims.c.number.in_(some))
+                    .values(job=job)
                 )
 
     def still_here(self, owner: str) -> None:
         """Our claims go on; said now and then by whoever waits for a file."""
         with self._store.write() as connection:
             connection.execute(
-                sa.update(claims).where(claims.c.owner == owner).values(until=self._now() + LEASE)
+                sa.update(lookup_claims)
+                .where(lookup_claims.c.owner == owner)
+                .values(until=self._now() + LEASE)
             )
 
     def leave(self, step: ChainStep, job: str) -> None:
         """A file that is not done yet is left for whoever comes next."""
         with self._store.write() as connection:
             connection.execute(
-                sa.update(claims)
-                .where(*_of(step), claims.c.job == job)
+                sa.update(lookup_claims)
+                .where(*_of(step), lookup_claims.c.job == job)
                 .values(owner="", until=self._now())
             )
 
@@ -274,12 +278,12 @@ class Ledger:
             for some in chunks(numbers):
                 held += connection.execute(
                     _claims_of(step).where(
-                        claims.c.number.in_(some), claims.c.owner == occasion.owner
+                        lookup_claims.c.number.in_(some), lookup_claims.c.owner == occasion.owner
                     )
                 ).all()
             mine = {(row.number, row.since): row for row in held}
             keep(connection, made)
-            unsettle(connection, (one.number for one in made))
+            invalidate(connection, (one.number for one in made))
             insert(connection, lookups, [
                 *(_entry(one, step, occasion.run_id, now) for one in made),
                 *(_lost_entry(step, one, occasion.run_id, reason, mine.get(_key(one)), now)
@@ -328,8 +332,8 @@ class Ledger:
         for since, numbers in by_since.items():
             for some in chunks(numbers):
                 connection.execute(
-                    sa.delete(claims).where(
-                        *_of(step), claims.c.since == since, claims.c.number.in_(some)
+                    sa.delete(lookup_claims).where(
+                        *_of(step), lookup_claims.c.since == since, lookup_claims.c.number.in_(some)
                     )
                 )
 
@@ -365,7 +369,9 @@ class Ledger:
         now = self._now()
         with self._store.write() as connection:
             locks.acquire(connection, Lock.BOOKING_LOOKUPS)
-            rows = connection.execute(sa.select(claims).where(claims.c.job == "")).all()
+            rows = connection.execute(
+                sa.select(lookup_claims).where(lookup_claims.c.job == "")
+            ).all()
             dead = [row for row in rows if row.until <= now or not self._alive(row.owner)]
             self._bury(connection, dead, now)
         return len(dead)
@@ -390,11 +396,11 @@ class Ledger:
                 money=row.price, lookups=1, lost=1, reserved_money=-row.price, reserved_lookups=-1
             )
             connection.execute(
-                sa.delete(claims).where(
-                    claims.c.number == row.number,
-                    claims.c.provider == row.provider,
-                    claims.c.package == row.package,
-                    claims.c.since == row.since,
+                sa.delete(lookup_claims).where(
+                    lookup_claims.c.number == row.number,
+                    lookup_claims.c.provider == row.provider,
+                    lookup_claims.c.package == row.package,
+                    lookup_claims.c.since == row.since,
                 )
             )
         for (day, provider, run_id), change in counted.items():
@@ -436,7 +442,7 @@ def note_unanswered(
 ) -> None:  # fmt: skip
     upsert(
         connection,
-        unanswered,
+        lookup_retries,
         [
             {
                 "number": number, "provider": step.name, "package": step.package,
@@ -483,11 +489,11 @@ def _numbers(questions: Iterable[Question]) -> list[str]:
 
 
 def _of(step: ChainStep) -> tuple[sa.ColumnElement[bool], ...]:
-    return claims.c.provider == step.name, claims.c.package == step.package
+    return lookup_claims.c.provider == step.name, lookup_claims.c.package == step.package
 
 
 def _claims_of(step: ChainStep) -> sa.Select[Any]:
-    return sa.select(claims).where(*_of(step))
+    return sa.select(lookup_claims).where(*_of(step))
 
 
 def _without_known(

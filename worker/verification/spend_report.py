@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.verification import Verification as Settings
-from worker.store.tables import claims, lookups, spend, unanswered
+from worker.store.tables import lookup_claims, lookup_retries, lookups, spend
 from worker.verification import budget, circuit_breaker
 from worker.verification.budget import Limit, Used
 from worker.verification.ledger import used_so_far
@@ -71,8 +71,8 @@ def report(
             }
             for state in circuit_breaker.all_states(connection)
         ],
-        "being_asked": connection.scalar(sa.select(sa.func.count()).select_from(claims)),
-        "waiting": connection.scalar(sa.select(sa.func.count()).select_from(unanswered)),
+        "being_asked": connection.scalar(sa.select(sa.func.count()).select_from(lookup_claims)),
+        "waiting": connection.scalar(sa.select(sa.func.count()).select_from(lookup_retries)),
     }
 
 
@@ -192,5 +192,5 @@ def affordable_now(
 def of_number(connection: Connection, number: str) -> tuple[list[Any], list[Any]]:
     """A number's paid lookups, newest first, and its questions without an answer."""
     made = sa.select(lookups).where(lookups.c.number == number).order_by(lookups.c.id.desc())
-    waiting = sa.select(unanswered).where(unanswered.c.number == number)
+    waiting = sa.select(lookup_retries).where(lookup_retries.c.number == number)
     return list(connection.execute(made)), list(connection.execute(waiting))

@@ -17,11 +17,11 @@ from connectors.errors import ConnectorError
 from connectors.hubspot import account
 from worker.context import Context
 from worker.store.bulk import upsert
-from worker.store.tables import installation
+from worker.store.tables import app_state
 
 log = logging.getLogger(__name__)
 
-_NAME = "hubspot portal:"  # of `installation`, with a print of the token
+_NAME = "hubspot portal:"  # of `app_state`, with a print of the token
 _ASK_AGAIN_AFTER = timedelta(minutes=10)  # where HubSpot did not tell
 
 
@@ -38,7 +38,7 @@ class Portal:
         if self._id is None:
             with self._ctx.store.read() as connection:
                 held = connection.scalar(
-                    sa.select(installation.c.value).where(installation.c.name == self._name())
+                    sa.select(app_state.c.value).where(app_state.c.name == self._name())
                 )
             self._id = int(held) if held else None
         return self._id
@@ -61,7 +61,7 @@ class Portal:
             self._ctx.back(beside)
         row = {"name": self._name(), "value": str(found)}
         with self._ctx.store.write() as connection:
-            upsert(connection, installation, [row])
+            upsert(connection, app_state, [row])
         self._id = found
         return found
 

@@ -20,7 +20,7 @@ from worker.ops import doctor_checks
 from worker.ops.check import Check
 from worker.ops.doctor import examine
 from worker.store import embedded_redis, heartbeat
-from worker.store.tables import contacts, failures, installation, runs
+from worker.store.tables import app_state, contacts, failures, runs
 from worker.sync.runs import control
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs.scope import Scope
@@ -159,7 +159,7 @@ def test_it_goes_through_all_of_them_and_ends(
     make_settings: Callable[..., Settings], ctx: Context
 ) -> None:
     with ctx.store.write() as connection:
-        connection.execute(sa.delete(installation))
+        connection.execute(sa.delete(app_state))
     found = list(examine(make_settings()))
     assert all(isinstance(one, Check) for one in found)
     assert {"settings", "database", "redis", "salesforce", "hubspot", "queue"} <= {

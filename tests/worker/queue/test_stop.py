@@ -27,7 +27,7 @@ from worker.context import Context
 from worker.queries.overview import overview
 from worker.store import embedded_redis
 from worker.store.bulk import insert
-from worker.store.tables import claims, failures, lookups, pages, suppressions
+from worker.store.tables import failures, lookup_claims, lookups, pages, suppressions
 from worker.sync.pages.runner import drive
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
@@ -141,7 +141,7 @@ class TestARunThatIsStopped:
         assert count(paid, failures) == 0
         assert count(paid, pages, pages.c.failed > 0) == 0
         assert count(paid, pages, pages.c.owner.is_not(None)) == 0
-        assert count(paid, claims) == 0
+        assert count(paid, lookup_claims) == 0
         for run in lifecycle.recent(paid):
             assert run.state == "stopped"
             assert f"hygiene runs resume {run.id}" in command.said()
@@ -243,7 +243,7 @@ class TestAWorkerThatIsStopped:
         assert worker.wait(WITHIN) == 0
         said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
         assert "Traceback" not in said
-        assert count(paid, claims) == 0
+        assert count(paid, lookup_claims) == 0
         assert count(paid, pages, pages.c.owner.is_not(None)) == 0
         assert count(paid, pages, pages.c.attempts > 0, pages.c.state == "stored") == 0
         run = lifecycle.load(paid, run_id)

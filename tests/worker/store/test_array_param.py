@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from constants import NOW
 
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import insert
 from worker.store.engine import open_store
 from worker.store.tables import contact_numbers, contacts, throttles, writes
@@ -31,7 +31,7 @@ def test_it_finds_what_is_in_the_list_and_nothing_else(
 ) -> None:
     connection = holds(either_database_url, ODD)
     c = contact_numbers.c
-    found = connection.execute(sa.select(c.record_id).where(one_of(c.record_id, wanted))).scalars()
+    found = connection.execute(sa.select(c.record_id).where(any_of(c.record_id, wanted))).scalars()
     assert sorted(found) == sorted(set(ODD) & set(wanted))
     connection.close()
 
@@ -40,7 +40,7 @@ def test_a_list_may_be_as_long_as_it_is(either_database_url: str) -> None:
     names = [f"{number:09d}" for number in range(70_000)]  # SQLite takes 32,766 parameters
     connection = holds(either_database_url, names[:3])
     c = contact_numbers.c
-    found = connection.scalar(sa.select(sa.func.count()).where(one_of(c.record_id, names)))
+    found = connection.scalar(sa.select(sa.func.count()).where(any_of(c.record_id, names)))
     assert found == 3
     connection.close()
 
@@ -51,7 +51,7 @@ def test_whole_numbers_are_compared_as_such(either_database_url: str) -> None:
            "before": {}, "after": {}, "state": "done", "at": NOW}  # fmt: skip
     insert(connection, writes, [row] * 3)
     ids = connection.execute(sa.select(writes.c.id)).scalars().all()
-    found = connection.execute(sa.select(writes.c.id).where(one_of(writes.c.id, ids[1:])))
+    found = connection.execute(sa.select(writes.c.id).where(any_of(writes.c.id, ids[1:])))
     assert sorted(found.scalars()) == sorted(ids[1:])
     connection.close()
 
@@ -65,7 +65,7 @@ def test_one_statement_is_worked_out_once_for_lists_of_every_length(
         connection, "before_cursor_execute", lambda _c, _cursor, text, *_more: statements.add(text)
     )
     for names in ([], ["a"], ["a", "b", "c"]):
-        connection.execute(sa.select(throttles.c.key).where(one_of(throttles.c.key, names))).all()
+        connection.execute(sa.select(throttles.c.key).where(any_of(throttles.c.key, names))).all()
     assert len(statements - {"BEGIN"}) == 1
     connection.close()
 
@@ -74,7 +74,7 @@ def test_an_index_serves_it(either_database_url: str) -> None:
     connection = open_store(either_database_url).engine.connect()
     c = contacts.c
     query = sa.select(c.fingerprint).where(
-        c.connector == "hubspot", c.object == "contacts", one_of(c.record_id, ["1", "2"])
+        c.connector == "hubspot", c.object == "contacts", any_of(c.record_id, ["1", "2"])
     )
     sqlite = connection.dialect.name == "sqlite"
     if not sqlite:  # of a table that is empty it reads all

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from worker.context import Context
 from worker.store import Store, engine, tables
 from worker.store.bulk import insert, upsert
-from worker.store.engine import open_store, ready, upgrade
+from worker.store.engine import ensure_schema, open_store, upgrade
 from worker.store.errors import StoreError
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync.pages import process as page_work
@@ -100,12 +100,12 @@ class TestMigrations:
 
     def test_a_new_sqlite_file_is_made_by_itself(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'deep' / 'new.db'}"
-        ready(url)
-        ready(url)
+        ensure_schema(url)
+        ensure_schema(url)
 
     def test_a_server_that_does_not_answer_is_one_line(self) -> None:
         with pytest.raises(StoreError, match="DATABASE_URL"):
-            ready(f"postgresql://nobody@{CLOSED_PORT}/none")
+            ensure_schema(f"postgresql://nobody@{CLOSED_PORT}/none")
 
 
 class TestStatements:

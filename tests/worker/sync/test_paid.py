@@ -16,7 +16,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.queries.number import story
 from worker.queue import dedupe, tasks
-from worker.store.tables import unanswered, verifications
+from worker.store.tables import lookup_retries, verifications
 from worker.sync.read import select
 from worker.sync.runs import control, lifecycle
 from worker.sync.runs.scope import Scope
@@ -305,7 +305,7 @@ class TestReVerification:
             connection.execute(
                 sa.delete(verifications).where(verifications.c.provider != "offline")
             )
-            rows = connection.execute(sa.select(unanswered.c.number)).all()
+            rows = connection.execute(sa.select(lookup_retries.c.number)).all()
         sandbox.twilio.faults.clear()
         assert {row.number for row in rows} == {NUMBER, NEW_YORK}
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
@@ -322,7 +322,7 @@ class TestReVerification:
             "reason": "does not accept our key", "at": now, "again_at": now,
         }  # fmt: skip
         with ctx.store.write() as connection:
-            connection.execute(sa.insert(unanswered).values(row))
+            connection.execute(sa.insert(lookup_retries).values(row))
         assert len(self.due(ctx)) == 2
         charges = sandbox.twilio.charges
         sync(ctx, "hubspot", scope=Scope("due", limit=100))

@@ -24,7 +24,7 @@ from sandbox.service import Fault
 from worker.context import Context
 from worker.store import embedded_redis
 from worker.store.engine import upgrade
-from worker.store.tables import claims, lookups, spend, unanswered
+from worker.store.tables import lookup_claims, lookup_retries, lookups, spend
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
@@ -183,7 +183,7 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
     assert spent["reserved_lookups"] == spent["reserved_money"] == 0
     assert sum(charged.values()) <= spent["lookups"] <= CAP
     assert spent["money"] == spent["lookups"] * 8000
-    assert _count(ctx, claims) == _count(ctx, unanswered) == 0
+    assert _count(ctx, lookup_claims) == _count(ctx, lookup_retries) == 0
 
     statuses = Counter(crm.get(record_id, "status/phone") for record_id in crm.ids())
     assert statuses == {"valid": CONTACTS}, "no fault made a number bad"

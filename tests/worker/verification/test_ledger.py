@@ -18,7 +18,7 @@ from config.verification import Budget, Caps, ProviderTuning
 from config.verification import Verification as Settings
 from worker.store import Store
 from worker.store.engine import open_store
-from worker.store.tables import claims, lookups, spend, unanswered
+from worker.store.tables import lookup_claims, lookup_retries, lookups, spend
 from worker.verification.answer_cache import StoredMemory
 from worker.verification.chain import Chain, Lookups
 from worker.verification.conditions import Subject
@@ -177,7 +177,7 @@ class TestNeverPaidTwice:
             "money": 60 * 10_000, "reserved_money": 0, "lookups": 60, "reserved_lookups": 0,
             "lost": 0,
         }  # fmt: skip
-        assert count(store, claims) == 0
+        assert count(store, lookup_claims) == 0
 
     def test_packages_do_not_stand_for_each_other(self, make: Make) -> None:
         provider = CountingProvider()
@@ -293,11 +293,11 @@ class TestFiles:
         assert set(first.missing.values()) == {
             "the counting provider has not finished our file yet"
         }
-        assert count(store, unanswered) == 5
+        assert count(store, lookup_retries) == 5
         second = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
         assert not second.missing
         assert set(provider.asked.values()) == {1}
-        assert count(store, unanswered) == count(store, claims) == 0
+        assert count(store, lookup_retries) == count(store, lookup_claims) == 0
 
 
 class TestNeverOverTheCap:
@@ -328,7 +328,7 @@ class TestNeverOverTheCap:
         assert len(missing) == 60 - allowed
         assert all("budget is used up" in why for why in missing)
         assert money(store)["lookups"] == allowed
-        assert count(store, unanswered) == 60 - allowed
+        assert count(store, lookup_retries) == 60 - allowed
 
     def test_of_one_provider_alone(self, make: Make, store: Store) -> None:
         """The other steps go on."""
@@ -395,7 +395,7 @@ class TestAnswersThatDoNotCome:
         verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
         assert len(verified.missing) == 1
         assert money(store)["lookups"] == 2
-        assert count(store, unanswered) == 1
+        assert count(store, lookup_retries) == 1
 
     def test_a_lost_answer_is_spent_and_not_asked_for_again_at_once(
         self, make: Make, store: Store
@@ -450,6 +450,6 @@ class TestAnswersThatDoNotCome:
         )
         chain = make(step(provider))
         verify(chain, numbers(3))
-        assert count(store, unanswered) == 3
+        assert count(store, lookup_retries) == 3
         verify(chain, numbers(3))
-        assert count(store, unanswered) == 0
+        assert count(store, lookup_retries) == 0

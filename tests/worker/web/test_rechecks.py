@@ -20,8 +20,8 @@ from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from worker.access import tokens
 from worker.context import Context
+from worker.store.tables import changed_records, suppressions
 from worker.store.tables import runs as run_table
-from worker.store.tables import suppressions, touched
 from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
@@ -53,7 +53,7 @@ class Flow:
 
 def waiting(ctx: Context) -> set[tuple[str, str]]:
     with ctx.store.read() as connection:
-        rows = connection.execute(sa.select(touched.c.object, touched.c.record_id))
+        rows = connection.execute(sa.select(changed_records.c.object, changed_records.c.record_id))
         return {(row.object, row.record_id) for row in rows}
 
 

@@ -18,7 +18,7 @@ from fixture_types import Serve, Sync
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.store.tables import feedback, reached, reviews, touched
+from worker.store.tables import changed_records, feedback, last_delivered, reviews
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 from worker.web.signatures import twilio_signature
@@ -144,7 +144,7 @@ class TestTwilio:
     def test_what_arrived_makes_good_what_failed(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("status", MessageStatus="undelivered", ErrorCode="30003") == 204
         assert sender.twilio("status", MessageStatus="delivered") == 204
-        assert [row.number for row in rows(ctx, reached)] == [NUMBER]
+        assert [row.number for row in rows(ctx, last_delivered)] == [NUMBER]
 
     @pytest.mark.parametrize(
         "sender_as_sent", ["+١٤١٥٥٥٥٢٦٧١", "＋１４１５５５５２６７１", "+1415५५५२६७१"]
@@ -156,7 +156,7 @@ class TestTwilio:
         assert sender.twilio("status", MessageStatus="failed", ErrorCode="30005",
                              To=f"whatsapp:{sender_as_sent}") == 204  # fmt: skip
         assert [row.number for row in rows(ctx, feedback)] == [NUMBER, NUMBER]
-        assert [row.number for row in rows(ctx, reached)] == [NUMBER]
+        assert [row.number for row in rows(ctx, last_delivered)] == [NUMBER]
 
     @pytest.mark.parametrize(
         "sender_as_sent",
@@ -331,7 +331,7 @@ class TestHubSpot:
         # One to read and one to write; the account itself is asked for once, ever.
         routes = crm.service.counters.items()
         assert sum(n for route, n in routes if "account-info" not in route) == 2
-        assert rows(ctx, touched) == []
+        assert rows(ctx, changed_records) == []
 
     def test_an_opt_out_there_reaches_the_other_crm(
         self, sender: Sender, ctx: Context, sandbox: Sandbox, sync: Sync
@@ -366,7 +366,7 @@ class TestHubSpot:
     def test_other_properties_and_objects_are_left(self, sender: Sender, ctx: Context) -> None:
         other = self.event("5", subscriptionType="deal.propertyChange")
         assert sender.hubspot([self.event("5", "firstname"), other]) == 204
-        assert rows(ctx, touched) == []
+        assert rows(ctx, changed_records) == []
 
     def test_nothing_forged_altered_late_or_early_is_taken(
         self, sender: Sender, ctx: Context
@@ -378,7 +378,7 @@ class TestHubSpot:
         for ahead in (360, 3600, 86_400):  # else it could be sent again until then
             assert sender.hubspot(event, ago=-ahead) == 403
         assert sender.hubspot(event, ago=290) == 204
-        assert [row.record_id for row in rows(ctx, touched)] == ["5"]
+        assert [row.record_id for row in rows(ctx, changed_records)] == ["5"]
 
     def test_what_is_cut_short_is_refused(self, sender: Sender) -> None:
         assert sender.hubspot("not events") == 400

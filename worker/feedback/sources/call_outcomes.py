@@ -19,12 +19,12 @@ from config.feedback import Dispositions, OutcomeMeaning
 from connectors.records import CallOutcome
 from worker.context import Context
 from worker.store.bulk import upsert
-from worker.store.tables import call_outcomes, installation
+from worker.store.tables import app_state, call_outcomes
 
 # Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into
 # each call must not make the table grow for ever.
 MOST = 1000
-_NAMES = "names of call outcomes: "  # of `installation`: why they are not known, by CRM
+_NAMES = "names of call outcomes: "  # of `app_state`: why they are not known, by CRM
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,14 @@ def note_problem(connection: Connection, connector: str, problem: str) -> None:
     """Keep why a CRM does not tell the names of outcomes, for whoever asks; "" = it does."""
     key = f"{_NAMES}{connector}"
     if problem:
-        upsert(connection, installation, [{"name": key, "value": orjson.dumps(problem).decode()}])
+        upsert(connection, app_state, [{"name": key, "value": orjson.dumps(problem).decode()}])
     else:
-        connection.execute(sa.delete(installation).where(installation.c.name == key))
+        connection.execute(sa.delete(app_state).where(app_state.c.name == key))
 
 
 def problem(connection: Connection, connector: str) -> str:
     """Why the names of outcomes could not be read when calls were last read; "" = they could."""
-    query = sa.select(installation.c.value).where(installation.c.name == f"{_NAMES}{connector}")
+    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_NAMES}{connector}")
     held = connection.scalar(query)
     return str(orjson.loads(held)) if held else ""
 

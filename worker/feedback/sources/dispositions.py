@@ -27,7 +27,7 @@ from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.store import setbacks
 from worker.store.bulk import upsert
-from worker.store.tables import polls
+from worker.store.tables import poll_cursors
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def poll(ctx: Context, connector: str) -> int:
     names = opened.outcome_names()
     with ctx.store.read() as connection:
         position = connection.scalar(
-            sa.select(polls.c.position).where(polls.c.name == _name(connector))
+            sa.select(poll_cursors.c.position).where(poll_cursors.c.name == _name(connector))
         )
         rows = call_outcomes.load(connection, connector)
     seen = Seen(connector, {row.outcome: row for row in rows})
@@ -82,7 +82,7 @@ def poll(ctx: Context, connector: str) -> int:
     seen.rename(names.names)
     seen.expect(names.names, ctx.settings.feedback.dispositions, now - HISTORY)
     with ctx.store.write() as connection:
-        upsert(connection, polls, [{"name": _name(connector), "position": latest}])
+        upsert(connection, poll_cursors, [{"name": _name(connector), "position": latest}])
         seen.save(connection)
         call_outcomes.note_problem(connection, connector, names.problem)
     _say(ctx, connector, seen)

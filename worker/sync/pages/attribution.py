@@ -24,7 +24,7 @@ from connectors.records import Contact
 from worker.context import Context, alive
 from worker.feedback import crm_flags
 from worker.store import changed_records
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.tables import pages, runs, writes
 from worker.sync import contact_index
 from worker.sync.pages import pending_writes
@@ -122,11 +122,11 @@ def _writes_of_others(
         .where(
             w.connector == run.connector,
             w.object == object_name,
-            one_of(w.record_id, ids),
+            any_of(w.record_id, ids),
             w.run_id != run.id,
             sa.or_(
                 w.state == "pending",
-                sa.and_(w.state == "done", w.at >= since, one_of(w.record_id, suspects)),
+                sa.and_(w.state == "done", w.at >= since, any_of(w.record_id, suspects)),
             ),
         )
         .order_by(w.id)

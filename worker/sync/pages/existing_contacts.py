@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.phones import Reading
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.tables import contact_numbers, failures, watermarks
 
 Place = tuple[str, int, str, str]  # phone field, place in it, number, extension
@@ -79,7 +79,7 @@ def _numbers(
 ) -> dict[str, set[Place]]:
     c = contact_numbers.c
     query = sa.select(c.record_id, c.field, c.place, c.number, c.extension).where(
-        c.connector == connector, c.object == object_name, one_of(c.record_id, ids)
+        c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
     )
     found: dict[str, set[Place]] = {}
     for record_id, *place in connection.execute(query):
@@ -92,6 +92,6 @@ def _refused(
 ) -> set[str]:
     c = failures.c
     query = sa.select(c.record_id).where(
-        c.connector == connector, c.object == object_name, one_of(c.record_id, ids)
+        c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
     )
     return {*connection.scalars(query)}

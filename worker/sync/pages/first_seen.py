@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback import crm_flags
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.tables import feedback, writes
 from worker.suppression import erasure
 from worker.sync.pages import evaluate
@@ -49,14 +49,14 @@ def _written(ctx: Context, run: Run, ticked: Sequence[Prepared]) -> Flags:
         .where(
             w.connector == run.connector,
             w.object == object_name,
-            one_of(w.record_id, list(keys)),
+            any_of(w.record_id, list(keys)),
             w.state == "done",
         )
         .order_by(w.id)
     )
     f = feedback.c
     cleared = sa.select(f.contact, f.at).where(
-        one_of(f.contact, sorted(keys.values())),
+        any_of(f.contact, sorted(keys.values())),
         f.contact != sa.literal_column("''"),
         f.key.startswith("crm:"),
         f.kind.in_(("opt_in", "confirmed")),

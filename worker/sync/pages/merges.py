@@ -37,7 +37,7 @@ from worker.feedback.consent_state import rules_of
 from worker.feedback.merged_records import State
 from worker.feedback.models import Feedback, Who, contact_key
 from worker.store import changed_records
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, merged_records, watermarks, writes
@@ -113,7 +113,7 @@ def note(
 
 def _held(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
     """What is kept of these records already, by their keys."""
-    query = sa.select(merged_records).where(one_of(merged_records.c.key, sorted(keys)))
+    query = sa.select(merged_records).where(any_of(merged_records.c.key, sorted(keys)))
     return {row.key: row for row in connection.execute(query)}
 
 
@@ -129,12 +129,12 @@ def _note_unknown(
     `fresh`: there may be thousands, of years past."""
     c, m = contacts.c, merged_records.c
     known = {*held, *merged.reported_on(connection, list(fresh))}
-    query = sa.select(m.into_key).where(one_of(m.into_key, sorted(fresh)))
+    query = sa.select(m.into_key).where(any_of(m.into_key, sorted(fresh)))
     known.update(connection.scalars(query))
     for name in {wanted[key][0] for key in fresh}:
         ids = [wanted[key][1].id for key in fresh if wanted[key][0] == name]
         indexed = sa.select(c.record_id).where(
-            c.connector == connector, c.object == name, one_of(c.record_id, ids)
+            c.connector == connector, c.object == name, any_of(c.record_id, ids)
         )
         known.update(contact_key(connector, name, one) for one in connection.scalars(indexed))
     unknown = [key for key in fresh if key not in known]
@@ -308,7 +308,7 @@ def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str
     m = merged_records.c
     query = (
         sa.select(merged_records)
-        .where(one_of(m.into_key, sorted(contacts_)), m.state != State.DONE)
+        .where(any_of(m.into_key, sorted(contacts_)), m.state != State.DONE)
         .order_by(m.key)
     )
     found: dict[str, list[_Old]] = {}
@@ -480,7 +480,7 @@ def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -
     _move(connection, taken.keys, State.CARRIED)
     if taken.revived:  # what is reported on them is theirs again; their flags are known still
         m = merged_records.c
-        alone = sa.update(merged_records).where(one_of(m.key, taken.revived))
+        alone = sa.update(merged_records).where(any_of(m.key, taken.revived))
         connection.execute(alone.values(into_key=m.key, state=State.DONE))
 
 
@@ -490,17 +490,17 @@ def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ())
     _move(connection, taken.keys, State.DONE)
     if gone:
         m = merged_records.c
-        away = sa.update(merged_records).where(one_of(m.into_key, sorted(gone)))
+        away = sa.update(merged_records).where(any_of(m.into_key, sorted(gone)))
         connection.execute(away.where(m.state != State.DONE).values(state=State.AWAY))
     if taken.revived:
-        where = one_of(merged_records.c.key, taken.revived)
+        where = any_of(merged_records.c.key, taken.revived)
         connection.execute(sa.delete(merged_records).where(where))
 
 
 def _move(connection: Connection, keys: Sequence[str], state: State) -> None:
     """The numbers were kept for being carried over alone."""
     if keys:
-        moved = sa.update(merged_records).where(one_of(merged_records.c.key, keys))
+        moved = sa.update(merged_records).where(any_of(merged_records.c.key, keys))
         connection.execute(moved.values(state=state, numbers=[]))
 
 

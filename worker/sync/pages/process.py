@@ -34,9 +34,9 @@ from worker.feedback.models import Feedback, Who, contact_key
 from worker.feedback.report_log import Told
 from worker.segments import membership as segments
 from worker.store import changed_records, outbox
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import chunks, insert, upsert
-from worker.store.invalidation import unsettle
+from worker.store.invalidation import invalidate
 from worker.store.machine_faults import place, trouble
 from worker.store.tables import failures, pages, runs, writes
 from worker.suppression import confirm_links, erasure
@@ -277,7 +277,7 @@ def _split(ctx: Context, run: Run, page: Claimed) -> list[int]:
             )
             connection.execute(
                 sa.update(writes)
-                .where(writes.c.page_id == page.id, one_of(writes.c.record_id, ids))
+                .where(writes.c.page_id == page.id, any_of(writes.c.record_id, ids))
                 .values(page_id=half)
             )
         connection.execute(sa.delete(pages).where(pages.c.id == page.id))
@@ -747,7 +747,7 @@ def _heed_news(
     news = feedback_log.has_news(connection, sorted(numbers), ctx.keys, told) if numbers else []
     if not news:
         return
-    unsettle(connection, news)
+    invalidate(connection, news)
     outbox.reopen(connection, run.connector, news, ctx.now())
     # Of a number that was erased meanwhile no delivery is found by its name.
     holders = [
@@ -769,12 +769,12 @@ def _record_outcomes(
     pending = sa.and_(writes.c.page_id == page.id, writes.c.state == "pending")
     if missing.gone:  # announced by a worker that died; it makes no difference any more
         connection.execute(
-            sa.delete(writes).where(pending, one_of(writes.c.record_id, missing.gone))
+            sa.delete(writes).where(pending, any_of(writes.c.record_id, missing.gone))
         )
     if (
         missing.not_visible
     ):  # likewise; told when the record is read again (`worker.sync.pages.attribution`)
-        pending = sa.and_(pending, sa.not_(one_of(writes.c.record_id, missing.not_visible)))
+        pending = sa.and_(pending, sa.not_(any_of(writes.c.record_id, missing.not_visible)))
     for record_id, outcome in outcomes.items():
         if outcome.ok:
             continue

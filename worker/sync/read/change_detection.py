@@ -25,7 +25,7 @@ from connectors.records import BESIDE, SOURCE, Contact, Content, Value
 from connectors.rows import Layout, Rows, ids_of
 from worker.context import Context
 from worker.feedback.consent_state import rules_of
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.tables import contacts
 from worker.verification.models import Verification
 
@@ -194,7 +194,7 @@ def known(
     indexed: set[str] = set()
     ids = ids_of(read)
     there = set(ids)
-    among = span.of(c.record_id) if span else one_of(c.record_id, ids)
+    among = span.of(c.record_id) if span else any_of(c.record_id, ids)
     most = len(ids) + MAX_ABSENT
     stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
     columns = sa.select(

@@ -36,7 +36,7 @@ from sqlalchemy.engine import Connection
 from connectors.protocol import Connector
 from connectors.records import Contact
 from worker.context import Context
-from worker.store.array_param import one_of
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import absent_records, contacts, failures, removal_holds, runs
 from worker.sync import contact_index
@@ -155,7 +155,7 @@ def collect_span(
     if span is not None:
         there.append(span.of(c.record_id))
     if present:
-        there.append(sa.not_(one_of(c.record_id, present)))
+        there.append(sa.not_(any_of(c.record_id, present)))
     query = sa.select(sa.literal(run_id), c.object, c.record_id, sa.false()).where(*there)
     names = ["run_id", "object", "record_id", "checked"]
     connection.execute(sa.insert(absent_records).from_select(names, query))
@@ -303,12 +303,12 @@ class Decision:
                 self._remove(connection, sorted(deleted), asked_at)
             connection.execute(
                 sa.delete(absent_records).where(
-                    self._mine(), one_of(a.record_id, [*deleted, *returned])
+                    self._mine(), any_of(a.record_id, [*deleted, *returned])
                 )
             )
             connection.execute(
                 sa.update(absent_records)
-                .where(self._mine(), one_of(a.record_id, unknown))
+                .where(self._mine(), any_of(a.record_id, unknown))
                 .values(checked=True)
             )
         self._checked += len(unknown)
@@ -329,7 +329,7 @@ class Decision:
             )
             connection.execute(
                 sa.delete(absent_records).where(
-                    self._mine(), one_of(absent_records.c.record_id, ids)
+                    self._mine(), any_of(absent_records.c.record_id, ids)
                 )
             )
         return True
@@ -342,7 +342,7 @@ class Decision:
             .where(
                 c.connector == self._connector,
                 c.object == self._object,
-                one_of(c.record_id, ids),
+                any_of(c.record_id, ids),
                 c.checked_at <= unless_since,
             )
             .order_by(c.record_id)

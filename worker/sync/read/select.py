@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from connectors.errors import InvalidRequestError
 from worker.context import Context
 from worker.store.bulk import chunks
-from worker.store.tables import contact_numbers, contacts, unanswered, verifications
+from worker.store.tables import contact_numbers, contacts, lookup_retries, verifications
 from worker.sync.runs.scope import Scope
 from worker.verification import spend_report
 from worker.verification.protocol import ChainStep
@@ -87,7 +87,7 @@ def _answered_meanwhile(connector: str) -> Any:
     still_open = (
         sa.select(sa.literal(1))
         .select_from(contact_numbers)
-        .join(unanswered, unanswered.c.number == held.number)
+        .join(lookup_retries, lookup_retries.c.number == held.number)
         .where(
             held.connector == c.connector, held.object == c.object, held.record_id == c.record_id
         )
@@ -107,7 +107,7 @@ def _lapsed(step: ChainStep, now: datetime) -> Any:
 
 
 def _without_answer(step: ChainStep, now: datetime) -> Any:
-    u = unanswered.c
+    u = lookup_retries.c
     return sa.select(u.number, u.again_at.label("at")).where(
         u.provider == step.name, u.package == step.package, u.again_at <= now
     )

@@ -20,7 +20,7 @@ from connectors.records import NOTHING, Contact, Skip
 from worker.context import Context, alive
 from worker.store import lost_fields
 from worker.store.bulk import chunks, upsert
-from worker.store.tables import UtcDateTime, failures, installation, pages, runs, watermarks
+from worker.store.tables import UtcDateTime, app_state, failures, pages, runs, watermarks
 from worker.sync.read import removals, select
 from worker.sync.read.change_detection import Settled
 from worker.sync.runs.scope import Scope
@@ -698,12 +698,12 @@ def _keep_quota(ctx: Context, connection: Connection, connector: str) -> None:
     if quota is not None and (left := quota.today) is not None:
         said = {"remaining": left.remaining, "limit": left.limit, "at": ctx.now().isoformat()}
         row = {"name": f"{_QUOTA}{connector}", "value": orjson.dumps(said).decode()}
-        upsert(connection, installation, [row])
+        upsert(connection, app_state, [row])
 
 
 def quota_of(ctx: Context, connector: str) -> dict[str, Any] | None:
     """The day's API calls of a CRM as it last said at the end of a run: remaining, limit, at."""
-    query = sa.select(installation.c.value).where(installation.c.name == f"{_QUOTA}{connector}")
+    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_QUOTA}{connector}")
     with ctx.store.read() as connection:
         held = connection.scalar(query)
     return orjson.loads(held) if held else None

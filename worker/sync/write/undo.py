@@ -22,7 +22,7 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.report_log import Told
 from worker.store import changed_records, outbox
 from worker.store.bulk import chunks
-from worker.store.invalidation import unsettle
+from worker.store.invalidation import invalidate
 from worker.store.tables import runs, writes
 from worker.sync import contact_index
 from worker.sync.read import reader
@@ -216,7 +216,7 @@ def _deliver_again(
     with ctx.store.write() as connection:
         news = feedback_log.has_news(connection, numbers, keys, told) if numbers else []
         if news:
-            unsettle(connection, news)
+            invalidate(connection, news)
             outbox.reopen(connection, run.connector, news, ctx.now())
         again = sorted(
             {

@@ -23,7 +23,7 @@ from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.dispositions import poll, poll_all
 from worker.ops import doctor_checks
 from worker.store.tables import call_outcomes as table
-from worker.store.tables import polls
+from worker.store.tables import poll_cursors
 from worker.suppression.apply_reports import apply_waiting
 from worker.sync.propagate import spread
 
@@ -109,7 +109,7 @@ class TestAnOutcomeWithoutAName:
         clock.advance(minutes=1)
         assert poll(ctx, "hubspot") == 1
         with ctx.store.read() as connection:
-            position = connection.scalar(sa.select(polls.c.position))
+            position = connection.scalar(sa.select(poll_cursors.c.position))
         assert position is not None
         assert ctx.now() - position < timedelta(hours=1)
 
@@ -169,7 +169,7 @@ class TestAnOutcomeWithoutAName:
         clock.advance(days=20)
         with ctx.store.write() as connection:
             place = {"name": "calls:hubspot", "position": ctx.now()}
-            connection.execute(sa.insert(polls).values(place))
+            connection.execute(sa.insert(poll_cursors).values(place))
         assert poll(ctx, "hubspot") == 1
         assert report_kinds(ctx) == ["opt_out"]
 
@@ -202,7 +202,7 @@ class TestAnOutcomeWithoutAName:
             poll(ctx, "hubspot")
         assert poll_all(ctx) == 0
         with ctx.store.read() as connection:
-            assert list(connection.scalars(sa.select(polls.c.name))) == ["calls:salesforce"]
+            assert list(connection.scalars(sa.select(poll_cursors.c.name))) == ["calls:salesforce"]
         assert (rows(ctx), said(ctx)) == ({}, "")
         crm.service.tokens |= tokens
         assert poll(ctx, "hubspot") == 1

@@ -18,7 +18,7 @@ from worker.context import Context
 from worker.feedback.sources.dispositions import poll, poll_all
 from worker.ops import doctor
 from worker.segments import counters
-from worker.store.tables import feedback, polls
+from worker.store.tables import feedback, poll_cursors
 
 TASKS = {"salesforce": r"FROM.Task", "hubspot": r"/calls/search"}
 TOO_LARGE = [{"errorCode": "OPERATION_TOO_LARGE", "message": "exceeded 100000 distinct who/what's"}]
@@ -55,7 +55,7 @@ def test_tasks_are_read_by_id_where_no_window_is_small_enough(
 
     with ctx.store.write() as connection:  # a first look would go through 90 days by the hour
         row = {"name": "calls:salesforce", "position": ctx.now() - timedelta(hours=2)}
-        connection.execute(sa.insert(polls).values(row))
+        connection.execute(sa.insert(poll_cursors).values(row))
     assert poll(ctx, "salesforce") > 0
 
 

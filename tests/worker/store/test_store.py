@@ -185,7 +185,8 @@ class TestSqliteOfSeveralProcesses:
         """Another process writes, and leaves as the last one for all that it can tell."""
         code = (
             "import sys, datetime, sqlalchemy as sa\n"
-            "from worker.store.engine import open_store, upsert\n"
+            "from worker.store.bulk import upsert\n"
+            "from worker.store.engine import open_store\n"
             "from worker.store.tables import watermarks\n"
             "store = open_store(sys.argv[1])\n"
             "at = datetime.datetime.fromisoformat(sys.argv[2])\n"

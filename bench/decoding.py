@@ -29,19 +29,19 @@ def page() -> bytes:
 
 
 def main() -> None:
-    sound = page()
-    half = sound.replace(b"(415) 555-2671", b"(415) 555-2671 \\ud83d", 1)
-    bytes_ = sound.replace(b"(415) 555-2671", b"(415) 555-2671 \xff", 1)
+    intact = page()
+    half_emoji = intact.replace(b"(415) 555-2671", b"(415) 555-2671 \\ud83d", 1)
+    broken_byte = intact.replace(b"(415) 555-2671", b"(415) 555-2671 \xff", 1)
 
-    def say(what: str, call: Callable[[], object]) -> None:
+    def report(what: str, call: Callable[[], object]) -> None:
         best = min(timeit.repeat(call, number=_TIMES, repeat=5)) / _TIMES
         print(f"{what:44} {best * 1e6:7.0f} \u00b5s")
 
-    print(f"{len(sound):,} bytes")
-    say("orjson alone", lambda: orjson.loads(sound))
-    say("decode", lambda: decode(sound))
-    say("decode, with half of an emoji", lambda: decode(half))
-    say("decode, with a byte that is no UTF-8", lambda: decode(bytes_))
+    print(f"{len(intact):,} bytes")
+    report("orjson alone", lambda: orjson.loads(intact))
+    report("decode", lambda: decode(intact))
+    report("decode, with half of an emoji", lambda: decode(half_emoji))
+    report("decode, with a byte that is no UTF-8", lambda: decode(broken_byte))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a size costs: `python -m bench.growth [--contacts N ...] [--changed SHARE]`.
+"""Estimate what a size costs: `python -m bench.growth [--contacts N ...] [--changed SHARE]`.
 
 Arithmetic from what was measured here (docs/performance.md) and from the vendors' published limits:
 API calls and how long a CRM's limits make them take, processor time, the database, and what is
@@ -73,11 +73,11 @@ def cost(crm: Crm, read: int, written: float, per_contact: float) -> Cost:
     return Cost(calls, seconds, days, cores, saturated)
 
 
-def first_sync(crm: Crm, contacts: int) -> Cost:
+def first_sync_cost(crm: Crm, contacts: int) -> Cost:
     return cost(crm, contacts, contacts * WRITTEN, crm.first)
 
 
-def a_day(crm: Crm, contacts: int, changed: float) -> Cost:
+def daily_cost(crm: Crm, contacts: int, changed: float) -> Cost:
     """The increments of a day, and the day's part of the weekly full read."""
     part = contacts / 7
     work = cost(crm, int(part + contacts * changed), contacts * changed, crm.again)
@@ -94,7 +94,7 @@ def database(contacts: int, changed: float) -> tuple[float, float]:
     )
 
 
-def long(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     for size, unit in ((DAY, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
@@ -106,11 +106,11 @@ def table(sizes: tuple[int, ...], changed: float) -> Iterator[str]:
     yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
     for contacts in sizes:
         for crm in CRMS:
-            one, daily = first_sync(crm, contacts), a_day(crm, contacts, changed)
+            first, daily = first_sync_cost(crm, contacts), daily_cost(crm, contacts, changed)
             yield (
-                f"| {contacts:,} | {crm.name} | {one.calls:,} | {long(one.wall)} "
-                f"| {long(one.cores)} | {daily.calls:,} | {long(daily.wall)} | {long(daily.cores)} "
-                f"| {one.saturated} |"
+                f"| {contacts:,} | {crm.name} | {first.calls:,} | {format_seconds(first.wall)} "
+                f"| {format_seconds(first.cores)} | {daily.calls:,} | {format_seconds(daily.wall)} "
+                f"| {format_seconds(daily.cores)} | {first.saturated} |"
             )
     yield ""
     yield "| contacts | database after the first sync | with all writes that are kept |"
@@ -124,8 +124,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--contacts", type=int, nargs="*", default=SIZES)
     parser.add_argument("--changed", type=float, default=0.01, help="share of contacts, each day")
-    given = parser.parse_args()
-    print("\n".join(table(tuple(given.contacts), given.changed)))
+    args = parser.parse_args()
+    print("\n".join(table(tuple(args.contacts), args.changed)))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from worker.store.engine import upgrade
 _LIMIT, _WINDOW = 190, 10.0
 
 
-def synced(connector: str, env: dict[str, str]) -> dict[str, Any]:
+def sync(connector: str, env: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "worker", "sync", connector, "--json"],
         env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -42,7 +42,7 @@ def synced(connector: str, env: dict[str, str]) -> dict[str, Any]:
     return result
 
 
-def slowed(base: str, match: str, seconds: float, settings: Mapping[str, float]) -> None:
+def slow_down(base: str, match: str, seconds: float, settings: Mapping[str, float]) -> None:
     requests.post(f"{base}/settings", json=settings, timeout=5).raise_for_status()
     fault = {"match": match, "kind": "delay", "times": 10**9, "seconds": seconds}
     requests.post(f"{base}/faults", json=fault, timeout=5).raise_for_status()
@@ -51,15 +51,16 @@ def slowed(base: str, match: str, seconds: float, settings: Mapping[str, float])
 def hubspot(crm: dict[str, str], env: dict[str, str], latency: float) -> None:
     base = f"{crm['HUBSPOT_API_URL']}/_sandbox"
     limits = {"ten_second_limit": _LIMIT, "search_per_second": 5}
-    slowed(base, "/crm/objects/2026-09/contacts", latency, limits)
-    result = synced("hubspot", env)
-    told = requests.get(f"{base}/counters", timeout=5).json()
+    slow_down(base, "/crm/objects/2026-09/contacts", latency, limits)
+    result = sync("hubspot", env)
+    counters = requests.get(f"{base}/counters", timeout=5).json()
     seconds, calls = result["seconds"], sum(result["api_calls"].values())
     allowed = _LIMIT + _LIMIT / _WINDOW * max(0.0, seconds - _WINDOW)
     print(
         f"hubspot: {result['contacts']['read']:,} contacts in {seconds:.1f} s: {calls} calls of "
         f"{allowed:.0f} that were allowed, {calls / allowed:.1%} of the limit; "
-        f"{sum(told['refused'].values())} told to slow down, {told['total'] - calls} not counted",
+        f"{sum(counters['refused'].values())} told to slow down, "
+        f"{counters['total'] - calls} not counted",
         flush=True,
     )  # fmt: skip
 
@@ -68,8 +69,8 @@ def salesforce(
     crm: dict[str, str], env: dict[str, str], latency: float, job: float, at_once: int
 ) -> None:
     base = f"{crm['SALESFORCE_LOGIN_URL']}/_sandbox"
-    slowed(base, "/services/data/", latency, {"bulk_seconds": job, "bulk_at_once": at_once})
-    result = synced("salesforce", env)
+    slow_down(base, "/services/data/", latency, {"bulk_seconds": job, "bulk_at_once": at_once})
+    result = sync("salesforce", env)
     routes = requests.get(f"{base}/counters", timeout=5).json()["routes"]
 
     def called(method: str, path: str) -> int:
@@ -92,12 +93,12 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=150, help="milliseconds a call")
     parser.add_argument("--job", type=float, default=10.0, help="seconds that a Bulk job takes")
     parser.add_argument("--at-once", type=int, default=4, help="jobs that the org works on")
-    given = parser.parse_args()
-    for measure, more in ((hubspot, ()), (salesforce, (given.job, given.at_once))):
-        with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
+    args = parser.parse_args()
+    for measure, more in ((hubspot, ()), (salesforce, (args.job, args.at_once))):
+        with tempfile.TemporaryDirectory() as home, stand_ins(args.contacts) as crm:
             env = {**crm, "HYGIENE_HOME": home}
             upgrade(load(env).database_url)
-            measure(crm, env, given.latency / 1000, *more)
+            measure(crm, env, args.latency / 1000, *more)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Real processes (web, a Celery worker with two children, beat) against the stand-ins: signed Twilio
 replies at `--rate` a second, people who edit contacts at `--edits` a second, and the schedule at
-work all the while. Told are the senders' waits, the depth of the queue, how long reports wait for
+work all the while. It reports the senders' waits, the depth of the queue, how long reports wait for
 the CRMs, and the memory of each process over time; in the end, whether everything arrived.
 
 `--rate 20 --minutes 10` is the load, `--rate 1 --minutes 60` the soak.
@@ -33,6 +33,7 @@ import sqlalchemy as sa
 
 from bench.reports import share_numbers
 from bench.sync import stand_ins
+from chaos.postgres import free_port
 from config.settings import load
 from worker.context import Context
 from worker.queue.schedule import QUEUES
@@ -58,8 +59,8 @@ every = "60s"
 
 
 @dataclass
-class Seen:
-    """What was measured: a row each few seconds, and each sender's wait."""
+class Measurements:
+    """A row each few seconds, and each sender's wait."""
 
     waits: list[float] = field(default_factory=list)
     refused: int = 0
@@ -94,29 +95,29 @@ def processes(env: dict[str, str], logs: Path) -> Iterator[dict[str, subprocess.
 
 def memory_of(started: dict[str, subprocess.Popen[bytes]]) -> dict[str, float]:
     """MB of each process, of the worker its children too: all that it has in memory, and what it
-    has for itself (a child shares with its mother what neither of them has changed)."""
+    has for itself (a child shares with its parent what neither of them has changed)."""
     found = {}
     for name, process in started.items():
-        mother = psutil.Process(process.pid)
-        family = {name: mother}
-        for place, child in enumerate(sorted(mother.children(), key=lambda p: p.pid)):
-            family[f"{name} child {place + 1}"] = child
-        for who, one in family.items():
+        parent = psutil.Process(process.pid)
+        process_tree = {name: parent}
+        for place, child in enumerate(sorted(parent.children(), key=lambda p: p.pid)):
+            process_tree[f"{name} child {place + 1}"] = child
+        for who, one in process_tree.items():
             with suppress(psutil.NoSuchProcess):  # a child that was replaced just now
-                held = one.memory_full_info()
-                found[who] = held.rss / 2**20
-                found[f"{who}, own"] = held.uss / 2**20
+                memory = one.memory_full_info()
+                found[who] = memory.rss / 2**20
+                found[f"{who}, own"] = memory.uss / 2**20
     return found
 
 
-def watch(
-    ctx: Context, started: dict[str, subprocess.Popen[bytes]], seen: Seen, over: threading.Event,
-    redis_url: str, every: float,
+def sample(
+    ctx: Context, started: dict[str, subprocess.Popen[bytes]], seen: Measurements,
+    ended: threading.Event, redis_url: str, every: float,
 ) -> None:  # fmt: skip
     client = embedded_redis.client(redis_url)
     d = deliveries.c
     query = sa.select(sa.func.count(), sa.func.min(d.since)).where(d.state == "pending")
-    while not over.wait(every):
+    while not ended.wait(every):
         seen.depth.append(sum(int(client.llen(name)) for name in QUEUES))
         with ctx.store.read() as connection:
             count, since = connection.execute(query).one()
@@ -127,7 +128,7 @@ def watch(
             seen.memory[name].append(megabytes)
 
 
-def send(url: str, number: str, word: str, place: int, seen: Seen) -> None:
+def send(url: str, number: str, word: str, place: int, seen: Measurements) -> None:
     form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": word, "OptOutType": word}
     signature = twilio_signature(TOKEN, url, list(form.items()))
     began = time.monotonic()
@@ -143,16 +144,16 @@ def send(url: str, number: str, word: str, place: int, seen: Seen) -> None:
     seen.last[number] = word
 
 
-def edit(bases: dict[str, str], dice: random.Random, over: threading.Event, rate: float,
+def edit_phones(bases: dict[str, str], rng: random.Random, ended: threading.Event, rate: float,
          ids: dict[str, list[str]]) -> None:  # fmt: skip
-    """People retype phone numbers, those without a part in the messages."""
+    """Let people retype phone numbers, but none that messages come from."""
     fields = {"salesforce": ("Contact", "MobilePhone"), "hubspot": ("contacts", "mobilephone")}
     with requests.Session() as session:
-        while rate and not over.wait(1 / rate):
-            crm = dice.choice(CRMS)
+        while rate and not ended.wait(1 / rate):
+            crm = rng.choice(CRMS)
             name, phone = fields[crm]
-            number = f"+1212{dice.randrange(2_000_000, 9_999_999)}"
-            session.post(f"{bases[crm]}/_sandbox/records/{name}/{dice.choice(ids[crm])}",
+            number = f"+1212{rng.randrange(2_000_000, 9_999_999)}"
+            session.post(f"{bases[crm]}/_sandbox/records/{name}/{rng.choice(ids[crm])}",
                          json={"set": {phone: number}}, timeout=30)  # fmt: skip
 
 
@@ -163,7 +164,7 @@ def percentiles(values: list[float]) -> str:
     return f"median {cuts[49]:.2f}, 99 % {cuts[98]:.2f}, most {max(values):.2f}"
 
 
-def tell(seen: Seen) -> None:
+def report(seen: Measurements) -> None:
     print(f"acknowledged after (s): {percentiles(seen.waits)}; refused {seen.refused}")
     print(f"messages in the queue: {percentiles([float(d) for d in seen.depth])}")
     print(f"deliveries pending: {percentiles([float(d) for d in seen.pending])}")
@@ -171,12 +172,12 @@ def tell(seen: Seen) -> None:
     for name, values in seen.memory.items():
         fifth = max(1, len(values) // 5)
         parts = [sum(values[n * fifth : (n + 1) * fifth]) / fifth for n in range(5)]
-        said = " ".join(f"{part:6.1f}" for part in parts)
-        print(f"memory of {name:21} MB, by fifths of the time: {said}, most {max(values):.1f}")
+        averages = " ".join(f"{part:6.1f}" for part in parts)
+        print(f"memory of {name:21} MB, by fifths of the time: {averages}, most {max(values):.1f}")
 
 
-def drained(ctx: Context, sent: int, seconds: float) -> tuple[float, list[str]]:
-    """Wait until everything was delivered; how long that took, and what is lost or wrong."""
+def wait_drained(ctx: Context, sent: int, seconds: float) -> tuple[float, list[str]]:
+    """Wait until everything was delivered; return how long that took, and what is lost."""
     began = time.monotonic()
     d, f = deliveries.c, feedback.c
     while True:
@@ -199,8 +200,10 @@ def drained(ctx: Context, sent: int, seconds: float) -> tuple[float, list[str]]:
     return time.monotonic() - began, lost
 
 
-def wrong_flags(bases: dict[str, str], holders: dict[str, dict[str, str]], seen: Seen) -> int:
-    """Records of either CRM that do not say what their number's owner said last."""
+def count_wrong_flags(
+    bases: dict[str, str], record_ids: dict[str, dict[str, str]], seen: Measurements
+) -> int:
+    """Count the records whose flag differs from what the number's owner said last."""
     flags = {
         "salesforce": ("Contact", "Phone_Do_Not_Contact__c"),
         "hubspot": ("contacts", "hygiene_do_not_contact"),
@@ -210,7 +213,7 @@ def wrong_flags(bases: dict[str, str], holders: dict[str, dict[str, str]], seen:
         for crm, (name, flag) in flags.items():
             for number, word in seen.last.items():
                 record = session.post(
-                    f"{bases[crm]}/_sandbox/records/{name}/{holders[crm][number]}",
+                    f"{bases[crm]}/_sandbox/records/{name}/{record_ids[crm][number]}",
                     json={},
                     timeout=30,
                 ).json()["result"]
@@ -218,13 +221,13 @@ def wrong_flags(bases: dict[str, str], holders: dict[str, dict[str, str]], seen:
     return wrong
 
 
-def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
+def run(args: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
     config = Path(home) / "hygiene.toml"
     config.write_text(TOML, encoding="utf-8")
-    port = 18_878
+    port = free_port()
     env: dict[str, str] = {
         **crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config), "PORT": str(port),
-        "DATABASE_URL": given.database or f"sqlite:///{home}/hygiene.db",
+        "DATABASE_URL": args.database or f"sqlite:///{home}/hygiene.db",
         "PUBLIC_URL": f"http://127.0.0.1:{port}", "TWILIO_ACCOUNT_SID": "AC0",
         "TWILIO_AUTH_TOKEN": TOKEN,
     }  # fmt: skip
@@ -234,10 +237,10 @@ def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
     for name in CRMS:
         drive(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
     bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
-    numbers = share_numbers(ctx, bases, given.numbers)
-    holders, others = _holders(ctx, numbers)
+    numbers = share_numbers(ctx, bases, args.numbers)
+    record_ids, other_ids = _records_by_number(ctx, numbers)
     redis_url = embedded_redis.ensure(settings.home)
-    seen, over, dice = Seen(), threading.Event(), random.Random(1)
+    seen, ended, rng = Measurements(), threading.Event(), random.Random(1)
     with processes(env, Path(home)) as started:
         while True:
             try:
@@ -247,25 +250,25 @@ def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
                 time.sleep(0.3)
         time.sleep(5)
         print(
-            f"{given.contacts:,} contacts in each CRM, for {given.minutes:g} minutes: "
-            f"{given.rate:g} replies and {given.edits:g} edits a second", flush=True,
+            f"{args.contacts:,} contacts in each CRM, for {args.minutes:g} minutes: "
+            f"{args.rate:g} replies and {args.edits:g} edits a second", flush=True,
         )  # fmt: skip
-        every = min(10.0, given.minutes * 60 / 50)
-        watcher = threading.Thread(
-            target=watch, args=(ctx, started, seen, over, redis_url, every), daemon=True
+        every = min(10.0, args.minutes * 60 / 50)
+        sampler = threading.Thread(
+            target=sample, args=(ctx, started, seen, ended, redis_url, every), daemon=True
         )
         editor = threading.Thread(
-            target=edit, args=(bases, dice, over, given.edits, others), daemon=True
+            target=edit_phones, args=(bases, rng, ended, args.edits, other_ids), daemon=True
         )
-        watcher.start()
+        sampler.start()
         editor.start()
-        _send_all(given, f"http://127.0.0.1:{port}/webhooks/twilio/sms", numbers, seen)
-        over.set()
-        watcher.join()
+        _send_all(args, f"http://127.0.0.1:{port}/webhooks/twilio/sms", numbers, seen)
+        ended.set()
+        sampler.join()
         editor.join()
-        seconds, lost = drained(ctx, len(seen.waits), 600)
-        tell(seen)
-        wrong = wrong_flags(bases, holders, seen)
+        seconds, lost = wait_drained(ctx, len(seen.waits), 600)
+        report(seen)
+        wrong = count_wrong_flags(bases, record_ids, seen)
         print(f"{len(seen.waits):,} messages; all delivered {seconds:.1f} s after the last one; "
               f"lost: {lost or 'none'}; records that say something else: {wrong}")  # fmt: skip
     ctx.close()
@@ -273,45 +276,45 @@ def run(given: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
     return 1 if lost or wrong else 0
 
 
-def _send_all(given: argparse.Namespace, url: str, numbers: list[str], seen: Seen) -> None:
-    """One message of a number after the other, many numbers at once."""
-    dice = random.Random(2)
-    total = int(given.rate * given.minutes * 60)
+def _send_all(args: argparse.Namespace, url: str, numbers: list[str], seen: Measurements) -> None:
+    """Send messages: one after the other from a number, from many numbers at once."""
+    rng = random.Random(2)
+    total = int(args.rate * args.minutes * 60)
     began = time.monotonic()
     with ThreadPoolExecutor(24) as pool:
         under_way: dict[str, Any] = {}
         for place in range(total):
-            time.sleep(max(0.0, began + place / given.rate - time.monotonic()))
+            time.sleep(max(0.0, began + place / args.rate - time.monotonic()))
             number = numbers[place % len(numbers)]
             if (earlier := under_way.get(number)) is not None:
                 earlier.result()
-            word = dice.choice(list(WORDS))
+            word = rng.choice(list(WORDS))
             under_way[number] = pool.submit(send, url, number, word, place, seen)
 
 
-def _holders(
+def _records_by_number(
     ctx: Context, numbers: list[str]
 ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
-    """Who holds each number in each CRM, and records that hold none of them."""
+    """Return the record of each number in each CRM, and the records without any of them."""
     from worker.store.tables import contact_numbers, contacts
 
     c, n = contacts.c, contact_numbers.c
     objects = {"salesforce": "Contact", "hubspot": "contacts"}
-    holders: dict[str, dict[str, str]] = {name: {} for name in CRMS}
-    others = {}
+    record_ids: dict[str, dict[str, str]] = {name: {} for name in CRMS}
+    other_ids = {}
     with ctx.store.read() as connection:
         for name in CRMS:
             query = sa.select(n.number, n.record_id).where(
                 n.connector == name, n.object == objects[name]
             )
-            held = connection.execute(query.where(n.number.in_(numbers)))
-            holders[name] = {row.number: row.record_id for row in held}
+            rows = connection.execute(query.where(n.number.in_(numbers)))
+            record_ids[name] = {row.number: row.record_id for row in rows}
             everybody = connection.scalars(
                 sa.select(c.record_id).where(c.connector == name, c.object == objects[name])
             )
-            busy = set(holders[name].values())
-            others[name] = [one for one in everybody if one not in busy]
-    return holders, others
+            busy = set(record_ids[name].values())
+            other_ids[name] = [one for one in everybody if one not in busy]
+    return record_ids, other_ids
 
 
 def main() -> int:
@@ -322,9 +325,9 @@ def main() -> int:
     parser.add_argument("--edits", type=float, default=1, help="edits a second")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--database", default="", help="a PostgreSQL instead of SQLite")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
-        return run(given, home, crm)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home, stand_ins(args.contacts) as crm:
+        return run(args, home, crm)
 
 
 if __name__ == "__main__":

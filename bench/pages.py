@@ -2,8 +2,8 @@
 
 A database is filled by bulk statements with N contacts (half in each CRM), their numbers, answers
 and last writes, and with Y years of runs every 15 minutes, spend, reports and a trend; then each
-page is asked for over HTTP, several times. Told: median and slowest, and queries a page. SQLite, or
-the server of BENCH_POSTGRES_URL (a fresh database).
+page is asked for over HTTP, several times. It reports median, slowest and queries a page. It uses
+SQLite, or a fresh database on the server of BENCH_POSTGRES_URL.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ _STATUSES = [{"phone": "valid"}] * 16 + [{"phone": "invalid"}] * 2 + [
     {"phone": "unverified"}, {"phone": "valid", "mobilephone": "valid"},
 ]  # fmt: skip
 NOW = datetime.now(UTC)
-ENV = {"HUBSPOT_ACCESS_TOKEN": "pat-fictional", "HUBSPOT_API_URL": "http://127.0.0.1:1",
-       "SALESFORCE_INSTANCE_URL": "http://127.0.0.1:1", "SALESFORCE_ACCESS_TOKEN": "x"}  # fmt: skip
+_NOWHERE = "http://127.0.0.1:9"  # no CRM is asked
+ENV = {"HUBSPOT_ACCESS_TOKEN": "pat-fictional", "HUBSPOT_API_URL": _NOWHERE,
+       "SALESFORCE_INSTANCE_URL": _NOWHERE, "SALESFORCE_ACCESS_TOKEN": "x"}  # fmt: skip
 
 
 def number(place: int) -> str:
@@ -65,15 +66,15 @@ def _in_parts(total: int, make: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def fill(url: str, contacts: int, years: float) -> None:
-    rnd = random.Random(1)
+    rng = random.Random(1)
     store = open_store(url)
 
-    def put(table: sa.Table, total: int, make: Any) -> None:
+    def insert_all(table: sa.Table, total: int, make: Any) -> None:
         for rows in _in_parts(total, make):
             with store.write() as connection:
                 insert(connection, table, rows)
 
-    put(t.contacts, contacts, lambda n: {
+    insert_all(t.contacts, contacts, lambda n: {
         **record(n), "fingerprint": "x" * 32, "statuses": _STATUSES[n % 20], "known": {},
         "reason": "Phone is a valid number.", "source": f"Source {n % 40}",
         "campaign": f"Campaign {n % 600}", "country": ("US", "DE", "GB")[n % 3],
@@ -81,17 +82,17 @@ def fill(url: str, contacts: int, years: float) -> None:
         "glance": "x" * 32, "settled_until": NOW, "answers": {"offline": 1}, "waiting": False,
         "checked_at": NOW,
     })  # fmt: skip
-    put(t.contact_numbers, contacts, lambda n: {
+    insert_all(t.contact_numbers, contacts, lambda n: {
         **record(n), "field": "phone", "place": 0, "number": number(n), "extension": "",
     })  # fmt: skip
-    put(t.verifications, contacts, lambda n: {
+    insert_all(t.verifications, contacts, lambda n: {
         "number": number(n), "provider": "offline", "package": "format", "since": "",
         "depth": "format", "verdict": "valid", "line_type": "unknown", "country": "US",
         "carrier": "", "live": "", "reassigned": None, "cost": 0, "detail": "", "words": "",
         "at": NOW, "until": NOW + timedelta(days=90), "due_at": NOW + timedelta(days=90),
     })  # fmt: skip
     every = timedelta(minutes=15)
-    count_ = int(timedelta(days=365 * years) / every) * 2
+    run_count = int(timedelta(days=365 * years) / every) * 2
 
     def run(n: int) -> dict[str, Any]:
         at = NOW - every * (n // 2)
@@ -104,41 +105,41 @@ def fill(url: str, contacts: int, years: float) -> None:
             "reader_calls": {"read": 2}, "error": None, "opened_by": "", "purpose": "",
         }  # fmt: skip
 
-    put(t.runs, count_, run)
+    insert_all(t.runs, run_count, run)
     counts = {"fields": {"valid": 90}, "api": {"read": 1, "write": 1}, "lookups": {}, "sources": {}}
-    put(t.pages, count_, lambda n: {
+    insert_all(t.pages, run_count, lambda n: {
         "run_id": run(n)["id"], "seq": 1, "object": "contacts", "state": "done", "stored_at": NOW,
         "attempts": 1, "size": 100, "read": 100, "changed": 10, "written": 10, "failed": 0,
         "gone": 0, "counts": counts,
     })  # fmt: skip
-    put(t.writes, contacts, lambda n: {
-        "run_id": run(n % count_)["id"], "page_id": n, **record(n),
+    insert_all(t.writes, contacts, lambda n: {
+        "run_id": run(n % run_count)["id"], "page_id": n, **record(n),
         "before": {"status/phone": None}, "after": {"status/phone": "valid"}, "state": "done",
-        "at": NOW - every * (n % count_ // 2),
+        "at": NOW - every * (n % run_count // 2),
     })  # fmt: skip
-    put(t.feedback, contacts // 100, lambda n: {
+    insert_all(t.feedback, contacts // 100, lambda n: {
         "key": f"k{n}", "kind": ("opt_out", "wrong_number", "complaint")[n % 3],
         "number": number(n * 100), "channels": "", "contact": "", "reach": "number", "person": "",
         "source": "twilio", "evidence": "STOP", "grade": "", "new_number": "",
         "at": NOW - timedelta(hours=n % 17_000), "received_at": NOW, "applied_at": NOW,
     })  # fmt: skip
-    put(t.suppressions, contacts // 100, lambda n: {
+    insert_all(t.suppressions, contacts // 100, lambda n: {
         "key": f"feedback:{n}", "number": number(n * 100), "contact": "", "person": "",
         "channels": "call text", "reason": "opt_out", "source": "twilio", "evidence": "STOP",
         "since": NOW, "lifted_by": "", "lifted_why": "",
     })  # fmt: skip
     days = int(365 * years)
-    put(t.spend, days * 40, lambda n: {
+    insert_all(t.spend, days * 40, lambda n: {
         "day": f"{NOW - timedelta(days=n // 40):%Y-%m-%d}", "provider": "twilio",
         "run_id": f"r{n}", "money": 8000, "reserved_money": 0, "lookups": 1,
         "reserved_lookups": 0, "lost": 0,
     })  # fmt: skip
-    put(t.daily_counts, days * 2, lambda n: {
+    insert_all(t.daily_counts, days * 2, lambda n: {
         "day": f"{NOW - timedelta(days=n // 2):%Y-%m-%d}",
         "connector": ("hubspot", "salesforce")[n % 2], "contacts": contacts // 2,
-        "statuses": {"valid": contacts // 2 - rnd.randrange(99), "invalid": contacts // 20},
+        "statuses": {"valid": contacts // 2 - rng.randrange(99), "invalid": contacts // 20},
     })  # fmt: skip
-    put(t.audit_log, 50_000, lambda _n: {
+    insert_all(t.audit_log, 50_000, lambda _n: {
         "at": NOW, "who": "kim", "action": "login", "target": "admin", "why": "",
     })  # fmt: skip
     with store.write() as connection:
@@ -212,19 +213,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--years", type=float, default=2.0)
-    given = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, database(home) as url:
         upgrade(url)
         started = time.monotonic()
-        fill(url, given.contacts, given.years)
+        fill(url, args.contacts, args.years)
         size = ""
         if url.startswith("sqlite"):
             size = f", {Path(home, 'hygiene.db').stat().st_size / 2**20:,.0f} MB"
         server = os.environ.get("BENCH_POSTGRES_URL")
         kind = "PostgreSQL" if server else "SQLite"
-        print(f"{given.contacts:,} contacts, {given.years} years, {kind}{size}, filled in "
+        print(f"{args.contacts:,} contacts, {args.years} years, {kind}{size}, filled in "
               f"{time.monotonic() - started:.0f} s")  # fmt: skip
-        measure(url, home, given.contacts)
+        measure(url, home, args.contacts)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def fields(contacts: int = 6_000) -> list[tuple[str, str]]:
     return found
 
 
-def bare(plain: list[tuple[str, str]]) -> None:
+def baseline(plain: list[tuple[str, str]]) -> None:
     for text, region in plain:
         try:
             number = phonenumbers.parse(text, region)
@@ -54,7 +54,7 @@ def seconds(work: Callable[[list[tuple[str, str]]], None], plain: list[tuple[str
 
 def main() -> None:
     plain = fields()
-    rounds = [(seconds(bare, plain), seconds(ours, plain)) for _ in range(_ROUNDS)]
+    rounds = [(seconds(baseline, plain), seconds(ours, plain)) for _ in range(_ROUNDS)]
     low, high = (statistics.median(times) / len(plain) * 1e6 for times in zip(*rounds, strict=True))
     ratio = statistics.median(mine / theirs for theirs, mine in rounds)
     print(f"{len(plain):,} plain fields: bare {low:.1f} us, read_field {high:.1f} us a field")

@@ -1,8 +1,8 @@
 """From a signed webhook to both CRMs: `python -m bench.reports --contacts N --reports M`.
 
 Real processes: the stand-ins with N contacts each, the web process, one Celery worker. M signed
-Twilio replies ("STOP"), each from a number that both CRMs hold, are sent at `--rate` a second. Told
-are the times from a webhook's arrival until a CRM confirmed that every record that holds the number
+Twilio replies ("STOP"), each from a number that both CRMs hold, are sent at `--rate` a second. It
+reports the times from a webhook's arrival until a CRM confirmed that every record with the number
 says so, and the calls that each CRM saw for a report. With `--outage` HubSpot is away for that many
 seconds in the middle of it.
 """
@@ -24,6 +24,7 @@ import requests
 import sqlalchemy as sa
 
 from bench.sync import stand_ins
+from chaos.postgres import free_port
 from config.settings import load
 from worker.context import Context
 from worker.phones import facts
@@ -35,7 +36,6 @@ from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.web.signatures import twilio_signature
 
-PORT = 18_877
 TOKEN = "bench-token"
 CRMS = ("salesforce", "hubspot")
 
@@ -92,8 +92,8 @@ def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
     return numbers
 
 
-def send(number: str, place: int) -> float:
-    url = f"http://127.0.0.1:{PORT}/webhooks/twilio/sms"
+def send(web: str, number: str, place: int) -> float:
+    url = f"{web}/webhooks/twilio/sms"
     form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "STOP", "OptOutType": "STOP"}
     signature = twilio_signature(TOKEN, url, list(form.items()))
     started = time.monotonic()
@@ -102,11 +102,11 @@ def send(number: str, place: int) -> float:
     return time.monotonic() - started
 
 
-def calls(base: str) -> int:
+def count_calls(base: str) -> int:
     return int(requests.get(f"{base}/_sandbox/counters", timeout=5).json()["total"])
 
 
-def away(base: str, on: bool) -> None:
+def set_outage(base: str, on: bool) -> None:
     if on:
         fault = {"match": "^(GET|POST|PATCH) /crm", "kind": "status", "status": 503, "times": 10**9}
         requests.post(f"{base}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
@@ -114,14 +114,14 @@ def away(base: str, on: bool) -> None:
         requests.delete(f"{base}/_sandbox/faults", timeout=5).raise_for_status()
 
 
-def told(times: list[float]) -> str:
+def summary(times: list[float]) -> str:
     cuts = quantiles(times, n=100)
     return f"median {median(times):6.2f} s, 99 % {cuts[98]:6.2f} s, longest {max(times):6.2f} s"
 
 
-def measure(ctx: Context, bases: dict[str, str], numbers: list[str], rate: float, outage: float,
-            first: int) -> None:  # fmt: skip
-    before = {name: calls(base) for name, base in bases.items()}
+def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], rate: float,
+            outage: float, first: int) -> None:  # fmt: skip
+    before = {name: count_calls(base) for name, base in bases.items()}
     begun = time.monotonic()
     answers = []
     down = False
@@ -129,15 +129,15 @@ def measure(ctx: Context, bases: dict[str, str], numbers: list[str], rate: float
         share = place / len(numbers)
         if outage and not down and share > 0.3:
             down, since = True, time.monotonic()
-            away(bases["hubspot"], True)
+            set_outage(bases["hubspot"], True)
         if down and outage and time.monotonic() - since > outage:
             outage = 0
-            away(bases["hubspot"], False)
-        answers.append(send(number, first + place))
+            set_outage(bases["hubspot"], False)
+        answers.append(send(web, number, first + place))
         time.sleep(max(0.0, begun + (place + 1) / rate - time.monotonic()))
     if down and outage:
         time.sleep(max(0.0, since + outage - time.monotonic()))
-        away(bases["hubspot"], False)
+        set_outage(bases["hubspot"], False)
     ended = time.monotonic()
     c = deliveries.c
     while True:
@@ -151,11 +151,11 @@ def measure(ctx: Context, bases: dict[str, str], numbers: list[str], rate: float
             break
         time.sleep(0.5)
         assert time.monotonic() - ended < 600, "not delivered"
-    print(f"  the sender waited: {told(answers)}")
+    print(f"  the sender waited: {summary(answers)}")
     for name, base in bases.items():
         times = [(r.confirmed_at - r.since).total_seconds() for r in rows if r.connector == name]
-        used = calls(base) - before[name]
-        print(f"  {name:10} {told(times)}; {used} calls, {used / len(numbers):.2f} a report")
+        used = count_calls(base) - before[name]
+        print(f"  {name:10} {summary(times)}; {used} calls, {used / len(numbers):.2f} a report")
 
 
 def main() -> None:
@@ -164,12 +164,15 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=20, help="reports a second")
     parser.add_argument("--outage", type=float, default=60, help="seconds")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, stand_ins(given.contacts) as crm:
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home, stand_ins(args.contacts) as crm:
         config = Path(home) / "hygiene.toml"  # the replies are Twilio's, lookups are not asked for
         config.write_text("[verification.providers.twilio]\nenabled = false\n", encoding="utf-8")
-        env = {**crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config), "DATABASE_URL": f"sqlite:///{home}/hygiene.db",
-               "PORT": str(PORT), "PUBLIC_URL": f"http://127.0.0.1:{PORT}",
+        port = free_port()
+        web = f"http://127.0.0.1:{port}"
+        env = {**crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config),
+               "DATABASE_URL": f"sqlite:///{home}/hygiene.db",
+               "PORT": str(port), "PUBLIC_URL": web,
                "TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": TOKEN}  # fmt: skip
         settings = load(env)
         upgrade(settings.database_url)
@@ -178,22 +181,22 @@ def main() -> None:
             drive(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
             print(f"{name} is in sync", flush=True)
         bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
-        numbers = share_numbers(ctx, bases, 2 * given.reports)
-        half = given.reports
+        numbers = share_numbers(ctx, bases, 2 * args.reports)
+        half = args.reports
         embedded_redis.ensure(settings.home)
         with processes(env):
             until = time.monotonic() + 60
             while time.monotonic() < until:
                 try:
-                    requests.get(f"http://127.0.0.1:{PORT}/healthz", timeout=1)
+                    requests.get(f"{web}/healthz", timeout=1)
                     break
                 except requests.RequestException:
                     time.sleep(0.3)
             time.sleep(5)
-            print(f"{given.contacts:,} contacts in each CRM, {half:,} reports, {given.rate:g}/s")
-            measure(ctx, bases, numbers[:half], given.rate, 0, 0)
-            print(f"the same, with HubSpot away for {given.outage:g} s:")
-            measure(ctx, bases, numbers[half : 2 * half], given.rate, given.outage, half)
+            print(f"{args.contacts:,} contacts in each CRM, {half:,} reports, {args.rate:g}/s")
+            measure(ctx, web, bases, numbers[:half], args.rate, 0, 0)
+            print(f"the same, with HubSpot away for {args.outage:g} s:")
+            measure(ctx, web, bases, numbers[half : 2 * half], args.rate, args.outage, half)
             with ctx.store.read() as connection:
                 w = writes.c
                 again = (

@@ -1,7 +1,7 @@
 """What a long suppression list costs: `python -m bench.suppressions --entries N --contacts M`.
 
-Imports N numbers by the command, and tells time and peak memory; then syncs M contacts of each CRM
-as a whole, with and without the list, by turns, and tells the ratio of CPU.
+Imports N numbers by the command, and reports time and peak memory. Then it syncs all M contacts of
+each CRM, with and without the list, by turns, and reports the ratio of CPU.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from config.settings import load
 from worker.store.engine import upgrade
 
 
-def measured(env: dict[str, str], *args: str) -> tuple[float, float, float]:
-    """Seconds, CPU seconds, and MB at the peak, of a command."""
+def measure_command(env: dict[str, str], *args: str) -> tuple[float, float, float]:
+    """Run a command; return its seconds, its CPU seconds, and its peak memory in MB."""
     started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "worker", *args], env={**os.environ, **env},
@@ -29,8 +29,8 @@ def measured(env: dict[str, str], *args: str) -> tuple[float, float, float]:
     )  # fmt: skip
     _, status, usage = os.wait4(process.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, args
-    took = time.monotonic() - started
-    return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    seconds = time.monotonic() - started
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -38,11 +38,11 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--contacts", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=3)
-    given = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "list.txt"
         with listed.open("w", encoding="ascii") as file:
-            for n in range(given.entries):
+            for n in range(args.entries):
                 file.write(f"+1{201 + n // 7_000_000 * 10}{2_000_000 + n % 7_000_000:07d}\n")
         homes = {name: Path(folder) / name for name in ("with", "without")}
         base = {name: {"HYGIENE_HOME": str(home), "DATABASE_URL": f"sqlite:///{home}/hygiene.db"}
@@ -50,28 +50,30 @@ def main() -> None:
         for name in homes:
             homes[name].mkdir()
             upgrade(load(base[name]).database_url)
-        took, cpu, peak = measured(base["with"], "suppressions", "import", str(listed), "--later")
+        seconds, cpu, peak = measure_command(
+            base["with"], "suppressions", "import", str(listed), "--later"
+        )
         size = (homes["with"] / "hygiene.db").stat().st_size / 2**20
         print(
-            f"{given.entries:,} numbers imported in {took:.0f} s (CPU {cpu:.0f} s), "
+            f"{args.entries:,} numbers imported in {seconds:.0f} s (CPU {cpu:.0f} s), "
             f"peak {peak:.0f} MB, database {size:.0f} MB"
         )
         costs: dict[str, list[float]] = {"with": [], "without": []}
-        for _ in range(given.times):
+        for _ in range(args.times):
             for name in costs:
-                with stand_ins(given.contacts) as crm:
+                with stand_ins(args.contacts) as crm:
                     env = {**crm, **base[name]}
-                    costs[name].append(measured(env, "sync", "--full")[1])
-                    _forget(env)
+                    costs[name].append(measure_command(env, "sync", "--full")[1])
+                    _clear_all_but_list(env)
         ratio = median(costs["with"]) / median(costs["without"])
         print(
-            f"a first sync of {2 * given.contacts:,} contacts: CPU {median(costs['with']):.1f} s "
+            f"a first sync of {2 * args.contacts:,} contacts: CPU {median(costs['with']):.1f} s "
             f"with the list, {median(costs['without']):.1f} s without: {ratio:.3f} times"
         )
 
 
-def _forget(env: dict[str, str]) -> None:
-    """All but the list, so that the next sync is a first one again."""
+def _clear_all_but_list(env: dict[str, str]) -> None:
+    """Delete everything but the list, so that the next sync is a first one again."""
     import sqlalchemy as sa
 
     from worker.store.engine import open_store

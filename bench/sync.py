@@ -2,8 +2,8 @@
 
 For each connector, in processes of their own against a stand-in in another process: the first sync,
 where everything changes, and a second full one, where nothing does, each against the bare loop of
-`bench.bare` that reads and writes the same. CPU is the process's own after its imports. Ratios of
-one run on one machine: absolute times are only there to see the scale.
+`bench.baseline` that reads and writes the same. CPU is the process's own after its imports. Ratios
+of one run on one machine count; absolute times only show the scale.
 
 What takes seconds (the second one, and reading alone) is measured three times by turns.
 
@@ -32,7 +32,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench import bare
+from bench import baseline
 from config.settings import load
 from worker.context import Context
 from worker.store.engine import upgrade
@@ -62,21 +62,21 @@ def stand_ins(contacts: int) -> Iterator[dict[str, str]]:
         yield env
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(120)  # it lets go of a million records one by one
+        process.wait(120)  # it frees a million records one by one
 
 
-def alone(env: dict[str, str], *args: str) -> dict[str, Any]:
-    """Do one measurement in a process of its own."""
+def isolated(env: dict[str, str], *args: str) -> dict[str, Any]:
+    """Make one measurement in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.sync", "--one", *args],
+        [sys.executable, "-m", "bench.sync", "--isolated", *args],
         env={**os.environ, **env}, stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
-def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
-    """In that process: a bare loop, or a sync."""
+def measure(what: str, connector: str, profile: bool) -> dict[str, Any]:
+    """Run a bare loop or a sync in this process and measure it."""
     settings = load()
     profiler = cProfile.Profile() if profile else None
     started, cpu = time.monotonic(), time.process_time()
@@ -100,20 +100,20 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
         sa.event.listen(ctx.store.engine, "before_cursor_execute", count_query)
         runner.drive(ctx, run, progress, 1 if profile else None)  # a profile sees one thread
         pages = report.totals(ctx, run).pages
-        looks = queries / pages
+        queries_a_page = queries / pages
         result = report.result(ctx, run)
         count = result["contacts"]["read"]
         more = {
             "changed": result["contacts"]["changed"],
             "calls": result["api_calls"],
             "first_write": first[0] if first else None,
-            "queries": looks,
+            "queries": queries_a_page,
         }
         ctx.close()
     elif connector == "salesforce":
-        count = bare.salesforce(settings, write=what == "write")
+        count = baseline.salesforce(settings, write=what == "write")
     else:
-        count = bare.hubspot(settings, what.startswith("write"), raw=what.endswith("-raw"))
+        count = baseline.hubspot(settings, what.startswith("write"), raw=what.endswith("-raw"))
     spent = time.process_time() - cpu
     if profiler:
         profiler.disable()
@@ -128,16 +128,16 @@ def one(what: str, connector: str, profile: bool) -> dict[str, Any]:
 Measure = Callable[[], dict[str, Any]]
 
 
-def quickest(ours: Measure, others: dict[str, Measure]) -> tuple[Any, dict[str, Any]]:
-    """Each measured by turns, three times, and the least of each: these take seconds, and what else
-    the machine does shows."""
-    rounds = [(ours(), {name: one() for name, one in others.items()}) for _ in range(3)]
+def best_of(ours: Measure, others: dict[str, Measure]) -> tuple[Any, dict[str, Any]]:
+    """Measure each three times, by turns, and return the quickest of each: they take seconds, so
+    whatever else the machine does shows."""
+    rounds = [(ours(), {name: run() for name, run in others.items()}) for _ in range(3)]
 
-    def least(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
-        return min(found, key=lambda one: one["cpu"])
+    def best(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        return min(results, key=lambda result: result["cpu"])
 
-    return least(mine for mine, _ in rounds), {
-        name: least(theirs[name] for _, theirs in rounds) for name in others
+    return best(mine for mine, _ in rounds), {
+        name: best(theirs[name] for _, theirs in rounds) for name in others
     }
 
 
@@ -146,14 +146,17 @@ def compare(connector: str, contacts: int, profile: str) -> None:
         env = {**crm, "HYGIENE_HOME": folder}
         upgrade(load(env).database_url)
         flag = ["--profile", "x"]
-        first = alone(env, "sync", connector, *(flag if profile == "first" else []))
+        first = isolated(env, "sync", connector, *(flag if profile == "first" else []))
         raw = {"raw": "-raw"} if connector == "hubspot" else {}
         kinds = {"bare": "", **raw}
-        again, reads = quickest(
-            lambda: alone(env, "sync", connector, *(flag if profile == "again" else [])),
-            {name: partial(alone, env, f"read{kind}", connector) for name, kind in kinds.items()},
+        again, reads = best_of(
+            lambda: isolated(env, "sync", connector, *(flag if profile == "again" else [])),
+            {
+                name: partial(isolated, env, f"read{kind}", connector)
+                for name, kind in kinds.items()
+            },
         )
-        writes = {name: alone(env, f"write{kind}", connector) for name, kind in kinds.items()}
+        writes = {name: isolated(env, f"write{kind}", connector) for name, kind in kinds.items()}
     for name, ours, others in (("first", first, writes), ("again", again, reads)):
         ratios = ", ".join(f"{ours['cpu'] / o['cpu']:.2f} x {n}" for n, o in others.items())
         them = ", ".join(f"{n} {o['cpu']:.0f}" for n, o in others.items())
@@ -176,16 +179,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.sync", description=__doc__)
     parser.add_argument("--contacts", type=int, default=20_000)
     parser.add_argument("--profile", choices=("first", "again", "x"), default="")
-    parser.add_argument("--one", nargs=2, metavar=("WHAT", "CONNECTOR"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        what, which = given.one
-        print(json.dumps(one(what, which, bool(given.profile))))
+    parser.add_argument(
+        "--isolated", nargs=2, metavar=("WHAT", "CONNECTOR"), help=argparse.SUPPRESS
+    )
+    args = parser.parse_args()
+    if args.isolated:
+        what, which = args.isolated
+        print(json.dumps(measure(what, which, bool(args.profile))))
         return
-    print(f"{os.cpu_count()} cores, {given.contacts:,} contacts; CPU in microseconds a contact")
+    print(f"{os.cpu_count()} cores, {args.contacts:,} contacts; CPU in microseconds a contact")
     print(f"{'connector':10} {'sync':6} {'contacts':>8} {'ours':>7}  {'bare loop':22} ratio")
     for connector in ("hubspot", "salesforce"):
-        compare(connector, given.contacts, given.profile)
+        compare(connector, args.contacts, args.profile)
 
 
 if __name__ == "__main__":

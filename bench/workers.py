@@ -4,8 +4,8 @@ The same sync by one and by two Celery workers (one process each, no beat), over
 fresh stand-ins whose every call takes `--latency` milliseconds, as a CRM's over the internet do.
 The database is SQLite, or the server of BENCH_POSTGRES_URL (a fresh database a run).
 
-Workers and stand-in share this machine's cores: what the stand-in takes of them is told, and the
-speed-up that is possible with the rest.
+Workers and stand-in share this machine's cores: the report says how much the stand-in
+takes, and which speed-up is possible with the rest.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def cpu(processes: list[psutil.Process]) -> float:
 
 
 @dataclass(frozen=True)
-class Took:
+class Timing:
     """Seconds that a run took, and CPU seconds of workers and stand-in; calls that wrote."""
 
     seconds: float
@@ -90,7 +90,7 @@ class Took:
     changed: int
 
 
-def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
+def sync(connector: str, contacts: int, latency: float, count: int) -> Timing:
     with tempfile.TemporaryDirectory() as home, database(home) as url, stand_ins(contacts) as crm:
         env = {**crm, "HYGIENE_HOME": home, "DATABASE_URL": url}
         settings = load(env)
@@ -115,14 +115,14 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> Took:
             enqueue(settings.home, run)
             while lifecycle.load(ctx, run).active:
                 time.sleep(0.1)
-            took = time.monotonic() - started
+            seconds_taken = time.monotonic() - started
             spent = cpu(ours) - before[0], cpu(theirs) - before[1]
             result = report.result(ctx, run)
             assert result["contacts"]["read"] == contacts, (result, lifecycle.load(ctx, run))
         ctx.close()
         embedded_redis.stop(settings.home)
     changed = int(result["contacts"]["changed"])
-    return Took(took, *spent, int(result["api_calls"]["write"]), changed)
+    return Timing(seconds_taken, *spent, int(result["api_calls"]["write"]), changed)
 
 
 def enqueue(home: Path, run: str) -> None:
@@ -134,22 +134,22 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=20_000)
     parser.add_argument("--latency", type=float, default=300, help="milliseconds a call")
     parser.add_argument("--connector", choices=("hubspot", "salesforce"), action="append")
-    given = parser.parse_args()
+    args = parser.parse_args()
     cores = os.cpu_count() or 1
-    print(f"{cores} cores, {given.contacts:,} contacts, {given.latency:.0f} ms a call")
-    for connector in given.connector or ("hubspot", "salesforce"):
-        one = sync(connector, given.contacts, given.latency / 1000, 1)
-        two = sync(connector, given.contacts, given.latency / 1000, 2)
+    print(f"{cores} cores, {args.contacts:,} contacts, {args.latency:.0f} ms a call")
+    for connector in args.connector or ("hubspot", "salesforce"):
+        one = sync(connector, args.contacts, args.latency / 1000, 1)
+        two = sync(connector, args.contacts, args.latency / 1000, 2)
         busy = (two.cpu + two.stand_in) / cores
         possible = one.seconds / max(busy, one.seconds / 2)
-        told = (
-            f"{name} {took.seconds:6.1f} s (CPU {took.cpu:.1f} s, stand-in {took.stand_in:.1f}, "
-            f"{took.writes} calls that wrote {took.changed:,})"
-            for name, took in (("1 worker", one), ("2 workers", two))
+        summaries = (
+            f"{name} {timing.seconds:6.1f} s (CPU {timing.cpu:.1f} s, "
+            f"stand-in {timing.stand_in:.1f}, {timing.writes} calls that wrote {timing.changed:,})"
+            for name, timing in (("1 worker", one), ("2 workers", two))
         )
         print(
-            f"{connector:10} {', '.join(told)}: {one.seconds / two.seconds:.2f} times as fast, "
-            f"at most {possible:.2f} here"
+            f"{connector:10} {', '.join(summaries)}: "
+            f"{one.seconds / two.seconds:.2f} times as fast, at most {possible:.2f} here"
         )
 
 

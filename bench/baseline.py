@@ -1,4 +1,4 @@
-"""The bare loops that the sync is measured against: the shortest honest scripts.
+"""The baseline that the sync is measured against: bare loops, the shortest honest scripts.
 
 Each reads the same pages with the same client library, parses and validates with `phonenumbers`,
 and writes the same batches; no store, no queue, no audit, no resume; or it stops after reading.
@@ -30,10 +30,10 @@ from connectors.salesforce.auth import http_session
 _TYPES = {PhoneNumberType.MOBILE: "mobile", PhoneNumberType.FIXED_LINE: "landline"}
 
 
-def _checked(values: Mapping[str, Any], phones: Sequence[str], names: Mapping[str, str],
+def _checked_values(values: Mapping[str, Any], phones: Sequence[str], names: Mapping[str, str],
              stamp: str) -> dict[str, Any]:  # fmt: skip
-    """What a loop writes to a record: the same fields as the sync."""
-    found: dict[str, Any] = {}
+    """Return what a loop writes to a record: the same fields as the sync."""
+    changes: dict[str, Any] = {}
     best = None
     for phone in phones:
         text = values.get(phone)
@@ -44,23 +44,23 @@ def _checked(values: Mapping[str, Any], phones: Sequence[str], names: Mapping[st
             valid = phonenumbers.is_valid_number(parsed)
         except phonenumbers.NumberParseException:
             valid = False
-        found[names[f"status/{phone}"]] = "valid" if valid else "invalid"
+        changes[names[f"status/{phone}"]] = "valid" if valid else "invalid"
         if valid:
             e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
             kind = _TYPES.get(phonenumbers.number_type(parsed), "unknown")
-            found[names[f"e164/{phone}"]] = best = e164
-            found[names[f"line_type/{phone}"]] = kind
-    if found:
-        found[names["reason"]] = "checked"
-        found[names["run"]] = "bare"
-        found[names["checked_at"]] = stamp
+            changes[names[f"e164/{phone}"]] = best = e164
+            changes[names[f"line_type/{phone}"]] = kind
+    if changes:
+        changes[names["reason"]] = "checked"
+        changes[names["run"]] = "baseline"
+        changes[names["checked_at"]] = stamp
         if best:
-            found[names["best_phone"]] = best
-    return found
+            changes[names["best_phone"]] = best
+    return changes
 
 
 def hubspot(settings: Settings, write: bool, raw: bool = False) -> int:
-    """All contacts, 100 a page; returns how many."""
+    """Read (and write) all contacts, 100 a page; return how many."""
     assert settings.hubspot is not None
     mapping = settings.connectors.hubspot
     fields = configured("contacts", mapping.objects["contacts"], mapping.fields)
@@ -84,12 +84,16 @@ def hubspot(settings: Settings, write: bool, raw: bool = False) -> int:
         count += len(rows)
         if write:
             updates = [
-                (record_id, found)
+                (record_id, changes)
                 for record_id, values in rows
-                if (found := _checked(values, fields.phones, fields.names, "2026-01-01T00:00:00Z"))
+                if (
+                    changes := _checked_values(
+                        values, fields.phones, fields.names, "2026-01-01T00:00:00Z"
+                    )
+                )
             ]
             if raw:
-                body = {"inputs": [{"id": rid, "properties": found} for rid, found in updates]}
+                body = {"inputs": [{"id": rid, "properties": changes} for rid, changes in updates]}
                 batch.update(
                     batch_input_simple_public_object_batch_input=body, _preload_content=False
                 )
@@ -101,7 +105,7 @@ def hubspot(settings: Settings, write: bool, raw: bool = False) -> int:
 
 
 def salesforce(settings: Settings, write: bool) -> int:
-    """All contacts and leads, 2,000 a page, written 200 a call."""
+    """Read all contacts and leads, 2,000 a page, and write them 200 a call; return how many."""
     assert settings.salesforce is not None
     login = requests.post(
         f"{settings.salesforce.login_url}/services/oauth2/token",
@@ -129,8 +133,8 @@ def salesforce(settings: Settings, write: bool) -> int:
                 records = []
                 for row in rows:
                     stamp = "2026-01-01T00:00:00Z"
-                    if found := _checked(row, fields.phones, fields.names, stamp):
-                        records.append({"attributes": {"type": name}, "id": row["Id"], **found})
+                    if changes := _checked_values(row, fields.phones, fields.names, stamp):
+                        records.append({"attributes": {"type": name}, "id": row["Id"], **changes})
                 for start in range(0, len(records), 200):
                     client.restful(
                         "composite/sobjects",

@@ -198,7 +198,8 @@ class TestNames:
         made = properties()
         assert sorted(names) == sorted([*phones(), *(made[flag] for flag in (*FLAGS, "recheck"))])
         noted: list[str] = []
-        monkeypatch.setattr(hubspot_events.touched, "note", lambda *args: noted.extend(args[3]))
+        note = "worker.store.changed_records.note"
+        monkeypatch.setattr(note, lambda *args: noted.extend(args[3]))
         for place, name in enumerate([*names, "firstname"], 1):
             event = {
                 "subscriptionType": "object.propertyChange", "objectTypeId": "0-1",

@@ -3,7 +3,7 @@ speak."""
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import args
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.actors import GroundTruth, StatementKind
@@ -20,7 +20,7 @@ SAID: dict[StatementKind, tuple[FeedbackKind, str, str]] = {
 }
 
 
-@args(st.lists(st.sampled_from(sorted(SAID)), max_size=8))
+@given(st.lists(st.sampled_from(sorted(SAID)), max_size=8))
 def test_the_model_closes_the_channels_that_the_product_closes(kinds: list[StatementKind]) -> None:
     truth, reports = GroundTruth(), []
     for place, kind in enumerate(kinds):

@@ -106,10 +106,10 @@ class TestNothingIsLost:
     def test_a_page_that_cannot_be_done_is_set_aside_and_tried_by_the_next_run(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.sync.pages import evaluate
+        from worker.sync.pages import prepare
 
         poison = crm.ids()[2]
-        reading = evaluate.read_field
+        reading = prepare.read_field
 
         def broken(raw: str, region: str | None) -> Any:
             if raw == "poison":
@@ -117,12 +117,12 @@ class TestNothingIsLost:
             return reading(raw, region)
 
         crm.edit(poison, {f"phone/{crm.phone}": "poison"})
-        monkeypatch.setattr(evaluate, "read_field", broken)
+        monkeypatch.setattr(prepare, "read_field", broken)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["pages"]["parked"] == 1
         assert result["contacts"]["failed"] >= 1
-        monkeypatch.setattr(evaluate, "read_field", reading)
+        monkeypatch.setattr(prepare, "read_field", reading)
         again = sync(ctx, crm.name)
         assert again["contacts"]["failed"] == 0
         assert crm.get(poison, crm.status) == "invalid"

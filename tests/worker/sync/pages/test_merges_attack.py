@@ -403,11 +403,11 @@ class TestEvidence:
                 known_merge(ctx, crm, one, survivor)
             return real(ctx_, page_id, *args, **more)
 
-        runner.page.process = later  # type: ignore[attr-defined]
+        runner.process.process = later  # type: ignore[attr-defined]
         try:
             runner.drive(ctx, run_id, pages_at_once=1)
         finally:
-            runner.page.process = real  # type: ignore[attr-defined]
+            runner.process.process = real  # type: ignore[attr-defined]
         assert held
         deliver_reports(ctx, crm.name)
         sync(ctx, crm.name)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -86,22 +86,25 @@ class Programs:
             return False
 
 
-def find_programs(home: Path) -> Programs:
+def find_programs(
+    home: Path, installed: Iterable[Path] | None = None, bundled: Iterable[Path] | None = None
+) -> Programs:
     """Return the newest programs installed, else the wheel's. Raises `NoPostgresError`.
 
+    `installed`, `bundled`: folders to look into, by default this machine's and the wheel's.
     The wheel lies in the environment, which may be in a folder that another user cannot enter
     (root's own): it is then copied to `home`.
     """
     user = _unprivileged_user() if os.geteuid() == 0 else ""
-    for folder in _installed():
+    for folder in installed_programs() if installed is None else installed:
         programs = Programs(folder, user)
         if programs.usable():
             return programs
-    for folder in _in_wheel():
+    for folder in bundled_programs() if bundled is None else bundled:
         programs = Programs(folder, user)
         if programs.usable():
             return programs
-        programs = Programs(_copy_wheel(folder, home), user)
+        programs = Programs(copy_wheel(folder, home), user)
         if programs.usable():
             return programs
     raise NoPostgresError
@@ -115,15 +118,17 @@ def _unprivileged_user() -> str:
     raise NoPostgresError
 
 
-def _installed() -> Iterator[Path]:
+def installed_programs() -> Iterator[Path]:
+    """Yield the folders of this machine's programs, the newest first."""
     found = [folder for pattern in _INSTALLED for folder in Path("/").glob(pattern[1:])]
     yield from sorted(found, key=_version, reverse=True)
     if on_path := shutil.which("initdb"):
         yield Path(on_path).resolve().parent
 
 
-def _in_wheel() -> Iterator[Path]:
-    """The wheel holds several versions, each in a folder `pginstall*`."""
+def bundled_programs() -> Iterator[Path]:
+    """Yield the folders of the wheel's programs, the newest first. It holds several versions,
+    each in a folder `pginstall*`."""
     spec = find_spec(_WHEEL)
     if spec is not None and spec.origin is not None:
         found = Path(spec.origin).parent.glob("pginstall*/bin")
@@ -139,7 +144,7 @@ def _version(folder: Path) -> float:
         return 0.0
 
 
-def _copy_wheel(folder: Path, home: Path) -> Path:
+def copy_wheel(folder: Path, home: Path) -> Path:
     """Copy one version of the wheel's programs, and its libraries, which they find by their place
     beside the package; the new folder of the programs."""
     package = folder.parent.parent
@@ -154,12 +159,15 @@ def _copy_wheel(folder: Path, home: Path) -> Path:
 class Server:
     """A server with its own port and folder. It loses data when the power fails."""
 
-    def __init__(self, home: Path, settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, settings: Sequence[str] = (), programs: Programs | None = None
+    ) -> None:
         """`home`: a folder that whoever runs it may enter. `settings`: lines of its configuration.
+        `programs`: by default the newest.
 
         Raises `NoPostgresError` where there are no programs, or none that work.
         """
-        self.programs = find_programs(home)
+        self.programs = programs or find_programs(home)
         self.port = free_port()
         self._home = home
         self._data = home / "db"
@@ -196,9 +204,9 @@ class Server:
         )
 
 
-def keep(address: Path, owner: int) -> int:
-    """Run a server until the process `owner` has ended; its URL is written to the file `address`,
-    or why there is none.
+def run_until_owner_ends(address: Path, owner: int) -> int:
+    """Run a server until the process `owner` has ended. Write its URL to the file `address`, or
+    why there is none.
 
     A process of its own does this, so that the server ends as well where the owner is killed.
     """
@@ -208,11 +216,13 @@ def keep(address: Path, owner: int) -> int:
         server = None
         try:
             server = Server(home, ("max_connections = 200",))
-            told = server.url() if server.start() else f"error: {(home / 'log').read_text()[-500:]}"
+            answer = (
+                server.url() if server.start() else f"error: {(home / 'log').read_text()[-500:]}"
+            )
         except (NoPostgresError, OSError, subprocess.SubprocessError) as error:
-            told = f"error: {error}"
+            answer = f"error: {error}"
         part = address.with_suffix(".part")
-        part.write_text(told, encoding="utf-8")
+        part.write_text(answer, encoding="utf-8")
         part.replace(address)
         if server is None:
             return 1
@@ -225,4 +235,4 @@ def keep(address: Path, owner: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(keep(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(run_until_owner_ends(Path(sys.argv[1]), int(sys.argv[2])))

@@ -14,8 +14,7 @@ import psycopg
 import pytest
 from processes import until
 
-from chaos import postgres
-from chaos.postgres import NoPostgresError, Server, find_programs
+from chaos.postgres import NoPostgresError, Server, bundled_programs, copy_wheel, find_programs
 
 
 @pytest.fixture
@@ -26,15 +25,8 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture
-def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "_INSTALLED", ())
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-
-
-@pytest.mark.usefixtures("nothing_installed")
 def test_a_machine_without_postgresql_runs_the_one_of_the_wheel(home: Path) -> None:
-    server = Server(home)
+    server = Server(home, programs=find_programs(home, installed=()))
     try:
         assert server.start()
         with psycopg.connect(server.url()) as connection:
@@ -43,26 +35,17 @@ def test_a_machine_without_postgresql_runs_the_one_of_the_wheel(home: Path) -> N
         server.stop()
 
 
-@pytest.mark.usefixtures("nothing_installed")
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: whose environment others cannot enter")
-def test_the_wheel_may_lie_where_another_user_cannot_enter(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = max(postgres._in_wheel(), key=postgres._version)
+def test_the_wheel_may_lie_where_another_user_cannot_enter(home: Path, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
-    package = postgres._copy_wheel(folder, closed)
+    folder = copy_wheel(next(bundled_programs()), closed)
     closed.chmod(0o700)
-    monkeypatch.setattr(postgres, "_in_wheel", lambda: iter([package]))
-    assert home in find_programs(home).folder.parents
+    assert home in find_programs(home, installed=(), bundled=[folder]).folder.parents
 
 
-@pytest.mark.usefixtures("nothing_installed")
-def test_a_machine_without_any_is_told_how_to_have_it(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres, "_WHEEL", "no_such_wheel")
+def test_a_machine_without_any_is_told_how_to_have_it(home: Path) -> None:
     with pytest.raises(NoPostgresError, match="make test"):
-        find_programs(home)
+        find_programs(home, installed=(), bundled=())
 
 
 def test_the_server_ends_with_the_session_that_it_was_started_for(tmp_path: Path) -> None:

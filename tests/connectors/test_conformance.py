@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from crms import Crm
+from limits import lower_limits
 
 import connectors
 from config.settings import Settings, load
@@ -71,9 +72,8 @@ class TestReading:
     def test_a_cursor_goes_on_where_it_was_given_in_another_process(
         self, connector: Connector, name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors.hubspot import connector as hubspot
 
-        monkeypatch.setattr(hubspot, "_LIST_PAGE", 7)
+        lower_limits(monkeypatch, hubspot_list_page=7)
         if name == "csv":
             connector.page_size = 7
         object_name = connector.objects[0]
@@ -273,11 +273,8 @@ class TestWhatIsGone:
     ) -> None:
         if name == "csv":
             return
-        from connectors.hubspot import connector as hubspot
-        from connectors.salesforce import merges
 
-        monkeypatch.setattr(hubspot, "_BATCH", 3)
-        monkeypatch.setattr(merges, "_IDS", 3)
+        lower_limits(monkeypatch, hubspot_batch=3, salesforce_merge_ids=3)
         sandbox.salesforce.page_limit = 2
         crm = Crm.all(sandbox)[name]
         ids = crm.ids()

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from crms import QUICK, Crm
+from limits import lower_limits
 
 from config.settings import load
 from connectors import build
 from connectors.protocol import Connector
 from connectors.records import Update
-from connectors.salesforce import writes
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.run import Sandbox
 from sandbox.salesforce.automation import Rule as SalesforceRule
@@ -164,7 +164,7 @@ WAYS = ["as the service does by default", "another way"]
 def way(request: pytest.FixtureRequest, refused: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     """Salesforce by collections and by jobs; HubSpot by batches and record by record."""
     if request.param == WAYS[1]:
-        monkeypatch.setattr(writes, "_JOB_WRITES", 2)
+        lower_limits(monkeypatch, salesforce_job_writes=2)
         if refused.name == "hubspot":
             refused.service.multi_status = True
 

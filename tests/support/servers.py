@@ -44,10 +44,10 @@ def postgres_url() -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not address.exists():
             _start(address, owner=int(folder.name.split("-")[2]))
-    told = address.read_text(encoding="utf-8")
-    if told.startswith("error: "):
-        raise NoServerError(told.removeprefix("error: "))
-    return told
+    answer = address.read_text(encoding="utf-8")
+    if answer.startswith("error: "):
+        raise NoServerError(answer.removeprefix("error: "))
+    return answer
 
 
 def _start(address: Path, owner: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 from fixture_types import MakeContext, Sync
+from limits import lower_limits
 
 from connectors.errors import UnavailableError
 from connectors.protocol import Connector
@@ -95,9 +96,8 @@ def test_a_full_read_forgets_nobody(
     ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch,
     name: str, call: str, how: str,
 ) -> None:  # fmt: skip
-    from connectors.hubspot import connector as hubspot
 
-    monkeypatch.setattr(hubspot, "_LIST_PAGE", 5)
+    lower_limits(monkeypatch, hubspot_list_page=5)
     crm = ready(ctx, sandbox, name, sync)
     index = known(ctx)
     if how == "none":
@@ -183,9 +183,8 @@ class TestWriting:
     def test_a_job_whose_counts_disagree_is_not_believed(
         self, make_context: MakeContext, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors.salesforce import writes
 
-        monkeypatch.setattr(writes, "_JOB_WRITES", 5)
+        lower_limits(monkeypatch, salesforce_job_writes=5)
         crm = Crm.all(sandbox)["salesforce"]
         connector = make_context("[connectors.salesforce]\nbulk_from = 1\n").connector("salesforce")
         crm.fault(r"GET .*/jobs/ingest/\w+$", "contradict", how="counts", times=10**6)
@@ -203,9 +202,8 @@ class TestAList:
 
     @pytest.fixture
     def hubspot(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
-        from connectors.hubspot import connector as hubspot
 
-        monkeypatch.setattr(hubspot, "_MEMBERS", 7)  # several pages
+        lower_limits(monkeypatch, hubspot_member_page=7)  # several pages
         return Crm.all(sandbox)["hubspot"]
 
     def read(self, ctx: Context, name: str = "Newsletter") -> set[str]:
@@ -441,10 +439,8 @@ class TestAJobsResult:
 
     @pytest.fixture
     def org(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
-        from connectors.salesforce import connector as salesforce
 
-        monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
-        monkeypatch.setattr(salesforce, "_JOB_PAGE", 7)
+        lower_limits(monkeypatch, salesforce_job_records=20, salesforce_job_page=7)
         sandbox.salesforce.page_limit = 5
         sandbox.salesforce.bulk.result_part = 6
         sandbox.salesforce.bulk.result_form = "none"

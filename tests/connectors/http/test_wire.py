@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 from crms import Crm
+from limits import lower_limits
 from tls import Ca, TlsFront, Trouble
 
 from config.settings import Settings
@@ -296,7 +297,7 @@ class TestTheAddressOfAHost:
         from worker.alerts import channels
         from worker.alerts.rules import Condition
 
-        monkeypatch.setattr(channels, "_WHOLE", 0.2)
+        lower_limits(monkeypatch, alert_deadline=0.2)
         settings = make_settings(
             '[alerts]\nemail_to = ["ops@example.com"]\n', SMTP_URL=f"smtps://{self.HOST}:465"
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from crms import Crm
+from limits import lower_limits
 
 from config.settings import Settings, SettingsError
 from connectors import build
@@ -185,10 +186,9 @@ class TestPaths:
 class TestReadsThatDoNotGetOn:
     def test_end_with_a_line_and_not_never(self, hubspot: Connector, crm: Crm) -> None:
         crm.service.stuck_cursor = True
-        from connectors.hubspot import connector as module
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "_LIST_PAGE", 7)
+            lower_limits(patch, hubspot_list_page=7)
             with pytest.raises(Exception, match="the same cursor came again"):
                 list(hubspot.pull("contacts"))
 

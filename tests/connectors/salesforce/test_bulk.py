@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 from crms import Crm
+from limits import lower_limits
 from msgspec.structs import replace
 
 from connectors.errors import ConnectorError, QuotaError, SchemaChangedError, UnavailableError
 from connectors.protocol import Connector
 from connectors.records import Contact, Update
-from connectors.salesforce import bulk as salesforce_bulk
-from connectors.salesforce import connector as salesforce
-from connectors.salesforce import writes
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 
@@ -25,11 +23,14 @@ LARGE = "[connectors.salesforce]\nbulk_from = 1\n"
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     """Jobs of 20 records, parts of 7, pages of 3: what large orgs have, in small."""
-    monkeypatch.setattr(salesforce, "_QUERY_PAGE", 2000)
-    monkeypatch.setattr(salesforce, "_JOB_RECORDS", 20)
-    monkeypatch.setattr(salesforce, "_JOB_PAGE", 3)
-    monkeypatch.setattr(writes, "_JOB_WRITES", 2)
-    monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.01)
+    lower_limits(
+        monkeypatch,
+        salesforce_query_page=2000,
+        salesforce_job_records=20,
+        salesforce_job_page=3,
+        salesforce_job_writes=2,
+        bulk_first_poll=0.01,
+    )
     sandbox.salesforce.bulk.result_part = 7
     sandbox.salesforce.bulk.seconds = 0.02
     sandbox.salesforce.page_limit = 5  # the first page comes by REST and tells how many there are
@@ -230,7 +231,7 @@ class TestReading:
         self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         expected = [c.id for c in by_rest(opened)]
-        monkeypatch.setattr(salesforce, "_SLICES", (30, 10, 4))
+        lower_limits(monkeypatch, salesforce_slices=(30, 10, 4))
         sandbox.salesforce.query_most = 12
         assert [c.id for c in by_rest(opened)] == expected
 
@@ -299,7 +300,7 @@ class TestReading:
     def test_a_job_is_looked_at_when_the_one_before_it_was_done(
         self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(salesforce_bulk, "_FIRST_LOOK", 0.2)
+        lower_limits(monkeypatch, bulk_first_poll=0.2)
         sandbox.salesforce.bulk.seconds = 0.5
         looks: list[int] = []
         for _page in opened().pull("Contact"):
@@ -432,7 +433,7 @@ class TestWriting:
         self, connector: Connector, sandbox: Sandbox, ids: list[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr(salesforce_bulk, "_LONGEST", 0.1)
+        lower_limits(monkeypatch, bulk_patience=0.1)
         sandbox.salesforce.bulk.seconds = 60
         with pytest.raises(UnavailableError, match="Bulk Data Load Jobs"):
             connector.write([status(one, "valid") for one in ids[:3]])

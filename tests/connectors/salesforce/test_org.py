@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fixture_types import Sync
+from limits import lower_limits
 
 from config.settings import SettingsError, load
 from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
@@ -49,10 +50,9 @@ class TestOwners:
         self, make_context: Callable[..., Any], sync: Sync, sandbox: Sandbox, bulk_from: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from connectors.salesforce import writes as salesforce_writes
         from worker.sync.write.undo import undo
 
-        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+        lower_limits(monkeypatch, salesforce_job_writes=2)
         before = self.owners(sandbox)
         ctx = make_context(f"[connectors.salesforce]\nbulk_from = {bulk_from}\n")
         result = sync(ctx, "salesforce")
@@ -189,11 +189,8 @@ class TestTriggers:
     def test_records_that_a_job_could_not_take_go_by_smaller_calls(
         self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors.salesforce import bulk
-        from connectors.salesforce import writes as salesforce_writes
 
-        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
-        monkeypatch.setattr(bulk, "_FIRST_LOOK", 0.01)
+        lower_limits(monkeypatch, salesforce_job_writes=2, bulk_first_poll=0.01)
         sandbox.salesforce.org.automation.trigger_takes = 20
         connector, ids = opened(), ids_of(sandbox)
         assert all(r.ok for r in connector.write([status(one) for one in ids]))
@@ -252,9 +249,8 @@ class TestRefusedWrites:
         self, opened: Callable[..., Connector], sandbox: Sandbox, allowed: bool,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from connectors.salesforce import writes as salesforce_writes
 
-        monkeypatch.setattr(salesforce_writes, "_JOB_WRITES", 2)
+        lower_limits(monkeypatch, salesforce_job_writes=2)
         ids = ids_of(sandbox)[:6]
         sandbox.salesforce.org.automation.duplicates = {ids[2]}
         toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"

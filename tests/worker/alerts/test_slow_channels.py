@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from limits import lower_limits
 
 from config.settings import AlertSettings, Settings
 from worker.alerts import channels
@@ -41,7 +42,7 @@ def dripping() -> Iterator[int]:
 def test_a_channel_that_drips_is_given_up(
     channel: str, dripping: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels, "_WHOLE", 0.5)
+    lower_limits(monkeypatch, alert_deadline=0.5)
     settings = Settings(
         home=tmp_path,
         database_url=f"sqlite:///{tmp_path}/hygiene.db",

@@ -19,6 +19,7 @@ import pytest
 import requests
 from crms import Crm
 from honcho.printer import Printer
+from limits import lower_limits
 
 from config.settings import Settings
 from sandbox.run import Sandbox
@@ -146,7 +147,7 @@ class TestWhatDies:
             if stop(out.getvalue()):
                 handlers[signal.SIGTERM](signal.SIGTERM, None)
 
-        monkeypatch.setattr(processes, "_TENDS_EVERY", 0.0)
+        lower_limits(monkeypatch, supervisor_interval=0.0)
         commands = {name: [sys.executable, "-c", script] for name, script in scripts.items()}
         supervisor = processes.Supervisor(commands, os.environ, look, Printer(out))
         return supervisor.run(), out.getvalue()
@@ -154,7 +155,7 @@ class TestWhatDies:
     def test_it_is_started_again_with_longer_and_longer_pauses(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(processes, "_FIRST_PAUSE", 0.25)
+        lower_limits(monkeypatch, supervisor_first_pause=0.25)
         code, said = self.run(
             monkeypatch, lambda text: text.count("started again") == 3,
             dies="raise SystemExit(1)", stays=STAYS,
@@ -168,7 +169,7 @@ class TestWhatDies:
         assert "stays" not in said
 
     def test_wrong_settings_end_all_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(processes, "_FIRST_PAUSE", 0.1)
+        lower_limits(monkeypatch, supervisor_first_pause=0.1)
         wrong = "print('SECRET_KEY: it is too short', flush=True); raise SystemExit(2)"
         code, said = self.run(monkeypatch, lambda _text: False, bad=wrong, stays=STAYS)
         assert code == 2

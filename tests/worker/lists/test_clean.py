@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from limits import lower_limits
 
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import Layout
@@ -305,7 +306,7 @@ class TestALongList:
         rows[1234] = '1234,"never closed,020 7219 4272'
         content = "Id,Note,Phone\n" + "\n".join(rows) + "\n"
         alone = cleaned(tmp_path, content.encode(), default_country="GB")
-        monkeypatch.setattr("worker.lists.clean._LONG", 1)
+        lower_limits(monkeypatch, long_list=1)
         monkeypatch.setattr("os.cpu_count", lambda: 2)
         together = cleaned(tmp_path, content.encode(), default_country="GB")
         assert together[1] == alone[1]

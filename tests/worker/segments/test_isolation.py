@@ -11,6 +11,7 @@ from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import MakeContext, Sync
+from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -125,7 +126,7 @@ class TestCounting:
             source = "Many" if place < 5 else f"Term {place}"
             crm.act(record_id, {"set": {source_of(crm): source}})
         sync(ctx, crm.name)
-        monkeypatch.setattr(counters, "_MOST_SEGMENTS", 3)
+        lower_limits(monkeypatch, most_segments=3)
         counters.count(ctx)
         found = [one for one in queries.listed(ctx, "source") if one["connector"] == crm.name]
         assert len(found) == 3

@@ -248,7 +248,7 @@ class TestOneRecord:
                 read = reader(*args, **more)
                 return lambda contact: read(contact) if contact.id != bad else [] + 1  # type: ignore[operator]
 
-            monkeypatch.setattr(page.evaluate, "reader", reading)
+            monkeypatch.setattr(page.prepare, "reader", reading)
         else:
             count = page._count
 

@@ -19,6 +19,7 @@ from crms import Crm
 from fixture_types import Sync
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from limits import lower_limits
 
 from worker.context import Context
 from worker.store import Store, engine, tables
@@ -240,9 +241,8 @@ class TestRuns:
         self, make_context: Callable[..., Context], either_database_url: str, crm: Crm,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from connectors.hubspot import connector
 
-        monkeypatch.setattr(connector, "_LIST_PAGE", 10)
+        lower_limits(monkeypatch, hubspot_list_page=10)
         first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
         run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
         assert reader.claim(first, run_id)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from constants import NEW_YORK, NUMBER
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -443,7 +444,7 @@ class TestSegmentsUnderAudit:
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.verification.chain._BUSY_PAUSE", 0.01)
+    lower_limits(monkeypatch, lookup_busy_pause=0.01)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 501])

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from clocks import advance_clock
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 
 from worker.context import Context
 from worker.store.tables import failures, feedback, verifications, watermarks, writes
@@ -232,7 +233,7 @@ class TestUndo:
     def test_a_few_writes_at_a_time_however_many_there_are(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("worker.sync.write.undo._AT_ONCE", 7)
+        lower_limits(monkeypatch, undo_batch=7)
         before = crm.snapshot()
         written = sync(ctx, crm.name)["contacts"]["written"]
         parts: list[int] = []

@@ -13,6 +13,7 @@ from clocks import advance_clock
 from constants import NUMBER, OTHER, OTHER_PHONES
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 from reports import deliver_reports, report_kinds, store_report
 
 from connectors.errors import UnavailableError
@@ -818,7 +819,7 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
 ) -> None:
     crm = Crm.all(sandbox)["hubspot"]
     record_id = contact_with_number(ctx, crm, sync)
-    monkeypatch.setattr(spreading, "_AT_ONCE", 2)
+    lower_limits(monkeypatch, propagation_batch=2)
     with ctx.store.write() as connection:
         changed_records.note(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
     driven: list[str] = []

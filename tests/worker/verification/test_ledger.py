@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from fake_providers import CountingProvider, FileProvider, numbers, step
+from limits import lower_limits
 
 from config.verification import Budget, Caps, ProviderTuning
 from config.verification import Verification as Settings
@@ -284,9 +285,7 @@ class TestFiles:
     def test_that_take_too_long_are_left_and_fetched_the_next_time(
         self, make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.verification import chain as module
-
-        monkeypatch.setattr(module, "_PATIENCE", 0.0)
+        lower_limits(monkeypatch, lookup_file_patience=0.0)
         provider = FileProvider(bulk_from=2, looks=1)
         chain = make(step(provider))
         first = chain.verify(subjects(numbers(5)), Occasion("run", "me"))

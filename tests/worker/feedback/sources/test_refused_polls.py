@@ -11,6 +11,7 @@ from agents import Agent
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.alerts import rules
@@ -96,7 +97,7 @@ def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
     ctx: Context, crm: Crm, sync: Sync, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged(sandbox, crm, ctx, sync)
-    monkeypatch.setattr("connectors.salesforce.connector._WINDOWS", ())
+    lower_limits(monkeypatch, salesforce_task_windows=())
     refused(crm, TASKS[crm.name])
 
     def told() -> list[str]:

@@ -21,6 +21,7 @@ from fixture_types import Sync
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from limits import lower_limits
 from merging import evidence_of_users, merge, set_only_number, status, surviving_id
 from reports import deliver_reports, store_report, stored_reports
 
@@ -45,7 +46,7 @@ from worker.sync.runs.scope import Scope
 def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """What changes within a second of our own write is read again by a later run only, since a
     CRM's clock is known by the second. Here that run is the next one."""
-    monkeypatch.setattr(lifecycle, "_SECOND", timedelta(0))
+    lower_limits(monkeypatch, own_write_second=timedelta(0))
 
 
 @pytest.fixture

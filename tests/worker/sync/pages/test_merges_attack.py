@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from constants import NUMBER, OTHER, STOP_FLAGS, THIRD
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 from merging import evidence_of_users, merge, set_only_number, status, surviving_id
 from reports import deliver_reports, store_report
 from skips import skip_without
@@ -37,7 +38,7 @@ from worker.sync.runs.scope import Scope
 
 @pytest.fixture(autouse=True)
 def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "_SECOND", timedelta(0))
+    lower_limits(monkeypatch, own_write_second=timedelta(0))
 
 
 @pytest.fixture

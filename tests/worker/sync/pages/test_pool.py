@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 
 from connectors.errors import ConnectorError, UnavailableError
 from connectors.hubspot import connector
@@ -152,7 +153,7 @@ class TestOverlap:
     def test_a_slow_crm_is_called_for_several_pages_at_once(
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(connector, "_LIST_PAGE", 10)
+        lower_limits(monkeypatch, hubspot_list_page=10)
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         if crm.name == "salesforce":
             crm.service.page_limit = 10
@@ -167,7 +168,7 @@ class TestCalls:
         self, ctx: Context, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A page changes less than a batch holds, but only the last batch is not full."""
-        monkeypatch.setattr(connector, "_LIST_PAGE", 7)
+        lower_limits(monkeypatch, hubspot_list_page=7)
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         crm = Crm.all(sandbox)["hubspot"]
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
@@ -184,7 +185,7 @@ class TestAPartOfARun:
 
     @pytest.fixture
     def crm(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Crm:
-        monkeypatch.setattr(connector, "_LIST_PAGE", 7)
+        lower_limits(monkeypatch, hubspot_list_page=7)
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         return Crm.all(sandbox)["hubspot"]
 
@@ -252,8 +253,7 @@ class TestAPartOfARun:
 class TestBothEnds:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connector, "_LIST_PAGE", 5)
-        monkeypatch.setattr(connector, "_SEARCH_PAGE", 4)
+        lower_limits(monkeypatch, hubspot_list_page=5, hubspot_search_page=4)
         monkeypatch.setattr(reverse_reader, "WORTH", 10)
 
     @pytest.fixture

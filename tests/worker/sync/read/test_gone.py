@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -32,9 +33,8 @@ class TestAFullRead:
     def test_forgets_whoever_is_not_there_any_more(
         self, ctx: Context, crm: Crm, sync: Sync, place: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from connectors.hubspot import connector
 
-        monkeypatch.setattr(connector, "_LIST_PAGE", 7)
+        lower_limits(monkeypatch, hubspot_list_page=7)
         sync(ctx, crm.name)
         ids = crm.ids()
         some = {ids[place], ids[place - 1], ids[30]}

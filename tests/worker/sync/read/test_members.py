@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fixture_types import Sync
+from limits import lower_limits
 
 from connectors.errors import AuthError, ConnectorError
 from sandbox.run import Sandbox
@@ -21,9 +22,8 @@ def written(result: dict[str, Any]) -> set[str]:
 def test_of_a_hubspot_list_by_its_name_or_id(
     ctx: Context, sandbox: Sandbox, sync: Sync, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connectors.hubspot import connector as hubspot
 
-    monkeypatch.setattr(hubspot, "_MEMBERS", 7)  # several pages
+    lower_limits(monkeypatch, hubspot_member_page=7)  # several pages
     members = set(sandbox.hubspot.portal.lists["2"]["members"])
     result = sync(ctx, "hubspot", scope=Scope("segment", (name,), key="list"))
     assert result["contacts"]["read"] == len(members) == 20

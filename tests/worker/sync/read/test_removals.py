@@ -13,6 +13,7 @@ from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -198,7 +199,7 @@ class TestAFullReadThatWouldRemoveMany:
     ) -> None:
         """More than a page may list: the database copies the ids itself."""
         monkeypatch.setattr(change_detection, "MAX_ABSENT", 3)
-        monkeypatch.setattr(removals, "_BATCH", 4)
+        lower_limits(monkeypatch, removal_batch=4)
         listed: list[int] = []
         collect = removals.collect
 
@@ -446,7 +447,7 @@ class TestAProcessThatDies:
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync, accept: bool,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        monkeypatch.setattr(removals, "_BATCH", 4)
+        lower_limits(monkeypatch, removal_batch=4)
         ctx = make_context(GUARD)
         sync(ctx, crm.name)
         before, ids = indexed(ctx, crm), crm.ids()

@@ -1,0 +1,47 @@
+"""Limits of the product that tests lower, so that a few records fill a page and no test waits.
+
+They are constants of modules, not settings: no operator has a reason to change them. This table is
+the only place of the tests that knows their names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+_LIMITS = {
+    # Records in a call, a page, a job or a step.
+    "hubspot_batch": "connectors.hubspot.connector._BATCH",
+    "hubspot_list_page": "connectors.hubspot.connector._LIST_PAGE",
+    "hubspot_member_page": "connectors.hubspot.connector._MEMBERS",
+    "hubspot_search_page": "connectors.hubspot.connector._SEARCH_PAGE",
+    "salesforce_query_page": "connectors.salesforce.connector._QUERY_PAGE",
+    "salesforce_job_records": "connectors.salesforce.connector._JOB_RECORDS",
+    "salesforce_job_page": "connectors.salesforce.connector._JOB_PAGE",
+    "salesforce_slices": "connectors.salesforce.connector._SLICES",
+    "salesforce_job_writes": "connectors.salesforce.writes._JOB_WRITES",
+    "salesforce_merge_ids": "connectors.salesforce.merges._IDS",
+    "propagation_batch": "worker.sync.propagate._AT_ONCE",
+    "removal_batch": "worker.sync.read.removals._BATCH",
+    "undo_batch": "worker.sync.write.undo._AT_ONCE",
+    "most_segments": "worker.segments.counters._MOST_SEGMENTS",
+    # Bytes from which a list is cleaned by several processes.
+    "long_list": "worker.lists.clean._LONG",
+    # Seconds, or spans of time.
+    "salesforce_task_windows": "connectors.salesforce.connector._WINDOWS",
+    "bulk_first_poll": "connectors.salesforce.bulk._FIRST_LOOK",
+    "bulk_patience": "connectors.salesforce.bulk._LONGEST",
+    "lookup_busy_pause": "worker.verification.chain._BUSY_PAUSE",
+    "lookup_file_patience": "worker.verification.chain._PATIENCE",
+    "alert_deadline": "worker.alerts.channels._WHOLE",
+    "own_write_second": "worker.sync.runs.lifecycle._SECOND",
+    "supervisor_first_pause": "worker.cli.supervisor._FIRST_PAUSE",
+    "supervisor_interval": "worker.cli.supervisor._TENDS_EVERY",
+}
+
+
+def lower_limits(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
+    """Set limits for this test: `lower_limits(monkeypatch, hubspot_list_page=7)`."""
+    for name, value in values.items():
+        monkeypatch.setattr(_LIMITS[name], value)

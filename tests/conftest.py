@@ -1,4 +1,25 @@
-"""Fixtures: sandbox CRMs over real HTTP, a fresh database, and a context to work in."""
+"""Fixtures of all tests: sandbox CRMs over real HTTP, a fresh database, a context to work in.
+
+The folders mirror the packages. The `conftest.py` of each lists what is specified where.
+
+    config/                  settings, logging, tracing
+    connectors/              reading and writing a CRM
+    worker/                  everything that is done with contacts and reports
+    sandbox/                 the stand-ins of the CRMs
+    security/                the threats of docs/security.md
+    fuzz/                    random input from outside
+    chaos/                   the parts of the fault campaign
+    test_markers.py          the markers of tests
+    test_index.py            these lists are complete
+    test_project.py          CI, hooks, types, licence
+    test_docs.py             README and docs/
+    test_deploy.py           units, images, alerts, dashboard
+    test_crm_package.py      the Salesforce package
+    test_crm_component.py    its component, in Chromium
+    test_hubspot_project.py  the HubSpot app
+
+`support/` holds what tests share; its modules are imported by their bare names.
+"""
 
 from __future__ import annotations
 

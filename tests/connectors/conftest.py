@@ -1,4 +1,16 @@
-"""What the tests of several connectors share."""
+"""Specification of `connectors`: how contacts are read from a CRM and written to it.
+
+Read in this order:
+
+    test_conformance.py   what every connector does
+    test_rows.py          rows become contacts, column by column
+    test_phone_values.py  phone fields of every type
+    test_refusals.py      what a CRM refuses costs nobody their opt-out
+    http/                 limits, deadlines and answers that cannot be trusted
+    salesforce/           what only Salesforce does
+    hubspot/              what only HubSpot does
+    csv_list/             lists on disk
+"""
 
 from __future__ import annotations
 

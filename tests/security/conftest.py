@@ -1,4 +1,9 @@
-"""The web process over real HTTP, as the tests of the pages have it."""
+"""Security as a whole; each package tests its own part.
+
+Read in this order:
+
+    test_outside.py  each threat of docs/security.md
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,24 @@
-"""The web process over real HTTP."""
+"""Specification of `worker.web`, over real HTTP.
+
+Read in this order:
+
+    test_app.py           health, readiness, overview
+    test_access.py        who may log in, and with which role
+    test_login_link.py    login without a password
+    test_oidc.py          login by OpenID Connect
+    test_redirects.py     no redirect leads to another host
+    test_port.py          the port
+    test_webhooks.py      signed webhooks
+    test_api.py           the API
+    test_rechecks.py      the API for automations of a CRM
+    test_hubspot_app.py   the HubSpot app
+    test_hubspot_card.py  the HubSpot card in Chromium
+    test_pages.py         the admin's pages in Chromium
+    test_evidence.py      the evidence for a number
+    test_removals.py      removals on hold
+    test_confirm.py       the recipient's page
+    test_fuzz.py          any request gets an answer
+"""
 
 from __future__ import annotations
 

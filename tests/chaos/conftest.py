@@ -1,0 +1,7 @@
+"""The fault campaign's own parts. The campaign itself is `make chaos` (docs/faults.md).
+
+Read in this order:
+
+    test_model.py     its model states the same rules as the product
+    test_postgres.py  it finds or brings the PostgreSQL that it runs
+"""

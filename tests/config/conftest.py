@@ -1,0 +1,10 @@
+"""Specification of `config`: what an operator sets and what a process logs.
+
+Read in this order:
+
+    test_settings.py       defaults, mistakes, redaction of secrets
+    test_errors.py         the tree of errors, exit codes and HTTP statuses
+    test_logging_setup.py  what log lines hold, and what they never hold
+    test_tracing.py        one trace from a request to its writes
+    test_version.py        the version comes from one place
+"""

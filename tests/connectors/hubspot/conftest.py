@@ -1,0 +1,9 @@
+"""Specification of `connectors.hubspot`, beside the conformance suite.
+
+Read in this order:
+
+    test_setup.py     properties and lists that the set-up creates
+    test_writes.py    rules on writes, and what a refusal costs
+    test_call_log.py  logged calls are read once each
+    test_probe.py     facts that only a real account can settle
+"""

@@ -1,0 +1,8 @@
+"""The stand-ins behave as the true services do.
+
+Read in this order:
+
+    test_salesforce.py  Salesforce, by its unmodified client
+    test_hubspot.py     HubSpot: limits, errors, odd records
+    test_contract.py    our requests and the answers against HubSpot's OpenAPI documents
+"""

@@ -1,0 +1,12 @@
+"""Specification of the command line, as an operator meets it.
+
+Read in this order:
+
+    test_main.py        results, JSON, exit codes, mistakes
+    test_feedback.py    reports, suppressions, evidence, erasure
+    test_removals.py    removals on hold
+    test_admin.py       overview, segments, users, runs
+    test_supervisor.py  `hygiene up` and its processes
+    test_demo.py        `hygiene demo`
+    test_imports.py     what a command does not load
+"""

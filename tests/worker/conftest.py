@@ -1,0 +1,19 @@
+"""Specification of `worker`. A contact goes through the folders in this order.
+
+Read in this order:
+
+    phones/        read a phone field
+    verification/  ask providers, once and within budget
+    decisions/     decide statuses, flags and the reason
+    sync/          read, process and write a CRM's contacts
+    feedback/      what people and systems report
+    suppression/   what follows from reports
+    segments/      counts by source, and bad sources isolated
+    alerts/        what operators are told
+    queue/         Celery, beat and messages
+    store/         the database and local files
+    lists/         lists on disk
+    ops/           doctor, export, retention
+    cli/           the command line
+    web/           API, webhooks and pages
+"""

@@ -1,0 +1,11 @@
+"""Specification of `worker.feedback`: reports, from their source to the consent state.
+
+Read in this order:
+
+    sources/                 where reports come from
+    test_replies.py          what a reply means
+    test_long_replies.py     replies of any length and alphabet
+    test_consent_state.py    what the reports about a number amount to
+    test_flags.py            flags that CRM users change
+    test_flags_over_time.py  a flag in the life of its record
+"""

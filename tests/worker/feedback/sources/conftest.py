@@ -1,0 +1,11 @@
+"""Specification of `worker.feedback.sources`.
+
+Read in this order:
+
+    test_twilio.py          replies and message statuses
+    test_delivery_codes.py  error codes of messages
+    test_dispositions.py    outcomes of calls, read from the CRM
+    test_call_outcomes.py   outcomes without a name or a meaning
+    test_refused_polls.py   calls that a CRM does not list
+    test_files.py           files of numbers and reports
+"""

@@ -1,0 +1,9 @@
+"""Specification of `worker.ops`.
+
+Read in this order:
+
+    test_doctor.py     likely mistakes are found and named
+    test_home.py       which home folder is used
+    test_retention.py  what is deleted when, and what stays
+    test_export.py     all data out in one file, and in again
+"""

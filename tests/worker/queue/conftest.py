@@ -1,0 +1,9 @@
+"""Specification of `worker.queue`.
+
+Read in this order:
+
+    test_dedupe.py     one message of a kind waits at a time
+    test_beat.py       the schedule
+    test_malformed.py  messages that are none of ours
+    test_stop.py       signals stop a run without loss
+"""

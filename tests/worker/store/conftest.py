@@ -1,0 +1,14 @@
+"""Specification of `worker.store`.
+
+Read in this order:
+
+    test_store.py           migrations, statements and runs on both databases
+    test_upgrades.py        data of each earlier version
+    test_array_param.py     lists as one parameter
+    test_locks.py           named locks
+    test_lost_fields.py     fields that our user no longer sees
+    test_machine_faults.py  full disks, services that are away, one bad record
+    test_pseudonyms.py      how erased numbers are recognised
+    test_private_files.py   other users of the machine read nothing
+    test_redis_tls.py       Redis over TLS
+"""

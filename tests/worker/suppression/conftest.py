@@ -1,0 +1,8 @@
+"""Specification of `worker.suppression`.
+
+Read in this order:
+
+    test_queue.py    from a webhook to both CRMs, with real processes
+    test_retries.py  what a sender repeats counts once
+    test_erasure.py  what an erasure deletes, and what it keeps
+"""

@@ -1,0 +1,18 @@
+"""Specification of `worker.sync`. The promises are numbered in ARCHITECTURE.md.
+
+Read in this order:
+
+    test_promises.py          what every sync keeps
+    runs/                     runs: opened, paused, cancelled, undone
+    read/                     reading a CRM
+    pages/                    processing a page
+    write/                    writing to a CRM
+    test_propagate.py         a report reaches every record with its number
+    test_paid.py              paid verification from end to end
+    test_country_code.py      HubSpot's two country properties
+    test_quiet_first_sync.py  a first sync that starts few workflows
+    test_faults.py            faults of a CRM during a run
+    test_kill.py              killed workers and a flushed Redis
+    test_machine.py           any order of events, against a reference
+    test_under_fire.py        four workers, kills and a faulty provider at once
+"""

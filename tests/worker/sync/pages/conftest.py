@@ -1,0 +1,10 @@
+"""Specification of `worker.sync.pages`: a page from the claim to its results.
+
+Read in this order:
+
+    test_pool.py           several pages at once
+    test_stored_pages.py   a page survives its way through the database
+    test_evaluate.py       what an answer means for a contact
+    test_merges.py         merged records lose no opt-out
+    test_merges_attack.py  merges in odd orders, with crashes and odd answers
+"""

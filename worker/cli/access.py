@@ -7,9 +7,9 @@ import sys
 import click
 
 from worker.access.model import ROLES, SCOPES, AccessError, Role
-from worker.cli import output
 from worker.cli.base import Command, Group, json_option
-from worker.cli.parts import opened_context, user_name
+from worker.cli.common import open_context, user_name
+from worker.cli.output import console
 
 
 @click.group("users", cls=Group)
@@ -23,18 +23,18 @@ def users_list(as_json: bool) -> None:
     """People with a password of their own."""
     from worker.access import users as people
 
-    with opened_context(only_looks=True) as ctx:
+    with open_context(read_only=True) as ctx:
         found = people.listed(ctx.store)
     if as_json:
-        output.print_json([
+        console.print_json([
             {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in found
         ])  # fmt: skip
     elif not found:
-        output.note("nobody yet; make somebody with: hygiene users add NAME --role viewer")
+        console.info("nobody yet; make somebody with: hygiene users add NAME --role viewer")
     else:
-        made = output.table("name", "role", "since")
-        output.rows(made, [(u.name, u.role, f"{u.created_at:%Y-%m-%d}") for u in found])
-        output.show_table(made)
+        made = console.table("name", "role", "since")
+        console.rows(made, [(u.name, u.role, f"{u.created_at:%Y-%m-%d}") for u in found])
+        console.show_table(made)
 
 
 @users.command("add")
@@ -54,13 +54,13 @@ def users_add(name: str, role: Role, password: str) -> None:
     from worker.access import audit
     from worker.access import users as people
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         try:
             people.put(ctx.store, name, password, role, ctx.now())
         except AccessError as error:
             raise SettingsError(str(error)) from None
         audit.note(ctx.store, ctx.now(), user_name(), "user.put", f"{name} ({role})")
-    output.out.print(f"{name} may log in as {role}")
+    console.out.print(f"{name} may log in as {role}")
 
 
 @users.command("remove")
@@ -70,12 +70,12 @@ def users_remove(name: str) -> None:
     from worker.access import audit
     from worker.access import users as people
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         if not people.remove(ctx.store, name):
-            output.complain(f"there is nobody of the name {name}")
+            console.error(f"there is nobody of the name {name}")
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "user.remove", name)
-    output.out.print(f"{name} is gone")
+    console.out.print(f"{name} is gone")
 
 
 @users.command("login-link")
@@ -89,7 +89,7 @@ def users_login_link() -> None:
     from worker.access.ways_in import described, needs_link
     from worker.cli.terminal import print_login_link
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         if not needs_link(ctx.settings, ctx.store):
             raise SettingsError(f"no link is needed: {described(ctx.settings, ctx.store)}")
         if not print_login_link(ctx, user_name()):
@@ -109,21 +109,21 @@ def tokens_list(as_json: bool) -> None:
     """Tokens that were made, without their secrets."""
     from worker.access import tokens
 
-    with opened_context(only_looks=True) as ctx:
+    with open_context(read_only=True) as ctx:
         found = tokens.listed(ctx.store)
     if as_json:
-        output.print_json([one.as_json() for one in found])
+        console.print_json([one.as_json() for one in found])
     elif not found:
-        output.note("none yet; make one with: hygiene tokens make NAME --scope read")
+        console.info("none yet; make one with: hygiene tokens make NAME --scope read")
     else:
-        made = output.table("id", "name", "scopes", "made by", "used", "revoked")
-        output.rows(made, [
+        made = console.table("id", "name", "scopes", "made by", "used", "revoked")
+        console.rows(made, [
             (str(t.id), t.name, ", ".join(t.scopes), t.created_by,
              f"{t.used_at:%Y-%m-%d %H:%M}" if t.used_at else "never",
              f"{t.revoked_at:%Y-%m-%d}" if t.revoked_at else "")
             for t in found
         ])  # fmt: skip
-        output.show_table(made)
+        console.show_table(made)
 
 
 @tokens_group.command("make")
@@ -135,17 +135,17 @@ def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
     from config.settings import SettingsError
     from worker.access import audit, tokens
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         try:
             secret, made = tokens.make(ctx.store, name, scopes, user_name(), ctx.now())
         except AccessError as error:
             raise SettingsError(str(error)) from None
         audit.note(ctx.store, ctx.now(), user_name(), "token.make", f"{made.id} {made.name}")
     if as_json:
-        output.print_json({"token": secret, **made.as_json()})
+        console.print_json({"token": secret, **made.as_json()})
     else:
-        output.out.print(secret)
-        output.note("keep it now: it is not shown again")
+        console.out.print(secret)
+        console.info("keep it now: it is not shown again")
 
 
 @tokens_group.command("revoke")
@@ -154,12 +154,12 @@ def tokens_revoke(token: int) -> None:
     """Take a token back, at once."""
     from worker.access import audit, tokens
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         if not tokens.revoke(ctx.store, token, ctx.now()):
-            output.complain(f"there is no token {token} in force")
+            console.error(f"there is no token {token} in force")
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "token.revoke", str(token))
-    output.out.print(f"token {token} is revoked")
+    console.out.print(f"token {token} is revoked")
 
 
 @click.command("audit", cls=Command)
@@ -170,16 +170,16 @@ def audit_command(limit: int, who: str, as_json: bool) -> None:
     """What people and tokens did, the newest first."""
     from worker.access import audit
 
-    with opened_context(only_looks=True) as ctx:
+    with open_context(read_only=True) as ctx:
         found = audit.entries(ctx.store, limit=limit, who=who)
     if as_json:
-        output.print_json(found)
+        console.print_json(found)
     elif not found:
-        output.note("nobody has done anything yet")
+        console.info("nobody has done anything yet")
     else:
-        made = output.table("at", "who", "did", "to", "why")
-        output.rows(made, [
+        made = console.table("at", "who", "did", "to", "why")
+        console.rows(made, [
             (one["at"][:16].replace("T", " "), one["who"], one["action"], one["target"],
              one["why"]) for one in found
         ])  # fmt: skip
-        output.show_table(made)
+        console.show_table(made)

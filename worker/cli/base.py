@@ -1,7 +1,7 @@
 """How every command of `hygiene` ends: with a plain line and an exit code, never with a traceback.
 
 A signal (Ctrl-C, SIGTERM) ends it with exit code 130. What carries work out in order is run inside
-`stops`, where a signal lets what is under way end first.
+`stoppable`, where a signal lets what is under way end first.
 
 Loads little: what a command needs is loaded with the command.
 """
@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from config import stopping
-from worker.cli import output
+from worker.cli.output import console
 
 
 class Command(click.Command):
@@ -35,7 +35,7 @@ class Command(click.Command):
             with stopping.by_interrupt():
                 return super().invoke(ctx)
         except (KeyboardInterrupt, stopping.Stopped):
-            output.note(self.stopped)
+            console.info(self.stopped)
             sys.exit(stopping.CODE)
         except BrokenPipeError:
             sys.stderr.close()
@@ -43,18 +43,18 @@ class Command(click.Command):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            sys.exit(_told(error))
+            sys.exit(_report_error(error))
 
 
 @contextmanager
-def stops(goes_on: Callable[[], str]) -> Iterator[None]:
-    """Wrap the work of a command: a signal ends it cleanly, with the line of `goes_on` and exit
-    code 130."""
+def stoppable(how_to_continue: Callable[[], str]) -> Iterator[None]:
+    """Wrap the work of a command: a signal ends it cleanly, with exit code 130 and the line that
+    `how_to_continue` returns."""
     try:
-        with stopping.gracefully(goes_on):
+        with stopping.gracefully(how_to_continue):
             yield
     except (KeyboardInterrupt, stopping.Stopped):
-        output.note(goes_on())
+        console.info(how_to_continue())
         sys.exit(stopping.CODE)
 
 
@@ -65,19 +65,19 @@ class Group(click.Group):
 Group.group_class = Group
 
 
-def _told(error: Exception) -> int:
+def _report_error(error: Exception) -> int:
     """Say what went wrong; the exit code (`config.errors`)."""
     from config import logging_setup as log
     from config.errors import HygieneError
 
     if isinstance(error, HygieneError):
-        output.complain(*str(error).splitlines())
+        console.error(*str(error).splitlines())
         return error.exit_code
     # Only who has loaded the database raises any of these.
     from worker.store.machine_faults import trouble
 
     found = trouble(error)
-    output.complain(log.redact(found.line) if found is not None else _unexpected(error))
+    console.error(log.redact(found.line) if found is not None else _unexpected(error))
     return 1
 
 

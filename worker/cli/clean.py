@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from config import stopping
-from worker.cli import output
-from worker.cli.base import Command, json_option, stops
+from worker.cli.base import Command, json_option, stoppable
 from worker.cli.lists import layout_options
+from worker.cli.output import console
+from worker.cli.output.lists import show_summary
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
@@ -49,7 +50,7 @@ def clean(
         raise click.UsageError("--json and -o - would both write to standard output; name a file")
     rows = "; the list written so far is incomplete" if target == STANDARD else ""
     again = f"stopped{rows or '; nothing was written'}: run it again"
-    with stops(lambda: again), output.progress() as bar:
+    with stoppable(lambda: again), console.progress() as bar:
         is_text = source.is_file() and source.suffix.lower() != ".xlsx"
         task = bar.add_task(
             f"checking {source.name}", total=source.stat().st_size if is_text else None
@@ -64,9 +65,9 @@ def clean(
             replace(layout, header=not no_header), force,
         )  # fmt: skip
     for line in summary.notes:
-        output.note(line)
+        console.info(line)
     if as_json:
-        output.print_json({"input": str(source), "output": str(target), **summary.as_json()})
+        console.print_json({"input": str(source), "output": str(target), **summary.as_json()})
     else:
-        output.show_summary(summary, target, to_stderr=target == STANDARD)
+        show_summary(summary, target, to_stderr=target == STANDARD)
     sys.exit(1 if summary.broken else 0)

@@ -32,7 +32,8 @@ from config import stopping
 from config.settings import Settings, load
 from sandbox.run import CRMS, environment
 from worker.access.ways_in import needs_link
-from worker.cli import output
+from worker.cli.output import console
+from worker.cli.output.runs import show_result
 from worker.cli.terminal import is_terminal, print_login_link
 from worker.context import Context
 from worker.feedback.models import contact_key
@@ -87,10 +88,10 @@ def run_demo(contacts: int, once: bool) -> int:
                 _show_login(settings)
                 _stay(settings, watch)
     except DemoError as error:
-        output.complain(*str(error).splitlines())
+        console.error(*str(error).splitlines())
         return 1
     except KeyboardInterrupt:
-        output.note("stopped, with every process it had started")
+        console.info("stopped, with every process it had started")
         return stopping.CODE
     return 0
 
@@ -141,7 +142,7 @@ def _running(
                 raise DemoError(f"the {name} ended by itself; see {home / name}.log")
 
     try:
-        with output.out.status("Starting sandbox CRMs, Redis, worker, beat and web ..."):
+        with console.out.status("Starting sandbox CRMs, Redis, worker, beat and web ..."):
             for name, arguments in (("sandbox", sandbox), ("worker", ["worker", "up"])):
                 with (home / f"{name}.log").open("wb") as log:
                     processes[name] = subprocess.Popen(
@@ -228,7 +229,7 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
     """The first sync of both CRMs, and what it found."""
     ensure_schema(settings.database_url)
     ctx = Context.create(settings)
-    out = output.out
+    out = console.out
     try:
         out.print(
             f"[bold]Two sandbox CRMs[/bold] hold {contacts:,} contacts each, with phone fields as "
@@ -241,7 +242,7 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
         results = _sync(ctx, settings, watch)
         for result in results:
             out.print()
-            output.show_result(result)
+            show_result(result)
             _show_sources(result)
         _show_examples(ctx, results)
         out.print()
@@ -252,12 +253,12 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
 
 def _sync(ctx: Context, settings: Settings, watch: Callable[[], None]) -> list[dict[str, Any]]:
     """Open a run in each CRM, hand them to the worker, and follow."""
-    with output.progress() as bar:
+    with console.progress() as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
             sums, left = report.totals(ctx, run_id), lifecycle.load(ctx, run_id).left
-            output.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
+            console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
 
         for name in settings.active_connectors:
             run_id = lifecycle.open_run(ctx, name, Scope("changed"))
@@ -280,7 +281,7 @@ def _enqueue(settings: Settings, run_id: str) -> None:
 
 
 def _show_sources(result: Mapping[str, Any]) -> None:
-    made = output.table("source", ">contacts", ">phone fields", ">bad", "")
+    made = console.table("source", ">contacts", ">phone fields", ">bad", "")
     for name, counts in sorted(result["sources"].items(), key=lambda entry: -_share(entry[1])):
         share = _share(counts)
         style = "red" if share > 0.15 else "yellow" if share > 0.08 else "green"
@@ -288,7 +289,7 @@ def _show_sources(result: Mapping[str, Any]) -> None:
             name or "(none)", f"{counts['contacts']:,}", f"{counts['numbers']:,}",
             f"{counts['bad']:,}", Text(f"{share:.0%}", style=style),
         )  # fmt: skip
-    output.show_table(made)
+    console.show_table(made)
 
 
 def _share(counts: Mapping[str, int]) -> float:
@@ -297,7 +298,7 @@ def _share(counts: Mapping[str, int]) -> float:
 
 def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
     """One record for each kind of finding, before and after, with the reason."""
-    made = output.table("typed", "status", "reason written to the CRM")
+    made = console.table("typed", "status", "reason written to the CRM")
     seen: Counter[str] = Counter()
     shown: set[str] = set()
     for result in results:
@@ -318,15 +319,15 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
             typed = held[record_id].phones[field] if record_id in held else ""
             if typed and typed not in shown:
                 shown.add(typed)
-                made.add_row(repr(typed)[1:-1], output.styled(status), after.get("reason") or "")
-    output.out.print(Text("\nSome of them", style="bold"))
-    output.show_table(made)
+                made.add_row(repr(typed)[1:-1], console.styled(status), after.get("reason") or "")
+    console.out.print(Text("\nSome of them", style="bold"))
+    console.show_table(made)
 
 
 def _show_places(ctx: Context) -> None:
     settings = ctx.settings
     salesforce, hubspot = _addresses(settings)
-    out = output.out
+    out = console.out
     out.print("[bold]Where to look[/bold]")
     out.print(f"  the contacts in Salesforce   {salesforce}/ui")
     out.print(f"  the contacts in HubSpot      {hubspot}/ui")
@@ -334,7 +335,7 @@ def _show_places(ctx: Context) -> None:
     out.print(f"  bad sources and campaigns    http://127.0.0.1:{settings.port}/segments")
     if page := _recipients_page(ctx):
         out.print(f"  the page of a recipient      {page}")
-        output.note("  (answer there, and see the contact in HubSpot change a moment later)")
+        console.info("  (answer there, and see the contact in HubSpot change a moment later)")
 
 
 def _show_login(settings: Settings) -> None:
@@ -342,7 +343,7 @@ def _show_login(settings: Settings) -> None:
     ctx = Context.create(settings)
     try:
         if not print_login_link(ctx, "demo") and needs_link(settings, ctx.store):
-            output.note("the admin pages: there is no terminal to print a login link on; set "
+            console.info("the admin pages: there is no terminal to print a login link on; set "
                          "ADMIN_PASSWORD and log in with it")  # fmt: skip
     finally:
         ctx.close()
@@ -368,13 +369,13 @@ def _recipients_page(ctx: Context) -> str:
 
 def _stay(settings: Settings, watch: Callable[[], None]) -> None:
     minutes = int(settings.sync.every.total_seconds() // 60)
-    output.out.print(
+    console.out.print(
         f"\nEverything goes on running; the schedule syncs every {minutes} minutes. "
         "Press Ctrl-C to stop."
     )
     asking = is_terminal() and sys.stdin is not None and sys.stdin.isatty()
     if asking and not settings.admin_password:
-        output.out.print("Press Enter for another login link.")
+        console.out.print("Press Enter for another login link.")
     while True:
         watch()
         if not asking:

@@ -1,12 +1,20 @@
-"""Options that describe a list, shared by the commands of `hygiene` that read one."""
+"""What the commands of `hygiene` that read a list share: its argument, its layout, refused rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from worker.cli.output import console
+
+if TYPE_CHECKING:
+    from worker.feedback.sources import files as lists
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,3 +34,11 @@ def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, layout=Layout(encoding, mark, sheet), **named)
 
     return with_layout
+
+
+def show_refused(bad: lists.Refusals) -> None:
+    """Say why rows were refused: the first of them, and how many more there are."""
+    for line in bad.first:
+        console.error(line)
+    if bad.count > len(bad.first):
+        console.error(f"... and {bad.count - len(bad.first):,} more; see --refused")

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from config.segment_keys import SEGMENTS
-from worker.cli import output
 from worker.cli.base import Group, json_option
-from worker.cli.lists import layout_options
-from worker.cli.parts import opened_context, user_name
+from worker.cli.common import open_context, user_name
+from worker.cli.lists import FILE, layout_options
+from worker.cli.output import console
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
     from worker.segments import isolation as isolate
-
-
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group("segments", cls=Group, invoke_without_command=True)
@@ -34,27 +31,27 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
     from worker.segments import counters as counting
     from worker.segments import queries as listing
 
-    with opened_context(only_looks=True) as ctx:
+    with open_context(read_only=True) as ctx:
         counting.count_if_needed(ctx)
         found = listing.listed(ctx, by, limit)
     if as_json:
-        output.print_json(found)
+        console.print_json(found)
         return
     if not found:
-        output.note(f"no contact has a {by} yet; sync first")
+        console.info(f"no contact has a {by} yet; sync first")
         return
-    made = output.table(
+    made = console.table(
         by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95 % sure between",
         ">opted out", ">complaints", "",
     )  # fmt: skip
-    output.rows(made, [
+    console.rows(made, [
         (one["value"], one["connector"], f"{one['contacts']:,}", f"{one['numbers']:,}",
          f"{one['bad']:,}", f"{one['rate']:.1%}", f"{one['low']:.1%} and {one['high']:.1%}",
          f"{one['reports'].get('opt_out', 0):,}", f"{one['reports'].get('complaint', 0):,}",
          "isolated" if one["isolated"] else "")
         for one in found
     ])  # fmt: skip
-    output.show_table(made)
+    console.show_table(made)
 
 
 @segments.command("isolated")
@@ -63,21 +60,21 @@ def isolated(as_json: bool) -> None:
     """Segments that were set apart, with their shares before and after their audit."""
     from worker.segments import isolation as isolate
 
-    with opened_context(only_looks=True) as ctx:
+    with open_context(read_only=True) as ctx:
         found = [one.as_json() for one in isolate.history(ctx)]
     if as_json:
-        output.print_json(found)
+        console.print_json(found)
     elif not found:
-        output.note("no segment was isolated yet")
+        console.info("no segment was isolated yet")
     else:
-        made = output.table("id", "connector", "segment", "since", "why", ">before", ">after", "")
-        output.rows(made, [
+        made = console.table("id", "connector", "segment", "since", "why", ">before", ">after", "")
+        console.rows(made, [
             (str(one["id"]), one["connector"], f"{one['by']}={one['value']}", one["since"][:10],
              one["why"], _share(one["before"]), _share(one["after"]),
              f"released {one['released_at'][:10]}" if one["released_at"] else "")
             for one in found
         ])  # fmt: skip
-        output.show_table(made)
+        console.show_table(made)
 
 
 def _share(counts: dict[str, Any] | None) -> str:
@@ -99,13 +96,13 @@ def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> Non
     key, equals, value = segment.partition("=")
     if not equals or key not in SEGMENTS:
         raise click.UsageError(f"KEY=VALUE: one of {', '.join(SEGMENTS)}, as source=Web")
-    with opened_context() as ctx:
+    with open_context() as ctx:
         try:
             made = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
         except NoSuchSegmentError as error:
             raise click.UsageError(str(error)) from None
     if made is None:
-        output.complain(f"{segment} is isolated already")
+        console.error(f"{segment} is isolated already")
         sys.exit(1)
     _show(made, as_json, "isolated")
 
@@ -119,7 +116,7 @@ def release(isolation: int, reason: str, as_json: bool) -> None:
     from worker.segments import isolation as isolate
     from worker.segments.isolation import NoSuchSegmentError
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         try:
             made = isolate.release(ctx, isolation, user_name(), reason)
         except NoSuchSegmentError as error:
@@ -129,9 +126,9 @@ def release(isolation: int, reason: str, as_json: bool) -> None:
 
 def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
     if as_json:
-        output.print_json(made.as_json())
+        console.print_json(made.as_json())
     else:
-        output.out.print(f"{made.connector} {made.name} is {what}")
+        console.out.print(f"{made.connector} {made.name} is {what}")
 
 
 @segments.command("shared")
@@ -142,22 +139,22 @@ def shared(limit: int, as_json: bool) -> None:
     from worker.segments import counters as counting
     from worker.segments import queries as listing
 
-    with opened_context(only_looks=True) as ctx:
+    with open_context(read_only=True) as ctx:
         counting.count_if_needed(ctx)
         found = listing.placeholders(ctx, limit)
     if as_json:
-        output.print_json(found)
+        console.print_json(found)
     elif not found:
-        output.note("no number is on suspiciously many contacts")
+        console.info("no number is on suspiciously many contacts")
     else:
-        made = output.table("number", ">contacts", ">persons")
-        output.rows(made, [(one["number"], f"{one['holders']:,}", f"{one['persons']:,}")
+        made = console.table("number", ">contacts", ">persons")
+        console.rows(made, [(one["number"], f"{one['holders']:,}", f"{one['persons']:,}")
                             for one in found])  # fmt: skip
-        output.show_table(made)
+        console.show_table(made)
 
 
 @segments.command("outcomes")
-@click.argument("file", metavar="FILE.csv", type=_FILE)
+@click.argument("file", metavar="FILE.csv", type=FILE)
 @layout_options
 @json_option
 def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
@@ -166,14 +163,14 @@ def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
     from connectors.csv_list.errors import ListError
     from worker.segments import campaign_outcomes
 
-    with opened_context() as ctx:
+    with open_context() as ctx:
         try:
             kept = campaign_outcomes.keep(
-                ctx, campaign_outcomes.from_file(file, layout, output.note)
+                ctx, campaign_outcomes.from_file(file, layout, console.info)
             )
         except campaign_outcomes.OutcomeError as error:
             raise ListError(f"{file}: {error}; nothing was imported") from error
     if as_json:
-        output.print_json({"kept": kept})
+        console.print_json({"kept": kept})
     else:
-        output.out.print(f"{kept:,} days of campaigns kept")
+        console.out.print(f"{kept:,} days of campaigns kept")

@@ -27,7 +27,7 @@ from honcho.printer import Message, Printer
 from config import stopping
 from config.settings import Settings
 from config.throttle import at_most_every
-from worker.cli import output
+from worker.cli.output import console
 from worker.store import embedded_redis
 from worker.store.private_files import UMASK
 
@@ -188,7 +188,7 @@ def run_all(settings: Settings) -> int:
             try:
                 embedded_redis.ensure(settings.home)
             except (embedded_redis.RedisError, OSError) as error:
-                output.complain(str(error))
+                console.error(str(error))
 
     try:
         return Supervisor(commands(settings), env, tend).run()

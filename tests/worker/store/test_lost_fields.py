@@ -14,7 +14,7 @@ from crms import Crm
 from fixture_types import Sync
 
 from worker.alerts import rules
-from worker.cli.sync import _has_failures
+from worker.cli.run_execution import has_failures
 from worker.context import Context
 from worker.store.tables import contact_numbers, contacts, feedback
 from worker.sync.runs import lifecycle
@@ -83,19 +83,19 @@ class TestAPhoneFieldThatIsHidden:
     def test_is_told_in_that_very_run_and_by_an_alert_until_it_is_back(
         self, ctx: Context, crm: Crm, sync: Sync, target: str
     ) -> None:
-        assert not _has_failures(sync(ctx, crm.name))
+        assert not has_failures(sync(ctx, crm.name))
         crm.hide_field(second(crm))
         touch(crm, target)
         result = sync(ctx, crm.name)
         assert second(crm) in {one["field"] for one in result["hidden_fields"]}
         assert any(second(crm) in note for note in result["notes"])
-        assert _has_failures(result)
+        assert has_failures(result)
         assert any(second(crm) in text for text in alerts(ctx))
-        assert _has_failures(sync(ctx, crm.name))
+        assert has_failures(sync(ctx, crm.name))
         crm.show_field(second(crm))
         over = sync(ctx, crm.name)
         assert not over["hidden_fields"]
-        assert not _has_failures(over)
+        assert not has_failures(over)
         assert not alerts(ctx)
 
     def test_is_told_by_a_run_that_has_nothing_to_read(
@@ -165,7 +165,7 @@ class TestAPhoneFieldThatIsHidden:
         result = sync(ctx, crm.name, kind)
         assert result["state"] == "done"
         assert second(crm) in {one["field"] for one in result["hidden_fields"]}
-        assert _has_failures(result)
+        assert has_failures(result)
         assert values(crm, target) == before
         assert numbers(ctx, target)[second(crm)] == NUMBER
 
@@ -235,7 +235,7 @@ class TestAFieldOfOursThatIsHidden:
         touch(crm, target)
         result = sync(ctx, crm.name)
         assert field in {one["field"] for one in result["hidden_fields"]}
-        assert _has_failures(result)
+        assert has_failures(result)
         assert any(field in text for text in alerts(ctx))
         crm.show_field(field)
         touch(crm, target)
@@ -293,7 +293,7 @@ class TestAnObjectThatIsHidden:
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert [(one["object"], one["field"]) for one in result["hidden_fields"]] == [("Lead", "")]
-        assert _has_failures(result)
+        assert has_failures(result)
         with ctx.store.read() as connection:
             held = sa.select(contact_numbers.c.number).where(contact_numbers.c.object == "Lead")
             number = connection.scalars(held).first()
@@ -327,13 +327,13 @@ class TestAColumnOfAListThatIsGone:
         path.write_text(f"id,phone,mobile phone\n1,+12025550143,{NUMBER}\n", encoding="utf-8")
         toml = f'[connectors.csv]\nenabled = true\npath = "{path}"\n'
         ctx = make_context(toml)
-        assert not _has_failures(sync(ctx, "csv"))
+        assert not has_failures(sync(ctx, "csv"))
         assert numbers(ctx, "1")["mobile phone"] == NUMBER
         path.write_text("id,phone\n1,+12025550143\n", encoding="utf-8")
         ctx = make_context(toml)
         result = sync(ctx, "csv")
         assert [one["field"] for one in result["hidden_fields"]] == ["mobile phone"]
-        assert _has_failures(result)
+        assert has_failures(result)
         assert numbers(ctx, "1")["mobile phone"] == NUMBER
         say(ctx, "opt_out", NUMBER)
         sync(ctx, "csv", scope=Scope("numbers", (NUMBER,)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import connectors
-from worker.cli import output
+from worker.cli.output import console
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_context(
-    needs_connector: str | None = None, *, only_looks: bool = False
+def open_context(
+    needs_connector: str | None = None, *, read_only: bool = False
 ) -> Iterator[Context]:
-    """Yield the context of a command. With `only_looks`, no home is created (`home.looked_at`)."""
+    """Yield the context of a command. With `read_only`, no home is created (`home.looked_at`)."""
     from worker.context import Context
     from worker.ops import home
     from worker.store import engine
@@ -31,12 +31,12 @@ def opened_context(
     settings = read_settings()
     if needs_connector is not None:
         connectors.check(needs_connector, settings)
-    with home.looked_at(settings) if only_looks else nullcontext(settings) as chosen:
-        if only_looks and chosen is not settings:
-            output.note(f"there is no data yet; {home.about_new(settings)}")
+    with home.looked_at(settings) if read_only else nullcontext(settings) as chosen:
+        if read_only and chosen is not settings:
+            console.info(f"there is no data yet; {home.about_new(settings)}")
             engine.ensure_schema(chosen.database_url)
         else:
-            settle_in(chosen)
+            prepare_home(chosen)
         ctx = Context.create(chosen)
         try:
             yield ctx
@@ -44,13 +44,13 @@ def opened_context(
             ctx.close()
 
 
-def settle_in(settings: Settings) -> None:
+def prepare_home(settings: Settings) -> None:
     """Make the database ready; if the home is new, say so."""
     from worker.ops import home
     from worker.store.engine import ensure_schema
 
     if home.is_new(settings):
-        output.note(home.about_new(settings))
+        console.info(home.about_new(settings))
     ensure_schema(settings.database_url)
     home.remember(settings.home)
 
@@ -93,18 +93,28 @@ def number_argument(text: str, where: str) -> str:
 
 def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
     """Make the checks of a probe and show what they settled; returns the exit code."""
-    with output.progress() as bar:
+    with console.progress() as bar:
         task = bar.add_task("asking", total=None)
         found = []
         for result in results:
             found.append(result)
             bar.advance(task)
     if as_json:
-        output.print_json([asdict(result) for result in found])
+        console.print_json([asdict(result) for result in found])
     elif not found:
-        output.out.print("no lookup service is connected: nothing is open")
+        console.out.print("no lookup service is connected: nothing is open")
     else:
-        made = output.table("fact", "verdict", "what we rely on", "seen")
-        output.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
-        output.show_table(made)
+        made = console.table("fact", "verdict", "what we rely on", "seen")
+        console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
+        console.show_table(made)
     return 1 if any(result.verdict == "refuted" for result in found) else 0
+
+
+def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:
+    """Connector, object and id of what --contact names."""
+    from worker.feedback import records
+
+    name, colon, record_id = text.partition(":")
+    if not colon or not record_id or name not in ctx.settings.active_connectors:
+        raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")
+    return name, *records.locate(ctx, name, record_id)

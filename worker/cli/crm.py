@@ -1,0 +1,146 @@
+"""`hygiene crm`: create our fields in a CRM, check them, and probe what it does."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+import connectors
+from config import stopping
+from worker.cli.base import Group, json_option, stoppable
+from worker.cli.common import connector_argument, open_context, read_settings
+from worker.cli.output import console
+from worker.cli.output.setup import show_steps
+
+if TYPE_CHECKING:
+    from connectors.records import Finding, Visibility
+
+
+@click.group(cls=Group)
+def crm() -> None:
+    """Our fields in a CRM: create them, check them."""
+
+
+@crm.command("setup")
+@connector_argument()
+@click.option("--adopt", multiple=True, metavar="OBJECT.FIELD",
+              help="Use this field although we did not make it; may be repeated.")  # fmt: skip
+@json_option
+def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
+    """Create the fields that the worker writes, and give its user access; safe to repeat."""
+    with open_context(connector) as ctx:
+        opened = connectors.build(connector, ctx.settings)
+        again = f"hygiene crm setup {connector} (what was already created stays)"
+        steps = []
+        try:
+            with stoppable(lambda: f"stopped; to continue: {again}"), console.progress() as bar:
+                task = bar.add_task(f"setting up {connector}", total=None)
+                for step in opened.provision(adopt):
+                    steps.append(step)
+                    bar.advance(task)
+                    stopping.check()
+        finally:
+            opened.close()
+        ctx.forget_schema(connector)
+    failed = [step for step in steps if step.done == "failed"]
+    if as_json:
+        console.print_json(
+            [
+                {"what": s.what, "done": s.done, "note": s.note}
+                | ({"definition": s.definition} if s.definition else {})
+                for s in steps
+            ]
+        )
+    else:
+        show_steps(steps)
+    sys.exit(1 if failed else 0)
+
+
+@crm.command("check")
+@connector_argument()
+@json_option
+def crm_check(connector: str, as_json: bool) -> None:
+    """Say which fields are missing or unusable, which phone fields nobody watches, and how many
+    records our user sees."""
+    from connectors.errors import ConnectorError
+
+    settings = read_settings()
+    connectors.check(connector, settings)
+    opened = connectors.build(connector, settings)
+    seen: list[Visibility] = []
+    unwatched: list[Finding] = []
+    try:
+        findings = opened.use(opened.describe())
+        try:
+            seen = opened.visibility()
+        except ConnectorError as error:
+            console.info(f"what our user sees cannot be told: {error}")
+        try:
+            unwatched = list(opened.unwatched())
+        except ConnectorError as error:
+            console.info(f"whether other fields hold phone numbers cannot be told: {error}")
+    finally:
+        opened.close()
+    if as_json:
+        listed: list[dict[str, Any]] = [
+            {"object": f.object, "field": f.field, "problem": f.problem, "blocks": f.blocks}
+            for f in (*findings, *unwatched)
+        ]
+        listed += [
+            {"object": one.object, "field": "", "problem": str(one), "blocks": False,
+             "visible": one.visible, "total": one.total, "view_all": one.view_all}
+            for one in seen
+            if one.limited
+        ]  # fmt: skip
+        console.print_json(listed)
+        sys.exit(1 if any(finding.blocks for finding in findings) else 0)
+    if not findings:
+        console.out.print(f"{connector}: all fields are there and can be written")
+    else:
+        made = console.table("field", "problem")
+        console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
+        console.show_table(made)
+        console.info(f"create what is missing with: hygiene crm setup {connector}")
+    for finding in unwatched:
+        console.out.print(Text(str(finding), style="yellow"))
+    for one in seen:
+        console.out.print(Text(str(one), style="yellow" if one.limited else ""))
+    sys.exit(1 if any(finding.blocks for finding in findings) else 0)
+
+
+@crm.command("probe")
+@connector_argument()
+@click.option("--write", "record", metavar="ID", default="",
+              help="Also check writing, with values that this record holds.")  # fmt: skip
+@json_option
+def crm_probe(connector: str, record: str, as_json: bool) -> None:
+    """Settle with your account what the CRM's documents leave open.
+
+    Reads only, unless a record is named. What it prints holds no data of your records: send it in,
+    so that others need not guess.
+    """
+    settings = read_settings()
+    connectors.check(connector, settings)
+    opened = connectors.build(connector, settings)
+    try:
+        with console.progress() as bar:
+            task = bar.add_task(f"asking {connector}", total=None)
+            found = []
+            for result in opened.probe(record):
+                found.append(result)
+                bar.advance(task)
+    finally:
+        opened.close()
+    if as_json:
+        console.print_json([asdict(result) for result in found])
+    elif not found:
+        console.out.print(f"{connector}: nothing is open")
+    else:
+        made = console.table("fact", "verdict", "what the connector relies on", "seen")
+        console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
+        console.show_table(made)
+    sys.exit(1 if any(result.verdict == "refuted" for result in found) else 0)

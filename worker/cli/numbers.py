@@ -1,0 +1,152 @@
+"""`hygiene` commands about one number or one contact: number, contact, link, evidence, forget."""
+
+from __future__ import annotations
+
+import click
+
+from worker.cli.base import Command, json_option
+from worker.cli.common import connector_argument, contact_argument, number_argument, open_context
+from worker.cli.output import console
+from worker.cli.output.numbers import show_evidence, show_number
+
+
+@click.command("link", cls=Command)
+@connector_argument()
+@click.argument("record_id", metavar="ID")
+@click.option("--number", default=None, metavar="E164", help="If the contact has several.")
+@json_option
+def link(connector: str, record_id: str, number: str | None, as_json: bool) -> None:
+    """A link to the page on which a contact confirms, corrects or withdraws a number."""
+    from config.settings import SettingsError
+    from worker.feedback import intake as receive
+    from worker.feedback import records
+    from worker.suppression import confirm_links
+
+    with open_context(connector) as ctx:
+        if not ctx.settings.public_url:
+            raise SettingsError("PUBLIC_URL: missing; links begin with it")
+        object_name, record_id = records.locate(ctx, connector, record_id)
+        held = receive.of_contact(ctx, connector, object_name, record_id)
+        wanted = number_argument(number, "--number") if number else next(iter(held), None)
+        if wanted is None or wanted not in held:
+            raise click.UsageError(
+                f"{connector} {record_id}: it has no such number as far as we know; sync it first"
+                if held or number
+                else f"{connector} {record_id}: no number of it is known; sync it first"
+            )
+        key = f"{connector}/{object_name}/{record_id}"
+        lifetime = ctx.settings.feedback.link_lifetime
+        token = confirm_links.make(ctx.keys, key, wanted, ctx.now(), lifetime)
+        address = confirm_links.address(ctx.settings.public_url, token)
+        expires = confirm_links.read(ctx.keys, token, ctx.now()).expires
+    if as_json:
+        console.print_json({"link": address, "expires": expires.isoformat()})
+    else:
+        console.out.print(address)
+        console.info(f"good until {expires:%d %b %Y}")
+
+
+@click.command("evidence", cls=Command)
+@click.argument("number", metavar="NUMBER")
+@json_option
+def evidence(number: str, as_json: bool) -> None:
+    """What was reported of a number, how, and when each CRM confirmed it."""
+    from worker.suppression import evidence as evidence_of
+
+    e164 = number_argument(number, "NUMBER")
+    with open_context(read_only=True) as ctx:
+        found = evidence_of.of_number(ctx, e164)
+    if as_json:
+        console.print_json(found)
+    else:
+        show_evidence(found)
+
+
+@click.command("forget", cls=Command)
+@click.option("--number", default=None, metavar="E164", help="A number, and whoever holds it.")
+@click.option("--contact", "contact", default=None, metavar="CONNECTOR:ID", help="One contact.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) -> None:
+    """Erase what is personal (GDPR). What stands against a number stays, as a keyed hash.
+
+    Erase the contact in the CRM first: what is there is read again.
+    """
+    from worker.suppression import erasure as forgetting
+
+    if bool(number) == bool(contact):
+        raise click.UsageError("give --number or --contact")
+    with open_context() as ctx:
+        if number:
+            e164 = number_argument(number, "--number")
+            what = "this number and the contacts that hold it"
+        else:
+            name, object_name, record_id = contact_argument(ctx, contact or "")
+            what = f"{name} {record_id}"
+        if not yes and not as_json:
+            click.confirm(f"Erase {what} here, for good?", abort=True)
+        if number:
+            done = forgetting.forget_number(ctx, e164, "admin")
+        else:
+            done = forgetting.forget_contact(ctx, name, object_name, record_id, "admin")
+    if as_json:
+        console.print_json(done.as_json())
+        return
+    counts = ", ".join(
+        f"{count:,} {what.removesuffix('s') if count == 1 else what}"
+        for what, count in done.as_json().items()
+        if count
+    )
+    console.out.print(f"erased: {counts or 'nothing was known'}")
+
+
+@click.command(cls=Command)
+@click.argument("text", metavar="NUMBER")
+@json_option
+def number(text: str, as_json: bool) -> None:
+    """All that is known of a number, and why its contacts are flagged."""
+    from worker.queries.number import story
+
+    e164 = number_argument(text, "NUMBER")
+    with open_context(read_only=True) as ctx:
+        found = story(ctx, e164)
+    if as_json:
+        console.print_json(found)
+    else:
+        show_number(found)
+
+
+@click.command("contact", cls=Command)
+@connector_argument()
+@click.argument("record", metavar="ID")
+@json_option
+def contact(connector: str, record: str, as_json: bool) -> None:
+    """A record as our index has it, and what was written to it."""
+    from connectors.errors import InvalidRequestError
+    from worker.feedback import records
+    from worker.queries import timeline
+
+    with open_context(connector, read_only=True) as ctx:
+        try:
+            name, record = records.locate(ctx, connector, record)
+            found = timeline.of_record(ctx, connector, name, record)
+        except (InvalidRequestError, timeline.NoSuchRecordError) as error:
+            raise click.UsageError(str(error)) from None
+    if as_json:
+        console.print_json(found)
+        return
+    console.out.print(f"{connector} {found['object']} {record}: {found['reason'] or ''}",
+                      markup=False)  # fmt: skip
+    made = console.table("field", "number", "status")
+    numbers = {one["field"]: one["number"] for one in found["numbers"]}
+    console.rows(made, [
+        (field, numbers.get(field, ""), console.styled(status))
+        for field, status in found["statuses"].items()
+    ])  # fmt: skip
+    console.show_table(made)
+    made = console.table("at", "run", "what", "fields")
+    console.rows(made, [
+        (one["at"][:16].replace("T", " "), one["run"], one["text"] or one["title"],
+         ", ".join(one["after"])) for one in found["timeline"]
+    ])  # fmt: skip
+    console.show_table(made)

@@ -1,0 +1,154 @@
+"""`hygiene` commands for whoever runs the installation: settings, checks, database, processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from worker.cli.base import Command, Group, json_option
+from worker.cli.common import number_argument, open_context, read_settings, show_probe, user_name
+from worker.cli.output import console
+
+
+@click.command(cls=Command)
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Instead, settle with your accounts what the lookup services' documents leave "
+    "open; free of charge.",
+)
+@click.option("--paid", "number", metavar="NUMBER", default="",
+              help="With --probe: also what costs a lookup, of this number.")  # fmt: skip
+@json_option
+def doctor(probe: bool, number: str, as_json: bool) -> None:
+    """Check settings, database, Redis and each CRM, and say what to do."""
+    from worker.ops.doctor import examine
+    from worker.ops.doctor import probe as probe_lookups
+
+    if number and not probe:
+        raise click.UsageError("--paid: only with --probe")
+    if probe:
+        asked = number_argument(number, "--paid") if number else ""
+        sys.exit(show_probe(probe_lookups(read_settings(), asked), as_json))
+    checks = list(examine(read_settings()))
+    if as_json:
+        console.print_json([{"name": c.name, "verdict": c.verdict, "text": c.text} for c in checks])
+    else:
+        marks = {"ok": ("ok", "green"), "warning": ("!!", "yellow"), "problem": ("no", "red")}
+        made = console.table("", "what", "finding")
+        console.rows(made, [(Text(*marks[c.verdict]), c.name, c.text) for c in checks])
+        console.show_table(made)
+    sys.exit(1 if any(check.verdict == "problem" for check in checks) else 0)
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the tables to the form that this version needs; safe to repeat."""
+    from worker.store.engine import upgrade
+
+    upgrade(read_settings().database_url)
+    console.out.print("the database is up to date")
+
+
+@db.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def db_load(file: Path, as_json: bool) -> None:
+    """Put an export into the database, which has to be empty: hygiene export writes one."""
+    from worker.ops import export as exporting
+    from worker.store.engine import open_store, upgrade
+
+    settings = read_settings()
+    upgrade(settings.database_url)
+    store = open_store(settings.database_url)
+    try:
+        counts = exporting.load(store, file)
+    finally:
+        store.close()
+    if as_json:
+        console.print_json({"rows": counts})
+    else:
+        console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables were loaded")
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-secrets", is_flag=True,
+              help="Also people's password hashes, token hashes and our own key.")  # fmt: skip
+@json_option
+def export(file: Path, with_secrets: bool, as_json: bool) -> None:
+    """Write everything that is ours to FILE, a zip of JSON lines; hygiene db load reads it.
+
+    It holds numbers and what was said of them: keep it like the database.
+    """
+    from worker.ops import export as exporting
+
+    with open_context() as ctx:
+        counts = exporting.export(ctx.store, file, ctx.now(), with_secrets)
+    if as_json:
+        console.print_json({"file": str(file), "rows": counts})
+    else:
+        console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables: {file}")
+
+
+@click.command(cls=Command)
+@click.option("--host", default=None, help="Address to listen on; this machine alone by default, "
+              "all once ADMIN_PASSWORD is set.")  # fmt: skip
+def web(host: str | None) -> None:
+    """The web process: pages, health checks and API, on PORT."""
+    from worker.cli.terminal import print_login_link
+    from worker.web.port import check_port
+    from worker.web.serve import serve
+
+    check_port(read_settings().port)
+    with open_context() as ctx:
+        print_login_link(ctx, user_name())
+    serve(ctx.settings, host)
+
+
+@click.command(cls=Command)
+def up() -> None:
+    """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
+    from worker.cli.supervisor import run_all
+    from worker.cli.terminal import print_login_link
+    from worker.web.port import check_port
+
+    check_port(read_settings().port)
+    with open_context() as ctx:
+        print_login_link(ctx, user_name())
+    sys.exit(run_all(ctx.settings))
+
+
+@click.command(cls=Command)
+@click.option("--contacts", default=2000, show_default=True, type=click.IntRange(1, 1_000_000),
+              help="Contacts in each of the two CRMs.")  # fmt: skip
+@click.option("--once", is_flag=True, help="End after the first sync.")
+def demo(contacts: int, once: bool) -> None:
+    """See it work: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
+    from worker.cli.demo import run_demo
+
+    sys.exit(run_demo(contacts, once))
+
+
+@click.command("settings", cls=Command)
+@click.option("--changed", is_flag=True, help="Only what is not the default.")
+@json_option
+def settings(changed: bool, as_json: bool) -> None:
+    """What is in force, and where each value comes from; secrets are masked."""
+    from config.effective import shown
+
+    found = [one for one in shown(read_settings()) if not changed or one.origin != "default"]
+    if as_json:
+        console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in found])
+        return
+    made = console.table("setting", "value", "from")
+    console.rows(made, [(one.name, one.value, one.origin) for one in found])
+    console.show_table(made)

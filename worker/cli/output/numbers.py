@@ -1,0 +1,148 @@
+"""Show what is known of a number, and the evidence for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from worker.cli.output.console import info, out, rows, show_table, styled, table
+
+
+def show_number(found: Mapping[str, Any]) -> None:
+    """All that is known of a number."""
+    plan = "in" if found["valid"] else "not in"
+    out.print(
+        Text.assemble(
+            (found["number"], "bold"),
+            f"  {found['region'] or 'no country'}, {found['kind']}, {plan} the numbering plan",
+        )
+    )
+    if found["time_zones"]:
+        out.print(Text(f"  {', '.join(found['time_zones'][:4])}", style="dim"))
+    _show_answers(found)
+    _section(
+        "reports",
+        ("kind", "from", "evidence", "at"),
+        [(f["kind"], f["source"], f["evidence"], f["at"][:16]) for f in found["feedback"]],
+    )
+    _section(
+        "held by",
+        ("contact", "field", "status", "reason"),
+        [
+            (f"{c['connector']} {c['object']} {c['id']}", c["field"], styled(c["status"]),
+             c["reason"] or "")
+            for c in found["contacts"]
+        ],
+    )  # fmt: skip
+    _section(
+        "written",
+        ("run", "contact", "what", "at"),
+        [
+            (w["run"], f"{w['connector']} {w['id']}",
+             ", ".join(f"{k}={v}" for k, v in w["after"].items() if k not in ("run", "checked_at")),
+             w["at"][:16])
+            for w in found["writes"][:10]
+        ],
+    )  # fmt: skip
+
+
+def _show_answers(found: Mapping[str, Any]) -> None:
+    """Show what providers answered, what was paid for, and which lookups got no answer."""
+    _section(
+        "verifications",
+        ("provider", "asked for", "verdict", "line type", "carrier", "what it said", "at",
+         "counts until", f">{found['currency']}"),
+        [
+            (v["provider"], v["depth"].replace("_", " "), styled(v["verdict"]), v["line_type"],
+             v["carrier"], _answer_details(v), v["at"][:16],
+             v["until"][:10] if v["counts"] else f"{v['until'][:10]} (over)",
+             f"{v['cost']:.4f}".rstrip("0").rstrip(".") if v["cost"] else "")
+            for v in found["verifications"]
+        ],
+    )  # fmt: skip
+    if found["lookups"]:
+        _section(
+            "paid lookups",
+            ("provider", "package", "state", "verdict", "run", "at", f">{found['currency']}"),
+            [
+                (one["provider"], one["package"], one["state"], styled(one["verdict"] or None),
+                 one["run"], one["at"][:16], f"{one['cost']:.4f}".rstrip("0").rstrip("."))
+                for one in found["lookups"]
+            ],
+        )  # fmt: skip
+    if found["waiting"]:
+        _section(
+            "without an answer",
+            ("provider", "package", "why", "asked again from"),
+            [
+                (one["provider"], one["package"], one["reason"], one["again_at"][:16])
+                for one in found["waiting"]
+            ],
+        )
+
+
+def _answer_details(verification: Mapping[str, Any]) -> str:
+    """An answer's own words beside its verdict."""
+    parts = [verification["detail"]]
+    if verification["live"]:
+        parts.append(f"line is {verification['live']}")
+    if verification["reassigned"] is not None:
+        given = "reassigned" if verification["reassigned"] else "not reassigned"
+        parts.append(f"{given} since {verification['since']}")
+    elif verification["since"]:
+        parts.append(f"no data since {verification['since']}")
+    return "; ".join(filter(None, parts))
+
+
+def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]]) -> None:
+    out.print(Text(f"\n{title}", style="bold"))
+    if entries:
+        show_table(rows(table(*columns), entries))
+    else:
+        out.print(Text("  none", style="dim"))
+
+
+def show_evidence(found: Mapping[str, Any]) -> None:
+    """What was reported of a number, and when each CRM had it."""
+    out.print(Text(found["number"], style="bold"))
+    for one in found["reports"]:
+        who = f" by {one['source']}" if one["source"] else ""
+        out.print(
+            Text(f"\n{one['kind'].replace('_', ' ')}", style="bold")
+            + Text(f"{who}, {one['at'][:16]}: {one['evidence'] or 'no words kept'}")
+        )
+        out.print(Text(f"  reached us {one['received_at'][:19]}, applied "
+                       f"{(one['applied_at'] or 'not yet')[:19]}", style="dim"))  # fmt: skip
+        _show_deliveries(one["delivered"])
+    for one in found["lists"]:
+        named = Text(f" {one['source']}, {one['since'][:16]}")
+        out.print(Text("\non a list", style="bold") + named)
+        _show_deliveries(one["delivered"])
+    if not found["reports"] and not found["lists"]:
+        info("nothing was reported of it")
+    standing = [
+        f"{one['reason'].replace('_', ' ')} ({' and '.join(one['channels'])}), "
+        f"since {one['since'][:10]}"
+        for one in found["suppressions"]
+        if one["active"]
+    ]
+    out.print(
+        Text(f"\nstands: {'; '.join(standing)}" if standing else "\nnothing stands against it")
+    )
+
+
+def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:
+    for one in delivered:
+        if one["state"] == "done" and not one["records"]:
+            line = "no record there holds it"
+        elif one["state"] == "done":
+            line = f"confirmed {one['confirmed_at'][:19]} after {one['seconds']:,.1f} s, "
+            line += f"{one['records']} record{'' if one['records'] == 1 else 's'}"
+        else:
+            line = f"waits: {one['error'] or 'not told yet'}"
+        late = "" if one["in_time"] else " (later than ten business days)"
+        good = one["state"] == "done" and not late
+        out.print(Text(f"  {one['connector']}: {line}{late}",
+                       style="green" if good else "yellow"))  # fmt: skip

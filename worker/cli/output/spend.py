@@ -1,0 +1,55 @@
+"""Show what lookups cost, the budget, and the state of each provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.text import Text
+
+from worker.cli.output.console import out, rows, show_table, table
+
+
+def show_spend(found: Mapping[str, Any]) -> None:
+    """Money and lookups by day and provider, the caps, and how the providers do."""
+    currency, total = found["currency"], found["total"]
+    if found["days"]:
+        made = table("day", "provider", ">lookups", ">lost", f">{currency}", ">reserved")
+        rows(
+            made,
+            [
+                (row["day"], row["provider"], f"{row['lookups']:,}", f"{row['lost']:,}",
+                 f"{row['cost']:,.2f}", f"{row['reserved']:,.2f}" if row["reserved"] else "")
+                for row in found["days"]
+            ],
+        )  # fmt: skip
+        made.add_row("all", "", f"{total['lookups']:,}", f"{total['lost']:,}",
+                     f"{total['cost']:,.2f}", "", style="bold")  # fmt: skip
+        show_table(made)
+    else:
+        out.print("nothing was spent on lookups yet")
+    if found["caps"]:
+        out.print(Text("\nbudget", style="bold"))
+        made = table("", ">used", ">of")
+        for cap in found["caps"]:
+            if cap["cap"] is not None:
+                made.add_row(cap["name"], f"{cap['used']:,.2f}", f"{cap['cap']:,.2f} {currency}")
+            if cap["cap_lookups"] is not None:
+                made.add_row(cap["name"], f"{cap['used_lookups']:,}",
+                             f"{cap['cap_lookups']:,} lookups")  # fmt: skip
+        show_table(made)
+    if found["providers"]:
+        out.print(Text("\nproviders", style="bold"))
+        made = table("", "", "", ">credit")
+        for one in found["providers"]:
+            well = one["breaker"] == "closed"
+            until = f" until {one['again_at'][11:16]} UTC" if one["again_at"] else ""
+            made.add_row(
+                one["name"],
+                Text("asked", style="green") if well else Text("left alone", style="red"),
+                "" if well else Text(f"{one['label']} {one['reason']}{until}"),
+                "" if one["credits"] is None else f"{one['credits']:,}",
+            )
+        show_table(made)
+    if found["waiting"]:
+        out.print(f"\n{found['waiting']:,} questions got no answer; they are asked again")

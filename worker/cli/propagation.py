@@ -1,0 +1,25 @@
+"""Carry reports that a command stored to the CRMs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from worker.context import Context
+
+
+later_option = click.option(
+    "--later", is_flag=True, help="Store only; the workers tell the CRMs within seconds."
+)
+
+
+def propagate_now(ctx: Context) -> dict[str, Any]:
+    """Apply what waits, and tell the CRMs now; what cannot be told now is for the workers."""
+    from worker.suppression.apply_reports import apply_waiting
+    from worker.sync.propagate import spread, waits
+
+    apply_waiting(ctx)
+    confirmed = {name: spread(ctx, name) for name in waits(ctx)}
+    return {"confirmed": confirmed}

@@ -1,0 +1,187 @@
+"""Carry out the runs that a command opens, here or on the workers, and show their results."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.progress import TaskID
+
+from config import stopping
+from config.throttle import at_most_every
+from worker.cli.base import stoppable
+from worker.cli.output import console
+from worker.cli.output.runs import show_result
+
+if TYPE_CHECKING:
+    from worker.context import Context
+
+
+_POLL_INTERVAL = 0.25  # seconds between two looks at how far a run has come
+
+
+def execute_runs(
+    ctx: Context, names: list[str], open_run: Callable[[str], str], queue: bool, as_json: bool,
+    many: bool = False,
+) -> NoReturn:  # fmt: skip
+    """Open a run for each connector, do it here or follow the workers, and show the results.
+
+    `open_run` opens or resumes the run of a connector and returns its id. `many`: print a list of
+    results, also of one. Exits with 0 when all is done, 1 when something failed, 2 when a run could
+    not begin.
+    """
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
+    from worker.sync.runs.follow import follow
+
+    code = 0
+    begun: list[str] = []
+    with stoppable(lambda: how_to_continue(ctx, begun, queue)), console.progress() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(run_id: str) -> None:
+            sums, left = reporting.totals(ctx, run_id), runs.load(ctx, run_id).left
+            console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
+
+        for name in names:
+            stopping.check()
+            run_id, problem = _try_to_open(open_run, name)
+            code = max(code, problem)
+            if run_id is None:
+                continue
+            begun.append(run_id)
+            tasks[run_id] = bar.add_task(name, total=None)
+            if queue:
+                _enqueue(run_id)
+            else:
+                _drive_here(ctx, run_id, show)
+        if queue:
+            follow(ctx, begun, show)
+    results = [reporting.result(ctx, run_id) for run_id in begun]
+    if any(has_failures(result) for result in results):
+        code = max(code, 1)
+    _show_results(results, as_json, many)
+    _note_earlier_holds(ctx, names, begun)
+    sys.exit(code)
+
+
+def _try_to_open(open_run: Callable[[str], str], name: str) -> tuple[str | None, int]:
+    """Return the run's id and 0; or print why there is none, and return None and the exit code."""
+    from connectors.errors import ConnectorError
+    from worker.sync.runs.lifecycle import RunActiveError
+
+    try:
+        return open_run(name), 0
+    except RunActiveError as error:
+        console.error(str(error))
+        return None, 1
+    except ConnectorError as error:  # nothing was read: wrong settings, or the CRM does not answer
+        console.error(str(error))
+        return None, 2
+
+
+def _drive_here(ctx: Context, run_id: str, show: Callable[[str], None]) -> None:
+    """Carry out a run in this process. Exits with 1 on a fault of this machine (a full disk)."""
+    from config import logging_setup
+    from connectors.errors import ConnectorError
+    from worker.store.machine_faults import trouble
+    from worker.sync.pages.runner import drive
+    from worker.sync.runs import lifecycle as runs
+
+    try:
+        drive(ctx, run_id, at_most_every(_POLL_INTERVAL, show))
+        show(run_id)
+    except ConnectorError as error:
+        console.error(str(error))
+    except stopping.Stopped:
+        runs.stop(ctx, run_id)
+        raise
+    except Exception as error:
+        if (fault := trouble(error)) is None:
+            raise
+        with suppress(
+            Exception
+        ):  # the fault may hinder this as well: then the next process sees it
+            runs.fail(ctx, run_id, fault.line)
+        console.error(f"{logging_setup.redact(fault.line)}: hygiene runs resume {run_id}")
+        sys.exit(1)
+
+
+def _show_results(results: Sequence[dict[str, Any]], as_json: bool, many: bool) -> None:
+    if as_json:
+        for held in (one for result in results for one in _held_removals(result)):
+            console.error(held["reason"])
+        console.print_json(results if many else results[0] if results else {})
+        return
+    for result in results:
+        show_result(result)
+        if has_failures(result):
+            console.info(f"  what failed, and why: hygiene runs show {result['run']}")
+
+
+def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
+    """Return one line for a command that was stopped: how to continue."""
+    from worker.sync.runs import lifecycle as runs
+
+    last = runs.load(ctx, begun[-1]) if begun else None
+    if queue and last is not None:
+        each = " ".join(begun)
+        return (
+            f"stopped following; the workers continue with {each}. To see it: hygiene runs show "
+            f"{last.id}; to pause it: hygiene runs pause {last.id}"
+        )
+    if last is None:
+        return "stopped before a run began; run the command again"
+    if last.state == "done":
+        return (
+            f"stopped: run {last.id} is done, but the steps after it did not begin; run the "
+            "command again"
+        )
+    if last.dry_run:
+        return f"stopped: run {last.id} was a dry run and wrote nothing; run the command again"
+    return f"stopped: run {last.id} keeps its place; to continue: hygiene runs resume {last.id}"
+
+
+def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
+    """Removals that an earlier run holds, and that these runs had nothing to say of."""
+    from worker.sync.read import removals
+
+    with ctx.store.read() as connection:
+        for hold in removals.holds(connection):
+            if hold.connector in names and hold.run_id not in begun:
+                console.info(
+                    f"{hold.connector}: {hold.records:,} removals of {hold.object} are held since "
+                    f"{hold.since:%Y-%m-%d %H:%M} UTC: hygiene runs show {hold.run_id}"
+                )
+
+
+def _enqueue(run_id: str) -> None:
+    from worker.queue import tasks
+    from worker.queue.celery_app import app
+    from worker.sync.runs import lifecycle as runs
+
+    if not app.control.ping(timeout=1.0):
+        console.info("no worker answers yet; start one with: hygiene up")
+    if runs.load(tasks.context(), run_id).kind == "undo":
+        tasks.undo.delay(run_id)
+    else:
+        tasks.go_on(run_id)
+
+
+def has_failures(result: dict[str, Any]) -> bool:
+    return bool(
+        result["contacts"]["failed"]
+        or result["pages"]["parked"]
+        or result["state"] != "done"
+        or _held_removals(result)
+        or result["hidden_fields"]
+    )
+
+
+def _held_removals(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Objects of which the run would have removed too many contacts from our index."""
+    from worker.sync.read import removals
+
+    return [one for one in result["removals"] if one["state"] == removals.State.HELD]

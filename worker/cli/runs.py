@@ -1,0 +1,179 @@
+"""`hygiene runs`: list, show, pause, resume, cancel and undo runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+import connectors
+from config import stopping
+from worker.cli.base import Group, json_option, stoppable
+from worker.cli.common import open_context, user_name
+from worker.cli.output import console
+from worker.cli.output.runs import show_run, show_undone
+from worker.cli.run_execution import execute_runs, has_failures, how_to_continue
+
+if TYPE_CHECKING:
+    from worker.context import Context
+
+
+@click.group("runs", cls=Group)
+def runs_group() -> None:
+    """What was done: list, show, pause, resume, cancel and undo runs."""
+
+
+@runs_group.command("list")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--reports", is_flag=True, help="Also the many that carry reports to a CRM.")
+@json_option
+def runs_list(limit: int, reports: bool, as_json: bool) -> None:
+    """The latest runs, newest first."""
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
+
+    with open_context(read_only=True) as ctx:
+        recent = runs.recent(ctx, limit, reports=reports)
+        results = [reporting.result(ctx, run.id) for run in recent]
+    if as_json:
+        console.print_json(results)
+        return
+    if not results:
+        console.info("no runs yet; start one with: hygiene sync")
+        return
+    made = console.table("run", "connector", "scope", "state", ">read", ">changed", ">failed", ">s")
+    console.rows(
+        made,
+        [
+            (
+                one["run"], one["connector"], one["scope"] + (" (dry)" if one["dry_run"] else ""),
+                console.styled(one["outcome"]), f"{one['contacts']['read']:,}",
+                f"{one['contacts']['changed']:,}", f"{one['contacts']['failed']:,}",
+                f"{one['seconds']:.1f}",
+            )
+            for one in results
+        ],
+    )  # fmt: skip
+    console.show_table(made)
+
+
+@runs_group.command("show")
+@click.argument("run", metavar="RUN")
+@click.option("--writes", "most", default=10, show_default=True, type=click.IntRange(0),
+              help="How many of its writes to list, with the values before and after.")  # fmt: skip
+@json_option
+def runs_show(run: str, most: int, as_json: bool) -> None:
+    """What a run did: counts, failures by kind, and its writes."""
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
+
+    with open_context(read_only=True) as ctx:
+        found = reporting.account(ctx, runs.load(ctx, run).id, most)
+    if as_json:
+        console.print_json(found)
+    else:
+        show_run(found)
+    sys.exit(1 if has_failures(found) and found["state"] != "running" else 0)
+
+
+@runs_group.command("resume")
+@click.argument("run", metavar="RUN")
+@click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
+@json_option
+def runs_resume(run: str, queue: bool, as_json: bool) -> None:
+    """Go on with a run that failed, or whose worker died, from where it stands."""
+    from worker.sync.runs import lifecycle as runs
+
+    with open_context() as ctx:
+        standing = runs.load(ctx, run)
+        connectors.check(standing.connector, ctx.settings)
+        if standing.kind == "undo" and not queue:
+            _execute_undo(ctx, lambda: runs.reopen(ctx, standing.id).id, standing.dry_run, as_json)
+        execute_runs(
+            ctx,
+            [standing.connector],
+            lambda _name: runs.reopen(ctx, standing.id).id,
+            queue,
+            as_json,
+        )
+
+
+@runs_group.command("pause")
+@click.argument("run", metavar="RUN")
+@json_option
+def runs_pause(run: str, as_json: bool) -> None:
+    """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
+    from worker.access import audit
+    from worker.sync.runs import control
+
+    with open_context() as ctx:
+        moved = control.pause(ctx, run, user_name()).id
+        audit.note(ctx.store, ctx.now(), user_name(), "run.pause", moved)
+    _print_state(moved, "paused", as_json)
+
+
+@runs_group.command("cancel")
+@click.argument("run", metavar="RUN")
+@json_option
+def runs_cancel(run: str, as_json: bool) -> None:
+    """End a run where it stands; what it wrote stays, and can be undone."""
+    from worker.access import audit
+    from worker.sync.runs import control
+
+    with open_context() as ctx:
+        moved = control.cancel(ctx, run, user_name()).id
+        audit.note(ctx.store, ctx.now(), user_name(), "run.cancel", moved)
+    _print_state(moved, "cancelled", as_json)
+
+
+def _print_state(run_id: str, state: str, as_json: bool) -> None:
+    if as_json:
+        console.print_json({"run": run_id, "state": state})
+    else:
+        console.out.print(f"run {run_id} is {state}")
+
+
+@runs_group.command("undo")
+@click.argument("run", metavar="RUN")
+@click.option("--dry-run", is_flag=True, help="Only say what would be put back.")
+@json_option
+def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
+    """Put back what a run wrote, field by field. Fields that somebody has changed since stay, and
+    so do fields that a report in force demands (a STOP, a wrong number, an imported list)."""
+    from worker.access import audit
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.write import undo as undoing
+
+    with open_context() as ctx:
+        standing = runs.load(ctx, run)
+        connectors.check(standing.connector, ctx.settings)
+        if not dry_run:
+            audit.note(ctx.store, ctx.now(), user_name(), "run.undo", standing.id)
+        _execute_undo(
+            ctx, lambda: undoing.begin(ctx, standing.id, dry_run, user_name()), dry_run, as_json
+        )
+
+
+def _execute_undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json: bool) -> None:
+    """Carry out an undo and show the result."""
+    from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs import report as reporting
+    from worker.sync.write import undo as undoing
+
+    begun: list[str] = []
+    with stoppable(lambda: how_to_continue(ctx, begun, False)), console.progress() as bar:
+        begun.append(begin())
+        of = runs.load(ctx, begun[0]).scope.values[0]
+        task = bar.add_task(f"undoing {of}", total=reporting.totals(ctx, of).written)
+        try:
+            done = undoing.carry_out(ctx, begun[0], lambda number: bar.advance(task, number))
+        except stopping.Stopped:
+            runs.stop(ctx, begun[0])
+            raise
+    if as_json:
+        console.print_json(done.as_json())
+    else:
+        show_undone(done, dry_run)
+    sys.exit(1 if done.failed or done.not_visible else 0)

@@ -1,0 +1,195 @@
+"""`hygiene suppressions`: list, add, lift, import and export suppressions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.cli.base import Group, json_option
+from worker.cli.common import contact_argument, number_argument, open_context
+from worker.cli.lists import FILE, layout_options, show_refused
+from worker.cli.output import console
+from worker.cli.propagation import later_option, propagate_now
+
+if TYPE_CHECKING:
+    from connectors.csv_list.parser import Layout
+    from worker.suppression import suppressions as suppress
+
+
+_REASONS = ["opt_out", "wrong_number", "complaint", "erasure", "list"]
+
+
+_CHANNELS = click.Choice(["call", "text"])
+
+
+@click.group("suppressions", cls=Group)
+def suppressions() -> None:
+    """Who is not to be contacted: list, add, lift, import, export."""
+
+
+@suppressions.command("list")
+@click.option("--number", default=None, metavar="E164", help="Of this number only.")
+@click.option("--reason", default=None,
+              type=click.Choice(_REASONS))  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Those that were lifted, too.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+def suppressions_list(
+    number: str | None, reason: str | None, everything: bool, limit: int, as_json: bool
+) -> None:
+    """What stands, in the order in which it came."""
+    from worker.suppression import suppressions as suppress
+
+    with open_context(read_only=True) as ctx:
+        e164 = number_argument(number, "--number") if number else None
+        active = None if everything else True
+        found = suppress.listed(ctx, e164, active, reason, limit=limit)
+    if as_json:
+        console.print_json([one.as_json() for one in found])
+    elif not found:
+        console.info("nothing is suppressed" if not (number or reason) else "none")
+    else:
+        made = console.table("id", "number", "channels", "why", "evidence", "since", "lifted")
+        console.rows(made, [
+            (str(one.id), one.as_json()["number"] or "(erased)", one.channels, one.reason,
+             one.evidence, f"{one.since:%Y-%m-%d}",
+             f"{one.lifted_at:%Y-%m-%d} by {one.lifted_by}" if one.lifted_at else "")
+            for one in found
+        ])  # fmt: skip
+        console.show_table(made)
+
+
+@suppressions.command("add")
+@click.argument("number", metavar="NUMBER")
+@click.option("--reason", default="opt_out", show_default=True,
+              type=click.Choice(["opt_out", "wrong_number", "complaint"]))  # fmt: skip
+@click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
+@click.option("--evidence", default="added by an admin", show_default=True, metavar="TEXT",
+              help="How you know: what compliance will ask for.")  # fmt: skip
+@click.option("--contact", default=None, metavar="CONNECTOR:ID",
+              help="For this person alone; by default for whoever holds the number.")  # fmt: skip
+@later_option
+@json_option
+def suppressions_add(
+    number: str, reason: Any, channels: tuple[str, ...], evidence: str, contact: str | None,
+    later: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Suppress a number, in every CRM."""
+    from worker.feedback import intake as receive
+    from worker.suppression import suppressions as suppress
+
+    e164 = number_argument(number, "NUMBER")
+    with open_context() as ctx:
+        who = receive.who_is(ctx, *contact_argument(ctx, contact)) if contact else None
+        chosen = " ".join(sorted(channels))
+        made = suppress.add(ctx, e164, reason, chosen, evidence, "admin", who)
+        told = {} if later else propagate_now(ctx)
+    _show_change(made, told, as_json, "suppressed")
+
+
+@suppressions.command("lift")
+@click.argument("suppression", metavar="ID", type=int)
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept.")
+@later_option
+@json_option
+def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool) -> None:
+    """Lift a suppression, with a reason, in every CRM."""
+    from worker.suppression import suppressions as suppress
+
+    if len(reason.strip()) < 3:
+        raise click.UsageError("--reason: say why it is lifted")
+    with open_context() as ctx:
+        try:
+            lifted = suppress.lift(ctx, suppression, "admin", reason.strip())
+        except suppress.NoSuchSuppressionError as error:
+            raise click.UsageError(str(error)) from None
+        told = {} if later else propagate_now(ctx)
+    _show_change(lifted, told, as_json, "lifted")
+
+
+@suppressions.command("import")
+@click.argument("file", type=FILE, metavar="FILE")
+@click.option("--name", default="", metavar="NAME", help="What the list is called; its file's name "
+              "by default. Importing it again adds what is new.")  # fmt: skip
+@click.option(
+    "--column",
+    default="",
+    metavar="NAME",
+    help="Name or position of the column that holds the numbers.",
+)
+@click.option("--country", default="", help="Of numbers without a country code, as US.")
+@click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
+@click.option("--refused", default=None, type=click.Path(path_type=Path), metavar="OUT.csv",
+              help="Keep rows that cannot be used here, with the reason.")  # fmt: skip
+@layout_options
+@later_option
+@json_option
+def suppressions_import(
+    file: Path, name: str, column: str, country: str, channels: tuple[str, ...],
+    refused: Path | None, layout: Layout, later: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Import a do-not-contact list: one number a line, or a table. Millions are fine."""
+    from worker.feedback.sources import files as lists
+    from worker.suppression import suppressions as suppress
+
+    with open_context() as ctx, lists.refusals(refused) as bad:
+        with console.progress() as bar:
+            task = bar.add_task(f"importing {file.name}", total=file.stat().st_size)
+            numbers = lists.numbers_of(
+                file, column, country, bad, lambda size: bar.advance(task, size), layout
+            )
+            chosen = " ".join(sorted(channels)) or "call text"
+            done = suppress.import_list(ctx, numbers, name or file.stem, chosen)
+        told = {} if later else propagate_now(ctx)
+    found = {"added": done.added, "known": done.known, "refused": bad.count, "held": done.held,
+             **told}  # fmt: skip
+    for doubt in bad.notes:
+        console.info(doubt)
+    if as_json:
+        console.print_json(found)
+    else:
+        console.out.print(
+            f"{done.added:,} added, {done.known:,} were on it already, {bad.count:,} refused; "
+            f"{done.held:,} of the new ones are held by contacts"
+        )
+        show_refused(bad)
+    sys.exit(1 if bad.count else 0)
+
+
+@suppressions.command("export")
+@click.option("-o", "--output", "target", default=None, type=click.Path(path_type=Path),
+              metavar="OUT.csv", help="Standard output by default.")  # fmt: skip
+@click.option("--channel", default=None, type=_CHANNELS, help="Only what is not to be used by it.")
+def suppressions_export(target: Path | None, channel: str | None) -> None:
+    """All that stands, as CSV, for dialers and other tools."""
+    from connectors.csv_list.errors import ListError
+    from worker.suppression import suppressions as suppress
+
+    with open_context() as ctx:
+        if target is None:
+            for line in suppress.export(ctx, channel):
+                click.echo(line, nl=False)
+            return
+        part = target.with_name(target.name + ".part")
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(suppress.export(ctx, channel))
+            part.replace(target)
+        except OSError as error:
+            raise ListError(f"{target} cannot be written: {error.strerror}") from error
+        finally:
+            part.unlink(missing_ok=True)
+    console.info(f"written to {target}")
+
+
+def _show_change(one: suppress.Suppression, told: dict[str, Any], as_json: bool, what: str) -> None:
+    if as_json:
+        console.print_json({**one.as_json(), **told})
+        return
+    number = one.as_json()["number"] or "(erased)"
+    console.out.print(f"{number} {what} for {one.channels.replace(' ', ' and ')} (id {one.id})")
+    for name, count in told.get("confirmed", {}).items():
+        console.info(f"  {name}: {'confirmed' if count else 'waits; the workers go on with it'}")

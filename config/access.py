@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from config.section import Section
 
 
@@ -13,9 +11,3 @@ class AccessSettings(Section):
 
     oidc_admins: tuple[str, ...] = ()
     oidc_viewers: tuple[str, ...] = ()
-
-
-class OidcCredentials(Section):
-    issuer: str
-    client_id: str
-    client_secret: str = Field(repr=False)

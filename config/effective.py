@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from config.section import environment_variable
 from config.settings import FileSettings, Settings
 
 Origin = Literal["default", "file", "environment"]
@@ -78,7 +79,10 @@ def _file(settings: Settings) -> Iterator[Shown]:
 
 def _section(held: Any, name: str, given: Any) -> Iterator[Shown]:
     if isinstance(held, BaseModel):
-        for field in type(held).model_fields:
+        for field, info in type(held).model_fields.items():
+            if variable := environment_variable(info):
+                yield Shown(variable, _SECRET, "environment")
+                continue
             inner = given.get(field, {}) if isinstance(given, Mapping) else {}
             yield from _section(getattr(held, field), f"{name}.{field}", inner)
     elif isinstance(held, Mapping):

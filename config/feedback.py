@@ -70,15 +70,6 @@ def _meanings(
     return {_plain(name): meaning for meaning, names in lists for name in names}
 
 
-class Retention(Section):
-    """How long what is personal is kept. 0d = for good."""
-
-    writes: Duration = timedelta(days=730)  # before and after of each write, for undo and audit
-    lookups: Duration = timedelta(days=730)
-    runs: Duration = timedelta(days=730)
-    replies: Duration = timedelta(days=90)  # texts of replies in the review queue, once decided
-
-
 class FeedbackSettings(Section):
     unreachable_after: int = Field(3, ge=1)  # failed messages, none that arrived in between ...
     unreachable_over: Duration = timedelta(days=3)  # ... the first and last at least so far apart

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import IO, Any
 
-from config.redaction import mask
+from config.redaction import redact_secrets
 from config.settings import Log
 
 # Seven or more digits with the punctuation that people put between them, as ") " or " - ". Record
@@ -35,7 +35,7 @@ def redact(text: str) -> str:
     >>> redact("could not verify +1 (415) 555-0123")
     'could not verify <number ..23>'
     """
-    text = _BEARER.sub(r"\1<secret>", mask(text))
+    text = _BEARER.sub(r"\1<secret>", redact_secrets(text))
     return _NUMBER.sub(lambda found: f"<number ..{found.group()[-2:]}>", text)
 
 

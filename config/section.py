@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from config.errors import HygieneError
 
@@ -40,6 +41,19 @@ def parse_duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+def from_environment(variable: str) -> Any:
+    """Declare a setting that comes from an environment variable and never from the TOML file: a
+    secret. `VARIABLE_FILE` may name a file that holds it instead. For connectors of other packages.
+    """
+    return Field(repr=False, exclude=True, json_schema_extra={"environment": variable})
+
+
+def environment_variable(info: FieldInfo) -> str:
+    """The variable of a field that was made with `from_environment`; "" for any other."""
+    extra = info.json_schema_extra
+    return str(extra.get("environment", "")) if isinstance(extra, dict) else ""
 
 
 class Section(BaseModel):

@@ -1,4 +1,4 @@
-"""Settings of segments (sources, campaigns, lists) and of what an operator is told."""
+"""Settings of `[segments]`: when a source, campaign or list counts as bad."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from config.section import Duration, Section
 from config.segment_keys import SEGMENTS, By
 
-__all__ = ["SEGMENTS", "AlertSettings", "By", "SegmentSettings"]
+__all__ = ["SEGMENTS", "By", "SegmentSettings"]
 
 
 class SegmentSettings(Section):
@@ -30,21 +30,3 @@ class SegmentSettings(Section):
     lists: tuple[Annotated[str, Field(pattern=r"^(hubspot|salesforce):.+$")], ...] = ()
     lists_every: Duration = timedelta(days=1)  # how often it is asked who is on them
     placeholder_from: int = Field(10, ge=2)  # contacts with one number: then it is listed
-
-
-class AlertSettings(Section):
-    """Who is told, and of what. SMTP_URL and ALERT_WEBHOOK_URL come from the environment."""
-
-    every: Duration = timedelta(minutes=1)  # how often it is looked
-    email_to: tuple[str, ...] = ()
-    email_from: str = ""
-    run_failed: bool = True
-    breaker_open: bool = True
-    segment_isolated: bool = True
-    removals_held: bool = True
-    field_hidden: bool = True  # a field or object that was used is hidden from our user, or gone
-    suppression_refused: bool = True  # a CRM takes no flag of somebody who is not to be contacted
-    call_outcomes: bool = True  # calls wait for the name of their outcome
-    setbacks: bool = True  # what runs in the background was refused several times in a row
-    budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up
-    watermark_older_than: Duration = timedelta(hours=6)  # 0s = never

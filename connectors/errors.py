@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.errors import HygieneError
-from config.redaction import mask
+from config.redaction import redact_secrets
 
 
 class ConnectorError(HygieneError):
@@ -12,7 +12,7 @@ class ConnectorError(HygieneError):
     http_status = 502
 
     def __init__(self, text: str) -> None:
-        super().__init__(mask(text))  # it may quote what it was sent
+        super().__init__(redact_secrets(text))  # it may quote what it was sent
 
 
 class InvalidRequestError(ConnectorError):

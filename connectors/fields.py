@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from config.settings import FieldNames, ObjectMap
+from config.connectors import FieldNames, ObjectMap
 from connectors.errors import SchemaError
 from connectors.phone_values import NUMBER_TYPES, TEXT_TYPES
 from connectors.records import CrmField, Finding, Role

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from skips import skip_without
 
-from config.settings import ObjectMap, SalesforceSettings
+from config.connectors import ObjectMap, SalesforceSettings
 from connectors.fields import configured
 
 ROOT = Path(__file__).parent.parent / "crm" / "salesforce"

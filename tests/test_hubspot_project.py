@@ -19,7 +19,8 @@ import pytest
 from constants import ROOT
 from skips import skip_without
 
-from config.settings import HubSpotSettings, Settings
+from config.connectors import HubSpotSettings
+from config.settings import Settings
 from connectors.fields import STATUSES, configured
 from sandbox.hubspot.app_calls import AppCalls
 from worker.context import Context

@@ -18,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from config.settings import CsvSettings, ObjectMap, Settings
+from config.connectors import CsvSettings, ObjectMap
+from config.settings import Settings
 from connectors.csv_list import parser, workbook
 from connectors.csv_list.columns import (
     SAMPLE_ROWS,

@@ -16,7 +16,8 @@ import orjson
 import urllib3
 from hubspot import HubSpot
 
-from config.settings import Http, HubSpotCredentials
+from config.credentials import HubSpotCredentials
+from config.settings import Http
 from connectors.http.client import Calls, CrmClock, TryAgainError
 from connectors.http.consistency import Check, counted
 from connectors.http.deadline import keep_deadlines

@@ -17,8 +17,10 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from config.connectors import HubSpotSettings
+from config.credentials import HubSpotCredentials
 from config.feedback import Dispositions
-from config.settings import Http, HubSpotCredentials, HubSpotSettings, Settings
+from config.settings import Http, Settings
 from connectors.conversions import zulu
 from connectors.errors import (
     ConnectorError,

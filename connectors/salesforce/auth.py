@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
-from config.settings import SalesforceCredentials
+from config.credentials import SalesforceCredentials
 from connectors.errors import AuthError, ConnectorError, UnavailableError
 from connectors.http import no_answer
 from connectors.http.client import TryAgainError, retry_after

@@ -18,7 +18,8 @@ from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceError as ClientError
 from simple_salesforce.util import exception_handler
 
-from config.settings import Http, SalesforceCredentials
+from config.credentials import SalesforceCredentials
+from config.settings import Http
 from connectors.errors import AuthError, ConnectorError
 from connectors.http.client import Calls, CrmClock, TryAgainError, retry_after
 from connectors.http.consistency import Check

@@ -22,7 +22,9 @@ from itertools import islice
 from operator import ge, itemgetter
 from typing import Any
 
-from config.settings import Http, SalesforceCredentials, SalesforceSettings, Settings
+from config.connectors import SalesforceSettings
+from config.credentials import SalesforceCredentials
+from config.settings import Http, Settings
 from connectors.conversions import zulu
 from connectors.errors import (
     ConnectorError,

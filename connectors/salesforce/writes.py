@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from config.settings import SalesforceSettings
+from config.connectors import SalesforceSettings
 from connectors.errors import ConnectorError
 from connectors.fields import ObjectFields
 from connectors.http.batch_size import BatchSize

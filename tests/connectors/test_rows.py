@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from config.settings import FieldNames, ObjectMap
+from config.connectors import FieldNames, ObjectMap
 from connectors.fields import configured
 from connectors.records import Contact, Value
 from connectors.rows import Rows, ids_of, joined, maker

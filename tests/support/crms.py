@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from config.settings import Connectors
+from config.connectors import Connectors
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault, Service

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 import connectors
 from worker.cli.output import console
@@ -74,10 +75,23 @@ def user_name() -> str:
         return "command line"
 
 
+class ConnectorName(click.ParamType):
+    """One of the connectors that there are. They are looked for when a command is called, not when
+    its help is printed."""
+
+    name = "connector"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return click.Choice(connectors.names()).convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return click.Choice(connectors.names()).shell_complete(ctx, param, incomplete)
+
+
 def connector_argument(**options: Any) -> Callable[..., Any]:
-    return click.argument(
-        "connector", metavar="CONNECTOR", type=click.Choice(list(connectors.REGISTRY)), **options
-    )
+    return click.argument("connector", metavar="CONNECTOR", type=ConnectorName(), **options)
 
 
 def number_argument(text: str, where: str) -> str:

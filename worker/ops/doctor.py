@@ -157,8 +157,8 @@ def _providers(settings: Settings) -> Iterator[Check]:
 
 
 def _countries(settings: Settings) -> Iterator[Check]:
-    for name in ("salesforce", "hubspot", "csv"):
-        country = getattr(settings.connectors, name).default_country
+    for name in type(settings.connectors).model_fields:
+        country = settings.section(name).default_country
         if country and region_of(country) is None:
             yield Check(
                 f"connectors.{name}.default_country",

@@ -196,4 +196,4 @@ def _counts(row: Any) -> Mapping[str, Any]:
 
 def flags_contacts(ctx: Context, connector: str) -> bool:
     """Whether the CRM has a field that says of a contact that its segment is set apart."""
-    return bool(getattr(ctx.settings.connectors, connector).fields.isolated)
+    return bool(ctx.settings.section(connector).fields.isolated)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from config.errors import HygieneError
-from config.redaction import mask
+from config.redaction import redact_secrets
 from worker.verification.models import Answer, Question
 
 
@@ -22,7 +22,7 @@ class ProviderError(HygieneError):
     lost = False
 
     def __init__(self, reason: str) -> None:
-        self.reason = mask(reason)  # it may quote what it was sent
+        self.reason = redact_secrets(reason)  # it may quote what it was sent
         self.answers: tuple[Answer, ...] = ()
         self.question: Question | None = None
         super().__init__(self.reason)

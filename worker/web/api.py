@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+import connectors
 from config.effective import shown
 from config.segments import By
 from config.settings import parse_duration
@@ -44,6 +45,7 @@ from worker.web.scopes import ScopeError, segment
 
 MOST_OUTCOMES = 10_000
 MOST_REPORTS = 1000
+ConnectorName = Annotated[str, AfterValidator(connectors.checked_name)]
 RowId = Annotated[int, Path(ge=1, le=2**62)]
 
 
@@ -75,7 +77,7 @@ class Accepted(BaseModel):
 class RescanRequest(_Strict):
     """What to look at again; give one of ids, numbers, segment and older_than, or none: all."""
 
-    connector: Literal["salesforce", "hubspot", "csv"]
+    connector: ConnectorName
     ids: Annotated[list[Short], BeforeValidator(_as_list)] = Field(
         [],
         max_length=10_000,
@@ -166,7 +168,7 @@ class Why(_Strict):
 class Isolating(_Strict):
     """Set a segment apart by hand."""
 
-    connector: Literal["salesforce", "hubspot", "csv"]
+    connector: ConnectorName
     by: By
     value: Annotated[submitted.Text, Field(min_length=1, max_length=255)]
     reason: Annotated[Short, Field(min_length=3)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fixture_types import Sync
 
-from config.settings import CsvSettings
+from config.connectors import CsvSettings
 from connectors.csv_list.connector import CsvConnector
 from connectors.errors import ConnectorError
 from connectors.records import Update

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from limits import lower_limits
 
-from config.settings import AlertSettings, Settings
+from config.alerts import AlertSettings
+from config.settings import Settings
 from worker.alerts import channels
 from worker.alerts.rules import Condition
 

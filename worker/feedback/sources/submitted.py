@@ -18,6 +18,7 @@ from pydantic import (
     StringConstraints,
 )
 
+import connectors
 from worker.context import Context
 from worker.feedback import intake, records, report_log
 from worker.feedback.consent_state import LIFTED_BY
@@ -66,12 +67,19 @@ class RefusedError(ValueError):
     """A report that cannot be taken; the text says why, and names no number."""
 
 
+def _as_crm(name: str) -> str:
+    """The name of a connector whose records other systems know: any but a list on disk."""
+    if name == "csv":
+        raise ValueError("a row of a list is not known to other systems")
+    return connectors.checked_name(name)
+
+
 class ContactRef(BaseModel):
     """A record of a connected CRM."""
 
     model_config = ConfigDict(extra="forbid")
 
-    connector: Literal["salesforce", "hubspot"]
+    connector: Annotated[str, AfterValidator(_as_crm)]
     id: Short = Field(min_length=1)
     object: Short = ""
 

@@ -85,7 +85,7 @@ def reader(
     ctx: Context, connector: str, apart: Apart = NOBODY, remembered: Remembered = NOTHING_HIDDEN
 ) -> Callable[[Contact], Prepared]:
     """How this run reads a contact; a text that a page holds twice is read once."""
-    settings = getattr(ctx.settings.connectors, connector)
+    settings = ctx.settings.section(connector)
     fallback = region_of(settings.default_country) if settings.default_country else None
     seen: dict[tuple[str, str | None], Reading] = {}
 

@@ -87,7 +87,7 @@ def salt(ctx: Context, connector: str) -> bytes:
         ctx.settings.public_url,
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,
-        getattr(ctx.settings.connectors, connector).model_dump_json(exclude=_OF_CALLS),
+        ctx.settings.section(connector).model_dump_json(exclude=_OF_CALLS),
         [(step.package, step.step.model_dump_json()) for step in ctx.line.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,

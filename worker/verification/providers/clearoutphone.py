@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from config.settings import ClearoutPhoneCredentials
+from config.credentials import ClearoutPhoneCredentials
 from config.verification import Depth
 from worker.phones import Kind, facts
 from worker.verification.errors import LostError, NoCreditError, UnavailableError

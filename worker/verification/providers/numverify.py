@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from config.settings import NumVerifyCredentials
+from config.credentials import NumVerifyCredentials
 from config.verification import Depth
 from connectors.http.client import TryAgainError
 from worker.phones import Kind

@@ -24,7 +24,7 @@ from typing import Any
 
 import orjson
 
-from config.settings import RndCredentials
+from config.credentials import RndCredentials
 from config.verification import Depth
 from worker.phones import facts
 from worker.verification.errors import LostError, NoCreditError, UnavailableError

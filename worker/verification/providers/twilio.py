@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import orjson
 
-from config.settings import TwilioCredentials
+from config.credentials import TwilioCredentials
 from config.verification import Depth
 from worker.phones import Kind, facts
 from worker.verification.errors import (

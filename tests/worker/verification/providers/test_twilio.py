@@ -395,7 +395,7 @@ class TestTheOpenApiDocument:
         return sandbox.twilio.seen
 
     def test_our_address_is_the_documents(self, document: dict[str, Any]) -> None:
-        from config.settings import TwilioCredentials
+        from config.credentials import TwilioCredentials
 
         assert document["servers"] == [{"url": TwilioCredentials().url}]
 

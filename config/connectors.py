@@ -1,0 +1,172 @@
+"""Settings of `[connectors]`: where each CRM keeps what is read, and what is written to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from config.section import Duration, Section
+
+
+class ObjectMap(Section):
+    """Where a CRM object keeps what the worker reads. A name the org lacks is skipped, and said."""
+
+    phones: tuple[str, ...]
+    country: tuple[str, ...] = ()  # the first one that holds something wins
+    # The same country as an ISO code, in a field of its own. Where the two contradict each other
+    # the record tells no country.
+    country_code: str = ""
+    state: str = ""
+    email: str = ""
+    website: str = ""
+    source: str = ""
+    campaign: str = ""
+    value: str = ""  # a number: what the contact is worth
+    consented: str = ""  # a date: last contact or consent, when the number was surely theirs
+    created: str = ""  # when the record was made
+
+
+class FieldNames(Section):
+    """CRM names of what is written. `{phone}` stands for the phone field; "" leaves a field out."""
+
+    status: str = ""
+    e164: str = ""
+    line_type: str = ""
+    wrong_number: str = ""
+    do_not_contact: str = ""
+    do_not_call: str = ""
+    do_not_text: str = ""
+    run: str = ""
+    reason: str = ""
+    checked_at: str = ""
+    best_phone: str = ""
+    recheck: str = ""
+    confirm_link: str = ""
+    proposed_phone: str = ""
+    isolated: str = ""
+
+
+class ConnectorSettings(Section):
+    enabled: bool = True
+    default_country: str = ""
+    reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
+    objects: dict[str, ObjectMap]
+    fields: FieldNames
+
+
+_SALESFORCE_FIELDS = FieldNames(
+    status="{phone}_Status__c",
+    e164="{phone}_E164__c",
+    line_type="{phone}_Line_Type__c",
+    wrong_number="Wrong_Number__c",
+    do_not_contact="Phone_Do_Not_Contact__c",
+    do_not_call="Phone_Do_Not_Call__c",
+    do_not_text="Phone_Do_Not_Text__c",
+    run="Phone_Hygiene_Run__c",
+    reason="Phone_Hygiene_Reason__c",
+    checked_at="Phone_Checked_At__c",
+    best_phone="Best_Phone__c",
+    recheck="Recheck_Phone__c",
+    proposed_phone="Proposed_Phone__c",
+)
+
+
+_SALESFORCE_OBJECTS = {
+    "Contact": ObjectMap(
+        phones=("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
+        country=("MailingCountry", "OtherCountry"),
+        state="MailingState",
+        email="Email",
+        source="LeadSource",
+        created="CreatedDate",
+    ),
+    "Lead": ObjectMap(
+        phones=("Phone", "MobilePhone"),
+        country=("Country",),
+        state="State",
+        email="Email",
+        website="Website",
+        source="LeadSource",
+        created="CreatedDate",
+    ),
+}
+
+
+_HUBSPOT_FIELDS = FieldNames(
+    status="hygiene_{phone}_status",
+    e164="hygiene_{phone}_e164",
+    line_type="hygiene_{phone}_line_type",
+    wrong_number="hygiene_wrong_number",
+    do_not_contact="hygiene_do_not_contact",
+    do_not_call="hygiene_do_not_call",
+    do_not_text="hygiene_do_not_text",
+    run="hygiene_run",
+    reason="hygiene_reason",
+    checked_at="hygiene_checked_at",
+    best_phone="hygiene_best_phone",
+    recheck="hygiene_recheck",
+    proposed_phone="hygiene_proposed_phone",
+)
+
+
+_HUBSPOT_OBJECTS = {
+    "contacts": ObjectMap(
+        phones=("phone", "mobilephone"),
+        country=("country",),
+        country_code="hs_country_region_code",
+        state="state",
+        email="email",
+        website="website",
+        source="hs_analytics_source",
+        campaign="hs_analytics_source_data_1",
+        created="createdate",
+    )
+}
+
+
+class SalesforceSettings(ConnectorSettings):
+    bulk_from: int = Field(20_000, ge=0)  # records left from which Bulk API 2.0 reads; 0 = never
+    batch_size: int = Field(200, ge=1, le=200)  # records in a writing REST call
+    bulk_batch_size: int = Field(10_000, ge=200, le=100_000)  # records in a writing Bulk job
+    allow_duplicates: bool = False  # write also where a duplicate rule would only warn
+    objects: dict[str, ObjectMap] = _SALESFORCE_OBJECTS
+    fields: FieldNames = _SALESFORCE_FIELDS
+
+
+class HubSpotSettings(ConnectorSettings):
+    # How long it may take until HubSpot's searches find a change; they are read again for so long.
+    search_lag: Duration = timedelta(hours=1)
+    objects: dict[str, ObjectMap] = _HUBSPOT_OBJECTS
+    fields: FieldNames = _HUBSPOT_FIELDS
+
+
+class CsvSettings(Section):
+    """A list on disk that is treated like a CRM. Columns left out are recognised by their names."""
+
+    enabled: bool = True
+    path: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    default_country: str = ""
+    id_column: str = ""
+    phone_columns: tuple[str, ...] = ()
+    country_column: str = ""
+    source_column: str = ""
+    fields: FieldNames = FieldNames(
+        status="{phone} status",
+        e164="{phone} e164",
+        line_type="{phone} line type",
+        wrong_number="wrong number",
+        do_not_contact="do not contact",
+        run="hygiene run",
+        reason="hygiene reason",
+        checked_at="hygiene checked at",
+        best_phone="best phone",
+    )
+
+
+class Connectors(Section):
+    salesforce: SalesforceSettings = SalesforceSettings()
+    hubspot: HubSpotSettings = HubSpotSettings()
+    csv: CsvSettings = CsvSettings()

@@ -1,0 +1,361 @@
+"""Read the environment: secrets and addresses, each checked before the first call.
+
+Every function adds a line to `problems` for whatever is wrong, naming the variable, and goes on: an
+operator learns all of it at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.credentials import (
+    HUBSPOT_API_VERSION,
+    ClearoutPhoneCredentials,
+    HubSpotCredentials,
+    NumVerifyCredentials,
+    OidcCredentials,
+    RndCredentials,
+    SalesforceCredentials,
+    TwilioCredentials,
+)
+from config.redaction import register_secrets
+from config.redis_url import RedisUrlError, explicit
+
+_DATED = re.compile(r"20\d\d-(?:03|09)(?:-beta)?")
+
+
+# Each may stand in a file instead, as container platforms and systemd hand secrets over: NAME_FILE.
+SECRETS = (
+    "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_CLIENT_SECRET", "HUBSPOT_ACCESS_TOKEN",
+    "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
+    "TWILIO_WEBHOOK_SHARED_KEY", "NUMVERIFY_ACCESS_KEY", "CLEAROUTPHONE_API_TOKEN",
+    "RND_REFRESH_TOKEN", "SECRET_KEY", "SECRET_KEY_PREVIOUS",
+    "ADMIN_PASSWORD", "ADMIN_TOKEN", "OIDC_CLIENT_SECRET", "SMTP_URL", "ALERT_WEBHOOK_URL",
+    "DATABASE_URL", "REDIS_URL",
+)  # fmt: skip
+
+
+def _redis(env: Mapping[str, str], problems: list[str]) -> str:
+    url = env.get("REDIS_URL", "")
+    try:
+        return explicit(url, env.get("REDIS_SSL_CERT_REQS", "")) if url else ""
+    except RedisUrlError as error:
+        problems.append(f"REDIS_URL: {error}")
+        return url
+
+
+def _password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
+
+
+def with_secret_files(env: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:
+    """The environment with what the `NAME_FILE` variables of our secrets lead to. Secrets are
+    registered: from now on they are taken out of whatever is said."""
+    found = {name: text for name in SECRETS if (text := _from_file(env, name, problems))}
+    env = {**env, **found} if found else env
+    # An address is told where it does not answer; the passwords in it are no part of it then.
+    addresses = ("DATABASE_URL", "REDIS_URL")
+    register_secrets(env.get(name, "") for name in SECRETS if name not in addresses)
+    register_secrets(_password(env.get(name, "")) for name in addresses)
+    shared = env.get("TWILIO_WEBHOOK_SHARED_KEY", "")
+    register_secrets(key.strip() for key in shared.split(","))  # one, or two of them
+    return env
+
+
+def secret(env: Mapping[str, str], name: str, problems: list[str]) -> str:
+    """One more secret, of a connector of another package: from `NAME` or `NAME_FILE`."""
+    text = (_from_file(env, name, problems) or env.get(name, "")).strip()
+    register_secrets([text])
+    return text
+
+
+def _from_file(env: Mapping[str, str], name: str, problems: list[str]) -> str:
+    """What the file of `NAME_FILE` holds, without line ends at its end; "" where there is none."""
+    path = env.get(f"{name}_FILE")
+    if not path:
+        return ""
+    if env.get(name):
+        problems.append(f"{name} and {name}_FILE are both set: leave one of them out")
+        return ""
+    try:
+        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not a text"
+        problems.append(f"{name}_FILE: {path} cannot be read: {why}")
+        return ""
+    if not text:
+        problems.append(f"{name}_FILE: {path} is empty")
+    return text
+
+
+def read(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """All that `Settings` takes from the environment, by its field."""
+    home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
+    database_url = env.get("DATABASE_URL") or f"sqlite:///{home / 'hygiene.db'}"
+    values = {
+        "home": home,
+        "database_url": database_url,
+        "redis_url": _redis(env, problems),
+        "port": _port(env.get("PORT", ""), problems),
+        "public_url": _url(env, "PUBLIC_URL", problems),
+        "secret_key": env.get("SECRET_KEY", "").strip(),
+        "secret_key_previous": env.get("SECRET_KEY_PREVIOUS", "").strip(),
+        "admin_password": env.get("ADMIN_PASSWORD", ""),
+        "admin_token": env.get("ADMIN_TOKEN", ""),
+        "salesforce": _salesforce(env, problems),
+        "hubspot": _hubspot(env, problems),
+        "twilio": _twilio(env, problems),
+        "numverify": _numverify(env, problems),
+        "clearoutphone": _clearoutphone(env, problems),
+        "rnd": _rnd(env, problems),
+        "oidc": _oidc(env, problems),
+        "smtp_url": _smtp(env, problems),
+        "alert_webhook_url": _webhook(env, problems),
+    }
+    _check_database(database_url, problems)
+    return values
+
+
+def _port(text: str, problems: list[str]) -> int:
+    if not text:
+        return 8000
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65_536:
+        return int(text)
+    problems.append(f"PORT: write a number from 1 to 65535 (it says {text!r})")
+    return 0
+
+
+def _host(url: str) -> str:
+    """The host of an address; "" where it is none, which `_url` has told of."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = "") -> str:
+    """A base URL: https anywhere, plain http on this machine only."""
+    text = (env.get(name) or default).strip().rstrip("/")
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        host, _port_number = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    loopback = host in ("127.0.0.1", "localhost", "::1")
+    if not host or parts.scheme not in ("http", "https"):
+        problems.append(f"{name}: write a full address such as https://example.my.salesforce.com")
+    elif parts.scheme == "http" and not loopback and name != "PUBLIC_URL":
+        problems.append(f"{name}: use https:// (plain http is for 127.0.0.1 only)")
+    elif parts.username or parts.query or parts.fragment:
+        problems.append(f"{name}: give the address alone, without user, query or fragment")
+    return text
+
+
+def _check_database(url: str, problems: list[str]) -> None:
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
+        problems.append(
+            "DATABASE_URL: write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///PATH"
+        )
+
+
+def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
+    ours = [name for name in env if name.startswith("SALESFORCE_")]
+    given = _given(env, *ours)
+    if not given.keys() - {"SALESFORCE_API_VERSION"}:
+        return None
+    version = given.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
+    if not re.fullmatch(r"\d{2}\.0", version):
+        problems.append(f"SALESFORCE_API_VERSION: write it like 62.0 (it says {version!r})")
+    elif float(version) < _OLDEST_API:
+        problems.append(
+            f"SALESFORCE_API_VERSION: {version} is too old; leave it out, or write 62.0 or newer"
+        )
+    found = SalesforceCredentials(
+        instance_url=_url(env, "SALESFORCE_INSTANCE_URL", problems),
+        access_token=given.get("SALESFORCE_ACCESS_TOKEN", ""),
+        login_url=_url(env, "SALESFORCE_LOGIN_URL", problems),
+        client_id=given.get("SALESFORCE_CLIENT_ID", ""),
+        client_secret=given.get("SALESFORCE_CLIENT_SECRET", ""),
+        username=given.get("SALESFORCE_USERNAME", ""),
+        private_key_file=given.get("SALESFORCE_PRIVATE_KEY_FILE", ""),
+        api_version=version,
+    )
+    if found.access_token or (found.instance_url and not found.client_id):
+        missing = [
+            name
+            for name, value in (
+                ("SALESFORCE_INSTANCE_URL", found.instance_url),
+                ("SALESFORCE_ACCESS_TOKEN", found.access_token),
+            )
+            if not value
+        ]
+        problems.extend(f"{name}: missing; it goes with the other one" for name in missing)
+    elif not found.login_url or not found.client_id:
+        for name, value in (
+            ("SALESFORCE_LOGIN_URL", found.login_url),
+            ("SALESFORCE_CLIENT_ID", found.client_id),
+        ):
+            if not value:
+                problems.append(f"{name}: missing; Salesforce needs it to log in")
+    elif not found.client_secret and not (found.username and found.private_key_file):
+        problems.append(
+            "SALESFORCE_CLIENT_SECRET: missing; give it (client credentials), or "
+            "SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY_FILE (JWT bearer)"
+        )
+    _salesforce_addresses(found, problems)
+    if found.private_key_file and not Path(found.private_key_file).is_file():
+        problems.append(f"SALESFORCE_PRIVATE_KEY_FILE: there is no file {found.private_key_file}")
+    return found
+
+
+# Collections came with 42.0; versions up to 30.0 are retired, 31.0 to 40.0 follow in Summer '28.
+# Source: Salesforce Help, "Salesforce Platform API Versions 21.0 through 30.0 Retirement" and its
+# successor for 31.0 through 40.0.
+_OLDEST_API = 42.0
+
+
+# The hosts at which any org logs in; the client credentials flow wants the org's own.
+# Source: Salesforce Help, "OAuth 2.0 Client Credentials Flow for Server-to-Server Integration".
+_SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
+
+
+def _salesforce_addresses(found: SalesforceCredentials, problems: list[str]) -> None:
+    """Addresses that people copy from the wrong place, each said before the first call."""
+    if found.client_secret and _host(found.login_url) in _SHARED_LOGINS:
+        problems.append(
+            f"SALESFORCE_LOGIN_URL: {found.login_url} does not take the client credentials flow; "
+            "write your My Domain address, such as https://yourcompany.my.salesforce.com "
+            "(Setup > My Domain)"
+        )
+    for name, url in (
+        ("SALESFORCE_LOGIN_URL", found.login_url),
+        ("SALESFORCE_INSTANCE_URL", found.instance_url),
+    ):
+        host = _host(url)
+        if host.endswith((".lightning.force.com", ".salesforce-setup.com")):
+            problems.append(
+                f"{name}: {host} is where people work, and not where programs log in; write your "
+                "My Domain address, such as https://yourcompany.my.salesforce.com"
+            )
+
+
+def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials | None:
+    url = _url(env, "HUBSPOT_API_URL", problems, "https://api.hubapi.com")
+    if token := env.get("HUBSPOT_ACCESS_TOKEN", "").strip():
+        secret = env.get("HUBSPOT_CLIENT_SECRET", "").strip()
+        version = env.get("HUBSPOT_API_VERSION", "").strip() or HUBSPOT_API_VERSION
+        if not _DATED.fullmatch(version):
+            problems.append(
+                f"HUBSPOT_API_VERSION: {version[:20]!r} is no dated version of HubSpot's API, such "
+                f"as {HUBSPOT_API_VERSION} (those with numbers, v1 to v4, end in 2027)"
+            )
+        return HubSpotCredentials(
+            access_token=token, api_url=url, api_version=version, client_secret=secret
+        )
+    if env.get("HUBSPOT_API_URL"):
+        problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
+    return None
+
+
+def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Variables that hold something, stripped: a key copied with its line end must not fail."""
+    found = {name: env.get(name, "").strip() for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _missing(given: Mapping[str, str], problems: list[str], *names: str, why: str) -> bool:
+    lacking = [name for name in names if name not in given]
+    problems.extend(f"{name}: missing; {why}" for name in lacking)
+    return bool(lacking)
+
+
+def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | None:
+    names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
+    given = _given(env, *names)
+    url = _url(env, "TWILIO_LOOKUP_URL", problems, "https://lookups.twilio.com")
+    by_key = "TWILIO_API_KEY" in given or "TWILIO_API_SECRET" in given
+    alone = ("TWILIO_LOOKUP_URL", "TWILIO_WEBHOOK_SHARED_KEY")
+    if not given and not any(env.get(name) for name in alone):
+        return None
+    pair = names[2:] if by_key else names[:2]
+    if _missing(given, problems, *pair, why="Twilio's login is a pair of both"):
+        return None
+    given |= _given(env, "TWILIO_WEBHOOK_SHARED_KEY")
+    return TwilioCredentials(
+        **{name.removeprefix("TWILIO_").lower(): value for name, value in given.items()}, url=url
+    )
+
+
+def _keyed(
+    env: Mapping[str, str], problems: list[str], name: str, key: str, default: str
+) -> tuple[str, str] | None:
+    """A provider that is connected by one key: the key, and its address."""
+    given = _given(env, key, f"{name}_URL")
+    url = _url(env, f"{name}_URL", problems, default)
+    if not given or _missing(given, problems, key, why="its URL alone connects nothing"):
+        return None
+    return given[key], url
+
+
+def _numverify(env: Mapping[str, str], problems: list[str]) -> NumVerifyCredentials | None:
+    default = "https://apilayer.net/api"
+    found = _keyed(env, problems, "NUMVERIFY", "NUMVERIFY_ACCESS_KEY", default)
+    return NumVerifyCredentials(access_key=found[0], url=found[1]) if found else None
+
+
+def _clearoutphone(env: Mapping[str, str], problems: list[str]) -> ClearoutPhoneCredentials | None:
+    default = "https://api.clearoutphone.io/v1"
+    found = _keyed(env, problems, "CLEAROUTPHONE", "CLEAROUTPHONE_API_TOKEN", default)
+    return ClearoutPhoneCredentials(api_token=found[0], url=found[1]) if found else None
+
+
+def _rnd(env: Mapping[str, str], problems: list[str]) -> RndCredentials | None:
+    given = _given(env, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", "RND_URL")
+    url = _url(env, "RND_URL", problems, "https://api.reassigned.us")
+    why = "the Reassigned Numbers Database needs token and company"
+    if not given or _missing(given, problems, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", why=why):
+        return None
+    return RndCredentials(
+        refresh_token=given["RND_REFRESH_TOKEN"], company_id=given["RND_COMPANY_ID"], url=url
+    )
+
+
+def _oidc(env: Mapping[str, str], problems: list[str]) -> OidcCredentials | None:
+    given = _given(env, "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    issuer = _url(env, "OIDC_ISSUER", problems)
+    why = "login by OpenID Connect needs all three"
+    names = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    if not given or _missing(given, problems, *names, why=why):
+        return None
+    return OidcCredentials(
+        issuer=issuer, client_id=given["OIDC_CLIENT_ID"], client_secret=given["OIDC_CLIENT_SECRET"]
+    )
+
+
+def _smtp(env: Mapping[str, str], problems: list[str]) -> str:
+    text = env.get("SMTP_URL", "").strip()
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme in ("smtp", "smtps") and bool(parts.hostname))
+        _port_number = parts.port
+    except ValueError:
+        good = False
+    if not good:
+        problems.append("SMTP_URL: write smtp://USER:PASSWORD@HOST:587, or smtps:// for port 465")
+    return text
+
+
+def _webhook(env: Mapping[str, str], problems: list[str]) -> str:
+    """Such addresses carry their secret in path and query."""
+    text = env.get("ALERT_WEBHOOK_URL", "").strip()
+    _url({"ALERT_WEBHOOK_URL": text.partition("?")[0]}, "ALERT_WEBHOOK_URL", problems)
+    return text

@@ -1,0 +1,45 @@
+"""Find what installed packages add to this product, by entry point.
+
+A connector comes by the group `phone_hygiene.connectors`: its name there is its name in the TOML
+file, and its value the connector's class (docs/adding-a-connector.md). It is loaded where the TOML
+file has a table `[connectors.NAME]`, and not before: an installed package that nobody uses costs
+nothing and breaks nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from config.connectors import ConnectorSettings
+from config.section import SettingsError
+
+CONNECTORS = "phone_hygiene.connectors"
+
+
+@cache
+def installed_connectors() -> dict[str, EntryPoint]:
+    """Connectors of other packages, by name. Reads the metadata of all that is installed, once a
+    process."""
+    return {point.name: point for point in entry_points(group=CONNECTORS)}
+
+
+def load_connector(name: str) -> Any:
+    """Import the class of another package's connector; raises `SettingsError` where it cannot be.
+
+    Whatever a foreign module raises while it is imported is told in one line: it must not take the
+    command down with a traceback that says nothing of the package.
+    """
+    point = installed_connectors()[name]
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise SettingsError(
+            f"connectors.{name}: {point.value} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    if not issubclass(getattr(loaded, "settings_type", object), ConnectorSettings):
+        raise SettingsError(
+            f"connectors.{name}: {point.value} has no settings_type derived from ConnectorSettings"
+        )
+    return loaded

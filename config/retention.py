@@ -1,0 +1,16 @@
+"""Settings of `[retention]`: how long what is kept for a time is kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from config.section import Duration, Section
+
+
+class Retention(Section):
+    """How long what is personal is kept. 0d = for good."""
+
+    writes: Duration = timedelta(days=730)  # before and after of each write, for undo and audit
+    lookups: Duration = timedelta(days=730)
+    runs: Duration = timedelta(days=730)
+    replies: Duration = timedelta(days=90)  # texts of replies in the review queue, once decided

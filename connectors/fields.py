@@ -13,7 +13,7 @@ from typing import Literal
 from config.connectors import FieldNames, ObjectMap
 from connectors.errors import SchemaError
 from connectors.phone_values import NUMBER_TYPES, TEXT_TYPES
-from connectors.records import CrmField, Finding, Role
+from connectors.records import CrmField, Role, SchemaProblem
 
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
 LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
@@ -241,7 +241,9 @@ TYPES: dict[Kind, frozenset[str]] = {
 }
 
 
-def fit(wanted: ObjectFields, held: Mapping[str, CrmField]) -> tuple[ObjectFields, list[Finding]]:
+def fit(
+    wanted: ObjectFields, held: Mapping[str, CrmField]
+) -> tuple[ObjectFields, list[SchemaProblem]]:
     """What of `wanted` the CRM really has and lets us write, and what is wrong with the rest."""
     findings = list(_judge(wanted, held))
     blocked = {finding.field for finding in findings if finding.blocks}
@@ -295,24 +297,24 @@ def rewritable(field: CrmField) -> bool:
     return field.writable and not is_number(field)
 
 
-def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Finding]:
+def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[SchemaProblem]:
     for phone in wanted.phones:
         if phone not in held:
-            yield Finding(
+            yield SchemaProblem(
                 wanted.object, phone, "this phone field is missing, or hidden from our user",
                 cause="missing",
             )  # fmt: skip
         elif problem := unreadable(held[phone]):
-            yield Finding(wanted.object, phone, problem, cause="unreadable")
+            yield SchemaProblem(wanted.object, phone, problem, cause="unreadable")
         elif is_number(held[phone]):
             problem = (
                 f"is a {held[phone].type} field, which keeps neither a leading + nor leading zeros:"
                 " its digits are read, and it is never rewritten; use a phone or text field"
             )
-            yield Finding(wanted.object, phone, problem, False)
+            yield SchemaProblem(wanted.object, phone, problem, False)
     for name in wanted.beside:
         if name not in held:
-            yield Finding(
+            yield SchemaProblem(
                 wanted.object, name, "missing, or hidden from our user; read without it", False,
                 cause="missing",
             )  # fmt: skip
@@ -321,18 +323,18 @@ def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[Findi
         if found is None:
             problem = "missing, or hidden from our user"
             problem += "; done without it" if spec.optional else ""
-            yield Finding(wanted.object, name, problem, not spec.optional, cause="missing")
+            yield SchemaProblem(wanted.object, name, problem, not spec.optional, cause="missing")
         elif found.type not in TYPES[spec.kind]:
             problem = f"is a {found.type} field, not a {spec.kind}"
-            yield Finding(wanted.object, name, problem, cause="unwritable")
+            yield SchemaProblem(wanted.object, name, problem, cause="unwritable")
         elif not found.writable:
             problem = "our user may read it, but not write it"
-            yield Finding(wanted.object, name, problem, cause="unwritable")
+            yield SchemaProblem(wanted.object, name, problem, cause="unwritable")
         elif found.values is not None and (lacking := sorted({*spec.values} - {*found.values})):
-            yield Finding(
+            yield SchemaProblem(
                 wanted.object, name, f"the picklist lacks the values {', '.join(lacking)}", False
             )
         elif spec.kind == "text" and 0 < found.length < (20 if spec.length == 40 else spec.length):
-            yield Finding(
+            yield SchemaProblem(
                 wanted.object, name, f"holds {found.length} characters, {spec.length} are needed"
             )

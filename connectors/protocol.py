@@ -15,7 +15,6 @@ from connectors.records import (
     CallOutcome,
     Caution,
     Contact,
-    Finding,
     Merge,
     OutcomeNames,
     Page,
@@ -23,7 +22,8 @@ from connectors.records import (
     Purpose,
     Role,
     Schema,
-    SetupStep,
+    SchemaProblem,
+    SetupResult,
     Skip,
     Update,
     Visibility,
@@ -31,7 +31,7 @@ from connectors.records import (
 )
 
 
-def nothing() -> None:
+def noop() -> None:
     """What is called while waiting where nobody needs to know."""
 
 
@@ -41,7 +41,7 @@ class Connector(Protocol):
     name: str
     write_size: int  # updates that one `write` takes, at most
     shares_batches: bool  # whether pages do well to fill a batch together: it is one call
-    incremental: bool  # whether `pull` can be limited to what changed since a moment
+    incremental: bool  # whether `read` can be limited to what changed since a moment
     # Whether changes are found by a search that may return a record as it was some time ago.
     finds_late: bool
 
@@ -52,7 +52,7 @@ class Connector(Protocol):
     def describe(self) -> Schema:
         """Ask the CRM which of the fields named in the settings it has."""
 
-    def use(self, schema: Schema) -> list[Finding]:
+    def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
         """Work with this schema from now on; returns what will be left out, and why."""
 
     @property
@@ -73,27 +73,27 @@ class Connector(Protocol):
     def clock(self) -> datetime | None:
         """The CRM's own time, as of its last answer; None before the first."""
 
-    def ahead(self) -> timedelta:
+    def clock_offset(self) -> timedelta:
         """How far the CRM's clock was ahead of ours at its last answer (behind: less than zero)."""
 
-    def pull(
+    def read(
         self,
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
-        waiting: Callable[[], None] = nothing,
+        heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         """All contacts, or those changed at or after `since`, in a stable order by id.
 
         `cursor` (of an earlier page) goes on where that page ended, also in another process.
         `skip`: our own writes, coming back, that need not be read once more.
-        `waiting` is called now and then while the CRM takes its time.
+        `heartbeat` is called now and then while the CRM takes its time.
         """
 
-    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+    def read_reverse(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
         """All contacts from the last one (or from `before`, an id) back to the first, at the side
-        of `pull`; None where that would not be quicker. `cursor` of a page: its first id."""
+        of `read`; None where that would not be quicker. `cursor` of a page: its first id."""
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         """These contacts as they are now, without those that are gone or hidden from our user, and
@@ -121,11 +121,11 @@ class Connector(Protocol):
     def visibility(self) -> list[Visibility]:
         """How much of each object our user can see."""
 
-    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+    def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has
         them now; None where the CRM has nothing of that kind."""
 
-    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+    def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Calls with an outcome that were logged or changed at or after `since`, in no promised
         order; None where the CRM has no calls. `only`: with this outcome (`CallOutcome.key`)."""
 
@@ -133,22 +133,22 @@ class Connector(Protocol):
         """The names of outcomes as they are now, where calls hold ids of them; else none."""
 
     def write(
-        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+        self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         """Write a batch (of at most `write_size`, one object); one result for each, in order.
 
-        `waiting` is called now and then while the CRM takes its time.
+        `heartbeat` is called now and then while the CRM takes its time.
         """
 
-    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         """Create the fields of the contract where they are missing; safe to repeat.
 
         `adopt`: names of fields that somebody else made and that are to be used all the same.
         """
 
-    def unwatched(self) -> Iterator[Finding]:
+    def unwatched(self) -> Iterator[SchemaProblem]:
         """Phone fields that the CRM has and the settings do not name, and why each matters or not;
-        none of them blocks. Comes after `use`."""
+        none of them blocks. Comes after `apply_schema`."""
 
     def cautions(self) -> Iterator[Caution]:
         """What the CRM does past our fields, for `hygiene doctor`."""

@@ -259,7 +259,7 @@ Schema = Mapping[str, Mapping[str, CrmField]]  # object -> field name -> field
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SchemaProblem:
     """One thing that is not as it should be with a field. `blocks`: the field cannot be used.
     `cause`: of a phone field, or of one that we write, why it cannot be."""
 
@@ -274,7 +274,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class SetupStep:
+class SetupResult:
     """What `crm setup` did, found done already, or offers. `definition`: of what it offers, as the
     CRM's API takes it."""
 

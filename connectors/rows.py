@@ -77,7 +77,7 @@ def joined(first: Sequence[Contact], second: Sequence[Contact]) -> Sequence[Cont
 
 
 @dataclass(frozen=True)
-class Maker:
+class RowDecoder:
     """How the rows of an object are read. `read` takes their ids, when each was changed, and the
     values of each of `columns`: what `zip(*rows)` makes of rows that begin with the former two. No
     value, None and "" are the same."""
@@ -86,7 +86,7 @@ class Maker:
     read: Callable[[Iterable[Sequence[Any]]], Rows]
 
 
-def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
+def make_decoder(fields: ObjectFields, moment: Callable[[Any], Value]) -> RowDecoder:
     """A checkbox is true where the row says `True` or "true". `moment` turns what the CRM gives for
     a time (not empty) into the one form that the worker keeps."""
 
@@ -99,7 +99,7 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
     def moments(cells: Sequence[Any]) -> list[Value]:
         return [one_moment(cell) if cell else None for cell in cells]
 
-    of_kind: dict[str, Cells] = {"bool": _checks, "datetime": moments}
+    of_kind: dict[str, ColumnConverter] = {"bool": _checks, "datetime": moments}
     ours = [of_kind.get(spec_of(canonical).kind, _or_none) for canonical in fields.names]
     layout = Layout(fields.object, fields.phones, tuple(fields.names))
     of_one = (fields.state, fields.email, fields.website, fields.source, fields.campaign)
@@ -117,7 +117,7 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
         by_column = iter(columns_read)
         ids, modified = next(by_column, ()), next(by_column, ())
 
-        def column(name: str, made: Cells = _texts, missing: Any = "") -> list[Any]:
+        def column(name: str, made: ColumnConverter = _texts, missing: Any = "") -> list[Any]:
             return made(next(by_column, ())) if name else [missing] * len(ids)
 
         phones = [
@@ -142,10 +142,11 @@ def maker(fields: ObjectFields, moment: Callable[[Any], Value]) -> Maker:
         )
         return Rows(layout, ids, modified, [*contents])
 
-    return Maker(columns, read)
+    return RowDecoder(columns, read)
 
 
-Cells = Callable[[Sequence[Any]], list[Any]]  # from a column's cells to what the worker keeps
+# From a column's cells to what the worker keeps.
+ColumnConverter = Callable[[Sequence[Any]], list[Any]]
 
 
 def country_with_code(name: str, code: str) -> str:

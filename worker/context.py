@@ -19,7 +19,7 @@ from connectors.errors import SchemaError
 from connectors.http.pacing import Pace
 from connectors.http.rate_limits import Quota
 from connectors.protocol import Connector
-from connectors.records import CrmField, Finding, Purpose, Schema
+from connectors.records import CrmField, Purpose, Schema, SchemaProblem
 from worker.store import Store, lost_fields, open_store
 from worker.store.bulk import upsert
 from worker.store.lost_fields import History
@@ -60,7 +60,7 @@ class Context:
         self._forecasts: dict[str, Chain] = {}
         self._keys: Keys | None = None
         self._spare: list[Context] = []
-        self.findings: dict[str, list[Finding]] = {}
+        self.findings: dict[str, list[SchemaProblem]] = {}
         self.fields: dict[str, History] = {}  # which fields could be used, and which are lost
 
     @classmethod
@@ -137,7 +137,7 @@ class Context:
         if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
             self._learn(name, opened)
         elif self._schema_at.get(name) != at:
-            findings = opened.use(self._remembered(name))
+            findings = opened.apply_schema(self._remembered(name))
             self._schema_at[name] = at
             self.findings[name] = findings
             self.fields[name] = lost_fields.load(self.store, name)
@@ -167,7 +167,7 @@ class Context:
     def _learn(self, name: str, opened: Connector) -> None:
         before = self._remembered(name)
         schema = opened.describe()
-        findings = opened.use(schema)
+        findings = opened.apply_schema(schema)
         at = self.now()
         fields = {
             object_name: {key: asdict(entry) for key, entry in entries.items()}

@@ -33,14 +33,13 @@ from connectors.csv_list.formula_guard import encode_cells, formula_safe, withou
 from connectors.errors import ConnectorError, SchemaError
 from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.http.rate_limits import Quota
-from connectors.protocol import nothing
+from connectors.protocol import noop
 from connectors.records import (
     NOTHING,
     CallOutcome,
     Caution,
     Contact,
     CrmField,
-    Finding,
     Merge,
     OutcomeNames,
     Page,
@@ -48,7 +47,8 @@ from connectors.records import (
     Purpose,
     Role,
     Schema,
-    SetupStep,
+    SchemaProblem,
+    SetupResult,
     Skip,
     Update,
     Value,
@@ -120,7 +120,7 @@ class CsvConnector:
     def clock(self) -> datetime | None:
         return datetime.now(UTC)
 
-    def ahead(self) -> timedelta:
+    def clock_offset(self) -> timedelta:
         return timedelta(0)
 
     # -- schema --------------------------------------------------------------------------
@@ -131,13 +131,13 @@ class CsvConnector:
         types = {"bool": "bool", "datetime": "datetime"}
         return {OBJECT: {name: CrmField(types.get(kinds.get(name, ""), "text")) for name in names}}
 
-    def use(self, schema: Schema) -> list[Finding]:
+    def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
         self._fields, findings = fit(self._wanted, schema.get(OBJECT, {}))
         return findings
 
     @property
     def fields(self) -> ObjectFields:
-        assert self._fields is not None, "use() comes first"
+        assert self._fields is not None, "apply_schema() comes first"
         return self._fields
 
     @property
@@ -157,11 +157,11 @@ class CsvConnector:
     def writable(self, object_name: str) -> frozenset[str]:
         return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}
 
-    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         for name in self._wanted.names.values():
-            yield SetupStep(name, "already there", "a column is added with its first value")
+            yield SetupResult(name, "already there", "a column is added with its first value")
 
-    def unwatched(self) -> Iterator[Finding]:
+    def unwatched(self) -> Iterator[SchemaProblem]:
         return iter(())  # columns are recognised by their names
 
     def cautions(self) -> Iterator[Caution]:
@@ -245,13 +245,13 @@ class CsvConnector:
         with self._path.open("rb") as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
-    def pull(
+    def read(
         self,
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
-        waiting: Callable[[], None] = nothing,
+        heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         start = int(cursor or 0)
         held: list[Contact] = []
@@ -268,7 +268,7 @@ class CsvConnector:
             held.append(self._contact(record_id, row))
         yield Page(tuple(held), None)
 
-    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+    def read_reverse(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
         return None
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
@@ -315,17 +315,17 @@ class CsvConnector:
 
     # -- writing -------------------------------------------------------------------------
 
-    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+    def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         return None
 
-    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+    def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         return None
 
     def outcome_names(self) -> OutcomeNames:
         return OutcomeNames({})
 
     def write(
-        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+        self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         if not updates:
             return []

@@ -28,7 +28,7 @@ _ASKED = 2  # times that an answer which contradicts itself is asked for
 _MATTERS = timedelta(seconds=2)  # between two clocks, of which one is told in whole seconds
 
 
-class TryAgainError(Exception):
+class RetryableError(Exception):
     """A call failed in a way that may pass. `after`: seconds that we were asked to wait, if so."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
@@ -37,7 +37,7 @@ class TryAgainError(Exception):
         self.after = after
 
 
-class ContradictionError(TryAgainError):
+class ContradictionError(RetryableError):
     """An answer contradicts itself: nothing of it is believed. `reason`: what disagrees."""
 
 
@@ -63,7 +63,7 @@ def retry_after(text: str | None, now: datetime | None = None) -> float | None:
 
 
 def retrying(name: str, http: Http) -> tenacity.Retrying:
-    """Call again after a `TryAgainError`: growing waits with jitter, or what it was asked to wait.
+    """Call again after a `RetryableError`: growing waits with jitter, or what it was asked to wait.
 
     Ends with the last error, or at once with one that asks to wait longer than is worth it.
     """
@@ -72,9 +72,9 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
         initial=http.first_wait, max=longest, jitter=http.first_wait
     )
 
-    def error_of(state: tenacity.RetryCallState) -> TryAgainError | None:
+    def error_of(state: tenacity.RetryCallState) -> RetryableError | None:
         error = state.outcome.exception() if state.outcome else None
-        return error if isinstance(error, TryAgainError) else None
+        return error if isinstance(error, RetryableError) else None
 
     def worth_it(state: tenacity.RetryCallState) -> bool:
         error = error_of(state)
@@ -98,16 +98,18 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 
 
 class CrmClock:
-    """The CRM's time by the Date of its answers, which is known to the second. `time` is that of
-    the last answer to us; how far the clock is `ahead`, all threads with one quota learn together:
-    a page may be worked on without a call of its own."""
+    """The CRM's time by the Date of its answers, which is known to the second.
+
+    `time` is that of the last answer to us. `offset`, how far the clock is ahead of ours, is learnt
+    by all threads with one quota together: a page may be worked on without a call of its own.
+    """
 
     def __init__(self, quota: Quota) -> None:
         self.time: datetime | None = None
         self._quota = quota
 
     @property
-    def ahead(self) -> timedelta:
+    def offset(self) -> timedelta:
         return self._quota.clock_ahead
 
     def note(self, date: str | None) -> None:
@@ -147,7 +149,7 @@ class Calls:
     def make(
         self, purpose: Purpose, call: Callable[[], T], line: tuple[str, float] | None = None
     ) -> T:
-        """Make a call, and again after a `TryAgainError`; raises `UnavailableError` at the end.
+        """Make a call, and again after a `RetryableError`; raises `UnavailableError` at the end.
 
         `line`: of calls with a limit of their own, its name and the seconds between two.
 
@@ -168,7 +170,7 @@ class Calls:
         before = self.counts[purpose]
         try:
             return retrying(self.name, self._http)(counted)
-        except TryAgainError as error:
+        except RetryableError as error:
             asked = f"; it asks to wait {error.after:.0f} s" if error.after else ""
             tries = f"tried {self.counts[purpose] - before} times{asked}"
             if isinstance(error, ContradictionError):

@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 from connectors.errors import ConnectorError
-from connectors.http.client import TryAgainError
+from connectors.http.client import RetryableError
 from connectors.http.deadline import UNSENT
 
 PROXY_LOGIN: Final = (
@@ -72,7 +72,7 @@ def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
     return ("broken", "no reason given") if broken else None
 
 
-def explain(name: str, error: BaseException, address: str) -> ConnectorError | TryAgainError:
+def explain(name: str, error: BaseException, address: str) -> ConnectorError | RetryableError:
     """Why a call got no answer, for an operator: an error that may pass, or one that does not.
 
     `name`: of the connector. `address`: what was called.
@@ -89,12 +89,12 @@ def explain(name: str, error: BaseException, address: str) -> ConnectorError | T
                 f"{name}: {address} does not use TLS ({reason}); is it the port of plain http, or "
                 "of a proxy? See the address in the settings, and HTTPS_PROXY"
             )
-        return TryAgainError(f"the TLS connection to {address} broke ({reason})")
+        return RetryableError(f"the TLS connection to {address} broke ({reason})")
     text = " ".join(map(str, causes(error))).lower()
     if "407" in text and "tunnel" in text:
         return ConnectorError(f"{name}: {PROXY_LOGIN}")
     if is_late(error):
-        return TryAgainError(f"no answer from {address} in time")
+        return RetryableError(f"no answer from {address} in time")
     if "refused" in text or "resolve" in text or "name or service" in text:
-        return TryAgainError(f"nothing answers at {address}; is the address right?")
-    return TryAgainError(f"the connection to {address} broke")
+        return RetryableError(f"nothing answers at {address}; is the address right?")
+    return RetryableError(f"the connection to {address} broke")

@@ -25,7 +25,7 @@ _MISREAD = (
 )  # fmt: skip
 
 
-def understood(method: F) -> F:
+def guards_response(method: F) -> F:
     """Of a connector's method that reads answers: raises `UnavailableError` for what is no answer
     of the CRM's kind."""
     if inspect.isgeneratorfunction(method):

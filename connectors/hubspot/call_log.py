@@ -104,7 +104,7 @@ class CallLog:
 
     # -- calls ---------------------------------------------------------------------------
 
-    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome]:
+    def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome]:
         """Calls with an outcome that were logged or changed at or after `since`, by their ids;
         those of which the outcome says nothing come without their contacts."""
         names = self._names or self.outcome_names()

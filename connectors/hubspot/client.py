@@ -18,7 +18,7 @@ from hubspot import HubSpot
 
 from config.credentials import HubSpotCredentials
 from config.settings import Http
-from connectors.http.client import Calls, CrmClock, TryAgainError
+from connectors.http.client import Calls, CrmClock, RetryableError
 from connectors.http.consistency import Check, counted
 from connectors.http.deadline import keep_deadlines
 from connectors.http.lenient_json import decode
@@ -181,7 +181,7 @@ class Client:
             status, headers, raw = response.status, response.headers, response.data
         except Exception as error:
             refusal = self._refusal(error)
-            if isinstance(refusal, TryAgainError) or getattr(error, "status", None) is None:
+            if isinstance(refusal, RetryableError) or getattr(error, "status", None) is None:
                 raise refusal from error
             status, raw = error.status, error.body  # type: ignore[attr-defined]
             headers = getattr(error, "headers", None) or {}
@@ -219,7 +219,7 @@ class Client:
         except orjson.JSONDecodeError as error:
             page = web_page(response.headers, raw)
             said = not_from("HubSpot", response.status, page) if page else "an answer was not JSON"
-            raise TryAgainError(said) from error
+            raise RetryableError(said) from error
 
     def _refusal(self, error: Exception) -> Exception:
         """The package has one ApiException class for each of its API packages, and fails itself

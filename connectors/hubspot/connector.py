@@ -21,7 +21,7 @@ from config.connectors import HubSpotSettings
 from config.credentials import HubSpotCredentials
 from config.feedback import Dispositions
 from config.settings import Http, Settings
-from connectors.conversions import zulu
+from connectors.conversions import format_utc
 from connectors.errors import (
     ConnectorError,
     InvalidRequestError,
@@ -35,7 +35,7 @@ from connectors.http import consistency
 from connectors.http.client import ContradictionError
 from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
-from connectors.http.response_guard import understood
+from connectors.http.response_guard import guards_response
 from connectors.hubspot import lists as hubspot_lists
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
@@ -44,7 +44,7 @@ from connectors.hubspot.call_log import CallLog
 from connectors.hubspot.client import Client
 from connectors.hubspot.errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
 from connectors.hubspot.search import by_id, milliseconds
-from connectors.protocol import nothing
+from connectors.protocol import noop
 from connectors.records import (
     NOTHING,
     CallOutcome,
@@ -52,7 +52,6 @@ from connectors.records import (
     Contact,
     CrmField,
     FailureKind,
-    Finding,
     Merge,
     OutcomeNames,
     Page,
@@ -60,14 +59,15 @@ from connectors.records import (
     Purpose,
     Role,
     Schema,
-    SetupStep,
+    SchemaProblem,
+    SetupResult,
     Skip,
     Update,
     Value,
     Visibility,
     WriteResult,
 )
-from connectors.rows import Rows, maker
+from connectors.rows import Rows, make_decoder
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class HubSpotConnector:
         self.client = Client(credentials, http, quota)
         self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
         self._fields: ObjectFields | None = None
-        self._maker = maker(self._wanted, _checked)
+        self._decoder = make_decoder(self._wanted, _checked)
         self._writable: frozenset[str] = frozenset()
         # What HubSpot has refused: (property, value), or (property, None) for any value.
         self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
@@ -130,15 +130,15 @@ class HubSpotConnector:
     def clock(self) -> datetime | None:
         return self.client.clock.time
 
-    def ahead(self) -> timedelta:
-        return self.client.clock.ahead
+    def clock_offset(self) -> timedelta:
+        return self.client.clock.offset
 
     def close(self) -> None:
         self.client.close()
 
     # -- schema --------------------------------------------------------------------------
 
-    @understood
+    @guards_response
     def describe(self) -> Schema:
         path = self.client.paths.properties(OBJECT)
         answer = self.client.get("other", path, check=consistency.some_properties)
@@ -157,10 +157,10 @@ class HubSpotConnector:
             }
         }
 
-    def use(self, schema: Schema) -> list[Finding]:
+    def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
         held = schema.get(OBJECT, {})
         self._fields, findings = fit(self._wanted, held)
-        self._maker = maker(self._fields, _checked)
+        self._decoder = make_decoder(self._fields, _checked)
         writable = set(self._fields.names)
         writable |= {f"phone/{phone}" for phone in self._fields.phones if rewritable(held[phone])}
         self._writable = frozenset(writable)
@@ -170,7 +170,7 @@ class HubSpotConnector:
 
     @property
     def fields(self) -> ObjectFields:
-        assert self._fields is not None, "use() comes first"
+        assert self._fields is not None, "apply_schema() comes first"
         return self._fields
 
     @property
@@ -190,11 +190,11 @@ class HubSpotConnector:
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable
 
-    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         return setup.provision(self.client, self._wanted, adopt)
 
-    @understood
-    def unwatched(self) -> Iterator[Finding]:
+    @guards_response
+    def unwatched(self) -> Iterator[SchemaProblem]:
         answer = self.client.get("other", self.client.paths.properties(OBJECT))
         watched = {*self._wanted.phones, *self._wanted.names.values()}
         return hubspot_properties.unwatched(OBJECT, answer["results"], watched, self._look)
@@ -215,14 +215,14 @@ class HubSpotConnector:
 
     # -- reading -------------------------------------------------------------------------
 
-    @understood
-    def pull(
+    @guards_response
+    def read(
         self,
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
-        waiting: Callable[[], None] = nothing,
+        heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         return self._list(cursor) if since is None else self._changed(since, cursor, skip)
 
@@ -293,15 +293,15 @@ class HubSpotConnector:
             contacts = self._contacts(answer)
             left = max(0, answer["total"] - len(ids))
             if not ids and not after:
-                self._ask_for(self._maker.columns)  # no contact says what there is
+                self._ask_for(self._decoder.columns)  # no contact says what there is
             after = ids[-1] if ids and (left or _next(answer)) else None
             merged = _merged(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
                 return
 
-    @understood
-    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+    @guards_response
+    def read_reverse(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
         """By search. The list gives one page after another and never two at once, and where each
         takes a while that is slower than the account's limit of calls allows."""
         return self._backwards(before)
@@ -326,7 +326,7 @@ class HubSpotConnector:
             contacts = self._contacts(answer)[::-1]
             yield Page(contacts, before, None, tuple(merged), tuple(merged.values()))
 
-    @understood
+    @guards_response
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: dict[str, Contact] = {}
         good = [record_id for record_id in ids if record_id.isdigit()]
@@ -341,7 +341,7 @@ class HubSpotConnector:
                 found.update((one.id, one) for one in alone if one.id == record_id)
         return list(found.values())
 
-    @understood
+    @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         """Contacts in the recycle bin (a batch read with `archived=true` returns those alone), and
         those that lead to another contact: asked for the id of a merged contact, HubSpot answers
@@ -395,7 +395,7 @@ class HubSpotConnector:
         check = None if archived else consistency.batch_read(ids, _MERGED)
         return self.client.post("read", path, body, {"archived": archived}, check)
 
-    @understood
+    @guards_response
     def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
         found: dict[str, Merge] = {}
         good = [record_id for record_id in ids if record_id.isdigit()]
@@ -403,7 +403,7 @@ class HubSpotConnector:
             found |= _merged(self._read(good[start : start + _BATCH], [_MERGED]))
         return list(found.values())
 
-    @understood
+    @guards_response
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> dict[str, dict[str, list[datetime]]]:
@@ -427,7 +427,7 @@ class HubSpotConnector:
                         found.setdefault(record_id, {})[names[name]] = ticked
         return found
 
-    @understood
+    @guards_response
     def visibility(self) -> list[Visibility]:
         """A service key or an app's token reads all contacts of the account, whoever owns them:
         its scopes are all that limits it. Source: HubSpot's guide to private apps."""
@@ -436,7 +436,7 @@ class HubSpotConnector:
         return [Visibility(OBJECT, int(answer["total"]), None, None, note)]
 
     def _contacts(self, answer: Any) -> Rows:
-        columns = self._maker.columns
+        columns = self._decoder.columns
         try:
             self._check_columns(answer["results"])
             rows = [
@@ -444,7 +444,7 @@ class HubSpotConnector:
                 for entry in answer["results"]
                 if not entry.get("archived")
             ]
-            return self._maker.read(zip(*rows, strict=True))
+            return self._decoder.read(zip(*rows, strict=True))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConnectorError(
                 f"hubspot: an answer of the contacts API has an unknown form ({error!r})"
@@ -457,7 +457,7 @@ class HubSpotConnector:
         if not entries:
             return
         lacking = {
-            name for name in self._maker.columns if name not in entries[0]["properties"]
+            name for name in self._decoder.columns if name not in entries[0]["properties"]
         } - self._there
         for entry in entries if lacking else ():
             lacking -= entry["properties"].keys()
@@ -471,8 +471,8 @@ class HubSpotConnector:
             raise SchemaChangedError(f"hubspot: there is no property {', '.join(sorted(gone))}")
         self._there |= {*names}
 
-    @understood
-    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+    @guards_response
+    def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         return self._members(name) if kind == "list" else None
 
     def _members(self, name: str) -> Iterator[tuple[str, str]]:
@@ -525,20 +525,20 @@ class HubSpotConnector:
             raise InvalidRequestError(f"hubspot: there is no list of contacts {name!r}")
         return details
 
-    @understood
-    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+    @guards_response
+    def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Needs the scope crm.objects.contacts.read, which covers calls."""
-        return self._log.outcomes(since, only)
+        return self._log.call_outcomes(since, only)
 
-    @understood
+    @guards_response
     def outcome_names(self) -> OutcomeNames:
         return self._log.outcome_names()
 
     # -- writing -------------------------------------------------------------------------
 
-    @understood
+    @guards_response
     def write(
-        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+        self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         """One bad value refuses a whole batch. Values that were refused before are left out, so
         that they cost one call more, and not one for each batch that holds them."""
@@ -771,7 +771,7 @@ def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
 
 
 def _checked(value: Any) -> Value:
-    return zulu(_moment(value))
+    return format_utc(_moment(value))
 
 
 def _moment(value: Any) -> datetime:

@@ -23,7 +23,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.http import no_answer
-from connectors.http.client import TryAgainError, retry_after
+from connectors.http.client import RetryableError, retry_after
 from connectors.http.error_text import plain
 from connectors.http.lenient_json import decode
 from connectors.http.statuses import PROXY_LOGIN, is_passing, not_from, web_page
@@ -74,7 +74,7 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
     if page := web_page(headers, raw):
         said = not_from("HubSpot", status, page)
         if is_passing(status):
-            return TryAgainError(said, retry_after(headers.get("Retry-After")))
+            return RetryableError(said, retry_after(headers.get("Retry-After")))
         return UnavailableError(f"hubspot: {said}; once that is fixed: hygiene sync hubspot")
     try:
         body = decode(raw) if raw else {}
@@ -96,7 +96,7 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
             "HUBSPOT_API_VERSION)"
         )
     if is_passing(status):
-        return TryAgainError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
+        return RetryableError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
     if status == 400:
         if entries := _refusals(body, message):
             gone = [e["name"] for e in entries if e["error"] == "PROPERTY_DOESNT_EXIST"]
@@ -165,4 +165,4 @@ def _over_limit(body: Mapping[str, Any], headers: Mapping[str, str]) -> Exceptio
     # The rolling limits pass within their window; HubSpot gives no Retry-After for them.
     default = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}.get(policy)
     given = retry_after(headers.get("Retry-After"))
-    return TryAgainError("HTTP 429", given if given is not None else default)
+    return RetryableError("HTTP 429", given if given is not None else default)

@@ -20,7 +20,7 @@ from connectors.errors import AuthError, ConnectorError, NotFoundError, QuotaErr
 from connectors.fields import STATUSES
 from connectors.hubspot.client import Client
 from connectors.hubspot.properties import Definition
-from connectors.records import Caution, SetupStep
+from connectors.records import Caution, SetupResult
 
 TEXT: Final = "Phone hygiene: do not text"
 CALL: Final = "Phone hygiene: do not call"
@@ -35,7 +35,7 @@ Test = tuple[str, str, str, str]  # property, type of operation, operator, value
 
 def provision(
     client: Client, names: Mapping[str, str], properties: Mapping[str, Definition]
-) -> Iterator[SetupStep]:
+) -> Iterator[SetupResult]:
     """Create the lists where they are missing.
 
     `names`: canonical key -> property, as the settings have them. `properties`: the account's, by
@@ -51,13 +51,13 @@ def _provide(
     flags: tuple[str, ...],
     names: Mapping[str, str],
     properties: Mapping[str, Definition],
-) -> SetupStep:
+) -> SetupResult:
     what = f'list "{name}"'
     wanted = _flags(flags, names)
     lacking = [held for held in wanted if held not in properties]
     if lacking or not wanted:
         why = f"the properties {', '.join(lacking)} are missing" if lacking else "no flag is in use"
-        return SetupStep(what, "offered", f"{why}; run the set-up again when they are there")
+        return SetupResult(what, "offered", f"{why}; run the set-up again when they are there")
     made = definition(name, flags, names, properties)
     left_out = [flag for flag in flags if flag not in names]
     note = _left_out(left_out)
@@ -65,20 +65,20 @@ def _provide(
         held = find(client, name)
         if held is not None:
             if includes(held, made["filterBranch"]):
-                return SetupStep(what, "already there", note)
-            return SetupStep(what, "offered", _other(made))
+                return SetupResult(what, "already there", note)
+            return SetupResult(what, "offered", _other(made))
         client.post("other", client.paths.lists(), made)
     except (QuotaError, UnavailableError):
         raise
     except AuthError as error:
-        return SetupStep(what, "offered", f"{error}. {_by_hand(made)}", made)
+        return SetupResult(what, "offered", f"{error}. {_by_hand(made)}", made)
     except ConnectorError as error:
         if "DUPLICATE_LIST_NAMES" in str(error):
-            return SetupStep(what, "offered", _other(made))
-        return SetupStep(
+            return SetupResult(what, "offered", _other(made))
+        return SetupResult(
             what, "offered", f"HubSpot did not take it: {error}. {_by_hand(made)}", made
         )
-    return SetupStep(what, "created", f"{note}{'; ' if note else ''}{_NEXT}")
+    return SetupResult(what, "created", f"{note}{'; ' if note else ''}{_NEXT}")
 
 
 _NEXT = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from connectors.errors import ConnectorError
-from connectors.records import Finding
+from connectors.records import SchemaProblem
 
 GROUP = "phone_hygiene"
 Definition = Mapping[str, Any]
@@ -58,7 +58,7 @@ Look = Callable[[str, int], tuple[int, list[str]]]
 
 def unwatched(
     object_name: str, definitions: Collection[Definition], watched: Collection[str], look: Look
-) -> Iterator[Finding]:
+) -> Iterator[SchemaProblem]:
     """Properties that hold phone numbers and that nobody watches: those that are made for phones,
     and those of plain text that are called like one and hold some. What HubSpot calculates from
     another property is none of them, since that one is watched."""
@@ -83,7 +83,7 @@ def unwatched(
             if not made_for_phones and not _are_phones(values):
                 continue
             held = f"{filled:,} contacts have one" if filled else "no contact has one yet"
-        yield Finding(object_name, name, _what(object_name, entry, held), blocks=False)
+        yield SchemaProblem(object_name, name, _what(object_name, entry, held), blocks=False)
 
 
 def _what(object_name: str, entry: Definition, held: str) -> str:

@@ -23,7 +23,7 @@ from connectors.hubspot.client import Client
 from connectors.hubspot.errors import RefusedValuesError
 from connectors.hubspot.properties import GROUP, type_of
 from connectors.labels import phone_labels, sentence_case
-from connectors.records import SetupStep
+from connectors.records import SetupResult
 
 _BATCH = 100
 _CONTACTS = "0-1"
@@ -45,7 +45,7 @@ class Room:
 
 def provision(
     client: Client, wanted: ObjectFields, adopt: Collection[str] = ()
-) -> Iterator[SetupStep]:
+) -> Iterator[SetupResult]:
     """The room of the plan first; then the property group, the properties, the lists. One of our
     name that is neither in our group nor described as ours is somebody else's: it is left alone,
     unless it is in `adopt`."""
@@ -67,14 +67,14 @@ def provision(
                 return
     answer = client.get("other", paths(wanted.object, "groups"))
     if any(group["name"] == GROUP for group in answer["results"]):
-        yield SetupStep(f"property group {GROUP}", "already there")
+        yield SetupResult(f"property group {GROUP}", "already there")
     else:
         client.post(
             "other",
             paths(wanted.object, "groups"),
             {"name": GROUP, "label": "Phone hygiene", "displayOrder": -1},
         )
-        yield SetupStep(f"property group {GROUP}", "created")
+        yield SetupResult(f"property group {GROUP}", "created")
     archived = _properties(client, wanted.object, archived=True) if new else {}
     for canonical, name in wanted.names.items():
         spec = spec_of(canonical)
@@ -180,17 +180,17 @@ def room_of(client: Client) -> Room:
     return min(known, key=lambda one: one.free)
 
 
-def _check_room(client: Client, wanted: ObjectFields, new: Collection[str]) -> SetupStep | None:
+def _check_room(client: Client, wanted: ObjectFields, new: Collection[str]) -> SetupResult | None:
     """None where there is room enough."""
     try:
         room = room_of(client)
     except (QuotaError, UnavailableError):
         raise
     except ConnectorError as error:
-        return SetupStep(_ROOM, "not checked", f"the plan's limit could not be read: {error}")
+        return SetupResult(_ROOM, "not checked", f"the plan's limit could not be read: {error}")
     if len(new) <= room.free:
         return None
-    return SetupStep(
+    return SetupResult(
         _ROOM,
         "failed",
         f"{len(new)} are needed and {room.free} of the plan's {room.limit:,} are free; nothing was "
@@ -230,18 +230,18 @@ def _stranger(
     entry: Mapping[str, Any],
     adopted: bool,
     which: str = "a",
-) -> SetupStep | None:
+) -> SetupResult | None:
     """What is to be said of a property of our name that is not ours; None where it is."""
     setting = f"connectors.hubspot.fields.{spec.name}"
     if type_of(entry) not in TYPES[spec.kind]:
-        return SetupStep(
+        return SetupResult(
             name,
             "failed",
             f"there is {which} property of that name, of type {entry['type']} and not {spec.kind}; "
             f"it is left alone. Give ours another name: {setting}",
         )
     if not adopted and entry.get("groupName") != GROUP and entry.get("description") != spec.help:
-        return SetupStep(
+        return SetupResult(
             name,
             "failed",
             f"there is {which} property of that name that we did not make; it is left alone. Give "
@@ -259,7 +259,7 @@ def _existing(
     entry: Mapping[str, Any],
     adopted: bool,
     phone: str,
-) -> SetupStep:
+) -> SetupResult:
     if (stranger := _stranger(object_name, name, spec, entry, adopted)) is not None:
         return stranger
     change: dict[str, Any] = {}
@@ -274,9 +274,9 @@ def _existing(
         change["label"] = label
         told.append(f'"{before}" is called "{label}" now')
     if not change:
-        return SetupStep(name, "already there")
+        return SetupResult(name, "already there")
     client.request("other", "PATCH", client.paths.properties(object_name, name), body=change)
-    return SetupStep(name, "changed", "; ".join(told))
+    return SetupResult(name, "changed", "; ".join(told))
 
 
 def _options(entry: Mapping[str, Any], lacking: list[str]) -> list[dict[str, Any]]:
@@ -292,7 +292,7 @@ def _options(entry: Mapping[str, Any], lacking: list[str]) -> list[dict[str, Any
 
 def _create(
     client: Client, object_name: str, batch: list[dict[str, Any]], archived: Collection[str]
-) -> Iterator[SetupStep]:
+) -> Iterator[SetupResult]:
     why: dict[str, str] = {}
     made: set[str] = set()
     general = "HubSpot did not say why"
@@ -315,16 +315,16 @@ def _create(
     for item in batch:
         name = item["name"]
         if name not in made:
-            yield SetupStep(name, "failed", f"{why.get(name, general)}{full}")
+            yield SetupResult(name, "failed", f"{why.get(name, general)}{full}")
         elif name in archived:
-            yield SetupStep(
+            yield SetupResult(
                 name,
                 "created",
                 "an archived property of that name was brought back with the values that it had: a "
                 "flag that is still set counts as somebody's word",
             )
         else:
-            yield SetupStep(name, "created")
+            yield SetupResult(name, "created")
 
 
 def _full(client: Client) -> str:

@@ -18,7 +18,7 @@ import requests
 from config.credentials import SalesforceCredentials
 from connectors.errors import AuthError, ConnectorError, UnavailableError
 from connectors.http import no_answer
-from connectors.http.client import TryAgainError, retry_after
+from connectors.http.client import RetryableError, retry_after
 from connectors.http.deadline import Adapter
 from connectors.http.lenient_json import decode
 from connectors.http.no_answer import explain
@@ -90,7 +90,7 @@ def _mount(session: requests.Session, url: str) -> None:
 
 
 def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Login:
-    """Get a session token; raises `AuthError` with what to do, or `TryAgainError`."""
+    """Get a session token; raises `AuthError` with what to do, or `RetryableError`."""
     if credentials.access_token:
         return Login(credentials.instance_url, credentials.access_token)
     form = {"grant_type": "client_credentials", "client_id": credentials.client_id}
@@ -109,7 +109,7 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
     if answer.status_code == MISDIRECTED:
         session.close()
     if is_passing(answer.status_code) or (page and answer.status_code == 200):
-        raise TryAgainError(
+        raise RetryableError(
             f"login: {said}" if page else f"HTTP {answer.status_code} at login",
             retry_after(answer.headers.get("Retry-After")),
         )

@@ -23,7 +23,7 @@ from config import stopping
 from connectors.errors import SchemaChangedError, UnavailableError
 from connectors.http.consistency import Check
 from connectors.http.lenient_json import clean
-from connectors.protocol import nothing
+from connectors.protocol import noop
 from connectors.records import Purpose, Value
 from connectors.salesforce.call import Call
 from connectors.salesforce.errors import JobStateError
@@ -94,15 +94,15 @@ def wait_for(
     call: Call,
     purpose: Purpose,
     path: str,
-    waiting: Callable[[], None],
+    heartbeat: Callable[[], None],
     pace: Pace,
     check: Check | None = None,
 ) -> Mapping[str, Any]:
-    """Look at a job until it is over; `waiting` is called in between. `check`: raises
+    """Look at a job until it is over; `heartbeat` is called in between. `check`: raises
     `ContradictionError` for what is said of the job and is not to be believed."""
     started, pause, looks = time.monotonic(), pace.whole, pace.looks()
     while True:
-        _sleep(pause, waiting)
+        _sleep(pause, heartbeat)
         passed = time.monotonic() - started
         info: Mapping[str, Any] = call(purpose, path, check=check)
         state = info.get("state")
@@ -119,11 +119,11 @@ def wait_for(
         pause = pace.whole if queued else next(looks)
 
 
-def _sleep(seconds: float, waiting: Callable[[], None]) -> None:
+def _sleep(seconds: float, heartbeat: Callable[[], None]) -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         stopping.sleep(min(left, _SLOWEST))
-        waiting()
+        heartbeat()
 
 
 # -- ingest --------------------------------------------------------------------------------
@@ -139,20 +139,20 @@ def update(
     object_name: str,
     records: Mapping[str, Mapping[str, Value]],
     pace: Pace,
-    waiting: Callable[[], None] = nothing,
+    heartbeat: Callable[[], None] = noop,
 ) -> dict[str, Refusal]:
     """Write records (id -> field -> value) by one job; those that were not written, and why."""
     body = {"object": object_name, "operation": "update", "contentType": "CSV", "lineEnding": "LF"}
     job = str(call("write", "jobs/ingest", "POST", json=body)["id"])
     path = f"jobs/ingest/{job}"
     headers = {"Content-Type": "text/csv; charset=UTF-8"}
-    waiting()
+    heartbeat()
     with suppress(JobStateError):  # uploaded before, and the answer was lost
         content = _upload(records)
         call("write", f"{path}/batches", "PUT", data=content, headers=headers, take=_no_answer)
     with suppress(JobStateError):  # closed before, and the answer was lost
         call("write", path, "PATCH", json={"state": "UploadComplete"})
-    info = wait_for(call, "write", path, waiting, pace)
+    info = wait_for(call, "write", path, heartbeat, pace)
     problem = str(info.get("errorMessage") or "")
     if "Field name not found" in problem:
         raise SchemaChangedError(f"salesforce: {problem}")

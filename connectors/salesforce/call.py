@@ -12,7 +12,7 @@ from connectors.records import Purpose
 
 
 class Call(Protocol):
-    """The connector's one door. `take`: what is made of a (streamed) answer that is not JSON."""
+    """The one way to call the org. `take`: what is made of a (streamed) answer that is not JSON."""
 
     def __call__(
         self,

@@ -21,7 +21,7 @@ from simple_salesforce.util import exception_handler
 from config.credentials import SalesforceCredentials
 from config.settings import Http
 from connectors.errors import AuthError, ConnectorError
-from connectors.http.client import Calls, CrmClock, TryAgainError, retry_after
+from connectors.http.client import Calls, CrmClock, RetryableError, retry_after
 from connectors.http.consistency import Check
 from connectors.http.lenient_json import decode
 from connectors.http.no_answer import explain
@@ -52,11 +52,11 @@ class _Client(Salesforce):  # type: ignore[misc]  # which has no types
             return decode(result.content)
         except json.JSONDecodeError:
             if page := web_page(result.headers, result.content):
-                raise TryAgainError(not_from("Salesforce", result.status_code, page)) from None
+                raise RetryableError(not_from("Salesforce", result.status_code, page)) from None
             raise
 
 
-class Door:
+class Client:
     """Calls of one connector to one org; may be used by several threads."""
 
     def __init__(
@@ -173,7 +173,7 @@ class Door:
             except ClientError as error:
                 raise self._translate(error, path) from error
             except json.JSONDecodeError as error:
-                raise TryAgainError("an answer was not JSON") from error
+                raise RetryableError("an answer was not JSON") from error
             except (OSError, urllib3.exceptions.HTTPError) as error:  # those of requests as well
                 raise explain("salesforce", error, client.sf_instance) from error
 

@@ -25,7 +25,7 @@ from typing import Any
 from config.connectors import SalesforceSettings
 from config.credentials import SalesforceCredentials
 from config.settings import Http, Settings
-from connectors.conversions import zulu
+from connectors.conversions import format_utc
 from connectors.errors import (
     ConnectorError,
     InvalidRequestError,
@@ -37,15 +37,14 @@ from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.http.client import ContradictionError
 from connectors.http.consistency import QueryCheck, far_short, next_path, query_job, some_fields
 from connectors.http.rate_limits import Quota
-from connectors.http.response_guard import understood
-from connectors.protocol import nothing
+from connectors.http.response_guard import guards_response
+from connectors.protocol import noop
 from connectors.records import (
     NOTHING,
     CallOutcome,
     Caution,
     Contact,
     CrmField,
-    Finding,
     Merge,
     OutcomeNames,
     Page,
@@ -53,19 +52,20 @@ from connectors.records import (
     Purpose,
     Role,
     Schema,
-    SetupStep,
+    SchemaProblem,
+    SetupResult,
     Skip,
     Update,
     Value,
     Visibility,
     WriteResult,
 )
-from connectors.rows import TRUE, Maker, Rows, maker
+from connectors.rows import TRUE, RowDecoder, Rows, make_decoder
 from connectors.salesforce import bulk, merges, person_accounts, setup, unwatched_phones
 from connectors.salesforce import probe as salesforce_probe
 from connectors.salesforce import visibility as salesforce_visibility
 from connectors.salesforce.bulk import pace_of
-from connectors.salesforce.client import Door
+from connectors.salesforce.client import Client
 from connectors.salesforce.errors import BulkUnavailableError, CursorLapsedError, LargeQueryError
 from connectors.salesforce.results import fetch_result
 from connectors.salesforce.soql import NEW_JOB, Position, Query, full_id, listed, quoted
@@ -107,7 +107,7 @@ class SalesforceConnector:
     ) -> None:
         self._credentials = credentials
         headers = ALLOW_DUPLICATES if settings.allow_duplicates else {}
-        self._door = Door(credentials, http, quota, headers)
+        self._client = Client(credentials, http, quota, headers)
         self._org = credentials.login_url or credentials.instance_url
         self._version = float(credentials.api_version)
         self._bulk_from = settings.bulk_from
@@ -117,10 +117,10 @@ class SalesforceConnector:
             for name, mapping in settings.objects.items()
         }
         self._fields: dict[str, ObjectFields] = {}
-        self._makers: dict[str, Maker] = {}
+        self._decoders: dict[str, RowDecoder] = {}
         self._filterable: set[tuple[str, str]] = set()
         self._writable: dict[str, frozenset[str]] = {}
-        self._writer = Writer(self._door.call, self._org, settings, self._fields, self.fetch)
+        self._writer = Writer(self._client.call, self._org, settings, self._fields, self.fetch)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> SalesforceConnector:
@@ -134,26 +134,26 @@ class SalesforceConnector:
 
     @property
     def calls(self) -> Mapping[Purpose, int]:
-        return self._door.counts
+        return self._client.counts
 
     def clock(self) -> datetime | None:
-        return self._door.clock.time
+        return self._client.clock.time
 
-    def ahead(self) -> timedelta:
-        return self._door.clock.ahead
+    def clock_offset(self) -> timedelta:
+        return self._client.clock.offset
 
     def close(self) -> None:
-        self._door.close()
+        self._client.close()
 
     # -- schema --------------------------------------------------------------------------
 
-    @understood
+    @guards_response
     def describe(self) -> Schema:
         found: dict[str, dict[str, CrmField]] = {}
         for name, wanted in self._wanted.items():
             try:
                 path = f"sobjects/{name}/describe"
-                answer = self._door.call("other", path, check=some_fields(name))
+                answer = self._client.call("other", path, check=some_fields(name))
             except ConnectorError as error:
                 if "NOT_FOUND" not in str(error):
                     raise
@@ -176,16 +176,16 @@ class SalesforceConnector:
             }
         return found
 
-    def use(self, schema: Schema) -> list[Finding]:
-        findings: list[Finding] = []
+    def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
+        findings: list[SchemaProblem] = []
         self._filterable.clear()
         for name, wanted in self._wanted.items():
             held = schema.get(name, {})
             self._fields[name], problems = fit(wanted, held)
             if not held:
                 text = "the org has no such object, or our user may not see it"
-                problems = [Finding(name, "", text, cause="missing")]
-            self._makers[name] = maker(self._fields[name], _checked)
+                problems = [SchemaProblem(name, "", text, cause="missing")]
+            self._decoders[name] = make_decoder(self._fields[name], _checked)
             findings += problems
             self._filterable |= {(name, key) for key, entry in held.items() if entry.filterable}
             writable = set(self._fields[name].names)
@@ -210,26 +210,26 @@ class SalesforceConnector:
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable[object_name]
 
-    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupStep]:
-        return setup.provision(self._door.call, self._wanted, self._door.user_id, adopt)
+    def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
+        return setup.provision(self._client.call, self._wanted, self._client.user_id, adopt)
 
-    @understood
-    def unwatched(self) -> Iterator[Finding]:
-        return unwatched_phones.unwatched(self._door.call, self._wanted)
+    @guards_response
+    def unwatched(self) -> Iterator[SchemaProblem]:
+        return unwatched_phones.unwatched(self._client.call, self._wanted)
 
     def cautions(self) -> Iterator[Caution]:
         return iter(())
 
     # -- reading -------------------------------------------------------------------------
 
-    @understood
-    def pull(
+    @guards_response
+    def read(
         self,
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
         skip: Skip = NOTHING,
-        waiting: Callable[[], None] = nothing,
+        heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         wanted = self._asked(object_name, since, skip)
         at = Position.of(cursor)
@@ -239,7 +239,7 @@ class SalesforceConnector:
         while True:
             try:
                 pages = (
-                    self._job_pages(wanted, at, waiting)
+                    self._job_pages(wanted, at, heartbeat)
                     if at.job
                     else self._query_pages(wanted, at, limit)
                 )
@@ -247,7 +247,7 @@ class SalesforceConnector:
                     at = Position.of(page.cursor) if page.cursor else at
                     yield page
                 return
-            except _LargeError as large:
+            except SwitchToBulkError as large:
                 at = large.position
             except (CursorLapsedError, NotFoundError):
                 log.info("salesforce: what was read from has lapsed; going on by id")
@@ -286,14 +286,14 @@ class SalesforceConnector:
             # A converted lead is read-only for the API, and its person goes on as a contact.
             tests += ["IsConverted = false"] if name == "Lead" else []
             return Query(name, self._columns(name), tuple(tests))
-        tests.append(f"SystemModstamp >= {zulu(since, milliseconds=True)}")
+        tests.append(f"SystemModstamp >= {format_utc(since, milliseconds=True)}")
         run_field = self._fields[name].names.get("run")
         # A field that Shield encrypts with the probabilistic scheme cannot be filtered by: our own
         # writes are read once more then. Source: Salesforce Help, "Which Fields Can I Encrypt?".
         if skip.runs and run_field and (name, run_field) in self._filterable:
             tests.append(
                 f"({run_field} = null OR {run_field} NOT IN {listed(skip.runs)} "
-                f"OR SystemModstamp >= {zulu(skip.until, milliseconds=True)})"
+                f"OR SystemModstamp >= {format_utc(skip.until, milliseconds=True)})"
             )
         # What was deleted is told too, while it is in the recycle bin.
         tombstones = merges.tombstones(name)
@@ -301,7 +301,7 @@ class SalesforceConnector:
         return Query(name, columns, tuple(tests), tombstones)
 
     def _query_pages(self, wanted: Query, at: Position, limit: int | None) -> Iterator[Page]:
-        """Pages of the REST query; raises `_LargeError` after the first where a job is better.
+        """Read by REST query; raises `SwitchToBulkError` after a page where a job is better.
 
         `limit`: cut into queries of so many records each, where the whole is too much for the org.
         """
@@ -327,27 +327,27 @@ class SalesforceConnector:
                 if done:
                     break
                 if large:
-                    raise _LargeError(Position(after, NEW_JOB, left))
+                    raise SwitchToBulkError(Position(after, NEW_JOB, left))
                 answer = self._next(answer, check)
             if whole:
                 return
 
     def _job_pages(
-        self, wanted: Query, at: Position, waiting: Callable[[], None]
+        self, wanted: Query, at: Position, heartbeat: Callable[[], None]
     ) -> Iterator[Page]:
         """Pages of Bulk query jobs, one job after another."""
         left = at.left
         while True:
             ours = at.job == NEW_JOB
-            job, total = self._job(wanted, at, waiting)
+            job, total = self._job(wanted, at, heartbeat)
             announced = min(left or 0, _JOB_RECORDS)  # by the query before, or the job before
             if ours and far_short(total, announced):
                 log.warning("salesforce: job %s found %d of %d records", job, total, announced)
-                job, total = self._job(wanted, at, waiting)
+                job, total = self._job(wanted, at, heartbeat)
                 _check_announced(job, total, announced)
             held: Page | None = None  # whether a page is a job's last is known by the next
-            with fetch_result(self._door.call, job, self._version, total, waiting) as result:
-                for read in result.pages(_JOB_PAGE, waiting):
+            with fetch_result(self._client.call, job, self._version, total, heartbeat) as result:
+                for read in result.pages(_JOB_PAGE, heartbeat):
                     rows, number = read.rows, read.columns.index("Id")
                     if not ours:  # by who stopped in this job
                         rows = [row for row in rows if row[number] > at.after]
@@ -369,14 +369,14 @@ class SalesforceConnector:
             if not more:
                 return
 
-    def _job(self, wanted: Query, at: Position, waiting: Callable[[], None]) -> tuple[str, int]:
+    def _job(self, wanted: Query, at: Position, heartbeat: Callable[[], None]) -> tuple[str, int]:
         """A query job that is done, a new one or the one we were at: its id, and its records."""
         job = at.job
         if job == NEW_JOB:
             soql = wanted.soql(at.after, _JOB_RECORDS)
-            job = bulk.start_query(self._door.call, wanted.operation, soql)
+            job = bulk.start_query(self._client.call, wanted.operation, soql)
         pace, path = pace_of(self._org, "query"), f"jobs/query/{job}"
-        info = bulk.wait_for(self._door.call, "read", path, waiting, pace, query_job(job))
+        info = bulk.wait_for(self._client.call, "read", path, heartbeat, pace, query_job(job))
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
             raise BulkUnavailableError(f"salesforce: Bulk query job {job} failed: {problem}")
@@ -409,11 +409,11 @@ class SalesforceConnector:
             tuple(filter(None, merged)),
         )
 
-    @understood
-    def pull_back(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
+    @guards_response
+    def read_reverse(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
         return None
 
-    @understood
+    @guards_response
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: list[Contact] = []
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
@@ -432,23 +432,25 @@ class SalesforceConnector:
             half = len(ids) // 2
             return [*self._fetch(object_name, ids[:half]), *self._fetch(object_name, ids[half:])]
 
-    @understood
+    @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         good = [record_id for record_id in ids if _ID.fullmatch(record_id)]
-        return merges.deleted(self._door.call, object_name, good, self._wanted)
+        return merges.deleted(self._client.call, object_name, good, self._wanted)
 
     def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
         return []  # the winner keeps its id
 
-    @understood
+    @guards_response
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> dict[str, dict[str, list[datetime]]]:
-        return merges.flags_before_merge(self._door.call, object_name, since, flags, self._fields)
+        return merges.flags_before_merge(self._client.call, object_name, since, flags, self._fields)
 
-    @understood
+    @guards_response
     def visibility(self) -> list[Visibility]:
-        return salesforce_visibility.visibility(self._door.call, self.objects, self._door.user_id)
+        return salesforce_visibility.visibility(
+            self._client.call, self.objects, self._client.user_id
+        )
 
     def _columns(self, name: str) -> tuple[str, ...]:
         fields = self._fields.get(name)
@@ -461,7 +463,7 @@ class SalesforceConnector:
     def _query(self, soql: str, operation: str, check: QueryCheck) -> Any:
         # 2,000 a page is also the default, but only without a smaller one set for the org.
         headers = {"Sforce-Query-Options": f"batchSize={_QUERY_PAGE}"}
-        return self._door.call(
+        return self._client.call(
             "read", f"{operation}/", params={"q": soql}, headers=headers, check=check
         )
 
@@ -493,11 +495,11 @@ class SalesforceConnector:
                     raise
 
     def _next(self, answer: Mapping[str, Any], check: QueryCheck) -> Any:
-        return self._door.call("read", f"query/{next_path(answer)}", check=check)
+        return self._client.call("read", f"query/{next_path(answer)}", check=check)
 
     def _contacts(self, name: str, rows: Iterable[Any], key_of: KeyOf = _by_name) -> Rows:
         """Rows of a query are by column name, those of a job are lists: see `key_of`."""
-        made = self._makers[name]
+        made = self._decoders[name]
         try:
             keys = [*map(key_of, ("Id", "SystemModstamp", *made.columns))]
             if key_of is _by_name:
@@ -509,8 +511,8 @@ class SalesforceConnector:
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"
             ) from error
 
-    @understood
-    def members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
+    @guards_response
+    def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         # What other CRMs call a list of people is a campaign's members here.
         return self._members(name) if kind in ("campaign", "list") else None
 
@@ -540,8 +542,8 @@ class SalesforceConnector:
             return {}
         return person_accounts.accounts_of(self._rows, contact_ids)
 
-    @understood
-    def outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+    @guards_response
+    def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
         and not the number that was called."""
         return self._outcomes(since, only)
@@ -581,11 +583,11 @@ class SalesforceConnector:
 
     # -- writing -------------------------------------------------------------------------
 
-    @understood
+    @guards_response
     def write(
-        self, updates: Sequence[Update], waiting: Callable[[], None] = nothing
+        self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
-        return self._writer.write(updates, waiting)
+        return self._writer.write(updates, heartbeat)
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
         object_name = self.object_of(record_id) if record_id else next(iter(self._wanted))
@@ -593,7 +595,7 @@ class SalesforceConnector:
             raise InvalidRequestError(
                 "salesforce: name a Contact or a Lead: an account has no LastName"
             )
-        return salesforce_probe.run(self._door, object_name, full_id(record_id))
+        return salesforce_probe.run(self._client, object_name, full_id(record_id))
 
     # -- ids -----------------------------------------------------------------------------
 
@@ -611,7 +613,7 @@ class SalesforceConnector:
             )
         return found
 
-    @understood
+    @guards_response
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         """A person account is read as an account, and often known by the contact beside it."""
         ids = [full_id(one) if _ID.fullmatch(one) else one for one in record_ids]
@@ -625,7 +627,7 @@ class SalesforceConnector:
         return f"{base}/lightning/r/{object_name}/{record_id}/view"
 
 
-class _LargeError(Exception):
+class SwitchToBulkError(Exception):
     """There is so much left that a job is the better way."""
 
     def __init__(self, position: Position) -> None:
@@ -709,4 +711,4 @@ def _checked(given: Any) -> Value:
     text = str(given)
     if _UTC.fullmatch(text):  # as Salesforce gives them all: nothing is to be worked out
         return f"{text[:19]}Z"
-    return zulu(_moment(text))
+    return format_utc(_moment(text))

@@ -25,7 +25,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.http import no_answer
-from connectors.http.client import TryAgainError
+from connectors.http.client import RetryableError
 from connectors.http.error_text import one_line, plain
 from connectors.http.statuses import PROXY_LOGIN, is_passing, not_from, web_page
 
@@ -141,7 +141,7 @@ def translate(
     if page := web_page({"Server": server}, content):
         said = not_from("Salesforce's API", status, page)
         if is_passing(status):
-            return TryAgainError(said, retry_after)
+            return RetryableError(said, retry_after)
         return UnavailableError(f"salesforce: {said}; once that is fixed: hygiene sync salesforce")
     problem = problem_of(content)
     code, text = problem.code, problem.text
@@ -165,7 +165,7 @@ def translate(
     if "LimitException" in text:
         return ApexLimitError(f"salesforce: {problem}")
     if code in _PASSING or is_passing(status):
-        return TryAgainError(
+        return RetryableError(
             f"HTTP {status} {problem}" if code or text else f"HTTP {status}", retry_after
         )
     if status == 404:
@@ -200,7 +200,7 @@ def _not_allowed(problem: Problem) -> AuthError | None:
 
 def _limit(
     text: str, retry_after: float | None, calls_left: Callable[[], bool]
-) -> TryAgainError | QuotaError:
+) -> RetryableError | QuotaError:
     """REQUEST_LIMIT_EXCEEDED says two things: too many long requests at once, which passes by
     itself, or the calls of the last 24 hours. The text tells which: "ConcurrentRequests (...)
     Limit exceeded.", "ConcurrentPerOrgLongTxn Limit exceeded.", "TotalRequests Limit exceeded."
@@ -212,7 +212,7 @@ def _limit(
     """
     total = "total" in text.casefold()
     if "concurrent" in text.casefold() or (not total and calls_left()):
-        return TryAgainError(f"too many requests are under way in the org ({text})", retry_after)
+        return RetryableError(f"too many requests are under way in the org ({text})", retry_after)
     return QuotaError(
         "salesforce: the org's API calls for today are used up; the run goes on after the "
         "24-hour window has moved: hygiene runs resume RUN"

@@ -48,7 +48,7 @@ from connectors.salesforce.call import Call
 Links = dict[str, str]  # locator of a part ("" = the first, unnamed) -> query of the link to it
 
 _AT_ONCE = 4  # parts that are fetched at the same time
-_HEARTBEAT = 5.0  # seconds between two calls of `waiting`
+_HEARTBEAT = 5.0  # seconds between two calls of `heartbeat`
 _NAMES_PARTS = 58.0  # the first API version with resultPages
 
 
@@ -89,12 +89,12 @@ class Result:
     def __exit__(self, *_error: object) -> None:
         self._files.close()
 
-    def pages(self, size: int, waiting: Callable[[], None]) -> Iterator[Rows]:
+    def pages(self, size: int, heartbeat: Callable[[], None]) -> Iterator[Rows]:
         """Its records, `size` at a time; raises `ShortResultError` where they are not as many as
         they should be."""
         read = 0
         for part in self._parts:
-            waiting()
+            heartbeat()
             part.content.seek(0)
             # Bytes that are no UTF-8 and NULs, in some person's field, cost nobody else the read.
             text = io.TextIOWrapper(part.content, "utf-8", errors="replace", newline="")
@@ -113,31 +113,31 @@ class Result:
 
 
 def fetch_result(
-    call: Call, job: str, version: float, total: int, waiting: Callable[[], None]
+    call: Call, job: str, version: float, total: int, heartbeat: Callable[[], None]
 ) -> Result:
-    """Fetch the result of a finished query job of `total` records; `waiting` is called in between.
+    """Fetch the result of a finished query job of `total` records, calling `heartbeat` in between.
 
     Parts that do not add up are fetched a second time, one after another. Raises
     `ShortResultError`, `ConnectorError` for a result of an unknown form.
     """
     links = _listed_parts(call, job) if version >= _NAMES_PARTS else None
     if links is not None:
-        found = _fetch(call, job, links, total, waiting)
+        found = _fetch(call, job, links, total, heartbeat)
         if isinstance(found, Result):
             return found
-    found = _fetch(call, job, {"": ""}, total, waiting)
+    found = _fetch(call, job, {"": ""}, total, heartbeat)
     if isinstance(found, Result):
         return found
     raise _short(job, found, total)
 
 
 def _fetch(
-    call: Call, job: str, links: Links, total: int, waiting: Callable[[], None]
+    call: Call, job: str, links: Links, total: int, heartbeat: Callable[[], None]
 ) -> Result | int:
     """The result whose parts are named by these links, or how many records were in them."""
     files = ExitStack()
     try:
-        parts = _all_parts(call, job, links, files, waiting)
+        parts = _all_parts(call, job, links, files, heartbeat)
         count = _count(parts, total)
     except BaseException:
         files.close()
@@ -149,7 +149,7 @@ def _fetch(
 
 
 def _all_parts(
-    call: Call, job: str, links: Links, files: ExitStack, waiting: Callable[[], None]
+    call: Call, job: str, links: Links, files: ExitStack, heartbeat: Callable[[], None]
 ) -> list[_Part]:
     """Every part, in order. The answer to a link may be less than the part that was meant, and
     names where it goes on: followed until that is a part that has its own link, or the end."""
@@ -164,8 +164,8 @@ def _all_parts(
             for locator, coming in fetched:
                 while True:
                     while wait([coming], timeout=_HEARTBEAT).not_done:
-                        waiting()
-                    waiting()
+                        heartbeat()
+                    heartbeat()
                     part = coming.result()
                     seen.add(locator)
                     parts.append(part)

@@ -21,7 +21,7 @@ from connectors.errors import ConnectorError, QuotaError, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.http.consistency import QueryCheck
 from connectors.labels import words_of
-from connectors.records import SetupStep
+from connectors.records import SetupResult
 from connectors.salesforce.call import Call
 from connectors.salesforce.soql import quoted
 
@@ -44,7 +44,7 @@ def provision(
     objects: Mapping[str, ObjectFields],
     user_id: Callable[[], str],
     adopt: Collection[str] = (),
-) -> Iterator[SetupStep]:
+) -> Iterator[SetupResult]:
     """Fields first, then access to them; yields a step for each thing done or found done.
 
     `user_id`: whom the permission set is given to. `adopt`: fields ("Contact.Best_Phone__c") that
@@ -92,7 +92,7 @@ def provision(
         yield _lacks(f"permission set {PERMISSION_SET}", right, error)
 
 
-def _lacks(what: str, right: str, error: ConnectorError) -> SetupStep:
+def _lacks(what: str, right: str, error: ConnectorError) -> SetupResult:
     """A step that our user may not do; raises the error where that is not why it failed.
 
     Source: Object Reference, "FieldPermissions", "PermissionSet" and "PermissionSetAssignment" (the
@@ -100,7 +100,7 @@ def _lacks(what: str, right: str, error: ConnectorError) -> SetupStep:
     """
     if isinstance(error, (QuotaError, UnavailableError)):
         raise error
-    return SetupStep(
+    return SetupResult(
         what,
         "failed",
         f"{error}. Our user needs the right '{right}' for the set-up (README, step 1); it can be "
@@ -129,19 +129,19 @@ def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
     return {**made, "type": "Picklist", "valueSet": value_set}
 
 
-def _standard(qualified: str, there: bool) -> SetupStep:
+def _standard(qualified: str, there: bool) -> SetupResult:
     if there:
-        return SetupStep(qualified, "already there")
-    return SetupStep(qualified, "failed", "not a custom field, and our user cannot see it")
+        return SetupResult(qualified, "already there")
+    return SetupResult(qualified, "failed", "not a custom field, and our user cannot see it")
 
 
 def _offer(
     object_name: str, there: Mapping[str, Mapping[str, Any]], wanted: ObjectFields
-) -> Iterator[SetupStep]:
+) -> Iterator[SetupResult]:
     """The org's own "Do Not Call", where it is not in use for ours."""
     own = OWN_DO_NOT_CALL.get(object_name, "")
     if own in there and own not in wanted.names.values():
-        yield SetupStep(
+        yield SetupResult(
             f"{object_name}.{own}",
             "offered",
             'the org\'s own field can carry our "do not call", so that whoever looks at it heeds '
@@ -151,7 +151,7 @@ def _offer(
 
 def _stranger(
     qualified: str, spec: FieldSpec, entry: Mapping[str, Any], made: Mapping[str, Any], used: bool
-) -> SetupStep | None:
+) -> SetupResult | None:
     """What is to be said of a field of our name that is not ours; None where it is.
 
     `made`: as we would make it. `used`: it was given to us, or is to be. Ours has our help text, or
@@ -159,7 +159,7 @@ def _stranger(
     """
     kind = entry.get("type", "")
     if kind not in TYPES[spec.kind]:
-        return SetupStep(
+        return SetupResult(
             qualified,
             "failed",
             f"there is a field of that name, of type {kind or 'unknown'} and not {spec.kind}; it "
@@ -170,7 +170,7 @@ def _stranger(
     if used or by_hand or help_text == made["inlineHelpText"]:
         return None
     says = f'its help text says "{help_text[:80]}"' if help_text else "it has no help text"
-    return SetupStep(
+    return SetupResult(
         qualified,
         "failed",
         f"there is a field of that name that we did not make ({says}); it is left alone. Give "
@@ -186,20 +186,20 @@ def _same_label(held: object, ours: str) -> bool:
     return plain(str(held)) == plain(ours)
 
 
-def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> SetupStep:
+def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> SetupResult:
     """What is to be said of a field of ours that is there."""
     if spec.kind == "picklist" and entry.get("restrictedPicklist"):
         held = {value["value"] for value in entry["picklistValues"] if value["active"]}
         if lacking := sorted(set(spec.values) - held):
-            return SetupStep(
+            return SetupResult(
                 qualified,
                 "failed",
                 f"add the values {', '.join(lacking)} in Setup > Object Manager > Fields",
             )
-    return SetupStep(qualified, "already there", entry.get("note", ""))
+    return SetupResult(qualified, "already there", entry.get("note", ""))
 
 
-def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep | None:
+def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupResult | None:
     """Make a field; None where there is one of that name, hidden from our user."""
     try:
         call(
@@ -212,7 +212,7 @@ def _create(call: Call, qualified: str, meta: dict[str, Any]) -> SetupStep | Non
         if "DUPLICATE_DEVELOPER_NAME" in str(error):
             return None
         return _lacks(qualified, "Customize Application", error)
-    return SetupStep(qualified, "created")
+    return SetupResult(qualified, "created")
 
 
 def _hidden(call: Call, object_name: str, field: str) -> Mapping[str, Any]:
@@ -253,11 +253,11 @@ def _permission_set(call: Call) -> tuple[str, set[str]]:
     return set_id, {row["Field"] for row in held if row["PermissionsEdit"]}
 
 
-def _made_set(call: Call, set_id: str) -> tuple[str, SetupStep]:
+def _made_set(call: Call, set_id: str) -> tuple[str, SetupResult]:
     """The id of our permission set, which is made where there is none."""
     what = f"permission set {PERMISSION_SET}"
     if set_id:
-        return set_id, SetupStep(what, "already there")
+        return set_id, SetupResult(what, "already there")
     made = call(
         "other",
         "sobjects/PermissionSet",
@@ -268,10 +268,10 @@ def _made_set(call: Call, set_id: str) -> tuple[str, SetupStep]:
             "Description": "Read and write the fields of the phone hygiene worker.",
         },
     )
-    return made["id"], SetupStep(what, "created")
+    return made["id"], SetupResult(what, "created")
 
 
-def _grant(call: Call, set_id: str, granted: set[str], fields: list[str]) -> Iterator[SetupStep]:
+def _grant(call: Call, set_id: str, granted: set[str], fields: list[str]) -> Iterator[SetupResult]:
     """Let the permission set edit these fields."""
     lacking = [field for field in fields if field not in granted]
     for start in range(0, len(lacking), _BATCH):
@@ -296,11 +296,11 @@ def _grant(call: Call, set_id: str, granted: set[str], fields: list[str]) -> Ite
         for field, answer in zip(batch, answers, strict=True):
             if not answer["success"]:
                 problem = answer["errors"][0]["message"]
-                yield SetupStep(f"access to {field}", "failed", problem)
-    yield SetupStep(f"access to {len(fields)} fields", "created" if lacking else "already there")
+                yield SetupResult(f"access to {field}", "failed", problem)
+    yield SetupResult(f"access to {len(fields)} fields", "created" if lacking else "already there")
 
 
-def _assign(call: Call, set_id: str, user: str) -> SetupStep:
+def _assign(call: Call, set_id: str, user: str) -> SetupResult:
     """Give our user the permission set."""
     assigned = _query(
         call,
@@ -314,7 +314,7 @@ def _assign(call: Call, set_id: str, user: str) -> SetupStep:
             method="POST",
             json={"PermissionSetId": set_id, "AssigneeId": user},
         )
-    return SetupStep(
+    return SetupResult(
         f"permission set {PERMISSION_SET} for our user", "already there" if assigned else "created"
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from connectors.errors import ConnectorError
 from connectors.fields import ObjectFields
 from connectors.http.consistency import count_only
-from connectors.records import Finding
+from connectors.records import SchemaProblem
 from connectors.salesforce.call import Call
 
 _NOT_THEIRS = {
@@ -23,7 +23,7 @@ _NOT_THEIRS = {
 }
 
 
-def unwatched(call: Call, objects: Mapping[str, ObjectFields]) -> Iterator[Finding]:
+def unwatched(call: Call, objects: Mapping[str, ObjectFields]) -> Iterator[SchemaProblem]:
     """Fields of the type phone that the settings do not name."""
     for name, wanted in objects.items():
         watched = {*wanted.phones, *wanted.names.values()}
@@ -31,7 +31,7 @@ def unwatched(call: Call, objects: Mapping[str, ObjectFields]) -> Iterator[Findi
         for entry in answer["fields"]:
             field = entry["name"]
             if entry["type"] == "phone" and field not in watched and not entry.get("calculated"):
-                yield Finding(name, field, _what(call, name, entry), blocks=False)
+                yield SchemaProblem(name, field, _what(call, name, entry), blocks=False)
 
 
 def _what(call: Call, name: str, entry: Mapping[str, Any]) -> str:

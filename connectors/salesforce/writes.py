@@ -104,7 +104,7 @@ class Writer:
         self._allow_duplicates = settings.allow_duplicates
         self._fields = fields
 
-    def write(self, updates: Sequence[Update], waiting: Callable[[], None]) -> list[WriteResult]:
+    def write(self, updates: Sequence[Update], heartbeat: Callable[[], None]) -> list[WriteResult]:
         """One result for each update, in order; all are of one object."""
         if not updates:
             return []
@@ -112,10 +112,10 @@ class Writer:
         size = self._size(updates[0].object)
         if self._uses_jobs and len(updates) >= _JOB_WRITES and size.current >= _TRIGGER:
             try:
-                return self._by_job(updates, records, waiting)
+                return self._by_job(updates, records, heartbeat)
             except BulkUnavailableError as error:
                 log.warning("%s; going on with the REST API", error)
-        found = self._by_collections(updates, records, range(len(updates)), waiting)
+        found = self._by_collections(updates, records, range(len(updates)), heartbeat)
         return [found[place] for place in range(len(updates))]
 
     def _record(self, update: Update) -> dict[str, Value]:
@@ -133,7 +133,7 @@ class Writer:
         updates: Sequence[Update],
         records: Sequence[Mapping[str, Value]],
         places: Sequence[int],
-        waiting: Callable[[], None],
+        heartbeat: Callable[[], None],
     ) -> dict[int, WriteResult]:
         """Write those at `places`, as many at once as the org's automation can take."""
         found: dict[int, WriteResult] = {}
@@ -145,7 +145,7 @@ class Writer:
             if len(batch) > size.current:
                 batches += [batch[size.current :], batch[: size.current]]
                 continue
-            waiting()
+            heartbeat()
             answers = self._collection([(updates[n], records[n]) for n in batch])
             refused = [n for n, answer in zip(batch, answers, strict=True) if _over(answer)]
             if refused and len(batch) > 1:
@@ -224,7 +224,7 @@ class Writer:
         self,
         updates: Sequence[Update],
         records: Sequence[dict[str, Value]],
-        waiting: Callable[[], None],
+        heartbeat: Callable[[], None],
     ) -> list[WriteResult]:
         """By an ingest job; what it cannot tell, did not get at, or could not take in its batches
         goes by collections."""
@@ -234,7 +234,7 @@ class Writer:
             if bulk.fits(record)
         }
         refused = bulk.update(
-            self._call, updates[0].object, told, pace_of(self._org, "ingest"), waiting
+            self._call, updates[0].object, told, pace_of(self._org, "ingest"), heartbeat
         )
         if any(map(is_over_limit, refused.values())):
             self._size(updates[0].object).refused(_TRIGGER)
@@ -247,7 +247,7 @@ class Writer:
             n: self._result(update, refused.get(update.id)) for n, update in enumerate(updates)
         }
         if again:
-            found |= self._by_collections(updates, records, again, waiting)
+            found |= self._by_collections(updates, records, again, heartbeat)
         return [found[n] for n in range(len(updates))]
 
     def _goes_by_collection(self, update: Update, refusal: Refusal | None) -> bool:

@@ -30,7 +30,7 @@ def open_salesforce(make_settings: Callable[..., Settings]) -> Iterator[Callable
 
     def opened(toml: str = "", **env: str) -> Connector:
         made.append(build("salesforce", make_settings(toml, **env)))
-        made[-1].use(made[-1].describe())
+        made[-1].apply_schema(made[-1].describe())
         return made[-1]
 
     yield opened

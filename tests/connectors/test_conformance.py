@@ -41,14 +41,14 @@ def settings(make_settings: Callable[..., Settings], tmp_path: Path) -> Settings
 @pytest.fixture
 def connector(name: str, settings: Settings) -> Iterator[Connector]:
     opened = connectors.build(name, settings)
-    opened.use(opened.describe())
+    opened.apply_schema(opened.describe())
     yield opened
     opened.close()
 
 
 def everything(connector: Connector) -> list[Any]:
     return [
-        contact for name in connector.objects for page in connector.pull(name)
+        contact for name in connector.objects for page in connector.read(name)
         for contact in page.contacts
     ]  # fmt: skip
 
@@ -77,15 +77,15 @@ class TestReading:
         if name == "csv":
             connector.page_size = 7
         object_name = connector.objects[0]
-        expected = [c.id for page in connector.pull(object_name) for c in page.contacts]
+        expected = [c.id for page in connector.read(object_name) for c in page.contacts]
         found: list[str] = []
         cursor = None
         while True:
             other = connectors.build(name, settings)
-            other.use(other.describe())
+            other.apply_schema(other.describe())
             if name == "csv":
                 other.page_size = 7
-            page = next(iter(other.pull(object_name, cursor=cursor)))
+            page = next(iter(other.read(object_name, cursor=cursor)))
             found += [c.id for c in page.contacts]
             cursor = page.cursor
             if cursor is None:
@@ -210,7 +210,7 @@ class TestIncrements:
         crm.edit(target, {f"phone/{crm.phone}": "new"})
         (changed,) = connector.fetch(crm.object, [target])
         assert changed.modified_at is not None
-        pages = list(connector.pull(crm.object, since=changed.modified_at))
+        pages = list(connector.read(crm.object, since=changed.modified_at))
         assert [c.id for page in pages for c in page.contacts] == [target]
 
     def test_own_writes_can_be_skipped_unless_they_changed_since(
@@ -227,7 +227,7 @@ class TestIncrements:
         (after,) = connector.fetch(crm.object, [third])
         assert before.modified_at is not None
         assert after.modified_at is not None
-        pages = connector.pull(
+        pages = connector.read(
             crm.object, since=before.modified_at, skip=Skip(("run-1",), after.modified_at)
         )
         assert [c.id for page in pages for c in page.contacts] == [third]
@@ -316,7 +316,7 @@ class TestWhatIsGone:
 
 class TestFields:
     def test_nothing_is_missing_where_all_is_set_up(self, connector: Connector) -> None:
-        assert connector.use(connector.describe()) == []
+        assert connector.apply_schema(connector.describe()) == []
 
     def test_setup_creates_what_is_missing_and_is_safe_to_repeat(
         self, make_settings: Callable[..., Settings], bare_sandbox: Sandbox
@@ -324,12 +324,12 @@ class TestFields:
         settings = make_settings(**bare_sandbox.env())
         for name in ("salesforce", "hubspot"):
             opened = connectors.build(name, settings)
-            assert any(finding.blocks for finding in opened.use(opened.describe()))
+            assert any(finding.blocks for finding in opened.apply_schema(opened.describe()))
             assert {step.done for step in opened.provision()} >= {"created"}
-            assert opened.use(opened.describe()) == []
+            assert opened.apply_schema(opened.describe()) == []
             again = {step.done for step in opened.provision()}
             assert again - {"offered"} == {"already there"}
-            target = next(c for p in opened.pull(opened.objects[0]) for c in p.contacts)
+            target = next(c for p in opened.read(opened.objects[0]) for c in p.contacts)
             phone = next(iter(target.phones))
             (result,) = opened.write(
                 [Update(target.object, target.id, {f"status/{phone}": "valid"})]
@@ -399,7 +399,7 @@ class TestHubSpotsRefusals:
         options = portal.properties["hygiene_phone_status"]["options"]
         options[:] = [option for option in options if option["value"] != "unreachable"]
         connector = build("hubspot", load({**sandbox.env(), "HYGIENE_HOME": "."}))
-        connector.use(connector.describe())
+        connector.apply_schema(connector.describe())
         ids = [r["id"] for r in portal.table.after_id(None)]
         updates = [
             Update(

@@ -17,7 +17,7 @@ from connectors.errors import SchemaError
 from connectors.fields import ObjectFields
 from connectors.phone_values import number_texts, typed_texts
 from connectors.records import Update
-from connectors.rows import maker
+from connectors.rows import make_decoder
 from sandbox.hubspot.portal import prop
 from worker.context import Context
 from worker.phones import read_field
@@ -112,7 +112,7 @@ class TestAFieldOfNumbers:
         """As by settings that name a field whose type was changed a moment ago."""
         add_field(crm, "string")
         connector = build(crm.name, make_settings(mapped(crm)))
-        connector.use(connector.describe())
+        connector.apply_schema(connector.describe())
         target, neighbour = crm.ids()[:2]
         if crm.name == "salesforce":
             crm.service.org.schema["Contact"][1][direct(crm)].type = "double"
@@ -220,7 +220,9 @@ class TestAnOddValue:
         def moment(cell: Any) -> str:
             return cell.upper()
 
-        made = maker(fields, lambda cell: moment(cell) if isinstance(cell, str) else _refuse())
+        made = make_decoder(
+            fields, lambda cell: moment(cell) if isinstance(cell, str) else _refuse()
+        )
         columns = made.columns
         for place in range(len(columns)):
             rows = [["1", "then", *[""] * len(columns)], ["2", "then", *[""] * len(columns)]]

@@ -123,7 +123,7 @@ def connector(crms: Sandbox, refusal: Refusal, tmp_path: Path) -> Iterator[Conne
     config.write_text(QUICK, encoding="utf-8")
     env = {**crms.env(), "HYGIENE_CONFIG": str(config), "HYGIENE_HOME": str(tmp_path)}
     opened = build(refusal.crm, load(env))
-    opened.use(opened.describe())
+    opened.apply_schema(opened.describe())
     yield opened
     opened.close()
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from config.connectors import FieldNames, ObjectMap
 from connectors.fields import configured
 from connectors.records import Contact, Value
-from connectors.rows import Rows, ids_of, joined, maker
+from connectors.rows import Rows, ids_of, joined, make_decoder
 from worker.sync.read import change_detection, reverse_reader
 
 MAPPED = ObjectMap(
@@ -35,7 +35,7 @@ def moment(cell: Any) -> Value:
     return f"{cell}Z"
 
 
-MAKER = maker(configured("Contact", MAPPED, NAMES), moment)
+MAKER = make_decoder(configured("Contact", MAPPED, NAMES), moment)
 CELL = st.sampled_from(["", None, "true", True, "false", False, "text", "2026-03-04", "1200.5"])
 ROWS = st.lists(st.tuples(*[CELL] * len(MAKER.columns)), max_size=6)
 
@@ -138,7 +138,7 @@ def test_two_pages_are_joined_in_order(
 
 
 def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
-    narrow = maker(configured("Contact", MAPPED, FieldNames(status="")), moment)
+    narrow = make_decoder(configured("Contact", MAPPED, FieldNames(status="")), moment)
     few = narrow.read(zip(("9", "at", *([""] * len(narrow.columns))), strict=True))
     both = joined(read([row()]), few)
     assert list(both) == [*read([row()]), *few]

@@ -266,10 +266,10 @@ def true_answers() -> dict[str, list[Any]]:
         for crm in Crm.all(made).values():
             crm.service.seen = []
             connector = ctx.open(crm.name)
-            connector.use(connector.describe())
+            connector.apply_schema(connector.describe())
             for name in connector.objects:
-                list(connector.pull(name))
-                list(connector.pull(name, datetime(2020, 1, 1, tzinfo=UTC)))
+                list(connector.read(name))
+                list(connector.read(name, datetime(2020, 1, 1, tzinfo=UTC)))
             ids = crm.ids()[:3]
             connector.fetch(crm.object, ids)
             connector.write([Update(crm.object, one, {"reason": "x"}) for one in ids])
@@ -305,10 +305,10 @@ def test_answers_of_a_crm(
         fault = Fault(match, "status", status=200, body=body if body is not None else [], times=3)
         served.call(lambda: crm.service.faults.append(fault))
         with contextlib.suppress(ConnectorError):
-            connector.use(connector.describe())
+            connector.apply_schema(connector.describe())
             for object_name in connector.objects:
-                list(connector.pull(object_name))
-                list(connector.pull(object_name, datetime(2020, 1, 1, tzinfo=UTC)))
+                list(connector.read(object_name))
+                list(connector.read(object_name, datetime(2020, 1, 1, tzinfo=UTC)))
             connector.fetch(crm.object, ids)
             connector.write([Update(crm.object, one, {"reason": "y"}) for one in ids])
 

@@ -120,7 +120,7 @@ def test_what_passes_between_our_connector_and_the_stand_in(
     crm = Crm.all(bare_sandbox)["hubspot"]
     gone, bad = crm.ids()[:2]
     crm.act(gone, {"delete": True})
-    connector.use(connector.describe())
+    connector.apply_schema(connector.describe())
     connector.write([Update("contacts", record_id, {"reason": "x"}) for record_id in (gone, bad)])
     connector.write([Update("contacts", bad, {"status/phone": "nonsense"})])
     connector.fetch("contacts", [gone, bad])
@@ -202,7 +202,7 @@ def test_what_passes_when_calls_are_read(
         ).raise_for_status()
     service.seen = []
     connector = build("hubspot", make_context(**bare_sandbox.env()).settings)
-    found = list(connector.outcomes(datetime(2020, 1, 1, tzinfo=UTC)) or ())
+    found = list(connector.call_outcomes(datetime(2020, 1, 1, tzinfo=UTC)) or ())
     assert [(one.outcome, one.record_id) for one in found] == [
         ("Wrong number", record_id), ("Wrong number", "")]  # fmt: skip
     seen = [call for call in service.seen if not call["path"].startswith("/calling/")]
@@ -223,7 +223,7 @@ def test_what_passes_when_the_names_of_outcomes_are_refused(
     crm.fault("GET /calling/v1/dispositions", "status", status=403, times=9)
     service.seen = []
     connector = build("hubspot", make_context(**bare_sandbox.env()).settings)
-    found = list(connector.outcomes(datetime(2020, 1, 1, tzinfo=UTC), only=WRONG_NUMBER) or ())
+    found = list(connector.call_outcomes(datetime(2020, 1, 1, tzinfo=UTC), only=WRONG_NUMBER) or ())
     assert len(found) == 201
     problems, checked = check(documents, service.seen)
     assert checked == 2 * 2 + 1 + 3 * 2  # searches, the property, contacts

@@ -306,7 +306,9 @@ class TestInjection:
     ) -> None:
         connector = ctx.connector("salesforce")
         sandbox.salesforce.org.create("Campaign", {"Name": name, "IsActive": True})
-        assert list(connector.members("list", name) or ()) == []  # that campaign's, who are none
+        assert (
+            list(connector.list_members("list", name) or ()) == []
+        )  # that campaign's, who are none
 
     @pytest.mark.parametrize("record_id", [
         "003' OR Id != '", "../../etc/passwd", "003000000000001?x=1", "1 OR 1=1", "", "%00",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from connectors.records import ProbeResult
     from worker.context import Context
 
+    _ParamType = click.ParamType[str]
+else:
+    _ParamType = click.ParamType  # no generic class in older versions
+
 
 @contextmanager
 def open_context(
@@ -75,13 +79,13 @@ def user_name() -> str:
         return "command line"
 
 
-class ConnectorName(click.ParamType):
+class ConnectorName(_ParamType):
     """One of the connectors that there are. They are looked for when a command is called, not when
     its help is printed."""
 
     name = "connector"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return click.Choice(connectors.names()).convert(value, param, ctx)
 
     def shell_complete(

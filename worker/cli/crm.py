@@ -17,7 +17,7 @@ from worker.cli.output import console
 from worker.cli.output.setup import show_steps
 
 if TYPE_CHECKING:
-    from connectors.records import Finding, Visibility
+    from connectors.records import SchemaProblem, Visibility
 
 
 @click.group(cls=Group)
@@ -72,9 +72,9 @@ def crm_check(connector: str, as_json: bool) -> None:
     connectors.check(connector, settings)
     opened = connectors.build(connector, settings)
     seen: list[Visibility] = []
-    unwatched: list[Finding] = []
+    unwatched: list[SchemaProblem] = []
     try:
-        findings = opened.use(opened.describe())
+        findings = opened.apply_schema(opened.describe())
         try:
             seen = opened.visibility()
         except ConnectorError as error:

@@ -227,7 +227,7 @@ def of_background(ctx: Context) -> Iterator[Check]:
 
 def of_crm(ctx: Context, name: str) -> Iterator[Check]:
     """After it was asked something: its clock and what is left of its calls."""
-    apart = ctx.open(name).ahead()
+    apart = ctx.open(name).clock_offset()
     if abs(apart) > _CLOCKS_APART:
         seconds = int(abs(apart).total_seconds())
         where = "behind" if apart > timedelta(0) else "ahead of"

@@ -26,7 +26,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.records import Finding, Role, Schema
+from connectors.records import Role, Schema, SchemaProblem
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -107,7 +107,7 @@ def note(
     connector: str,
     roles: Roles,
     schema: Schema,
-    findings: Sequence[Finding],
+    findings: Sequence[SchemaProblem],
     before: Schema,
     now: datetime,
     guessed_from: str = "",

@@ -20,7 +20,7 @@ import requests
 from config.settings import Http
 from config.tracing import span
 from config.verification import ProviderTuning
-from connectors.http.client import TryAgainError, retry_after, retrying
+from connectors.http.client import RetryableError, retry_after, retrying
 from connectors.http.deadline import Adapter, whole_call
 from connectors.http.lenient_json import clean, decode
 from connectors.http.no_answer import is_late, never_sent, tls_problem
@@ -94,12 +94,12 @@ class Door:
 
         try:
             return retrying(self.name, self._http)(once)
-        except TryAgainError as error:
+        except RetryableError as error:
             raise UnavailableError(error.reason) from error
 
     def _once(self, method: str, url: str, paid: bool, options: Mapping[str, Any]) -> Reply:
         timeout = (self._tuning.connect_timeout, self._tuning.read_timeout)
-        lost = LostError if paid else TryAgainError
+        lost = LostError if paid else RetryableError
         try:
             with self._session.request(
                 method, url, timeout=timeout, stream=True, allow_redirects=False, **options
@@ -110,7 +110,7 @@ class Door:
                 else:
                     body = response.raw.read(_MOST_BYTES + 1, decode_content=True)
         except requests.exceptions.ConnectTimeout as error:
-            raise TryAgainError("did not answer in time") from error
+            raise RetryableError("did not answer in time") from error
         except requests.exceptions.ConnectionError as error:
             self.calls[0] += 1
             raise _no_answer(error, lost) from error
@@ -144,7 +144,7 @@ def _slow_down(reply: Reply, paid: bool) -> None:
     said = f"{busy} (HTTP {reply.status})"
     if paid and reply.status not in NOT_CARRIED_OUT:
         raise LostError(said)
-    raise TryAgainError(said, retry_after(reply.headers.get("Retry-After")))
+    raise RetryableError(said, retry_after(reply.headers.get("Retry-After")))
 
 
 def from_the_way(reply: Reply) -> None:
@@ -198,7 +198,7 @@ def _json(body: bytes) -> Any:
 
 
 def _no_answer(
-    error: requests.exceptions.ConnectionError, lost: type[LostError] | type[TryAgainError]
+    error: requests.exceptions.ConnectionError, lost: type[LostError] | type[RetryableError]
 ) -> Exception:
     """What a call without an answer means; certain not to have been carried out is only what broke
     before it was sent."""
@@ -209,7 +209,7 @@ def _no_answer(
         return UnavailableError(f"speaks no TLS at its address ({tls[1]}); is the URL right?")
     if never_sent(error):
         text = "broke the TLS handshake" if tls else "nothing answers at its address"
-        return TryAgainError(text)
+        return RetryableError(text)
     return lost("did not answer in time" if is_late(error) else "broke the connection")
 
 

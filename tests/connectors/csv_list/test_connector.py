@@ -18,7 +18,7 @@ from worker.context import Context
 
 def opened(path: Path, **settings: Any) -> CsvConnector:
     connector = CsvConnector(CsvSettings(path=str(path), **settings))
-    connector.use(connector.describe())
+    connector.apply_schema(connector.describe())
     return connector
 
 
@@ -104,7 +104,7 @@ def test_rows_that_repeat_an_id_are_told_apart(
 def test_an_id_that_is_no_id_gives_way_to_the_number_of_its_row(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"id,phone\n{'9' * 500},a\n 8 ,b\n", encoding="utf-8")
-    (page,) = opened(path).pull("row")
+    (page,) = opened(path).read("row")
     assert [contact.id for contact in page.contacts] == ["row-1", "8"]
 
 
@@ -130,7 +130,7 @@ def test_a_list_that_is_in_its_encoding_only_at_its_start_says_so(tmp_path: Path
     path.write_bytes(b"id,phone,source\n" + good + b"x,+44 20 7219 4273,\x81\n")
     before = path.read_bytes()
     with pytest.raises(ConnectorError, match=r"path: .*throughout .*; save it as UTF-8"):
-        list(opened(path).pull("row"))
+        list(opened(path).read("row"))
     connector = opened(path)
     connector.write([Update("row", "1", {"reason": "kept"})])
     with pytest.raises(ConnectorError, match="save it as UTF-8"):

@@ -149,7 +149,7 @@ class TestReadingByIds:
         for record_id in crm.ids()[:3]:
             sandbox.hubspot.calls.log({"hs_call_disposition": wrong}, [record_id])
         crm.fault(r"POST .*/associations/", "contradict", how=how)
-        found = ctx.connector("hubspot").outcomes(datetime(2020, 1, 1, tzinfo=UTC))
+        found = ctx.connector("hubspot").call_outcomes(datetime(2020, 1, 1, tzinfo=UTC))
         assert found is not None
         assert all(one.record_id for one in found)
 
@@ -207,7 +207,7 @@ class TestAList:
         return Crm.all(sandbox)["hubspot"]
 
     def read(self, ctx: Context, name: str = "Newsletter") -> set[str]:
-        found = ctx.connector("hubspot").members("list", name)
+        found = ctx.connector("hubspot").list_members("list", name)
         assert found is not None
         return {record_id for _object, record_id in found}
 
@@ -427,7 +427,7 @@ class TestCounting:
         sandbox.salesforce.page_limit = size
         fault = salesforce.fault(page, "contradict", how="onward")
         sandbox.salesforce.counters.clear()
-        found = [one.id for read in account.pull("Contact") for one in read.contacts]
+        found = [one.id for read in account.read("Contact") for one in read.contacts]
         assert found == salesforce.ids()
         assert fault.hits == 1
         # What was asked for twice: the query, or its cursor (which has lapsed by then).
@@ -447,7 +447,7 @@ class TestAJobsResult:
         return Crm.all(sandbox)["salesforce"]
 
     def read(self, connector: Connector) -> list[str]:
-        return [one.id for page in connector.pull("Contact") for one in page.contacts]
+        return [one.id for page in connector.read("Contact") for one in page.contacts]
 
     def read_by_pages(self, connector: Connector, sandbox: Sandbox) -> None:
         """A job that cannot be believed is given up, and nobody is lost: the pages of queries are

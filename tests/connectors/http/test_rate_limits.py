@@ -203,13 +203,13 @@ def crm(request: pytest.FixtureRequest, sandbox: Sandbox) -> Crm:
 @pytest.fixture
 def connector(crm: Crm, make_settings: Callable[..., Settings]) -> Iterator[Connector]:
     opened = build(crm.name, make_settings())
-    opened.use(opened.describe())
+    opened.apply_schema(opened.describe())
     yield opened
     opened.close()
 
 
 def read(connector: Connector, crm: Crm) -> Any:
-    return list(connector.pull(crm.object))
+    return list(connector.read(crm.object))
 
 
 def read_on(connector: Connector, crm: Crm) -> None:
@@ -245,7 +245,7 @@ class TestAgainstTheStandIns:
         """Eight at once, each far faster than is allowed, and hardly one is told to slow down."""
         crm = Crm.all(sandbox)["hubspot"]
         opened = build("hubspot", make_settings())
-        opened.use(opened.describe())
+        opened.apply_schema(opened.describe())
         service: Any = crm.service
         service.ten_second_limit = 100
         started = time.monotonic()
@@ -323,12 +323,12 @@ class TestTheLimitOfAllWorkers:
         ctx = make_context()
         sandbox.hubspot.search_per_second = 5
         opened = ctx.connector("hubspot")
-        (first,) = [c for page in opened.pull("contacts") for c in page.contacts][:1]
+        (first,) = [c for page in opened.read("contacts") for c in page.contacts][:1]
         before = opened.calls["read"]
         searched = sandbox.hubspot.counters["POST /crm/objects/2026-09/contacts/search"]
         with ThreadPoolExecutor(6) as pool:
             searches = [
-                pool.submit(lambda: list(opened.pull("contacts", since=first.modified_at)))
+                pool.submit(lambda: list(opened.read("contacts", since=first.modified_at)))
                 for _ in range(9)
             ]
             assert all(search.result() for search in searches)

@@ -47,8 +47,8 @@ def opened(make_settings: Callable[..., Settings]) -> Iterator[Open]:
 
 
 def read(connector: Connector) -> int:
-    connector.use(connector.describe())
-    return sum(len(page.contacts) for page in connector.pull(connector.objects[0]))
+    connector.apply_schema(connector.describe())
+    return sum(len(page.contacts) for page in connector.read(connector.objects[0]))
 
 
 @pytest.fixture
@@ -199,11 +199,11 @@ class TestDeadlines:
         monkeypatch.setattr(deadline, "SLOWEST", 100)
         crm = Crm.all(sandbox)["salesforce"]
         connector = slow("salesforce")
-        connector.use(connector.describe())
+        connector.apply_schema(connector.describe())
         sandbox.salesforce.page_limit = 1
         started = time.monotonic()
         crm.fault(READS, "drip", seconds=0.0005, times=1)
-        page: Any = next(iter(connector.pull("Contact")))
+        page: Any = next(iter(connector.read("Contact")))
         assert page.contacts
         assert time.monotonic() - started > 0.6
 

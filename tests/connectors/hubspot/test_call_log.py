@@ -46,7 +46,7 @@ def log(crm: Crm, count: int, stamp: datetime | None = None, outcome: str = BUSY
 
 def read(connector: Connector, since: datetime = TIME, most: int = 30_000) -> list[str]:
     """Ids as they come; a read that goes on for ever is cut off."""
-    return [one.id for one in itertools.islice(connector.outcomes(since) or (), most)]
+    return [one.id for one in itertools.islice(connector.call_outcomes(since) or (), most)]
 
 
 def sent(crm: Crm) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ class TestEachCallIsReadOnce:
     def test_with_one_outcome_alone(self, crm: Crm, connector: Connector) -> None:
         log(crm, 3, TIME)
         ids = log(crm, 250, TIME, OWN)
-        assert [one.id for one in connector.outcomes(TIME, only=OWN) or ()] == ids
+        assert [one.id for one in connector.call_outcomes(TIME, only=OWN) or ()] == ids
 
     def test_contacts_are_asked_for_only_where_the_outcome_tells_something(
         self, crm: Crm, connector: Connector
@@ -130,7 +130,7 @@ class TestAnAnswerThatContradictsItself:
         """The same page whatever is asked for: a proxy's cache, say."""
         log(crm, 450, TIME)
         crm.service.seen = []
-        next(connector.outcomes(TIME) or iter(()))
+        next(connector.call_outcomes(TIME) or iter(()))
         page = next(c["response"] for c in crm.service.seen if "search" in c["path"])
         crm.fault(SEARCH, "status", times=99, status=200, body=page)
         with pytest.raises(UnavailableError, match="another order"):
@@ -139,7 +139,7 @@ class TestAnAnswerThatContradictsItself:
 
 def outcome(connector: Connector) -> CallOutcome:
     connector.outcome_names()
-    (one,) = connector.outcomes(TIME) or ()
+    (one,) = connector.call_outcomes(TIME) or ()
     return one
 
 
@@ -182,7 +182,7 @@ class TestTheNameOfAnOutcome:
         self.refuse(crm, LIST, 403)
         self.refuse(crm, OPTIONS, 403)
         log(crm, 1, TIME, WRONG_NUMBER)
-        assert [one.outcome for one in connector.outcomes(TIME) or ()] == [OWN, "Wrong number"]
+        assert [one.outcome for one in connector.call_outcomes(TIME) or ()] == [OWN, "Wrong number"]
 
     def test_is_looked_for_among_the_options_where_the_list_lacks_it(
         self, crm: Crm, connector: Connector

@@ -13,7 +13,7 @@ from config.settings import Settings
 from connectors import build
 from connectors.hubspot.lists import CALL, TEXT
 from connectors.protocol import Connector
-from connectors.records import SetupStep
+from connectors.records import SetupResult
 from sandbox.hubspot.portal import Portal, prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -40,7 +40,7 @@ def opened(make_settings: Callable[..., Settings], bare_sandbox: Sandbox) -> Ite
         one.close()
 
 
-def steps(connector: Connector, *adopt: str) -> dict[str, SetupStep]:
+def steps(connector: Connector, *adopt: str) -> dict[str, SetupResult]:
     return {step.what: step for step in connector.provision(adopt)}
 
 
@@ -223,7 +223,7 @@ class TestLists:
         connector = opened('[connectors.hubspot.fields]\ndo_not_text = "sms_opt_out"\n')
         found = steps(connector, "contacts.sms_opt_out")
         assert found[f'list "{TEXT}"'].done == "created", found
-        assert connector.use(connector.describe()) == []
+        assert connector.apply_schema(connector.describe()) == []
         target = Crm.all(bare_sandbox)["hubspot"].ids()[0]
         portal.update(target, {"sms_opt_out": "true"})
         assert self.on(bare_sandbox, TEXT) == {target}
@@ -296,7 +296,7 @@ class TestLists:
 
 class TestPhonesThatNobodyWatches:
     def found(self, connector: Connector) -> dict[str, Any]:
-        connector.use(connector.describe())
+        connector.apply_schema(connector.describe())
         return {one.field: one for one in connector.unwatched()}
 
     def test_are_named_with_how_many_contacts_have_one(

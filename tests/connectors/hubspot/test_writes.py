@@ -23,7 +23,7 @@ RUN = "20261127-080000-abcdef"
 @pytest.fixture
 def hubspot(make_settings: Callable[..., Settings]) -> Iterator[Connector]:
     connector = build("hubspot", make_settings())
-    connector.use(connector.describe())
+    connector.apply_schema(connector.describe())
     yield connector
     connector.close()
 
@@ -69,7 +69,7 @@ class TestARequiredProperty:
     ) -> None:
         lacking(crm, 1)
         old = build("hubspot", make_settings(HUBSPOT_API_VERSION="2026-03"))
-        old.use(old.describe())
+        old.apply_schema(old.describe())
         assert all(one.ok for one in old.write(statuses(crm)))
 
     def test_keeps_no_opt_out_from_the_crm(self, hubspot: Connector, crm: Crm) -> None:
@@ -164,17 +164,17 @@ class TestPaths:
         from datetime import UTC, datetime
 
         list(hubspot.provision())
-        hubspot.use(hubspot.describe())
+        hubspot.apply_schema(hubspot.describe())
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-        contacts = [c for page in hubspot.pull("contacts") for c in page.contacts]
-        list(hubspot.pull("contacts", since=long_ago))
-        next(iter(hubspot.pull_back("contacts") or ()))
+        contacts = [c for page in hubspot.read("contacts") for c in page.contacts]
+        list(hubspot.read("contacts", since=long_ago))
+        next(iter(hubspot.read_reverse("contacts") or ()))
         hubspot.fetch("contacts", [contacts[0].id])
         hubspot.deleted("contacts", [contacts[0].id, "77"])
         hubspot.flags_before_merge("contacts", {contacts[0].id: long_ago}, ["do_not_contact"])
         hubspot.write(statuses(crm)[:2])
-        list(hubspot.members("list", "Newsletter") or ())
-        list(hubspot.outcomes(long_ago) or ())
+        list(hubspot.list_members("list", "Newsletter") or ())
+        list(hubspot.call_outcomes(long_ago) or ())
         hubspot.visibility()
         list(hubspot.probe())
         numbered = {route for route in crm.service.counters if "/v1/" in route or "/v3/" in route
@@ -190,14 +190,14 @@ class TestReadsThatDoNotGetOn:
         with pytest.MonkeyPatch.context() as patch:
             lower_limits(patch, hubspot_list_page=7)
             with pytest.raises(Exception, match="the same cursor came again"):
-                list(hubspot.pull("contacts"))
+                list(hubspot.read("contacts"))
 
     def test_a_search_in_another_order_is_not_believed(self, hubspot: Connector, crm: Crm) -> None:
         from datetime import UTC, datetime
 
         crm.fault("POST .*/contacts/search", "reorder", times=9)
         with pytest.raises(Exception, match="in another order"):
-            list(hubspot.pull("contacts", since=datetime(2020, 1, 1, tzinfo=UTC)))
+            list(hubspot.read("contacts", since=datetime(2020, 1, 1, tzinfo=UTC)))
 
     def test_a_search_that_counts_what_it_does_not_give_is_not_believed(
         self, hubspot: Connector, crm: Crm
@@ -207,4 +207,4 @@ class TestReadsThatDoNotGetOn:
         empty = {"total": 230, "results": []}
         crm.fault("POST .*/contacts/search", "status", status=200, body=empty, times=9)
         with pytest.raises(Exception, match="counts 230 contacts"):
-            list(hubspot.pull("contacts", since=datetime(2020, 1, 1, tzinfo=UTC)))
+            list(hubspot.read("contacts", since=datetime(2020, 1, 1, tzinfo=UTC)))

@@ -48,7 +48,7 @@ def told(contacts: list[Contact]) -> list[tuple[Contact, datetime | None]]:
 
 def by_rest(opened: Callable[..., Connector]) -> list[Contact]:
     connector = opened("[connectors.salesforce]\nbulk_from = 0\n")
-    return [c for page in connector.pull("Contact") for c in page.contacts]
+    return [c for page in connector.read("Contact") for c in page.contacts]
 
 
 def routes(sandbox: Sandbox) -> dict[str, int]:
@@ -68,7 +68,7 @@ class TestReading:
     ) -> None:
         expected = by_rest(opened)
         sandbox.salesforce.counters.clear()
-        found = [c for page in opened().pull("Contact") for c in page.contacts]
+        found = [c for page in opened().read("Contact") for c in page.contacts]
         assert told(found) == told(expected)
         assert len(found) == 48
         assert calls(sandbox, "POST /jobs/query") == 3, "43 after the first page, 20 a job"
@@ -79,34 +79,34 @@ class TestReading:
         self, opened: Callable[..., Connector], version: str
     ) -> None:
         expected = [c.id for c in by_rest(opened)]
-        pages = list(opened(SALESFORCE_API_VERSION=version).pull("Contact"))
+        pages = list(opened(SALESFORCE_API_VERSION=version).read("Contact"))
         read: list[str] = []
         for page in pages:
             read += [c.id for c in page.contacts]
             if page.cursor is None:
                 break
             other = opened(SALESFORCE_API_VERSION=version)
-            rest = [c.id for p in other.pull("Contact", cursor=page.cursor) for c in p.contacts]
+            rest = [c.id for p in other.read("Contact", cursor=page.cursor) for c in p.contacts]
             assert read + rest == expected
         assert read == expected
 
     def test_going_on_takes_no_new_job_while_the_old_one_is_kept(
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        page = list(opened().pull("Contact"))[2]
+        page = list(opened().read("Contact"))[2]
         sandbox.salesforce.counters.clear()
-        next(iter(opened().pull("Contact", cursor=page.cursor)))
+        next(iter(opened().read("Contact", cursor=page.cursor)))
         assert calls(sandbox, "POST /jobs/query") == 0
 
     def test_a_job_that_was_deleted_meanwhile_costs_nothing_but_a_new_one(
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         expected = [c.id for c in by_rest(opened)]
-        pages = list(opened().pull("Contact"))[:3]
+        pages = list(opened().read("Contact"))[:3]
         sandbox.salesforce.bulk.jobs.clear()
         read = [c.id for page in pages for c in page.contacts]
         read += [
-            c.id for p in opened().pull("Contact", cursor=pages[-1].cursor) for c in p.contacts
+            c.id for p in opened().read("Contact", cursor=pages[-1].cursor) for c in p.contacts
         ]
         assert read == expected
 
@@ -116,7 +116,7 @@ class TestReading:
     ) -> None:
         expected = [c.id for c in by_rest(opened)]
         sandbox.salesforce.faults.append(Fault(r"/results\?", "truncate", nth=2, times=2))
-        found = opened(SALESFORCE_API_VERSION=version).pull("Contact")
+        found = opened(SALESFORCE_API_VERSION=version).read("Contact")
         assert [c.id for page in found for c in page.contacts] == expected
 
     @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ class TestReading:
         fault = Fault(r"/results", "status", status=200, body=result, times=99)
         sandbox.salesforce.faults.append(fault)
         with pytest.raises(ConnectorError, match=problem):
-            list(opened().pull("Contact"))
+            list(opened().read("Contact"))
 
     @pytest.mark.parametrize(
         ("form", "chained"),
@@ -155,7 +155,7 @@ class TestReading:
         bulk = sandbox.salesforce.bulk
         bulk.result_part = 2  # more parts than one list names
         bulk.result_form, bulk.parts_are_chained, bulk.answer_most = form, chained, answer_most
-        found = [c.id for page in opened().pull("Contact") for c in page.contacts]
+        found = [c.id for page in opened().read("Contact") for c in page.contacts]
         assert found == expected
 
     def test_a_part_larger_than_we_would_ask_for_is_read_to_its_end(
@@ -164,7 +164,7 @@ class TestReading:
         """Where the org cuts an answer short within a part, the rest of that part counts too."""
         sandbox.salesforce.bulk.result_part = 100
         sandbox.salesforce.bulk.answer_most = 6
-        assert len([c for p in opened().pull("Contact") for c in p.contacts]) == 48
+        assert len([c for p in opened().read("Contact") for c in p.contacts]) == 48
 
     @pytest.mark.parametrize("version", ["62.0", "50.0"])
     @pytest.mark.parametrize("lacking", [1, 7, 20])
@@ -172,7 +172,7 @@ class TestReading:
         self, opened: Callable[..., Connector], sandbox: Sandbox, lacking: int, version: str
     ) -> None:
         sandbox.salesforce.bulk.short_by = lacking
-        pages = opened(SALESFORCE_API_VERSION=version).pull("Contact")
+        pages = opened(SALESFORCE_API_VERSION=version).read("Contact")
         assert len(next(pages).contacts) == 5, "the first page comes by REST"
         with pytest.raises(UnavailableError, match=rf"has 20 records, .* brought {20 - lacking};"):
             next(pages)
@@ -184,10 +184,10 @@ class TestReading:
         org = sandbox.salesforce.org
         for record in list(org.tables["Contact"].after_id(None))[8:12]:
             org.update("Contact", record["Id"], {"MailingCity": "a\nb", "OtherPhone": "1\n2"})
-        assert len([c for p in opened().pull("Contact") for c in p.contacts]) == 48
+        assert len([c for p in opened().read("Contact") for c in p.contacts]) == 48
         sandbox.salesforce.bulk.short_by = 4
         with pytest.raises(UnavailableError, match="brought 16"):
-            list(opened().pull("Contact"))
+            list(opened().read("Contact"))
 
     def test_records_out_of_order_are_refused(
         self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
@@ -198,7 +198,7 @@ class TestReading:
         ordered = bulk.ordered
         monkeypatch.setattr(bulk, "ordered", lambda *given: ordered(*given)[::-1])
         with pytest.raises(ConnectorError, match="order of their ids"):
-            list(opened().pull("Contact"))
+            list(opened().read("Contact"))
 
     def test_a_locator_that_comes_round_again_is_refused(
         self, opened: Callable[..., Connector], sandbox: Sandbox
@@ -212,7 +212,7 @@ class TestReading:
             )
             sandbox.salesforce.faults.append(fault)
         with pytest.raises(ConnectorError, match="AAAA comes round again"):
-            list(opened().pull("Contact"))
+            list(opened().read("Contact"))
 
     def test_a_session_that_ends_while_parts_are_fetched_is_renewed_once(
         self, opened: Callable[..., Connector], sandbox: Sandbox
@@ -224,7 +224,7 @@ class TestReading:
         sandbox.salesforce.faults.append(Fault(r"/results\?", "act", nth=3, action=act))
         sandbox.salesforce.faults.append(Fault(r"/results\?", "delay", times=99, seconds=0.05))
         sandbox.salesforce.counters.clear()
-        assert [c.id for p in connector.pull("Contact") for c in p.contacts] == expected
+        assert [c.id for p in connector.read("Contact") for c in p.contacts] == expected
         assert calls(sandbox, "oauth2/token") == 1, "one login for all threads"
 
     def test_a_query_that_takes_too_long_is_asked_in_pieces(
@@ -241,7 +241,7 @@ class TestReading:
         expected = [c.id for c in by_rest(opened)]
         connector = opened()
         sandbox.salesforce.query_most = 1
-        assert [c.id for p in connector.pull("Contact") for c in p.contacts] == expected
+        assert [c.id for p in connector.read("Contact") for c in p.contacts] == expected
 
     @pytest.mark.parametrize("code", ["EXCEEDED_QUOTA", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"])
     def test_jobs_that_the_org_has_no_room_for_are_made_up_for_by_queries(
@@ -252,7 +252,7 @@ class TestReading:
         sandbox.salesforce.faults.append(
             Fault("POST .*/jobs/query", "status", status=400, body=body)
         )
-        assert [c.id for p in opened().pull("Contact") for c in p.contacts] == expected
+        assert [c.id for p in opened().read("Contact") for c in p.contacts] == expected
 
     def test_odd_text_comes_as_it_was_typed(
         self, opened: Callable[..., Connector], sandbox: Sandbox
@@ -261,7 +261,7 @@ class TestReading:
         target = by_rest(opened)[-1].id
         typed = ' "+44 20", 7946\nÄ☎ '
         org.update("Contact", target, {"Phone": typed, "MobilePhone": None})
-        (found,) = [c for page in opened().pull("Contact") for c in page.contacts if c.id == target]
+        (found,) = [c for page in opened().read("Contact") for c in page.contacts if c.id == target]
         assert found.phones["Phone"] == typed
         assert found.phones["MobilePhone"] == ""
 
@@ -270,7 +270,7 @@ class TestReading:
     ) -> None:
         expected = by_rest(opened)
         sandbox.salesforce.bulk.query_jobs_left = 1
-        found = [c for page in opened().pull("Contact") for c in page.contacts]
+        found = [c for page in opened().read("Contact") for c in page.contacts]
         assert told(found) == told(expected)
 
     def test_a_job_that_fails_is_made_up_for_by_queries(
@@ -278,12 +278,12 @@ class TestReading:
     ) -> None:
         expected = by_rest(opened)
         sandbox.salesforce.bulk.fail_next = "InternalServerError : Retried more than 15 times"
-        assert [c for page in opened().pull("Contact") for c in page.contacts] == expected
+        assert [c for page in opened().read("Contact") for c in page.contacts] == expected
 
     def test_a_field_that_went_away_is_said(
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        pages = opened().pull("Contact")
+        pages = opened().read("Contact")
         next(pages)
         del sandbox.salesforce.org.schema["Contact"][1]["Phone_Status__c"]
         with pytest.raises(SchemaChangedError, match="Phone_Status__c"):
@@ -294,7 +294,7 @@ class TestReading:
     ) -> None:
         sandbox.salesforce.bulk.seconds = 0.2
         waited: list[None] = []
-        list(opened().pull("Contact", waiting=lambda: waited.append(None)))
+        list(opened().read("Contact", heartbeat=lambda: waited.append(None)))
         assert len(waited) > 5
 
     def test_a_job_is_looked_at_when_the_one_before_it_was_done(
@@ -303,7 +303,7 @@ class TestReading:
         lower_limits(monkeypatch, bulk_first_poll=0.2)
         sandbox.salesforce.bulk.seconds = 0.5
         looks: list[int] = []
-        for _page in opened().pull("Contact"):
+        for _page in opened().read("Contact"):
             looks.append(routes(sandbox).get("GET /jobs/query/{id}", 0) - sum(looks))
         jobs = [count for count in looks if count]
         assert len(jobs) > 1
@@ -313,7 +313,7 @@ class TestReading:
     def test_where_numbers_are_rewritten_in_place_nothing_is_read_by_jobs(
         self, opened: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        list(opened(LARGE + "[policy]\nnormalize = true\n").pull("Contact"))
+        list(opened(LARGE + "[policy]\nnormalize = true\n").read("Contact"))
         assert calls(sandbox, "/jobs/") == 0
 
 
@@ -445,7 +445,7 @@ def test_the_reserve_of_the_days_calls_holds_for_jobs_too(
     connector = opened()
     sandbox.salesforce.daily_limit = sandbox.salesforce.used + 8
     with pytest.raises(QuotaError):
-        list(connector.pull("Contact"))
+        list(connector.read("Contact"))
 
 
 class TestRuns:

@@ -117,7 +117,7 @@ class TestLimits:
     ) -> None:
         connector = opened()
         self.refuse(sandbox, message, times=2)
-        assert len([c for p in connector.pull("Contact") for c in p.contacts]) == 48
+        assert len([c for p in connector.read("Contact") for c in p.contacts]) == 48
 
     def test_when_it_does_not_clear_it_is_said_and_nothing_of_todays_calls(
         self, opened: Callable[..., Connector], sandbox: Sandbox
@@ -125,7 +125,7 @@ class TestLimits:
         connector = opened()
         self.refuse(sandbox, "ConcurrentRequests (Concurrent API Requests) Limit exceeded.", 99)
         with pytest.raises(UnavailableError, match="too many requests are under way") as caught:
-            list(connector.pull("Contact"))
+            list(connector.read("Contact"))
         assert "today" not in str(caught.value)
 
     def test_the_total_of_the_day_ends_the_run_at_once(
@@ -135,7 +135,7 @@ class TestLimits:
         self.refuse(sandbox, "TotalRequests Limit exceeded.", times=99)
         before = sandbox.salesforce.counters.total()
         with pytest.raises(QuotaError, match="24-hour window"):
-            list(connector.pull("Contact"))
+            list(connector.read("Contact"))
         assert sandbox.salesforce.counters.total() - before == 1
 
     def test_requests_at_once_are_limited_by_the_stand_in_itself(
@@ -149,7 +149,7 @@ class TestLimits:
                 r"GET .*/query", "act", nth=3, action={"object": "Contact", "id": "", "calm": True}
             )
         )
-        assert len([c for p in connector.pull("Contact") for c in p.contacts]) == 48
+        assert len([c for p in connector.read("Contact") for c in p.contacts]) == 48
 
 
 class TestTriggers:
@@ -278,7 +278,7 @@ class TestRefusedWrites:
         body = [{"errorCode": "TXN_SECURITY_NO_ACCESS", "message": "isn't allowed"}]
         sandbox.salesforce.faults.append(Fault(r"GET .*/query", "status", status=403, body=body))
         with pytest.raises(AuthError, match="Exempt from Transaction Security"):
-            list(connector.pull("Contact"))
+            list(connector.read("Contact"))
 
 
 class TestErrorsOfAnyForm:
@@ -322,7 +322,7 @@ class TestErrorsOfAnyForm:
             Fault(r"GET .*/query", "status", status=http_status, headers={"Location": where})
         )
         with pytest.raises(ConnectorError, match=r"to newname\.my\.salesforce\.com;") as caught:
-            list(connector.pull("Contact"))
+            list(connector.read("Contact"))
         assert "secret" not in str(caught.value)
 
     def test_an_api_version_that_is_retired_is_said(
@@ -331,7 +331,7 @@ class TestErrorsOfAnyForm:
         connector = opened()
         sandbox.salesforce.faults.append(Fault("GET .*/query", "status", status=410, body=b""))
         with pytest.raises(ConnectorError, match="SALESFORCE_API_VERSION"):
-            list(connector.pull("Contact"))
+            list(connector.read("Contact"))
 
 
 class TestLogin:
@@ -421,7 +421,7 @@ class TestLogin:
             Fault("GET .*/query", "status", status=401, body=body, times=9)
         )
         with pytest.raises(AuthError, match=rf"{text}.*scope"):
-            list(connector.pull("Contact"))
+            list(connector.read("Contact"))
 
 
 class TestEncryptedFields:

@@ -124,7 +124,7 @@ class TestTheContactBesideAnAccount:
         campaign = org.create("Campaign", {"Name": "People", "IsActive": True})
         member = {"CampaignId": campaign, "ContactId": person["PersonContactId"]}
         org.create("CampaignMember", member)
-        members = ctx.open("salesforce").members("campaign", "People")
+        members = ctx.open("salesforce").list_members("campaign", "People")
         assert list(members or ()) == [("Account", person["Id"])]
 
     def test_ordinary_contacts_are_their_own(self, ctx: Any, sandbox: Sandbox) -> None:

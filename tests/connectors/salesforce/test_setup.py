@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from config.settings import Settings
 from connectors import build
 from connectors.fields import SPECS
-from connectors.records import SetupStep
+from connectors.records import SetupResult
 from connectors.salesforce.setup import metadata
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
@@ -40,8 +40,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def setup(make_settings: Callable[..., Settings]) -> Callable[..., list[SetupStep]]:
-    def run(toml: str = "", adopt: Sequence[str] = ()) -> list[SetupStep]:
+def setup(make_settings: Callable[..., Settings]) -> Callable[..., list[SetupResult]]:
+    def run(toml: str = "", adopt: Sequence[str] = ()) -> list[SetupResult]:
         opened = build("salesforce", make_settings(toml))
         try:
             return list(opened.provision(adopt))
@@ -51,10 +51,10 @@ def setup(make_settings: Callable[..., Settings]) -> Callable[..., list[SetupSte
     return run
 
 
-Setup = Callable[..., list[SetupStep]]
+Setup = Callable[..., list[SetupResult]]
 
 
-def step(steps: list[SetupStep], what: str) -> SetupStep:
+def step(steps: list[SetupResult], what: str) -> SetupResult:
     (found,) = [one for one in steps if one.what == what]
     return found
 

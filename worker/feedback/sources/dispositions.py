@@ -68,7 +68,7 @@ def poll(ctx: Context, connector: str) -> int:
         )
         rows = call_outcomes.load(connection, connector)
     seen = Seen(connector, {row.outcome: row for row in rows})
-    found = opened.outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
+    found = opened.call_outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
     if found is None:
         return 0
     took = _Reading(ctx, connector, now, seen, started)
@@ -140,7 +140,7 @@ def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: 
         if counts_as:
             reading = _Reading(ctx, connector, now, None, time.monotonic())
             try:
-                found = opened.outcomes(row.first_at, only=row.outcome) or ()
+                found = opened.call_outcomes(row.first_at, only=row.outcome) or ()
                 new += reading.take(opened, found, again=bool(row.counted_as))
             except ConnectorError as error:
                 log.warning("%s: calls of “%s” wait: %s", connector, row.name, error)

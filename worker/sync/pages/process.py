@@ -520,7 +520,7 @@ def _take_reports(
 ) -> list[Feedback]:
     """What CRM users said by our flags; kept before anything is decided from it."""
     told, known = [], taken.known
-    ahead = ctx.connector(run.connector).ahead()
+    ahead = ctx.connector(run.connector).clock_offset()
     new = [one for one in prepared if one.contact.id not in known]
     before = first_seen.flags(ctx, run, new, remembered)
     for one in prepared:

@@ -154,7 +154,7 @@ class _Reading:
             before = dict(connector.calls)
             started = time.monotonic()
             try:
-                pages = connector.pull(
+                pages = connector.read(
                     entry["object"], since, entry["cursor"], run.skip, self._keep_lease
                 )
                 for page in gathered(pages, self._ctx.settings.sync.page_contacts):

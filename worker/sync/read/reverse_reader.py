@@ -79,7 +79,7 @@ class FromTheEnd:
         try:
             connector = ctx.connector(self._run.connector)
             before = dict(connector.calls)
-            pages = connector.pull_back(self._entry["object"], self._entry.get("back"))
+            pages = connector.read_reverse(self._entry["object"], self._entry.get("back"))
             least = ctx.settings.sync.page_contacts
             for page in gathered(pages or (), least, backwards=True):
                 if not self._take(ctx, connector, page, before) or self._over.is_set():

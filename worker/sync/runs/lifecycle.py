@@ -243,7 +243,7 @@ def open_run(
     if scope.kind == "ids":
         members = connector.locate(scope.values)
     elif scope.kind == "segment":  # asked before the database is: a CRM may take its time
-        asked = connector.members(scope.key, scope.values[0])
+        asked = connector.list_members(scope.key, scope.values[0])
         members = None if asked is None else list(asked)
     used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
     provider_notes = provider_status.notes(ctx.line, ctx.settings, ctx.store, ctx.now())

@@ -21,7 +21,7 @@ import orjson
 
 from config.credentials import NumVerifyCredentials
 from config.verification import Depth
-from connectors.http.client import TryAgainError
+from connectors.http.client import RetryableError
 from worker.phones import Kind
 from worker.verification.errors import (
     LostError,
@@ -202,7 +202,7 @@ def _later(reply: Reply) -> None:
     if code == _USED_UP or (reply.status == 429 and ("month" in said or "quota" in said)):
         raise NoCreditError("says that this month's lookups are used up (104)")
     if code == _TOO_FAST:
-        raise TryAgainError("asks us to slow down (106)")
+        raise RetryableError("asks us to slow down (106)")
 
 
 def _judge(reply: Reply) -> None:

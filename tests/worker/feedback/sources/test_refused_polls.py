@@ -67,7 +67,7 @@ def test_a_refusal_in_the_middle_loses_no_call(ctx: Context, sandbox: Sandbox, s
         Agent(sandbox, crm).log_call(record_id, "Wrong number")
     sandbox.salesforce.page_limit = 2
     refused(crm, r"/query/\w+-2$", times=1)
-    found = list(ctx.open("salesforce").outcomes(ctx.now().replace(year=2020)) or ())
+    found = list(ctx.open("salesforce").call_outcomes(ctx.now().replace(year=2020)) or ())
     assert len({one.id for one in found}) == 7
 
 
@@ -89,7 +89,7 @@ def test_hubspot_is_not_asked_again_for_as_many_calls_as_it_did_not_manage(
         Agent(sandbox, crm).log_call(record_id, "Wrong number")
     refused(crm, TASKS["hubspot"], times=4)
     before = crm.service.counters["POST /crm/objects/2026-09/calls/search"]
-    assert len(list(ctx.open("hubspot").outcomes(ctx.now().replace(year=2020)) or ())) == 31
+    assert len(list(ctx.open("hubspot").call_outcomes(ctx.now().replace(year=2020)) or ())) == 31
     assert crm.service.counters["POST /crm/objects/2026-09/calls/search"] - before == 4 + 2
 
 

@@ -274,14 +274,14 @@ class TestAReadThatWasCutShort:
         before, ids = indexed(ctx, crm), crm.ids()
         crm.edit(ids[40], {f"phone/{crm.phone}": "ask Kim"})
         connector = ctx.connector(crm.name)
-        pull = type(connector).pull
+        read = type(connector).read
 
         def short(self: Any, object_name: str, *args: Any, **more: Any) -> Any:
-            for page in pull(self, object_name, *args, **more):
+            for page in read(self, object_name, *args, **more):
                 keep = [one for one in page.contacts if one.id not in ids[35:]]
                 yield type(page)(keep, page.cursor, page.left, page.gone)
 
-        monkeypatch.setattr(type(connector), "pull", short)
+        monkeypatch.setattr(type(connector), "read", short)
         result = sync(ctx, crm.name, "everything")
         assert indexed(ctx, crm) == before
         assert not held(ctx)

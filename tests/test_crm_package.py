@@ -61,7 +61,7 @@ def mappings() -> dict[str, ObjectMap]:
     return {**SalesforceSettings().objects, "Account": ACCOUNT}
 
 
-def made() -> dict[str, set[str]]:
+def created_fields() -> dict[str, set[str]]:
     """The fields that `crm setup` makes, by object."""
     settings = SalesforceSettings()
     return {
@@ -78,7 +78,7 @@ def local(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def named(element: ET.Element, name: str) -> str:
+def child_text(element: ET.Element, name: str) -> str:
     return element.findtext(f"{{{NAMESPACE}}}{name}") or ""
 
 
@@ -116,7 +116,7 @@ class TestTheForm:
         }  # fmt: skip
         kind = path.name.removesuffix("-meta.xml").rpartition(".")[2]
         assert root.tag == f"{{{NAMESPACE}}}{kinds[kind]}"
-        full_name = named(root, "fullName")
+        full_name = child_text(root, "fullName")
         assert full_name in ("", path.name.removesuffix(f".{kind}-meta.xml"))
 
     def test_elements_of_a_kind_stand_together(self, path: Path) -> None:
@@ -132,12 +132,12 @@ class TestTheForm:
         for name, most in (("label", 80), ("description", 255), ("name", 40)):
             if local(root) == "Flow":
                 most = 255
-            assert len(named(root, name)) <= most
+            assert len(child_text(root, name)) <= most
         if local(root) in ("ListView", "ReportType"):
-            assert len(named(root, "label")) <= 40
+            assert len(child_text(root, "label")) <= 40
 
     def test_versions_are_those_of_the_project(self, path: Path) -> None:
-        assert named(root_of(path), "apiVersion") in ("", PROJECT["sourceApiVersion"])
+        assert child_text(root_of(path), "apiVersion") in ("", PROJECT["sourceApiVersion"])
 
 
 class TestFieldsThatAreNamed:
@@ -148,38 +148,38 @@ class TestFieldsThatAreNamed:
         text = path.read_text("utf-8")
         found = re.findall(r"<field>([^<]+)</field>", text)
         assert found
-        assert set(found) <= made()[object_of(path)]
+        assert set(found) <= created_fields()[object_of(path)]
 
     @pytest.mark.parametrize("path", sources("listView"), ids=ids(sources("listView")))
     def test_in_list_views(self, path: Path) -> None:
-        root, fields = root_of(path), made()[object_of(path)]
+        root, fields = root_of(path), created_fields()[object_of(path)]
         columns = {column.text or "" for column in all_named(root, "columns")}
-        filtered = [named(one, "field") for one in all_named(root, "filters")]
+        filtered = [child_text(one, "field") for one in all_named(root, "filters")]
         assert {*columns, *filtered} - LIST_COLUMNS <= fields
-        logic = named(root, "booleanFilter")
+        logic = child_text(root, "booleanFilter")
         numbers = [int(number) for number in re.findall(r"\d+", logic)]
         assert numbers == (list(range(1, len(filtered) + 1)) if len(filtered) > 1 else [])
 
     @pytest.mark.parametrize("path", sources("permissionset"), ids=ids(sources("permissionset")))
     def test_in_permission_sets(self, path: Path) -> None:
-        fields = [named(one, "field") for one in all_named(root_of(path), "fieldPermissions")]
+        fields = [child_text(one, "field") for one in all_named(root_of(path), "fieldPermissions")]
         assert not [field for field, count in Counter(fields).items() if count > 1]
         for field in fields:
             object_name, _, name = field.partition(".")
-            assert name in made()[object_name] | STANDARD[object_name], field
+            assert name in created_fields()[object_name] | STANDARD[object_name], field
 
     @pytest.mark.parametrize("path", sources("reportType"), ids=ids(sources("reportType")))
     def test_in_report_types(self, path: Path) -> None:
         root = root_of(path)
-        base = named(root, "baseObject")
+        base = child_text(root, "baseObject")
         columns = [
-            (named(column, "table"), named(column, "field"))
+            (child_text(column, "table"), child_text(column, "field"))
             for column in all_named(root, "columns")
         ]
         assert len(columns) == len(set(columns))
         assert {table for table, _ in columns} == {base}
-        assert {field for _, field in columns} <= made()[base] | STANDARD[base]
-        assert made()[base] <= {field for _, field in columns}
+        assert {field for _, field in columns} <= created_fields()[base] | STANDARD[base]
+        assert created_fields()[base] <= {field for _, field in columns}
 
     @pytest.mark.parametrize("path", sources("report"), ids=ids(sources("report")))
     def test_in_reports(self, path: Path) -> None:
@@ -188,19 +188,19 @@ class TestFieldsThatAreNamed:
         root = root_of(path)
         (report_type,) = [
             one for one in sources("reportType")
-            if one.name.partition(".")[0] + "__c" == named(root, "reportType")
+            if one.name.partition(".")[0] + "__c" == child_text(root, "reportType")
         ]  # fmt: skip
         offered = {
-            f"{named(column, 'table')}${named(column, 'field')}"
+            f"{child_text(column, 'table')}${child_text(column, 'field')}"
             for column in all_named(root_of(report_type), "columns")
         }
-        shown = {named(column, "field") for column in root.findall(f"{{{NAMESPACE}}}columns")}
+        shown = {child_text(column, "field") for column in root.findall(f"{{{NAMESPACE}}}columns")}
         grouped = {
-            named(one, "field")
+            child_text(one, "field")
             for kind in ("groupingsDown", "groupingsAcross")
             for one in all_named(root, kind)
         }
-        filtered = {named(one, "column") for one in all_named(root, "criteriaItems")}
+        filtered = {child_text(one, "column") for one in all_named(root, "criteriaItems")}
         assert shown | grouped | filtered <= offered
         assert not shown & grouped
         assert any(field.endswith("Source") for field in grouped)
@@ -217,7 +217,7 @@ class TestFieldsThatAreNamed:
         assert templates == {"_Status__c", "_Line_Type__c"}
         assert len(everywhere) == 10
         for name in OBJECTS:
-            assert everywhere <= made()[name]
+            assert everywhere <= created_fields()[name]
             listed = tuple(re.findall(r"'(\w+)'", phones[name]))
             assert set(listed) <= STANDARD[name]
             read = mappings()[name].phones
@@ -226,9 +226,9 @@ class TestFieldsThatAreNamed:
     @pytest.mark.parametrize("path", sources("flow"), ids=ids(sources("flow")))
     def test_in_flows(self, path: Path) -> None:
         object_name = object_of(path)
-        formula = named(root_of(path).find(f"{{{NAMESPACE}}}start"), "filterFormula")  # type: ignore[arg-type]
+        formula = child_text(root_of(path).find(f"{{{NAMESPACE}}}start"), "filterFormula")  # type: ignore[arg-type]
         used = set(re.findall(r"\{!\$Record\.(\w+)\}", formula))
-        ours = made()[object_name]
+        ours = created_fields()[object_name]
         flags = {name for name in ours if "Do_Not" in name or name == "Wrong_Number__c"}
         phones = set(mappings()[object_name].phones)
         person = {"IsPersonAccount"} if object_name == "Account" else set()
@@ -239,7 +239,7 @@ class TestFieldsThatAreNamed:
 def test_the_list_of_bad_numbers_covers_every_phone() -> None:
     for path in sources("listView"):
         if path.name.startswith("Phone_Invalid"):
-            filtered = {named(one, "field") for one in all_named(root_of(path), "filters")}
+            filtered = {child_text(one, "field") for one in all_named(root_of(path), "filters")}
             phones = mappings()[object_of(path)].phones
             assert filtered == {f"{phone}_Status__c" for phone in phones}
 
@@ -250,33 +250,35 @@ class TestTheReCheckFlows:
         root = root_of(path)
         start = root.find(f"{{{NAMESPACE}}}start")
         assert start is not None
-        assert named(start, "object") == object_of(path)
-        assert named(start, "triggerType") == "RecordAfterSave"
-        assert named(start, "recordTriggerType") == "Update"
+        assert child_text(start, "object") == object_of(path)
+        assert child_text(start, "triggerType") == "RecordAfterSave"
+        assert child_text(start, "recordTriggerType") == "Update"
         (asynchronous,) = all_named(start, "scheduledPaths")
-        assert named(asynchronous, "pathType") == "AsyncAfterCommit"
+        assert child_text(asynchronous, "pathType") == "AsyncAfterCommit"
         # Nothing but these two may accompany that type of path.
         assert {local(child) for child in asynchronous} == {"connector", "pathType"}
         assert start.find(f"{{{NAMESPACE}}}connector") is None  # no path that holds up the save
         (action,) = all_named(root, "actionCalls")
-        assert named(all_named(asynchronous, "connector")[0], "targetReference") == named(
+        assert child_text(all_named(asynchronous, "connector")[0], "targetReference") == child_text(
             action, "name"
         )
-        formula = named(start, "filterFormula")
+        formula = child_text(start, "filterFormula")
         permission = re.findall(r"NOT\(\{!\$Permission\.(\w+)\}\)", formula)
         assert len(permission) == 1
         assert formula.count("(") == formula.count(")")
         assert permission[0] in {one.name.partition(".")[0] for one in sources("customPermission")}
-        assert named(root, "status") == "Draft"  # an admin turns it on, with the token in place
+        assert (
+            child_text(root, "status") == "Draft"
+        )  # an admin turns it on, with the token in place
 
     def test_call_a_class_that_is_there_with_a_parameter_that_it_has(self) -> None:
         for path in sources("flow"):
             (action,) = all_named(root_of(path), "actionCalls")
-            (source,) = ROOT.glob(f"*/**/{named(action, 'actionName')}.cls")
+            (source,) = ROOT.glob(f"*/**/{child_text(action, 'actionName')}.cls")
             code = source.read_text("utf-8")
             assert "@InvocableMethod(" in code
             for parameter in all_named(action, "inputParameters"):
-                assert f"public Id {named(parameter, 'name')};" in code
+                assert f"public Id {child_text(parameter, 'name')};" in code
 
     def test_the_call_fits_the_credential_and_holds_no_secret(self) -> None:
         (code,) = (path.read_text("utf-8") for path in ROOT.glob("*/**/PhoneHygieneRecheck.cls"))
@@ -287,17 +289,17 @@ class TestTheReCheckFlows:
         root = root_of(external)
         header = [
             one for one in all_named(root, "externalCredentialParameters")
-            if named(one, "parameterType") == "AuthHeader"
+            if child_text(one, "parameterType") == "AuthHeader"
         ]  # fmt: skip
-        value = named(header[0], "parameterValue")
+        value = child_text(header[0], "parameterValue")
         assert value == "{!'Bearer ' & $Credential." + name + ".Token}"
         (principal,) = [
-            named(one, "parameterName")
+            child_text(one, "parameterName")
             for one in all_named(root, "externalCredentialParameters")
-            if named(one, "parameterType") == "NamedPrincipal"
+            if child_text(one, "parameterType") == "NamedPrincipal"
         ]
         granted = [
-            named(one, "externalCredentialPrincipal")
+            child_text(one, "externalCredentialPrincipal")
             for path in sources("permissionset")
             for one in all_named(root_of(path), "externalCredentialPrincipalAccesses")
         ]
@@ -315,15 +317,15 @@ class TestRights:
             if "Integration" not in path.name:
                 continue
             for one in all_named(root_of(path), "fieldPermissions"):
-                field = named(one, "field").partition(".")[2]
-                assert named(one, "editable") == str(field.endswith("__c")).lower()
+                field = child_text(one, "field").partition(".")[2]
+                assert child_text(one, "editable") == str(field.endswith("__c")).lower()
             for one in all_named(root_of(path), "objectPermissions"):
                 for denied in ("allowCreate", "allowDelete", "modifyAllRecords"):
-                    assert named(one, denied) == "false"
+                    assert child_text(one, denied) == "false"
 
     def test_the_integration_user_has_every_field_that_a_sync_reads_and_writes(self) -> None:
         rights = {
-            named(one, "field"): named(one, "editable") == "true"
+            child_text(one, "field"): child_text(one, "editable") == "true"
             for path in sources("permissionset")
             if "Integration" in path.name
             for one in all_named(root_of(path), "fieldPermissions")
@@ -350,13 +352,13 @@ class TestRights:
         """One that names Salesforce API Integration offers no rights on standard objects, and one
         that names Salesforce cannot be given to an integration user."""
         for path in sources("permissionset"):
-            assert named(root_of(path), "license") == ""
+            assert child_text(root_of(path), "license") == ""
 
     def test_classes_that_sets_name_are_there(self) -> None:
         classes = {path.name.removesuffix(".cls-meta.xml") for path in sources("cls")}
         for path in sources("permissionset"):
             for one in all_named(root_of(path), "classAccesses"):
-                assert named(one, "apexClass") in classes
+                assert child_text(one, "apexClass") in classes
 
 
 class TestFolders:
@@ -378,7 +380,7 @@ class TestFolders:
             root = root_of(path)
             components = {one.text for one in all_named(root, "componentName")}
             assert "phoneHygiene" in components
-            assert named(root, "sobjectType") == object_of(path)
+            assert child_text(root, "sobjectType") == object_of(path)
 
     def test_every_part_has_its_description_and_every_class_a_test(self) -> None:
         for path in ROOT.glob("*/**/*.cls"):

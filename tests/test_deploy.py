@@ -21,7 +21,7 @@ _METRIC = re.compile(r"hygiene_[a-z_]+")
 
 
 @pytest.fixture
-def told(ctx: Context) -> set[str]:
+def metric_names(ctx: Context) -> set[str]:
     """Names of all metrics that there are."""
     heartbeat.note(ctx.store, ctx.now())
     with TestClient(make_app(ctx.settings)) as client:
@@ -29,13 +29,13 @@ def told(ctx: Context) -> set[str]:
     return set(re.findall(r"^# HELP (hygiene_[a-z_]+)", text, re.MULTILINE))
 
 
-def test_alerts_and_dashboard_ask_for_metrics_that_there_are(told: set[str]) -> None:
+def test_alerts_and_dashboard_ask_for_metrics_that_there_are(metric_names: set[str]) -> None:
     dashboard = json.loads((DEPLOY / "prometheus/grafana.json").read_text())
     asked = " ".join(rule["expr"] for rule in ALERTS)
     asked += " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
-    assert set(_METRIC.findall(asked)) <= told
+    assert set(_METRIC.findall(asked)) <= metric_names
     shown = " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
-    assert told <= set(_METRIC.findall(shown)), "each is on the dashboard"
+    assert metric_names <= set(_METRIC.findall(shown)), "each is on the dashboard"
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: str(rule["alert"]))
@@ -46,9 +46,9 @@ def test_each_alert_has_its_part_in_the_runbook(rule: dict[str, dict[str, str]])
     assert part in {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
-def test_metrics_are_documented(told: set[str]) -> None:
+def test_metrics_are_documented(metric_names: set[str]) -> None:
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    assert told <= set(_METRIC.findall(text))
+    assert metric_names <= set(_METRIC.findall(text))
 
 
 def test_every_process_of_the_procfile_is_in_the_units_and_the_compose_file() -> None:

@@ -34,18 +34,19 @@ def mapped(crm: Crm, more: str = "") -> str:
     lead = '[connectors.salesforce.objects.Lead]\nphones = ["Phone"]\ncountry = ["Country"]\n'
     return (
         f'{more}\n[connectors.{crm.name}.objects.{crm.object}]\nphones = ["{crm.phone}", '
-        f'"{direct(crm)}"]\ncountry = ["{country}"]\n{lead if crm.name == "salesforce" else ""}'
+        f'"{extra_field(crm)}"]\ncountry = ["{country}"]\n'
+        f"{lead if crm.name == 'salesforce' else ''}"
     )
 
 
-def direct(crm: Crm) -> str:
+def extra_field(crm: Crm) -> str:
     return "Direct__c" if crm.name == "salesforce" else "direct"
 
 
 def add_field(crm: Crm, kind: str) -> None:
     """An admin makes a field of this type (in Salesforce's words, or HubSpot's), with our fields
     for it."""
-    name = direct(crm)
+    name = extra_field(crm)
     if crm.name == "hubspot":
         crm.service.portal.properties[name] = prop(name, "Direct", kind, "text", own=False)
         for made in ("status", "line_type", "e164"):
@@ -77,8 +78,10 @@ class TestAFieldOfNumbers:
     ) -> None:
         add_field(crm, NUMBERS[crm.name][0])
         target, odd, plain = crm.ids()[:3]
-        crm.act(target, {"set": {direct(crm): GOOD if crm.name == "salesforce" else str(GOOD)}})
-        crm.act(odd, {"set": {direct(crm): -5.5 if crm.name == "salesforce" else "-5.5"}})
+        crm.act(
+            target, {"set": {extra_field(crm): GOOD if crm.name == "salesforce" else str(GOOD)}}
+        )
+        crm.act(odd, {"set": {extra_field(crm): -5.5 if crm.name == "salesforce" else "-5.5"}})
         jobs = "[connectors.salesforce]\nbulk_from = 1\n" if by_job else ""
         ctx = make_context(mapped(crm, jobs))
         result = sync(ctx, crm.name)
@@ -93,7 +96,7 @@ class TestAFieldOfNumbers:
         assert held[odd][names[1]] == "invalid"
         assert "negative number" in crm.get(odd, "reason")
         assert not held[plain].get(names[1])
-        assert any("is a" in note and direct(crm) in note for note in result["notes"])
+        assert any("is a" in note and extra_field(crm) in note for note in result["notes"])
 
     def test_is_never_rewritten(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
@@ -101,10 +104,10 @@ class TestAFieldOfNumbers:
         add_field(crm, NUMBERS[crm.name][0])
         target = crm.ids()[0]
         typed = GOOD if crm.name == "salesforce" else str(GOOD)
-        crm.act(target, {"set": {direct(crm): typed}})
+        crm.act(target, {"set": {extra_field(crm): typed}})
         result = sync(make_context(mapped(crm, "[policy]\nnormalize = true\n")), crm.name)
         assert result["contacts"]["failed"] == 0
-        assert crm.records()[target][direct(crm)] == typed
+        assert crm.records()[target][extra_field(crm)] == typed
 
     def test_keeps_no_opt_out_from_the_crm_where_it_is_written_to_all_the_same(
         self, make_settings: Callable[..., Settings], crm: Crm
@@ -115,10 +118,10 @@ class TestAFieldOfNumbers:
         connector.apply_schema(connector.describe())
         target, neighbour = crm.ids()[:2]
         if crm.name == "salesforce":
-            crm.service.org.schema["Contact"][1][direct(crm)].type = "double"
+            crm.service.org.schema["Contact"][1][extra_field(crm)].type = "double"
         else:
-            crm.service.portal.properties[direct(crm)]["type"] = "number"
-        values = {f"phone/{direct(crm)}": "no number", "do_not_contact": True}
+            crm.service.portal.properties[extra_field(crm)]["type"] = "number"
+        values = {f"phone/{extra_field(crm)}": "no number", "do_not_contact": True}
         outcomes, _ = write_all(
             connector,
             [Update(crm.object, target, values), Update(crm.object, neighbour, {"reason": "R."})],
@@ -166,11 +169,11 @@ class TestAFieldOfAnotherType:
         crm = Crm.all(sandbox)[name]
         add_field(crm, kind)
         ctx = make_context(mapped(crm))
-        with pytest.raises(SchemaError, match=rf"{direct(crm)}: is a \w+ field") as refused:
+        with pytest.raises(SchemaError, match=rf"{extra_field(crm)}: is a \w+ field") as refused:
             lifecycle.open_run(ctx, crm.name, Scope("changed"))
         assert "\n" not in str(refused.value)
         findings = ctx.findings[crm.name]
-        assert [one.field for one in findings if one.cause == "unreadable"] == [direct(crm)]
+        assert [one.field for one in findings if one.cause == "unreadable"] == [extra_field(crm)]
         assert all(one.blocks for one in findings if one.cause == "unreadable")
 
     def test_a_formula_is_refused_since_its_changes_are_not_told(
@@ -178,7 +181,7 @@ class TestAFieldOfAnotherType:
     ) -> None:
         crm = Crm.all(sandbox)["salesforce"]
         add_field(crm, "string")
-        crm.service.org.schema["Contact"][1][direct(crm)].calculated = True
+        crm.service.org.schema["Contact"][1][extra_field(crm)].calculated = True
         with pytest.raises(SchemaError, match="Direct__c: is a formula"):
             make_context(mapped(crm)).connector(crm.name)
 
@@ -187,14 +190,14 @@ class TestSettings:
     def test_that_name_a_phone_field_twice_are_refused(
         self, make_settings: Callable[..., Settings], crm: Crm
     ) -> None:
-        toml = mapped(crm).replace(direct(crm), crm.phone.upper())
+        toml = mapped(crm).replace(extra_field(crm), crm.phone.upper())
         with pytest.raises(SchemaError, match="is listed twice"):
             build(crm.name, make_settings(toml))
 
     def test_that_write_to_a_phone_field_are_refused(
         self, make_settings: Callable[..., Settings], crm: Crm
     ) -> None:
-        more = f'[connectors.{crm.name}.fields]\nbest_phone = "{direct(crm)}"\n'
+        more = f'[connectors.{crm.name}.fields]\nbest_phone = "{extra_field(crm)}"\n'
         with pytest.raises(SchemaError, match=r"fields\.best_phone"):
             build(crm.name, make_settings(mapped(crm, more)))
 

@@ -128,15 +128,16 @@ def connector(crms: Sandbox, refusal: Refusal, tmp_path: Path) -> Iterator[Conne
     opened.close()
 
 
-def key(crm: Crm, name: str) -> str:
+def canonical(crm: Crm, name: str) -> str:
     phone = {"phone": f"phone/{crm.phone}", "status": f"status/{crm.phone}"}
     return phone.get(name, name)
 
 
 def update(crm: Crm, record_id: str) -> Update:
     values = {
-        key(crm, "phone"): REWRITE, key(crm, "status"): "do_not_contact", "best_phone": None,
-        "reason": "This person said STOP.", "run": "20261127-080000-abcdef", **STOPS,
+        canonical(crm, "phone"): REWRITE, canonical(crm, "status"): "do_not_contact",
+        "best_phone": None, "reason": "This person said STOP.", "run": "20261127-080000-abcdef",
+        **STOPS,
     }  # fmt: skip
     return Update(crm.object, record_id, values)
 
@@ -144,9 +145,11 @@ def update(crm: Crm, record_id: str) -> Update:
 def refuse(crm: Crm, refusal: Refusal, record_id: str, flags: tuple[str, ...] = ()) -> None:
     """Let the CRM refuse updates of a record that hold what the refusal is about, or `flags`."""
     about = refusal.sets or ("phone", "status", "reason", "best_phone", "run")
-    sets = frozenset(crm.field(key(crm, name)) for name in (*about, *flags))
+    sets = frozenset(crm.field(canonical(crm, name)) for name in (*about, *flags))
     known = {"phone", "status", "best_phone", "reason", *STOPS}
-    names = tuple(crm.field(key(crm, n)) if n in known else n for n in (*refusal.names, *flags))
+    names = tuple(
+        crm.field(canonical(crm, n)) if n in known else n for n in (*refusal.names, *flags)
+    )
     if crm.name == "salesforce":
         rule = SalesforceRule(refusal.code, "refused", sets, names, **refusal.more)
         crm.service.org.automation.rules[record_id] = rule
@@ -161,7 +164,9 @@ WAYS = ["as the service does by default", "another way"]
 
 
 @pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest, refused: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_path(
+    request: pytest.FixtureRequest, refused: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Salesforce by collections and by jobs; HubSpot by batches and record by record."""
     if request.param == WAYS[1]:
         lower_limits(monkeypatch, salesforce_job_writes=2)
@@ -169,19 +174,19 @@ def way(request: pytest.FixtureRequest, refused: Crm, monkeypatch: pytest.Monkey
             refused.service.multi_status = True
 
 
-def carried_out(connector: Connector, crm: Crm, ids: list[str]) -> dict[str, Outcome]:
+def write_updates(connector: Connector, crm: Crm, ids: list[str]) -> dict[str, Outcome]:
     outcomes, _at = write_all(connector, [update(crm, one) for one in ids], sleep=lambda _s: None)
     return outcomes
 
 
 class TestARefusal:
-    @pytest.mark.usefixtures("way")
+    @pytest.mark.usefixtures("write_path")
     def test_costs_nobody_an_opt_out_and_is_told(
         self, connector: Connector, refused: Crm, refusal: Refusal
     ) -> None:
         ids = refused.ids()[:5]
         refuse(refused, refusal, ids[2])
-        outcomes = carried_out(connector, refused, ids)
+        outcomes = write_updates(connector, refused, ids)
         assert [rid for rid in ids if not outcomes[rid].ok] == [ids[2]]
         for flag in STOPS:
             assert refused.get(ids[2], flag) is True
@@ -198,7 +203,7 @@ class TestARefusal:
         target = refused.ids()[0]
         before = refused.get(target, f"phone/{refused.phone}")
         refuse(refused, refusal, target)
-        carried_out(connector, refused, refused.ids()[:3])
+        write_updates(connector, refused, refused.ids()[:3])
         assert refused.get(target, refused.status) == "do_not_contact"
         assert refused.get(target, "reason") == "This person said STOP."
         assert refused.get(target, f"phone/{refused.phone}") == before
@@ -208,7 +213,7 @@ class TestARefusal:
     ) -> None:
         target = refused.ids()[0]
         refuse(refused, refusal, target, flags=("wrong_number",))
-        outcome = carried_out(connector, refused, refused.ids()[:3])[target]
+        outcome = write_updates(connector, refused, refused.ids()[:3])[target]
         for flag in ("do_not_contact", "do_not_call", "do_not_text"):
             assert refused.get(target, flag) is True
         assert not refused.get(target, "wrong_number")
@@ -219,6 +224,6 @@ class TestARefusal:
     ) -> None:
         target = refused.ids()[0]
         refuse(refused, refusal, target, flags=tuple(STOPS))
-        outcome = carried_out(connector, refused, refused.ids()[:3])[target]
+        outcome = write_updates(connector, refused, refused.ids()[:3])[target]
         assert outcome.kind == "suppression_refused"
         assert "refused" in outcome.message

@@ -40,11 +40,11 @@ CELL = st.sampled_from(["", None, "true", True, "false", False, "text", "2026-03
 ROWS = st.lists(st.tuples(*[CELL] * len(MAKER.columns)), max_size=6)
 
 
-def read(rows: list[tuple[Any, ...]]) -> Rows:
-    return made((f"{n:03}", f"at {n}", *row) for n, row in enumerate(rows))
+def read_rows(rows: list[tuple[Any, ...]]) -> Rows:
+    return decode_rows((f"{n:03}", f"at {n}", *row) for n, row in enumerate(rows))
 
 
-def made(rows: Iterable[tuple[Any, ...]]) -> Rows:
+def decode_rows(rows: Iterable[tuple[Any, ...]]) -> Rows:
     return MAKER.read(zip(*rows, strict=True))
 
 
@@ -53,7 +53,7 @@ def row(**cells: Any) -> tuple[Any, ...]:
 
 
 def test_each_value_comes_to_its_place_in_the_one_form() -> None:
-    (contact,) = read(
+    (contact,) = read_rows(
         [
             row(
                 Phone="+1 415 555 0123", Phone_Status__c="valid", Wrong__c="true",
@@ -77,28 +77,28 @@ def test_each_value_comes_to_its_place_in_the_one_form() -> None:
 
 
 def test_no_rows_are_no_contacts() -> None:
-    assert len(read([])) == 0
-    assert list(read([])) == []
+    assert len(read_rows([])) == 0
+    assert list(read_rows([])) == []
 
 
 def test_a_row_that_lacks_a_cell_is_not_guessed_at() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        made([("1", "at", *row()), ("2", "at", *row()[:-1])])
+        decode_rows([("1", "at", *row()), ("2", "at", *row()[:-1])])
 
 
 @given(ROWS)
 def test_a_row_makes_the_same_contact_alone_and_among_others(rows: list[tuple[Any, ...]]) -> None:
-    together = list(read(rows))
+    together = list(read_rows(rows))
     alone = [
-        made([(f"{n:03}", f"at {n}", *cells)])[0] for n, cells in enumerate(rows)
+        decode_rows([(f"{n:03}", f"at {n}", *cells)])[0] for n, cells in enumerate(rows)
     ]  # fmt: skip
     assert together == alone
-    assert list(read(rows)[1:]) == together[1:]
+    assert list(read_rows(rows)[1:]) == together[1:]
 
 
 @given(ROWS)
 def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]) -> None:
-    found = read(rows)
+    found = read_rows(rows)
     for contact, content in zip(found, found.contents, strict=True):
         assert contact.content == content
         names = (tuple(contact.phones), tuple(contact.held))
@@ -108,7 +108,7 @@ def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]
 
 @given(ROWS, st.binary(min_size=1, max_size=16))
 def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted: bytes) -> None:
-    found = read(rows)
+    found = read_rows(rows)
     kept = {c.id: (change_detection.of(c, salted), "{}", "{}") for c in found}
     fresh, settled = change_detection.split(found, change_detection.Known(kept, []), salted)
     assert fresh == []
@@ -130,23 +130,25 @@ def test_the_same_values_in_other_fields_are_another_glance() -> None:
 def test_two_pages_are_joined_in_order(
     first: list[tuple[Any, ...]], second: list[tuple[Any, ...]]
 ) -> None:
-    both = joined(read(first), read(second))
+    both = joined(read_rows(first), read_rows(second))
     assert isinstance(both, Rows)
-    assert list(both) == [*read(first), *read(second)]
-    one = list(read(second))
-    assert list(joined(read(first), one)) == [*read(first), *one], "also where one is made"
+    assert list(both) == [*read_rows(first), *read_rows(second)]
+    one = list(read_rows(second))
+    assert list(joined(read_rows(first), one)) == [*read_rows(first), *one], (
+        "also where one is made"
+    )
 
 
 def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
     narrow = make_decoder(configured("Contact", MAPPED, FieldNames(status="")), moment)
     few = narrow.read(zip(("9", "at", *([""] * len(narrow.columns))), strict=True))
-    both = joined(read([row()]), few)
-    assert list(both) == [*read([row()]), *few]
+    both = joined(read_rows([row()]), few)
+    assert list(both) == [*read_rows([row()]), *few]
 
 
 @pytest.mark.parametrize("as_rows", [True, False])
 def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
-    found = read([row()] * 5)
+    found = read_rows([row()] * 5)
     given_ = found if as_rows else list(found)
     assert ids_of(reverse_reader.before(given_, "003")) == ["000", "001", "002"]
     assert ids_of(reverse_reader.behind(given_, "003")) == ["004"]

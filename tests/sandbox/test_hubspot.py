@@ -112,11 +112,11 @@ class TestLimits:
     def test_headers_count_down(self, api: Api, sandbox: Sandbox) -> None:
         sandbox.hubspot.ten_second_limit = 190
 
-        def left(of: str) -> int:
+        def remaining(of: str) -> int:
             return int(api("GET", CONTACTS, limit=1).headers[f"X-HubSpot-RateLimit-{of}"])
 
-        assert left("Remaining") - left("Remaining") == 1
-        assert left("Daily-Remaining") - left("Daily-Remaining") == 1
+        assert remaining("Remaining") - remaining("Remaining") == 1
+        assert remaining("Daily-Remaining") - remaining("Daily-Remaining") == 1
 
     def test_a_limit_that_is_off_is_not_told_of(self, api: Api, sandbox: Sandbox) -> None:
         sandbox.hubspot.ten_second_limit = sandbox.hubspot.daily_limit = 0
@@ -171,7 +171,7 @@ class TestFaults:
 class TestSearchLag:
     """Searches find a change some time after it was made; lists and reads by id at once."""
 
-    def found(self, api: Api, phone: str) -> int:
+    def search_total(self, api: Api, phone: str) -> int:
         filters = [{"propertyName": "phone", "operator": "EQ", "value": phone}]
         body = {"filterGroups": [{"filters": filters}], "limit": 10}
         return int(api("POST", f"{CONTACTS}/search", body).json()["total"])
@@ -186,20 +186,20 @@ class TestSearchLag:
         portal.update(first, {"phone": "2"})
         made = portal.create({"phone": "3"})
         portal.archive(second)
-        assert [self.found(api, text) for text in "123"] == [1, 0, 0]
+        assert [self.search_total(api, text) for text in "123"] == [1, 0, 0]
         path = f"{CONTACTS}/{made}"
         assert api("GET", path, properties="phone").json()["properties"]["phone"] == "3"
         assert second not in ids(api)
         portal.clock.skew = timedelta(seconds=61)
-        assert [self.found(api, text) for text in "123"] == [0, 1, 1]
+        assert [self.search_total(api, text) for text in "123"] == [0, 1, 1]
 
     def test_is_a_setting_that_can_be_made_over_http(self, api: Api, sandbox: Sandbox) -> None:
         settings = f"{sandbox.hubspot_url}/_sandbox/settings"
         requests.post(settings, json={"search_lag": 60.0}).raise_for_status()
         sandbox.hubspot.portal.update(ids(api)[0], {"phone": "2"})
-        assert self.found(api, "2") == 0
+        assert self.search_total(api, "2") == 0
         requests.post(settings, json={"search_lag": 0.0}).raise_for_status()
-        assert self.found(api, "2") == 1
+        assert self.search_total(api, "2") == 1
 
     def test_lets_a_change_with_a_shorter_one_pass(self, api: Api, sandbox: Sandbox) -> None:
         first, second = ids(api)[:2]
@@ -207,9 +207,9 @@ class TestSearchLag:
             sandbox.hubspot.search_lag = lag
             sandbox.hubspot.portal.update(record_id, {"phone": f"{lag:.0f}"})
         sandbox.hubspot.portal.clock.skew = timedelta(seconds=2)
-        assert self.found(api, "1") == 2
+        assert self.search_total(api, "1") == 2
         sandbox.hubspot.portal.clock.skew = timedelta(seconds=61)
-        assert self.found(api, "1") == 2  # the older change does not come back
+        assert self.search_total(api, "1") == 2  # the older change does not come back
 
 
 class TestCalls:

@@ -77,7 +77,7 @@ class Listener:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Listener]:
+def foreign_host() -> Iterator[Listener]:
     """Where nothing of ours may ever arrive."""
     made = Listener()
     yield made
@@ -86,8 +86,8 @@ def elsewhere() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def redirecting(elsewhere: Listener) -> Iterator[Listener]:
-    made = Listener(307, elsewhere.url)
+def redirecting(foreign_host: Listener) -> Iterator[Listener]:
+    made = Listener(307, foreign_host.url)
     yield made
     made.stop()
 

@@ -22,7 +22,7 @@ UNSEEN = [
 ANY_TEXT = st.text(st.sampled_from([*TRIGGERS, *"".join(UNSEEN), *"a1';,\"'(|"]), max_size=12)
 
 
-def as_seen(cell: str) -> str:
+def visible_text(cell: str) -> str:
     """What is left of a cell when a spreadsheet has stripped what nobody sees."""
     start = 0
     while start < len(cell) and unicodedata.category(cell[start])[0] in "ZCM":
@@ -47,14 +47,14 @@ def test_no_cell_starts_with_a_trigger_once_it_is_stripped(text: str) -> None:
     written = formula_safe(text)
     if re.fullmatch(r"\+[0-9]{3,15}", written, re.ASCII):
         return  # a phone number
-    folded = unicodedata.normalize("NFKC", as_seen(written)[:1])
+    folded = unicodedata.normalize("NFKC", visible_text(written)[:1])
     assert folded not in tuple("=+-@|%\u2212")
 
 
 @given(ANY_TEXT | st.text())
 def test_nor_does_a_cell_that_another_separator_makes_of_it(text: str) -> None:
     for part in re.split(r"[,;\t|\r\n]", formula_safe(text)):
-        folded = unicodedata.normalize("NFKC", as_seen(part)[:1])
+        folded = unicodedata.normalize("NFKC", visible_text(part)[:1])
         assert folded not in tuple("=@%"), part
         if folded in ("+", "-", "\u2212"):
             assert not re.search(r"[^\W\d]", part), part

@@ -21,15 +21,15 @@ LINES = st.lists(
 
 def one_by_one(text: str) -> list[tuple[int, str, str]]:
     records = Records(io.StringIO(text, newline=""))
-    return [told(record) for record in records]
+    return [row_facts(record) for record in records]
 
 
-def told(record: Record) -> tuple[int, str, str]:
+def row_facts(record: Record) -> tuple[int, str, str]:
     row = row_of(record, ",")
     return row.number, row.raw + row.end, row.problem
 
 
-def many_at_once(text: str, count: int) -> list[tuple[int, str, str]]:
+def read_in_batches(text: str, count: int) -> list[tuple[int, str, str]]:
     records = Records(io.StringIO(text, newline=""))
     found: list[tuple[int, str, str]] = []
     while some := records.some(count):
@@ -37,7 +37,7 @@ def many_at_once(text: str, count: int) -> list[tuple[int, str, str]]:
             assert all(line.endswith(some.end) for line in some.lines)
             found += [(some.number + n, line, "") for n, line in enumerate(some.lines)]
         else:
-            found += [told(record) for record in some]
+            found += [row_facts(record) for record in some]
     return found
 
 
@@ -45,7 +45,7 @@ def many_at_once(text: str, count: int) -> list[tuple[int, str, str]]:
 @example('a,"never closed\nb\nc\nd\n', 2)
 @example("a\nb", 2)
 def test_rows_taken_together_are_those_taken_alone(text: str, count: int) -> None:
-    assert many_at_once(text, count) == one_by_one(text)
+    assert read_in_batches(text, count) == one_by_one(text)
 
 
 @pytest.mark.parametrize(

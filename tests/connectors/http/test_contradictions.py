@@ -40,18 +40,18 @@ OF_A_FULL_READ = [
 ]  # fmt: skip
 
 
-def known(ctx: Context) -> set[tuple[str, str]]:
+def indexed_records(ctx: Context) -> set[tuple[str, str]]:
     with ctx.store.read() as connection:
         rows = connection.execute(sa.select(contacts.c.connector, contacts.c.record_id))
         return {(row.connector, row.record_id) for row in rows}
 
 
-def marks(ctx: Context) -> dict[str, Any]:
+def watermark_positions(ctx: Context) -> dict[str, Any]:
     with ctx.store.read() as connection:
         return {row.object: row.position for row in connection.execute(sa.select(watermarks))}
 
 
-def ready(ctx: Context, sandbox: Sandbox, name: str, sync: Sync) -> Crm:
+def synced_and_changed(ctx: Context, sandbox: Sandbox, name: str, sync: Sync) -> Crm:
     """A CRM that was synced, and in which every contact has changed since."""
     crm = Crm.all(sandbox)[name]
     sync(ctx, name)
@@ -66,8 +66,8 @@ class TestReadingChanges:
     def test_one_that_stays_fails_the_read_and_the_watermark_stays(
         self, ctx: Context, sandbox: Sandbox, sync: Sync, name: str, call: str, how: str
     ) -> None:
-        crm = ready(ctx, sandbox, name, sync)
-        before, index = marks(ctx), known(ctx)
+        crm = synced_and_changed(ctx, sandbox, name, sync)
+        before, index = watermark_positions(ctx), indexed_records(ctx)
         crm.fault(call, "contradict", how=how, times=10**6)
         if call == NEXT:  # each first page can be believed: read by those alone, after an id
             assert sync(ctx, name)["state"] == "done"
@@ -75,8 +75,8 @@ class TestReadingChanges:
             return
         with pytest.raises(UnavailableError, match=r"contradicts itself: .*\(tried 2 times\)"):
             sync(ctx, name)
-        assert marks(ctx) == before
-        assert known(ctx) == index
+        assert watermark_positions(ctx) == before
+        assert indexed_records(ctx) == index
         crm.service.faults.clear()
         sync(ctx, name)
         assert crm.all_checked()
@@ -84,7 +84,7 @@ class TestReadingChanges:
     def test_one_that_passes_costs_a_call(
         self, ctx: Context, sandbox: Sandbox, sync: Sync, name: str, call: str, how: str
     ) -> None:
-        crm = ready(ctx, sandbox, name, sync)
+        crm = synced_and_changed(ctx, sandbox, name, sync)
         fault = crm.fault(call, "contradict", how=how, times=1)
         assert sync(ctx, name)["state"] == "done"
         assert fault.hits == 1
@@ -98,8 +98,8 @@ def test_a_full_read_forgets_nobody(
 ) -> None:  # fmt: skip
 
     lower_limits(monkeypatch, hubspot_list_page=5)
-    crm = ready(ctx, sandbox, name, sync)
-    index = known(ctx)
+    crm = synced_and_changed(ctx, sandbox, name, sync)
+    index = indexed_records(ctx)
     if how == "none":
         crm.fault(call, "alter", how='"fields":[', body='"fields":[],"more":[', times=10**6)
         ctx.open(name)._fields.clear()  # type: ignore[attr-defined]
@@ -109,7 +109,7 @@ def test_a_full_read_forgets_nobody(
     crm.fault(call, "contradict", how=how, times=10**6)
     with pytest.raises(UnavailableError):
         sync(ctx, name, scope=EVERYTHING)
-    assert known(ctx) == index
+    assert indexed_records(ctx) == index
 
 
 @pytest.fixture

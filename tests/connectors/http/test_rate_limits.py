@@ -208,13 +208,13 @@ def connector(crm: Crm, make_settings: Callable[..., Settings]) -> Iterator[Conn
     opened.close()
 
 
-def read(connector: Connector, crm: Crm) -> Any:
+def read_all(connector: Connector, crm: Crm) -> Any:
     return list(connector.read(crm.object))
 
 
 def read_on(connector: Connector, crm: Crm) -> None:
     for _ in range(100):
-        read(connector, crm)
+        read_all(connector, crm)
 
 
 class TestAgainstTheStandIns:
@@ -224,7 +224,7 @@ class TestAgainstTheStandIns:
         service: Any = crm.service
         service.daily_limit = service.used + 100
         for _ in range(39):  # two calls each in HubSpot: it counts its contacts by a search
-            read(connector, crm)
+            read_all(connector, crm)
         with pytest.raises(QuotaError, match="runs resume"):
             read_on(connector, crm)
         left = service.daily_limit - service.used
@@ -234,9 +234,9 @@ class TestAgainstTheStandIns:
     def test_a_check_is_still_made(self, connector: Connector, crm: Crm) -> None:
         service: Any = crm.service
         service.used, service.daily_limit = 900, 1000
-        read(connector, crm)
+        read_all(connector, crm)
         with pytest.raises(QuotaError):
-            read(connector, crm)
+            read_all(connector, crm)
         assert connector.describe()
 
     def test_a_short_limit_is_used_and_not_run_into(
@@ -250,7 +250,7 @@ class TestAgainstTheStandIns:
         service.ten_second_limit = 100
         started = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
-            for done in [pool.submit(read, opened, crm) for _ in range(130)]:
+            for done in [pool.submit(read_all, opened, crm) for _ in range(130)]:
                 done.result()
         opened.close()
         again = opened.calls["read"] - 130

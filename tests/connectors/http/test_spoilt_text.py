@@ -31,7 +31,7 @@ SPOILT = {
 }
 
 
-def spoil(crm: Crm, put: str) -> str:
+def put_damaged_number(crm: Crm, put: str) -> str:
     """Somebody's number is followed by such a text; the id of the record."""
     target = next(rid for rid in crm.ids() if crm.get(rid, f"phone/{crm.phone}"))
     crm.edit(target, {f"phone/{crm.phone}": f"+1 415 555 2671 {MARK}"})
@@ -43,7 +43,7 @@ def spoil(crm: Crm, put: str) -> str:
 def test_one_such_record_does_not_make_the_crm_unreadable(
     ctx: Context, crm: Crm, sync: Sync, put: str
 ) -> None:
-    target = spoil(crm, put)
+    target = put_damaged_number(crm, put)
     result = sync(ctx, crm.name)
     assert result["state"] == "done"
     assert crm.all_checked(but=target)
@@ -56,7 +56,7 @@ def test_a_bulk_result_with_such_a_record_is_read(
     crm = Crm.all(sandbox)["salesforce"]
     for put in ("\udcff\udcfe", "\x00"):
         crm.service.faults.clear()
-        target = spoil(crm, put)
+        target = put_damaged_number(crm, put)
         ctx = make_context("[connectors.salesforce]\nbulk_from = 1\n")
         assert sync(ctx, crm.name, scope=Scope("everything"))["state"] == "done"
         assert crm.all_checked(but=target)
@@ -66,7 +66,7 @@ def test_postgresql_stores_such_a_record_and_the_reason_of_an_error(
     make_context: Callable[..., Context], either_database_url: str, crm: Crm, sync: Sync
 ) -> None:
     ctx = make_context(DATABASE_URL=either_database_url)
-    spoil(crm, "\\u0000\\ud83d")
+    put_damaged_number(crm, "\\u0000\\ud83d")
     assert sync(ctx, crm.name)["state"] == "done"
     body = b'{"message": "no \\ud83d\\u0000 way"}' if crm.name == "hubspot" else (
         b'[{"errorCode": "X", "message": "no \\ud83d\\u0000 way"}]'
@@ -80,7 +80,7 @@ def test_what_was_repaired_is_never_written_back(
     make_context: Callable[..., Context], crm: Crm, sync: Sync
 ) -> None:
     ctx = make_context("[policy]\nnormalize = true\n")
-    target = spoil(crm, "\\ud83d")
+    target = put_damaged_number(crm, "\\ud83d")
     typed = crm.get(target, f"phone/{crm.phone}")
     result = sync(ctx, crm.name)
     assert crm.get(target, f"phone/{crm.phone}") == typed

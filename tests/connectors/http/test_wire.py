@@ -46,13 +46,13 @@ def opened(make_settings: Callable[..., Settings]) -> Iterator[Open]:
         one.close()
 
 
-def read(connector: Connector) -> int:
+def read_all(connector: Connector) -> int:
     connector.apply_schema(connector.describe())
     return sum(len(page.contacts) for page in connector.read(connector.objects[0]))
 
 
 @pytest.fixture
-def front(
+def tls_front(
     crm: Crm, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TlsFront]:
     ca = Ca(tmp_path)
@@ -64,45 +64,45 @@ def front(
     made.close()
 
 
-def by_tls(front: TlsFront) -> dict[str, str]:
-    return {"HUBSPOT_API_URL": front.url, "SALESFORCE_LOGIN_URL": front.url}
+def tls_env(tls_front: TlsFront) -> dict[str, str]:
+    return {"HUBSPOT_API_URL": tls_front.url, "SALESFORCE_LOGIN_URL": tls_front.url}
 
 
 class TestTls:
     @pytest.mark.parametrize("trouble", ["cut", "reset", "alert"])
     def test_a_handshake_that_is_cut_is_tried_again(
-        self, crm: Crm, front: TlsFront, opened: Open, trouble: Trouble
+        self, crm: Crm, tls_front: TlsFront, opened: Open, trouble: Trouble
     ) -> None:
         """Also the one of the login."""
-        front.trouble, front.times = trouble, 3
-        assert read(opened(crm.name, **by_tls(front))) > 0
-        assert front.met == 3
+        tls_front.trouble, tls_front.times = trouble, 3
+        assert read_all(opened(crm.name, **tls_env(tls_front))) > 0
+        assert tls_front.met == 3
 
     def test_one_that_is_always_cut_is_no_untrusted_certificate(
-        self, crm: Crm, front: TlsFront, opened: Open
+        self, crm: Crm, tls_front: TlsFront, opened: Open
     ) -> None:
-        front.times = 10**6
+        tls_front.times = 10**6
         with pytest.raises(UnavailableError, match=r"TLS connection to .* broke") as told:
-            read(opened(crm.name, **by_tls(front)))
+            read_all(opened(crm.name, **tls_env(tls_front)))
         assert "trusted" not in str(told.value)
 
     def test_a_certificate_that_is_not_trusted_is_not_tried_again(
-        self, crm: Crm, front: TlsFront, opened: Open, monkeypatch: pytest.MonkeyPatch
+        self, crm: Crm, tls_front: TlsFront, opened: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("SSL_CERT_FILE")
         monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-        connector = opened(crm.name, **by_tls(front))
+        connector = opened(crm.name, **tls_env(tls_front))
         with pytest.raises(ConnectorError, match=r"not trusted.*REQUESTS_CA_BUNDLE") as told:
-            read(connector)
+            read_all(connector)
         assert not isinstance(told.value, UnavailableError)
         assert sum(connector.calls.values()) == 1  # type: ignore[attr-defined]
 
     def test_a_port_that_speaks_no_tls_is_said_to_be_one(
-        self, crm: Crm, front: TlsFront, opened: Open
+        self, crm: Crm, tls_front: TlsFront, opened: Open
     ) -> None:
-        front.trouble, front.times = "plain", 10**6
+        tls_front.trouble, tls_front.times = "plain", 10**6
         with pytest.raises(ConnectorError, match="does not use TLS"):
-            read(opened(crm.name, **by_tls(front)))
+            read_all(opened(crm.name, **tls_env(tls_front)))
 
 
 class TestStatusesOfAnEdge:
@@ -111,13 +111,13 @@ class TestStatusesOfAnEdge:
     )
     def test_one_that_passes_is_tried_again(self, crm: Crm, opened: Open, status: int) -> None:
         fault = crm.fault(ALL, "status", status=status, body=b"", times=2)
-        assert read(opened(crm.name)) > 0
+        assert read_all(opened(crm.name)) > 0
         assert fault.hits == 2
 
     @pytest.mark.parametrize("status", [406, 408, 421, 425, 429, 500, 503, 520])
     def test_also_at_the_login(self, sandbox: Sandbox, opened: Open, status: int) -> None:
         fault = Crm.all(sandbox)["salesforce"].fault(LOGIN, "status", status=status, times=2)
-        assert read(opened("salesforce")) > 0
+        assert read_all(opened("salesforce")) > 0
         assert fault.hits == 2
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 410, 451])
@@ -131,7 +131,7 @@ class TestStatusesOfAnEdge:
         crm = Crm.all(sandbox)[name]
         crm.fault(where, "status", status=status, body=PAGE, headers=headers, times=10**6)
         with pytest.raises(ConnectorError) as told:
-            read(opened(name))
+            read_all(opened(name))
         assert not isinstance(told.value, AuthError)
         if status == 407:
             assert "HTTPS_PROXY" in str(told.value)
@@ -147,12 +147,12 @@ class TestStatusesOfAnEdge:
         self, crm: Crm, opened: Open, where: str, status: int
     ) -> None:
         crm.fault(where, "status", status=status, body=PAGE, times=2)
-        assert read(opened(crm.name)) > 0
+        assert read_all(opened(crm.name)) > 0
 
     def test_one_that_stays_is_named(self, crm: Crm, opened: Open) -> None:
         crm.fault(ALL, "status", status=200, body=PAGE, times=10**6)
         with pytest.raises(UnavailableError, match=r"Attention Required.*not an answer of .*tried"):
-            read(opened(crm.name))
+            read_all(opened(crm.name))
 
     def test_a_page_without_a_title_is_not_quoted(self) -> None:
         assert web_page({}, b"<p>secret text</p>") == "a web page without a title"
@@ -178,19 +178,19 @@ class TestDeadlines:
         crm.fault(ALL, "drip", seconds=0.05, how=how, times=10**6)
         started = time.monotonic()
         with pytest.raises(UnavailableError, match=r"no answer from .* in time \(tried 2 times"):
-            read(slow(crm.name))
+            read_all(slow(crm.name))
         assert time.monotonic() - started < 3
 
     def test_so_is_a_login(self, sandbox: Sandbox, slow: Open) -> None:
         Crm.all(sandbox)["salesforce"].fault(LOGIN, "drip", seconds=0.05, times=10**6)
         started = time.monotonic()
         with pytest.raises(UnavailableError, match="in time"):
-            read(slow("salesforce"))
+            read_all(slow("salesforce"))
         assert time.monotonic() - started < 3
 
     def test_one_that_drips_once_costs_a_try(self, crm: Crm, slow: Open) -> None:
         crm.fault(READS, "drip", seconds=0.05, times=1)
-        assert read(slow(crm.name)) > 0
+        assert read_all(slow(crm.name)) > 0
 
     def test_a_result_that_keeps_coming_has_its_time(
         self, sandbox: Sandbox, slow: Open, monkeypatch: pytest.MonkeyPatch
@@ -256,7 +256,7 @@ class TestTheAddressOfAHost:
         resolver.set()
         http = settings.http.model_copy(update={"call_timeout": 20.0})
         again = build(crm.name, settings.model_copy(update={"http": http}))
-        assert read(again) > 0, "it goes on when the resolver answers"
+        assert read_all(again) > 0, "it goes on when the resolver answers"
         assert self.threads() == 0
 
     def test_of_a_lookup_service_is_within_the_deadline_as_well(

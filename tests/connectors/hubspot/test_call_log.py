@@ -44,7 +44,7 @@ def log(crm: Crm, count: int, stamp: datetime | None = None, outcome: str = BUSY
             for _ in range(count)]  # fmt: skip
 
 
-def read(connector: Connector, since: datetime = TIME, most: int = 30_000) -> list[str]:
+def read_ids(connector: Connector, since: datetime = TIME, most: int = 30_000) -> list[str]:
     """Ids as they come; a read that goes on for ever is cut off."""
     return [one.id for one in itertools.islice(connector.call_outcomes(since) or (), most)]
 
@@ -57,7 +57,7 @@ class TestEachCallIsReadOnce:
     def test_of_more_than_ten_thousand_with_one_time(self, crm: Crm, connector: Connector) -> None:
         ids = log(crm, 10_450, TIME)
         crm.service.seen = []
-        assert sorted(read(connector), key=int) == ids
+        assert sorted(read_ids(connector), key=int) == ids
         searches = sent(crm)
         assert len(searches) <= 54  # 200 a page
         assert {one["after"] for one in searches} == {"0"}
@@ -69,7 +69,7 @@ class TestEachCallIsReadOnce:
     ) -> None:
         ids = [rid for n in range(900 // at_once + 1)
                for rid in log(crm, at_once, TIME + timedelta(milliseconds=n))]  # fmt: skip
-        assert sorted(read(connector), key=int) == ids
+        assert sorted(read_ids(connector), key=int) == ids
 
     def test_where_calls_are_changed_while_we_read(self, crm: Crm, connector: Connector) -> None:
         """A changed call moves to the end of an order by time: the next one takes its place."""
@@ -77,13 +77,13 @@ class TestEachCallIsReadOnce:
         for nth, place in ((2, 0), (3, 150), (3, 899), (4, 450), (5, 620)):
             action = {"object": "calls", "id": ids[place], "set": {"hs_call_title": "edited"}}
             crm.fault(SEARCH, "act", nth=nth, action=action)
-        assert sorted(read(connector), key=int) == ids
+        assert sorted(read_ids(connector), key=int) == ids
 
     def test_from_the_very_millisecond_on(self, crm: Crm, connector: Connector) -> None:
         earlier = log(crm, 1, TIME - timedelta(milliseconds=1))
         ids = log(crm, 2, TIME)
-        assert read(connector, TIME + timedelta(microseconds=900)) == ids
-        assert read(connector, TIME - timedelta(milliseconds=1)) == earlier + ids
+        assert read_ids(connector, TIME + timedelta(microseconds=900)) == ids
+        assert read_ids(connector, TIME - timedelta(milliseconds=1)) == earlier + ids
 
     def test_with_one_outcome_alone(self, crm: Crm, connector: Connector) -> None:
         log(crm, 3, TIME)
@@ -95,10 +95,10 @@ class TestEachCallIsReadOnce:
     ) -> None:
         log(crm, 300, TIME)
         crm.service.counters.clear()
-        read(connector)
+        read_ids(connector)
         assert not [route for route in crm.service.counters if "associations" in route]
         log(crm, 1, TIME, WRONG_NUMBER)
-        read(connector)
+        read_ids(connector)
         asked = [n for route, n in crm.service.counters.items() if "associations" in route]
         assert asked == [1]
 
@@ -108,14 +108,14 @@ class TestAnAnswerThatContradictsItself:
     def test_is_asked_for_once_more(self, crm: Crm, connector: Connector, kind: str) -> None:
         ids = log(crm, 450, TIME)
         crm.fault(SEARCH, kind, nth=2)
-        assert read(connector) == ids
+        assert read_ids(connector) == ids
 
     @pytest.mark.parametrize("kind", ["reorder", "repeat"])
     def test_ends_the_read_the_second_time(self, crm: Crm, connector: Connector, kind: str) -> None:
         log(crm, 450, TIME)
         crm.fault(SEARCH, kind, nth=2, times=2)
         with pytest.raises(UnavailableError, match=r"another order|counts 250 calls and gives 400"):
-            read(connector)
+            read_ids(connector)
 
     def test_that_counts_calls_and_gives_none_ends_the_read(
         self, crm: Crm, connector: Connector
@@ -124,7 +124,7 @@ class TestAnAnswerThatContradictsItself:
         body = {"total": 250, "results": []}
         crm.fault(SEARCH, "status", nth=2, times=99, status=200, body=body)
         with pytest.raises(UnavailableError, match="counts 250 calls and gives none"):
-            read(connector)
+            read_ids(connector)
 
     def test_that_comes_again_and_again_ends_the_read(self, crm: Crm, connector: Connector) -> None:
         """The same page whatever is asked for: a proxy's cache, say."""
@@ -134,7 +134,7 @@ class TestAnAnswerThatContradictsItself:
         page = next(c["response"] for c in crm.service.seen if "search" in c["path"])
         crm.fault(SEARCH, "status", times=99, status=200, body=page)
         with pytest.raises(UnavailableError, match="another order"):
-            read(connector)
+            read_ids(connector)
 
 
 def outcome(connector: Connector) -> CallOutcome:
@@ -145,7 +145,7 @@ def outcome(connector: Connector) -> CallOutcome:
 
 class TestTheNameOfAnOutcome:
     @pytest.fixture(autouse=True)
-    def logged(self, crm: Crm) -> None:
+    def own_outcome_logged(self, crm: Crm) -> None:
         log(crm, 1, TIME, OWN)
 
     def refuse(self, crm: Crm, match: str, how: Any) -> None:

@@ -38,7 +38,7 @@ def crm(sandbox: Sandbox) -> Crm:
     return found
 
 
-def survivor(crm: Crm) -> str:
+def merged_record_id(crm: Crm) -> str:
     return next(rid for rid, held in crm.records().items() if held.get("hs_merged_object_ids"))
 
 
@@ -64,7 +64,7 @@ class TestAProbe:
     def test_writes_a_named_contact_alone_and_changes_no_value_of_it(
         self, connector: Connector, crm: Crm
     ) -> None:
-        target = survivor(crm)
+        target = merged_record_id(crm)
         before = crm.snapshot()
         stamps = {rid: held["lastmodifieddate"] for rid, held in crm.records().items()}
         found = verdicts(connector, target)
@@ -102,7 +102,7 @@ class TestAProbe:
     def test_prints_nothing_of_the_records_nor_of_the_account(
         self, connector: Connector, crm: Crm
     ) -> None:
-        target = survivor(crm)
+        target = merged_record_id(crm)
         text = repr(list(connector.probe(target)))
         held = crm.records()[target]
         assert all(record_id not in text for record_id in crm.ids())

@@ -28,7 +28,7 @@ def portal(bare_sandbox: Sandbox) -> Portal:
 
 
 @pytest.fixture
-def opened(make_settings: Callable[..., Settings], bare_sandbox: Sandbox) -> Iterator[Open]:
+def open_connector(make_settings: Callable[..., Settings], bare_sandbox: Sandbox) -> Iterator[Open]:
     made: list[Connector] = []
 
     def open_one(toml: str = "") -> Connector:
@@ -53,8 +53,8 @@ def labels(portal: Portal) -> dict[str, str]:
 
 
 class TestLabels:
-    def test_are_as_people_write_them(self, opened: Open, portal: Portal) -> None:
-        steps(opened())
+    def test_are_as_people_write_them(self, open_connector: Open, portal: Portal) -> None:
+        steps(open_connector())
         made = labels(portal)
         wanted = {
             "phone_status": "Phone status", "phone_line_type": "Phone line type",
@@ -64,7 +64,9 @@ class TestLabels:
         }  # fmt: skip
         assert {name: made[name] for name in wanted} == wanted
 
-    def test_follow_what_the_account_calls_the_phone(self, opened: Open, portal: Portal) -> None:
+    def test_follow_what_the_account_calls_the_phone(
+        self, open_connector: Open, portal: Portal
+    ) -> None:
         portal.properties["mobilephone"]["label"] = "Handynummer"
         portal.properties["hotline_hq"] = prop(
             "hotline_hq", "HQ Direct Line", "string", "phonenumber", own=False
@@ -74,25 +76,25 @@ class TestLabels:
             '[connectors.hubspot.objects.contacts]\n'
             'phones = ["phone", "mobilephone", "hotline_hq"]\n'
         )  # fmt: skip
-        steps(opened(toml))
+        steps(open_connector(toml))
         made = labels(portal)
         assert made["mobilephone_status"] == "Handynummer status"
         assert made["hotline_hq_status"] == "HQ direct line status"
 
-    def test_tell_two_phones_apart(self, opened: Open, portal: Portal) -> None:
+    def test_tell_two_phones_apart(self, open_connector: Open, portal: Portal) -> None:
         portal.properties["desk"] = prop("desk", "Phone", "string", "phonenumber", own=False)
-        steps(opened('[connectors.hubspot.objects.contacts]\nphones = ["phone", "desk"]\n'))
+        steps(open_connector('[connectors.hubspot.objects.contacts]\nphones = ["phone", "desk"]\n'))
         assert labels(portal)["phone_status"] == "Phone number status"
         assert labels(portal)["desk_status"] == "Phone status"
 
     def test_of_an_earlier_release_are_mended_and_those_of_people_stay(
-        self, opened: Open, portal: Portal
+        self, open_connector: Open, portal: Portal
     ) -> None:
-        steps(opened())
+        steps(open_connector())
         portal.properties["hygiene_mobilephone_status"]["label"] = "Mobilephone Status"
         portal.properties["hygiene_mobilephone_e164"]["label"] = "Mobilephone E164"
         portal.properties["hygiene_phone_status"]["label"] = "Is the phone any good?"
-        again = steps(opened())
+        again = steps(open_connector())
         changed = {name for name, step in again.items() if step.done == "changed"}
         assert changed == {"hygiene_mobilephone_status", "hygiene_mobilephone_e164"}
         assert labels(portal)["mobilephone_status"] == "Mobile phone status"
@@ -101,9 +103,11 @@ class TestLabels:
 
 
 class TestThePlan:
-    def test_with_too_little_room_nothing_is_created(self, opened: Open, portal: Portal) -> None:
+    def test_with_too_little_room_nothing_is_created(
+        self, open_connector: Open, portal: Portal
+    ) -> None:
         portal.property_limit = portal.custom_properties + 12
-        found = steps(opened())
+        found = steps(open_connector())
         (step,) = found.values()
         assert step.done == "failed"
         assert "16 are needed and 12 of the plan's 12 are free" in step.note
@@ -112,40 +116,40 @@ class TestThePlan:
         assert "phone_hygiene" not in portal.groups
         assert not labels(portal)
 
-    def test_what_the_message_advises_is_enough(self, opened: Open, portal: Portal) -> None:
+    def test_what_the_message_advises_is_enough(self, open_connector: Open, portal: Portal) -> None:
         portal.property_limit = portal.custom_properties + 12
-        advised = next(iter(steps(opened()).values())).note.rpartition(": ")[2]
+        advised = next(iter(steps(open_connector()).values())).note.rpartition(": ")[2]
         toml = "[connectors.hubspot.fields]\n" + "\n".join(advised.split(", ")) + "\n"
-        found = steps(opened(toml))
+        found = steps(open_connector(toml))
         assert {step.done for step in found.values()} == {"created"}
         assert len(labels(portal)) == 12
 
     def test_says_where_even_the_statuses_and_flags_find_no_room(
-        self, opened: Open, portal: Portal
+        self, open_connector: Open, portal: Portal
     ) -> None:
         portal.overall_property_limit = 3
-        (step,) = steps(opened()).values()
+        (step,) = steps(open_connector()).values()
         assert "make room for 3 more" in step.note
 
     def test_counts_what_other_objects_have_of_the_whole(
-        self, opened: Open, portal: Portal
+        self, open_connector: Open, portal: Portal
     ) -> None:
         portal.overall_property_limit, portal.properties_elsewhere = 500, 490
-        (step,) = steps(opened()).values()
+        (step,) = steps(open_connector()).values()
         assert "10 of the plan's 500 are free" in step.note
 
     def test_that_cannot_be_read_stops_nothing_and_is_said(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         refused = {"status": "error", "category": "MISSING_SCOPES", "message": "no"}
         fault = Fault("GET /crm/limits", "status", status=403, body=refused, times=9)
         bare_sandbox.hubspot.faults.append(fault)
-        found = steps(opened())
+        found = steps(open_connector())
         assert found["room for custom properties"].done == "not checked"
         assert len(labels(portal)) == 16
 
     def test_that_is_reached_midway_is_named(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         """Somebody else has made some since it was looked at."""
         portal.property_limit = 20
@@ -155,51 +159,55 @@ class TestThePlan:
         fault = Fault("GET /crm/limits", "status", status=200, body=old, times=1)
         bare_sandbox.hubspot.faults.append(fault)
         portal.property_limit = 4 + 10
-        found = steps(opened())
+        found = steps(open_connector())
         failed = [step for step in found.values() if step.done == "failed"]
         assert len(failed) == 6
         assert all("All 14 custom properties of the plan are used" in s.note for s in failed)
         portal.property_limit = 1000
-        assert {s.done for s in steps(opened()).values()} == {"created", "already there"}
+        assert {s.done for s in steps(open_connector()).values()} == {"created", "already there"}
 
     def test_an_account_that_has_all_is_not_asked(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
-        steps(opened())
+        steps(open_connector())
         portal.property_limit = 1
         bare_sandbox.hubspot.counters.clear()
-        assert {s.done for s in steps(opened()).values()} == {"already there"}
+        assert {s.done for s in steps(open_connector()).values()} == {"already there"}
         assert not [route for route in bare_sandbox.hubspot.counters if "limits" in route]
 
 
 class TestArchivedNames:
-    def test_ours_is_brought_back_and_that_is_said(self, opened: Open, portal: Portal) -> None:
-        steps(opened())
+    def test_ours_is_brought_back_and_that_is_said(
+        self, open_connector: Open, portal: Portal
+    ) -> None:
+        steps(open_connector())
         gone = portal.properties.pop("hygiene_reason")
         portal.archived_properties["hygiene_reason"] = {**gone, "archived": True}
-        step = steps(opened())["hygiene_reason"]
+        step = steps(open_connector())["hygiene_reason"]
         assert step.done == "created"
         assert "archived" in step.note
         assert "hygiene_reason" in portal.properties
 
-    def test_one_of_somebody_else_stays_in_the_archive(self, opened: Open, portal: Portal) -> None:
+    def test_one_of_somebody_else_stays_in_the_archive(
+        self, open_connector: Open, portal: Portal
+    ) -> None:
         theirs = prop("hygiene_reason", "Cleaning reason", own=False)
         portal.archived_properties["hygiene_reason"] = {**theirs, "archived": True}
-        step = steps(opened())["hygiene_reason"]
+        step = steps(open_connector())["hygiene_reason"]
         assert step.done == "failed"
         assert "an archived property of that name that we did not make" in step.note
         assert "hygiene_reason" not in portal.properties
 
 
 class TestLists:
-    def on(self, sandbox: Sandbox, name: str) -> set[str]:
+    def list_members(self, sandbox: Sandbox, name: str) -> set[str]:
         (found,) = [i for i, one in sandbox.hubspot.portal.lists.items() if one["name"] == name]
         return {*sandbox.hubspot.lists.on(found)}
 
     def test_hold_who_has_our_flags_at_the_moment(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
-        found = steps(opened())
+        found = steps(open_connector())
         assert {found[f'list "{name}"'].done for name in (TEXT, CALL)} == {"created"}
         crm = Crm.all(bare_sandbox)["hubspot"]
         texts, calls, wrong, all_, lifted = crm.ids()[:5]
@@ -209,36 +217,40 @@ class TestLists:
         ):  # fmt: skip
             crm.edit(record_id, {flag: True})
         crm.edit(lifted, {"do_not_text": False})
-        assert self.on(bare_sandbox, TEXT) == {texts, wrong, all_}
-        assert self.on(bare_sandbox, CALL) == {calls, wrong, all_}
+        assert self.list_members(bare_sandbox, TEXT) == {texts, wrong, all_}
+        assert self.list_members(bare_sandbox, CALL) == {calls, wrong, all_}
 
     @pytest.mark.parametrize("kind", ["bool", "enumeration"])
     def test_follow_the_properties_that_the_settings_name(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox, kind: str
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox, kind: str
     ) -> None:
         portal.properties["sms_opt_out"] = prop(
             "sms_opt_out", "SMS opt-out", kind, "booleancheckbox", options=("true", "false"),
             own=False,
         )  # fmt: skip
-        connector = opened('[connectors.hubspot.fields]\ndo_not_text = "sms_opt_out"\n')
+        connector = open_connector('[connectors.hubspot.fields]\ndo_not_text = "sms_opt_out"\n')
         found = steps(connector, "contacts.sms_opt_out")
         assert found[f'list "{TEXT}"'].done == "created", found
         assert connector.apply_schema(connector.describe()) == []
         target = Crm.all(bare_sandbox)["hubspot"].ids()[0]
         portal.update(target, {"sms_opt_out": "true"})
-        assert self.on(bare_sandbox, TEXT) == {target}
+        assert self.list_members(bare_sandbox, TEXT) == {target}
 
     def test_make_up_for_a_flag_that_is_left_out_by_the_statuses(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
-        found = steps(opened('[connectors.hubspot.fields]\ndo_not_contact = ""\n'))
+        found = steps(open_connector('[connectors.hubspot.fields]\ndo_not_contact = ""\n'))
         assert "connectors.hubspot.fields.do_not_contact" in found[f'list "{TEXT}"'].note
         target = Crm.all(bare_sandbox)["hubspot"].ids()[0]
         portal.update(target, {"hygiene_mobilephone_status": "do_not_contact"})
-        assert self.on(bare_sandbox, TEXT) == self.on(bare_sandbox, CALL) == {target}
+        assert (
+            self.list_members(bare_sandbox, TEXT)
+            == self.list_members(bare_sandbox, CALL)
+            == {target}
+        )
 
-    def test_are_made_once_and_may_be_added_to(self, opened: Open, portal: Portal) -> None:
-        steps(opened())
+    def test_are_made_once_and_may_be_added_to(self, open_connector: Open, portal: Portal) -> None:
+        steps(open_connector())
         (held,) = [one for one in portal.lists.values() if one["name"] == TEXT]
         held["filter"]["filterBranches"].append(
             {"filterBranchType": "AND", "filterBranchOperator": "AND", "filterBranches": [],
@@ -246,26 +258,26 @@ class TestLists:
                  "operationType": "ALL_PROPERTY", "operator": "IS_UNKNOWN",
                  "includeObjectsWithNoValueSet": True}}]}
         )  # fmt: skip
-        again = steps(opened())
+        again = steps(open_connector())
         assert {step.done for step in again.values()} == {"already there"}
         assert len([one for one in portal.lists.values() if one["name"] == TEXT]) == 1
 
     def test_one_of_that_name_by_somebody_else_is_left_alone(
-        self, opened: Open, portal: Portal
+        self, open_connector: Open, portal: Portal
     ) -> None:
         theirs = {"name": TEXT, "kind": "MANUAL", "filter": None, "members": ["1"]}
         portal.lists["77"] = dict(theirs)
-        step = steps(opened())[f'list "{TEXT}"']
+        step = steps(open_connector())[f'list "{TEXT}"']
         assert step.done == "offered"
         assert "left alone" in step.note
         assert portal.lists["77"] == theirs
 
     def test_without_the_scope_are_offered_with_the_way_by_hand(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         for scope in ("crm.lists.write", "crm.lists.read"):
             bare_sandbox.hubspot.scopes.discard(scope)
-            found = steps(opened())
+            found = steps(open_connector())
             step = found[f'list "{TEXT}"']
             assert step.done == "offered"
             assert scope in step.note
@@ -273,40 +285,42 @@ class TestLists:
             assert step.definition["processingType"] == "DYNAMIC"
             assert not [one for one in found.values() if one.done == "failed"]
 
-    def test_are_not_made_while_a_flag_is_missing(self, opened: Open, portal: Portal) -> None:
+    def test_are_not_made_while_a_flag_is_missing(
+        self, open_connector: Open, portal: Portal
+    ) -> None:
         portal.properties["hygiene_do_not_text"] = prop(
             "hygiene_do_not_text", "Not ours", own=False
         )
-        found = steps(opened())
+        found = steps(open_connector())
         assert found["hygiene_do_not_text"].done == "failed"
         assert found[f'list "{TEXT}"'].done == "offered"
         assert TEXT not in [one["name"] for one in portal.lists.values()]
         assert found[f'list "{CALL}"'].done == "created"
 
     def test_that_hubspot_refuses_fail_nothing(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         body = {"status": "error", "category": "VALIDATION_ERROR", "message": "too many lists"}
         fault = Fault(r"POST /crm/lists/2026-09\b", "status", status=400, body=body, times=9)
         bare_sandbox.hubspot.faults.append(fault)
-        step = steps(opened())[f'list "{TEXT}"']
+        step = steps(open_connector())[f'list "{TEXT}"']
         assert step.done == "offered"
         assert "too many lists" in step.note
 
 
 class TestPhonesThatNobodyWatches:
-    def found(self, connector: Connector) -> dict[str, Any]:
+    def unwatched_fields(self, connector: Connector) -> dict[str, Any]:
         connector.apply_schema(connector.describe())
         return {one.field: one for one in connector.unwatched()}
 
     def test_are_named_with_how_many_contacts_have_one(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         portal.properties["direct_line"] = prop("direct_line", "Direct line", own=False)
         one, other = Crm.all(bare_sandbox)["hubspot"].ids()[:2]
         portal.update(one, {"direct_line": "+49 30 901820", "hs_whatsapp_phone_number": "+1 415"})
         portal.update(other, {"direct_line": "030 901821"})
-        found = self.found(opened())
+        found = self.unwatched_fields(open_connector())
         assert found.keys() == {"direct_line", "hs_whatsapp_phone_number", "fax"}
         assert "2 contacts have one" in found["direct_line"].problem
         assert "connectors.hubspot.objects.contacts.phones" in found["direct_line"].problem
@@ -314,30 +328,32 @@ class TestPhonesThatNobodyWatches:
         assert not any(one.blocks for one in found.values())
         assert "901820" not in repr(found)
 
-    def test_no_longer_once_the_settings_name_them(self, opened: Open, portal: Portal) -> None:
+    def test_no_longer_once_the_settings_name_them(
+        self, open_connector: Open, portal: Portal
+    ) -> None:
         toml = (
             "[connectors.hubspot.objects.contacts]\n"
             'phones = ["phone", "mobilephone", "hs_whatsapp_phone_number", "fax"]\n'
         )
-        assert self.found(opened(toml)) == {}
+        assert self.unwatched_fields(open_connector(toml)) == {}
 
     @pytest.mark.parametrize(
         "name", ["phone_consent", "sms_text", "microphone", "telling", "account_number"]
     )
     def test_are_not_texts_that_are_only_called_so(
-        self, opened: Open, portal: Portal, bare_sandbox: Sandbox, name: str
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox, name: str
     ) -> None:
         portal.properties[name] = prop(name, name.replace("_", " "), own=False)
         target = Crm.all(bare_sandbox)["hubspot"].ids()[0]
         values = "1234567890" if name == "account_number" else "given by email in May"
         portal.update(target, {name: values})
-        assert name not in self.found(opened())
+        assert name not in self.unwatched_fields(open_connector())
 
     def test_are_not_empty_texts_nor_what_hubspot_calculates(
-        self, opened: Open, portal: Portal
+        self, open_connector: Open, portal: Portal
     ) -> None:
         portal.properties["mobile_two"] = prop("mobile_two", "Mobile two", own=False)
-        found = self.found(opened())
+        found = self.unwatched_fields(open_connector())
         assert "mobile_two" not in found
         assert not [name for name in found if name.startswith("hs_calculated")]
 
@@ -346,7 +362,7 @@ class TestPhonesThatNobodyWatches:
     ) -> None:
         toml = '[connectors.salesforce.objects.Contact]\nphones = ["Phone", "HomePhone"]\n'
         connector = build("salesforce", make_settings(toml))
-        found = self.found(connector)
+        found = self.unwatched_fields(connector)
         assert {"MobilePhone", "OtherPhone"} <= found.keys()
         assert "records have one" in found["MobilePhone"].problem
         assert not {"Phone", "HomePhone"} & found.keys()

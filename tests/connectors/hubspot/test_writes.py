@@ -37,7 +37,7 @@ def statuses(crm: Crm, status: str = "valid") -> list[Update]:
     return [Update("contacts", record_id, {"status/phone": status}) for record_id in crm.ids()]
 
 
-def lacking(crm: Crm, count: int) -> list[str]:
+def contacts_without_required(crm: Crm, count: int) -> list[str]:
     """Contacts that do not have what the account's rule requires of whoever has a status."""
     ids = crm.ids()
     for record_id in ids:
@@ -54,7 +54,7 @@ class TestARequiredProperty:
     def test_that_a_record_lacks_costs_its_neighbours_nothing(
         self, hubspot: Connector, crm: Crm, one_by_one: bool
     ) -> None:
-        refused = lacking(crm, 1)
+        refused = contacts_without_required(crm, 1)
         crm.service.multi_status = one_by_one
         crm.service.counters.clear()
         results = hubspot.write(statuses(crm))
@@ -67,14 +67,14 @@ class TestARequiredProperty:
     def test_is_not_asked_for_by_the_versions_before(
         self, crm: Crm, make_settings: Callable[..., Settings]
     ) -> None:
-        lacking(crm, 1)
+        contacts_without_required(crm, 1)
         old = build("hubspot", make_settings(HUBSPOT_API_VERSION="2026-03"))
         old.apply_schema(old.describe())
         assert all(one.ok for one in old.write(statuses(crm)))
 
     def test_keeps_no_opt_out_from_the_crm(self, hubspot: Connector, crm: Crm) -> None:
         """The rule refuses the status, and with it all that goes along: the flags go alone."""
-        (target,) = lacking(crm, 1)
+        (target,) = contacts_without_required(crm, 1)
         values = {"status/phone": "do_not_contact", "do_not_contact": True, "do_not_call": True,
                   "do_not_text": True, "reason": "said no", "run": RUN}  # fmt: skip
         outcomes, at = write_all(hubspot, [Update("contacts", target, values)])

@@ -21,7 +21,7 @@ LARGE = "[connectors.salesforce]\nbulk_from = 1\n"
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+def small_jobs(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     """Jobs of 20 records, parts of 7, pages of 3: what large orgs have, in small."""
     lower_limits(
         monkeypatch,
@@ -37,17 +37,17 @@ def small(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
 
 
 @pytest.fixture
-def opened(open_salesforce: Callable[..., Connector]) -> Callable[..., Connector]:
+def open_connector(open_salesforce: Callable[..., Connector]) -> Callable[..., Connector]:
     return lambda toml=LARGE, **env: open_salesforce(toml, **env)
 
 
-def told(contacts: list[Contact]) -> list[tuple[Contact, datetime | None]]:
+def contact_facts(contacts: list[Contact]) -> list[tuple[Contact, datetime | None]]:
     """All that they say. A moment has another spelling in a job's result than in a query's."""
     return [(replace(contact, modified=""), contact.modified_at) for contact in contacts]
 
 
-def by_rest(opened: Callable[..., Connector]) -> list[Contact]:
-    connector = opened("[connectors.salesforce]\nbulk_from = 0\n")
+def read_by_rest(open_connector: Callable[..., Connector]) -> list[Contact]:
+    connector = open_connector("[connectors.salesforce]\nbulk_from = 0\n")
     return [c for page in connector.read("Contact") for c in page.contacts]
 
 
@@ -58,65 +58,67 @@ def routes(sandbox: Sandbox) -> dict[str, int]:
     }
 
 
-def calls(sandbox: Sandbox, part: str) -> int:
+def count_calls(sandbox: Sandbox, part: str) -> int:
     return sum(count for route, count in routes(sandbox).items() if part in route)
 
 
 class TestReading:
     def test_jobs_bring_the_same_contacts_as_queries(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        expected = by_rest(opened)
+        expected = read_by_rest(open_connector)
         sandbox.salesforce.counters.clear()
-        found = [c for page in opened().read("Contact") for c in page.contacts]
-        assert told(found) == told(expected)
+        found = [c for page in open_connector().read("Contact") for c in page.contacts]
+        assert contact_facts(found) == contact_facts(expected)
         assert len(found) == 48
-        assert calls(sandbox, "POST /jobs/query") == 3, "43 after the first page, 20 a job"
-        assert calls(sandbox, "GET /{kind}") == 1
+        assert count_calls(sandbox, "POST /jobs/query") == 3, "43 after the first page, 20 a job"
+        assert count_calls(sandbox, "GET /{kind}") == 1
 
     @pytest.mark.parametrize("version", ["62.0", "50.0"])
     def test_a_read_goes_on_from_any_page_in_another_process(
-        self, opened: Callable[..., Connector], version: str
+        self, open_connector: Callable[..., Connector], version: str
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
-        pages = list(opened(SALESFORCE_API_VERSION=version).read("Contact"))
+        expected = [c.id for c in read_by_rest(open_connector)]
+        pages = list(open_connector(SALESFORCE_API_VERSION=version).read("Contact"))
         read: list[str] = []
         for page in pages:
             read += [c.id for c in page.contacts]
             if page.cursor is None:
                 break
-            other = opened(SALESFORCE_API_VERSION=version)
+            other = open_connector(SALESFORCE_API_VERSION=version)
             rest = [c.id for p in other.read("Contact", cursor=page.cursor) for c in p.contacts]
             assert read + rest == expected
         assert read == expected
 
     def test_going_on_takes_no_new_job_while_the_old_one_is_kept(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        page = list(opened().read("Contact"))[2]
+        page = list(open_connector().read("Contact"))[2]
         sandbox.salesforce.counters.clear()
-        next(iter(opened().read("Contact", cursor=page.cursor)))
-        assert calls(sandbox, "POST /jobs/query") == 0
+        next(iter(open_connector().read("Contact", cursor=page.cursor)))
+        assert count_calls(sandbox, "POST /jobs/query") == 0
 
     def test_a_job_that_was_deleted_meanwhile_costs_nothing_but_a_new_one(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
-        pages = list(opened().read("Contact"))[:3]
+        expected = [c.id for c in read_by_rest(open_connector)]
+        pages = list(open_connector().read("Contact"))[:3]
         sandbox.salesforce.bulk.jobs.clear()
         read = [c.id for page in pages for c in page.contacts]
         read += [
-            c.id for p in opened().read("Contact", cursor=pages[-1].cursor) for c in p.contacts
+            c.id
+            for p in open_connector().read("Contact", cursor=pages[-1].cursor)
+            for c in p.contacts
         ]
         assert read == expected
 
     @pytest.mark.parametrize("version", ["62.0", "50.0"])
     def test_a_broken_download_is_fetched_again(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, version: str
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, version: str
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
+        expected = [c.id for c in read_by_rest(open_connector)]
         sandbox.salesforce.faults.append(Fault(r"/results\?", "truncate", nth=2, times=2))
-        found = opened(SALESFORCE_API_VERSION=version).read("Contact")
+        found = open_connector(SALESFORCE_API_VERSION=version).read("Contact")
         assert [c.id for page in found for c in page.contacts] == expected
 
     @pytest.mark.parametrize(
@@ -129,14 +131,18 @@ class TestReading:
         ],
     )
     def test_a_result_of_another_form_is_told_and_passes_for_nothing(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, result: bytes, problem: str
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        result: bytes,
+        problem: str,
     ) -> None:
         """What a full read does not bring counts as deleted: an answer that is none must not be
         taken for an empty one."""
         fault = Fault(r"/results", "status", status=200, body=result, times=99)
         sandbox.salesforce.faults.append(fault)
         with pytest.raises(ConnectorError, match=problem):
-            list(opened().read("Contact"))
+            list(open_connector().read("Contact"))
 
     @pytest.mark.parametrize(
         ("form", "chained"),
@@ -147,50 +153,53 @@ class TestReading:
     )  # fmt: skip
     @pytest.mark.parametrize("answer_most", [0, 3])
     def test_every_record_comes_in_whatever_form_the_parts_are_listed(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, form: str, chained: bool,
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, form: str, chained: bool,
         answer_most: int,
     ) -> None:  # fmt: skip
         """`answer_most`: an answer holds less than the part that its link names."""
-        expected = [c.id for c in by_rest(opened)]
+        expected = [c.id for c in read_by_rest(open_connector)]
         bulk = sandbox.salesforce.bulk
         bulk.result_part = 2  # more parts than one list names
         bulk.result_form, bulk.parts_are_chained, bulk.answer_most = form, chained, answer_most
-        found = [c.id for page in opened().read("Contact") for c in page.contacts]
+        found = [c.id for page in open_connector().read("Contact") for c in page.contacts]
         assert found == expected
 
     def test_a_part_larger_than_we_would_ask_for_is_read_to_its_end(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         """Where the org cuts an answer short within a part, the rest of that part counts too."""
         sandbox.salesforce.bulk.result_part = 100
         sandbox.salesforce.bulk.answer_most = 6
-        assert len([c for p in opened().read("Contact") for c in p.contacts]) == 48
+        assert len([c for p in open_connector().read("Contact") for c in p.contacts]) == 48
 
     @pytest.mark.parametrize("version", ["62.0", "50.0"])
     @pytest.mark.parametrize("lacking", [1, 7, 20])
     def test_a_result_with_fewer_records_than_the_job_says_is_refused_before_any_is_used(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, lacking: int, version: str
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, lacking: int, version: str
     ) -> None:
         sandbox.salesforce.bulk.short_by = lacking
-        pages = opened(SALESFORCE_API_VERSION=version).read("Contact")
+        pages = open_connector(SALESFORCE_API_VERSION=version).read("Contact")
         assert len(next(pages).contacts) == 5, "the first page comes by REST"
         with pytest.raises(UnavailableError, match=rf"has 20 records, .* brought {20 - lacking};"):
             next(pages)
 
     def test_line_breaks_in_values_are_no_records(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         """Lines are counted first: as many records as lines are missing must not make up for it."""
         org = sandbox.salesforce.org
         for record in list(org.tables["Contact"].after_id(None))[8:12]:
             org.update("Contact", record["Id"], {"MailingCity": "a\nb", "OtherPhone": "1\n2"})
-        assert len([c for p in opened().read("Contact") for c in p.contacts]) == 48
+        assert len([c for p in open_connector().read("Contact") for c in p.contacts]) == 48
         sandbox.salesforce.bulk.short_by = 4
         with pytest.raises(UnavailableError, match="brought 16"):
-            list(opened().read("Contact"))
+            list(open_connector().read("Contact"))
 
     def test_records_out_of_order_are_refused(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """A read goes on by id, so what comes out of order would be left out later."""
         from sandbox.salesforce import bulk
@@ -198,10 +207,10 @@ class TestReading:
         ordered = bulk.ordered
         monkeypatch.setattr(bulk, "ordered", lambda *given: ordered(*given)[::-1])
         with pytest.raises(ConnectorError, match="order of their ids"):
-            list(opened().read("Contact"))
+            list(open_connector().read("Contact"))
 
     def test_a_locator_that_comes_round_again_is_refused(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         sandbox.salesforce.bulk.result_form = "none"
         body = b'"Id"\n"003000000000001AAA"\n'
@@ -212,98 +221,106 @@ class TestReading:
             )
             sandbox.salesforce.faults.append(fault)
         with pytest.raises(ConnectorError, match="AAAA comes round again"):
-            list(opened().read("Contact"))
+            list(open_connector().read("Contact"))
 
     def test_a_session_that_ends_while_parts_are_fetched_is_renewed_once(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
-        connector = opened()
+        expected = [c.id for c in read_by_rest(open_connector)]
+        connector = open_connector()
         sandbox.salesforce.bulk.result_part = 2  # many parts, several at the same time
         act = {"object": "Contact", "id": "", "expire_sessions": True}
         sandbox.salesforce.faults.append(Fault(r"/results\?", "act", nth=3, action=act))
         sandbox.salesforce.faults.append(Fault(r"/results\?", "delay", times=99, seconds=0.05))
         sandbox.salesforce.counters.clear()
         assert [c.id for p in connector.read("Contact") for c in p.contacts] == expected
-        assert calls(sandbox, "oauth2/token") == 1, "one login for all threads"
+        assert count_calls(sandbox, "oauth2/token") == 1, "one login for all threads"
 
     def test_a_query_that_takes_too_long_is_asked_in_pieces(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
+        expected = [c.id for c in read_by_rest(open_connector)]
         lower_limits(monkeypatch, salesforce_slices=(30, 10, 4))
         sandbox.salesforce.query_most = 12
-        assert [c.id for c in by_rest(opened)] == expected
+        assert [c.id for c in read_by_rest(open_connector)] == expected
 
     def test_what_is_too_much_for_the_rest_api_goes_by_a_job(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
-        connector = opened()
+        expected = [c.id for c in read_by_rest(open_connector)]
+        connector = open_connector()
         sandbox.salesforce.query_most = 1
         assert [c.id for p in connector.read("Contact") for c in p.contacts] == expected
 
     @pytest.mark.parametrize("code", ["EXCEEDED_QUOTA", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"])
     def test_jobs_that_the_org_has_no_room_for_are_made_up_for_by_queries(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, code: str
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, code: str
     ) -> None:
-        expected = [c.id for c in by_rest(opened)]
+        expected = [c.id for c in read_by_rest(open_connector)]
         body = [{"errorCode": code, "message": "not now"}]
         sandbox.salesforce.faults.append(
             Fault("POST .*/jobs/query", "status", status=400, body=body)
         )
-        assert [c.id for p in opened().read("Contact") for c in p.contacts] == expected
+        assert [c.id for p in open_connector().read("Contact") for c in p.contacts] == expected
 
     def test_odd_text_comes_as_it_was_typed(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         org = sandbox.salesforce.org
-        target = by_rest(opened)[-1].id
+        target = read_by_rest(open_connector)[-1].id
         typed = ' "+44 20", 7946\nÄ☎ '
         org.update("Contact", target, {"Phone": typed, "MobilePhone": None})
-        (found,) = [c for page in opened().read("Contact") for c in page.contacts if c.id == target]
+        (found,) = [
+            c for page in open_connector().read("Contact") for c in page.contacts if c.id == target
+        ]
         assert found.phones["Phone"] == typed
         assert found.phones["MobilePhone"] == ""
 
     def test_an_org_that_does_no_jobs_today_is_read_by_queries(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        expected = by_rest(opened)
+        expected = read_by_rest(open_connector)
         sandbox.salesforce.bulk.query_jobs_left = 1
-        found = [c for page in opened().read("Contact") for c in page.contacts]
-        assert told(found) == told(expected)
+        found = [c for page in open_connector().read("Contact") for c in page.contacts]
+        assert contact_facts(found) == contact_facts(expected)
 
     def test_a_job_that_fails_is_made_up_for_by_queries(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        expected = by_rest(opened)
+        expected = read_by_rest(open_connector)
         sandbox.salesforce.bulk.fail_next = "InternalServerError : Retried more than 15 times"
-        assert [c for page in opened().read("Contact") for c in page.contacts] == expected
+        assert [c for page in open_connector().read("Contact") for c in page.contacts] == expected
 
     def test_a_field_that_went_away_is_said(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        pages = opened().read("Contact")
+        pages = open_connector().read("Contact")
         next(pages)
         del sandbox.salesforce.org.schema["Contact"][1]["Phone_Status__c"]
         with pytest.raises(SchemaChangedError, match="Phone_Status__c"):
             list(pages)
 
     def test_who_reads_is_told_that_it_waits(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         sandbox.salesforce.bulk.seconds = 0.2
         waited: list[None] = []
-        list(opened().read("Contact", heartbeat=lambda: waited.append(None)))
+        list(open_connector().read("Contact", heartbeat=lambda: waited.append(None)))
         assert len(waited) > 5
 
     def test_a_job_is_looked_at_when_the_one_before_it_was_done(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         lower_limits(monkeypatch, bulk_first_poll=0.2)
         sandbox.salesforce.bulk.seconds = 0.5
         looks: list[int] = []
-        for _page in opened().read("Contact"):
+        for _page in open_connector().read("Contact"):
             looks.append(routes(sandbox).get("GET /jobs/query/{id}", 0) - sum(looks))
         jobs = [count for count in looks if count]
         assert len(jobs) > 1
@@ -311,10 +328,10 @@ class TestReading:
         assert max(jobs[1:]) <= 2
 
     def test_where_numbers_are_rewritten_in_place_nothing_is_read_by_jobs(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        list(opened(LARGE + "[policy]\nnormalize = true\n").read("Contact"))
-        assert calls(sandbox, "/jobs/") == 0
+        list(open_connector(LARGE + "[policy]\nnormalize = true\n").read("Contact"))
+        assert count_calls(sandbox, "/jobs/") == 0
 
 
 def status(record_id: str, value: str | None) -> Update:
@@ -323,21 +340,21 @@ def status(record_id: str, value: str | None) -> Update:
 
 class TestWriting:
     @pytest.fixture
-    def connector(self, opened: Callable[..., Connector]) -> Connector:
-        return opened()
+    def connector(self, open_connector: Callable[..., Connector]) -> Connector:
+        return open_connector()
 
     @pytest.fixture
     def ids(self, sandbox: Sandbox) -> list[str]:
         return [r["Id"] for r in sandbox.salesforce.org.tables["Contact"].after_id(None)]
 
-    def held(self, sandbox: Sandbox, record_id: str) -> dict[str, Any]:
+    def current_record(self, sandbox: Sandbox, record_id: str) -> dict[str, Any]:
         return sandbox.salesforce.org.tables["Contact"].get(record_id) or {}
 
     def test_a_job_writes_what_it_is_told_and_leaves_the_rest(
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
     ) -> None:
         org = sandbox.salesforce.org
-        before = self.held(sandbox, ids[2])["Phone"]
+        before = self.current_record(sandbox, ids[2])["Phone"]
         org.update("Contact", ids[1], {"Phone_Status__c": "valid", "Wrong_Number__c": True})
         results = connector.write(
             [
@@ -347,12 +364,12 @@ class TestWriting:
             ]
         )
         assert [(r.id, r.ok) for r in results] == [(one, True) for one in ids[:3]]
-        first, second, third = (self.held(sandbox, one) for one in ids[:3])
+        first, second, third = (self.current_record(sandbox, one) for one in ids[:3])
         assert (first["Phone_Status__c"], first["Wrong_Number__c"]) == ("valid", True)
         assert (second["Phone_Status__c"], second["Wrong_Number__c"]) == (None, False)
         assert third["Phone_Hygiene_Reason__c"] == 'Said "no",\nso: no.'
         assert third.get("Phone") == before
-        assert calls(sandbox, "composite") == 0
+        assert count_calls(sandbox, "composite") == 0
 
     def test_what_is_refused_is_told_apart(
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
@@ -384,7 +401,9 @@ class TestWriting:
         bulk.fail_next, bulk.fail_after = "InternalServerError : retried", 3
         results = connector.write([status(one, "valid") for one in ids[:8]])
         assert all(result.ok for result in results)
-        assert [self.held(sandbox, one)["Phone_Status__c"] for one in ids[:8]] == ["valid"] * 8
+        assert [self.current_record(sandbox, one)["Phone_Status__c"] for one in ids[:8]] == [
+            "valid"
+        ] * 8
 
     def test_a_text_that_would_clear_the_field_in_a_job_is_written_as_it_is(
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
@@ -392,7 +411,7 @@ class TestWriting:
         updates = [Update("Contact", one, {"phone/Phone": "#N/A"}) for one in ids[:1]]
         results = connector.write([*updates, status(ids[1], "valid"), status(ids[2], "valid")])
         assert all(result.ok for result in results)
-        assert self.held(sandbox, ids[0])["Phone"] == "#N/A"
+        assert self.current_record(sandbox, ids[0])["Phone"] == "#N/A"
 
     @pytest.mark.parametrize(
         "lost", [r"POST .*/jobs/ingest", r"PUT .*/batches", r"PATCH .*/jobs/ingest", r"/failedRes"]
@@ -419,8 +438,8 @@ class TestWriting:
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
     ) -> None:
         connector.write([status(ids[0], "valid")])
-        assert calls(sandbox, "/jobs/") == 0
-        assert calls(sandbox, "composite") == 1
+        assert count_calls(sandbox, "/jobs/") == 0
+        assert count_calls(sandbox, "composite") == 1
 
     def test_many_updates_take_few_calls(
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
@@ -440,9 +459,9 @@ class TestWriting:
 
 
 def test_the_reserve_of_the_days_calls_holds_for_jobs_too(
-    opened: Callable[..., Connector], sandbox: Sandbox
+    open_connector: Callable[..., Connector], sandbox: Sandbox
 ) -> None:
-    connector = opened()
+    connector = open_connector()
     sandbox.salesforce.daily_limit = sandbox.salesforce.used + 8
     with pytest.raises(QuotaError):
         list(connector.read("Contact"))
@@ -458,11 +477,11 @@ class TestRuns:
         first = sync(ctx, "salesforce")
         assert first["contacts"]["read"] == 60
         assert crm.all_checked()
-        assert calls(sandbox, "POST /jobs/ingest") > 0
+        assert count_calls(sandbox, "POST /jobs/ingest") > 0
         sandbox.salesforce.counters.clear()
         again = sync(ctx, "salesforce", "everything")
         assert again["contacts"]["written"] == 0
-        assert calls(sandbox, "POST /jobs/ingest") == calls(sandbox, "composite") == 0
+        assert count_calls(sandbox, "POST /jobs/ingest") == count_calls(sandbox, "composite") == 0
 
     def test_an_edit_after_the_job_and_before_the_write_is_seen_by_the_next_run(
         self, make_context: Callable[..., Any], sync: Callable[..., dict[str, Any]],

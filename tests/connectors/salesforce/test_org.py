@@ -20,7 +20,7 @@ from sandbox.service import Fault
 
 
 @pytest.fixture
-def opened(open_salesforce: Callable[..., Connector]) -> Callable[..., Connector]:
+def open_connector(open_salesforce: Callable[..., Connector]) -> Callable[..., Connector]:
     return open_salesforce
 
 
@@ -32,7 +32,7 @@ def status(record_id: str, value: str = "valid", name: str = "Contact") -> Updat
     return Update(name, record_id, {"status/Phone": value})
 
 
-def held(sandbox: Sandbox, record_id: str, name: str = "Contact") -> dict[str, Any]:
+def current_record(sandbox: Sandbox, record_id: str, name: str = "Contact") -> dict[str, Any]:
     return sandbox.salesforce.org.tables[name].get(record_id) or {}
 
 
@@ -70,12 +70,15 @@ class TestOwners:
         token = {"Authorization": "Bearer sandbox-session-token"}
         body = {"allOrNone": False, "records": [record]}
         requests.patch(url, headers={**token, "Sforce-Auto-Assign": "false"}, json=body)
-        assert held(sandbox, lead, "Lead")["OwnerId"] != RULE_OWNER
+        assert current_record(sandbox, lead, "Lead")["OwnerId"] != RULE_OWNER
         requests.patch(url, headers=token, json=body)
-        assert held(sandbox, lead, "Lead")["OwnerId"] == RULE_OWNER
+        assert current_record(sandbox, lead, "Lead")["OwnerId"] == RULE_OWNER
 
     def test_every_call_that_writes_says_it_whatever_the_object(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         sent: list[tuple[str, str]] = []
         middleware = sandbox.salesforce._answered
@@ -85,7 +88,7 @@ class TestOwners:
             return await middleware(request, handler)
 
         monkeypatch.setattr(sandbox.salesforce, "_answered", watched)
-        connector = opened()
+        connector = open_connector()
         connector.write(
             [status(ids_of(sandbox)[0]), status(ids_of(sandbox, "Lead")[0], name="Lead")]
         )
@@ -113,25 +116,25 @@ class TestLimits:
         ],
     )
     def test_too_many_requests_at_once_is_waited_out(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, message: str
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, message: str
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         self.refuse(sandbox, message, times=2)
         assert len([c for p in connector.read("Contact") for c in p.contacts]) == 48
 
     def test_when_it_does_not_clear_it_is_said_and_nothing_of_todays_calls(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         self.refuse(sandbox, "ConcurrentRequests (Concurrent API Requests) Limit exceeded.", 99)
         with pytest.raises(UnavailableError, match="too many requests are under way") as caught:
             list(connector.read("Contact"))
         assert "today" not in str(caught.value)
 
     def test_the_total_of_the_day_ends_the_run_at_once(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         self.refuse(sandbox, "TotalRequests Limit exceeded.", times=99)
         before = sandbox.salesforce.counters.total()
         with pytest.raises(QuotaError, match="24-hour window"):
@@ -139,9 +142,9 @@ class TestLimits:
         assert sandbox.salesforce.counters.total() - before == 1
 
     def test_requests_at_once_are_limited_by_the_stand_in_itself(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         sandbox.salesforce.concurrent_limit = 1
         sandbox.salesforce.under_way = 1  # somebody else's long request
         sandbox.salesforce.faults.append(
@@ -157,10 +160,10 @@ class TestTriggers:
 
     @pytest.mark.parametrize("takes", [150, 100, 30, 7, 1])
     def test_a_batch_is_halved_until_it_passes_and_the_size_is_remembered(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, takes: int
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, takes: int
     ) -> None:
         sandbox.salesforce.org.automation.trigger_takes = takes
-        connector, ids = opened(), ids_of(sandbox)
+        connector, ids = open_connector(), ids_of(sandbox)
         results = connector.write([status(one) for one in ids])
         assert [(r.id, r.ok) for r in results] == [(one, True) for one in ids]
         before = connector.calls["write"]
@@ -169,84 +172,87 @@ class TestTriggers:
         assert connector.calls["write"] - before == -(-48 // largest_that_passes)
 
     def test_other_connections_of_this_process_begin_with_that_size(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         sandbox.salesforce.org.automation.trigger_takes = 12
         ids = ids_of(sandbox)
-        opened().write([status(one) for one in ids])
-        other = opened()
+        open_connector().write([status(one) for one in ids])
+        other = open_connector()
         other.write([status(one, "invalid") for one in ids])
         assert other.calls["write"] == 4
 
     def test_the_operator_can_set_the_size(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened("[connectors.salesforce]\nbatch_size = 16\n")
+        connector = open_connector("[connectors.salesforce]\nbatch_size = 16\n")
         connector.write([status(one) for one in ids_of(sandbox)])
         assert connector.calls["write"] == 3
         assert sandbox.salesforce.org.automation.largest_chunk == 16
 
     def test_records_that_a_job_could_not_take_go_by_smaller_calls(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
 
         lower_limits(monkeypatch, salesforce_job_writes=2, bulk_first_poll=0.01)
         sandbox.salesforce.org.automation.trigger_takes = 20
-        connector, ids = opened(), ids_of(sandbox)
+        connector, ids = open_connector(), ids_of(sandbox)
         assert all(r.ok for r in connector.write([status(one) for one in ids]))
-        assert {held(sandbox, one)["Phone_Status__c"] for one in ids} == {"valid"}
+        assert {current_record(sandbox, one)["Phone_Status__c"] for one in ids} == {"valid"}
         jobs = len(sandbox.salesforce.bulk.jobs)
         assert jobs == 1
         connector.write([status(one, "invalid") for one in ids])
         assert len(sandbox.salesforce.bulk.jobs) == jobs, "another job would fail alike"
 
     def test_one_record_that_fails_alone_is_told_and_its_neighbours_are_written(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         ids = ids_of(sandbox)
         sandbox.salesforce.org.refusals[ids[3]] = (
             "System.LimitException: Too many SOQL queries: 101"
         )
-        results = opened().write([status(one) for one in ids])
+        results = open_connector().write([status(one) for one in ids])
         assert [r.id for r in results if not r.ok] == [ids[3]]
         assert "Too many SOQL queries" in next(r.message for r in results if not r.ok)
 
     def test_a_limit_told_of_the_whole_call_is_halved_too(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         body = [{"errorCode": "UNKNOWN_EXCEPTION", "message": "System.LimitException: Apex CPU"}]
         sandbox.salesforce.faults.append(
             Fault(r"PATCH .*/composite", "status", status=500, body=body, times=1)
         )
-        assert all(r.ok for r in opened().write([status(one) for one in ids_of(sandbox)]))
+        assert all(r.ok for r in open_connector().write([status(one) for one in ids_of(sandbox)]))
 
 
 class TestRefusedWrites:
     def test_each_kind_has_its_own_name_and_remedy(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         from worker.queries.failure_help import REMEDIES
 
         rules, ids = sandbox.salesforce.org.automation, ids_of(sandbox)
         rules.in_approval, rules.forbidden, rules.duplicates = {ids[0]}, {ids[1]}, {ids[2]}
-        results = opened().write([status(one) for one in ids[:4]])
+        results = open_connector().write([status(one) for one in ids[:4]])
         kinds = [r.kind for r in results]
         assert kinds == ["approval", "security_policy", "duplicate", None]
         assert all(kind in REMEDIES for kind in kinds if kind)
 
     @pytest.mark.parametrize("allowed", [True, False])
     def test_a_duplicate_rule_that_only_warns_can_be_passed(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, allowed: bool
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, allowed: bool
     ) -> None:
         one = ids_of(sandbox)[0]
         sandbox.salesforce.org.automation.duplicates = {one}
         toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"
-        (result,) = opened(toml).write([status(one)])
+        (result,) = open_connector(toml).write([status(one)])
         assert result.ok == allowed
 
     @pytest.mark.parametrize("allowed", [True, False])
     def test_a_job_has_no_such_header_and_its_duplicates_go_by_a_call_of_their_own(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, allowed: bool,
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, allowed: bool,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
 
@@ -254,13 +260,13 @@ class TestRefusedWrites:
         ids = ids_of(sandbox)[:6]
         sandbox.salesforce.org.automation.duplicates = {ids[2]}
         toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"
-        results = opened(toml).write([status(one) for one in ids])
+        results = open_connector(toml).write([status(one) for one in ids])
         assert len(sandbox.salesforce.bulk.jobs) == 1
         assert [r.id for r in results if not r.ok] == ([] if allowed else [ids[2]])
 
     @pytest.mark.parametrize("http_status", [400, 500])
     def test_a_whole_call_refused_for_a_lock_is_tried_again(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, http_status: int
     ) -> None:
         body = [{
             "errorCode": "UNABLE_TO_LOCK_ROW", "fields": [],
@@ -269,12 +275,14 @@ class TestRefusedWrites:
         sandbox.salesforce.faults.append(
             Fault(r"PATCH .*/composite", "status", status=http_status, body=body, times=2)
         )
-        assert all(r.ok for r in opened().write([status(one) for one in ids_of(sandbox)[:3]]))
+        assert all(
+            r.ok for r in open_connector().write([status(one) for one in ids_of(sandbox)[:3]])
+        )
 
     def test_a_security_policy_that_stops_a_read_says_what_to_do(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         body = [{"errorCode": "TXN_SECURITY_NO_ACCESS", "message": "isn't allowed"}]
         sandbox.salesforce.faults.append(Fault(r"GET .*/query", "status", status=403, body=body))
         with pytest.raises(AuthError, match="Exempt from Transaction Security"):
@@ -302,9 +310,9 @@ class TestErrorsOfAnyForm:
 
     @pytest.mark.parametrize("http_status", [400, 403, 404])
     def test_a_text_is_passed_on(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, http_status: int
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         sandbox.salesforce.faults.append(
             Fault(r"PATCH .*/composite", "status", status=http_status,
                   body=b"<html><title>Blocked by the proxy</title></html>")
@@ -314,9 +322,9 @@ class TestErrorsOfAnyForm:
 
     @pytest.mark.parametrize("http_status", [301, 302, 307])
     def test_a_redirect_names_the_host_and_is_not_followed(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, http_status: int
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox, http_status: int
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         where = "https://newname.my.salesforce.com/services/data?token=secret"
         sandbox.salesforce.faults.append(
             Fault(r"GET .*/query", "status", status=http_status, headers={"Location": where})
@@ -326,9 +334,9 @@ class TestErrorsOfAnyForm:
         assert "secret" not in str(caught.value)
 
     def test_an_api_version_that_is_retired_is_said(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         sandbox.salesforce.faults.append(Fault("GET .*/query", "status", status=410, body=b""))
         with pytest.raises(ConnectorError, match="SALESFORCE_API_VERSION"):
             list(connector.read("Contact"))
@@ -336,11 +344,11 @@ class TestErrorsOfAnyForm:
 
 class TestLogin:
     def test_without_a_run_as_user_it_is_said_where_to_set_one(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         sandbox.salesforce.run_as_user = False
         with pytest.raises(AuthError, match=r"no run-as user is set.*'Run As'"):
-            opened()
+            open_connector()
 
     @pytest.mark.parametrize(
         ("answer", "told"),
@@ -353,11 +361,15 @@ class TestLogin:
         ],
     )  # fmt: skip
     def test_an_answer_of_another_form_is_told_and_gives_no_secret_away(
-        self, opened: Callable[..., Connector], sandbox: Sandbox, answer: dict[str, Any], told: str
+        self,
+        open_connector: Callable[..., Connector],
+        sandbox: Sandbox,
+        answer: dict[str, Any],
+        told: str,
     ) -> None:
         sandbox.salesforce.faults.append(Fault("oauth2/token", "status", times=9, **answer))
         with pytest.raises(ConnectorError, match=told) as caught:
-            opened()
+            open_connector()
         assert "secret" not in str(caught.value)
 
     @pytest.mark.parametrize("host", ["login.salesforce.com", "test.salesforce.com"])
@@ -389,32 +401,32 @@ class TestLogin:
             load(env)
 
     def test_the_user_is_known_from_the_login_with_no_scope_but_api(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         sandbox.salesforce.counters.clear()
         steps = list(connector.provision())
         assert [s.done for s in steps if s.what.endswith("for our user")] == ["created"]
         assert not any("userinfo" in route for route in sandbox.salesforce.counters)
 
     def test_a_session_without_a_login_finds_its_user_too(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         session = {
             "SALESFORCE_LOGIN_URL": "", "SALESFORCE_CLIENT_ID": "", "SALESFORCE_CLIENT_SECRET": "",
             "SALESFORCE_INSTANCE_URL": sandbox.salesforce_url,
             "SALESFORCE_ACCESS_TOKEN": "sandbox-session-token",
         }  # fmt: skip
-        steps = list(opened(**session).provision())
+        steps = list(open_connector(**session).provision())
         assert not [step for step in steps if step.done == "failed"]
         assigned = sandbox.salesforce.org.tables["PermissionSetAssignment"].after_id(None)
         user = sandbox.salesforce.org.integration_user
         assert [r["AssigneeId"] for r in assigned] == [user] * 2, "the profile, and our set"
 
     def test_a_fresh_session_that_is_refused_too_says_why(
-        self, opened: Callable[..., Connector], sandbox: Sandbox
+        self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        connector = opened()
+        connector = open_connector()
         text = "This session is not valid for use with the REST API"
         body = [{"errorCode": "INVALID_SESSION_ID", "message": text}]
         sandbox.salesforce.faults.append(

@@ -54,14 +54,14 @@ class TestAProbe:
         tables = sandbox.salesforce.org.tables
         skipped = {"SystemModstamp", "LastModifiedDate", "LastModifiedById", "_stamp"}
 
-        def held() -> dict[str, dict[str, object]]:
+        def current_records() -> dict[str, dict[str, object]]:
             rows = [r for n in ("Contact", "Lead") for r in tables[n].after_id(None)]
             return {r["Id"]: {k: v for k, v in r.items() if k not in skipped} for r in rows}
 
-        before = held()
+        before = current_records()
         found = verdicts(connector, target)
         assert {found[fact.name] for fact in FACTS if fact.writes} == {"confirmed"}
-        assert held() == before
+        assert current_records() == before
 
     def test_refutes_what_is_otherwise(self, connector: Connector, sandbox: Sandbox) -> None:
         sandbox.salesforce.bulk.short_by = 1

@@ -40,7 +40,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def setup(make_settings: Callable[..., Settings]) -> Callable[..., list[SetupResult]]:
+def run_setup(make_settings: Callable[..., Settings]) -> Callable[..., list[SetupResult]]:
     def run(toml: str = "", adopt: Sequence[str] = ()) -> list[SetupResult]:
         opened = build("salesforce", make_settings(toml))
         try:
@@ -89,25 +89,25 @@ class TestWhatIsSent:
 class TestRights:
     @pytest.mark.parametrize("right", rights.ALL)
     def test_the_right_that_the_set_up_lacks_is_named(
-        self, setup: Setup, sandbox: Sandbox, right: str
+        self, run_setup: Setup, sandbox: Sandbox, right: str
     ) -> None:
         sandbox.salesforce.org.rights.remove(right)
-        failed = [one for one in setup() if one.done == "failed"]
+        failed = [one for one in run_setup() if one.done == "failed"]
         assert failed
         assert all(f"the right '{right}'" in one.note for one in failed)
 
     def test_with_the_right_given_the_set_up_goes_on_where_it_stopped(
-        self, setup: Setup, sandbox: Sandbox
+        self, run_setup: Setup, sandbox: Sandbox
     ) -> None:
         sandbox.salesforce.org.rights.remove(rights.MANAGE_SETS)
-        setup()
+        run_setup()
         sandbox.salesforce.org.rights.append(rights.MANAGE_SETS)
-        assert not [one for one in setup() if one.done == "failed"]
+        assert not [one for one in run_setup() if one.done == "failed"]
         assert sandbox.salesforce.org.schema["Lead"][1]["Best_Phone__c"].updateable
 
 
 class TestFieldsOfOthers:
-    def foreign(self, sandbox: Sandbox, visible: bool, kind: str = "Checkbox") -> None:
+    def add_foreign_field(self, sandbox: Sandbox, visible: bool, kind: str = "Checkbox") -> None:
         made = {"type": kind, "label": "Wrong number", "inlineHelpText": "Set by the dialer."}
         if kind == "Checkbox":
             made["defaultValue"] = "false"
@@ -116,10 +116,10 @@ class TestFieldsOfOthers:
 
     @pytest.mark.parametrize("visible", [True, False])
     def test_no_access_is_given_to_a_field_that_is_not_ours(
-        self, setup: Setup, sandbox: Sandbox, visible: bool
+        self, run_setup: Setup, sandbox: Sandbox, visible: bool
     ) -> None:
-        self.foreign(sandbox, visible)
-        found = step(setup(), "Contact.Wrong_Number__c")
+        self.add_foreign_field(sandbox, visible)
+        found = step(run_setup(), "Contact.Wrong_Number__c")
         assert found.done == "failed"
         assert "Set by the dialer" in found.note
         assert "--adopt Contact.Wrong_Number__c" in found.note
@@ -129,65 +129,65 @@ class TestFieldsOfOthers:
 
     @pytest.mark.parametrize("visible", [True, False])
     def test_the_operator_can_take_it_over_once_and_for_all(
-        self, setup: Setup, sandbox: Sandbox, visible: bool
+        self, run_setup: Setup, sandbox: Sandbox, visible: bool
     ) -> None:
-        self.foreign(sandbox, visible)
-        first = setup(adopt=["Contact.Wrong_Number__c"])
+        self.add_foreign_field(sandbox, visible)
+        first = run_setup(adopt=["Contact.Wrong_Number__c"])
         assert step(first, "Contact.Wrong_Number__c").done == "already there"
-        assert step(setup(), "Contact.Wrong_Number__c").done == "already there"
+        assert step(run_setup(), "Contact.Wrong_Number__c").done == "already there"
         assert sandbox.salesforce.org.schema["Contact"][1]["Wrong_Number__c"].updateable
 
     @pytest.mark.parametrize("visible", [True, False])
     def test_a_field_of_another_type_is_not_adopted_at_all(
-        self, setup: Setup, sandbox: Sandbox, visible: bool
+        self, run_setup: Setup, sandbox: Sandbox, visible: bool
     ) -> None:
-        self.foreign(sandbox, visible, "DateTime")
-        found = step(setup(adopt=["Contact.Wrong_Number__c"]), "Contact.Wrong_Number__c")
+        self.add_foreign_field(sandbox, visible, "DateTime")
+        found = step(run_setup(adopt=["Contact.Wrong_Number__c"]), "Contact.Wrong_Number__c")
         assert found.done == "failed"
         assert "of type datetime and not bool" in found.note
 
     @pytest.mark.parametrize(("label", "done"), [("Wrong  number", "already there"),
                                                  ("Misdialled", "failed")])  # fmt: skip
     def test_one_made_by_hand_is_ours_by_its_label(
-        self, setup: Setup, sandbox: Sandbox, label: str, done: str
+        self, run_setup: Setup, sandbox: Sandbox, label: str, done: str
     ) -> None:
         made = {"type": "Checkbox", "label": label, "defaultValue": "false"}
         sandbox.salesforce.org.add_custom_field("Contact", "Wrong_Number__c", made, visible=True)
-        assert step(setup(), "Contact.Wrong_Number__c").done == done
+        assert step(run_setup(), "Contact.Wrong_Number__c").done == done
 
     def test_our_own_field_that_was_hidden_meanwhile_is_ours(
-        self, setup: Setup, sandbox: Sandbox
+        self, run_setup: Setup, sandbox: Sandbox
     ) -> None:
-        setup()
+        run_setup()
         org = sandbox.salesforce.org
         org.grant("Contact.Best_Phone__c", read=False, edit=False)
         for row in list(org.tables["FieldPermissions"].after_id(None)):
             if row["Field"] == "Contact.Best_Phone__c":
                 org.tables["FieldPermissions"].by_id.pop(row["Id"])
-        found = step(setup(), "Contact.Best_Phone__c")
+        found = step(run_setup(), "Contact.Best_Phone__c")
         assert (found.done, found.note) == ("already there", "it was hidden from our user")
 
 
 class TestTheOrgsOwnDoNotCall:
-    def test_it_is_offered_on_each_object(self, setup: Setup) -> None:
-        offered = [one.what for one in setup(PEOPLE) if one.done == "offered"]
+    def test_it_is_offered_on_each_object(self, run_setup: Setup) -> None:
+        offered = [one.what for one in run_setup(PEOPLE) if one.done == "offered"]
         assert offered == ["Contact.DoNotCall", "Lead.DoNotCall", "Account.PersonDoNotCall"]
 
     def test_once_it_is_used_it_is_not_offered_and_access_to_it_is_given(
-        self, setup: Setup, sandbox: Sandbox
+        self, run_setup: Setup, sandbox: Sandbox
     ) -> None:
         field = sandbox.salesforce.org.schema["Contact"][1]["DoNotCall"]
         field.updateable = False
-        steps = setup(MAPPED + PEOPLE)
+        steps = run_setup(MAPPED + PEOPLE)
         assert not [one for one in steps if one.done == "offered"]
         assert step(steps, "Account.PersonDoNotCall").done == "already there"
         assert field.updateable
 
     def test_a_tick_of_it_stops_the_calls(
-        self, make_context: Callable[..., Context], setup: Setup, sandbox: Sandbox,
+        self, make_context: Callable[..., Context], run_setup: Setup, sandbox: Sandbox,
         sync: Callable[..., object],
     ) -> None:  # fmt: skip
-        setup(MAPPED)
+        run_setup(MAPPED)
         org = sandbox.salesforce.org
         contact = next(r for r in org.tables["Contact"].after_id(None) if not r["IsPersonAccount"])
         others = dict.fromkeys(("MobilePhone", "HomePhone", "OtherPhone"))

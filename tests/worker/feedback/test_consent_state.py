@@ -26,7 +26,7 @@ def report(kind: str, day: float = 0, **more: Any) -> Feedback:
     return Feedback(kind=kind, at=START + DAY * day, **made)  # type: ignore[arg-type]
 
 
-def on(who: Who, kind: str, day: float = 0, **more: Any) -> Feedback:
+def report_on_day(who: Who, kind: str, day: float = 0, **more: Any) -> Feedback:
     return report(kind, day, contact=who.key, person=who.person, **more)
 
 
@@ -46,7 +46,7 @@ class TestAnOptOut:
         assert standing(told, ADA, Rules(text_stops_calls=False)).suppressed == {"text"}
 
     def test_stands_whatever_is_confirmed(self) -> None:
-        told = [report("opt_out"), on(ADA, "confirmed", 1), report("confirmed", 2)]
+        told = [report("opt_out"), report_on_day(ADA, "confirmed", 1), report("confirmed", 2)]
         assert standing(told, ADA).suppressed == ALL_CHANNELS
 
     def test_is_lifted_by_a_later_opt_in_and_not_by_an_earlier_one(self) -> None:
@@ -58,27 +58,27 @@ class TestAnOptOut:
             assert standing(told, ADA).suppressed
 
     def test_is_lifted_for_one_person_by_what_that_person_says(self) -> None:
-        told = [report("opt_out"), on(ADA, "opt_in", 1, reach="person")]
+        told = [report("opt_out"), report_on_day(ADA, "opt_in", 1, reach="person")]
         assert not standing(told, ADA).suppressed
         assert not standing(told, ADA_THERE).suppressed
         assert standing(told, BEN).suppressed
 
     def test_on_one_person_holds_for_that_person_in_every_crm(self) -> None:
-        told = [on(ADA, "opt_out", reach="person")]
+        told = [report_on_day(ADA, "opt_out", reach="person")]
         assert standing(told, ADA_THERE).suppressed
         assert not standing(told, BEN).suppressed
 
     def test_on_one_person_holds_though_our_key_has_changed_since(self) -> None:
-        told = [on(ADA, "opt_out", reach="person")]
+        told = [report_on_day(ADA, "opt_out", reach="person")]
         now = Who(ADA_THERE.key, "ada by the new key", ("ada",))
         assert standing(told, now).suppressed
-        assert standing([on(now, "opt_out", reach="person")], now).suppressed
+        assert standing([report_on_day(now, "opt_out", reach="person")], now).suppressed
         assert not standing(told, Who(BEN.key, "ben by the new key", ("ben",))).suppressed
         assert not standing([report("opt_out", reach="person")], Who(BEN.key)).suppressed
 
     @given(st.permutations([
         report("opt_out", 0), report("opt_in", 1), report("opt_out", 2), report("opt_in", 2.5),
-        report("wrong_number", 1.5), on(ADA, "confirmed", 3, reach="person"),
+        report("wrong_number", 1.5), report_on_day(ADA, "confirmed", 3, reach="person"),
         report("opt_out", 4, channels="text"),
     ]), st.integers(0, 6))  # fmt: skip
     def test_counts_once_and_in_its_own_order_however_it_arrives(
@@ -91,32 +91,36 @@ class TestAnOptOut:
 
 class TestAWrongNumber:
     def test_is_wrong_for_whoever_has_it(self) -> None:
-        told = [on(ADA, "wrong_number")]
+        told = [report_on_day(ADA, "wrong_number")]
         assert standing(told, ADA).wrong == "reaches somebody else (test, 01 Jan 2026)"
         assert standing(told, BEN).wrong
 
     def test_is_not_wrong_for_one_who_confirms_it_later(self) -> None:
-        told = [report("wrong_number"), on(BEN, "confirmed", 1, reach="person")]
+        told = [report("wrong_number"), report_on_day(BEN, "confirmed", 1, reach="person")]
         assert not standing(told, BEN).wrong
         assert standing(told, BEN).confirmed
         assert standing(told, ADA).wrong
 
     def test_is_not_thereby_wrong_for_another_who_confirmed_it_before(self) -> None:
-        told = [on(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
+        told = [report_on_day(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
         both = Holders((ADA, BEN))
         assert not standing(told, BEN, holders=both).wrong
         assert standing(told, ADA, holders=both).wrong
 
     def test_is_wrong_again_by_a_new_report_where_somebody_else_cleared_it(self) -> None:
         """A CRM user clears the flag on Ben's record; then the number's owner says it again."""
-        told = [report("wrong_number"), on(BEN, "confirmed", 1), report("wrong_number", 2)]
+        told = [
+            report("wrong_number"),
+            report_on_day(BEN, "confirmed", 1),
+            report("wrong_number", 2),
+        ]
         both = Holders((ADA, BEN))
         assert standing(told, ADA, holders=both).wrong
         assert not standing(told, BEN, holders=both).wrong, "of Ben it was said that it is his"
         assert not standing(told[:2], ADA, holders=both).wrong
 
     def test_is_wrong_for_one_who_confirmed_it_before_and_alone_has_it(self) -> None:
-        told = [on(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
+        told = [report_on_day(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
         assert standing(told, BEN, holders=Holders((BEN,))).wrong
 
     def test_of_one_person_before_and_after_our_key_changed_is_of_nobody_else(self) -> None:
@@ -125,14 +129,17 @@ class TestAWrongNumber:
         assert not both.others(now)
 
     def test_is_wrong_again_when_the_person_itself_is_reported(self) -> None:
-        told = [on(BEN, "confirmed", 0, reach="person"), on(BEN, "wrong_number", 1)]
+        told = [
+            report_on_day(BEN, "confirmed", 0, reach="person"),
+            report_on_day(BEN, "wrong_number", 1),
+        ]
         assert standing(told, BEN, holders=Holders((ADA, BEN))).wrong
 
     def test_of_a_shared_number_is_wrong_for_that_person_alone(self) -> None:
         switchboard = Holders(
             (*(Who(f"salesforce/Contact/{n}", f"person {n}") for n in range(5)), ADA, BEN)
         )
-        told = [on(ADA, "wrong_number")]
+        told = [report_on_day(ADA, "wrong_number")]
         assert standing(told, ADA, holders=switchboard).wrong
         assert standing(told, ADA_THERE, holders=switchboard).wrong
         assert not standing(told, BEN, holders=switchboard).wrong
@@ -141,7 +148,7 @@ class TestAWrongNumber:
         assert Holders((ADA, ADA_THERE)).persons == 1
 
     def test_that_was_corrected_gives_the_new_one_for_that_person(self) -> None:
-        told = [on(ADA, "corrected", reach="person", new_number="+14155550199")]
+        told = [report_on_day(ADA, "corrected", reach="person", new_number="+14155550199")]
         assert standing(told, ADA).corrected_to == "+14155550199"
         assert standing(told, ADA).wrong
         assert standing(told, BEN) == Standing()
@@ -176,7 +183,7 @@ class TestMessagesThatFail:
 class TestLifting:
     def test_of_a_number_needs_a_word_about_the_number(self) -> None:
         stop = report("opt_out", id=1)
-        for_ada = on(ADA, "opt_in", 1, reach="person", id=2)
+        for_ada = report_on_day(ADA, "opt_in", 1, reach="person", id=2)
         assert lifted(stop, [for_ada])[1] is None
         for_all = report("opt_in", 2, id=3, evidence="asked us to call")
         left, lift = lifted(stop, [for_ada, for_all])

@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def marks(home: Path) -> redis.Redis:
+def redis_client(home: Path) -> redis.Redis:
     return embedded_redis.client(embedded_redis.url(home))
 
 
@@ -40,47 +40,47 @@ def look(home: Path) -> Look:
     return made
 
 
-def waiting(marks: redis.Redis) -> Any:
-    return marks.llen("looks")
+def waiting(redis_client: redis.Redis) -> Any:
+    return redis_client.llen("looks")
 
 
 def test_a_second_ring_adds_no_message_while_the_first_waits(
-    look: Look, marks: redis.Redis
+    look: Look, redis_client: redis.Redis
 ) -> None:
     assert [dedupe.ring(look) for _ in range(3)] == [True, False, False]
-    assert waiting(marks) == 1
+    assert waiting(redis_client) == 1
 
 
 def test_a_ring_after_the_task_began_to_look_is_a_message_of_its_own(
-    look: Look, marks: redis.Redis
+    look: Look, redis_client: redis.Redis
 ) -> None:
     dedupe.ring(look)
     dedupe.heard(look)  # what is stored from now on may be too late for this look
     assert dedupe.ring(look)
-    assert waiting(marks) == 2
+    assert waiting(redis_client) == 2
 
 
-def test_what_is_rung_for_has_a_bell_of_its_own(look: Look, marks: redis.Redis) -> None:
+def test_what_is_rung_for_has_a_bell_of_its_own(look: Look, redis_client: redis.Redis) -> None:
     assert dedupe.ring(look, "hubspot")
     assert dedupe.ring(look, "salesforce")
     dedupe.heard(look, "hubspot")
     assert not dedupe.ring(look, "salesforce")
-    assert waiting(marks) == 2
+    assert waiting(redis_client) == 2
 
 
 def test_a_message_that_was_lost_is_missed_for_half_a_minute_at_most(
-    look: Look, marks: redis.Redis
+    look: Look, redis_client: redis.Redis
 ) -> None:
     dedupe.ring(look)
-    (name,) = marks.keys("hygiene:rung:*")  # type: ignore[misc]
-    assert 0 < marks.ttl(name) <= 30  # type: ignore[operator]
+    (name,) = redis_client.keys("hygiene:rung:*")  # type: ignore[misc]
+    assert 0 < redis_client.ttl(name) <= 30  # type: ignore[operator]
 
 
-def test_a_redis_that_forgot_everything_is_told_anew(look: Look, marks: redis.Redis) -> None:
+def test_a_redis_that_forgot_everything_is_told_anew(look: Look, redis_client: redis.Redis) -> None:
     dedupe.ring(look)
-    marks.flushall()
+    redis_client.flushall()
     assert dedupe.ring(look)
-    assert waiting(marks) == 1
+    assert waiting(redis_client) == 1
 
 
 def test_a_redis_that_is_away_does_not_keep_a_task_from_looking(

@@ -52,7 +52,7 @@ class Command:
         self.process.send_signal(number)
         return self.process.wait(WITHIN)
 
-    def said(self) -> str:
+    def stderr_text(self) -> str:
         return self.err.read_text("utf-8")
 
 
@@ -135,7 +135,7 @@ class TestARunThatIsStopped:
             assert fault is not None
             until(lambda: fault.hits == 1, "the call")
         assert command.stop(number) == 130
-        no_traceback(command.said())
+        no_traceback(command.stderr_text())
         assert command.out.read_text() == ""
         # Nothing failed, nothing is held, nothing is reserved.
         assert count(paid, failures) == 0
@@ -144,7 +144,7 @@ class TestARunThatIsStopped:
         assert count(paid, lookup_claims) == 0
         for run in lifecycle.recent(paid):
             assert run.state == "stopped"
-            assert f"hygiene runs resume {run.id}" in command.said()
+            assert f"hygiene runs resume {run.id}" in command.stderr_text()
 
         sandbox.twilio.latency = 0
         result = go_on(paid, "salesforce")
@@ -163,7 +163,7 @@ class TestARunThatIsStopped:
         command = hygiene("sync", "hubspot", "--json")
         until(lambda: any(run.read_all for run in lifecycle.recent(paid)), "all to be read")
         assert command.stop(signal.SIGINT) == 130
-        no_traceback(command.said())
+        no_traceback(command.stderr_text())
         (run,) = lifecycle.recent(paid)
         assert run.state == "stopped"
         assert count(paid, failures) == 0
@@ -181,7 +181,7 @@ class TestARunThatIsStopped:
         began = time.monotonic()
         assert command.stop(signal.SIGINT) == 130
         assert time.monotonic() - began < 1
-        no_traceback(command.said())
+        no_traceback(command.stderr_text())
         assert go_on(paid, "salesforce")["contacts"]["failed"] == 0
         assert crm.all_checked()
 
@@ -193,13 +193,13 @@ class TestARunThatIsStopped:
         command = hygiene("sync", "salesforce", "--dry-run", "--json")
         until(lambda: fault.hits == 1, "the read")
         assert command.stop(signal.SIGTERM) == 130
-        assert "dry run" in command.said()
+        assert "dry run" in command.stderr_text()
         assert command.out.read_text() == ""
         command = hygiene("sync", "salesforce", "--queue", "--json")
         until(lambda: bool(lifecycle.active(paid)), "the run")
         assert command.stop(signal.SIGINT) == 130
         (run,) = lifecycle.active(paid)  # it is the workers'
-        assert f"hygiene runs pause {run.id}" in command.said()
+        assert f"hygiene runs pause {run.id}" in command.stderr_text()
         assert command.out.read_text() == ""
 
 
@@ -215,7 +215,7 @@ class TestAnUndoThatIsStopped:
         command = hygiene("runs", "undo", run["run"], "--json")
         until(lambda: fault.hits == 1, "the write")
         assert command.stop(signal.SIGINT) == 130
-        no_traceback(command.said())
+        no_traceback(command.stderr_text())
         undoing = lifecycle.recent(ctx, 1)[0]
         assert undoing.state == "stopped"
         again = hygiene("runs", "resume", undoing.id, "--json")
@@ -281,7 +281,7 @@ class TestTheWebProcess:
             assert download.status_code == 200
             next(download.iter_content(1000))  # and it reads no further
             assert web.stop(number) == 130
-        no_traceback(web.said())
+        no_traceback(web.stderr_text())
 
 
 class TestHowARunIsCalled:

@@ -60,7 +60,7 @@ def numbers(ctx: Context, record_id: str) -> dict[str, str]:
         return {row.field: row.number for row in connection.execute(query)}
 
 
-def say(ctx: Context, kind: str, number: str) -> None:
+def store_reply(ctx: Context, kind: str, number: str) -> None:
     """A reply; the runs that carry it to the CRM are those of its number."""
     with ctx.store.write() as connection:
         connection.execute(sa.insert(feedback).values(
@@ -73,7 +73,7 @@ def alerts(ctx: Context) -> list[str]:
     return [one.text for one in rules.found(ctx) if one.kind == "field_hidden"]
 
 
-def touch(crm: Crm, record_id: str) -> None:
+def edit_foreign_field(crm: Crm, record_id: str) -> None:
     """Somebody edits something that is none of ours."""
     name = "Title" if crm.name == "salesforce" else "company"
     crm.act(record_id, {"set": {name: f"edited {datetime.now(UTC)}"}})
@@ -85,7 +85,7 @@ class TestAPhoneFieldThatIsHidden:
     ) -> None:
         assert not has_failures(sync(ctx, crm.name))
         crm.hide_field(second(crm))
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         result = sync(ctx, crm.name)
         assert second(crm) in {one["field"] for one in result["hidden_fields"]}
         assert any(second(crm) in note for note in result["notes"])
@@ -116,7 +116,7 @@ class TestAPhoneFieldThatIsHidden:
         assert known == {crm.phone: OTHER_NUMBER, second(crm): NUMBER}
         crm.hide_field(second(crm))
         for record_id in crm.ids():
-            touch(crm, record_id)
+            edit_foreign_field(crm, record_id)
         sync(ctx, crm.name, kind)
         after = crm.snapshot()
         fields = [crm.field(f"{n}/{second(crm)}") for n in ("status", "e164", "line_type")]
@@ -130,9 +130,9 @@ class TestAPhoneFieldThatIsHidden:
     ) -> None:
         sync(ctx, crm.name)
         crm.hide_field(second(crm))
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         sync(ctx, crm.name)
-        say(ctx, "opt_out", NUMBER)
+        store_reply(ctx, "opt_out", NUMBER)
         sync(ctx, crm.name, scope=Scope("numbers", (NUMBER,)))
         for flag in ("do_not_contact", "do_not_call", "do_not_text"):
             assert crm.get(target, flag) is True
@@ -142,10 +142,10 @@ class TestAPhoneFieldThatIsHidden:
     def test_a_flag_that_stands_for_its_number_is_not_taken_back(
         self, ctx: Context, crm: Crm, sync: Sync, target: str
     ) -> None:
-        say(ctx, "opt_out", NUMBER)
+        store_reply(ctx, "opt_out", NUMBER)
         sync(ctx, crm.name)
         crm.hide_field(second(crm))
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         sync(ctx, crm.name)
         assert crm.get(target, "do_not_contact") is True
         assert crm.get(target, f"status/{second(crm)}") == "do_not_contact"
@@ -160,7 +160,7 @@ class TestAPhoneFieldThatIsHidden:
             {"field": second(crm), "change": {"readable": False}}
             if crm.name == "salesforce" else {"archive_property": second(crm)}
         )  # fmt: skip
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         crm.meanwhile(crm.read_call, target, hide)
         result = sync(ctx, crm.name, kind)
         assert result["state"] == "done"
@@ -195,9 +195,9 @@ class TestAPhoneFieldThatIsHidden:
         names = ["Phone", "MobilePhone", "HomePhone", "OtherPhone"]
         for name in names if crm.name == "salesforce" else ["phone", "mobilephone"]:
             crm.hide_field(name)
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         assert sync(ctx, crm.name)["state"] == "done"
-        say(ctx, "opt_out", NUMBER)
+        store_reply(ctx, "opt_out", NUMBER)
         sync(ctx, crm.name, scope=Scope("numbers", (NUMBER,)))
         assert crm.get(target, "do_not_contact") is True
 
@@ -228,17 +228,17 @@ class TestAFieldOfOursThatIsHidden:
     def test_is_told_and_nobody_opts_in_by_it(
         self, ctx: Context, crm: Crm, sync: Sync, target: str, name: str
     ) -> None:
-        say(ctx, "opt_out", NUMBER)
+        store_reply(ctx, "opt_out", NUMBER)
         sync(ctx, crm.name)
         field = crm.field(name if name != "status" else f"status/{second(crm)}")
         crm.hide_field(field)
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         result = sync(ctx, crm.name)
         assert field in {one["field"] for one in result["hidden_fields"]}
         assert has_failures(result)
         assert any(field in text for text in alerts(ctx))
         crm.show_field(field)
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         sync(ctx, crm.name)
         with ctx.store.read() as connection:
             kinds = {*connection.scalars(sa.select(feedback.c.kind))}
@@ -256,7 +256,7 @@ class TestWhatTellsTheCountry:
         before = values(crm, target)
         assert before[f"e164/{second(crm)}"] == NUMBER
         crm.hide_field(country(crm))
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         result = sync(ctx, crm.name)
         assert country(crm) in {one["field"] for one in result["hidden_fields"]}
         assert values(crm, target) == before
@@ -275,7 +275,7 @@ class TestWhatTellsTheCountry:
             person = connection.scalar(query)
         assert person
         crm.hide_field("Email" if crm.name == "salesforce" else "email")
-        touch(crm, target)
+        edit_foreign_field(crm, target)
         sync(ctx, crm.name)
         with ctx.store.read() as connection:
             assert connection.scalar(query) == person
@@ -289,7 +289,7 @@ class TestAnObjectThatIsHidden:
         sync(ctx, crm.name)
         schema = crm.service.org.schema
         lead = schema.pop("Lead")
-        touch(crm, crm.ids()[0])
+        edit_foreign_field(crm, crm.ids()[0])
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert [(one["object"], one["field"]) for one in result["hidden_fields"]] == [("Lead", "")]
@@ -298,7 +298,7 @@ class TestAnObjectThatIsHidden:
             held = sa.select(contact_numbers.c.number).where(contact_numbers.c.object == "Lead")
             number = connection.scalars(held).first()
         assert number
-        say(ctx, "opt_out", number)
+        store_reply(ctx, "opt_out", number)
         asked = sync(ctx, crm.name, scope=Scope("numbers", (number,)))
         assert asked["state"] == "done"
         assert asked["not_visible"] >= 1
@@ -335,7 +335,7 @@ class TestAColumnOfAListThatIsGone:
         assert [one["field"] for one in result["hidden_fields"]] == ["mobile phone"]
         assert has_failures(result)
         assert numbers(ctx, "1")["mobile phone"] == NUMBER
-        say(ctx, "opt_out", NUMBER)
+        store_reply(ctx, "opt_out", NUMBER)
         sync(ctx, "csv", scope=Scope("numbers", (NUMBER,)))
         ctx.finish_connector("csv")
         assert path.read_text("utf-8").splitlines()[1].endswith(",true")  # do not contact

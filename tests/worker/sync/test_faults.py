@@ -27,7 +27,7 @@ def to_be_written(crm: Crm, skip: int = 0) -> str:
     return [rid for rid in crm.ids() if crm.get(rid, f"phone/{crm.phone}")][skip]
 
 
-def kinds(result: dict[str, Any]) -> dict[str, str]:
+def failure_kinds(result: dict[str, Any]) -> dict[str, str]:
     return {failure["id"]: failure["kind"] for failure in result["failures"]}
 
 
@@ -52,7 +52,7 @@ class TestPeopleAtWork:
         assert result["state"] == "done"
         assert result["contacts"]["gone"] == 1
         assert result["contacts"]["failed"] == 0
-        assert kinds(result) == {target: "gone"}
+        assert failure_kinds(result) == {target: "gone"}
         assert crm.all_checked()
         with ctx.store.read() as connection:
             held = connection.scalars(sa.select(contacts.c.record_id)).all()
@@ -67,7 +67,7 @@ class TestPeopleAtWork:
         # HubSpot makes a third contact of both.
         assert result["contacts"]["gone"] == (1 if crm.name == "salesforce" else 2)
         # Salesforce says of a write only that the record is deleted.
-        assert kinds(result)[loser] == ("gone" if crm.name == "salesforce" else "merged")
+        assert failure_kinds(result)[loser] == ("gone" if crm.name == "salesforce" else "merged")
         sync(ctx, crm.name)
         assert loser not in crm.ids()
         assert crm.all_checked()
@@ -103,7 +103,7 @@ class TestRecordsThatRefuse:
         target = to_be_written(salesforce)
         salesforce.act(target, {"lock": 99})
         result = sync(ctx, "salesforce")
-        assert kinds(result) == {target: "locked"}
+        assert failure_kinds(result) == {target: "locked"}
         assert result["contacts"]["failed"] == 1
         assert "UNABLE_TO_LOCK_ROW" in result["failures"][0]["message"]
         assert salesforce.all_checked(but=target)
@@ -120,7 +120,7 @@ class TestRecordsThatRefuse:
         target = to_be_written(salesforce)
         salesforce.act(target, {"refuse": "Contacts of partners are read-only"})
         result = sync(ctx, "salesforce")
-        assert kinds(result) == {target: "validation"}
+        assert failure_kinds(result) == {target: "validation"}
         assert "read-only" in result["failures"][0]["message"]
         assert salesforce.get(target, salesforce.status) is None
         assert salesforce.all_checked(but=target)
@@ -139,7 +139,7 @@ class TestRecordsThatRefuse:
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert any(field in note and "invalid" in note for note in result["notes"])
-        assert kinds(result)[target] == "picklist_value"
+        assert failure_kinds(result)[target] == "picklist_value"
         assert crm.get(target, crm.status) is None
         assert crm.get(target, "reason")  # what can be written is written
         assert sum(crm.get(rid, crm.status) == "valid" for rid in crm.ids()) > 20
@@ -157,7 +157,7 @@ class TestRecordsThatRefuse:
         crm.meanwhile(crm.write_call, target, values)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
-        assert kinds(result)[target] == "picklist_value"
+        assert failure_kinds(result)[target] == "picklist_value"
         assert crm.get(target, crm.status) is None
         assert crm.get(target, "reason")
         others = [rid for rid in crm.ids() if crm.get(rid, crm.status) == "valid"]

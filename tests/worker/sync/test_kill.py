@@ -22,7 +22,7 @@ from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 
 
-def count(ctx: Context, table: sa.Table) -> int:
+def count_rows(ctx: Context, table: sa.Table) -> int:
     with ctx.store.read() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
@@ -51,7 +51,7 @@ class TestKilledInTheMiddleOfAPage:
         # Each record was written, and is counted, once; and nothing of ours passed for a report.
         ids = [(write["object"], write["id"]) for write in account["writes"]]
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]
-        assert count(ctx, feedback) == 0
+        assert count_rows(ctx, feedback) == 0
 
     def test_what_was_written_before_the_kill_can_be_undone(
         self, ctx: Context, crm: Crm, start: Start
@@ -109,7 +109,7 @@ class TestTheQueue:
         queue.send_task("hygiene.revive", queue="runs")
         until(lambda: [r.state for r in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
-        assert count(ctx, feedback) == 0
+        assert count_rows(ctx, feedback) == 0
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 2
 

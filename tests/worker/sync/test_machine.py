@@ -51,7 +51,7 @@ class Machine(RuleBasedStateMachine):
     others: tuple[str, ...] = ("mobilephone",)
 
     @initialize()
-    def move_in(self) -> None:
+    def set_up(self) -> None:
         self.home = tempfile.mkdtemp(prefix="machine-")
         self.sandbox = Sandbox.start(contacts=4, leads=0)
         self.crm = Crm.all(self.sandbox)[self.name]

@@ -32,7 +32,7 @@ def crm(sandbox: Sandbox) -> Crm:
 
 
 @pytest.fixture
-def paying(make_context: Callable[..., Context], sandbox: Sandbox) -> Callable[..., Context]:
+def paid_context(make_context: Callable[..., Context], sandbox: Sandbox) -> Callable[..., Context]:
     """A context with Twilio Lookup; the first two contacts hold a number that is known here."""
 
     def make(toml: str = "", *providers: str, **env: str) -> Context:
@@ -43,7 +43,7 @@ def paying(make_context: Callable[..., Context], sandbox: Sandbox) -> Callable[.
 
 
 @pytest.fixture
-def people(crm: Crm) -> list[str]:
+def contact_ids(crm: Crm) -> list[str]:
     """Two contacts that share a number, one with another; the rest hold none."""
     ids = crm.ids()
     for record_id in ids:
@@ -69,18 +69,18 @@ class TestWhatTheCrmIsTold:
         ],
     )  # fmt: skip
     def test_what_twilio_found(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox,
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox,
         line: dict[str, Any], status: str, line_type: str | None, reason: str,
     ) -> None:  # fmt: skip
         sandbox.network.set(NUMBER, **line)
-        sync(paying(), "hubspot")
-        for record_id in people[:2]:
+        sync(paid_context(), "hubspot")
+        for record_id in contact_ids[:2]:
             assert crm.get(record_id, "status/phone") == status
             assert crm.get(record_id, "line_type/phone") == line_type
             assert re.search(reason, crm.get(record_id, "reason"))
 
     def test_a_line_that_is_not_in_service_is_unreachable(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         toml = (
             '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
@@ -90,49 +90,53 @@ class TestWhatTheCrmIsTold:
         )
         sandbox.network.set(NUMBER, kind="mobile", live="inactive")
         sandbox.network.set(NEW_YORK, kind="landline")
-        sync(paying(toml), "hubspot")
-        assert crm.get(people[0], "status/phone") == "unreachable"
-        assert crm.get(people[0], "reason") == "Phone is not in service (Twilio Lookup)."
-        assert crm.get(people[2], "status/phone") == "valid", "a landline is not asked that deep"
+        sync(paid_context(toml), "hubspot")
+        assert crm.get(contact_ids[0], "status/phone") == "unreachable"
+        assert crm.get(contact_ids[0], "reason") == "Phone is not in service (Twilio Lookup)."
+        assert crm.get(contact_ids[2], "status/phone") == "valid", (
+            "a landline is not asked that deep"
+        )
         assert sandbox.twilio.charged[NEW_YORK, "line_status"] == 0
 
     def test_a_number_that_was_given_to_somebody_else_is_wrong_for_who_had_it_before(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         """The same number, two contacts: one known since before the disconnection, one after."""
         from datetime import date
 
         sandbox.network.set(NUMBER, disconnected_on=date(2024, 6, 1))
         sandbox.network.set(NEW_YORK, disconnected_on=None)
-        for record_id, day in zip(people, ("2024-01-10", "2025-02-20", "2024-01-10"), strict=True):
+        for record_id, day in zip(
+            contact_ids, ("2024-01-10", "2025-02-20", "2024-01-10"), strict=True
+        ):
             crm.service.act(crm.object, record_id, {"set": {"closedate": day}})
         toml = '[connectors.hubspot.objects.contacts]\nconsented = "closedate"\n'
-        ctx = paying(toml, "rnd")
+        ctx = paid_context(toml, "rnd")
         assert sync(ctx, "hubspot")["lookups"]["rnd"]["asked"] == 3
-        assert crm.get(people[0], "status/phone") == "wrong_number"
-        assert crm.get(people[0], "wrong_number") is True
-        assert "given to somebody else after 10 Jan 2024" in crm.get(people[0], "reason")
-        assert crm.get(people[1], "status/phone") == "valid"
-        assert crm.get(people[2], "status/phone") == "valid"
+        assert crm.get(contact_ids[0], "status/phone") == "wrong_number"
+        assert crm.get(contact_ids[0], "wrong_number") is True
+        assert "given to somebody else after 10 Jan 2024" in crm.get(contact_ids[0], "reason")
+        assert crm.get(contact_ids[1], "status/phone") == "valid"
+        assert crm.get(contact_ids[2], "status/phone") == "valid"
         # A person's word beats it (promise 9): they cleared the flag, and it stays cleared.
-        crm.edit(people[0], {"wrong_number": False})
+        crm.edit(contact_ids[0], {"wrong_number": False})
         sync(ctx, "hubspot", "everything")
-        assert crm.get(people[0], "status/phone") == "valid"
-        assert not crm.get(people[0], "wrong_number")
+        assert crm.get(contact_ids[0], "status/phone") == "valid"
+        assert not crm.get(contact_ids[0], "wrong_number")
 
 
 class TestWhatItCosts:
     def test_a_number_is_looked_up_once_however_many_hold_it(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        account = sync(paying(), "hubspot")
+        account = sync(paid_context(), "hubspot")
         assert account["lookups"]["twilio"] == {
             "asked": 2, "reused": 0, "failed": 0, "cost": 0.016,
         }  # fmt: skip
         assert sandbox.twilio.charges == 2
 
-    def test_across_crms_too(self, paying: Any, sync: Sync, sandbox: Sandbox) -> None:
-        ctx = paying()
+    def test_across_crms_too(self, paid_context: Any, sync: Sync, sandbox: Sandbox) -> None:
+        ctx = paid_context()
         for name in ("salesforce", "hubspot", "salesforce"):
             sync(ctx, name, "everything")
         assert set(sandbox.twilio.charged.values()) == {1}
@@ -144,9 +148,9 @@ class TestWhatItCosts:
         assert found["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
 
     def test_a_second_sync_costs_nothing(
-        self, paying: Any, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        ctx = paying()
+        ctx = paid_context()
         sync(ctx, "hubspot")
         charged = sandbox.twilio.charges
         again = sync(ctx, "hubspot", "everything")
@@ -155,24 +159,24 @@ class TestWhatItCosts:
         assert sandbox.twilio.charges == charged
 
     def test_a_dry_run_pays_nothing_and_says_what_a_real_one_would(
-        self, paying: Any, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        ctx = paying("[verification.budget]\nday_lookups = 1\n")
+        ctx = paid_context("[verification.budget]\nday_lookups = 1\n")
         dry = sync(ctx, "hubspot", dry_run=True)
         assert sandbox.twilio.charges == 0
         assert dry["forecast"] == {
             "lookups": 2, "cost": 0.016, "currency": "USD",
             "short": ["Twilio Lookup: today's budget now allows 1 of 2 lookups"],
         }  # fmt: skip
-        real = sync(paying(), "hubspot")
+        real = sync(paid_context(), "hubspot")
         assert real["lookups"]["twilio"]["cost"] == dry["forecast"]["cost"]
 
     def test_a_ticked_recheck_asks_anew_once(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        ctx = paying()
+        ctx = paid_context()
         sync(ctx, "hubspot")
-        crm.edit(people[0], {"recheck": True})
+        crm.edit(contact_ids[0], {"recheck": True})
         sync(ctx, "hubspot")
         sync(ctx, "hubspot", "everything")
         assert sandbox.twilio.charged[NUMBER, "line_type_intelligence"] == 2
@@ -181,20 +185,20 @@ class TestWhatItCosts:
 
 class TestWhenItCannotBeAsked:
     def test_a_cap_leaves_the_rest_unverified_and_the_run_goes_on(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync
     ) -> None:
-        ctx = paying("[verification.budget]\nday_lookups = 1\n")
+        ctx = paid_context("[verification.budget]\nday_lookups = 1\n")
         account = sync(ctx, "hubspot")
         assert account["state"] == "done"
         assert account["fields"] == {"valid": 2, "unverified": 1}
-        (reason,) = {crm.get(one, "reason") for one in people} - {"Phone is a valid number."}
+        (reason,) = {crm.get(one, "reason") for one in contact_ids} - {"Phone is a valid number."}
         assert reason == "Phone could not be checked yet: today's budget is used up."
 
     def test_a_wrong_key_is_said_once_and_the_chain_goes_on(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         sandbox.twilio.logins.clear()
-        account = sync(paying("", "numverify"), "hubspot")
+        account = sync(paid_context("", "numverify"), "hubspot")
         (note,) = [note for note in account["notes"] if "twilio" in note]
         assert "TWILIO_AUTH_TOKEN" in note
         assert account["fields"] == {"valid": 3}, "NumVerify told what Twilio could not"
@@ -202,12 +206,12 @@ class TestWhenItCannotBeAsked:
         assert sandbox.twilio.counters.total() == 1, "asked once, at the start"
 
     def test_an_outage_changes_nothing_of_what_was_known(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         from sandbox.service import Fault
 
         sandbox.network.set(NUMBER, kind="voip")
-        ctx = paying()
+        ctx = paid_context()
         sync(ctx, "hubspot")
         before = crm.snapshot()
         with ctx.store.write() as connection:  # all answers are over
@@ -220,7 +224,7 @@ class TestWhenItCannotBeAsked:
 
 class TestWhatHappensMeanwhile:
     def test_an_edit_while_it_is_verified_is_seen_before_we_write(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox,
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         """A page can wait for minutes for its answers; people go on working."""
@@ -230,12 +234,12 @@ class TestWhatHappensMeanwhile:
         async def edit_meanwhile() -> None:
             calls.append(1)
             if len(calls) == 2:  # the first one only looks whether our key is accepted
-                crm.edit(people[2], {"phone/phone": "12"})
+                crm.edit(contact_ids[2], {"phone/phone": "12"})
 
         monkeypatch.setattr(sandbox.twilio, "take_time", edit_meanwhile)
-        sync(paying('[sync]\nreread_after = "0s"\n'), "hubspot", "everything")
-        assert crm.get(people[2], "status/phone") == "invalid"
-        assert crm.get(people[2], "e164/phone") is None
+        sync(paid_context('[sync]\nreread_after = "0s"\n'), "hubspot", "everything")
+        assert crm.get(contact_ids[2], "status/phone") == "invalid"
+        assert crm.get(contact_ids[2], "e164/phone") is None
         assert sandbox.twilio.charges == 2, "and nothing was asked twice"
 
 
@@ -243,12 +247,14 @@ class TestReVerification:
     """Only what is due, most valuable first, within the budget; beat works through it."""
 
     @pytest.fixture
-    def ctx(self, paying: Any, people: list[str], sync: Sync) -> Context:
-        ctx: Context = paying('[connectors.hubspot.objects.contacts]\nvalue = "annualrevenue"\n')
+    def ctx(self, paid_context: Any, contact_ids: list[str], sync: Sync) -> Context:
+        ctx: Context = paid_context(
+            '[connectors.hubspot.objects.contacts]\nvalue = "annualrevenue"\n'
+        )
         sync(ctx, "hubspot")
         return ctx
 
-    def lapse(self, ctx: Context, *numbers: str, provider: str = "twilio") -> None:
+    def expire_answers(self, ctx: Context, *numbers: str, provider: str = "twilio") -> None:
         c = verifications.c
         with ctx.store.write() as connection:
             connection.execute(
@@ -257,48 +263,48 @@ class TestReVerification:
                 .values(until=ctx.now(), due_at=ctx.now())
             )
 
-    def due(self, ctx: Context, limit: int = 100) -> list[str]:
+    def due_ids(self, ctx: Context, limit: int = 100) -> list[str]:
         with ctx.store.read() as connection:
             return [rid for _, rid in select.due(connection, ctx, "hubspot", limit)]
 
     def test_nothing_is_due_at_first(self, ctx: Context) -> None:
-        assert self.due(ctx) == []
+        assert self.due_ids(ctx) == []
 
     def test_only_what_is_over_is_asked_again(
-        self, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
+        self, ctx: Context, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        self.lapse(ctx, NUMBER)
-        assert sorted(self.due(ctx)) == sorted(people[:2]), "both who hold it"
+        self.expire_answers(ctx, NUMBER)
+        assert sorted(self.due_ids(ctx)) == sorted(contact_ids[:2]), "both who hold it"
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
         assert sandbox.twilio.charged[NUMBER, "line_type_intelligence"] == 2
         assert sandbox.twilio.charged[NEW_YORK, "line_type_intelligence"] == 1
-        assert self.due(ctx) == []
+        assert self.due_ids(ctx) == []
 
     def test_the_most_valuable_come_first(
-        self, ctx: Context, crm: Crm, people: list[str], sync: Sync
+        self, ctx: Context, crm: Crm, contact_ids: list[str], sync: Sync
     ) -> None:
-        for record_id, worth in zip(people, ("100", "", "90000"), strict=True):
+        for record_id, worth in zip(contact_ids, ("100", "", "90000"), strict=True):
             crm.service.act(crm.object, record_id, {"set": {"annualrevenue": worth}})
         sync(ctx, "hubspot", "everything")
-        self.lapse(ctx, NUMBER, NEW_YORK)
-        assert self.due(ctx) == [people[2], people[0], people[1]]
-        assert self.due(ctx, 1) == [people[2]]
+        self.expire_answers(ctx, NUMBER, NEW_YORK)
+        assert self.due_ids(ctx) == [contact_ids[2], contact_ids[0], contact_ids[1]]
+        assert self.due_ids(ctx, 1) == [contact_ids[2]]
 
     def test_no_more_than_the_budget_can_pay_for(
-        self, paying: Any, ctx: Context, people: list[str]
+        self, paid_context: Any, ctx: Context, contact_ids: list[str]
     ) -> None:
         """Two lookups were made today already."""
-        self.lapse(ctx, NUMBER, NEW_YORK)
+        self.expire_answers(ctx, NUMBER, NEW_YORK)
         for most, picked in ((2, 0), (3, 1), (10, 3)):
-            poor = paying(f"[verification.budget]\nday_lookups = {most}\n")
-            assert len(self.due(poor)) == picked
+            poor = paid_context(f"[verification.budget]\nday_lookups = {most}\n")
+            assert len(self.due_ids(poor)) == picked
 
     def test_what_got_no_answer_is_asked_again_after_a_while(
-        self, paying: Any, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         from sandbox.service import Fault
 
-        ctx = paying('ask_again_after = "0s"\n'.join(["[verification]\n", ""]))
+        ctx = paid_context('ask_again_after = "0s"\n'.join(["[verification]\n", ""]))
         fault = Fault("/v2/", "status", status=503, times=999)
         sandbox.twilio.faults.append(fault)
         sync(ctx, "hubspot", "everything")
@@ -311,10 +317,10 @@ class TestReVerification:
         assert {row.number for row in rows} == {NUMBER, NEW_YORK}
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
         assert sandbox.twilio.charges >= 2
-        assert self.due(ctx) == []
+        assert self.due_ids(ctx) == []
 
     def test_a_question_that_was_noted_as_open_after_its_answer_came_is_due_but_once(
-        self, paying: Any, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, ctx: Context, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         """One worker found the provider refusing in the moment in which another got the answer."""
         now = ctx.now()
@@ -324,40 +330,42 @@ class TestReVerification:
         }  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.insert(lookup_retries).values(row))
-        assert len(self.due(ctx)) == 2
+        assert len(self.due_ids(ctx)) == 2
         charges = sandbox.twilio.charges
         sync(ctx, "hubspot", scope=Scope("due", limit=100))
-        assert self.due(ctx) == []
+        assert self.due_ids(ctx) == []
         assert sandbox.twilio.charges == charges
 
     def test_a_contact_that_waited_is_looked_at_when_another_brought_the_answer(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync
     ) -> None:
         """The same number in the other CRM: answered there, while this contact waits here."""
-        ctx = paying("[verification.budget]\nday_lookups = 0\n")
+        ctx = paid_context("[verification.budget]\nday_lookups = 0\n")
         sync(ctx, "hubspot", "everything")
-        assert self.due(ctx) == [], "there is no budget yet"
-        rich = paying("[verification.budget]\nday_lookups = 1\n")
-        sync(rich, "hubspot", scope=Scope("ids", (people[0],)))
-        assert crm.get(people[0], "status/phone") == "valid"
-        assert crm.get(people[1], "status/phone") == "unverified"
-        assert self.due(rich) == [people[1]]
+        assert self.due_ids(ctx) == [], "there is no budget yet"
+        rich = paid_context("[verification.budget]\nday_lookups = 1\n")
+        sync(rich, "hubspot", scope=Scope("ids", (contact_ids[0],)))
+        assert crm.get(contact_ids[0], "status/phone") == "valid"
+        assert crm.get(contact_ids[1], "status/phone") == "unverified"
+        assert self.due_ids(rich) == [contact_ids[1]]
         sync(rich, "hubspot", scope=Scope("due", limit=10))
-        assert crm.get(people[1], "status/phone") == "valid"
-        assert crm.get(people[2], "status/phone") == "unverified", "its number is still to be paid"
+        assert crm.get(contact_ids[1], "status/phone") == "valid"
+        assert crm.get(contact_ids[2], "status/phone") == "unverified", (
+            "its number is still to be paid"
+        )
 
     def test_what_nobody_wants_to_know_any_more_is_due_no_more(
-        self, paying: Any, ctx: Context, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, ctx: Context, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        self.lapse(ctx, NUMBER)
+        self.expire_answers(ctx, NUMBER)
         toml = (
             '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
             '[[verification.steps]]\nprovider = "twilio"\ncountries = ["CA"]\n'
         )
-        choosy = paying(toml)
-        assert len(self.due(choosy)) == 2
+        choosy = paid_context(toml)
+        assert len(self.due_ids(choosy)) == 2
         sync(choosy, "hubspot", scope=Scope("due", limit=100))
-        assert self.due(choosy) == []
+        assert self.due_ids(choosy) == []
         assert sandbox.twilio.charged[NUMBER, "line_type_intelligence"] == 1
 
     def test_beat_starts_no_run_where_nothing_is_due(
@@ -369,7 +377,7 @@ class TestReVerification:
         monkeypatch.setattr(tasks, "go_on", opened.append)
         tasks.reverify("hubspot")
         assert opened == []
-        self.lapse(ctx, NUMBER)
+        self.expire_answers(ctx, NUMBER)
         tasks.reverify("hubspot")
         assert [lifecycle.load(ctx, one).scope.kind for one in opened] == ["due"]
 
@@ -384,7 +392,7 @@ class TestReVerification:
         monkeypatch.setattr(tasks, "go_on", lambda run_id, **_how: opened.append(run_id))
         monkeypatch.setattr(dedupe, "heard", lambda *_what: None)
         monkeypatch.setattr(dedupe, "ring", lambda _task, connector: rung.append(connector))
-        self.lapse(ctx, NUMBER)
+        self.expire_answers(ctx, NUMBER)
         under_way = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         tasks.reverify("hubspot")
         tasks.revive()
@@ -400,10 +408,10 @@ class TestReVerification:
 
 class TestTheStoryOfANumber:
     def test_tells_who_said_what_when_for_how_much_and_what_was_written(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         sandbox.network.set(NUMBER, kind="voip", carrier="Bluebird Mobile")
-        ctx = paying()
+        ctx = paid_context()
         run = sync(ctx, "hubspot")["run"]
         told = story(ctx, NUMBER)
         assert told["time_zones"] == ("America/Los_Angeles",)
@@ -418,11 +426,13 @@ class TestTheStoryOfANumber:
         assert [(one["provider"], one["state"], one["run"]) for one in told["lookups"]] == [
             ("twilio", "answered", run)
         ]
-        assert {one["id"] for one in told["contacts"]} == set(people[:2])
+        assert {one["id"] for one in told["contacts"]} == set(contact_ids[:2])
         assert {one["after"]["status/phone"] for one in told["writes"]} == {"valid"}
 
-    def test_tells_what_it_waits_for(self, paying: Any, people: list[str], sync: Sync) -> None:
-        ctx = paying("[verification.budget]\nday_lookups = 0\n")
+    def test_tells_what_it_waits_for(
+        self, paid_context: Any, contact_ids: list[str], sync: Sync
+    ) -> None:
+        ctx = paid_context("[verification.budget]\nday_lookups = 0\n")
         sync(ctx, "hubspot")
         (waiting,) = story(ctx, NUMBER)["waiting"]
         assert (waiting["provider"], waiting["reason"]) == ("twilio", "today's budget is used up")
@@ -430,15 +440,15 @@ class TestTheStoryOfANumber:
 
 class TestSegmentsUnderAudit:
     def test_are_looked_at_deeper(
-        self, paying: Any, crm: Crm, people: list[str], sync: Sync, sandbox: Sandbox
+        self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
-        crm.service.act(crm.object, people[2], {"set": {"hs_analytics_source": "OFFLINE"}})
+        crm.service.act(crm.object, contact_ids[2], {"set": {"hs_analytics_source": "OFFLINE"}})
         toml = (
             '[verification]\naudit = ["source=OFFLINE"]\n'
             '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
             '[[verification.steps]]\nprovider = "twilio"\nonly_audited = true\n'
         )
-        sync(paying(toml), "hubspot")
+        sync(paid_context(toml), "hubspot")
         assert {number for number, _ in sandbox.twilio.charged} == {NEW_YORK}
 
 
@@ -449,13 +459,13 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 422, 501])
 def test_an_account_without_the_batch_query_gets_the_same_answers_for_the_same_money(
-    sandbox: Sandbox, crm: Crm, paying: Callable[..., Context], people: list[str], sync: Sync,
-    status: int,
+    sandbox: Sandbox, crm: Crm, paid_context: Callable[..., Context], contact_ids: list[str],
+    sync: Sync, status: int,
 ) -> None:  # fmt: skip
     sandbox.twilio.has_batch = False
     sandbox.twilio.batch_refusal = status
-    report = sync(paying(), "hubspot")
-    assert [crm.get(record_id, "status/phone") for record_id in people] == ["valid"] * 3
+    report = sync(paid_context(), "hubspot")
+    assert [crm.get(record_id, "status/phone") for record_id in contact_ids] == ["valid"] * 3
     assert sandbox.twilio.charges == 2
     assert report["lookups"]["twilio"]["cost"] == 0.016
     assert report["lookups"]["twilio"]["failed"] == 0

@@ -91,7 +91,7 @@ class TestAPersonWhoSaidNo:
         assert crm.get(record_id, "do_not_call")
 
 
-def states(ctx: Context) -> dict[str, str]:
+def delivery_states(ctx: Context) -> dict[str, str]:
     with ctx.store.read() as connection:
         rows = connection.execute(sa.select(deliveries.c.connector, deliveries.c.state))
         return {row.connector: row.state for row in rows}
@@ -129,14 +129,14 @@ class TestAReport:
             assert crm.get(record_id, "do_not_contact") is True
             assert "replied STOP" in crm.get(record_id, "reason")
             assert crm.calls == 2, dict(crm.service.counters)
-        assert states(ctx) == {"salesforce": "done", "hubspot": "done"}
+        assert delivery_states(ctx) == {"salesforce": "done", "hubspot": "done"}
 
     def test_that_nobody_holds_costs_no_call(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         store_report(ctx, "opt_out", OTHER)
         assert deliver_reports(ctx) == 0
-        assert states(ctx) == {"salesforce": "done", "hubspot": "done"}
+        assert delivery_states(ctx) == {"salesforce": "done", "hubspot": "done"}
         assert [crm.calls for crm in crms] == [0, 0]
 
     def test_counts_once_however_often_it_comes(
@@ -289,7 +289,7 @@ class TestAnOutage:
         store_report(ctx, "wrong_number", key="third")
         deliver_reports(ctx)
         assert salesforce.get(contact_ids["salesforce"], "wrong_number") is True
-        assert states(ctx)["hubspot"] == "pending"
+        assert delivery_states(ctx)["hubspot"] == "pending"
         before = hubspot.calls
         deliver_reports(ctx)
         assert hubspot.calls == before  # it is left alone for a while
@@ -297,7 +297,7 @@ class TestAnOutage:
         advance_clock(ctx, minutes=3)
         deliver_reports(ctx)
         assert hubspot.get(contact_ids["hubspot"], "wrong_number") is True
-        assert set(states(ctx).values()) == {"done"}
+        assert set(delivery_states(ctx).values()) == {"done"}
         assert hubspot.writes == 1  # what stands, at once: not each report by itself
 
     def test_opens_no_run_after_the_other(
@@ -321,11 +321,11 @@ class TestAnOutage:
         salesforce.service.org.locks[contact_ids["salesforce"]] = 1000
         store_report(ctx, "opt_out")
         deliver_reports(ctx)
-        assert states(ctx) == {"salesforce": "pending", "hubspot": "done"}
+        assert delivery_states(ctx) == {"salesforce": "pending", "hubspot": "done"}
         salesforce.service.org.locks.clear()
         advance_clock(ctx, minutes=1)
         deliver_reports(ctx)
-        assert states(ctx)["salesforce"] == "done"
+        assert delivery_states(ctx)["salesforce"] == "done"
         assert salesforce.get(contact_ids["salesforce"], "do_not_contact") is True
 
 
@@ -382,10 +382,10 @@ class TestASyncBesideIt:
         page_work.process(ctx, page)
         monkeypatch.undo()
         assert crm.get(record_id, crm.status) == "valid"
-        assert states(ctx)[crm.name] == "pending"
+        assert delivery_states(ctx)[crm.name] == "pending"
         deliver_reports(ctx)
         assert crm.get(record_id, crm.status) == "do_not_contact"
-        assert states(ctx)[crm.name] == "done"
+        assert delivery_states(ctx)[crm.name] == "done"
 
     def test_is_told_what_was_reported_in_the_moment_in_which_it_was_recorded(
         self, ctx: Context, crm: Crm, monkeypatch: pytest.MonkeyPatch
@@ -452,9 +452,9 @@ class TestASyncBesideIt:
             delivering.begin(connection, [one], "a run")
             delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
             assert delivering.settle(connection, "hubspot", "a run", ctx.now()) == 0
-        assert states(ctx)["hubspot"] == "pending"
+        assert delivery_states(ctx)["hubspot"] == "pending"
         deliver_reports(ctx)
-        assert states(ctx)["hubspot"] == "done"
+        assert delivery_states(ctx)["hubspot"] == "done"
 
     def test_does_not_take_our_flag_for_a_persons_word(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -526,8 +526,8 @@ class TestASyncBesideIt:
         assert report_kinds(ctx) == ["wrong_number"], "and it is nobody else's word"
         query = sa.select(writes.c.state).where(writes.c.record_id == record_id)
         with ctx.store.read() as connection:
-            states = connection.scalars(query.order_by(writes.c.id)).all()
-        assert states == ["done", "failed", "done"]
+            delivery_states = connection.scalars(query.order_by(writes.c.id)).all()
+        assert delivery_states == ["done", "failed", "done"]
 
     def test_leaves_a_record_alone_whose_flags_another_run_is_about_to_write(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -631,7 +631,7 @@ class TestARunOfReports:
             delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
         assert "hubspot" in waits(ctx)
         deliver_reports(ctx)
-        assert states(ctx)["hubspot"] == "done"
+        assert delivery_states(ctx)["hubspot"] == "done"
         assert lifecycle.load(ctx, run_id).state == "done"
         assert waits(ctx) == []
 

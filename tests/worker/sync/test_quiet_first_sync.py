@@ -21,7 +21,7 @@ GOOD, OTHER, BAD = "+44 20 7219 3000", "+44 20 7219 4272", "12"
 
 
 @pytest.fixture
-def quiet(make_context: Callable[..., Context]) -> Context:
+def quiet_ctx(make_context: Callable[..., Context]) -> Context:
     return make_context(QUIET)
 
 
@@ -52,23 +52,23 @@ def ours(crm: Crm, record_id: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def written(result: dict[str, Any]) -> int:
+def count_written(result: dict[str, Any]) -> int:
     return int(result["contacts"]["written"])
 
 
 class TestTheFirstSync:
     def test_leaves_clean_records_wholly_alone(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
         before = crm.records()[people["good"]]
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert ours(crm, people["good"]) == {}
         assert crm.records()[people["good"]] == before
 
     def test_writes_what_is_bad_or_flagged_as_ever(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["bad"], crm.status) == "invalid"
         assert crm.get(people["mixed"], crm.status) == "invalid"
         assert crm.get(people["mixed"], "best_phone") == OTHER.replace(" ", "")
@@ -76,11 +76,11 @@ class TestTheFirstSync:
         assert crm.get(people["flagged"], "reason")
 
     def test_a_person_opted_out_before_is_written(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
         number = GOOD.replace(" ", "")
-        intake.reports(quiet, [Feedback("1", "opt_out", number, "test", quiet.now())])
-        sync(quiet, crm.name)
+        intake.reports(quiet_ctx, [Feedback("1", "opt_out", number, "test", quiet_ctx.now())])
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], "do_not_contact")
         assert crm.get(people["good"], crm.status) == "do_not_contact"
 
@@ -101,52 +101,54 @@ class TestTheFirstSync:
             assert result["contacts"]["changed"] == told[-1]["quiet" if toml else "loud"]
         assert told[0] == told[1]
         assert told[0]["loud"] > told[0]["quiet"] > 0
-        loud, quiet = told[0]["loud"], told[0]["quiet"]
-        assert written(sync(make_context(QUIET), crm.name)) == quiet
+        loud, quiet_ctx = told[0]["loud"], told[0]["quiet"]
+        assert count_written(sync(make_context(QUIET), crm.name)) == quiet_ctx
         # Also when all is settled: what turning it off would write.
         again = sync(make_context(QUIET), crm.name, "everything", dry_run=True)["would_write"]
-        assert again == {"loud": loud - quiet, "quiet": 0}
-        assert written(sync(make_context(""), crm.name, "everything")) == loud - quiet
+        assert again == {"loud": loud - quiet_ctx, "quiet": 0}
+        assert count_written(sync(make_context(""), crm.name, "everything")) == loud - quiet_ctx
 
 
 class TestLaterSyncs:
     def test_keep_clean_records_quiet(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         for kind in ("changed", "everything"):
-            assert written(sync(quiet, crm.name, kind)) == 0
-        now = quiet.now()
-        quiet.now = lambda: now + timedelta(days=400)  # every answer has ended
+            assert count_written(sync(quiet_ctx, crm.name, kind)) == 0
+        now = quiet_ctx.now()
+        quiet_ctx.now = lambda: now + timedelta(days=400)  # every answer has ended
         flagged = {rid for rid in crm.ids() if ours(crm, rid)}
-        assert written(sync(quiet, crm.name, "everything", force=True)), "those get a new time"
+        assert count_written(sync(quiet_ctx, crm.name, "everything", force=True)), (
+            "those get a new time"
+        )
         assert flagged == {rid for rid in crm.ids() if ours(crm, rid)}
         assert ours(crm, people["good"]) == {}
 
     def test_an_edit_of_something_else_changes_nothing(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         name = "LastName" if crm.name == "salesforce" else "lastname"
         source = "LeadSource" if crm.name == "salesforce" else "company"
         crm.act(people["good"], {"set": {name: "Sample", source: "Other"}})
         crm.edit(people["good"], {f"phone/{crm.phone}": GOOD.replace(" ", "-")})
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert ours(crm, people["good"]) == {}
 
     def test_a_number_that_changes_is_written(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         crm.edit(people["good"], {f"phone/{crm.phone}": OTHER})
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], crm.status) == "valid"
         assert crm.get(people["good"], f"e164/{crm.phone}") == OTHER.replace(" ", "")
 
     def test_and_stays_written_where_the_crm_refuses_it_at_first(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         crm.edit(people["good"], {f"phone/{crm.phone}": OTHER})
         if crm.name == "salesforce":
             crm.act(people["good"], {"refuse": "not now"})
@@ -156,44 +158,44 @@ class TestLaterSyncs:
             portal.properties[crm.field(crm.status)]["options"] = [
                 one for one in options if one["value"] != "valid"
             ]
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert not crm.get(people["good"], crm.status)
         if crm.name == "salesforce":
             crm.service.org.refusals.clear()
         else:
             portal.properties[crm.field(crm.status)]["options"] = options
-            quiet.forget_schema(crm.name)
-        sync(quiet, crm.name)
+            quiet_ctx.forget_schema(crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], crm.status) == "valid"
 
     def test_what_turns_bad_is_written_and_what_mends_is_written_too(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         crm.edit(people["good"], {"wrong_number": True})
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], crm.status) == "wrong_number"
         crm.edit(people["good"], {"wrong_number": False})
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], crm.status) == "valid", "no status stands that is not true"
 
     def test_a_ticked_recheck_is_answered(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         crm.edit(people["good"], {"recheck": True})
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], crm.status) == "valid"
         assert not crm.get(people["good"], "recheck")
 
     def test_a_contact_that_is_new_is_written(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
         hidden = crm.hide([people["late"]])
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         crm.show(hidden)
         crm.edit(people["late"], {f"phone/{crm.phone}": OTHER})
-        sync(quiet, crm.name)
+        sync(quiet_ctx, crm.name)
         assert crm.get(people["late"], crm.status) == "valid"
 
     def test_turned_off_all_are_written_by_the_next_full_sync(
@@ -206,11 +208,11 @@ class TestLaterSyncs:
         assert crm.all_checked()
 
     def test_a_rescan_of_all_before_the_first_sync_is_quiet_too(
-        self, quiet: Context, crm: Crm, people: dict[str, str], sync: Sync
+        self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        result = sync(quiet, crm.name, scope=Scope("ids", (people["good"], people["bad"])))
-        assert written(result) == 1
-        sync(quiet, crm.name)
+        result = sync(quiet_ctx, crm.name, scope=Scope("ids", (people["good"], people["bad"])))
+        assert count_written(result) == 1
+        sync(quiet_ctx, crm.name)
         assert ours(crm, people["good"]) == {}
 
     def test_no_number_is_rewritten_on_a_quiet_record(

@@ -153,7 +153,7 @@ class TestAPageMeetsABrokenProvider:
         chain.close()
 
 
-def line(settings: Settings) -> Line:
+def chain_from(settings: Settings) -> Line:
     return chain_of(settings, LocalPace())
 
 
@@ -170,7 +170,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Settings]:
 
 class TestStanding:
     def notes(self, settings: Settings, store: Store, now: datetime = NOW) -> list[str]:
-        return provider_status.notes(line(settings), settings, store, now)
+        return provider_status.notes(chain_from(settings), settings, store, now)
 
     def test_all_well_is_nothing_to_say(self, settings: Any, store: Store) -> None:
         assert self.notes(settings("twilio", "numverify", "clearoutphone", "rnd"), store) == []
@@ -221,23 +221,23 @@ class TestStanding:
             '[[verification.steps]]\nprovider = "twilio"\n'
         )
         chosen = settings("twilio", toml=toml)
-        assert [one.name for one in line(chosen).steps] == ["offline", "twilio"]
+        assert [one.name for one in chain_from(chosen).steps] == ["offline", "twilio"]
         (note,) = self.notes(chosen, store)
         assert "NUMVERIFY_ACCESS_KEY" in note
 
 
 class TestTheChainFromTheSettings:
     def test_without_steps_each_provider_with_a_key_has_its_turn(self, settings: Any) -> None:
-        found = line(settings("twilio", "numverify", "clearoutphone", "rnd"))
+        found = chain_from(settings("twilio", "numverify", "clearoutphone", "rnd"))
         assert [(one.name, one.depth) for one in found.steps] == [
             ("offline", "format"), ("twilio", "line_type"), ("numverify", "line_type"),
             ("clearoutphone", "line_type"), ("rnd", "reassigned"),
         ]  # fmt: skip
-        assert [one.name for one in line(settings()).steps] == ["offline"]
+        assert [one.name for one in chain_from(settings()).steps] == ["offline"]
 
     def test_one_that_is_turned_off_has_none(self, settings: Any) -> None:
         toml = "[verification.providers.twilio]\nenabled = false\n"
-        assert [one.name for one in line(settings("twilio", toml=toml)).steps] == ["offline"]
+        assert [one.name for one in chain_from(settings("twilio", toml=toml)).steps] == ["offline"]
 
     @pytest.mark.parametrize(
         ("toml", "complaint"),
@@ -254,14 +254,14 @@ class TestTheChainFromTheSettings:
         self, settings: Any, toml: str, complaint: str
     ) -> None:
         with pytest.raises(SettingsError, match=complaint):
-            line(settings("twilio", "numverify", toml=toml))
+            chain_from(settings("twilio", "numverify", toml=toml))
 
     def test_a_step_may_cost_what_was_agreed(self, settings: Any) -> None:
         toml = (
             '[verification.budget]\ncurrency = "EUR"\n'
             '[[verification.steps]]\nprovider = "twilio"\ncost = 0.0051\n'
         )
-        (only,) = line(settings("twilio", toml=toml)).steps
+        (only,) = chain_from(settings("twilio", toml=toml)).steps
         assert str(only.price) == "0.0051"
 
 
@@ -288,7 +288,7 @@ class TestAProviderOfAnotherPackage:
             '[[verification.steps]]\nprovider = "acme"\ncost = 0.002\n'
         )
         chosen = settings(toml=toml)
-        found = line(chosen)
+        found = chain_from(chosen)
         assert seen == ["eu"]
         ledger = Ledger(store, chosen.verification, lambda _owner: True, lambda: NOW)
         memory = StoredMemory(store)

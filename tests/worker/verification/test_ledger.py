@@ -54,7 +54,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def dead() -> set[str]:
+def dead_owners() -> set[str]:
     """Owners that are not alive."""
     return set()
 
@@ -63,14 +63,14 @@ Make = Callable[..., Chain]
 
 
 @pytest.fixture
-def make(store: Store, clock: Clock, dead: set[str]) -> Iterator[Make]:
+def make(store: Store, clock: Clock, dead_owners: set[str]) -> Iterator[Make]:
     made = []
 
     def chain(*steps: ChainStep, **settings: Any) -> Chain:
         settings.setdefault("budget", NO_CAP)
         settings.setdefault("providers", {one.name: ProviderTuning(at_once=4) for one in steps})
         chosen = Settings(**settings)
-        ledger = Ledger(store, chosen, lambda owner: owner not in dead, clock)
+        ledger = Ledger(store, chosen, lambda owner: owner not in dead_owners, clock)
         made.append(Chain(steps, StoredMemory(store), ledger, chosen, clock))
         return made[-1]
 
@@ -94,12 +94,12 @@ def money(store: Store) -> dict[str, int]:
         return dict(zip(names, map(int, connection.execute(query).one()), strict=True))
 
 
-def count(store: Store, table: sa.Table) -> int:
+def count_rows(store: Store, table: sa.Table) -> int:
     with store.read() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
 
-def finish(chain: Chain, wanted: list[str], owner: str) -> None:
+def finish_lookups(chain: Chain, wanted: list[str], owner: str) -> None:
     """What a worker does with the answers to what it booked."""
     step, occasion = chain.steps[0], Occasion("run", owner)
     taken = [Question(number) for number in wanted]
@@ -178,7 +178,7 @@ class TestNeverPaidTwice:
             "money": 60 * 10_000, "reserved_money": 0, "lookups": 60, "reserved_lookups": 0,
             "lost": 0,
         }  # fmt: skip
-        assert count(store, lookup_claims) == 0
+        assert count_rows(store, lookup_claims) == 0
 
     def test_packages_do_not_stand_for_each_other(self, make: Make) -> None:
         provider = CountingProvider()
@@ -189,20 +189,20 @@ class TestNeverPaidTwice:
 
 
 class TestWorkersThatDie:
-    def book(self, chain: Chain, wanted: list[str], owner: str) -> None:
+    def reserve_lookups(self, chain: Chain, wanted: list[str], owner: str) -> None:
         """As far as a worker gets that dies while it waits for the answer."""
         questions = [Question(number) for number in wanted]
         taken = chain.ledger.book(chain.steps[0], questions, Occasion("run", owner)).taken
         assert len(taken) == len(wanted)
 
     def test_their_lookups_count_as_spent_and_are_made_again(
-        self, make: Make, store: Store, dead: set[str]
+        self, make: Make, store: Store, dead_owners: set[str]
     ) -> None:
         provider = CountingProvider()
         chain = make(step(provider))
-        self.book(chain, numbers(3), "doomed")
+        self.reserve_lookups(chain, numbers(3), "doomed")
         assert money(store)["reserved_lookups"] == 3
-        dead.add("doomed")
+        dead_owners.add("doomed")
         verify(chain, numbers(5))
         found = money(store)
         assert (found["lookups"], found["lost"], found["reserved_lookups"]) == (8, 3, 0)
@@ -216,7 +216,7 @@ class TestWorkersThatDie:
     ) -> None:
         provider = CountingProvider()
         chain = make(step(provider))
-        self.book(chain, numbers(2), "elsewhere")
+        self.reserve_lookups(chain, numbers(2), "elsewhere")
         clock.now += LEASE + timedelta(seconds=1)
         verify(chain, numbers(2))
         assert money(store)["lost"] == 2
@@ -224,7 +224,7 @@ class TestWorkersThatDie:
     def test_the_living_are_waited_for(self, make: Make, store: Store, clock: Clock) -> None:
         provider = CountingProvider()
         one, other = make(step(provider)), make(step(provider))
-        self.book(one, numbers(1), "slow")
+        self.reserve_lookups(one, numbers(1), "slow")
         ended = threading.Event()
         found: list[Lookups] = []
 
@@ -237,18 +237,18 @@ class TestWorkersThatDie:
         assert not ended.wait(0.3), "it does not ask what another is asking"
         assert not provider.asked
         # The slow one gets its answer after all.
-        finish(one, numbers(1), "slow")
+        finish_lookups(one, numbers(1), "slow")
         assert ended.wait(10)
         thread.join()
         assert (found[0].asked["counting"], found[0].reused["counting"]) == (0, 1)
 
     def test_beat_settles_what_nobody_asks_about_again(
-        self, make: Make, store: Store, dead: set[str]
+        self, make: Make, store: Store, dead_owners: set[str]
     ) -> None:
         chain = make(step(CountingProvider()))
-        self.book(chain, numbers(4), "doomed")
+        self.reserve_lookups(chain, numbers(4), "doomed")
         assert chain.ledger.settle_dead() == 0
-        dead.add("doomed")
+        dead_owners.add("doomed")
         assert chain.ledger.settle_dead() == 4
         assert chain.ledger.settle_dead() == 0
         assert money(store)["lost"] == 4
@@ -265,7 +265,7 @@ class TestFiles:
         assert money(store)["lookups"] == 33
 
     def test_of_a_worker_that_died_are_fetched_not_paid_again(
-        self, make: Make, store: Store, dead: set[str]
+        self, make: Make, store: Store, dead_owners: set[str]
     ) -> None:
         provider = FileProvider(bulk_from=2)
         chain = make(step(provider))
@@ -274,7 +274,7 @@ class TestFiles:
         taken = chain.ledger.book(chain.steps[0], questions, occasion).taken
         job = provider.submit(taken, "line_type")
         chain.ledger.handed_in(chain.steps[0], taken, job)
-        dead.add("doomed")
+        dead_owners.add("doomed")
         assert chain.ledger.settle_dead() == 0, "it is not lost"
         verified = chain.verify(subjects(numbers(20)), Occasion("run", "heir"))
         assert all(len(said) == 1 for said in verified.said.values())
@@ -292,11 +292,11 @@ class TestFiles:
         assert set(first.missing.values()) == {
             "the counting provider has not finished our file yet"
         }
-        assert count(store, lookup_retries) == 5
+        assert count_rows(store, lookup_retries) == 5
         second = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
         assert not second.missing
         assert set(provider.asked.values()) == {1}
-        assert count(store, lookup_retries) == count(store, lookup_claims) == 0
+        assert count_rows(store, lookup_retries) == count_rows(store, lookup_claims) == 0
 
 
 class TestNeverOverTheCap:
@@ -327,7 +327,7 @@ class TestNeverOverTheCap:
         assert len(missing) == 60 - allowed
         assert all("budget is used up" in why for why in missing)
         assert money(store)["lookups"] == allowed
-        assert count(store, lookup_retries) == 60 - allowed
+        assert count_rows(store, lookup_retries) == 60 - allowed
 
     def test_of_one_provider_alone(self, make: Make, store: Store) -> None:
         """The other steps go on."""
@@ -394,7 +394,7 @@ class TestAnswersThatDoNotCome:
         verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
         assert len(verified.missing) == 1
         assert money(store)["lookups"] == 2
-        assert count(store, lookup_retries) == 1
+        assert count_rows(store, lookup_retries) == 1
 
     def test_a_lost_answer_is_spent_and_not_asked_for_again_at_once(
         self, make: Make, store: Store
@@ -449,6 +449,6 @@ class TestAnswersThatDoNotCome:
         )
         chain = make(step(provider))
         verify(chain, numbers(3))
-        assert count(store, lookup_retries) == 3
+        assert count_rows(store, lookup_retries) == 3
         verify(chain, numbers(3))
-        assert count(store, lookup_retries) == 0
+        assert count_rows(store, lookup_retries) == 0

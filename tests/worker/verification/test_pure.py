@@ -21,64 +21,64 @@ from worker.verification.models import Answer, Verification
 from worker.verification.providers.offline import OfflineProvider, carrier_of, time_zones
 
 
-def said(verdict: str = "valid", depth: str = "format", line_type: str = "unknown",
+def verification(verdict: str = "valid", depth: str = "format", line_type: str = "unknown",
          provider: str = "offline", **more: Any) -> Verification:  # fmt: skip
     return Verification(
         NUMBER, provider, "p", depth, verdict, line_type, NOW, NOW + timedelta(days=1), **more
     )  # type: ignore[arg-type]
 
 
-PLAN = said()
+PLAN = verification()
 
 
 class TestWhenAStepIsAsked:
-    def asked(self, subject: Subject | None = None, *known: Verification, **step: Any) -> bool:
+    def is_asked(self, subject: Subject | None = None, *known: Verification, **step: Any) -> bool:
         return wants(Step(provider="twilio", **step), subject or Subject(NUMBER), known or (PLAN,))
 
     def test_always_where_no_condition_is_set(self) -> None:
-        assert self.asked()
+        assert self.is_asked()
 
     def test_not_where_a_step_before_found_it_invalid(self) -> None:
-        assert not self.asked(None, said("invalid"))
-        assert self.asked(None, said("invalid"), also_invalid=True)
+        assert not self.is_asked(None, verification("invalid"))
+        assert self.is_asked(None, verification("invalid"), also_invalid=True)
 
     def test_only_still_undecided(self) -> None:
         """The plan does not decide what kind of line it is, nor whether it is in service."""
-        assert self.asked(only_undecided=True)
-        known = said(depth="line_type", provider="numverify")
-        assert not self.asked(None, PLAN, known, only_undecided=True)
-        assert self.asked(None, PLAN, known, only_undecided=True, depth="live")
-        unknown = said("unknown", depth="line_type", provider="numverify")
-        assert self.asked(None, PLAN, unknown, only_undecided=True)
+        assert self.is_asked(only_undecided=True)
+        known = verification(depth="line_type", provider="numverify")
+        assert not self.is_asked(None, PLAN, known, only_undecided=True)
+        assert self.is_asked(None, PLAN, known, only_undecided=True, depth="live")
+        unknown = verification("unknown", depth="line_type", provider="numverify")
+        assert self.is_asked(None, PLAN, unknown, only_undecided=True)
 
     def test_only_some_kinds_of_line(self) -> None:
-        mobile = said(depth="line_type", line_type="mobile", provider="numverify")
-        assert self.asked(None, PLAN, mobile, line_types=("mobile",))
-        assert not self.asked(None, PLAN, mobile, line_types=("landline",))
+        mobile = verification(depth="line_type", line_type="mobile", provider="numverify")
+        assert self.is_asked(None, PLAN, mobile, line_types=("mobile",))
+        assert not self.is_asked(None, PLAN, mobile, line_types=("landline",))
         # In North America the plan cannot tell; in Britain it can.
-        assert self.asked(line_types=("unknown",))
-        assert self.asked(Subject(BRITISH), line_types=("landline",))
+        assert self.is_asked(line_types=("unknown",))
+        assert self.is_asked(Subject(BRITISH), line_types=("landline",))
 
     def test_only_some_countries(self) -> None:
-        assert self.asked(countries=("US", "CA"))
-        assert not self.asked(Subject(BRITISH), countries=("US", "CA"))
+        assert self.is_asked(countries=("US", "CA"))
+        assert not self.is_asked(Subject(BRITISH), countries=("US", "CA"))
 
     def test_only_segments_under_audit(self) -> None:
-        assert not self.asked(only_audited=True)
-        assert self.asked(Subject(NUMBER, audited=True), only_audited=True)
+        assert not self.is_asked(only_audited=True)
+        assert self.is_asked(Subject(NUMBER, audited=True), only_audited=True)
 
     def test_only_above_a_value(self) -> None:
-        assert self.asked(Subject(NUMBER, value=10_000), min_value=10_000)
-        assert not self.asked(Subject(NUMBER, value=9_999), min_value=10_000)
-        assert not self.asked(Subject(NUMBER), min_value=10_000)
+        assert self.is_asked(Subject(NUMBER, value=10_000), min_value=10_000)
+        assert not self.is_asked(Subject(NUMBER, value=9_999), min_value=10_000)
+        assert not self.is_asked(Subject(NUMBER), min_value=10_000)
 
     def test_reassigned_is_decided_date_by_date(self) -> None:
         subject = Subject(NUMBER, dates=(date(2024, 1, 1), date(2025, 1, 1)))
-        early = said("unknown", "reassigned", reassigned=False, since="2024-01-01")
-        late = said("unknown", "reassigned", reassigned=False, since="2025-01-01")
+        early = verification("unknown", "reassigned", reassigned=False, since="2024-01-01")
+        late = verification("unknown", "reassigned", reassigned=False, since="2025-01-01")
         step: dict[str, Any] = {"depth": "reassigned", "only_undecided": True}
-        assert not self.asked(subject, PLAN, early, **step)
-        assert self.asked(subject, PLAN, late, **step), "since 2024 is still open"
+        assert not self.is_asked(subject, PLAN, early, **step)
+        assert self.is_asked(subject, PLAN, late, **step), "since 2024 is still open"
 
     def test_a_dry_run_takes_what_it_counted_for_answered(self) -> None:
         step = Step(provider="numverify", only_undecided=True)

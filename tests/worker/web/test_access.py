@@ -36,7 +36,7 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def named(ctx: Context) -> Context:
+def with_users(ctx: Context) -> Context:
     """With a viewer and an admin."""
     people.put(ctx.store, "vera", PASSWORD, "viewer", ctx.now())
     people.put(ctx.store, "adam", PASSWORD, "admin", ctx.now())
@@ -71,7 +71,7 @@ class TestLogin:
             answer = requests.post(f"{url}/login", data=form, allow_redirects=False)
             assert answer.headers["Location"] == "/"
 
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     def test_takes_nobody_with_another_password_or_name(self, serve: Serve) -> None:
         url = serve()
         for name, password in (("vera", "wrong"), ("nobody", PASSWORD), ("admin", "")):
@@ -110,11 +110,11 @@ class TestLogin:
         session.post(f"{url}/logout")
         assert session.get(f"{url}/runs").url.startswith(f"{url}/login")
 
-    def test_that_is_guessed_at_is_slowed_down(self, named: Context) -> None:
-        now = named.now()
+    def test_that_is_guessed_at_is_slowed_down(self, with_users: Context) -> None:
+        now = with_users.now()
 
         def guess(name: str, password: str, at: timedelta, address: str = "192.0.2.1") -> Any:
-            return people.log_in(named.store, "", name, password, address, now + at)
+            return people.log_in(with_users.store, "", name, password, address, now + at)
 
         for n in range(5):
             assert guess("vera", f"guess {n}", timedelta(0)) is None
@@ -127,15 +127,15 @@ class TestLogin:
         assert guess("vera", "guess", timedelta(minutes=1)) is None  # counted from anew
         assert guess("vera", PASSWORD, timedelta(minutes=1)) is not None
 
-    def test_of_many_names_from_one_address_is_slowed_down(self, named: Context) -> None:
-        now = named.now()
+    def test_of_many_names_from_one_address_is_slowed_down(self, with_users: Context) -> None:
+        now = with_users.now()
         for n in range(20):
-            people.log_in(named.store, "", f"name {n}", "x", "192.0.2.1", now)
+            people.log_in(with_users.store, "", f"name {n}", "x", "192.0.2.1", now)
         with pytest.raises(ThrottledError):
-            people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.1", now)
-        assert people.log_in(named.store, "", "adam", PASSWORD, "192.0.2.2", now)
+            people.log_in(with_users.store, "", "adam", PASSWORD, "192.0.2.1", now)
+        assert people.log_in(with_users.store, "", "adam", PASSWORD, "192.0.2.2", now)
 
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     @pytest.mark.parametrize("name", ["vera", "admin"])
     def test_works_in_a_known_browser_while_a_stranger_guesses(
         self, serve: Serve, name: str, ctx: Context
@@ -156,7 +156,7 @@ class TestLogin:
         others = {"name": "adam", "password": PASSWORD}
         assert known.post(f"{url}/login", data=others).status_code == 429  # it is not his
 
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     def test_in_a_known_browser_is_slowed_down_as_well(self, serve: Serve) -> None:
         url = serve()
         known = logged_in(url, "vera")
@@ -165,23 +165,23 @@ class TestLogin:
         assert answers[:4] == [401] * 4
         assert 429 in answers
 
-    def test_of_a_browser_that_is_not_known_any_more(self, named: Context) -> None:
-        now, keys = named.now(), named.keys
-        before = people.credential(named.store, "", "vera")
+    def test_of_a_browser_that_is_not_known_any_more(self, with_users: Context) -> None:
+        now, keys = with_users.now(), with_users.keys
+        before = people.credential(with_users.store, "", "vera")
         cookie = devices.make(keys, "vera", before, now)
         assert devices.known(keys, cookie, "vera", before, now)
         assert not devices.known(keys, cookie, "adam", before, now)
         assert not devices.known(keys, cookie, "vera", before, now + devices.LIFETIME)
         for forged in ("", "x", cookie[:-1], cookie + "x", "x" * 5000, cookie.swapcase()):
             assert not devices.known(keys, forged, "vera", before, now)
-        people.put(named.store, "vera", PASSWORD, "viewer", now)  # the same one, set anew
-        after = people.credential(named.store, "", "vera")
+        people.put(with_users.store, "vera", PASSWORD, "viewer", now)  # the same one, set anew
+        after = people.credential(with_users.store, "", "vera")
         assert not devices.known(keys, cookie, "vera", after, now)
-        assert people.remove(named.store, "vera")
-        gone = people.credential(named.store, "", "vera")
+        assert people.remove(with_users.store, "vera")
+        gone = people.credential(with_users.store, "", "vera")
         assert not devices.known(keys, cookie, "vera", gone, now)
 
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     def test_remembers_a_browser_by_a_cookie_for_us_alone(self, serve: Serve) -> None:
         url = serve(PUBLIC_URL="https://hygiene.example")
         form = {"name": "vera", "password": PASSWORD}
@@ -202,8 +202,8 @@ class TestLogin:
         assert answers[-1].status_code == 429
         assert int(answers[-1].headers["Retry-After"]) > 0
 
-    def test_keeps_passwords_hashed(self, named: Context) -> None:
-        with named.store.read() as connection:
+    def test_keeps_passwords_hashed(self, with_users: Context) -> None:
+        with with_users.store.read() as connection:
             held = connection.scalars(sa.select(users.c.password)).all()
         assert all(text.startswith("$argon2id$") for text in held)
 
@@ -216,13 +216,13 @@ class TestLogin:
         text = people._hasher.hash("x")
         assert HASHER.check_needs_rehash(text)  # the cheap one of these tests is not it
 
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     def test_is_asked_for_once_there_are_people(self, serve: Serve) -> None:
         assert requests.get(f"{serve()}/runs").status_code == 401
 
 
 class TestRoles:
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     def test_a_viewer_looks_and_changes_nothing(self, serve: Serve, ctx: Context) -> None:
         url = serve()
         session = logged_in(url, "vera")
@@ -234,7 +234,7 @@ class TestRoles:
         assert session.get(f"{url}/suppressions/export").status_code == 403
         assert session.post(f"{url}/access/users", data=form).status_code == 403
 
-    @pytest.mark.usefixtures("named")
+    @pytest.mark.usefixtures("with_users")
     def test_an_admin_acts_and_it_is_kept_who_did_what(self, serve: Serve, ctx: Context) -> None:
         url = serve()
         session = logged_in(url, "adam")
@@ -248,10 +248,10 @@ class TestRoles:
         with ctx.store.read() as connection:
             assert "4155552671" not in str(connection.execute(sa.select(audit_log)).all())
 
-    def test_removed_people_are_out_at_once(self, serve: Serve, named: Context) -> None:
+    def test_removed_people_are_out_at_once(self, serve: Serve, with_users: Context) -> None:
         url = serve()
         session = logged_in(url, "vera")
-        people.remove(named.store, "vera")
+        people.remove(with_users.store, "vera")
         assert session.get(f"{url}/runs").url.startswith(f"{url}/login")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def told(ctx: Context, crm: Crm, sync: Sync) -> None:
+def suppressed_number(ctx: Context, crm: Crm, sync: Sync) -> None:
     crm.edit(crm.ids()[0], {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
     suppressions.add(ctx, NUMBER, "opt_out", "", "wrote <b>us</b> a letter", "admin")
@@ -29,7 +29,7 @@ def told(ctx: Context, crm: Crm, sync: Sync) -> None:
     spread(ctx, crm.name)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("suppressed_number")
 @pytest.mark.parametrize("width", [390, 1440])
 def test_shows_the_report_and_who_confirmed_it(
     chromium: Browser, serve: Serve, ctx: Context, crm: Crm, width: int

@@ -98,7 +98,7 @@ def hubspot(serve: Serve, app_calls: AppCalls) -> HubSpot:
     return HubSpot(serve(**ENV), app_calls)
 
 
-def asked(ctx: Context) -> list[Any]:
+def stored_rechecks(ctx: Context) -> list[Any]:
     with ctx.store.read() as connection:
         return list(connection.execute(sa.select(table).order_by(table.c.at)))
 
@@ -148,17 +148,17 @@ class TestAWorkflowsStep:
         # HubSpot had missed our answer, and sends it once more: it has its outputs at once.
         again = hubspot.step(step)
         assert (again["status"], again["hs_execution_state"]) == ("valid", "SUCCESS")
-        assert len(asked(ctx)) == 1
+        assert len(stored_rechecks(ctx)) == 1
         assert waits(ctx) == []
         assert hubspot.step(app_calls.step(record_id)) == BLOCKED  # the next time it is enrolled
-        assert len(asked(ctx)) == 2
+        assert len(stored_rechecks(ctx)) == 2
 
     def test_is_taken_with_either_signature(
         self, hubspot: HubSpot, crm: Crm, app_calls: AppCalls, ctx: Context
     ) -> None:
         for version in ("v2", "v3"):
             hubspot.step(app_calls.step(crm.ids()[0]), version=version)
-        assert len(asked(ctx)) == 2
+        assert len(stored_rechecks(ctx)) == 2
 
     @pytest.mark.parametrize(
         "wrong",
@@ -182,7 +182,7 @@ class TestAWorkflowsStep:
     ) -> None:
         step = app_calls.step("101")
         assert hubspot.post("recheck", step, **wrong).status_code == 403
-        assert asked(ctx) == []
+        assert stored_rechecks(ctx) == []
 
     def test_is_refused_without_a_secret(self, serve: Serve, app_calls: AppCalls) -> None:
         plain = HubSpot(serve(PUBLIC_URL=PUBLIC_URL), app_calls)
@@ -203,7 +203,7 @@ class TestAWorkflowsStep:
         answer = hubspot.post("recheck", body)
         assert answer.status_code == 422
         assert "1 OR 1" not in answer.text
-        assert asked(ctx) == []
+        assert stored_rechecks(ctx) == []
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -218,7 +218,7 @@ class TestAWorkflowsStep:
         outputs = hubspot.step(app_calls.step("101", **change))
         assert outputs["hs_execution_state"] == "FAIL_CONTINUE"
         assert reason in outputs["reason"]
-        assert asked(ctx) == []
+        assert stored_rechecks(ctx) == []
 
     def test_for_a_contact_that_is_not_there_fails_with_a_reason(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
@@ -248,7 +248,7 @@ class TestAWorkflowsStep:
         assert Portal(ctx).learn() == app_calls.portal_id
         other = AppCalls(portal_id=99)
         assert hubspot.post("recheck", other.step("101")).status_code == 403
-        assert asked(ctx) == []
+        assert stored_rechecks(ctx) == []
         assert hubspot.step(app_calls.step("101")) == BLOCKED
 
 
@@ -330,7 +330,7 @@ class TestTheOutcome:
         spread(ctx, "hubspot")
         assert "it lacks the scope automation" in caplog.text
         assert callback not in app_calls.completed
-        assert asked(ctx)[0].answered_at is None
+        assert stored_rechecks(ctx)[0].answered_at is None
 
     def test_that_nobody_waits_for_holds_up_no_other(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, app_calls: AppCalls
@@ -339,7 +339,7 @@ class TestTheOutcome:
         app_calls.waiting.discard(over)  # its workflow was deleted, say
         spread(ctx, "hubspot")
         assert set(app_calls.completed) == set(rest)
-        assert all(row.answered_at is not None for row in asked(ctx))
+        assert all(row.answered_at is not None for row in stored_rechecks(ctx))
 
     def test_of_many_is_told_in_few_calls(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, app_calls: AppCalls
@@ -382,13 +382,13 @@ class TestTheCard:
         record_id = contact_with_numbers(ctx, crm, sync)
         for _ in range(3):
             assert hubspot.card(record_id, "card/recheck").json()["waiting"]
-        (row,) = asked(ctx)
+        (row,) = stored_rechecks(ctx)
         assert (row.record_id, row.asked_by, row.callback) == (record_id, "HubSpot user 4711", "")
         assert spread(ctx, "hubspot") == 1
         shown = hubspot.card(record_id).json()
         assert (shown["waiting"], shown["recheckedAt"] is not None) == (False, True)
         hubspot.card(record_id, "card/recheck")  # a moment later: it was made just now
-        assert len(asked(ctx)) == 1
+        assert len(stored_rechecks(ctx)) == 1
         (entry,) = audit.entries(ctx.store)
         assert (entry["who"], entry["action"], entry["target"]) == (
             "HubSpot user 4711", "contact.recheck", f"hubspot/contacts/{record_id}",
@@ -403,7 +403,7 @@ class TestTheCard:
         with ctx.store.write() as connection:
             connection.execute(sa.update(table).values(at=ctx.now() - timedelta(seconds=61)))
         assert hubspot.card(record_id, "card/recheck").json()["waiting"]
-        assert len(asked(ctx)) == 2
+        assert len(stored_rechecks(ctx)) == 2
 
     @pytest.mark.parametrize("path", ["card", "card/recheck"])
     @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ class TestTheCard:
         self, hubspot: HubSpot, ctx: Context, path: str, wrong: dict[str, Any]
     ) -> None:
         assert hubspot.card("101", path, **wrong).status_code == 403
-        assert asked(ctx) == []
+        assert stored_rechecks(ctx) == []
 
     def test_is_refused_to_another_account(
         self, hubspot: HubSpot, ctx: Context, app_calls: AppCalls
@@ -428,7 +428,7 @@ class TestTheCard:
         other = AppCalls(portal_id=99).card_query()
         for path in ("card", "card/recheck"):
             assert hubspot.card("101", path, query=other).status_code == 403
-        assert asked(ctx) == []
+        assert stored_rechecks(ctx) == []
 
     def test_is_for_contacts(self, hubspot: HubSpot, ctx: Context, app_calls: AppCalls) -> None:
         body = {"objectId": 101, "objectTypeId": "0-2"}
@@ -573,9 +573,9 @@ def test_requests_are_kept_as_long_as_runs_and_go_with_the_contact(
             .values(answered_at=ctx.now() - timedelta(days=731))
         )
     assert retention.tidy(ctx)["rechecks"] == 1
-    assert [row.callback for row in asked(ctx)] == [new["callbackId"]]
+    assert [row.callback for row in stored_rechecks(ctx)] == [new["callbackId"]]
     forget_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
-    assert asked(ctx) == []
+    assert stored_rechecks(ctx) == []
 
 
 def test_a_worker_that_dies_in_between_loses_no_request(

@@ -64,7 +64,7 @@ def link_of(url: str, ctx: Context) -> str:
     return login_links.address(url, login_links.make(ctx.store, ctx.now()))
 
 
-def enters(link: str, **headers: str) -> bool:
+def lets_in(link: str, **headers: str) -> bool:
     """Whether a new browser gets in by this link."""
     session = requests.Session()
     return session.get(link, headers=headers).status_code == 200 and COOKIE in session.cookies
@@ -136,8 +136,8 @@ class TestALink:
     def test_is_good_once(self, serve: Serve, ctx: Context) -> None:
         url = serve()
         link = link_of(url, ctx)
-        assert enters(link)
-        assert not enters(link)
+        assert lets_in(link)
+        assert not lets_in(link)
         said = requests.get(link)
         assert said.status_code == 403
         assert "hygiene users login-link" in said.text
@@ -182,14 +182,14 @@ class TestALink:
     def test_is_good_for_ten_minutes(self, ctx: Context) -> None:
         now = ctx.now()
 
-        def enters_after(**wait: float) -> bool:
+        def lets_in_after(**wait: float) -> bool:
             token = login_links.make(ctx.store, now)
             return login_links.use(ctx.store, token, now + timedelta(**wait)) is not None
 
-        assert enters_after(minutes=9, seconds=59)
-        assert not enters_after(minutes=10)
-        assert not enters_after(days=1)
-        assert not enters_after(days=-1)  # the clock was set back since
+        assert lets_in_after(minutes=9, seconds=59)
+        assert not lets_in_after(minutes=10)
+        assert not lets_in_after(days=1)
+        assert not lets_in_after(days=-1)  # the clock was set back since
 
     def test_is_kept_as_a_hash_that_fits_no_cookie(self, serve: Serve, ctx: Context) -> None:
         token = login_links.make(ctx.store, ctx.now())
@@ -210,7 +210,7 @@ class TestALink:
             answer = requests.get(f"{url}/login/link", params={"token": wrong})
             assert answer.status_code == 403
         assert requests.get(f"{url}/login/link").status_code == 403
-        assert enters(f"{url}/login/link?token={token}")
+        assert lets_in(f"{url}/login/link?token={token}")
 
     def test_begins_a_session_of_its_own(self, serve: Serve, ctx: Context) -> None:
         """Whoever planted a cookie before knows none after it."""
@@ -252,19 +252,19 @@ class TestALink:
         assert found is not None
         entered = session.post(f"{url}/login/link", data={"token": found.group(1)})
         assert (entered.status_code, entered.url) == (200, f"{url}/")
-        assert not enters(link)
+        assert not lets_in(link)
 
     @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE"])
     def test_is_not_used_up_by_other_methods(self, serve: Serve, ctx: Context, method: str) -> None:
         link = link_of(serve(), ctx)
         assert requests.request(method, link).status_code == 405
-        assert enters(link)
+        assert lets_in(link)
 
     def test_is_for_our_own_name_alone(self, serve: Serve, ctx: Context) -> None:
         """A page elsewhere whose name leads here (DNS rebinding) gets no session."""
         link = link_of(serve(), ctx)
         assert requests.get(link, headers={"Host": "evil.example"}).status_code == 403
-        assert enters(link)
+        assert lets_in(link)
         public = serve(PUBLIC_URL=PUBLIC_URL)
         assert (
             requests.get(link_of(public, ctx), headers={"Host": "evil.example"}).status_code == 400
@@ -281,7 +281,7 @@ class TestALink:
         if closed_by == "people":
             users.put(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
         url = serve(ADMIN_PASSWORD="fictional" if closed_by == "password" else "")
-        assert not enters(login_links.address(url, link))
+        assert not lets_in(login_links.address(url, link))
 
     def test_is_in_no_log(
         self, serve: Serve, ctx: Context, caplog: pytest.LogCaptureFixture
@@ -318,7 +318,7 @@ class TestWhereItIsShown:
         assert shown.end() == 0
         own = f"http://127.0.0.1:{free_port}"
         assert link.startswith(f"{own}/login/link?token=")
-        assert enters(link.replace(own, serve()))
+        assert lets_in(link.replace(own, serve()))
         assert audit.entries(ctx.store)[-1]["action"] == "login_link.make"
 
     def test_it_leads_to_the_public_address(self, env: dict[str, str]) -> None:
@@ -355,8 +355,8 @@ class TestWhereItIsShown:
         try:
             (link,) = up.links()
             until(lambda: responds(f"http://127.0.0.1:{free_port}/healthz"), "the web process")
-            assert enters(link)
-            assert not enters(link)
+            assert lets_in(link)
+            assert not lets_in(link)
             until(lambda: "one-time login link" in up.text.replace("\r\n", ""), "the log says so")
         finally:
             up.process.terminate()

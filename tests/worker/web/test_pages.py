@@ -46,7 +46,7 @@ def text_of(page: Page) -> str:
     return " ".join(page.inner_text("main").split())
 
 
-def hold(ctx: Context, crm: Crm, sync: Sync, number: str = NUMBER) -> str:
+def give_number(ctx: Context, crm: Crm, sync: Sync, number: str = NUMBER) -> str:
     """A record with this number, synced."""
     record_id = crm.ids()[0]
     crm.edit(record_id, {f"phone/{crm.phone}": number})
@@ -119,7 +119,7 @@ class TestANumber:
         self, page: Page, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync
     ) -> None:
         crms = Crm.all(sandbox)
-        records = {name: hold(ctx, crm, sync) for name, crm in crms.items()}
+        records = {name: give_number(ctx, crm, sync) for name, crm in crms.items()}
         page.goto(f"{serve(working=True)}/numbers")
         page.get_by_label("A number in any spelling").fill("+1 (415) 555-2671")
         page.get_by_role("button", name="Find").click()
@@ -146,7 +146,7 @@ class TestANumber:
     def test_is_found_by_the_address_of_its_record(
         self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        record_id = hold(ctx, crm, sync)
+        record_id = give_number(ctx, crm, sync)
         page.goto(f"{serve()}/numbers")
         link = ctx.open(crm.name).record_url(crm.object, record_id)
         page.get_by_label("A number in any spelling").fill(link)
@@ -201,7 +201,7 @@ class TestAReply:
         assert "None wait" in text_of(page)
 
 
-def everywhere(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
+def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
     """The addresses of all pages, with something to show on each, hostile where it can be."""
     crm = Crm.all(sandbox)["hubspot"]
     record_id = crm.ids()[0]
@@ -234,7 +234,7 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
 ) -> None:  # fmt: skip
     from axe_playwright_python.sync_playwright import Axe
 
-    paths = everywhere(ctx, sync, sandbox)
+    paths = all_page_urls(ctx, sync, sandbox)
     url = serve()
     page = chromium.new_page(
         viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True

@@ -42,7 +42,7 @@ PAGES = ["/", "/runs", "/runs?kind=full&before=2", "/contacts/hubspot/contacts/1
 AWKWARD = st.text(st.sampled_from("/\\.:@?#%\t\n\r 2fFeE5cC09evil。／＼"), max_size=30)
 
 
-def leads_to(location: str) -> str:
+def target_host(location: str) -> str:
     """The host to which a browser goes, by the steps of https://url.spec.whatwg.org/#url-parsing
     for an address that is read beside one of ours with the scheme http."""
     text = re.sub(r"^[\x00-\x20]+|[\x00-\x20]+$|[\t\n\r]", "", location)
@@ -63,7 +63,7 @@ def location_of(to: str) -> str:
 @example("/%2f/evil")
 def test_whatever_is_asked_for_leads_to_our_host(to: str) -> None:
     location = location_of(to)
-    assert leads_to(location) == "127.0.0.1:8000"
+    assert target_host(location) == "127.0.0.1:8000"
     assert location.startswith("/")
     assert location[1:2] not in ("/", "\\")
 
@@ -138,9 +138,9 @@ class TestOverHttp:
         self, serve: Serve, path: str, method: str, public: str
     ) -> None:
         url = serve(PUBLIC_URL=public, ADMIN_PASSWORD=PASSWORD, ADMIN_TOKEN="t" * 30)
-        said = plain(url, f"{method} {path} HTTP/1.1\r\nHost: evil.example\r\n")
+        said = raw_response(url, f"{method} {path} HTTP/1.1\r\nHost: evil.example\r\n")
         location = re.search(r"(?im)^location: *(.*?)\r?$", said)
-        assert location is None or leads_to(location.group(1)) == "127.0.0.1:8000", said
+        assert location is None or target_host(location.group(1)) == "127.0.0.1:8000", said
 
     def test_a_slash_too_many_still_leads_to_the_page(self, serve: Serve) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)
@@ -148,7 +148,7 @@ class TestOverHttp:
         assert (found.status_code, found.url) == (200, f"{url}/segments?by=list")
 
 
-def plain(url: str, head: str) -> str:
+def raw_response(url: str, head: str) -> str:
     """What is answered to a request as it is written here."""
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
@@ -176,7 +176,7 @@ class TestNames:
         url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         for path in self.PAGES:
             for version in ("1.0", "1.1"):
-                said = plain(url, f"GET {path} HTTP/{version}\r\n{host}\r\n")
+                said = raw_response(url, f"GET {path} HTTP/{version}\r\n{host}\r\n")
                 assert " 400 " in said.splitlines()[0], (path, said)
                 assert "password" not in said
 
@@ -192,7 +192,7 @@ class TestNames:
     def test_a_platform_may_ask_for_our_health_by_any(self, serve: Serve, host: str) -> None:
         url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         for path in self.FOR_ALL:
-            said = plain(url, f"GET {path} HTTP/1.0\r\n{host}\r\n")
+            said = raw_response(url, f"GET {path} HTTP/1.0\r\n{host}\r\n")
             assert said.split()[1] in ("200", "503"), said
 
     def test_no_report_is_lost_behind_a_proxy_that_writes_another(self, serve: Serve) -> None:

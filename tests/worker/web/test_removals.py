@@ -38,13 +38,13 @@ def held_run(ctx: Context, crm: Crm, sync: Sync, count: int = 20) -> str:
     return str(sync(ctx, crm.name, "everything")["run"])
 
 
-def indexed(ctx: Context, crm: Crm) -> int:
+def count_indexed(ctx: Context, crm: Crm) -> int:
     query = sa.select(sa.func.count()).where(contacts.c.object == crm.object)
     with ctx.store.read() as connection:
         return connection.scalar(query) or 0
 
 
-def ended(ctx: Context, run_id: str) -> str:
+def wait_for_end(ctx: Context, run_id: str) -> str:
     until = time.monotonic() + 30
     while lifecycle.load(ctx, run_id).active and time.monotonic() < until:
         time.sleep(0.1)
@@ -56,7 +56,7 @@ class TestTheApi:
         self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         run_id = held_run(ctx, crm, sync)
-        before = indexed(ctx, crm)
+        before = count_indexed(ctx, crm)
         url = serve(GUARD, working=True, ADMIN_TOKEN="secret")
         headers = {"Authorization": "Bearer secret"}
         (told,) = requests.get(f"{url}/api/removals", headers=headers).json()["removals"]
@@ -68,10 +68,10 @@ class TestTheApi:
         assert some.status_code == 422
         opened = requests.post(f"{url}/api/rescans", json=asked, headers=headers)
         assert opened.status_code == 202
-        assert ended(ctx, opened.json()["run"]) == "done"
+        assert wait_for_end(ctx, opened.json()["run"]) == "done"
         result = requests.get(f"{url}/api/runs/{opened.json()['run']}", headers=headers).json()
         assert result["removals"][0]["state"] == "removed"
-        assert indexed(ctx, crm) == before - 20
+        assert count_indexed(ctx, crm) == before - 20
         assert requests.get(f"{url}/api/removals", headers=headers).json() == {"removals": []}
         noted = audit.entries(ctx.store)[0]
         assert (noted["action"], noted["why"]) == ("removals.accept", "they left us")
@@ -124,7 +124,7 @@ def test_the_pages_show_them_with_a_button(
     from axe_playwright_python.sync_playwright import Axe
 
     run_id = held_run(ctx, crm, sync)
-    before = indexed(ctx, crm)
+    before = count_indexed(ctx, crm)
     notifier.look(ctx)
     url = serve(GUARD, working=True)
     page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
@@ -149,10 +149,10 @@ def test_the_pages_show_them_with_a_button(
     page.fill("input[name=why]", "they left us")
     page.click("button:has-text('Accept removals')")
     opened = page.url.rpartition("/")[2]
-    assert ended(ctx, opened) == "done"
+    assert wait_for_end(ctx, opened) == "done"
     page.goto(f"{url}/runs/{opened}")
     look("run-accepted")
-    assert indexed(ctx, crm) == before - 20
+    assert count_indexed(ctx, crm) == before - 20
     with ctx.store.read() as connection:
         assert removals.holds(connection) == []
     gone = page.goto(f"{url}/runs/{run_id}/accept-removals")

@@ -72,7 +72,7 @@ def sender(serve: Serve) -> Sender:
     return Sender(serve(PUBLIC_URL=PUBLIC_URL, **ENV))
 
 
-def rows(ctx: Context, table: sa.Table) -> list[Any]:
+def all_rows(ctx: Context, table: sa.Table) -> list[Any]:
     with ctx.store.read() as connection:
         return list(connection.execute(sa.select(table)))
 
@@ -80,20 +80,20 @@ def rows(ctx: Context, table: sa.Table) -> list[Any]:
 class TestTwilio:
     def test_a_signed_stop_is_stored_and_acknowledged(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("sms", Body="STOP", OptOutType="STOP") == 200
-        (row,) = rows(ctx, feedback)
+        (row,) = all_rows(ctx, feedback)
         assert (row.kind, row.number, row.applied_at) == ("opt_out", NUMBER, None)
 
     def test_the_same_message_counts_once(self, sender: Sender, ctx: Context) -> None:
         for _ in range(5):
             assert sender.twilio("sms", Body="stop") == 200
-        assert len(rows(ctx, feedback)) == 1
+        assert len(all_rows(ctx, feedback)) == 1
 
     def test_nothing_forged_is_stored(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("sms", token="wrong", Body="STOP") == 403
         assert sender.twilio("sms", signed="https://elsewhere.example/sms", Body="STOP") == 403
         unsigned = requests.post(f"{sender.url}/webhooks/twilio/sms", data={"Body": "STOP"})
         assert unsigned.status_code == 403
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_a_signature_of_other_words_is_no_signature(self, sender: Sender, ctx: Context) -> None:
         fields = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "Body": "hello"}
@@ -105,7 +105,7 @@ class TestTwilio:
             headers={"X-Twilio-Signature": signature},
         )
         assert answer.status_code == 403
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_a_port_written_out_is_the_same_address(self, sender: Sender) -> None:
         ported = "https://hygiene.example.com:443/webhooks/twilio/sms"
@@ -129,22 +129,22 @@ class TestTwilio:
 
     def test_a_doubtful_reply_waits_for_a_person(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("sms", Body="Is this the wrong number for support?") == 200
-        assert rows(ctx, feedback) == []
-        (row,) = rows(ctx, reviews)
+        assert all_rows(ctx, feedback) == []
+        (row,) = all_rows(ctx, reviews)
         assert row.suggestion == "wrong_number"
 
     def test_a_message_without_its_sender_is_refused(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("sms", Body="STOP", From="") == 400
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_a_short_code_is_acknowledged_and_left(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("sms", Body="STOP", From="24273") == 200
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_what_arrived_makes_good_what_failed(self, sender: Sender, ctx: Context) -> None:
         assert sender.twilio("status", MessageStatus="undelivered", ErrorCode="30003") == 204
         assert sender.twilio("status", MessageStatus="delivered") == 204
-        assert [row.number for row in rows(ctx, last_delivered)] == [NUMBER]
+        assert [row.number for row in all_rows(ctx, last_delivered)] == [NUMBER]
 
     @pytest.mark.parametrize(
         "sender_as_sent", ["+١٤١٥٥٥٥٢٦٧١", "＋１４１５５５５２６７１", "+1415५५५२६७१"]
@@ -155,8 +155,8 @@ class TestTwilio:
         assert sender.twilio("sms", Body="STOP", From=sender_as_sent) == 200
         assert sender.twilio("status", MessageStatus="failed", ErrorCode="30005",
                              To=f"whatsapp:{sender_as_sent}") == 204  # fmt: skip
-        assert [row.number for row in rows(ctx, feedback)] == [NUMBER, NUMBER]
-        assert [row.number for row in rows(ctx, last_delivered)] == [NUMBER]
+        assert [row.number for row in all_rows(ctx, feedback)] == [NUMBER, NUMBER]
+        assert [row.number for row in all_rows(ctx, last_delivered)] == [NUMBER]
 
     @pytest.mark.parametrize(
         "sender_as_sent",
@@ -167,7 +167,7 @@ class TestTwilio:
         self, sender: Sender, ctx: Context, sender_as_sent: str
     ) -> None:
         assert sender.twilio("sms", Body="STOP", From=sender_as_sent) == 400
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     @pytest.mark.parametrize(
         "address", ["messenger:1234567890123456", "client:alice", "sip:alice@sip.example.com"]
@@ -176,7 +176,7 @@ class TestTwilio:
         self, sender: Sender, ctx: Context, address: str
     ) -> None:
         assert sender.twilio("sms", Body="STOP", From=address) == 200
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     @pytest.mark.parametrize("code", ["21610", "63014", "63033"])
     def test_a_recipient_who_opted_out_before_is_opted_out(
@@ -184,7 +184,7 @@ class TestTwilio:
     ) -> None:
         to = f"whatsapp:{NUMBER}"
         assert sender.twilio("status", MessageStatus="failed", ErrorCode=code, To=to) == 204
-        (row,) = rows(ctx, feedback)
+        (row,) = all_rows(ctx, feedback)
         assert (row.kind, row.number, row.channels) == ("opt_out", NUMBER, "text")
         assert code in row.evidence
 
@@ -212,7 +212,7 @@ class TestTwilioWithJson:
 
     def test_is_read_like_a_form(self, sender: Sender, ctx: Context) -> None:
         assert self.send(sender.url, json.dumps(STOP).encode()) == 200
-        (row,) = rows(ctx, feedback)
+        (row,) = all_rows(ctx, feedback)
         assert (row.kind, row.number) == ("opt_out", NUMBER)
 
     def test_may_come_with_other_parameters_in_the_address(
@@ -222,7 +222,7 @@ class TestTwilioWithJson:
         query = f"?tenant=a%20b&bodySHA256={hashlib.sha256(body).hexdigest()}"
         content = "application/json; charset=utf-8"
         assert self.send(sender.url, body, query=query, content=content) == 200
-        assert len(rows(ctx, feedback)) == 1
+        assert len(all_rows(ctx, feedback)) == 1
 
     def test_is_refused_when_its_body_is_another_one(self, sender: Sender, ctx: Context) -> None:
         body = json.dumps(STOP).encode()
@@ -232,24 +232,24 @@ class TestTwilioWithJson:
         twice = "?bodySHA256={}&bodySHA256={}".format(*digests)
         assert self.send(sender.url, body, query=twice) == 403
         assert self.send(sender.url, body, token="wrong") == 403
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_is_not_taken_for_a_form(self, sender: Sender, ctx: Context) -> None:
         """The signature of an address alone proves no form."""
         form = b"MessageSid=SM1111111111&From=%2B14155552671&OptOutType=STOP"
         sent = self.send(sender.url, form, content="application/x-www-form-urlencoded")
         assert sent == 403
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     @pytest.mark.parametrize("body", [b"", b"[1]", b"nonsense", b"null", b'"STOP"', b"\xff"])
     def test_that_is_no_object_is_refused(self, sender: Sender, ctx: Context, body: bytes) -> None:
         assert self.send(sender.url, body) == 400
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_values_of_other_kinds_are_no_parameters(self, sender: Sender, ctx: Context) -> None:
         odd = {**STOP, "OptOutType": ["STOP"], "Body": {"text": "STOP"}, "NumMedia": 0}
         assert self.send(sender.url, json.dumps(odd).encode()) == 200
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
 
 class TestTwilioWithASharedKey:
@@ -280,11 +280,11 @@ class TestTwilioWithASharedKey:
     ) -> None:
         digest = algorithm.removeprefix("HMAC_").lower()
         assert self.send(url, key, digest, f"key=k, algorithm={algorithm}") == 200
-        assert [row.kind for row in rows(ctx, feedback)] == ["opt_out"]
+        assert [row.kind for row in all_rows(ctx, feedback)] == ["opt_out"]
 
     def test_the_auth_token_still_signs_what_no_rule_matches(self, url: str, ctx: Context) -> None:
         assert self.send(url, TWILIO_TOKEN, "sha1", None) == 200
-        assert len(rows(ctx, feedback)) == 1
+        assert len(all_rows(ctx, feedback)) == 1
 
     @pytest.mark.parametrize(
         ("key", "digest", "settings"),
@@ -299,11 +299,11 @@ class TestTwilioWithASharedKey:
         self, url: str, ctx: Context, key: str, digest: str, settings: str | None
     ) -> None:
         assert self.send(url, key, digest, settings) == 403
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_without_the_key_nothing_is_taken(self, sender: Sender, ctx: Context) -> None:
         assert self.send(sender.url, TWILIO_TOKEN, "sha256", self.SHA256) == 503
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
 
 class TestHubSpot:
@@ -331,7 +331,7 @@ class TestHubSpot:
         # One to read and one to write; the account itself is asked for once, ever.
         routes = crm.service.counters.items()
         assert sum(n for route, n in routes if "account-info" not in route) == 2
-        assert rows(ctx, changed_records) == []
+        assert all_rows(ctx, changed_records) == []
 
     def test_an_opt_out_there_reaches_the_other_crm(
         self, sender: Sender, ctx: Context, sandbox: Sandbox, sync: Sync
@@ -361,12 +361,12 @@ class TestHubSpot:
         before = crm.writes
         spread(ctx, "hubspot")
         assert crm.writes == before
-        assert rows(ctx, feedback) == []
+        assert all_rows(ctx, feedback) == []
 
     def test_other_properties_and_objects_are_left(self, sender: Sender, ctx: Context) -> None:
         other = self.event("5", subscriptionType="deal.propertyChange")
         assert sender.hubspot([self.event("5", "firstname"), other]) == 204
-        assert rows(ctx, changed_records) == []
+        assert all_rows(ctx, changed_records) == []
 
     def test_nothing_forged_altered_late_or_early_is_taken(
         self, sender: Sender, ctx: Context
@@ -378,7 +378,7 @@ class TestHubSpot:
         for ahead in (360, 3600, 86_400):  # else it could be sent again until then
             assert sender.hubspot(event, ago=-ahead) == 403
         assert sender.hubspot(event, ago=290) == 204
-        assert [row.record_id for row in rows(ctx, changed_records)] == ["5"]
+        assert [row.record_id for row in all_rows(ctx, changed_records)] == ["5"]
 
     def test_what_is_cut_short_is_refused(self, sender: Sender) -> None:
         assert sender.hubspot("not events") == 400
@@ -395,5 +395,5 @@ class TestHubSpot:
         sync(ctx, "hubspot")
         erased = self.event(record_id, subscriptionType="contact.privacyDeletion")
         assert sender.hubspot([erased]) == 204
-        assert NUMBER not in [row.number for row in rows(ctx, contact_numbers)]
+        assert NUMBER not in [row.number for row in all_rows(ctx, contact_numbers)]
         assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["erasure"]

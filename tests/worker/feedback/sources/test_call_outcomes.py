@@ -58,7 +58,7 @@ def refuse(crm: Crm, how: Any) -> None:
             crm.fault(match, "status", status=200, body=how, times=9999)
 
 
-def said(ctx: Context) -> str:
+def doctor_text(ctx: Context) -> str:
     return "\n".join(check.text for check in doctor_checks.of_calls(ctx))
 
 
@@ -66,7 +66,7 @@ def alerts(ctx: Context) -> list[str]:
     return [one.text for one in rules.found(ctx) if one.kind == "call_outcomes"]
 
 
-def rows(ctx: Context) -> dict[str, int]:
+def calls_by_outcome(ctx: Context) -> dict[str, int]:
     with ctx.store.read() as connection:
         return {one.name or one.outcome: one.calls for one in call_outcomes.load(connection)
                 if one.calls}  # fmt: skip
@@ -122,7 +122,7 @@ class TestAnOutcomeWithoutAName:
         poll(ctx, "hubspot")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) <= 2
-        assert rows(ctx) == {OUTCOME_IDS["Do not call"]: 500}
+        assert calls_by_outcome(ctx) == {OUTCOME_IDS["Do not call"]: 500}
 
     @pytest.mark.parametrize("how", REFUSALS)
     def test_is_told_to_an_operator(
@@ -132,20 +132,20 @@ class TestAnOutcomeWithoutAName:
         refuse(crm, how)
         poll(ctx, "hubspot")
         assert alerts(ctx) == []  # nothing is lost yet
-        assert "only the usual outcomes of calls are known by name" in said(ctx)
+        assert "only the usual outcomes of calls are known by name" in doctor_text(ctx)
         agent.log_call(contact_id, "Do not call")
         agent.log_call(contact_id, "Do not call")
         with caplog.at_level(logging.WARNING):
             poll(ctx, "hubspot")
         assert "2 calls have outcomes whose name" in caplog.text
-        assert "2 calls have outcomes whose name is not known" in said(ctx)
+        assert "2 calls have outcomes whose name is not known" in doctor_text(ctx)
         (text,) = alerts(ctx)
         assert "hygiene feedback outcomes" in text
         poll(ctx, "hubspot")
         assert alerts(ctx) == [text]
         crm.service.faults.clear()
         poll(ctx, "hubspot")
-        assert (alerts(ctx), said(ctx)) == ([], "")
+        assert (alerts(ctx), doctor_text(ctx)) == ([], "")
 
     def test_may_be_given_a_meaning_by_its_id(
         self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
@@ -203,7 +203,7 @@ class TestAnOutcomeWithoutAName:
         assert poll_all(ctx) == 0
         with ctx.store.read() as connection:
             assert list(connection.scalars(sa.select(poll_cursors.c.name))) == ["calls:salesforce"]
-        assert (rows(ctx), said(ctx)) == ({}, "")
+        assert (calls_by_outcome(ctx), doctor_text(ctx)) == ({}, "")
         crm.service.tokens |= tokens
         assert poll(ctx, "hubspot") == 1
 
@@ -231,8 +231,8 @@ class TestAnOutcomeWithoutAMeaning:
         agent.log_call(contact_id, "Wrong number")
         for _ in range(3):
             poll(ctx, crm.name)
-        assert rows(ctx) == {self.OWN: 3, "Busy": 1, "Wrong number": 1}
-        assert f"report nothing yet: “{self.OWN}” (3);" in said(ctx)
+        assert calls_by_outcome(ctx) == {self.OWN: 3, "Busy": 1, "Wrong number": 1}
+        assert f"report nothing yet: “{self.OWN}” (3);" in doctor_text(ctx)
         assert alerts(ctx) == []
 
     def test_counts_for_calls_that_were_seen_before(
@@ -250,14 +250,14 @@ class TestAnOutcomeWithoutAMeaning:
         assert poll(later, crm.name) == 2
         assert report_kinds(ctx) == ["opt_out", "opt_out"]
         assert poll(later, crm.name) == 0
-        assert said(later) == ""
+        assert doctor_text(later) == ""
 
     def test_counts_for_calls_of_one_that_was_harmless(
         self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str
     ) -> None:
         agent.log_call(contact_id, "Busy")
         poll(ctx, crm.name)
-        assert said(ctx) == ""
+        assert doctor_text(ctx) == ""
         ctx = make_context('[feedback.dispositions]\ndisconnected = ["busy"]')
         assert poll(ctx, crm.name) == 1
         assert report_kinds(ctx) == ["undeliverable"]
@@ -293,7 +293,7 @@ class TestAnOutcomeWithoutAMeaning:
         self.log(crm, agent, contact_id)
         poll(ctx, crm.name)
         ctx = make_context(f"[connectors.{crm.name}]\nenabled = false")
-        assert said(ctx) == ""
+        assert doctor_text(ctx) == ""
 
 
 def test_a_read_that_fails_counts_nothing(
@@ -303,4 +303,4 @@ def test_a_read_that_fails_counts_nothing(
     crm.fault("calls/search|query", "status", times=50, status=503)
     with pytest.raises(UnavailableError):
         poll(ctx, crm.name)
-    assert rows(ctx) == {}
+    assert calls_by_outcome(ctx) == {}

@@ -489,7 +489,7 @@ class Merging(RuleBasedStateMachine):
     new_ids = True
 
     @initialize()
-    def move_in(self) -> None:
+    def set_up(self) -> None:
         self.home = tempfile.mkdtemp(prefix="merges-")
         self.sandbox = Sandbox.start(contacts=5, leads=0)
         self.crm = Crm.all(self.sandbox)[self.name]

@@ -47,7 +47,7 @@ def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
 
 
 @pytest.fixture
-def hub(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
+def hubspot_pair(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
     crm = Crm.all(sandbox)["hubspot"]
     return crm, *two_in_sync(ctx, crm, sync)
 
@@ -85,7 +85,7 @@ def known_merge(ctx: Context, crm: Crm, away: str, into: str, present: Any = Non
         merges.note(connection, crm.name, [one], ctx.now(), present=present)
 
 
-def everywhere(ctx: Context, text: str) -> list[str]:
+def tables_with(ctx: Context, text: str) -> list[str]:
     """Tables in whose rows a text stands."""
     with ctx.store.read() as connection:
         return [
@@ -416,9 +416,9 @@ class TestEvidence:
         assert status(crm, surviving_id(crm, two)) == "do_not_contact"
 
     def test_names_nobody_where_hubspot_tells_of_the_new_contact_before_the_merge(
-        self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
+        self, ctx: Context, hubspot_pair: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = hub
+        crm, one, two = hubspot_pair
         stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
         event = {"subscriptionType": "contact.creation", "objectId": int(survivor)}
@@ -501,7 +501,7 @@ class TestErasure:
         merge(crm, one, two)
         sync(ctx, crm.name)
         forget_number(ctx, NUMBER, "test")
-        assert everywhere(ctx, NUMBER) == []
+        assert tables_with(ctx, NUMBER) == []
 
     @pytest.mark.parametrize("worked_on", [False, True])
     def test_of_a_contact_leaves_nothing_of_those_it_came_from(
@@ -516,14 +516,14 @@ class TestErasure:
         else:
             known_merge(ctx, crm, one, survivor)
         forget_contact(ctx, crm.name, crm.object, survivor, "test")
-        assert everywhere(ctx, f"'{one}'") == []
+        assert tables_with(ctx, f"'{one}'") == []
         if not worked_on:
-            assert everywhere(ctx, NUMBER) == []
+            assert tables_with(ctx, NUMBER) == []
 
     def test_that_hubspot_tells_before_the_merge_leaves_nothing(
-        self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync
+        self, ctx: Context, hubspot_pair: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = hub
+        crm, one, two = hubspot_pair
         crm.service.portal.events.clear()
         survivor = merge(crm, one, two)
         crm.act(survivor, {"erase": True})
@@ -533,8 +533,8 @@ class TestErasure:
         sync(ctx, "hubspot")
         sync(ctx, "hubspot", "everything")
         deliver_reports(ctx, crm.name)
-        assert everywhere(ctx, NUMBER) == []
-        assert everywhere(ctx, OTHER) == []
+        assert tables_with(ctx, NUMBER) == []
+        assert tables_with(ctx, OTHER) == []
 
 
 class TestOddAnswers:
@@ -542,9 +542,9 @@ class TestOddAnswers:
         "listed", [None, "", ";;", " 12 ; 13 ", 1234, ["12"], "x" * 500, "12;abc;-4;٣", "9" * 300]
     )
     def test_of_merged_ids_stop_no_read(
-        self, ctx: Context, hub: tuple[Crm, str, str], sync: Sync, listed: Any
+        self, ctx: Context, hubspot_pair: tuple[Crm, str, str], sync: Sync, listed: Any
     ) -> None:
-        crm, one, _ = hub
+        crm, one, _ = hubspot_pair
         crm.records()[one]["hs_merged_object_ids"] = listed
         for kind in ("changed", "everything"):
             set_only_number(crm, one, THIRD if kind == "changed" else NUMBER)

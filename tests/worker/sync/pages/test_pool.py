@@ -189,7 +189,7 @@ class TestAPartOfARun:
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         return Crm.all(sandbox)["hubspot"]
 
-    def stored(self, ctx: Context) -> tuple[str, list[Stored]]:
+    def read_run(self, ctx: Context) -> tuple[str, list[Stored]]:
         """A run whose pages are all read, and not worked on."""
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         reader.claim(ctx, run_id)
@@ -200,13 +200,13 @@ class TestAPartOfARun:
     def test_is_its_page_and_all_that_nobody_else_has_taken_up(
         self, ctx: Context, crm: Crm
     ) -> None:
-        run_id, stored = self.stored(ctx)
+        run_id, stored = self.read_run(ctx)
         assert runner.take_part(ctx, run_id, stored[2].id, 60) == len(stored)
         assert lifecycle.finish_if_done(ctx, run_id)
         assert crm.all_checked()
 
     def test_fills_its_batches(self, ctx: Context, crm: Crm) -> None:
-        run_id, stored = self.stored(ctx)
+        run_id, stored = self.read_run(ctx)
         runner.take_part(ctx, run_id, stored[0].id, 60)
         lifecycle.finish_if_done(ctx, run_id)
         result = report.result(ctx, run_id)
@@ -215,7 +215,7 @@ class TestAPartOfARun:
     def test_leaves_what_another_worker_has(
         self, ctx: Context, make_context: Callable[..., Context], crm: Crm
     ) -> None:
-        run_id, stored = self.stored(ctx)
+        run_id, stored = self.read_run(ctx)
         lease = {"owner": make_context().owner, "until": ctx.lease()}
         with ctx.store.write() as connection:
             of = pages.c.id.in_([stored[0].id, stored[3].id])
@@ -224,7 +224,7 @@ class TestAPartOfARun:
         assert [one.id for one in lifecycle.open_pages(ctx, run_id)] == [stored[0].id, stored[3].id]
 
     def test_ends_when_its_time_is_over(self, ctx: Context, crm: Crm) -> None:
-        run_id, stored = self.stored(ctx)
+        run_id, stored = self.read_run(ctx)
         assert runner.take_part(ctx, run_id, stored[0].id, 0) == 1
         assert len(lifecycle.open_pages(ctx, run_id)) == len(stored) - 1
 
@@ -243,7 +243,7 @@ class TestAPartOfARun:
         assert logins == 2, "the reader's, and that of the thread that works"
 
     def test_raises_what_stops_the_run(self, ctx: Context, crm: Crm) -> None:
-        run_id, stored = self.stored(ctx)
+        run_id, stored = self.read_run(ctx)
         crm.fault(crm.write_call, "status", status=401, times=100)
         with pytest.raises(ConnectorError):
             runner.take_part(ctx, run_id, stored[0].id, 60)

@@ -28,7 +28,7 @@ def looked_at(ctx: Context, run: str) -> int:
 
 
 @pytest.fixture
-def done(ctx: Context, crm: Crm, sync: Sync) -> str:
+def valid_contact(ctx: Context, crm: Crm, sync: Sync) -> str:
     """A first sync; a contact with a valid number."""
     sync(ctx, crm.name)
     return next(rid for rid in crm.ids() if crm.get(rid, crm.status) == "valid")
@@ -36,7 +36,7 @@ def done(ctx: Context, crm: Crm, sync: Sync) -> str:
 
 class TestWhatIsAsWeLeftIt:
     def test_goes_no_further_and_is_counted_all_the_same(
-        self, ctx: Context, crm: Crm, sync: Sync, done: str
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str
     ) -> None:
         first = reporting.result(ctx, lifecycle.recent(ctx)[0].id)
         again = sync(ctx, crm.name, "everything")
@@ -48,7 +48,7 @@ class TestWhatIsAsWeLeftIt:
         assert again["state"] == "done"
 
     def test_moves_the_watermark_as_any_run_does(
-        self, ctx: Context, crm: Crm, sync: Sync, done: str
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str
     ) -> None:
         before = lifecycle.last_full(ctx, crm.name)
         sync(ctx, crm.name, "everything")
@@ -64,38 +64,40 @@ class TestWhatBringsAContactBack:
 
     @pytest.mark.parametrize("key", ["phone", "status", "e164", "line_type"])
     def test_an_edit_of_the_phone_or_of_what_we_wrote(
-        self, ctx: Context, crm: Crm, sync: Sync, done: str, key: str
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str, key: str
     ) -> None:
-        status = crm.get(done, crm.status)
+        status = crm.get(valid_contact, crm.status)
         value = {"phone": "n/a", "status": "invalid", "e164": "+1", "line_type": "voip"}[key]
-        crm.edit(done, {f"{key}/{crm.phone}": value})
+        crm.edit(valid_contact, {f"{key}/{crm.phone}": value})
         assert self.looks(ctx, crm, sync) == 1
         if key != "phone":
-            assert crm.get(done, crm.status) == status, "and it is put right"
+            assert crm.get(valid_contact, crm.status) == status, "and it is put right"
 
     def test_a_flag_that_a_person_sets_or_a_recheck_that_they_tick(
-        self, ctx: Context, crm: Crm, sync: Sync, done: str
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str
     ) -> None:
-        crm.edit(done, {"recheck": True})
+        crm.edit(valid_contact, {"recheck": True})
         assert self.looks(ctx, crm, sync) == 1
-        assert not crm.get(done, "recheck")
-        crm.edit(done, {"wrong_number": True})
+        assert not crm.get(valid_contact, "recheck")
+        crm.edit(valid_contact, {"wrong_number": True})
         assert self.looks(ctx, crm, sync) >= 1
-        assert crm.get(done, crm.status) == "wrong_number"
+        assert crm.get(valid_contact, crm.status) == "wrong_number"
 
     def test_a_report_about_its_number_from_elsewhere(
-        self, ctx: Context, crm: Crm, sync: Sync, done: str
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str
     ) -> None:
-        number = crm.get(done, f"e164/{crm.phone}")
+        number = crm.get(valid_contact, f"e164/{crm.phone}")
         report = Feedback("k1", "opt_out", number, "api", ctx.now(), "call text")
         keys = ctx.keys
         with ctx.store.write() as connection:
             feedback_log.store(connection, [report], ctx.now(), keys)
         assert self.looks(ctx, crm, sync) >= 1
-        assert crm.get(done, crm.status) == "do_not_contact"
+        assert crm.get(valid_contact, crm.status) == "do_not_contact"
 
-    def test_an_answer_that_ends(self, ctx: Context, crm: Crm, sync: Sync, done: str) -> None:
-        number = crm.get(done, f"e164/{crm.phone}")
+    def test_an_answer_that_ends(
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str
+    ) -> None:
+        number = crm.get(valid_contact, f"e164/{crm.phone}")
         with ctx.store.write() as connection:
             connection.execute(
                 sa.update(verifications)
@@ -106,29 +108,36 @@ class TestWhatBringsAContactBack:
         assert self.looks(ctx, crm, sync) > 0
 
     def test_the_end_of_its_first_answer_is_known_beforehand(
-        self, ctx: Context, crm: Crm, done: str
+        self, ctx: Context, crm: Crm, valid_contact: str
     ) -> None:
         with ctx.store.read() as connection:
             until = connection.scalar(
-                sa.select(contacts.c.settled_until).where(contacts.c.record_id == done)
+                sa.select(contacts.c.settled_until).where(contacts.c.record_id == valid_contact)
             )
             first = connection.scalar(sa.select(sa.func.min(verifications.c.until)))
         assert until is not None
         assert first <= until <= ctx.now() + timedelta(days=180)
 
     def test_another_policy(
-        self, ctx: Context, make_context: Callable[..., Context], crm: Crm, sync: Sync, done: str
+        self,
+        ctx: Context,
+        make_context: Callable[..., Context],
+        crm: Crm,
+        sync: Sync,
+        valid_contact: str,
     ) -> None:
         other = make_context("[policy]\nnormalize = true\n")
         assert looked_at(other, sync(other, crm.name, "everything")["run"]) > 40
 
-    def test_a_forced_run(self, ctx: Context, crm: Crm, sync: Sync, done: str) -> None:
+    def test_a_forced_run(self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str) -> None:
         assert looked_at(ctx, sync(ctx, crm.name, "everything", force=True)["run"]) > 40
 
-    def test_a_write_that_failed(self, ctx: Context, crm: Crm, sync: Sync, done: str) -> None:
-        crm.edit(done, {f"status/{crm.phone}": "invalid"})
+    def test_a_write_that_failed(
+        self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str
+    ) -> None:
+        crm.edit(valid_contact, {f"status/{crm.phone}": "invalid"})
         if crm.name == "salesforce":
-            crm.act(done, {"refuse": "not now"})
+            crm.act(valid_contact, {"refuse": "not now"})
         else:
             crm.fault(crm.write_call, "status", status=400, times=1, body={
                 "status": "error", "category": "VALIDATION_ERROR", "message":
@@ -138,6 +147,6 @@ class TestWhatBringsAContactBack:
         sync(ctx, crm.name, "everything")
         with ctx.store.read() as connection:
             until = connection.scalar(
-                sa.select(contacts.c.settled_until).where(contacts.c.record_id == done)
+                sa.select(contacts.c.settled_until).where(contacts.c.record_id == valid_contact)
             )
         assert until is None, "it is looked at until the CRM has taken it"

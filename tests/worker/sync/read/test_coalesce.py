@@ -27,7 +27,7 @@ def pages(sizes: list[int]) -> list[Page]:
     return made
 
 
-def backwards(sizes: list[int]) -> list[Page]:
+def reverse_pages(sizes: list[int]) -> list[Page]:
     """From the last contact to the first; a page's cursor is its first id."""
     found = [page for page in pages(sizes)[::-1] if page.contacts]
     return [Page(page.contacts, page.contacts[0].id, gone=page.gone) for page in found]
@@ -55,7 +55,7 @@ def test_forwards_it_is_the_same_on_fewer_pages(sizes: list[int], least: int) ->
 def test_backwards_each_page_is_in_order_and_ends_where_the_next_begins(
     sizes: list[int], least: int
 ) -> None:
-    after = list(gathered(backwards(sizes), least, backwards=True))
+    after = list(gathered(reverse_pages(sizes), least, backwards=True))
     assert [one for page in after[::-1] for one in ids(page)] == [*range(sum(sizes))]
     assert all(page.cursor == page.contacts[0].id for page in after)
 

@@ -17,7 +17,7 @@ from worker.store.tables import contact_numbers, contacts
 from worker.sync.read.change_detection import Span
 
 
-def indexed(ctx: Context, table: sa.Table = contacts) -> set[str]:
+def indexed_ids(ctx: Context, table: sa.Table = contacts) -> set[str]:
     with ctx.store.read() as connection:
         return set(connection.scalars(sa.select(table.c.record_id)))
 
@@ -43,19 +43,19 @@ class TestAFullRead:
                  else crm.service.portal.table)  # fmt: skip
         for record_id in some:
             del table.by_id[table.key(record_id)]
-        before = indexed(ctx)
+        before = indexed_ids(ctx)
         result = sync(ctx, crm.name, "everything")
-        assert before - indexed(ctx) == some
+        assert before - indexed_ids(ctx) == some
         assert result["contacts"]["gone"] == len(some)
-        assert not indexed(ctx, contact_numbers) & some
+        assert not indexed_ids(ctx, contact_numbers) & some
         assert sync(ctx, crm.name, "everything")["contacts"]["gone"] == 0
 
     def test_a_dry_one_forgets_nobody(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
-        before = indexed(ctx)
+        before = indexed_ids(ctx)
         crm.act(crm.ids()[3], {"delete": True})
         sync(ctx, crm.name, "everything", dry_run=True)
-        assert indexed(ctx) == before
+        assert indexed_ids(ctx) == before
 
 
 class TestAnIncrement:
@@ -66,12 +66,12 @@ class TestAnIncrement:
         sync(ctx, "salesforce")
         deleted, loser, winner = crm.ids()[:3]
         lead = next(sandbox.salesforce.org.tables["Lead"].after_id(None))["Id"]
-        before = indexed(ctx)
+        before = indexed_ids(ctx)
         crm.act(deleted, {"delete": True})
         crm.act(loser, {"merge_into": winner})
         sandbox.salesforce.act("Lead", lead, {"convert": crm.ids()[5]})
         result = sync(ctx, "salesforce")
-        assert before - indexed(ctx) == {deleted, loser, lead}
+        assert before - indexed_ids(ctx) == {deleted, loser, lead}
         assert result["contacts"]["gone"] == 3
 
     def test_of_salesforce_finds_a_record_that_was_undeleted(
@@ -82,11 +82,11 @@ class TestAnIncrement:
         target = crm.ids()[0]
         crm.act(target, {"delete": True})
         sync(ctx, "salesforce")
-        assert target not in indexed(ctx)
+        assert target not in indexed_ids(ctx)
         time.sleep(1.2)  # CRMs' clocks are known by the second
         crm.act(target, {"undelete": True})
         sync(ctx, "salesforce")
-        assert target in indexed(ctx)
+        assert target in indexed_ids(ctx)
 
     def test_of_hubspot_forgets_contacts_that_were_merged(
         self, ctx: Context, sandbox: Sandbox, sync: Sync
@@ -95,11 +95,11 @@ class TestAnIncrement:
         crm = Crm.all(sandbox)["hubspot"]
         sync(ctx, "hubspot")
         loser, winner = crm.ids()[:2]
-        before = indexed(ctx)
+        before = indexed_ids(ctx)
         crm.act(loser, {"merge_into": winner})
         sync(ctx, "hubspot", "everything")
-        assert before - indexed(ctx) == {loser, winner}
-        assert len(indexed(ctx) - before) == 1
+        assert before - indexed_ids(ctx) == {loser, winner}
+        assert len(indexed_ids(ctx) - before) == 1
 
 
 class TestSpans:

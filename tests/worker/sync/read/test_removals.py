@@ -48,24 +48,24 @@ def ctx(make_context: Callable[..., Context], either_database_url: str) -> Conte
     return make_context(GUARD, DATABASE_URL=either_database_url)
 
 
-def indexed(ctx: Context, crm: Crm, table: sa.Table = contacts) -> set[str]:
+def indexed_ids(ctx: Context, crm: Crm, table: sa.Table = contacts) -> set[str]:
     """Records of the CRM's main object that our index has."""
     query = sa.select(table.c.record_id).where(table.c.object == crm.object)
     with ctx.store.read() as connection:
         return set(connection.scalars(query))
 
 
-def held(ctx: Context) -> dict[str, int]:
+def removals_on_hold(ctx: Context) -> dict[str, int]:
     with ctx.store.read() as connection:
         return {hold.object: hold.records for hold in removals.holds(connection)}
 
 
-def rows(ctx: Context, table: sa.Table) -> int:
+def count_rows(ctx: Context, table: sa.Table) -> int:
     with ctx.store.read() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
 
-def accepted(ctx: Context, crm: Crm, dry_run: bool = False) -> dict[str, Any]:
+def sync_accepting_removals(ctx: Context, crm: Crm, dry_run: bool = False) -> dict[str, Any]:
     """A full read that an operator told to carry removals out."""
     run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), dry_run, accept_removals=True)
     runner.drive(ctx, run_id)
@@ -83,12 +83,12 @@ class TestAFullReadThatWouldRemoveMany:
         self, ctx: Context, crm: Crm, sync: Sync, which: str
     ) -> None:
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
-        numbers = indexed(ctx, crm, contact_numbers)
+        before, ids = indexed_ids(ctx, crm), crm.ids()
+        numbers = indexed_ids(ctx, crm, contact_numbers)
         crm.hide({"first": ids[:20], "last": ids[-20:], "spread": ids[::2][:20]}[which])
         result = sync(ctx, crm.name, "everything")
-        assert indexed(ctx, crm) == before
-        assert indexed(ctx, crm, contact_numbers) == numbers
+        assert indexed_ids(ctx, crm) == before
+        assert indexed_ids(ctx, crm, contact_numbers) == numbers
         assert result["state"] == "done"
         assert result["contacts"]["gone"] == 0
         found = removal(result, crm)
@@ -97,8 +97,8 @@ class TestAFullReadThatWouldRemoveMany:
         assert "20 of the" in note
         assert f"hygiene crm check {crm.name}" in note
         assert f"hygiene sync {crm.name} --accept-removals" in note
-        assert held(ctx) == {crm.object: 20}
-        assert rows(ctx, absent_records) == 0
+        assert removals_on_hold(ctx) == {crm.object: 20}
+        assert count_rows(ctx, absent_records) == 0
 
     def test_does_the_contacts_that_it_read_and_lets_increments_go_on(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -117,7 +117,7 @@ class TestAFullReadThatWouldRemoveMany:
         crm.edit(ids[31], {f"phone/{crm.phone}": "ask Kim"})
         assert sync(ctx, crm.name)["state"] == "done"
         assert crm.get(ids[31], crm.status) == "invalid"
-        assert held(ctx), "an increment says nothing of what was held"
+        assert removals_on_hold(ctx), "an increment says nothing of what was held"
 
     def test_an_empty_answer_is_held_whatever_the_number(
         self, make_context: Callable[..., Context], either_database_url: str, crm: Crm, sync: Sync
@@ -127,15 +127,15 @@ class TestAFullReadThatWouldRemoveMany:
             DATABASE_URL=either_database_url,
         )
         sync(ctx, crm.name)
-        before = indexed(ctx, crm)
+        before = indexed_ids(ctx, crm)
         crm.hide(crm.ids())
         result = sync(ctx, crm.name, "everything")
-        assert indexed(ctx, crm) == before
+        assert indexed_ids(ctx, crm) == before
         assert removal(result, crm)["state"] == "held"
         assert (
             f"brought no records, while our index has {len(before)} contacts" in result["notes"][0]
         )
-        assert held(ctx) == {crm.object: len(before)}
+        assert removals_on_hold(ctx) == {crm.object: len(before)}
 
     def test_an_empty_crm_and_an_empty_index_agree(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -144,7 +144,7 @@ class TestAFullReadThatWouldRemoveMany:
         sync(ctx, crm.name)
         result = sync(ctx, crm.name, "everything")
         assert result["removals"] == []
-        assert not held(ctx)
+        assert not removals_on_hold(ctx)
 
     def test_the_limit_itself_is_allowed(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
@@ -153,8 +153,8 @@ class TestAFullReadThatWouldRemoveMany:
         result = sync(ctx, crm.name, "everything")
         assert result["contacts"]["gone"] == limit
         assert removal(result, crm)["state"] == "removed"
-        assert not indexed(ctx, crm) & set(ids[:limit])
-        assert not indexed(ctx, crm, contact_numbers) & set(ids[:limit])
+        assert not indexed_ids(ctx, crm) & set(ids[:limit])
+        assert not indexed_ids(ctx, crm, contact_numbers) & set(ids[:limit])
 
     def test_one_more_than_the_limit_is_not(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
@@ -165,11 +165,11 @@ class TestAFullReadThatWouldRemoveMany:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        before = indexed(ctx, crm)
+        before = indexed_ids(ctx, crm)
         crm.hide(crm.ids()[:20])
         result = sync(ctx, crm.name, "everything", force=True)
         assert removal(result, crm)["state"] == "held"
-        assert indexed(ctx, crm) == before
+        assert indexed_ids(ctx, crm) == before
 
     def test_each_object_has_its_own_limit(
         self, ctx: Context, sandbox: Sandbox, sync: Sync
@@ -181,7 +181,7 @@ class TestAFullReadThatWouldRemoveMany:
         result = sync(ctx, "salesforce", "everything")
         states = {one["object"]: (one["state"], one["records"]) for one in result["removals"]}
         assert states == {"Contact": ("removed", 3), "Lead": ("held", 5)}
-        assert held(ctx) == {"Lead": 5}
+        assert removals_on_hold(ctx) == {"Lead": 5}
 
     def test_is_held_also_where_bulk_jobs_read(
         self, make_context: Callable[..., Context], sandbox: Sandbox, sync: Sync
@@ -189,10 +189,10 @@ class TestAFullReadThatWouldRemoveMany:
         ctx = make_context(GUARD + "[connectors.salesforce]\nbulk_from = 1\n")
         crm = Crm.all(sandbox)["salesforce"]
         sync(ctx, "salesforce")
-        before = indexed(ctx, crm)
+        before = indexed_ids(ctx, crm)
         crm.hide(crm.ids()[:20])
         assert removal(sync(ctx, "salesforce", "everything"), crm)["state"] == "held"
-        assert indexed(ctx, crm) == before
+        assert indexed_ids(ctx, crm) == before
 
     def test_memory_stays_flat_where_much_is_absent(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -209,16 +209,16 @@ class TestAFullReadThatWouldRemoveMany:
 
         monkeypatch.setattr(removals, "collect", counted)
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.hide(ids[5:])
         result = sync(ctx, crm.name, "everything")
         assert max(listed, default=0) <= 3
-        assert indexed(ctx, crm) == before
-        assert held(ctx) == {crm.object: len(ids) - 5}
+        assert indexed_ids(ctx, crm) == before
+        assert removals_on_hold(ctx) == {crm.object: len(ids) - 5}
         # Held as soon as the limit was passed: the CRM was not asked for all of them.
         asked = result["api_calls"]["read"]
-        assert accepted(ctx, crm)["contacts"]["gone"] == len(ids) - 5
-        assert indexed(ctx, crm) == set(ids[:5])
+        assert sync_accepting_removals(ctx, crm)["contacts"]["gone"] == len(ids) - 5
+        assert indexed_ids(ctx, crm) == set(ids[:5])
         assert asked < 30
 
 
@@ -238,21 +238,21 @@ class TestWhatTheCrmItselfTells:
         assert result["contacts"]["gone"] == len(gone)
         assert removal(result, crm)["state"] == "removed"
         assert removal(result, crm)["records"] == len(hidden)
-        assert not indexed(ctx, crm) & gone
-        assert not held(ctx)
+        assert not indexed_ids(ctx, crm) & gone
+        assert not removals_on_hold(ctx)
 
     def test_is_removed_also_where_the_rest_is_held(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         for record_id in ids[:10]:
             crm.act(record_id, {"delete": True})
         crm.hide(ids[10:30])
         result = sync(ctx, crm.name, "everything")
-        assert before - indexed(ctx, crm) == set(ids[:10])
+        assert before - indexed_ids(ctx, crm) == set(ids[:10])
         assert removal(result, crm)["records"] == 20
-        assert held(ctx) == {crm.object: 20}
+        assert removals_on_hold(ctx) == {crm.object: 20}
 
     def test_converted_leads_are_gone(self, ctx: Context, sandbox: Sandbox, sync: Sync) -> None:
         sync(ctx, "salesforce")
@@ -262,7 +262,7 @@ class TestWhatTheCrmItselfTells:
             sandbox.salesforce.act("Lead", lead, {"convert": person})
         result = sync(ctx, "salesforce", "everything")
         assert result["contacts"]["gone"] == 8
-        assert not held(ctx)
+        assert not removals_on_hold(ctx)
 
 
 class TestAReadThatWasCutShort:
@@ -271,7 +271,7 @@ class TestAReadThatWasCutShort:
     ) -> None:
         """The records are there, and the list left them out: nothing is removed, all are done."""
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.edit(ids[40], {f"phone/{crm.phone}": "ask Kim"})
         connector = ctx.connector(crm.name)
         read = type(connector).read
@@ -283,8 +283,8 @@ class TestAReadThatWasCutShort:
 
         monkeypatch.setattr(type(connector), "read", short)
         result = sync(ctx, crm.name, "everything")
-        assert indexed(ctx, crm) == before
-        assert not held(ctx)
+        assert indexed_ids(ctx, crm) == before
+        assert not removals_on_hold(ctx)
         assert crm.get(ids[40], crm.status) == "invalid"
         assert result["contacts"]["read"] >= len(ids)
 
@@ -297,28 +297,28 @@ class TestAccepting:
         ids = crm.ids()
         crm.hide(ids[:20])
         sync(ctx, crm.name, "everything")
-        result = accepted(ctx, crm)
+        result = sync_accepting_removals(ctx, crm)
         assert removal(result, crm)["state"] == "removed"
         assert removal(result, crm)["accepted"]
         assert result["contacts"]["gone"] == 20
-        assert indexed(ctx, crm) == set(ids[20:])
-        assert not held(ctx)
+        assert indexed_ids(ctx, crm) == set(ids[20:])
+        assert not removals_on_hold(ctx)
 
     def test_goes_no_further_than_what_was_shown_and_the_limit(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        before, ids, limit = indexed(ctx, crm), crm.ids(), LIMIT[crm.name]
+        before, ids, limit = indexed_ids(ctx, crm), crm.ids(), LIMIT[crm.name]
         crm.hide(ids[:20])
         sync(ctx, crm.name, "everything")
         crm.hide(ids[20 : 20 + limit + 1])
-        result = accepted(ctx, crm)
+        result = sync_accepting_removals(ctx, crm)
         assert removal(result, crm)["state"] == "held"
         assert "20 were accepted" in result["notes"][0]
-        assert held(ctx) == {crm.object: 20 + limit + 1}
-        assert indexed(ctx, crm) == before
-        assert removal(accepted(ctx, crm), crm)["state"] == "removed"
-        assert len(before - indexed(ctx, crm)) == 20 + limit + 1
+        assert removals_on_hold(ctx) == {crm.object: 20 + limit + 1}
+        assert indexed_ids(ctx, crm) == before
+        assert removal(sync_accepting_removals(ctx, crm), crm)["state"] == "removed"
+        assert len(before - indexed_ids(ctx, crm)) == 20 + limit + 1
 
     def test_without_anything_held_takes_the_operator_at_their_word(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -326,17 +326,17 @@ class TestAccepting:
         sync(ctx, crm.name)
         ids = crm.ids()
         crm.hide(ids[:20])
-        assert accepted(ctx, crm)["contacts"]["gone"] == 20
-        assert indexed(ctx, crm) == set(ids[20:])
+        assert sync_accepting_removals(ctx, crm)["contacts"]["gone"] == 20
+        assert indexed_ids(ctx, crm) == set(ids[20:])
 
     def test_an_empty_read_is_accepted_too(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
-        before = indexed(ctx, crm)
+        before = indexed_ids(ctx, crm)
         crm.hide(crm.ids())
         sync(ctx, crm.name, "everything")
-        assert accepted(ctx, crm)["contacts"]["gone"] == len(before)
-        assert indexed(ctx, crm) == set()
-        assert not held(ctx)
+        assert sync_accepting_removals(ctx, crm)["contacts"]["gone"] == len(before)
+        assert indexed_ids(ctx, crm) == set()
+        assert not removals_on_hold(ctx)
 
     def test_does_not_accept_for_an_object_that_was_not_shown(
         self, ctx: Context, sandbox: Sandbox, sync: Sync
@@ -347,7 +347,7 @@ class TestAccepting:
         sync(ctx, "salesforce", "everything")
         leads = [r["Id"] for r in sandbox.salesforce.org.tables["Lead"].after_id(None)]
         crm.hide(leads)
-        result = accepted(ctx, crm)
+        result = sync_accepting_removals(ctx, crm)
         states = {one["object"]: one["state"] for one in result["removals"]}
         assert states == {"Contact": "removed", "Lead": "held"}
 
@@ -359,7 +359,7 @@ class TestAccepting:
         sync(ctx, crm.name, "everything")
         crm.show(hidden)
         sync(ctx, crm.name, "everything")
-        assert not held(ctx)
+        assert not removals_on_hold(ctx)
 
     def test_a_hold_that_goes_on_keeps_its_beginning_and_tells_the_new_number(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -383,7 +383,7 @@ class TestADryRun:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.act(ids[25], {"delete": True})
         crm.hide(ids[:3])
         few = removal(sync(ctx, crm.name, "everything", dry_run=True), crm)
@@ -391,10 +391,10 @@ class TestADryRun:
         crm.hide(ids[3:20])
         many = removal(sync(ctx, crm.name, "everything", dry_run=True), crm)
         assert (many["state"], many["records"]) == ("would_hold", 20)
-        told = removal(accepted(ctx, crm, dry_run=True), crm)
+        told = removal(sync_accepting_removals(ctx, crm, dry_run=True), crm)
         assert (told["state"], told["records"]) == ("would_remove", 20)
-        assert indexed(ctx, crm) == before
-        assert rows(ctx, removal_holds) == rows(ctx, absent_records) == 0
+        assert indexed_ids(ctx, crm) == before
+        assert count_rows(ctx, removal_holds) == count_rows(ctx, absent_records) == 0
 
     def test_of_what_is_held_clears_nothing(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
@@ -402,7 +402,7 @@ class TestADryRun:
         sync(ctx, crm.name, "everything")
         crm.show(hidden)
         sync(ctx, crm.name, "everything", dry_run=True)
-        assert held(ctx)
+        assert removals_on_hold(ctx)
 
 
 class TestRecordsThatCameBack:
@@ -427,8 +427,8 @@ class TestRecordsThatCameBack:
         monkeypatch.setattr(removals.Decision, "_remove_some", meanwhile)
         result = sync(ctx, crm.name, "everything")
         assert result["contacts"]["gone"] == 2
-        assert ids[1] in indexed(ctx, crm)
-        assert not indexed(ctx, crm) & {ids[0], ids[2]}
+        assert ids[1] in indexed_ids(ctx, crm)
+        assert not indexed_ids(ctx, crm) & {ids[0], ids[2]}
 
 
 class Killed(BaseException):
@@ -450,7 +450,7 @@ class TestAProcessThatDies:
         lower_limits(monkeypatch, removal_batch=4)
         ctx = make_context(GUARD)
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         for record_id in ids[:5]:
             crm.act(record_id, {"delete": True})
         hidden = ids[10:20] if accept else ids[10 : 10 + LIMIT[crm.name]]
@@ -488,15 +488,15 @@ class TestAProcessThatDies:
         assert next(deaths) > 3
         result = report.account(ctx, run_id)
         gone = {*ids[:5], *hidden}
-        assert before - indexed(ctx, crm) == gone
+        assert before - indexed_ids(ctx, crm) == gone
         assert result["contacts"]["gone"] == len(gone)
         assert removal(result, crm)["records"] == len(hidden)
-        assert rows(ctx, absent_records) == 0
+        assert count_rows(ctx, absent_records) == 0
 
     def test_a_run_of_the_release_before_goes_on(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         """Its places say nothing of what is new; what it has removed by itself is gone."""
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.hide(ids[:20])
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         reading = lifecycle.load(ctx, run_id).reading
@@ -508,8 +508,8 @@ class TestAProcessThatDies:
             contact_index.forget(connection, crm.name, crm.object, ids[:2])
         runner.drive(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
-        assert before - indexed(ctx, crm) == set(ids[:2])
-        assert not held(ctx)
+        assert before - indexed_ids(ctx, crm) == set(ids[:2])
+        assert not removals_on_hold(ctx)
 
     def test_a_cancelled_run_leaves_nothing_behind(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -517,7 +517,7 @@ class TestAProcessThatDies:
         from worker.sync.runs import control
 
         sync(ctx, crm.name)
-        before = indexed(ctx, crm)
+        before = indexed_ids(ctx, crm)
         crm.hide(crm.ids()[:20])
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
 
@@ -528,8 +528,8 @@ class TestAProcessThatDies:
         monkeypatch.setattr(removals.Decision, "go_on", stopped)
         runner.drive(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "cancelled"
-        assert indexed(ctx, crm) == before
-        assert rows(ctx, absent_records) == 0
+        assert indexed_ids(ctx, crm) == before
+        assert count_rows(ctx, absent_records) == 0
 
 
 class TestResuming:
@@ -556,11 +556,11 @@ class TestRecordsByTheirIds:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.hide(ids[:2])
         crm.act(ids[2], {"delete": True})
         result = sync(ctx, crm.name, scope=Scope("ids", tuple(ids[:4])))
-        assert before - indexed(ctx, crm) == {ids[2]}
+        assert before - indexed_ids(ctx, crm) == {ids[2]}
         assert result["contacts"]["gone"] == 1
         assert result["not_visible"] == 2
         assert result["contacts"]["failed"] == 0
@@ -578,7 +578,7 @@ class TestRecordsByTheirIds:
         sync(ctx, crm.name, scope=Scope("ids", tuple(ids[:2])))
         crm.show(hidden)
         sync(ctx, crm.name, "everything")
-        assert rows(ctx, failures) == 0
+        assert count_rows(ctx, failures) == 0
 
     def test_what_a_full_read_removes_leaves_no_failure_behind(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -588,7 +588,7 @@ class TestRecordsByTheirIds:
         crm.hide(ids[:2])
         sync(ctx, crm.name, scope=Scope("ids", tuple(ids[:2])))
         assert sync(ctx, crm.name, "everything")["contacts"]["gone"] == 2
-        assert rows(ctx, failures) == 0
+        assert count_rows(ctx, failures) == 0
 
     def test_an_id_that_nobody_knows_is_only_counted(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -597,7 +597,7 @@ class TestRecordsByTheirIds:
         nobody = "003000000000000AAA" if crm.name == "salesforce" else "999999999"
         result = sync(ctx, crm.name, scope=Scope("ids", (nobody,)))
         assert result["not_visible"] == 1
-        assert rows(ctx, failures) == 0
+        assert count_rows(ctx, failures) == 0
 
     def test_a_write_that_is_refused_as_if_it_were_gone_is_looked_into(
         self, ctx: Context, sandbox: Sandbox, sync: Sync
@@ -608,7 +608,7 @@ class TestRecordsByTheirIds:
         crm.edit(target, {f"phone/{crm.phone}": "ask Kim"})
         crm.meanwhile(crm.write_call, target, {"hide": True})
         result = sync(ctx, "salesforce")
-        assert target in indexed(ctx, crm)
+        assert target in indexed_ids(ctx, crm)
         assert result["contacts"]["gone"] == 0
         assert {one["id"]: one["kind"] for one in result["failures"]} == {target: "not_visible"}
 
@@ -627,7 +627,7 @@ class TestRecordsByTheirIds:
             waiting = connection.execute(query).one()
         assert (waiting.state, waiting.holders) == ("pending", 1)
         assert "does not see this record" in waiting.error
-        assert target in indexed(ctx, crm, contact_numbers)
+        assert target in indexed_ids(ctx, crm, contact_numbers)
         crm.show(hidden)
         advance_clock(ctx, hours=7)
         spread(ctx, crm.name)
@@ -659,11 +659,11 @@ class TestRecordsByTheirIds:
             states = set(
                 connection.scalars(sa.select(writes.c.state).where(writes.c.run_id == run_id))
             )
-            reports = rows(ctx, feedback)
+            reports = count_rows(ctx, feedback)
         assert states == {"pending"}, "nobody can tell whether it was written"
         crm.show(hidden)
         sync(ctx, crm.name, "everything")
-        assert rows(ctx, feedback) == reports, "no report of a CRM user came of our own flag"
+        assert count_rows(ctx, feedback) == reports, "no report of a CRM user came of our own flag"
         with ctx.store.read() as connection:
             states = set(
                 connection.scalars(sa.select(writes.c.state).where(writes.c.run_id == run_id))
@@ -696,11 +696,11 @@ class TestRecordsByTheirIds:
         with ctx.store.read() as connection:
             assert connection.scalar(of_run) == "pending"
         crm.show({})
-        reports = rows(ctx, feedback)
+        reports = count_rows(ctx, feedback)
         sync(ctx, "salesforce", "everything")
         with ctx.store.read() as connection:
             assert connection.scalar(of_run) == "done"
-        assert rows(ctx, feedback) == reports
+        assert count_rows(ctx, feedback) == reports
 
     def test_an_undo_says_what_it_could_not_put_back(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -723,7 +723,7 @@ class TestTwoReaders:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         sync(ctx, crm.name)
-        before, ids = indexed(ctx, crm), crm.ids()
+        before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.hide(ids[:3])
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         remove_some = removals.Decision._remove_some
@@ -738,11 +738,11 @@ class TestTwoReaders:
             patch.setattr(removals.Decision, "_remove_some", robbed)
             run = lifecycle.load(ctx, run_id)
             assert not reader.read_on(ctx, run, lambda *_: None, lambda: True)
-        assert indexed(ctx, crm) == before
+        assert indexed_ids(ctx, crm) == before
         with ctx.store.write() as connection:
             connection.execute(
                 sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
             )
         runner.drive(ctx, run_id)
-        assert before - indexed(ctx, crm) == set(ids[:3])
+        assert before - indexed_ids(ctx, crm) == set(ids[:3])
         assert report.account(ctx, run_id)["contacts"]["gone"] == 3

@@ -40,7 +40,7 @@ def deliver(ctx: Context, crm: Crm) -> str:
     return lifecycle.recent(ctx, reports=True)[0].id
 
 
-def kept(done: Undone, why: str = "report") -> set[str]:
+def skipped_fields(done: Undone, why: str = "report") -> set[str]:
     return {one.field for one in done.kept if one.why == why}
 
 
@@ -69,7 +69,7 @@ class TestAnUndo:
         )
         assert crm.get(contact_id, "reason")
         assert crm.get(contact_id, "best_phone") is None
-        assert kept(done) >= {*STOPS[kind], crm.status, "reason", "best_phone"}
+        assert skipped_fields(done) >= {*STOPS[kind], crm.status, "reason", "best_phone"}
         (note,) = lifecycle.load(ctx, done.run).notes
         assert contact_id in note
         assert "a report in force demands it" in note
@@ -80,7 +80,7 @@ class TestAnUndo:
         forget_number(ctx, NUMBER, "an admin")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(contact_id, "do_not_contact") is True
-        assert "do_not_contact" in kept(done)
+        assert "do_not_contact" in skipped_fields(done)
 
     @pytest.mark.parametrize("channel", ["call", "text"])
     def test_leaves_the_stop_of_one_channel(
@@ -89,7 +89,7 @@ class TestAnUndo:
         store_report(ctx, "opt_out", channels=channel)
         done = undo(ctx, deliver(ctx, crm))
         assert crm.get(contact_id, f"do_not_{channel}") is True
-        assert kept(done) == {f"do_not_{channel}"}
+        assert skipped_fields(done) == {f"do_not_{channel}"}
 
     def test_leaves_what_failed_messages_show(
         self, ctx: Context, crm: Crm, contact_id: str
@@ -106,7 +106,7 @@ class TestAnUndo:
         suppressions.import_list(ctx, [NUMBER], "registry", "call")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(contact_id, "do_not_call") is True
-        assert "do_not_call" in kept(done)
+        assert "do_not_call" in skipped_fields(done)
 
     def test_of_a_sync_that_met_an_imported_contact_leaves_the_stop(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -161,7 +161,7 @@ class TestAnUndo:
         store_report(ctx, "opt_out")
         run = deliver(ctx, crm)
         before = crm.snapshot()
-        assert "do_not_contact" in kept(undo(ctx, run, dry_run=True))
+        assert "do_not_contact" in skipped_fields(undo(ctx, run, dry_run=True))
         assert crm.snapshot() == before
 
     def test_does_not_put_back_a_number_that_must_not_be_dialed(
@@ -179,7 +179,7 @@ class TestAnUndo:
         assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
         done = undo(ctx, run)
         assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
-        assert f"phone/{crm.phone}" in kept(done)
+        assert f"phone/{crm.phone}" in skipped_fields(done)
 
     def test_puts_back_a_spelling_of_the_same_number_beside_its_stop(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
@@ -228,7 +228,7 @@ class TestAnUndo:
         assert not crm.get(contact_id, "do_not_contact")
         crm.edit(contact_id, {"do_not_contact": True})
         done = undo(ctx, run)
-        assert "do_not_contact" in kept(done, "changed")
+        assert "do_not_contact" in skipped_fields(done, "changed")
         spread(ctx, crm.name)
         assert crm.get(contact_id, "do_not_contact") is True
         assert crm.get(contact_id, crm.status) == "do_not_contact"

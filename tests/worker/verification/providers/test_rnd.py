@@ -151,7 +151,7 @@ class TestWhatAnAnswerCovers:
     """Not given away since January holds for any later date; given away since June for any
     earlier one."""
 
-    def said(self, since: date, reassigned: bool | None) -> Verification:
+    def verification(self, since: date, reassigned: bool | None) -> Verification:
         from datetime import UTC, datetime
 
         now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -165,7 +165,7 @@ class TestWhatAnAnswerCovers:
         [(False, False, True, True), (True, True, True, False), (None, False, True, False)],
     )
     def test_dates(self, reassigned: bool | None, earlier: bool, same: bool, later: bool) -> None:
-        answer = self.said(GONE, reassigned)
+        answer = self.verification(GONE, reassigned)
         assert answer.covers(date(2023, 1, 1)) is earlier
         assert answer.covers(GONE) is same
         assert answer.covers(date(2024, 1, 1)) is later

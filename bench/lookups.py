@@ -20,7 +20,7 @@ from worker.context import Context
 from worker.store import embedded_redis
 from worker.store.engine import upgrade
 from worker.verification.conditions import Subject
-from worker.verification.ledger import Occasion
+from worker.verification.reservation import LookupRequest
 
 LATENCY, PER_SECOND, NUMBERS = 0.2, 50, 600
 # (what is measured, at_once, batch)
@@ -30,8 +30,8 @@ CASES = (("one a call", 16, 1), ("in batches", 4, 20))
 def work(env: dict[str, str], numbers: list[str]) -> None:
     """What a worker process does with one page."""
     ctx = Context.create(load(env))
-    verified = ctx.chain().verify([Subject(n) for n in numbers], Occasion("bench", ctx.owner))
-    assert not verified.missing, verified.missing
+    verified = ctx.chain().verify([Subject(n) for n in numbers], LookupRequest("bench", ctx.owner))
+    assert not verified.unanswered, verified.unanswered
     ctx.close()
 
 

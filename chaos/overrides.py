@@ -23,7 +23,7 @@ def apply_patches(overrides: dict[str, Any]) -> None:
 
     schedule.REVIVE_EVERY = 1.0
     ledger.LEASE = timedelta(seconds=6)
-    circuit_breaker.REFUSED_REST = timedelta(seconds=2)
+    circuit_breaker.REJECTED_COOLDOWN = timedelta(seconds=2)
     evaluate.HEARTBEAT = 1.0
     if host := overrides.get("host"):
         socket.gethostname = lambda: host

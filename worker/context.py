@@ -26,11 +26,11 @@ from worker.store.lost_fields import History
 from worker.store.private_files import protect_home
 from worker.store.pseudonyms import Keys, open_keys
 from worker.store.tables import schemas
-from worker.verification.answer_cache import ForecastMemory, Memory, StoredMemory
+from worker.verification.answer_cache import AnswerCache, DatabaseAnswerCache, ForecastAnswerCache
 from worker.verification.chain import Chain
 from worker.verification.ledger import Ledger
-from worker.verification.rate_limit import open_pace
-from worker.verification.registry import Line, chain_of
+from worker.verification.rate_limit import open_shared_pace
+from worker.verification.registry import ChainPlan, plan_chain
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Context:
 
     settings: Settings
     store: Store
-    line: Line
+    line: ChainPlan
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     owner: str = field(default_factory=_owner)
     pace: Pace | None = None
@@ -66,9 +66,9 @@ class Context:
     @classmethod
     def create(cls, settings: Settings) -> Context:
         protect_home(settings.home)
-        pace = open_pace(settings)
+        pace = open_shared_pace(settings)
         store = open_store(settings.database_url)
-        return cls(settings, store, chain_of(settings, pace), pace=pace)
+        return cls(settings, store, plan_chain(settings, pace), pace=pace)
 
     def beside(self) -> Context:
         """For another thread: connections to the CRMs and leases of its own, all else shared. To be
@@ -102,13 +102,13 @@ class Context:
     def chain(self, dry_run_of: str | None = None) -> Chain:
         """The verification chain; in a dry run with a memory that keeps nothing."""
         if dry_run_of is None:
-            self._chain = self._chain or self._chain_with(StoredMemory(self.store))
+            self._chain = self._chain or self._chain_with(DatabaseAnswerCache(self.store))
             return self._chain
         if dry_run_of not in self._forecasts:
-            self._forecasts = {dry_run_of: self._chain_with(ForecastMemory(self.store))}
+            self._forecasts = {dry_run_of: self._chain_with(ForecastAnswerCache(self.store))}
         return self._forecasts[dry_run_of]
 
-    def _chain_with(self, memory: Memory) -> Chain:
+    def _chain_with(self, memory: AnswerCache) -> Chain:
         settings = self.settings.verification
         return Chain(self.line.steps, memory, self.ledger, settings, lambda: self.now())
 

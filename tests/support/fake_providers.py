@@ -10,7 +10,7 @@ from typing import Any
 
 from config.verification import Depth, Step
 from worker.verification.errors import ProviderError
-from worker.verification.models import Account, Answer, Offer, Question
+from worker.verification.models import AccountStatus, Answer, Product, Question
 from worker.verification.protocol import ChainStep
 
 
@@ -33,10 +33,10 @@ class CountingProvider:
         self._fail, self._answer, self._wait = fail, answer, wait
         self._lock = threading.Lock()
 
-    def offers(self, depth: Depth) -> Offer | None:
-        return Offer(depth, Decimal("0.01"))
+    def product(self, depth: Depth) -> Product | None:
+        return Product(depth, Decimal("0.01"))
 
-    def suits(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, depth: Depth) -> bool:
         return depth != "reassigned" or question.since is not None
 
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
@@ -44,7 +44,7 @@ class CountingProvider:
             self.calls += 1
             call = self.calls
         error = self._fail(call)
-        if error is not None and not error.lost:
+        if error is not None and not error.charge_unknown:
             raise error
         with self._lock:
             self.asked.update(question.number for question in questions)
@@ -56,10 +56,10 @@ class CountingProvider:
 
     @staticmethod
     def _valid(question: Question) -> Answer:
-        return Answer(question.number, "valid", "mobile", since=question.since, words="ok")
+        return Answer(question.number, "valid", "mobile", since=question.since, raw_answer="ok")
 
-    def check(self) -> Account:
-        return Account()
+    def check(self) -> AccountStatus:
+        return AccountStatus()
 
     def close(self) -> None:
         pass
@@ -89,7 +89,7 @@ class FileProvider(CountingProvider):
 
 def step(provider: Any, depth: Depth = "line_type", price: str | None = None,
          **more: Any) -> ChainStep:  # fmt: skip
-    offer = provider.offers(depth)
+    offer = provider.product(depth)
     assert offer is not None
     cost = offer.price if price is None else Decimal(price)
     return ChainStep(Step(provider=provider.name, depth=depth, **more), provider, offer, cost)

@@ -16,7 +16,7 @@ from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.verification.models import Question
 from worker.verification.protocol import Provider
-from worker.verification.registry import Workshop, makers
+from worker.verification.registry import ProviderFactoryContext, provider_factories
 
 IMPOSSIBLE = "+1415555"
 SINCE = date(2024, 3, 1)
@@ -82,7 +82,7 @@ def connect_provider(
     services = (name,) if name in sandbox.ports else ()
     settings = load({**sandbox.env(*services), "HYGIENE_HOME": str(tmp_path), **env,
                      "HYGIENE_CONFIG": str(path)})  # fmt: skip
-    made = makers()[name](Workshop(settings, LocalPace()))
+    made = provider_factories()[name](ProviderFactoryContext(settings, LocalPace()))
     assert made is not None
     return made
 

@@ -29,13 +29,13 @@ def look(ctx: Context) -> int:
     c = alerts.c
     rows = [
         {"key": key, "kind": one.kind, "text": one.text, "path": one.path, "at": now,
-         "again_at": now}
+         "retry_at": now}
         for key, one in found.items()
     ]  # fmt: skip
     with ctx.store.write() as connection:
         upsert(connection, alerts, rows, ignore=True)
         over = sa.and_(c.over_at.is_(None), c.key.not_in(list(found)))
-        connection.execute(sa.update(alerts).where(over).values(over_at=now, again_at=None))
+        connection.execute(sa.update(alerts).where(over).values(over_at=now, retry_at=None))
     return _send(ctx)
 
 
@@ -43,7 +43,7 @@ def _send(ctx: Context) -> int:
     now, c, told = ctx.now(), alerts.c, 0
     wanted = channels(ctx.settings)
     with ctx.store.read() as connection:
-        due = connection.execute(sa.select(alerts).where(c.again_at <= now).order_by(c.at)).all()
+        due = connection.execute(sa.select(alerts).where(c.retry_at <= now).order_by(c.at)).all()
     for row in due:
         if not _claim(ctx, row):
             continue  # another worker is at it
@@ -70,7 +70,7 @@ def _send(ctx: Context) -> int:
                 .values(
                     sent=" ".join(sorted(sent)),
                     attempts=attempts,
-                    again_at=again,
+                    retry_at=again,
                     error=problem[:255],
                 )
             )
@@ -83,8 +83,8 @@ def _claim(ctx: Context, row: Any) -> bool:
     with ctx.store.write() as connection:
         taken = connection.execute(
             sa.update(alerts)
-            .where(c.key == row.key, c.again_at == row.again_at)
-            .values(again_at=ctx.now() + _CLAIM)
+            .where(c.key == row.key, c.retry_at == row.retry_at)
+            .values(retry_at=ctx.now() + _CLAIM)
         )
     return taken.rowcount == 1
 

@@ -51,7 +51,7 @@ def add(connection: Connection, asked: Recheck, now: datetime) -> bool:
         "callback": asked.callback,
         "at": now,
         "attempts": 0,
-        "again_at": now,
+        "retry_at": now,
         "run_id": None,
         "done_at": None,
         "answered_at": None,
@@ -86,10 +86,10 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
     query = (
         sa.select(c.key, c.record_id)
         .where(
-            c.connector == connector, c.answered_at.is_(None), c.again_at <= now,
+            c.connector == connector, c.answered_at.is_(None), c.retry_at <= now,
             c.done_at.is_(None), c.run_id.is_(None),
         )
-        .order_by(c.again_at)
+        .order_by(c.retry_at)
         .limit(limit)
     )  # fmt: skip
     return {row.key: row.record_id for row in connection.execute(query)}
@@ -99,7 +99,7 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
     """A run that was not finished, and when it is to be tried again."""
     c = rechecks.c
     query = (
-        sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
+        sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
         .where(
             c.connector == connector, c.answered_at.is_(None), c.done_at.is_(None),
             c.run_id.is_not(None),
@@ -134,7 +134,7 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
         .values(
             done_at=now,
             attempts=0,
-            again_at=now,
+            retry_at=now,
             answered_at=sa.case((c.callback == "", sa.literal(now, UtcDateTime)), else_=None),
         )
     ).rowcount
@@ -159,10 +159,10 @@ def unanswered(connection: Connection, connector: str, now: datetime, limit: int
     query = (
         sa.select(rechecks)
         .where(
-            c.connector == connector, c.answered_at.is_(None), c.again_at <= now,
+            c.connector == connector, c.answered_at.is_(None), c.retry_at <= now,
             c.done_at.is_not(None),
         )
-        .order_by(c.again_at)
+        .order_by(c.retry_at)
         .limit(limit)
     )  # fmt: skip
     return list(connection.execute(query))
@@ -185,5 +185,5 @@ def _wait(connection: Connection, which: sa.ColumnElement[bool], now: datetime) 
     attempts = connection.scalar(sa.select(sa.func.max(rechecks.c.attempts)).where(which)) or 0
     wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
     connection.execute(
-        sa.update(rechecks).where(which).values(attempts=attempts + 1, again_at=now + wait)
+        sa.update(rechecks).where(which).values(attempts=attempts + 1, retry_at=now + wait)
     )

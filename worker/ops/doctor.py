@@ -25,7 +25,7 @@ from worker.store.private_files import protect_home
 from worker.store.set_aside import SET_ASIDE, count
 from worker.verification import probe as lookup_probe
 from worker.verification import provider_status
-from worker.verification.registry import chain_of
+from worker.verification.registry import plan_chain
 
 _LITTLE_SPACE = 512 * 1024 * 1024
 
@@ -86,7 +86,7 @@ def _home(settings: Settings) -> Check:
 def probe(settings: Settings, number: str = "") -> Iterator[ProbeResult]:
     """Settle with our accounts what the lookup services' documents leave open. `number`: in E.164,
     to ask about for money what can be settled in no other way."""
-    line = chain_of(settings, LocalPace())
+    line = plan_chain(settings, LocalPace())
     try:
         yield from lookup_probe.run(line.providers, number)
     finally:
@@ -151,7 +151,7 @@ def _providers(settings: Settings) -> Iterator[Check]:
         for line in ctx.line.left_out:
             yield Check("verification", "warning", line)
         for one in provider_status.examine(ctx.line, settings, ctx.store, ctx.now()):
-            yield Check(one.name, "ok" if one.well else "problem", one.text)
+            yield Check(one.name, "ok" if one.healthy else "problem", one.text)
     finally:
         ctx.close()
 

@@ -142,9 +142,14 @@ def _must_be_empty(connection: Connection) -> None:
 def _fill(connection: Connection, table: sa.Table, lines: Iterable[bytes]) -> int:
     some: list[dict[str, Any]] = []
     count = 0
+    columns = {
+        column.name: column for column in table.columns
+    }  # an export has the database's names
     for line in lines:
         held = orjson.loads(line)
-        some.append({name: _typed(table.c[name], value) for name, value in held.items()})
+        some.append(
+            {columns[name].key: _typed(columns[name], value) for name, value in held.items()}
+        )
         if len(some) == _ROWS:
             insert(connection, table, some)
             count += len(some)

@@ -86,7 +86,7 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
                     "since": said.since,
                     "cost": float(said.cost),
                     "detail": said.detail,
-                    "words": said.words,
+                    "words": said.raw_answer,
                     "at": said.at.isoformat(),
                     "until": said.until.isoformat(),
                     "counts": said.until > ctx.now(),
@@ -113,7 +113,7 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
                     "package": row.package,
                     "reason": row.reason,
                     "at": row.at.isoformat(),
-                    "again_at": row.again_at.isoformat(),
+                    "again_at": row.retry_at.isoformat(),
                 }
                 for row in waiting
             ],

@@ -34,7 +34,7 @@ from worker.queue.broker import register, repair
 from worker.queue.schedule import QUEUES, beat_schedule
 from worker.store import embedded_redis
 from worker.store.private_files import UMASK, protect_home
-from worker.verification.registry import chain_of
+from worker.verification.registry import plan_chain
 
 _MOST_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak
 
@@ -152,7 +152,7 @@ def _end(task_id: str, **_more: Any) -> None:
 
 try:
     settings = load()
-    chain_of(settings, LocalPace())  # a chain that cannot be meant is said now, not at each task
+    plan_chain(settings, LocalPace())  # a chain that cannot be meant is said now, not at each task
 except SettingsError as error:
     print(error, file=sys.stderr)
     raise SystemExit(2) from None

@@ -63,7 +63,7 @@ def _say_what_is_missing(**_options: Any) -> None:
     try:
         with closing(Context.create(settings)) as ctx:
             ensure_schema(settings.database_url)
-            for line in standing.notes(ctx.line, settings, ctx.store, ctx.now()):
+            for line in standing.warnings(ctx.line, settings, ctx.store, ctx.now()):
                 log.warning("%s", line)
     except StoreError as error:
         log.error("%s", error)
@@ -272,7 +272,7 @@ def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
     ctx = context()
     heartbeat.note(ctx.store, ctx.now())
-    if lost := ctx.ledger.settle_dead():
+    if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in lifecycle.active(ctx):
         if run.kind == spreading.KIND or lifecycle.driven_elsewhere(ctx, run.id):

@@ -31,7 +31,7 @@ def upsert(
 ) -> None:
     """Insert rows, or update those whose key (the primary key) is there; `ignore` keeps them."""
     if rows:
-        keys = tuple(key or (column.name for column in table.primary_key))
+        keys = tuple(key or (column.key for column in table.primary_key))
         _many(connection, rows, table, keys, ignore)
 
 
@@ -122,7 +122,7 @@ def _prepared(
     """A statement's text, its columns in order with what turns their values into the driver's
     (None: they are so), and whether the driver takes them by name; None where a left out column has
     a default of ours."""
-    if any(column.default is not None and column.name not in names for column in table.columns):
+    if any(column.default is not None and column.key not in names for column in table.columns):
         return None
     statement = _statement(dialect, table, names, keys, ignore)
     compiled = statement.compile(dialect=dialect, column_keys=names)

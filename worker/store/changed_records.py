@@ -31,7 +31,7 @@ def note(
                 "record_id": record_id,
                 "at": now,
                 "attempts": 0,
-                "again_at": now,
+                "retry_at": now,
                 "run_id": None,
             }
             for record_id in ids
@@ -44,7 +44,7 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
     c = changed_records.c
     query = (
         sa.select(c.object, c.record_id)
-        .where(c.connector == connector, c.again_at <= now, c.run_id.is_(None))
+        .where(c.connector == connector, c.retry_at <= now, c.run_id.is_(None))
         .order_by(c.at)
         .limit(limit)
     )
@@ -55,7 +55,7 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
     """A run that was not finished, and when it is to be tried again."""
     c = changed_records.c
     query = (
-        sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
+        sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
         .where(c.connector == connector, c.run_id.is_not(None))
         .group_by(c.run_id)
         .order_by(c.run_id)
@@ -81,7 +81,7 @@ def put_off(connection: Connection, run_id: str, _why: str, now: datetime) -> No
     )
     wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
     connection.execute(
-        sa.update(changed_records).where(of_run).values(attempts=attempts + 1, again_at=now + wait)
+        sa.update(changed_records).where(of_run).values(attempts=attempts + 1, retry_at=now + wait)
     )
 
 

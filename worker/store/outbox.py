@@ -48,7 +48,7 @@ def order(connection: Connection, orders: Sequence[Order], now: datetime) -> Non
                     "state": "pending" if there else "done",
                     "since": one.since,
                     "attempts": 0,
-                    "again_at": now,
+                    "retry_at": now,
                     "error": "",
                     "holders": 0,
                     "confirmed_at": None if there else now,
@@ -68,7 +68,7 @@ def reopen(
         connection.execute(
             sa.update(deliveries)
             .where(*where, c.number.in_(some))
-            .values(state="pending", again_at=now, run_id=None, confirmed_at=None)
+            .values(state="pending", retry_at=now, run_id=None, confirmed_at=None)
         )
 
 
@@ -82,9 +82,9 @@ def look_again(connection: Connection, connector: str, now: datetime) -> int:
     held_now = sa.exists().where(held.connector == c.connector, held.number == c.number)
     found = connection.execute(
         sa.update(deliveries)
-        .where(c.connector == connector, c.state == "done", c.again_at >= now - LOOKED_BACK)
+        .where(c.connector == connector, c.state == "done", c.retry_at >= now - LOOKED_BACK)
         .where(c.holders == 0, held_now)
-        .values(state="pending", again_at=now, run_id=None, confirmed_at=None)
+        .values(state="pending", retry_at=now, run_id=None, confirmed_at=None)
     )
     return found.rowcount
 
@@ -95,7 +95,7 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
     query = (
         sa.select(c.id, c.number)
         .where(
-            c.connector == connector, c.state == "pending", c.again_at <= now, c.run_id.is_(None)
+            c.connector == connector, c.state == "pending", c.retry_at <= now, c.run_id.is_(None)
         )
         .order_by(c.id)
         .limit(limit)
@@ -107,7 +107,7 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
     """A run that has deliveries left, and when it is to be tried again."""
     c = deliveries.c
     query = (
-        sa.select(c.run_id, sa.func.min(c.again_at, type_=UtcDateTime).label("at"))
+        sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
         .where(c.connector == connector, c.state == "pending", c.run_id.is_not(None))
         .group_by(c.run_id)
         .order_by(c.run_id)
@@ -136,7 +136,7 @@ def put_off(connection: Connection, run_id: str, why: str, now: datetime) -> Non
         .values(
             attempts=attempts + 1,
             error=why[:500],
-            again_at=now + min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT),
+            retry_at=now + min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT),
         )
     )
 
@@ -157,7 +157,7 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
         if (why := refusals.get(row.number)) is not None:
             wait = min(FIRST_WAIT * 2 ** min(row.attempts, 20), LONGEST_REFUSED)
             values.update(
-                attempts=row.attempts + 1, error=why[:500], again_at=now + wait, run_id=None
+                attempts=row.attempts + 1, error=why[:500], retry_at=now + wait, run_id=None
             )
         else:
             values.update(state="done", confirmed_at=now, error="")

@@ -1,4 +1,9 @@
-"""All tables. The database is the truth; whatever Redis forgets is enqueued again from here."""
+"""All tables. The database is the truth; whatever Redis forgets is enqueued again from here.
+
+A `key` is the name that Python uses for a column whose name in the database is an older word. Names
+in the database stay, so that the versions before and after can work beside each other. Attributes
+of rows, keys of inserted rows and `sa.Index` take the key; `row._mapping` and raw SQL the name.
+"""
 
 from __future__ import annotations
 
@@ -252,7 +257,7 @@ verifications = sa.Table(
     sa.Column("reassigned", sa.Boolean),
     sa.Column("cost", sa.Numeric(12, 6), nullable=False),
     sa.Column("detail", sa.String(255), nullable=False, default=""),
-    sa.Column("words", sa.Text, nullable=False, default=""),
+    sa.Column("words", sa.Text, key="raw_answer", nullable=False, default=""),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("until", UtcDateTime, nullable=False),
     # When to ask again; null when nobody wants to know any more.
@@ -308,7 +313,7 @@ spend = sa.Table(
     sa.Index("ix_spend_run_id", "run_id"),
 )
 
-# Questions that got no answer (a fault, a cap): asked again from `again_at` on.
+# Questions that got no answer (a fault, a cap): asked again from `retry_at` on.
 lookup_retries = sa.Table(
     "unanswered",
     metadata,
@@ -317,7 +322,7 @@ lookup_retries = sa.Table(
     sa.Column("package", sa.String(60), primary_key=True),
     sa.Column("reason", sa.String(255), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("again_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("again_at", UtcDateTime, key="retry_at", nullable=False, index=True),
 )
 
 # How each provider does: its circuit breaker, and what it said of our account.
@@ -325,17 +330,20 @@ provider_states = sa.Table(
     "provider_states",
     metadata,
     sa.Column("name", sa.String(40), primary_key=True),
-    # closed: it is asked. open: it is left alone until `again_at`, then one call tries.
+    # closed: it is asked. open: it is left alone until `retry_at`, then one call tries.
     sa.Column("breaker", sa.String(10), nullable=False, default="closed"),
     sa.Column("kind", sa.String(10), nullable=False, default=""),  # failing, refused, no_credit
     sa.Column("reason", sa.String(255), nullable=False, default=""),
     sa.Column("failures", sa.Integer, nullable=False, default=0),  # in a row
     sa.Column("since", UtcDateTime),
-    sa.Column("again_at", UtcDateTime),
-    sa.Column("rest", sa.Integer, nullable=False, default=0),  # seconds of the current pause
+    sa.Column("again_at", UtcDateTime, key="retry_at"),
+    # Seconds of the current pause.
+    sa.Column("rest", sa.Integer, key="cooldown", nullable=False, default=0),
     sa.Column("credits", sa.Integer),
     sa.Column("checked_at", UtcDateTime),
-    sa.Column("key_print", sa.String(16), nullable=False, default=""),  # tells a new key
+    sa.Column(
+        "key_print", sa.String(16), key="credentials_hash", nullable=False, default=""
+    ),  # tells a new key
 )
 
 # Reports from outside about a number, or about one contact's use of it. Nothing is ever taken out:
@@ -438,13 +446,13 @@ deliveries = sa.Table(
     sa.Column("state", sa.String(10), nullable=False),  # pending, done
     sa.Column("since", UtcDateTime, nullable=False),  # when the report reached us
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("again_at", UtcDateTime, nullable=False),
+    sa.Column("again_at", UtcDateTime, key="retry_at", nullable=False),
     sa.Column("error", sa.String(500), nullable=False, default=""),
     sa.Column("run_id", sa.String(40)),  # the run that writes it, or wrote it
     sa.Column("holders", sa.Integer, nullable=False, default=0),  # records that held the number
     sa.Column("confirmed_at", UtcDateTime),
     sa.UniqueConstraint("cause", "connector"),
-    sa.Index("ix_deliveries_connector_state", "connector", "state", "again_at"),
+    sa.Index("ix_deliveries_connector_state", "connector", "state", "retry_at"),
 )
 
 # Records that somebody changed, as the CRM told us at once: to be looked at soon.
@@ -456,7 +464,7 @@ changed_records = sa.Table(
     sa.Column("record_id", sa.String(80), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("again_at", UtcDateTime, nullable=False),
+    sa.Column("again_at", UtcDateTime, key="retry_at", nullable=False),
     sa.Column("run_id", sa.String(40)),
 )
 
@@ -474,11 +482,11 @@ rechecks = sa.Table(
     sa.Column("callback", sa.String(255), nullable=False),  # by which the CRM is told; "" = not
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("again_at", UtcDateTime, nullable=False),
+    sa.Column("again_at", UtcDateTime, key="retry_at", nullable=False),
     sa.Column("run_id", sa.String(40)),
     sa.Column("done_at", UtcDateTime),  # a run has verified it
     sa.Column("answered_at", UtcDateTime),  # the CRM was told, or need not be
-    sa.Index("ix_rechecks_open", "connector", "answered_at", "again_at"),
+    sa.Index("ix_rechecks_open", "connector", "answered_at", "retry_at"),
     sa.Index("ix_rechecks_record", "connector", "object", "record_id"),
 )
 
@@ -703,7 +711,7 @@ alerts = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("sent", sa.String(40), nullable=False, server_default=""),  # channels that had it
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("again_at", UtcDateTime),  # null: nothing is left to send
+    sa.Column("again_at", UtcDateTime, key="retry_at"),  # null: nothing is left to send
     sa.Column("error", sa.String(255), nullable=False, server_default=""),
     sa.Column("over_at", UtcDateTime),
 )

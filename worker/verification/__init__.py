@@ -1,1 +1,1 @@
-"""Verifies numbers through providers: one file a provider, the chain, the memory of answers."""
+"""Verify numbers through providers: one file for each provider, the chain, the answer cache."""

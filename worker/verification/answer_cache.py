@@ -1,4 +1,4 @@
-"""The memory of past verifications in the database: what is known is not asked again."""
+"""The cache of past verifications in the database: an answer that counts is not paid again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from worker.store.tables import lookup_retries, verifications
 from worker.verification.models import Verification
 from worker.verification.protocol import ChainStep
 
-_COLUMNS = [column for column in verifications.c if column.name != "due_at"]
+# Labelled as the fields of `Verification`, so that a row is one in a single step.
+_COLUMNS = [column.label(column.key) for column in verifications.c if column.key != "due_at"]
 
 
-class Memory(Protocol):
-    """Past verifications. `recall` gives those that still count, in no order."""
+class AnswerCache(Protocol):
+    """Past verifications. `get` returns those that still count, in no order."""
 
-    def recall(
+    def get(
         self,
         numbers: Sequence[str],
         now: datetime,
@@ -30,14 +31,14 @@ class Memory(Protocol):
         step: ChainStep | None = None,
     ) -> Iterable[Verification]: ...
 
-    def keep(self, made: Sequence[Verification]) -> None: ...
+    def put(self, answers: Sequence[Verification]) -> None: ...
 
 
-class StoredMemory:
+class DatabaseAnswerCache:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def recall(
+    def get(
         self,
         numbers: Sequence[str],
         now: datetime,
@@ -45,25 +46,25 @@ class StoredMemory:
         step: ChainStep | None = None,
     ) -> Iterator[Verification]:
         with self._store.read() as connection:
-            yield from recalled(connection, numbers, now, fresh_since, step)
+            yield from load_answers(connection, numbers, now, fresh_since, step)
 
-    def keep(self, made: Sequence[Verification]) -> None:
-        if made:
+    def put(self, answers: Sequence[Verification]) -> None:
+        if answers:
             with self._store.write() as connection:
-                keep(connection, made)
+                put_answers(connection, answers)
 
 
-class ForecastMemory:
-    """A dry run's memory: knows what is stored and stores nothing itself. What was said during
-    the run is remembered in this process, so that each number is counted once. (A dry run is
-    done by one process from start to end.)"""
+class ForecastAnswerCache:
+    """A dry run's cache: reads what is stored and stores nothing. Answers of the run itself stay in
+    this process, so that each number is counted once. (One process does a dry run from start to
+    end.)"""
 
     def __init__(self, store: Store) -> None:
-        self._stored = StoredMemory(store)
-        self._made: dict[str, dict[tuple[str, str], Verification]] = {}
+        self._stored = DatabaseAnswerCache(store)
+        self._answers: dict[str, dict[tuple[str, str], Verification]] = {}
         self._counted: set[tuple[str, str, str, str]] = set()
 
-    def recall(
+    def get(
         self,
         numbers: Sequence[str],
         now: datetime,
@@ -71,34 +72,34 @@ class ForecastMemory:
         step: ChainStep | None = None,
     ) -> Iterator[Verification]:
         known = set()
-        for verification in self._stored.recall(numbers, now, fresh_since, step):
+        for verification in self._stored.get(numbers, now, fresh_since, step):
             known.add((verification.number, verification.provider, verification.package))
             yield verification
         for number in numbers:
-            for (provider, package), verification in self._made.get(number, {}).items():
+            for (provider, package), verification in self._answers.get(number, {}).items():
                 if (number, provider, package) not in known:
                     yield verification
 
-    def keep(self, made: Sequence[Verification]) -> None:
-        for one in made:
-            self._made.setdefault(one.number, {})[one.provider, one.package] = one
+    def put(self, answers: Sequence[Verification]) -> None:
+        for one in answers:
+            self._answers.setdefault(one.number, {})[one.provider, one.package] = one
 
     def counted(self, number: str, provider: str, package: str, since: str) -> bool:
-        """Whether a lookup that would be paid was counted before; it is from now on."""
+        """Return whether a lookup that would be paid was counted before, and count it."""
         key = (number, provider, package, since)
         before = key in self._counted
         self._counted.add(key)
         return before
 
 
-def recalled(
+def load_answers(
     connection: Connection,
     numbers: Sequence[str],
     now: datetime,
     fresh_since: datetime | None = None,
     step: ChainStep | None = None,
 ) -> list[Verification]:
-    """Verifications of these numbers that count: all, or those of one step.
+    """Return verifications of these numbers that count: all, or those of one step.
 
     `fresh_since`: only those given since then, but for a step that is asked `at_most_every` so
     often, whose answers count for that long at least.
@@ -112,10 +113,10 @@ def recalled(
     query = sa.select(*_COLUMNS).where(counting)
     if step is not None:
         query = query.where(c.provider == step.name, c.package == step.package)
-    return [*map(_made, connection.execute(query.where(any_of(c.number, numbers))))]
+    return [*map(_verification_of, connection.execute(query.where(any_of(c.number, numbers))))]
 
 
-def keep(connection: Connection, made: Sequence[Verification]) -> None:
+def put_answers(connection: Connection, answers: Sequence[Verification]) -> None:
     rows = [
         {
             "number": v.number,
@@ -131,19 +132,21 @@ def keep(connection: Connection, made: Sequence[Verification]) -> None:
             "reassigned": v.reassigned,
             "cost": v.cost,
             "detail": v.detail[:255],
-            "words": v.words[:4000],
+            "raw_answer": v.raw_answer[:4000],
             "at": v.at,
             "until": v.until,
             "due_at": v.until,
         }
-        for v in made
+        for v in answers
     ]
     rows.sort(key=lambda row: (str(row["number"]), str(row["since"])))  # one order: no deadlock
     upsert(connection, verifications, rows)
 
 
-def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime) -> None:
-    """Nobody wants to know these from this step any more: they are not due again."""
+def stop_refreshing(
+    connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime
+) -> None:
+    """Have this step's answers about these numbers not fall due again: nobody wants them now."""
     v = verifications.c
     connection.execute(
         sa.update(verifications)
@@ -151,10 +154,10 @@ def retire(connection: Connection, step: ChainStep, numbers: Sequence[str], now:
         .where(v.due_at <= now)
         .values(due_at=None)
     )
-    forget_unanswered(connection, step, numbers)
+    clear_retries(connection, step, numbers)
 
 
-def forget_unanswered(connection: Connection, step: ChainStep, numbers: Sequence[str]) -> None:
+def clear_retries(connection: Connection, step: ChainStep, numbers: Sequence[str]) -> None:
     u = lookup_retries.c
     connection.execute(
         sa.delete(lookup_retries).where(
@@ -164,15 +167,15 @@ def forget_unanswered(connection: Connection, step: ChainStep, numbers: Sequence
 
 
 def history(store: Store, number: str) -> list[Verification]:
-    """The latest answer of each provider about a number, newest first."""
+    """Return the latest answer of each provider about a number, newest first."""
     query = (
         sa.select(*_COLUMNS)
         .where(verifications.c.number == number)
         .order_by(verifications.c.at.desc())
     )
     with store.read() as connection:
-        return [_made(row) for row in connection.execute(query)]
+        return [_verification_of(row) for row in connection.execute(query)]
 
 
-def _made(row: Any) -> Verification:
+def _verification_of(row: Any) -> Verification:
     return Verification(**row._mapping)

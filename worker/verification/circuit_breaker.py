@@ -1,8 +1,8 @@
-"""How each provider does: a circuit breaker shared by all workers, kept where operators see it.
+"""A circuit breaker for each provider, shared by all workers and shown to operators.
 
-A provider whose calls fail several times in a row is left alone for a while; then one call tries
-whether it is back. One that refuses our key, or whose credit is used up, is left alone at once and
-for longer: until somebody acted, asking again is in vain. A new key is tried at once.
+A provider whose calls fail several times in a row is not asked for a while (its cooldown); then one
+call tries whether it is back. One that refuses our key, or whose credit is used up, is not asked at
+once and for longer, since only somebody who acts can change that. A new key is tried at once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from sqlalchemy.engine import Connection
 from config.verification import Verification as Settings
 from worker.store.bulk import upsert
 from worker.store.tables import provider_states
-from worker.verification.errors import NoCreditError, ProviderError, RefusedError
+from worker.verification.errors import CredentialsRejectedError, CreditExhaustedError, ProviderError
 
 log = logging.getLogger(__name__)
 
-REFUSED_REST = timedelta(minutes=15)
-NO_CREDIT_REST = timedelta(hours=1)
-_LONGEST_REST = timedelta(minutes=10)
+REJECTED_COOLDOWN = timedelta(minutes=15)
+EXHAUSTED_COOLDOWN = timedelta(hours=1)
+_MIN_COOLDOWN, _MAX_COOLDOWN = timedelta(seconds=30), timedelta(minutes=10)
+_NEEDS_OPERATOR = (CredentialsRejectedError, CreditExhaustedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,11 @@ class State:
     reason: str = ""
     failures: int = 0
     since: datetime | None = None
-    again_at: datetime | None = None
-    rest: int = 0
+    retry_at: datetime | None = None
+    cooldown: int = 0
     credits: int | None = None
     checked_at: datetime | None = None
-    key_print: str = ""
+    credentials_hash: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -59,125 +60,136 @@ class Permit:
     reason: str = ""
 
 
-def print_of(key: str) -> str:
-    """Tells one key from another, and nothing else about it."""
+def short_hash(key: str) -> str:
+    """Return a hash that tells one key from another, and says nothing else about it."""
     return hashlib.blake2b(key.encode(), digest_size=8, person=b"hygiene-key").hexdigest()
 
 
+# Labelled as the fields of `State`: in the database some columns have older names.
+_COLUMNS = [column.label(column.key) for column in provider_states.c]
+
+
 def load(connection: Connection, name: str) -> State:
-    row = connection.execute(
-        sa.select(provider_states).where(provider_states.c.name == name)
-    ).one_or_none()
+    query = sa.select(*_COLUMNS).where(provider_states.c.name == name)
+    row = connection.execute(query).one_or_none()
     return State(**row._mapping) if row is not None else State(name)
 
 
 def permit(connection: Connection, name: str, now: datetime) -> Permit:
-    """May it be asked? The first to ask after its rest gets the trial call; the others wait.
+    """Return whether a provider may be asked. After its cooldown the first to ask gets one trial
+    call; the others wait for what comes of it.
 
-    Callers take turns: it is called where lookups are booked, one at a time.
+    Called with the booking lock, so that there is one trial call at a time.
     """
     state = load(connection, name)
     if not state.is_open:
         return Permit(True)
-    waits = state.again_at is not None and state.again_at > now
-    # A clock that was set back must not leave a provider alone for years.
+    cooling_down = state.retry_at is not None and state.retry_at > now
+    # A clock that was set back must not keep a provider closed off for years.
     sane = state.since is None or state.since <= now + timedelta(minutes=5)
-    if waits and sane:
+    if cooling_down and sane:
         return Permit(False, reason=state.reason)
-    rest = max(timedelta(seconds=state.rest), timedelta(seconds=30))
+    cooldown = max(timedelta(seconds=state.cooldown), _MIN_COOLDOWN)
     connection.execute(
-        sa.update(provider_states).where(provider_states.c.name == name).values(again_at=now + rest)
+        sa.update(provider_states)
+        .where(provider_states.c.name == name)
+        .values(retry_at=now + cooldown)
     )
     return Permit(True, trial=True)
 
 
-def note_success(connection: Connection, name: str) -> None:
-    """An answer came: the breaker closes."""
+def record_success(connection: Connection, name: str) -> None:
+    """Close the breaker: an answer came."""
     c = provider_states.c
     done = connection.execute(
         sa.update(provider_states)
         .where(c.name == name, sa.or_(c.failures > 0, c.breaker != "closed"))
-        .values(breaker="closed", kind="", reason="", failures=0, since=None, again_at=None, rest=0)
+        .values(
+            breaker="closed", kind="", reason="", failures=0, since=None, retry_at=None, cooldown=0
+        )
     )
     if done.rowcount:
         log.info("%s answers again", name)
 
 
-def note_failures(
+def record_failures(
     connection: Connection,
     name: str,
     errors: Sequence[ProviderError],
     now: datetime,
     settings: Settings,
-    say: bool = True,
+    log_it: bool = True,
 ) -> None:
-    """Calls failed in a row: open the breaker when it is enough, or at once when it must be."""
+    """Count calls that failed in a row, and open the breaker: after several of them, at once if our
+    key is refused or our credit used up."""
     if not errors:
         return
     state = load(connection, name)
-    error = next((e for e in errors if isinstance(e, (RefusedError, NoCreditError))), errors[-1])
+    error = next((e for e in errors if isinstance(e, _NEEDS_OPERATOR)), errors[-1])
     failures = state.failures + len(errors)
     values: dict[str, Any] = {"name": name, "failures": failures}
-    rest = _rest(state, error, failures, settings)
-    if rest is not None:
+    cooldown = _cooldown(state, error, failures, settings)
+    if cooldown is not None:
+        reason = error.reason[:255]
         values.update(
             breaker="open",
             kind=_kind(error),
-            reason=error.reason[:255],
+            reason=reason,
             since=state.since if state.is_open and state.since else now,
-            again_at=now + rest,
-            rest=int(rest.total_seconds()),
+            retry_at=now + cooldown,
+            cooldown=int(cooldown.total_seconds()),
         )
-        if isinstance(error, NoCreditError):
+        if isinstance(error, CreditExhaustedError):
             values["credits"] = 0
-        if say and (not state.is_open or state.reason != error.reason[:255]):
-            log.warning(
-                "provider %s %s; it is left alone until %s", name, error, f"{now + rest:%H:%M} UTC"
-            )
+        if log_it and (not state.is_open or state.reason != reason):
+            until = f"{now + cooldown:%H:%M} UTC"
+            log.warning("provider %s %s; it is left alone until %s", name, error, until)
     upsert(connection, provider_states, [values])
 
 
 def _kind(error: ProviderError) -> str:
-    if isinstance(error, RefusedError):
+    if isinstance(error, CredentialsRejectedError):
         return "refused"
-    return "no_credit" if isinstance(error, NoCreditError) else "failing"
+    return "no_credit" if isinstance(error, CreditExhaustedError) else "failing"
 
 
-def _rest(
+def _cooldown(
     state: State, error: ProviderError, failures: int, settings: Settings
 ) -> timedelta | None:
-    if isinstance(error, RefusedError):
-        return REFUSED_REST
-    if isinstance(error, NoCreditError):
-        return NO_CREDIT_REST
+    """Return for how long the breaker opens; None = it stays closed."""
+    if isinstance(error, CredentialsRejectedError):
+        return REJECTED_COOLDOWN
+    if isinstance(error, CreditExhaustedError):
+        return EXHAUSTED_COOLDOWN
     if state.is_open:
-        return min(_LONGEST_REST, timedelta(seconds=max(state.rest, 1) * 2))
+        return min(_MAX_COOLDOWN, timedelta(seconds=max(state.cooldown, 1) * 2))
     return settings.breaker_rest if failures >= settings.breaker_failures else None
 
 
-def note_check(
+def record_check(
     connection: Connection, name: str, key: str, credits_left: int | None, now: datetime
 ) -> None:
-    """Its account was looked at and is in order."""
-    row = {"name": name, "credits": credits_left, "checked_at": now, "key_print": key}
+    """Store that its account was checked and is in order."""
+    row = {"name": name, "credits": credits_left, "checked_at": now, "credentials_hash": key}
     upsert(connection, provider_states, [row])
 
 
-def note_credits(connection: Connection, name: str, credits_left: int) -> None:
+def record_credits(connection: Connection, name: str, credits_left: int) -> None:
     upsert(connection, provider_states, [{"name": name, "credits": credits_left}])
 
 
-def new_key(connection: Connection, name: str, key: str) -> bool:
-    """Whether the key is another than the last one; then what was known of the old is dropped."""
+def reset_on_new_key(connection: Connection, name: str, key: str) -> bool:
+    """Forget what is known of a provider if its key is another than the last one. Return whether it
+    is."""
     state = load(connection, name)
-    if state.key_print == key:
+    if state.credentials_hash == key:
         return False
-    fresh = State(name, key_print=key)
-    values = {column.name: getattr(fresh, column.name) for column in provider_states.c}
+    fresh = State(name, credentials_hash=key)
+    values = {column.key: getattr(fresh, column.key) for column in provider_states.c}
     upsert(connection, provider_states, [values])
     return True
 
 
 def all_states(connection: Connection) -> list[State]:
-    rows = connection.execute(sa.select(provider_states).order_by(provider_states.c.name))
+    rows = connection.execute(sa.select(*_COLUMNS).order_by(provider_states.c.name))
     return [State(**row._mapping) for row in rows]

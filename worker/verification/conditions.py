@@ -30,7 +30,7 @@ class Subject(Struct, frozen=True):
 def wants(
     step: Step, subject: Subject, said: Sequence[Verification], assumed: Collection[str] = ()
 ) -> bool:
-    """Whether a step is asked about a number, given what the steps before it said.
+    """Return whether a step is asked about a number, given what the steps before it said.
 
     `assumed`: depths that a dry run takes for answered.
     """
@@ -46,7 +46,7 @@ def wants(
     if step.line_types and _line_type(subject, said) not in step.line_types:
         return False
     if step.only_undecided:
-        return step.depth not in assumed and not _told(step, subject, said)
+        return step.depth not in assumed and not _quoted(step, subject, said)
     return True
 
 
@@ -54,7 +54,7 @@ def _line_type(subject: Subject, said: Sequence[Verification]) -> str:
     return resolve.line_type(said, facts(subject.number).kind)
 
 
-def _told(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
+def _quoted(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
     if step.depth != "reassigned":
         return resolve.deep_enough(said, step.depth)
     known = [one for one in said if one.reassigned is not None]

@@ -1,4 +1,4 @@
-"""Carries out what was booked with a provider: calls side by side, or a file handed in."""
+"""Carry out what was reserved with a provider: parallel calls, or a file that is handed in."""
 
 from __future__ import annotations
 
@@ -11,84 +11,85 @@ from typing import cast
 from config import stopping
 from config.stopping import Stopped
 from worker.store.bulk import chunks
-from worker.verification.errors import LostError, ProviderError
-from worker.verification.ledger import Outcome
+from worker.verification.errors import AmbiguousResultError, ProviderError
 from worker.verification.models import Answer, Question
 from worker.verification.protocol import BulkProvider, ChainStep
+from worker.verification.reservation import LookupOutcome
 
 log = logging.getLogger(__name__)
 
-_FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between two looks at a file
-# Seconds: so long those that came back wait for others, and a caller for the first of them.
-_MOMENT, _LONGEST_WAIT = 0.25, 1.0
+_FIRST_POLL, _MAX_POLL = 0.5, 30.0  # seconds between two looks at a file
+# Seconds that finished calls wait for others of their group, and a caller for any.
+_GROUP_WAIT, _MAX_WAIT = 0.25, 1.0
 _BROKEN = "gave an answer that cannot be read"
 _NOT_ASKED = "was not asked"
 
 
-class Flight:
-    """Calls of one step under way side by side, with a few more booked so that none waits for work.
+class InFlightCalls:
+    """The calls of one step that are in flight, with a few more reserved so that no thread idles.
 
-    A few at a time are booked and a few at a time settled, each in one transaction.
+    They are reserved and settled in groups of half the calls in flight, each in one transaction.
     """
 
     def __init__(self, step: ChainStep, pool: ThreadPoolExecutor, at_once: int) -> None:
         self._step = step
         self._pool = pool
-        self._few = max(1, at_once // 2)
-        self._most = at_once + self._few
-        self._under_way: dict[Future[list[Answer] | ProviderError], Sequence[Question]] = {}
+        self._group_size = max(1, at_once // 2)
+        self._capacity = at_once + self._group_size
+        self._calls: dict[Future[list[Answer] | ProviderError], Sequence[Question]] = {}
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self._calls)
 
     @property
     def room(self) -> int:
-        """Questions that can be booked now; 0 until there is room for a few calls."""
-        free = self._most - len(self._under_way)
-        return free * self._step.provider.batch if free >= self._few else 0
+        """How many questions can be reserved now; 0 until there is room for a group of calls."""
+        free = self._capacity - len(self._calls)
+        return free * self._step.provider.batch if free >= self._group_size else 0
 
     def send(self, questions: Sequence[Question]) -> None:
         for batch in chunks(questions, self._step.provider.batch):
-            self._under_way[self._pool.submit(_call, self._step, batch)] = batch
+            self._calls[self._pool.submit(_call, self._step, batch)] = batch
 
-    def land(self) -> tuple[list[Question], Outcome]:
-        """What came back: of a few calls, or of fewer after a moment; of none after a second."""
-        wanted = min(self._few, len(self._under_way))
+    def next_results(self) -> tuple[list[Question], LookupOutcome]:
+        """Wait for a group of calls and return their results. After `_GROUP_WAIT` fewer will do;
+        after `_MAX_WAIT` it returns with none."""
+        wanted = min(self._group_size, len(self._calls))
         waited = 0.0
         while True:
-            done = [call for call in self._under_way if call.done()]
-            if len(done) >= wanted or waited >= (_MOMENT if done else _LONGEST_WAIT):
-                return self._landed(done)
+            done = [call for call in self._calls if call.done()]
+            if len(done) >= wanted or waited >= (_GROUP_WAIT if done else _MAX_WAIT):
+                return self._results_of(done)
             before = time.monotonic()
-            wait({*self._under_way} - {*done}, _MOMENT, FIRST_COMPLETED)
+            wait({*self._calls} - {*done}, _GROUP_WAIT, FIRST_COMPLETED)
             waited += time.monotonic() - before
 
-    def abandon(self) -> tuple[list[Question], Outcome]:
-        """Nobody can wait any more: what was not sent yet is called off, the rest is waited for."""
-        called_off = [call for call in self._under_way if call.cancel()]
-        questions = [one for call in called_off for one in self._under_way.pop(call)]
-        wait({*self._under_way})
-        asked, outcome = self._landed(list(self._under_way))
+    def cancel(self) -> tuple[list[Question], LookupOutcome]:
+        """Cancel the calls that were not sent yet, and wait for the others: they may be charged."""
+        called_off = [call for call in self._calls if call.cancel()]
+        questions = [one for call in called_off for one in self._calls.pop(call)]
+        wait({*self._calls})
+        asked, outcome = self._results_of(list(self._calls))
         outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
         return [*asked, *questions], outcome
 
-    def _landed(
+    def _results_of(
         self, done: Sequence[Future[list[Answer] | ProviderError]]
-    ) -> tuple[list[Question], Outcome]:
-        outcome = Outcome()
+    ) -> tuple[list[Question], LookupOutcome]:
+        outcome = LookupOutcome()
         asked: list[Question] = []
         for call in done:
-            questions = self._under_way.pop(call)
+            questions = self._calls.pop(call)
             asked += questions
             if isinstance(call.exception(), Stopped):  # it waited for its slot: it was not sent
                 outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
                 continue
             answered = call.result()
             if isinstance(answered, ProviderError):
-                _failed(outcome, questions, answered)
+                _take_error(outcome, questions, answered)
             else:
                 outcome.succeeded = True
-                _answered(outcome, questions, answered)
+                _take_answers(outcome, questions, answered)
         return asked, outcome
 
 
@@ -99,24 +100,30 @@ def _call(step: ChainStep, questions: Sequence[Question]) -> list[Answer] | Prov
         return error
     except Exception:  # a fault of ours, or of a third party's provider: never of the number
         log.exception("provider %s: its answer could not be handled", step.name)
-        return LostError(_BROKEN)
+        return AmbiguousResultError(_BROKEN)
 
 
-def _failed(outcome: Outcome, questions: Sequence[Question], error: ProviderError) -> None:
-    """Take an error, and the answers that it broke off after: they are paid for."""
+def _take_error(
+    outcome: LookupOutcome, questions: Sequence[Question], error: ProviderError
+) -> None:
+    """Note an error, and the answers that came before it: they are paid for."""
     outcome.errors.append(error)
     brought = {(one.number, one.since) for one in error.answers}
     answered = [one for one in questions if (one.number, one.since) in brought]
-    _answered(outcome, answered, error.answers)
+    _take_answers(outcome, answered, error.answers)
     for question in questions:
         if question in answered:
             continue
         asked = error.question is None or question == error.question
-        (outcome.lost if error.lost and asked else outcome.failed)[question] = error.reason
+        (outcome.charge_unknown if error.charge_unknown and asked else outcome.failed)[question] = (
+            error.reason
+        )
 
 
-def _answered(outcome: Outcome, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
-    """Take the answers to what was asked, one each; whatever else came is none."""
+def _take_answers(
+    outcome: LookupOutcome, questions: Sequence[Question], answers: Sequence[Answer]
+) -> None:
+    """Note the answers to what was asked, one each; anything else that came is no answer."""
     by_key = {(one.number, one.since): one for one in answers}
     for question in questions:
         answer = by_key.get((question.number, question.since))
@@ -128,62 +135,64 @@ def _answered(outcome: Outcome, questions: Sequence[Question], answers: Sequence
             outcome.answers.append(answer)
 
 
-def hand_in(
+def submit_file(
     step: ChainStep, questions: Sequence[Question], remember: Callable[[str], None]
-) -> tuple[str, Outcome]:
-    """Hand a file in; `remember` is told its name before anything else happens."""
-    outcome = Outcome()
+) -> tuple[str, LookupOutcome]:
+    """Hand a file in, and call `remember` with its name before anything else happens."""
+    outcome = LookupOutcome()
     try:
         job = cast(BulkProvider, step.provider).submit(questions, step.depth)
     except ProviderError as error:
-        _failed(outcome, questions, error)
+        _take_error(outcome, questions, error)
         return "", outcome
     except Stopped:  # it waited for its slot: it was not sent
         outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
         return "", outcome
     except Exception:
         log.exception("provider %s: a file could not be handed in", step.name)
-        _failed(outcome, questions, LostError(_BROKEN))
+        _take_error(outcome, questions, AmbiguousResultError(_BROKEN))
         return "", outcome
     remember(job)
     return job, outcome
 
 
-def fetch(
+def collect_file(
     step: ChainStep,
     job: str,
     questions: Sequence[Question],
     heartbeat: Callable[[], None],
     patience: float,
     sleep: Callable[[float], None] = stopping.sleep,
-) -> Outcome | None:
-    """Wait for a file and fetch its answers; None when it is not done within `patience` seconds.
+) -> LookupOutcome | None:
+    """Wait for a file and return its answers; None if it is not done within `patience` seconds.
 
-    A provider that does not answer meanwhile has the file all the same: it is asked again.
+    A provider that does not answer meanwhile still has the file, so it is asked again.
     """
-    pause, waited = _FIRST_LOOK, 0.0
+    pause, waited = _FIRST_POLL, 0.0
     provider = cast(BulkProvider, step.provider)
     while True:
         heartbeat()
-        outcome = Outcome()
+        outcome = LookupOutcome()
         try:
             answers = provider.collect(job, questions, step.depth)
-        except LostError as error:  # there is nothing to fetch any more: it was paid for nothing
-            _failed(outcome, questions, error)
+        except (
+            AmbiguousResultError
+        ) as error:  # there is nothing to collect any more: it was paid for nothing
+            _take_error(outcome, questions, error)
             return outcome
         except ProviderError as error:
             log.info("provider %s %s; its file %s is asked for again", step.name, error, job)
         except Exception:
             log.exception("provider %s: its file %s could not be handled", step.name, job)
-            _failed(outcome, questions, LostError(_BROKEN))
+            _take_error(outcome, questions, AmbiguousResultError(_BROKEN))
             return outcome
         else:
             if answers is not None:
                 outcome.succeeded = True
-                _answered(outcome, questions, answers)
+                _take_answers(outcome, questions, answers)
                 return outcome
         if waited >= patience:
             return None
         sleep(pause)
         waited += pause
-        pause = min(_LONGEST_LOOK, pause * 1.5)
+        pause = min(_MAX_POLL, pause * 1.5)

@@ -1,4 +1,11 @@
-"""What can go wrong while a provider is asked."""
+"""What can go wrong while a provider is asked.
+
+ProviderError
+├── UnavailableError            certainly not carried out, or said to pass
+├── AmbiguousResultError        may have been carried out, and charged
+├── CredentialsRejectedError    an operator has to act: the key
+└── CreditExhaustedError        an operator has to act: the credit
+"""
 
 from __future__ import annotations
 
@@ -13,13 +20,13 @@ from worker.verification.models import Answer, Question
 class ProviderError(HygieneError):
     """A provider gave no usable answer. Never says anything about a number (promise 6).
 
-    The text goes on from the provider's name: "did not answer in time". `lost`: the call may have
-    been carried out, and charged, all the same. Where several numbers were asked about one by one,
-    `answers` holds those that came before it, which were paid for, and `question` is the one that
-    it is about: the others were not asked.
+    The text continues a sentence that begins with the provider's name: "did not answer in time".
+    `charge_unknown`: the call may have been carried out, and charged, all the same. Where several
+    numbers were asked about one by one, `answers` holds those that came before the error, which
+    were paid for, and `question` is the one that failed: the others were not asked.
     """
 
-    lost = False
+    charge_unknown = False
 
     def __init__(self, reason: str) -> None:
         self.reason = redact_secrets(reason)  # it may quote what it was sent
@@ -37,15 +44,15 @@ class UnavailableError(ProviderError):
     """It did not answer, or answered that it cannot just now."""
 
 
-class LostError(ProviderError):
+class AmbiguousResultError(ProviderError):
     """The answer to a call that was sent did not reach us, or not in a form that can be read."""
 
-    lost = True
+    charge_unknown = True
 
 
-class RefusedError(ProviderError):
+class CredentialsRejectedError(ProviderError):
     """It does not accept our key, or the key may not do this: an operator has to act."""
 
 
-class NoCreditError(ProviderError):
+class CreditExhaustedError(ProviderError):
     """What was bought of it is used up."""

@@ -1,4 +1,4 @@
-"""The one door for every call to a provider: pace, time-outs, retries, and errors in one form.
+"""The client for every call to a provider: rate limit, time-outs, retries, errors in one form.
 
 What is certain not to have been carried out (no connection, a 429, a 5xx) is tried again, with
 growing waits and as long as Retry-After says. A paid call whose answer was lost on its way may have
@@ -27,7 +27,11 @@ from connectors.http.no_answer import is_late, never_sent, tls_problem
 from connectors.http.pacing import Pace
 from connectors.http.statuses import NOT_CARRIED_OUT, PROXY_LOGIN, web_page
 from worker.verification import rate_limit as pacing
-from worker.verification.errors import LostError, RefusedError, UnavailableError
+from worker.verification.errors import (
+    AmbiguousResultError,
+    CredentialsRejectedError,
+    UnavailableError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +41,8 @@ _MOST_BYTES = 64 * 1024 * 1024  # of an answer; a result file of 250,000 numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that arrived whole. `data`: its JSON, None where it is none."""
+class Response:
+    """A response that arrived whole. `data`: its JSON, None where it is none."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,7 +50,7 @@ class Reply:
     data: Any
 
 
-class Door:
+class ProviderClient:
     """A provider's connection: one pool of connections, kept open and shared by its calls."""
 
     def __init__(
@@ -69,18 +73,19 @@ class Door:
         path: str,
         lookups: int = 1,
         paid: bool = True,
-        judge: Callable[[Reply], None] = lambda _reply: None,
+        judge: Callable[[Response], None] = lambda _reply: None,
         **options: Any,
-    ) -> Reply:
-        """Make a call and return its answer, whatever its status but those that mean "later".
+    ) -> Response:
+        """Make a call and return its response, whatever its status but those that mean "later".
 
         `lookups`: how many it makes, for the pace; 0 = it need not wait. `paid`: whether it costs
         something once it was carried out. `judge`: raises what the provider says in a way of its
-        own. `options`: as for `requests.request`. Raises `UnavailableError` or `LostError`.
+        own. `options`: as for `requests.request`. Raises `UnavailableError` or
+        `AmbiguousResultError`.
         """
         url = path if path.startswith(("http://", "https://")) else self.base_url + path
 
-        def once() -> Reply:
+        def once() -> Response:
             if lookups:
                 pacing.wait(self._pace, self.name, self._tuning.per_second, lookups)
             with (
@@ -97,9 +102,9 @@ class Door:
         except RetryableError as error:
             raise UnavailableError(error.reason) from error
 
-    def _once(self, method: str, url: str, paid: bool, options: Mapping[str, Any]) -> Reply:
+    def _once(self, method: str, url: str, paid: bool, options: Mapping[str, Any]) -> Response:
         timeout = (self._tuning.connect_timeout, self._tuning.read_timeout)
-        lost = LostError if paid else RetryableError
+        lost = AmbiguousResultError if paid else RetryableError
         try:
             with self._session.request(
                 method, url, timeout=timeout, stream=True, allow_redirects=False, **options
@@ -130,24 +135,24 @@ class Door:
         as_sent = response.headers.get("Content-Encoding") is None
         if declared and declared.isdigit() and as_sent and len(body) < int(declared):
             raise lost("broke off in the middle of its answer")
-        return Reply(response.status_code, response.headers, body, _json(body))
+        return Response(response.status_code, response.headers, body, _json(body))
 
     def close(self) -> None:
         self._session.close()
 
 
-def _slow_down(reply: Reply, paid: bool) -> None:
+def _slow_down(reply: Response, paid: bool) -> None:
     """Raise what a status that means "later" says."""
     if reply.status not in _LATER:
         return
     busy = "asks us to slow down" if reply.status == 429 else "has a fault"
     said = f"{busy} (HTTP {reply.status})"
     if paid and reply.status not in NOT_CARRIED_OUT:
-        raise LostError(said)
+        raise AmbiguousResultError(said)
     raise RetryableError(said, retry_after(reply.headers.get("Retry-After")))
 
 
-def from_the_way(reply: Reply) -> None:
+def raise_for_intermediary(reply: Response) -> None:
     """Raise for the web page of a proxy or a firewall: it says nothing of our key or a number."""
     if reply.status == PROXY_LOGIN:
         raise UnavailableError("is behind a proxy that requires a login (HTTP 407)")
@@ -155,21 +160,21 @@ def from_the_way(reply: Reply) -> None:
         raise UnavailableError(f"was not reached: HTTP {reply.status} with {page}")
 
 
-def whole(reply: Reply, paid: bool = True) -> dict[str, Any]:
+def json_object(reply: Response, paid: bool = True) -> dict[str, Any]:
     """The JSON object of a successful answer; raises where it has another form."""
     if isinstance(reply.data, dict):
         return reply.data
     problem = "gave an answer that cannot be read"
-    raise LostError(problem) if paid else UnavailableError(problem)
+    raise AmbiguousResultError(problem) if paid else UnavailableError(problem)
 
 
-def refused_by_status(reply: Reply, said: str = "") -> None:
+def raise_for_status_code(reply: Response, said: str = "") -> None:
     """Raise what a status of 401, 403 or of another kind than 2xx means."""
-    from_the_way(reply)
+    raise_for_intermediary(reply)
     if reply.status in (401, 403):
-        raise RefusedError(f"does not accept our key{_told(said)}")
+        raise CredentialsRejectedError(f"does not accept our key{_quoted(said)}")
     if not 200 <= reply.status < 300:
-        raise UnavailableError(f"answered HTTP {reply.status}{_told(said)}")
+        raise UnavailableError(f"answered HTTP {reply.status}{_quoted(said)}")
 
 
 def text(value: object, most: int = 120) -> str:
@@ -186,7 +191,7 @@ def with_path(url: str, path: str) -> str:
     return url if urlsplit(url).path.strip("/") else url.rstrip("/") + path
 
 
-def _told(said: str) -> str:
+def _quoted(said: str) -> str:
     return f': "{said}"' if said else ""
 
 
@@ -198,7 +203,8 @@ def _json(body: bytes) -> Any:
 
 
 def _no_answer(
-    error: requests.exceptions.ConnectionError, lost: type[LostError] | type[RetryableError]
+    error: requests.exceptions.ConnectionError,
+    lost: type[AmbiguousResultError] | type[RetryableError],
 ) -> Exception:
     """What a call without an answer means; certain not to have been carried out is only what broke
     before it was sent."""
@@ -217,7 +223,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MISREAD = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
 
 
-def readable(method: F) -> F:
+def guards_response(method: F) -> F:
     """Of a provider's method that reads answers: what is no answer of its kind is lost, since it
     may have been charged, and never says anything about a number."""
 
@@ -227,6 +233,6 @@ def readable(method: F) -> F:
             return method(self, *args, **more)
         except _MISREAD as error:
             log.exception("%s: an answer could not be read", self.name)
-            raise LostError("gave an answer that cannot be read") from error
+            raise AmbiguousResultError("gave an answer that cannot be read") from error
 
     return cast(F, reading)

@@ -36,7 +36,7 @@ class Answer(Struct, frozen=True):
     """What a provider said of one number.
 
     `detail`: a phrase for a person that goes on from "this number ...": "is not in service".
-    `reassigned`: None = it does not know. `words`: its own answer, kept for the record.
+    `reassigned`: None = it does not know. `raw_answer`: its own answer, kept for the record.
     `charged`: how many times the price it took, 0 where it took nothing.
     """
 
@@ -48,7 +48,7 @@ class Answer(Struct, frozen=True):
     live: Live = ""
     reassigned: bool | None = None
     detail: str = ""
-    words: str = ""
+    raw_answer: str = ""
     since: date | None = None
     charged: int = 1
 
@@ -74,7 +74,7 @@ class Verification(Struct, frozen=True):
     since: str = ""
     cost: Decimal = Decimal(0)
     detail: str = ""
-    words: str = ""
+    raw_answer: str = ""
 
     def covers(self, since: date | None) -> bool:
         """Whether this answers the question since when the number is somebody else's.
@@ -93,7 +93,7 @@ class Verification(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Product:
     """What is bought for a depth. Answers of different packages do not stand for each other.
 
     `price`: list price of one lookup in USD; 0 = free.
@@ -104,7 +104,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """How we stand with a provider. `credits`: lookups that can still be made; None = not told."""
+class AccountStatus:
+    """The state of our account. `credits`: lookups that can still be made; None = not known."""
 
     credits: int | None = None

@@ -1,4 +1,4 @@
-"""Settles with real accounts what the lookup services' documents leave open: `doctor --probe`.
+"""Check with real accounts what the lookup services' documents leave open: `doctor --probe`.
 
 Each check asks a service one thing that its provider relies on, and says whether it is so. Those
 that cost a lookup are made where the operator names a number to ask about, and are no part of any
@@ -18,7 +18,7 @@ from connectors.records import ProbeResult
 from connectors.records import Verdict as Settled
 from worker.phones import facts
 from worker.verification.errors import ProviderError
-from worker.verification.http_client import Reply
+from worker.verification.http_client import Response
 from worker.verification.protocol import Provider
 
 _LONGEST = 60.0  # seconds until a file is given up
@@ -36,7 +36,7 @@ class Probed(Protocol):
 
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
-    ) -> Reply:
+    ) -> Response:
         """One call and its answer, whatever its status. `login`: with our key. `paid`: it may
         cost a lookup. `options`: as for `requests.request`. Raises `ProviderError`."""
 
@@ -70,7 +70,7 @@ class Probe:
         self.service = service
         self.number = number
 
-    def send(self, method: str, path: str, **options: Any) -> Reply:
+    def send(self, method: str, path: str, **options: Any) -> Response:
         return self.service.send(method, path, **options)
 
     def found(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -86,18 +86,18 @@ class Probe:
 
 
 def run(providers: Iterable[Provider], number: str = "") -> Iterator[ProbeResult]:
-    """Make every check of these providers' services, one after another. `number`: in E.164, to
-    make those that cost something too."""
+    """Make every check of these providers' services, one after another. `number`: in E.164, to make
+    those that cost something too."""
     for provider in providers:
         if not isinstance(provider, Probed):
             continue
         probe = Probe(provider, number)
         for fact in FACTS:
             if fact.provider == provider.name:
-                yield _settle(fact, probe)
+                yield _settle_outcome(fact, probe)
 
 
-def _settle(fact: Fact, probe: Probe) -> ProbeResult:
+def _settle_outcome(fact: Fact, probe: Probe) -> ProbeResult:
     if fact.price and not probe.number:
         why = f"costs {fact.price}: asked with --paid NUMBER"
         return ProbeResult(fact.name, fact.statement, "not reachable", why)
@@ -114,12 +114,12 @@ def _settle(fact: Fact, probe: Probe) -> ProbeResult:
     return ProbeResult(fact.name, fact.statement, verdict, what)
 
 
-def seen(reply: Reply) -> str:
+def seen(reply: Response) -> str:
     """Status and error code of an answer, never its text: that may quote what was sent."""
     return f"HTTP {reply.status} {_code(reply)}".strip()
 
 
-def _code(reply: Reply) -> str:
+def _code(reply: Response) -> str:
     data = reply.data if isinstance(reply.data, dict) else {}
     error = data.get("error")
     held = error if isinstance(error, dict) else data

@@ -1,4 +1,4 @@
-"""What every provider offers to the chain."""
+"""What every provider must have for the chain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from config.verification import Depth, Step
-from worker.verification.models import Account, Answer, Offer, Question
+from worker.verification.models import AccountStatus, Answer, Product, Question
 
 
 class Provider(Protocol):
@@ -19,22 +19,22 @@ class Provider(Protocol):
     batch: int  # questions that one call takes
     local: bool  # answers in this process, for nothing: there is nothing to share or to save
 
-    def offers(self, depth: Depth) -> Offer | None:
-        """What it sells for this depth; None where it looks nothing up of that kind."""
+    def product(self, depth: Depth) -> Product | None:
+        """Return what it sells for this depth; None where it has no such lookup."""
 
-    def suits(self, question: Question, depth: Depth) -> bool:
-        """Whether it can answer this at all: US numbers only, a date needed."""
+    def supports(self, question: Question, depth: Depth) -> bool:
+        """Return whether it can answer this at all: US numbers only, a date needed."""
 
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
-        """One call's worth (at most `batch`) of answers, in any order.
+        """Return one call's worth (at most `batch`) of answers, in any order.
 
         A number left out was not answered, and nothing was charged for it. Raises a
         `ProviderError` where the call as a whole brought nothing, and where it broke off: then
         the answers that it had brought go with it (`ProviderError.after`).
         """
 
-    def check(self) -> Account:
-        """Whether it accepts our key, at no cost; raises `ProviderError`."""
+    def check(self) -> AccountStatus:
+        """Check at no cost whether it accepts our key; raises `ProviderError`."""
 
     def close(self) -> None: ...
 
@@ -48,7 +48,7 @@ class BulkProvider(Provider, Protocol):
         """Hand in a file; its charge begins here. Returns the name under which to ask for it."""
 
     def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
-        """The answers of a file that was handed in, also by another process; None = not yet."""
+        """Return the answers of a file that this or another process handed in; None = not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class ChainStep:
 
     step: Step
     provider: Provider
-    offer: Offer
+    product: Product
     price: Decimal
 
     @property
@@ -70,7 +70,7 @@ class ChainStep:
 
     @property
     def package(self) -> str:
-        return self.offer.package
+        return self.product.package
 
     def __str__(self) -> str:
         return f"{self.name} ({self.depth})"

@@ -1,8 +1,8 @@
-"""Rate limits: each call waits for its slot. The slots are shared by all workers through Redis.
+"""Rate limits: each call waits for its slot. All workers share the slots through Redis.
 
-A caller is told at once when its slot comes (the "generic cell rate algorithm"), so that nobody
-has to ask twice and calls leave at an even pace. Packages that only say yes or no would leave the
-waiting to guesswork.
+A caller learns at once when its slot comes (the "generic cell rate algorithm"), so nobody has to
+ask twice, and calls go out evenly. Packages that only say yes or no would leave the waiting to
+guesswork.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class SharedPace:
         self._client = client
         self._slot = client.register_script(_SLOT)
         self._enter = client.register_script(_ENTER)
-        self._told = client.register_script(_TOLD)
+        self._quoted = client.register_script(_TOLD)
         self._alone = LocalPace()
 
     def slot(self, name: str, seconds: float) -> float:
@@ -128,7 +128,7 @@ class SharedPace:
         self._alone.told(name, left)
         values = (left.remaining, left.limit, left.seconds, ARRIVAL)
         try:
-            self._told(keys=_keys(name), args=[*values])
+            self._quoted(keys=_keys(name), args=[*values])
         except redis.RedisError as error:
             _say_alone(error)
 
@@ -141,7 +141,7 @@ def _say_alone(error: redis.RedisError) -> None:
     log.warning("rate limits are kept in this process alone: %s", redis_line(error))
 
 
-def open_pace(settings: Settings) -> Pace:
+def open_shared_pace(settings: Settings) -> Pace:
     """Through the configured Redis, or the embedded one where it runs; else in this process."""
     if settings.redis_url:
         return SharedPace(embedded_redis.client(settings.redis_url))

@@ -1,8 +1,9 @@
-"""The providers that there are, and the chain that the settings make of them.
+"""The providers that exist, and the chain that the settings make of them.
 
 A provider is a line in `BUILT_IN`, or an entry point of the group `phone_hygiene.providers` in any
-installed package: a function that takes a `Workshop` and returns a `Provider`, or None where its
-credentials are missing. One of another package is asked where a step of the settings names it.
+installed package: a function that takes a `ProviderFactoryContext` and returns a `Provider`, or
+None where its credentials are missing. A provider of another package is asked where a step of the
+settings names it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from config.settings import Settings
 from config.verification import Depth, ProviderTuning, Step
 from connectors.http.pacing import Pace
 from worker.verification import circuit_breaker
-from worker.verification.http_client import Door, with_path
+from worker.verification.http_client import ProviderClient, with_path
 from worker.verification.protocol import ChainStep, Provider
 from worker.verification.providers.clearoutphone import ClearoutPhoneProvider
 from worker.verification.providers.numverify import NumVerifyProvider, base_url
@@ -29,12 +30,12 @@ from worker.verification.rate_limit import fitting
 
 log = logging.getLogger(__name__)
 
-GROUP = "phone_hygiene.providers"
+ENTRY_POINT_GROUP = "phone_hygiene.providers"
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What a provider is made with: its tuning, and a door to its service."""
+class ProviderFactoryContext:
+    """What a provider is made with: its tuning, and a client to its service."""
 
     settings: Settings
     pace: Pace
@@ -42,57 +43,57 @@ class Workshop:
     def tuning(self, name: str) -> ProviderTuning:
         return self.settings.verification.providers.get(name, ProviderTuning())
 
-    def door(self, name: str, url: str) -> Door:
-        return Door(name, url, self.tuning(name), self.pace, self.settings.http)
+    def client(self, name: str, url: str) -> ProviderClient:
+        return ProviderClient(name, url, self.tuning(name), self.pace, self.settings.http)
 
 
-Make = Callable[[Workshop], Provider | None]
+ProviderFactory = Callable[[ProviderFactoryContext], Provider | None]
 
 
-def _offline(_workshop: Workshop) -> Provider | None:
+def _offline(_context: ProviderFactoryContext) -> Provider | None:
     return OfflineProvider()
 
 
-def _twilio(workshop: Workshop) -> Provider | None:
-    credentials = workshop.settings.twilio
+def _twilio(context: ProviderFactoryContext) -> Provider | None:
+    credentials = context.settings.twilio
     if credentials is None:
         return None
-    door = workshop.door("twilio", credentials.url)
-    tuning = workshop.tuning("twilio")
-    return TwilioProvider(credentials, door, fitting(tuning.per_second, tuning.batch))
+    client = context.client("twilio", credentials.url)
+    tuning = context.tuning("twilio")
+    return TwilioProvider(credentials, client, fitting(tuning.per_second, tuning.batch))
 
 
-def _numverify(workshop: Workshop) -> Provider | None:
-    credentials = workshop.settings.numverify
+def _numverify(context: ProviderFactoryContext) -> Provider | None:
+    credentials = context.settings.numverify
     if credentials is None:
         return None
     url = base_url(credentials.url)
     return NumVerifyProvider(
-        credentials.model_copy(update={"url": url}), workshop.door("numverify", url)
+        credentials.model_copy(update={"url": url}), context.client("numverify", url)
     )
 
 
-def _clearoutphone(workshop: Workshop) -> Provider | None:
-    credentials = workshop.settings.clearoutphone
+def _clearoutphone(context: ProviderFactoryContext) -> Provider | None:
+    credentials = context.settings.clearoutphone
     if credentials is None:
         return None
-    door = workshop.door("clearoutphone", with_path(credentials.url, "/v1"))
-    bulk_from = workshop.tuning("clearoutphone").bulk_from
-    return ClearoutPhoneProvider(credentials, door, bulk_from)
+    client = context.client("clearoutphone", with_path(credentials.url, "/v1"))
+    bulk_from = context.tuning("clearoutphone").bulk_from
+    return ClearoutPhoneProvider(credentials, client, bulk_from)
 
 
-def _rnd(workshop: Workshop) -> Provider | None:
-    credentials = workshop.settings.rnd
+def _rnd(context: ProviderFactoryContext) -> Provider | None:
+    credentials = context.settings.rnd
     if credentials is None:
         return None
-    tuning = workshop.tuning("rnd")
-    door = workshop.door("rnd", credentials.url)
+    tuning = context.tuning("rnd")
+    client = context.client("rnd", credentials.url)
     batch = fitting(tuning.per_second, tuning.batch)
-    return RndProvider(credentials, door, batch, tuning.bulk_from)
+    return RndProvider(credentials, client, batch, tuning.bulk_from)
 
 
 # In the order in which they are asked where the settings say nothing else.
-BUILT_IN: dict[str, Make] = {
+BUILT_IN: dict[str, ProviderFactory] = {
     "offline": _offline,
     "twilio": _twilio,
     "numverify": _numverify,
@@ -108,15 +109,15 @@ KEYS = {
 
 
 @cache
-def of_other_packages() -> tuple[EntryPoint, ...]:
-    """Those of other packages. Looked for once a process: it reads of all that is installed."""
-    return tuple(entry_points(group=GROUP))
+def entry_point_providers() -> tuple[EntryPoint, ...]:
+    """Return the providers of other packages. Cached: it reads the metadata of all packages."""
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))
 
 
-def makers() -> dict[str, Make]:
-    """All providers there are, by name: ours, and those of installed packages."""
-    found: dict[str, Make] = dict(BUILT_IN)
-    for point in of_other_packages():
+def provider_factories() -> dict[str, ProviderFactory]:
+    """Return all providers by name: ours, and those of installed packages."""
+    found: dict[str, ProviderFactory] = dict(BUILT_IN)
+    for point in entry_point_providers():
         if point.name in found:
             log.warning("provider %s of %s has a name that is taken; it is left out",
                         point.name, point.value)  # fmt: skip
@@ -126,8 +127,8 @@ def makers() -> dict[str, Make]:
 
 
 @dataclass(frozen=True)
-class Line:
-    """The chain as the settings make it, and what is left out of it, a line for each."""
+class ChainPlan:
+    """The chain as the settings make it, and a line for each step that is left out."""
 
     steps: tuple[ChainStep, ...]
     left_out: tuple[str, ...] = ()
@@ -137,17 +138,17 @@ class Line:
         return tuple({id(step.provider): step.provider for step in self.steps}.values())
 
 
-def chain_of(settings: Settings, pace: Pace) -> Line:
+def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
     """Build the chain; raises `SettingsError` where a step cannot be meant so."""
-    known = makers()
+    known = provider_factories()
     verification = settings.verification
-    workshop = Workshop(settings, pace)
+    context = ProviderFactoryContext(settings, pace)
     problems = [
         f"verification.providers.{name}: there is no such provider; there are {', '.join(known)}"
         for name in verification.providers
         if name not in known
     ]
-    on = {n: m for n, m in known.items() if workshop.tuning(n).enabled}
+    on = {n: m for n, m in known.items() if context.tuning(n).enabled}
     wanted = verification.steps or _default_steps(on)
     made: dict[str, Provider | None] = {}
     steps: list[ChainStep] = []
@@ -163,7 +164,7 @@ def chain_of(settings: Settings, pace: Pace) -> Line:
             left_out.append(f"{where}: {step.provider} is turned off, the step is left out")
             continue
         if step.provider not in made:
-            made[step.provider] = known[step.provider](workshop)
+            made[step.provider] = known[step.provider](context)
         provider = made[step.provider]
         if provider is None:
             if verification.steps:
@@ -173,7 +174,7 @@ def chain_of(settings: Settings, pace: Pace) -> Line:
         _add(steps, problems, settings, where, step, provider)
     if problems:
         raise SettingsError(*problems)
-    return Line(tuple(steps), tuple(left_out))
+    return ChainPlan(tuple(steps), tuple(left_out))
 
 
 def _add(
@@ -184,25 +185,25 @@ def _add(
     step: Step,
     provider: Provider,
 ) -> None:
-    offer = provider.offers(step.depth)
-    if offer is None:
-        kinds = [d for d in ("format", "line_type", "live", "reassigned") if provider.offers(d)]
+    product = provider.product(step.depth)
+    if product is None:
+        kinds = [d for d in ("format", "line_type", "live", "reassigned") if provider.product(d)]
         problems.append(
             f"{where}.depth: {step.provider} does not look for {step.depth}, but for "
             f"{' and '.join(kinds)}"
         )
         return
     currency = settings.verification.budget.currency
-    if step.cost is None and offer.price and currency != "USD":
+    if step.cost is None and product.price and currency != "USD":
         problems.append(
             f"{where}.cost: say what {step.provider} costs in {currency}; list prices are in USD"
         )
         return
-    price = offer.price if step.cost is None else step.cost
-    steps.append(ChainStep(step, provider, offer, price))
+    price = product.price if step.cost is None else step.cost
+    steps.append(ChainStep(step, provider, product, price))
 
 
-def _default_steps(on: Mapping[str, Make]) -> tuple[Step, ...]:
+def _default_steps(on: Mapping[str, ProviderFactory]) -> tuple[Step, ...]:
     """The plan first; then one provider after the other, each where those before gave no answer."""
     depths: dict[str, Depth] = {"offline": "format", "rnd": "reassigned"}
     steps = []
@@ -214,9 +215,9 @@ def _default_steps(on: Mapping[str, Make]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def key_print(settings: Settings, name: str) -> str:
-    """Tells one key of a provider from another."""
+def credentials_hash(settings: Settings, name: str) -> str:
+    """Return a hash that tells one key of a provider from another."""
     credentials = getattr(settings, name, None)
     tuning = settings.verification.providers.get(name)
     known = credentials.model_dump_json() if credentials else repr(tuning and tuning.options)
-    return circuit_breaker.print_of(known)
+    return circuit_breaker.short_hash(known)

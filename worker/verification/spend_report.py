@@ -15,13 +15,13 @@ from config.verification import Verification as Settings
 from worker.store.tables import lookup_claims, lookup_retries, lookups, spend
 from worker.verification import budget, circuit_breaker
 from worker.verification.budget import Limit, Used
-from worker.verification.ledger import used_so_far
 from worker.verification.protocol import ChainStep
-from worker.verification.registry import Line
+from worker.verification.registry import ChainPlan
+from worker.verification.spend import used_amounts
 
 
 def report(
-    connection: Connection, line: Line, settings: Settings, now: datetime, days: int
+    connection: Connection, line: ChainPlan, settings: Settings, now: datetime, days: int
 ) -> dict[str, Any]:
     """All that `hygiene spend` shows; money in the currency of the settings."""
     c = spend.c
@@ -66,7 +66,7 @@ def report(
                 "label": labels.get(state.name, state.name),
                 "breaker": state.breaker,
                 "reason": state.reason,
-                "again_at": state.again_at.isoformat() if state.again_at else None,
+                "again_at": state.retry_at.isoformat() if state.retry_at else None,
                 "credits": state.credits,
             }
             for state in circuit_breaker.all_states(connection)
@@ -77,16 +77,16 @@ def report(
 
 
 def _all_limits(
-    connection: Connection, line: Line, settings: Settings, now: datetime
+    connection: Connection, line: ChainPlan, settings: Settings, now: datetime
 ) -> list[Limit]:
     """Caps of days and months, over all and of each provider; a run's belong to the run."""
     found: list[Limit] = []
-    everybody, _ = used_so_far(connection, now, "", "")
+    everybody, _ = used_amounts(connection, now, "", "")
     found += budget.limits(settings.budget, everybody)
     for provider in line.providers:
         tuning = settings.providers.get(provider.name)
         if tuning is not None and not provider.local:
-            _, here = used_so_far(connection, now, "", provider.name)
+            _, here = used_amounts(connection, now, "", provider.name)
             found += budget.limits(tuning.budget, here, provider.label)
     return [limit for limit in found if not limit.name.startswith("this run")]
 
@@ -125,7 +125,7 @@ class Forecast:
 
 def forecast(
     connection: Connection,
-    line: Line,
+    line: ChainPlan,
     settings: Settings,
     now: datetime,
     counted: Mapping[str, Mapping[str, Any]],
@@ -158,7 +158,7 @@ def _room(
     wanted: int,
     before: Used,
 ) -> tuple[int, str]:
-    everybody, here = used_so_far(connection, now, "", step.name)
+    everybody, here = used_amounts(connection, now, "", step.name)
     planned = {
         period: Used(used.money + before.money, used.lookups + before.lookups)
         for period, used in everybody.items()
@@ -173,8 +173,8 @@ def _room(
     return budget.affordable(limits, price, wanted)
 
 
-def affordable_now(
-    connection: Connection, line: Line, settings: Settings, now: datetime, most: int
+def affordable_count(
+    connection: Connection, line: ChainPlan, settings: Settings, now: datetime, most: int
 ) -> dict[str, int]:
     """How many lookups of each provider that must be paid could be made now, `most` at most."""
     found: dict[str, int] = {}
@@ -182,7 +182,7 @@ def affordable_now(
         if step.provider.local:
             continue
         state = circuit_breaker.load(connection, step.name)
-        waits = state.is_open and state.again_at is not None and state.again_at > now
+        waits = state.is_open and state.retry_at is not None and state.retry_at > now
         price = budget.millionths(step.price)
         room, _ = _room(connection, step, settings, now, price, most, Used())
         found[step.name] = max(found.get(step.name, 0), 0 if waits else room)

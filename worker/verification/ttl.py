@@ -10,22 +10,22 @@ from config.verification import CountsFor, Depth
 from worker.verification.models import Answer
 
 
-def length(answer: Answer, depth: Depth, counts_for: CountsFor) -> timedelta:
-    """The full time that an answer counts."""
+def length(answer: Answer, depth: Depth, ttls: CountsFor) -> timedelta:
+    """Return the full time that an answer counts."""
     if depth == "reassigned":
-        return counts_for.reassigned if answer.reassigned is not None else counts_for.unknown
+        return ttls.reassigned if answer.reassigned is not None else ttls.unknown
     if answer.verdict == "unknown":
-        return counts_for.unknown
+        return ttls.unknown
     if depth == "format":
-        return counts_for.plan_valid if answer.verdict == "valid" else counts_for.plan_invalid
+        return ttls.plan_valid if answer.verdict == "valid" else ttls.plan_invalid
     if answer.verdict == "invalid":
-        return counts_for.invalid
+        return ttls.invalid
     if answer.verdict == "unreachable":
-        return counts_for.unreachable
+        return ttls.unreachable
     if depth == "live":
-        return counts_for.live
+        return ttls.live
     found: timedelta = getattr(
-        counts_for,
+        ttls,
         f"valid_{answer.line_type}"
         if answer.line_type in ("mobile", "landline", "voip")
         else "valid_other",
@@ -33,10 +33,8 @@ def length(answer: Answer, depth: Depth, counts_for: CountsFor) -> timedelta:
     return found
 
 
-def until(
-    answer: Answer, depth: Depth, now: datetime, counts_for: CountsFor, spread: float
-) -> datetime:
+def until(answer: Answer, depth: Depth, now: datetime, ttls: CountsFor, spread: float) -> datetime:
     """When an answer falls due: its time, less up to the `spread` of it, the same for a number
     each time that it is asked."""
     share = zlib.crc32(answer.number.encode()) / 2**32
-    return now + length(answer, depth, counts_for) * (1 - spread * share)
+    return now + length(answer, depth, ttls) * (1 - spread * share)

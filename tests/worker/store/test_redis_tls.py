@@ -31,7 +31,7 @@ import json
 from worker.queue import dedupe
 from worker.store import embedded_redis
 from worker.queue.celery_app import app, settings
-from worker.verification.rate_limit import open_pace
+from worker.verification.rate_limit import open_shared_pace
 
 app.conf.update(broker_connection_timeout=3)
 
@@ -49,7 +49,7 @@ for name, use in {
     "client": lambda: embedded_redis.client(settings.redis_url).ping(),
     "publish": publish, "consume": consume,
     "bell": lambda: dedupe._marks(app.conf.broker_url).ping(),
-    "pace": lambda: open_pace(settings)._client.ping(),
+    "pace": lambda: open_shared_pace(settings)._client.ping(),
 }.items():
     try:
         use()

@@ -326,7 +326,7 @@ class TestReVerification:
         now = ctx.now()
         row = {
             "number": NUMBER, "provider": "twilio", "package": "line_type_intelligence",
-            "reason": "does not accept our key", "at": now, "again_at": now,
+            "reason": "does not accept our key", "at": now, "retry_at": now,
         }  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.insert(lookup_retries).values(row))

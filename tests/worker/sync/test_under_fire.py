@@ -162,7 +162,7 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
 
     # The provider is well again: what got no answer is asked once more.
     twilio.faults.clear()
-    ctx.ledger.settle_dead()
+    ctx.ledger.settle_orphaned()
     scope = Scope("due", limit=100_000)
     runner.drive(ctx, lifecycle.open_run(ctx, "hubspot", scope))
 

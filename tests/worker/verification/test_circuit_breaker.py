@@ -19,19 +19,20 @@ from sandbox.run import Sandbox
 from worker.store import Store
 from worker.store.engine import open_store
 from worker.verification import circuit_breaker, provider_status
-from worker.verification.answer_cache import StoredMemory
+from worker.verification.answer_cache import DatabaseAnswerCache
 from worker.verification.chain import Chain
 from worker.verification.conditions import Subject
 from worker.verification.errors import (
-    LostError,
-    NoCreditError,
+    AmbiguousResultError,
+    CredentialsRejectedError,
+    CreditExhaustedError,
     ProviderError,
-    RefusedError,
     UnavailableError,
 )
-from worker.verification.ledger import Ledger, Occasion
+from worker.verification.ledger import Ledger
 from worker.verification.models import Question
-from worker.verification.registry import Line, chain_of
+from worker.verification.registry import ChainPlan, plan_chain
+from worker.verification.reservation import LookupRequest
 
 SETTINGS = Verification()
 
@@ -46,7 +47,7 @@ def store(either_database_url: str) -> Iterator[Store]:
 def fail(store: Store, error: ProviderError, times: int = 1, now: datetime = NOW) -> None:
     for _ in range(times):
         with store.write() as connection:
-            circuit_breaker.note_failures(connection, "twilio", [error], now, SETTINGS)
+            circuit_breaker.record_failures(connection, "twilio", [error], now, SETTINGS)
 
 
 def state(store: Store) -> circuit_breaker.State:
@@ -70,7 +71,7 @@ class TestTheBreaker:
     def test_an_answer_in_between_begins_the_count_anew(self, store: Store) -> None:
         fail(store, UnavailableError("has a fault"), 4)
         with store.write() as connection:
-            circuit_breaker.note_success(connection, "twilio")
+            circuit_breaker.record_success(connection, "twilio")
         fail(store, UnavailableError("has a fault"), 4)
         assert permit(store, NOW).allowed
 
@@ -85,7 +86,7 @@ class TestTheBreaker:
         fail(store, UnavailableError("has a fault"), 5)
         permit(store, NOW + timedelta(seconds=31))
         with store.write() as connection:
-            circuit_breaker.note_success(connection, "twilio")
+            circuit_breaker.record_success(connection, "twilio")
         assert permit(store, NOW + timedelta(seconds=31)) == circuit_breaker.Permit(True)
 
     def test_a_trial_that_fails_lets_it_rest_twice_as_long(self, store: Store) -> None:
@@ -96,8 +97,8 @@ class TestTheBreaker:
 
     @pytest.mark.parametrize(
         ("error", "rest"),
-        [(RefusedError("does not accept our key"), circuit_breaker.REFUSED_REST),
-         (NoCreditError("is used up"), circuit_breaker.NO_CREDIT_REST)],
+        [(CredentialsRejectedError("does not accept our key"), circuit_breaker.REJECTED_COOLDOWN),
+         (CreditExhaustedError("is used up"), circuit_breaker.EXHAUSTED_COOLDOWN)],
     )  # fmt: skip
     def test_a_refused_key_or_used_up_credit_opens_it_at_once(
         self, store: Store, error: ProviderError, rest: timedelta
@@ -107,54 +108,62 @@ class TestTheBreaker:
         assert permit(store, NOW + rest).trial
 
     def test_it_is_logged_once(self, store: Store, caplog: pytest.LogCaptureFixture) -> None:
-        fail(store, RefusedError("does not accept our key"), 5)
+        fail(store, CredentialsRejectedError("does not accept our key"), 5)
         assert [record.levelname for record in caplog.records] == ["WARNING"]
 
     def test_a_clock_that_was_set_back_does_not_leave_it_alone_for_years(
         self, store: Store
     ) -> None:
-        fail(store, RefusedError("does not accept our key"), now=NOW + timedelta(days=400))
+        fail(
+            store,
+            CredentialsRejectedError("does not accept our key"),
+            now=NOW + timedelta(days=400),
+        )
         assert permit(store, NOW).trial
 
     def test_a_new_key_is_tried_at_once(self, store: Store) -> None:
-        fail(store, RefusedError("does not accept our key"))
+        fail(store, CredentialsRejectedError("does not accept our key"))
         with store.write() as connection:
-            assert circuit_breaker.new_key(
-                connection, "twilio", circuit_breaker.print_of("another")
+            assert circuit_breaker.reset_on_new_key(
+                connection, "twilio", circuit_breaker.short_hash("another")
             )
-            assert not circuit_breaker.new_key(
-                connection, "twilio", circuit_breaker.print_of("another")
+            assert not circuit_breaker.reset_on_new_key(
+                connection, "twilio", circuit_breaker.short_hash("another")
             )
         assert permit(store, NOW).allowed
 
     def test_nothing_of_a_key_can_be_read_from_its_print(self) -> None:
-        assert "secret" not in circuit_breaker.print_of("secret")
-        assert len(circuit_breaker.print_of("secret")) == 16
+        assert "secret" not in circuit_breaker.short_hash("secret")
+        assert len(circuit_breaker.short_hash("secret")) == 16
 
 
 class TestAPageMeetsABrokenProvider:
     def test_it_is_left_alone_after_a_few_calls(self, store: Store) -> None:
         """500 numbers do not mean 500 time-outs."""
-        provider = CountingProvider(fail=lambda _call: LostError("did not answer in time"))
+        provider = CountingProvider(
+            fail=lambda _call: AmbiguousResultError("did not answer in time")
+        )
         settings = Verification(
             budget=Budget(day=None, month=None), providers={"counting": ProviderTuning(at_once=2)}
         )
         now: list[datetime] = [NOW]
         ledger = Ledger(store, settings, lambda _owner: True, lambda: now[0])
-        chain = Chain([step(provider)], StoredMemory(store), ledger, settings, lambda: now[0])
+        chain = Chain(
+            [step(provider)], DatabaseAnswerCache(store), ledger, settings, lambda: now[0]
+        )
         subjects = [Subject(number) for number in numbers(500)]
-        verified = chain.verify(subjects, Occasion("run", "me"))
+        verified = chain.verify(subjects, LookupRequest("run", "me"))
         assert 5 <= provider.calls <= 8, "and those under way at the time"
-        assert set(verified.missing.values()) == {"the counting provider did not answer in time"}
+        assert set(verified.unanswered.values()) == {"the counting provider did not answer in time"}
         provider._fail = lambda _call: None
         now[0] += timedelta(seconds=31)
-        verified = chain.verify(subjects, Occasion("run", "me"))
-        assert not verified.missing, "one call tried, and all were asked"
+        verified = chain.verify(subjects, LookupRequest("run", "me"))
+        assert not verified.unanswered, "one call tried, and all were asked"
         chain.close()
 
 
-def chain_from(settings: Settings) -> Line:
-    return chain_of(settings, LocalPace())
+def chain_from(settings: Settings) -> ChainPlan:
+    return plan_chain(settings, LocalPace())
 
 
 @pytest.fixture
@@ -170,7 +179,7 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Settings]:
 
 class TestStanding:
     def notes(self, settings: Settings, store: Store, now: datetime = NOW) -> list[str]:
-        return provider_status.notes(chain_from(settings), settings, store, now)
+        return provider_status.warnings(chain_from(settings), settings, store, now)
 
     def test_all_well_is_nothing_to_say(self, settings: Any, store: Store) -> None:
         assert self.notes(settings("twilio", "numverify", "clearoutphone", "rnd"), store) == []
@@ -280,9 +289,9 @@ class TestAProviderOfAnotherPackage:
             seen.append(workshop.tuning("acme").options["region"])
             return provider
 
-        point = metadata.EntryPoint("acme", "acme_lookups:make", registry.GROUP)
+        point = metadata.EntryPoint("acme", "acme_lookups:make", registry.ENTRY_POINT_GROUP)
         monkeypatch.setattr(metadata.EntryPoint, "load", lambda _self: make)
-        monkeypatch.setattr(registry, "of_other_packages", lambda: (point,))
+        monkeypatch.setattr(registry, "entry_point_providers", lambda: (point,))
         toml = (
             '[verification.providers.acme]\noptions = { region = "eu" }\n'
             '[[verification.steps]]\nprovider = "acme"\ncost = 0.002\n'
@@ -291,10 +300,10 @@ class TestAProviderOfAnotherPackage:
         found = chain_from(chosen)
         assert seen == ["eu"]
         ledger = Ledger(store, chosen.verification, lambda _owner: True, lambda: NOW)
-        memory = StoredMemory(store)
+        memory = DatabaseAnswerCache(store)
         chain = Chain(found.steps, memory, ledger, chosen.verification, lambda: NOW)
-        verified = chain.verify([Subject(NUMBER)], Occasion("run", "me"))
-        assert [one.provider for one in verified.said[NUMBER]] == ["acme"]
+        verified = chain.verify([Subject(NUMBER)], LookupRequest("run", "me"))
+        assert [one.provider for one in verified.answers[NUMBER]] == ["acme"]
         assert str(verified.lookups.cost["acme"]) == "0.002"
-        assert provider.suits(Question(NUMBER), "line_type")
+        assert provider.supports(Question(NUMBER), "line_type")
         chain.close()

@@ -20,15 +20,17 @@ from config.verification import Verification as Settings
 from worker.store import Store
 from worker.store.engine import open_store
 from worker.store.tables import lookup_claims, lookup_retries, lookups, spend
-from worker.verification.answer_cache import StoredMemory
-from worker.verification.chain import Chain, Lookups
+from worker.verification.answer_cache import DatabaseAnswerCache
+from worker.verification.chain import Chain
 from worker.verification.conditions import Subject
-from worker.verification.dispatch import Flight
-from worker.verification.errors import LostError, ProviderError, UnavailableError
-from worker.verification.ledger import LEASE, Ledger, Occasion
+from worker.verification.dispatch import InFlightCalls
+from worker.verification.errors import AmbiguousResultError, ProviderError, UnavailableError
+from worker.verification.ledger import LEASE, Ledger
 from worker.verification.models import Answer, Question, Verification
 from worker.verification.protocol import ChainStep
 from worker.verification.providers.offline import OfflineProvider
+from worker.verification.reservation import LookupRequest
+from worker.verification.results import Lookups
 
 NO_CAP = Budget(day=None, month=None)
 
@@ -71,7 +73,7 @@ def make(store: Store, clock: Clock, dead_owners: set[str]) -> Iterator[Make]:
         settings.setdefault("providers", {one.name: ProviderTuning(at_once=4) for one in steps})
         chosen = Settings(**settings)
         ledger = Ledger(store, chosen, lambda owner: owner not in dead_owners, clock)
-        made.append(Chain(steps, StoredMemory(store), ledger, chosen, clock))
+        made.append(Chain(steps, DatabaseAnswerCache(store), ledger, chosen, clock))
         return made[-1]
 
     yield chain
@@ -84,7 +86,7 @@ def subjects(wanted: list[str]) -> list[Subject]:
 
 
 def verify(chain: Chain, wanted: list[str], owner: str = "me", **more: Any) -> Lookups:
-    return chain.verify(subjects(wanted), Occasion("run", owner, **more)).lookups
+    return chain.verify(subjects(wanted), LookupRequest("run", owner, **more)).lookups
 
 
 def money(store: Store) -> dict[str, int]:
@@ -101,18 +103,18 @@ def count_rows(store: Store, table: sa.Table) -> int:
 
 def finish_lookups(chain: Chain, wanted: list[str], owner: str) -> None:
     """What a worker does with the answers to what it booked."""
-    step, occasion = chain.steps[0], Occasion("run", owner)
+    step, request = chain.steps[0], LookupRequest("run", owner)
     taken = [Question(number) for number in wanted]
-    flight = Flight(step, chain.pool(step), 1)
+    flight = InFlightCalls(step, chain.pool(step), 1)
     flight.send(taken)
     while flight:
-        asked, outcome = flight.land()
+        asked, outcome = flight.next_results()
         made = [
             Verification(a.number, step.name, step.package, "line_type", a.verdict, a.line_type,
                          chain.ledger._now(), chain.ledger._now() + timedelta(days=9))
             for a in outcome.answers
         ]  # fmt: skip
-        chain.ledger.settle(step, asked, outcome, made, occasion)
+        chain.ledger.settle(step, asked, outcome, made, request)
 
 
 class TestNeverPaidTwice:
@@ -145,8 +147,8 @@ class TestNeverPaidTwice:
     ) -> None:
         provider = CountingProvider()
         chain = make(step(provider, at_most_every=timedelta(days=120)))
-        verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
-        ends = {one.until - clock.now for said in verified.said.values() for one in said}
+        verified = chain.verify(subjects(numbers(3)), LookupRequest("run", "me"))
+        ends = {one.until - clock.now for said in verified.answers.values() for one in said}
         assert ends == {timedelta(days=120)}, "nor is it due sooner"
         clock.now += timedelta(days=119)
         verify(chain, numbers(3), fresh_since=clock.now)
@@ -165,8 +167,8 @@ class TestNeverPaidTwice:
 
         def work(place: int) -> dict[str, Any]:
             mine = wanted[place * 5 :] + wanted[: place * 5]
-            done = chains[place].verify(subjects(mine), Occasion("run", f"worker-{place}"))
-            return dict(done.said)
+            done = chains[place].verify(subjects(mine), LookupRequest("run", f"worker-{place}"))
+            return dict(done.answers)
 
         with ThreadPoolExecutor(8) as pool:
             results = list(pool.map(work, range(8)))
@@ -192,7 +194,7 @@ class TestWorkersThatDie:
     def reserve_lookups(self, chain: Chain, wanted: list[str], owner: str) -> None:
         """As far as a worker gets that dies while it waits for the answer."""
         questions = [Question(number) for number in wanted]
-        taken = chain.ledger.book(chain.steps[0], questions, Occasion("run", owner)).taken
+        taken = chain.ledger.reserve(chain.steps[0], questions, LookupRequest("run", owner)).taken
         assert len(taken) == len(wanted)
 
     def test_their_lookups_count_as_spent_and_are_made_again(
@@ -247,10 +249,10 @@ class TestWorkersThatDie:
     ) -> None:
         chain = make(step(CountingProvider()))
         self.reserve_lookups(chain, numbers(4), "doomed")
-        assert chain.ledger.settle_dead() == 0
+        assert chain.ledger.settle_orphaned() == 0
         dead_owners.add("doomed")
-        assert chain.ledger.settle_dead() == 4
-        assert chain.ledger.settle_dead() == 0
+        assert chain.ledger.settle_orphaned() == 4
+        assert chain.ledger.settle_orphaned() == 0
         assert money(store)["lost"] == 4
 
 
@@ -270,14 +272,14 @@ class TestFiles:
         provider = FileProvider(bulk_from=2)
         chain = make(step(provider))
         questions = [Question(number) for number in numbers(20)]
-        occasion = Occasion("run", "doomed")
-        taken = chain.ledger.book(chain.steps[0], questions, occasion).taken
+        request = LookupRequest("run", "doomed")
+        taken = chain.ledger.reserve(chain.steps[0], questions, request).taken
         job = provider.submit(taken, "line_type")
-        chain.ledger.handed_in(chain.steps[0], taken, job)
+        chain.ledger.set_job(chain.steps[0], taken, job)
         dead_owners.add("doomed")
-        assert chain.ledger.settle_dead() == 0, "it is not lost"
-        verified = chain.verify(subjects(numbers(20)), Occasion("run", "heir"))
-        assert all(len(said) == 1 for said in verified.said.values())
+        assert chain.ledger.settle_orphaned() == 0, "it is not lost"
+        verified = chain.verify(subjects(numbers(20)), LookupRequest("run", "heir"))
+        assert all(len(said) == 1 for said in verified.answers.values())
         assert set(provider.asked.values()) == {1}
         found = money(store)
         assert (found["lookups"], found["lost"], found["reserved_lookups"]) == (20, 0, 0)
@@ -288,13 +290,13 @@ class TestFiles:
         lower_limits(monkeypatch, lookup_file_patience=0.0)
         provider = FileProvider(bulk_from=2, looks=1)
         chain = make(step(provider))
-        first = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
-        assert set(first.missing.values()) == {
+        first = chain.verify(subjects(numbers(5)), LookupRequest("run", "me"))
+        assert set(first.unanswered.values()) == {
             "the counting provider has not finished our file yet"
         }
         assert count_rows(store, lookup_retries) == 5
-        second = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
-        assert not second.missing
+        second = chain.verify(subjects(numbers(5)), LookupRequest("run", "me"))
+        assert not second.unanswered
         assert set(provider.asked.values()) == {1}
         assert count_rows(store, lookup_retries) == count_rows(store, lookup_claims) == 0
 
@@ -318,12 +320,12 @@ class TestNeverOverTheCap:
 
         def work(place: int) -> Any:
             mine = numbers(10, 2000 + place * 10)
-            return chains[place].verify(subjects(mine), Occasion("run", f"worker-{place}"))
+            return chains[place].verify(subjects(mine), LookupRequest("run", f"worker-{place}"))
 
         with ThreadPoolExecutor(6) as pool:
             results = list(pool.map(work, range(6)))
         assert sum(provider.asked.values()) == allowed
-        missing = [why for result in results for why in result.missing.values()]
+        missing = [why for result in results for why in result.unanswered.values()]
         assert len(missing) == 60 - allowed
         assert all("budget is used up" in why for why in missing)
         assert money(store)["lookups"] == allowed
@@ -336,16 +338,16 @@ class TestNeverOverTheCap:
             step(dear), step(cheap, only_undecided=True),
             providers={"dear": ProviderTuning(budget=Caps(day_lookups=3)), "cheap": {}},
         )  # fmt: skip
-        verified = chain.verify(subjects(numbers(10)), Occasion("run", "me"))
+        verified = chain.verify(subjects(numbers(10)), LookupRequest("run", "me"))
         assert (sum(dear.asked.values()), sum(cheap.asked.values())) == (3, 7)
-        assert not verified.missing, "what the first could not be asked, the second has told"
+        assert not verified.unanswered, "what the first could not be asked, the second has told"
 
     def test_what_is_reserved_counts_as_used(self, make: Make, store: Store) -> None:
         chain = make(step(CountingProvider()), budget=Budget(day_lookups=4, day=None, month=None))
         questions = [Question(number) for number in numbers(3)]
-        chain.ledger.book(chain.steps[0], questions, Occasion("run", "other"))
-        verified = chain.verify(subjects(numbers(5, 3000)), Occasion("run", "me"))
-        assert len(verified.missing) == 4
+        chain.ledger.reserve(chain.steps[0], questions, LookupRequest("run", "other"))
+        verified = chain.verify(subjects(numbers(5, 3000)), LookupRequest("run", "me"))
+        assert len(verified.unanswered) == 4
 
     def test_a_new_day_brings_new_budget_and_a_month_does_not_end_with_it(
         self, make: Make, clock: Clock
@@ -366,7 +368,7 @@ class TestNeverOverTheCap:
         chain = make(step(provider), budget=Budget(month_lookups=5, day=None, month=None))
         verify(chain, numbers(5))
         clock.now -= timedelta(days=2)
-        assert len(chain.verify(subjects(numbers(9)), Occasion("run", "me")).missing) == 4
+        assert len(chain.verify(subjects(numbers(9)), LookupRequest("run", "me")).unanswered) == 4
         assert sum(provider.asked.values()) == 5
 
     def test_credit_with_the_provider_is_respected(self, make: Make, store: Store) -> None:
@@ -375,10 +377,10 @@ class TestNeverOverTheCap:
         provider = CountingProvider()
         chain = make(step(provider))
         with store.write() as connection:
-            circuit_breaker.note_check(connection, "counting", "key", 3, datetime.now(UTC))
-        verified = chain.verify(subjects(numbers(5)), Occasion("run", "me"))
+            circuit_breaker.record_check(connection, "counting", "key", 3, datetime.now(UTC))
+        verified = chain.verify(subjects(numbers(5)), LookupRequest("run", "me"))
         assert sum(provider.asked.values()) == 3
-        assert set(verified.missing.values()) == {
+        assert set(verified.unanswered.values()) == {
             "the credit with the counting provider is used up"
         }
         with store.read() as connection:
@@ -391,15 +393,17 @@ class TestAnswersThatDoNotCome:
             fail=lambda call: UnavailableError("has a fault") if call == 1 else None
         )
         chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
-        verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
-        assert len(verified.missing) == 1
+        verified = chain.verify(subjects(numbers(3)), LookupRequest("run", "me"))
+        assert len(verified.unanswered) == 1
         assert money(store)["lookups"] == 2
         assert count_rows(store, lookup_retries) == 1
 
     def test_a_lost_answer_is_spent_and_not_asked_for_again_at_once(
         self, make: Make, store: Store
     ) -> None:
-        provider = CountingProvider(fail=lambda call: LostError("broke off") if call == 1 else None)
+        provider = CountingProvider(
+            fail=lambda call: AmbiguousResultError("broke off") if call == 1 else None
+        )
         chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
         found = verify(chain, numbers(3))
         assert set(provider.asked.values()) == {1}
@@ -413,13 +417,13 @@ class TestAnswersThatDoNotCome:
         wanted = numbers(3)
 
         def broken(_call: int) -> ProviderError:
-            came = Answer(wanted[0], "valid", "mobile", words="ok")
-            return LostError("broke off").after([came], Question(wanted[1]))
+            came = Answer(wanted[0], "valid", "mobile", raw_answer="ok")
+            return AmbiguousResultError("broke off").after([came], Question(wanted[1]))
 
         chain = make(step(CountingProvider(batch=3, fail=broken)))
-        verified = chain.verify(subjects(wanted), Occasion("run", "me"))
-        assert [number for number, said in verified.said.items() if said] == wanted[:1]
-        assert set(verified.missing) == set(wanted[1:])
+        verified = chain.verify(subjects(wanted), LookupRequest("run", "me"))
+        assert [number for number, said in verified.answers.items() if said] == wanted[:1]
+        assert set(verified.unanswered) == set(wanted[1:])
         assert (money(store)["lookups"], money(store)["lost"]) == (2, 1)
         assert money(store)["reserved_lookups"] == 0
         again = make(step(CountingProvider(batch=3)))
@@ -429,18 +433,18 @@ class TestAnswersThatDoNotCome:
         broken = CountingProvider("broken", fail=lambda _call: UnavailableError("has a fault"))
         other = CountingProvider("other")
         chain = make(step(broken), step(other, only_undecided=True))
-        verified = chain.verify(subjects(numbers(3)), Occasion("run", "me"))
+        verified = chain.verify(subjects(numbers(3)), LookupRequest("run", "me"))
         assert set(other.asked.values()) == {1}
-        assert not verified.missing
+        assert not verified.unanswered
 
     def test_an_error_of_ours_says_nothing_of_a_number(self, make: Make, store: Store) -> None:
         def explode(_question: Question) -> Any:
             raise ValueError("a bug")
 
         chain = make(step(OfflineProvider(), "format"), step(CountingProvider(answer=explode)))
-        verified = chain.verify(subjects(numbers(2)), Occasion("run", "me"))
-        assert {v.verdict for said in verified.said.values() for v in said} == {"valid"}
-        assert len(verified.missing) == 2
+        verified = chain.verify(subjects(numbers(2)), LookupRequest("run", "me"))
+        assert {v.verdict for said in verified.answers.values() for v in said} == {"valid"}
+        assert len(verified.unanswered) == 2
         assert money(store)["reserved_lookups"] == 0
 
     def test_an_answer_later_takes_it_off_the_list(self, make: Make, store: Store) -> None:

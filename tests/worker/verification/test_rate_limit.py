@@ -16,7 +16,7 @@ from config.settings import load
 from connectors.http.pacing import Left, LocalPace, Pace
 from worker.store import embedded_redis
 from worker.verification import rate_limit
-from worker.verification.rate_limit import SharedPace, open_pace
+from worker.verification.rate_limit import SharedPace, open_shared_pace
 
 
 class Clock:
@@ -205,12 +205,12 @@ class TestThroughRedis:
 class TestWhichOne:
     def test_the_embedded_redis_where_it_runs(self, home: Path) -> None:
         settings = load({"HYGIENE_HOME": str(home)})
-        assert isinstance(open_pace(settings), SharedPace)
+        assert isinstance(open_shared_pace(settings), SharedPace)
         embedded_redis.stop(home)
-        assert isinstance(open_pace(settings), LocalPace)
+        assert isinstance(open_shared_pace(settings), LocalPace)
 
     def test_the_configured_one_also_when_it_is_away_just_now(self, tmp_path: Path) -> None:
         settings = load({"HYGIENE_HOME": str(tmp_path), "REDIS_URL": f"redis://{CLOSED_PORT}/0"})
-        found = open_pace(settings)
+        found = open_shared_pace(settings)
         assert isinstance(found, SharedPace)
         assert found.slot("a", 1) == 0

@@ -39,10 +39,10 @@ from worker.sync.contact_index import Known
 from worker.sync.pages import existing_contacts
 from worker.sync.pages.prepare import NOTHING_HIDDEN, Prepared, Remembered, reader
 from worker.sync.runs.lifecycle import Run
-from worker.verification.chain import Lookups, Verified
 from worker.verification.conditions import Subject
-from worker.verification.ledger import Occasion
 from worker.verification.models import Verification
+from worker.verification.reservation import LookupRequest
+from worker.verification.results import Lookups, Verified
 
 HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it waits
 
@@ -102,8 +102,8 @@ def verify(
     chain = ctx.chain(run.id if run.dry_run else None)
     due = run.scope.kind == "due"
     owner = f"{ctx.owner}:{threading.get_ident()}"
-    fresh = Occasion(run.id, owner, run.opened_at, due)
-    plain = fresh if run.force else Occasion(run.id, owner, None, due)
+    fresh = LookupRequest(run.id, owner, run.opened_at, due)
+    plain = fresh if run.force else LookupRequest(run.id, owner, None, due)
     asked = _asked_for(ctx, run)
     ticked = {n for one in prepared for n in _to_verify_anew(one, asked)}
     subjects = _subjects(ctx, prepared, told)
@@ -117,8 +117,8 @@ def verify(
     ):
         if some:
             verified = chain.verify(some, occasion, heartbeat)
-            said.update(verified.said)
-            missing.update(verified.missing)
+            said.update(verified.answers)
+            missing.update(verified.unanswered)
             lookups.add(verified.lookups)
     return Verified(said, missing, lookups)
 
@@ -265,7 +265,7 @@ class _Judge:
                 )
                 for v in found
             )
-            for number, found in verified.said.items()
+            for number, found in verified.answers.items()
         }  # fmt: skip
 
     def decide(self, one: Prepared, before: Known | None) -> Decided:
@@ -366,12 +366,12 @@ class _Judge:
     def _knowledge(self, one: Prepared, number: Number, stops: Standing) -> NumberKnowledge:
         e164 = number.e164
         said = self._said.get(e164, ())
-        missing = self._verified.missing.get(e164, "")
+        missing = self._verified.unanswered.get(e164, "")
         if not one.contact.consented and not stops.suppressed and not self._told.about(e164):
             return NumberKnowledge(number, said, missing)  # nearly all: only providers know of it
         standing = self._standing(one, e164)
         since = _known_since(self._ctx, one, self._told, e164)
-        answers = self._verified.said.get(e164, ())
+        answers = self._verified.answers.get(e164, ())
         return NumberKnowledge(
             number,
             (*said, *_unreached(standing, answers)),

@@ -50,7 +50,7 @@ from worker.sync.read.reader import unpack
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs.lifecycle import Run
 from worker.sync.write.crm_writes import RETRY_KINDS, Outcome, Written, write_all
-from worker.verification.chain import Lookups, Verified
+from worker.verification.results import Lookups, Verified
 
 log = logging.getLogger(__name__)
 
@@ -409,7 +409,7 @@ def _entry(
     """What the index is to say of a contact, and until when it needs no second look."""
     written = outcome.written if outcome is not None else {}
     until = None
-    answers = [said for number in one.numbers for said in verified.said.get(number, ())]
+    answers = [said for number in one.numbers for said in verified.answers.get(number, ())]
     if not decision.waiting and (outcome is None or outcome.ok):
         checked_at = written.get("checked_at", one.contact.held.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh

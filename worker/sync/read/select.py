@@ -73,7 +73,9 @@ def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Rec
                 yield record
 
     yield from unseen(_answered_meanwhile(connector), limit)
-    room = spend_report.affordable_now(connection, ctx.line, ctx.settings.verification, now, limit)
+    room = spend_report.affordable_count(
+        connection, ctx.line, ctx.settings.verification, now, limit
+    )
     for step in ctx.line.steps:
         most = room.get(step.name, limit)
         for numbers in (_lapsed(step, now), _without_answer(step, now)):
@@ -108,8 +110,8 @@ def _lapsed(step: ChainStep, now: datetime) -> Any:
 
 def _without_answer(step: ChainStep, now: datetime) -> Any:
     u = lookup_retries.c
-    return sa.select(u.number, u.again_at.label("at")).where(
-        u.provider == step.name, u.package == step.package, u.again_at <= now
+    return sa.select(u.number, u.retry_at.label("at")).where(
+        u.provider == step.name, u.package == step.package, u.retry_at <= now
     )
 
 

@@ -246,7 +246,7 @@ def open_run(
         asked = connector.list_members(scope.key, scope.values[0])
         members = None if asked is None else list(asked)
     used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
-    provider_notes = provider_status.notes(ctx.line, ctx.settings, ctx.store, ctx.now())
+    provider_notes = provider_status.warnings(ctx.line, ctx.settings, ctx.store, ctx.now())
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:

@@ -23,12 +23,19 @@ import orjson
 from config.credentials import ClearoutPhoneCredentials
 from config.verification import Depth
 from worker.phones import Kind, facts
-from worker.verification.errors import LostError, NoCreditError, UnavailableError
-from worker.verification.http_client import Door, Reply, readable, refused_by_status, text, whole
-from worker.verification.models import Account, Answer, Offer, Question, Verdict
+from worker.verification.errors import AmbiguousResultError, CreditExhaustedError, UnavailableError
+from worker.verification.http_client import (
+    ProviderClient,
+    Response,
+    guards_response,
+    json_object,
+    raise_for_status_code,
+    text,
+)
+from worker.verification.models import AccountStatus, Answer, Product, Question, Verdict
 
 # Pay as you go, at the price of 5,000 credits; a number takes one.
-_OFFER = Offer("validate", Decimal("0.007"))
+_PRODUCT = Product("validate", Decimal("0.007"))
 _VERDICTS: dict[str, Verdict] = {"valid": "valid", "invalid": "invalid", "unknown": "unknown"}
 _KINDS: dict[str, Kind] = {
     "mobile": "mobile",
@@ -55,24 +62,26 @@ class ClearoutPhoneProvider:
     local = False
     batch = 1
 
-    def __init__(self, credentials: ClearoutPhoneCredentials, door: Door, bulk_from: int) -> None:
+    def __init__(
+        self, credentials: ClearoutPhoneCredentials, client: ProviderClient, bulk_from: int
+    ) -> None:
         self.bulk_from = bulk_from
-        self._door = door
+        self._client = client
         self._headers = {"Authorization": f"Bearer:{credentials.api_token}"}
 
-    def offers(self, depth: Depth) -> Offer | None:
-        return _OFFER if depth == "line_type" else None
+    def product(self, depth: Depth) -> Product | None:
+        return _PRODUCT if depth == "line_type" else None
 
-    def suits(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, depth: Depth) -> bool:
         return True
 
-    @readable
+    @guards_response
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         return [self._one(question) for question in questions]
 
-    @readable
-    def check(self) -> Account:
-        reply = self._door.call(
+    @guards_response
+    def check(self) -> AccountStatus:
+        reply = self._client.call(
             "GET", "/phonenumber/getcredits", lookups=0, paid=False, headers=self._headers
         )
         data = _data(reply, paid=False)
@@ -80,26 +89,26 @@ class ClearoutPhoneProvider:
         left = data.get("available_credits")
         if left is None and isinstance(nested, dict):
             left = nested.get("available", nested.get("total"))
-        return Account(left if isinstance(left, int) else None)
+        return AccountStatus(left if isinstance(left, int) else None)
 
     def close(self) -> None:
-        self._door.close()
+        self._client.close()
 
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
-    ) -> Reply:
+    ) -> Response:
         """One call and its answer, whatever its status (`probe`)."""
         headers = self._headers if login else {}
-        return self._door.call(method, path, lookups=0, paid=paid, headers=headers, **options)
+        return self._client.call(method, path, lookups=0, paid=paid, headers=headers, **options)
 
     def _one(self, question: Question) -> Answer:
-        reply = self._door.call(
+        reply = self._client.call(
             "POST", "/phonenumber/validate", json={"number": question.number}, headers=self._headers
         )
         data = _data(reply)
         verdict = _VERDICTS.get(str(data.get("status")).lower())
         if verdict is None or data.get("e164_format") not in (None, "", question.number):
-            raise LostError("gave an answer that cannot be read")
+            raise AmbiguousResultError("gave an answer that cannot be read")
         kept = {key: data.get(key) for key in ("status", "line_type", "carrier", "location")}
         billed = data.get("billable_credits")
         return Answer(
@@ -109,18 +118,18 @@ class ClearoutPhoneProvider:
             carrier=text(data.get("carrier")),
             country=text(data.get("country_code"), 2),
             detail=_detail(verdict),
-            words=orjson.dumps(kept).decode(),
+            raw_answer=orjson.dumps(kept).decode(),
             charged=billed if isinstance(billed, int) and 0 <= billed <= 100 else 1,
         )
 
     # -- a file --------------------------------------------------------------------------
 
-    @readable
+    @guards_response
     def submit(self, questions: Sequence[Question], depth: Depth) -> str:
         lines = "".join(f"{question.number}\r\n" for question in questions)
         file = ("numbers.csv", f"{_COLUMN}\r\n{lines}".encode(), "text/csv")
         country = _country_of(questions)
-        reply = self._door.call(
+        reply = self._client.call(
             "POST",
             "/phonenumber/bulk",
             lookups=0,
@@ -130,12 +139,12 @@ class ClearoutPhoneProvider:
         )
         job = _data(reply).get("list_id")
         if not isinstance(job, str) or not job:
-            raise LostError("gave an answer that cannot be read")
+            raise AmbiguousResultError("gave an answer that cannot be read")
         return job
 
-    @readable
+    @guards_response
     def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
-        reply = self._door.call(
+        reply = self._client.call(
             "GET",
             "/phonenumber/bulk/progress_status",
             lookups=0,
@@ -145,10 +154,10 @@ class ClearoutPhoneProvider:
         )
         status = str(_data(reply, paid=False).get("progress_status")).lower()
         if status in ("failed", "cancelled"):
-            raise LostError(f"could not work on our file ({status})")
+            raise AmbiguousResultError(f"could not work on our file ({status})")
         if status != "completed":
             return None
-        reply = self._door.call(
+        reply = self._client.call(
             "POST",
             "/download/result",
             lookups=0,
@@ -159,8 +168,8 @@ class ClearoutPhoneProvider:
         address = _data(reply, paid=False).get("url")
         if not isinstance(address, str) or not address.startswith(("https://", "http://127.0.0.1")):
             raise UnavailableError("gave no address for the result of our file")
-        file = self._door.call("GET", address, lookups=0, paid=False)
-        refused_by_status(file)
+        file = self._client.call("GET", address, lookups=0, paid=False)
+        raise_for_status_code(file)
         return _read(file.body, questions)
 
 
@@ -171,19 +180,21 @@ def _country_of(questions: Sequence[Question]) -> str:
     return max(known, key=lambda region: (known[region], region)).lower() if known else ""
 
 
-def _data(reply: Reply, paid: bool = True) -> dict[str, Any]:
+def _data(reply: Response, paid: bool = True) -> dict[str, Any]:
     """The `data` of a successful answer; raises what another one means."""
     said = reply.data if isinstance(reply.data, dict) else {}
     error = said.get("error")
     message = text(error.get("message")) if isinstance(error, dict) else ""
     if reply.status == 402 or (reply.status != 200 and "credit" in message.lower()):
-        raise NoCreditError("says that our credits are used up")
-    refused_by_status(reply, message)
-    data = whole(reply, paid)
+        raise CreditExhaustedError("says that our credits are used up")
+    raise_for_status_code(reply, message)
+    data = json_object(reply, paid)
     if data.get("status") != "success" or not isinstance(data.get("data"), dict):
         if message:
             raise UnavailableError(f'answered "{message}"')
-        raise (LostError if paid else UnavailableError)("gave an answer that cannot be read")
+        raise (AmbiguousResultError if paid else UnavailableError)(
+            "gave an answer that cannot be read"
+        )
     found: dict[str, Any] = data["data"]
     return found
 
@@ -224,7 +235,7 @@ def _read(body: bytes, questions: Sequence[Question]) -> list[Answer]:
                 carrier=text(row.get("ClearoutPhone Carrier") or ""),
                 country=text(row.get("ClearoutPhone Country Code") or "", 2),
                 detail=_detail(verdict),
-                words=orjson.dumps(
+                raw_answer=orjson.dumps(
                     {k: v for k, v in row.items() if k and k.startswith("ClearoutPhone")
                      and "Format" not in k}
                 ).decode(),

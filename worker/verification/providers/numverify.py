@@ -24,25 +24,25 @@ from config.verification import Depth
 from connectors.http.client import RetryableError
 from worker.phones import Kind
 from worker.verification.errors import (
-    LostError,
-    NoCreditError,
+    AmbiguousResultError,
+    CredentialsRejectedError,
+    CreditExhaustedError,
     ProviderError,
-    RefusedError,
     UnavailableError,
 )
 from worker.verification.http_client import (
-    Door,
-    Reply,
-    readable,
-    refused_by_status,
+    ProviderClient,
+    Response,
+    guards_response,
+    json_object,
+    raise_for_status_code,
     text,
-    whole,
     with_path,
 )
-from worker.verification.models import Account, Answer, Offer, Question
+from worker.verification.models import AccountStatus, Answer, Product, Question
 
 # The Basic plan at its list price, 14.99 USD for 5,000 lookups.
-_OFFER = Offer("validate", Decimal("0.003"))
+_PRODUCT = Product("validate", Decimal("0.003"))
 _KINDS: dict[str, Kind] = {
     "mobile": "mobile",
     "landline": "landline",
@@ -92,50 +92,50 @@ class NumVerifyProvider:
     local = False
     batch = 1
 
-    def __init__(self, credentials: NumVerifyCredentials, door: Door) -> None:
-        self._door = door
+    def __init__(self, credentials: NumVerifyCredentials, client: ProviderClient) -> None:
+        self._client = client
         by_header = urlsplit(credentials.url).path.rstrip("/").endswith("/number_verification")
         self._headers = {"apikey": credentials.access_key} if by_header else {}
         self._query = {} if by_header else {"access_key": credentials.access_key}
 
-    def offers(self, depth: Depth) -> Offer | None:
-        return _OFFER if depth == "line_type" else None
+    def product(self, depth: Depth) -> Product | None:
+        return _PRODUCT if depth == "line_type" else None
 
-    def suits(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, depth: Depth) -> bool:
         return True
 
-    @readable
+    @guards_response
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         return [self._one(question) for question in questions]
 
-    @readable
-    def check(self) -> Account:
+    @guards_response
+    def check(self) -> AccountStatus:
         """Without a number it says, for nothing, that there is none: with a key that it takes."""
         reply = self._call({}, paid=False)
         if (_error(reply) or (0, ""))[0] != _NO_NUMBER:
             _judge(reply)
-        return Account(_left(reply))
+        return AccountStatus(_left(reply))
 
     def close(self) -> None:
-        self._door.close()
+        self._client.close()
 
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
-    ) -> Reply:
+    ) -> Response:
         """One call and its answer, whatever its status (`probe`)."""
         params = {**(self._query if login else {}), **options.pop("params", {})}
         headers = self._headers if login else {}
-        return self._door.call(
+        return self._client.call(
             method, path, lookups=0, paid=paid, params=params, headers=headers, **options
         )
 
     def _one(self, question: Question) -> Answer:
         reply = self._call({"number": question.number.removeprefix("+")}, paid=True)
         _judge(reply)
-        data = whole(reply)
+        data = json_object(reply)
         valid = data.get("valid")
         if not isinstance(valid, bool) or not _same(data.get("number"), question.number):
-            raise LostError("gave an answer that cannot be read")
+            raise AmbiguousResultError("gave an answer that cannot be read")
         kept = {key: data.get(key) for key in ("valid", "country_code", "carrier", "line_type")}
         return Answer(
             number=question.number,
@@ -144,11 +144,11 @@ class NumVerifyProvider:
             carrier=text(data.get("carrier")),
             country=text(data.get("country_code"), 2),
             detail="" if valid else "is not a number that exists",
-            words=orjson.dumps(kept).decode(),
+            raw_answer=orjson.dumps(kept).decode(),
         )
 
-    def _call(self, query: dict[str, str], paid: bool) -> Reply:
-        return self._door.call(
+    def _call(self, query: dict[str, str], paid: bool) -> Response:
+        return self._client.call(
             "GET",
             "/validate",
             lookups=1 if paid else 0,
@@ -178,7 +178,7 @@ def _same(said: Any, number: str) -> bool:
     return str(said or "").lstrip("+") == number.lstrip("+")
 
 
-def _error(reply: Reply) -> tuple[int, str] | None:
+def _error(reply: Response) -> tuple[int, str] | None:
     """Code and type of an error, whatever its status; 0 where it has none, None where it is none.
 
     In the newer form the code is the type, and there is no `success`.
@@ -195,34 +195,34 @@ def _error(reply: Reply) -> tuple[int, str] | None:
     return _BY_TYPE.get(kind, 0), kind
 
 
-def _later(reply: Reply) -> None:
+def _later(reply: Response) -> None:
     """What the usual reading of a status would miss: a quota behind a 429, a limit behind a 200."""
     said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
     code, _kind = _error(reply) or (0, "")
     if code == _USED_UP or (reply.status == 429 and ("month" in said or "quota" in said)):
-        raise NoCreditError("says that this month's lookups are used up (104)")
+        raise CreditExhaustedError("says that this month's lookups are used up (104)")
     if code == _TOO_FAST:
         raise RetryableError("asks us to slow down (106)")
 
 
-def _judge(reply: Reply) -> None:
+def _judge(reply: Response) -> None:
     error = _error(reply)
     if error is not None and (error[0] or reply.status == 200):
         raise _problem(*error)
     said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
-    refused_by_status(reply, said)
+    raise_for_status_code(reply, said)
 
 
 def _problem(code: int, kind: str) -> ProviderError:
     if code == _RESTRICTED:
         no_https = kind == "https_access_restricted"
-        return RefusedError(_NO_HTTPS if no_https else _NO_FUNCTION)
+        return CredentialsRejectedError(_NO_HTTPS if no_https else _NO_FUNCTION)
     if code in _REFUSED:
-        return RefusedError(f"{_REFUSED[code]} ({code})")
+        return CredentialsRejectedError(f"{_REFUSED[code]} ({code})")
     return UnavailableError(f"answered with error {code or kind or 'without a code'}")
 
 
-def _left(reply: Reply) -> int | None:
+def _left(reply: Response) -> int | None:
     for name in _LEFT:
         value = reply.headers.get(name, "")
         if value.isdigit():

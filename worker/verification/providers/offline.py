@@ -12,7 +12,7 @@ from config.verification import Depth
 from worker.phones import facts
 from worker.phones.fast_parser import as_number
 from worker.phones.metadata import split
-from worker.verification.models import Account, Answer, Offer, Question
+from worker.verification.models import AccountStatus, Answer, Product, Question
 
 
 class OfflineProvider:
@@ -21,17 +21,17 @@ class OfflineProvider:
     batch = 10_000
     local = True
 
-    def offers(self, depth: Depth) -> Offer | None:
-        return Offer("format", Decimal(0)) if depth == "format" else None
+    def product(self, depth: Depth) -> Product | None:
+        return Product("format", Decimal(0)) if depth == "format" else None
 
-    def suits(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, depth: Depth) -> bool:
         return True
 
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         return [_judge(question.number) for question in questions]
 
-    def check(self) -> Account:
-        return Account()
+    def check(self) -> AccountStatus:
+        return AccountStatus()
 
     def close(self) -> None:
         pass
@@ -46,7 +46,7 @@ def _judge(number: str) -> Answer:
         carrier=carrier_of(number) if known.valid else "",
         country=known.region,
         detail=known.problem,
-        words=f"libphonenumber {phonenumbers.__version__}",
+        raw_answer=f"libphonenumber {phonenumbers.__version__}",
         charged=0,
     )
 

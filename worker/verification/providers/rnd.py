@@ -27,12 +27,19 @@ import orjson
 from config.credentials import RndCredentials
 from config.verification import Depth
 from worker.phones import facts
-from worker.verification.errors import LostError, NoCreditError, UnavailableError
-from worker.verification.http_client import Door, Reply, readable, refused_by_status, text, whole
-from worker.verification.models import Account, Answer, Offer, Question
+from worker.verification.errors import AmbiguousResultError, CreditExhaustedError, UnavailableError
+from worker.verification.http_client import (
+    ProviderClient,
+    Response,
+    guards_response,
+    json_object,
+    raise_for_status_code,
+    text,
+)
+from worker.verification.models import AccountStatus, Answer, Product, Question
 
 # The smallest subscription: 10 USD for 1,000 queries. Larger ones are cheaper a query.
-_OFFER = Offer("query", Decimal("0.01"))
+_PRODUCT = Product("query", Decimal("0.01"))
 _TOKEN_LASTS = 50 * 60.0  # seconds; it is good for an hour
 _SAID = {"yes": True, "no": False, "no_data": None}
 _IN_ORDER = ("no_data", "yes", "no")  # of a number, from the earliest date to the latest
@@ -49,7 +56,7 @@ class RndProvider:
     def __init__(
         self,
         credentials: RndCredentials,
-        door: Door,
+        client: ProviderClient,
         batch: int,
         bulk_from: int,
         clock: Callable[[], float] = time.monotonic,
@@ -57,20 +64,20 @@ class RndProvider:
         self.batch = min(batch, 1000)
         self.bulk_from = bulk_from
         self._credentials = credentials
-        self._door = door
+        self._client = client
         self._clock = clock
         self._token = ""
         self._token_until = 0.0
         self._lock = threading.Lock()
 
-    def offers(self, depth: Depth) -> Offer | None:
-        return _OFFER if depth == "reassigned" else None
+    def product(self, depth: Depth) -> Product | None:
+        return _PRODUCT if depth == "reassigned" else None
 
-    def suits(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, depth: Depth) -> bool:
         us = facts(question.number).region == "US" or question.number.startswith(_TOLL_FREE)
         return us and question.since is not None and question.since >= _FIRST_DAY
 
-    @readable
+    @guards_response
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         company = self._credentials.company_id
         wanted = [
@@ -79,9 +86,9 @@ class RndProvider:
         reply = self._call(
             "POST", "/api/tn", lookups=len(questions), paid=True, json={"tnList": wanted}
         )
-        replies = whole(reply).get("replies")
+        replies = json_object(reply).get("replies")
         if not isinstance(replies, list):
-            raise LostError("gave an answer that cannot be read")
+            raise AmbiguousResultError("gave an answer that cannot be read")
         return _matched(
             questions,
             [
@@ -91,24 +98,24 @@ class RndProvider:
             ],
         )
 
-    @readable
-    def check(self) -> Account:
+    @guards_response
+    def check(self) -> AccountStatus:
         self._renew()
-        return Account()
+        return AccountStatus()
 
     def close(self) -> None:
-        self._door.close()
+        self._client.close()
 
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
-    ) -> Reply:
+    ) -> Response:
         """One call and its answer, whatever its status (`probe`)."""
         headers = {"Authorization": self._held_token()} if login else {}
-        return self._door.call(method, path, lookups=0, paid=paid, headers=headers, **options)
+        return self._client.call(method, path, lookups=0, paid=paid, headers=headers, **options)
 
     # -- a file --------------------------------------------------------------------------
 
-    @readable
+    @guards_response
     def submit(self, questions: Sequence[Question], depth: Depth) -> str:
         """Upload a file of numbers and dates; its name is the job's."""
         name = f"hygiene-{uuid.uuid4().hex}.csv"
@@ -116,28 +123,28 @@ class RndProvider:
             "POST", "/uploads/url", lookups=0, paid=False,
             json={"fileName": name, "companyId": self._credentials.company_id},
         )  # fmt: skip
-        address = whole(reply, paid=False).get("url")
+        address = json_object(reply, paid=False).get("url")
         if not isinstance(address, str):
             raise UnavailableError("gave no address to upload our file to")
         lines = "".join(f"{_tn(q)},{q.since:%Y-%m-%d}\r\n" for q in questions)
         headers = {"Content-Type": "text/csv"}
-        reply = self._door.call("PUT", address, lookups=0, data=lines.encode(), headers=headers)
-        refused_by_status(reply)
+        reply = self._client.call("PUT", address, lookups=0, data=lines.encode(), headers=headers)
+        raise_for_status_code(reply)
         return name
 
-    @readable
+    @guards_response
     def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
         reply = self._call("GET", "/downloads", lookups=0, paid=False, params={"fileName": job})
-        listed = whole(reply, paid=False).get("files")
+        listed = json_object(reply, paid=False).get("files")
         entry = next(
             (f for f in listed or [] if isinstance(f, dict) and f.get("fileName") == job), None
         )
         if entry is None or entry.get("status") in ("uploaded", "processing"):
             return None
         if entry.get("status") != "completed" or not isinstance(entry.get("url"), str):
-            raise LostError(f"could not work on our file ({text(entry.get('status'))})")
-        file = self._door.call("GET", entry["url"], lookups=0, paid=False)
-        refused_by_status(file)
+            raise AmbiguousResultError(f"could not work on our file ({text(entry.get('status'))})")
+        file = self._client.call("GET", entry["url"], lookups=0, paid=False)
+        raise_for_status_code(file)
         rows = csv.reader(io.StringIO(file.body.decode("utf-8-sig", "replace")))
         return _matched(
             questions,
@@ -147,16 +154,16 @@ class RndProvider:
 
     # -- the token -----------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, **options: Any) -> Reply:
+    def _call(self, method: str, path: str, **options: Any) -> Response:
         """A call with a token; one that has run out is renewed once."""
         token = self._held_token()
-        reply = self._door.call(method, path, headers={"Authorization": token}, **options)
+        reply = self._client.call(method, path, headers={"Authorization": token}, **options)
         if reply.status == 401:
             with self._lock:
                 if self._token == token:
                     self._renew()
                 token = self._token
-            reply = self._door.call(method, path, headers={"Authorization": token}, **options)
+            reply = self._client.call(method, path, headers={"Authorization": token}, **options)
         _judge(reply)
         return reply
 
@@ -167,7 +174,7 @@ class RndProvider:
             return self._token
 
     def _renew(self) -> None:
-        reply = self._door.call(
+        reply = self._client.call(
             "POST",
             "/b/public/api/idToken",
             lookups=0,
@@ -175,17 +182,17 @@ class RndProvider:
             json={"refreshToken": self._credentials.refresh_token},
         )
         _judge(reply)
-        token = whole(reply, paid=False).get("idToken")
+        token = json_object(reply, paid=False).get("idToken")
         if not isinstance(token, str) or not token:
             raise UnavailableError("gave no token")
         self._token, self._token_until = token, self._clock() + _TOKEN_LASTS
 
 
-def _judge(reply: Reply) -> None:
+def _judge(reply: Response) -> None:
     said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
     if reply.status == 402 or (reply.status >= 400 and "subscription" in said.lower()):
-        raise NoCreditError("says that our subscription's queries are used up")
-    refused_by_status(reply, said)
+        raise CreditExhaustedError("says that our subscription's queries are used up")
+    raise_for_status_code(reply, said)
 
 
 def _tn(question: Question) -> str:
@@ -237,7 +244,7 @@ def _answer(question: Question, word: str) -> Answer:
         verdict="unknown",  # it knows disconnections, not whether a number works
         reassigned=_SAID[word],
         since=question.since,
-        words=orjson.dumps({"disconnected": word}).decode(),
+        raw_answer=orjson.dumps({"disconnected": word}).decode(),
     )
 
 

@@ -20,31 +20,31 @@ from config.credentials import TwilioCredentials
 from config.verification import Depth
 from worker.phones import Kind, facts
 from worker.verification.errors import (
-    LostError,
-    NoCreditError,
+    AmbiguousResultError,
+    CredentialsRejectedError,
+    CreditExhaustedError,
     ProviderError,
-    RefusedError,
     UnavailableError,
 )
 from worker.verification.http_client import (
-    Door,
-    Reply,
-    from_the_way,
-    readable,
-    refused_by_status,
+    ProviderClient,
+    Response,
+    guards_response,
+    json_object,
+    raise_for_intermediary,
+    raise_for_status_code,
     text,
-    whole,
 )
-from worker.verification.models import Account, Answer, Live, Offer, Question, Verdict
+from worker.verification.models import AccountStatus, Answer, Live, Product, Question, Verdict
 
 log = logging.getLogger(__name__)
 
 # List prices in USD of one lookup.
-_OFFERS: dict[Depth, Offer] = {
-    "format": Offer("validation", Decimal(0)),
-    "line_type": Offer("line_type_intelligence", Decimal("0.008")),
-    "live": Offer("line_status", Decimal("0.007")),
-    "reassigned": Offer("reassigned_number", Decimal("0.02")),
+_PRODUCTS: dict[Depth, Product] = {
+    "format": Product("validation", Decimal(0)),
+    "line_type": Product("line_type_intelligence", Decimal("0.008")),
+    "live": Product("line_status", Decimal("0.007")),
+    "reassigned": Product("reassigned_number", Decimal("0.02")),
 }
 _KINDS: dict[str, Kind] = {
     "landline": "landline",
@@ -116,20 +116,20 @@ class TwilioProvider:
     label = "Twilio Lookup"
     local = False
 
-    def __init__(self, credentials: TwilioCredentials, door: Door, batch: int) -> None:
+    def __init__(self, credentials: TwilioCredentials, client: ProviderClient, batch: int) -> None:
         self.batch = batch
         self._login = credentials.login
-        self._door = door
+        self._client = client
 
-    def offers(self, depth: Depth) -> Offer | None:
-        return _OFFERS.get(depth)
+    def product(self, depth: Depth) -> Product | None:
+        return _PRODUCTS.get(depth)
 
-    def suits(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, depth: Depth) -> bool:
         if depth == "reassigned":  # for US numbers only
             return question.since is not None and facts(question.number).region == "US"
         return True
 
-    @readable
+    @guards_response
     def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         if len(questions) > 1 and self.batch > 1:
             reply = self._batch(questions, depth)
@@ -148,34 +148,34 @@ class TwilioProvider:
                 answers.append(answer)
         return answers
 
-    @readable
-    def check(self) -> Account:
-        reply = self._door.call(
+    @guards_response
+    def check(self) -> AccountStatus:
+        reply = self._client.call(
             "GET", f"/v2/PhoneNumbers/{quote(_PROBE)}", lookups=0, paid=False, auth=self._login
         )
         _judge(reply)
-        return Account()
+        return AccountStatus()
 
     def close(self) -> None:
-        self._door.close()
+        self._client.close()
 
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
-    ) -> Reply:
+    ) -> Response:
         """One call and its answer, whatever its status (`probe`)."""
         auth = self._login if login else None
-        return self._door.call(method, path, lookups=0, paid=paid, auth=auth, **options)
+        return self._client.call(method, path, lookups=0, paid=paid, auth=auth, **options)
 
     # -- asking --------------------------------------------------------------------------
 
-    @readable
+    @guards_response
     def _one(self, question: Question, depth: Depth) -> Answer | None:
         params = {}
         if depth != "format":
-            params["Fields"] = _OFFERS[depth].package
+            params["Fields"] = _PRODUCTS[depth].package
         if question.since is not None and depth == "reassigned":
             params["LastVerifiedDate"] = f"{question.since:%Y%m%d}"
-        reply = self._door.call(
+        reply = self._client.call(
             "GET",
             f"/v2/PhoneNumbers/{quote(question.number)}",
             params=params,
@@ -185,21 +185,21 @@ class TwilioProvider:
         if reply.status != 200 and (code := _code(reply.data)) in _UNKNOWN:
             return _unknown(code, question, depth)
         if reply.status == 404:
-            from_the_way(reply)
+            raise_for_intermediary(reply)
             return None
         _judge(reply, depth)
-        return _answer(whole(reply), question, depth)
+        return _answer(json_object(reply), question, depth)
 
-    def _batch(self, questions: Sequence[Question], depth: Depth) -> Reply:
+    def _batch(self, questions: Sequence[Question], depth: Depth) -> Response:
         wanted = []
         for place, question in enumerate(questions):
             entry: dict[str, Any] = {"correlation_id": str(place), "phone_number": question.number}
             if depth != "format":
-                entry["fields"] = [_OFFERS[depth].package]
+                entry["fields"] = [_PRODUCTS[depth].package]
             if question.since is not None and depth == "reassigned":
                 entry["reassigned_number"] = {"last_verified_date": f"{question.since:%Y%m%d}"}
             wanted.append(entry)
-        return self._door.call(
+        return self._client.call(
             "POST",
             "/v2/batch/query",
             lookups=len(questions),
@@ -208,11 +208,11 @@ class TwilioProvider:
             auth=self._login,
         )
 
-    def _many(self, reply: Reply, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def _many(self, reply: Response, questions: Sequence[Question], depth: Depth) -> list[Answer]:
         _judge(reply, depth)
-        entries = whole(reply).get("phone_numbers")
+        entries = json_object(reply).get("phone_numbers")
         if not isinstance(entries, list):
-            raise LostError("gave an answer that cannot be read")
+            raise AmbiguousResultError("gave an answer that cannot be read")
         known = [entry for entry in entries if isinstance(entry, dict)]
         by_id: dict[str, Any] = {str(one.get("correlation_id")): one for one in known}
         for one in known:  # two answers to one question are none
@@ -225,7 +225,7 @@ class TwilioProvider:
             if entry is None or entry.get("phone_number") not in (None, question.number):
                 continue
             try:
-                answer = _entry(entry, question, depth)
+                answer = _answer_row(entry, question, depth)
             except ProviderError as error:
                 problem = problem or error
                 continue
@@ -236,7 +236,7 @@ class TwilioProvider:
         return found
 
 
-def _refuses_batch(reply: Reply) -> bool:
+def _refuses_batch(reply: Response) -> bool:
     """Whether an answer to the batch query says that there is none, or not in this form: nothing
     was carried out, nothing charged, and it says nothing of any number. The path is in Twilio's
     OpenAPI document and in no page of its documentation, so an account may be without it."""
@@ -247,7 +247,7 @@ def _refuses_batch(reply: Reply) -> bool:
     return not ours
 
 
-def _judge(reply: Reply, depth: Depth = "format") -> None:
+def _judge(reply: Response, depth: Depth = "format") -> None:
     """Raise what an answer other than 200 means."""
     if reply.status == 200:
         return
@@ -255,16 +255,16 @@ def _judge(reply: Reply, depth: Depth = "format") -> None:
     code, message = _code(said), text(said.get("message"))
     _judge_code(code, depth)
     if code == _NO_LOGIN:
-        raise RefusedError(f'does not accept our key: "{message}" ({code})')
-    refused_by_status(reply, f"{message} ({code})" if code else message)
+        raise CredentialsRejectedError(f'does not accept our key: "{message}" ({code})')
+    raise_for_status_code(reply, f"{message} ({code})" if code else message)
 
 
 def _judge_code(code: int, depth: Depth) -> None:
     """Raise what a code says of our account; others say something of a number, or pass."""
     if code in _USED_UP:
-        raise NoCreditError(_USED_UP[code])
+        raise CreditExhaustedError(_USED_UP[code])
     if code in _ACCOUNT:
-        raise RefusedError(_ACCOUNT[code].format(package=_OFFERS[depth].package))
+        raise CredentialsRejectedError(_ACCOUNT[code].format(package=_PRODUCTS[depth].package))
     if code in _TOO_FAST:
         raise UnavailableError(f"asks us to slow down ({code})")
 
@@ -288,12 +288,12 @@ def _unknown(code: int, question: Question, depth: Depth, kept: str = "") -> Ans
         verdict="unknown",
         detail=_UNKNOWN.get(code, f"could not be looked up ({code})"),
         since=question.since if depth == "reassigned" else None,
-        words=kept,
+        raw_answer=kept,
         charged=0,
     )
 
 
-def _entry(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
+def _answer_row(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
     """One number of the batch query; its code stands beside it where the lookup failed."""
     code = _code({"code": entry.get("twilio_error_code")})
     if not code:
@@ -306,14 +306,14 @@ def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer
     """One number's answer; None where it holds nothing that was asked for."""
     valid = data.get("valid")
     if not isinstance(valid, bool) or not _is_about(data, question):
-        raise LostError("gave an answer that cannot be read")
-    package = _OFFERS[depth].package
+        raise AmbiguousResultError("gave an answer that cannot be read")
+    package = _PRODUCTS[depth].package
     found = data.get(package) if depth != "format" else {}
     kept = {key: data.get(key) for key in ("valid", "validation_errors", package) if key in data}
     common: dict[str, Any] = {
         "number": question.number,
         "country": data.get("country_code") or "",
-        "words": orjson.dumps(kept).decode(),
+        "raw_answer": orjson.dumps(kept).decode(),
         "since": question.since if depth == "reassigned" else None,
     }
     if not valid:
@@ -328,7 +328,7 @@ def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer
         _judge_code(code, depth)
         if code in _LATER:
             return None
-        return _unknown(code, question, depth, common["words"])
+        return _unknown(code, question, depth, common["raw_answer"])
     return _by_depth(found, depth, common)
 
 

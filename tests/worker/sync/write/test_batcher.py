@@ -158,18 +158,18 @@ def test_what_breaks_on_a_change_of_one_page_does_not_fail_another() -> None:
 
 
 def test_of_a_page_that_lost_its_lease_nothing_is_sent() -> None:
-    class LostError(Exception):
+    class AmbiguousResultError(Exception):
         pass
 
     def lost() -> None:
-        raise LostError
+        raise AmbiguousResultError
 
     crm = Crm()
     pages = Pages(crm)
     theirs, ours = pages.begin(ids(1, 3), lost), pages.begin(ids(2, 8))
     pages.end()
     assert ours.result(20).outcomes.keys() == {*ids(2, 8)}
-    with pytest.raises(LostError):
+    with pytest.raises(AmbiguousResultError):
         theirs.result(20)
     assert not [one for batch in crm.batches for one in batch if one in ids(1, 3)]
 

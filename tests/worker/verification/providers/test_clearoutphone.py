@@ -13,7 +13,12 @@ from lookups import IMPOSSIBLE, connect_provider
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification.errors import LostError, NoCreditError, ProviderError, UnavailableError
+from worker.verification.errors import (
+    AmbiguousResultError,
+    CreditExhaustedError,
+    ProviderError,
+    UnavailableError,
+)
 from worker.verification.models import Question
 
 
@@ -120,14 +125,14 @@ class TestAFile:
 
     def test_credits_must_do_for_the_whole_of_it(self, sandbox: Sandbox, clearout: Any) -> None:
         sandbox.clearoutphone.credits = 2
-        with pytest.raises(NoCreditError):
+        with pytest.raises(CreditExhaustedError):
             clearout.submit(QUESTIONS, "line_type")
         assert sandbox.clearoutphone.charges == 0
 
     def test_one_that_fails_there_is_lost(self, sandbox: Sandbox, clearout: Any) -> None:
         job = clearout.submit(QUESTIONS, "line_type")
         sandbox.clearoutphone.jobs[job].failed = True
-        with pytest.raises(LostError, match="could not work on our file"):
+        with pytest.raises(AmbiguousResultError, match="could not work on our file"):
             clearout.collect(job, QUESTIONS, "line_type")
 
     @pytest.mark.parametrize("call", ["progress_status", "download/result", "GET /files"])
@@ -139,7 +144,7 @@ class TestAFile:
         sandbox.clearoutphone.faults.append(Fault(call, "truncate", times=3))
         with pytest.raises(ProviderError) as caught:
             clearout.collect(job, QUESTIONS, "line_type")
-        assert not caught.value.lost, "the file is there all the same"
+        assert not caught.value.charge_unknown, "the file is there all the same"
         assert len(fetched(clearout, job, QUESTIONS)) == 3
         assert sandbox.clearoutphone.charges == 3
 

@@ -15,10 +15,10 @@ from tls import Ca, TlsFront
 from sandbox.run import Sandbox
 from worker.phones import Kind
 from worker.verification.errors import (
-    LostError,
-    NoCreditError,
+    AmbiguousResultError,
+    CredentialsRejectedError,
+    CreditExhaustedError,
     ProviderError,
-    RefusedError,
     UnavailableError,
 )
 from worker.verification.models import DEPTHS, Live, Verdict
@@ -69,8 +69,8 @@ class TestAnswers:
             assert said.verdict in get_args(Verdict)
             assert said.line_type in get_args(Kind)
             assert said.live in get_args(Live)
-            assert said.words, "the provider's own words are kept"
-            assert NUMBER[1:] not in said.words, "but not the number once more"
+            assert said.raw_answer, "the provider's own words are kept"
+            assert NUMBER[1:] not in said.raw_answer, "but not the number once more"
 
     def test_are_to_what_was_asked_only(self, any_provider: ProviderCase) -> None:
         assert set(any_provider.ask(NUMBER)) == {NUMBER}
@@ -95,7 +95,7 @@ class TestAnswers:
 
     def test_are_offered_for_a_depth_at_a_price(self, any_provider: ProviderCase) -> None:
         provider = any_provider.provider
-        offered = {depth: provider.offers(depth) for depth in DEPTHS}
+        offered = {depth: provider.product(depth) for depth in DEPTHS}
         offer = offered[any_provider.depth]
         assert offer is not None
         assert offer.package
@@ -110,16 +110,16 @@ class TestTheAccount:
 
     def test_a_wrong_key_is_told_by_the_check_and_by_a_lookup(self, paid: ProviderCase) -> None:
         paid.break_key()
-        with pytest.raises(RefusedError, match="key") as caught:
+        with pytest.raises(CredentialsRejectedError, match="key") as caught:
             paid.provider.check()
-        assert not caught.value.lost
-        with pytest.raises(RefusedError, match="key"):
+        assert not caught.value.charge_unknown
+        with pytest.raises(CredentialsRejectedError, match="key"):
             paid.ask(NUMBER)
         assert paid.charges == 0
 
     def test_used_up_credit_is_told_as_such(self, paid: ProviderCase) -> None:
         paid.use_up()
-        with pytest.raises(NoCreditError, match=r"used up|suspended|credit"):
+        with pytest.raises(CreditExhaustedError, match=r"used up|suspended|credit"):
             paid.ask(NUMBER)
         assert paid.charges == 0
 
@@ -137,7 +137,7 @@ class TestFaults:
         paid.fault("status", status=503, times=99)
         with pytest.raises(UnavailableError) as caught:
             paid.ask(NUMBER)
-        assert not caught.value.lost
+        assert not caught.value.charge_unknown
         assert paid.charges == 0
 
     def test_retry_after_is_waited_for(self, paid: ProviderCase) -> None:
@@ -150,23 +150,23 @@ class TestFaults:
         paid.fault("drop_after", times=99)
         with pytest.raises(ProviderError) as caught:
             paid.ask(NUMBER)
-        assert caught.value.lost
+        assert caught.value.charge_unknown
         assert paid.charges == 1
 
     def test_half_an_answer_is_lost_too(self, paid: ProviderCase) -> None:
         paid.fault("truncate", times=99)
-        with pytest.raises(LostError):
+        with pytest.raises(AmbiguousResultError):
             paid.ask(NUMBER)
         assert paid.charges == 1
 
     def test_a_slow_answer_is_not_waited_for_for_ever(self, paid: ProviderCase) -> None:
         paid.fault("delay_after", seconds=1.5, times=1)
-        with pytest.raises(LostError, match="in time"):
+        with pytest.raises(AmbiguousResultError, match="in time"):
             paid.ask(NUMBER)
 
     def test_an_answer_that_drips_is_not_waited_for_for_ever(self, paid: ProviderCase) -> None:
         paid.fault("drip", seconds=0.1, times=1)
-        with pytest.raises(LostError, match="in time"):
+        with pytest.raises(AmbiguousResultError, match="in time"):
             paid.ask(NUMBER)
 
     @pytest.mark.parametrize("status", [499, 520])
@@ -174,7 +174,7 @@ class TestFaults:
         self, paid: ProviderCase, status: int
     ) -> None:
         fault = paid.fault("status", status=status, times=99)
-        with pytest.raises(LostError):
+        with pytest.raises(AmbiguousResultError):
             paid.ask(NUMBER)
         assert fault.hits == 1
 

@@ -12,7 +12,12 @@ from lookups import connect_provider
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
-from worker.verification.errors import NoCreditError, ProviderError, RefusedError, UnavailableError
+from worker.verification.errors import (
+    CredentialsRejectedError,
+    CreditExhaustedError,
+    ProviderError,
+    UnavailableError,
+)
 from worker.verification.models import Question
 from worker.verification.providers.numverify import base_url
 
@@ -55,9 +60,9 @@ def test_a_number_that_nobody_has_is_invalid_and_charged(sandbox: Sandbox, numve
 @pytest.mark.parametrize(
     ("code", "error", "words"),
     [
-        (101, RefusedError, "key"), (102, RefusedError, "not active"),
-        (103, RefusedError, "NUMVERIFY_URL"), (105, RefusedError, "plan"),
-        (104, NoCreditError, "month"), (106, UnavailableError, "slow down"),
+        (101, CredentialsRejectedError, "key"), (102, CredentialsRejectedError, "not active"),
+        (103, CredentialsRejectedError, "NUMVERIFY_URL"), (105, CredentialsRejectedError, "plan"),
+        (104, CreditExhaustedError, "month"), (106, UnavailableError, "slow down"),
         (210, UnavailableError, "210"), (211, UnavailableError, "211"),
         (310, UnavailableError, "310"),
     ],
@@ -80,7 +85,9 @@ def test_a_plan_without_https_is_said_with_what_to_do(
         sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path
     )
     for call in (lambda: ask(made), made.check):
-        with pytest.raises(RefusedError, match=r"your plan has no https \(105\).*NUMVERIFY_URL"):
+        with pytest.raises(
+            CredentialsRejectedError, match=r"your plan has no https \(105\).*NUMVERIFY_URL"
+        ):
             call()
     assert sandbox.numverify.charges == 0
 
@@ -88,11 +95,11 @@ def test_a_plan_without_https_is_said_with_what_to_do(
 @pytest.mark.parametrize(
     ("status", "name", "error", "words"),
     [
-        (401, "invalid_access_key", RefusedError, "101"),
-        (401, "missing_access_key", RefusedError, "101"),
-        (403, "https_access_restricted", RefusedError, "no https"),
-        (403, "function_access_restricted", RefusedError, "function"),
-        (429, "usage_limit_reached", NoCreditError, "month"),
+        (401, "invalid_access_key", CredentialsRejectedError, "101"),
+        (401, "missing_access_key", CredentialsRejectedError, "101"),
+        (403, "https_access_restricted", CredentialsRejectedError, "no https"),
+        (403, "function_access_restricted", CredentialsRejectedError, "function"),
+        (429, "usage_limit_reached", CreditExhaustedError, "month"),
         (429, "rate_limit_reached", UnavailableError, "slow down"),
         (500, "internal_error", UnavailableError, "HTTP 500"),
         (422, "validation_error", UnavailableError, "HTTP 422"),
@@ -121,7 +128,7 @@ def test_the_gateway_tells_what_is_left(sandbox: Sandbox, tmp_path: Path) -> Non
     url = sandbox.url("numverify") + "/number_verification"
     numverify = connect_provider(sandbox, "numverify", tmp_path, NUMVERIFY_URL=url)
     sandbox.numverify.left = 0
-    with pytest.raises(NoCreditError, match="month"):
+    with pytest.raises(CreditExhaustedError, match="month"):
         ask(numverify)
     limit = Fault("number=", "status", status=429, body={"message": "API rate limit exceeded"})
     sandbox.numverify.left = 5

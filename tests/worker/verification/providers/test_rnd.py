@@ -12,7 +12,7 @@ from lookups import connect_provider
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.verification.errors import NoCreditError
+from worker.verification.errors import CreditExhaustedError
 from worker.verification.models import Question, Verification
 
 GONE = date(2023, 6, 15)
@@ -105,13 +105,15 @@ def test_what_answers_another_question_is_no_answer(
 
 def test_what_it_can_know_is_asked_only(rnd: Any) -> None:
     day = date(2024, 1, 1)
-    assert rnd.suits(Question(NUMBER, day), "reassigned")
-    assert rnd.suits(Question("+18002364525", day), "reassigned"), "toll-free numbers are in it"
-    assert not rnd.suits(Question(BRITISH, day), "reassigned")
-    assert not rnd.suits(Question(NUMBER, None), "reassigned"), (
+    assert rnd.supports(Question(NUMBER, day), "reassigned")
+    assert rnd.supports(Question("+18002364525", day), "reassigned"), "toll-free numbers are in it"
+    assert not rnd.supports(Question(BRITISH, day), "reassigned")
+    assert not rnd.supports(Question(NUMBER, None), "reassigned"), (
         "without a date there is no question"
     )
-    assert not rnd.suits(Question(NUMBER, date(2020, 12, 31)), "reassigned"), "before its records"
+    assert not rnd.supports(Question(NUMBER, date(2020, 12, 31)), "reassigned"), (
+        "before its records"
+    )
 
 
 def test_a_token_that_has_run_out_is_renewed(rnd: Any, sandbox: Sandbox) -> None:
@@ -130,7 +132,7 @@ def test_a_token_is_used_for_more_than_one_call(rnd: Any, sandbox: Sandbox) -> N
 
 def test_a_subscription_that_is_used_up(rnd: Any, sandbox: Sandbox) -> None:
     sandbox.rnd.left = 1
-    with pytest.raises(NoCreditError, match="used up"):
+    with pytest.raises(CreditExhaustedError, match="used up"):
         rnd.ask([Question(NUMBER, GONE), Question(NEW_YORK, GONE)], "reassigned")
 
 

@@ -20,10 +20,10 @@ from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.phones import Kind
 from worker.verification.errors import (
-    LostError,
-    NoCreditError,
+    AmbiguousResultError,
+    CredentialsRejectedError,
+    CreditExhaustedError,
     ProviderError,
-    RefusedError,
     UnavailableError,
 )
 from worker.verification.models import Question, Verdict
@@ -132,9 +132,9 @@ class TestReassignedNumbers:
         assert (said.reassigned, said.since) == (reassigned, since)
 
     def test_only_us_numbers_with_a_date_are_asked_about(self, twilio: TwilioProvider) -> None:
-        assert twilio.suits(Question(NUMBER, date(2024, 1, 1)), "reassigned")
-        assert not twilio.suits(Question(NUMBER), "reassigned")
-        assert not twilio.suits(Question(BRITISH, date(2024, 1, 1)), "reassigned")
+        assert twilio.supports(Question(NUMBER, date(2024, 1, 1)), "reassigned")
+        assert not twilio.supports(Question(NUMBER), "reassigned")
+        assert not twilio.supports(Question(BRITISH, date(2024, 1, 1)), "reassigned")
 
 
 class TestPackagesThatGiveNoAnswer:
@@ -154,7 +154,7 @@ class TestPackagesThatGiveNoAnswer:
         self, sandbox: Sandbox, twilio: TwilioProvider
     ) -> None:
         sandbox.twilio.enabled.clear()
-        with pytest.raises(RefusedError, match=r"line_status .*60606"):
+        with pytest.raises(CredentialsRejectedError, match=r"line_status .*60606"):
             ask(twilio, NUMBER, "live")
 
     @pytest.mark.parametrize(
@@ -185,10 +185,12 @@ class TestPackagesThatGiveNoAnswer:
     @pytest.mark.parametrize(
         ("code", "error", "words"),
         [
-            (60606, RefusedError, "registration"), (60609, RefusedError, "sales"),
-            (60611, NoCreditError, "quota"), (60616, UnavailableError, "slow down"),
-            (60622, RefusedError, "test credentials"), (60624, UnavailableError, "slow down"),
-            (60699, RefusedError, "support"),
+            (60606, CredentialsRejectedError, "registration"),
+            (60609, CredentialsRejectedError, "sales"),
+            (60611, CreditExhaustedError, "quota"), (60616, UnavailableError, "slow down"),
+            (60622, CredentialsRejectedError, "test credentials"),
+            (60624, UnavailableError, "slow down"),
+            (60699, CredentialsRejectedError, "support"),
         ],
     )  # fmt: skip
     def test_each_code_of_the_account_has_its_own_words(
@@ -246,7 +248,7 @@ class TestContradictions:
         sandbox.twilio.faults.append(
             Fault("GET /v2/PhoneNumbers/", "contradict", how="foreign", times=9)
         )
-        with pytest.raises(LostError):
+        with pytest.raises(AmbiguousResultError):
             twilio._one(Question(NUMBER), "line_type")
 
     def test_two_lines_of_a_file_that_disagree_say_nothing(self) -> None:
@@ -292,14 +294,14 @@ class TestTheBatchQuery:
     @pytest.mark.parametrize(
         ("status", "body", "error"),
         [
-            (401, {"code": 20003, "message": "Authenticate"}, RefusedError),
-            (401, None, RefusedError),
-            (403, {"code": 20003, "message": "Authenticate"}, RefusedError),
-            (400, {"code": 20003, "message": "Authenticate"}, RefusedError),
-            (403, {"code": 20005, "message": "Account not active"}, NoCreditError),
+            (401, {"code": 20003, "message": "Authenticate"}, CredentialsRejectedError),
+            (401, None, CredentialsRejectedError),
+            (403, {"code": 20003, "message": "Authenticate"}, CredentialsRejectedError),
+            (400, {"code": 20003, "message": "Authenticate"}, CredentialsRejectedError),
+            (403, {"code": 20005, "message": "Account not active"}, CreditExhaustedError),
             (429, {"code": 20429, "message": "Too Many Requests"}, UnavailableError),
-            (403, {"code": 60606, "message": "not enabled"}, RefusedError),
-            (403, {"code": 60611, "message": "quota"}, NoCreditError),
+            (403, {"code": 60606, "message": "not enabled"}, CredentialsRejectedError),
+            (403, {"code": 60611, "message": "quota"}, CreditExhaustedError),
             (400, {"code": 60616, "message": "rate limit"}, UnavailableError),
             (503, {"message": "fault"}, UnavailableError),
         ],
@@ -323,7 +325,7 @@ class TestTheBatchQuery:
         twilio = connect_provider(sandbox, "twilio", tmp_path, tuned("twilio", "batch = 20"))
         sandbox.twilio.faults.append(Fault("GET /v2/PhoneNumbers", "drop_after", nth=2))
         numbers = (NUMBER, NEW_YORK, BRITISH)
-        with pytest.raises(LostError) as caught:
+        with pytest.raises(AmbiguousResultError) as caught:
             twilio.ask([Question(number) for number in numbers], "line_type")
         assert [answer.number for answer in caught.value.answers] == [NUMBER]
         assert caught.value.question == Question(NEW_YORK)

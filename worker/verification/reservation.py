@@ -1,0 +1,60 @@
+"""What the ledger is asked for, what it grants, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from worker.verification.errors import ProviderError
+from worker.verification.models import Answer, Question, Verification
+
+Refusal = Literal["", "cap", "breaker"]
+
+
+@dataclass(frozen=True, slots=True)
+class LookupRequest:
+    """Who asks, for which run, and what still counts.
+
+    `owner`: the worker that asks; its claims hold as long as its process lives. `fresh_since`:
+    answers given before do not count (a forced look); None = they count as long as they do.
+    `for_due`: it asks because answers are due; a step that no longer wants one stops refreshing it.
+    """
+
+    run_id: str
+    owner: str
+    fresh_since: datetime | None = None
+    for_due: bool = False
+
+
+@dataclass
+class Reservation:
+    """What came of wanting to ask some questions.
+
+    `taken`: ours to ask. `known`: answered meanwhile. `busy`: another worker is asking them.
+    `files`: handed in by a worker that died; ours to collect. `left`: the rest, for the next time,
+    or not to be asked at all where it is `refused`, for a `reason` that goes on from the provider's
+    name.
+    """
+
+    taken: list[Question] = field(default_factory=list)
+    known: list[Verification] = field(default_factory=list)
+    busy: list[Question] = field(default_factory=list)
+    files: dict[str, list[Question]] = field(default_factory=dict)
+    left: list[Question] = field(default_factory=list)
+    refused: Refusal = ""
+    reason: str = ""
+
+
+@dataclass
+class LookupOutcome:
+    """What became of questions that were asked. Each is in exactly one of the first three.
+
+    `charge_unknown`: no answer reached us, but the provider may have charged for one.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    charge_unknown: dict[Question, str] = field(default_factory=dict)
+    failed: dict[Question, str] = field(default_factory=dict)
+    errors: list[ProviderError] = field(default_factory=list)
+    succeeded: bool = False  # a call brought an answer

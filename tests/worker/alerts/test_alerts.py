@@ -121,7 +121,8 @@ class TestWhatIsTold:
 
     def test_a_provider_that_is_left_alone(self, ctx: Context) -> None:
         row = {"name": "twilio", "breaker": "open", "reason": "does not answer", "since": ctx.now(),
-               "failures": 5, "kind": "failing", "rest": 30, "key_print": ""}  # fmt: skip
+               "failures": 5, "kind": "failing", "cooldown": 30,
+               "credentials_hash": ""}  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.insert(provider_states).values(**row))
         (one,) = rules.found(ctx)

@@ -93,7 +93,7 @@ class TestTheBreaker:
         fail(store, UnavailableError("has a fault"), 5)
         for rest in (60, 120, 240, 480, 600, 600):
             fail(store, UnavailableError("has a fault"))
-            assert state(store).rest == rest
+            assert state(store).cooldown == rest
 
     @pytest.mark.parametrize(
         ("error", "rest"),

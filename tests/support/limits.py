@@ -32,7 +32,7 @@ _LIMITS = {
     "salesforce_task_windows": "connectors.salesforce.connector._WINDOWS",
     "bulk_first_poll": "connectors.salesforce.bulk._FIRST_LOOK",
     "bulk_patience": "connectors.salesforce.bulk._LONGEST",
-    "lookup_busy_pause": "worker.verification.chain._BUSY_PAUSE",
+    "lookup_busy_pause": "worker.verification.paid_step._FIRST_PAUSE",
     "lookup_file_patience": "worker.verification.paid_step._MAX_FILE_WAIT",
     "alert_deadline": "worker.alerts.channels._WHOLE",
     "own_write_second": "worker.sync.runs.lifecycle._SECOND",

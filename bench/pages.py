@@ -88,7 +88,7 @@ def fill(url: str, contacts: int, years: float) -> None:
     insert_all(t.verifications, contacts, lambda n: {
         "number": number(n), "provider": "offline", "package": "format", "since": "",
         "depth": "format", "verdict": "valid", "line_type": "unknown", "country": "US",
-        "carrier": "", "live": "", "reassigned": None, "cost": 0, "detail": "", "words": "",
+        "carrier": "", "live": "", "reassigned": None, "cost": 0, "detail": "", "raw_answer": "",
         "at": NOW, "until": NOW + timedelta(days=90), "due_at": NOW + timedelta(days=90),
     })  # fmt: skip
     every = timedelta(minutes=15)

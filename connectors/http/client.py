@@ -139,19 +139,19 @@ class Calls:
         return (self._http.connect_timeout, self._http.read_timeout)
 
     def deadline(self) -> AbstractContextManager[None]:
-        """For a call that is made past `make`."""
+        """For a call that is made past `execute`."""
         return whole_call(self._http.call_timeout)
 
     def note(self, limits: Limits) -> None:
         """What an answer says of the CRM's limits."""
         self._quota.note(limits)
 
-    def make(
-        self, purpose: Purpose, call: Callable[[], T], line: tuple[str, float] | None = None
+    def execute(
+        self, purpose: Purpose, call: Callable[[], T], bucket: tuple[str, float] | None = None
     ) -> T:
         """Make a call, and again after a `RetryableError`; raises `UnavailableError` at the end.
 
-        `line`: of calls with a limit of their own, its name and the seconds between two.
+        `bucket`: of calls with a limit of their own, its name and the seconds between two.
 
         Raises `QuotaError` where only the reserve of the day's calls is left. The few calls that
         are no reading or writing (describe, checks) are made all the same; in the short-time limit
@@ -160,8 +160,8 @@ class Calls:
 
         def counted() -> T:
             self._quota.wait(of_the_reserve=purpose == "other")
-            if line is not None:
-                self._quota.take_turn(*line)
+            if bucket is not None:
+                self._quota.acquire(*bucket)
             with self._lock:
                 self.counts[purpose] += 1
             with span("crm.call", connector=self.name, purpose=purpose), self.deadline():

@@ -80,9 +80,9 @@ class Quota:
             while (pause := self._pace.enter(self._name)) > 0:
                 self._sleep(min(max(pause, _SHORTEST), _GLANCE))
 
-    def take_turn(self, line: str, seconds: float) -> None:
-        """Wait for a place in a line that all workers share, one call each so many seconds."""
-        pause = self._pace.slot(f"{self._name}:{line}", seconds)
+    def acquire(self, bucket: str, seconds: float) -> None:
+        """Wait for a turn in a bucket that all workers share: one call each so many seconds."""
+        pause = self._pace.slot(f"{self._name}:{bucket}", seconds)
         if pause > _SHORTEST:
             self._sleep(pause)
 

@@ -166,14 +166,14 @@ class Client:
                 check(answer)
             return answer
 
-        return self._calls.make(purpose, once, bucket)
+        return self._calls.execute(purpose, once, bucket)
 
     def response(
         self, method: Method, path: str, query: Query | None = None, body: Any = None
     ) -> Answer:
         """One call and its answer, whatever its status; tried again as any other call is."""
         line = _SEARCHES if path.endswith("/search") else None
-        return self._calls.make("other", lambda: self._answer(method, path, query, body), line)
+        return self._calls.execute("other", lambda: self._answer(method, path, query, body), line)
 
     def _answer(self, method: Method, path: str, query: Query | None, body: Any) -> Answer:
         try:

@@ -94,7 +94,7 @@ class Client:
         to say so logs in, the others go on with what it got."""
         with self._login_lock:
             if self._client is None or self._client is expired:
-                login: Login = self._calls.make(
+                login: Login = self._calls.execute(
                     "other", lambda: log_in(self._credentials, self._http)
                 )
                 self._identity = login.identity
@@ -179,7 +179,7 @@ class Client:
 
         client = self._session()
         try:
-            return self._calls.make(purpose, lambda: attempt(client))
+            return self._calls.execute(purpose, lambda: attempt(client))
         except SessionExpiredError:
             if self._credentials.access_token:
                 raise AuthError(
@@ -188,7 +188,7 @@ class Client:
                 ) from None
             renewed = self._session(expired=client)
             try:
-                return self._calls.make(purpose, lambda: attempt(renewed))
+                return self._calls.execute(purpose, lambda: attempt(renewed))
             except SessionExpiredError as error:
                 raise AuthError(
                     f"salesforce: a fresh session is refused too ({error}); does the app have the "

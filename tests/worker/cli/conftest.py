@@ -8,5 +8,6 @@ Read in this order:
     test_admin.py       overview, segments, users, runs
     test_supervisor.py  `hygiene up` and its processes
     test_demo.py        `hygiene demo`
+    test_installed_packages.py  a connector and a provider of installed packages
     test_imports.py     what a command does not load
 """

@@ -64,11 +64,11 @@ def _undo_regardless() -> None:
 
 def _undo_makes_contactable() -> None:
     """An undo does not look at what reports demand."""
-    from worker.feedback.report_log import Told
+    from worker.feedback.report_log import ReportSet
     from worker.sync.write import standing_demands, undo
 
     def allow(_ctx: Any, _run: Any, _connector: Any, restores: Any) -> Any:
-        return [standing_demands.Demand(one.values, False, ()) for one in restores], Told()
+        return [standing_demands.Demand(one.values, False, ()) for one in restores], ReportSet()
 
     standing_demands.check = allow
     undo._deliver_again = lambda *_given: None
@@ -85,16 +85,16 @@ def _lists_know_no_hashes() -> None:
     """The list does not follow what is said of a number that was erased."""
     from worker.suppression import suppressions
 
-    follow, names = suppressions.follow, suppressions.all_names
+    follow, names = suppressions.recompute, suppressions.number_aliases
 
     def blindly(*args: Any) -> None:
-        suppressions.all_names = lambda _keys, numbers, _erased: {one: one for one in numbers}
+        suppressions.number_aliases = lambda _keys, numbers, _erased: {one: one for one in numbers}
         try:
             follow(*args)
         finally:
-            suppressions.all_names = names
+            suppressions.number_aliases = names
 
-    suppressions.follow = blindly
+    suppressions.recompute = blindly
 
 
 def _one_flag_opens_all() -> None:

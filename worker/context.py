@@ -140,7 +140,7 @@ class Context:
             findings = opened.apply_schema(self._remembered(name))
             self._schema_at[name] = at
             self.findings[name] = findings
-            self.fields[name] = lost_fields.load(self.store, name)
+            self.fields[name] = lost_fields.load_history(self.store, name)
             if any(finding.blocks for finding in findings) and now - at > _LOOK_AGAIN:
                 self._learn(name, opened)
         self._check(name, opened)
@@ -175,7 +175,7 @@ class Context:
         }
         with self.store.write() as connection:
             upsert(connection, schemas, [{"connector": name, "at": at, "fields": fields}])
-            self.fields[name] = lost_fields.note(
+            self.fields[name] = lost_fields.record_schema(
                 connection, name, opened.roles(), schema, findings, before, at,
                 opened.guessed_from,
             )  # fmt: skip
@@ -219,7 +219,7 @@ class Context:
                     f"{name}: {object_name} has none of the configured phone fields; see "
                     f"connectors.{name}.objects.{object_name}.phones in the TOML file"
                 )
-            ours_lost = self.fields[name].without(object_name, ["own"])
+            ours_lost = self.fields[name].lacks(object_name, ["own"])
             writable = opened.writable(object_name)
             if not any(f"status/{one}" in writable for one in phones) and not ours_lost:
                 lacking = [f.field for f in self.findings[name] if f.object == object_name]

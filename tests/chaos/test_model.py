@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chaos.actors import GroundTruth, StatementKind
 from chaos.model import closed_channels
-from worker.feedback.consent_state import standing
-from worker.feedback.models import Feedback, FeedbackKind, Who
+from worker.feedback.consent_state import evaluate
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 
 NUMBER = "+14155553000"
 SAID: dict[StatementKind, tuple[FeedbackKind, str, str]] = {
@@ -29,7 +29,7 @@ def test_the_model_closes_the_channels_that_the_product_closes(kinds: list[State
         name, source, channels = SAID[kind]
         reports.append(Feedback(str(place), name, NUMBER, source, at, channels))
 
-    closed = standing(reports, Who("salesforce/Contact/003")).suppressed
+    closed = evaluate(reports, ContactIdentity("salesforce/Contact/003")).suppressed
 
     assert closed_channels(truth, NUMBER) == closed - {"any"}
     assert (len(closed_channels(truth, NUMBER)) == 2) == ("any" in closed)

@@ -11,7 +11,7 @@ from worker.context import Context
 from worker.feedback import report_log
 from worker.feedback.models import Feedback
 from worker.store.tables import feedback
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 
 
@@ -28,7 +28,7 @@ def store_report(ctx: Context, kind: str, number: str = NUMBER, key: str = "", *
 def deliver_reports(ctx: Context, *connectors: str) -> int:
     """Do what the queue does with stored reports: apply them and write to the CRMs, by default to
     both. Return how many deliveries were made."""
-    apply_waiting(ctx)
+    apply_pending(ctx)
     return sum(spread(ctx, name) for name in connectors or ("salesforce", "hubspot"))
 
 

@@ -46,8 +46,8 @@ def known(keys: Keys, cookie: str, user: str, credential: str, now: datetime) ->
 
 
 def _print(keys: Keys, user: str, credential: str) -> str:
-    return keys.print_of(f"device:{user}\0{credential}")
+    return keys.short_hash(f"device:{user}\0{credential}")
 
 
 def _signer(keys: Keys) -> URLSafeSerializer:
-    return URLSafeSerializer(keys.signing(), salt=_SALT)
+    return URLSafeSerializer(keys.signing_keys(), salt=_SALT)

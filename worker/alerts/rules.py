@@ -115,7 +115,7 @@ def _held_removals(ctx: Context) -> Iterator[Condition]:
 def _lost_fields(ctx: Context) -> Iterator[Condition]:
     """Hidden fields, until the CRM shows them again or the settings no longer name them."""
     for name in ctx.settings.active_connectors:
-        for one in lost_fields.load(ctx.store, name).lost:
+        for one in lost_fields.load_history(ctx.store, name).lost:
             key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
             yield Condition(key, "field_hidden", f"{name}: {one.text(name)}", "/")
 
@@ -145,7 +145,7 @@ def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:
     """Until the names are known, or the ids have a meaning in the settings. Another outcome is told
     anew, more calls with the same ones are not."""
     for name in ctx.settings.active_connectors:
-        if waiting := call_outcomes.waiting_for_names(ctx, name):
+        if waiting := call_outcomes.find_unnamed(ctx, name):
             key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
             yield Condition(key, "call_outcomes", f"{name}: {waiting.text}", "/")
 

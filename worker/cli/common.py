@@ -135,4 +135,4 @@ def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:
     name, colon, record_id = text.partition(":")
     if not colon or not record_id or name not in ctx.settings.active_connectors:
         raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")
-    return name, *records.locate(ctx, name, record_id)
+    return name, *records.locate_record(ctx, name, record_id)

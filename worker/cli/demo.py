@@ -363,8 +363,8 @@ def _recipients_page(ctx: Context) -> str:
     if row is None:
         return ""
     contact = contact_key("hubspot", row.object, row.record_id)
-    token = confirm_links.make(ctx.keys, contact, row.number, ctx.now(), timedelta(days=1))
-    return confirm_links.address(ctx.settings.public_url, token)
+    token = confirm_links.create_token(ctx.keys, contact, row.number, ctx.now(), timedelta(days=1))
+    return confirm_links.url(ctx.settings.public_url, token)
 
 
 def _stay(settings: Settings, watch: Callable[[], None]) -> None:

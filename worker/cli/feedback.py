@@ -14,7 +14,7 @@ from worker.cli.common import open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
 from worker.cli.propagation import later_option, propagate_now
-from worker.feedback.models import COLUMNS, Reading
+from worker.feedback.models import REPORT_COLUMNS, ReviewDecision
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
@@ -28,7 +28,7 @@ def feedback() -> None:
 @feedback.command("import")
 @click.argument("file", type=FILE, metavar="FILE")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS",
-              help=f"Which column is which; ours: {', '.join(COLUMNS)}.")  # fmt: skip
+              help=f"Which column is which; ours: {', '.join(REPORT_COLUMNS)}.")  # fmt: skip
 @click.option("--kind", default="", metavar="KIND", help="Of all rows: opt_out, wrong_number, ...")
 @click.option("--source", default="", metavar="TEXT", help="Of all rows: where they come from.")
 @click.option("--country", default="", help="Of numbers without a country code, as US.")
@@ -45,7 +45,7 @@ def feedback_import(
     from worker.feedback import intake as receive
     from worker.feedback.sources import files as lists
     from worker.feedback.sources import submitted
-    from worker.feedback.sources.submitted import RefusedError
+    from worker.feedback.sources.submitted import InvalidReportError
     from worker.phones import region_of
 
     mapping = dict(_pair(text) for text in columns)
@@ -56,22 +56,22 @@ def feedback_import(
         f"stopped: {file.name} was not read to its end; run the command again (reports that are "
         "already in count only once)"
     )
-    with open_context() as ctx, lists.refusals(refused) as bad, stoppable(lambda: again):
+    with open_context() as ctx, lists.open_refusals(refused) as bad, stoppable(lambda: again):
         batch: list[Any] = []
 
         def keep() -> tuple[int, int]:
-            new = receive.reports(ctx, batch)
+            new = receive.store_reports(ctx, batch)
             old = len(batch) - new
             batch.clear()
             return new, old
 
-        for line, raw, report in lists.reports_of(file, mapping, fixed, bad, layout):
-            if submitted.must_store_first(report, batch):
+        for line, raw, report in lists.read_reports(file, mapping, fixed, bad, layout):
+            if submitted.must_flush_before(report, batch):
                 new, old = keep()
                 stored, known = stored + new, known + old
             try:
-                batch += submitted.as_feedback(ctx, report, region)
-            except RefusedError as error:
+                batch += submitted.to_feedback(ctx, report, region)
+            except InvalidReportError as error:
                 bad.add(line, raw, str(error))
             if len(batch) >= 400:
                 new, old = keep()
@@ -92,9 +92,9 @@ def feedback_import(
 
 def _pair(text: str) -> tuple[str, str]:
     ours, equals, theirs = text.partition("=")
-    if not equals or ours not in COLUMNS:
+    if not equals or ours not in REPORT_COLUMNS:
         raise click.UsageError(
-            f"--column: write OURS=THEIRS, where OURS is one of {', '.join(COLUMNS)}"
+            f"--column: write OURS=THEIRS, where OURS is one of {', '.join(REPORT_COLUMNS)}"
         )
     return ours, theirs
 
@@ -123,14 +123,14 @@ def feedback_reviews(as_json: bool) -> None:
 
 @feedback.command("decide")
 @click.argument("review", metavar="ID", type=int)
-@click.argument("meaning", type=click.Choice(get_args(Reading)))
+@click.argument("meaning", type=click.Choice(get_args(ReviewDecision)))
 @later_option
-def feedback_decide(review: int, meaning: Reading, later: bool) -> None:
+def feedback_decide(review: int, meaning: ReviewDecision, later: bool) -> None:
     """Say what a reply means."""
     from worker.feedback import intake as receive
 
     with open_context() as ctx:
-        if not receive.decide(ctx, review, meaning, "admin"):
+        if not receive.resolve_review(ctx, review, meaning, "admin"):
             raise click.UsageError(f"no reply {review} waits; see: hygiene feedback reviews")
         if not later:
             propagate_now(ctx)
@@ -154,7 +154,7 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
             problems = {
                 name: problem
                 for name in ctx.settings.active_connectors
-                if (problem := call_outcomes.problem(connection, name))
+                if (problem := call_outcomes.load_problem(connection, name))
             }
     shown = [
         (one, meaning)

@@ -25,8 +25,8 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
     with open_context(connector) as ctx:
         if not ctx.settings.public_url:
             raise SettingsError("PUBLIC_URL: missing; links begin with it")
-        object_name, record_id = records.locate(ctx, connector, record_id)
-        held = receive.of_contact(ctx, connector, object_name, record_id)
+        object_name, record_id = records.locate_record(ctx, connector, record_id)
+        held = receive.numbers_of_contact(ctx, connector, object_name, record_id)
         wanted = number_argument(number, "--number") if number else next(iter(held), None)
         if wanted is None or wanted not in held:
             raise click.UsageError(
@@ -36,9 +36,9 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
             )
         key = f"{connector}/{object_name}/{record_id}"
         lifetime = ctx.settings.feedback.link_lifetime
-        token = confirm_links.make(ctx.keys, key, wanted, ctx.now(), lifetime)
-        address = confirm_links.address(ctx.settings.public_url, token)
-        expires = confirm_links.read(ctx.keys, token, ctx.now()).expires
+        token = confirm_links.create_token(ctx.keys, key, wanted, ctx.now(), lifetime)
+        address = confirm_links.url(ctx.settings.public_url, token)
+        expires = confirm_links.read_token(ctx.keys, token, ctx.now()).expires
     if as_json:
         console.print_json({"link": address, "expires": expires.isoformat()})
     else:
@@ -55,7 +55,7 @@ def evidence(number: str, as_json: bool) -> None:
 
     e164 = number_argument(number, "NUMBER")
     with open_context(read_only=True) as ctx:
-        found = evidence_of.of_number(ctx, e164)
+        found = evidence_of.number_evidence(ctx, e164)
     if as_json:
         console.print_json(found)
     else:
@@ -86,9 +86,9 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
         if not yes and not as_json:
             click.confirm(f"Erase {what} here, for good?", abort=True)
         if number:
-            done = forgetting.forget_number(ctx, e164, "admin")
+            done = forgetting.erase_number(ctx, e164, "admin")
         else:
-            done = forgetting.forget_contact(ctx, name, object_name, record_id, "admin")
+            done = forgetting.erase_contact(ctx, name, object_name, record_id, "admin")
     if as_json:
         console.print_json(done.as_json())
         return
@@ -128,7 +128,7 @@ def contact(connector: str, record: str, as_json: bool) -> None:
 
     with open_context(connector, read_only=True) as ctx:
         try:
-            name, record = records.locate(ctx, connector, record)
+            name, record = records.locate_record(ctx, connector, record)
             found = timeline.of_record(ctx, connector, name, record)
         except (InvalidRequestError, timeline.NoSuchRecordError) as error:
             raise click.UsageError(str(error)) from None

@@ -17,9 +17,9 @@ later_option = click.option(
 
 def propagate_now(ctx: Context) -> dict[str, Any]:
     """Apply what waits, and tell the CRMs now; what cannot be told now is for the workers."""
-    from worker.suppression.apply_reports import apply_waiting
+    from worker.suppression.apply_reports import apply_pending
     from worker.sync.propagate import spread, waits
 
-    apply_waiting(ctx)
+    apply_pending(ctx)
     confirmed = {name: spread(ctx, name) for name in waits(ctx)}
     return {"confirmed": confirmed}

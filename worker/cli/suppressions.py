@@ -46,7 +46,7 @@ def suppressions_list(
     with open_context(read_only=True) as ctx:
         e164 = number_argument(number, "--number") if number else None
         active = None if everything else True
-        found = suppress.listed(ctx, e164, active, reason, limit=limit)
+        found = suppress.list_suppressions(ctx, e164, active, reason, limit=limit)
     if as_json:
         console.print_json([one.as_json() for one in found])
     elif not found:
@@ -83,7 +83,7 @@ def suppressions_add(
 
     e164 = number_argument(number, "NUMBER")
     with open_context() as ctx:
-        who = receive.who_is(ctx, *contact_argument(ctx, contact)) if contact else None
+        who = receive.find_identity(ctx, *contact_argument(ctx, contact)) if contact else None
         chosen = " ".join(sorted(channels))
         made = suppress.add(ctx, e164, reason, chosen, evidence, "admin", who)
         told = {} if later else propagate_now(ctx)
@@ -135,10 +135,10 @@ def suppressions_import(
     from worker.feedback.sources import files as lists
     from worker.suppression import suppressions as suppress
 
-    with open_context() as ctx, lists.refusals(refused) as bad:
+    with open_context() as ctx, lists.open_refusals(refused) as bad:
         with console.progress() as bar:
             task = bar.add_task(f"importing {file.name}", total=file.stat().st_size)
-            numbers = lists.numbers_of(
+            numbers = lists.read_numbers(
                 file, column, country, bad, lambda size: bar.advance(task, size), layout
             )
             chosen = " ".join(sorted(channels)) or "call text"
@@ -170,13 +170,13 @@ def suppressions_export(target: Path | None, channel: str | None) -> None:
 
     with open_context() as ctx:
         if target is None:
-            for line in suppress.export(ctx, channel):
+            for line in suppress.export_csv(ctx, channel):
                 click.echo(line, nl=False)
             return
         part = target.with_name(target.name + ".part")
         try:
             with part.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(suppress.export(ctx, channel))
+                file.writelines(suppress.export_csv(ctx, channel))
             part.replace(target)
         except OSError as error:
             raise ListError(f"{target} cannot be written: {error.strerror}") from error

@@ -10,20 +10,20 @@ from worker.decisions.model import (
     Decision,
     FieldFacts,
     NumberKnowledge,
-    Said,
+    ProviderAnswer,
     WritePolicy,
 )
-from worker.decisions.quiet import spares
+from worker.decisions.quiet import is_left_untouched
 
 __all__ = [
     "ContactFacts",
     "Decision",
     "FieldFacts",
     "NumberKnowledge",
-    "Said",
+    "ProviderAnswer",
     "WritePolicy",
     "changes",
     "decide",
     "decide_field",
-    "spares",
+    "is_left_untouched",
 ]

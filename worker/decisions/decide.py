@@ -19,7 +19,7 @@ from worker.decisions.model import (
     FieldDecision,
     FieldFacts,
     NumberKnowledge,
-    Said,
+    ProviderAnswer,
     Status,
     is_stopped,
 )
@@ -27,14 +27,21 @@ from worker.decisions.reasons import sentence
 from worker.phones import Kind, Number
 
 # What kind of line most likely reaches a person; "unknown" is a line whose plan cannot tell.
-_REACH: tuple[Kind, ...] = ("mobile", "unknown", "landline", "voip", "other", "toll_free")
+_LINE_TYPE_PREFERENCE: tuple[Kind, ...] = (
+    "mobile",
+    "unknown",
+    "landline",
+    "voip",
+    "other",
+    "toll_free",
+)
 _ALL_STATUSES = get_args(Status)
 _BEST_FIRST: tuple[Status, ...] = ("valid", "unverified", "unreachable", "invalid")
 
 
 def decide(contact: ContactFacts) -> Decision:
     """Statuses, flags, best phone and a sentence why, from the facts alone."""
-    decided = tuple([_of_contact(contact, facts) for facts in contact.fields])
+    decided = tuple([_decide_in_contact(contact, facts) for facts in contact.fields])
     numbers = [known for facts in contact.fields for known in facts.numbers]
     # One flag a channel: a person clears each for itself.
     flagged = contact.suppressed.union(*(known.suppressed for known in numbers))
@@ -44,58 +51,60 @@ def decide(contact: ContactFacts) -> Decision:
         do_not_contact="any" in flagged,
         do_not_call="call" in flagged,
         do_not_text="text" in flagged,
-        best_phone=_best(decided, {known.number.e164 for known in numbers if known.confirmed}),
+        best_phone=_best_phone(
+            decided, {known.number.e164 for known in numbers if known.confirmed}
+        ),
         reason=_reason(contact, decided),
-        waiting=any(known.missing for known in numbers),
+        waiting=any(known.pending_reason for known in numbers),
         proposed_phone=contact.proposed_phone,
     )
 
 
 def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | None:
     """Where nothing new is known, since it could not be checked again, nothing new is said."""
-    kept = any(field.kept for field in decided)
+    kept = any(field.unchanged for field in decided)
     same = all(
-        field.status == facts.held_status
+        field.status == facts.current_status
         for field, facts in zip(decided, contact.fields, strict=True)
     )
-    if kept and same and contact.held_reason:
-        return contact.held_reason
-    alone = f"This person {contact.suppressed_why}." if contact.suppressed else None
+    if kept and same and contact.current_reason:
+        return contact.current_reason
+    alone = f"This person {contact.suppressed_reason}." if contact.suppressed else None
     return sentence(decided) or alone
 
 
-def _of_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
+def _decide_in_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
     """A phone field; one without a number that can be read is not to be dialed either."""
     if facts.unread:
-        return _unread(facts, contact)
+        return _decide_unread(facts, contact)
     if facts.numbers or facts.reading.outcome == "empty" or not is_stopped(contact.suppressed):
         return decide_field(facts)
-    return FieldDecision(facts.name, "do_not_contact", reason=contact.suppressed_why)
+    return FieldDecision(facts.name, "do_not_contact", reason=contact.suppressed_reason)
 
 
-def _unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:
+def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:
     """A field that we cannot read just now stays as it is, but that nobody is to be contacted there
     who said no. What was lifted since is not called good unseen."""
-    held = cast(Status, facts.held_status) if facts.held_status in _ALL_STATUSES else None
+    held = cast(Status, facts.current_status) if facts.current_status in _ALL_STATUSES else None
 
     def told(status: Status | None, reason: str) -> FieldDecision:
-        kept = status is not None and status == facts.held_status
-        e164 = facts.held_e164
+        kept = status is not None and status == facts.current_status
+        e164 = facts.current_e164
         if not kept and e164 is None:
             e164 = next((known.number.e164 for known in facts.numbers), None)
         return FieldDecision(
             facts.name, status, e164 if status else None,
-            cast("Kind | None", facts.held_line_type), reason, kept,
+            cast("Kind | None", facts.current_line_type), reason, kept,
         )  # fmt: skip
 
     for known in facts.numbers:
         if is_stopped(known.suppressed):
-            return told("do_not_contact", known.suppressed_why)
+            return told("do_not_contact", known.suppressed_reason)
     for known in facts.numbers:
         if known.wrong:
             return told("wrong_number", known.wrong)
     if held and is_stopped(contact.suppressed):
-        return told("do_not_contact", contact.suppressed_why)
+        return told("do_not_contact", contact.suppressed_reason)
     if held in ("do_not_contact", "wrong_number") and facts.numbers:
         return told("unverified", "could not be read again: it is hidden from our user")
     return told(held, "")
@@ -111,27 +120,27 @@ def decide_field(facts: FieldFacts) -> FieldDecision:
         return FieldDecision(facts.name, status, reason=reading.reason)
     for known in facts.numbers:
         if is_stopped(known.suppressed):
-            return _made(facts, known, "do_not_contact", known.suppressed_why)
+            return _field_decision(facts, known, "do_not_contact", known.suppressed_reason)
     for known in facts.numbers:
         if known.wrong:
-            return _made(facts, known, "wrong_number", known.wrong)
+            return _field_decision(facts, known, "wrong_number", known.wrong)
     judged = [(known, *_verdict(facts, known)) for known in facts.numbers]
     known, status, reason, kept = min(
         judged, key=lambda entry: (_BEST_FIRST.index(entry[1]), _is_fax(entry[0].number))
     )
-    return _made(facts, known, status, reason, kept)
+    return _field_decision(facts, known, status, reason, kept)
 
 
 def _is_fax(number: Number) -> bool:
     return number.label.casefold().strip(".") in ("f", "fax", "telefax")
 
 
-def _made(
+def _field_decision(
     facts: FieldFacts, known: NumberKnowledge, status: Status, reason: str, kept: bool = False
 ) -> FieldDecision:
-    line_type = cast(Kind, resolve.line_type(known.said, known.number.kind))
-    if kept and facts.held_line_type:
-        line_type = cast(Kind, facts.held_line_type)
+    line_type = cast(Kind, resolve.line_type(known.answers, known.number.kind))
+    if kept and facts.current_line_type:
+        line_type = cast(Kind, facts.current_line_type)
     return FieldDecision(
         facts.name,
         status,
@@ -148,58 +157,63 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bo
     Without a verdict, or with a good one that is not as deep as it was to be, it stays as it was
     (promise 6).
     """
-    best = resolve.decisive(known.said)
-    if best is not None and best.verdict == "valid" and not known.missing:
-        return "valid", _though(known) or facts.reading.remark, False
+    best = resolve.winning(known.answers)
+    if best is not None and best.verdict == "valid" and not known.pending_reason:
+        return "valid", _dissent_clause(known) or facts.reading.remark, False
     if best is not None and best.verdict in ("invalid", "unreachable"):
         status: Status = "invalid" if best.verdict == "invalid" else "unreachable"
-        return status, _by_whom(best, known), False
+        return status, _source_clause(best, known), False
     # Of a number that is not valid no E.164 is held.
-    same = facts.held_e164 == known.number.e164 or (
-        facts.held_e164 is None and facts.held_status == "invalid" and not known.number.valid
+    same = facts.current_e164 == known.number.e164 or (
+        facts.current_e164 is None and facts.current_status == "invalid" and not known.number.valid
     )
-    why = f": {known.missing}" if known.missing else ""
+    why = f": {known.pending_reason}" if known.pending_reason else ""
     if same:
         for held in ("valid", "invalid", "unreachable"):
-            if facts.held_status == held:
+            if facts.current_status == held:
                 return held, f"could not be checked again{why or ' just now'}", True
     return "unverified", f"could not be checked yet{why}", False
 
 
-def _by_whom(best: Said, known: NumberKnowledge) -> str:
+def _source_clause(best: ProviderAnswer, known: NumberKnowledge) -> str:
     """Why a number is bad, by whose word, and who says otherwise."""
     detail = best.detail or f"is {best.verdict}"
     if best.depth == "format":
         return detail
-    others = _others(known)
+    others = _conflicting_sources(known)
     return f"{detail} ({best.label or best.provider}{f'; {others}' if others else ''})"
 
 
-def _though(known: NumberKnowledge) -> str:
+def _dissent_clause(known: NumberKnowledge) -> str:
     """That somebody calls a good number bad."""
-    if not (others := _others(known)):
+    if not (others := _conflicting_sources(known)):
         return ""
-    best = resolve.decisive(known.said)
+    best = resolve.winning(known.answers)
     return f"counts as valid by {best.label or best.provider}, though {others}" if best else ""
 
 
-def _others(known: NumberKnowledge) -> str:
+def _conflicting_sources(known: NumberKnowledge) -> str:
     """Who else says otherwise. That the numbering plan has such numbers contradicts nobody."""
-    if len(known.said) < 2:  # the most of them: only the numbering plan was asked
+    if len(known.answers) < 2:  # the most of them: only the numbering plan was asked
         return ""
-    best = resolve.decisive(known.said)
+    best = resolve.winning(known.answers)
     return " and ".join(
         f"{one.label or one.provider} says {one.verdict}"
-        for one in resolve.dissenting(known.said)
+        for one in resolve.conflicting(known.answers)
         if one.depth != "format" and best is not None and one.provider != best.provider
     )
 
 
-def _best(fields: tuple[FieldDecision, ...], confirmed: set[str]) -> str | None:
+def _best_phone(fields: tuple[FieldDecision, ...], confirmed: set[str]) -> str | None:
     usable = [field for field in fields if field.status == "valid" and field.e164]
 
     def rank(field: FieldDecision) -> tuple[bool, int]:
         kind = field.line_type or "unknown"
-        return (field.e164 not in confirmed, _REACH.index(kind) if kind in _REACH else len(_REACH))
+        return (
+            field.e164 not in confirmed,
+            _LINE_TYPE_PREFERENCE.index(kind)
+            if kind in _LINE_TYPE_PREFERENCE
+            else len(_LINE_TYPE_PREFERENCE),
+        )
 
     return min(usable, key=rank).e164 if usable else None

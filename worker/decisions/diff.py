@@ -8,21 +8,21 @@ from functools import lru_cache
 
 from worker.decisions.model import Decision, FieldFacts, Value, WritePolicy
 
-NOTHING_MORE: Mapping[str, Value] = {}
+NO_EXTRA: Mapping[str, Value] = {}
 FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
-_OF_ONE_CHANNEL = ("do_not_call", "do_not_text")
+_CHANNEL_FLAGS = ("do_not_call", "do_not_text")
 
 
 def flags(decision: Decision, writable: frozenset[str]) -> dict[str, bool]:
     """The flags that a decision sets. Where the CRM has no flag for a channel that is closed, it is
     told by *do not contact*: too much is left alone, and nobody is called who said no to it."""
     found = {flag: bool(getattr(decision, flag)) for flag in FLAGS}
-    if any(found[flag] and flag not in writable for flag in _OF_ONE_CHANNEL):
+    if any(found[flag] and flag not in writable for flag in _CHANNEL_FLAGS):
         found["do_not_contact"] = True
     return found
 
 
-def wanted(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
+def target_values(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
     """Canonical key -> value, for all that a decision says."""
     values: dict[str, Value] = {}
     for field in decision.fields:
@@ -47,10 +47,10 @@ def changes(
     decision: Decision,
     facts: tuple[FieldFacts, ...],
     raw: Mapping[str, str],
-    held: Mapping[str, Value],
+    current: Mapping[str, Value],
     writable: frozenset[str],
     policy: WritePolicy,
-    more: Mapping[str, Value] = NOTHING_MORE,
+    extra: Mapping[str, Value] = NO_EXTRA,
 ) -> dict[str, Value]:
     """The differences between what is held and what was decided; {} when there is nothing to do.
 
@@ -60,15 +60,15 @@ def changes(
     """
     differing: dict[str, Value] = {
         key: value
-        for key, value in wanted(decision, writable).items()
+        for key, value in target_values(decision, writable).items()
         # CRMs hold nothing, an empty text or false where we mean the same.
-        if key in writable and (held.get(key) or None) != (value or None)
+        if key in writable and (current.get(key) or None) != (value or None)
     }
-    differing.update(more)
+    differing.update(extra)
     if policy.normalize:
         differing.update(_normalized(decision, facts, raw, writable))
     present = any(field.status is not None for field in decision.fields)
-    if differing or (present and _stale(held.get("checked_at"), writable, policy)):
+    if differing or (present and _is_stale(current.get("checked_at"), writable, policy)):
         if "checked_at" in writable:
             differing["checked_at"] = policy.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if "run" in writable:
@@ -76,7 +76,7 @@ def changes(
     return differing
 
 
-def _stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:
+def _is_stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:
     if "checked_at" not in writable or not isinstance(held, str):
         return False  # never checked: then some other field differs too
     try:

@@ -29,7 +29,7 @@ def is_stopped(suppressed: frozenset[Channel]) -> bool:
     return blocked(suppressed) >= CALL_AND_TEXT
 
 
-class Said(Struct, frozen=True):
+class ProviderAnswer(Struct, frozen=True):
     """A verification as far as deciding needs it. `detail`: a phrase such as "is too short".
 
     `depth`: how deep it looked (see `weigh`). `label`: the provider as a person knows it.
@@ -53,11 +53,11 @@ class NumberKnowledge(Struct, frozen=True):
     """
 
     number: Number
-    said: tuple[Said, ...] = ()
-    missing: str = ""
+    answers: tuple[ProviderAnswer, ...] = ()
+    pending_reason: str = ""
     wrong: str = ""
     suppressed: frozenset[Channel] = frozenset()
-    suppressed_why: str = ""
+    suppressed_reason: str = ""
     confirmed: bool = False
 
 
@@ -68,9 +68,9 @@ class FieldFacts(Struct, frozen=True):
     name: str
     reading: Reading
     numbers: tuple[NumberKnowledge, ...] = ()
-    held_status: str | None = None
-    held_e164: str | None = None
-    held_line_type: str | None = None
+    current_status: str | None = None
+    current_e164: str | None = None
+    current_line_type: str | None = None
     unread: bool = False
 
 
@@ -80,10 +80,10 @@ class ContactFacts(Struct, frozen=True):
     to be contacted, whatever numbers there are."""
 
     fields: tuple[FieldFacts, ...]
-    held_reason: str | None = None
+    current_reason: str | None = None
     proposed_phone: str | None = None
     suppressed: frozenset[Channel] = frozenset()
-    suppressed_why: str = ""
+    suppressed_reason: str = ""
 
 
 class FieldDecision(Struct, frozen=True):
@@ -97,7 +97,7 @@ class FieldDecision(Struct, frozen=True):
     e164: str | None = None
     line_type: Kind | None = None
     reason: str = ""
-    kept: bool = False
+    unchanged: bool = False
 
 
 class Decision(Struct, frozen=True):
@@ -113,7 +113,7 @@ class Decision(Struct, frozen=True):
     reason: str | None
     waiting: bool = False
     proposed_phone: str | None = None
-    spared: bool = False
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,24 +16,28 @@ from collections.abc import Collection, Mapping
 from worker.decisions.diff import FLAGS
 from worker.decisions.model import Decision, Status, Value
 
-BAD: frozenset[Status] = frozenset({"do_not_contact", "wrong_number", "invalid", "unreachable"})
+STOPPING_OR_BAD: frozenset[Status] = frozenset(
+    {"do_not_contact", "wrong_number", "invalid", "unreachable"}
+)
 # Values that are written for a reason of their own and say nothing of a number.
-_OF_EVERY_RECORD = frozenset({"confirm_link"})
+_NEUTRAL_KEYS = frozenset({"confirm_link"})
 
 
 def is_clean(decision: Decision) -> bool:
     """Whether nothing is wrong with a record."""
     return (
-        not any(field.status in BAD for field in decision.fields)
+        not any(field.status in STOPPING_OR_BAD for field in decision.fields)
         and not any(getattr(decision, flag) for flag in FLAGS)
         and decision.proposed_phone is None
     )
 
 
-def spares(decision: Decision, held: Mapping[str, Value], more: Collection[str] = ()) -> bool:
+def is_left_untouched(
+    decision: Decision, current: Mapping[str, Value], extra: Collection[str] = ()
+) -> bool:
     """Whether a record of the first sync's stock is left alone.
 
     `held`: what the CRM holds of our fields. `more`: canonical keys that are to be written beside
     what the decision says (a corrected number, that its source is isolated).
     """
-    return is_clean(decision) and not any(held.values()) and {*more} <= _OF_EVERY_RECORD
+    return is_clean(decision) and not any(current.values()) and {*extra} <= _NEUTRAL_KEYS

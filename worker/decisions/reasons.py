@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from worker.decisions.model import FieldDecision
 
-LONGEST = 255  # what the CRM field holds
+MAX_LENGTH = 255  # what the CRM field holds
 
 
 @lru_cache(maxsize=256)
@@ -32,28 +32,28 @@ def sentence(fields: Iterable[FieldDecision]) -> str | None:
     troubled = [field for field in present if field.status != "valid"]
     remarks = [f"{label(field.name)} {field.reason}" for field in present if field.reason]
     if not troubled and remarks:
-        return _cut("; ".join(remarks) + ".")
+        return _truncated("; ".join(remarks) + ".")
     if not troubled:
-        names = _listed([label(field.name) for field in present])
+        names = _joined([label(field.name) for field in present])
         return f"{names} {'is a valid number' if len(present) == 1 else 'are valid numbers'}."
-    return _cut("; ".join(_told(troubled)) + ".")
+    return _truncated("; ".join(_phrases(troubled)) + ".")
 
 
-def _told(fields: list[FieldDecision]) -> Iterator[str]:
+def _phrases(fields: list[FieldDecision]) -> Iterator[str]:
     """A phrase a field; what was said of one already is not said again."""
     said: set[str] = set()
     for field in fields:
-        reason = field.reason or _plain(field)
+        reason = field.reason or _default_phrase(field)
         name = label(field.name) if not said else label(field.name).lower()
         yield f"{name} likewise" if reason in said else f"{name} {reason}"
         said.add(reason)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
+def _truncated(text: str) -> str:
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1].rstrip() + "…"
 
 
-def _plain(field: FieldDecision) -> str:
+def _default_phrase(field: FieldDecision) -> str:
     return {
         "invalid": "is not a valid number",
         "unreachable": "cannot be reached",
@@ -63,7 +63,7 @@ def _plain(field: FieldDecision) -> str:
     }[field.status or "unverified"]
 
 
-def _listed(names: list[str]) -> str:
+def _joined(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     lowered = [names[0], *(name.lower() for name in names[1:])]

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 # "reassigned" tells who has the number now, and of the line itself no more than the plan.
-_DEEP = {"format": 0, "reassigned": 0, "line_type": 1, "live": 2}
+_RANKS = {"format": 0, "reassigned": 0, "line_type": 1, "live": 2}
 
 
-class Spoken(Protocol):
+class AnswerLike(Protocol):
     """An answer as far as weighing needs it."""
 
     @property
@@ -26,36 +26,36 @@ class Spoken(Protocol):
     def line_type(self) -> str: ...
 
 
-S = TypeVar("S", bound=Spoken)
+S = TypeVar("S", bound=AnswerLike)
 
 
-def decisive(said: Sequence[S]) -> S | None:
+def winning(answers: Sequence[S]) -> S | None:
     """The answer that decides, of answers in the chain's order; None where nobody knows."""
     best: S | None = None
-    for one in said:
+    for one in answers:
         if one.verdict == "unknown":
             continue
-        if best is None or _DEEP[one.depth] >= _DEEP[best.depth]:
+        if best is None or _RANKS[one.depth] >= _RANKS[best.depth]:
             best = one
     return best
 
 
-def dissenting(said: Sequence[S]) -> list[S]:
+def conflicting(answers: Sequence[S]) -> list[S]:
     """Those who said something else than the one that decides."""
-    best = decisive(said)
-    return [one for one in said if best and one.verdict not in ("unknown", best.verdict)]
+    best = winning(answers)
+    return [one for one in answers if best and one.verdict not in ("unknown", best.verdict)]
 
 
-def line_type(said: Sequence[S], fallback: str = "unknown") -> str:
+def line_type(answers: Sequence[S], fallback: str = "unknown") -> str:
     """The kind of line by the deepest answer that knows it (what is live says nothing of it)."""
-    known = [one for one in said if one.line_type != "unknown"]
-    best = decisive(known)
+    known = [one for one in answers if one.line_type != "unknown"]
+    best = winning(known)
     return best.line_type if best else fallback
 
 
-def deep_enough(said: Sequence[S], depth: str) -> bool:
+def is_sufficient(answers: Sequence[S], depth: str) -> bool:
     """Whether somebody has told what a step of this depth is asked for."""
     if depth == "reassigned":
         return False  # a matter of dates: see where that is asked
-    return any(one.verdict != "unknown" and _DEEP[one.depth] >= _DEEP[depth] for one in said
+    return any(one.verdict != "unknown" and _RANKS[one.depth] >= _RANKS[depth] for one in answers
                if one.depth != "reassigned")  # fmt: skip

@@ -20,10 +20,10 @@ from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import LIFTED_BY
 from worker.feedback.models import Feedback, contact_key
 from worker.store.array_param import any_of
-from worker.store.pseudonyms import Keys, all_names
+from worker.store.pseudonyms import Keys, number_aliases
 from worker.store.tables import contacts, deliveries, feedback, writes
 
-_BEFORE = timedelta(microseconds=1)
+_JUST_BEFORE = timedelta(microseconds=1)
 _CLEARED = ("opt_in", "confirmed")
 
 
@@ -33,10 +33,12 @@ class _Stop:
 
     report: Feedback
     number: str
-    shown_at: datetime | None
+    confirmed_at: datetime | None
 
 
-def dated(connection: Connection, reports: Sequence[Feedback], keys: Keys) -> list[Feedback]:
+def backdate_clearings(
+    connection: Connection, reports: Sequence[Feedback], keys: Keys
+) -> list[Feedback]:
     """Reports of one CRM's flags, each clearing dated before the stops that it may not have seen.
 
     `reports`: as `users.reports` makes them, before they are stored.
@@ -44,19 +46,19 @@ def dated(connection: Connection, reports: Sequence[Feedback], keys: Keys) -> li
     clearings = [report for report in reports if report.kind in _CLEARED]
     if not clearings:
         return list(reports)
-    recorded_at = _recorded_at(connection, {report.contact for report in clearings})
-    stops = _stops(connection, clearings, min(recorded_at.values(), default=None), keys)
+    recorded_at = _last_recorded(connection, {report.contact for report in clearings})
+    stops = _possibly_unseen_stops(
+        connection, clearings, min(recorded_at.values(), default=None), keys
+    )
     return [
-        _before_unseen(report, recorded_at.get(report.contact), stops)
+        _backdate(report, recorded_at.get(report.contact), stops)
         if report.kind in _CLEARED
         else report
         for report in reports
     ]
 
 
-def _before_unseen(
-    clearing: Feedback, recorded_at: datetime | None, stops: Sequence[_Stop]
-) -> Feedback:
+def _backdate(clearing: Feedback, recorded_at: datetime | None, stops: Sequence[_Stop]) -> Feedback:
     if recorded_at is None:
         return clearing
     unseen = [
@@ -66,9 +68,9 @@ def _before_unseen(
         and _is_about_the_same(clearing, stop)
         and stop.report.at <= clearing.at
         and (stop.report.received_at or stop.report.at) > recorded_at
-        and (stop.shown_at is None or stop.shown_at > clearing.at)
+        and (stop.confirmed_at is None or stop.confirmed_at > clearing.at)
     ]
-    return replace(clearing, at=min(unseen) - _BEFORE) if unseen else clearing
+    return replace(clearing, at=min(unseen) - _JUST_BEFORE) if unseen else clearing
 
 
 def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:
@@ -81,7 +83,7 @@ def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:
     )
 
 
-def _recorded_at(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
+def _last_recorded(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
     """When our index recorded these contacts last, or we set a flag of theirs since: a run that
     failed for good may have done so without a record of it."""
     ids = [name.split("/", 2)[2] for name in names]
@@ -104,7 +106,7 @@ def _recorded_at(connection: Connection, names: Collection[str]) -> dict[str, da
     return found
 
 
-def _stops(
+def _possibly_unseen_stops(
     connection: Connection, clearings: Sequence[Feedback], since: datetime | None, keys: Keys
 ) -> list[_Stop]:
     """Stops that reached us since then, and may be about what was cleared."""
@@ -112,7 +114,7 @@ def _stops(
         return []
     f = feedback.c
     numbers = {report.number for report in clearings if report.number}
-    names = all_names(keys, sorted(numbers), report_log.some_erased(connection))
+    names = number_aliases(keys, sorted(numbers), report_log.has_erasures(connection))
     people = sorted({report.person for report in clearings if report.person})
     about = sa.or_(
         any_of(f.number, sorted(names)),
@@ -123,14 +125,18 @@ def _stops(
         about, f.kind.in_(sorted(LIFTED_BY)), sa.func.coalesce(f.received_at, f.at) > since
     )
     rows = connection.execute(query).all()
-    shown = _shown_at(connection, clearings[0].contact.partition("/")[0], [row.id for row in rows])
+    shown = _confirmed_at(
+        connection, clearings[0].contact.partition("/")[0], [row.id for row in rows]
+    )
     return [
-        _Stop(report_log.made(row), names.get(row.number, row.number), shown.get(row.id))
+        _Stop(report_log.report_from_row(row), names.get(row.number, row.number), shown.get(row.id))
         for row in rows
     ]
 
 
-def _shown_at(connection: Connection, connector: str, ids: Sequence[int]) -> Mapping[int, datetime]:
+def _confirmed_at(
+    connection: Connection, connector: str, ids: Sequence[int]
+) -> Mapping[int, datetime]:
     """When a CRM confirmed to have these reports; nothing of those whose number no record held."""
     d, causes = deliveries.c, {f"feedback:{one}": one for one in ids}
     query = sa.select(d.cause, d.confirmed_at).where(

@@ -13,11 +13,15 @@ from typing import cast
 
 from config.settings import Settings
 from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel
-from worker.feedback.models import Feedback, Who
-from worker.store.pseudonyms import MARK
+from worker.feedback.models import ContactIdentity, Feedback
+from worker.store.pseudonyms import ERASED_PREFIX
 
-LIFT = "lift:"  # begins the key of an admin's word on one entry of the list, which follows
-MERGED = "merged:"  # begins the key of what was said of a record that lives on in another one
+LIFT_KEY_PREFIX = (
+    "lift:"  # begins the key of an admin's word on one entry of the list, which follows
+)
+MERGED_KEY_PREFIX = (
+    "merged:"  # begins the key of what was said of a record that lives on in another one
+)
 _STOPS = ("opt_out", "complaint", "erasure")
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
 # not that they want to be contacted: it lifts no opt-out.
@@ -52,7 +56,7 @@ class Rules:
     shared_from: int = 3  # persons with one number in one CRM: a switchboard, a family
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_from_settings(settings: Settings) -> Rules:
     """How reports are weighed, by the operator's settings."""
     return Rules(
         settings.policy.opt_out_text_stops_calls,
@@ -66,26 +70,26 @@ def rules_of(settings: Settings) -> Rules:
 class Holders:
     """Who holds a number, as far as the index knows."""
 
-    all: tuple[Who, ...] = ()
+    identities: tuple[ContactIdentity, ...] = ()
 
-    def others(self, who: Who) -> bool:
-        return any(one.key != who.key and not _same_person(one, who) for one in self.all)
+    def has_others(self, who: ContactIdentity) -> bool:
+        return any(one.key != who.key and not _same_person(one, who) for one in self.identities)
 
     @property
-    def persons(self) -> int:
+    def person_count(self) -> int:
         """How many persons one CRM has with it, at least."""
         persons: dict[str, set[str]] = {}
-        for one in self.all:
+        for one in self.identities:
             if one.person:
                 persons.setdefault(one.key.partition("/")[0], set()).add(one.person)
         return max(map(len, persons.values()), default=0)
 
 
-NOBODY = Holders()
+NO_HOLDERS = Holders()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConsentState:
     """What stands against (or for) a number in one contact, in the words of a decision.
 
     `unreachable`: evidence that messages do not arrive, last at `unreachable_at`.
@@ -94,7 +98,7 @@ class Standing:
 
     wrong: str = ""
     suppressed: frozenset[Channel] = frozenset()
-    suppressed_why: str = ""
+    suppressed_reason: str = ""
     confirmed: bool = False
     confirmed_at: datetime | None = None
     unreachable: str = ""
@@ -115,17 +119,17 @@ class _Failing:
         first, last = self.reports[0], self.reports[-1]
         often = len(self.reports) >= rules.unreachable_after
         long = last.at - first.at >= rules.unreachable_over
-        dead = any(report.grade == "dead" for report in self.reports)
+        dead = any(report.severity == "dead" for report in self.reports)
         return last if dead or (often and long) else None
 
 
-def standing(
+def evaluate(
     reports: Sequence[Feedback],
-    who: Who,
+    identity: ContactIdentity,
     rules: Rules = Rules(),
-    holders: Holders = NOBODY,
-    reached_at: datetime | None = None,
-) -> Standing:
+    holders: Holders = NO_HOLDERS,
+    last_delivered: datetime | None = None,
+) -> ConsentState:
     """Weigh the reports about a number for one contact. `reached_at`: when a message last arrived.
 
     A wrong number holds for every contact with that number, but for one whose person confirmed it:
@@ -143,23 +147,23 @@ def standing(
     confirmed_here = False  # on this contact, not on another one with the number
     corrected_to = ""
     failing, no_text = _Failing(), ""
-    for report in sorted(reports, key=order):
-        if not concerns(report, who, holders, rules):
+    for report in sorted(reports, key=sort_key):
+        if not concerns(report, identity, holders, rules):
             continue
         channels = channels_of(report, rules)
         match report.kind:
             case "wrong_number" | "corrected":
-                mine = bool(report.contact) and is_about(report, who)
-                if confirmed_here and not mine and holders.others(who):
+                mine = bool(report.contact) and is_about(report, identity)
+                if confirmed_here and not mine and holders.has_others(identity):
                     continue  # somebody else's; this person's own word stands
-                wrong, confirmed_at = f"reaches somebody else ({told(report)})", None
+                wrong, confirmed_at = f"reaches somebody else ({describe(report)})", None
                 confirmed_here = False
                 if report.kind == "corrected":
                     corrected_to = report.new_number
-                    wrong = f"was replaced by its owner ({told(report)})"
+                    wrong = f"was replaced by its owner ({describe(report)})"
             case "confirmed":
                 wrong, corrected_to, confirmed_at = "", "", report.at
-                confirmed_here = is_about(report, who)
+                confirmed_here = is_about(report, identity)
                 failing.reports.clear()
             case "opt_out" | "complaint" | "erasure":
                 closed |= channels
@@ -170,7 +174,7 @@ def standing(
                 if closed - cleared >= CALL_AND_TEXT:  # no to each, one after the other
                     closed.add("any")
                     cleared.discard("any")
-                why = f"must not be contacted ({told(report)})"
+                why = f"must not be contacted ({describe(report)})"
             case "opt_in":
                 any_opened = any_opened or "any" in channels
                 if report.channels in _FLAGS:
@@ -183,10 +187,10 @@ def standing(
                     closed -= channels
                     refused -= channels
             case "undeliverable":
-                if reached_at is None or report.at > reached_at:
-                    if report.grade == "no_text":
-                        no_text = f"takes no texts ({told(report)})"
-                    elif report.grade:
+                if last_delivered is None or report.at > last_delivered:
+                    if report.severity == "no_text":
+                        no_text = f"takes no texts ({describe(report)})"
+                    elif report.severity:
                         failing.reports.append(report)
     suppressed = closed - cleared
     last = failing.verdict(rules)
@@ -195,38 +199,43 @@ def standing(
         why = why if len(suppressed) > 1 else no_text
     if suppressed >= CALL_AND_TEXT and not any_opened:
         suppressed.add("any")
-    return Standing(
+    return ConsentState(
         wrong,
         frozenset(suppressed),
         why if suppressed else "",
         confirmed_at is not None,
         confirmed_at,
-        f"cannot be reached ({told(last)})" if last else "",
+        f"cannot be reached ({describe(last)})" if last else "",
         last.at if last else None,
         corrected_to,
     )
 
 
-def concerns(report: Feedback, who: Who, holders: Holders = NOBODY, rules: Rules = Rules()) -> bool:
+def concerns(
+    report: Feedback,
+    identity: ContactIdentity,
+    holders: Holders = NO_HOLDERS,
+    rules: Rules = Rules(),
+) -> bool:
     """Whether a report says something of this contact."""
-    if is_about(report, who):
+    if is_about(report, identity):
         return True
-    if report.reach != "number":
+    if report.scope != "number":
         return False
-    shared = holders.persons >= rules.shared_from
+    shared = holders.person_count >= rules.shared_from
     if not report.contact or report.kind in _STOPS or not shared:
         return True
-    return not report.person and not who.person
+    return not report.person and not identity.person
 
 
-def is_about(report: Feedback, who: Who) -> bool:
+def is_about(report: Feedback, identity: ContactIdentity) -> bool:
     """Whether a report was made on this contact, or on another one of the same person."""
-    if report.contact and report.contact == who.key:
+    if report.contact and report.contact == identity.key:
         return True
-    return report.reach != "contact" and who.is_person(report.person)
+    return report.scope != "contact" and identity.is_person(report.person)
 
 
-def _same_person(one: Who, other: Who) -> bool:
+def _same_person(one: ContactIdentity, other: ContactIdentity) -> bool:
     return other.is_person(one.person) or one.is_person(other.person)
 
 
@@ -236,7 +245,7 @@ def is_by_text(report: Feedback) -> bool:
     return report.source.endswith("sms") and "text" in report.channels.split() and not listed
 
 
-def opened_by(
+def channels_opened_by(
     opt_in: Feedback, stop_was_by_text: bool, rules: Rules = Rules()
 ) -> frozenset[Channel]:
     """What an opt-in opens of what a stop closed. A text (START) takes back what a text stopped; of
@@ -263,10 +272,10 @@ class Lift:
 
     at: datetime
     by: str
-    why: str
+    reason: str
 
 
-def lifted(
+def apply_lifts(
     report: Feedback, later: Collection[Feedback], rules: Rules = Rules()
 ) -> tuple[frozenset[Channel], Lift | None]:
     """What of a suppression that came of `report` still stands, and what ended it if nothing does.
@@ -275,41 +284,43 @@ def lifted(
     person is an exception for that person (see `standing`).
     """
     left = channels_of(report, rules)
-    for other in sorted(later, key=order):
+    for other in sorted(later, key=sort_key):
         if other.channels in _FLAGS:
             continue  # it opened no channel: another flag was left
-        if order(other) <= order(report) or other.kind not in LIFTED_BY[report.kind]:
+        if sort_key(other) <= sort_key(report) or other.kind not in LIFTED_BY[report.kind]:
             continue
-        if other.reach != "number" and not _about_the_same(report, other):
+        if other.scope != "number" and not _about_the_same(report, other):
             continue
-        left -= opened_by(other, is_by_text(report), rules)
+        left -= channels_opened_by(other, is_by_text(report), rules)
         if not left:
             return left, Lift(other.at, other.source, other.evidence)
     return left, None
 
 
 def _about_the_same(report: Feedback, other: Feedback) -> bool:
-    if not report.contact or (report.reach == "number" and report.kind in _STOPS):
+    if not report.contact or (report.scope == "number" and report.kind in _STOPS):
         return False
     if report.person and report.person == other.person:
         return True
-    if report.contact.startswith(MARK):  # all erased contacts are called so: none is another
-        return bool(report.id) and other.key.startswith(f"{LIFT}feedback:{report.id}:")
+    if report.contact.startswith(
+        ERASED_PREFIX
+    ):  # all erased contacts are called so: none is another
+        return bool(report.id) and other.key.startswith(f"{LIFT_KEY_PREFIX}feedback:{report.id}:")
     return report.contact == other.contact
 
 
-def told(report: Feedback) -> str:
+def describe(report: Feedback) -> str:
     """A report in words, for a person."""
     return f"{report.evidence or report.source}, {report.at:%d %b %Y}"
 
 
-def order(report: Feedback) -> tuple[datetime, bool, int]:
+def sort_key(report: Feedback) -> tuple[datetime, bool, int]:
     """As they were said. Of two at the same moment the one that stops comes last: safe is safe.
 
     What was said of a record that was merged counts for the other one from when we learned of the
     merge: an opt-in before that was about the other one alone.
     """
     at, received = report.at, report.received_at
-    if received is not None and report.key.startswith(MERGED):
+    if received is not None and report.key.startswith(MERGED_KEY_PREFIX):
         at = max(at, received)
     return at, report.kind in _STOPS, report.id

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from connectors.records import Contact, Value
 from worker.decisions.diff import FLAGS
-from worker.feedback.models import Feedback, FeedbackKind, Reach, Who
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, Scope
 
 _CHANNELS = {"do_not_contact": "call text", "do_not_call": "call", "do_not_text": "text"}
 _OWN = {"do_not_call": "call", "do_not_text": "text"}  # the flags of one channel each
@@ -40,15 +40,15 @@ def _channels(flag: str, ticked: bool, held: Mapping[str, Value]) -> str:
     return " ".join(open_now) or flag
 
 
-def reports(
+def reports_from_flags(
     connector: str,
     contact: Contact,
-    who: Who,
-    known: Mapping[str, bool] | None,
+    identity: ContactIdentity,
+    last_seen: Mapping[str, bool] | None,
     numbers: Sequence[str],
     now: datetime,
-    ahead: timedelta = timedelta(0),
-    former: Sequence[str] = (),
+    clock_offset: timedelta = timedelta(0),
+    former_numbers: Sequence[str] = (),
 ) -> list[Feedback]:
     """Feedback from the difference between a contact's flags and what we last knew of them.
 
@@ -61,7 +61,7 @@ def reports(
     stopped; who clears a flag takes it back of those as well.
     """
     found: list[Feedback] = []
-    held, before = contact.held, known or {}
+    held, before = contact.held, last_seen or {}
     changed = {
         flag: bool(held[flag])
         for flag in FLAGS
@@ -81,29 +81,29 @@ def reports(
             kind: FeedbackKind = "wrong_number" if value else "confirmed"
         else:
             kind = "opt_out" if value else "opt_in"
-        reach: Reach = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
+        scope: Scope = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
         done = "ticked" if value else "cleared"
         evidence = f"somebody {done} '{_WORDS[flag]}' in {connector}"
         if (
-            known is None or flag not in known
+            last_seen is None or flag not in last_seen
         ):  # by whom, nobody can tell: it may be what we set before an erasure
             evidence = f"'{_WORDS[flag]}' was {done} in {connector} when it was first read"
         # Who is not to be contacted is so without a number as well: one may come.
         about = numbers or ([""] if flag in _CHANNELS else [])
         if kind == "opt_in":
-            about = list(dict.fromkeys((*about, *former)))
+            about = list(dict.fromkeys((*about, *former_numbers)))
         for number in about:
             found.append(
                 Feedback(
-                    key=f"crm:{who.key}:{flag}:{done}:{number}:{stamp}"[:255],
+                    key=f"crm:{identity.key}:{flag}:{done}:{number}:{stamp}"[:255],
                     kind=kind,
                     number=number,
                     source=f"{connector} user",
-                    at=modified - ahead if modified else now,
+                    at=modified - clock_offset if modified else now,
                     channels=_channels(flag, value, {**before, **held}),
-                    contact=who.key,
-                    reach=reach,
-                    person=who.person,
+                    contact=identity.key,
+                    scope=scope,
+                    person=identity.person,
                     evidence=evidence,
                 )
             )

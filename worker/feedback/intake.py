@@ -10,16 +10,16 @@ from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.feedback import merged_records, report_log
-from worker.feedback.models import Feedback, Reading, Who, contact_key
+from worker.feedback.models import ContactIdentity, Feedback, ReviewDecision, contact_key
 from worker.feedback.sources import twilio
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 
-_MOST_KEPT = 10_000  # characters of a reply that a person is to read
+_MAX_STORED_CHARACTERS = 10_000  # characters of a reply that a person is to read
 
 
-def reports(ctx: Context, found: Sequence[Feedback]) -> int:
+def store_reports(ctx: Context, found: Sequence[Feedback]) -> int:
     """Keep reports; how many of them are new."""
     if not found:
         return 0
@@ -32,21 +32,21 @@ def reports(ctx: Context, found: Sequence[Feedback]) -> int:
         return (connection.scalar(count) or 0) - before
 
 
-def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
+def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
     """An inbound message; how many new reports came of it. Raises what `twilio.sms` does."""
     now = ctx.now()
-    heard = twilio.sms(form, now)
+    heard = twilio.parse_reply(form, now)
     keys = ctx.keys
     with ctx.store.write() as connection:
-        if not _is_known(connection, heard, keys):
-            report_log.note_reached(connection, heard.number, now, now)  # who writes is there
-        if heard.doubtful is not None:
-            suggestion = heard.doubtful.suggestion
+        if not _was_received_before(connection, heard, keys):
+            report_log.record_delivery(connection, heard.number, now, now)  # who writes is there
+        if heard.needs_review is not None:
+            suggestion = heard.needs_review.suggestion
             row = {
                 "key": heard.key,
                 "number": heard.number,
                 "source": twilio.SOURCE,
-                "text": _for_a_person(form.get("Body", "")),
+                "text": _readable_text(form.get("Body", "")),
                 "suggestion": suggestion.kind if suggestion else "",
                 "evidence": suggestion.evidence[:255] if suggestion else "",
                 "at": now,
@@ -54,20 +54,20 @@ def twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
                 "decided_by": "",
             }
             upsert(connection, reviews, [row], ignore=True, key=("key",))
-    return reports(ctx, heard.reports)
+    return store_reports(ctx, heard.reports)
 
 
-def _for_a_person(body: str) -> str:
+def _readable_text(body: str) -> str:
     """A reply as somebody reads it: whole, or both ends of one that is longer than a letter."""
     text = body.replace("\x00", "")
-    if len(text) <= _MOST_KEPT:
+    if len(text) <= _MAX_STORED_CHARACTERS:
         return text
-    left_out = len(text) - _MOST_KEPT
-    half = _MOST_KEPT // 2
+    left_out = len(text) - _MAX_STORED_CHARACTERS
+    half = _MAX_STORED_CHARACTERS // 2
     return f"{text[:half]} [… {left_out:,} characters are left out …] {text[-half:]}"
 
 
-def _is_known(connection: Connection, heard: twilio.Heard, keys: Keys) -> bool:
+def _was_received_before(connection: Connection, heard: twilio.ParsedReply, keys: Keys) -> bool:
     """Whether a message came before; it may have been erased since."""
     names = {
         name
@@ -80,16 +80,16 @@ def _is_known(connection: Connection, heard: twilio.Heard, keys: Keys) -> bool:
     )
 
 
-def twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
+def receive_twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
     """What became of a message; raises what `twilio.status` does."""
-    outcome = twilio.status(form, ctx.now())
-    if outcome.reached and outcome.at is not None:
+    outcome = twilio.parse_status(form, ctx.now())
+    if outcome.delivered and outcome.at is not None:
         with ctx.store.write() as connection:
-            report_log.note_reached(connection, outcome.number, outcome.at, ctx.now())
-    return reports(ctx, [outcome.report]) if outcome.report is not None else 0
+            report_log.record_delivery(connection, outcome.number, outcome.at, ctx.now())
+    return store_reports(ctx, [outcome.report]) if outcome.report is not None else 0
 
 
-def decide(ctx: Context, review_id: int, decision: Reading, by: str) -> bool:
+def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: str) -> bool:
     """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
@@ -135,11 +135,11 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
         ]
 
 
-def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
+def numbers_of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
     """The numbers that our index has for a contact, or for the one that it lives on in."""
     held = contact_numbers.c
     with ctx.store.read() as connection:
-        object_name, record_id = merged_records.current(
+        object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
         query = sa.select(held.number).where(
@@ -148,11 +148,11 @@ def of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -
         return list(dict.fromkeys(connection.scalars(query.order_by(held.field, held.place))))
 
 
-def is_known(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:
+def is_in_index(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:
     """Whether our index has a contact, or the one that it lives on in."""
     c = contacts.c
     with ctx.store.read() as connection:
-        object_name, record_id = merged_records.current(
+        object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
         query = sa.select(sa.literal(1)).where(
@@ -161,15 +161,17 @@ def is_known(ctx: Context, connector: str, object_name: str, record_id: str) -> 
         return connection.execute(query).first() is not None
 
 
-def who_is(ctx: Context, connector: str, object_name: str, record_id: str) -> Who:
+def find_identity(
+    ctx: Context, connector: str, object_name: str, record_id: str
+) -> ContactIdentity:
     """A contact as the index knows it, or the one that it lives on in."""
     c = contacts.c
     with ctx.store.read() as connection:
-        object_name, record_id = merged_records.current(
+        object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
         query = sa.select(c.person).where(
             c.connector == connector, c.object == object_name, c.record_id == record_id
         )
         person = connection.scalar(query)
-    return Who(contact_key(connector, object_name, record_id), person or "")
+    return ContactIdentity(contact_key(connector, object_name, record_id), person or "")

@@ -22,17 +22,17 @@ from sqlalchemy.engine import Connection
 
 from worker.decisions.model import Channel
 from worker.feedback.consent_state import (
-    MERGED,
-    NOBODY,
+    MERGED_KEY_PREFIX,
+    NO_HOLDERS,
     Holders,
     Rules,
+    apply_lifts,
     concerns,
+    evaluate,
     is_about,
-    lifted,
-    order,
-    standing,
+    sort_key,
 )
-from worker.feedback.models import Feedback, Who
+from worker.feedback.models import ContactIdentity, Feedback
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, merged_records
@@ -40,13 +40,13 @@ from worker.store.tables import contact_numbers, contacts, feedback, merged_reco
 STOPS = ("opt_out", "complaint", "erasure")
 # Begin the keys of what is about a record as a whole: a flag that was ticked, or what came with a
 # merge. Who withdraws one number may be called on another.
-_OF_A_RECORD = ("crm:", MERGED)
-_PRINT = re.compile(r"[0-9a-f]{32}")
+_RECORD_KEY_PREFIXES = ("crm:", MERGED_KEY_PREFIX)
+_REPORT_HASH = re.compile(r"[0-9a-f]{32}")
 # What is about one number of a contact, and holds where the contact has that number still.
-_OF_A_NUMBER = ("wrong_number", "corrected", "confirmed")
+_NUMBER_KINDS = ("wrong_number", "corrected", "confirmed")
 
 
-class State(StrEnum):
+class MergeState(StrEnum):
     """How far the record that another one lives on in has taken over from it."""
 
     NEW = "new"
@@ -57,39 +57,39 @@ class State(StrEnum):
     DONE = "done"  # and the other was recorded with it
 
 
-def current_key(connection: Connection, key: str) -> str:
+def surviving_key(connection: Connection, key: str) -> str:
     """The key of the contact under which one lives on; its own where it was not merged."""
     m = merged_records.c
     found: str | None = connection.scalar(sa.select(m.into_key).where(m.key == key))
     return found or key
 
 
-def current(
+def surviving_record(
     connection: Connection, connector: str, object_name: str, record_id: str
 ) -> tuple[str, str]:
     """Object and id under which a record lives on; its own where it was not merged."""
-    key = current_key(connection, f"{connector}/{object_name}/{record_id}")
+    key = surviving_key(connection, f"{connector}/{object_name}/{record_id}")
     _, object_name, record_id = key.split("/", 2)
     return object_name, record_id
 
 
-def note_erased(connection: Connection, key: str, now: datetime) -> None:
+def record_erased(connection: Connection, key: str, now: datetime) -> None:
     """Of a contact that was never known: a merge into it may be told after its erasure."""
     row: dict[str, Any] = {
-        "key": key, "into_key": key, "state": State.ERASED, "person": "", "flags": {},
+        "key": key, "into_key": key, "state": MergeState.ERASED, "person": "", "flags": {},
         "numbers": [], "recorded_at": None, "at": now,
     }  # fmt: skip
     upsert(connection, merged_records, [row])
 
 
-def erased(connection: Connection, keys: Collection[str]) -> list[str]:
+def erased_keys(connection: Connection, keys: Collection[str]) -> list[str]:
     """Those of these contacts that were erased."""
     m = merged_records.c
-    query = sa.select(m.key).where(any_of(m.key, sorted(keys)), m.state == State.ERASED)
+    query = sa.select(m.key).where(any_of(m.key, sorted(keys)), m.state == MergeState.ERASED)
     return list(connection.scalars(query))
 
 
-def readdressed(connection: Connection, reports: Sequence[Feedback]) -> list[Feedback]:
+def readdress(connection: Connection, reports: Sequence[Feedback]) -> list[Feedback]:
     """Reports as they are to be stored: what names a record that was merged meanwhile is said of
     the one that it lives on in. A stop on it holds for all numbers of that one."""
     named = {report.contact for report in reports if report.contact}
@@ -99,22 +99,22 @@ def readdressed(connection: Connection, reports: Sequence[Feedback]) -> list[Fee
     into = {row.key: row.into_key for row in rows if row.key != row.into_key}
     if not into:
         return list(reports)
-    numbers, persons = _of_contacts(connection, set(into.values()))
+    numbers, persons = _numbers_and_persons(connection, set(into.values()))
     found: list[Feedback] = []
     for report in reports:
         key = into.get(report.contact)
         if key is None:
             found.append(report)
             continue
-        who = Who(key, persons.get(key, ""))
+        who = ContactIdentity(key, persons.get(key, ""))
         found.append(replace(report, contact=key, person=who.person or report.person))
-        if report.kind in STOPS and report.reach != "number":
+        if report.kind in STOPS and report.scope != "number":
             others = [number for number in numbers.get(key, ()) if number != report.number]
             found += [_copy(report, report.contact, who, number) for number in others]
     return found
 
 
-def _of_contacts(
+def _numbers_and_persons(
     connection: Connection, keys: Collection[str]
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Numbers, and persons, of contacts as the index has them."""
@@ -135,16 +135,16 @@ def _of_contacts(
     return numbers, persons
 
 
-def on(keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
+def about_contacts(keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
     """Reports on these contacts; the index is of those that name one."""
     c = feedback.c
     return any_of(c.contact, sorted(keys)), c.contact != sa.literal_column("''")
 
 
-def reported_on(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
+def reported_numbers(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
     """Contact -> numbers of which something was reported on that very contact."""
     c = feedback.c
-    query = sa.select(c.contact, c.number).where(*on(keys)).distinct()
+    query = sa.select(c.contact, c.number).where(*about_contacts(keys)).distinct()
     found: dict[str, list[str]] = {}
     for row in connection.execute(query):
         found.setdefault(row.contact, []).append(row.number)
@@ -154,20 +154,20 @@ def reported_on(connection: Connection, keys: Collection[str]) -> dict[str, list
 # -- what goes over to the other. Pure -----------------------------------------------------
 
 
-def is_of_whole_contact(report: Feedback, who: Who) -> bool:
+def is_of_whole_contact(report: Feedback, who: ContactIdentity) -> bool:
     """Whether a report is about this contact whatever number it has: it was said on this very
     record, or a flag was ticked on another one of the same person. Who withdraws one number on
     another record may be called on this one's."""
-    if report.reach == "number" or not is_about(report, who):
+    if report.scope == "number" or not is_about(report, who):
         return False
-    return report.contact == who.key or report.key.startswith(_OF_A_RECORD)
+    return report.contact == who.key or report.key.startswith(_RECORD_KEY_PREFIXES)
 
 
-def carried(
-    old: Who,
+def carry_over(
+    old: ContactIdentity,
     numbers: Iterable[str],
     reports: Mapping[str, Sequence[Feedback]],
-    new: Who,
+    new: ContactIdentity,
     new_numbers: Set[str],
     rules: Rules = Rules(),
     holders: Mapping[str, Holders] = {},
@@ -180,32 +180,36 @@ def carried(
     """
     for number in numbers:
         about = reports.get(number, ())
-        state = standing(about, old, rules, holders.get(number, NOBODY))
+        state = evaluate(about, old, rules, holders.get(number, NO_HOLDERS))
         for report in about:
-            if report.kind in STOPS and concerns(report, old, NOBODY, rules):
-                if state.wrong and _said_by_a_stranger(report, about, old, rules):
+            if report.kind in STOPS and concerns(report, old, NO_HOLDERS, rules):
+                if state.wrong and _said_by_somebody_else(report, about, old, rules):
                     continue
-                left, _ = lifted(report, about, rules)
+                left, _ = apply_lifts(report, about, rules)
                 channels = left & state.suppressed
                 if channels:
-                    yield from _stops(report, channels, old, new, new_numbers)
-            elif report.contact == old.key and report.kind in _OF_A_NUMBER:
+                    yield from _carry_over_stop(report, channels, old, new, new_numbers)
+            elif report.contact == old.key and report.kind in _NUMBER_KINDS:
                 yield from (_copy(report, old.key, new, one) for one in new_numbers & {number})
 
 
-def _said_by_a_stranger(
-    report: Feedback, about: Sequence[Feedback], old: Who, rules: Rules
+def _said_by_somebody_else(
+    report: Feedback, about: Sequence[Feedback], old: ContactIdentity, rules: Rules
 ) -> bool:
     """Whether whoever said it had the number, and was known by then not to be this person. What was
     said before that may have been theirs."""
     if is_about(report, old):
         return False
-    before = [one for one in about if order(one) <= order(report)]
-    return bool(standing(before, old, rules).wrong)
+    before = [one for one in about if sort_key(one) <= sort_key(report)]
+    return bool(evaluate(before, old, rules).wrong)
 
 
-def _stops(
-    report: Feedback, channels: frozenset[Channel], old: Who, new: Who, new_numbers: Collection[str]
+def _carry_over_stop(
+    report: Feedback,
+    channels: frozenset[Channel],
+    old: ContactIdentity,
+    new: ContactIdentity,
+    new_numbers: Collection[str],
 ) -> Iterator[Feedback]:
     said = replace(report, channels=" ".join(sorted(channels)))
     # Where it has no number the first one is kept: what is said of a contact holds for the numbers
@@ -215,10 +219,10 @@ def _stops(
             yield _copy(said, old.key, new, number)
 
 
-def of_other_numbers(
+def extend_to_numbers(
     said: Sequence[Feedback],
     reports: Mapping[str, Sequence[Feedback]],
-    who: Who,
+    who: ContactIdentity,
     numbers: Collection[str],
     rules: Rules = Rules(),
 ) -> Iterator[Feedback]:
@@ -226,20 +230,24 @@ def of_other_numbers(
     has now and had not then: it is the person who said it. `reports`: about the former numbers."""
     for report in said:
         others = [number for number in numbers if number != report.number]
-        if report.kind not in STOPS or not others or not report.key.startswith(_OF_A_RECORD):
+        if (
+            report.kind not in STOPS
+            or not others
+            or not report.key.startswith(_RECORD_KEY_PREFIXES)
+        ):
             continue
         if report.contact != who.key:
-            continue  # of another record of that person: `Told.stopped` weighs it
-        left, _ = lifted(report, [*reports.get(report.number, ()), *said], rules)
+            continue  # of another record of that person: `ReportSet.evaluate_contact` weighs it
+        left, _ = apply_lifts(report, [*reports.get(report.number, ()), *said], rules)
         for number in others:
             heard = [one for one in said if one.number == number and one.kind in STOPS]
-            rest = left.difference(*(lifted(one, said, rules)[0] for one in heard))
+            rest = left.difference(*(apply_lifts(one, said, rules)[0] for one in heard))
             if rest:
                 stop = replace(report, channels=" ".join(sorted(rest)))
                 yield _copy(stop, "", who, number)
 
 
-def _copy(report: Feedback, old_key: str, new: Who, number: str) -> Feedback:
+def _copy(report: Feedback, old_key: str, new: ContactIdentity, number: str) -> Feedback:
     record = old_key.rpartition("/")[2]
     note = f"on record {record}, which lives on in this one"
     if not record:
@@ -248,12 +256,12 @@ def _copy(report: Feedback, old_key: str, new: Who, number: str) -> Feedback:
     return replace(
         report,
         kind="opt_out" if report.kind == "erasure" else report.kind,
-        key=f"{MERGED}{new.key}/{number}:{_print_of(report)}",
+        key=f"{MERGED_KEY_PREFIX}{new.key}/{number}:{_report_hash(report)}",
         source="list" if report.key.startswith("list:") else report.source,
         number=number,
         contact=new.key,
         person=new.person,
-        reach="person" if report.reach == "number" else report.reach,
+        scope="person" if report.scope == "number" else report.scope,
         evidence=evidence
         if f"{note})" in evidence or "lives on in this one" in evidence
         else f"{evidence} ({note})",
@@ -261,11 +269,11 @@ def _copy(report: Feedback, old_key: str, new: Who, number: str) -> Feedback:
     )
 
 
-def _print_of(report: Feedback) -> str:
+def _report_hash(report: Feedback) -> str:
     """Tells the first report from others, however long its key is, and without the number that may
     stand in it. Of a copy: what it has."""
     head, _, kept = report.key.rpartition(":")
-    if head.startswith(MERGED) and _PRINT.fullmatch(kept):
+    if head.startswith(MERGED_KEY_PREFIX) and _REPORT_HASH.fullmatch(kept):
         return kept
     text = report.key.replace(report.number, "")
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

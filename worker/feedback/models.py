@@ -19,14 +19,14 @@ FeedbackKind = Literal[
     "erasure",
 ]
 # Whom a report concerns: whoever holds the number; that person, in whichever CRM; that one record.
-Reach = Literal["number", "person", "contact"]
+Scope = Literal["number", "person", "contact"]
 # What a failed message says of the number: it is out of service; it may be, if that goes on; it
 # takes no texts.
-Grade = Literal["", "dead", "failing", "no_text"]
+Severity = Literal["", "dead", "failing", "no_text"]
 # What a person may read in a reply that the reader leaves to them.
-Reading = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
+ReviewDecision = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
 # Columns of a file of reports.
-COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
+REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
            "connector", "id", "code")  # fmt: skip
 
 
@@ -50,16 +50,16 @@ class Feedback:
     at: datetime
     channels: str = ""
     contact: str = ""
-    reach: Reach = "number"
+    scope: Scope = "number"
     person: str = ""
     evidence: str = ""
-    grade: Grade = ""
+    severity: Severity = ""
     new_number: str = ""
     received_at: datetime | None = None
     id: int = 0
 
 
-class Who(Struct, frozen=True):
+class ContactIdentity(Struct, frozen=True):
     """A contact as a report may concern it.
 
     `aliases`: what `person` was, or may have been, under former keys (`Keys.persons`).

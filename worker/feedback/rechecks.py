@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.store.bulk import chunks, upsert
-from worker.store.outbox import FIRST_WAIT, LONGEST_WAIT
+from worker.store.outbox import BACKOFF_INITIAL, BACKOFF_MAX
 from worker.store.tables import UtcDateTime, rechecks
 
 Record = tuple[str, str]  # (object, record id)
@@ -80,7 +80,7 @@ def latest(connection: Connection, connector: str, record: Record) -> Any | None
 # -- what a run of reports takes (`worker.sync.propagate.Work`) -----------------------------------
 
 
-def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
+def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
     """Requests that no run has taken and whose time has come: key -> record id."""
     c = rechecks.c
     query = (
@@ -95,7 +95,7 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
     return {row.key: row.record_id for row in connection.execute(query)}
 
 
-def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
+def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
     """A run that was not finished, and when it is to be tried again."""
     c = rechecks.c
     query = (
@@ -112,19 +112,19 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
     return None if row is None else (row.run_id, row.at)
 
 
-def begin(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
+def claim(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
     for some in chunks(keys):
         connection.execute(
             sa.update(rechecks).where(rechecks.c.key.in_(some)).values(run_id=run_id)
         )
 
 
-def put_off(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
+def postpone(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
     of_run = sa.and_(rechecks.c.run_id == run_id, rechecks.c.done_at.is_(None))
-    _wait(connection, of_run, now)
+    _back_off(connection, of_run, now)
 
 
-def settle(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
+def complete(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
     """A run has verified them: those that nobody is to be told of are over."""
     c = rechecks.c
     of_run = sa.and_(c.connector == connector, c.run_id == run_id, c.done_at.is_(None))
@@ -140,7 +140,7 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
     ).rowcount
 
 
-def of_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
+def load_for_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
     """What a run is to verify anew: record -> phone fields, "" for all of them."""
     c = rechecks.c
     query = sa.select(c.object, c.record_id, c.field).where(c.run_id == run_id)
@@ -153,7 +153,7 @@ def of_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
 # -- what the CRM is still to be told ----------------------------------------------------------
 
 
-def unanswered(connection: Connection, connector: str, now: datetime, limit: int) -> list[Any]:
+def callbacks_due(connection: Connection, connector: str, now: datetime, limit: int) -> list[Any]:
     """Requests that were carried out, and of which the CRM is to be told now."""
     c = rechecks.c
     query = (
@@ -168,7 +168,7 @@ def unanswered(connection: Connection, connector: str, now: datetime, limit: int
     return list(connection.execute(query))
 
 
-def answered(connection: Connection, keys: Sequence[str], now: datetime) -> None:
+def complete_callbacks(connection: Connection, keys: Sequence[str], now: datetime) -> None:
     """The CRM was told, or does not want to know any more."""
     for some in chunks(keys):
         connection.execute(
@@ -176,14 +176,14 @@ def answered(connection: Connection, keys: Sequence[str], now: datetime) -> None
         )
 
 
-def answer_later(connection: Connection, keys: Sequence[str], now: datetime) -> None:
+def postpone_callbacks(connection: Connection, keys: Sequence[str], now: datetime) -> None:
     """The CRM could not be told now."""
-    _wait(connection, rechecks.c.key.in_(list(keys)), now)
+    _back_off(connection, rechecks.c.key.in_(list(keys)), now)
 
 
-def _wait(connection: Connection, which: sa.ColumnElement[bool], now: datetime) -> None:
+def _back_off(connection: Connection, which: sa.ColumnElement[bool], now: datetime) -> None:
     attempts = connection.scalar(sa.select(sa.func.max(rechecks.c.attempts)).where(which)) or 0
-    wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
+    wait = min(BACKOFF_INITIAL * 2 ** min(attempts, 10), BACKOFF_MAX)
     connection.execute(
         sa.update(rechecks).where(which).values(attempts=attempts + 1, retry_at=now + wait)
     )

@@ -6,7 +6,7 @@ from worker.context import Context
 from worker.feedback import intake, merged_records
 
 
-def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
+def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
     """Object and id under which our index has a record that somebody names by this id.
 
     The CRM is asked only about what the index does not have: another system may know a person by
@@ -16,9 +16,9 @@ def locate(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)
     with ctx.store.read() as connection:
-        object_name, record_id = merged_records.current(
+        object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
-    if not intake.is_known(ctx, connector, object_name, record_id):
+    if not intake.is_in_index(ctx, connector, object_name, record_id):
         ((object_name, record_id),) = opened.locate([record_id])
     return object_name, record_id

@@ -13,22 +13,29 @@ from sqlalchemy.engine import Connection
 from worker.feedback import merged_records
 from worker.feedback.consent_state import (
     LIFTED_BY,
-    NOBODY,
+    NO_HOLDERS,
+    ConsentState,
     Holders,
     Rules,
-    Standing,
     concerns,
+    evaluate,
     is_about,
-    order,
-    standing,
+    sort_key,
 )
-from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach, Who, contact_key
+from worker.feedback.models import (
+    ContactIdentity,
+    Feedback,
+    FeedbackKind,
+    Scope,
+    Severity,
+    contact_key,
+)
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.invalidation import invalidate
-from worker.store.pseudonyms import Keys, all_names
-from worker.store.pseudonyms import note_erasure as note_key
+from worker.store.pseudonyms import Keys, number_aliases
+from worker.store.pseudonyms import record_erasure as note_key
 from worker.store.tables import (
     app_state,
     contact_numbers,
@@ -38,13 +45,15 @@ from worker.store.tables import (
     suppressions,
 )
 
-_ERASED = "erased numbers"  # of `app_state`: some are, and have to be looked for by their hash
-_MOST_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
-_OF_SEVERAL = ("wrong_number", "corrected", "confirmed")
+_ERASURE_FLAG = (
+    "erased numbers"  # of `app_state`: some are, and have to be looked for by their hash
+)
+_MAX_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
+_DEPENDS_ON_HOLDERS = ("wrong_number", "corrected", "confirmed")
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportSet:
     """All that was reported about some numbers.
 
     `ids`: of the rows that it was made from, to tell later whether more has come. `on_contacts`:
@@ -54,15 +63,15 @@ class Told:
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
-    reached: dict[str, datetime] = field(default_factory=dict)
+    last_delivered: dict[str, datetime] = field(default_factory=dict)
     holders: dict[str, Holders] = field(default_factory=dict)
-    ids: frozenset[tuple[str, int]] = frozenset()
-    on_contacts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    row_ids: frozenset[tuple[str, int]] = frozenset()
+    numbers_by_contact: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def about(self, number: str) -> Sequence[Feedback]:
         return self.reports.get(number, ())
 
-    def stopped(self, who: Who, rules: Rules) -> Standing:
+    def evaluate_contact(self, who: ContactIdentity, rules: Rules) -> ConsentState:
         """What stands against this person, whatever numbers the contact has now (promise 7).
 
         Records with one email may be several people (info@...). So what was said on another record
@@ -70,7 +79,7 @@ class Told:
         """
         said = {
             report.key: report
-            for number in self.on_contacts.get(who.key, ())
+            for number in self.numbers_by_contact.get(who.key, ())
             for report in self.about(number)
             if (
                 report.kind in merged_records.STOPS
@@ -78,7 +87,7 @@ class Told:
             )
             or (report.kind == "opt_in" and concerns(report, who))
         }.values()
-        found = Standing()
+        found = ConsentState()
         for record in dict.fromkeys(
             one.contact for one in said if one.kind in merged_records.STOPS
         ):
@@ -86,31 +95,31 @@ class Told:
                 one
                 for one in said
                 if one.contact == record
-                or (one.kind == "opt_in" and (one.contact == who.key or one.reach == "number"))
+                or (one.kind == "opt_in" and (one.contact == who.key or one.scope == "number"))
             ]
-            state = standing(bearing, who, rules)
+            state = evaluate(bearing, who, rules)
             found = replace(
                 found,
                 suppressed=found.suppressed | state.suppressed,
-                suppressed_why=found.suppressed_why or state.suppressed_why,
+                suppressed_reason=found.suppressed_reason or state.suppressed_reason,
             )
         return found
 
-    def standing(self, number: str, who: Who, rules: Rules) -> Standing:
-        return standing(
+    def evaluate(self, number: str, who: ContactIdentity, rules: Rules) -> ConsentState:
+        return evaluate(
             self.about(number),
             who,
             rules,
-            self.holders.get(number, NOBODY),
-            self.reached.get(number),
+            self.holders.get(number, NO_HOLDERS),
+            self.last_delivered.get(number),
         )
 
 
 def store(connection: Connection, reports: Sequence[Feedback], now: datetime, keys: Keys) -> None:
     """Keep reports, to be applied by the queue; one that is known by its key changes nothing, also
     where what it said was erased since."""
-    reports = merged_records.readdressed(connection, reports)
-    if some_erased(connection):
+    reports = merged_records.readdress(connection, reports)
+    if has_erasures(connection):
         reports = _without_erased(connection, reports, keys)
     rows = [
         {
@@ -119,11 +128,11 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime, ke
             "number": report.number,
             "channels": report.channels,
             "contact": report.contact,
-            "reach": report.reach,
+            "reach": report.scope,
             "person": report.person,
             "source": report.source[:40],
             "evidence": report.evidence,
-            "grade": report.grade,
+            "grade": report.severity,
             "new_number": report.new_number,
             "at": min(report.at, now),  # what was said in the future by another clock counts now
             "received_at": report.received_at or now,
@@ -144,7 +153,9 @@ def _without_erased(
     return [report for report in reports if report.key not in known]
 
 
-def known_keys(connection: Connection, names: Sequence[str], keys: Keys) -> dict[str, datetime]:
+def find_known_keys(
+    connection: Connection, names: Sequence[str], keys: Keys
+) -> dict[str, datetime]:
     """Of these idempotency keys, those that count already, also where what they said was erased
     since -> when it was said."""
     kept = {name[:255]: name for name in names}
@@ -154,23 +165,25 @@ def known_keys(connection: Connection, names: Sequence[str], keys: Keys) -> dict
 
 
 def last_lift(
-    connection: Connection, kind: FeedbackKind, number: str, who: Who | None, keys: Keys
+    connection: Connection, kind: FeedbackKind, number: str, who: ContactIdentity | None, keys: Keys
 ) -> datetime | None:
     """When a report last lifted a stop of this kind, for anybody who has the number or (`who`) for
     that person with any number."""
     c = feedback.c
     about: list[sa.ColumnElement[bool]] = [
-        c.number.in_(list(all_names(keys, [number], some_erased(connection))))
+        c.number.in_(list(number_aliases(keys, [number], has_erasures(connection))))
     ]
     if who is not None:
         about.append(c.contact == who.key)
         if who.person:
             about.append(c.person == who.person)
     query = sa.select(feedback).where(c.kind.in_(LIFTED_BY[kind]), sa.or_(*about))
-    return max((order(made(row))[0] for row in connection.execute(query)), default=None)
+    return max(
+        (sort_key(report_from_row(row))[0] for row in connection.execute(query)), default=None
+    )
 
 
-def note_reached(connection: Connection, number: str, at: datetime, now: datetime) -> None:
+def record_delivery(connection: Connection, number: str, at: datetime, now: datetime) -> None:
     """A message arrived: what failed before says nothing any more, and the CRMs are told so."""
     held = connection.scalar(
         sa.select(last_delivered.c.at).where(last_delivered.c.number == number)
@@ -185,31 +198,35 @@ def note_reached(connection: Connection, number: str, at: datetime, now: datetim
         failed = failed.where(feedback.c.at > held)
     if connection.execute(failed.limit(1)).first() is not None:
         invalidate(connection, [number])
-        outbox.reopen(connection, None, [number], now)
+        outbox.requeue(connection, None, [number], now)
 
 
-def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> Told:
+def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSet:
     """All reports about these numbers, and the lists that they are on."""
-    names = all_names(keys, numbers, some_erased(connection))
+    names = number_aliases(keys, numbers, has_erasures(connection))
     found: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
     for row in connection.execute(sa.select(feedback).where(any_of(feedback.c.number, names))):
-        found.setdefault(names[row.number], []).append(made(row))
+        found.setdefault(names[row.number], []).append(report_from_row(row))
         ids.add(("feedback", row.id))
-    for row in connection.execute(_listed(names)):
-        found.setdefault(names[row.number], []).append(_as_report(row))
+    for row in connection.execute(_list_entries(names)):
+        found.setdefault(names[row.number], []).append(_report_from_list_entry(row))
         ids.add(("list", row.id))
-    doubted = [n for n, reports in found.items() if any(r.kind in _OF_SEVERAL for r in reports)]
+    doubted = [
+        n for n, reports in found.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
+    ]
     failed = [n for n, reports in found.items() if any(r.kind == "undeliverable" for r in reports)]
-    return Told(
+    return ReportSet(
         found,
-        _reached(connection, failed) if failed else {},
-        holders_of(connection, doubted) if doubted else {},
+        _last_delivered(connection, failed) if failed else {},
+        load_holders(connection, doubted) if doubted else {},
         frozenset(ids),
     )
 
 
-def against(connection: Connection, people: Sequence[Who]) -> dict[str, list[Feedback]]:
+def load_about_contacts(
+    connection: Connection, people: Sequence[ContactIdentity]
+) -> dict[str, list[Feedback]]:
     """Contact -> what was said of it as a whole, or of another record of the same person: opt-outs,
     and what takes them back. Of contacts without an opt-out nothing."""
     by_contact: dict[str, list[Feedback]] = {}
@@ -225,15 +242,19 @@ def against(connection: Connection, people: Sequence[Who]) -> dict[str, list[Fee
         of = {report.id: report for report in by_contact.get(who.key, ())}
         for person in (who.person, *who.aliases):
             of |= {report.id: report for report in by_person.get(person, ())}
-        said = [one for one in of.values() if _is_said_of(one, who)]
+        said = [one for one in of.values() if _concerns_whole_contact(one, who)]
         if any(one.kind in merged_records.STOPS for one in said):
             found[who.key] = said
     return found
 
 
-def former_persons(connection: Connection, people: Sequence[Who]) -> dict[str, str]:
-    """Of what these persons were called under former keys (`Who.aliases`), the names under which
-    something was said -> what they are called now."""
+def find_former_persons(
+    connection: Connection, people: Sequence[ContactIdentity]
+) -> dict[str, str]:
+    """Map former hashes of these persons under which reports are stored to their present ones.
+
+    Former: under an earlier secret key (`ContactIdentity.aliases`).
+    """
     names = {former: who.person for who in people for former in who.aliases if who.person}
     if not names:
         return {}
@@ -252,84 +273,91 @@ def rename_persons(connection: Connection, names: Mapping[str, str]) -> None:
         connection.execute(renamed.values(person=name))
 
 
-def contacts_with_news(connection: Connection, people: Sequence[Who], told: Told) -> list[str]:
-    """Of these contacts, those that were stopped as a whole, and of which more was said than
-    `told` knows."""
-    said = against(connection, people)
-    if not said:
+def find_contacts_with_unseen(
+    connection: Connection, people: Sequence[ContactIdentity], known: ReportSet
+) -> list[str]:
+    """Return those of these contacts that opted out as a whole and have reports not in `known`."""
+    by_contact = load_about_contacts(connection, people)
+    if not by_contact:
         return []
-    known = {report.key for reports in told.reports.values() for report in reports}
-    return [key for key, of in said.items() if any(one.key not in known for one in of)]
+    keys = {report.key for reports in known.reports.values() for report in reports}
+    return [
+        contact
+        for contact, reports in by_contact.items()
+        if any(report.key not in keys for report in reports)
+    ]
 
 
-def _is_said_of(report: Feedback, who: Who) -> bool:
+def _concerns_whole_contact(report: Feedback, who: ContactIdentity) -> bool:
     if report.kind == "opt_in":
         return is_about(report, who)
     return merged_records.is_of_whole_contact(report, who)
 
 
-def _on_contacts(connection: Connection, people: Sequence[Who]) -> Iterator[Feedback]:
+def _on_contacts(connection: Connection, people: Sequence[ContactIdentity]) -> Iterator[Feedback]:
     """Opt-outs and opt-ins that were said on these contacts, or on others of these persons."""
     c = feedback.c
     kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, "opt_in"))
     persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
     of_persons = any_of(c.person, persons), c.person != sa.literal_column("''")
-    for where in (merged_records.on([who.key for who in people]), of_persons):
+    for where in (merged_records.about_contacts([who.key for who in people]), of_persons):
         for row in connection.execute(sa.select(feedback).where(*where, *kinds)):
-            yield made(row)
+            yield report_from_row(row)
 
 
-def has_news(connection: Connection, numbers: Sequence[str], keys: Keys, told: Told) -> list[str]:
+def find_unseen(
+    connection: Connection, numbers: Sequence[str], keys: Keys, known: ReportSet
+) -> list[str]:
     """Of these numbers, those about which more is known than `told`."""
-    names = all_names(keys, numbers, some_erased(connection))
+    names = number_aliases(keys, numbers, has_erasures(connection))
     news: set[str] = set()
     reported = sa.select(feedback.c.id, feedback.c.number).where(any_of(feedback.c.number, names))
-    for kind, query in (("feedback", reported), ("list", _listed(names))):
+    for kind, query in (("feedback", reported), ("list", _list_entries(names))):
         for row in connection.execute(query):
-            if (kind, row.id) not in told.ids:
+            if (kind, row.id) not in known.row_ids:
                 news.add(names[row.number])
     return sorted(news)
 
 
-def some_erased(connection: Connection) -> bool:
-    query = sa.select(app_state.c.name).where(app_state.c.name == _ERASED)
+def has_erasures(connection: Connection) -> bool:
+    query = sa.select(app_state.c.name).where(app_state.c.name == _ERASURE_FLAG)
     return connection.scalar(query) is not None
 
 
-def note_erasure(connection: Connection, keys: Keys) -> None:
+def record_erasure(connection: Connection, keys: Keys) -> None:
     note_key(connection, keys)
-    upsert(connection, app_state, [{"name": _ERASED, "value": "yes"}], ignore=True)
+    upsert(connection, app_state, [{"name": _ERASURE_FLAG, "value": "yes"}], ignore=True)
 
 
-def holders_of(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
+def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
     """Who holds each of these numbers, in all CRMs."""
     held, c = contact_numbers.c, contacts.c
     same = sa.and_(
         c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
     )
-    found: dict[str, list[Who]] = {}
+    found: dict[str, list[ContactIdentity]] = {}
     for number in numbers:
         query = (
             sa.select(held.connector, held.object, held.record_id, c.person)
             .join(contacts, same)
             .where(held.number == number)
             .distinct()
-            .limit(_MOST_HOLDERS)
+            .limit(_MAX_HOLDERS)
         )
         for row in connection.execute(query):
             key = contact_key(row.connector, row.object, row.record_id)
-            found.setdefault(number, []).append(Who(key, row.person))
+            found.setdefault(number, []).append(ContactIdentity(key, row.person))
     return {number: Holders(tuple(them)) for number, them in found.items()}
 
 
-def _reached(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
+def _last_delivered(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
     query = sa.select(last_delivered.c.number, last_delivered.c.at).where(
         any_of(last_delivered.c.number, numbers)
     )
     return {row.number: row.at for row in connection.execute(query)}
 
 
-def _listed(numbers: Iterable[str]) -> sa.Select[Any]:
+def _list_entries(numbers: Iterable[str]) -> sa.Select[Any]:
     """What stands by itself, not by a report: numbers on imported lists."""
     c = suppressions.c
     return sa.select(suppressions).where(
@@ -337,13 +365,13 @@ def _listed(numbers: Iterable[str]) -> sa.Select[Any]:
     )
 
 
-def _as_report(row: Any) -> Feedback:
+def _report_from_list_entry(row: Any) -> Feedback:
     return Feedback(
         row.key, "opt_out", row.number, row.source, row.since, row.channels, evidence=row.evidence
     )
 
 
-def made(row: Any) -> Feedback:
+def report_from_row(row: Any) -> Feedback:
     """A row of the table as a report."""
     return Feedback(
         key=row.key,
@@ -353,10 +381,10 @@ def made(row: Any) -> Feedback:
         at=row.at,
         channels=row.channels,
         contact=row.contact,
-        reach=cast(Reach, row.reach),
+        scope=cast(Scope, row.reach),
         person=row.person,
         evidence=row.evidence,
-        grade=cast(Grade, row.grade),
+        severity=cast(Severity, row.grade),
         new_number=row.new_number,
         received_at=row.received_at,
         id=row.id,

@@ -34,7 +34,7 @@ from connectors.csv_list.errors import ListError
 from connectors.csv_list.formula_guard import encode_cells, formula_safe
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout, Plain, Record
 from connectors.csv_list.workbook import Cell
-from worker.decisions import FieldFacts, NumberKnowledge, Said, decide_field
+from worker.decisions import FieldFacts, NumberKnowledge, ProviderAnswer, decide_field
 from worker.lists import files
 from worker.lists.files import CellRows, Output, Source
 from worker.phones import facts, read_field, region_of
@@ -479,7 +479,7 @@ def _checked(key: Key, plan: _Plan) -> Checked:
         NumberKnowledge(
             number,
             (
-                Said(
+                ProviderAnswer(
                     "offline",
                     "valid" if number.valid else "invalid",
                     number.kind,

@@ -201,8 +201,8 @@ def of_calls(ctx: Context) -> Iterator[Check]:
     for name in ctx.settings.active_connectors:
         with ctx.store.read() as connection:
             rows = call_outcomes.load(connection, name)
-            problem = call_outcomes.problem(connection, name)
-        if waiting := call_outcomes.waiting_for_names(ctx, name):
+            problem = call_outcomes.load_problem(connection, name)
+        if waiting := call_outcomes.find_unnamed(ctx, name):
             yield warning("calls", f"{name}: {waiting.text}")
         elif problem:
             text = f"{name}: only the usual outcomes of calls are known by name ({problem}); calls "

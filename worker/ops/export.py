@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_key(table: sa.Table, row: dict[str, Any]) -> bool:
-    return table.name == "installation" and row["name"] == pseudonyms.OWN
+    return table.name == "installation" and row["name"] == pseudonyms.OWN_KEY
 
 
 def _schema(connection: Connection) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.feedback.report_log import some_erased
+from worker.feedback.report_log import has_erasures
 from worker.phones import facts
-from worker.store.pseudonyms import all_names
+from worker.store.pseudonyms import number_aliases
 from worker.store.tables import contact_numbers, contacts, feedback, writes
 from worker.verification import spend_report
 from worker.verification.answer_cache import history
@@ -59,7 +59,7 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
     labels = {step.name: step.provider.label for step in ctx.line.steps}
     with ctx.store.read() as connection:
         # What was reported before an erasure as well.
-        names = list(all_names(ctx.keys, [number], some_erased(connection)))
+        names = list(number_aliases(ctx.keys, [number], has_erasures(connection)))
         told = connection.execute(
             sa.select(feedback).where(feedback.c.number.in_(names)).order_by(feedback.c.at)
         ).mappings()

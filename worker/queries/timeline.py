@@ -22,7 +22,7 @@ class NoSuchRecordError(HygieneError):
 def of_number(ctx: Context, number: str) -> dict[str, Any]:
     """All that is known of a number, with `timeline`: the newest first."""
     found = story(ctx, number)
-    told = evidence.of_number(ctx, number)
+    told = evidence.number_evidence(ctx, number)
     events = [*_verified(found), *_paid(found), *_reported(told), *_written(found["writes"])]
     for one in told["suppressions"]:
         if one["lifted_at"]:

@@ -29,8 +29,8 @@ from worker.store import heartbeat, setbacks
 from worker.store.engine import ensure_schema
 from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
-from worker.suppression.apply_reports import apply_waiting, look_again
-from worker.suppression.apply_reports import waits as reports_wait
+from worker.suppression.apply_reports import apply_pending, requeue_missed
+from worker.suppression.apply_reports import has_pending as reports_wait
 from worker.sync import propagate as spreading
 from worker.sync.pages import process as page_work
 from worker.sync.pages.runner import drive, take_part
@@ -206,7 +206,7 @@ def apply() -> None:
     """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
     dedupe.heard(apply)
     ctx = context()
-    apply_waiting(ctx)
+    apply_pending(ctx)
     for connector in spreading.waits(ctx):
         dedupe.ring(spread, connector)
 
@@ -283,7 +283,7 @@ def revive() -> None:
             go_on(run.id, only_idle=True)
     for connector in deferred_runs.connectors(ctx.store):
         dedupe.ring(reverify, connector)
-    if look_again(ctx):
+    if requeue_missed(ctx):
         dedupe.ring(apply)
 
 

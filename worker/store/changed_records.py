@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.store.bulk import chunks, upsert
-from worker.store.outbox import FIRST_WAIT, LONGEST_WAIT
+from worker.store.outbox import BACKOFF_INITIAL, BACKOFF_MAX
 from worker.store.tables import UtcDateTime, changed_records
 
 
-def note(
+def record(
     connection: Connection, connector: str, object_name: str, ids: Sequence[str], now: datetime
 ) -> None:
     """Once more makes no second entry; one that a run has taken is to be looked at again."""
@@ -39,7 +39,7 @@ def note(
     )
 
 
-def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
+def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
     """Records that no run has taken and whose time has come: (object, id) -> id."""
     c = changed_records.c
     query = (
@@ -51,7 +51,7 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
     return {(row.object, row.record_id): row.record_id for row in connection.execute(query)}
 
 
-def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
+def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
     """A run that was not finished, and when it is to be tried again."""
     c = changed_records.c
     query = (
@@ -65,7 +65,7 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
     return None if row is None else (row.run_id, row.at)
 
 
-def begin(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
+def claim(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
     for some in chunks(keys):
         connection.execute(
             sa.update(changed_records)
@@ -74,18 +74,18 @@ def begin(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
         )
 
 
-def put_off(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
+def postpone(connection: Connection, run_id: str, _why: str, now: datetime) -> None:
     of_run = changed_records.c.run_id == run_id
     attempts = (
         connection.scalar(sa.select(sa.func.max(changed_records.c.attempts)).where(of_run)) or 0
     )
-    wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
+    wait = min(BACKOFF_INITIAL * 2 ** min(attempts, 10), BACKOFF_MAX)
     connection.execute(
         sa.update(changed_records).where(of_run).values(attempts=attempts + 1, retry_at=now + wait)
     )
 
 
-def settle(connection: Connection, connector: str, run_id: str, _now: datetime) -> int:
+def complete(connection: Connection, connector: str, run_id: str, _now: datetime) -> int:
     """A run has looked at them; what was changed once more meanwhile stays."""
     done = sa.delete(changed_records).where(
         changed_records.c.connector == connector, changed_records.c.run_id == run_id

@@ -32,11 +32,11 @@ from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import app_state, contact_numbers, contacts
 
-_NAME = "fields: "
+_STATE_NAME = "fields: "
 _OBJECT = ""  # stands for the object itself among its fields
 # What is read beside a number tells its country: without it, local numbers read otherwise.
-CONTEXT: frozenset[Role] = frozenset(("country", "context", "email"))
-_READ: frozenset[Role] = CONTEXT | {"phone"}
+CONTEXT_ROLES: frozenset[Role] = frozenset(("country", "context", "email"))
+_READ_ROLES: frozenset[Role] = CONTEXT_ROLES | {"phone"}
 
 Roles = Mapping[str, Mapping[str, Role]]  # object -> field -> what it is for us
 Numbers = Mapping[str, Mapping[str, str]]  # record id -> phone field -> its numbers, as a text
@@ -85,24 +85,24 @@ class History:
     phones: Mapping[str, frozenset[str]]
     lost: tuple[LostField, ...] = ()
 
-    def without(self, object_name: str, roles: Iterable[Role]) -> bool:
+    def lacks(self, object_name: str, roles: Iterable[Role]) -> bool:
         """Whether a field of such a role is lost."""
         wanted = {*roles}
         return any(one.object == object_name and one.role in wanted for one in self.lost)
 
     @property
-    def objects(self) -> frozenset[str]:
+    def lost_objects(self) -> frozenset[str]:
         """Objects that are lost as a whole."""
         return frozenset(one.object for one in self.lost if one.role == "object")
 
 
-NOTHING_KNOWN = History({})
+NO_HISTORY = History({})
 
 
 # -- what is there, and what was --------------------------------------------------------------
 
 
-def note(
+def record_schema(
     connection: Connection,
     connector: str,
     roles: Roles,
@@ -115,7 +115,7 @@ def note(
     """Keep what a CRM has just told of its fields. `before`: what it told the last time, where
     nothing is kept yet (an earlier release did not). `guessed_from`: no setting names the phone
     fields, so that one that was recognised there once, and is not any more, is lost."""
-    kept = _load(connection, connector)
+    kept = _load_stored(connection, connector)
     if kept.get("guessed_from", "") != guessed_from:
         kept, before = {}, {}  # another list
     first = not kept
@@ -149,7 +149,7 @@ def note(
             was_lost = entry is not None and entry.get("since") and not entry.get("until")
             if usable:
                 new = entry is None and not first and name in fields and role == "phone"
-                if new or (was_lost and role in _READ | {"object"}):
+                if new or (was_lost and role in _READ_ROLES | {"object"}):
                     reread[name] = now.isoformat()
                 entry = {**(entry or {}), **({"until": now.isoformat()} if was_lost else {})}
             elif entry is not None and not was_lost:
@@ -161,20 +161,20 @@ def note(
         "reread": {name: at for name, at in reread.items() if name in roles},
         "guessed_from": guessed_from,
     }
-    row = {"name": f"{_NAME}{connector}", "value": orjson.dumps(value).decode()}
+    row = {"name": f"{_STATE_NAME}{connector}", "value": orjson.dumps(value).decode()}
     upsert(connection, app_state, [row])
     return _history(value)
 
 
-def load(store: Store, connector: str) -> History:
+def load_history(store: Store, connector: str) -> History:
     with store.read() as connection:
-        return _history(_load(connection, connector))
+        return _history(_load_stored(connection, connector))
 
 
 def lost_during(store: Store, connector: str, start: datetime, end: datetime) -> list[LostField]:
     """Return fields that a run between these times lacked, for at least a part of it."""
     with store.read() as connection:
-        kept = _load(connection, connector)
+        kept = _load_stored(connection, connector)
     return [
         one
         for one in _episodes(kept)
@@ -182,16 +182,16 @@ def lost_during(store: Store, connector: str, start: datetime, end: datetime) ->
     ]
 
 
-def to_read_whole(connection: Connection, connector: str) -> set[str]:
+def find_objects_to_reread(connection: Connection, connector: str) -> set[str]:
     """Return objects to read as a whole, because one of their fields is back."""
-    return {*_load(connection, connector).get("reread", {})}
+    return {*_load_stored(connection, connector).get("reread", {})}
 
 
-def was_read_whole(
+def record_reread(
     connection: Connection, connector: str, objects: Iterable[str], opened_at: datetime
 ) -> None:
     """Record that a run opened at that time has read these objects as a whole."""
-    kept = _load(connection, connector)
+    kept = _load_stored(connection, connector)
     reread = kept.get("reread", {})
     over = [
         name
@@ -201,11 +201,11 @@ def was_read_whole(
     if over:
         left = {name: at for name, at in reread.items() if name not in over}
         value = orjson.dumps({**kept, "reread": left}).decode()
-        upsert(connection, app_state, [{"name": f"{_NAME}{connector}", "value": value}])
+        upsert(connection, app_state, [{"name": f"{_STATE_NAME}{connector}", "value": value}])
 
 
-def _load(connection: Connection, connector: str) -> dict[str, Any]:
-    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_NAME}{connector}")
+def _load_stored(connection: Connection, connector: str) -> dict[str, Any]:
+    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_STATE_NAME}{connector}")
     value = connection.scalar(query)
     return dict(orjson.loads(value)) if value else {}
 
@@ -237,9 +237,7 @@ def _episodes(kept: Mapping[str, Any]) -> list[LostField]:
 # -- what our index still knows ---------------------------------------------------------------
 
 
-def remembered_numbers(
-    store: Store, connector: str, object_name: str, ids: Sequence[str]
-) -> Numbers:
+def indexed_numbers(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> Numbers:
     """Return the numbers of these contacts from our index, each field's as one text."""
     c = contact_numbers.c
     query = (
@@ -256,7 +254,7 @@ def remembered_numbers(
     return found
 
 
-def remembered_persons(
+def indexed_persons(
     store: Store, connector: str, object_name: str, ids: Sequence[str]
 ) -> Mapping[str, str]:
     """Return who these contacts are, from our index (a hash of the address)."""

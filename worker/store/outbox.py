@@ -16,33 +16,33 @@ from sqlalchemy.engine import Connection
 from worker.store.bulk import chunks, upsert
 from worker.store.tables import UtcDateTime, contact_numbers, deliveries, failures
 
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=2)
-LOOKED_BACK = timedelta(minutes=15)  # much longer than recording a page takes
+BACKOFF_INITIAL, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=2)
+MISSED_WINDOW = timedelta(minutes=15)  # much longer than recording a page takes
 # A record that its CRM does not take is tried again less and less often.
-LONGEST_REFUSED = timedelta(hours=6)
+REFUSED_BACKOFF_MAX = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OutboxItem:
     """Something that every CRM in `connectors` is to know of a number. `cause`: what it came of,
     as the key of `suppressions`."""
 
-    cause: str
+    source_key: str
     number: str
     connectors: tuple[str, ...]
     since: datetime
 
 
-def order(connection: Connection, orders: Sequence[Order], now: datetime) -> None:
+def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) -> None:
     """Keep what is to be delivered; a CRM without a record that holds the number has confirmed."""
-    held = _held(connection, {one.number for one in orders})
+    held = _held_numbers(connection, {one.number for one in items})
     rows = []
-    for one in orders:
+    for one in items:
         for connector in one.connectors:
             there = (connector, one.number) in held
             rows.append(
                 {
-                    "cause": one.cause,
+                    "cause": one.source_key,
                     "connector": connector,
                     "number": one.number,
                     "state": "pending" if there else "done",
@@ -57,7 +57,7 @@ def order(connection: Connection, orders: Sequence[Order], now: datetime) -> Non
     upsert(connection, deliveries, rows, ignore=True, key=("cause", "connector"))
 
 
-def reopen(
+def requeue(
     connection: Connection, connector: str | None, numbers: Sequence[str], now: datetime
 ) -> None:
     """Deliver again what was reported of these numbers, to one CRM or (None) to all: somebody may
@@ -72,7 +72,7 @@ def reopen(
         )
 
 
-def look_again(connection: Connection, connector: str, now: datetime) -> int:
+def requeue_missed(connection: Connection, connector: str, now: datetime) -> int:
     """Deliver after all what nobody seemed to hold when it came, and somebody does; how many.
 
     A page that was being recorded just then had looked for news before the report was there, and
@@ -82,14 +82,14 @@ def look_again(connection: Connection, connector: str, now: datetime) -> int:
     held_now = sa.exists().where(held.connector == c.connector, held.number == c.number)
     found = connection.execute(
         sa.update(deliveries)
-        .where(c.connector == connector, c.state == "done", c.retry_at >= now - LOOKED_BACK)
+        .where(c.connector == connector, c.state == "done", c.retry_at >= now - MISSED_WINDOW)
         .where(c.holders == 0, held_now)
         .values(state="pending", retry_at=now, run_id=None, confirmed_at=None)
     )
     return found.rowcount
 
 
-def due(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
+def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
     """Deliveries that no run has taken and whose time has come, the oldest first: id -> number."""
     c = deliveries.c
     query = (
@@ -103,7 +103,7 @@ def due(connection: Connection, connector: str, now: datetime, limit: int) -> di
     return {row.id: row.number for row in connection.execute(query)}
 
 
-def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None:
+def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
     """A run that has deliveries left, and when it is to be tried again."""
     c = deliveries.c
     query = (
@@ -117,7 +117,7 @@ def begun(connection: Connection, connector: str) -> tuple[str, datetime] | None
     return None if row is None else (row.run_id, row.at)
 
 
-def begin(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
+def claim(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
     for some in chunks(ids):
         connection.execute(
             sa.update(deliveries)
@@ -126,7 +126,7 @@ def begin(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
         )
 
 
-def put_off(connection: Connection, run_id: str, why: str, now: datetime) -> None:
+def postpone(connection: Connection, run_id: str, error: str, now: datetime) -> None:
     """The CRM could not be used: its deliveries wait, longer each time, and stay with their run."""
     of_run = sa.and_(deliveries.c.run_id == run_id, deliveries.c.state == "pending")
     attempts = connection.scalar(sa.select(sa.func.max(deliveries.c.attempts)).where(of_run)) or 0
@@ -135,13 +135,13 @@ def put_off(connection: Connection, run_id: str, why: str, now: datetime) -> Non
         .where(of_run)
         .values(
             attempts=attempts + 1,
-            error=why[:500],
-            retry_at=now + min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT),
+            error=error[:500],
+            retry_at=now + min(BACKOFF_INITIAL * 2 ** min(attempts, 10), BACKOFF_MAX),
         )
     )
 
 
-def settle(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
+def complete(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
     """A run is done: confirmed is what all holders took; what one of them refused is kept.
 
     Returns how many were confirmed.
@@ -151,11 +151,11 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
     rows = connection.execute(
         sa.select(c.id, c.number, c.attempts).where(c.run_id == run_id, c.state == "pending")
     ).all()
-    counts, refusals = _outcome(connection, connector, {row.number for row in rows})
+    counts, refusals = _holders_and_failures(connection, connector, {row.number for row in rows})
     for row in rows:
         values: dict[str, Any] = {"holders": counts.get(row.number, 0)}
         if (why := refusals.get(row.number)) is not None:
-            wait = min(FIRST_WAIT * 2 ** min(row.attempts, 20), LONGEST_REFUSED)
+            wait = min(BACKOFF_INITIAL * 2 ** min(row.attempts, 20), REFUSED_BACKOFF_MAX)
             values.update(
                 attempts=row.attempts + 1, error=why[:500], retry_at=now + wait, run_id=None
             )
@@ -168,7 +168,7 @@ def settle(connection: Connection, connector: str, run_id: str, now: datetime) -
     return confirmed
 
 
-def _held(connection: Connection, numbers: Iterable[str]) -> set[tuple[str, str]]:
+def _held_numbers(connection: Connection, numbers: Iterable[str]) -> set[tuple[str, str]]:
     held = contact_numbers.c
     query = sa.select(held.connector, held.number).distinct()
     return {
@@ -178,7 +178,7 @@ def _held(connection: Connection, numbers: Iterable[str]) -> set[tuple[str, str]
     }
 
 
-def _outcome(
+def _holders_and_failures(
     connection: Connection, connector: str, numbers: Iterable[str]
 ) -> tuple[Mapping[str, int], Mapping[str, str]]:
     """Number -> records that hold it; and -> why one of them could not be written."""

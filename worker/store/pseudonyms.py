@@ -28,9 +28,9 @@ from worker.store.tables import app_state
 
 _ERASED_KEY = "erased:"
 _ERASED_CONTACT = "erased contact:"
-_PRINT = "secret-key-print:"
+_FINGERPRINT = "secret-key-print:"
 _ERASED_UNDER = "erased under it"  # value of a print
-OWN = "secret key"
+OWN_KEY = "secret key"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Keys:
         """Tells that two records are about the same person; "" where there is no email."""
         return next(iter(self._persons(email, self.secrets[:1])), "")
 
-    def persons(self, email: str) -> tuple[str, ...]:
+    def person_aliases(self, email: str) -> tuple[str, ...]:
         """All that a person may be kept as: under the key in force first, then under earlier ones;
         () where there is no email."""
         return self._persons(email, self.secrets)
@@ -52,15 +52,17 @@ class Keys:
         text = email.strip().casefold()
         return tuple(self._hash(key, "person", text) for key in keys) if text else ()
 
-    def erased(self, number: str) -> str:
+    def erased_number(self, number: str) -> str:
         """What is kept of an erased number."""
         return (
-            number if number.startswith(MARK) else MARK + self._hash(self.secrets[0], "n", number)
+            number
+            if number.startswith(ERASED_PREFIX)
+            else ERASED_PREFIX + self._hash(self.secrets[0], "n", number)
         )
 
-    def names(self, number: str) -> tuple[str, ...]:
+    def aliases(self, number: str) -> tuple[str, ...]:
         """All that a number may be kept as: itself, or erased under any of our keys."""
-        return (number, *(MARK + self._hash(key, "n", number) for key in self.secrets))
+        return (number, *(ERASED_PREFIX + self._hash(key, "n", number) for key in self.secrets))
 
     def erased_key(self, key: str) -> str:
         """What is kept of the idempotency key of an erased report: it may name a number, or be the
@@ -81,11 +83,11 @@ class Keys:
         """All that the key of a contact may be kept as, once it was erased."""
         return tuple(_ERASED_CONTACT + self._hash(one, "contact", key) for one in self.secrets)
 
-    def print_of(self, number: str) -> str:
+    def short_hash(self, number: str) -> str:
         """Short, to tell within one contact which number is meant."""
         return self._hash(self.secrets[0], "link number", number)[:12]
 
-    def signing(self) -> list[str]:
+    def signing_keys(self) -> list[str]:
         """Keys for signing links, the oldest first, as itsdangerous wants them."""
         return [self._hash(key, "link", "") for key in reversed(self.secrets)]
 
@@ -110,9 +112,11 @@ def open_keys(settings: Settings, store: Store) -> Keys:
     if own:
         given.append(own) if settings.secret_key else given.insert(0, own)
     keys = [text.encode() for text in given]
-    prints = [_print_of(key) for key in keys]
+    prints = [_fingerprint(key) for key in keys]
     with store.read() as connection:
-        rows = connection.execute(sa.select(app_state).where(app_state.c.name.startswith(_PRINT)))
+        rows = connection.execute(
+            sa.select(app_state).where(app_state.c.name.startswith(_FINGERPRINT))
+        )
         known = {row.name: row.value for row in rows}
     needed = {name for name, value in known.items() if value == _ERASED_UNDER}
     if (known and not known.keys() & set(prints)) or needed - set(prints):
@@ -127,25 +131,25 @@ def open_keys(settings: Settings, store: Store) -> Keys:
     return Keys(tuple(keys))
 
 
-def note_erasure(connection: Connection, keys: Keys) -> None:
+def record_erasure(connection: Connection, keys: Keys) -> None:
     """Remember that something was erased under the key in force: it is needed from now on."""
-    row = {"name": _print_of(keys.secrets[0]), "value": _ERASED_UNDER}
+    row = {"name": _fingerprint(keys.secrets[0]), "value": _ERASED_UNDER}
     upsert(connection, app_state, [row])
 
 
-def _print_of(key: bytes) -> str:
-    return _PRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
+def _fingerprint(key: bytes) -> str:
+    return _FINGERPRINT + hashlib.blake2b(key, digest_size=8, person=b"hygiene").hexdigest()
 
 
 def _own_key(settings: Settings, store: Store, make: bool) -> str:
     """The key that we made ourselves, once; "" where there is none and none is to be made."""
     if settings.database_url.startswith("sqlite"):
         return _key_in_file(settings.home / "secret-key", make)
-    query = sa.select(app_state.c.value).where(app_state.c.name == OWN)
+    query = sa.select(app_state.c.value).where(app_state.c.name == OWN_KEY)
     with store.read() as connection:
         held = connection.scalar(query)
     if held is None and make:
-        row = {"name": OWN, "value": secrets.token_hex(32)}
+        row = {"name": OWN_KEY, "value": secrets.token_hex(32)}
         with store.write() as connection:
             upsert(connection, app_state, [row], ignore=True)
             held = connection.scalar(query)  # another process may have been quicker
@@ -176,12 +180,12 @@ def _key_in_file(path: Path, make: bool) -> str:
     return text
 
 
-def all_names(keys: Keys, numbers: Iterable[str], some_erased: bool) -> dict[str, str]:
+def number_aliases(keys: Keys, numbers: Iterable[str], has_erasures: bool) -> dict[str, str]:
     """What may stand in our tables for these numbers -> the number itself."""
-    if not some_erased:
+    if not has_erasures:
         return {number: number for number in numbers}
-    return {name: number for number in numbers for name in keys.names(number)}
+    return {name: number for number in numbers for name in keys.aliases(number)}
 
 
 # What stands in place of an erased number, or contact, begins with it.
-MARK = "#"
+ERASED_PREFIX = "#"

@@ -16,7 +16,7 @@ from worker.store.pseudonyms import Keys
 
 _SALT = "confirm"
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-LONGEST = 400  # characters of a token that is looked at
+MAX_TOKEN_LENGTH = 400  # characters of a token that is looked at
 
 
 class BadLinkError(Exception):
@@ -30,7 +30,7 @@ class Link:
     connector: str
     object: str
     record_id: str
-    number_print: str
+    number_hash: str
     expires: datetime
 
     @property
@@ -38,18 +38,20 @@ class Link:
         return contact_key(self.connector, self.object, self.record_id)
 
 
-def make(keys: Keys, contact: str, number: str, now: datetime, lifetime: timedelta) -> str:
+def create_token(keys: Keys, contact: str, number: str, now: datetime, lifetime: timedelta) -> str:
     """The token of a link about one number of a contact ("connector/object/id")."""
     connector, object_name, record_id = contact.split("/", 2)
     days = -(-(now + lifetime - _EPOCH) // timedelta(days=1))
-    print_ = keys.print_of(number)
+    print_ = keys.short_hash(number)
     return _signer(keys).dumps([connector, object_name, record_id, print_, days])
 
 
-def read(keys: Keys, token: str, now: datetime) -> Link:
+def read_token(keys: Keys, token: str, now: datetime) -> Link:
     """What a token is about; raises `BadLinkError`."""
     try:
-        connector, object_name, record_id, print_, days = _signer(keys).loads(token[:LONGEST])
+        connector, object_name, record_id, print_, days = _signer(keys).loads(
+            token[:MAX_TOKEN_LENGTH]
+        )
         link = Link(connector, object_name, record_id, print_, _EPOCH + timedelta(days=days))
     except (BadData, ValueError, TypeError, OverflowError) as error:
         raise BadLinkError("this is not one of our links") from error
@@ -58,29 +60,31 @@ def read(keys: Keys, token: str, now: datetime) -> Link:
     return link
 
 
-def address(public_url: str, token: str) -> str:
+def url(public_url: str, token: str) -> str:
     return f"{public_url}/confirm/{token}"
 
 
-def still_good(
-    keys: Keys, held: str, contact: str, number: str, now: datetime, lifetime: timedelta
+def is_usable(
+    keys: Keys, current_url: str, contact: str, number: str, now: datetime, lifetime: timedelta
 ) -> bool:
     """Whether a link that a CRM holds need not be written anew: a third of its time is left."""
     try:
-        link = read(keys, held.rpartition("/confirm/")[2], now)
+        link = read_token(keys, current_url.rpartition("/confirm/")[2], now)
     except BadLinkError:
         return False
-    same = link.contact == contact and link.number_print == keys.print_of(number)
+    same = link.contact == contact and link.number_hash == keys.short_hash(number)
     return same and link.expires - now > lifetime / 3
 
 
-def renewed_at(keys: Keys, held: str, now: datetime, lifetime: timedelta) -> datetime | None:
+def renew_after(
+    keys: Keys, current_url: str, now: datetime, lifetime: timedelta
+) -> datetime | None:
     """When a link that a CRM holds is to be written anew; None for what is none of ours."""
     try:
-        return read(keys, held.rpartition("/confirm/")[2], now).expires - lifetime / 3
+        return read_token(keys, current_url.rpartition("/confirm/")[2], now).expires - lifetime / 3
     except BadLinkError:
         return None
 
 
 def _signer(keys: Keys) -> URLSafeSerializer:
-    return URLSafeSerializer(keys.signing(), salt=_SALT)
+    return URLSafeSerializer(keys.signing_keys(), salt=_SALT)

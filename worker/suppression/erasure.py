@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -17,12 +18,12 @@ from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.feedback import crm_flags, report_log
-from worker.feedback.consent_state import order, rules_of
+from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, contact_key
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
-from worker.store.changed_records import note as note_touched
-from worker.store.pseudonyms import MARK, Keys
+from worker.store.changed_records import record as note_touched
+from worker.store.pseudonyms import ERASED_PREFIX, Keys
 from worker.store.tables import (
     app_state,
     changed_records,
@@ -49,11 +50,11 @@ from worker.store.tables import (
 from worker.suppression import suppressions as suppress
 
 _ERASED = "erased on request"
-_NOBODY = f"{MARK}erased"  # in place of a contact that a report was made on
+_ERASED_CONTACT = f"{ERASED_PREFIX}erased"  # in place of a contact that a report was made on
 
 
 @dataclass
-class Forgotten:
+class ErasureCounts:
     """How many rows went, or lost what is personal."""
 
     contacts: int = 0
@@ -69,52 +70,51 @@ class Forgotten:
         return asdict(self)
 
 
-def forget_number(ctx: Context, number: str, by: str) -> Forgotten:
+def erase_number(ctx: Context, number: str, by: str) -> ErasureCounts:
     """Erase a number and whoever holds it; it stays suppressed for all channels."""
-    done = Forgotten()
+    done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
-    report = Feedback(
-        f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}",
-        "erasure",
-        number,
-        by,
-        now,
-        evidence=_ERASED,
-        received_at=now,
-    )
     with ctx.store.write() as connection:
-        report_log.store(connection, [report], now, keys)
+        report_log.store(connection, [_erasure_report(keys, number, by, now)], now, keys)
         for holder in _holders(connection, number):
-            _forget_contact(ctx, connection, holder, done)
-        _forget_number(ctx, connection, number, done)
+            _erase_contact(ctx, connection, holder, done)
+        _erase_number(ctx, connection, number, done)
     return done
 
 
-def forget_contact(
+def erase_contact(
     ctx: Context, connector: str, object_name: str, record_id: str, by: str
-) -> Forgotten:
+) -> ErasureCounts:
     """Erase one contact; its numbers too, where nobody else holds them."""
-    done = Forgotten()
+    done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
     holder = (connector, object_name, record_id)
     with ctx.store.write() as connection:
         numbers = dict.fromkeys(_numbers(connection, holder))
         for merged_one in _merged_into(connection, holder):  # nobody has worked on it since
             numbers.update(dict.fromkeys(merged_one.numbers))
-        _forget_contact(ctx, connection, holder, done)
+        _erase_contact(ctx, connection, holder, done)
         for number in numbers:
             if _holders(connection, number):
                 continue
-            report = Feedback(
-                f"erasure:{ctx.keys.erased(number)}:{now.isoformat()}", "erasure", number, by[:40],
-                now, evidence=_ERASED, received_at=now,
-            )  # fmt: skip
-            report_log.store(connection, [report], now, keys)
-            _forget_number(ctx, connection, number, done)
+            report_log.store(connection, [_erasure_report(keys, number, by, now)], now, keys)
+            _erase_number(ctx, connection, number, done)
     return done
 
 
-Holder = tuple[str, str, str]
+def _erasure_report(keys: Keys, number: str, by: str, now: datetime) -> Feedback:
+    return Feedback(
+        key=f"erasure:{keys.erased_number(number)}:{now.isoformat()}",
+        kind="erasure",
+        number=number,
+        source=by[:40],
+        at=now,
+        evidence=_ERASED,
+        received_at=now,
+    )
+
+
+Holder = tuple[str, str, str]  # connector, object, record id
 
 
 def _holders(connection: Connection, number: str) -> list[Holder]:
@@ -124,42 +124,48 @@ def _holders(connection: Connection, number: str) -> list[Holder]:
 
 
 def _numbers(connection: Connection, holder: Holder) -> list[str]:
-    query = sa.select(contact_numbers.c.number).where(_of(contact_numbers, holder)).distinct()
+    query = (
+        sa.select(contact_numbers.c.number).where(_is_record(contact_numbers, holder)).distinct()
+    )
     return list(connection.scalars(query))
 
 
-def _forget_contact(ctx: Context, connection: Connection, holder: Holder, done: Forgotten) -> None:
+def _erase_contact(
+    ctx: Context, connection: Connection, holder: Holder, done: ErasureCounts
+) -> None:
     keys = ctx.keys
-    _keep_flags(keys, connection, holder)
-    done.contacts += connection.execute(sa.delete(contacts).where(_of(contacts, holder))).rowcount
+    _store_flags(keys, connection, holder)
+    done.contacts += connection.execute(
+        sa.delete(contacts).where(_is_record(contacts, holder))
+    ).rowcount
     # With the ids of records that were merged into it, which are theirs too.
     m = merged_records.c
     names = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
     for connector, object_name, record_id in (name.split("/", 2) for name in names):
         one = (connector, object_name, record_id)
         for table in (contact_numbers, failures, changed_records, rechecks, list_members):
-            connection.execute(sa.delete(table).where(_of(table, one)))
-        done.writes += connection.execute(sa.delete(writes).where(_of(writes, one))).rowcount
-        done.pages += _forget_payloads(connection, record_id)
+            connection.execute(sa.delete(table).where(_is_record(table, one)))
+        done.writes += connection.execute(sa.delete(writes).where(_is_record(writes, one))).rowcount
+        done.pages += _erase_payloads(connection, record_id)
     connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
-    report_log.note_erasure(connection, keys)
-    _look_again(ctx, connection, holder)
+    report_log.record_erasure(connection, keys)
+    _requeue_record(ctx, connection, holder)
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
     of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))
     for row in connection.execute(of_contact).all():
         connection.execute(
             sa.update(feedback)
             .where(feedback.c.id == row.id)
-            .values(contact=_NOBODY, evidence=_ERASED, **_without_key(keys, row))
+            .values(contact=_ERASED_CONTACT, evidence=_ERASED, **_anonymous_key(keys, row))
         )
     connection.execute(
         sa.update(suppressions)
         .where(suppressions.c.contact.in_(names))
-        .values(contact=_NOBODY, evidence=_ERASED)
+        .values(contact=_ERASED_CONTACT, evidence=_ERASED)
     )
 
 
-def _look_again(ctx: Context, connection: Connection, holder: Holder) -> None:
+def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> None:
     """Have the record read soon, where its CRM has it still: what stands against it has to be
     there, and nothing that we know would find it by its number any more."""
     connector, object_name, record_id = holder
@@ -167,10 +173,10 @@ def _look_again(ctx: Context, connection: Connection, holder: Holder) -> None:
         note_touched(connection, connector, object_name, [record_id], ctx.now())
 
 
-def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
+def _store_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
     """Under a keyed hash: where the CRM has the contact still, its flags are ours, and must not
     pass for a person's word when it is read for the first time."""
-    known = connection.scalar(sa.select(contacts.c.known).where(_of(contacts, holder)))
+    known = connection.scalar(sa.select(contacts.c.known).where(_is_record(contacts, holder)))
     if known is None:
         return
     value = orjson.dumps(crm_flags.flags_of(known)).decode()
@@ -178,27 +184,27 @@ def _keep_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
     upsert(connection, app_state, [row])
 
 
-def drop_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
+def delete_stored_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
     """The contacts are known again: what is kept of their flags is told by the index now."""
     names = [name for key in contact_keys for name in keys.erased_contacts(key)]
     connection.execute(sa.delete(app_state).where(any_of(app_state.c.name, names)))
 
 
-def flags_before(
+def load_stored_flags(
     connection: Connection, contact_keys: Collection[str], keys: Keys
 ) -> dict[str, dict[str, bool]]:
     """Of these contacts, those that were erased -> their flags, as we last saw or wrote them."""
-    if not contact_keys or not report_log.some_erased(connection):
+    if not contact_keys or not report_log.has_erasures(connection):
         return {}
     names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
     query = sa.select(app_state).where(any_of(app_state.c.name, list(names)))
     return {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
 
 
-def _without_key(keys: Keys, row: Any) -> dict[str, Any]:
+def _anonymous_key(keys: Keys, row: Any) -> dict[str, Any]:
     """The key may hold what is personal. Whatever it told besides which report it is (of a merge:
     since when the report counts) is kept otherwise."""
-    return {"key": keys.erased_key(row.key), "at": order(report_log.made(row))[0]}
+    return {"key": keys.erased_key(row.key), "at": sort_key(report_log.report_from_row(row))[0]}
 
 
 def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
@@ -208,7 +214,7 @@ def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
     return connection.execute(query).all()
 
 
-def _forget_payloads(connection: Connection, record_id: str) -> int:
+def _erase_payloads(connection: Connection, record_id: str) -> int:
     """Pages that wait and hold the record as it was read: they read it anew when they are done."""
     count = 0
     query = sa.select(pages.c.id, pages.c.payload).where(
@@ -227,9 +233,9 @@ def _forget_payloads(connection: Connection, record_id: str) -> int:
     return count
 
 
-def _forget_number(ctx: Context, connection: Connection, number: str, done: Forgotten) -> None:
-    erased = ctx.keys.erased(number)
-    suppress.follow_numbers(connection, [number], rules_of(ctx.settings), ctx.keys)
+def _erase_number(ctx: Context, connection: Connection, number: str, done: ErasureCounts) -> None:
+    erased = ctx.keys.erased_number(number)
+    suppress.recompute_numbers(connection, [number], rules_from_settings(ctx.settings), ctx.keys)
     for table, name in ((verifications, "verifications"), (lookups, "lookups")):
         if table is lookups:  # what was spent stays known
             changed = connection.execute(
@@ -261,7 +267,7 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
                 person="",
                 new_number="",
                 evidence=_ERASED,
-                **_without_key(ctx.keys, row),
+                **_anonymous_key(ctx.keys, row),
             )
         )
         done.reports += 1
@@ -274,12 +280,12 @@ def _forget_number(ctx: Context, connection: Connection, number: str, done: Forg
     connection.execute(
         sa.update(feedback).where(feedback.c.new_number == number).values(new_number="")
     )
-    suppress.erase(connection, number, ctx.keys)
-    _forget_mentions(connection, number, done)
+    suppress.erase_number(connection, number, ctx.keys)
+    _erase_mentions(connection, number, done)
     done.numbers += 1
 
 
-def _forget_mentions(connection: Connection, number: str, done: Forgotten) -> None:
+def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) -> None:
     """Writes to records that held it once, or to which it was proposed; scopes of runs."""
 
     def holds(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
@@ -291,15 +297,17 @@ def _forget_mentions(connection: Connection, number: str, done: Forgotten) -> No
     for row in connection.execute(proposed_to).all():
         known = {key: value for key, value in row.known.items() if value != number}
         holder = (row.connector, row.object, row.record_id)
-        connection.execute(sa.update(contacts).where(_of(contacts, holder)).values(known=known))
+        connection.execute(
+            sa.update(contacts).where(_is_record(contacts, holder)).values(known=known)
+        )
     m = merged_records.c
     for row in connection.execute(sa.select(merged_records).where(holds(m.numbers))).all():
         left = [one for one in row.numbers if one != number]
         connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=left))
-    _forget_scopes(connection, number)
+    _erase_scopes(connection, number)
 
 
-def _forget_scopes(connection: Connection, number: str) -> None:
+def _erase_scopes(connection: Connection, number: str) -> None:
     """Runs that were opened for this number name it in their scope."""
     query = sa.select(runs.c.id, runs.c.scope).where(
         sa.cast(runs.c.scope, sa.Text).contains(number, autoescape=True)
@@ -310,7 +318,7 @@ def _forget_scopes(connection: Connection, number: str) -> None:
         connection.execute(sa.update(runs).where(runs.c.id == row.id).values(scope=scope))
 
 
-def _of(table: sa.Table, holder: Holder) -> sa.ColumnElement[bool]:
+def _is_record(table: sa.Table, holder: Holder) -> sa.ColumnElement[bool]:
     connector, object_name, record_id = holder
     c = table.c
     return sa.and_(c.connector == connector, c.object == object_name, c.record_id == record_id)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback import report_log
-from worker.store.pseudonyms import all_names
+from worker.store.pseudonyms import number_aliases
 from worker.store.tables import deliveries, feedback
 from worker.suppression import suppressions
 
@@ -32,11 +32,11 @@ def deadline(received: datetime) -> datetime:
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
 
 
-def of_number(ctx: Context, number: str) -> dict[str, Any]:
+def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
     """Reports, suppressions and deliveries of a number, in order; also of an erased one."""
     now = ctx.now()
     with ctx.store.read() as connection:
-        names = list(all_names(ctx.keys, [number], report_log.some_erased(connection)))
+        names = list(number_aliases(ctx.keys, [number], report_log.has_erasures(connection)))
         rows = connection.execute(
             sa.select(feedback).where(feedback.c.number.in_(names)).order_by(
                 feedback.c.at, feedback.c.id)
@@ -74,9 +74,11 @@ def of_number(ctx: Context, number: str) -> dict[str, Any]:
                     if cause.startswith(f"list:{one.source}:")
                 ],
             }
-            for one in suppressions.listed(ctx, number, active=None, reason="list")
+            for one in suppressions.list_suppressions(ctx, number, active=None, reason="list")
         ],
-        "suppressions": [one.as_json() for one in suppressions.listed(ctx, number, active=None)],
+        "suppressions": [
+            one.as_json() for one in suppressions.list_suppressions(ctx, number, active=None)
+        ],
     }
 
 

@@ -17,22 +17,30 @@ from connectors.csv_list.formula_guard import csv_line
 from worker.context import Context
 from worker.decisions.model import CALL_AND_TEXT, blocked
 from worker.feedback import report_log
-from worker.feedback.consent_state import LIFT, LIFTED_BY, Rules, lifted, opened_by, order, rules_of
-from worker.feedback.models import Feedback, Who
+from worker.feedback.consent_state import (
+    LIFT_KEY_PREFIX,
+    LIFTED_BY,
+    Rules,
+    apply_lifts,
+    channels_opened_by,
+    rules_from_settings,
+    sort_key,
+)
+from worker.feedback.models import ContactIdentity, Feedback
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks, insert, upsert
 from worker.store.invalidation import invalidate
-from worker.store.outbox import Order
-from worker.store.pseudonyms import MARK, Keys, all_names
+from worker.store.outbox import OutboxItem
+from worker.store.pseudonyms import ERASED_PREFIX, Keys, number_aliases
 from worker.store.tables import contact_numbers, feedback, suppressions
 
 # What a person or a tool may ask for by hand.
 Reason = Literal["opt_out", "wrong_number", "complaint"]
 _SUPPRESSING = ("opt_out", "complaint", "erasure", "wrong_number")
 _LIFTING = {kind for kinds in LIFTED_BY.values() for kind in kinds}
-_LONGEST_NAME = 80  # of a list
-_ROWS = 5000  # of a list that are stored in one transaction
+_MAX_LIST_NAME = 80  # of a list
+_IMPORT_BATCH = 5000  # of a list that are stored in one transaction
 
 
 class NoSuchSuppressionError(HygieneError):
@@ -62,8 +70,8 @@ class Suppression:
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
-            "number": None if self.number.startswith(MARK) else self.number or None,
-            "contact": None if self.contact.startswith(MARK) else self.contact or None,
+            "number": None if self.number.startswith(ERASED_PREFIX) else self.number or None,
+            "contact": None if self.contact.startswith(ERASED_PREFIX) else self.contact or None,
             "channels": self.channels.split(),
             "reason": self.reason,
             "source": self.source,
@@ -76,31 +84,35 @@ class Suppression:
         }
 
 
-def follow(connection: Connection, news: Sequence[Feedback], rules: Rules, keys: Keys) -> None:
+def recompute(
+    connection: Connection, reports: Sequence[Feedback], rules: Rules, keys: Keys
+) -> None:
     """Bring the list in line with all reports about the numbers of these, or, where they name none,
     about their contacts and persons."""
-    follow_numbers(connection, {report.number for report in news if report.number}, rules, keys)
-    if nameless := [report for report in news if not report.number]:
-        _store(connection, _without_number(connection, nameless), rules)
+    recompute_numbers(
+        connection, {report.number for report in reports if report.number}, rules, keys
+    )
+    if nameless := [report for report in reports if not report.number]:
+        _store_rows(connection, _without_number(connection, nameless), rules)
 
 
-def follow_numbers(
+def recompute_numbers(
     connection: Connection, numbers: Collection[str], rules: Rules, keys: Keys
 ) -> None:
     """Bring the list in line with all reports about these numbers, also with those from before they
     were erased."""
-    names = all_names(keys, sorted(numbers), report_log.some_erased(connection))
+    names = number_aliases(keys, sorted(numbers), report_log.has_erasures(connection))
     by_number: dict[str, list[Feedback]] = {}
     for some in chunks(sorted(names)):
         query = sa.select(feedback).where(feedback.c.number.in_(some))
         for row in connection.execute(query):
-            by_number.setdefault(names[row.number], []).append(report_log.made(row))
+            by_number.setdefault(names[row.number], []).append(report_log.report_from_row(row))
     for reports in by_number.values():
-        _store(connection, reports, rules)
-    _lift_listed(connection, by_number, names, rules)
+        _store_rows(connection, reports, rules)
+    _apply_opt_ins_to_lists(connection, by_number, names, rules)
 
 
-def _store(connection: Connection, reports: Sequence[Feedback], rules: Rules) -> None:
+def _store_rows(connection: Connection, reports: Sequence[Feedback], rules: Rules) -> None:
     for some in chunks(list(_rows(reports, rules))):
         upsert(connection, suppressions, some, key=("key",))
 
@@ -116,7 +128,7 @@ def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Fe
         query = sa.select(feedback).where(
             any_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
         )
-        found |= {row.id: report_log.made(row) for row in connection.execute(query)}
+        found |= {row.id: report_log.report_from_row(row) for row in connection.execute(query)}
     return list(found.values())
 
 
@@ -126,7 +138,7 @@ def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]
     lifting: dict[str, list[Feedback]] = {}
     for report in reports:
         if report.kind in _LIFTING:
-            about = {""} if report.reach == "number" else {report.contact, report.person}
+            about = {""} if report.scope == "number" else {report.contact, report.person}
             for name in about:
                 lifting.setdefault(name, []).append(report)
     for report in reports:
@@ -137,13 +149,13 @@ def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]
 
 
 def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
-    left, lift = lifted(report, reports, rules)
+    left, lift = apply_lifts(report, reports, rules)
     return {
         "key": f"feedback:{report.id}",
         "number": report.number,
         # An opt-out or a wrong number that is about the number holds for whoever has it.
-        "contact": "" if report.reach == "number" else report.contact,
-        "person": "" if report.reach == "number" else report.person,
+        "contact": "" if report.scope == "number" else report.contact,
+        "person": "" if report.scope == "number" else report.person,
         "channels": " ".join(sorted(blocked(left) or CALL_AND_TEXT)),
         "reason": report.kind,
         "source": report.source,
@@ -151,21 +163,21 @@ def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[st
         "since": report.at,
         "lifted_at": lift.at if lift else None,
         "lifted_by": lift.by[:120] if lift else "",
-        "lifted_why": lift.why[:255] if lift else "",
+        "lifted_why": lift.reason[:255] if lift else "",
     }
 
 
-def _lift_listed(
+def _apply_opt_ins_to_lists(
     connection: Connection,
     by_number: Mapping[str, Sequence[Feedback]],
     names: Mapping[str, str],
     rules: Rules,
 ) -> None:
     """An opt-in for the number as a whole takes it off the lists that it was on before, for the
-    channels that it is about. `names`: as `all_names`."""
+    channels that it is about. `names`: as `number_aliases`."""
     c = suppressions.c
     for number, reports in by_number.items():
-        opt_ins = sorted(filter(_is_about_number, reports), key=order)
+        opt_ins = sorted(filter(_is_about_number, reports), key=sort_key)
         if not opt_ins:
             continue
         listed = sa.select(suppressions).where(
@@ -174,23 +186,23 @@ def _lift_listed(
             c.lifted_at.is_(None),
         )
         for row in connection.execute(listed).all():
-            values = _opened(row, opt_ins, rules)
+            values = _after_opt_ins(row, opt_ins, rules)
             if values:
                 connection.execute(sa.update(suppressions).where(c.id == row.id).values(**values))
 
 
 def _is_about_number(report: Feedback) -> bool:
     # Not by whether it names a contact: what one person said names none once it was erased.
-    return report.kind == "opt_in" and report.reach == "number"
+    return report.kind == "opt_in" and report.scope == "number"
 
 
-def _opened(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
+def _after_opt_ins(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
     """What becomes of an entry of a list by what was said since; {} where nothing was."""
     channels = frozenset(row.channels.split())
     for report in opt_ins:
         if report.at < row.since:
             continue
-        channels -= opened_by(report, False, rules)
+        channels -= channels_opened_by(report, False, rules)
         if not channels:
             return {
                 "lifted_at": report.at,
@@ -211,7 +223,7 @@ def add(
     channels: str,
     evidence: str,
     by: str,
-    who: Who | None = None,
+    who: ContactIdentity | None = None,
 ) -> Suppression:
     """Suppress a number for whoever holds it, or for one person alone; the CRMs are told by the
     queue. One that stands for the same reason and channels is not made twice, unless something has
@@ -221,7 +233,7 @@ def add(
     contact = who.key if who else ""
     same = [
         one
-        for one in listed(ctx, number, reason=reason)
+        for one in list_suppressions(ctx, number, reason=reason)
         if one.contact == contact and set(wanted.split()) <= set(one.channels.split())
     ]
     if same:
@@ -238,19 +250,19 @@ def add(
         at=now,
         channels=channels,
         contact=contact,
-        reach="person" if who else "number",
+        scope="person" if who else "number",
         person=who.person if who else "",
         evidence=evidence,
         received_at=now,
     )
     with ctx.store.write() as connection:
         report_log.store(connection, [report], now, keys)
-        follow(connection, [report], rules_of(ctx.settings), keys)
+        recompute(connection, [report], rules_from_settings(ctx.settings), keys)
         place = connection.scalar(sa.select(feedback.c.id).where(feedback.c.key == report.key))
         row = connection.execute(
             sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
         ).one()
-    return _made(row)
+    return _suppression_from_row(row)
 
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
@@ -266,31 +278,31 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
         found = connection.execute(wanted).one_or_none()
         if found is None:
             raise NoSuchSuppressionError(suppression_id)
-        number = _number_again(ctx, connection, found.number)
+        number = _find_held_number(ctx, connection, found.number)
     with ctx.store.write() as connection:
         row = connection.execute(wanted).one()
         if row.lifted_at is None and row.reason == "list":
-            _lift_entry(ctx, connection, row, number, by, why)
+            _lift_list_entry(ctx, connection, row, number, by, why)
         elif row.lifted_at is None:
             report = Feedback(
-                key=f"{LIFT}{row.key}:{now.isoformat()}",
+                key=f"{LIFT_KEY_PREFIX}{row.key}:{now.isoformat()}",
                 kind="confirmed" if row.reason == "wrong_number" else "opt_in",
                 number=number,
                 source=by,
                 at=now,
                 contact=row.contact,
-                reach="person" if row.contact else "number",
+                scope="person" if row.contact else "number",
                 person=row.person,
                 evidence=why,
                 received_at=now,
             )
             report_log.store(connection, [report], now, keys)
-            follow(connection, [report], rules_of(ctx.settings), keys)
+            recompute(connection, [report], rules_from_settings(ctx.settings), keys)
         row = connection.execute(wanted).one()
-    return _made(row)
+    return _suppression_from_row(row)
 
 
-def _lift_entry(
+def _lift_list_entry(
     ctx: Context, connection: Connection, row: Any, number: str, by: str, why: str
 ) -> None:
     """Lift an entry of a list, and nothing else that stands against the number."""
@@ -301,7 +313,7 @@ def _lift_entry(
         .values(lifted_at=now, lifted_by=by[:120], lifted_why=why[:255])
     )
     invalidate(connection, [number])
-    outbox.order(connection, [Order(f"lift:{row.id}", number, _crms(ctx), now)], now)
+    outbox.enqueue(connection, [OutboxItem(f"lift:{row.id}", number, _crms(ctx), now)], now)
 
 
 def _crms(ctx: Context) -> tuple[str, ...]:
@@ -309,17 +321,17 @@ def _crms(ctx: Context) -> tuple[str, ...]:
     return tuple(one for one in ctx.settings.active_connectors if one != "csv")
 
 
-def _number_again(ctx: Context, connection: Connection, kept_as: str) -> str:
+def _find_held_number(ctx: Context, connection: Connection, kept_as: str) -> str:
     """The number that an erased one is, where some contact holds it again: its record must be told.
     Nothing but to try them all finds it."""
-    if not kept_as.startswith(MARK):
+    if not kept_as.startswith(ERASED_PREFIX):
         return kept_as
     query = sa.select(contact_numbers.c.number).distinct()
     held = connection.execution_options(yield_per=10_000).scalars(query)
-    return next((number for number in held if kept_as in ctx.keys.names(number)), kept_as)
+    return next((number for number in held if kept_as in ctx.keys.aliases(number)), kept_as)
 
 
-def listed(
+def list_suppressions(
     ctx: Context,
     number: str | None = None,
     active: bool | None = True,
@@ -336,12 +348,12 @@ def listed(
         query = query.where(c.reason == reason)
     with ctx.store.read() as connection:
         if number is not None:
-            names = all_names(ctx.keys, [number], report_log.some_erased(connection))
+            names = number_aliases(ctx.keys, [number], report_log.has_erasures(connection))
             query = query.where(c.number.in_(list(names)))
-        return [_made(row) for row in connection.execute(query)]
+        return [_suppression_from_row(row) for row in connection.execute(query)]
 
 
-def _made(row: Any) -> Suppression:
+def _suppression_from_row(row: Any) -> Suppression:
     return Suppression(
         row.id, row.number, row.contact, row.channels, row.reason, row.source, row.evidence,
         row.since, row.lifted_at, row.lifted_by, row.lifted_why,
@@ -352,7 +364,7 @@ def _made(row: Any) -> Suppression:
 
 
 @dataclass
-class Imported:
+class ImportResult:
     """What came of a list: new entries, those that were on it already, and refused lines."""
 
     added: int = 0
@@ -363,20 +375,20 @@ class Imported:
 
 def import_list(
     ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text", evidence: str = ""
-) -> Imported:
+) -> ImportResult:
     """Put numbers (E.164) on the list `name`, streaming; to repeat it adds nothing, and does not
     bring back an entry that was lifted.
 
     Whoever holds one of them is flagged by the queue; contacts that come later by their sync.
     """
-    name = _without_numbers(name)[:_LONGEST_NAME]
-    done = Imported()
+    name = _mask_numbers(name)[:_MAX_LIST_NAME]
+    done = ImportResult()
     now, keys = ctx.now(), ctx.keys
     stream = iter(numbers)
     words = evidence or f"on the list {name}"
-    while batch := list(dict.fromkeys(islice(stream, _ROWS))):
+    while batch := list(dict.fromkeys(islice(stream, _IMPORT_BATCH))):
         with ctx.store.write() as connection:
-            names = all_names(keys, batch, report_log.some_erased(connection))
+            names = number_aliases(keys, batch, report_log.has_erasures(connection))
             listed_as = {_list_key(name, kept_as): of for kept_as, of in names.items()}
             known: set[str] = set()
             for some in chunks(list(listed_as)):
@@ -400,18 +412,18 @@ def import_list(
                 for number in new
             ]
             insert(connection, suppressions, rows)
-            held = _held(connection, new)
+            held = _held_numbers(connection, new)
             invalidate(connection, held)
             crms = _crms(ctx)
-            orders = [Order(_list_key(name, number), number, crms, now) for number in held]
-            outbox.order(connection, orders, now)
+            orders = [OutboxItem(_list_key(name, number), number, crms, now) for number in held]
+            outbox.enqueue(connection, orders, now)
         done.added += len(new)
         done.known += len(batch) - len(new)
         done.held += len(held)
     return done
 
 
-def _without_numbers(name: str) -> str:
+def _mask_numbers(name: str) -> str:
     """A list's name without phone numbers, which an erasure could not take out of every row."""
     for found in reversed(list(PhoneNumberMatcher(name, "US"))):
         name = f"{name[: found.start]}(number){name[found.end :]}"
@@ -422,7 +434,7 @@ def _list_key(name: str, number: str) -> str:
     return f"list:{name}:{number}"
 
 
-def _held(connection: Connection, numbers: Sequence[str]) -> list[str]:
+def _held_numbers(connection: Connection, numbers: Sequence[str]) -> list[str]:
     return [
         number
         for some in chunks(numbers)
@@ -432,17 +444,17 @@ def _held(connection: Connection, numbers: Sequence[str]) -> list[str]:
     ]
 
 
-def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
+def export_csv(ctx: Context, channel: str | None = None) -> Iterator[str]:
     """CSV lines of all that stands, for dialers and other tools. Erased numbers are left out: they
     are known by their hash alone."""
     yield csv_line(["number", "channels", "reason", "contact", "source", "since"])
     after = 0
-    while part := listed(ctx, active=True, after=after, limit=2000):
+    while part := list_suppressions(ctx, active=True, after=after, limit=2000):
         after = part[-1].id
         for one in part:
             if (
                 not one.number
-                or one.number.startswith(MARK)
+                or one.number.startswith(ERASED_PREFIX)
                 or (channel and channel not in one.channels.split())
             ):
                 continue
@@ -452,9 +464,9 @@ def export(ctx: Context, channel: str | None = None) -> Iterator[str]:
             )  # fmt: skip
 
 
-def erase(connection: Connection, number: str, keys: Keys) -> None:
+def erase_number(connection: Connection, number: str, keys: Keys) -> None:
     """Keep of a number what stands against it, and no longer the number itself."""
-    erased = keys.erased(number)
+    erased = keys.erased_number(number)
     rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
     for row in rows:
         values = {"number": erased, "contact": "", "evidence": "erased on request"}
@@ -463,4 +475,4 @@ def erase(connection: Connection, number: str, keys: Keys) -> None:
         connection.execute(
             sa.update(suppressions).where(suppressions.c.id == row.id).values(**values)
         )
-    report_log.note_erasure(connection, keys)
+    report_log.record_erasure(connection, keys)

@@ -20,7 +20,7 @@ from worker.decisions.diff import FLAGS
 from worker.feedback import merged_records
 from worker.feedback.models import contact_key
 from worker.store import changed_records
-from worker.suppression.erasure import forget_contact
+from worker.suppression.erasure import erase_contact
 from worker.sync.pages import merges
 
 _CONNECTOR, _OBJECT, _OBJECT_TYPE = "hubspot", "contacts", "0-1"
@@ -48,17 +48,21 @@ def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
     with ctx.store.write() as connection:
         merges.note(connection, _CONNECTOR, [(_OBJECT, one) for one in merged_], now)
         into = {contact_key(_CONNECTOR, _OBJECT, one.into_id) for one in merged_}
-        erased += [key.rpartition("/")[2] for key in merged_records.erased(connection, into)]
+        erased += [key.rpartition("/")[2] for key in merged_records.erased_keys(connection, into)]
         living = {
-            merged_records.current(connection, _CONNECTOR, _OBJECT, one)[1] for one in changed
+            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, one)[1]
+            for one in changed
         }
-        changed_records.note(connection, _CONNECTOR, _OBJECT, sorted(living), now)
-        erased = [merged_records.current(connection, _CONNECTOR, _OBJECT, one)[1] for one in erased]
+        changed_records.record(connection, _CONNECTOR, _OBJECT, sorted(living), now)
+        erased = [
+            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, one)[1]
+            for one in erased
+        ]
     for record_id in dict.fromkeys(erased):
-        done = forget_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
+        done = erase_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
         if not done.contacts:
             with ctx.store.write() as connection:
-                merged_records.note_erased(
+                merged_records.record_erased(
                     connection, contact_key(_CONNECTOR, _OBJECT, record_id), now
                 )
     return len(living) + len(erased)

@@ -30,20 +30,22 @@ KIND = "reports"
 _AT_ONCE = 1000  # deliveries, or records, that one run takes
 
 
-class Work(Protocol):
+class WorkSource(Protocol):
     """What waits for a run: `worker.store.outbox`, `changed_records`, `rechecks`."""
 
-    def due(
+    def claimable(
         self, connection: Connection, connector: str, now: datetime, limit: int
     ) -> dict[Any, str]: ...
-    def begun(self, connection: Connection, connector: str) -> tuple[str, datetime] | None: ...
-    def begin(self, connection: Connection, ids: Sequence[Any], run_id: str) -> None: ...
-    def put_off(self, connection: Connection, run_id: str, why: str, now: datetime, /) -> None: ...
-    def settle(self, connection: Connection, connector: str, run_id: str, now: datetime) -> int: ...
+    def claimed(self, connection: Connection, connector: str) -> tuple[str, datetime] | None: ...
+    def claim(self, connection: Connection, ids: Sequence[Any], run_id: str) -> None: ...
+    def postpone(self, connection: Connection, run_id: str, why: str, now: datetime, /) -> None: ...
+    def complete(
+        self, connection: Connection, connector: str, run_id: str, now: datetime
+    ) -> int: ...
 
 
 # In this order: what somebody said goes before what somebody wants to know.
-_WORK: tuple[tuple[Work, ScopeKind], ...] = (
+_WORK: tuple[tuple[WorkSource, ScopeKind], ...] = (
     (outbox, "numbers"), (changed_records, "ids"), (rechecks, "ids"),
 )  # fmt: skip
 
@@ -52,7 +54,7 @@ def spread(ctx: Context, connector: str) -> int:
     """Do all that is due at a CRM; returns how much was confirmed.
 
     Returns early when another worker is at it, or when the CRM is away: then what is left waits
-    for its time (`put_off`), and keeps its run. Reports go before records: after each run they are
+    for its time (`postpone`), and keeps its run. Reports go before records: after each run they are
     looked for again, since thousands of records may wait (a load that a CRM tells of).
     """
     confirmed = 0
@@ -63,15 +65,15 @@ def spread(ctx: Context, connector: str) -> int:
         except ConnectorError as error:
             log.warning("%s: reports wait: %s", connector, error)
             with ctx.store.write() as connection:
-                work.put_off(connection, run_id, str(error), ctx.now())
+                work.postpone(connection, run_id, str(error), ctx.now())
             return confirmed
         with ctx.store.write() as connection:
-            confirmed += work.settle(connection, connector, run_id, ctx.now())
+            confirmed += work.complete(connection, connector, run_id, ctx.now())
     workflow_callbacks.complete(ctx, connector)
     return confirmed
 
 
-def _following(ctx: Context, connector: str) -> tuple[Work, str] | None:
+def _following(ctx: Context, connector: str) -> tuple[WorkSource, str] | None:
     for work, kind in _WORK:
         if (run_id := _next_run(ctx, connector, work, kind)) is not None:
             return work, run_id
@@ -86,11 +88,11 @@ def waits(ctx: Context) -> list[str]:
             name
             for name in ctx.settings.active_connectors
             if any(
-                ((begun := work.begun(connection, name)) is not None and begun[1] <= now)
-                or work.due(connection, name, now, 1)
+                ((begun := work.claimed(connection, name)) is not None and begun[1] <= now)
+                or work.claimable(connection, name, now, 1)
                 for work, _ in _WORK
             )
-            or rechecks.unanswered(connection, name, now, 1)
+            or rechecks.callbacks_due(connection, name, now, 1)
             or _orphan(ctx, name) is not None
         ]
 
@@ -101,7 +103,7 @@ def _orphan(ctx: Context, connector: str) -> str | None:
     for run in lifecycle.active(ctx, f"{connector}:{KIND}"):
         with ctx.store.read() as connection:
             waited_for = any(
-                (begun := work.begun(connection, connector)) is not None and begun[0] == run.id
+                (begun := work.claimed(connection, connector)) is not None and begun[0] == run.id
                 for work, _ in _WORK
             )
         if not waited_for and not lifecycle.is_worked_on(ctx, run.id):
@@ -109,14 +111,14 @@ def _orphan(ctx: Context, connector: str) -> str | None:
     return None
 
 
-def _next_run(ctx: Context, connector: str, work: Work, kind: ScopeKind) -> str | None:
+def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -> str | None:
     """The run that was begun and has something left, or a new one for what is due."""
     now = ctx.now()
     if (orphan := _orphan(ctx, connector)) is not None:
         return orphan
     with ctx.store.read() as connection:
-        begun = work.begun(connection, connector)
-        due = {} if begun else work.due(connection, connector, now, _AT_ONCE)
+        begun = work.claimed(connection, connector)
+        due = {} if begun else work.claimable(connection, connector, now, _AT_ONCE)
     try:
         if begun is not None:
             run_id, at = begun
@@ -132,7 +134,7 @@ def _next_run(ctx: Context, connector: str, work: Work, kind: ScopeKind) -> str 
             connector,
             Scope(kind, tuple(dict.fromkeys(due.values()))),
             kind=KIND,
-            opened=lambda connection, run_id: work.begin(connection, list(due), run_id),
+            opened=lambda connection, run_id: work.claim(connection, list(due), run_id),
         )
     except lifecycle.RunActiveError:
         return None

@@ -38,7 +38,7 @@ def complete(ctx: Context, connector: str) -> int:
     told = 0
     while connector == "hubspot":
         with ctx.store.read() as connection:
-            rows = rechecks.unanswered(connection, connector, ctx.now(), BATCH)
+            rows = rechecks.callbacks_due(connection, connector, ctx.now(), BATCH)
         if not rows:
             break
         try:
@@ -48,10 +48,10 @@ def complete(ctx: Context, connector: str) -> int:
                         connector, len(rows), error)  # fmt: skip
             setbacks.note(ctx.store, connector, _TELL, error, ctx.now())
             with ctx.store.write() as connection:
-                rechecks.answer_later(connection, [row.key for row in rows], ctx.now())
+                rechecks.postpone_callbacks(connection, [row.key for row in rows], ctx.now())
             break
         with ctx.store.write() as connection:
-            rechecks.answered(connection, over, ctx.now())
+            rechecks.complete_callbacks(connection, over, ctx.now())
         setbacks.clear(ctx.store, connector, _TELL)
         told += len(over)
     return told

@@ -34,7 +34,7 @@ def wants(
 
     `assumed`: depths that a dry run takes for answered.
     """
-    best = resolve.decisive(said)
+    best = resolve.winning(said)
     if best is not None and best.verdict == "invalid" and not step.also_invalid:
         return False
     if step.only_audited and not subject.audited:
@@ -56,6 +56,6 @@ def _line_type(subject: Subject, said: Sequence[Verification]) -> str:
 
 def _quoted(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
     if step.depth != "reassigned":
-        return resolve.deep_enough(said, step.depth)
+        return resolve.is_sufficient(said, step.depth)
     known = [one for one in said if one.reassigned is not None]
     return all(any(one.covers(day) for one in known) for day in subject.dates)

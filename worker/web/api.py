@@ -19,9 +19,9 @@ from worker.access import audit, tokens
 from worker.alerts import notifier
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import Feedback, Reading
+from worker.feedback.models import Feedback, ReviewDecision
 from worker.feedback.sources import submitted
-from worker.feedback.sources.submitted import RefusedError, Report, Short
+from worker.feedback.sources.submitted import InvalidReportError, Report, Short
 from worker.phones import region_of
 from worker.phones.single_number import number_of
 from worker.queries import timeline
@@ -158,7 +158,7 @@ class Lifting(_Strict):
 
 
 class Decision(_Strict):
-    decision: Reading
+    decision: ReviewDecision
 
 
 class Why(_Strict):
@@ -210,17 +210,17 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         refused: list[str] = []
         stored = known = 0
         for place, report in enumerate(reports):
-            if submitted.must_store_first(report, found):
-                new = intake.reports(ctx, found)
+            if submitted.must_flush_before(report, found):
+                new = intake.store_reports(ctx, found)
                 stored, known = stored + new, known + len(found) - new
                 found.clear()
             try:
-                found += submitted.as_feedback(ctx, report)
-            except (RefusedError, ConnectorError) as error:
+                found += submitted.to_feedback(ctx, report)
+            except (InvalidReportError, ConnectorError) as error:
                 refused.append(f"{place}: {error}" if isinstance(body, list) else str(error))
         if refused and not found and not stored + known:
             raise HTTPException(422, "; ".join(refused[:20]))
-        new = intake.reports(ctx, found)
+        new = intake.store_reports(ctx, found)
         stored, known = stored + new, known + len(found) - new
         if stored:
             then.add_task(notify)
@@ -234,7 +234,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def review(
         who: Reports, review_id: RowId, body: Decision, then: BackgroundTasks
     ) -> dict[str, str]:
-        if not intake.decide(ctx, review_id, body.decision, who):
+        if not intake.resolve_review(ctx, review_id, body.decision, who):
             raise HTTPException(404, "There is no such reply that waits.")
         noted(who, "review.decide", f"{review_id}: {body.decision}")
         then.add_task(notify)
@@ -360,7 +360,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.post("/numbers/evidence", tags=["numbers"],
                  summary="What was reported of a number, and who confirmed it when")  # fmt: skip
     def evidenced(_who: Reads, body: NumberRequest) -> dict[str, Any]:
-        return evidence.of_number(ctx, _number(body.number, body.country))
+        return evidence.number_evidence(ctx, _number(body.number, body.country))
 
     @routes.get("/contacts/{connector}/{object_name}/{record_id}", tags=["numbers"],
                 summary="A record as our index has it, and what was written to it")  # fmt: skip
@@ -378,7 +378,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         active: bool = True,
         reason: Literal["opt_out", "wrong_number", "complaint", "erasure", "list"] | None = None,
     ) -> dict[str, Any]:
-        found = suppress.listed(ctx, active=active or None, reason=reason, after=after, limit=limit)
+        found = suppress.list_suppressions(
+            ctx, active=active or None, reason=reason, after=after, limit=limit
+        )
         more = found[-1].id if len(found) == limit else None
         return {"suppressions": [one.as_json() for one in found], "after": more}
 
@@ -387,7 +389,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         who: Suppresses, channel: Literal["call", "text"] | None = None
     ) -> StreamingResponse:
         noted(who, "suppressions.export", channel or "all that stands")
-        return StreamingResponse(suppress.export(ctx, channel), media_type="text/csv")
+        return StreamingResponse(suppress.export_csv(ctx, channel), media_type="text/csv")
 
     @routes.post("/suppressions", status_code=201, tags=["suppressions"],
                  summary="Suppress a number")  # fmt: skip
@@ -528,7 +530,7 @@ def _note_touched(ctx: Context, body: RescanRequest) -> int:
     by_object = _by_object(ctx, body)
     with ctx.store.write() as connection:
         for name, ids in by_object.items():
-            changed_records.note(connection, body.connector, name, ids, ctx.now())
+            changed_records.record(connection, body.connector, name, ids, ctx.now())
     return sum(map(len, by_object.values()))
 
 

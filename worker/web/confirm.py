@@ -20,7 +20,7 @@ from fastapi.templating import Jinja2Templates
 
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import Feedback, FeedbackKind, Reach
+from worker.feedback.models import Feedback, FeedbackKind, Scope
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.store.tables import contacts, feedback
@@ -33,7 +33,7 @@ from worker.web.notify import Notify
 _pages = Jinja2Templates(Path(__file__).parent / "templates")
 _SOURCE = "recipient's page"
 # Answer -> what it reports, whom it concerns, and how it is told.
-_ANSWERS: dict[str, tuple[FeedbackKind, Reach, str]] = {
+_ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
     "yes": ("confirmed", "person", "the person said “yes, this is me” on our page"),
     "no": ("wrong_number", "number", "said “I am not this person” on our page"),
     "stop": ("opt_out", "number", "said “do not contact me” on our page"),
@@ -70,9 +70,9 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         )
 
     def opened(token: str) -> tuple[Link, str]:
-        link = confirm_links.read(ctx.keys, token, ctx.now())
-        for number in intake.of_contact(ctx, link.connector, link.object, link.record_id):
-            if ctx.keys.print_of(number) == link.number_print:
+        link = confirm_links.read_token(ctx.keys, token, ctx.now())
+        for number in intake.numbers_of_contact(ctx, link.connector, link.object, link.record_id):
+            if ctx.keys.short_hash(number) == link.number_hash:
                 return link, number
         raise BadLinkError("the number is not there any more")
 
@@ -110,23 +110,23 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         if new == number:  # the number that we have: that is a yes
             kind, reach, evidence = _ANSWERS["yes"]
             new = ""
-        who = intake.who_is(ctx, link.connector, link.object, link.record_id)
+        who = intake.find_identity(ctx, link.connector, link.object, link.record_id)
         now = ctx.now()
         nonce = "".join(c for c in form.get("nonce", "") if c.isalnum() or c in "-_")[:24]
         report = Feedback(
-            key=f"page:{print_}:{said}:{new and ctx.keys.print_of(new)}:{nonce}",
+            key=f"page:{print_}:{said}:{new and ctx.keys.short_hash(new)}:{nonce}",
             kind=kind,
             number=number,
             source=_SOURCE,
             at=now,
             contact=link.contact,
-            reach=reach,
+            scope=reach,
             person=who.person,
             evidence=evidence,
             new_number=new,
             received_at=now,
         )
-        intake.reports(ctx, [report])
+        intake.store_reports(ctx, [report])
         then.add_task(notify)
         return show(request, lang, state="done", answer=said)
 

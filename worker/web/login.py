@@ -212,6 +212,6 @@ def keep_state(app: FastAPI, ctx: Context) -> None:
     """What is kept between a person's way to the identity provider and back: in a signed cookie."""
     safe = ctx.settings.public_url.startswith("https://")
     app.add_middleware(
-        SessionMiddleware, secret_key=ctx.keys.signing()[-1], session_cookie="hygiene_oidc",
+        SessionMiddleware, secret_key=ctx.keys.signing_keys()[-1], session_cookie="hygiene_oidc",
         max_age=600, same_site="lax", https_only=safe,
     )  # fmt: skip

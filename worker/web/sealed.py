@@ -28,4 +28,4 @@ def _box(keys: Keys) -> MultiFernet:
         digest = hashlib.blake2b(secret.encode(), digest_size=32, person=b"page address")
         return Fernet(base64.urlsafe_b64encode(digest.digest()))
 
-    return MultiFernet([one(secret) for secret in reversed(keys.signing())])
+    return MultiFernet([one(secret) for secret in reversed(keys.signing_keys())])

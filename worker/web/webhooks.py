@@ -18,32 +18,32 @@ from worker.web.hubspot_portal import Portal
 from worker.web.notify import Notify
 from worker.web.signatures import is_body_of, is_hubspot, is_twilio, twilio_digest
 
-Take = Callable[[Context, Mapping[str, str]], int]  # stores; how many new reports that makes
+Receive = Callable[[Context, Mapping[str, str]], int]  # stores; how many new reports that makes
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
-    def from_twilio(request: Request, body: bytes, then: BackgroundTasks, take: Take) -> None:
+    def from_twilio(request: Request, body: bytes, then: BackgroundTasks, take: Receive) -> None:
         """Store what Twilio says; it is acknowledged by the caller."""
         form = _from_twilio(ctx, request, body)
         try:
             if take(ctx, form):
                 then.add_task(notify)
-        except twilio.NobodysError:
+        except twilio.NotAPhoneNumberError:
             return
-        except twilio.UnreadableError as error:
+        except twilio.MalformedWebhookError as error:
             raise HTTPException(400, str(error)) from None
 
     @routes.post("/twilio/sms", summary="An inbound message, from Twilio")
     def sms(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        from_twilio(request, body, then, intake.twilio_sms)
+        from_twilio(request, body, then, intake.receive_twilio_sms)
         return Response(_NO_REPLY, media_type="text/xml")
 
     @routes.post("/twilio/status", summary="What became of a message, from Twilio", status_code=204)
     def status(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        from_twilio(request, body, then, intake.twilio_status)
+        from_twilio(request, body, then, intake.receive_twilio_status)
         return Response(status_code=204)
 
     @routes.post("/hubspot", summary="Changes of contacts, from HubSpot", status_code=204)

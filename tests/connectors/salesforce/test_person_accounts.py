@@ -13,10 +13,10 @@ from connectors.salesforce.soql import full_id
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
-from worker.feedback.intake import reports
+from worker.feedback.intake import store_reports
 from worker.feedback.sources.dispositions import poll
-from worker.feedback.sources.submitted import Report, as_feedback
-from worker.suppression.apply_reports import apply_waiting
+from worker.feedback.sources.submitted import Report, to_feedback
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 from worker.sync.runs.scope import Scope
 
@@ -94,7 +94,7 @@ class TestTheContactBesideAnAccount:
         task = {"WhoId": person["PersonContactId"], "CallDisposition": "Wrong Number"}
         sandbox.salesforce.org.create("Task", task)
         assert poll(ctx, "salesforce") >= 1
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, "salesforce")
         assert self.account(sandbox, person)["Wrong_Number__c"] is True
 
@@ -102,9 +102,9 @@ class TestTheContactBesideAnAccount:
         self, ctx: Any, sandbox: Sandbox, person: dict[str, Any]
     ) -> None:
         about = {"connector": "salesforce", "id": person["PersonContactId"]}
-        found = as_feedback(ctx, Report.model_validate({"kind": "opt_out", "contact": about}))
-        assert reports(ctx, found) >= 1
-        apply_waiting(ctx)
+        found = to_feedback(ctx, Report.model_validate({"kind": "opt_out", "contact": about}))
+        assert store_reports(ctx, found) >= 1
+        apply_pending(ctx)
         spread(ctx, "salesforce")
         assert self.account(sandbox, person)["Phone_Do_Not_Contact__c"] is True
 

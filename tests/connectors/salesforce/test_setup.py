@@ -18,7 +18,7 @@ from sandbox.salesforce import Org, SalesforceService, rights
 from sandbox.salesforce.org import Refused
 from worker.context import Context
 from worker.store.tables import suppressions
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 
 PEOPLE = """
@@ -195,7 +195,7 @@ class TestTheOrgsOwnDoNotCall:
         org.update("Contact", contact["Id"], ticked)
         ctx = make_context(MAPPED)
         sync(ctx, "salesforce")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         query = sa.select(suppressions.c.number, suppressions.c.channels)
         with ctx.store.read() as connection:
             assert ("+14155552671", "call") in {tuple(row) for row in connection.execute(query)}

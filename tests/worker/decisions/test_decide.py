@@ -14,7 +14,7 @@ from worker.decisions import (
     ContactFacts,
     FieldFacts,
     NumberKnowledge,
-    Said,
+    ProviderAnswer,
     WritePolicy,
     decide,
     diff,
@@ -22,10 +22,10 @@ from worker.decisions import (
 from worker.phones import Number, Reading
 
 VALID, INVALID = (
-    Said("offline", "valid", "mobile"),
-    Said("offline", "invalid", detail="is too short"),
+    ProviderAnswer("offline", "valid", "mobile"),
+    ProviderAnswer("offline", "invalid", detail="is too short"),
 )
-UNREACHABLE = Said("live", "unreachable", detail="has been disconnected")
+UNREACHABLE = ProviderAnswer("live", "unreachable", detail="has been disconnected")
 BOTH, CALL = frozenset({"call", "text"}), frozenset({"call"})
 
 
@@ -33,7 +33,7 @@ def number(e164: str = "+442072193000", valid: bool = True) -> Number:
     return Number(e164, "", "mobile", "GB", valid, True)
 
 
-def known(*said: Said, e164: str = "+442072193000", **more: Any) -> NumberKnowledge:
+def known(*said: ProviderAnswer, e164: str = "+442072193000", **more: Any) -> NumberKnowledge:
     return NumberKnowledge(number(e164), said, **more)
 
 
@@ -53,11 +53,13 @@ class TestPrecedence:
 
     @pytest.mark.parametrize("wrong", ["", "reaches somebody else"])
     @pytest.mark.parametrize("said", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
-    def test_do_not_contact_before_wrong_number(self, wrong: str, said: tuple[Said, ...]) -> None:
+    def test_do_not_contact_before_wrong_number(
+        self, wrong: str, said: tuple[ProviderAnswer, ...]
+    ) -> None:
         assert status(known(*said, suppressed=BOTH, wrong=wrong)) == "do_not_contact"
 
     @pytest.mark.parametrize("said", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
-    def test_wrong_number_before_invalid(self, said: tuple[Said, ...]) -> None:
+    def test_wrong_number_before_invalid(self, said: tuple[ProviderAnswer, ...]) -> None:
         assert status(known(*said, wrong="reaches somebody else")) == "wrong_number"
 
     def test_invalid_before_unreachable(self) -> None:
@@ -68,7 +70,7 @@ class TestPrecedence:
 
     def test_unverified_before_valid_but_only_where_nothing_is_known(self) -> None:
         assert status(known()) == "unverified"
-        assert status(known(VALID, Said("other", "unknown"))) == "valid"
+        assert status(known(VALID, ProviderAnswer("other", "unknown"))) == "valid"
 
     def test_a_field_with_something_else_in_it_is_invalid(self) -> None:
         assert status(outcome="invalid", reason="holds words, not a number") == "invalid"
@@ -115,17 +117,17 @@ class TestAProviderWithoutAnswer:
 
     @pytest.mark.parametrize("held", ["valid", "invalid", "unreachable"])
     def test_a_status_stays_as_it_was(self, held: str) -> None:
-        assert status(known(), held_status=held, held_e164="+442072193000") == held
+        assert status(known(), current_status=held, current_e164="+442072193000") == held
 
     @pytest.mark.parametrize("held", ["valid", "unreachable"])
     def test_but_not_that_of_another_number(self, held: str) -> None:
-        assert status(known(), held_status=held, held_e164="+14155552671") == "unverified"
+        assert status(known(), current_status=held, current_e164="+14155552671") == "unverified"
 
     @given(st.lists(st.sampled_from(["valid", "unknown"]), max_size=4))
     def test_no_combination_without_a_verdict_against_it_makes_it_invalid(
         self, verdicts: list[Any]
     ) -> None:
-        said = tuple(Said("p", verdict) for verdict in verdicts)
+        said = tuple(ProviderAnswer("p", verdict) for verdict in verdicts)
         assert status(known(*said)) in ("valid", "unverified")
 
 

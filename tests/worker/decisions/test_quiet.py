@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.decisions.model import Decision, FieldDecision
-from worker.decisions.quiet import BAD, is_clean, spares
+from worker.decisions.quiet import STOPPING_OR_BAD, is_clean, is_left_untouched
 
 GOOD = ("valid", "unverified", None)
 FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
@@ -26,7 +26,7 @@ class TestACleanRecord:
     def test_has_good_numbers_or_none(self, statuses: list[Any]) -> None:
         assert is_clean(decision(*statuses))
 
-    @given(st.lists(st.sampled_from(GOOD), max_size=3), st.sampled_from(sorted(BAD)))
+    @given(st.lists(st.sampled_from(GOOD), max_size=3), st.sampled_from(sorted(STOPPING_OR_BAD)))
     def test_has_no_bad_one_among_them(self, statuses: list[Any], bad: Any) -> None:
         assert not is_clean(decision(*statuses, bad))
 
@@ -41,7 +41,7 @@ class TestACleanRecord:
 class TestIsSpared:
     def test_while_it_holds_nothing_of_ours(self) -> None:
         nothing = {"status/Phone": None, "wrong_number": False, "reason": ""}
-        assert spares(decision("valid"), nothing)
+        assert is_left_untouched(decision("valid"), nothing)
 
     @pytest.mark.parametrize(
         "held",
@@ -51,9 +51,9 @@ class TestIsSpared:
         ],
     )  # fmt: skip
     def test_but_not_where_something_stands_that_may_be_untrue(self, held: Any) -> None:
-        assert not spares(decision("valid"), held)
+        assert not is_left_untouched(decision("valid"), held)
 
     def test_nor_where_more_is_to_be_written_than_a_link(self) -> None:
-        assert spares(decision("valid"), {}, ["confirm_link"])
-        assert not spares(decision("valid"), {}, ["isolated"])
-        assert not spares(decision("valid"), {}, ["phone/Phone"])
+        assert is_left_untouched(decision("valid"), {}, ["confirm_link"])
+        assert not is_left_untouched(decision("valid"), {}, ["isolated"])
+        assert not is_left_untouched(decision("valid"), {}, ["phone/Phone"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from worker.decisions.model import FieldDecision
-from worker.decisions.reasons import LONGEST, sentence
+from worker.decisions.reasons import MAX_LENGTH, sentence
 
 LOCAL = "is a local number, and nothing tells its country"
 
@@ -46,5 +46,5 @@ def test_it_fits_the_crms_field() -> None:
     long = [FieldDecision(f"Phone{n}", "invalid", reason=f"{n} " + "x" * 90) for n in range(9)]
     text = sentence(long)
     assert text is not None
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_LENGTH
     assert text.endswith("…")

@@ -6,19 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, Said, decide, resolve
+from worker.decisions import (
+    ContactFacts,
+    FieldFacts,
+    NumberKnowledge,
+    ProviderAnswer,
+    decide,
+    resolve,
+)
 from worker.phones import Number, Reading
 
 NUMBER = Number("+14155552671", kind="unknown", region="US", valid=True, possible=True)
-PLAN = Said("offline", "valid", "unknown", depth="format", label="the numbering plan")
-TWILIO = Said("twilio", "valid", "mobile", depth="line_type", label="Twilio Lookup")
-NUMVERIFY = Said("numverify", "valid", "landline", depth="line_type", label="NumVerify")
-LIVE = Said("twilio", "valid", depth="live", label="Twilio Lookup")
+PLAN = ProviderAnswer("offline", "valid", "unknown", depth="format", label="the numbering plan")
+TWILIO = ProviderAnswer("twilio", "valid", "mobile", depth="line_type", label="Twilio Lookup")
+NUMVERIFY = ProviderAnswer("numverify", "valid", "landline", depth="line_type", label="NumVerify")
+LIVE = ProviderAnswer("twilio", "valid", depth="live", label="Twilio Lookup")
 DEAD = replace(LIVE, verdict="unreachable", detail="is not in service")
 
 
-def decided(*said: Said, missing: str = "", held: str | None = None, e164: str | None = None,
-            line_type: str | None = None, reason: str | None = None):  # fmt: skip
+def decided(
+    *said: ProviderAnswer, missing: str = "", held: str | None = None, e164: str | None = None,
+    line_type: str | None = None, reason: str | None = None,
+):  # fmt: skip
     known = NumberKnowledge(NUMBER, said, missing)
     reading = Reading("number", (NUMBER,))
     field = FieldFacts("Phone", reading, (known,), held, e164, line_type)
@@ -32,7 +41,7 @@ class TestWhoDecides:
         assert decision.reason == "Phone is not in service (Twilio Lookup)."
 
     def test_depth_counts_more_than_the_order(self) -> None:
-        assert resolve.decisive((DEAD, NUMVERIFY)) is DEAD
+        assert resolve.winning((DEAD, NUMVERIFY)) is DEAD
 
     def test_among_equally_deep_ones_the_later_in_the_chain(self) -> None:
         bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
@@ -98,7 +107,7 @@ class TestAStepThatGaveNoAnswer:
 
 VERDICTS = st.sampled_from(["valid", "invalid", "unreachable", "unknown"])
 SAID = st.builds(
-    Said,
+    ProviderAnswer,
     provider=st.sampled_from(["a", "b", "c"]),
     verdict=VERDICTS,
     depth=st.sampled_from(["format", "line_type", "live", "reassigned"]),
@@ -107,22 +116,22 @@ SAID = st.builds(
 
 class TestAlways:
     @given(st.lists(SAID, max_size=6))
-    def test_the_decision_is_somebodys_word(self, said: list[Said]) -> None:
-        best = resolve.decisive(said)
+    def test_the_decision_is_somebodys_word(self, said: list[ProviderAnswer]) -> None:
+        best = resolve.winning(said)
         known = [one for one in said if one.verdict != "unknown"]
         assert (best is None) == (not known)
         assert best is None or best in known
 
     @given(st.lists(SAID, max_size=6))
-    def test_no_answer_never_makes_a_number_invalid(self, said: list[Said]) -> None:
+    def test_no_answer_never_makes_a_number_invalid(self, said: list[ProviderAnswer]) -> None:
         """Promise 6: only a provider's word does, never that there is none."""
         status = decided(*said, missing="it did not answer").fields[0].status
         if status in ("invalid", "unreachable"):
             assert status in {one.verdict for one in said}
 
     @given(st.lists(SAID, min_size=1, max_size=6))
-    def test_dissent_is_of_those_who_said_otherwise(self, said: list[Said]) -> None:
-        best = resolve.decisive(said)
-        for one in resolve.dissenting(said):
+    def test_dissent_is_of_those_who_said_otherwise(self, said: list[ProviderAnswer]) -> None:
+        best = resolve.winning(said)
+        for one in resolve.conflicting(said):
             assert best is not None
             assert one.verdict not in (best.verdict, "unknown")

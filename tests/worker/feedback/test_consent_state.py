@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.decisions.model import ALL_CHANNELS
-from worker.feedback.consent_state import Holders, Rules, Standing, lifted, standing
-from worker.feedback.models import Feedback, Who
+from worker.feedback.consent_state import ConsentState, Holders, Rules, apply_lifts, evaluate
+from worker.feedback.models import ContactIdentity, Feedback
 
 DAY = timedelta(days=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ADA = Who("salesforce/Contact/003A", "ada")
-ADA_THERE = Who("hubspot/contacts/7", "ada")
-BEN = Who("salesforce/Contact/003B", "ben")
+ADA = ContactIdentity("salesforce/Contact/003A", "ada")
+ADA_THERE = ContactIdentity("hubspot/contacts/7", "ada")
+BEN = ContactIdentity("salesforce/Contact/003B", "ben")
 
 
 def report(kind: str, day: float = 0, **more: Any) -> Feedback:
@@ -26,65 +26,69 @@ def report(kind: str, day: float = 0, **more: Any) -> Feedback:
     return Feedback(kind=kind, at=START + DAY * day, **made)  # type: ignore[arg-type]
 
 
-def report_on_day(who: Who, kind: str, day: float = 0, **more: Any) -> Feedback:
+def report_on_day(who: ContactIdentity, kind: str, day: float = 0, **more: Any) -> Feedback:
     return report(kind, day, contact=who.key, person=who.person, **more)
 
 
 class TestAnOptOut:
     def test_holds_for_whoever_has_the_number(self) -> None:
         for who in (ADA, BEN):
-            found = standing([report("opt_out")], who)
+            found = evaluate([report("opt_out")], who)
             assert found.suppressed == ALL_CHANNELS
-            assert found.suppressed_why == "must not be contacted (test, 01 Jan 2026)"
+            assert found.suppressed_reason == "must not be contacted (test, 01 Jan 2026)"
 
     def test_of_one_channel_leaves_the_other(self) -> None:
-        assert standing([report("opt_out", channels="call")], ADA).suppressed == {"call"}
+        assert evaluate([report("opt_out", channels="call")], ADA).suppressed == {"call"}
 
     def test_by_text_stops_calls_too_unless_policy_says_otherwise(self) -> None:
         told = [report("opt_out", channels="text", source="twilio sms")]
-        assert standing(told, ADA).suppressed == ALL_CHANNELS
-        assert standing(told, ADA, Rules(text_stops_calls=False)).suppressed == {"text"}
+        assert evaluate(told, ADA).suppressed == ALL_CHANNELS
+        assert evaluate(told, ADA, Rules(text_stops_calls=False)).suppressed == {"text"}
 
     def test_stands_whatever_is_confirmed(self) -> None:
         told = [report("opt_out"), report_on_day(ADA, "confirmed", 1), report("confirmed", 2)]
-        assert standing(told, ADA).suppressed == ALL_CHANNELS
+        assert evaluate(told, ADA).suppressed == ALL_CHANNELS
 
     def test_is_lifted_by_a_later_opt_in_and_not_by_an_earlier_one(self) -> None:
-        assert not standing([report("opt_out"), report("opt_in", 1)], ADA).suppressed
-        assert standing([report("opt_in"), report("opt_out", 1)], ADA).suppressed
+        assert not evaluate([report("opt_out"), report("opt_in", 1)], ADA).suppressed
+        assert evaluate([report("opt_in"), report("opt_out", 1)], ADA).suppressed
 
     def test_wins_over_an_opt_in_of_the_same_moment(self) -> None:
         for told in ([report("opt_in"), report("opt_out")], [report("opt_out"), report("opt_in")]):
-            assert standing(told, ADA).suppressed
+            assert evaluate(told, ADA).suppressed
 
     def test_is_lifted_for_one_person_by_what_that_person_says(self) -> None:
-        told = [report("opt_out"), report_on_day(ADA, "opt_in", 1, reach="person")]
-        assert not standing(told, ADA).suppressed
-        assert not standing(told, ADA_THERE).suppressed
-        assert standing(told, BEN).suppressed
+        told = [report("opt_out"), report_on_day(ADA, "opt_in", 1, scope="person")]
+        assert not evaluate(told, ADA).suppressed
+        assert not evaluate(told, ADA_THERE).suppressed
+        assert evaluate(told, BEN).suppressed
 
     def test_on_one_person_holds_for_that_person_in_every_crm(self) -> None:
-        told = [report_on_day(ADA, "opt_out", reach="person")]
-        assert standing(told, ADA_THERE).suppressed
-        assert not standing(told, BEN).suppressed
+        told = [report_on_day(ADA, "opt_out", scope="person")]
+        assert evaluate(told, ADA_THERE).suppressed
+        assert not evaluate(told, BEN).suppressed
 
     def test_on_one_person_holds_though_our_key_has_changed_since(self) -> None:
-        told = [report_on_day(ADA, "opt_out", reach="person")]
-        now = Who(ADA_THERE.key, "ada by the new key", ("ada",))
-        assert standing(told, now).suppressed
-        assert standing([report_on_day(now, "opt_out", reach="person")], now).suppressed
-        assert not standing(told, Who(BEN.key, "ben by the new key", ("ben",))).suppressed
-        assert not standing([report("opt_out", reach="person")], Who(BEN.key)).suppressed
+        told = [report_on_day(ADA, "opt_out", scope="person")]
+        now = ContactIdentity(ADA_THERE.key, "ada by the new key", ("ada",))
+        assert evaluate(told, now).suppressed
+        assert evaluate([report_on_day(now, "opt_out", scope="person")], now).suppressed
+        assert not evaluate(
+            told, ContactIdentity(BEN.key, "ben by the new key", ("ben",))
+        ).suppressed
+        assert not evaluate(
+            [report("opt_out", scope="person")], ContactIdentity(BEN.key)
+        ).suppressed
 
     @given(st.permutations([
         report("opt_out", 0), report("opt_in", 1), report("opt_out", 2), report("opt_in", 2.5),
-        report("wrong_number", 1.5), report_on_day(ADA, "confirmed", 3, reach="person"),
+        report("wrong_number", 1.5), report_on_day(ADA, "confirmed", 3, scope="person"),
         report("opt_out", 4, channels="text"),
     ]), st.integers(0, 6))  # fmt: skip
     def test_counts_once_and_in_its_own_order_however_it_arrives(
         self, told: list[Feedback], again: int
     ) -> None:
-        assert standing([*told, told[again]], ADA) == standing(
+        assert evaluate([*told, told[again]], ADA) == evaluate(
             sorted(told, key=lambda r: r.at), ADA
         )
 
@@ -92,20 +96,20 @@ class TestAnOptOut:
 class TestAWrongNumber:
     def test_is_wrong_for_whoever_has_it(self) -> None:
         told = [report_on_day(ADA, "wrong_number")]
-        assert standing(told, ADA).wrong == "reaches somebody else (test, 01 Jan 2026)"
-        assert standing(told, BEN).wrong
+        assert evaluate(told, ADA).wrong == "reaches somebody else (test, 01 Jan 2026)"
+        assert evaluate(told, BEN).wrong
 
     def test_is_not_wrong_for_one_who_confirms_it_later(self) -> None:
-        told = [report("wrong_number"), report_on_day(BEN, "confirmed", 1, reach="person")]
-        assert not standing(told, BEN).wrong
-        assert standing(told, BEN).confirmed
-        assert standing(told, ADA).wrong
+        told = [report("wrong_number"), report_on_day(BEN, "confirmed", 1, scope="person")]
+        assert not evaluate(told, BEN).wrong
+        assert evaluate(told, BEN).confirmed
+        assert evaluate(told, ADA).wrong
 
     def test_is_not_thereby_wrong_for_another_who_confirmed_it_before(self) -> None:
-        told = [report_on_day(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
+        told = [report_on_day(BEN, "confirmed", 0, scope="person"), report("wrong_number", 1)]
         both = Holders((ADA, BEN))
-        assert not standing(told, BEN, holders=both).wrong
-        assert standing(told, ADA, holders=both).wrong
+        assert not evaluate(told, BEN, holders=both).wrong
+        assert evaluate(told, ADA, holders=both).wrong
 
     def test_is_wrong_again_by_a_new_report_where_somebody_else_cleared_it(self) -> None:
         """A CRM user clears the flag on Ben's record; then the number's owner says it again."""
@@ -115,111 +119,119 @@ class TestAWrongNumber:
             report("wrong_number", 2),
         ]
         both = Holders((ADA, BEN))
-        assert standing(told, ADA, holders=both).wrong
-        assert not standing(told, BEN, holders=both).wrong, "of Ben it was said that it is his"
-        assert not standing(told[:2], ADA, holders=both).wrong
+        assert evaluate(told, ADA, holders=both).wrong
+        assert not evaluate(told, BEN, holders=both).wrong, "of Ben it was said that it is his"
+        assert not evaluate(told[:2], ADA, holders=both).wrong
 
     def test_is_wrong_for_one_who_confirmed_it_before_and_alone_has_it(self) -> None:
-        told = [report_on_day(BEN, "confirmed", 0, reach="person"), report("wrong_number", 1)]
-        assert standing(told, BEN, holders=Holders((BEN,))).wrong
+        told = [report_on_day(BEN, "confirmed", 0, scope="person"), report("wrong_number", 1)]
+        assert evaluate(told, BEN, holders=Holders((BEN,))).wrong
 
     def test_of_one_person_before_and_after_our_key_changed_is_of_nobody_else(self) -> None:
-        now = Who(BEN.key, "ben by the new key", ("ben",))
-        both = Holders((Who("hubspot/contacts/8", "ben"), now))
-        assert not both.others(now)
+        now = ContactIdentity(BEN.key, "ben by the new key", ("ben",))
+        both = Holders((ContactIdentity("hubspot/contacts/8", "ben"), now))
+        assert not both.has_others(now)
 
     def test_is_wrong_again_when_the_person_itself_is_reported(self) -> None:
         told = [
-            report_on_day(BEN, "confirmed", 0, reach="person"),
+            report_on_day(BEN, "confirmed", 0, scope="person"),
             report_on_day(BEN, "wrong_number", 1),
         ]
-        assert standing(told, BEN, holders=Holders((ADA, BEN))).wrong
+        assert evaluate(told, BEN, holders=Holders((ADA, BEN))).wrong
 
     def test_of_a_shared_number_is_wrong_for_that_person_alone(self) -> None:
         switchboard = Holders(
-            (*(Who(f"salesforce/Contact/{n}", f"person {n}") for n in range(5)), ADA, BEN)
+            (
+                *(ContactIdentity(f"salesforce/Contact/{n}", f"person {n}") for n in range(5)),
+                ADA,
+                BEN,
+            )
         )
         told = [report_on_day(ADA, "wrong_number")]
-        assert standing(told, ADA, holders=switchboard).wrong
-        assert standing(told, ADA_THERE, holders=switchboard).wrong
-        assert not standing(told, BEN, holders=switchboard).wrong
+        assert evaluate(told, ADA, holders=switchboard).wrong
+        assert evaluate(told, ADA_THERE, holders=switchboard).wrong
+        assert not evaluate(told, BEN, holders=switchboard).wrong
 
     def test_of_one_person_in_two_crms_is_no_shared_number(self) -> None:
-        assert Holders((ADA, ADA_THERE)).persons == 1
+        assert Holders((ADA, ADA_THERE)).person_count == 1
 
     def test_that_was_corrected_gives_the_new_one_for_that_person(self) -> None:
-        told = [report_on_day(ADA, "corrected", reach="person", new_number="+14155550199")]
-        assert standing(told, ADA).corrected_to == "+14155550199"
-        assert standing(told, ADA).wrong
-        assert standing(told, BEN) == Standing()
+        told = [report_on_day(ADA, "corrected", scope="person", new_number="+14155550199")]
+        assert evaluate(told, ADA).corrected_to == "+14155550199"
+        assert evaluate(told, ADA).wrong
+        assert evaluate(told, BEN) == ConsentState()
 
 
 class TestMessagesThatFail:
     def test_one_that_proves_it_is_enough(self) -> None:
-        assert standing([report("undeliverable", grade="dead")], ADA).unreachable
+        assert evaluate([report("undeliverable", severity="dead")], ADA).unreachable
 
     def test_others_count_when_they_are_many_over_some_time(self) -> None:
-        told = [report("undeliverable", day, grade="failing") for day in (0, 1, 4)]
-        assert standing(told, ADA).unreachable
-        assert not standing(told[:2], ADA).unreachable
-        within_a_day = [report("undeliverable", day / 10, grade="failing") for day in range(9)]
-        assert not standing(within_a_day, ADA).unreachable
+        told = [report("undeliverable", day, severity="failing") for day in (0, 1, 4)]
+        assert evaluate(told, ADA).unreachable
+        assert not evaluate(told[:2], ADA).unreachable
+        within_a_day = [report("undeliverable", day / 10, severity="failing") for day in range(9)]
+        assert not evaluate(within_a_day, ADA).unreachable
 
     def test_one_that_arrives_makes_good_what_failed_before(self) -> None:
-        told = [report("undeliverable", day, grade="failing") for day in (0, 1, 4)]
-        assert not standing(told, ADA, reached_at=START + DAY * 5).unreachable
-        assert standing(told, ADA, reached_at=START - DAY).unreachable
+        told = [report("undeliverable", day, severity="failing") for day in (0, 1, 4)]
+        assert not evaluate(told, ADA, last_delivered=START + DAY * 5).unreachable
+        assert evaluate(told, ADA, last_delivered=START - DAY).unreachable
 
     def test_that_say_nothing_of_the_number_count_for_nothing(self) -> None:
         told = [report("undeliverable", day) for day in range(9)]
-        assert standing(told, ADA) == Standing()
+        assert evaluate(told, ADA) == ConsentState()
 
     def test_to_a_line_that_takes_none_stop_texts_and_not_calls(self) -> None:
-        found = standing([report("undeliverable", grade="no_text")], ADA)
+        found = evaluate([report("undeliverable", severity="no_text")], ADA)
         assert found.suppressed == {"text"}
-        assert found.suppressed_why.startswith("takes no texts")
+        assert found.suppressed_reason.startswith("takes no texts")
 
 
 class TestLifting:
     def test_of_a_number_needs_a_word_about_the_number(self) -> None:
         stop = report("opt_out", id=1)
-        for_ada = report_on_day(ADA, "opt_in", 1, reach="person", id=2)
-        assert lifted(stop, [for_ada])[1] is None
+        for_ada = report_on_day(ADA, "opt_in", 1, scope="person", id=2)
+        assert apply_lifts(stop, [for_ada])[1] is None
         for_all = report("opt_in", 2, id=3, evidence="asked us to call")
-        left, lift = lifted(stop, [for_ada, for_all])
+        left, lift = apply_lifts(stop, [for_ada, for_all])
         assert not left
         assert lift is not None
-        assert (lift.at, lift.by, lift.why) == (START + DAY * 2, "test", "asked us to call")
+        assert (lift.at, lift.by, lift.reason) == (START + DAY * 2, "test", "asked us to call")
 
     def test_of_a_number_needs_it_also_where_nobody_knows_any_more_who_said_it(self) -> None:
         """An erasure leaves of what one person said neither the contact nor the person."""
         for stop, lift in (("opt_out", "opt_in"), ("wrong_number", "confirmed")):
-            said = report(lift, 1, reach="person", id=2)
-            assert lifted(report(stop, id=1), [said])[1] is None
-            assert lifted(report(stop, id=1, reach="person"), [said])[1] is None
+            said = report(lift, 1, scope="person", id=2)
+            assert apply_lifts(report(stop, id=1), [said])[1] is None
+            assert apply_lifts(report(stop, id=1, scope="person"), [said])[1] is None
 
     def test_of_one_erased_contact_says_nothing_of_another(self) -> None:
         def erased(kind: str, day: int, **more: Any) -> Feedback:
-            return report(kind, day, contact="#erased", reach="person", id=day, **more)
+            return report(kind, day, contact="#erased", scope="person", id=day, **more)
 
         stop = erased("opt_out", 1, person="ada")
-        assert lifted(stop, [erased("opt_in", 2, person="ben")])[1] is None
-        assert lifted(stop, [erased("opt_in", 2, person="ada")])[1] is not None
+        assert apply_lifts(stop, [erased("opt_in", 2, person="ben")])[1] is None
+        assert apply_lifts(stop, [erased("opt_in", 2, person="ada")])[1] is not None
         unknown = erased("opt_out", 1)
-        assert lifted(unknown, [erased("opt_in", 2)])[1] is None
+        assert apply_lifts(unknown, [erased("opt_in", 2)])[1] is None
         for_another = erased("opt_in", 2, key="lift:feedback:12:then")
-        assert lifted(unknown, [for_another])[1] is None
-        assert lifted(unknown, [erased("opt_in", 2, key="lift:feedback:1:then")])[1] is not None
+        assert apply_lifts(unknown, [for_another])[1] is None
+        assert (
+            apply_lifts(unknown, [erased("opt_in", 2, key="lift:feedback:1:then")])[1] is not None
+        )
 
     def test_of_one_channel_leaves_the_other_standing(self) -> None:
-        left, lift = lifted(report("opt_out", id=1), [report("opt_in", 1, channels="call", id=2)])
+        left, lift = apply_lifts(
+            report("opt_out", id=1), [report("opt_in", 1, channels="call", id=2)]
+        )
         assert left == {"text"}
         assert lift is None
 
     def test_of_a_wrong_number_takes_a_confirmation(self) -> None:
         wrong = report("wrong_number", id=1)
-        assert lifted(wrong, [report("opt_in", 1, id=2)])[1] is None
-        assert lifted(wrong, [report("confirmed", 1, id=2)])[1] is not None
+        assert apply_lifts(wrong, [report("opt_in", 1, id=2)])[1] is None
+        assert apply_lifts(wrong, [report("confirmed", 1, id=2)])[1] is not None
 
 
 class TestAStartByText:
@@ -229,19 +241,19 @@ class TestAStartByText:
     START = report("opt_in", 5, source="twilio sms", channels="text", id=9)
 
     def test_opens_all_that_the_stop_closed(self) -> None:
-        assert not standing([self.STOP, self.START], ADA).suppressed
-        assert lifted(self.STOP, [self.START])[1] is not None
+        assert not evaluate([self.STOP, self.START], ADA).suppressed
+        assert apply_lifts(self.STOP, [self.START])[1] is not None
 
     @pytest.mark.parametrize("kind", ["opt_out", "complaint", "erasure"])
     @pytest.mark.parametrize("channels", ["call", ""])
     def test_opens_no_calls_that_were_refused_elsewhere(self, kind: str, channels: str) -> None:
         refused = report(kind, 2, source="an agent", channels=channels, id=2)
-        assert standing([self.STOP, refused, self.START], ADA).suppressed == {"call"}
-        left, lift = lifted(refused, [self.STOP, self.START])
+        assert evaluate([self.STOP, refused, self.START], ADA).suppressed == {"call"}
+        left, lift = apply_lifts(refused, [self.STOP, self.START])
         assert "call" in left
         assert lift is None
 
     def test_opens_calls_where_that_refusal_was_taken_back(self) -> None:
         refused = report("opt_out", 2, source="an agent", channels="call", id=2)
         back = report("opt_in", 3, channels="call", id=3)
-        assert not standing([self.STOP, refused, back, self.START], ADA).suppressed
+        assert not evaluate([self.STOP, refused, back, self.START], ADA).suppressed

@@ -23,13 +23,13 @@ from worker.context import Context
 from worker.decisions import ContactFacts, FieldFacts, NumberKnowledge, decide
 from worker.decisions.diff import FLAGS
 from worker.feedback import crm_flags
-from worker.feedback.consent_state import lifted, standing
-from worker.feedback.models import Feedback, Who
+from worker.feedback.consent_state import apply_lifts, evaluate
+from worker.feedback.models import ContactIdentity, Feedback
 from worker.phones import read_field
 from worker.suppression import suppressions
 
 Flags = tuple[bool, bool, bool]
-WHO = Who("hubspot/contacts/1")
+WHO = ContactIdentity("hubspot/contacts/1")
 STATES: list[Flags] = list(product((True, False), repeat=3))
 START = datetime(2026, 11, 2, tzinfo=UTC)
 DOCS = Path(__file__).parents[3] / "docs" / "feedback.md"
@@ -60,18 +60,20 @@ class Record:
     def sync(self) -> Flags:
         at = self._later()
         contact = Contact("contacts", "1", {}, modified=at.isoformat(), held=self.held)
-        self.reports += crm_flags.reports("hubspot", contact, WHO, self.known, [NUMBER], at)
+        self.reports += crm_flags.reports_from_flags(
+            "hubspot", contact, WHO, self.known, [NUMBER], at
+        )
         decision = self.decide()
         self.held = {flag: getattr(decision, flag) for flag in FLAGS}
         self.known = dict(self.held)
         return self.flags
 
     def decide(self) -> Any:
-        state = standing(self.reports, WHO)
+        state = evaluate(self.reports, WHO)
         reading = read_field(NUMBER, None)
         known = NumberKnowledge(
             reading.numbers[0], wrong=state.wrong, suppressed=state.suppressed,
-            suppressed_why=state.suppressed_why,
+            suppressed_reason=state.suppressed_reason,
         )  # fmt: skip
         return decide(ContactFacts((FieldFacts("phone", reading, (known,)),)))
 
@@ -128,7 +130,7 @@ class TestAPersonWhoChangesFlags:
         for stopped in (True, False):
             record = reached(before, stopped)
             record.edit(after)
-            state = standing(record.reports, WHO).suppressed
+            state = evaluate(record.reports, WHO).suppressed
             for channel, own in (("call", after[1]), ("text", after[2])):
                 if own or after[0]:
                     assert channel in state or "any" in state
@@ -183,11 +185,11 @@ def test_an_opt_in_leaves_the_flags_of_what_the_list_still_holds(
     record = reached(before, stopped=True)
     record.report("opt_in", channel)
     record.reports = [
-        replace(one, reach="person", contact=WHO.key, id=place)
+        replace(one, scope="person", contact=WHO.key, id=place)
         for place, one in enumerate(record.reports)
     ]
     stops = [one for one in record.reports if one.kind == "opt_out"]
-    left = frozenset[str]().union(*(lifted(one, record.reports)[0] for one in stops))
+    left = frozenset[str]().union(*(apply_lifts(one, record.reports)[0] for one in stops))
     assert record.sync() == ("any" in left, "call" in left, "text" in left)
     if channel:
         assert record.allows(channel)
@@ -214,7 +216,7 @@ class TestInTheCrm:
             sync(ctx, crm.name, "everything")
             assert [bool(crm.get(record_id, flag)) for flag in STOP_FLAGS] == [False, True, True]
             assert crm.get(record_id, crm.status) == "do_not_contact"
-        (entry,) = suppressions.listed(ctx, NUMBER)
+        (entry,) = suppressions.list_suppressions(ctx, NUMBER)
         assert entry.channels == "call text"
         crm.edit(record_id, {"do_not_call": False})
         sync(ctx, crm.name, "everything")

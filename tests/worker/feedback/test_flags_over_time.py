@@ -21,12 +21,12 @@ from reports import deliver_reports
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.feedback import intake, report_log
-from worker.feedback.consent_state import Rules, lifted
+from worker.feedback.consent_state import Rules, apply_lifts
 from worker.feedback.models import Feedback
-from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
+from worker.feedback.sources.submitted import ContactRef, Report, to_feedback
 from worker.store.tables import contacts, feedback
 from worker.suppression import suppressions
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 
 CLEARED = dict.fromkeys(STOP_FLAGS, False)
 
@@ -54,12 +54,14 @@ def rename(crm: Crm, record_id: str) -> None:
 
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
     made = Report(kind=kind, number=number, **more)  # type: ignore[arg-type]
-    intake.reports(ctx, as_feedback(ctx, made))
+    intake.store_reports(ctx, to_feedback(ctx, made))
     deliver_reports(ctx)
 
 
 def text(ctx: Context, body: str) -> None:
-    intake.twilio_sms(ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")})
+    intake.receive_twilio_sms(
+        ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")}
+    )
 
 
 def read_again(ctx: Context, crm: Crm, sync: Sync) -> None:
@@ -120,7 +122,7 @@ class TestAFlagThatIsHidden:
         crm.edit(stopped, {"do_not_call": False, "do_not_text": False})
         read_again(ctx, crm, sync)
         assert crm.get(stopped, crm.status) == "do_not_contact"
-        assert suppressions.listed(ctx, NUMBER)
+        assert suppressions.list_suppressions(ctx, NUMBER)
 
 
 class TestAFlagThatIsCleared:
@@ -144,7 +146,7 @@ class TestAFlagThatIsCleared:
         deliver_reports(ctx)
         read_again(ctx, crm, sync)
         assert flags(crm, cleared) == "xxx"
-        assert suppressions.listed(ctx, NUMBER)
+        assert suppressions.list_suppressions(ctx, NUMBER)
 
     def test_after_the_crm_had_the_stop_counts(
         self, ctx: Context, crm: Crm, sync: Sync, cleared: str
@@ -190,7 +192,7 @@ class TestAFlagThatIsCleared:
         crm.edit(record, {"wrong_number": False})
         a_later_second(crm)
         made = Report(kind="wrong_number", number=NUMBER, evidence="reached a bakery")
-        intake.reports(ctx, as_feedback(ctx, made))
+        intake.store_reports(ctx, to_feedback(ctx, made))
         a_later_second(crm)
         rename(crm, record)
         deliver_reports(ctx)
@@ -290,7 +292,7 @@ class TestAPersonWithTwoRecords:
         """Somebody ticks a flag `there`; nobody edits the record `here`, which is read after it."""
         there.edit(record, {"do_not_contact": True})
         sync(ctx, there.name)
-        apply_waiting(ctx)
+        apply_pending(ctx)
         sync(ctx, here.name)
 
     @pytest.mark.parametrize("ticked", ["salesforce", "hubspot"])
@@ -304,7 +306,7 @@ class TestAPersonWithTwoRecords:
         a_later_second(there)
         there.edit(record, CLEARED)
         sync(ctx, there.name)
-        apply_waiting(ctx)
+        apply_pending(ctx)
         sync(ctx, here.name)
         assert (flags(there, record), flags(here, other)) == ("---", "---")
 
@@ -364,7 +366,7 @@ def test_what_was_said_of_a_person_is_kept_under_the_key_in_force(
     keys = {"SECRET_KEY": "new", "SECRET_KEY_PREVIOUS": "former"}
     after = make_context(DATABASE_URL=database_url, **keys)
     sync(after, "salesforce", "everything")
-    now, former = after.keys.persons("ada@example.com")[:2]
+    now, former = after.keys.person_aliases("ada@example.com")[:2]
     with after.store.read() as connection:
         for table in (contacts, feedback):
             persons = set(connection.scalars(sa.select(table.c.person)))
@@ -387,10 +389,10 @@ def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Con
 
     def counted(report: Feedback, later: Collection[Feedback], rules: Rules) -> Any:
         compared.extend(one.key for one in later)
-        return lifted(report, later, rules)
+        return apply_lifts(report, later, rules)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suppressions, "lifted", counted)
-        apply_waiting(ctx)
-    assert len(suppressions.listed(ctx, limit=2000)) == 1500
+        patch.setattr(suppressions, "apply_lifts", counted)
+        apply_pending(ctx)
+    assert len(suppressions.list_suppressions(ctx, limit=2000)) == 1500
     assert compared == []

@@ -12,7 +12,7 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.replies import reader
 from worker.feedback.replies.reader import LANGUAGES, read_reply
-from worker.feedback.replies.text import LONGEST, MOST_PARTS, fold, readable
+from worker.feedback.replies.text import MAX_PARTS, MAX_READ, normalize, readable
 from worker.store.tables import feedback, reviews
 
 # What is repeated. Each was slow once, or is known to be for readers like this one.
@@ -53,8 +53,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
 
         return count
 
-    monkeypatch.setattr(reader, "_whole", counted(reader._whole))
-    monkeypatch.setattr(reader, "_of_sentence", counted(reader._of_sentence))
+    monkeypatch.setattr(reader, "_exact_match", counted(reader._exact_match))
+    monkeypatch.setattr(reader, "_read_sentence", counted(reader._read_sentence))
 
     def read(text: str) -> int:
         nonlocal seen
@@ -71,15 +71,15 @@ class TestTheWork:
     def test_is_bounded_however_long_a_message_is(
         self, unit: str, work: Callable[[str], int]
     ) -> None:
-        for length in (LONGEST, 10 * LONGEST, 100 * LONGEST, 10_000_000):
-            assert work((unit * length)[:length]) <= 10 * LONGEST
+        for length in (MAX_READ, 10 * MAX_READ, 100 * MAX_READ, 10_000_000):
+            assert work((unit * length)[:length]) <= 10 * MAX_READ
 
     @pytest.mark.parametrize("unit", WORST.values(), ids=WORST)
     def test_is_done_on_a_short_plain_form(self, unit: str) -> None:
-        for length in (LONGEST, 100 * LONGEST):
+        for length in (MAX_READ, 100 * MAX_READ):
             text, _ = readable((unit * length)[:length])
-            assert len(text) <= LONGEST
-            assert len(fold(text)) <= 3 * LONGEST  # a Korean syllable is three letters
+            assert len(text) <= MAX_READ
+            assert len(normalize(text)) <= 3 * MAX_READ  # a Korean syllable is three letters
 
     def test_never_multiplies_by_choices_that_are_repeated_without_end(self) -> None:
         """A pattern such as (a|b|a b)* tries twice as much with each further word."""
@@ -101,28 +101,28 @@ class TestWhatIsBeyondWhatIsRead:
     @pytest.mark.parametrize(
         "text",
         [
-            "a" * LONGEST + " STOP",
+            "a" * MAX_READ + " STOP",
             "\ufdfa" * 1_000 + " please stop texting me",
             "I like it. " * 2_000,
-            "well, I, " * MOST_PARTS + "stop",
-            "Ok. " * (MOST_PARTS + 1) + "Do not text me.",
+            "well, I, " * MAX_PARTS + "stop",
+            "Ok. " * (MAX_PARTS + 1) + "Do not text me.",
             "\u0301" * 100_000 + "STOP",
             "STOP " + "x" * 10_000_000,
         ],
         ids=["at the end", "after expansions", "much", "clauses", "sentences", "accents", "10 MB"],
     )
     def test_is_for_a_person_to_look_at(self, text: str) -> None:
-        assert read_reply(text).doubtful
+        assert read_reply(text).needs_review
 
     def test_leaves_what_is_clear_before_it_as_it_is(self) -> None:
         reply = read_reply("You have the wrong number. " + "Let me explain. " * 500)
-        assert [one.kind for one in reply.meanings] == ["wrong_number"]
-        assert reply.doubtful
+        assert [one.kind for one in reply.intents] == ["wrong_number"]
+        assert reply.needs_review
 
     def test_keeps_consent_from_being_clear(self) -> None:
         reply = read_reply("START, " + "x, " * 2_000 + "no, stop it, never text me")
-        assert "opt_in" not in [one.kind for one in reply.meanings]
-        assert reply.doubtful
+        assert "opt_in" not in [one.kind for one in reply.intents]
+        assert reply.needs_review
 
     @pytest.mark.parametrize(
         "text",
@@ -132,14 +132,14 @@ class TestWhatIsBeyondWhatIsRead:
     )  # fmt: skip
     def test_is_nothing_where_only_marks_are_left(self, text: str) -> None:
         reply = read_reply(text)
-        assert [one.kind for one in reply.meanings] == ["opt_out"]
-        assert not reply.doubtful
+        assert [one.kind for one in reply.intents] == ["opt_out"]
+        assert not reply.needs_review
 
 
 class TestAReview:
     def _received(self, ctx: Context, body: str) -> tuple[list[str], list[str]]:
         form = {"From": "+14155550123", "MessageSid": "SM" + "a" * 32, "Body": body}
-        intake.twilio_sms(ctx, form)
+        intake.receive_twilio_sms(ctx, form)
         with ctx.store.read() as connection:
             texts = list(connection.scalars(sa.select(reviews.c.text)))
             kinds = list(connection.scalars(sa.select(feedback.c.kind)))

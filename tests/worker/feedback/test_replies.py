@@ -20,7 +20,7 @@ MEANT = {
 
 
 def kinds(text: str) -> set[str]:
-    return {meaning.kind for meaning in read_reply(text).meanings}
+    return {meaning.kind for meaning in read_reply(text).intents}
 
 
 def load(path: Path) -> list[tuple[set[str], str]]:
@@ -58,28 +58,28 @@ class TestWhatIsDoubtful:
     )  # fmt: skip
     def test_goes_to_a_person_with_the_words_that_made_it_so(self, text: str) -> None:
         reply = read_reply(text)
-        assert not reply.meanings
-        assert reply.doubtful
+        assert not reply.intents
+        assert reply.needs_review
         assert reply.suggestion is not None
         assert reply.suggestion.evidence
 
     @pytest.mark.parametrize("text", ["", "   ", "ok", "Thanks!", "👍", "See you at 5", "Да", "42"])
     def test_is_not_what_says_nothing_of_it(self, text: str) -> None:
         reply = read_reply(text)
-        assert not reply.meanings
-        assert not reply.doubtful
+        assert not reply.intents
+        assert not reply.needs_review
 
 
 class TestTheEvidence:
     def test_is_the_words_that_say_so_and_not_the_message(self) -> None:
-        (meaning,) = read_reply("Hi, Ada here from 12 Elm St. Please don't text me again").meanings
+        (meaning,) = read_reply("Hi, Ada here from 12 Elm St. Please don't text me again").intents
         assert meaning.evidence == "do not text me"
         assert meaning.language == "en"
 
     def test_tells_calls_from_texts(self) -> None:
-        (meaning,) = read_reply("Stop calling me").meanings
+        (meaning,) = read_reply("Stop calling me").intents
         assert meaning.channels == {"call", "text"}
-        (meaning,) = read_reply("Stop texting me").meanings
+        (meaning,) = read_reply("Stop texting me").intents
         assert meaning.channels == {"text"}
 
 
@@ -95,7 +95,7 @@ class TestOddText:
     @given(st.text(max_size=400))
     def test_of_any_kind_is_read_without_a_fault(self, text: str) -> None:
         reply = read_reply(text)
-        assert not (reply.doubtful and reply.meanings)
+        assert not (reply.needs_review and reply.intents)
 
     def test_that_is_endless_is_read_in_a_moment(self) -> None:
         for text in ("no me " * 20_000, "stop the " * 20_000, "не " * 50_000, "a" * 10**6):

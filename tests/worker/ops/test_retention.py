@@ -26,8 +26,8 @@ def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -
     sync(ctx, crm.name)
     suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "admin")
     form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
-    intake.twilio_sms(ctx, form)
-    intake.decide(ctx, intake.open_reviews(ctx)[0]["id"], "nothing", "admin")
+    intake.receive_twilio_sms(ctx, form)
+    intake.resolve_review(ctx, intake.open_reviews(ctx)[0]["id"], "nothing", "admin")
     assert count(ctx, writes) > 0
     assert not any(tidy(ctx).values())
     advance_clock(ctx, days=731)

@@ -15,7 +15,7 @@ from worker.context import Context
 from worker.store.errors import StoreError
 from worker.store.pseudonyms import Keys
 from worker.suppression import suppressions
-from worker.suppression.erasure import forget_number
+from worker.suppression.erasure import erase_number
 
 Make = Callable[..., Context]
 
@@ -30,43 +30,43 @@ class TestTheKey:
         assert make().keys == make().keys
 
     def test_of_our_own_goes_on_to_count_once_one_is_set(self, make: Make) -> None:
-        erased = make().keys.erased(NUMBER)
+        erased = make().keys.erased_number(NUMBER)
         later = make(SECRET_KEY="a long secret")
-        assert erased in later.keys.names(NUMBER)
-        assert later.keys.erased(NUMBER) != erased
+        assert erased in later.keys.aliases(NUMBER)
+        assert later.keys.erased_number(NUMBER) != erased
 
     def test_that_is_another_is_refused_until_the_former_one_is_given(self, make: Make) -> None:
         first = make(SECRET_KEY="first").keys
         with pytest.raises(StoreError, match="SECRET_KEY_PREVIOUS"):
             _ = make(SECRET_KEY="second").keys
         both = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first").keys
-        assert first.erased(NUMBER) in both.names(NUMBER)
+        assert first.erased_number(NUMBER) in both.aliases(NUMBER)
 
     def test_under_which_something_was_erased_is_needed_for_good(self, make: Make) -> None:
         first = make(SECRET_KEY="first")
-        forget_number(first, NUMBER, "an admin")
+        erase_number(first, NUMBER, "an admin")
         second = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first")
-        assert suppressions.listed(second, NUMBER)
+        assert suppressions.list_suppressions(second, NUMBER)
         for previous in ("", "second"):
             with pytest.raises(StoreError, match="SECRET_KEY_PREVIOUS"):
                 _ = make(SECRET_KEY="third", SECRET_KEY_PREVIOUS=previous).keys
         with pytest.raises(StoreError, match="SECRET_KEY_PREVIOUS"):
             _ = make(SECRET_KEY="second").keys
         third = make(SECRET_KEY="third", SECRET_KEY_PREVIOUS="first")
-        assert suppressions.listed(third, NUMBER)
+        assert suppressions.list_suppressions(third, NUMBER)
 
     def test_under_which_nothing_was_erased_may_go(self, make: Make) -> None:
         _ = make(SECRET_KEY="first").keys
         second = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS="first")
-        forget_number(second, NUMBER, "an admin")
+        erase_number(second, NUMBER, "an admin")
         third = make(SECRET_KEY="third", SECRET_KEY_PREVIOUS="second")
-        assert suppressions.listed(third, NUMBER)
+        assert suppressions.list_suppressions(third, NUMBER)
 
     def test_of_our_own_under_which_something_was_erased_is_always_there(self, make: Make) -> None:
-        forget_number(make(), NUMBER, "an admin")
+        erase_number(make(), NUMBER, "an admin")
         for given in ({"SECRET_KEY": "first"},
                       {"SECRET_KEY": "second", "SECRET_KEY_PREVIOUS": "first"}):  # fmt: skip
-            assert suppressions.listed(make(**given), NUMBER)
+            assert suppressions.list_suppressions(make(**given), NUMBER)
 
     @pytest.mark.parametrize("former", ["", "first"])
     def test_that_is_another_loses_no_stop_of_a_person(
@@ -101,9 +101,9 @@ class TestTheKey:
 class TestAHash:
     def test_tells_nothing_and_is_another_under_another_key(self) -> None:
         one, other = Keys((b"one",)), Keys((b"other",))
-        assert "4155552671" not in one.erased(NUMBER)
-        assert one.erased(NUMBER) != other.erased(NUMBER)
-        assert one.erased(one.erased(NUMBER)) == one.erased(NUMBER)
+        assert "4155552671" not in one.erased_number(NUMBER)
+        assert one.erased_number(NUMBER) != other.erased_number(NUMBER)
+        assert one.erased_number(one.erased_number(NUMBER)) == one.erased_number(NUMBER)
 
     def test_of_a_person_is_that_of_the_address_however_it_is_written(self) -> None:
         keys = Keys((b"one",))
@@ -112,7 +112,7 @@ class TestAHash:
 
     def test_of_a_person_is_known_under_former_keys_too(self) -> None:
         first, both = Keys((b"one",)), Keys((b"two", b"one"))
-        assert both.persons("Ada@Example.com") == (
+        assert both.person_aliases("Ada@Example.com") == (
             both.person("ada@example.com"), first.person("ada@example.com"),
         )  # fmt: skip
-        assert both.persons(" ") == ()
+        assert both.person_aliases(" ") == ()

@@ -64,7 +64,7 @@ class TestMigrations:
         from alembic import command
         from alembic.config import Config
 
-        from worker.feedback.report_log import made
+        from worker.feedback.report_log import report_from_row
         from worker.store.tables import feedback
 
         store = engine.open_store(either_database_url)
@@ -85,7 +85,7 @@ class TestMigrations:
             command.upgrade(config, "head")
         with store.read() as connection:
             rows = connection.execute(sa.select(feedback).order_by(feedback.c.key)).all()
-        assert [made(row).reach for row in rows] == ["number", "contact"]
+        assert [report_from_row(row).scope for row in rows] == ["number", "contact"]
         assert all(row.received_at == row.at and row.applied_at is None for row in rows)
         store.close()
 

@@ -138,7 +138,7 @@ class TestAnUpgrade:
         assert sync(ctx, crm.name, "everything")["state"] == "done"
         assert crm.all_checked()
         if version >= "0004":
-            (one,) = suppressions.listed(ctx, active=True)
+            (one,) = suppressions.list_suppressions(ctx, active=True)
             assert one.number == "+14155552671"
 
 

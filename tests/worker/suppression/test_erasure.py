@@ -17,13 +17,13 @@ from reports import deliver_reports
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback
-from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
+from worker.feedback.sources.submitted import ContactRef, Report, to_feedback
 from worker.queries.number import story
 from worker.store.tables import deliveries, feedback, reviews, suppressions
 from worker.suppression import suppressions as suppress
-from worker.suppression.apply_reports import apply_waiting
-from worker.suppression.erasure import forget_contact, forget_number
-from worker.suppression.evidence import of_number
+from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_contact, erase_number
+from worker.suppression.evidence import number_evidence
 from worker.sync.pages import evaluate
 from worker.sync.runs.scope import Scope
 
@@ -43,22 +43,24 @@ def contact_id(ctx: Context, crm: Crm, sync: Sync) -> str:
 
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
     """A report by the API, delivered; how many were new."""
-    made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
-    new = intake.reports(ctx, made)
+    made = to_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
+    new = intake.store_reports(ctx, made)
     deliver_reports(ctx)
     return new
 
 
 def is_suppressed(ctx: Context) -> bool:
-    return bool(suppress.listed(ctx, NUMBER))
+    return bool(suppress.list_suppressions(ctx, NUMBER))
 
 
 def entries(ctx: Context, reason: str) -> list[suppress.Suppression]:
-    return suppress.listed(ctx, NUMBER, active=None, reason=reason)
+    return suppress.list_suppressions(ctx, NUMBER, active=None, reason=reason)
 
 
 def receive_sms(ctx: Context, text: str, sid: str) -> int:
-    return intake.twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
+    return intake.receive_twilio_sms(
+        ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")}
+    )
 
 
 class TestARetryOfWhatWasSaidBefore:
@@ -67,7 +69,7 @@ class TestARetryOfWhatWasSaidBefore:
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync, key: str
     ) -> None:
         assert report(ctx, "opt_in", key=key) == 1
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         assert report(ctx, "opt_in", key=key) == 0
         sync(ctx, crm.name, "everything")
         assert is_suppressed(ctx)
@@ -79,7 +81,7 @@ class TestARetryOfWhatWasSaidBefore:
         keys = {"DATABASE_URL": database_url, "SECRET_KEY": "former"}
         ctx = make_context(**keys)
         report(ctx, "opt_in", key="K")
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         changed = {**keys, "SECRET_KEY": "new", "SECRET_KEY_PREVIOUS": "former"}
         later = make_context(**changed)
         assert report(later, "opt_in", key="K") == 0
@@ -88,8 +90,8 @@ class TestARetryOfWhatWasSaidBefore:
     @pytest.mark.parametrize("text", ["START", "Unstop", "please call me again?"])
     def test_by_sms_counts_for_nothing(self, ctx: Context, text: str) -> None:
         receive_sms(ctx, text, "SM1")
-        apply_waiting(ctx)
-        forget_number(ctx, NUMBER, "an admin")
+        apply_pending(ctx)
+        erase_number(ctx, NUMBER, "an admin")
         assert receive_sms(ctx, text, "SM1") == 0
         assert not intake.open_reviews(ctx)
         with ctx.store.read() as connection:
@@ -106,27 +108,27 @@ class TestARetryOfWhatWasSaidBefore:
         contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, "opt_in", contact=contact, key="K")
         report(ctx, "opt_out", contact=contact, key="L")
-        forget_contact(ctx, crm.name, crm.object, contact_id, "an admin")
+        erase_contact(ctx, crm.name, crm.object, contact_id, "an admin")
         assert report(ctx, "opt_in", contact=contact, key="K") == 0
 
     def test_of_a_stop_still_adds_nothing(self, ctx: Context) -> None:
         report(ctx, "opt_out", key="K")
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         assert report(ctx, "opt_out", key="K") == 0
 
     @pytest.mark.parametrize("name", [f"{NUMBER} campaign", f"{NUMBER} " * 6, "(415) 555-2671"])
     def test_is_on_no_list_whose_name_holds_the_number(self, ctx: Context, name: str) -> None:
         suppress.import_list(ctx, [NUMBER], name)
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         done = suppress.import_list(ctx, [NUMBER], name)
         assert (done.added, done.known) == (0, 1)
-        kept = str([one.as_json() for one in suppress.listed(ctx, NUMBER)])
+        kept = str([one.as_json() for one in suppress.list_suppressions(ctx, NUMBER)])
         assert "5552671" not in kept
         assert "555-2671" not in kept
 
     def test_of_a_list_adds_nothing_and_does_not_bring_the_number_back(self, ctx: Context) -> None:
         suppress.import_list(ctx, [NUMBER, OTHER], "registry")
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         done = suppress.import_list(ctx, [NUMBER, OTHER], "registry")
         assert (done.added, done.known) == (0, 2)
         with ctx.store.read() as connection:
@@ -141,17 +143,17 @@ class TestAnOptInAfterAnErasure:
     def test_lifts_everywhere(self, ctx: Context, crm: Crm, contact_id: str, sync: Sync) -> None:
         report(ctx, "opt_out", at=ctx.now() - timedelta(days=2))
         suppress.import_list(ctx, [NUMBER], "registry")
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         assert crm.get(contact_id, "do_not_contact") is True
         advance_clock(ctx, minutes=5)
         report(ctx, "opt_in", evidence="signed the form")
         assert not crm.get(contact_id, "do_not_contact")
         assert not is_suppressed(ctx)
-        every = suppress.listed(ctx, NUMBER, active=None)
+        every = suppress.list_suppressions(ctx, NUMBER, active=None)
         assert {one.reason for one in every} == {"opt_out", "erasure", "list"}
         assert {one.lifted_why for one in every} == {"signed the form"}
-        for told in (of_number(ctx, NUMBER)["reports"], story(ctx, NUMBER)["feedback"]):
+        for told in (number_evidence(ctx, NUMBER)["reports"], story(ctx, NUMBER)["feedback"]):
             kinds = [one["kind"] for one in told]
             assert kinds[0] == "opt_out"
             assert kinds[-1] == "opt_in"
@@ -161,7 +163,7 @@ class TestAnOptInAfterAnErasure:
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         at = ctx.now() - timedelta(hours=1)
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         report(ctx, "opt_in", at=at, key="late")
         assert crm.get(contact_id, "do_not_contact") is True
@@ -171,19 +173,19 @@ class TestAnOptInAfterAnErasure:
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "registry")
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         report(ctx, "opt_in", channels=["call"])
         flags = ("do_not_contact", "do_not_call", "do_not_text")
         assert [bool(crm.get(contact_id, flag)) for flag in flags] == [False, False, True]
-        assert {one.channels for one in suppress.listed(ctx, NUMBER)} == {"text"}
+        assert {one.channels for one in suppress.list_suppressions(ctx, NUMBER)} == {"text"}
 
     def test_by_an_admin_who_lifts_the_erased_entry_reaches_the_crm(
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
-        (entry,) = suppress.listed(ctx, NUMBER)
+        (entry,) = suppress.list_suppressions(ctx, NUMBER)
         suppress.lift(ctx, entry.id, "an admin", "came back to us")
         deliver_reports(ctx)
         assert not is_suppressed(ctx)
@@ -201,7 +203,7 @@ class TestARecordThatIsReadAgain:
         crm.edit(crm.ids()[1], {f"phone/{crm.phone}": NUMBER})
         crm.edit(contact_id, {"do_not_contact": True})
         sync(ctx, crm.name)
-        forget_contact(ctx, crm.name, crm.object, contact_id, "an admin")
+        erase_contact(ctx, crm.name, crm.object, contact_id, "an admin")
         if change:
             new = OTHER if change == "another number" else None
             crm.edit(contact_id, {f"phone/{crm.phone}": new})
@@ -213,7 +215,7 @@ class TestARecordThatIsReadAgain:
     ) -> None:
         crm.edit(contact_id, {"do_not_contact": True})
         sync(ctx, crm.name)
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         crm.edit(contact_id, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name, "everything")
         assert crm.get(contact_id, "do_not_contact") is True
@@ -226,9 +228,9 @@ class TestARecordThatIsReadAgain:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        intake.reports(ctx, as_feedback(ctx, Report(kind="opt_out", number=NUMBER)))
-        apply_waiting(ctx)
-        forget_number(ctx, NUMBER, "an admin")
+        intake.store_reports(ctx, to_feedback(ctx, Report(kind="opt_out", number=NUMBER)))
+        apply_pending(ctx)
+        erase_number(ctx, NUMBER, "an admin")
         deliver_reports(ctx)
         assert crm.get(record_id, "do_not_contact") is True
 
@@ -247,7 +249,7 @@ class TestARecordThatIsReadAgain:
 
         def meanwhile(*given: Any, **more: Any) -> Any:
             monkeypatch.setattr(evaluate, "decide_all", whole)
-            forget_number(ctx, NUMBER, "an admin")
+            erase_number(ctx, NUMBER, "an admin")
             return whole(*given, **more)
 
         monkeypatch.setattr(evaluate, "decide_all", meanwhile)
@@ -260,7 +262,7 @@ class TestARecordThatIsReadAgain:
     ) -> None:
         sync(make_context(DATABASE_URL=database_url), crm.name)
         later = make_context(DATABASE_URL=database_url, SECRET_KEY="set meanwhile")
-        done = forget_contact(later, crm.name, crm.object, crm.ids()[0], "an admin")
+        done = erase_contact(later, crm.name, crm.object, crm.ids()[0], "an admin")
         assert done.contacts == 1
 
 
@@ -276,7 +278,7 @@ class TestAnExceptionForOnePerson:
         contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, stop, key="1", at=ctx.now() - timedelta(hours=3))
         report(ctx, exception, contact=contact, key="2", at=ctx.now() - timedelta(hours=2))
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="3")  # anything: the list is brought in line anew
         assert [one.lifted_at is None for one in entries(ctx, stop)] == [True]
 
@@ -284,7 +286,7 @@ class TestAnExceptionForOnePerson:
         suppress.import_list(ctx, [NUMBER], "registry")
         contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, "opt_in", contact=contact, key="1", at=ctx.now() + timedelta(hours=1))
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="2")
         assert [one.lifted_at is None for one in entries(ctx, "list")] == [True]
 
@@ -298,18 +300,18 @@ class TestTwoErasedContacts:
         reports = [
             Feedback(
                 f"{kind}{record_id}", kind, number, "test", ctx.now() - timedelta(hours=9 - place),  # type: ignore[arg-type]
-                contact=f"hubspot/contacts/{record_id}", reach="person", person=person,
+                contact=f"hubspot/contacts/{record_id}", scope="person", person=person,
             )
             for place, (kind, record_id, person) in enumerate(said)
         ]  # fmt: skip
-        intake.reports(ctx, reports)
-        apply_waiting(ctx)
+        intake.store_reports(ctx, reports)
+        apply_pending(ctx)
         for record_id in "123":
-            forget_contact(ctx, "hubspot", "contacts", record_id, "an admin")
-        intake.reports(ctx, [Feedback("4", "undeliverable", number, "test", ctx.now())])
-        apply_waiting(ctx)  # the list is brought in line anew
-        first, second = suppress.listed(ctx)
+            erase_contact(ctx, "hubspot", "contacts", record_id, "an admin")
+        intake.store_reports(ctx, [Feedback("4", "undeliverable", number, "test", ctx.now())])
+        apply_pending(ctx)  # the list is brought in line anew
+        first, second = suppress.list_suppressions(ctx)
         suppress.lift(ctx, second.id, "an admin", "asked for it in a letter")
-        assert suppress.listed(ctx) == [first]
+        assert suppress.list_suppressions(ctx) == [first]
         suppress.lift(ctx, first.id, "an admin", "so did the other one")
-        assert suppress.listed(ctx) == []
+        assert suppress.list_suppressions(ctx) == []

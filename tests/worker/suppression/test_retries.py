@@ -14,23 +14,23 @@ from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.sources.files import Refusals, reports_of
-from worker.feedback.sources.submitted import ContactRef, Report, as_feedback
+from worker.feedback.sources.files import Refusals, read_reports
+from worker.feedback.sources.submitted import ContactRef, Report, to_feedback
 from worker.suppression import suppressions
-from worker.suppression.apply_reports import apply_waiting
-from worker.suppression.erasure import forget_contact
+from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_contact
 
 
 def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
     """A report by the API, applied; how many were new."""
-    made = as_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
-    new = intake.reports(ctx, made)
-    apply_waiting(ctx)
+    made = to_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
+    new = intake.store_reports(ctx, made)
+    apply_pending(ctx)
     return new
 
 
 def is_suppressed(ctx: Context) -> bool:
-    return bool(suppressions.listed(ctx, NUMBER))
+    return bool(suppressions.list_suppressions(ctx, NUMBER))
 
 
 @pytest.fixture
@@ -70,15 +70,15 @@ class TestWithoutAKey:
         path.write_text(f"number,kind\n{NUMBER},opt_in\n")
 
         def take_in() -> int:
-            rows = list(reports_of(path, {}, {}, Refusals()))
-            return sum(intake.reports(ctx, as_feedback(ctx, one)) for _, _, one in rows)
+            rows = list(read_reports(path, {}, {}, Refusals()))
+            return sum(intake.store_reports(ctx, to_feedback(ctx, one)) for _, _, one in rows)
 
         assert take_in() == 1
         later(1)
         report(ctx, "opt_out")
         later(48)
         assert take_in() == 0
-        apply_waiting(ctx)
+        apply_pending(ctx)
         assert is_suppressed(ctx)
 
     @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ class TestWithAKeyOnAContact:
         crm.edit(contact.id, {second: OTHER})
         sync(ctx, crm.name)
         assert report(ctx, "opt_out", "", contact=contact, key="K") == 2
-        assert suppressions.listed(ctx, NUMBER)
-        assert suppressions.listed(ctx, OTHER)
+        assert suppressions.list_suppressions(ctx, NUMBER)
+        assert suppressions.list_suppressions(ctx, OTHER)
         crm.edit(contact.id, {f"phone/{crm.phone}": THIRD})
         sync(ctx, crm.name)
         assert report(ctx, "opt_out", "", contact=contact, key="K") == 0
@@ -134,7 +134,7 @@ class TestWithAKeyOnAContact:
         self, ctx: Context, crm: Crm, contact: ContactRef, sync: Sync
     ) -> None:
         report(ctx, "opt_in", "", contact=contact, key="K")
-        forget_contact(ctx, crm.name, crm.object, contact.id, "an admin")
+        erase_contact(ctx, crm.name, crm.object, contact.id, "an admin")
         crm.edit(contact.id, {f"phone/{crm.phone}": OTHER})
         sync(ctx, crm.name, "everything")
         assert report(ctx, "opt_in", "", contact=contact, key="K") == 0

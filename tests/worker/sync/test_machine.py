@@ -27,7 +27,7 @@ from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
 from worker.store.engine import upgrade
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
 from worker.sync.propagate import spread
@@ -196,7 +196,7 @@ class Machine(RuleBasedStateMachine):
         self.typed[record_id] = text
 
     def _carry(self) -> None:
-        apply_waiting(self.ctx)
+        apply_pending(self.ctx)
         spread(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:

@@ -23,13 +23,13 @@ from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
-from worker.feedback.models import Who
+from worker.feedback.models import ContactIdentity
 from worker.queue import dedupe, tasks
 from worker.store import changed_records
 from worker.store import outbox as delivering
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
 from worker.suppression import suppressions as suppress
-from worker.suppression.apply_reports import apply_waiting, look_again
+from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.sync import propagate as spreading
 from worker.sync.pages import evaluate, runner
 from worker.sync.pages import process as page_work
@@ -86,7 +86,7 @@ class TestAPersonWhoSaidNo:
         """An agent logs a call to a number of before."""
         record_id = contact_with_number(ctx, crm, sync)
         key = f"{crm.name}/{crm.object}/{record_id}"
-        store_report(ctx, "opt_out", OTHER, contact=key, reach="person", channels="call")
+        store_report(ctx, "opt_out", OTHER, contact=key, scope="person", channels="call")
         deliver_reports(ctx)
         assert crm.get(record_id, "do_not_call")
 
@@ -206,10 +206,10 @@ class TestAReport:
     ) -> None:
         store_report(ctx, "opt_out")
         deliver_reports(ctx)
-        (found,) = suppress.listed(ctx, NUMBER)
+        (found,) = suppress.list_suppressions(ctx, NUMBER)
         lifted = suppress.lift(ctx, found.id, "admin", "asked us on the phone to call again")
         assert lifted.lifted_why == "asked us on the phone to call again"
-        assert suppress.listed(ctx, NUMBER) == []
+        assert suppress.list_suppressions(ctx, NUMBER) == []
         deliver_reports(ctx)
         assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
 
@@ -245,9 +245,9 @@ class TestAStopByHand:
         assert crm.get(record_id, "wrong_number") is True
 
     def test_of_one_person_counts_after_a_yes_with_another_number(self, ctx: Context) -> None:
-        who = Who("salesforce/Contact/1", "a person")
+        who = ContactIdentity("salesforce/Contact/1", "a person")
         first = suppress.add(ctx, NUMBER, "opt_out", "", "a letter", "an admin", who)
-        store_report(ctx, "opt_in", OTHER, contact=who.key, reach="person", person=who.person)
+        store_report(ctx, "opt_in", OTHER, contact=who.key, scope="person", person=who.person)
         second = suppress.add(ctx, NUMBER, "opt_out", "", "a second letter", "an admin", who)
         assert second.id != first.id
 
@@ -256,11 +256,11 @@ class TestAMessageThatArrives:
     def test_makes_good_in_the_crms_what_failed_before(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        store_report(ctx, "undeliverable", grade="dead", at=ctx.now() - timedelta(hours=1))
+        store_report(ctx, "undeliverable", severity="dead", at=ctx.now() - timedelta(hours=1))
         deliver_reports(ctx)
         assert all(crm.get(contact_ids[crm.name], crm.status) == "unreachable" for crm in crms)
         with ctx.store.write() as connection:
-            feedback_log.note_reached(connection, NUMBER, ctx.now(), ctx.now())
+            feedback_log.record_delivery(connection, NUMBER, ctx.now(), ctx.now())
         deliver_reports(ctx)
         assert all(crm.get(contact_ids[crm.name], crm.status) == "valid" for crm in crms)
 
@@ -272,7 +272,7 @@ class TestAMessageThatArrives:
         made = [crm.calls for crm in crms]
         assert all(made)
         with ctx.store.write() as connection:
-            feedback_log.note_reached(connection, NUMBER, ctx.now(), ctx.now())
+            feedback_log.record_delivery(connection, NUMBER, ctx.now(), ctx.now())
         deliver_reports(ctx)
         assert [crm.calls for crm in crms] == made
 
@@ -354,7 +354,7 @@ class TestASyncBesideIt:
         """A record whose flag a run was to write; it failed for good at this step."""
         record_id = contact_with_number(ctx, crm, sync)
         store_report(ctx, "wrong_number")
-        apply_waiting(ctx)
+        apply_pending(ctx)
 
         def fails(*_args: Any) -> None:
             raise UnavailableError(f"{crm.name}: away")
@@ -415,7 +415,7 @@ class TestASyncBesideIt:
             assert rung == [tasks.apply], "found by the task that beat sends each minute"
         deliver_reports(ctx)
         assert crm.get(record_id, crm.status) == "do_not_contact"
-        assert look_again(ctx) == 0, "it is held, and known to be"
+        assert requeue_missed(ctx) == 0, "it is held, and known to be"
 
     def test_remembers_the_flags_that_another_run_wrote_before_its_own_write(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -446,12 +446,12 @@ class TestASyncBesideIt:
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         store_report(ctx, "opt_out")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         with ctx.store.write() as connection:
-            (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
-            delivering.begin(connection, [one], "a run")
-            delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
-            assert delivering.settle(connection, "hubspot", "a run", ctx.now()) == 0
+            (one,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
+            delivering.claim(connection, [one], "a run")
+            delivering.requeue(connection, "hubspot", [NUMBER], ctx.now())
+            assert delivering.complete(connection, "hubspot", "a run", ctx.now()) == 0
         assert delivery_states(ctx)["hubspot"] == "pending"
         deliver_reports(ctx)
         assert delivery_states(ctx)["hubspot"] == "done"
@@ -555,7 +555,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         record_id = contact_with_number(ctx, crm, sync)
-        store_report(ctx, "undeliverable", grade="dead")
+        store_report(ctx, "undeliverable", severity="dead")
         deliver_reports(ctx)  # another run writes to the record, just before
         crm.edit(record_id, {"wrong_number": True})
         sync(ctx, crm.name)
@@ -620,15 +620,15 @@ class TestARunOfReports:
     ) -> None:
         """Its worker died, and what it had to deliver was opened anew meanwhile."""
         store_report(ctx, "opt_out")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         with ctx.store.write() as connection:
-            (one,) = delivering.due(connection, "hubspot", ctx.now(), 10)
+            (one,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
         run_id = lifecycle.open_run(
             ctx, "hubspot", Scope("numbers", (NUMBER,)), kind="reports",
-            opened=lambda connection, run: delivering.begin(connection, [one], run),
+            opened=lambda connection, run: delivering.claim(connection, [one], run),
         )  # fmt: skip
         with ctx.store.write() as connection:
-            delivering.reopen(connection, "hubspot", [NUMBER], ctx.now())
+            delivering.requeue(connection, "hubspot", [NUMBER], ctx.now())
         assert "hubspot" in waits(ctx)
         deliver_reports(ctx)
         assert delivery_states(ctx)["hubspot"] == "done"
@@ -668,7 +668,7 @@ class TestACorrection:
         for crm in crms:
             record_id = contact_ids[crm.name]
             key = f"{crm.name}/{crm.object}/{record_id}"
-            store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER, key=key)
+            store_report(ctx, "corrected", contact=key, scope="person", new_number=OTHER, key=key)
         deliver_reports(ctx)
         for crm in crms:
             record_id = contact_ids[crm.name]
@@ -685,7 +685,7 @@ class TestACorrection:
     ) -> None:
         crm = crms[0]
         key = f"{crm.name}/{crm.object}/{contact_ids[crm.name]}"
-        store_report(ctx, "corrected", contact=key, reach="person", new_number="+1415555")
+        store_report(ctx, "corrected", contact=key, scope="person", new_number="+1415555")
         deliver_reports(ctx)
         assert crm.get(contact_ids[crm.name], "proposed_phone") is None
 
@@ -694,7 +694,7 @@ class TestACorrection:
     ) -> None:
         record_id = contact_ids[crm.name]
         key = f"{crm.name}/{crm.object}/{record_id}"
-        store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        store_report(ctx, "corrected", contact=key, scope="person", new_number=OTHER)
         deliver_reports(ctx)
         crm.edit(record_id, {"proposed_phone": ""})
         sync(ctx, crm.name)
@@ -707,7 +707,7 @@ class TestACorrection:
         ctx = make_context('[feedback]\ncorrections = "replace"')
         record_id = contact_with_number(ctx, crm, sync)
         key = f"{crm.name}/{crm.object}/{record_id}"
-        store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
+        store_report(ctx, "corrected", contact=key, scope="person", new_number=OTHER)
         deliver_reports(ctx)
         assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
         assert crm.get(record_id, crm.status) == "valid"
@@ -741,7 +741,7 @@ class TestAList:
     def test_with_a_long_name_loses_no_number(self, ctx: Context) -> None:
         numbers = [f"+1415555{n}" for n in range(2000, 2020)]
         assert suppress.import_list(ctx, numbers, "a list " * 40).added == 20
-        assert len(suppress.listed(ctx)) == 20
+        assert len(suppress.list_suppressions(ctx)) == 20
 
     def test_that_is_imported_again_adds_nothing(
         self, ctx: Context, contact_ids: dict[str, str]
@@ -760,7 +760,7 @@ class TestAList:
         store_report(ctx, "opt_in")
         deliver_reports(ctx)
         assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
-        assert suppress.listed(ctx, NUMBER) == []
+        assert suppress.list_suppressions(ctx, NUMBER) == []
 
 
 class TestAnEntryOfAListThatAnAdminLifts:
@@ -772,10 +772,10 @@ class TestAnEntryOfAListThatAnAdminLifts:
         store_report(ctx, "opt_out")
         suppress.import_list(ctx, [NUMBER], "a list")
         deliver_reports(ctx)
-        (entry,) = suppress.listed(ctx, NUMBER, reason="list")
+        (entry,) = suppress.list_suppressions(ctx, NUMBER, reason="list")
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver_reports(ctx)
-        assert [one.reason for one in suppress.listed(ctx, NUMBER)] == ["opt_out"]
+        assert [one.reason for one in suppress.list_suppressions(ctx, NUMBER)] == ["opt_out"]
         for crm in crms:
             sync(ctx, crm.name, "everything")
             assert crm.get(contact_ids[crm.name], "do_not_contact") is True
@@ -783,17 +783,17 @@ class TestAnEntryOfAListThatAnAdminLifts:
     def test_leaves_other_lists(self, ctx: Context) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
         suppress.import_list(ctx, [NUMBER], "another list", "call")
-        entry = suppress.listed(ctx, NUMBER, reason="list")[0]
+        entry = suppress.list_suppressions(ctx, NUMBER, reason="list")[0]
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver_reports(ctx)
-        assert [one.source for one in suppress.listed(ctx, NUMBER)] == ["another list"]
+        assert [one.source for one in suppress.list_suppressions(ctx, NUMBER)] == ["another list"]
 
     def test_is_lifted_in_the_crms_and_no_report_is_made_of_it(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
         deliver_reports(ctx)
-        (entry,) = suppress.listed(ctx, NUMBER)
+        (entry,) = suppress.list_suppressions(ctx, NUMBER)
         lifted = suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         assert (lifted.lifted_by, lifted.lifted_why) == ("an admin", "the wrong file")
         deliver_reports(ctx)
@@ -804,13 +804,13 @@ class TestAnEntryOfAListThatAnAdminLifts:
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
         suppress.import_list(ctx, [NUMBER], "a list")
-        (entry,) = suppress.listed(ctx, NUMBER)
+        (entry,) = suppress.list_suppressions(ctx, NUMBER)
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         store_report(ctx, "confirmed")
         deliver_reports(ctx)
         assert suppress.import_list(ctx, [NUMBER], "a list").known == 1
         deliver_reports(ctx)
-        assert suppress.listed(ctx, NUMBER) == []
+        assert suppress.list_suppressions(ctx, NUMBER) == []
         assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)
 
 
@@ -821,7 +821,7 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
     record_id = contact_with_number(ctx, crm, sync)
     lower_limits(monkeypatch, propagation_batch=2)
     with ctx.store.write() as connection:
-        changed_records.note(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
+        changed_records.record(connection, "hubspot", "contacts", crm.ids()[:6], ctx.now())
     driven: list[str] = []
 
     def driving(own: Context, run_id: str, pages_at_once: int) -> None:
@@ -829,7 +829,7 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
         driven.append(lifecycle.load(own, run_id).scope.kind)
         if len(driven) == 1:  # somebody says STOP meanwhile
             store_report(own, "opt_out")
-            apply_waiting(own)
+            apply_pending(own)
 
     monkeypatch.setattr(spreading, "drive", driving)
     spread(ctx, "hubspot")

@@ -79,7 +79,7 @@ class TestTheFirstSync:
         self, quiet_ctx: Context, crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
         number = GOOD.replace(" ", "")
-        intake.reports(quiet_ctx, [Feedback("1", "opt_out", number, "test", quiet_ctx.now())])
+        intake.store_reports(quiet_ctx, [Feedback("1", "opt_out", number, "test", quiet_ctx.now())])
         sync(quiet_ctx, crm.name)
         assert crm.get(people["good"], "do_not_contact")
         assert crm.get(people["good"], crm.status) == "do_not_contact"

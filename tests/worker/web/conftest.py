@@ -31,7 +31,7 @@ from serving import WebServer
 
 from config.settings import Settings
 from worker.context import Context
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.pages.runner import drive
 from worker.sync.propagate import spread, waits
 from worker.sync.write import undo as undoing
@@ -69,7 +69,7 @@ class InThreads:
 
     @staticmethod
     def _tell(ctx: Context) -> None:
-        apply_waiting(ctx)
+        apply_pending(ctx)
         for name in waits(ctx):
             spread(ctx, name)
 

@@ -15,7 +15,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.segments import counters
 from worker.suppression import suppressions
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
@@ -60,8 +60,8 @@ class TestFeedback:
         answer = api.call("POST", "/feedback", words)
         assert answer.status_code in (200, 202)
         assert (answer.json()["stored"], answer.json()["known"]) == (3, 0)
-        apply_waiting(ctx)
-        assert suppressions.listed(ctx, NUMBER)
+        apply_pending(ctx)
+        assert suppressions.list_suppressions(ctx, NUMBER)
 
     def test_is_stored_once_and_reaches_the_crms(
         self, api: Api, ctx: Context, crm: Crm, sync: Sync
@@ -72,7 +72,7 @@ class TestFeedback:
         body = {"kind": "wrong_number", "number": "+1 (415) 555-2671", "key": "call-7"}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         assert api.call("POST", "/feedback", body).json()["stored"] == 0
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(record_id, "wrong_number") is True
 
@@ -86,7 +86,7 @@ class TestFeedback:
         body = {"kind": "opt_out", "number": NUMBER, "channels": ["call"],
                 "contact": {"connector": crm.name, "id": first}}  # fmt: skip
         assert api.call("POST", "/feedback", body).status_code == 202
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(first, "do_not_call") is True
         assert not crm.get(second, "do_not_call")
@@ -107,10 +107,10 @@ class TestFeedback:
         body = {"kind": "undeliverable", "number": NUMBER, "code": code, "key": "message-1"}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         assert api.call("POST", "/feedback", body).json()["stored"] == 0, "it counts once"
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(record_id, "do_not_contact") is True
-        (found,) = suppressions.listed(ctx, NUMBER)
+        (found,) = suppressions.list_suppressions(ctx, NUMBER)
         assert found.reason == "opt_out"
 
     def test_of_such_a_message_holds_for_whoever_has_the_number(
@@ -124,7 +124,7 @@ class TestFeedback:
         body = {"kind": "undeliverable", "number": NUMBER, "code": "21610",
                 "contact": {"connector": crm.name, "id": first}}  # fmt: skip
         assert api.call("POST", "/feedback", body).status_code == 202
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(first, "do_not_contact") is True
         assert crm.get(second, "do_not_contact") is True
@@ -136,11 +136,11 @@ class TestFeedback:
         from worker.feedback.models import Feedback
 
         old = Feedback(f"api:message-1:{NUMBER}", "undeliverable", NUMBER, "api", ctx.now())
-        receive.reports(ctx, [old])
+        receive.store_reports(ctx, [old])
         body = {"kind": "undeliverable", "number": NUMBER, "code": "21610", "key": "message-1"}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
-        apply_waiting(ctx)
-        assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["opt_out"]
+        apply_pending(ctx)
+        assert [one.reason for one in suppressions.list_suppressions(ctx, NUMBER)] == ["opt_out"]
 
     @pytest.mark.parametrize(
         ("code", "status"),
@@ -155,7 +155,7 @@ class TestFeedback:
         sync(ctx, crm.name)
         body = {"kind": "undeliverable", "number": NUMBER, "code": code}
         assert api.call("POST", "/feedback", body).status_code == 202
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(record_id, f"status/{crm.phone}") == status
 
@@ -165,8 +165,8 @@ class TestFeedback:
     ) -> None:
         body = {"kind": "opt_out", "number": spelling}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
-        apply_waiting(ctx)
-        assert len(suppressions.listed(ctx, NUMBER)) == 1
+        apply_pending(ctx)
+        assert len(suppressions.list_suppressions(ctx, NUMBER)) == 1
 
     def test_takes_many_and_says_which_it_refuses(self, api: Api) -> None:
         good, bad = {"kind": "opt_out", "number": NUMBER}, {"kind": "opt_out", "number": "12"}
@@ -270,14 +270,14 @@ class TestReviews:
         from worker.feedback import intake as receive
 
         form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
-        receive.twilio_sms(ctx, form)
+        receive.receive_twilio_sms(ctx, form)
         (waiting,) = api.call("GET", "/reviews").json()["reviews"]
         path = f"/reviews/{waiting['id']}"
         assert api.call("POST", path, {"decision": "opt_out"}).status_code == 200
         assert api.call("POST", path, {"decision": "opt_out"}).status_code == 404
         assert api.call("GET", "/reviews").json() == {"reviews": []}
-        apply_waiting(ctx)
-        assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["opt_out"]
+        apply_pending(ctx)
+        assert [one.reason for one in suppressions.list_suppressions(ctx, NUMBER)] == ["opt_out"]
 
 
 class TestWhatIsDoneToRuns:
@@ -407,7 +407,7 @@ class TestARescanFromAWorkflow:
 def test_an_export_runs_no_formula(api: Api, ctx: Context) -> None:
     body = {"kind": "opt_out", "number": NUMBER, "source": "=cmd|' /C calc'!A0"}
     assert api.call("POST", "/feedback", body).status_code == 202
-    apply_waiting(ctx)
+    apply_pending(ctx)
     (_, line) = api.call("GET", "/suppressions/export").text.splitlines()
     assert line.startswith(f"{NUMBER},call text,")
     assert "'=cmd" in line

@@ -19,7 +19,7 @@ from fixture_types import Serve, Sync
 from worker.context import Context
 from worker.store.tables import feedback
 from worker.suppression import confirm_links
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 from worker.web.confirm_words import WORDS
 
@@ -41,7 +41,7 @@ def contact(ctx: Context, crm: Crm, sync: Sync) -> str:
 
 def token_for(ctx: Context, crm: Crm, record_id: str, days: float = 30) -> str:
     key = f"{crm.name}/{crm.object}/{record_id}"
-    return confirm_links.make(ctx.keys, key, NUMBER, ctx.now(), timedelta(days=days))
+    return confirm_links.create_token(ctx.keys, key, NUMBER, ctx.now(), timedelta(days=days))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ class TestTheLink:
         from worker.store.pseudonyms import Keys
 
         other = Keys((b"another key",))
-        token = confirm_links.make(
+        token = confirm_links.create_token(
             other, "hubspot/contacts/1", NUMBER, ctx.now(), timedelta(days=9)
         )
         assert requests.get(f"{link.rpartition('/')[0]}/{token}").status_code == 404
@@ -156,7 +156,7 @@ class TestAnAnswer:
     ) -> None:  # fmt: skip
         assert answer(link, said).status_code == 200
         assert [row.kind for row in reports(ctx)] == [kind]
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert (crm.get(contact, canonical) or None) == value
 
@@ -170,7 +170,7 @@ class TestAnAnswer:
     def test_can_be_changed(self, link: str, ctx: Context, crm: Crm, contact: str) -> None:
         answer(link, "no")
         answer(link, "yes")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert not crm.get(contact, "wrong_number")
 
@@ -179,7 +179,7 @@ class TestAnAnswer:
     ) -> None:
         answer(link, "stop")
         answer(link, "yes")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(contact, "do_not_contact") is True
 
@@ -188,7 +188,7 @@ class TestAnAnswer:
     ) -> None:
         shown = answer(link, "new", number="(415) 555-2672")
         assert shown.status_code == 200
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(contact, "proposed_phone") == OTHER
         assert crm.get(contact, f"phone/{crm.phone}") == NUMBER

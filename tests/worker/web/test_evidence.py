@@ -13,7 +13,7 @@ from logins import let_in
 
 from worker.context import Context
 from worker.suppression import suppressions
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def suppressed_number(ctx: Context, crm: Crm, sync: Sync) -> None:
     crm.edit(crm.ids()[0], {f"phone/{crm.phone}": NUMBER})
     sync(ctx, crm.name)
     suppressions.add(ctx, NUMBER, "opt_out", "", "wrote <b>us</b> a letter", "admin")
-    apply_waiting(ctx)
+    apply_pending(ctx)
     spread(ctx, crm.name)
 
 

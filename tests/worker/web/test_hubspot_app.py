@@ -30,7 +30,7 @@ from worker.feedback import rechecks
 from worker.ops import retention
 from worker.store.tables import lookups
 from worker.store.tables import rechecks as table
-from worker.suppression.erasure import forget_contact
+from worker.suppression.erasure import erase_contact
 from worker.sync.propagate import spread, waits
 from worker.web.hubspot_portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2
@@ -574,7 +574,7 @@ def test_requests_are_kept_as_long_as_runs_and_go_with_the_contact(
         )
     assert retention.tidy(ctx)["rechecks"] == 1
     assert [row.callback for row in stored_rechecks(ctx)] == [new["callbackId"]]
-    forget_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
+    erase_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
     assert stored_rechecks(ctx) == []
 
 
@@ -590,7 +590,7 @@ def test_a_worker_that_dies_in_between_loses_no_request(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rechecks, "settle", die)
+        patch.setattr(rechecks, "complete", die)
         with pytest.raises(KeyboardInterrupt):
             spread(ctx, "hubspot")
     assert waits(ctx) == ["hubspot"]

@@ -19,7 +19,7 @@ from fixture_types import Serve, Sync
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import changed_records, feedback, last_delivered, reviews
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 from worker.web.signatures import twilio_signature
 
@@ -346,7 +346,7 @@ class TestHubSpot:
         name = "hygiene_wrong_number"
         assert sender.hubspot([self.event(there["hubspot"], name, propertyValue="true")]) == 204
         spread(ctx, "hubspot")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, "salesforce")
         assert crms["salesforce"].get(there["salesforce"], "wrong_number") is True
 
@@ -396,4 +396,4 @@ class TestHubSpot:
         erased = self.event(record_id, subscriptionType="contact.privacyDeletion")
         assert sender.hubspot([erased]) == 204
         assert NUMBER not in [row.number for row in all_rows(ctx, contact_numbers)]
-        assert [one.reason for one in suppressions.listed(ctx, NUMBER)] == ["erasure"]
+        assert [one.reason for one in suppressions.list_suppressions(ctx, NUMBER)] == ["erasure"]

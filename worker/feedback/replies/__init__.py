@@ -4,6 +4,6 @@ Deterministic and offline. One file a language; all languages are tried, since p
 their own. What is not clear is not guessed: it is `doubtful`, and goes to a person.
 """
 
-from worker.feedback.replies.reader import Meaning, Reply, read_reply
+from worker.feedback.replies.reader import Intent, Reply, read_reply
 
-__all__ = ["Meaning", "Reply", "read_reply"]
+__all__ = ["Intent", "Reply", "read_reply"]

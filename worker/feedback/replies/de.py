@@ -22,7 +22,7 @@ _MY = (
 
 LANGUAGE = Language(
     code="de",
-    keywords="""
+    exact_opt_out="""
         stopp|stoppen|abmelden|abmeldung|abbestellen|abbestellung|beenden|ende|kundigen|kuendigen
         kundigung|loschen|loeschen
         austragen|schluss|schluss damit|aufhoren|aufhoeren|hor auf|hort auf|horen sie auf|hoer auf
@@ -34,13 +34,13 @@ LANGUAGE = Language(
         stoppt|stoppen sie|mich abmelden|mich austragen|mich loschen|melde mich ab|werbestopp
         blockieren
     """,
-    polite=(
+    politeness=(
         "bitte|danke|vielen dank|danke schon|hallo|guten tag|ok|okay|ja|sofort|jetzt|endlich|mfg|"
         "hi|sorry|entschuldigung|umgehend|dankeschon|sehr geehrte damen und herren|einfach|und|"
         "moin|servus"
     ),
-    opt_in="anmelden|fortsetzen|starten",
-    calls=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
+    exact_opt_in="anmelden|fortsetzen|starten",
+    call_words=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
     opt_out=(
         r"(?:will|mochte|brauche|wollen) (?:ich )?(?:eure|ihre|deine|diese) \w+ (?:nicht|nicht mehr)|(?:genug|schluss mit) (?:der |den |von )?(?:sms|nachrichten|anrufe\w*|werbung|texte)",
         r"(?:vergess?\w*|vergiss) (?:sie |ihr |bitte )?(?:meine|diese) (?:nummer|handynummer|telefonnummer)|nicht?s mehr (?:schicken|senden|schreiben|zuschicken|zusenden)",
@@ -169,7 +169,7 @@ LANGUAGE = Language(
         r"jemand anders?|jemand anderem|jemand anderen",
         r"ich heisse (?:nicht|anders)|heisse nicht|nicht mein name|mein name ist nicht",
     ),
-    doubts=(
+    uncertain=(
         r"(?:habe|hatte|haben) (?:ich |wir |noch |leider |bisher |gar |immer noch |heute )*kein\w* \w+ (?:bekommen|erhalten|gesehen|gefunden)|kein\w* \w+ (?:angekommen|gekommen|eingegangen)",
         r"nicht (?:die |eine )falsche|nicht falsch$|(?:ich|wir|mich|uns) (?:\w+ )?(?:verwahlt|"
         r"geirrt|vertippt|vertan)|(?:habe|hab|hatte|hatten) (?:ich |wir |ihnen |wohl |dir |"
@@ -201,24 +201,24 @@ LANGUAGE = Language(
         r"schreib|meld|schick|send|kontakt)\w*",
         r"(?:er|sie|hund|kind\w*|regen) hort nicht auf",
     ),
-    hints=(
+    weak=(
         r"stopp?\w*|abmeld\w+|abbestell\w*|falsche nummer|falsch verbunden|verwahlt|losch\w+|"
         r"kein interesse|belastig\w+|spam\w*|anwalt|anzeige|dsgvo|aufhor\w*|hor\w* auf|"
         r"nicht mehr|woher haben sie|wer ist \w+|verstorben|gestorben|kundig\w+|keine werbung|"
         r"falsche?",
     ),
-    question=(
+    question_starts=(
         "ist das|ist dies|bin ich|habe ich|hab ich|haben wir|wie (?:kann|melde|komme|bestelle|"
         "mache)|kann ich|darf ich|was passiert|soll ich|sind sie|seid ihr|ist es|welche|"
         "warum habe ich|wo kann"
     ),
-    request=(
+    request_starts=(
         r"(?:konnen|konnten|konnt|kannst|konntest|konntet|wurden|wurdet|wurdest|koennen|"
         r"koennten) (?:sie|ihr|du) (?:\w+ ){0,5}(?:auf\w*|losch\w*|entfern\w*|lassen|unterlassen|"
         r"nicht mehr|keine|stopp\w*|austragen|abmelden|herausnehmen)|wann hor\w* (?:sie|ihr)|"
         r"wie oft (?:muss|soll) ich"
     ),
-    not_somebody=(
+    denials=(
         r"keine ahnung,? wer",
         r"(?:ich )?bin nicht",
         r"(?:das|dies|hier) ist nicht(?: (?:die (?:nummer|handynummer|telefonnummer) von|das (?:handy|telefon) von))?(?: mehr)?",
@@ -226,8 +226,8 @@ LANGUAGE = Language(
         r"kenne? (?:ich )?(?:hier )?keine[nr]?",
         r"(?:hier )?(?:gibt es|wohnt|ist|arbeitet)(?: hier)? keine[nr]?", r"(?:bin|ist) kein[e]?",
     ),
-    no_such=(r"keine?[nr]?", r"nicht"),
-    short={
+    no_such_person=(r"keine?[nr]?", r"nicht"),
+    abbreviations={
         "nr": "nummer", "tel": "telefon", "bekomm": "bekommen", "hab": "habe", "u": "und",
         "nich": "nicht", "ned": "nicht", "net": "nicht", "nix": "nichts", "loschn": "loschen",
         "stopt": "stoppt", "handynr": "handynummer", "telnr": "telefonnummer", "numer": "nummer",

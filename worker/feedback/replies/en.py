@@ -27,7 +27,7 @@ _OF += r"|marketing|promo\w*|sales|text|automated|unwanted|unsolicited|damn|fuck
 
 LANGUAGE = Language(
     code="en",
-    keywords="""
+    exact_opt_out="""
         stop|stopall|stop all|unsubscribe|unsubscribe me|unsubscribe all|end|quit|cancel|revoke
         opt ?out|opt me out|remove|remove me|delete me|optout all|unsub|stop it|stop this
         stop now|stop that|stop already|stop immediately|stop everything|just stop|do not disturb
@@ -37,12 +37,12 @@ LANGUAGE = Language(
         discontinue|do not want this|not want this|stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
         i am out|opt me out|already opted out|opted out
     """,
-    polite="""
+    politeness="""
         please|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
         madam|guys|man|bro|dude|and|just|yes|i said|today|already|thanks you|god|jesus|omg|asap
     """,
-    opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
-    calls="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
+    exact_opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
+    call_words="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_out=(
         r"(?:want|like|need|wish) (?:all )?(?:these|the|this|your|those|them|it|all)? ?(?:\w+ )?(?:text|message|call|sms|them|it|this)s? to stop|make (?:it|this|them) stop",
         r"(?:do not|never) (?:reply|respond|write back|speak|talk) to (?:me|us|this)",
@@ -256,7 +256,7 @@ LANGUAGE = Language(
         r"work) (?:number|phone|line)"
         r" not",
     ),
-    doubts=(
+    uncertain=(
         r"(?:got|received|get|gotten|see|have) no (?!more contact)|(?:have|did|has) not (?:received|gotten|get|got|seen|receive)",
         r"(?:different|new|other|another) (?:phone )?number (?:for (?:you|that|this)|to (?:call|reach|text|use)|is|here|you can)|(?:my|his|her|our) (?:son|daughter|wife|husband|kids?|team|friend|boss) (?:opted|unsubscribed|stopped|quit)",
         r"(?:is|are) not (?:here|in|home|available|around)(?: right now| at the moment| today|"
@@ -331,7 +331,7 @@ LANGUAGE = Language(
         r"got to) stop (?!text"
         r"|call|contact|messag)",
     ),
-    hints=(
+    weak=(
         r"off (?:this|your|the) list|stop\w*|unsubscri\w+|opt(?:ed|ing)? out|wrong (?:number|person)|remove me|remove my|"
         r"do not"
         r" (?:call|text|contact|message)|not interested|spam\w*|harass\w*|sue you|report(?:ed|"
@@ -342,14 +342,14 @@ LANGUAGE = Language(
         r"account)|quit"
         r"|right number|right person|(?:i )?changed my number",
     ),
-    question="""
+    question_starts="""
         is this|is that|is it|did i|did you|do you|do i|are you sure|are you|how do i|how can i
         how to
         what happens|should i|can i|could i|may i|was that|was this|have i|does this|will i
         when will
         if i|what number|which number|why did i|have you got|do you have|am i
     """,
-    request="""
+    request_starts="""
         (?:can|could|will|would|wont|cant|will not|can not) (?:you|someone|somebody|y all|yall)
         (?:please )?stop (?:texting|calling|contacting|messaging)|you have the wrong
         you have got the wrong
@@ -357,7 +357,7 @@ LANGUAGE = Language(
         take me off
         why will not you|you got the wrong|how many times|do not (?:text|call|contact|message) me
     """,
-    not_somebody=(
+    denials=(
         r"(?:we|i) (?:don'?t|do not|dont) have (?:a|any)", r"no (?:idea|clue) who",
         r"this not", r"i ain'?t",
         r"(?:i'?m|i am|im) not", r"(?:this|that|it|number|phone)(?: is|'s|s)(?: definitely)? not",
@@ -369,11 +369,11 @@ LANGUAGE = Language(
         r"(?:my )?name(?: is|'s|s)? (?:not|isn'?t)", r"my name isn'?t",
         r"haven'?t (?:ever )?heard of",
     ),
-    no_such=(
+    no_such_person=(
         r"(?:don'?t|do not|dont) (?:even )?know(?: who)?", r"(?:phone|number|cell),? not",
         r"(?:the|a|you want a) wrong", r"no", r"there(?: is|'?s)? (?:no|not a|not any)", r"not a"
     ),
-    short={
+    abbreviations={
         "pls": "please", "plz": "please", "plse": "please", "pleas": "please", "u": "you",
         "ur": "your", "r": "are", "txt": "text", "txts": "texts", "txting": "texting",
         "texing": "texting", "msg": "message", "msgs": "messages", "msging": "messaging",

@@ -25,7 +25,7 @@ _MY = (
 
 LANGUAGE = Language(
     code="es",
-    keywords="""
+    exact_opt_out="""
         alto|parar|para|pare|paren|baja|baja ya|cancelar|cancela|cancele|cancelen|basta|basta ya
         detener
         detenganse|detente|alto ya|darme de baja|dar de baja|deme de baja|denme de baja|fin|salir
@@ -35,14 +35,14 @@ LANGUAGE = Language(
         no molesten|no moleste|remover|stop sms|bloquear|terminar|suspender|ya no|quitar|quitarme
         para ya
     """,
-    polite="""
+    politeness="""
         por favor|porfavor|porfa|xfa|favor|gracias|muchas gracias|hola|buenos dias|buenas tardes
         buenas
         buenas noches|ok|ya|si|señor|señorita|señores|perdon|disculpe|disculpen|quiero|ahora
         solicito
     """,
-    opt_in="alta|iniciar|empezar|comenzar|suscribir",
-    calls="llam|telefone",
+    exact_opt_in="alta|iniciar|empezar|comenzar|suscribir",
+    call_words="llam|telefone",
     opt_out=(
         r"(?:parenle|parale|bajenle|corten(?:la|le)|terminen) (?:ya )?(?:con|a) (?:los|las|el|la|sus|estos|estas|tanto\w*|tanta\w*) \w+",
         r"prefer\w+ no (?:recibir|ser|que me)(?: \w+){0,3}|(?:exijo|solicito|pido|"
@@ -156,7 +156,7 @@ LANGUAGE = Language(
         r" telefono| celular)|(?:era|fue) (?:el )?numero de|numero (?:anterior|viejo) de",
         r"no me llamo (?:asi|\w+)|mi nombre no es|ese no es mi nombre|no es mi nombre",
     ),
-    doubts=(
+    uncertain=(
         r"no (?:he |me |nos |ha |han )*(?:recibi(?:do|mos)?|llego|llegaron|llegado|llegan|llega)\b|(?:recibi|tengo|tuve|veo|vi) ningun\w*",
         r"no (?:es|esta|era) (?:un |el |la |numero |equivocad\w).*equivocad\w",
         r"(?:me|nos|le|les) (?:he |hemos |habre )?(?:equivoqu?e"
@@ -183,21 +183,21 @@ LANGUAGE = Language(
         r"mi nuevo numero|mi numero nuevo|cambie de numero",
         r"(?:el|la|ella|mi \w+|nino|perro) no (?:para|deja) de",
     ),
-    hints=(
+    weak=(
         r"equivocad\w|basta|darme de baja|de baja|no me (?:llam|escrib|envi|mand|molest|"
         r"interesa)\w*|desuscri\w+|spam|acoso|denunci\w+"
         r"|quien es \w+|cancelar|dejen de|deje de|no mas|paren|(?:fallecio|murio)|demanda\w*|"
         r"de donde sac\w+ mi",
     ),
-    question=(
+    question_starts=(
         "es este|este es|esta es|sera|es el|como (?:puedo|hago|me)|que pasa si|me equivoque|debo|"
         "puedo|quieren|quiere|hay alguna forma|es usted"
     ),
-    request=(
+    request_starts=(
         r"(?:puede|pueden|podria|podrian|puedes|podeis) (?:por favor )?(?:dej|elimin|borr|quit|"
         r"par|dar|no|sac)\w*|por que (?:me )?siguen|hasta cuando"
     ),
-    not_somebody=(
+    denials=(
         r"idea de qui[eé]n es", r"no s[eé] qui[eé]n es",
         r"no soy(?: el| la)?", r"no (?:es|era) (?:el (?:numero|tel[eé]fono|celular) de|el de|de)",
         r"(?:aqu[ií]|ac[aá]) no (?:vive|hay|est[aá])(?: ning[uú]n| ninguna)?",
@@ -205,8 +205,8 @@ LANGUAGE = Language(
         r"mi nombre no es", r"ya no es(?: el (?:numero|n[uú]mero|tel[eé]fono) de)?",
         r"no me llamo", r"no es",
     ),
-    no_such=(r"ning[uú]n", r"ninguna", r"no hay"),
-    short={
+    no_such_person=(r"ning[uú]n", r"ninguna", r"no hay"),
+    abbreviations={
         "q": "que", "xq": "por que", "x": "por", "xfavor": "por favor", "nro": "numero",
         "num": "numero", "tel": "telefono",
         "cel": "celular", "msj": "mensaje", "msjs": "mensajes", "msg": "mensaje",

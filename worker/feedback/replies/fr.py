@@ -24,7 +24,7 @@ _MY = (
 
 LANGUAGE = Language(
     code="fr",
-    keywords="""
+    exact_opt_out="""
         arret|arrets|arreter|arretez|arrete|stop sms|desabonner|desabonnement|desabonnez moi
         me desabonner|fin
         annuler|desinscrire|desinscription|desinscrivez moi|me desinscrire|supprimer|supprimez moi
@@ -35,14 +35,14 @@ LANGUAGE = Language(
         plus de sms|plus dappels?
         plus rien|arrete ca|ca suffit maintenant|arret sms|arrt|arret arret
     """,
-    polite="""
+    politeness="""
         sil vous plait|s il vous plait|sil te plait|s il te plait|svp|stp|merci|merci beaucoup
         bonjour|bonsoir|ok|oui|cordialement
         madame|monsieur|salut|desole|desolee|pardon|maintenant|immediatement|tout de suite|de suite
         mrc|d avance|davance|messieurs|je veux
     """,
-    opt_in="debut|reprendre|sabonner|abonner|demarrer",
-    calls="appel|mappel|telephon|demarch",
+    exact_opt_in="debut|reprendre|sabonner|abonner|demarrer",
+    call_words="appel|mappel|telephon|demarch",
     opt_out=(
         r"j?(?:exige|demande|souhaite|veux|reclame) (?:la |le )?(?:suppression|retrait|"
         r"desinscription|radiation|desabonnement)(?: \w+){0,4}|prefer\w+ ne (?:plus|"
@@ -143,7 +143,7 @@ LANGUAGE = Language(
         r"ancien numero d|une erreur de|non (?:desole |desolee )?erreur$",
         r"ce nest pas mon nom|je (?:ne )?mappelle pas|pas mon nom",
     ),
-    doubts=(
+    uncertain=(
         r"(?:recu|eu|trouve|vu|vois) (?:aucun|plus de|pas de)|n?ai (?:pas|plus|jamais|rien) (?:recu|eu|vu)|pas (?:recu|encore recu)",
         r"(?:nest|est|n est|suis|cest|c est) pas (?:un |une |le |la )?(?:mauvais|erreur|faux)|"
         r"pas dans lerreur",
@@ -169,23 +169,23 @@ LANGUAGE = Language(
         r"tromp\w+|numero)|mon nouveau numero|nouveau numero cest|jai change de numero",
         r"(?:il|elle|enfants?|chien|pluie) (?:ne |n )?(?:arrete|sarrete|cesse|veut) (?:pas|plus)",
     ),
-    hints=(
+    weak=(
         r"arret\w*|darret\w*|erreur|desabonn\w+|desinscri\w+|mauvais numero|faux numero|"
         r"erreur de|tromp\w+|harcel\w+|spam\w*|pas interess\w+|signal\w+|plainte"
         r"|qui est \w+|supprim\w+|ne me|ne plus|deced\w+|mort|comment avez vous eu|cnil|"
         r"annuler|stop\w*",
     ),
-    question=(
+    question_starts=(
         "est ce|cest bien|c est bien|comment (?:faire|puis|je|on|se)|puis je|"
         "dois je|suis je|ai je|me suis je|que se passe|etes vous|es tu|avez vous|peut on|quel|"
         "quelle|pourquoi est ce que je"
     ),
-    request=(
+    request_starts=(
         r"(?:pouvez|pourriez|peux|pourrais|voulez|veux) (?:vous|tu) (?:svp |sil vous plait |bien |"
         r"s il vous plait )?(?:arret|me|cess|supprim|retir|ne|enlev|efface|desabonn)\w*|"
         r"serait il possible de ne plus|merci de"
     ),
-    not_somebody=(
+    denials=(
         r"(?:aucune id[eé]e|sais pas)(?: de)? qui est",
         r"(?:je ne suis|j'?e? ?suis|chui|suis) pas",
         r"(?:ce n'?est|c'?est|cest|ce nest|n'est|nest) (?:pas|plus)(?: (?:le (?:num[eé]ro|t[eé]l[eé]phone|portable) d[e'’]))?",
@@ -194,8 +194,8 @@ LANGUAGE = Language(
         r"pas (?:le num[eé]ro|chez|le t[eé]l[eé]phone) d?e?",
         r"^(?:non|d[eé]sol[eé]e?),? (?:pas|ce n'est pas)",
     ),
-    no_such=(r"aucune?", r"pas de", r"pas chez", r"pas"),
-    short={
+    no_such_person=(r"aucune?", r"pas de", r"pas chez", r"pas"),
+    abbreviations={
         "num": "numero", "tel": "telephone", "msg": "message", "msgs": "messages",
         "mess": "messages", "bjr": "bonjour", "jms": "jamais",
         "pk": "pourquoi", "pr": "pour", "ds": "dans", "vs": "vous", "ns": "nous", "pa": "pas",

@@ -30,7 +30,7 @@ _MY = (
 
 LANGUAGE = Language(
     code="it",
-    keywords="""
+    exact_opt_out="""
         fermare|ferma|fermati|fermatevi|basta|basta cosi|ora basta|cancella|cancellami|cancellare
         cancellatemi|cancellarmi|cancellazione|annulla|annullare|disiscrivi|disiscrivimi
         disiscrizione|disiscrivermi|rimuovi|rimuovimi|rimuovetemi|rimuovere|rimozione|smettere
@@ -40,13 +40,13 @@ LANGUAGE = Language(
         lasciatemi in pace|revoca|revoco|cancellatemi subito|finitela|finiscila|non piu|eliminare
         eliminami|eliminatemi|bloccare
     """,
-    polite=(
+    politeness=(
         "per favore|perfavore|per piacere|grazie|grazie mille|ciao|salve|buongiorno|buonasera|ok|"
         "si|subito|ora|adesso|scusi|scusa|scusate|cortesemente|gentilmente|immediatamente|prego|"
         "cordiali saluti|vi prego|la prego"
     ),
-    opt_in="inizia|iniziare|riprendi|iscrivimi",
-    calls="chiam|telefon",
+    exact_opt_in="inizia|iniziare|riprendi|iscrivimi",
+    call_words="chiam|telefon",
     opt_out=(
         r"prefer\w+ non (?:ricevere|essere)(?: \w+){0,3}|(?:esigo|chiedo|richiedo|"
         r"pretendo) (?:la |il )?(?:cancellazione|rimozione|eliminazione|"
@@ -146,7 +146,7 @@ LANGUAGE = Language(
         r"mi sa che (?:ha|hai|avete) sbagliato|non sta parlando con|non e (?:qui|lui|lei) che",
         r"non mi chiamo|non e il mio nome|il mio nome non e",
     ),
-    doubts=(
+    uncertain=(
         r"non (?:ho|abbiamo|mi e|mi sono|e) (?:ancora )?(?:ricevut\w|arrivat\w|vist\w|trovat\w)|non (?:ricevo|arriva|vedo)",
         r"non (?:e|hai|ha|avete|hai affatto) (?:il |un |numero )?(?:sbagliat\w|errat\w)|(?:ho|"
         r"abbiamo) (?:\w+ ){0,4}(?:sbagliat\w|errat\w)|mi sono sbagliat\w|(?:messo|dato|"
@@ -173,30 +173,30 @@ LANGUAGE = Language(
         r"errat\w)|(?:il )?mio nuovo numero|nuovo numero e|ho cambiato numero",
         r"(?:lui|lei|bambin\w|cane|pioggia) non (?:smette|la smette|si ferma)",
     ),
-    hints=(
+    weak=(
         r"basta|smett\w+|cancell\w+|disiscri\w+|numero sbagliato|sbagliat\w|persona sbagliata|"
         r"non mi (?:chiam|scriv|contatt|disturb|interess)\w*|spam|denunci\w+|molest\w+|"
         r"avvocato|rimuov\w+|non sono interessat\w|chi e \w+|decedut\w|mort\w|stop|"
         r"come avete avuto|privacy",
     ),
-    question=(
+    question_starts=(
         "e questo|questo e|e il|e giusto|ho sbagliato|sbaglio|come (?:faccio|posso|mi|si)|posso|"
         "devo|sei|siete|lei e|cosa succede|e possibile sapere"
     ),
-    request=(
+    request_starts=(
         r"(?:puo|potete|potresti|potreste|potrebbe|puoi|possono|vuole|volete) (?:per favore |"
         r"cortesemente |gentilmente )*(?:smett|cancell|rimuov|togli|non|lasci|eliminar|finir|"
         r"disiscriv)\w*|quante volte (?:devo|ve)|la smettete|la finite|la smetti|la vuoi smettere"
     ),
-    not_somebody=(
+    denials=(
         r"(?:idea di|non so) chi (?:sia|[eè])",
         r"non sono",
         r"(?:questo|qui|quello)? ?non [eè](?: pi[uù])?(?: il (?:numero|telefono|cellulare) d[ie](?:l|lla)?| il signor| la signora)?",
         r"non conosco (?:nessun|nessuna|alcun|alcuna)", r"non appartiene(?: pi[uù])? a(?:l|lla)?",
         r"(?:qui )?non (?:c'?[eè]|abita|vive)(?: nessun| nessuna)?", r"non mi chiamo",
     ),
-    no_such=(r"nessun", r"nessuna", r"non c'?[eè]"),
-    short={
+    no_such_person=(r"nessun", r"nessuna", r"non c'?[eè]"),
+    abbreviations={
         "nn": "non", "num": "numero", "tel": "telefono", "cell": "cellulare", "msg": "messaggi",
         "x": "per", "xfavore": "per favore", "ke": "che", "cmq": "comunque", "grz": "grazie",
         "pls": "per favore", "sn": "sono", "qsto": "questo", "c": "c"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from worker.feedback.replies.text import fold_pattern
+from worker.feedback.replies.text import normalize_pattern
 
 
 @dataclass(frozen=True)
@@ -25,71 +25,73 @@ class Language:
     """
 
     code: str
-    keywords: str
-    polite: str
+    exact_opt_out: str
+    politeness: str
     opt_out: tuple[str, ...]
     wrong_number: tuple[str, ...]
-    doubts: tuple[str, ...]
-    hints: tuple[str, ...]
-    question: str
-    request: str = ""
-    opt_in: str = ""
-    calls: str = ""
-    not_somebody: tuple[str, ...] = ()
-    no_such: tuple[str, ...] = ()  # before a given name that is surely one, "no ..."
-    short: Mapping[str, str] = field(default_factory=dict)  # as typed in a hurry -> as meant
+    uncertain: tuple[str, ...]
+    weak: tuple[str, ...]
+    question_starts: str
+    request_starts: str = ""
+    exact_opt_in: str = ""
+    call_words: str = ""
+    denials: tuple[str, ...] = ()
+    no_such_person: tuple[str, ...] = ()  # before a given name that is surely one, "no ..."
+    abbreviations: Mapping[str, str] = field(
+        default_factory=dict
+    )  # as typed in a hurry -> as meant
 
-    def meant(self, folded: str) -> str:
+    def expand(self, folded: str) -> str:
         """A folded text with its abbreviations written out."""
-        return " ".join(self.short.get(word, word) for word in folded.split())
+        return " ".join(self.abbreviations.get(word, word) for word in folded.split())
 
     @cached_property
-    def whole(self) -> re.Pattern[str]:
-        return re.compile(rf"(?:{_folded(self.keywords)})")
+    def exact_opt_out_pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{_alternatives(self.exact_opt_out)})")
 
     @cached_property
-    def whole_opt_in(self) -> re.Pattern[str]:
-        return re.compile(rf"(?:{_folded(self.opt_in) or '(?!)'})")
+    def exact_opt_in_pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{_alternatives(self.exact_opt_in) or '(?!)'})")
 
     @cached_property
-    def filler(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{_folded(self.polite)})\b")
+    def politeness_pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{_alternatives(self.politeness)})\b")
 
     @cached_property
-    def stops(self) -> re.Pattern[str]:
+    def opt_out_pattern(self) -> re.Pattern[str]:
         return any_of(self.opt_out)
 
     @cached_property
-    def wrongs(self) -> re.Pattern[str]:
+    def wrong_number_pattern(self) -> re.Pattern[str]:
         return any_of(self.wrong_number)
 
     @cached_property
-    def unclear(self) -> re.Pattern[str]:
-        return any_of(self.doubts)
+    def uncertain_pattern(self) -> re.Pattern[str]:
+        return any_of(self.uncertain)
 
     @cached_property
-    def hinted(self) -> re.Pattern[str]:
-        return any_of(self.hints)
+    def weak_pattern(self) -> re.Pattern[str]:
+        return any_of(self.weak)
 
     @cached_property
-    def asks(self) -> re.Pattern[str]:
-        return re.compile(rf"^(?:{_folded(self.question)})\b")
+    def question_pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"^(?:{_alternatives(self.question_starts)})\b")
 
     @cached_property
-    def asks_us_to(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{_folded(self.request) or '(?!)'})\b")
+    def request_pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{_alternatives(self.request_starts) or '(?!)'})\b")
 
     @cached_property
-    def of_calls(self) -> re.Pattern[str]:
-        return re.compile(rf"\b(?:{_folded(self.calls) or '(?!)'})")
+    def call_pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"\b(?:{_alternatives(self.call_words) or '(?!)'})")
 
     @cached_property
-    def not_named(self) -> re.Pattern[str]:
-        return _before_a_name(self.not_somebody)
+    def denial_pattern(self) -> re.Pattern[str]:
+        return _before_a_name(self.denials)
 
     @cached_property
-    def none_named(self) -> re.Pattern[str]:
-        return _before_a_name(self.no_such)
+    def no_such_person_pattern(self) -> re.Pattern[str]:
+        return _before_a_name(self.no_such_person)
 
 
 def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
@@ -106,7 +108,7 @@ def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile(
-        "|".join(rf"\b(?:{bounded(fold_pattern(one))})\b" for one in patterns) or "(?!)"
+        "|".join(rf"\b(?:{bounded(normalize_pattern(one))})\b" for one in patterns) or "(?!)"
     )
 
 
@@ -136,7 +138,7 @@ def bounded(pattern: str) -> str:
     return pattern.translate(_BACK)
 
 
-def _folded(words: str) -> str:
+def _alternatives(words: str) -> str:
     """Alternatives that stand a line or a | apart."""
     found = [one.strip() for line in words.splitlines() for one in line.split("|")]
-    return bounded(fold_pattern("|".join(one for one in found if one)))
+    return bounded(normalize_pattern("|".join(one for one in found if one)))

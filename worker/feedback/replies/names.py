@@ -42,7 +42,7 @@ agnieszka barbara ewa magdalena joanna monika zofia
 
 # Capitalised without being a name: days, months, peoples and tongues, brands of telephones, and
 # words that begin a sentence.
-NO_NAMES = frozenset("""
+NOT_NAMES = frozenset("""
 irish scottish welsh dutch swedish danish norwegian finnish greek turkish polish japanese korean
 vietnamese thai filipino arab arabic persian israeli egyptian nigerian kenyan ghanaian african
 asian european latino latina hispanic brazilian colombian peruvian chilean argentinian cuban
@@ -63,6 +63,6 @@ jeudi vendredi samedi dimanche montag dienstag mittwoch donnerstag freitag samst
 """.split())  # fmt: skip
 
 # Names that are words, too: "no bill yet".
-ALSO_WORDS = frozenset("""
+NAMES_THAT_ARE_WORDS = frozenset("""
 bill mark jack sue grace frank jean joan rosa dolores pilar luz jim dan tom tony marie art max
 """.split())  # fmt: skip

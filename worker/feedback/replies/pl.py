@@ -23,7 +23,7 @@ _MY = (
 
 LANGUAGE = Language(
     code="pl",
-    keywords="""
+    exact_opt_out="""
         stop sms|koniec|wypisz|wypisz mnie|wypisac|wypisuje sie|rezygnuje|rezygnacja|anuluj
         anulowac|usun|usun mnie|usuncie|usuncie mnie|usunac|prosze usunac|nie pisz|nie piszcie
         dosc|wystarczy|przestan|przestancie|przestac|zakoncz|zakonczyc|nie dzwonic|nie dzwon
@@ -33,12 +33,12 @@ LANGUAGE = Language(
         nie zycze sobie|odczepcie sie|odczep sie|wypisz sie|dajcie spokoj|daj spokoj|sprzeciw
         zablokuj|wycofanie zgody|zrezygnuj|zatrzymaj|juz dosc
     """,
-    polite=(
+    politeness=(
         "prosze|dziekuje|dzieki|dzien dobry|dobry wieczor|witam|ok|tak|natychmiast|teraz|juz|"
         "przepraszam|pozdrawiam|czesc|hej|szanowni panstwo|panie|pani|od razu|bardzo"
     ),
-    opt_in="wznow|zapisz",
-    calls="dzwon|zadzwon|telefon|wydzwani",
+    exact_opt_in="wznow|zapisz",
+    call_words="dzwon|zadzwon|telefon|wydzwani",
     opt_out=(
         r"(?:wolalbym|wolalabym|wole) nie (?:dostawac|otrzymywac|byc)(?: \w+){0,3}|(?:zadam|"
         r"domagam sie|wnosze o|prosze o) (?:natychmiastowego )?(?:usuniecia|wykreslenia|"
@@ -148,7 +148,7 @@ LANGUAGE = Language(
         r"sz)? kogos innego|nie (?:do|dla) mnie",
         r"nie nazywam sie|to nie moje (?:imie|nazwisko)|nie mam na imie",
     ),
-    doubts=(
+    uncertain=(
         r"nie (?:dostal\w*|otrzymal\w*|przyszl\w*|doszl\w*|widze|widzial\w*|przyszedl)",
         r"nie (?:jest )?(?:to )?(?:zly|bledny|pomylka|pomyl\w+)|(?:ja |ja sie |pomylilem|"
         r"pomylilam|pomylilismy)(?:\w*)? ?(?:sie )?(?:pomylil\w*|numer\w*)|(?:podalem|podalam|"
@@ -175,21 +175,21 @@ LANGUAGE = Language(
         r"bledny)|moj nowy numer|nowy numer to|zmienilem numer|zmienilam numer",
         r"(?:on|ona|dziecko|pies|deszcz) nie (?:przestaje|przestal\w*)",
     ),
-    hints=(
+    weak=(
         r"stop\w*|przesta\w+|koniec|wypis\w+|usun\w*|pomyl\w+|zly numer|nie (?:dzwon|pisz|"
         r"wysyl|kontakt)\w*|rezygn\w+|nie jestem zainteresowan\w|spam\w*|nek\w+|rodo|"
         r"policj\w*|prawnik\w*|skad macie|kto to \w+|zmarl\w*|nie zyje|zgod\w*",
     ),
-    question=(
+    question_starts=(
         "czy|jak (?:moge|sie|mozna|zrezygnowac)|co sie stanie|czy mam|moge|powinienem|powinnam|"
         "gdzie|jaki|dlaczego ja"
     ),
-    request=(
+    request_starts=(
         r"(?:czy )?(?:moglby|moglaby|moglibyscie|mozecie|moze|mozesz|moglbys|mogliby|"
         r"czy moga) (?:pan |pani |panstwo |prosze |w koncu |wreszcie |mnie )*(?:przest\w*|usun\w*|"
         r"nie|wypis\w*|wykresl\w*|dac|skoncz\w*|zaprzest\w*)|ile razy mam|kiedy przestan\w*"
     ),
-    not_somebody=(
+    denials=(
         r"(?:poj[eę]cia|nie wiem),? kto to(?: jest)?",
         r"(?:ja )?nie jestem(?: panem| pania)?",
         r"(?:to|tu|ten numer)? ?nie jest(?: ju[zż])?(?: numer| telefon)?",
@@ -197,8 +197,8 @@ LANGUAGE = Language(
         r"nie znam (?:[zż]adnego|[zż]adnej|nikogo o imieniu)",
         r"(?:nie ma|nie mieszka)(?: tu| tutaj)? (?:[zż]adnego|[zż]adnej)", r"nie nazywam si[eę]",
     ),
-    no_such=(r"[zż]adnego", r"[zż]adnej", r"nie ma"),
-    short={
+    no_such_person=(r"[zż]adnego", r"[zż]adnej", r"nie ma"),
+    abbreviations={
         "nr": "numer", "num": "numer", "tel": "telefon", "wiad": "wiadomosci",
         "wiadomosic": "wiadomosci", "pozdro": "pozdrawiam", "prosz": "prosze",
         "dzwonic": "dzwonic"

@@ -28,7 +28,7 @@ _MY = (
 
 LANGUAGE = Language(
     code="pt",
-    keywords="""
+    exact_opt_out="""
         parar|pare|parem|para|sair|saia|cancelar|cancele|cancela|cancelem|descadastrar|descadastre
         descadastre me|me descadastre|remover|remova
         remova me|me remova|remover me|excluir|exclua|me exclua|desinscrever|desinscreva me
@@ -38,13 +38,13 @@ LANGUAGE = Language(
         bloquear|nao enviar|nao envie|nao me incomode|nao incomodar|sair da lista|cancelamento
         cancelar subscricao|anular subscricao
     """,
-    polite=(
+    politeness=(
         "por favor|porfavor|pfv|pf|por gentileza|obrigado|obrigada|ola|oi|bom dia|boa tarde|"
         "boa noite|ok|sim|agora|ja|imediatamente|desculpe|desculpa|grato|grata|senhor|senhora|"
         "gentileza|favor|obg|vlw|urgente"
     ),
-    opt_in="iniciar|comecar|retomar|inscrever",
-    calls=r"lig\w|ligac|telefon|chamad",
+    exact_opt_in="iniciar|comecar|retomar|inscrever",
+    call_words=r"lig\w|ligac|telefon|chamad",
     opt_out=(
         r"prefir\w+ nao (?:receber|ser)(?: \w+){0,3}|(?:exijo|solicito|peco) (?:a |"
         r"o )?(?:remocao|exclusao|eliminacao|descadastro|cancelamento)(?: \w+){0,4}",
@@ -156,7 +156,7 @@ LANGUAGE = Language(
         r"numero (?:antigo|anterior) d",
         r"nao me chamo|esse nao e (?:o )?meu nome|este nao e (?:o )?meu nome|meu nome nao e",
     ),
-    doubts=(
+    uncertain=(
         r"nao (?:recebi|recebemos|chegou|chegaram|vi|tenho nenhum\w*|me chegou)",
         r"nao (?:esta|e|era|foi|ta) (?:o |um |numero |por )*(?:errad\w|engano|enganad\w)|"
         r"(?:me|nos) engan(?:ei|amos)|enganei me|(?:eu|nos) (?:\w+ )?(?:errei|erramos|"
@@ -183,22 +183,22 @@ LANGUAGE = Language(
         r"meu novo numero|meu numero novo|mudei de numero|troquei de numero",
         r"(?:ele|ela|menino|cachorro|chuva|filh\w) nao para",
     ),
-    hints=(
+    weak=(
         r"engano|numero errado|pessoa errada|parar?|pare|parem|descadastr\w+|cancelar|"
         r"remov\w+|nao me (?:lig|mand|envi|incomod|chame)\w*|nao quero|spam|assedio|processar|"
         r"procon|denunci\w+|sem interesse|nao tenho interesse|quem e \w+|falec\w+|morreu|lgpd|"
         r"rgpd|onde conseguiu",
     ),
-    question=(
+    question_starts=(
         "este e|esse e|isso e|e o|sera|como (?:faco|posso|eu|me|cancelo)|o que acontece|devo|"
         "posso|quer que|voce e|e voce|tem como|eu dei|me enganei|enganei"
     ),
-    request=(
+    request_starts=(
         r"(?:pode|podem|poderia|poderiam|podes|podiam|da pra|daria para) (?:por favor |voces |"
         r"me )*(?:par|tir|remov|exclu|deix|nao|apag|retir|elimin|descadastr)\w*|ate quando|"
         r"quantas vezes"
     ),
-    not_somebody=(
+    denials=(
         r"(?:ideia de|n[aã]o sei) quem [eé]",
         r"n[aã]o sou(?: o| a)?",
         r"(?:este|esse|isso|isto|aqui)? ?n[aã]o [eé](?: mais)?(?: o| a)?(?: (?:n[uú]mero|telefone|celular|telem[oó]vel))?(?: d[aeo]s?)?",
@@ -207,8 +207,8 @@ LANGUAGE = Language(
         r"n[aã]o (?:existe|tem|h[aá])(?: nenhum| nenhuma)?",
         r"j[aá] n[aã]o [eé](?: o| a)?(?: n[uú]mero d[eoa])?", r"n[aã]o me chamo",
     ),
-    no_such=(r"nenhuma?", r"n[aã]o tem"),
-    short={
+    no_such_person=(r"nenhuma?", r"n[aã]o tem"),
+    abbreviations={
         "vc": "voce", "vcs": "voces", "msg": "mensagem", "msgs": "mensagens", "num": "numero",
         "tel": "telefone", "cel": "celular", "n": "nao", "ñ": "nao", "naum": "nao", "nao": "nao",
         "q": "que", "pq": "porque", "p": "para", "pra": "para", "pro": "para o", "tb": "tambem",

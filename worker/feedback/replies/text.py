@@ -6,18 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-LONGEST = 1600  # characters of an SMS in parts
-MOST_TYPED = 10 * LONGEST  # characters that are looked at for what is worth reading
-MOST_PARTS = 100  # sentences, and parts between commas, of a message
+MAX_READ = 1600  # characters of an SMS in parts
+MAX_SCANNED = 10 * MAX_READ  # characters that are looked at for what is worth reading
+MAX_PARTS = 100  # sentences, and parts between commas, of a message
 _RUN = re.compile(r"(\W)\1{3,}")
-_SAYS = re.compile(r"[\w🛑]")
+_HAS_CONTENT = re.compile(r"[\w🛑]")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss"})
 _APOSTROPHES = re.compile("['’‘`´ʼ＇]")
 _MARKS = re.compile(r"[^\w#]+")
 _SENTENCE = re.compile(r"([^.!?;\n…]+)([.!?;\n…]*)")
 _TITLE = re.compile(r"\b(mrs?|ms|dr|sra?|sig|hr|fr|prof)\.(?=\s)", re.IGNORECASE)
-_SPELT = re.compile(r"\b\w(?:[\s.\-_*]\w){3,}\b")  # s t o p
-_DRAWN = re.compile(r"([^\W\d])\1{2,}")
+_SPELLED_OUT = re.compile(r"\b\w(?:[\s.\-_*]\w){3,}\b")  # s t o p
+_ELONGATED = re.compile(r"([^\W\d])\1{2,}")
 
 
 def readable(text: str) -> tuple[str, bool]:
@@ -27,41 +27,41 @@ def readable(text: str) -> tuple[str, bool]:
     one may be eighteen (U+FDFA). Marks that nobody sees, heaps of accents and long runs of one mark
     do not count: they would push out of it what somebody says.
     """
-    head, rest = text[:MOST_TYPED], text[MOST_TYPED:]
+    head, rest = text[:MAX_SCANNED], text[MAX_SCANNED:]
     whole = not rest or rest.isspace()
-    if len(text) > LONGEST:
+    if len(text) > MAX_READ:
         seen = "".join(
             c for c in head if not unicodedata.combining(c) and unicodedata.category(c) != "Cf"
         )
         head = _RUN.sub(r"\1\1\1", seen).strip()
-    end = _fitting(head)
-    return head[:end], whole and _SAYS.search(head, end) is None
+    end = _fitting_length(head)
+    return head[:end], whole and _HAS_CONTENT.search(head, end) is None
 
 
-def _fitting(text: str) -> int:
+def _fitting_length(text: str) -> int:
     """How many characters of a text have a plain form of at most `LONGEST` characters."""
-    head = text[:LONGEST]
-    if len(unicodedata.normalize("NFKC", head)) <= LONGEST:
+    head = text[:MAX_READ]
+    if len(unicodedata.normalize("NFKC", head)) <= MAX_READ:
         return len(head)
     size = 0
     for place, character in enumerate(head):
         size += len(unicodedata.normalize("NFKC", character))
-        if size > LONGEST:
+        if size > MAX_READ:
             return place
     return len(head)
 
 
-def fold(text: str) -> str:
+def normalize(text: str) -> str:
     """Small letters, no accents, no apostrophes, one blank between words."""
     shown = "".join(c for c in text.replace("🛑", " stop ") if unicodedata.category(c) != "Cf")
-    plain = _strip(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
-    plain = _SPELT.sub(lambda found: re.sub(r"\W", "", found.group()), plain)
-    return " ".join(_DRAWN.sub(r"\1", word) for word in _MARKS.sub(" ", plain).split())
+    plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
+    plain = _SPELLED_OUT.sub(lambda found: re.sub(r"\W", "", found.group()), plain)
+    return " ".join(_ELONGATED.sub(r"\1", word) for word in _MARKS.sub(" ", plain).split())
 
 
-def fold_pattern(pattern: str) -> str:
+def normalize_pattern(pattern: str) -> str:
     """A pattern in the form in which `fold` leaves text."""
-    return _strip(_APOSTROPHES.sub("", pattern))
+    return _strip_accents(_APOSTROPHES.sub("", pattern))
 
 
 def sentences(text: str) -> Iterator[tuple[str, bool]]:
@@ -71,6 +71,6 @@ def sentences(text: str) -> Iterator[tuple[str, bool]]:
             yield found.group(1).strip(), "?" in found.group(2)
 
 
-def _strip(text: str) -> str:
+def _strip_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", text.translate(_LETTERS))
     return "".join(c for c in decomposed if not unicodedata.combining(c))

@@ -23,7 +23,7 @@ from worker.store.tables import app_state, call_outcomes
 
 # Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into
 # each call must not make the table grow for ever.
-MOST = 1000
+MAX_OUTCOMES = 1000
 _NAMES = "names of call outcomes: "  # of `app_state`: why they are not known, by CRM
 
 
@@ -52,7 +52,7 @@ class SeenOutcome:
         return "" if meaning == "harmless" else meaning
 
 
-class Seen:
+class OutcomeTable:
     """The outcomes of a CRM's calls, as they are read. In memory: a row for each outcome."""
 
     def __init__(self, connector: str, rows: Mapping[str, SeenOutcome]) -> None:
@@ -60,14 +60,14 @@ class Seen:
         self._before = rows
         self.rows = dict(rows)
         self._last = ""
-        self.left_out = 0  # calls whose outcome found no room
+        self.uncounted = 0  # calls whose outcome found no room
 
-    def note(self, call: CallOutcome, counts_as: str) -> None:
+    def count(self, call: CallOutcome, counts_as: str) -> None:
         """Count a call, once however many contacts it has and however often it is read again."""
         key = call.key[:255]
         name = call.outcome[:255] if call.is_named else ""
-        if key not in self.rows and len(self.rows) >= MOST:
-            self.left_out += 1
+        if key not in self.rows and len(self.rows) >= MAX_OUTCOMES:
+            self.uncounted += 1
             return
         row = self.rows.get(key)
         if row is None:
@@ -91,16 +91,18 @@ class Seen:
             if (name := names.get(key, "")[:255]) and name != row.name:
                 self.rows[key] = replace(row, name=name)
 
-    def expect(self, names: Mapping[str, str], settings: Dispositions, since: datetime) -> None:
+    def add_expected(
+        self, names: Mapping[str, str], settings: Dispositions, since: datetime
+    ) -> None:
         """Outcomes with a meaning of which no call was seen yet: an earlier release passed calls
         over whose outcome it had no name for. Their calls are looked for once, from `since` on."""
         for key, name in names.items():
-            if key not in self.rows and len(self.rows) < MOST:
+            if key not in self.rows and len(self.rows) < MAX_OUTCOMES:
                 row = SeenOutcome(self._connector, key[:255], name[:255], 0, since, since, "")
                 if row.reports_as(settings):
                     self.rows[key] = row
 
-    def counted(self, key: str, counts_as: str) -> None:
+    def set_counted_as(self, key: str, counts_as: str) -> None:
         self.rows[key] = replace(self.rows[key], counted_as=counts_as)
 
     def save(self, connection: Connection) -> None:
@@ -131,7 +133,7 @@ def without_meaning(
     ]
 
 
-def note_problem(connection: Connection, connector: str, problem: str) -> None:
+def record_problem(connection: Connection, connector: str, problem: str) -> None:
     """Keep why a CRM does not tell the names of outcomes, for whoever asks; "" = it does."""
     key = f"{_NAMES}{connector}"
     if problem:
@@ -140,7 +142,7 @@ def note_problem(connection: Connection, connector: str, problem: str) -> None:
         connection.execute(sa.delete(app_state).where(app_state.c.name == key))
 
 
-def problem(connection: Connection, connector: str) -> str:
+def load_problem(connection: Connection, connector: str) -> str:
     """Why the names of outcomes could not be read when calls were last read; "" = they could."""
     query = sa.select(app_state.c.value).where(app_state.c.name == f"{_NAMES}{connector}")
     held = connection.scalar(query)
@@ -148,18 +150,18 @@ def problem(connection: Connection, connector: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnnamedOutcomes:
     """Outcomes of a CRM's calls that nobody can read, as an operator is told of them."""
 
     outcomes: tuple[str, ...]
     text: str
 
 
-def waiting_for_names(ctx: Context, connector: str) -> Waiting | None:
+def find_unnamed(ctx: Context, connector: str) -> UnnamedOutcomes | None:
     """Outcomes whose names the CRM does not tell; None where there are none."""
     with ctx.store.read() as connection:
         rows = load(connection, connector)
-        why = problem(connection, connector)
+        why = load_problem(connection, connector)
     unnamed = without_meaning(rows, ctx.settings.feedback.dispositions, named=False)
     if not unnamed:
         return None
@@ -169,4 +171,4 @@ def waiting_for_names(ctx: Context, connector: str) -> Waiting | None:
         f"not known ({why or 'the CRM does not list it'}): one may be an opt-out. They wait, and "
         "are read once it is known. See: hygiene feedback outcomes"
     )
-    return Waiting(tuple(one.outcome for one in unnamed), text)
+    return UnnamedOutcomes(tuple(one.outcome for one in unnamed), text)

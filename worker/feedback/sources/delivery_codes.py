@@ -14,18 +14,22 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.feedback.models import Grade
+from worker.feedback.models import Severity
 from worker.phones import folded_digits
 
 # Of the recipient: opted out; the number is out of service; it may be, if that goes on; it gets no
 # texts. Of something else: the app that the message went by (WhatsApp, RCS, Messenger), a filter of
 # Twilio's or the carrier's, our account, number or permission, this one message.
-Meaning = Literal[
+FailureMeaning = Literal[
     "opt_out", "dead", "failing", "no_text", "channel", "filtered", "sender", "message"
 ]
-GRADES: dict[Meaning, Grade] = {"dead": "dead", "failing": "failing", "no_text": "no_text"}
+SEVERITIES: dict[FailureMeaning, Severity] = {
+    "dead": "dead",
+    "failing": "failing",
+    "no_text": "no_text",
+}
 
-CODES: dict[str, tuple[Meaning, str]] = {
+CODES: dict[str, tuple[FailureMeaning, str]] = {
     # The recipient has said no: to texts, or in an app. Our channels are calls and texts: what is
     # said in an app stops texts, and calls where the policy says so, as a STOP does.
     "21610": ("opt_out", "opted out by a reply such as STOP"),
@@ -145,9 +149,9 @@ CODES: dict[str, tuple[Meaning, str]] = {
     "63041": ("message", "the template is paused"),
     "63042": ("message", "the template is disabled"),
 }  # fmt: skip
-_UNKNOWN: tuple[Meaning, str] = ("message", "no reason that we know")
+_UNKNOWN: tuple[FailureMeaning, str] = ("message", "no reason that we know")
 # Of several codes in one field the one that stops most counts.
-_GRAVEST: tuple[Meaning, ...] = ("opt_out", "dead", "no_text", "failing")
+_MOST_SEVERE_FIRST: tuple[FailureMeaning, ...] = ("opt_out", "dead", "no_text", "failing")
 _CODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
 
 
@@ -157,26 +161,26 @@ class DeliveryFailure:
     failed: ", and for an opt-out from the recipient."""
 
     code: str
-    meaning: Meaning
-    words: str
+    meaning: FailureMeaning
+    description: str
 
     @property
     def is_opt_out(self) -> bool:
         return self.meaning == "opt_out"
 
     @property
-    def grade(self) -> Grade:
+    def severity(self) -> Severity:
         """How bad it is for the number; "" where it says nothing of it."""
-        return GRADES.get(self.meaning, "")
+        return SEVERITIES.get(self.meaning, "")
 
     @property
     def evidence(self) -> str:
         """A sentence for a person."""
         code = f" ({self.code})" if self.code else ""
-        return f"{'' if self.is_opt_out else 'message failed: '}{self.words}{code}"
+        return f"{'' if self.is_opt_out else 'message failed: '}{self.description}{code}"
 
 
-def read_code(text: str) -> DeliveryFailure:
+def parse_error_code(text: str) -> DeliveryFailure:
     """The meaning of an error code, in any spelling: "21610", "Error 21610", "21610.0".
 
     >>> read_code("Error 21610").meaning, read_code("30003.0").grade, read_code("").grade
@@ -186,10 +190,14 @@ def read_code(text: str) -> DeliveryFailure:
     known = [code for code in codes if code in CODES]
     if not known:
         return DeliveryFailure(codes[0] if codes else "", *_UNKNOWN)
-    code = min(known, key=_gravity)
+    code = min(known, key=_severity_rank)
     return DeliveryFailure(code, *CODES[code])
 
 
-def _gravity(code: str) -> int:
+def _severity_rank(code: str) -> int:
     meaning = CODES[code][0]
-    return _GRAVEST.index(meaning) if meaning in _GRAVEST else len(_GRAVEST)
+    return (
+        _MOST_SEVERE_FIRST.index(meaning)
+        if meaning in _MOST_SEVERE_FIRST
+        else len(_MOST_SEVERE_FIRST)
+    )

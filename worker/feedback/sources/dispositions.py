@@ -20,9 +20,9 @@ from connectors.protocol import Connector
 from connectors.records import CallOutcome
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import Feedback, FeedbackKind, Grade, Reach
+from worker.feedback.models import Feedback, FeedbackKind, Scope, Severity
 from worker.feedback.sources import call_outcomes
-from worker.feedback.sources.call_outcomes import Seen
+from worker.feedback.sources.call_outcomes import OutcomeTable
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.store import setbacks
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 HISTORY = timedelta(days=90)
 # How long a call with somebody whom we have not read yet is looked at again: a person who was added
 # and called in the same minutes is in our index after the next sync.
-_PATIENCE = timedelta(days=1)
-_AT_ONCE = 200
-_CALLS = "read what was logged of calls"  # what is refused, as an operator is told
-_EARLIER = "read the earlier calls of an outcome"
-_REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Grade, str]] = {
+_RETRY_UNKNOWN_FOR = timedelta(days=1)
+_BATCH_SIZE = 200
+_READ_CALLS = "read what was logged of calls"  # what is refused, as an operator is told
+_READ_EARLIER_CALLS = "read the earlier calls of an outcome"
+_REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Severity, str]] = {
     "wrong_number": ("wrong_number", "", ""),
     "disconnected": ("undeliverable", "dead", ""),
     "do_not_call": ("opt_out", "", "call"),
@@ -64,15 +64,15 @@ def poll(ctx: Context, connector: str) -> int:
     names = opened.outcome_names()
     with ctx.store.read() as connection:
         position = connection.scalar(
-            sa.select(poll_cursors.c.position).where(poll_cursors.c.name == _name(connector))
+            sa.select(poll_cursors.c.position).where(poll_cursors.c.name == _cursor_name(connector))
         )
         rows = call_outcomes.load(connection, connector)
-    seen = Seen(connector, {row.outcome: row for row in rows})
+    seen = OutcomeTable(connector, {row.outcome: row for row in rows})
     found = opened.call_outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
     if found is None:
         return 0
-    took = _Reading(ctx, connector, now, seen, started)
-    new = took.take(opened, found)
+    took = _CallReader(ctx, connector, now, seen, started)
+    new = took.read(opened, found)
     latest = max(filter(None, (position, took.latest)), default=None)
     if latest is not None:
         latest = min(filter(None, (latest, took.began, took.unplaced)))
@@ -80,20 +80,20 @@ def poll(ctx: Context, connector: str) -> int:
         # Nothing yet: by the CRM's clock, not ours.
         latest = opened.clock() or now
     seen.rename(names.names)
-    seen.expect(names.names, ctx.settings.feedback.dispositions, now - HISTORY)
+    seen.add_expected(names.names, ctx.settings.feedback.dispositions, now - HISTORY)
     with ctx.store.write() as connection:
-        upsert(connection, poll_cursors, [{"name": _name(connector), "position": latest}])
+        upsert(connection, poll_cursors, [{"name": _cursor_name(connector), "position": latest}])
         seen.save(connection)
-        call_outcomes.note_problem(connection, connector, names.problem)
-    _say(ctx, connector, seen)
-    return new + _catch_up(ctx, connector, opened, seen, now)
+        call_outcomes.record_problem(connection, connector, names.problem)
+    _log_waiting(ctx, connector, seen)
+    return new + _read_earlier_calls(ctx, connector, opened, seen, now)
 
 
-class _Reading:
+class _CallReader:
     """Calls as they are read, into reports and counts."""
 
     def __init__(
-        self, ctx: Context, connector: str, now: datetime, seen: Seen | None, started: float
+        self, ctx: Context, connector: str, now: datetime, seen: OutcomeTable | None, started: float
     ) -> None:
         self._ctx = ctx
         self._connector = connector
@@ -104,7 +104,7 @@ class _Reading:
         self.began: datetime | None = None  # by the CRM's clock
         self.unplaced: datetime | None = None  # first change of those that have to wait
 
-    def take(self, opened: Connector, found: Iterable[CallOutcome], again: bool = False) -> int:
+    def read(self, opened: Connector, found: Iterable[CallOutcome], again: bool = False) -> int:
         """Store what calls report; how many reports are new. `again`: their outcome meant something
         else before."""
         ctx, now, new = self._ctx, self._now, 0
@@ -114,15 +114,15 @@ class _Reading:
                 spent = timedelta(seconds=time.monotonic() - self._started + 1)
                 self.began = (opened.clock() or ctx.now()) - spent
             if self._seen is not None:
-                self._seen.note(call, _counts_as(ctx, call))
-            batch += (of_this := list(reports(ctx, self._connector, call, now, again)))
+                self._seen.count(call, _counts_as(ctx, call))
+            batch += (of_this := list(reports_from_call(ctx, self._connector, call, now, again)))
             if not of_this and _may_be_placed_later(ctx, self._connector, call, now):
                 self.unplaced = min(self.unplaced or call.modified, call.modified)
             self.latest = max(self.latest or call.modified, call.modified)
-            if len(batch) >= _AT_ONCE:
-                new += intake.reports(ctx, batch)
+            if len(batch) >= _BATCH_SIZE:
+                new += intake.store_reports(ctx, batch)
                 batch.clear()
-        return new + intake.reports(ctx, batch)
+        return new + intake.store_reports(ctx, batch)
 
 
 def _counts_as(ctx: Context, call: CallOutcome) -> str:
@@ -130,7 +130,9 @@ def _counts_as(ctx: Context, call: CallOutcome) -> str:
     return meaning if meaning in _REPORTS else ""
 
 
-def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: datetime) -> int:
+def _read_earlier_calls(
+    ctx: Context, connector: str, opened: Connector, seen: OutcomeTable, now: datetime
+) -> int:
     """Read the earlier calls of outcomes that count as something else than they did."""
     new, refused = 0, False
     for row in list(seen.rows.values()):
@@ -138,38 +140,38 @@ def _catch_up(ctx: Context, connector: str, opened: Connector, seen: Seen, now: 
         if counts_as == row.counted_as:
             continue
         if counts_as:
-            reading = _Reading(ctx, connector, now, None, time.monotonic())
+            reading = _CallReader(ctx, connector, now, None, time.monotonic())
             try:
                 found = opened.call_outcomes(row.first_at, only=row.outcome) or ()
-                new += reading.take(opened, found, again=bool(row.counted_as))
+                new += reading.read(opened, found, again=bool(row.counted_as))
             except ConnectorError as error:
                 log.warning("%s: calls of “%s” wait: %s", connector, row.name, error)
-                setbacks.note(ctx.store, connector, _EARLIER, error, now)
+                setbacks.note(ctx.store, connector, _READ_EARLIER_CALLS, error, now)
                 refused = True
                 continue
             if reading.unplaced is not None:
                 continue  # somebody of them is in our index after the next sync
-        seen.counted(row.outcome, counts_as)
+        seen.set_counted_as(row.outcome, counts_as)
         with ctx.store.write() as connection:
             seen.save(connection)
     if not refused:
-        setbacks.clear(ctx.store, connector, _EARLIER)
+        setbacks.clear(ctx.store, connector, _READ_EARLIER_CALLS)
     return new
 
 
-def _say(ctx: Context, connector: str, seen: Seen) -> None:
-    if waiting := call_outcomes.waiting_for_names(ctx, connector):
+def _log_waiting(ctx: Context, connector: str, seen: OutcomeTable) -> None:
+    if waiting := call_outcomes.find_unnamed(ctx, connector):
         log.warning("%s: %s", connector, waiting.text)
-    if seen.left_out:
+    if seen.uncounted:
         log.warning(
             "%s: %d calls have yet other outcomes than the %d that are kept; these are not listed",
-            connector, seen.left_out, call_outcomes.MOST,
+            connector, seen.uncounted, call_outcomes.MAX_OUTCOMES,
         )  # fmt: skip
 
 
-def meaning(
+def map_disposition(
     outcome: str, settings: Dispositions, outcome_id: str = ""
-) -> tuple[FeedbackKind, Grade, str] | None:
+) -> tuple[FeedbackKind, Severity, str] | None:
     """What an outcome reports: kind, how bad, channels. None for one that says nothing of it.
 
     >>> meaning("Wrong Number", Dispositions())
@@ -178,25 +180,25 @@ def meaning(
     return _REPORTS.get(settings.meaning_of(outcome, outcome_id))
 
 
-def reports(
+def reports_from_call(
     ctx: Context, connector: str, outcome: CallOutcome, now: datetime, again: bool = False
 ) -> Iterator[Feedback]:
     """The feedback that a call's outcome is; one for each number that may have been called.
     `again`: the outcome meant something else before; what it means now is another report."""
-    found = meaning(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
+    found = map_disposition(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
     if found is None:
         return
     kind, grade, channels = found
     numbers: list[str] = []
     who = None
     if outcome.record_id:
-        who = intake.who_is(ctx, connector, outcome.object, outcome.record_id)
-        numbers = intake.of_contact(ctx, connector, outcome.object, outcome.record_id)
+        who = intake.find_identity(ctx, connector, outcome.object, outcome.record_id)
+        numbers = intake.numbers_of_contact(ctx, connector, outcome.object, outcome.record_id)
     called = number_of(outcome.number) if outcome.number else None
     if called and facts(called).possible:
         numbers = [called]  # the CRM says which one it was
     suffix = f":{kind}" if again else ""
-    reach: Reach = "number" if len(numbers) == 1 and kind != "opt_out" else "person"
+    scope: Scope = "number" if len(numbers) == 1 and kind != "opt_out" else "person"
     for number in numbers:
         yield Feedback(
             key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}"[:255],
@@ -206,21 +208,24 @@ def reports(
             at=min(outcome.at, now),
             channels=channels,
             contact=who.key if who else "",
-            reach=reach if who else "number",
+            scope=scope if who else "number",
             person=who.person if who else "",
             evidence=f"an agent logged “{outcome.outcome[:60]}” for a call",
-            grade=grade,
+            severity=grade,
             received_at=now,
         )
 
 
 def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now: datetime) -> bool:
     """Whether an outcome says something of a person whom our index does not have yet."""
-    if not outcome.record_id or now - outcome.modified > _PATIENCE:
+    if not outcome.record_id or now - outcome.modified > _RETRY_UNKNOWN_FOR:
         return False
-    if meaning(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id) is None:
+    if (
+        map_disposition(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
+        is None
+    ):
         return False
-    return not intake.is_known(ctx, connector, outcome.object, outcome.record_id)
+    return not intake.is_in_index(ctx, connector, outcome.object, outcome.record_id)
 
 
 def poll_all(ctx: Context) -> int:
@@ -231,11 +236,11 @@ def poll_all(ctx: Context) -> int:
             new += poll(ctx, name)
         except ConnectorError as error:
             log.warning("%s: calls could not be read: %s", name, error)
-            setbacks.note(ctx.store, name, _CALLS, error, ctx.now())
+            setbacks.note(ctx.store, name, _READ_CALLS, error, ctx.now())
         else:
-            setbacks.clear(ctx.store, name, _CALLS)
+            setbacks.clear(ctx.store, name, _READ_CALLS)
     return new
 
 
-def _name(connector: str) -> str:
+def _cursor_name(connector: str) -> str:
     return f"calls:{connector}"

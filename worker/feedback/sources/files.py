@@ -17,16 +17,23 @@ from connectors.csv_list.errors import ListError
 from connectors.csv_list.file import opened_rows
 from connectors.csv_list.formula_guard import csv_line, without_guard
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout
-from worker.feedback.sources.submitted import RefusedError, Report
+from worker.feedback.sources.submitted import InvalidReportError, Report
 from worker.phones import is_possible, read_field, region_of
 from worker.phones.text import undamaged
 
-_GUESSED = {"kind": ("kind", "type", "report"), "at": ("at", "date", "time", "when", "timestamp"),
-            "evidence": ("evidence", "reason", "note", "notes", "comment"),
-            "channels": ("channels", "channel"), "key": ("key",), "source": ("source",),
-            "new_number": ("new_number", "new number"), "connector": ("connector", "crm"),
-            "id": ("id", "record id", "record_id", "contact id"),
-            "code": ("code", "error code", "error_code", "errorcode")}  # fmt: skip
+# What people call the columns of a list of reports: our name -> theirs, in lower case.
+_COLUMN_NAMES = {
+    "kind": ("kind", "type", "report"),
+    "at": ("at", "date", "time", "when", "timestamp"),
+    "evidence": ("evidence", "reason", "note", "notes", "comment"),
+    "channels": ("channels", "channel"),
+    "key": ("key",),
+    "source": ("source",),
+    "new_number": ("new_number", "new number"),
+    "connector": ("connector", "crm"),
+    "id": ("id", "record id", "record_id", "contact id"),
+    "code": ("code", "error code", "error_code", "errorcode"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class Refusals:
 
 
 @contextmanager
-def refusals(path: Path | None) -> Iterator[Refusals]:
+def open_refusals(path: Path | None) -> Iterator[Refusals]:
     """Keeps what is refused, in `path` if there is to be such a file."""
     if path is None:
         yield Refusals()
@@ -69,7 +76,7 @@ def refusals(path: Path | None) -> Iterator[Refusals]:
         raise ListError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def numbers_of(
+def read_numbers(
     path: Path,
     column: str,
     country: str,
@@ -101,7 +108,7 @@ def _numbers(text: str, region: str | None) -> list[str]:
     return found
 
 
-def reports_of(
+def read_reports(
     path: Path,
     mapping: Mapping[str, str],
     fixed: Mapping[str, str],
@@ -118,7 +125,7 @@ def reports_of(
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             refused.add(row.number, row.raw, f"{where}: {first['msg']}")
-        except RefusedError as error:
+        except InvalidReportError as error:
             refused.add(row.number, row.raw, str(error))
 
 
@@ -138,18 +145,19 @@ def _as_report(cells: Mapping[str, str], path: Path) -> dict[str, Any]:
             "id": cells["id"].strip(),
         }
     if text := cells.get("at", "").strip():
-        report["at"] = _moment(text, report["kind"])
+        report["at"] = _parse_time(text, report["kind"])
     return report
 
 
-def _moment(text: str, kind: str) -> datetime:
+def _parse_time(text: str, kind: str) -> datetime:
     """When it was said. Of a day alone, its end for what stops and its beginning for what lifts: a
     yes of the same day may have come first."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise RefusedError(f"at: write it like 2026-01-31 or 2026-01-31T12:00:00Z ({text[:20]!r})"
-                           ) from None  # fmt: skip
+        raise InvalidReportError(
+            f"at: write it like 2026-01-31 or 2026-01-31T12:00:00Z ({text[:20]!r})"
+        ) from None
     if kind not in ("opt_in", "confirmed") and _is_day(text):
         found = datetime.combine(found, time.max)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -176,7 +184,7 @@ def _rows(
                 if bare and _is_bare(told, mapping.get("number", "")):
                     places = {"number": int(mapping.get("number") or 1) - 1}
                 else:
-                    places = _places(path, told, mapping)
+                    places = _column_positions(path, told, mapping)
                     if bare and not mapping.get("number"):
                         names = unique_names(told)
                         phones = [names.index(name) for name in guess_columns(names)["phones"]]
@@ -201,7 +209,9 @@ def _is_bare(cells: Sequence[str], column: str) -> bool:
     return sum(mark.isdigit() for mark in cell) >= 7 and letters < 4
 
 
-def _places(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> dict[str, int]:
+def _column_positions(
+    path: Path, header: Sequence[str], mapping: Mapping[str, str]
+) -> dict[str, int]:
     """Our name -> the place of a column."""
     if shown := is_data(header):
         raise ListError(
@@ -212,7 +222,7 @@ def _places(path: Path, header: Sequence[str], mapping: Mapping[str, str]) -> di
         if column:
             found[name] = place_named(header, column, "--column", str(path))
     lowered = [name.strip().casefold() for name in header]
-    for name, guesses in {**_GUESSED, "number": ("number",)}.items():
+    for name, guesses in {**_COLUMN_NAMES, "number": ("number",)}.items():
         guess = next((guess for guess in guesses if guess in lowered), None)
         if name not in found and guess is not None:
             # Of two columns of one name each may hold what the other does not.

@@ -22,8 +22,8 @@ import connectors
 from worker.context import Context
 from worker.feedback import intake, records, report_log
 from worker.feedback.consent_state import LIFTED_BY
-from worker.feedback.models import Feedback, FeedbackKind, Grade, Who
-from worker.feedback.sources.delivery_codes import DeliveryFailure, read_code
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, Severity
+from worker.feedback.sources.delivery_codes import DeliveryFailure, parse_error_code
 from worker.phones import facts
 from worker.phones.single_number import number_of
 
@@ -63,7 +63,7 @@ def _as_text(given: Any) -> Any:
 Channels = Annotated[list[Literal["call", "text"]], BeforeValidator(_as_channels)]
 
 
-class RefusedError(ValueError):
+class InvalidReportError(ValueError):
     """A report that cannot be taken; the text says why, and names no number."""
 
 
@@ -112,33 +112,33 @@ class Report(BaseModel):
     )
 
 
-def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
-    """What a report comes to: one for each number that it is about; raises `RefusedError`."""
+def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
+    """What a report comes to: one for each number that it is about; raises `InvalidReportError`."""
     now = ctx.now()
     who = None
     if report.contact is not None:
         name, record_id = report.contact.connector, report.contact.id
         if name not in ctx.settings.active_connectors:
-            raise RefusedError(f"{name} is not connected")
+            raise InvalidReportError(f"{name} is not connected")
         object_name = report.contact.object
         if not object_name:
-            object_name, record_id = records.locate(ctx, name, record_id)
-        who = intake.who_is(ctx, name, object_name, record_id)
-        numbers = intake.of_contact(ctx, name, object_name, record_id)
+            object_name, record_id = records.locate_record(ctx, name, record_id)
+        who = intake.find_identity(ctx, name, object_name, record_id)
+        numbers = intake.numbers_of_contact(ctx, name, object_name, record_id)
     if report.number:
         numbers = [_number(report.number, "number", region)]
     elif who is None:
-        raise RefusedError("number: missing; give it, or contact")
+        raise InvalidReportError("number: missing; give it, or contact")
     elif not numbers:
-        raise RefusedError("contact: no number of it is known")
+        raise InvalidReportError("contact: no number of it is known")
     new = _number(report.new_number, "new_number", region) if report.new_number else ""
     if report.kind == "corrected" and not new:
-        raise RefusedError("new_number: missing; a correction is from one number to another")
+        raise InvalidReportError("new_number: missing; a correction is from one number to another")
     if report.kind == "corrected" and who is None:
-        raise RefusedError("contact: missing; a correction is about one person's number")
+        raise InvalidReportError("contact: missing; a correction is about one person's number")
     at = min(report.at.astimezone(UTC), now) if report.at else now
-    key = report.key or _print(report, now)
-    said = _read(report)
+    key = report.key or _content_hash(report, now)
+    said = _read_code(report)
     # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
     # contact with several numbers is named, nobody knows which of them it came from.
     about_number = who is None or (said.by_text and (bool(report.number) or len(numbers) == 1))
@@ -151,10 +151,10 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
             at=at,
             channels=" ".join(sorted(said.channels)),
             contact=who.key if who else "",
-            reach="number" if about_number else "person",
+            scope="number" if about_number else "person",
             person=who.person if who else "",
             evidence=said.evidence,
-            grade=said.grade,
+            severity=said.severity,
             new_number=new,
             received_at=now,
         )
@@ -162,27 +162,27 @@ def as_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     ]
     by_key = bool(report.key) or said.kind in _LIFTING
     if report.contact is not None and not report.number and by_key:
-        return _once_on_contact(
-            ctx, made, f"api:{key}:{_print_of(report.contact)}{said.key_suffix}"
+        return _key_by_contact(
+            ctx, made, f"api:{key}:{_contact_hash(report.contact)}{said.key_suffix}"
         )
     if not report.key and not report.at and said.kind in LIFTED_BY:
-        return _again_after_lift(ctx, made, who)
+        return _rekey_after_lift(ctx, made, who)
     return made
 
 
-def must_store_first(report: Report, batch: Sequence[Feedback]) -> bool:
+def must_flush_before(report: Report, batch: Sequence[Feedback]) -> bool:
     """Whether what a batch holds has to be stored before this report is read: a stop without a key
     is told from a repetition by what was stored since (`_again_after_lift`)."""
     lifts = any(one.kind in _LIFTING for one in batch)
     return lifts and not report.key and report.kind in LIFTED_BY
 
 
-def _once_on_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
+def _key_by_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
     """One for each number, under a key that names none of them: all of those in the first request
     count, and none that the contact has got by the time of a retry."""
     with ctx.store.read() as connection:
         # Under its number is how an earlier release kept it.
-        known = report_log.known_keys(connection, [key, *(one.key for one in made)], ctx.keys)
+        known = report_log.find_known_keys(connection, [key, *(one.key for one in made)], ctx.keys)
     if key in known:
         return [replace(made[0], key=key)]
     if known:
@@ -190,11 +190,13 @@ def _once_on_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[F
     return [replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(made)]
 
 
-def _again_after_lift(ctx: Context, made: Sequence[Feedback], who: Who | None) -> list[Feedback]:
+def _rekey_after_lift(
+    ctx: Context, made: Sequence[Feedback], who: ContactIdentity | None
+) -> list[Feedback]:
     """A stop that is known by its print counts again where something has lifted it since."""
     found = []
     with ctx.store.read() as connection:
-        known = report_log.known_keys(connection, [one.key for one in made], ctx.keys)
+        known = report_log.find_known_keys(connection, [one.key for one in made], ctx.keys)
         for one in made:
             since = known.get(one.key)
             if since is not None:
@@ -206,7 +208,7 @@ def _again_after_lift(ctx: Context, made: Sequence[Feedback], who: Who | None) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _ReadReport:
     """What a report comes to once its error code is read. `by_text`: the recipient said it to a
     text, so that the policy about a STOP by text holds (`standing.is_by_text` tells by the
     source). `key_suffix`: apart from the key that the same report was stored under as
@@ -216,45 +218,47 @@ class _Said:
     source: str
     channels: frozenset[str]
     evidence: str
-    grade: Grade = ""
+    severity: Severity = ""
     by_text: bool = False
     key_suffix: str = ""
 
 
-def _read(report: Report) -> _Said:
+def _read_code(report: Report) -> _ReadReport:
     source, channels = report.source or "api", frozenset[str](report.channels)
     if report.kind != "undeliverable":
-        return _Said(report.kind, source, channels, report.evidence)
-    failure = read_code(report.code)
+        return _ReadReport(report.kind, source, channels, report.evidence)
+    failure = parse_error_code(report.code)
     evidence = report.evidence or (failure.evidence if failure.code else "")
     if failure.is_opt_out:
         by_text = source if source.endswith("sms") else f"{source} sms"
-        return _Said(
+        return _ReadReport(
             "opt_out", by_text, channels | {"text"}, evidence,
             by_text=True, key_suffix=":opt_out",
         )  # fmt: skip
-    return _Said("undeliverable", source, channels, evidence, _grade(failure))
+    return _ReadReport("undeliverable", source, channels, evidence, _severity(failure))
 
 
-def _grade(failure: DeliveryFailure) -> Grade:
+def _severity(failure: DeliveryFailure) -> Severity:
     """By its code; without one it may get through next time."""
-    return failure.grade if failure.code else "failing"
+    return failure.severity if failure.code else "failing"
 
 
 def _number(text: str, where: str, region: str | None) -> str:
     number = number_of(text, region)
     if number is None or not facts(number).possible:
-        raise RefusedError(f"{where}: write one number with its country code, like +14155550123")
+        raise InvalidReportError(
+            f"{where}: write one number with its country code, like +14155550123"
+        )
     return number
 
 
-def _print(report: Report, now: datetime) -> str:
+def _content_hash(report: Report, now: datetime) -> str:
     day = "" if report.at or report.kind in _LIFTING else f"{now:%Y-%m-%d}"
     content = report.model_dump_json(exclude={"key"}) + day
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
-def _print_of(contact: ContactRef) -> str:
+def _contact_hash(contact: ContactRef) -> str:
     """Of a record, the same for both spellings of a Salesforce id (15 and 18 characters)."""
     record_id = contact.id[:15] if contact.connector == "salesforce" else contact.id
     content = f"{contact.connector}/{record_id}"

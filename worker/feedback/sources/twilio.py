@@ -15,50 +15,50 @@ from datetime import UTC, datetime, timedelta
 from worker.feedback import replies
 from worker.feedback.models import Feedback
 from worker.feedback.replies import Reply, read_reply
-from worker.feedback.sources.delivery_codes import read_code
+from worker.feedback.sources.delivery_codes import parse_error_code
 from worker.phones import facts, folded_digits
 
 SOURCE = "twilio sms"
 # The apps by which Twilio reaches a phone number; addresses of others name no number.
-_BY_NUMBER = frozenset({"", "sms", "whatsapp", "rcs"})
+_PHONE_CHANNELS = frozenset({"", "sms", "whatsapp", "rcs"})
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 # https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id: at most 11 characters.
 _SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 
 
-class UnreadableError(ValueError):
+class MalformedWebhookError(ValueError):
     """A webhook's parameters are not what Twilio sends."""
 
 
-class NobodysError(ValueError):
+class NotAPhoneNumberError(ValueError):
     """A message from a short code or a name: no number that a contact could have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ParsedReply:
     """What an SMS from a number comes to: reports, and (`doubtful`) a question for a person."""
 
     number: str
     key: str
     reports: tuple[Feedback, ...] = ()
-    doubtful: Reply | None = None
+    needs_review: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MessageStatus:
     """What became of a message: it arrived (`reached`), or a report that it did not."""
 
     number: str
     report: Feedback | None = None
-    reached: bool = False
+    delivered: bool = False
     at: datetime | None = None
 
 
-def sms(form: Mapping[str, str], now: datetime) -> Heard:
-    """An inbound message; raises `UnreadableError`."""
+def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
+    """An inbound message; raises `MalformedWebhookError`."""
     number = _number(form, "From")
-    key = f"twilio:sms:{_id(form)}"
+    key = f"twilio:sms:{_message_id(form)}"
     kind = form.get("OptOutType", "").upper()
     if kind in ("STOP", "START"):
         report = Feedback(
@@ -71,48 +71,50 @@ def sms(form: Mapping[str, str], now: datetime) -> Heard:
             evidence=f"replied {kind}",
             received_at=now,
         )
-        return Heard(number, key, (report,))
+        return ParsedReply(number, key, (report,))
     if kind == "HELP":
-        return Heard(number, key)
+        return ParsedReply(number, key)
     reply = read_reply(form.get("Body", ""))
-    reports = tuple(said(one, number, SOURCE, key, now) for one in reply.meanings)
-    return Heard(number, key, reports, reply if reply.doubtful else None)
+    reports = tuple(report_from_intent(one, number, SOURCE, key, now) for one in reply.intents)
+    return ParsedReply(number, key, reports, reply if reply.needs_review else None)
 
 
-def said(meaning: replies.Meaning, number: str, source: str, key: str, now: datetime) -> Feedback:
+def report_from_intent(
+    intent: replies.Intent, number: str, source: str, key: str, now: datetime
+) -> Feedback:
     """What was said clearly, as a report. Of its words only those that matter are kept."""
     return Feedback(
-        f"{key}:{meaning.kind}",
-        meaning.kind,
+        f"{key}:{intent.kind}",
+        intent.kind,
         number,
         source,
         now,
-        "" if meaning.kind == "wrong_number" else " ".join(sorted(meaning.channels)),
-        evidence=f"replied “{meaning.evidence}”",
+        "" if intent.kind == "wrong_number" else " ".join(sorted(intent.channels)),
+        evidence=f"replied “{intent.evidence}”",
         received_at=now,
     )
 
 
-def status(form: Mapping[str, str], now: datetime) -> Outcome:
-    """A status callback; raises `UnreadableError`. States on the way say nothing."""
+def parse_status(form: Mapping[str, str], now: datetime) -> MessageStatus:
+    """A status callback; raises `MalformedWebhookError`. States on the way say nothing."""
     number = _number(form, "To")
     state = (form.get("MessageStatus") or form.get("SmsStatus") or "").lower()
-    at = _carriers_time(form.get("RawDlrDoneDate", ""), now)
+    at = _carrier_time(form.get("RawDlrDoneDate", ""), now)
     if state in ("delivered", "read"):
-        return Outcome(number, reached=True, at=at)
+        return MessageStatus(number, delivered=True, at=at)
     if state not in ("undelivered", "failed"):
-        return Outcome(number)
-    failure = read_code(form.get("ErrorCode", ""))
-    key = f"twilio:status:{_id(form)}"
+        return MessageStatus(number)
+    failure = parse_error_code(form.get("ErrorCode", ""))
+    key = f"twilio:status:{_message_id(form)}"
     if failure.is_opt_out:
-        return Outcome(
+        return MessageStatus(
             number,
             Feedback(
                 key, "opt_out", number, SOURCE, at, "text",
                 evidence=failure.evidence, received_at=now,
             ),
         )  # fmt: skip
-    return Outcome(
+    return MessageStatus(
         number,
         Feedback(
             key,
@@ -121,7 +123,7 @@ def status(form: Mapping[str, str], now: datetime) -> Outcome:
             "twilio",
             at,
             evidence=failure.evidence,
-            grade=failure.grade,
+            severity=failure.severity,
             received_at=now,
         ),
     )
@@ -131,27 +133,28 @@ def _number(form: Mapping[str, str], name: str) -> str:
     """A party's number in E.164; WhatsApp and RCS put their name before it.
 
     Digits of another script are folded to 0-9, so that no opt-out is lost and nothing else is ever
-    stored. Raises `NobodysError` for an address that is no number, else `UnreadableError`.
+    stored. Raises `NotAPhoneNumberError` for an address that is no number, otherwise
+    `MalformedWebhookError`.
     """
     app, _, text = form.get(name, "").strip().rpartition(":")
-    if app.lower() not in _BY_NUMBER:
-        raise NobodysError(f"{name} is an address of another kind ({app[:20]})")
+    if app.lower() not in _PHONE_CHANNELS:
+        raise NotAPhoneNumberError(f"{name} is an address of another kind ({app[:20]})")
     text = folded_digits(text)
     if _SHORT_CODE.fullmatch(text) or _SENDER_NAME.fullmatch(text):
-        raise NobodysError(f"{name} is a short code or a name")
+        raise NotAPhoneNumberError(f"{name} is a short code or a name")
     if not _E164.fullmatch(text) or not facts(text).possible:
-        raise UnreadableError(f"{name} is not a phone number")
+        raise MalformedWebhookError(f"{name} is not a phone number")
     return text
 
 
-def _id(form: Mapping[str, str]) -> str:
+def _message_id(form: Mapping[str, str]) -> str:
     found = form.get("MessageSid") or form.get("SmsSid") or form.get("SmsMessageSid") or ""
     if not (found.isascii() and found.isalnum() and 10 <= len(found) <= 64):
-        raise UnreadableError("MessageSid is missing")
+        raise MalformedWebhookError("MessageSid is missing")
     return found
 
 
-def _carriers_time(text: str, now: datetime) -> datetime:
+def _carrier_time(text: str, now: datetime) -> datetime:
     """When the carrier says that it was done (YYMMDDhhmm, in UTC), where that can be."""
     try:
         at = datetime.strptime(text, "%y%m%d%H%M").replace(tzinfo=UTC)

@@ -82,7 +82,7 @@ def clear_up(
     }
     if left and not run.dry_run:
         with ctx.store.write() as connection:
-            changed_records.note(
+            changed_records.record(
                 connection, run.connector, object_name, sorted(left), ctx.now() + _LATER
             )
     return Clear(list(_instead(found, fresh, before, left)), {**known, **anew}, left)

@@ -21,18 +21,18 @@ from worker.decisions import (
     Decision,
     FieldFacts,
     NumberKnowledge,
-    Said,
+    ProviderAnswer,
     WritePolicy,
     changes,
     decide,
+    is_left_untouched,
     resolve,
-    spares,
 )
 from worker.feedback import rechecks
 from worker.feedback import report_log as feedback_log
-from worker.feedback.consent_state import Standing, rules_of
+from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.models import Feedback
-from worker.feedback.report_log import Told
+from worker.feedback.report_log import ReportSet
 from worker.phones import Number, Reading
 from worker.suppression import confirm_links
 from worker.sync.contact_index import Known
@@ -48,7 +48,7 @@ HEARTBEAT = 10.0  # seconds between two renewals of a page's lease while it wait
 
 
 Decided = tuple[Decision, dict[str, Value]]
-NO_STOPS = Standing()
+NO_STOPS = ConsentState()
 
 
 def reported(
@@ -57,13 +57,13 @@ def reported(
     prepared: Sequence[Prepared],
     said: Mapping[str, Sequence[Feedback]],
     fresh: Sequence[Feedback],
-) -> Told:
+) -> ReportSet:
     """All that was reported about the page's numbers. `said`: on the contacts themselves. `fresh`:
     what this page found, which is not kept in a dry run."""
     numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
     on_contacts = {key: [report.number for report in of] for key, of in said.items()}
     for report in fresh:
-        if report.contact and report.reach != "number":
+        if report.contact and report.scope != "number":
             on_contacts.setdefault(report.contact, []).append(report.number)
     numbers.update(dict.fromkeys(number for of in on_contacts.values() for number in of))
     # Said of records without a number, of which there may be very many.
@@ -71,7 +71,7 @@ def reported(
     nameless += [report for report in fresh if not report.number]
     numbers.pop("", None)
     if not (numbers or nameless):
-        return Told()
+        return ReportSet()
     with ctx.store.read() as connection:
         found = feedback_log.load(connection, list(numbers), ctx.keys)
     if nameless:
@@ -80,7 +80,7 @@ def reported(
         for report in fresh:
             if report.number:
                 found.reports.setdefault(report.number, []).append(report)
-    return dataclasses.replace(found, on_contacts=on_contacts) if on_contacts else found
+    return dataclasses.replace(found, numbers_by_contact=on_contacts) if on_contacts else found
 
 
 # -- verify --------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def verify(
     ctx: Context,
     run: Run,
     prepared: Sequence[Prepared],
-    told: Told,
+    told: ReportSet,
     keep_lease: Callable[[], object],
 ) -> Verified:
     """Verify the page's distinct numbers; anew those of a ticked recheck, those that somebody
@@ -128,7 +128,7 @@ def _asked_for(ctx: Context, run: Run) -> dict[rechecks.Record, set[str]]:
     if run.scope.kind != "ids":
         return {}
     with ctx.store.read() as connection:
-        return rechecks.of_run(connection, run.id)
+        return rechecks.load_for_run(connection, run.id)
 
 
 def _to_verify_anew(one: Prepared, asked: Mapping[rechecks.Record, set[str]]) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _to_verify_anew(one: Prepared, asked: Mapping[rechecks.Record, set[str]]) ->
             yield from (number.e164 for number in reading.numbers)
 
 
-def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Subject]:
+def _subjects(ctx: Context, prepared: Sequence[Prepared], told: ReportSet) -> list[Subject]:
     """Each number once, with what the contacts that hold it say of how deep to look."""
     audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
     plain = not audited and not ctx.asks_dates and not any(one.apart for one in prepared)
@@ -179,12 +179,12 @@ def _subjects(ctx: Context, prepared: Sequence[Prepared], told: Told) -> list[Su
     return list(found.values())
 
 
-def _known_since(ctx: Context, one: Prepared, told: Told, number: str) -> date | None:
+def _known_since(ctx: Context, one: Prepared, told: ReportSet, number: str) -> date | None:
     """When a number was last surely this contact's: by the CRM, or by a confirmation."""
     consented = one.contact.consented
     days = [date.fromisoformat(consented)] if consented else []
     if told.about(number):
-        confirmed = told.standing(number, one.who, rules_of(ctx.settings)).confirmed_at
+        confirmed = told.evaluate(number, one.who, rules_from_settings(ctx.settings)).confirmed_at
         if confirmed is not None:
             days.append(confirmed.date())
     return max(days, default=None)
@@ -199,7 +199,7 @@ def decide_all(
     connector: Connector,
     prepared: Sequence[Prepared],
     verified: Verified,
-    told: Told,
+    told: ReportSet,
     known: Mapping[str, Known],
     now: datetime,
     remembered: Remembered = NOTHING_HIDDEN,
@@ -220,7 +220,7 @@ def decide_by_reports(
     run: Run,
     connector: Connector,
     prepared: Sequence[Prepared],
-    told: Told,
+    told: ReportSet,
     remembered: Remembered,
 ) -> list[Decision]:
     """What would be decided of each contact if no provider had been asked: what is bad in it, the
@@ -239,13 +239,13 @@ class _Judge:
         run: Run,
         connector: Connector,
         verified: Verified,
-        told: Told,
+        told: ReportSet,
         now: datetime,
         remembered: Remembered,
     ) -> None:
         policy = ctx.settings.policy
         self._ctx, self._run, self._connector = ctx, run, connector
-        self._verified, self._told, self._rules = verified, told, rules_of(ctx.settings)
+        self._verified, self._told, self._rules = verified, told, rules_from_settings(ctx.settings)
         self._policy = WritePolicy(
             normalize=policy.normalize,
             checked_at_refresh=policy.checked_at_refresh,
@@ -259,7 +259,7 @@ class _Judge:
         labels = {provider.name: provider.label for provider in ctx.line.providers}
         self._said = {
             number: tuple(
-                Said(
+                ProviderAnswer(
                     v.provider, v.verdict, v.line_type, v.detail, v.depth,
                     labels.get(v.provider, ""),
                 )
@@ -294,8 +294,12 @@ class _Judge:
         differing = changes(
             decision, fields, contact.phones, contact.held, writable, self._policy, more
         )
-        if differing and contact.id in self.stock and spares(decision, contact.held, more):
-            decision = replace(decision, spared=True)
+        if (
+            differing
+            and contact.id in self.stock
+            and is_left_untouched(decision, contact.held, more)
+        ):
+            decision = replace(decision, skipped=True)
             differing = {} if self.quiet else differing
         return decision, differing
 
@@ -304,13 +308,15 @@ class _Judge:
     ) -> tuple[Decision, tuple[FieldFacts, ...]]:
         """What is decided of a contact, and from which facts of its fields."""
         stops = NO_STOPS
-        if one.who.key in self._told.on_contacts:
-            stops = self._told.stopped(one.who, self._rules)
+        if one.who.key in self._told.numbers_by_contact:
+            stops = self._told.evaluate_contact(one.who, self._rules)
         fields = tuple(
             self._facts(one, name, reading, stops) for name, reading in one.readings.items()
         )
         held_reason = _text(one.contact.held.get("reason"))
-        facts = ContactFacts(fields, held_reason, proposed, stops.suppressed, stops.suppressed_why)
+        facts = ContactFacts(
+            fields, held_reason, proposed, stops.suppressed, stops.suppressed_reason
+        )
         return decide(facts), fields
 
     def _link(
@@ -327,10 +333,10 @@ class _Judge:
         keys, now = self._ctx.keys, self._policy.now
         lifetime = self._ctx.settings.feedback.link_lifetime
         contact = one.who.key
-        if confirm_links.still_good(keys, held, contact, number, now, lifetime):
+        if confirm_links.is_usable(keys, held, contact, number, now, lifetime):
             return {}
-        token = confirm_links.make(keys, contact, number, now, lifetime)
-        return {"confirm_link": confirm_links.address(public_url, token)}
+        token = confirm_links.create_token(keys, contact, number, now, lifetime)
+        return {"confirm_link": confirm_links.url(public_url, token)}
 
     def _holds(self, one: Prepared, proposed: str) -> bool:
         return one.contact.held.get("proposed_phone") == proposed
@@ -343,15 +349,15 @@ class _Judge:
                 continue
             new = self._standing(one, number).corrected_to
             if new and new not in one.numbers:
-                best = resolve.decisive(self._said.get(new, ()))
+                best = resolve.winning(self._said.get(new, ()))
                 if best is not None and best.verdict == "valid":
                     found[number] = new
         return found
 
-    def _standing(self, one: Prepared, number: str) -> Standing:
-        return self._told.standing(number, one.who, self._rules)
+    def _standing(self, one: Prepared, number: str) -> ConsentState:
+        return self._told.evaluate(number, one.who, self._rules)
 
-    def _facts(self, one: Prepared, name: str, reading: Reading, stops: Standing) -> FieldFacts:
+    def _facts(self, one: Prepared, name: str, reading: Reading, stops: ConsentState) -> FieldFacts:
         held = one.contact.held
         return FieldFacts(
             name,
@@ -363,7 +369,7 @@ class _Judge:
             name in one.unread,
         )
 
-    def _knowledge(self, one: Prepared, number: Number, stops: Standing) -> NumberKnowledge:
+    def _knowledge(self, one: Prepared, number: Number, stops: ConsentState) -> NumberKnowledge:
         e164 = number.e164
         said = self._said.get(e164, ())
         missing = self._verified.unanswered.get(e164, "")
@@ -378,18 +384,23 @@ class _Judge:
             missing,
             standing.wrong or given_away(answers, since),
             standing.suppressed | stops.suppressed,
-            standing.suppressed_why or stops.suppressed_why,
+            standing.suppressed_reason or stops.suppressed_reason,
             standing.confirmed,
         )
 
 
-def _unreached(standing: Standing, answers: Sequence[Verification]) -> tuple[Said, ...]:
+def _unreached(
+    standing: ConsentState, answers: Sequence[Verification]
+) -> tuple[ProviderAnswer, ...]:
     """Messages that did not arrive, unless somebody has looked at the line since."""
     at = standing.unreachable_at
     if at is None or any(one.depth == "live" and one.at > at for one in answers):
         return ()
-    return (Said("messages", "unreachable", detail=standing.unreachable, depth="live",
-                 label="delivery reports"),)  # fmt: skip
+    answer = ProviderAnswer(
+        "messages", "unreachable", detail=standing.unreachable, depth="live",
+        label="delivery reports",
+    )  # fmt: skip
+    return (answer,)
 
 
 def given_away(said: Sequence[Verification], since: date | None) -> str:

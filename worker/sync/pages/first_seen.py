@@ -80,7 +80,7 @@ def _of_erased(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Reme
     with the erasure: then it counts as one again."""
     keys = ctx.keys
     with ctx.store.read() as connection:
-        found = erasure.flags_before(connection, [one.who.key for one in new], keys)
+        found = erasure.load_stored_flags(connection, [one.who.key for one in new], keys)
     those = [one for one in new if one.who.key in found]
     if not those:
         return found

@@ -33,9 +33,9 @@ from worker.decisions.diff import FLAGS
 from worker.feedback import crm_flags
 from worker.feedback import merged_records as merged
 from worker.feedback import report_log as feedback_log
-from worker.feedback.consent_state import rules_of
-from worker.feedback.merged_records import State
-from worker.feedback.models import Feedback, Who, contact_key
+from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.merged_records import MergeState
+from worker.feedback.models import ContactIdentity, Feedback, contact_key
 from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -88,7 +88,7 @@ def note(
             # It was merged into this one once, and is there again: this one lives on in it now.
             into_of[into] = into
             alone = sa.update(merged_records).where(merged_records.c.key == into)
-            connection.execute(alone.values(into_key=into, state=State.DONE))
+            connection.execute(alone.values(into_key=into, state=MergeState.DONE))
         into = into_of.get(into, into)
         if into in (key, into_of.get(key)):
             continue
@@ -107,7 +107,7 @@ def note(
         known += _note(connection, connector, name, one.id, key, into, now, held.get(key), paged)
         contact_index.unsettle_records(connection, connector, into_object, [into_id])
         if present is None:
-            changed_records.note(connection, connector, into_object, [into_id], now)
+            changed_records.record(connection, connector, into_object, [into_id], now)
     return known
 
 
@@ -128,7 +128,7 @@ def _note_unknown(
     """Of a first read, keep where those live on of which nothing is known, and take them out of
     `fresh`: there may be thousands, of years past."""
     c, m = contacts.c, merged_records.c
-    known = {*held, *merged.reported_on(connection, list(fresh))}
+    known = {*held, *merged.reported_numbers(connection, list(fresh))}
     query = sa.select(m.into_key).where(any_of(m.into_key, sorted(fresh)))
     known.update(connection.scalars(query))
     for name in {wanted[key][0] for key in fresh}:
@@ -140,8 +140,8 @@ def _note_unknown(
     unknown = [key for key in fresh if key not in known]
     rows: list[dict[str, Any]] = [
         {
-            "key": key, "into_key": fresh.pop(key), "state": State.DONE, "person": "", "flags": {},
-            "numbers": [], "recorded_at": None, "at": now,
+            "key": key, "into_key": fresh.pop(key), "state": MergeState.DONE, "person": "",
+            "flags": {}, "numbers": [], "recorded_at": None, "at": now,
         }
         for key in unknown
     ]  # fmt: skip
@@ -174,7 +174,7 @@ def _note(
     entry = {
         "key": key,
         "into_key": into,
-        "state": State.PAGED if paged else State.NEW,
+        "state": MergeState.PAGED if paged else MergeState.NEW,
         "person": (row.person if row else "") or (held.person if held else ""),
         "flags": {
             **(held.flags if held else {}),
@@ -230,8 +230,8 @@ class TakenOver:
 class _Old:
     """A record that lives on in another one, as it was known last."""
 
-    who: Who
-    state: State
+    who: ContactIdentity
+    state: MergeState
     flags: Mapping[str, bool]
     numbers: Sequence[str]
     recorded_at: datetime | None
@@ -250,13 +250,14 @@ def take_over(
     done = TakenOver(dict(known), revived=list(back))
     by_key = {one.who.key: one for one in prepared}
     with ctx.store.read() as connection:
-        done.said = feedback_log.against(connection, [one.who for one in prepared])
+        done.said = feedback_log.load_about_contacts(connection, [one.who for one in prepared])
         done.reports = _of_other_numbers(ctx, connection, by_key, done.said)
         olds = _olds(connection, by_key)
         if not olds:
             return done
         waiting = {
-            key: [old for old in of if old.state is not State.CARRIED] for key, of in olds.items()
+            key: [old for old in of if old.state is not MergeState.CARRIED]
+            for key, of in olds.items()
         }
         numbers = _numbers_of(connection, waiting)
         distinct = sorted({number for of in numbers.values() for number in of})
@@ -267,13 +268,13 @@ def take_over(
         done.known[one.contact.id] = _known(one.contact, known.get(one.contact.id), of)
         done.keys += [old.who.key for old in of]
         for old in waiting[key]:
-            carried = merged.carried(
+            carried = merged.carry_over(
                 _with_former(old.who, one.who),
                 numbers[old.who.key],
                 told.reports,
                 one.who,
                 frozenset(one.numbers),
-                rules_of(ctx.settings),
+                rules_from_settings(ctx.settings),
                 told.holders,
             )
             done.reports += [replace(report, received_at=old.at) for report in carried]
@@ -296,11 +297,11 @@ def take_over(
     return done
 
 
-def _with_former(old: Who, new: Who) -> Who:
+def _with_former(old: ContactIdentity, new: ContactIdentity) -> ContactIdentity:
     """Who a record was, with all that the person may be kept as where it is the same one."""
     if not new.is_person(old.person):
         return old
-    return Who(old.key, old.person, (new.person, *new.aliases))
+    return ContactIdentity(old.key, old.person, (new.person, *new.aliases))
 
 
 def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str, list[_Old]]:
@@ -308,13 +309,13 @@ def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str
     m = merged_records.c
     query = (
         sa.select(merged_records)
-        .where(any_of(m.into_key, sorted(contacts_)), m.state != State.DONE)
+        .where(any_of(m.into_key, sorted(contacts_)), m.state != MergeState.DONE)
         .order_by(m.key)
     )
     found: dict[str, list[_Old]] = {}
     for row in connection.execute(query):
-        who = Who(row.key, row.person)
-        old = _Old(who, State(row.state), row.flags, row.numbers, row.recorded_at, row.at)
+        who = ContactIdentity(row.key, row.person)
+        old = _Old(who, MergeState(row.state), row.flags, row.numbers, row.recorded_at, row.at)
         found.setdefault(row.into_key, []).append(old)
     return found
 
@@ -372,12 +373,16 @@ def _of_other_numbers(
     """What was said against these contacts themselves, and stands, of the numbers that they have
     now: it was said when they had others."""
     numbers = sorted({report.number for of in said.values() for report in of})
-    told = feedback_log.load(connection, numbers, ctx.keys) if numbers else feedback_log.Told()
+    told = feedback_log.load(connection, numbers, ctx.keys) if numbers else feedback_log.ReportSet()
     return [
         report
         for key, of in said.items()
-        for report in merged.of_other_numbers(
-            of, told.reports, contacts_[key].who, contacts_[key].numbers, rules_of(ctx.settings)
+        for report in merged.extend_to_numbers(
+            of,
+            told.reports,
+            contacts_[key].who,
+            contacts_[key].numbers,
+            rules_from_settings(ctx.settings),
         )
     ]
 
@@ -387,7 +392,7 @@ def _numbers_of(
 ) -> dict[str, list[str]]:
     """Numbers of the merged records: those that they had, and those that were reported on them."""
     olds = [old for of in waiting.values() for old in of]
-    reported = merged.reported_on(connection, [old.who.key for old in olds])
+    reported = merged.reported_numbers(connection, [old.who.key for old in olds])
     return {
         old.who.key: list(dict.fromkeys((*old.numbers, *reported.get(old.who.key, ()))))
         for old in olds
@@ -454,13 +459,15 @@ def _ticks(
             theirs = {number for old in olds for number in old.numbers}
             numbers = [number for number in one.numbers if number in theirs]
         ticking, untouched = _ticked(one.contact, flag), dict.fromkeys(FLAGS, False)
-        for report in crm_flags.reports(connector, ticking, one.who, untouched, numbers, at):
+        for report in crm_flags.reports_from_flags(
+            connector, ticking, one.who, untouched, numbers, at
+        ):
             found.append(
                 replace(
                     report,
                     key=f"merged:{one.who.key}/{report.number}:{flag}:{at.isoformat()}"[:255],
                     at=at,
-                    reach="person",
+                    scope="person",
                     evidence=f"{report.evidence}, on a record that lives on in this one",
                 )
             )
@@ -477,27 +484,27 @@ def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -
     """Keep what was taken over, before anything is decided from it."""
     if taken.reports:
         feedback_log.store(connection, taken.reports, now, keys)
-    _move(connection, taken.keys, State.CARRIED)
+    _move(connection, taken.keys, MergeState.CARRIED)
     if taken.revived:  # what is reported on them is theirs again; their flags are known still
         m = merged_records.c
         alone = sa.update(merged_records).where(any_of(m.key, taken.revived))
-        connection.execute(alone.values(into_key=m.key, state=State.DONE))
+        connection.execute(alone.values(into_key=m.key, state=MergeState.DONE))
 
 
 def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ()) -> None:
     """The contacts are recorded: their flags are known as they are now. `gone`: keys of contacts
     that were deleted: they take over what is left if they are ever there again."""
-    _move(connection, taken.keys, State.DONE)
+    _move(connection, taken.keys, MergeState.DONE)
     if gone:
         m = merged_records.c
         away = sa.update(merged_records).where(any_of(m.into_key, sorted(gone)))
-        connection.execute(away.where(m.state != State.DONE).values(state=State.AWAY))
+        connection.execute(away.where(m.state != MergeState.DONE).values(state=MergeState.AWAY))
     if taken.revived:
         where = any_of(merged_records.c.key, taken.revived)
         connection.execute(sa.delete(merged_records).where(where))
 
 
-def _move(connection: Connection, keys: Sequence[str], state: State) -> None:
+def _move(connection: Connection, keys: Sequence[str], state: MergeState) -> None:
     """The numbers were kept for being carried over alone."""
     if keys:
         moved = sa.update(merged_records).where(any_of(merged_records.c.key, keys))
@@ -519,11 +526,12 @@ def unfinished(
     postgres = connection.dialect.name == "postgresql"
     into: sa.ColumnElement[str] = sa.collate(m.into_key, "C") if postgres else m.into_key
     waits = sa.or_(
-        m.state == State.NEW, sa.and_(m.state.in_((State.PAGED, State.CARRIED)), m.at < opened_at)
+        m.state == MergeState.NEW,
+        sa.and_(m.state.in_((MergeState.PAGED, MergeState.CARRIED)), m.at < opened_at),
     )
     query = (
         sa.select(into)
-        .where(m.state != State.DONE, waits)
+        .where(m.state != MergeState.DONE, waits)
         .where(into > prefix + after, into < prefix + "\x7f")
         .distinct()
         .order_by(into)

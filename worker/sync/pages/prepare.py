@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from connectors.records import Contact
 from worker.context import Context
-from worker.feedback.models import Who, contact_key
+from worker.feedback.models import ContactIdentity, contact_key
 from worker.phones import Reading
 from worker.phones.contact_fields import Whereabouts, read_contact
 from worker.phones.countries import region_of
@@ -27,7 +27,7 @@ class Prepared(Struct, frozen=True):
     region: str | None
     readings: Mapping[str, Reading]
     numbers: tuple[str, ...]
-    who: Who
+    who: ContactIdentity
     apart: bool = False  # it is in a segment that is set apart
     # Phone fields that could not be read: their numbers are those that our index remembers.
     unread: Mapping[str, str] = NONE_UNREAD
@@ -68,16 +68,14 @@ def remember(
     history = ctx.fields[connector]
     phones = history.phones.get(object_name, frozenset())
     unread = any(not phones <= contact.phones.keys() for contact in contacts)
-    country = history.without(object_name, ["country"])
-    context = history.without(object_name, lost_fields.CONTEXT)
-    email = history.without(object_name, ["email"])
+    country = history.lacks(object_name, ["country"])
+    context = history.lacks(object_name, lost_fields.CONTEXT_ROLES)
+    email = history.lacks(object_name, ["email"])
     if not (unread or context):
         return NOTHING_HIDDEN
     ids = [contact.id for contact in contacts]
-    numbers = lost_fields.remembered_numbers(ctx.store, connector, object_name, ids)
-    persons = (
-        lost_fields.remembered_persons(ctx.store, connector, object_name, ids) if email else {}
-    )
+    numbers = lost_fields.indexed_numbers(ctx.store, connector, object_name, ids)
+    persons = lost_fields.indexed_persons(ctx.store, connector, object_name, ids) if email else {}
     return Remembered(phones, numbers, persons, country, context)
 
 
@@ -112,8 +110,8 @@ def reader(
                 )
         numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
         key = contact_key(connector, contact.object, contact.id)
-        person, *former = ctx.keys.persons(contact.email) or ("",)
-        who = Who(key, person or remembered.persons.get(contact.id, ""), tuple(former))
+        person, *former = ctx.keys.person_aliases(contact.email) or ("",)
+        who = ContactIdentity(key, person or remembered.persons.get(contact.id, ""), tuple(former))
         region = where.region or fallback
         set_apart = apart.of(contact, region)
         return Prepared(contact, region, readings, tuple(numbers), who, set_apart, unread)

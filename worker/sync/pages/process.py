@@ -30,8 +30,8 @@ from worker.context import Context, alive
 from worker.decisions import Decision
 from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
-from worker.feedback.models import Feedback, Who, contact_key
-from worker.feedback.report_log import Told
+from worker.feedback.models import ContactIdentity, Feedback, contact_key
+from worker.feedback.report_log import ReportSet
 from worker.segments import membership as segments
 from worker.store import changed_records, outbox
 from worker.store.array_param import any_of
@@ -89,7 +89,7 @@ class Looked(NamedTuple):
     """A page's contacts with all that is known of them."""
 
     prepared: list[Prepared]
-    told: Told
+    told: ReportSet
     verified: Verified
     taken: TakenOver
     remembered: Remembered
@@ -372,7 +372,7 @@ def _missing(ctx: Context, connector: Connector, page: Claimed, seen: attributio
     ids = set(page.ids) - {contact.id for contact in seen.contacts} - seen.left
     if not ids:
         return Missing()
-    if page.object in ctx.fields[connector.name].objects:
+    if page.object in ctx.fields[connector.name].lost_objects:
         return Missing(not_visible=ids)  # the whole object is hidden from our user
     gone = connector.deleted(page.object, sorted(ids))
     return Missing(gone.keys(), ids - gone.keys(), tuple(filter(None, gone.values())))
@@ -415,7 +415,7 @@ def _entry(
         refresh = ctx.settings.policy.checked_at_refresh
         link = written.get("confirm_link", one.contact.held.get("confirm_link"))
         lifetime = ctx.settings.feedback.link_lifetime
-        renewed_at = confirm_links.renewed_at(ctx.keys, str(link), now, lifetime) if link else None
+        renewed_at = confirm_links.renew_after(ctx.keys, str(link), now, lifetime) if link else None
         until = change_detection.settled_until(answers, checked_at, refresh, now, renewed_at)
     return contact_index.Entry(
         one.contact,
@@ -462,7 +462,7 @@ def _rename_persons(ctx: Context, prepared: Sequence[Prepared]) -> None:
     if not any(one.who.aliases for one in prepared):
         return  # nobody has changed our key
     with ctx.store.read() as connection:
-        former = feedback_log.former_persons(connection, [one.who for one in prepared])
+        former = feedback_log.find_former_persons(connection, [one.who for one in prepared])
     if former:
         with ctx.store.write() as connection:
             feedback_log.rename_persons(connection, former)
@@ -493,7 +493,7 @@ def _clear(
 
 def _fetch(ctx: Context, connector: Connector, page: Claimed) -> list[Contact]:
     _keep_lease(ctx, page)
-    if page.object in ctx.fields[connector.name].objects:
+    if page.object in ctx.fields[connector.name].lost_objects:
         return []
     return connector.fetch(page.object, page.ids)
 
@@ -528,22 +528,22 @@ def _take_reports(
         flags = known[contact.id].flags if contact.id in known else before.get(one.who.key)
         said = taken.said.get(one.who.key, ())
         former = [report.number for report in said if report.contact == one.who.key]
-        told += crm_flags.reports(
+        told += crm_flags.reports_from_flags(
             run.connector, contact, one.who, flags, one.numbers, now, ahead, former
         )  # fmt: skip
     if (told or before) and not run.dry_run:
         keys = ctx.keys
         with ctx.store.write() as connection:
-            told = clearings.dated(connection, told, keys)
+            told = clearings.backdate_clearings(connection, told, keys)
             feedback_log.store(connection, told, ctx.now(), keys)
-            erasure.drop_flags(connection, before.keys(), keys)
+            erasure.delete_stored_flags(connection, before.keys(), keys)
     return told
 
 
 def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
     source = tally.sources[one.contact.source]
     source["contacts"] += 1
-    tally.spared += decision.spared
+    tally.spared += decision.skipped
     statuses = [f.status for f in decision.fields if f.status is not None]
     tally.fields.update(statuses)
     source["numbers"] += len(statuses)
@@ -631,7 +631,7 @@ def _complete(
     outcomes: Mapping[str, Outcome],
     missing: Missing,
     wrote: datetime | None,
-    told: Told,
+    told: ReportSet,
     taken: TakenOver,
 ) -> None:
     """One transaction: outcomes, failures, our index, the page's counts, and the page is done."""
@@ -731,24 +731,24 @@ def _heed_news(
     connection: Connection,
     run: Run,
     entries: Sequence[contact_index.Entry],
-    told: Told,
+    told: ReportSet,
 ) -> None:
     """What was reported while this page was decided is written as soon as the page is done."""
     if not entries:
         return
     object_name = entries[0].contact.object
     people = {entry.contact.id: _who(run, entry) for entry in entries}
-    stopped = feedback_log.contacts_with_news(connection, list(people.values()), told)
+    stopped = feedback_log.find_contacts_with_unseen(connection, list(people.values()), told)
     if stopped:
         ids = [record_id for record_id, who in people.items() if who.key in set(stopped)]
         contact_index.unsettle_records(connection, run.connector, object_name, ids)
-        changed_records.note(connection, run.connector, object_name, ids, ctx.now())
+        changed_records.record(connection, run.connector, object_name, ids, ctx.now())
     numbers = {n.e164 for entry in entries for r in entry.readings.values() for n in r.numbers}
-    news = feedback_log.has_news(connection, sorted(numbers), ctx.keys, told) if numbers else []
+    news = feedback_log.find_unseen(connection, sorted(numbers), ctx.keys, told) if numbers else []
     if not news:
         return
     invalidate(connection, news)
-    outbox.reopen(connection, run.connector, news, ctx.now())
+    outbox.requeue(connection, run.connector, news, ctx.now())
     # Of a number that was erased meanwhile no delivery is found by its name.
     holders = [
         entry.contact
@@ -756,11 +756,13 @@ def _heed_news(
         if any(n.e164 in news for r in entry.readings.values() for n in r.numbers)
     ]
     ids = [contact.id for contact in holders]
-    changed_records.note(connection, run.connector, object_name, ids, ctx.now())
+    changed_records.record(connection, run.connector, object_name, ids, ctx.now())
 
 
-def _who(run: Run, entry: contact_index.Entry) -> Who:
-    return Who(contact_key(run.connector, entry.contact.object, entry.contact.id), entry.person)
+def _who(run: Run, entry: contact_index.Entry) -> ContactIdentity:
+    return ContactIdentity(
+        contact_key(run.connector, entry.contact.object, entry.contact.id), entry.person
+    )
 
 
 def _record_outcomes(

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from connectors.records import BESIDE, SOURCE, Contact, Content, Value
 from connectors.rows import Layout, Rows, ids_of
 from worker.context import Context
-from worker.feedback.consent_state import rules_of
+from worker.feedback.consent_state import rules_from_settings
 from worker.store.array_param import any_of
 from worker.store.tables import contacts
 from worker.verification.models import Verification
@@ -82,8 +82,8 @@ def salt(ctx: Context, connector: str) -> bytes:
     verification = ctx.settings.verification
     chosen = (
         ctx.settings.policy.model_dump_json(),
-        rules_of(ctx.settings),
-        ctx.keys.print_of(""),
+        rules_from_settings(ctx.settings),
+        ctx.keys.short_hash(""),
         ctx.settings.public_url,
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,

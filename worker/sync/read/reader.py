@@ -181,7 +181,7 @@ class _Reading:
 
     def _is_hidden(self) -> bool:
         """Whether our user does not see the object as a whole any more."""
-        return self._entry["object"] in self._ctx.fields[self._run.connector].objects
+        return self._entry["object"] in self._ctx.fields[self._run.connector].lost_objects
 
     def _leave(self) -> bool:
         """Read no more of the object: its watermark stays, and nothing is taken for removed."""

@@ -257,9 +257,9 @@ def open_run(
             late = _late(ctx, connector_name)
             if scope.kind == "changed" and connector.incremental and marks:
                 skip = _seen_own_writes(connection, ctx, connector_name, marks)
-            whole = lost_fields.to_read_whole(connection, connector_name)
+            whole = lost_fields.find_objects_to_reread(connection, connector_name)
             for name in connector.objects:
-                if name in lost.objects:
+                if name in lost.lost_objects:
                     continue
                 mark = marks.get(name)
                 changed = scope.kind == "changed" and name not in whole
@@ -663,7 +663,7 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
             position = began - ctx.settings.sync.overlap
             read = [entry for entry in run.reading if not entry.get("hidden")]
             whole = [entry["object"] for entry in read if not entry["since"]]
-            lost_fields.was_read_whole(connection, run.connector, whole, run.opened_at)
+            lost_fields.record_reread(connection, run.connector, whole, run.opened_at)
             marks = _marks(connection, run.connector) if run.skip.runs else {}
             # A first sync has no watermark to start from: it reads everything too.
             for entry in read:

@@ -17,8 +17,8 @@ from worker.context import Context
 from worker.decisions.diff import flags
 from worker.decisions.model import Decision, FieldDecision
 from worker.feedback import report_log as feedback_log
-from worker.feedback.consent_state import rules_of
-from worker.feedback.report_log import Told
+from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.report_log import ReportSet
 from worker.sync.pages import evaluate, prepare
 from worker.sync.pages.prepare import Prepared
 from worker.sync.runs.lifecycle import Run
@@ -47,7 +47,7 @@ class Demand:
 
 def check(
     ctx: Context, run: Run, connector: Connector, restores: Sequence[Restore]
-) -> tuple[list[Demand], Told]:
+) -> tuple[list[Demand], ReportSet]:
     """Remove from each restore what a report in force does not allow. Also returns the reports that
     this was decided from, so that the caller can see later whether there are more."""
     contacts = [one.contact for one in restores]
@@ -57,7 +57,7 @@ def check(
     now = [read(one.contact) for one in restores]
     then = [read(_with_phones(one.contact, one.values)) for one in restores]
     with ctx.store.read() as connection:
-        said = feedback_log.against(connection, [one.who for one in now])
+        said = feedback_log.load_about_contacts(connection, [one.who for one in now])
     told = evaluate.reported(ctx, run, [*now, *then], said, ())
     kept = [
         _without_bad_numbers(ctx, told, restore.values, before, after)
@@ -84,7 +84,7 @@ def _with_phones(contact: Contact, values: Mapping[str, Value]) -> Contact:
 
 
 def _without_bad_numbers(
-    ctx: Context, told: Told, values: Mapping[str, Value], now: Prepared, then: Prepared
+    ctx: Context, told: ReportSet, values: Mapping[str, Value], now: Prepared, then: Prepared
 ) -> dict[str, Value]:
     """Without phone fields that would get a number back which must not be dialed."""
 
@@ -101,14 +101,14 @@ def _without_bad_numbers(
     }
 
 
-def _is_stopped(ctx: Context, told: Told, one: Prepared, number: str) -> bool:
-    standing = told.standing(number, one.who, rules_of(ctx.settings))
+def _is_stopped(ctx: Context, told: ReportSet, one: Prepared, number: str) -> bool:
+    standing = told.evaluate(number, one.who, rules_from_settings(ctx.settings))
     return bool(standing.wrong or standing.suppressed or standing.unreachable)
 
 
 def _demand(
     ctx: Context,
-    told: Told,
+    told: ReportSet,
     restore: Restore,
     values: Mapping[str, Value],
     one: Prepared,
@@ -150,4 +150,4 @@ def _demanded(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
 
 def _unreachable_by_messages(field: FieldDecision) -> bool:
     """No provider was asked: a status that is not merely kept comes from messages that failed."""
-    return field.status == "unreachable" and not field.kept
+    return field.status == "unreachable" and not field.unchanged

@@ -19,7 +19,7 @@ from connectors.records import Update, Value
 from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.feedback import report_log as feedback_log
-from worker.feedback.report_log import Told
+from worker.feedback.report_log import ReportSet
 from worker.store import changed_records, outbox
 from worker.store.bulk import chunks
 from worker.store.invalidation import invalidate
@@ -201,7 +201,7 @@ def _deliver_again(
     object_name: str,
     restores: Sequence[Restore],
     checked: Sequence[Demand],
-    told: Told,
+    told: ReportSet,
     ticked: Sequence[str],
 ) -> None:
     """Have the records looked at that lack what a report demands, and all reports delivered that
@@ -214,10 +214,10 @@ def _deliver_again(
     numbers = sorted({number for demand in checked for number in demand.numbers})
     keys = ctx.keys
     with ctx.store.write() as connection:
-        news = feedback_log.has_news(connection, numbers, keys, told) if numbers else []
+        news = feedback_log.find_unseen(connection, numbers, keys, told) if numbers else []
         if news:
             invalidate(connection, news)
-            outbox.reopen(connection, run.connector, news, ctx.now())
+            outbox.requeue(connection, run.connector, news, ctx.now())
         again = sorted(
             {
                 *missing,
@@ -231,7 +231,7 @@ def _deliver_again(
         )
         if again:
             contact_index.unsettle_records(connection, run.connector, object_name, again)
-            changed_records.note(connection, run.connector, object_name, again, ctx.now())
+            changed_records.record(connection, run.connector, object_name, again, ctx.now())
 
 
 def _unread_ticks(

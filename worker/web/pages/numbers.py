@@ -13,7 +13,7 @@ from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import Feedback, Who
+from worker.feedback.models import ContactIdentity, Feedback
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.queries import timeline
@@ -131,8 +131,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         if what == "recheck":
             _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
         elif what in _ACTIONS:
-            who = intake.who_is(ctx, connector, object_name, record_id)
-            for number in intake.of_contact(ctx, connector, object_name, record_id):
+            who = intake.find_identity(ctx, connector, object_name, record_id)
+            for number in intake.numbers_of_contact(ctx, connector, object_name, record_id):
                 _report(ctx, me.name, _ACTIONS[what], number, who, why)
             then.add_task(queue.reports)
         else:
@@ -167,7 +167,9 @@ def _recheck(
         raise HTTPException(409, "; ".join(problems))
 
 
-def _report(ctx: Context, by: str, kind: Any, number: str, who: Who | None, why: str) -> None:
+def _report(
+    ctx: Context, by: str, kind: Any, number: str, who: ContactIdentity | None, why: str
+) -> None:
     now = ctx.now()
     report = Feedback(
         key=f"page:{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
@@ -176,12 +178,12 @@ def _report(ctx: Context, by: str, kind: Any, number: str, who: Who | None, why:
         source=by[:40],
         at=now,
         contact=who.key if who else "",
-        reach="person" if who else "number",
+        scope="person" if who else "number",
         person=who.person if who else "",
         evidence=why,
         received_at=now,
     )
-    intake.reports(ctx, [report])
+    intake.store_reports(ctx, [report])
 
 
 def _records(ctx: Context, typed: str) -> list[tuple[str, str, str]]:

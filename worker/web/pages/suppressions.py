@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import Reading
+from worker.feedback.models import ReviewDecision
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.suppression import suppressions
@@ -32,7 +32,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def listed(
         request: Request, me: Viewer, after: RowId = 0, reason: Reason = "", lifted: bool = False
     ) -> Response:
-        found = suppressions.listed(
+        found = suppressions.list_suppressions(
             ctx, active=None if lifted else True, reason=reason or None, after=after, limit=_LISTED
         )
         rows = [one.as_json() for one in found]
@@ -51,7 +51,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(403, "You may look, and not take the list away.")
         audit.note(ctx.store, ctx.now(), me.name, "suppressions.export", "all that stands")
         return StreamingResponse(
-            suppressions.export(ctx, None), media_type="text/csv",
+            suppressions.export_csv(ctx, None), media_type="text/csv",
             headers={"Content-Disposition": 'attachment; filename="suppressions.csv"'},
         )  # fmt: skip
 
@@ -93,9 +93,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def decide(acting: Acting, then: BackgroundTasks, review_id: int) -> Response:
         me, form = acting
         decision = form.get("decision", "")
-        if decision not in get_args(Reading):
+        if decision not in get_args(ReviewDecision):
             raise HTTPException(422, "Choose what the reply means.")
-        if not intake.decide(ctx, review_id, cast(Reading, decision), me.name):
+        if not intake.resolve_review(ctx, review_id, cast(ReviewDecision, decision), me.name):
             raise HTTPException(409, "Somebody has decided this one meanwhile.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         then.add_task(queue.reports)

@@ -24,7 +24,7 @@ from worker.feedback.sources.dispositions import poll, poll_all
 from worker.ops import doctor_checks
 from worker.store.tables import call_outcomes as table
 from worker.store.tables import poll_cursors
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 
 LIST, OPTIONS = "GET /calling/v1/dispositions", "GET .*/calls/hs_call_disposition"
@@ -93,7 +93,7 @@ class TestAnOutcomeWithoutAName:
         crm.service.faults.clear()
         assert poll(ctx, "hubspot") == 1
         assert report_kinds(ctx) == ["opt_out"]
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, "hubspot")
         assert crm.get(contact_id, "do_not_call") is True
         assert poll(ctx, "hubspot") == 0
@@ -278,7 +278,7 @@ class TestAnOutcomeWithoutAMeaning:
         monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     ) -> None:  # fmt: skip
         """Somebody writes another text into each call."""
-        monkeypatch.setattr(call_outcomes, "MOST", 3)
+        monkeypatch.setattr(call_outcomes, "MAX_OUTCOMES", 3)
         for n in range(5):
             agent.log_call(contact_id, f"remark {n}")
         agent.log_call(contact_id, "Wrong number")

@@ -8,7 +8,7 @@ import pytest
 from constants import NOW
 
 from worker.feedback.sources import twilio
-from worker.feedback.sources.delivery_codes import CODES, read_code
+from worker.feedback.sources.delivery_codes import CODES, parse_error_code
 
 DOCS = Path(__file__).parents[4] / "docs" / "feedback.md"
 
@@ -29,7 +29,7 @@ DOCS = Path(__file__).parents[4] / "docs" / "feedback.md"
     ],
 )  # fmt: skip
 def test_what_a_code_says(code: str, meaning: str) -> None:
-    assert read_code(code).meaning == meaning
+    assert parse_error_code(code).meaning == meaning
 
 
 @pytest.mark.parametrize(
@@ -38,28 +38,28 @@ def test_what_a_code_says(code: str, meaning: str) -> None:
      "21610: Attempt to send to unsubscribed recipient", "30003, 21610"],
 )  # fmt: skip
 def test_an_opt_out_is_seen_in_any_spelling(spelling: str) -> None:
-    assert read_code(spelling).is_opt_out
+    assert parse_error_code(spelling).is_opt_out
 
 
 @pytest.mark.parametrize("text", ["", "none", "421610", "216101", "US", "2161"])
 def test_other_text_is_no_code_of_ours(text: str) -> None:
-    found = read_code(text)
-    assert (found.code, found.meaning, found.grade) == ("", "message", "")
+    found = parse_error_code(text)
+    assert (found.code, found.meaning, found.severity) == ("", "message", "")
 
 
 def test_a_code_that_nobody_knows_says_nothing_of_the_number() -> None:
-    found = read_code("99999")
-    assert (found.code, found.grade) == ("99999", "")
+    found = parse_error_code("99999")
+    assert (found.code, found.severity) == ("99999", "")
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_the_status_webhook_reads_every_code_by_the_table(code: str) -> None:
     form = {"To": "+14155552671", "MessageSid": "SM" + "0" * 32, "MessageStatus": "undelivered"}
-    report = twilio.status({**form, "ErrorCode": code}, NOW).report
-    expected = read_code(code)
+    report = twilio.parse_status({**form, "ErrorCode": code}, NOW).report
+    expected = parse_error_code(code)
     assert report is not None
     assert report.kind == ("opt_out" if expected.is_opt_out else "undeliverable")
-    assert report.grade == expected.grade
+    assert report.severity == expected.severity
     assert code in report.evidence
 
 

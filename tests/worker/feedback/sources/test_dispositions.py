@@ -17,7 +17,7 @@ from connectors.records import CallOutcome
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll, poll_all
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 
 NO_OVERLAP = '[sync]\noverlap = "0s"\n[connectors.hubspot]\nsearch_lag = "0s"'
@@ -50,7 +50,7 @@ class TestAnOutcome:
     ) -> None:
         agent.log_call(contact_id, outcome)
         assert poll(ctx, crm.name) == 1
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(contact_id, canonical) is True
         assert outcome in crm.get(contact_id, "reason") or canonical == "do_not_call"
@@ -148,7 +148,7 @@ class TestHubSpot:
         sync(ctx, crm.name)
         agent.log_call(contact_id, "Wrong number", OTHER)
         poll(ctx, crm.name)
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         assert crm.get(contact_id, "status/phone") == "valid"
         assert crm.get(contact_id, "status/mobilephone") == "wrong_number"

@@ -12,7 +12,7 @@ from constants import BRITISH
 
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import Layout
-from worker.feedback.sources.files import Refusals, numbers_of, refusals, reports_of
+from worker.feedback.sources.files import Refusals, open_refusals, read_numbers, read_reports
 from worker.segments import campaign_outcomes
 
 
@@ -23,7 +23,7 @@ def written(path: Path, content: bytes | str) -> Path:
 
 def numbers(path: Path, column: str = "", **layout: str) -> list[str]:
     refused = Refusals()
-    found = [*numbers_of(path, column, "GB", refused, layout=Layout(**layout))]
+    found = [*read_numbers(path, column, "GB", refused, layout=Layout(**layout))]
     assert refused.first == []
     return found
 
@@ -56,7 +56,7 @@ def test_numbers_of_a_workbook(tmp_path: Path) -> None:
     assert numbers(tmp_path / "list.xlsx", sheet="List") == [BRITISH]
     refused = Refusals()
     with pytest.raises(ListError, match="'Notes' is empty"):
-        [*numbers_of(tmp_path / "list.xlsx", "Phone", "", refused)]
+        [*read_numbers(tmp_path / "list.xlsx", "Phone", "", refused)]
     assert "choose with --sheet" in refused.notes[0]
 
 
@@ -77,14 +77,14 @@ def test_without_a_header_the_first_number_is_not_lost(tmp_path: Path) -> None:
 def test_reports_are_free_of_what_a_database_refuses(tmp_path: Path) -> None:
     path = written(tmp_path / "list.csv", f"number,kind,note\n{BRITISH},wrong number,'=a\x00b\n")
     refused = Refusals()
-    ((_, _, report),) = reports_of(path, {}, {}, refused)
+    ((_, _, report),) = read_reports(path, {}, {}, refused)
     assert (report.kind, report.evidence) == ("wrong_number", "=ab")
 
 
 def test_rows_that_are_refused_run_nowhere(tmp_path: Path) -> None:
     path = written(tmp_path / "list.csv", "number\n \u00a0=cmd|' /C calc'!A0\n")
-    with refusals(tmp_path / "refused.csv") as refused:
-        assert [*numbers_of(path, "", "", refused)] == []
+    with open_refusals(tmp_path / "refused.csv") as refused:
+        assert [*read_numbers(path, "", "", refused)] == []
     with (tmp_path / "refused.csv").open(encoding="utf-8", newline="") as file:
         _, (line, why, row) = csv.reader(file)
     assert (line, why) == ("2", "no phone number; see --country")
@@ -110,7 +110,7 @@ def test_of_a_day_alone_a_stop_counts_from_its_end_and_a_yes_from_its_beginning(
     tmp_path: Path, kind: str, hour: int, day: str
 ) -> None:
     path = written(tmp_path / "reports.csv", f"number,kind,at\n+14155552671,{kind},{day}\n")
-    ((_, _, report),) = reports_of(path, {}, {}, Refusals())
+    ((_, _, report),) = read_reports(path, {}, {}, Refusals())
     assert report.at is not None
     assert (report.at.day, report.at.hour) == (2, hour)
 
@@ -118,5 +118,5 @@ def test_of_a_day_alone_a_stop_counts_from_its_end_and_a_yes_from_its_beginning(
 @pytest.mark.parametrize("moment", ["2026-11-02T00:00:00Z", "2026-11-02 00:00"])
 def test_a_stop_with_a_time_counts_from_then(tmp_path: Path, moment: str) -> None:
     path = written(tmp_path / "reports.csv", f"number,kind,at\n+14155552671,opt_out,{moment}\n")
-    ((_, _, report),) = reports_of(path, {}, {}, Refusals())
+    ((_, _, report),) = read_reports(path, {}, {}, Refusals())
     assert report.at == datetime(2026, 11, 2, tzinfo=UTC)

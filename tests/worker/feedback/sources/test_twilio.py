@@ -8,7 +8,7 @@ import pytest
 from constants import NOW
 
 from worker.feedback.sources import twilio
-from worker.feedback.sources.twilio import NobodysError, UnreadableError
+from worker.feedback.sources.twilio import MalformedWebhookError, NotAPhoneNumberError
 
 SID = "SM" + "0" * 32
 FROM = {"From": "+14155552671", "To": "+14155550100", "MessageSid": SID}
@@ -18,48 +18,48 @@ TO = {"From": "+14155550100", "To": "+14155552671", "MessageSid": SID}
 class TestAnInboundMessage:
     @pytest.mark.parametrize(("kind", "reported"), [("STOP", "opt_out"), ("START", "opt_in")])
     def test_that_twilio_read_itself_is_taken_at_its_word(self, kind: str, reported: str) -> None:
-        heard = twilio.sms({**FROM, "Body": "Nope", "OptOutType": kind}, NOW)
+        heard = twilio.parse_reply({**FROM, "Body": "Nope", "OptOutType": kind}, NOW)
         (report,) = heard.reports
         assert (report.kind, report.number, report.channels) == (reported, "+14155552671", "text")
 
     def test_that_asks_for_help_is_no_report(self) -> None:
-        assert twilio.sms({**FROM, "Body": "HELP", "OptOutType": "HELP"}, NOW).reports == ()
+        assert twilio.parse_reply({**FROM, "Body": "HELP", "OptOutType": "HELP"}, NOW).reports == ()
 
     def test_in_words_is_read(self) -> None:
-        heard = twilio.sms({**FROM, "Body": "wrong number, stop texting me"}, NOW)
+        heard = twilio.parse_reply({**FROM, "Body": "wrong number, stop texting me"}, NOW)
         assert {report.kind for report in heard.reports} == {"wrong_number", "opt_out"}
         assert len({report.key for report in heard.reports}) == 2
 
     def test_that_is_unclear_is_for_a_person(self) -> None:
-        heard = twilio.sms({**FROM, "Body": "I'll stop by tomorrow"}, NOW)
+        heard = twilio.parse_reply({**FROM, "Body": "I'll stop by tomorrow"}, NOW)
         assert heard.reports == ()
-        assert heard.doubtful is not None
+        assert heard.needs_review is not None
 
     def test_from_whatsapp_is_from_the_number(self) -> None:
-        heard = twilio.sms({**FROM, "From": "whatsapp:+14155552671", "Body": "stop"}, NOW)
+        heard = twilio.parse_reply({**FROM, "From": "whatsapp:+14155552671", "Body": "stop"}, NOW)
         assert heard.number == "+14155552671"
 
     @pytest.mark.parametrize("sender", ["12345", "AMAZON"])
     def test_from_a_short_code_or_a_name_is_nobodys(self, sender: str) -> None:
-        with pytest.raises(NobodysError):
-            twilio.sms({**FROM, "From": sender, "Body": "stop"}, NOW)
+        with pytest.raises(NotAPhoneNumberError):
+            twilio.parse_reply({**FROM, "From": sender, "Body": "stop"}, NOW)
 
     @pytest.mark.parametrize("lacks", ["From", "MessageSid"])
     def test_that_lacks_something_is_refused(self, lacks: str) -> None:
-        with pytest.raises(UnreadableError):
-            twilio.sms({key: v for key, v in FROM.items() if key != lacks}, NOW)
+        with pytest.raises(MalformedWebhookError):
+            twilio.parse_reply({key: v for key, v in FROM.items() if key != lacks}, NOW)
 
 
 class TestAStatusCallback:
     def test_of_a_message_that_arrived_says_that_the_number_is_reached(self) -> None:
-        outcome = twilio.status({**TO, "MessageStatus": "delivered"}, NOW)
-        assert outcome.reached
+        outcome = twilio.parse_status({**TO, "MessageStatus": "delivered"}, NOW)
+        assert outcome.delivered
         assert outcome.report is None
 
     @pytest.mark.parametrize("state", ["queued", "sending", "sent", "accepted", ""])
     def test_on_the_way_says_nothing(self, state: str) -> None:
-        outcome = twilio.status({**TO, "MessageStatus": state}, NOW)
-        assert (outcome.reached, outcome.report) == (False, None)
+        outcome = twilio.parse_status({**TO, "MessageStatus": state}, NOW)
+        assert (outcome.delivered, outcome.report) == (False, None)
 
     @pytest.mark.parametrize(
         ("code", "grade"),
@@ -68,25 +68,25 @@ class TestAStatusCallback:
     )  # fmt: skip
     def test_of_one_that_failed_is_graded_by_its_code(self, code: str, grade: str) -> None:
         form = {**TO, "MessageStatus": "undelivered", "ErrorCode": code}
-        report = twilio.status(form, NOW).report
+        report = twilio.parse_status(form, NOW).report
         assert report is not None
-        assert (report.kind, report.grade) == ("undeliverable", grade)
+        assert (report.kind, report.severity) == ("undeliverable", grade)
 
     def test_of_one_to_somebody_who_opted_out_is_an_opt_out(self) -> None:
         form = {**TO, "MessageStatus": "failed", "ErrorCode": "21610"}
-        report = twilio.status(form, NOW).report
+        report = twilio.parse_status(form, NOW).report
         assert report is not None
         assert report.kind == "opt_out"
 
     def test_is_of_the_moment_that_the_carrier_says_where_that_can_be(self) -> None:
         form = {**TO, "MessageStatus": "delivered", "RawDlrDoneDate": "2603041130"}
-        assert twilio.status(form, NOW).at == datetime(2026, 3, 4, 11, 30, tzinfo=UTC)
+        assert twilio.parse_status(form, NOW).at == datetime(2026, 3, 4, 11, 30, tzinfo=UTC)
         for odd in ("2603050000", "1901010000", "soon"):
-            assert twilio.status({**form, "RawDlrDoneDate": odd}, NOW).at == NOW
+            assert twilio.parse_status({**form, "RawDlrDoneDate": odd}, NOW).at == NOW
 
     def test_sent_twice_is_one_report(self) -> None:
         form = {**TO, "MessageStatus": "undelivered", "ErrorCode": "30003"}
-        first, second = twilio.status(form, NOW).report, twilio.status(form, NOW).report
+        first, second = twilio.parse_status(form, NOW).report, twilio.parse_status(form, NOW).report
         assert first is not None
         assert second is not None
         assert first.key == second.key

@@ -33,8 +33,8 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback, contact_key
 from worker.store.engine import upgrade
 from worker.store.tables import contacts, feedback, merged_records, suppressions
-from worker.suppression.apply_reports import apply_waiting
-from worker.suppression.erasure import forget_contact
+from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_contact
 from worker.sync import hubspot_events
 from worker.sync.pages import runner
 from worker.sync.propagate import spread
@@ -283,7 +283,7 @@ class TestWhatElseWasSaid:
         set_only_number(crm, two, NUMBER)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        store_report(ctx, "wrong_number", NUMBER, contact=key, reach="contact")
+        store_report(ctx, "wrong_number", NUMBER, contact=key, scope="contact")
         deliver_reports(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
@@ -324,10 +324,10 @@ class TestWhatElseWasSaid:
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
         key = contact_key(crm.name, crm.object, one)
-        store_report(ctx, "opt_out", NUMBER, contact=key, reach="person")
+        store_report(ctx, "opt_out", NUMBER, contact=key, scope="person")
         deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
-        assert intake.of_contact(ctx, crm.name, crm.object, one) == [OTHER]
+        assert intake.numbers_of_contact(ctx, crm.name, crm.object, one) == [OTHER]
 
 
 class TestHowItIsLearned:
@@ -446,7 +446,7 @@ class TestHowItIsLearned:
         sync(ctx, "salesforce")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
-        assert intake.of_contact(ctx, "salesforce", "Contact", one) == [NUMBER]
+        assert intake.numbers_of_contact(ctx, "salesforce", "Contact", one) == [NUMBER]
 
     def test_an_erased_contact_is_forgotten_with_the_ids_that_it_had(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
@@ -456,7 +456,7 @@ class TestHowItIsLearned:
         sync(ctx, crm.name)
         survivor = merge(crm, one, two)
         sync(ctx, crm.name)
-        forget_contact(ctx, crm.name, crm.object, survivor, "test")
+        erase_contact(ctx, crm.name, crm.object, survivor, "test")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
             kept = [str(row) for row in connection.execute(sa.select(feedback))]
@@ -633,7 +633,7 @@ class Merging(RuleBasedStateMachine):
         return [one for one in range(5) if self._record(one) == record_id]
 
     def _carry(self) -> None:
-        apply_waiting(self.ctx)
+        apply_pending(self.ctx)
         spread(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:

@@ -29,7 +29,7 @@ from worker.feedback.models import Feedback, contact_key
 from worker.store.engine import upgrade
 from worker.store.tables import feedback, merged_records, metadata
 from worker.suppression import suppressions
-from worker.suppression.erasure import forget_contact, forget_number
+from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync import hubspot_events
 from worker.sync.pages import merges, process, runner
 from worker.sync.runs import lifecycle
@@ -294,7 +294,7 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
         store_report(
-            ctx, "opt_out", NUMBER, contact="other/contacts/1", reach="person",
+            ctx, "opt_out", NUMBER, contact="other/contacts/1", scope="person",
             person=ctx.keys.person("someone@example.com"),
         )  # fmt: skip
         deliver_reports(ctx, crm.name)
@@ -315,7 +315,7 @@ class TestWhoSaidNo:
             for place in order:
                 report = Feedback(
                     f"import:{'x' * 240}:{place}"[-255:].rjust(255, "y"), "opt_out", NUMBER, "test",
-                    ctx.now(), channels=channels[place], contact=key, reach="person",
+                    ctx.now(), channels=channels[place], contact=key, scope="person",
                 )  # fmt: skip
                 feedback_log.store(connection, [report], ctx.now(), keys)
         deliver_reports(ctx, crm.name)
@@ -500,7 +500,7 @@ class TestErasure:
         sync(ctx, crm.name)
         merge(crm, one, two)
         sync(ctx, crm.name)
-        forget_number(ctx, NUMBER, "test")
+        erase_number(ctx, NUMBER, "test")
         assert tables_with(ctx, NUMBER) == []
 
     @pytest.mark.parametrize("worked_on", [False, True])
@@ -515,7 +515,7 @@ class TestErasure:
             sync(ctx, crm.name)
         else:
             known_merge(ctx, crm, one, survivor)
-        forget_contact(ctx, crm.name, crm.object, survivor, "test")
+        erase_contact(ctx, crm.name, crm.object, survivor, "test")
         assert tables_with(ctx, f"'{one}'") == []
         if not worked_on:
             assert tables_with(ctx, NUMBER) == []
@@ -577,7 +577,9 @@ class TestManyMerges:
         keys = ["hubspot/contacts/1"]
         with ctx.store.read() as connection:
             c = feedback.c
-            query = sa.select(c.number).where(*merged.on(keys)).compile(ctx.store.engine)
+            query = (
+                sa.select(c.number).where(*merged.about_contacts(keys)).compile(ctx.store.engine)
+            )
             rows = connection.exec_driver_sql(
                 f"EXPLAIN QUERY PLAN {query}", ('["hubspot/contacts/1"]',)
             )

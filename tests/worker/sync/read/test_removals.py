@@ -30,7 +30,7 @@ from worker.store.tables import (
     writes,
 )
 from worker.suppression import suppressions
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync import contact_index
 from worker.sync.pages import runner
 from worker.sync.propagate import spread
@@ -620,7 +620,7 @@ class TestRecordsByTheirIds:
         sync(ctx, crm.name)
         hidden = crm.hide([target])
         suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         spread(ctx, crm.name)
         query = sa.select(deliveries).where(deliveries.c.connector == crm.name)
         with ctx.store.read() as connection:

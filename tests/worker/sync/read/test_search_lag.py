@@ -16,7 +16,7 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback
 from worker.store.tables import feedback, watermarks
-from worker.suppression.apply_reports import apply_waiting
+from worker.suppression.apply_reports import apply_pending
 from worker.sync import hubspot_events
 from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
@@ -219,8 +219,8 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         clock.advance(minutes=30)
         searches_see_after(crm, minutes=40)
         report = Feedback(key="k", kind="opt_out", number=NUMBER, source="test", at=ctx.now())
-        intake.reports(ctx, [report])
-        apply_waiting(ctx)
+        intake.store_reports(ctx, [report])
+        apply_pending(ctx)
         spread(ctx, "hubspot")
         assert crm.get(target, "do_not_contact") is True
         for _ in range(4):
@@ -272,7 +272,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         assert crm.get(target, crm.status) == "invalid"
         sync(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
-        assert intake.of_contact(ctx, "hubspot", "contacts", target) == []
+        assert intake.numbers_of_contact(ctx, "hubspot", "contacts", target) == []
 
 
 def test_a_run_that_an_earlier_release_opened_goes_on(ctx: Context, sync: Sync) -> None:

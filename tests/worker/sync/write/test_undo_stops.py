@@ -15,8 +15,8 @@ from fixture_types import Sync
 
 from worker.context import Context
 from worker.suppression import suppressions
-from worker.suppression.apply_reports import apply_waiting
-from worker.suppression.erasure import forget_number
+from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_number
 from worker.sync.propagate import spread
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
@@ -77,7 +77,7 @@ class TestAnUndo:
     def test_of_a_run_that_delivered_an_erasure_leaves_the_stop(
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
-        forget_number(ctx, NUMBER, "an admin")
+        erase_number(ctx, NUMBER, "an admin")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(contact_id, "do_not_contact") is True
         assert "do_not_contact" in skipped_fields(done)
@@ -94,8 +94,8 @@ class TestAnUndo:
     def test_leaves_what_failed_messages_show(
         self, ctx: Context, crm: Crm, contact_id: str
     ) -> None:
-        store_report(ctx, "undeliverable", grade="dead")
-        store_report(ctx, "undeliverable", grade="no_text")
+        store_report(ctx, "undeliverable", severity="dead")
+        store_report(ctx, "undeliverable", severity="no_text")
         undo(ctx, deliver(ctx, crm))
         assert crm.get(contact_id, crm.status) == "unreachable"
         assert crm.get(contact_id, "do_not_text") is True
@@ -112,7 +112,7 @@ class TestAnUndo:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         store_report(ctx, "opt_out")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         undo(ctx, sync(ctx, crm.name)["run"])
@@ -147,7 +147,7 @@ class TestAnUndo:
         sync(ctx, crm.name)
         before = crm.snapshot()
         store_report(ctx, "opt_out")
-        apply_waiting(ctx)
+        apply_pending(ctx)
         crm.edit(other, {f"phone/{crm.phone}": "call Maria"})
         undo(ctx, sync(ctx, crm.name, "everything")["run"])
         after = crm.snapshot()
@@ -173,8 +173,8 @@ class TestAnUndo:
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         key = f"{crm.name}/{crm.object}/{record_id}"
-        store_report(ctx, "corrected", contact=key, reach="person", new_number=OTHER)
-        apply_waiting(ctx)
+        store_report(ctx, "corrected", contact=key, scope="person", new_number=OTHER)
+        apply_pending(ctx)
         run = sync(ctx, crm.name, scope=Scope("ids", (record_id,)))["run"]
         assert crm.get(record_id, f"phone/{crm.phone}") == OTHER
         done = undo(ctx, run)
@@ -276,7 +276,7 @@ class TestAChannelWithoutAFlagOfItsOwn:
         undo(ctx, run)
         sync(ctx, crm.name, "everything")
         assert crm.get(record_id, "do_not_contact") is True
-        assert [one.channels for one in suppressions.listed(ctx, NUMBER)] == [channel]
+        assert [one.channels for one in suppressions.list_suppressions(ctx, NUMBER)] == [channel]
         crm.edit(record_id, {"do_not_contact": False})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")

@@ -16,8 +16,8 @@ from worker.decisions import (
     NumberKnowledge,
     ProviderAnswer,
     WritePolicy,
+    changes,
     decide,
-    diff,
 )
 from worker.phones import Number, Reading
 
@@ -142,7 +142,7 @@ EVERYTHING = frozenset(
 
 def differing(held: dict[str, Any], raw: str = "+44 20 7219 3000", **policy: Any) -> dict[str, Any]:
     facts = (field(known(VALID)),)
-    return diff(
+    return changes(
         decide(ContactFacts(facts)), facts, {"Phone": raw}, held, EVERYTHING,
         WritePolicy(now=NOW, run="r2", **policy),
     )  # fmt: skip
@@ -169,7 +169,7 @@ class TestChanges:
 
     def test_fields_that_the_crm_lacks_are_left_out(self) -> None:
         facts = (field(known(VALID)),)
-        found = diff(
+        found = changes(
             decide(ContactFacts(facts)), facts, {"Phone": "x"}, {}, frozenset({"status/Phone"}),
             WritePolicy(now=NOW),
         )  # fmt: skip

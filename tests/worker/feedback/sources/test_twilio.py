@@ -79,8 +79,8 @@ class TestAStatusCallback:
         assert report.kind == "opt_out"
 
     def test_is_of_the_moment_that_the_carrier_says_where_that_can_be(self) -> None:
-        form = {**TO, "MessageStatus": "delivered", "RawDlrDoneDate": "2603041130"}
-        assert twilio.parse_status(form, NOW).at == datetime(2026, 3, 4, 11, 30, tzinfo=UTC)
+        form = {**TO, "MessageStatus": "delivered", "RawDlrDoneDate": "2611241130"}
+        assert twilio.parse_status(form, NOW).at == datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
         for odd in ("2603050000", "1901010000", "soon"):
             assert twilio.parse_status({**form, "RawDlrDoneDate": odd}, NOW).at == NOW
 

@@ -92,7 +92,7 @@ def _makes_up_for(answer: Verification, depth: Depth) -> bool:
     """Return whether an answer says what a step of this depth could not be asked for."""
     if depth == "reassigned":
         return answer.reassigned is not None
-    return resolve.deep_enough([answer], depth)
+    return resolve.is_sufficient([answer], depth)
 
 
 def verification_of(

@@ -66,6 +66,7 @@ def _in_parts(total: int, make: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def fill(url: str, contacts: int, years: float) -> None:
+    """Fill the database. Long because it lists a row of each table."""
     rng = random.Random(1)
     store = open_store(url)
 

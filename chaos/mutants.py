@@ -145,11 +145,11 @@ def _forgets_suppressions() -> None:
     load = log.load
 
     def forgetful(connection: Any, numbers: Any, keys: Any) -> Any:
-        told = load(connection, numbers, keys)
+        loaded = load(connection, numbers, keys)
         fresh = datetime.now(UTC) - timedelta(seconds=2)
-        for number, reports in told.reports.items():
-            told.reports[number] = [r for r in reports if (r.received_at or r.at) > fresh]
-        return told
+        for number, reports in loaded.reports.items():
+            loaded.reports[number] = [r for r in reports if (r.received_at or r.at) > fresh]
+        return loaded
 
     log.load = forgetful
 
@@ -210,11 +210,11 @@ def _no_redaction() -> None:
 
     work = page._work
 
-    def told(ctx: Any, run: Any, connector: Any, claimed: Any, *rest: Any) -> None:
+    def log_contacts(ctx: Any, run: Any, connector: Any, claimed: Any, *rest: Any) -> None:
         logging.getLogger("worker.sync.pages.process").info("page: %s", claimed.contacts)
         work(ctx, run, connector, claimed, *rest)
 
-    page._work = told
+    page._work = log_contacts
 
 
 def _dry_runs_pay() -> None:

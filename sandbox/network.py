@@ -82,22 +82,22 @@ def _line(number: str) -> Line:
         result = phonenumbers.is_possible_number_with_reason(parsed)
         problem = _PROBLEMS.get(result, "INVALID_BUT_POSSIBLE")
         return Line(number, False, country, code, "unknown", "", problem=problem)
-    dice = zlib.crc32(number.encode())
+    digest = zlib.crc32(number.encode())
     kind = _KINDS.get(phonenumbers.number_type(parsed), "")
     if not kind:  # fixed or mobile: the plan cannot tell, the carrier can
-        kind = ("mobile", "mobile", "mobile", "landline", "landline", "voip")[dice % 6]
-    share = dice // 7 % 100
+        kind = ("mobile", "mobile", "mobile", "landline", "landline", "voip")[digest % 6]
+    share = digest // 7 % 100
     assigned = share >= 4
     live = "inactive" if share < 6 else "unreachable" if share < 9 else "active"
-    disconnected = dice // 701 % 100 < 6
-    day = date(2021, 2, 1) + timedelta(days=dice // 70_001 % 1800)
+    disconnected = digest // 701 % 100 < 6
+    day = date(2021, 2, 1) + timedelta(days=digest // 70_001 % 1800)
     return Line(
         number,
         True,
         country,
         code,
         kind,
-        _CARRIERS[dice // 11 % len(_CARRIERS)] if kind in ("mobile", "landline", "voip") else "",
+        _CARRIERS[digest // 11 % len(_CARRIERS)] if kind in ("mobile", "landline", "voip") else "",
         assigned,
         live,
         day if disconnected and country == "US" else None,

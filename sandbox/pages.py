@@ -59,7 +59,7 @@ def _salesforce_card(name: str, record: Record) -> Card:
 
 
 def _hubspot_card(record: Record) -> Card:
-    held = record["properties"]
+    values = record["properties"]
     flags = {
         f"hygiene_{flag}": flag.replace("_", " ").capitalize()
         for flag in ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
@@ -67,20 +67,20 @@ def _hubspot_card(record: Record) -> Card:
     return Card(
         "contacts",
         record["id"],
-        f"{held.get('firstname', '')} {held.get('lastname', '')}".strip() or record["id"],
+        f"{values.get('firstname', '')} {values.get('lastname', '')}".strip() or record["id"],
         [
             {
                 "name": f,
-                "raw": held.get(f),
-                "status": held.get(f"hygiene_{f}_status"),
-                "e164": held.get(f"hygiene_{f}_e164"),
-                "line": held.get(f"hygiene_{f}_line_type"),
+                "raw": values.get(f),
+                "status": values.get(f"hygiene_{f}_status"),
+                "e164": values.get(f"hygiene_{f}_e164"),
+                "line": values.get(f"hygiene_{f}_line_type"),
             }
             for f in ("phone", "mobilephone")
         ],
-        held.get("hygiene_reason"),
-        [text for field, text in flags.items() if held.get(field) == "true"],
-        sorted(held.items()),
+        values.get("hygiene_reason"),
+        [text for field, text in flags.items() if values.get(field) == "true"],
+        sorted(values.items()),
     )
 
 

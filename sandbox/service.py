@@ -249,8 +249,8 @@ class Service:
     ) -> web.StreamResponse:
         """The answer as it would be, one byte at a time."""
         body = _body_of(response) if isinstance(response, web.Response) else b""
-        told = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
-        lines = [f"HTTP/1.1 {response.status} Slow", *(f"{k}: {v}" for k, v in told.items())]
+        headers = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+        lines = [f"HTTP/1.1 {response.status} Slow", *(f"{k}: {v}" for k, v in headers.items())]
         head = "\r\n".join([*lines, "", ""]).encode()
         at_once, slow = (head, body) if fault.how == "body" else (b"", head + body)
         transport = request.transport

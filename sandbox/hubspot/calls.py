@@ -168,11 +168,11 @@ class Calls:
 
     @staticmethod
     def _show_call(record: Record, names: list[str] | None) -> Record:
-        held = record["properties"]
-        wanted = held if names is None else dict.fromkeys([*names, *_ALWAYS])
+        values = record["properties"]
+        wanted = values if names is None else dict.fromkeys([*names, *_ALWAYS])
         return {
             "id": record["id"],
-            "properties": {name: held.get(name) for name in wanted},
+            "properties": {name: values.get(name) for name in wanted},
             "createdAt": iso(record["created"]),
             "updatedAt": iso(record["updated"]),
             "archived": record["archived"],

@@ -38,8 +38,8 @@ class Events:
     def changed(self, record_id: str, names: Iterable[str], values: Any, at: datetime) -> None:
         for name in names:
             value = values.get(name)
-            told = {"propertyName": name, "propertyValue": "" if value is None else str(value)}
-            self._add("contact.propertyChange", record_id, at, **told)
+            details = {"propertyName": name, "propertyValue": "" if value is None else str(value)}
+            self._add("contact.propertyChange", record_id, at, **details)
 
     def created(self, record_id: str, at: datetime) -> None:
         self._add("contact.creation", record_id, at, changeFlag="NEW")
@@ -52,17 +52,17 @@ class Events:
         self.deleted(record_id, at)
 
     def merged(self, primary: str, others: list[str], new: str, moved: int, at: datetime) -> None:
-        told = {
+        details = {
             "primaryObjectId": int(primary),
             "mergedObjectIds": [int(one) for one in others],
             "newObjectId": int(new),
             "numberOfPropertiesMoved": moved,
         }
-        self._add("contact.merge", primary, at, **told)
+        self._add("contact.merge", primary, at, **details)
         for one in others:
             self.deleted(one, at)
 
-    def _add(self, kind: str, record_id: str, at: datetime, **told: Any) -> None:
+    def _add(self, kind: str, record_id: str, at: datetime, **details: Any) -> None:
         self._kept.append(
             {
                 "eventId": next(self._ids),
@@ -74,6 +74,6 @@ class Events:
                 "attemptNumber": 0,
                 "objectId": int(record_id),
                 "changeSource": "CRM",
-                **told,
+                **details,
             }
         )

@@ -190,14 +190,14 @@ def _passes(branch: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
 
 
 def _holds(one: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    operation, held = one["operation"], properties.get(one["property"])
+    operation, value = one["operation"], properties.get(one["property"])
     positive = operation["operator"] in ("IS_KNOWN", "IS_EQUAL_TO", "IS_ANY_OF")
     if operation["operationType"] == "ALL_PROPERTY":
-        return bool(held) == positive
-    if not held:
+        return bool(value) == positive
+    if not value:
         return bool(operation["includeObjectsWithNoValueSet"])
     if operation["operationType"] == "BOOL":
         wanted: bool = operation["value"]
-        return ((str(held) == "true") == wanted) == positive
-    chosen = {part.strip() for part in str(held).split(";")}
+        return ((str(value) == "true") == wanted) == positive
+    chosen = {part.strip() for part in str(value).split(";")}
     return bool(chosen & set(operation["values"])) == positive

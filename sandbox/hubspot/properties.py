@@ -136,12 +136,12 @@ class Properties:
 
     async def archive_property(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        held = self.portal.properties.get(name)
-        if held is not None and not held["modificationMetadata"]["archivable"]:
+        current = self.portal.properties.get(name)
+        if current is not None and not current["modificationMetadata"]["archivable"]:
             return error(f"Property {name} cannot be archived.", "VALIDATION_ERROR")
-        if held is not None:
+        if current is not None:
             del self.portal.properties[name]
-            self.portal.archived_properties[name] = {**held, "archived": True}
+            self.portal.archived_properties[name] = {**current, "archived": True}
         return web.Response(status=204)
 
     async def list_groups(self, _request: web.Request) -> web.Response:

@@ -171,21 +171,21 @@ class Search:
 
     def _holds(self, record: Record, item: Record) -> bool:
         name, operator = item["propertyName"], item["operator"]
-        held = record["properties"].get(name)
+        current = record["properties"].get(name)
         if operator == "HAS_PROPERTY":
-            return held not in (None, "")
+            return current not in (None, "")
         if operator == "NOT_HAS_PROPERTY":
-            return held in (None, "")
-        if held in (None, ""):
+            return current in (None, "")
+        if current in (None, ""):
             return False  # every other operator needs a value, also NEQ and NOT_IN
         kind = self.properties[name]["type"]
         if kind == "datetime":
-            left: Any = moment(held)
+            left: Any = moment(current)
             parse: Any = moment
         elif kind == "number":
-            left, parse = float(held), float
+            left, parse = float(current), float
         else:
-            left, parse = str(held).lower(), lambda text: str(text).lower()
+            left, parse = str(current).lower(), lambda text: str(text).lower()
         if operator in ("IN", "NOT_IN"):
             inside: bool = left in [parse(value) for value in item.get("values", [])]
             return inside if operator == "IN" else not inside

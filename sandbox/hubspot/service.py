@@ -326,8 +326,9 @@ class HubSpotService(Service):
                 shown = self._show(record, body.get("properties") or None)
                 if history:
                     known = [name for name in history if name in self.portal.properties]
-                    told = {name: self.portal.history(record, name) for name in known}
-                    shown["propertiesWithHistory"] = told
+                    shown["propertiesWithHistory"] = {
+                        name: self.portal.history(record, name) for name in known
+                    }
                 found[record["id"]] = shown
         return self._batch_answer(list(found.values()), missing, started)
 

@@ -358,8 +358,8 @@ class Bulk:
             chunk = job.rows[start : min(end, start + TRIGGER_CHUNK)]
             if refusal := self.org.automation.trigger_refuses(len(chunk)):
                 number = job.columns.index("Id")
-                told = f"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:{refusal}:--"
-                job.failed += [[row[number], told, *row] for row in chunk]
+                message = f"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY:{refusal}:--"
+                job.failed += [[row[number], message, *row] for row in chunk]
                 continue
             for row in chunk:
                 self._update(job, row, seen)
@@ -388,8 +388,9 @@ class Bulk:
                 job.object, record_id, values, by=self.org.integration_user, options=BY_JOB
             )
         except Refused as refused:
-            told = f"{refused.code}:{refused.message}:{','.join(refused.fields)}"
-            job.failed.append([record_id, f"{told} --" if refused.fields else f"{told}--", *row])
+            message = f"{refused.code}:{refused.message}:{','.join(refused.fields)}"
+            ending = " --" if refused.fields else "--"
+            job.failed.append([record_id, message + ending, *row])
         else:
             job.succeeded.append([record_id, "false", *row])
 

@@ -66,7 +66,7 @@ class FieldInfo:
     metadata: dict[str, Any] = field(default_factory=dict)  # of a custom field, as it was made
 
     def describe(self) -> dict[str, Any]:
-        """The describe entry, with the keys of the real one."""
+        """Return the describe entry. Long because it has all keys of the real one."""
         return {
             "aggregatable": True,
             "aiPredictionField": False,

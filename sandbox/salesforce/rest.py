@@ -98,8 +98,8 @@ def matching(org: Org, query: soql.Query, everything: bool) -> Iterator[Record]:
 def ordered(query: soql.Query, records: Iterator[Record]) -> list[Record]:
     rows = list(records)
     for name, descending, nulls_last in reversed(query.order):
-        held = [row for row in rows if row.get(name) is not None]
+        filled = [row for row in rows if row.get(name) is not None]
         empty = [row for row in rows if row.get(name) is None]
-        held.sort(key=lambda row: row[name], reverse=descending)
-        rows = held + empty if nulls_last else empty + held
+        filled.sort(key=lambda row: row[name], reverse=descending)
+        rows = filled + empty if nulls_last else empty + filled
     return rows

@@ -14,8 +14,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 Value = str | bool | None
-Content = tuple[Any, ...]  # see `Contact.content`
-SOURCE, BESIDE = 4, 9  # the place of the source there, and where the phones begin
 Purpose = Literal["read", "write", "other"]
 _NONE_HELD: Mapping[str, Value] = {}
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -69,42 +67,6 @@ class Contact(Struct, frozen=True):
             return datetime.fromisoformat(self.modified)
         except (TypeError, ValueError):
             return None
-
-    @property
-    def content(self) -> Content:
-        """All that a decision may be made from, without names: what stands beside the phones, the
-        phones, and our own fields."""
-        return (
-            self.country,
-            self.state,
-            self.email,
-            self.website,
-            self.source,
-            self.campaign,
-            self.value,
-            self.consented,
-            self.month,
-            *self.phones.values(),
-            *self.held.values(),
-        )
-
-    @classmethod
-    def of(
-        cls,
-        object_name: str,
-        record_id: str,
-        modified: str,
-        content: Content,
-        phones: Sequence[str],
-        held: Sequence[str],
-    ) -> Contact:
-        """From a `content`, and the names of the phones and of our fields in it."""
-        start = BESIDE + len(phones)
-        texts, ours = content[BESIDE:start], content[start:]
-        of_phones, of_ours = zip(phones, texts, strict=True), zip(held, ours, strict=True)
-        *beside, made_in = content[:BESIDE]
-        values: list[Any] = [dict(of_phones), *beside, modified, dict(of_ours), made_in]
-        return cls(object_name, record_id, *values)
 
     def values(self) -> dict[str, Value]:
         """All that a write may concern, by canonical key: our fields and the phones as typed."""

@@ -15,13 +15,34 @@ from msgspec import Struct
 from connectors.conversions import amount, day, month
 from connectors.fields import ObjectFields, spec_of
 from connectors.phone_values import number_texts, typed_texts
-from connectors.records import Contact, Content, Value
+from connectors.records import Contact, Value
 
 TRUE = frozenset((True, "true", "True", "TRUE"))
 
 
+# All of a row that a decision may be made from, without names: what the slots below hold, then the
+# texts of the phone fields, then the values of our own fields. A tuple, since a run over everything
+# makes one of each contact and looks into few (docs/adr/0005-structs-and-columns.md).
+Content = tuple[Any, ...]
+
+
+class Slot:
+    """Where each value stands in a `Content`. Plain numbers: an enum's cost a lookup more a row."""
+
+    COUNTRY = 0
+    STATE = 1
+    EMAIL = 2
+    WEBSITE = 3
+    SOURCE = 4
+    CAMPAIGN = 5
+    VALUE = 6
+    CONSENTED = 7
+    MONTH = 8
+    FIRST_PHONE = 9  # one for each phone field of the layout, then one for each of our own fields
+
+
 class Layout(Struct, frozen=True):
-    """What the places of a row's content hold: see `Contact.content`."""
+    """The names of what a `Content` holds from `Slot.FIRST_PHONE` on: phone fields, then ours."""
 
     object: str
     phones: tuple[str, ...]
@@ -50,14 +71,56 @@ class Rows(Sequence[Contact]):
     def __getitem__(self, place: int | slice) -> Contact | Rows:
         if isinstance(place, slice):
             return Rows(self.layout, self.ids[place], self.modified[place], self.contents[place])
-        return Contact.of(
-            self.layout.object,
-            self.ids[place],
-            self.modified[place],
-            self.contents[place],
-            self.layout.phones,
-            self.layout.held,
-        )
+        return to_contact(self.layout, self.ids[place], self.modified[place], self.contents[place])
+
+
+def to_contact(layout: Layout, record_id: str, modified: str, content: Content) -> Contact:
+    """Make the contact of a row."""
+    first_own = Slot.FIRST_PHONE + len(layout.phones)
+    return Contact(
+        object=layout.object,
+        id=record_id,
+        phones=dict(zip(layout.phones, content[Slot.FIRST_PHONE : first_own], strict=True)),
+        country=content[Slot.COUNTRY],
+        state=content[Slot.STATE],
+        email=content[Slot.EMAIL],
+        website=content[Slot.WEBSITE],
+        source=content[Slot.SOURCE],
+        campaign=content[Slot.CAMPAIGN],
+        value=content[Slot.VALUE],
+        consented=content[Slot.CONSENTED],
+        modified=modified,
+        held=dict(zip(layout.held, content[first_own:], strict=True)),
+        month=content[Slot.MONTH],
+    )
+
+
+def to_content(contact: Contact) -> Content:
+    """Make the content that a contact's row has: the values in the order of `Slot`."""
+    return (
+        contact.country,
+        contact.state,
+        contact.email,
+        contact.website,
+        contact.source,
+        contact.campaign,
+        contact.value,
+        contact.consented,
+        contact.month,
+        *contact.phones.values(),
+        *contact.held.values(),
+    )
+
+
+def layout_of(contact: Contact) -> Layout:
+    """The layout of a contact's content."""
+    return Layout(contact.object, tuple(contact.phones), tuple(contact.held))
+
+
+def written_slots(layout: Layout) -> dict[str, int]:
+    """The slots of what a write may change, by canonical key."""
+    keys = [*(f"phone/{name}" for name in layout.phones), *layout.held]
+    return {key: slot for slot, key in enumerate(keys, start=Slot.FIRST_PHONE)}
 
 
 def ids_of(read: Sequence[Contact]) -> Sequence[str]:
@@ -130,7 +193,7 @@ def make_decoder(fields: ObjectFields, moment: Callable[[Any], Value]) -> RowDec
         country = country if countries else column("")
         if fields.country_code:
             country = [*map(country_with_code, country, column(fields.country_code))]
-        contents: Iterable[Content] = zip(
+        contents: Iterable[Content] = zip(  # in the order of `Slot`
             country,
             *map(column, of_one),
             column(fields.value, _amounts, None),

@@ -21,8 +21,17 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 
-from connectors.records import BESIDE, SOURCE, Contact, Content, Value
-from connectors.rows import Layout, Rows, ids_of
+from connectors.records import Contact, Value
+from connectors.rows import (
+    Content,
+    Layout,
+    Rows,
+    Slot,
+    ids_of,
+    layout_of,
+    to_content,
+    written_slots,
+)
 from worker.context import Context
 from worker.feedback.consent_state import rules_from_settings
 from worker.store.array_param import any_of
@@ -102,7 +111,12 @@ def _code() -> str:
     """A print of the code that reads and decides: a new release looks at everything once."""
     digest = hashlib.blake2b(digest_size=16)
     worker = Path(__file__).parent.parent
-    for part in ("phones/*.py", "decisions/*.py", "feedback/standing.py", "feedback/users.py"):
+    for part in (
+        "phones/*.py",
+        "decisions/*.py",
+        "feedback/consent_state.py",
+        "feedback/crm_flags.py",
+    ):
         for path in sorted(worker.glob(part)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -110,22 +124,17 @@ def _code() -> str:
 
 def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None) -> str:
     """A contact's glance: as it was read, or as it will be read after `written`."""
-    layout = Layout(contact.object, tuple(contact.phones), tuple(contact.held))
-    content = contact.content
+    layout, content = layout_of(contact), to_content(contact)
     if written:
-        places, changed = _places(layout), list(content)
+        slots, changed = _written_slots(layout), list(content)
         for key, value in written.items():
-            if (place := places.get(key)) is not None:
-                changed[place] = value
+            if (slot := slots.get(key)) is not None:
+                changed[slot] = value
         content = tuple(changed)
     return _printer(layout, salted)(content)
 
 
-@lru_cache(maxsize=8)
-def _places(layout: Layout) -> Mapping[str, int]:
-    """Where the values that a write may change stand in a content, by canonical key."""
-    keys = [f"phone/{name}" for name in layout.phones] + [*layout.held]
-    return {key: place for place, key in enumerate(keys, start=BESIDE)}
+_written_slots = lru_cache(maxsize=8)(written_slots)
 
 
 @lru_cache(maxsize=8)
@@ -242,10 +251,11 @@ def _looking_at(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple
     if not isinstance(read, Rows):
         return lambda place: (read[place].source, of(read[place], salted))
     contents, print_ = read.contents, _printer(read.layout, salted)
+    source = Slot.SOURCE
 
     def look(place: int) -> tuple[str, str]:
         content = contents[place]
-        return content[SOURCE], print_(content)
+        return content[source], print_(content)
 
     return look
 

@@ -1,7 +1,7 @@
 """What reading a plain phone field costs, against the bare library: `python -m bench.phones`.
 
 Bare: parse, is_valid_number, number_type and format_number of `phonenumbers` for each field. Ours:
-`read_field`, with its memory of numbers emptied before each round.
+`parse_field`, with its memory of numbers emptied before each round.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 import phonenumbers
 
 from sandbox.population import people
-from worker.phones import read_field, region_of
-from worker.phones.metadata import forget
+from worker.phones import parse_field, region_of
+from worker.phones.metadata import clear_cache
 
 _PLAIN = re.compile(r"[+\d ().-]+", re.ASCII)
 _ROUNDS = 7
@@ -41,9 +41,9 @@ def baseline(plain: list[tuple[str, str]]) -> None:
 
 
 def ours(plain: list[tuple[str, str]]) -> None:
-    forget()
+    clear_cache()
     for text, region in plain:
-        read_field(text, region)
+        parse_field(text, region)
 
 
 def seconds(work: Callable[[list[tuple[str, str]]], None], plain: list[tuple[str, str]]) -> float:
@@ -57,7 +57,7 @@ def main() -> None:
     rounds = [(seconds(baseline, plain), seconds(ours, plain)) for _ in range(_ROUNDS)]
     low, high = (statistics.median(times) / len(plain) * 1e6 for times in zip(*rounds, strict=True))
     ratio = statistics.median(mine / theirs for theirs, mine in rounds)
-    print(f"{len(plain):,} plain fields: bare {low:.1f} us, read_field {high:.1f} us a field")
+    print(f"{len(plain):,} plain fields: bare {low:.1f} us, parse_field {high:.1f} us a field")
     print(f"ratio {ratio:.2f} (at most 1.25)")
 
 

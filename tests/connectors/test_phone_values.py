@@ -20,7 +20,7 @@ from connectors.records import Update
 from connectors.rows import make_decoder
 from sandbox.hubspot.portal import prop
 from worker.context import Context
-from worker.phones import read_field
+from worker.phones import parse_field
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write.crm_writes import write_all
@@ -152,7 +152,7 @@ class TestAFieldOfNumbers:
     def test_makes_up_no_number_of_what_is_none(self, cell: Any) -> None:
         (text,) = number_texts([cell])
         for region in (None, "US", "DE"):
-            reading = read_field(text, region)
+            reading = parse_field(text, region)
             assert not reading.numbers
             assert reading.outcome == "invalid"
             assert reading.reason.startswith("holds ")
@@ -236,11 +236,11 @@ class TestAnOddValue:
             assert "\0" not in first.source + first.campaign  # PostgreSQL takes none
             for value in (*first.phones.values(), first.country, first.state, first.source):
                 assert isinstance(value, str)
-            read_field(first.phones["Phone"], "US")
+            parse_field(first.phones["Phone"], "US")
 
     def test_that_is_no_text_makes_up_no_number(self) -> None:
         for text in typed_texts([True, ["+14155552671"], {"n": "+14155552671"}, -1, 1.5]):
-            assert not read_field(text, "US").numbers
+            assert not parse_field(text, "US").numbers
         assert typed_texts([14155550123]) == ["14155550123"]
 
 

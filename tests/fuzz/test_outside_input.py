@@ -32,7 +32,7 @@ from worker.context import Context
 from worker.feedback import replies
 from worker.feedback.sources import twilio
 from worker.lists.clean import clean
-from worker.phones import read_field
+from worker.phones import parse_field
 from worker.verification.errors import ProviderError
 from worker.verification.models import Question
 
@@ -64,7 +64,7 @@ phones = st.text(max_size=300) | st.from_regex(r"[+0-9() ./xX-]{0,80}")
 @fuzz
 @given(phones, st.sampled_from([None, "US", "GB", "DE", "IT", "BR"]))
 def test_phone_fields(text: str, region: str | None) -> None:
-    found = read_field(text, region)
+    found = parse_field(text, region)
     assert found.outcome
     assert all(number.e164.startswith("+") for number in found.numbers)
 
@@ -76,7 +76,7 @@ def test_phone_fields(text: str, region: str | None) -> None:
 ], ids=lambda text: repr(text[:8]))  # fmt: skip
 def test_huge_phone_fields_take_no_time(text: str) -> None:
     """Each within the time limit of a test; a reader that looked back would take hours."""
-    read_field(text, "US")
+    parse_field(text, "US")
 
 
 @fuzz

@@ -24,10 +24,10 @@ from worker.decisions.model import (
     is_stopped,
 )
 from worker.decisions.reasons import sentence
-from worker.phones import Kind, Number
+from worker.phones import LineType, Number
 
 # What kind of line most likely reaches a person; "unknown" is a line whose plan cannot tell.
-_LINE_TYPE_PREFERENCE: tuple[Kind, ...] = (
+_LINE_TYPE_PREFERENCE: tuple[LineType, ...] = (
     "mobile",
     "unknown",
     "landline",
@@ -94,7 +94,7 @@ def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:
             e164 = next((known.number.e164 for known in facts.numbers), None)
         return FieldDecision(
             facts.name, status, e164 if status else None,
-            cast("Kind | None", facts.current_line_type), reason, kept,
+            cast("LineType | None", facts.current_line_type), reason, kept,
         )  # fmt: skip
 
     for known in facts.numbers:
@@ -138,9 +138,9 @@ def _is_fax(number: Number) -> bool:
 def _field_decision(
     facts: FieldFacts, known: NumberKnowledge, status: Status, reason: str, kept: bool = False
 ) -> FieldDecision:
-    line_type = cast(Kind, resolve.line_type(known.answers, known.number.kind))
+    line_type = cast(LineType, resolve.line_type(known.answers, known.number.kind))
     if kept and facts.current_line_type:
-        line_type = cast(Kind, facts.current_line_type)
+        line_type = cast(LineType, facts.current_line_type)
     return FieldDecision(
         facts.name,
         status,

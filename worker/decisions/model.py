@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from worker.phones import Kind, Number, Reading
+from worker.phones import LineType, Number, ParsedField
 
 Status = Literal["valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"]
 # "any": contact by whatever channel; what stands against it is the CRM's *do not contact*.
@@ -37,7 +37,7 @@ class ProviderAnswer(Struct, frozen=True):
 
     provider: str
     verdict: Literal["valid", "invalid", "unreachable", "unknown"]
-    line_type: Kind = "unknown"
+    line_type: LineType = "unknown"
     detail: str = ""
     depth: Literal["format", "line_type", "live", "reassigned"] = "format"
     label: str = ""
@@ -66,7 +66,7 @@ class FieldFacts(Struct, frozen=True):
     user, and `numbers` are those that stood there when it was last read."""
 
     name: str
-    reading: Reading
+    reading: ParsedField
     numbers: tuple[NumberKnowledge, ...] = ()
     current_status: str | None = None
     current_e164: str | None = None
@@ -95,7 +95,7 @@ class FieldDecision(Struct, frozen=True):
     name: str
     status: Status | None
     e164: str | None = None
-    line_type: Kind | None = None
+    line_type: LineType | None = None
     reason: str = ""
     unchanged: bool = False
 

@@ -37,7 +37,7 @@ from connectors.csv_list.workbook import Cell
 from worker.decisions import FieldFacts, NumberKnowledge, ProviderAnswer, decide_field
 from worker.lists import files
 from worker.lists.files import CellRows, Output, Source
-from worker.phones import facts, read_field, region_of
+from worker.phones import facts, parse_field, region_of
 
 MOST_BROKEN = 20  # broken rows that the summary lists one by one
 _LONG = 2 * 1024 * 1024  # bytes from which a list is worth the start of further processes
@@ -474,7 +474,7 @@ def _checked(key: Key, plan: _Plan) -> Checked:
     """One phone field: its status, and its added cells (status, E.164, line type, extension,
     reason)."""
     text, region, beside = key
-    reading = read_field(text, region)
+    reading = parse_field(text, region)
     known = tuple(
         NumberKnowledge(
             number,

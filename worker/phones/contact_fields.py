@@ -1,4 +1,4 @@
-"""All phone fields of one contact, with what the contact says of its country."""
+"""Parse all phone fields of one contact, with what the contact says about its country."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from msgspec.structs import replace
 from phonenumbers import country_code_for_region
 
 from worker.phones.countries import regions_of
-from worker.phones.field_parser import read_field
+from worker.phones.field_parser import parse_field
 from worker.phones.metadata import country_name
-from worker.phones.model import Confidence, Reading
+from worker.phones.model import Confidence, ParsedField
 from worker.phones.regions import region_of_domain, region_of_state
 
-Read = Callable[[str, str | None], Reading]
+FieldParser = Callable[[str, str | None], ParsedField]
 
 
-class Whereabouts(Struct, frozen=True):
-    """What a contact says of where it is, as the CRM holds it. `default`: ISO code to fall back
-    on where the contact says nothing, None for no such thing."""
+class ContactLocation(Struct, frozen=True):
+    """Where a contact is, by its fields in the CRM. `default`: ISO code to fall back on if they say
+    nothing; None = no fallback."""
 
     country: str = ""
     state: str = ""
@@ -29,11 +29,11 @@ class Whereabouts(Struct, frozen=True):
 
     @property
     def region(self) -> str | None:
-        """The contact's country by its own fields; None where they do not tell, or contradict each
-        other: a number read by the wrong one would be somebody else's."""
+        """The contact's country by its own fields; None if they name none or contradict each other:
+        a number parsed for the wrong country would be somebody else's."""
         named = self.named
         if len({country_code_for_region(region) for region in named}) == 1:
-            return named[0]  # also of two that dial alike, such as Jersey and the United Kingdom
+            return named[0]  # also of two with one country code, such as Jersey and the UK
         state = region_of_state(self.state) if self.state else None
         return state if not named or state in named else None
 
@@ -43,10 +43,10 @@ class Whereabouts(Struct, frozen=True):
         return regions_of(self.country) if self.country else ()
 
 
-def read_contact(
-    phones: Mapping[str, str], where: Whereabouts, read: Read = read_field
-) -> dict[str, Reading]:
-    """Read a contact's phone fields (field name -> text).
+def parse_contact(
+    phones: Mapping[str, str], where: ContactLocation, read: FieldParser = parse_field
+) -> dict[str, ParsedField]:
+    """Parse a contact's phone fields (field name -> text).
 
     A local number needs a country: the contact's own; else that of its other numbers, if they
     agree; else that of its email or website; else the default. What was read on such evidence
@@ -57,20 +57,22 @@ def read_contact(
     readings = {name: read(text, region) for name, text in phones.items()}
     if region is not None:
         return readings
-    lost = [name for name, reading in readings.items() if reading.outcome == "no_country"]
-    if not lost:
+    without_country = [
+        name for name, reading in readings.items() if reading.outcome == "no_country"
+    ]
+    if not without_country:
         return readings
     for guess, because, confidence in _evidence(readings, where):
-        for name in list(lost):
+        for name in list(without_country):
             again = read(phones[name], guess)
             if any(number.valid for number in again.numbers):
-                readings[name] = _on_evidence(again, guess, because, confidence)
-                lost.remove(name)
+                readings[name] = _with_evidence(again, guess, because, confidence)
+                without_country.remove(name)
     return readings
 
 
 def _evidence(
-    readings: Mapping[str, Reading], where: Whereabouts
+    readings: Mapping[str, ParsedField], where: ContactLocation
 ) -> list[tuple[str, str, Confidence]]:
     found: list[tuple[str, str, Confidence]] = []
     named = where.named
@@ -85,7 +87,9 @@ def _evidence(
     return [one for one in found if not named or one[0] in named]
 
 
-def _on_evidence(reading: Reading, region: str, because: str, confidence: Confidence) -> Reading:
+def _with_evidence(
+    reading: ParsedField, region: str, because: str, confidence: Confidence
+) -> ParsedField:
     numbers = tuple(replace(number, confidence=confidence) for number in reading.numbers)
     remark = f"is read as a number of {country_name(region)}, {because}" if because else ""
     return replace(reading, numbers=numbers, remark=remark or reading.remark)

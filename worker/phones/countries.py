@@ -80,7 +80,7 @@ def _names() -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def region_of(country: str) -> str | None:
-    """ISO code of a country in any spelling that is known; None where it is not.
+    """Return the ISO code of a country in any known spelling; None if it is not known.
 
     >>> region_of("Deutschland"), region_of("usa"), region_of("Atlantis")
     ('DE', 'US', None)

@@ -1,4 +1,4 @@
-"""Extensions as people and phone systems write them, brought to one form (RFC 3966's `;ext=12`)."""
+"""Bring extensions, as people and phone systems write them, to one form (RFC 3966's `;ext=12`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BEFORE = re.compile(r"^\s*(?:extension|extn|ext|x)[.:]?\s*(\d{1,6})[\s,:;-]+(?=
 _CANONICAL = re.compile(r";ext=(\d{1,7})")
 
 
-def canonical(text: str) -> str:
+def canonicalize_extensions(text: str) -> str:
     """Write every extension of a field as `;ext=` behind its number."""
     if _HINT.search(text) is None:
         return text  # nothing that could stand before one
@@ -35,8 +35,8 @@ def canonical(text: str) -> str:
     return _AFTER.sub(r";ext=\1 ", text)
 
 
-def cut_off(piece: str) -> tuple[str, str]:
-    """A piece of canonical text without its extension, and the extension ("" if none)."""
+def split_extension(piece: str) -> tuple[str, str]:
+    """Split a piece of canonical text into the rest and its extension ("" if none)."""
     found = _CANONICAL.search(piece)
     if found is None:
         return piece, ""

@@ -1,4 +1,4 @@
-"""libphonenumber's numbering plans, laid out so that one number is read in a few steps.
+"""A fast parser on libphonenumber's numbering plans: it reads one number in a few steps.
 
 The library asks up to twenty patterns of a plan about each number, one after the other, and as
 many again for each question. Here the patterns of a plan are joined, so that one match tells
@@ -35,7 +35,7 @@ _SPECIAL = (
 )
 
 
-class Plan:
+class NumberingPlan:
     """One country's plan. `code`: its country code; a national number is a string of digits."""
 
     def __init__(self, metadata: PhoneMetadata) -> None:
@@ -60,7 +60,7 @@ class Plan:
     # -- what kind of line ---------------------------------------------------------------
 
     def kind(self, national: str) -> int:
-        """The kind of line, as `PhoneNumberType`; UNKNOWN for a number that does not exist."""
+        """Return the line type, as `PhoneNumberType`; UNKNOWN for a number that does not exist."""
         length = len(national)
         try:
             kinds = self._by_length[length]
@@ -73,12 +73,12 @@ class Plan:
         if found is None or found.lastindex is None:
             return PhoneNumberType.UNKNOWN
         kind = meaning[found.lastindex - 1]
-        if kind == PhoneNumberType.FIXED_LINE and self._may_be_mobile(national):
+        if kind == PhoneNumberType.FIXED_LINE and self._also_mobile(national):
             return PhoneNumberType.FIXED_LINE_OR_MOBILE
         return kind
 
     def _kinds(self, length: int) -> tuple[re.Pattern[str], tuple[int, ...]] | None:
-        """All patterns for numbers of a length as one; an empty group tells which one it was."""
+        """Join all patterns for numbers of a length; an empty group tells which one matched."""
         if self._lengths and length not in self._lengths:
             return None
         patterns, meaning = [], []
@@ -102,7 +102,7 @@ class Plan:
                 # Groups of its own would shift the count of ours.
                 yield re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern), kind
 
-    def _may_be_mobile(self, national: str) -> bool:
+    def _also_mobile(self, national: str) -> bool:
         length = len(national)
         try:
             pattern = self._is_mobile[length]
@@ -111,14 +111,14 @@ class Plan:
             pattern = self._is_mobile[length] = re.compile(text) if text is not None else None
         return pattern is not None and pattern.fullmatch(national) is not None
 
-    def starts(self, national: str) -> bool | None:
-        """Whether its first digits are this plan's; None where the plan does not tell by them."""
+    def matches_leading_digits(self, national: str) -> bool | None:
+        """Return whether its first digits are this plan's; None if the plan names none."""
         return self._first.match(national) is not None if self._first else None
 
-    # -- what was dialled before it --------------------------------------------------------
+    # -- prefixes ------------------------------------------------------------------------
 
-    def without_prefix(self, national: str) -> str:
-        """Without a trunk prefix (0, 1), where it is one."""
+    def without_trunk_prefix(self, national: str) -> str:
+        """Strip a trunk prefix (0, 1), if it is one."""
         if self._prefix is None or not national:
             return national
         found = self._prefix.match(national)
@@ -133,21 +133,21 @@ class Plan:
             return national
         return rest
 
-    def shortened(self, national: str) -> str:
-        """Without a trunk prefix, unless too little would be left for a number."""
-        rest = self.without_prefix(national)
+    def without_trunk_prefix_if_long_enough(self, national: str) -> str:
+        """Strip a trunk prefix, unless too little would be left for a number."""
+        rest = self.without_trunk_prefix(national)
         length = len(rest)
         return rest if length in self._lengths or length > self._longest else national
 
-    def dialled(self, digits: str) -> tuple[str, bool]:
-        """What follows an international prefix (00, 011) or this country's own code, and whether
-        it is international then; the digits as they are where there is no such thing."""
+    def without_international_prefix(self, digits: str) -> tuple[str, bool]:
+        """Strip an international prefix (00, 011), or find this country's own code in front. Return
+        the digits, and whether they are international then."""
         if self._abroad is not None and (found := self._abroad.match(digits)) is not None:
             rest = digits[found.end() :]
             if rest[:1] != "0":
                 return rest, True
         if digits.startswith(self._own):
-            rest = self.without_prefix(digits[len(self._own) :])
+            rest = self.without_trunk_prefix(digits[len(self._own) :])
             known = self._exists(digits) is not None
             # Longer than any number of the plan, and of no length that is dialled locally.
             too_long = len(digits) > self._longest and len(digits) not in self._local_lengths
@@ -166,24 +166,24 @@ def _for_length(desc: PhoneNumberDesc | None, length: int) -> str | None:
 
 
 @cache
-def _plan(region: str) -> Plan | None:
+def _plan(region: str) -> NumberingPlan | None:
     metadata = PhoneMetadata.metadata_for_region(region.upper(), None)
-    return Plan(metadata) if metadata is not None else None
+    return NumberingPlan(metadata) if metadata is not None else None
 
 
 @cache
-def _plans(code: int) -> tuple[tuple[str, Plan], ...]:
+def _plans(code: int) -> tuple[tuple[str, NumberingPlan], ...]:
     """(region, plan) of all countries that share a code, the main one first."""
     found = []
     for region in COUNTRY_CODE_TO_REGION_CODE.get(code, ()):
         metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         if metadata is not None:
-            found.append((region, Plan(metadata)))
+            found.append((region, NumberingPlan(metadata)))
     return tuple(found)
 
 
 def split(digits: str) -> tuple[int, str] | None:
-    """Country code and national digits of what follows a plus; None for a code of no country."""
+    """Split digits behind a plus into country code and national number; None if none has it."""
     for length in range(1, min(len(digits), _CODE) + 1):
         code = int(digits[:length])
         if code in COUNTRY_CODE_TO_REGION_CODE:
@@ -192,9 +192,9 @@ def split(digits: str) -> tuple[int, str] | None:
 
 
 def parse(text: str, region: str | None) -> tuple[int, str] | None:
-    """Country code and national number of a plainly typed text, as `phonenumbers.parse` reads it.
+    """Return country code and national number of a plain text, as `phonenumbers.parse` does.
 
-    None where it is not typed plainly, or is no number: then the library is to say what it is.
+    None where the text is not plain, or no number: then ask the library.
 
     >>> parse("(415) 555-0123", "US"), parse("+44 20 7946 0000", None), parse("call me", "US")
     ((1, '4155550123'), (44, '2079460000'), None)
@@ -204,14 +204,14 @@ def parse(text: str, region: str | None) -> tuple[int, str] | None:
     digits = text.translate(_MARKS)
     if len(digits) < 3:
         return None
-    own: Plan | None = None
+    own: NumberingPlan | None = None
     if text[0] == "+":
         international = True
     else:
         own = _plan(region) if region else None
         if own is None:
             return None
-        digits, international = own.dialled(digits)
+        digits, international = own.without_international_prefix(digits)
     if international:
         if digits[:1] == "0" or len(digits) < 3 or (found := split(digits)) is None:
             return None
@@ -224,29 +224,29 @@ def parse(text: str, region: str | None) -> tuple[int, str] | None:
         plan, code, national = own, own.code, digits
     if len(national) < _NATIONAL.start:
         return None
-    national = plan.shortened(national)
+    national = plan.without_trunk_prefix_if_long_enough(national)
     return (code, national) if len(national) in _NATIONAL else None
 
 
-def look_up(code: int, national: str) -> tuple[str, int]:
-    """(region, kind of line as `PhoneNumberType`) of a number; the region is "" for a number of
-    none, the kind UNKNOWN for one that does not exist."""
+def region_and_type(code: int, national: str) -> tuple[str, int]:
+    """Return a number's region and line type (as `PhoneNumberType`): "" for a number of no region,
+    UNKNOWN for one that does not exist."""
     plans = _plans(code)
     if len(plans) == 1:
         region, plan = plans[0]
         return region, plan.kind(national)
     for region, plan in plans:
-        starts = plan.starts(national)
-        if starts is False:
+        matches_leading_digits = plan.matches_leading_digits(national)
+        if matches_leading_digits is False:
             continue
         kind = plan.kind(national)
-        if starts or kind != PhoneNumberType.UNKNOWN:
+        if matches_leading_digits or kind != PhoneNumberType.UNKNOWN:
             return region, kind
     return "", PhoneNumberType.UNKNOWN
 
 
 def as_number(code: int, national: str) -> PhoneNumber:
-    """As the library's object."""
+    """Return a number as the library's object."""
     zeros = min(len(national) - len(national.lstrip("0")), len(national) - 1)
     return PhoneNumber(
         country_code=code,

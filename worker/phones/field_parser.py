@@ -1,4 +1,4 @@
-"""From the text of a field to its numbers.
+"""Parse the text of a phone field into its numbers.
 
 The order matters: junk is told first, then extensions are brought to one form, then the field is
 cut where people put several numbers, then each piece loses its label and note, and only what is
@@ -16,11 +16,19 @@ import phonenumbers
 from msgspec.structs import replace
 from phonenumbers import Leniency, PhoneNumberFormat, PhoneNumberMatcher
 
-from worker.phones.extensions import canonical, cut_off
+from worker.phones.extensions import canonicalize_extensions, split_extension
 from worker.phones.metadata import country_name, facts, short_code
-from worker.phones.model import Number, Reading
-from worker.phones.number_parser import LONGEST, NO_COUNTRY, parsed, read_number
-from worker.phones.text import MAX_LENGTH, clean, invisible, made_up, not_a_number, undamaged, uri
+from worker.phones.model import Number, ParsedField
+from worker.phones.number_parser import LONGEST, NO_COUNTRY, parse_literal, parse_number
+from worker.phones.text import (
+    MAX_LENGTH,
+    clean,
+    fictitious_reason,
+    find_uri,
+    is_invisible,
+    not_a_number_reason,
+    undo_spreadsheet_damage,
+)
 
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
@@ -57,7 +65,7 @@ _ODD = re.compile(r"[_·•*{}\[\]~]")
 
 
 @dataclass
-class _Found:
+class _FieldParse:
     """What the pieces of a field have given so far."""
 
     numbers: dict[tuple[str, str], Number] = field(default_factory=dict)
@@ -74,49 +82,53 @@ class _Found:
         return any(number.valid for number in self.numbers.values())
 
 
-def read_field(raw: str, region: str | None = None) -> Reading:
-    """Read one phone field. `region`: ISO code of the contact's country, None when unknown.
+def parse_field(raw: str, region: str | None = None) -> ParsedField:
+    """Parse one phone field. `region`: ISO code of the contact's country, None when unknown.
 
     Never raises; a field that is too long to be one is cut, and the note says so.
     """
     if not raw:
-        return Reading("empty")
-    if _PLAIN.fullmatch(raw) and not made_up(digits := _DIGITS.sub("", raw), raw):
-        number, problem = read_number(raw, region)
+        return ParsedField("empty")
+    if _PLAIN.fullmatch(raw) and not fictitious_reason(digits := _DIGITS.sub("", raw), raw):
+        number, problem = parse_number(raw, region)
         if number is not None and number.valid:
-            return Reading("number", (number,), remark=_remark((number,), region))
+            return ParsedField("number", (number,), remark=_country_remark((number,), region))
         if 2 < len(digits) < 13:
-            return _without_valid(number, short_code(digits, region) or problem, "")
+            return _without_valid_number(number, short_code(digits, region) or problem, "")
     text = clean(raw)
     if not text:
-        return Reading("empty") if invisible(raw) else Reading("invalid", reason=_UNREADABLE)
-    text, damage = undamaged(text)
+        return (
+            ParsedField("empty")
+            if is_invisible(raw)
+            else ParsedField("invalid", reason=_UNREADABLE)
+        )
+    text, damage = undo_spreadsheet_damage(text)
     if damage:
-        return Reading("invalid", reason=damage)
-    if (linked := uri(text)) is not None:
-        return _linked(linked, region)
-    if reason := not_a_number(text):
-        return Reading("invalid", reason=reason)
-    return _several(text, region, len(raw) > MAX_LENGTH)
+        return ParsedField("invalid", reason=damage)
+    if (linked := find_uri(text)) is not None:
+        return _parse_uri(linked, region)
+    if reason := not_a_number_reason(text):
+        return ParsedField("invalid", reason=reason)
+    return _parse_text(text, region, len(raw) > MAX_LENGTH)
 
 
-def _linked(link: str, region: str | None) -> Reading:
+def _parse_uri(link: str, region: str | None) -> ParsedField:
     """A tel: URI (RFC 3966), which libphonenumber reads as a whole."""
-    number, problem = parsed(link, region)
+    number, problem = parse_literal(link, region)
     if number is None or not number.valid:
-        return _without_valid(number, problem, "")
-    return Reading("number", (number,), remark=_remark((number,), region))
+        return _without_valid_number(number, problem, "")
+    return ParsedField("number", (number,), remark=_country_remark((number,), region))
 
 
-def _several(text: str, region: str | None, cut: bool) -> Reading:
-    found = _gather(text, region)
+def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
+    found = _parse_pieces(text, region)
     if not found.any_valid and (asides := [m.group().strip() for m in _ASIDE.finditer(text)]):
-        again = _gather(_ASIDE.sub(" ", text), region)
+        again = _parse_pieces(_ASIDE.sub(" ", text), region)
         if again.any_valid:
             found = again
             found.notes += asides
     if not found.any_valid:
-        _search(text, region, found)
+        _search_words(text, region, found)
     numbers = tuple(found.numbers.values())
     if found.any_valid:  # what stands beside a number and is none must not be lost
         found.notes += found.unread
@@ -125,27 +137,27 @@ def _several(text: str, region: str | None, cut: bool) -> Reading:
         note = f"{note} (the field is too long; only its start was read)".strip()
     if numbers:
         reason = "" if numbers[0].valid else facts(numbers[0].e164).problem
-        return Reading("number", numbers, note, reason, _remark(numbers, region))
+        return ParsedField("number", numbers, note, reason, _country_remark(numbers, region))
     problem = found.problems[0] if found.problems else "holds words, not a number"
-    return _without_valid(found.doubtful, problem, note)
+    return _without_valid_number(found.doubtful, problem, note)
 
 
-def _gather(text: str, region: str | None) -> _Found:
-    found = _Found()
-    for separator, piece in _pieces(canonical(_PLUS_BEHIND.sub(r"+\1 ", text))):
-        _read_piece(piece, separator, region, found)
+def _parse_pieces(text: str, region: str | None) -> _FieldParse:
+    found = _FieldParse()
+    for separator, piece in _pieces(canonicalize_extensions(_PLUS_BEHIND.sub(r"+\1 ", text))):
+        _parse_piece(piece, separator, region, found)
     return found
 
 
-def _without_valid(number: Number | None, problem: str, note: str) -> Reading:
+def _without_valid_number(number: Number | None, problem: str, note: str) -> ParsedField:
     if number is not None and number.possible and len(number.e164) > _SHORTEST:
-        return Reading("number", (number,), note, problem)
+        return ParsedField("number", (number,), note, problem)
     if problem == NO_COUNTRY:
-        return Reading("no_country", (), note, NO_COUNTRY)
-    return Reading("invalid", (), note, problem)
+        return ParsedField("no_country", (), note, NO_COUNTRY)
+    return ParsedField("invalid", (), note, problem)
 
 
-def _remark(numbers: tuple[Number, ...], region: str | None) -> str:
+def _country_remark(numbers: tuple[Number, ...], region: str | None) -> str:
     """A number whose own country is not the contact's is kept, and it is said."""
     if region is None or len(numbers) != 1 or not numbers[0].valid:
         return ""
@@ -178,8 +190,8 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
         yield before, last
 
 
-def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -> None:
-    piece, extension = cut_off(piece)
+def _parse_piece(piece: str, separator: str, region: str | None, found: _FieldParse) -> None:
+    piece, extension = split_extension(piece)
     label = ""
     if match := _LABEL.match(piece):
         label = (match.group(1) or match.group(2) or "").strip()
@@ -197,10 +209,10 @@ def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -
     if len(digits) < 3 and not (separator and digits):
         found.notes.append(piece)
         return
-    if separator and (mate := _stem_mate(digits, piece, found)) is not None:
+    if separator and (mate := _expand_short_form(digits, piece, found)) is not None:
         found.add(mate)
         return
-    number, problem = read_number(piece, region)
+    number, problem = parse_number(piece, region)
     if number is None:
         if len(digits) < 3:
             found.notes.append(piece)
@@ -212,7 +224,7 @@ def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -
     if number.valid:
         found.add(number)
         return
-    halves = _glued(digits, region) if len(digits) >= 14 else ()
+    halves = _split_joined_numbers(digits, region) if len(digits) >= 14 else ()
     for half in halves:
         found.add(half)
     if not halves:
@@ -222,14 +234,14 @@ def _read_piece(piece: str, separator: str, region: str | None, found: _Found) -
             found.doubtful = found.doubtful or number
 
 
-def _stem_mate(digits: str, piece: str, found: _Found) -> Number | None:
+def _expand_short_form(digits: str, piece: str, found: _FieldParse) -> Number | None:
     """ "020 7946 0000/01": a few digits after a number stand for its last ones."""
     if not found.numbers or not digits or len(digits) > 8 or not re.fullmatch(r"[\d\s-]+", piece):
         return None
     last = list(found.numbers.values())[-1]
     if not last.valid or (len(digits) > 4 and digits.startswith("0")):
         return None
-    mate, _ = parsed(last.e164[: -len(digits)] + digits, None)
+    mate, _ = parse_literal(last.e164[: -len(digits)] + digits, None)
     if mate is None or not mate.valid or mate.region != last.region:
         return None
     return replace(mate, confidence="medium")
@@ -238,13 +250,13 @@ def _stem_mate(digits: str, piece: str, found: _Found) -> Number | None:
 # -- when the pieces gave nothing ------------------------------------------------------------
 
 
-def _search(text: str, region: str | None, found: _Found) -> None:
+def _search_words(text: str, region: str | None, found: _FieldParse) -> None:
     """Numbers among words, by libphonenumber's matcher; then digits without any mark between."""
     end = 0
     notes: list[str] = []
     for match in PhoneNumberMatcher(text, region, Leniency.VALID, max_tries=50):
         e164 = phonenumbers.format_number(match.number, PhoneNumberFormat.E164)
-        number, _ = parsed(e164, None)
+        number, _ = parse_literal(e164, None)
         if number is not None and number.valid:
             found.add(replace(number, extension=match.number.extension or ""))
             notes.append(text[end : match.start].strip(" ,;:-()"))
@@ -255,17 +267,17 @@ def _search(text: str, region: str | None, found: _Found) -> None:
         return
     digits = _DIGITS.sub("", text)
     if re.fullmatch(r"[\d\s().-]+", text):
-        for number in _glued(digits, region):
+        for number in _split_joined_numbers(digits, region):
             found.add(number)
 
 
-def _glued(digits: str, region: str | None) -> tuple[Number, ...]:
+def _split_joined_numbers(digits: str, region: str | None) -> tuple[Number, ...]:
     """Two numbers without anything between them, where they can be cut in one way only."""
     if region is None or not 14 <= len(digits) <= 2 * LONGEST:
         return ()
     cuts = []
     for place in range(7, len(digits) - 6):
-        pair = [read_number(part, region)[0] for part in (digits[:place], digits[place:])]
+        pair = [parse_number(part, region)[0] for part in (digits[:place], digits[place:])]
         if all(number is not None and number.valid for number in pair):
             cuts.append((place, pair))
     even = [pair for place, pair in cuts if place * 2 == len(digits)]

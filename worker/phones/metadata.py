@@ -1,4 +1,4 @@
-"""What the numbering plans of the world say of one number (libphonenumber), remembered."""
+"""What the world's numbering plans (libphonenumber) say about one number, cached."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from msgspec import Struct
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
 from worker.phones import fast_parser
-from worker.phones.model import Kind
+from worker.phones.model import LineType
 from worker.phones.reserved import is_reserved
 
-_KINDS: dict[int, Kind] = {
+_KINDS: dict[int, LineType] = {
     PhoneNumberType.MOBILE: "mobile",
     PhoneNumberType.FIXED_LINE: "landline",
     PhoneNumberType.FIXED_LINE_OR_MOBILE: "unknown",  # as in North America: the plan cannot tell
@@ -49,42 +49,42 @@ def country_name(region: str) -> str:
 class NumberFacts(Struct, frozen=True):
     valid: bool
     possible: bool
-    kind: Kind
+    kind: LineType
     region: str
     problem: str  # "" when valid; else a phrase: "is one digit too short for France"
 
 
-_MOST_KEPT = 16_384
-_kept: dict[str, NumberFacts] = {}
+_CACHE_SIZE = 16_384
+_cache: dict[str, NumberFacts] = {}
 
 
 def facts(e164: str, parts: tuple[int, str] | None = None) -> NumberFacts:
-    """Facts of a number in E.164 form, remembered; anything else is simply not valid.
+    """Return the facts of a number in E.164 form, cached; anything else is simply not valid.
 
     `parts`: its country code and national number, where the caller knows them already.
     """
-    found = _kept.get(e164)
+    found = _cache.get(e164)
     if found is None:
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        found = _kept[e164] = _learn(e164, parts)
+        if len(_cache) >= _CACHE_SIZE:
+            _cache.clear()
+        found = _cache[e164] = _compute_facts(e164, parts)
     return found
 
 
-def forget() -> None:
-    """Empty the memory (benchmarks)."""
-    _kept.clear()
+def clear_cache() -> None:
+    """Empty the cache of facts (benchmarks)."""
+    _cache.clear()
 
 
-def _learn(e164: str, parts: tuple[int, str] | None) -> NumberFacts:
+def _compute_facts(e164: str, parts: tuple[int, str] | None) -> NumberFacts:
     parts = parts or split(e164)
     if parts is None:
         return NumberFacts(False, False, "unknown", "", "is not a phone number")
-    return facts_of(*parts)
+    return compute_facts(*parts)
 
 
 def split(e164: str) -> tuple[int, str] | None:
-    """Country code and national number of an E.164 number; None where it is none.
+    """Split an E.164 number into country code and national number; None if it is none.
 
     libphonenumber reads digits of any script: a text that holds others than 0-9 is not E.164.
     """
@@ -116,8 +116,8 @@ def _has_possible_length(number: PhoneNumber) -> bool:
     return phonenumbers.is_possible_number_with_reason(number) in _POSSIBLE
 
 
-def facts_of(code: int, national: str) -> NumberFacts:
-    region, kind = fast_parser.look_up(code, national)
+def compute_facts(code: int, national: str) -> NumberFacts:
+    region, kind = fast_parser.region_and_type(code, national)
     if is_reserved(code, int(national)):
         region = region or phonenumbers.region_code_for_country_code(code)
         return NumberFacts(False, True, "unknown", region, _RESERVED)

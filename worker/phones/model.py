@@ -1,4 +1,4 @@
-"""What a phone field turns out to hold."""
+"""What a phone field holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"]
+LineType = Literal[
+    "mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"
+]
 
 # empty: nothing there. number: at least one number that can be verified. no_country: a local
 # number, and nothing tells its country. invalid: something else stands there.
@@ -28,7 +30,7 @@ class Number(Struct, frozen=True):
 
     e164: str
     extension: str = ""
-    kind: Kind = "unknown"
+    kind: LineType = "unknown"
     region: str = ""
     valid: bool = False
     possible: bool = False
@@ -36,8 +38,8 @@ class Number(Struct, frozen=True):
     label: str = ""
 
 
-class Reading(Struct, frozen=True):
-    """A phone field as read. `note`: what people wrote beside the numbers; `reason`: a phrase
+class ParsedField(Struct, frozen=True):
+    """A parsed phone field. `note`: what people wrote beside the numbers; `reason`: a phrase
     for a person that goes on from "this field ..." where the outcome is not a plain number;
     `remark`: such a phrase about a number that is kept all the same.
     """

@@ -1,4 +1,4 @@
-"""One piece of text -> one number: dialled prefixes, trunk zeros, lost signs, old numbering plans.
+"""Parse one piece of text as one number: prefixes, trunk zeros, lost signs, old numbering plans.
 
 Each way to understand a piece is a candidate, the most literal first; the first one that the
 numbering plan knows is taken. What libphonenumber does by itself (national and international
@@ -29,28 +29,28 @@ _TRUNK = re.compile(r"^(\+\s*\d{1,3}[\s.\-)\]]*)[(\[]\s*0\s*[-]?\s*[)\]]?[\s.-]*
 _DIALLED = ("0011", "011", "00", "810")
 
 
-def read_number(text: str, region: str | None) -> tuple[Number | None, str]:
-    """The number in a piece, or None; and what is wrong with it, "" when it is valid."""
+def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
+    """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
     text = text.strip()
     plainly: tuple[Number | None, str] | None = None
     if (region is not None or text[:1] == "+") and "(0" not in text:
-        plainly = parsed(text, region)  # nearly all: what is plainly typed is plainly read
+        plainly = parse_literal(text, region)  # nearly all: what is plainly typed is plainly read
         if plainly[0] is not None and plainly[0].valid:
             return plainly
     digits = _DIGITS.sub("", text)
     if len(digits) > LONGEST:
         return None, "holds too many digits for one number"
     first: tuple[Number | None, str] | None = None
-    local = plainly is not None and _looks_local(*plainly, digits)
+    local = plainly is not None and _looks_like_local(*plainly, digits)
     for candidate, country, confidence in _candidates(text, digits, region, local):
         if plainly is not None and candidate == text:
             number, problem = plainly
         else:
-            number, problem = parsed(candidate, country)
+            number, problem = parse_literal(candidate, country)
         if number is None:
             first = first or (None, problem)
             continue
-        if not number.valid and (renewed := _renumbered(number.e164)) is not None:
+        if not number.valid and (renewed := _after_plan_change(number.e164)) is not None:
             return replace(renewed, confidence="medium"), ""
         if number.valid:
             return replace(number, confidence=confidence), ""
@@ -63,7 +63,7 @@ def read_number(text: str, region: str | None) -> tuple[Number | None, str]:
 def _candidates(
     text: str, digits: str, region: str | None, local: bool
 ) -> Iterator[tuple[str, str | None, Confidence]]:
-    """(text, region to read it in, how sure we are then), the most literal first.
+    """Yield (text, region to parse it for, confidence), the most literal first.
 
     `local`: it has the looks of a local number, if a wrong one: then it is no other country's.
     """
@@ -84,7 +84,7 @@ def _candidates(
         yield f"+{digits}", None, "medium"  # people leave the plus out
 
 
-def _looks_local(number: Number | None, problem: str, digits: str) -> bool:
+def _looks_like_local(number: Number | None, problem: str, digits: str) -> bool:
     """A slip of the finger, or a made-up local number, is likelier than a number of another
     country that was typed without its plus: (201) 555-0151 is none of Egypt (+20 15...)."""
     if "one digit" in problem or "kept for" in problem:
@@ -108,8 +108,8 @@ def _international(text: str) -> Iterator[tuple[str, None, Confidence]]:
         yield f"+{code}{rest.lstrip('0')}", None, "medium"
 
 
-def _renumbered(e164: str) -> Number | None:
-    """The number of today for one of a plan that has changed; None where there is none.
+def _after_plan_change(e164: str) -> Number | None:
+    """Return today's number for one of a plan that has changed; None if there is none.
 
     Mexico dropped the 1 after +52 in 2019, Brazil put a 9 before mobile numbers from 2012 to 2016,
     Ivory Coast went from 8 to 10 digits by operator in 2021, Benin put 01 before all in 2024
@@ -129,18 +129,18 @@ def _renumbered(e164: str) -> Number | None:
         today = f"+225{prefix}{old}"
     elif e164.startswith("+229") and len(e164) == 12:
         today = f"+22901{e164[4:]}"
-    number = parsed(today, None)[0] if today else None
+    number = parse_literal(today, None)[0] if today else None
     return number if number is not None and number.valid else None
 
 
-def parsed(text: str, region: str | None) -> tuple[Number | None, str]:
-    """libphonenumber's own reading of a text, and what is wrong with the number."""
+def parse_literal(text: str, region: str | None) -> tuple[Number | None, str]:
+    """Parse a text as libphonenumber does; also return what is wrong with the number."""
     extension, parts = "", fast_parser.parse(text, region)
     if parts is None:
         try:
             found = phonenumbers.parse(text, region)
         except NumberParseException as error:
-            return None, _no_number(error, text)
+            return None, _parse_problem(error, text)
         extension = found.extension or ""
         parts = found.country_code or 0, phonenumbers.national_significant_number(found)
     e164 = f"+{parts[0]}{parts[1]}"
@@ -151,7 +151,7 @@ def parsed(text: str, region: str | None) -> tuple[Number | None, str]:
     )
 
 
-def _no_number(error: NumberParseException, text: str) -> str:
+def _parse_problem(error: NumberParseException, text: str) -> str:
     if error.error_type == NumberParseException.INVALID_COUNTRY_CODE and text[:1] == "+":
         return "has a country code that does not exist"
     if error.error_type == NumberParseException.TOO_LONG:

@@ -39,7 +39,7 @@ def _states() -> dict[str, str]:
 
 
 def region_of_state(state: str) -> str | None:
-    """The country of a state or province by name or code, where that is plain.
+    """Return the country of a state or province by name or code, where that is unambiguous.
 
     >>> region_of_state("TX"), region_of_state("Ontario"), region_of_state("Bavaria")
     ('US', 'CA', None)
@@ -48,7 +48,7 @@ def region_of_state(state: str) -> str | None:
 
 
 def region_of_domain(address: str) -> str | None:
-    """The country of an email's or website's domain.
+    """Return the country of an email's or website's domain.
 
     >>> region_of_domain("kim@example.co.uk"), region_of_domain("https://example.de/contact")
     ('GB', 'DE')

@@ -1,4 +1,4 @@
-"""The text of a phone field, before it is looked at as a number: cleaned, and told from junk."""
+"""Clean the text of a phone field, and recognise junk, before it is parsed as a number."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def clean(raw: str) -> str:
 
 
 def folded_digits(text: str) -> str:
-    """Decimal digits of any script as 0-9, and a fullwidth or small plus as "+"; all else stays.
+    """Write decimal digits of any script as 0-9, and a fullwidth or small plus as "+".
 
     >>> folded_digits("\uff0b\uff11\u0664\u0661\u0665") == "+1415", folded_digits("\u00b2")
     (True, '\u00b2')
@@ -67,8 +67,8 @@ _TEL = re.compile(r"tel:\s*(?=[+(\d])", re.IGNORECASE)
 _SIP = re.compile(r"sips?:(\+?\d{5,15})@\S+", re.IGNORECASE)
 
 
-def uri(text: str) -> str | None:
-    """A tel: URI if the text is one (or a link with one, or a sip: address of a number)."""
+def find_uri(text: str) -> str | None:
+    """Return a tel: URI if the text is one (or a link with one, or a number's sip: address)."""
     if found := _TAG.search(text):
         return found.group(1)
     if found := _SIP.fullmatch(text):
@@ -79,18 +79,20 @@ def uri(text: str) -> str | None:
     return None
 
 
-def invisible(raw: str) -> bool:
-    """Whether a text holds nothing but spaces and marks that nobody sees."""
+def is_invisible(raw: str) -> bool:
+    """Return whether a text holds only spaces and invisible marks."""
     return not raw[: MAX_LENGTH * 4].translate(_INVISIBLE).strip()
 
 
-def undamaged(text: str) -> tuple[str, str]:
+def undo_spreadsheet_damage(text: str) -> tuple[str, str]:
     """Undo what a spreadsheet does; the second value says what cannot be undone.
 
     No digit is made up: what a shortened number has lost is lost, and a fraction is no phone.
 
-    >>> undamaged('="+14155550123"'), undamaged("14,155,550,123.00"), undamaged("1.4155550123E+10")
-    (('+14155550123', ''), ('14155550123', ''), ('14155550123', ''))
+    >>> undo_spreadsheet_damage('="+14155550123"'), undo_spreadsheet_damage("14,155,550,123.00")
+    (('+14155550123', ''), ('14155550123', ''))
+    >>> undo_spreadsheet_damage("1.4155550123E+10")
+    ('14155550123', '')
     """
     text = text.lstrip("'\u2018\u2019`\u00b4").strip()
     if quoted := _FORMULA_TEXT.fullmatch(text):
@@ -117,8 +119,8 @@ def undamaged(text: str) -> tuple[str, str]:
 _TOLD = re.compile(r"\[not a phone number: ([a-z ]{1,60})\]")
 
 
-def not_a_number(text: str) -> str:
-    """Why a text holds no phone number at all, as a phrase; "" when it may hold one."""
+def not_a_number_reason(text: str) -> str:
+    """Return why a text holds no phone number at all, as a phrase; "" if it may hold one."""
     if found := _TOLD.fullmatch(text):
         return f"holds {found.group(1)}, not a phone number"
     digits = _NO_DIGIT.sub("", text)
@@ -135,11 +137,11 @@ def not_a_number(text: str) -> str:
     if not digits:
         letters = re.sub(r"[\W_]", "", text)
         return "holds words, not a number" if letters else "holds no digits"
-    return made_up(digits, text)
+    return fictitious_reason(digits, text)
 
 
-def made_up(digits: str, text: str) -> str:
-    """Why digits are no number of anybody; "" when they may be one."""
+def fictitious_reason(digits: str, text: str) -> str:
+    """Return why digits are nobody's number, as a phrase; "" if they may be somebody's."""
     if len(digits) >= 5 and len(set(digits)) == 1:
         return "holds one digit repeated, not a number"
     if digits in _SEQUENCES:

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from connectors.records import Contact, Value
 from worker.decisions import Decision
 from worker.feedback import crm_flags
-from worker.phones import Reading
+from worker.phones import ParsedField
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
@@ -48,7 +48,7 @@ class Entry(Struct, frozen=True):
     contact: Contact
     decision: Decision
     region: str | None
-    readings: Mapping[str, Reading]
+    readings: Mapping[str, ParsedField]
     written: Mapping[str, Value]
     glance: str
     settled_until: datetime | None

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from config.verification import Depth
-from worker.phones import Kind
+from worker.phones import LineType
 
 Verdict = Literal["valid", "invalid", "unreachable", "unknown"]
 # What the network said of the line: in service (and the handset on or off just now), or not.
@@ -42,7 +42,7 @@ class Answer(Struct, frozen=True):
 
     number: str
     verdict: Verdict
-    line_type: Kind = "unknown"
+    line_type: LineType = "unknown"
     carrier: str = ""
     country: str = ""
     live: Live = ""
@@ -64,7 +64,7 @@ class Verification(Struct, frozen=True):
     package: str
     depth: Depth
     verdict: Verdict
-    line_type: Kind
+    line_type: LineType
     at: datetime
     until: datetime
     country: str = ""

@@ -19,7 +19,7 @@ from worker.decisions import (
     changes,
     decide,
 )
-from worker.phones import Number, Reading
+from worker.phones import Number, ParsedField
 
 VALID, INVALID = (
     ProviderAnswer("offline", "valid", "mobile"),
@@ -39,7 +39,7 @@ def known(*said: ProviderAnswer, e164: str = "+442072193000", **more: Any) -> Nu
 
 def field(*numbers: NumberKnowledge, name: str = "Phone", **more: Any) -> FieldFacts:
     outcome = "number" if numbers else more.pop("outcome", "empty")
-    reading = Reading(outcome, tuple(n.number for n in numbers), reason=more.pop("reason", ""))
+    reading = ParsedField(outcome, tuple(n.number for n in numbers), reason=more.pop("reason", ""))
     return FieldFacts(name, reading, numbers, **more)
 
 

@@ -14,7 +14,7 @@ from worker.decisions import (
     decide,
     resolve,
 )
-from worker.phones import Number, Reading
+from worker.phones import Number, ParsedField
 
 NUMBER = Number("+14155552671", kind="unknown", region="US", valid=True, possible=True)
 PLAN = ProviderAnswer("offline", "valid", "unknown", depth="format", label="the numbering plan")
@@ -29,7 +29,7 @@ def decided(
     line_type: str | None = None, reason: str | None = None,
 ):  # fmt: skip
     known = NumberKnowledge(NUMBER, said, missing)
-    reading = Reading("number", (NUMBER,))
+    reading = ParsedField("number", (NUMBER,))
     field = FieldFacts("Phone", reading, (known,), held, e164, line_type)
     return decide(ContactFacts((field,), reason))
 

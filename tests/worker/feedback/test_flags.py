@@ -25,7 +25,7 @@ from worker.decisions.diff import FLAGS
 from worker.feedback import crm_flags
 from worker.feedback.consent_state import apply_lifts, evaluate
 from worker.feedback.models import ContactIdentity, Feedback
-from worker.phones import read_field
+from worker.phones import parse_field
 from worker.suppression import suppressions
 
 Flags = tuple[bool, bool, bool]
@@ -70,7 +70,7 @@ class Record:
 
     def decide(self) -> Any:
         state = evaluate(self.reports, WHO)
-        reading = read_field(NUMBER, None)
+        reading = parse_field(NUMBER, None)
         known = NumberKnowledge(
             reading.numbers[0], wrong=state.wrong, suppressed=state.suppressed,
             suppressed_reason=state.suppressed_reason,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import country_code_for_region
 
-from worker.phones import Whereabouts, read_contact, region_of
+from worker.phones import ContactLocation, parse_contact, region_of
 
 LOCAL = {"Phone": "030 901820"}
 COUNTRIES = [("DE", "Germany"), ("FR", "France"), ("US", "United States"), ("CA", "Canada"),
@@ -18,42 +18,42 @@ def dials_alike(one: str, other: str) -> bool:
     return country_code_for_region(one) == country_code_for_region(other)
 
 
-def phone(where: Whereabouts, **others: str) -> tuple[list[str], str, str]:
-    reading = read_contact({**LOCAL, **others}, where)["Phone"]
+def phone(where: ContactLocation, **others: str) -> tuple[list[str], str, str]:
+    reading = parse_contact({**LOCAL, **others}, where)["Phone"]
     sure = reading.numbers[0].confidence if reading.numbers else ""
     return [number.e164 for number in reading.numbers], sure, reading.remark
 
 
 class TestALocalNumber:
     def test_is_read_by_the_contacts_own_country(self) -> None:
-        assert phone(Whereabouts(country="Deutschland")) == (["+4930901820"], "high", "")
+        assert phone(ContactLocation(country="Deutschland")) == (["+4930901820"], "high", "")
 
     def test_by_its_state_where_the_country_is_missing(self) -> None:
-        reading = read_contact({"Phone": "(415) 555-2671"}, Whereabouts(state="California"))
+        reading = parse_contact({"Phone": "(415) 555-2671"}, ContactLocation(state="California"))
         assert [n.e164 for n in reading["Phone"].numbers] == ["+14155552671"]
 
     def test_by_its_other_number_and_says_so(self) -> None:
-        numbers, sure, remark = phone(Whereabouts(), Mobile="+49 171 2345678")
+        numbers, sure, remark = phone(ContactLocation(), Mobile="+49 171 2345678")
         assert (numbers, sure) == (["+4930901820"], "low")
         assert remark == "is read as a number of Germany, like the contact's other number"
 
     def test_by_its_email_and_says_so(self) -> None:
-        numbers, sure, remark = phone(Whereabouts(email="kim@example.de"))
+        numbers, sure, remark = phone(ContactLocation(email="kim@example.de"))
         assert (numbers, sure) == (["+4930901820"], "low")
         assert "email" in remark
 
     def test_by_the_default_last(self) -> None:
-        assert phone(Whereabouts(default="DE")) == (["+4930901820"], "medium", "")
-        assert phone(Whereabouts(email="kim@example.de", default="US"))[0] == ["+4930901820"]
+        assert phone(ContactLocation(default="DE")) == (["+4930901820"], "medium", "")
+        assert phone(ContactLocation(email="kim@example.de", default="US"))[0] == ["+4930901820"]
 
     @pytest.mark.parametrize("email", ["kim@example.io", "kim@example.com", "kim", "", "@", "x@."])
     def test_is_not_guessed_where_nothing_tells(self, email: str) -> None:
-        reading = read_contact(LOCAL, Whereabouts(email=email))["Phone"]
+        reading = parse_contact(LOCAL, ContactLocation(email=email))["Phone"]
         assert reading.outcome == "no_country"
 
     def test_numbers_of_two_countries_are_no_evidence(self) -> None:
         others = {"Mobile": "+49 171 2345678", "Other": "+33 1 42 68 53 00"}
-        assert phone(Whereabouts(), **others)[0] == []
+        assert phone(ContactLocation(), **others)[0] == []
 
 
 class TestACountryAndItsCode:
@@ -61,36 +61,36 @@ class TestACountryAndItsCode:
 
     @pytest.mark.parametrize("country", ["Germany (DE)", "Germny (de)", "DE", "Atlantis (DE)"])
     def test_that_agree_are_one_country(self, country: str) -> None:
-        assert phone(Whereabouts(country=country))[:2] == (["+4930901820"], "high")
+        assert phone(ContactLocation(country=country))[:2] == (["+4930901820"], "high")
 
     def test_that_contradict_each_other_are_none(self) -> None:
-        where = Whereabouts(country="Germany (FR)")
-        assert read_contact(LOCAL, where)["Phone"].outcome == "no_country"
-        assert phone(Whereabouts(country="Germany (FR)", default="DE"))[0] == []
+        where = ContactLocation(country="Germany (FR)")
+        assert parse_contact(LOCAL, where)["Phone"].outcome == "no_country"
+        assert phone(ContactLocation(country="Germany (FR)", default="DE"))[0] == []
 
     def test_are_settled_by_evidence_for_one_of_them_alone(self) -> None:
         both = "Germany (FR)"
-        numbers, sure, _ = phone(Whereabouts(country=both, email="kim@example.de"))
+        numbers, sure, _ = phone(ContactLocation(country=both, email="kim@example.de"))
         assert (numbers, sure) == (["+4930901820"], "low")
-        assert phone(Whereabouts(country=both), Mobile="+49 171 2345678")[0] == ["+4930901820"]
-        assert phone(Whereabouts(country=both, email="kim@example.it"))[0] == []
-        assert phone(Whereabouts(country=both, state="Texas"))[0] == []
+        assert phone(ContactLocation(country=both), Mobile="+49 171 2345678")[0] == ["+4930901820"]
+        assert phone(ContactLocation(country=both, email="kim@example.it"))[0] == []
+        assert phone(ContactLocation(country=both, state="Texas"))[0] == []
 
     def test_are_settled_by_the_state(self) -> None:
-        reading = read_contact(
-            {"Phone": "(415) 555-2671"}, Whereabouts(country="Mexico (US)", state="California")
+        reading = parse_contact(
+            {"Phone": "(415) 555-2671"}, ContactLocation(country="Mexico (US)", state="California")
         )
         assert [n.e164 for n in reading["Phone"].numbers] == ["+14155552671"]
 
     def test_that_dial_alike_need_no_settling(self) -> None:
-        reading = read_contact({"Phone": "020 7219 3000"}, Whereabouts(country="Jersey (GB)"))
+        reading = parse_contact({"Phone": "020 7219 3000"}, ContactLocation(country="Jersey (GB)"))
         assert [n.e164 for n in reading["Phone"].numbers] == ["+442072193000"]
 
     @given(st.sampled_from(COUNTRIES), st.sampled_from(COUNTRIES))
     def test_no_number_is_read_by_a_country_that_only_one_of_them_names(
         self, name: tuple[str, str], code: tuple[str, str]
     ) -> None:
-        where = Whereabouts(country=f"{name[1]} ({code[0]})", default="US")
+        where = ContactLocation(country=f"{name[1]} ({code[0]})", default="US")
         numbers = phone(where)[0]
         assert not numbers or name[0] == code[0] or dials_alike(name[0], code[0])
 

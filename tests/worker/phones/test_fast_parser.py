@@ -99,7 +99,7 @@ def test_what_plans_print_as_examples_is_never_left_to_the_library(kind: int) ->
 def same_facts(code: int, national: str) -> None:
     number = fast_parser.as_number(code, national)
     assert phonenumbers.national_significant_number(number) == national
-    region, kind = fast_parser.look_up(code, national)
+    region, kind = fast_parser.region_and_type(code, national)
     assert region == (phonenumbers.region_code_for_number(number) or "")
     if region:
         assert kind == phonenumbers.number_type(number)

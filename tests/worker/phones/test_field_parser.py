@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.phones import read_field, region_of
+from worker.phones import parse_field, region_of
 
 
 def numbers(text: str, region: str | None = None) -> list[str]:
-    return [number.e164 for number in read_field(text, region).numbers]
+    return [number.e164 for number in parse_field(text, region).numbers]
 
 
 class TestRealFields:
@@ -55,13 +55,13 @@ class TestWhatSpreadsheetsLeave:
          "+1.4155552E+10", "1.4E+100", "-1.4E+10"],
     )  # fmt: skip
     def test_digits_that_are_lost_are_not_made_up(self, text: str) -> None:
-        reading = read_field(text, "US")
+        reading = parse_field(text, "US")
         assert (reading.outcome, reading.numbers) == ("invalid", ())
         assert "digits are lost" in reading.reason
 
     @pytest.mark.parametrize("text", ["4155552671.5", "41555526.71", "12,345,678.90"])
     def test_an_amount_is_no_phone(self, text: str) -> None:
-        reading = read_field(text, "US")
+        reading = parse_field(text, "US")
         assert (reading.outcome, reading.numbers) == ("invalid", ())
         assert "decimals" in reading.reason
 
@@ -104,11 +104,11 @@ class TestOneNumber:
         [("+442072193000 x12", "12"), ("+442072193000 ext. 4", "4"), ("+442072193000,,33", "33")],
     )
     def test_with_its_extension_beside_it(self, text: str, extension: str) -> None:
-        (number,) = read_field(text).numbers
+        (number,) = parse_field(text).numbers
         assert (number.e164, number.extension) == ("+442072193000", extension)
 
     def test_with_what_was_written_beside_it_as_a_note(self) -> None:
-        reading = read_field("+442072193000 / ask for Kim")
+        reading = parse_field("+442072193000 / ask for Kim")
         assert [n.e164 for n in reading.numbers] == ["+442072193000"]
         assert "Kim" in reading.note
 
@@ -123,28 +123,28 @@ class TestSeveralNumbers:
 class TestNoNumber:
     @pytest.mark.parametrize("text", ["n/a", "none", "-", "TBD", "unknown", "ask reception", "123"])
     def test_a_placeholder_or_words_are_invalid_with_a_reason(self, text: str) -> None:
-        reading = read_field(text, "US")
+        reading = parse_field(text, "US")
         assert reading.outcome == "invalid"
         assert reading.reason
         assert not reading.numbers
 
     @pytest.mark.parametrize("text", ["", "   ", "\u200b", "\u00a0"])
     def test_an_empty_field_is_empty(self, text: str) -> None:
-        assert read_field(text).outcome == "empty"
+        assert parse_field(text).outcome == "empty"
 
     def test_a_local_number_without_a_country_is_not_guessed(self) -> None:
-        assert read_field("020 7219 3000").outcome == "no_country"
+        assert parse_field("020 7219 3000").outcome == "no_country"
 
     def test_excel_damage_is_told(self) -> None:
-        assert read_field("4.15555E+09", "US").outcome == "invalid"
+        assert parse_field("4.15555E+09", "US").outcome == "invalid"
 
 
 class TestHostileInput:
     @given(st.text(max_size=400), st.sampled_from([None, "US", "GB", "DE", "BR", "IN"]))
-    def test_any_text_gives_a_reading_and_never_an_exception(
+    def test_any_text_gives_a_result_and_never_an_exception(
         self, text: str, region: str | None
     ) -> None:
-        reading = read_field(text, region)
+        reading = parse_field(text, region)
         assert bool(reading.numbers) == (reading.outcome == "number")
         for number in reading.numbers:
             assert number.e164.startswith("+")
@@ -153,14 +153,14 @@ class TestHostileInput:
 
     @given(st.text(alphabet="+0123456789 ()-./;x", max_size=60))
     def test_what_it_reads_it_reads_again_the_same(self, text: str) -> None:
-        for number in read_field(text, "US").numbers:
+        for number in parse_field(text, "US").numbers:
             if number.valid:
                 assert numbers(number.e164) == [number.e164]
 
     @pytest.mark.parametrize("text", ["1" * 1_000_000, "+" * 100_000, "( " * 100_000, "\ud800 12"])
     @pytest.mark.timeout(5)
     def test_a_huge_field_is_read_in_bounded_time(self, text: str) -> None:
-        read_field(text, "US")
+        parse_field(text, "US")
 
 
 class TestCountries:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.phones import read_field
+from worker.phones import parse_field
 
 Case = tuple[str, str | None, list[str], str]
 
@@ -232,21 +232,21 @@ NO_NUMBER: list[tuple[str, str]] = [
 )
 def test_what_a_field_holds(case: Case) -> None:
     text, region, expected, extension = case
-    numbers = read_field(text, region).numbers
+    numbers = parse_field(text, region).numbers
     assert [number.e164 for number in numbers] == expected
     assert numbers[0].extension == extension
 
 
 @pytest.mark.parametrize(("text", "region"), NO_NUMBER)
 def test_what_is_no_number_is_never_dressed_up_as_one(text: str, region: str) -> None:
-    reading = read_field(text, region)
+    reading = parse_field(text, region)
     assert reading.outcome == "invalid" or not reading.numbers[0].valid
     assert reading.reason
 
 
 @pytest.mark.parametrize("text", ["(201) 555-0151", "2015550151", "4930901820"])
 def test_a_wrong_local_number_does_not_become_one_of_another_country(text: str) -> None:
-    reading = read_field(text, "US")
+    reading = parse_field(text, "US")
     assert all(number.e164.startswith("+1") for number in reading.numbers)
     assert not any(number.valid for number in reading.numbers)
 
@@ -278,17 +278,17 @@ class TestReasons:
         ],
     )
     def test_say_what_stands_there_instead(self, text: str, region: str, says: str) -> None:
-        reading = read_field(text, region)
+        reading = parse_field(text, region)
         assert says in reading.reason
 
     def test_a_country_that_contradicts_the_number_is_said_and_the_number_kept(self) -> None:
-        reading = read_field("+33 1 42 68 53 00", "DE")
+        reading = parse_field("+33 1 42 68 53 00", "DE")
         assert reading.numbers[0].valid
         assert "France" in reading.remark
         assert "Germany" in reading.remark
 
     def test_neighbours_that_share_a_country_code_do_not_contradict_without_need(self) -> None:
-        assert read_field("+1 800 356 9377", "CA").remark == ""
+        assert parse_field("+1 800 356 9377", "CA").remark == ""
 
 
 class TestNotes:
@@ -303,17 +303,17 @@ class TestNotes:
         ],
     )
     def test_what_stands_beside_a_number_is_kept(self, text: str, note: str) -> None:
-        reading = read_field(text, "GB")
+        reading = parse_field(text, "GB")
         assert [number.e164 for number in reading.numbers] == ["+442072194272"]
         assert note in reading.note
 
     def test_a_number_that_is_none_is_kept_in_the_note_beside_a_good_one(self) -> None:
-        reading = read_field("+12015550123 / +33142685300")
+        reading = parse_field("+12015550123 / +33142685300")
         assert [number.e164 for number in reading.numbers] == ["+33142685300"]
         assert "+12015550123" in reading.note
 
     def test_labels_belong_to_their_numbers(self) -> None:
-        reading = read_field("Office: 020 7219 4272 Mob: 07400 123456 Fax: 020 7219 4273", "GB")
+        reading = parse_field("Office: 020 7219 4272 Mob: 07400 123456 Fax: 020 7219 4273", "GB")
         assert [number.label for number in reading.numbers] == ["Office", "Mob", "Fax"]
 
 
@@ -330,4 +330,4 @@ class TestConfidence:
     def test_says_what_had_to_be_mended(
         self, text: str, region: str | None, confidence: str
     ) -> None:
-        assert read_field(text, region).numbers[0].confidence == confidence
+        assert parse_field(text, region).numbers[0].confidence == confidence

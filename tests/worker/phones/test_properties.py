@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
 
-from worker.phones import read_field
-from worker.phones.text import made_up
+from worker.phones import parse_field
+from worker.phones.text import fictitious_reason
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
@@ -23,8 +23,8 @@ def example(region: str, kind: int) -> str | None:
 EXAMPLES = sorted(
     {e164 for region in REGIONS for kind in (0, 1, 3, 6) if (e164 := example(region, kind))}
 )
-numbers = st.sampled_from([e for e in EXAMPLES if read_field(e).numbers[:1]])
-valid = numbers.filter(lambda e164: read_field(e164).numbers[0].valid)
+numbers = st.sampled_from([e for e in EXAMPLES if parse_field(e).numbers[:1]])
+valid = numbers.filter(lambda e164: parse_field(e164).numbers[0].valid)
 digits_only = re.compile(r"\D")
 
 
@@ -34,18 +34,18 @@ def written(e164: str, how: int) -> str:
 
 @given(valid)
 def test_reading_its_own_output_gives_itself(e164: str) -> None:
-    assert [number.e164 for number in read_field(e164).numbers] == [e164]
+    assert [number.e164 for number in parse_field(e164).numbers] == [e164]
 
 
 @given(valid)
 def test_every_way_the_library_writes_a_number_is_read_back(e164: str) -> None:
     region = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
     for how in (PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.RFC3966):
-        assert [n.e164 for n in read_field(written(e164, how)).numbers] == [e164]
+        assert [n.e164 for n in parse_field(written(e164, how)).numbers] == [e164]
     if region and region != "001":
         national = written(e164, PhoneNumberFormat.NATIONAL)
-        if not made_up(digits_only.sub("", national), national):  # as some examples are
-            assert e164 in [n.e164 for n in read_field(national, region).numbers]
+        if not fictitious_reason(digits_only.sub("", national), national):  # as some examples are
+            assert e164 in [n.e164 for n in parse_field(national, region).numbers]
 
 
 @given(valid, st.lists(st.sampled_from([" ", "-", ".", "\u00a0", "\u200b", "\u202f"]), max_size=6),
@@ -59,7 +59,7 @@ def test_spaces_and_punctuation_between_digits_change_nothing(
         if text[place - 1].isdigit() and text[place].isdigit():
             text = text[:place] + mark + text[place:]
     assume(not text.endswith((".0", ".00")))  # which a spreadsheet has put behind a number
-    assert [number.e164 for number in read_field(text).numbers] == [e164]
+    assert [number.e164 for number in parse_field(text).numbers] == [e164]
 
 
 @given(valid, valid, st.sampled_from([" / ", "; ", ", ", " or ", "\n", " | ", " & "]))
@@ -67,7 +67,7 @@ def test_two_numbers_come_in_the_order_they_were_typed(one: str, two: str, mark:
     if one == two:
         return
     text = f"{written(one, PhoneNumberFormat.INTERNATIONAL)}{mark}{two}"
-    assert [number.e164 for number in read_field(text).numbers] == [one, two]
+    assert [number.e164 for number in parse_field(text).numbers] == [one, two]
 
 
 @given(
@@ -75,7 +75,7 @@ def test_two_numbers_come_in_the_order_they_were_typed(one: str, two: str, mark:
 )
 def test_no_digit_is_made_up(text: str, region: str | None) -> None:
     typed = digits_only.sub("", text)
-    for number in read_field(text, region).numbers:
+    for number in parse_field(text, region).numbers:
         code = str(phonenumbers.parse(number.e164).country_code)
         national = number.e164[1 + len(code) :]
         if number.confidence == "high":
@@ -86,5 +86,5 @@ def test_no_digit_is_made_up(text: str, region: str | None) -> None:
 @given(valid, st.integers(1, 99_999))
 def test_an_extension_never_becomes_part_of_the_number(e164: str, extension: int) -> None:
     for text in (f"{e164} x{extension}", f"{e164} ext. {extension}", f"{e164};ext={extension}"):
-        (number,) = read_field(text).numbers
+        (number,) = parse_field(text).numbers
         assert (number.e164, number.extension) == (e164, str(extension))

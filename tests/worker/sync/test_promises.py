@@ -110,7 +110,7 @@ class TestNothingIsLost:
         from worker.sync.pages import prepare
 
         poison = crm.ids()[2]
-        reading = prepare.read_field
+        reading = prepare.parse_field
 
         def broken(raw: str, region: str | None) -> Any:
             if raw == "poison":
@@ -118,12 +118,12 @@ class TestNothingIsLost:
             return reading(raw, region)
 
         crm.edit(poison, {f"phone/{crm.phone}": "poison"})
-        monkeypatch.setattr(prepare, "read_field", broken)
+        monkeypatch.setattr(prepare, "parse_field", broken)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["pages"]["parked"] == 1
         assert result["contacts"]["failed"] >= 1
-        monkeypatch.setattr(prepare, "read_field", reading)
+        monkeypatch.setattr(prepare, "parse_field", reading)
         again = sync(ctx, crm.name)
         assert again["contacts"]["failed"] == 0
         assert crm.get(poison, crm.status) == "invalid"

@@ -18,8 +18,8 @@ from connectors.csv_list.file import opened_rows
 from connectors.csv_list.formula_guard import csv_line, without_guard
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout
 from worker.feedback.sources.submitted import InvalidReportError, Report
-from worker.phones import is_possible, read_field, region_of
-from worker.phones.text import undamaged
+from worker.phones import is_possible, parse_field, region_of
+from worker.phones.text import undo_spreadsheet_damage
 
 # What people call the columns of a list of reports: our name -> theirs, in lower case.
 _COLUMN_NAMES = {
@@ -91,7 +91,7 @@ def read_numbers(
         progress(len(row.raw) + 1)
         unread = False
         for cell in row.cells.values():
-            text, _ = undamaged(cell.strip())
+            text, _ = undo_spreadsheet_damage(cell.strip())
             numbers = _numbers(text, region)
             yield from numbers
             unread = unread or bool(text and not numbers)
@@ -102,9 +102,11 @@ def read_numbers(
 def _numbers(text: str, region: str | None) -> list[str]:
     if not text or is_possible(text):
         return [text] if text else []
-    found = [number.e164 for number in read_field(text, region).numbers]
+    found = [number.e164 for number in parse_field(text, region).numbers]
     if not found and text.isdigit() and 8 <= len(text) <= 15 and region is None:
-        found = [number.e164 for number in read_field("+" + text, None).numbers]  # as registries do
+        found = [
+            number.e164 for number in parse_field("+" + text, None).numbers
+        ]  # as registries do
     return found
 
 

@@ -33,7 +33,7 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.models import Feedback
 from worker.feedback.report_log import ReportSet
-from worker.phones import Number, Reading
+from worker.phones import Number, ParsedField
 from worker.suppression import confirm_links
 from worker.sync.contact_index import Known
 from worker.sync.pages import existing_contacts
@@ -357,7 +357,7 @@ class _Judge:
     def _standing(self, one: Prepared, number: str) -> ConsentState:
         return self._told.evaluate(number, one.who, self._rules)
 
-    def _facts(self, one: Prepared, name: str, reading: Reading, stops: ConsentState) -> FieldFacts:
+    def _facts(self, one: Prepared, name: str, reading: ParsedField, stops: ConsentState) -> FieldFacts:
         held = one.contact.held
         return FieldFacts(
             name,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.phones import Reading
+from worker.phones import ParsedField
 from worker.store.array_param import any_of
 from worker.store.tables import contact_numbers, failures, watermarks
 
@@ -37,7 +37,7 @@ class _Contact(Protocol):
 
 
 class _Readings(Protocol):
-    def items(self) -> Collection[tuple[str, Reading]]: ...
+    def items(self) -> Collection[tuple[str, ParsedField]]: ...
 
 
 def of_page(

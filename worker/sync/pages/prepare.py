@@ -9,10 +9,10 @@ from msgspec import Struct
 from connectors.records import Contact
 from worker.context import Context
 from worker.feedback.models import ContactIdentity, contact_key
-from worker.phones import Reading
-from worker.phones.contact_fields import Whereabouts, read_contact
+from worker.phones import ParsedField
+from worker.phones.contact_fields import ContactLocation, parse_contact
 from worker.phones.countries import region_of
-from worker.phones.field_parser import read_field
+from worker.phones.field_parser import parse_field
 from worker.segments.membership import Apart
 from worker.store import lost_fields
 from worker.store.lost_fields import Numbers
@@ -25,7 +25,7 @@ class Prepared(Struct, frozen=True):
 
     contact: Contact
     region: str | None
-    readings: Mapping[str, Reading]
+    readings: Mapping[str, ParsedField]
     numbers: tuple[str, ...]
     who: ContactIdentity
     apart: bool = False  # it is in a segment that is set apart
@@ -85,16 +85,16 @@ def reader(
     """How this run reads a contact; a text that a page holds twice is read once."""
     settings = ctx.settings.section(connector)
     fallback = region_of(settings.default_country) if settings.default_country else None
-    seen: dict[tuple[str, str | None], Reading] = {}
+    seen: dict[tuple[str, str | None], ParsedField] = {}
 
-    def reading(text: str, region: str | None) -> Reading:
+    def reading(text: str, region: str | None) -> ParsedField:
         found = seen.get((text, region))
         if found is None:
-            found = seen[text, region] = read_field(text, region)
+            found = seen[text, region] = parse_field(text, region)
         return found
 
     def read(contact: Contact) -> Prepared:
-        where = Whereabouts(
+        where = ContactLocation(
             contact.country, contact.state, contact.email, contact.website, fallback
         )
         known = remembered.numbers.get(contact.id, NONE_UNREAD)
@@ -102,7 +102,7 @@ def reader(
         if not remembered.phones <= contact.phones.keys():
             missing = remembered.phones - contact.phones.keys()
             unread = {name: known.get(name, "") for name in sorted(missing)}
-        readings = read_contact({**contact.phones, **unread}, where, reading)
+        readings = parse_contact({**contact.phones, **unread}, where, reading)
         if remembered.without_context:
             for name, text in contact.phones.items():
                 readings[name] = as_known(
@@ -120,12 +120,12 @@ def reader(
 
 
 def as_known(
-    read: Reading,
+    read: ParsedField,
     text: str,
     known: str,
     without_country: bool,
-    reading: Callable[[str, str | None], Reading],
-) -> Reading:
+    reading: Callable[[str, str | None], ParsedField],
+) -> ParsedField:
     """Read a phone field of a contact whose country, or what else tells it, is hidden from us.
 
     The number that stands there is the one that we know, if it can be that one. Another number is

@@ -22,7 +22,7 @@ import orjson
 
 from config.credentials import ClearoutPhoneCredentials
 from config.verification import Depth
-from worker.phones import Kind, facts
+from worker.phones import LineType, facts
 from worker.verification.errors import AmbiguousResultError, CreditExhaustedError, UnavailableError
 from worker.verification.http_client import (
     ProviderClient,
@@ -37,7 +37,7 @@ from worker.verification.models import AccountStatus, Answer, Product, Question,
 # Pay as you go, at the price of 5,000 credits; a number takes one.
 _PRODUCT = Product("validate", Decimal("0.007"))
 _VERDICTS: dict[str, Verdict] = {"valid": "valid", "invalid": "invalid", "unknown": "unknown"}
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, LineType] = {
     "mobile": "mobile",
     "landline": "landline",
     "fixed_line": "landline",
@@ -199,7 +199,7 @@ def _data(reply: Response, paid: bool = True) -> dict[str, Any]:
     return found
 
 
-def _kind(said: object) -> Kind:
+def _kind(said: object) -> LineType:
     key = str(said or "").strip().lower().replace(" ", "_").replace("-", "_")
     return _KINDS.get(key, "unknown")
 

@@ -22,7 +22,7 @@ import orjson
 from config.credentials import NumVerifyCredentials
 from config.verification import Depth
 from connectors.http.client import RetryableError
-from worker.phones import Kind
+from worker.phones import LineType
 from worker.verification.errors import (
     AmbiguousResultError,
     CredentialsRejectedError,
@@ -43,7 +43,7 @@ from worker.verification.models import AccountStatus, Answer, Product, Question
 
 # The Basic plan at its list price, 14.99 USD for 5,000 lookups.
 _PRODUCT = Product("validate", Decimal("0.003"))
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, LineType] = {
     "mobile": "mobile",
     "landline": "landline",
     "voip": "voip",

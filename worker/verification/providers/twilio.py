@@ -18,7 +18,7 @@ import orjson
 
 from config.credentials import TwilioCredentials
 from config.verification import Depth
-from worker.phones import Kind, facts
+from worker.phones import LineType, facts
 from worker.verification.errors import (
     AmbiguousResultError,
     CredentialsRejectedError,
@@ -46,7 +46,7 @@ _PRODUCTS: dict[Depth, Product] = {
     "live": Product("line_status", Decimal("0.007")),
     "reassigned": Product("reassigned_number", Decimal("0.02")),
 }
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, LineType] = {
     "landline": "landline",
     "mobile": "mobile",
     "fixedVoip": "voip",

@@ -12,7 +12,7 @@ from lookups import IMPOSSIBLE, connect_provider
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.phones import Kind
+from worker.phones import LineType
 from worker.verification.errors import (
     AmbiguousResultError,
     CreditExhaustedError,
@@ -52,7 +52,9 @@ class TestOneNumber:
             ("voicemail", "other"), ("unheard of", "unknown"),
         ],
     )  # fmt: skip
-    def test_kinds_of_line(self, sandbox: Sandbox, clearout: Any, truth: str, kind: Kind) -> None:
+    def test_kinds_of_line(
+        self, sandbox: Sandbox, clearout: Any, truth: str, kind: LineType
+    ) -> None:
         sandbox.network.set(NUMBER, kind=truth, carrier="Cobalt Telecom")
         (said,) = clearout.ask([Question(NUMBER)], "line_type")
         assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Cobalt Telecom")

@@ -13,7 +13,7 @@ from lookups import IMPOSSIBLE, PROVIDER_CASES, ProviderCase, provider_case
 from tls import Ca, TlsFront
 
 from sandbox.run import Sandbox
-from worker.phones import Kind
+from worker.phones import LineType
 from worker.verification.errors import (
     AmbiguousResultError,
     CredentialsRejectedError,
@@ -67,7 +67,7 @@ class TestAnswers:
         assert set(answers) == {NUMBER, NEW_YORK}
         for said in answers.values():
             assert said.verdict in get_args(Verdict)
-            assert said.line_type in get_args(Kind)
+            assert said.line_type in get_args(LineType)
             assert said.live in get_args(Live)
             assert said.raw_answer, "the provider's own words are kept"
             assert NUMBER[1:] not in said.raw_answer, "but not the number once more"
@@ -189,11 +189,11 @@ class TestFaults:
     ) -> None:
         ca = Ca(tmp_path)
         front = TlsFront(ca, sandbox.ports[paid.name])
-        door = paid.provider._door  # type: ignore[attr-defined]
-        door.base_url = door.base_url.replace(sandbox.url(paid.name), front.url)
+        client = paid.provider._client  # type: ignore[attr-defined]
+        client.base_url = client.base_url.replace(sandbox.url(paid.name), front.url)
         with pytest.raises(UnavailableError, match="certificate that is not trusted"):
             paid.ask(NUMBER)
-        door._session.verify = str(ca.path)
+        client._session.verify = str(ca.path)
         front.times = front.met + 2
         assert paid.ask(NUMBER)[NUMBER].number == NUMBER
         assert (front.met, paid.charges) == (front.times, 1)

@@ -11,7 +11,7 @@ from lookups import connect_provider
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.phones import Kind
+from worker.phones import LineType
 from worker.verification.errors import (
     CredentialsRejectedError,
     CreditExhaustedError,
@@ -44,7 +44,7 @@ def ask(numverify: Any) -> Any:
         ("satellite", "other"), ("uan", "other"), ("never heard of", "unknown"),
     ],
 )  # fmt: skip
-def test_kinds_of_line(sandbox: Sandbox, numverify: Any, truth: str, kind: Kind) -> None:
+def test_kinds_of_line(sandbox: Sandbox, numverify: Any, truth: str, kind: LineType) -> None:
     sandbox.network.set(NUMBER, kind=truth, carrier="Harbor Wireless")
     said = ask(numverify)
     assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Harbor Wireless")

@@ -18,7 +18,7 @@ from config.verification import Depth
 from sandbox.providers.twilio import API_KEY, API_SECRET
 from sandbox.run import Sandbox
 from sandbox.service import Fault
-from worker.phones import Kind
+from worker.phones import LineType
 from worker.verification.errors import (
     AmbiguousResultError,
     CredentialsRejectedError,
@@ -63,7 +63,7 @@ class TestKindsOfLine:
         ],
     )  # fmt: skip
     def test_come_to_our_words(
-        self, sandbox: Sandbox, twilio: TwilioProvider, truth: str, kind: Kind
+        self, sandbox: Sandbox, twilio: TwilioProvider, truth: str, kind: LineType
     ) -> None:
         sandbox.network.set(NUMBER, kind=truth, carrier="Bluebird Mobile")
         said = ask(twilio, NUMBER, "line_type")

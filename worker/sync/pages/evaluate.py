@@ -357,7 +357,9 @@ class _Judge:
     def _standing(self, one: Prepared, number: str) -> ConsentState:
         return self._told.evaluate(number, one.who, self._rules)
 
-    def _facts(self, one: Prepared, name: str, reading: ParsedField, stops: ConsentState) -> FieldFacts:
+    def _facts(
+        self, one: Prepared, name: str, reading: ParsedField, stops: ConsentState
+    ) -> FieldFacts:
         held = one.contact.held
         return FieldFacts(
             name,

@@ -1,6 +1,6 @@
-"""The sandbox CRMs as the tests speak to them: one vocabulary for Salesforce and HubSpot.
+"""The sandbox CRMs, with one set of names for Salesforce and HubSpot.
 
-What a record holds is read from the stand-in itself, past the connectors under test.
+Values are read from the stand-in itself, not through the connectors under test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Providers of the tests' own, for what no stand-in can be made to do: count, fail and wait."""
+"""Fake providers: they count, fail and wait, which no stand-in can be made to do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CountingProvider:
         self.batch = batch
         self.asked: Counter[str] = Counter()
         self.calls = 0
-        self._fail, self._answer, self._wait = fail, answer, wait
+        self.fail, self._answer, self._wait = fail, answer, wait
         self._lock = threading.Lock()
 
     def product(self, depth: Depth) -> Product | None:
@@ -43,7 +43,7 @@ class CountingProvider:
         with self._lock:
             self.calls += 1
             call = self.calls
-        error = self._fail(call)
+        error = self.fail(call)
         if error is not None and not error.charge_unknown:
             raise error
         with self._lock:
@@ -66,7 +66,7 @@ class CountingProvider:
 
 
 class FileProvider(CountingProvider):
-    """One that takes files, done after so many looks."""
+    """Takes files, which are done after `looks` polls."""
 
     def __init__(self, bulk_from: int = 2, looks: int = 1, **more: Any) -> None:
         super().__init__("filing", **more)

@@ -1,4 +1,4 @@
-"""Somebody who has come by a login link, where no password is set."""
+"""Sessions of somebody who used a login link, where no password is set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def by_link(ctx: Context) -> requests.Session:
-    """A browser without a screen."""
+    """Return a session that is logged in."""
     session = requests.Session()
     secret = sessions.begin(ctx.store, login_links.PERSON, ctx.now())
     session.cookies.set(COOKIE, secret, domain="127.0.0.1")

@@ -1,4 +1,4 @@
-"""The stand-ins of the lookup services as the tests speak to them: one vocabulary for all."""
+"""Providers connected to their stand-ins, with one set of names for all."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ProviderCase:
         return Question(number, SINCE if self.depth == "reassigned" else None)
 
     def ask(self, *numbers: str) -> Mapping[str, Any]:
-        """Answers by number, asked in calls of the provider's size."""
+        """Return answers by number, asked in calls of the provider's size."""
         found = {}
         questions = [self.question(number) for number in numbers]
         for start in range(0, len(questions), self.provider.batch):
@@ -76,7 +76,7 @@ class ProviderCase:
 def connect_provider(
     sandbox: Sandbox, name: str, tmp_path: Path, toml: str = "", **env: str
 ) -> Provider:
-    """A provider connected to its stand-in, from settings as an operator would give them."""
+    """Connect a provider to its stand-in, by settings as an operator would give them."""
     path = tmp_path / f"{name}.toml"
     path.write_text(toml or tuned(name), encoding="utf-8")
     services = (name,) if name in sandbox.ports else ()
@@ -88,7 +88,7 @@ def connect_provider(
 
 
 def provider_case(sandbox: Sandbox, kind: str, tmp_path: Path) -> ProviderCase:
-    """One of the ways to ask each provider."""
+    """Return one of `PROVIDER_CASES`: a provider, or a way to ask it."""
     if kind == "offline":
         return ProviderCase(
             "offline", connect_provider(sandbox, "offline", tmp_path, QUICK), None, "format"
@@ -110,24 +110,24 @@ def provider_case(sandbox: Sandbox, kind: str, tmp_path: Path) -> ProviderCase:
         rnd.refresh_tokens.clear()
         rnd.tokens.clear()
 
-    def drained(service: Any, what: str, value: Any) -> Callable[[], None]:
+    def setting(service: Any, what: str, value: Any) -> Callable[[], None]:
         return lambda: setattr(service, what, value)
 
     known = {
         "twilio": ProviderCase(
             name, provider, twilio, "line_type", r"/v2/",
-            twilio.logins.clear, drained(twilio, "suspended", True),
+            twilio.logins.clear, setting(twilio, "suspended", True),
         ),
         "numverify": ProviderCase(
             name, provider, numverify, "line_type", r"/validate\?",
-            numverify.keys.clear, drained(numverify, "left", 0),
+            numverify.keys.clear, setting(numverify, "left", 0),
         ),
         "clearoutphone": ProviderCase(
             name, provider, clearout, "line_type", r"/phonenumber/validate",
-            clearout.tokens.clear, drained(clearout, "credits", 0),
+            clearout.tokens.clear, setting(clearout, "credits", 0),
         ),
         "rnd": ProviderCase(
-            name, provider, rnd, "reassigned", r"/api/tn", forget_tokens, drained(rnd, "left", 0)
+            name, provider, rnd, "reassigned", r"/api/tn", forget_tokens, setting(rnd, "left", 0)
         ),
     }  # fmt: skip
     return known[name]

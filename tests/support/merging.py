@@ -1,4 +1,4 @@
-"""Records that are merged, and what is said of them, as the tests speak of it."""
+"""Merges of records in a CRM, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.context import Context
 
 
 def surviving_id(crm: Crm, record_id: str) -> str:
-    """The id under which a record lives on in the CRM."""
+    """Return the id under which a record lives on after its merges."""
     if crm.name == "hubspot":
         portal = crm.service.portal
         while record_id in portal.merged:
@@ -25,13 +25,13 @@ def surviving_id(crm: Crm, record_id: str) -> str:
 
 
 def merge(crm: Crm, away: str, into: str) -> str:
-    """Merge a record into another one (its values win); the id of what they become."""
+    """Merge a record into another, whose values win. Return the id of the result."""
     crm.act(away, {"merge_into": into})
     return surviving_id(crm, into)
 
 
 def set_only_number(crm: Crm, record_id: str, number: str) -> None:
-    """The record has this number alone."""
+    """Give a record this number and no other."""
     nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
     crm.edit(record_id, {f"phone/{crm.phone}": number or None, **nothing})
 

@@ -12,13 +12,13 @@ import requests
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """-9 to the process and all its children at once, as a machine that loses its power."""
+    """Kill a process and its children at once with -9, as if the machine lost its power."""
     try:
-        family = [psutil.Process(process.pid)]
-        family += family[0].children(recursive=True)
+        process_tree = [psutil.Process(process.pid)]
+        process_tree += process_tree[0].children(recursive=True)
     except psutil.NoSuchProcess:
         return
-    for member in family:
+    for member in process_tree:
         try:
             member.send_signal(signal.SIGKILL)
         except psutil.NoSuchProcess:

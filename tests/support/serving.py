@@ -11,24 +11,24 @@ from fastapi import FastAPI
 
 
 class WebServer(uvicorn.Server):
-    """Serves an app at a port of its own. uvicorn looks ten times a second whether it is to end,
-    and waits a tenth of a second more for nobody: this one is told."""
+    """Serves an app at a port of its own. uvicorn checks ten times a second whether to stop,
+    and waits another tenth of a second: this one is notified."""
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(uvicorn.Config(app, port=0, log_config=None, access_log=False))
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._serve_in_thread, daemon=True)
 
-    def begin(self) -> str:
-        """Start; its URL."""
+    def start(self) -> str:
+        """Start serving and return the URL."""
         self._thread.start()
         self._up.wait(60)
         assert self.started, "the web process did not start"
         port = self.servers[0].sockets[0].getsockname()[1]
         return f"http://127.0.0.1:{port}"
 
-    def end(self) -> None:
-        """Stop, with what is under way done."""
+    def stop(self) -> None:
+        """Stop once the requests under way are done."""
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(10)
 

@@ -110,7 +110,7 @@ def a_failed_run(ctx: Context) -> str:
     return run_id
 
 
-class TestWhatIsTold:
+class TestWhatIsSent:
     def test_a_run_that_failed(self, ctx: Context) -> None:
         run_id = a_failed_run(ctx)
         (one,) = rules.found(ctx)
@@ -164,7 +164,7 @@ class TestWhatIsTold:
         assert rules.found(ctx) == []
 
 
-class TestTelling:
+class TestDelivery:
     def test_is_done_once_with_a_link(self, make_context: MakeContext, hook: Hook) -> None:
         ctx = make_context(ALERT_WEBHOOK_URL=hook.url, PUBLIC_URL="https://hygiene.example")
         run_id = a_failed_run(ctx)

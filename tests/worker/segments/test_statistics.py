@@ -65,7 +65,7 @@ def split(rnd: random.Random, segments: int, size: int, rate: float) -> dict[str
     }
 
 
-class TestTooBad:
+class TestExceedingTheThreshold:
     def test_finds_the_bad_list_among_many(self) -> None:
         rnd = random.Random(4)
         found = split(rnd, 40, 400, 0.08)

@@ -406,7 +406,7 @@ class TestReVerification:
         assert rung == []
 
 
-class TestTheStoryOfANumber:
+class TestTheDetailsOfANumber:
     def test_tells_who_said_what_when_for_how_much_and_what_was_written(
         self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:

@@ -155,7 +155,7 @@ class TestAPageMeetsABrokenProvider:
         verified = chain.verify(subjects, LookupRequest("run", "me"))
         assert 5 <= provider.calls <= 8, "and those under way at the time"
         assert set(verified.unanswered.values()) == {"the counting provider did not answer in time"}
-        provider._fail = lambda _call: None
+        provider.fail = lambda _call: None
         now[0] += timedelta(seconds=31)
         verified = chain.verify(subjects, LookupRequest("run", "me"))
         assert not verified.unanswered, "one call tried, and all were asked"

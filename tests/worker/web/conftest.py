@@ -96,8 +96,8 @@ def serve(make_settings: Callable[..., Settings]) -> Iterator[Serve]:
         settings = make_settings(toml, **env)
         app = make_app(settings, InThreads(settings) if working else NoWorkers(notify))
         servers.append(WebServer(app))
-        return servers[-1].begin()
+        return servers[-1].start()
 
     yield start
     for server in servers:
-        server.end()
+        server.stop()

@@ -1,7 +1,8 @@
-"""What the reports about a number come to, as seen from one contact. Pure.
+"""Weigh all reports about a number, as seen from one contact. Pure.
 
-Reports are kept for good and weighed anew each time, in the order in which they were said: so it
-does not matter in which order, or how often, they reached us.
+Reports are kept for good and weighed anew each time, in the order in which they were said. So it
+does not matter in which order, or how often, they reached us. `evaluate` holds the rules of
+consent (promises 7 and 8).
 """
 
 from __future__ import annotations
@@ -106,23 +107,6 @@ class ConsentState:
     corrected_to: str = ""
 
 
-@dataclass
-class _Failing:
-    """Messages that failed since the last one that arrived."""
-
-    reports: list[Feedback] = field(default_factory=list)
-
-    def verdict(self, rules: Rules) -> Feedback | None:
-        """The last of them, where they prove that nobody is reached."""
-        if not self.reports:
-            return None
-        first, last = self.reports[0], self.reports[-1]
-        often = len(self.reports) >= rules.unreachable_after
-        long = last.at - first.at >= rules.unreachable_over
-        dead = any(report.severity == "dead" for report in self.reports)
-        return last if dead or (often and long) else None
-
-
 def evaluate(
     reports: Sequence[Feedback],
     identity: ContactIdentity,
@@ -130,85 +114,168 @@ def evaluate(
     holders: Holders = NO_HOLDERS,
     last_delivered: datetime | None = None,
 ) -> ConsentState:
-    """Weigh the reports about a number for one contact. `reached_at`: when a message last arrived.
+    """Weigh the reports about a number for one contact, in the order in which they were said.
 
-    A wrong number holds for every contact with that number, but for one whose person confirmed it:
-    later, or before where others hold the number too. A confirmation of the number as a whole is
-    ended by the next report that it is wrong, but for the contact that it was said on. Where a
-    number is shared, a report on one contact is about that person alone. An opt-out stands until an
-    opt-in that concerns the contact.
+    A report that does not concern the contact is passed over (`concerns`). Each other one changes
+    the state by the rule for its kind, a method of `_Weighing`:
+
+    - wrong number, correction: `wrong_number`
+    - confirmation: `confirmation`
+    - opt-out, complaint, erasure: `stop`
+    - a flag of ours that a CRM user cleared while another one stayed: `flag_cleared`
+    - any other opt-in: `opt_in`
+    - undelivered message: `failed_message`
+
+    `last_delivered`: when a message last arrived.
     """
-    wrong, why = "", ""
-    closed: set[Channel] = set()
-    cleared: set[Channel] = set()  # of these, whose flags a person cleared, and left another one
-    refused: set[Channel] = set()  # of these, what was refused in another way than by a text
-    any_opened = False  # a person cleared *do not contact*, whatever is left of the others
-    confirmed_at: datetime | None = None
-    confirmed_here = False  # on this contact, not on another one with the number
-    corrected_to = ""
-    failing, no_text = _Failing(), ""
+    if not reports:
+        return _NO_REPORTS
+    weighing = _Weighing(identity, rules, holders, last_delivered)
     for report in sorted(reports, key=sort_key):
         if not concerns(report, identity, holders, rules):
             continue
-        channels = channels_of(report, rules)
         match report.kind:
             case "wrong_number" | "corrected":
-                mine = bool(report.contact) and is_about(report, identity)
-                if confirmed_here and not mine and holders.has_others(identity):
-                    continue  # somebody else's; this person's own word stands
-                wrong, confirmed_at = f"reaches somebody else ({describe(report)})", None
-                confirmed_here = False
-                if report.kind == "corrected":
-                    corrected_to = report.new_number
-                    wrong = f"was replaced by its owner ({describe(report)})"
+                weighing.wrong_number(report)
             case "confirmed":
-                wrong, corrected_to, confirmed_at = "", "", report.at
-                confirmed_here = is_about(report, identity)
-                failing.reports.clear()
+                weighing.confirmation(report)
             case "opt_out" | "complaint" | "erasure":
-                closed |= channels
-                cleared -= channels
-                if not is_by_text(report):
-                    refused |= channels
-                any_opened = False
-                if closed - cleared >= CALL_AND_TEXT:  # no to each, one after the other
-                    closed.add("any")
-                    cleared.discard("any")
-                why = f"must not be contacted ({describe(report)})"
+                weighing.stop(report)
+            case "opt_in" if report.channels in _FLAGS:
+                weighing.flag_cleared(report)
             case "opt_in":
-                any_opened = any_opened or "any" in channels
-                if report.channels in _FLAGS:
-                    cleared |= channels
-                else:
-                    if is_by_text(report):
-                        channels -= refused - _OPENS["text"]
-                    if "any" in closed & channels:  # what is left needs its own flag again
-                        cleared.clear()
-                    closed -= channels
-                    refused -= channels
+                weighing.opt_in(report)
             case "undeliverable":
-                if last_delivered is None or report.at > last_delivered:
-                    if report.severity == "no_text":
-                        no_text = f"takes no texts ({describe(report)})"
-                    elif report.severity:
-                        failing.reports.append(report)
-    suppressed = closed - cleared
-    last = failing.verdict(rules)
-    if no_text and "text" not in suppressed:
-        suppressed.add("text")
-        why = why if len(suppressed) > 1 else no_text
-    if suppressed >= CALL_AND_TEXT and not any_opened:
-        suppressed.add("any")
-    return ConsentState(
-        wrong,
-        frozenset(suppressed),
-        why if suppressed else "",
-        confirmed_at is not None,
-        confirmed_at,
-        f"cannot be reached ({describe(last)})" if last else "",
-        last.at if last else None,
-        corrected_to,
-    )
+                weighing.failed_message(report)
+    return weighing.state()
+
+
+_NO_REPORTS = ConsentState()
+
+
+@dataclass(slots=True)
+class _Weighing:
+    """What the reports up to now come to for one contact. Each rule takes the next report."""
+
+    identity: ContactIdentity
+    rules: Rules
+    holders: Holders
+    last_delivered: datetime | None
+    wrong: str = ""
+    corrected_to: str = ""
+    confirmed_at: datetime | None = None
+    confirmed_here: bool = False  # on this contact, not on another one with the number
+    closed: set[Channel] = field(default_factory=set)
+    # Of the closed channels, those whose flags a person cleared while another flag stayed.
+    cleared: set[Channel] = field(default_factory=set)
+    # Of the closed channels, those that were refused in another way than by a text.
+    refused: set[Channel] = field(default_factory=set)
+    any_opened: bool = False  # a person cleared *do not contact*, whatever is left of the others
+    stop_reason: str = ""
+    failures: list[Feedback] = field(default_factory=list)  # since the last confirmation
+    no_text: str = ""
+
+    def wrong_number(self, report: Feedback) -> None:
+        """A wrong number holds for every contact with that number.
+
+        The exception: this contact's person confirmed it, and others hold the number too. Then it
+        is wrong for the others, unless it was reported on this very contact. A confirmation of the
+        number as a whole is ended by the next report that it is wrong.
+        """
+        reported_here = bool(report.contact) and is_about(report, self.identity)
+        if self.confirmed_here and not reported_here and self.holders.has_others(self.identity):
+            return
+        self.wrong = f"reaches somebody else ({describe(report)})"
+        self.confirmed_at, self.confirmed_here = None, False
+        if report.kind == "corrected":
+            self.corrected_to = report.new_number
+            self.wrong = f"was replaced by its owner ({describe(report)})"
+
+    def confirmation(self, report: Feedback) -> None:
+        """A confirmation lifts a wrong number, a correction and failures; it lifts no opt-out."""
+        self.wrong, self.corrected_to, self.confirmed_at = "", "", report.at
+        self.confirmed_here = is_about(report, self.identity)
+        self.failures.clear()
+
+    def stop(self, report: Feedback) -> None:
+        """An opt-out stands until an opt-in that concerns the contact.
+
+        Whoever refuses calls and texts one after the other refuses all contact.
+        """
+        channels = channels_of(report, self.rules)
+        self.closed |= channels
+        self.cleared -= channels
+        if not is_by_text(report):
+            self.refused |= channels
+        self.any_opened = False
+        if self.closed - self.cleared >= CALL_AND_TEXT:
+            self.closed.add("any")
+            self.cleared.discard("any")
+        self.stop_reason = f"must not be contacted ({describe(report)})"
+
+    def flag_cleared(self, report: Feedback) -> None:
+        """Clearing one flag while another stays opens no more than that flag closed."""
+        channels = channels_of(report, self.rules)
+        self.any_opened = self.any_opened or "any" in channels
+        self.cleared |= channels
+
+    def opt_in(self, report: Feedback) -> None:
+        """An opt-in opens its channels; one by text (START) only what a text had stopped.
+
+        Of what was refused in another way it opens texts alone: nobody is called who refused calls.
+        """
+        channels = channels_of(report, self.rules)
+        self.any_opened = self.any_opened or "any" in channels
+        if is_by_text(report):
+            channels -= self.refused - _OPENS["text"]
+        if "any" in self.closed & channels:  # what is left needs its own flag again
+            self.cleared.clear()
+        self.closed -= channels
+        self.refused -= channels
+
+    def failed_message(self, report: Feedback) -> None:
+        """A failed message counts unless a later one arrived; its error code says how much."""
+        if self.last_delivered is not None and report.at <= self.last_delivered:
+            return
+        if report.severity == "no_text":
+            self.no_text = f"takes no texts ({describe(report)})"
+        elif report.severity:
+            self.failures.append(report)
+
+    def state(self) -> ConsentState:
+        """Sum up. A number that takes no texts must not be texted, even if nobody opted out."""
+        suppressed, reason = self.closed - self.cleared, self.stop_reason
+        if self.no_text and "text" not in suppressed:
+            suppressed.add("text")
+            reason = reason if len(suppressed) > 1 else self.no_text
+        if suppressed >= CALL_AND_TEXT and not self.any_opened:
+            suppressed.add("any")
+        unreachable = _proof_of_unreachable(self.failures, self.rules)
+        return ConsentState(
+            wrong=self.wrong,
+            suppressed=frozenset(suppressed),
+            suppressed_reason=reason if suppressed else "",
+            confirmed=self.confirmed_at is not None,
+            confirmed_at=self.confirmed_at,
+            unreachable=f"cannot be reached ({describe(unreachable)})" if unreachable else "",
+            unreachable_at=unreachable.at if unreachable else None,
+            corrected_to=self.corrected_to,
+        )
+
+
+def _proof_of_unreachable(failures: Sequence[Feedback], rules: Rules) -> Feedback | None:
+    """Return the last failure where they prove that nobody is reached, otherwise None.
+
+    One error code that says that the number is dead is enough; others must go on often and long
+    enough (`Rules`).
+    """
+    if not failures:
+        return None
+    first, last = failures[0], failures[-1]
+    often = len(failures) >= rules.unreachable_after
+    long = last.at - first.at >= rules.unreachable_over
+    dead = any(report.severity == "dead" for report in failures)
+    return last if dead or (often and long) else None
 
 
 def concerns(
@@ -281,7 +348,7 @@ def apply_lifts(
     """What of a suppression that came of `report` still stands, and what ended it if nothing does.
 
     A report about the number as a whole is lifted only by one that is too: what lifts it for one
-    person is an exception for that person (see `standing`).
+    person is an exception for that person (see `evaluate`).
     """
     left = channels_of(report, rules)
     for other in sorted(later, key=sort_key):

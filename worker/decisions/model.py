@@ -12,6 +12,8 @@ from msgspec import Struct
 from worker.phones import LineType, Number, ParsedField
 
 Status = Literal["valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified"]
+# The number reaches nobody, or somebody else. A number that must not be contacted is not bad.
+BAD_STATUSES: tuple[Status, ...] = ("invalid", "wrong_number", "unreachable")
 # "any": contact by whatever channel; what stands against it is the CRM's *do not contact*.
 Channel = Literal["call", "text", "any"]
 CALL_AND_TEXT: frozenset[Channel] = frozenset({"call", "text"})

@@ -14,11 +14,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from worker.decisions.diff import FLAGS
-from worker.decisions.model import Decision, Status, Value
+from worker.decisions.model import BAD_STATUSES, Decision, Status, Value
 
-STOPPING_OR_BAD: frozenset[Status] = frozenset(
-    {"do_not_contact", "wrong_number", "invalid", "unreachable"}
-)
+STOPPING_OR_BAD: frozenset[Status] = frozenset({*BAD_STATUSES, "do_not_contact"})
 # Values that are written for a reason of their own and say nothing of a number.
 _NEUTRAL_KEYS = frozenset({"confirm_link"})
 

@@ -11,6 +11,7 @@ from worker.alerts import notifier
 from worker.context import Context
 from worker.queries.failure_help import REMEDIES
 from worker.segments import isolation, queries
+from worker.store.outbox import DeliveryState
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
 from worker.sync.read import removals
 from worker.sync.runs import lifecycle as run_store
@@ -37,7 +38,7 @@ def overview(ctx: Context) -> dict[str, Any]:
         ).all()
         untold = connection.execute(
             sa.select(deliveries.c.connector, sa.func.count(), sa.func.min(deliveries.c.since))
-            .where(deliveries.c.state == "pending")
+            .where(deliveries.c.state == DeliveryState.PENDING)
             .group_by(deliveries.c.connector)
         ).all()
         held = removals.holds(connection)

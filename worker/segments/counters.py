@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.errors import ConnectorError
 from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
 from worker.store import locks, setbacks
 from worker.store.bulk import insert, upsert
 from worker.store.locks import Lock
@@ -39,7 +40,6 @@ from worker.store.tables import (
 
 log = logging.getLogger(__name__)
 
-BAD = ("invalid", "wrong_number", "unreachable")
 REPORTS = ("opt_out", "complaint", "wrong_number", "undeliverable")
 _COLUMNS = {
     "source": contacts.c.source,
@@ -70,7 +70,7 @@ class Counts:
         for status in statuses.values():
             self.statuses[status] += number
             self.numbers += number
-            if status in BAD:
+            if status in BAD_STATUSES:
                 self.bad += number
 
     def as_json(self) -> dict[str, Any]:

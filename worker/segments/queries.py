@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from config.segments import By
 from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
 from worker.segments import campaign_outcomes, isolation
 from worker.segments.counters import REPORTS
 from worker.segments.statistics import share
 from worker.store.tables import daily_counts, segment_counts, shared_numbers
 
-_SHARES = ("invalid", "wrong_number", "unreachable", "do_not_contact")
-_PARTS = ("invalid", "wrong_number", "unreachable", "do_not_contact", "unverified", "valid")
+_SHARES: tuple[str, ...] = (*BAD_STATUSES, "do_not_contact")
+_PARTS: tuple[str, ...] = (*_SHARES, "unverified", "valid")
 
 
 def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[dict[str, Any]]:

@@ -1,6 +1,9 @@
-"""What each report has still to reach, and when each CRM confirmed it.
+"""Keep what each CRM is still to be told about a number, and when the CRM confirmed it.
 
-A delivery is done when every record of that CRM that holds the number says what it should.
+A delivery is one row for each report and CRM. It is enqueued when the report is applied, claimed by
+a run over the records that hold the number, and completed when every such record of that CRM says
+what it should. When the CRM is away, the delivery is postponed and stays with its run. It is
+requeued when it has to reach the CRM once more.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +24,11 @@ BACKOFF_INITIAL, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=2)
 MISSED_WINDOW = timedelta(minutes=15)  # much longer than recording a page takes
 # A record that its CRM does not take is tried again less and less often.
 REFUSED_BACKOFF_MAX = timedelta(hours=6)
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    DONE = "done"  # each record of the CRM that holds the number says what it should
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) 
                     "cause": one.source_key,
                     "connector": connector,
                     "number": one.number,
-                    "state": "pending" if there else "done",
+                    "state": DeliveryState.PENDING if there else DeliveryState.DONE,
                     "since": one.since,
                     "attempts": 0,
                     "retry_at": now,
@@ -68,7 +77,7 @@ def requeue(
         connection.execute(
             sa.update(deliveries)
             .where(*where, c.number.in_(some))
-            .values(state="pending", retry_at=now, run_id=None, confirmed_at=None)
+            .values(state=DeliveryState.PENDING, retry_at=now, run_id=None, confirmed_at=None)
         )
 
 
@@ -82,9 +91,13 @@ def requeue_missed(connection: Connection, connector: str, now: datetime) -> int
     held_now = sa.exists().where(held.connector == c.connector, held.number == c.number)
     found = connection.execute(
         sa.update(deliveries)
-        .where(c.connector == connector, c.state == "done", c.retry_at >= now - MISSED_WINDOW)
+        .where(
+            c.connector == connector,
+            c.state == DeliveryState.DONE,
+            c.retry_at >= now - MISSED_WINDOW,
+        )
         .where(c.holders == 0, held_now)
-        .values(state="pending", retry_at=now, run_id=None, confirmed_at=None)
+        .values(state=DeliveryState.PENDING, retry_at=now, run_id=None, confirmed_at=None)
     )
     return found.rowcount
 
@@ -95,7 +108,10 @@ def claimable(connection: Connection, connector: str, now: datetime, limit: int)
     query = (
         sa.select(c.id, c.number)
         .where(
-            c.connector == connector, c.state == "pending", c.retry_at <= now, c.run_id.is_(None)
+            c.connector == connector,
+            c.state == DeliveryState.PENDING,
+            c.retry_at <= now,
+            c.run_id.is_(None),
         )
         .order_by(c.id)
         .limit(limit)
@@ -108,7 +124,7 @@ def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | No
     c = deliveries.c
     query = (
         sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
-        .where(c.connector == connector, c.state == "pending", c.run_id.is_not(None))
+        .where(c.connector == connector, c.state == DeliveryState.PENDING, c.run_id.is_not(None))
         .group_by(c.run_id)
         .order_by(c.run_id)
         .limit(1)
@@ -121,14 +137,14 @@ def claim(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
     for some in chunks(ids):
         connection.execute(
             sa.update(deliveries)
-            .where(deliveries.c.id.in_(some), deliveries.c.state == "pending")
+            .where(deliveries.c.id.in_(some), deliveries.c.state == DeliveryState.PENDING)
             .values(run_id=run_id)
         )
 
 
 def postpone(connection: Connection, run_id: str, error: str, now: datetime) -> None:
     """The CRM could not be used: its deliveries wait, longer each time, and stay with their run."""
-    of_run = sa.and_(deliveries.c.run_id == run_id, deliveries.c.state == "pending")
+    of_run = sa.and_(deliveries.c.run_id == run_id, deliveries.c.state == DeliveryState.PENDING)
     attempts = connection.scalar(sa.select(sa.func.max(deliveries.c.attempts)).where(of_run)) or 0
     connection.execute(
         sa.update(deliveries)
@@ -149,7 +165,9 @@ def complete(connection: Connection, connector: str, run_id: str, now: datetime)
     confirmed = 0
     c = deliveries.c
     rows = connection.execute(
-        sa.select(c.id, c.number, c.attempts).where(c.run_id == run_id, c.state == "pending")
+        sa.select(c.id, c.number, c.attempts).where(
+            c.run_id == run_id, c.state == DeliveryState.PENDING
+        )
     ).all()
     counts, refusals = _holders_and_failures(connection, connector, {row.number for row in rows})
     for row in rows:
@@ -160,7 +178,7 @@ def complete(connection: Connection, connector: str, run_id: str, now: datetime)
                 attempts=row.attempts + 1, error=why[:500], retry_at=now + wait, run_id=None
             )
         else:
-            values.update(state="done", confirmed_at=now, error="")
+            values.update(state=DeliveryState.DONE, confirmed_at=now, error="")
         # One that was opened anew meanwhile is no longer this run's.
         still_ours = sa.and_(c.id == row.id, c.run_id == run_id)
         settled = connection.execute(sa.update(deliveries).where(still_ours).values(**values))

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from worker.context import Context
 from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis, heartbeat, set_aside
+from worker.store.outbox import DeliveryState
 from worker.store.tables import (
     alerts,
     daily_counts,
@@ -84,7 +85,7 @@ class _Tables(Collector):
             oldest = _gauge("reports_oldest_seconds", "Age of the oldest of them", "connector")
             for name, count, since in connection.execute(
                 sa.select(d.connector, sa.func.count(), sa.func.min(d.since))
-                .where(d.state == "pending")
+                .where(d.state == DeliveryState.PENDING)
                 .group_by(d.connector)
             ):
                 waiting.add_metric([name], count)

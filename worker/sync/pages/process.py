@@ -28,6 +28,7 @@ from connectors.protocol import Connector
 from connectors.records import Contact, Merge, Update, Value
 from worker.context import Context, alive
 from worker.decisions import Decision
+from worker.decisions.model import BAD_STATUSES
 from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
@@ -547,9 +548,7 @@ def _count(tally: Tally, one: Prepared, decision: Decision) -> None:
     statuses = [f.status for f in decision.fields if f.status is not None]
     tally.fields.update(statuses)
     source["numbers"] += len(statuses)
-    source["bad"] += sum(
-        status in ("invalid", "wrong_number", "unreachable") for status in statuses
-    )
+    source["bad"] += sum(status in BAD_STATUSES for status in statuses)
 
 
 # -- writing down --------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from connectors.rows import (
     written_slots,
 )
 from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
 from worker.feedback.consent_state import rules_from_settings
 from worker.store.array_param import any_of
 from worker.store.tables import contacts
@@ -40,7 +41,6 @@ from worker.verification.models import Verification
 
 # Settings of a connector that say how it is called, and not what is decided.
 _OF_CALLS = {"reserve", "bulk_from", "search_lag"}
-_BAD = ("invalid", "wrong_number", "unreachable")
 
 
 # What our index holds of a contact as it was last decided: its glance, its statuses ({phone field:
@@ -66,7 +66,7 @@ class Settled:
         sources: dict[str, Counter[str]] = {}
         for (source, statuses_told, answers_told), contacts_alike in self.alike.items():
             statuses = list(orjson.loads(statuses_told).values())
-            bad = sum(status in _BAD for status in statuses)
+            bad = sum(status in BAD_STATUSES for status in statuses)
             found = sources.setdefault(source, Counter())
             found["contacts"] += contacts_alike
             found["numbers"] += contacts_alike * len(statuses)

@@ -23,33 +23,8 @@ from worker.verification.spend import used_amounts
 def report(
     connection: Connection, line: ChainPlan, settings: Settings, now: datetime, days: int
 ) -> dict[str, Any]:
-    """All that `hygiene spend` shows; money in the currency of the settings."""
-    c = spend.c
-    first = budget.day_of(now - timedelta(days=days - 1))
-    query = (
-        sa.select(
-            c.day,
-            c.provider,
-            *(
-                sa.func.sum(column).label(column.name)
-                for column in (c.money, c.reserved_money, c.lookups, c.reserved_lookups, c.lost)
-            ),
-        )
-        .where(c.day >= first)
-        .group_by(c.day, c.provider)
-        .order_by(c.day.desc(), c.provider)
-    )
-    rows = [
-        {
-            "day": row.day,
-            "provider": row.provider,
-            "lookups": int(row.lookups),
-            "lost": int(row.lost),
-            "cost": float(budget.money(int(row.money))),
-            "reserved": float(budget.money(int(row.reserved_money))),
-        }
-        for row in connection.execute(query)
-    ]
+    """Return all that `hygiene spend` shows; money in the currency of the settings."""
+    rows = _spent_by_day(connection, budget.day_of(now - timedelta(days=days - 1)))
     labels = {step.name: step.provider.label for step in line.steps}
     return {
         "currency": settings.budget.currency,
@@ -74,6 +49,29 @@ def report(
         "being_asked": connection.scalar(sa.select(sa.func.count()).select_from(lookup_claims)),
         "waiting": connection.scalar(sa.select(sa.func.count()).select_from(lookup_retries)),
     }
+
+
+def _spent_by_day(connection: Connection, first_day: str) -> list[dict[str, Any]]:
+    """Return lookups and money by day and provider, the newest day first."""
+    c = spend.c
+    amounts = (c.money, c.reserved_money, c.lookups, c.reserved_lookups, c.lost)
+    query = (
+        sa.select(c.day, c.provider, *(sa.func.sum(one).label(one.key) for one in amounts))
+        .where(c.day >= first_day)
+        .group_by(c.day, c.provider)
+        .order_by(c.day.desc(), c.provider)
+    )
+    return [
+        {
+            "day": row.day,
+            "provider": row.provider,
+            "lookups": int(row.lookups),
+            "lost": int(row.lost),
+            "cost": float(budget.money(int(row.money))),
+            "reserved": float(budget.money(int(row.reserved_money))),
+        }
+        for row in connection.execute(query)
+    ]
 
 
 def _all_limits(

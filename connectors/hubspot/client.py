@@ -28,6 +28,7 @@ from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.hubspot.errors import translate
 from connectors.records import Purpose
 
+OBJECT: Final = "contacts"  # the only object that is read
 # The one list of call outcomes that all accounts have; no dated version offers it (2027-03-beta
 # does, to chosen apps alone). Source: HubSpot's guide "Calling extensions", dispositions.
 DISPOSITIONS: Final = "/calling/v1/dispositions"

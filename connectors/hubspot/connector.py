@@ -13,9 +13,6 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
-
-from msgspec.structs import replace
 
 from config.connectors import HubSpotSettings
 from config.credentials import HubSpotCredentials
@@ -32,7 +29,6 @@ from connectors.errors import (
 )
 from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.http import consistency
-from connectors.http.client import ContradictionError
 from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
@@ -41,9 +37,11 @@ from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
 from connectors.hubspot import setup
 from connectors.hubspot.call_log import CallLog
-from connectors.hubspot.client import Client
-from connectors.hubspot.errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
+from connectors.hubspot.client import OBJECT, Client
+from connectors.hubspot.list_members import members
+from connectors.hubspot.paging import next_cursor
 from connectors.hubspot.search import by_id, milliseconds
+from connectors.hubspot.writes import Writer
 from connectors.protocol import noop
 from connectors.records import (
     NOTHING,
@@ -51,7 +49,6 @@ from connectors.records import (
     Caution,
     Contact,
     CrmField,
-    FailureKind,
     Merge,
     OutcomeNames,
     Page,
@@ -71,12 +68,9 @@ from connectors.rows import Rows, make_decoder
 
 log = logging.getLogger(__name__)
 
-OBJECT = "contacts"
 _LIST_PAGE = 100
 _SEARCH_PAGE = 200
 _BATCH = 100
-_MEMBERS = 250
-_CONTACTS = "0-1"  # the object type of contacts
 _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _MERGED = "hs_merged_object_ids"
 _DISPOSITIONS = Dispositions()
@@ -110,8 +104,7 @@ class HubSpotConnector:
         self._fields: ObjectFields | None = None
         self._decoder = make_decoder(self._wanted, _checked)
         self._writable: frozenset[str] = frozenset()
-        # What HubSpot has refused: (property, value), or (property, None) for any value.
-        self._refused_values: dict[tuple[str, str | None], Mapping[str, Any]] = {}
+        self._writer = Writer(self.client, self.fetch)
         self._there: frozenset[str] = frozenset()  # asked after, and still there
         self._log = CallLog(self.client, dispositions)
 
@@ -164,7 +157,7 @@ class HubSpotConnector:
         writable = set(self._fields.names)
         writable |= {f"phone/{phone}" for phone in self._fields.phones if rewritable(held[phone])}
         self._writable = frozenset(writable)
-        self._refused_values.clear()  # it may have been mended
+        self._writer.apply_fields(self._fields)
         self._there = frozenset()
         return findings
 
@@ -243,7 +236,7 @@ class HubSpotConnector:
                 query["after"] = guard.check(after)
             answer = self.client.get("read", self.client.paths.objects(OBJECT), query)
             contacts = self._contacts(answer)
-            after = _next(answer)
+            after = next_cursor(answer)
             if first:
                 left = total = self._count()
             first = False
@@ -294,7 +287,7 @@ class HubSpotConnector:
             left = max(0, answer["total"] - len(ids))
             if not ids and not after:
                 self._ask_for(self._decoder.columns)  # no contact says what there is
-            after = ids[-1] if ids and (left or _next(answer)) else None
+            after = ids[-1] if ids and (left or next_cursor(answer)) else None
             merged = _merged(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
@@ -473,57 +466,7 @@ class HubSpotConnector:
 
     @guards_response
     def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
-        return self._members(name) if kind == "list" else None
-
-    def _members(self, name: str) -> Iterator[tuple[str, str]]:
-        """Of a list of contacts. Needs the scope crm.lists.read. Nobody is handed on before the
-        list is complete: who is missing would count as off the list."""
-        try:
-            found = self._members_of(name)
-        except UnavailableError as error:
-            if not isinstance(error.__cause__, ContradictionError):
-                raise
-            log.warning("%s; reading the list %s from its beginning", error, name)
-            found = self._members_of(name)
-        return ((OBJECT, record_id) for record_id in found)
-
-    def _members_of(self, name: str) -> Collection[str]:
-        details = self._list_details(name)
-        check = consistency.MembersCheck()
-        path = self.client.paths.lists(str(details["listId"]), "memberships")
-        after, guard = None, CursorGuard(self.name)
-        while True:
-            query: dict[str, str | int] = {"limit": _MEMBERS}
-            if after:
-                query["after"] = guard.check(after)
-            after = _next(self.client.get("read", path, query, check=check))
-            if not after:
-                break
-        size, count = consistency.list_size(details), len(check.found)
-        if size is not None and consistency.far_short(count, size):
-            # What was counted before may be out of date by now.
-            size = consistency.list_size(self._list_details(name))
-            if size is not None and consistency.far_short(count, size):
-                what = f"the list {name!r} gave {count:,} members, and counts {size:,}"
-                raise UnavailableError(
-                    f"hubspot: an answer contradicts itself: {what}; nothing was taken from it. "
-                    "Try again: hygiene sync hubspot"
-                ) from ContradictionError(what)
-        return check.found
-
-    def _list_details(self, name: str) -> Mapping[str, Any]:
-        lists = self.client.paths.lists
-        by_id = name.isascii() and name.isdecimal()
-        by_name = lists(f"object-type-id/{_CONTACTS}/name", quote(name, safe=""))
-        check = consistency.list_details(name if by_id else "")
-        path = lists(name) if by_id else by_name
-        try:
-            details: Mapping[str, Any] = self.client.get("other", path, check=check)["list"]
-        except NotFoundError:
-            details = {"objectTypeId": ""}
-        if details.get("objectTypeId", _CONTACTS) != _CONTACTS:  # ids on it mean companies, say
-            raise InvalidRequestError(f"hubspot: there is no list of contacts {name!r}")
-        return details
+        return members(self.client, name) if kind == "list" else None
 
     @guards_response
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
@@ -540,150 +483,7 @@ class HubSpotConnector:
     def write(
         self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
-        """One bad value refuses a whole batch. Values that were refused before are left out, so
-        that they cost one call more, and not one for each batch that holds them."""
-        sent: list[Update] = []
-        inputs: list[dict[str, Any]] = []
-        refused: dict[str, WriteResult] = {}
-        for update in updates:
-            properties = self._properties(update)
-            rest: Update | None = update
-            if known := self._known_refusals(properties):
-                told = refused[update.id] = self._refused(update, RefusedValuesError("", known))
-                rest = update.without(told.fields) if told.fields else None
-                properties = self._properties(rest) if rest is not None else {}
-            if rest is not None:
-                sent.append(rest)
-                # HubSpot names a record that it refuses by this mark, where it answers one by one.
-                mark = {"objectWriteTraceId": update.id}
-                inputs.append({"id": update.id, "properties": properties, **mark})
-        results = {result.id: result for result in self._send(sent, inputs)} if sent else {}
-        return [_both(refused.get(one.id), results.get(one.id)) for one in updates]
-
-    def _send(
-        self, updates: Sequence[Update], inputs: Sequence[Any], look_again: bool = True
-    ) -> list[WriteResult]:
-        """`look_again`: at what the answer does not confirm, and write it once more."""
-        path = self.client.paths.objects(OBJECT, "batch/update")
-        try:
-            answer = self.client.post("write", path, {"inputs": list(inputs)})
-        except RefusedValuesError as error:
-            if len(updates) == 1:
-                return [self._refused(updates[0], error)]
-            if self._learn(error, inputs):
-                return self.write(updates)
-            return self._halved(updates)
-        except RefusedCallError as error:
-            if len(updates) == 1:
-                kind: FailureKind = "duplicate" if error.status == 409 else "validation"
-                return [WriteResult(updates[0].id, False, kind, str(error))]
-            return self._halved(updates)
-        return self._results(updates, answer, look_again)
-
-    def _halved(self, updates: Sequence[Update]) -> list[WriteResult]:
-        """No refusal tells which record it means: write the halves, until it stands alone."""
-        middle = len(updates) // 2
-        return self.write(updates[:middle]) + self.write(updates[middle:])
-
-    def _properties(self, update: Update) -> dict[str, str]:
-        names, properties = self.fields.names, {}
-        for canonical, value in update.values.items():
-            kind, _, phone = canonical.partition("/")
-            properties[phone if kind == "phone" else names[canonical]] = _sent(value)
-        return properties
-
-    def _known_refusals(self, properties: Mapping[str, str]) -> list[dict[str, Any]]:
-        if not self._refused_values:
-            return []
-        return [
-            dict(entry)
-            for name, value in properties.items()
-            if (entry := self._refused_values.get((name, value)))
-            or (entry := self._refused_values.get((name, None)))
-        ]
-
-    def _learn(self, error: RefusedValuesError, inputs: Sequence[Any]) -> bool:
-        """Remember which values a refusal means, where it tells; whether any of these holds one."""
-        learned = False
-        for entry in error.entries:
-            name, message = str(entry.get("name", "")), str(entry.get("message", ""))
-            held = {item["properties"][name] for item in inputs if name in item["properties"]}
-            if entry.get("error") == "READ_ONLY_VALUE" and held:
-                self._refused_values[name, None] = entry
-                learned = True
-            if entry.get("error") == "INVALID_OPTION":
-                for value in held:
-                    if value and message.startswith(f"{value} was not one of"):
-                        self._refused_values[name, value] = entry
-                        learned = True
-        return learned
-
-    def _results(
-        self, updates: Sequence[Update], answer: Any, look_again: bool
-    ) -> list[WriteResult]:
-        written = [str(entry["id"]) for entry in answer.get("results") or ()]
-        problems: dict[str, Mapping[str, Any]] = {}
-        of_nobody: list[Mapping[str, Any]] = []
-        for problem in answer.get("errors") or []:
-            context = problem.get("context") or {}
-            named = (*_named(context, "ids"), *_named(context, "objectWriteTraceId"))
-            problems.update(dict.fromkeys(named, problem))
-            if not named:
-                of_nobody.append(problem)
-        found: dict[str, WriteResult] = {}
-        silent: list[Update] = []
-        for update in updates:
-            told = problems.get(update.id)
-            if told is not None and update.id not in written:
-                found[update.id] = self._problem(update, told)
-            elif told is None and written.count(update.id) == 1:
-                found[update.id] = WriteResult(update.id, True)
-            else:
-                silent.append(update)
-        if of_nobody and silent:  # a refusal that names no record: it is one of these
-            if len(updates) == 1:
-                return [self._problem(updates[0], of_nobody[0])]
-            anew = self._halved(silent) if len(silent) > 1 else self.write(silent)
-            found |= {result.id: result for result in anew}
-        elif silent:
-            found |= self._look_again(silent, look_again)
-        return [found[update.id] for update in updates]
-
-    def _look_again(self, silent: Sequence[Update], once_more: bool) -> dict[str, WriteResult]:
-        """At records of which an answer does not say what became of them. One that is not there
-        under its id was merged into another, most often."""
-        log.warning("hubspot: an answer says nothing of %d of its writes", len(silent))
-        found, again = consistency.confirm(silent, self.fetch)
-        for record_id, result in found.items():
-            if not result.ok:
-                text = "the record lives on under another id"
-                found[record_id] = WriteResult(record_id, False, "merged", text)
-        if not once_more:
-            return found | {update.id: consistency.unconfirmed(update) for update in again}
-        inputs = [
-            {"id": one.id, "properties": self._properties(one), "objectWriteTraceId": one.id}
-            for one in again
-        ]
-        results = self._send(again, inputs, look_again=False) if again else []
-        return found | {result.id: result for result in results}
-
-    def _problem(self, update: Update, problem: Mapping[str, Any]) -> WriteResult:
-        text = f"{problem.get('category', '')}: {problem.get('message', '')}"
-        if problem.get("category") == "OBJECT_NOT_FOUND":
-            return WriteResult(update.id, False, "gone", text)
-        if entries := refusals_of(problem):
-            return self._refused(update, RefusedValuesError(text, entries))
-        return WriteResult(update.id, False, "other", text)
-
-    def _refused(self, update: Update, error: RefusedValuesError) -> WriteResult:
-        kind = kind_of(error.entries)
-        canonical = self.fields.canonical_of
-        refused = tuple(canonical(entry.get("name", "")) for entry in error.entries)
-        details = [str(entry.get("message") or "") for entry in error.entries]
-        text = "; ".join(
-            filter(None, (error.text, *(one for one in details if one not in error.text)))
-        )
-        return WriteResult(update.id, False, kind, text, tuple(filter(None, refused)))
+        return self._writer.write(updates)
 
     # -- ids -----------------------------------------------------------------------------
 
@@ -747,29 +547,6 @@ def _listed_ids(value: Any) -> Iterator[str]:
                 yield text
 
 
-def _next(answer: Any) -> str | None:
-    found = ((answer.get("paging") or {}).get("next") or {}).get("after")
-    return str(found) if found else None
-
-
-def _named(context: Mapping[str, Any], key: str) -> list[str]:
-    found = context.get(key)
-    return [str(one) for one in found if one] if isinstance(found, list) else []
-
-
-def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:
-    """Of an update from which values were left out: what became of these, and of the rest."""
-    if refused is None or rest is None:
-        result = rest or refused
-        assert result is not None
-        return result
-    if rest.ok:
-        return replace(refused, rest=True)
-    if not rest.fields:
-        return rest  # it is gone, say
-    return replace(refused, fields=(*refused.fields, *rest.fields), rest=rest.rest)
-
-
 def _checked(value: Any) -> Value:
     return format_utc(_moment(value))
 
@@ -779,9 +556,3 @@ def _moment(value: Any) -> datetime:
     if text.isdigit():
         return datetime.fromtimestamp(int(text) / 1000, UTC)
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def _sent(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value or ""  # an empty text clears a property

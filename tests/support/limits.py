@@ -14,7 +14,7 @@ _LIMITS = {
     # Records in a call, a page, a job or a step.
     "hubspot_batch": "connectors.hubspot.connector._BATCH",
     "hubspot_list_page": "connectors.hubspot.connector._LIST_PAGE",
-    "hubspot_member_page": "connectors.hubspot.connector._MEMBERS",
+    "hubspot_member_page": "connectors.hubspot.list_members._PAGE",
     "hubspot_search_page": "connectors.hubspot.connector._SEARCH_PAGE",
     "salesforce_query_page": "connectors.salesforce.connector._QUERY_PAGE",
     "salesforce_job_records": "connectors.salesforce.connector._JOB_RECORDS",

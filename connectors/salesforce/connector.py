@@ -16,7 +16,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from operator import ge, itemgetter
@@ -65,8 +65,10 @@ from connectors.salesforce import bulk, merges, person_accounts, setup, unwatche
 from connectors.salesforce import probe as salesforce_probe
 from connectors.salesforce import visibility as salesforce_visibility
 from connectors.salesforce.bulk import pace_of
+from connectors.salesforce.call_log import CallLog, batches, parse_time
 from connectors.salesforce.client import Client
 from connectors.salesforce.errors import BulkUnavailableError, CursorLapsedError, LargeQueryError
+from connectors.salesforce.record_ids import PREFIXES
 from connectors.salesforce.results import fetch_result
 from connectors.salesforce.soql import NEW_JOB, Position, Query, full_id, listed, quoted
 from connectors.salesforce.write_rules import ALLOW_DUPLICATES
@@ -74,7 +76,6 @@ from connectors.salesforce.writes import Writer
 
 log = logging.getLogger(__name__)
 
-_PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 _QUERY_PAGE = 2000
@@ -82,7 +83,6 @@ _SLICES = (2000, 500, 200)  # records of a query that is cut, each tried where t
 _PAGE = 1000  # contacts of a query's answer that make a page
 _JOB_RECORDS = 100_000  # in one query job: what it brings is not much older than its processing
 _JOB_PAGE = 1200  # contacts of a job that make a page
-_WINDOWS = (timedelta(days=7), timedelta(days=1), timedelta(hours=1))  # of calls, where cut
 
 
 KeyOf = Callable[[str], Any]  # from a column's name to what a row gives its value for
@@ -120,6 +120,7 @@ class SalesforceConnector:
         self._decoders: dict[str, RowDecoder] = {}
         self._filterable: set[tuple[str, str]] = set()
         self._writable: dict[str, frozenset[str]] = {}
+        self._log = CallLog(self._rows, self._in_slices, self._accounts_of, self.clock)
         self._writer = Writer(self._client.call, self._org, settings, self._fields, self.fetch)
 
     @classmethod
@@ -528,12 +529,12 @@ class SalesforceConnector:
         members = Query(
             "CampaignMember", ("Id", "ContactId", "LeadId"), (f"CampaignId IN {listed(ids)}",)
         )
-        for rows in _batches(self._in_slices(members)):
+        for rows in batches(self._in_slices(members)):
             people = self._accounts_of(row["ContactId"] or "" for row in rows)
             for row in rows:
                 record_id = row["ContactId"] or row["LeadId"] or ""
                 record_id = people.get(record_id, record_id)
-                if (member := _PREFIXES.get(record_id[:3], "")) in self._wanted:
+                if (member := PREFIXES.get(record_id[:3], "")) in self._wanted:
                     yield member, record_id
 
     def _accounts_of(self, contact_ids: Iterable[str]) -> Mapping[str, str]:
@@ -546,40 +547,10 @@ class SalesforceConnector:
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
         and not the number that was called."""
-        return self._outcomes(since, only)
+        return self._log.call_outcomes(since, only)
 
     def outcome_names(self) -> OutcomeNames:
         return OutcomeNames({})  # a task holds the name itself
-
-    def _outcomes(self, since: datetime, only: str) -> Iterator[CallOutcome]:
-        for rows in _batches(self._tasks(since, None, _WINDOWS, only)):
-            people = self._accounts_of(row["WhoId"] or "" for row in rows)
-            for row in rows:
-                yield _outcome(row, people)
-
-    def _tasks(
-        self, since: datetime, until: datetime | None, windows: Sequence[timedelta], only: str
-    ) -> Iterator[Mapping[str, Any]]:
-        """Tasks with a disposition. Where they are too many for one query, also in the middle of
-        it, in windows of time, smaller and smaller ones; at last so many at a time, by id. Archived
-        tasks are left out: a call of more than a year ago reports nothing new."""
-        soql = _tasks_query(since, until, only).soql(order="SystemModstamp")
-        at = since
-        try:
-            for row in self._rows(soql):
-                at = max(at, _moment(row["SystemModstamp"]))
-                yield row
-            return
-        except LargeQueryError as error:
-            log.warning("%s; asking for tasks of less time at once", error)
-        if not windows:
-            yield from self._in_slices(_tasks_query(at, until, only))
-            return
-        end = until or (self.clock() or datetime.now(UTC)) + timedelta(minutes=5)
-        while at < end:
-            then = min(at + windows[0], end)
-            yield from self._tasks(at, then, windows[1:], only)
-            at = then
 
     # -- writing -------------------------------------------------------------------------
 
@@ -600,7 +571,7 @@ class SalesforceConnector:
     # -- ids -----------------------------------------------------------------------------
 
     def object_of(self, record_id: str) -> str:
-        found = _PREFIXES.get(record_id[:3])
+        found = PREFIXES.get(record_id[:3])
         if found is None or not _ID.fullmatch(record_id):
             raise InvalidRequestError(
                 f"salesforce: {record_id!r} is not the id of a Contact (003...), a Lead (00Q...) "
@@ -667,42 +638,6 @@ def _check_order(after: str, ids: Sequence[str]) -> None:
         )
 
 
-def _tasks_query(since: datetime, until: datetime | None, only: str) -> Query:
-    tests = [f"SystemModstamp >= {_soql_time(since)}"]
-    tests += [f"SystemModstamp < {_soql_time(until)}"] if until is not None else []
-    tests += [f"CallDisposition {f'= {quoted(only)}' if only else '!= null'}"]
-    columns = ("Id", "WhoId", "CallDisposition", "CreatedDate", "SystemModstamp")
-    return Query("Task", columns, tuple(tests))
-
-
-def _batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    while some := list(islice(rows, _FETCH)):
-        yield some
-
-
-def _soql_time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
-
-
-def _outcome(row: Mapping[str, Any], people: Mapping[str, str]) -> CallOutcome:
-    who = row["WhoId"] or ""
-    who = people.get(who, who)
-    object_name = _PREFIXES.get(who[:3], "")
-    return CallOutcome(
-        row["Id"],
-        row["CallDisposition"],
-        object_name,
-        who if object_name else "",
-        "",
-        _moment(row["CreatedDate"]),
-        _moment(row["SystemModstamp"]),
-    )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("+0000", "+00:00"))
-
-
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+0000|Z)", re.ASCII)
 
 
@@ -711,4 +646,4 @@ def _checked(given: Any) -> Value:
     text = str(given)
     if _UTC.fullmatch(text):  # as Salesforce gives them all: nothing is to be worked out
         return f"{text[:19]}Z"
-    return format_utc(_moment(text))
+    return format_utc(parse_time(text))

@@ -29,7 +29,7 @@ _LIMITS = {
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",
     # Seconds, or spans of time.
-    "salesforce_task_windows": "connectors.salesforce.connector._WINDOWS",
+    "salesforce_task_windows": "connectors.salesforce.call_log._WINDOWS",
     "bulk_first_poll": "connectors.salesforce.bulk._FIRST_LOOK",
     "bulk_patience": "connectors.salesforce.bulk._LONGEST",
     "lookup_busy_pause": "worker.verification.paid_step._FIRST_PAUSE",

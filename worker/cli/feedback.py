@@ -44,8 +44,8 @@ def feedback_import(
     """Import reports from a CSV file; a row that was imported before counts once."""
     from worker.feedback import intake as receive
     from worker.feedback.sources import files as lists
-    from worker.feedback.sources import submitted
-    from worker.feedback.sources.submitted import InvalidReportError
+    from worker.feedback.sources import submitted_reports
+    from worker.feedback.sources.submitted_reports import InvalidReportError
     from worker.phones import region_of
 
     mapping = dict(_pair(text) for text in columns)
@@ -66,11 +66,11 @@ def feedback_import(
             return new, old
 
         for line, raw, report in lists.read_reports(file, mapping, fixed, bad, layout):
-            if submitted.must_flush_before(report, batch):
+            if submitted_reports.must_flush_before(report, batch):
                 new, old = keep()
                 stored, known = stored + new, known + old
             try:
-                batch += submitted.to_feedback(ctx, report, region)
+                batch += submitted_reports.to_feedback(ctx, report, region)
             except InvalidReportError as error:
                 bad.add(line, raw, str(error))
             if len(batch) >= 400:

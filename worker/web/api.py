@@ -20,8 +20,8 @@ from worker.alerts import notifier
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback, ReviewDecision
-from worker.feedback.sources import submitted
-from worker.feedback.sources.submitted import InvalidReportError, Report, Short
+from worker.feedback.sources import submitted_reports
+from worker.feedback.sources.submitted_reports import InvalidReportError, Report, Short
 from worker.phones import region_of
 from worker.phones.single_number import number_of
 from worker.queries import timeline
@@ -142,7 +142,7 @@ class SuppressionRequest(_Strict):
 
     number: Short
     reason: Short = "opt_out"
-    channels: submitted.Channels = []
+    channels: submitted_reports.Channels = []
     evidence: Short = ""
 
     @property
@@ -170,14 +170,14 @@ class Isolating(_Strict):
 
     connector: ConnectorName
     by: By
-    value: Annotated[submitted.Text, Field(min_length=1, max_length=255)]
+    value: Annotated[submitted_reports.Text, Field(min_length=1, max_length=255)]
     reason: Annotated[Short, Field(min_length=3)]
 
 
 class Outcome(_Strict):
     """What became of a campaign's messages on a day; a day that is known is replaced."""
 
-    campaign: Annotated[submitted.Text, Field(min_length=1, max_length=255)]
+    campaign: Annotated[submitted_reports.Text, Field(min_length=1, max_length=255)]
     day: date
     sent: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
     delivered: Annotated[int, Field(ge=0, le=outcomes.MOST)] = 0
@@ -210,12 +210,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         refused: list[str] = []
         stored = known = 0
         for place, report in enumerate(reports):
-            if submitted.must_flush_before(report, found):
+            if submitted_reports.must_flush_before(report, found):
                 new = intake.store_reports(ctx, found)
                 stored, known = stored + new, known + len(found) - new
                 found.clear()
             try:
-                found += submitted.to_feedback(ctx, report)
+                found += submitted_reports.to_feedback(ctx, report)
             except (InvalidReportError, ConnectorError) as error:
                 refused.append(f"{place}: {error}" if isinstance(body, list) else str(error))
         if refused and not found and not stored + known:

@@ -15,7 +15,7 @@ from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from worker.feedback.intake import store_reports
 from worker.feedback.sources.dispositions import poll
-from worker.feedback.sources.submitted import Report, to_feedback
+from worker.feedback.sources.submitted_reports import Report, to_feedback
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
 from worker.sync.runs.scope import Scope

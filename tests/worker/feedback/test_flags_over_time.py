@@ -23,7 +23,7 @@ from worker.context import Context
 from worker.feedback import intake, report_log
 from worker.feedback.consent_state import Rules, apply_lifts
 from worker.feedback.models import Feedback
-from worker.feedback.sources.submitted import ContactRef, Report, to_feedback
+from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.store.tables import contacts, feedback
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending

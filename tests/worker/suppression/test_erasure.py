@@ -17,7 +17,7 @@ from reports import deliver_reports
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback
-from worker.feedback.sources.submitted import ContactRef, Report, to_feedback
+from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.queries.number import story
 from worker.store.tables import deliveries, feedback, reviews, suppressions
 from worker.suppression import suppressions as suppress

@@ -15,7 +15,7 @@ from fixture_types import Sync
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.sources.files import Refusals, read_reports
-from worker.feedback.sources.submitted import ContactRef, Report, to_feedback
+from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact

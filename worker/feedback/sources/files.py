@@ -17,7 +17,7 @@ from connectors.csv_list.errors import ListError
 from connectors.csv_list.file import opened_rows
 from connectors.csv_list.formula_guard import csv_line, without_guard
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout
-from worker.feedback.sources.submitted import InvalidReportError, Report
+from worker.feedback.sources.submitted_reports import InvalidReportError, Report
 from worker.phones import is_possible, parse_field, region_of
 from worker.phones.text import undo_spreadsheet_damage
 

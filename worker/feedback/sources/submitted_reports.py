@@ -1,4 +1,9 @@
-"""Reports from dialers, other tools and lists: what they may say, checked, as feedback."""
+"""Check reports that other systems submit, and turn them into feedback.
+
+They come from dialers and other tools (`POST /api/feedback`) and from files (`hygiene feedback
+import`). `Report` is what such a report may say; `to_feedback` makes one `Feedback` for each number
+that it is about.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,25 @@
+"""The HTTP API, for dialers and other tools; `Authorization: Bearer ADMIN_TOKEN`.
+
+A module for each subject. `dependencies` has what the routes share, `responses` and `schemas` what
+the OpenAPI document says of their answers.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from worker.context import Context
+from worker.web.api import feedback, numbers, runs, segments, suppressions, system
+from worker.web.queue import Queue
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return all routes under /api."""
+    routes = APIRouter(prefix="/api")
+    routes.include_router(feedback.router(ctx, queue), tags=["feedback"])
+    routes.include_router(runs.router(ctx, queue), tags=["runs"])
+    routes.include_router(numbers.router(ctx), tags=["numbers"])
+    routes.include_router(suppressions.router(ctx, queue), tags=["suppressions"])
+    routes.include_router(segments.router(ctx), tags=["segments"])
+    routes.include_router(system.router(ctx), tags=["system"])
+    return routes

@@ -1,0 +1,88 @@
+"""Routes for reports, and for replies that wait for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, HTTPException
+from pydantic import BaseModel
+
+from connectors.errors import ConnectorError
+from worker.context import Context
+from worker.feedback import intake
+from worker.feedback.models import Feedback, ReviewDecision
+from worker.feedback.sources import submitted_reports
+from worker.feedback.sources.submitted_reports import InvalidReportError, Report
+from worker.web.api.dependencies import AuditNote, FeedbackToken, RowId, StrictBody
+from worker.web.api.responses import answers, errors
+from worker.web.api.schemas import suppressions as suppression_schemas
+from worker.web.queue import Queue
+
+MAX_REPORTS = 1000
+
+
+class Accepted(BaseModel):
+    """`stored`: new reports; those that were known already count in `known`."""
+
+    stored: int
+    known: int
+    refused: list[str] = []
+
+
+class Decision(StrictBody):
+    decision: ReviewDecision
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    routes = APIRouter()
+    notify = queue.reports
+    note = AuditNote(ctx)
+
+    @routes.post("/feedback", status_code=202, summary="Report feedback", responses=errors(413))
+    def feedback(
+        _who: FeedbackToken, body: Report | list[Report], background: BackgroundTasks
+    ) -> Accepted:
+        reports = body if isinstance(body, list) else [body]
+        if len(reports) > MAX_REPORTS:
+            raise HTTPException(413, f"At most {MAX_REPORTS} reports at once.")
+        found: list[Feedback] = []
+        refused: list[str] = []
+        stored = known = 0
+        for place, report in enumerate(reports):
+            if submitted_reports.must_flush_before(report, found):
+                new = intake.store_reports(ctx, found)
+                stored, known = stored + new, known + len(found) - new
+                found.clear()
+            try:
+                found += submitted_reports.to_feedback(ctx, report)
+            except (InvalidReportError, ConnectorError) as error:
+                refused.append(f"{place}: {error}" if isinstance(body, list) else str(error))
+        if refused and not found and not stored + known:
+            raise HTTPException(422, "; ".join(refused[:20]))
+        new = intake.store_reports(ctx, found)
+        stored, known = stored + new, known + len(found) - new
+        if stored:
+            background.add_task(notify)
+        return Accepted(stored=stored, known=known, refused=refused)
+
+    @routes.get(
+        "/reviews", summary="Replies that wait for a person", **answers(suppression_schemas.Reviews)
+    )
+    def reviews(_who: FeedbackToken) -> dict[str, Any]:
+        return {"reviews": intake.open_reviews(ctx)}
+
+    @routes.post(
+        "/reviews/{review_id}",
+        summary="Say what a reply means",
+        **answers(suppression_schemas.Decided, 404),
+    )
+    def review(
+        who: FeedbackToken, review_id: RowId, body: Decision, background: BackgroundTasks
+    ) -> dict[str, str]:
+        if not intake.resolve_review(ctx, review_id, body.decision, who):
+            raise HTTPException(404, "There is no such reply that waits.")
+        note(who, "review.decide", f"{review_id}: {body.decision}")
+        background.add_task(notify)
+        return {"decision": body.decision}
+
+    return routes

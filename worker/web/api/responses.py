@@ -1,0 +1,40 @@
+"""How routes document their answers, and the errors that they give instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+_ERRORS = {
+    401: "The token is missing or wrong.",
+    403: "The token lacks the scope, or the API is closed.",
+    404: "There is no such thing.",
+    409: "The state of things does not allow it now.",
+    413: "The request is too large.",
+    422: "The request is not valid; the text names what is wrong.",
+    502: "The CRM did not answer, or refused the request.",
+}
+
+
+class Error(BaseModel):
+    """The answer when something is wrong: one sentence for a person."""
+
+    error: str
+
+
+def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Document the errors that every route may give, and these."""
+    return {code: {"model": Error, "description": _ERRORS[code]}
+            for code in sorted({401, 403, 422, *codes})}  # fmt: skip
+
+
+def answers(schema: Any, *codes: int, status: int = 200) -> dict[str, Any]:
+    """Return the arguments of a route that sends what its function returns, unconverted.
+
+    `schema` describes the answer in the OpenAPI document; `codes`: the errors it may give besides
+    401, 403 and 422.
+    """
+    answer = {"model": schema, "description": "The answer"}
+    return {"response_model": None, "status_code": status,
+            "responses": {status: answer, **errors(*codes)}}  # fmt: skip

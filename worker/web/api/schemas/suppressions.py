@@ -1,0 +1,92 @@
+"""Answers of the API about suppressions, their evidence, and reports."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+
+class Suppression(TypedDict):
+    """An entry of the list. `number` and `contact` are null for everybody, or once erased."""
+
+    id: int
+    number: str | None
+    contact: str | None
+    channels: list[str]
+    reason: str
+    source: str
+    evidence: str
+    since: str
+    active: bool
+    lifted_at: str | None
+    lifted_by: str | None
+    lifted_why: str | None
+
+
+class Delivery(TypedDict):
+    """When a CRM confirmed a report. `seconds`: how long that took; `in_time`: whether it was
+    within ten business days."""
+
+    connector: str
+    state: str
+    records: int
+    confirmed_at: str | None
+    seconds: float | None
+    in_time: bool
+    error: str | None
+    run: str | None
+
+
+class ReportEvidence(TypedDict):
+    """A report about a number. `deadline`: the end of the tenth business day after its receipt."""
+
+    kind: str
+    source: str
+    evidence: str
+    channels: list[str]
+    contact: str | None
+    at: str
+    received_at: str
+    applied_at: str | None
+    deadline: str
+    delivered: list[Delivery]
+
+
+class ListEntry(Suppression):
+    """An entry of an imported list, and when each CRM confirmed it."""
+
+    delivered: list[Delivery]
+
+
+class Evidence(TypedDict):
+    """What was reported of a number, which lists hold it, and what stands against it."""
+
+    number: str
+    reports: list[ReportEvidence]
+    lists: list[ListEntry]
+    suppressions: list[Suppression]
+
+
+class Suppressions(TypedDict):
+    """`after`: give it as `after` to read on; null at the end."""
+
+    suppressions: list[Suppression]
+    after: int | None
+
+
+class Review(TypedDict):
+    """A reply that waits for a person."""
+
+    id: int
+    number: str
+    text: str
+    suggestion: str | None
+    evidence: str
+    at: str
+
+
+class Reviews(TypedDict):
+    reviews: list[Review]
+
+
+class Decided(TypedDict):
+    decision: str

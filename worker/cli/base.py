@@ -28,7 +28,7 @@ class Command(click.Command):
     """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end; 130:
     interrupted. `stopped`: the line that is printed then."""
 
-    stopped = "stopped; to continue, run the command again"
+    stopped = "stopped; run the command again to continue"
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -96,7 +96,7 @@ def _unexpected(error: Exception) -> str:
     except OSError:
         return log.redact(f"{type(error).__name__}: {error}")
     return log.redact(
-        f"{type(error).__name__}: {error} (a fault of ours: details are in {path}; "
+        f"{type(error).__name__}: {error} (an internal error: details are in {path}; "
         "hygiene doctor checks this machine)"
     )
 

@@ -104,7 +104,7 @@ def number_argument(text: str, where: str) -> str:
     number = number_of(text)
     if number is None:
         raise click.UsageError(
-            f"{where}: write one number with its country code, like +14155550123"
+            f"{where}: give one number with its country code, such as +14155550123"
         )
     return number
 
@@ -120,7 +120,7 @@ def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
     if as_json:
         console.print_json([asdict(result) for result in found])
     elif not found:
-        console.out.print("no lookup service is connected: nothing is open")
+        console.out.print("no lookup service is connected, so there is nothing to test")
     else:
         made = console.table("fact", "verdict", "what we rely on", "seen")
         console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def crm() -> None:
-    """Our fields in a CRM: create them, check them."""
+    """Create and check our fields in a CRM."""
 
 
 @crm.command("setup")
 @connector_argument()
 @click.option("--adopt", multiple=True, metavar="OBJECT.FIELD",
-              help="Use this field although we did not make it; may be repeated.")  # fmt: skip
+              help="Use this field although we did not create it; repeatable.")  # fmt: skip
 @json_option
 def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
-    """Create the fields that the worker writes, and give its user access; safe to repeat."""
+    """Create the fields that the worker writes, and give its user access to them; repeatable."""
     with open_context(connector) as ctx:
         opened = connectors.build(connector, ctx.settings)
         again = f"hygiene crm setup {connector} (what was already created stays)"
@@ -64,7 +64,7 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 @connector_argument()
 @json_option
 def crm_check(connector: str, as_json: bool) -> None:
-    """Say which fields are missing or unusable, which phone fields nobody watches, and how many
+    """Show which fields are missing or unusable, which phone fields are not checked, and how many
     records our user sees."""
     from connectors.errors import ConnectorError
 
@@ -78,11 +78,11 @@ def crm_check(connector: str, as_json: bool) -> None:
         try:
             seen = opened.visibility()
         except ConnectorError as error:
-            console.info(f"what our user sees cannot be told: {error}")
+            console.info(f"could not check what our user sees: {error}")
         try:
             unwatched = list(opened.unwatched())
         except ConnectorError as error:
-            console.info(f"whether other fields hold phone numbers cannot be told: {error}")
+            console.info(f"could not check whether other fields hold phone numbers: {error}")
     finally:
         opened.close()
     if as_json:
@@ -99,12 +99,12 @@ def crm_check(connector: str, as_json: bool) -> None:
         console.print_json(listed)
         sys.exit(1 if any(finding.blocks for finding in findings) else 0)
     if not findings:
-        console.out.print(f"{connector}: all fields are there and can be written")
+        console.out.print(f"{connector}: all fields exist and can be written")
     else:
         made = console.table("field", "problem")
         console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
         console.show_table(made)
-        console.info(f"create what is missing with: hygiene crm setup {connector}")
+        console.info(f"create missing fields with: hygiene crm setup {connector}")
     for finding in unwatched:
         console.out.print(Text(str(finding), style="yellow"))
     for one in seen:
@@ -115,13 +115,13 @@ def crm_check(connector: str, as_json: bool) -> None:
 @crm.command("probe")
 @connector_argument()
 @click.option("--write", "record", metavar="ID", default="",
-              help="Also check writing, with values that this record holds.")  # fmt: skip
+              help="Also test writing, with this record's current values.")  # fmt: skip
 @json_option
 def crm_probe(connector: str, record: str, as_json: bool) -> None:
-    """Settle with your account what the CRM's documents leave open.
+    """Test with your account what the CRM's documents leave open.
 
-    Reads only, unless a record is named. What it prints holds no data of your records: send it in,
-    so that others need not guess.
+    Only reads, unless you name a record. The output holds no data of your records, so you can send
+    it to us.
     """
     settings = read_settings()
     connectors.check(connector, settings)
@@ -138,7 +138,7 @@ def crm_probe(connector: str, record: str, as_json: bool) -> None:
     if as_json:
         console.print_json([asdict(result) for result in found])
     elif not found:
-        console.out.print(f"{connector}: nothing is open")
+        console.out.print(f"{connector}: there is nothing to test")
     else:
         made = console.table("fact", "verdict", "what the connector relies on", "seen")
         console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])

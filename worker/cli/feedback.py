@@ -22,18 +22,22 @@ if TYPE_CHECKING:
 
 @click.group("feedback", cls=Group)
 def feedback() -> None:
-    """Reports from outside: import them, decide what replies mean."""
+    """Import reports, and decide what unclear replies mean."""
 
 
 @feedback.command("import")
 @click.argument("file", type=FILE, metavar="FILE")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS",
-              help=f"Which column is which; ours: {', '.join(REPORT_COLUMNS)}.")  # fmt: skip
-@click.option("--kind", default="", metavar="KIND", help="Of all rows: opt_out, wrong_number, ...")
-@click.option("--source", default="", metavar="TEXT", help="Of all rows: where they come from.")
-@click.option("--country", default="", help="Of numbers without a country code, as US.")
+              help=f"Map a column; OURS is one of: {', '.join(REPORT_COLUMNS)}.")  # fmt: skip
+@click.option(
+    "--kind", default="", metavar="KIND", help="Kind of all rows: opt_out, wrong_number, ..."
+)
+@click.option("--source", default="", metavar="TEXT", help="Source of all rows.")
+@click.option(
+    "--country", default="", help="Country of numbers without a country code, such as US."
+)
 @click.option("--refused", default=None, type=click.Path(path_type=Path), metavar="OUT.csv",
-              help="Keep rows that cannot be used here, with the reason.")  # fmt: skip
+              help="Write refused rows to this file, with the reason.")  # fmt: skip
 @layout_options
 @later_option
 @json_option
@@ -41,7 +45,7 @@ def feedback_import(
     file: Path, columns: tuple[str, ...], kind: str, source: str, country: str,
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Import reports from a CSV file; a row that was imported before counts once."""
+    """Import reports from a CSV file; a row that is imported twice counts once."""
     from worker.feedback import intake as receive
     from worker.feedback.sources import files as lists
     from worker.feedback.sources import submitted_reports
@@ -85,7 +89,7 @@ def feedback_import(
     if as_json:
         console.print_json({"stored": stored, "known": known, "refused": bad.count, **told})
     else:
-        console.out.print(f"{stored:,} stored, {known:,} known already, {bad.count:,} refused")
+        console.out.print(f"{stored:,} stored, {known:,} already known, {bad.count:,} refused")
         show_refused(bad)
     sys.exit(1 if bad.count else 0)
 
@@ -102,7 +106,7 @@ def _pair(text: str) -> tuple[str, str]:
 @feedback.command("reviews")
 @json_option
 def feedback_reviews(as_json: bool) -> None:
-    """Replies that nobody but a person should read a meaning into."""
+    """List replies that a person must review."""
     from worker.feedback import intake as receive
 
     with open_context(read_only=True) as ctx:
@@ -110,15 +114,15 @@ def feedback_reviews(as_json: bool) -> None:
     if as_json:
         console.print_json(waiting)
     elif not waiting:
-        console.info("no reply waits")
+        console.info("no replies to review")
     else:
-        made = console.table("id", "reply", "perhaps", "at")
+        made = console.table("id", "reply", "suggestion", "at")
         console.rows(made, [
             (str(one["id"]), one["text"][:100], one["suggestion"] or "", one["at"][:16])
             for one in waiting
         ])  # fmt: skip
         console.show_table(made)
-        console.info("say what one means with: hygiene feedback decide ID MEANING")
+        console.info("decide what a reply means: hygiene feedback decide ID MEANING")
 
 
 @feedback.command("decide")
@@ -126,24 +130,26 @@ def feedback_reviews(as_json: bool) -> None:
 @click.argument("meaning", type=click.Choice(get_args(ReviewDecision)))
 @later_option
 def feedback_decide(review: int, meaning: ReviewDecision, later: bool) -> None:
-    """Say what a reply means."""
+    """Decide what a reply means."""
     from worker.feedback import intake as receive
 
     with open_context() as ctx:
         if not receive.resolve_review(ctx, review, meaning, "admin"):
-            raise click.UsageError(f"no reply {review} waits; see: hygiene feedback reviews")
+            raise click.UsageError(
+                f"there is no reply {review} to review; see: hygiene feedback reviews"
+            )
         if not later:
             propagate_now(ctx)
     console.info(f"{review}: {meaning.replace('_', ' ')}")
 
 
 @feedback.command("outcomes")
-@click.option("--all", "everything", is_flag=True, help="Also those whose meaning is known.")
+@click.option("--all", "everything", is_flag=True, help="Include outcomes that have a meaning.")
 @json_option
 def feedback_outcomes(everything: bool, as_json: bool) -> None:
-    """Outcomes of calls that report nothing yet: say what they mean in feedback.dispositions.
+    """List call outcomes without a meaning; give them one in feedback.dispositions.
 
-    Calls that were logged with one before count as well, once it has a meaning.
+    Once an outcome has a meaning, earlier calls with it count too.
     """
     from worker.feedback.sources import call_outcomes
 
@@ -174,13 +180,13 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
     if shown:
         made = console.table("CRM", "outcome", ">calls", "last", "means")
         console.rows(made, [
-            (one.connector, one.name or f"{one.outcome} (name not known)", f"{one.calls:,}",
+            (one.connector, one.name or f"{one.outcome} (unknown name)", f"{one.calls:,}",
              f"{one.last_at:%Y-%m-%d}", meaning.replace("_", " ") or "nothing yet")
             for one, meaning in shown
         ])  # fmt: skip
         console.show_table(made)
-        console.info("say what one means, by its name or its id, in [feedback.dispositions]")
+        console.info("give an outcome a meaning, by its name or id, in [feedback.dispositions]")
     else:
-        console.info("every outcome that was seen has a meaning")
+        console.info("every outcome seen so far has a meaning")
     for name, problem in problems.items():
-        console.info(f"{name}: names of outcomes could not be read: {problem}")
+        console.info(f"{name}: could not read the names of outcomes: {problem}")

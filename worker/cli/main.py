@@ -63,15 +63,15 @@ class Commands(Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=PACKAGE, prog_name="hygiene")
-@click.option("-v", "--verbose", is_flag=True, help="Show log lines, not only warnings.")
+@click.option("-v", "--verbose", is_flag=True, help="Show all log lines, not only warnings.")
 @click.pass_context
 def main(ctx: click.Context, verbose: bool) -> None:
-    """Keeps the phone numbers in a company's CRMs right.
+    """Keep the phone numbers in your CRMs correct.
 
-    Connect a CRM by environment variables (see the README), create our fields with `hygiene crm
-    setup`, then `hygiene sync`. `hygiene demo` shows it all without any CRM.
+    To start, set a CRM's environment variables (see the README), create our fields with `hygiene
+    crm setup`, then run `hygiene sync`. `hygiene demo` shows everything without a CRM.
 
-    Exit codes: 0 done; 1 done with failures, or not to the end; 2 wrong usage or settings; 130
-    stopped by Ctrl-C or a signal: a run keeps its place and can be resumed.
+    Exit codes: 0 done; 1 done with failures, or not finished; 2 wrong usage or settings; 130
+    stopped by Ctrl-C or a signal. A stopped run keeps its place and can be resumed.
     """
     ctx.obj = verbose

@@ -13,10 +13,12 @@ from worker.cli.output.numbers import show_evidence, show_number
 @click.command("link", cls=Command)
 @connector_argument()
 @click.argument("record_id", metavar="ID")
-@click.option("--number", default=None, metavar="E164", help="If the contact has several.")
+@click.option(
+    "--number", default=None, metavar="E164", help="Which number, if the contact has several."
+)
 @json_option
 def link(connector: str, record_id: str, number: str | None, as_json: bool) -> None:
-    """A link to the page on which a contact confirms, corrects or withdraws a number."""
+    """Create a link to the page where a contact confirms, corrects or withdraws a number."""
     from config.settings import SettingsError
     from worker.feedback import intake as receive
     from worker.feedback import records
@@ -30,9 +32,9 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
         wanted = number_argument(number, "--number") if number else next(iter(held), None)
         if wanted is None or wanted not in held:
             raise click.UsageError(
-                f"{connector} {record_id}: it has no such number as far as we know; sync it first"
+                f"{connector} {record_id}: our index does not have this number; sync it first"
                 if held or number
-                else f"{connector} {record_id}: no number of it is known; sync it first"
+                else f"{connector} {record_id}: our index has no number of it; sync it first"
             )
         key = f"{connector}/{object_name}/{record_id}"
         lifetime = ctx.settings.feedback.link_lifetime
@@ -43,14 +45,14 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
         console.print_json({"link": address, "expires": expires.isoformat()})
     else:
         console.out.print(address)
-        console.info(f"good until {expires:%d %b %Y}")
+        console.info(f"valid until {expires:%d %b %Y}")
 
 
 @click.command("evidence", cls=Command)
 @click.argument("number", metavar="NUMBER")
 @json_option
 def evidence(number: str, as_json: bool) -> None:
-    """What was reported of a number, how, and when each CRM confirmed it."""
+    """Show what was reported about a number, how, and when each CRM confirmed it."""
     from worker.suppression import evidence as evidence_of
 
     e164 = number_argument(number, "NUMBER")
@@ -63,14 +65,16 @@ def evidence(number: str, as_json: bool) -> None:
 
 
 @click.command("forget", cls=Command)
-@click.option("--number", default=None, metavar="E164", help="A number, and whoever holds it.")
+@click.option(
+    "--number", default=None, metavar="E164", help="A number and the contacts that have it."
+)
 @click.option("--contact", "contact", default=None, metavar="CONNECTOR:ID", help="One contact.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) -> None:
-    """Erase what is personal (GDPR). What stands against a number stays, as a keyed hash.
+    """Erase personal data (GDPR). Suppressions of a number stay, as a keyed hash.
 
-    Erase the contact in the CRM first: what is there is read again.
+    Erase the contact in the CRM first, or the next sync reads it again.
     """
     from worker.suppression import erasure as forgetting
 
@@ -79,12 +83,12 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
     with open_context() as ctx:
         if number:
             e164 = number_argument(number, "--number")
-            what = "this number and the contacts that hold it"
+            what = "this number and the contacts that have it"
         else:
             name, object_name, record_id = contact_argument(ctx, contact or "")
             what = f"{name} {record_id}"
         if not yes and not as_json:
-            click.confirm(f"Erase {what} here, for good?", abort=True)
+            click.confirm(f"Permanently erase {what} here?", abort=True)
         if number:
             done = forgetting.erase_number(ctx, e164, "admin")
         else:
@@ -104,7 +108,7 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 @click.argument("text", metavar="NUMBER")
 @json_option
 def number(text: str, as_json: bool) -> None:
-    """All that is known of a number, and why its contacts are flagged."""
+    """Show everything known about a number, and why its contacts are flagged."""
     from worker.queries.number import story
 
     e164 = number_argument(text, "NUMBER")
@@ -121,7 +125,7 @@ def number(text: str, as_json: bool) -> None:
 @click.argument("record", metavar="ID")
 @json_option
 def contact(connector: str, record: str, as_json: bool) -> None:
-    """A record as our index has it, and what was written to it."""
+    """Show a record as our index has it, and the writes to it."""
     from connectors.errors import InvalidRequestError
     from worker.feedback import records
     from worker.queries import timeline

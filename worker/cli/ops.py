@@ -17,14 +17,14 @@ from worker.cli.output import console
 @click.option(
     "--probe",
     is_flag=True,
-    help="Instead, settle with your accounts what the lookup services' documents leave "
+    help="Instead, test with your accounts what the lookup services' documents leave "
     "open; free of charge.",
 )
 @click.option("--paid", "number", metavar="NUMBER", default="",
-              help="With --probe: also what costs a lookup, of this number.")  # fmt: skip
+              help="With --probe: also test what costs a lookup, with this number.")  # fmt: skip
 @json_option
 def doctor(probe: bool, number: str, as_json: bool) -> None:
-    """Check settings, database, Redis and each CRM, and say what to do."""
+    """Check settings, database, Redis and each CRM, and say how to fix problems."""
     from worker.ops.doctor import examine
     from worker.ops.doctor import probe as probe_lookups
 
@@ -51,7 +51,7 @@ def db() -> None:
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Bring the tables to the form that this version needs; safe to repeat."""
+    """Upgrade the tables for this version; safe to repeat."""
     from worker.store.engine import upgrade
 
     upgrade(read_settings().database_url)
@@ -62,7 +62,7 @@ def db_upgrade() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 def db_load(file: Path, as_json: bool) -> None:
-    """Put an export into the database, which has to be empty: hygiene export writes one."""
+    """Load an export (see hygiene export) into an empty database."""
     from worker.ops import export as exporting
     from worker.store.engine import open_store, upgrade
 
@@ -82,12 +82,12 @@ def db_load(file: Path, as_json: bool) -> None:
 @click.command(cls=Command)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--with-secrets", is_flag=True,
-              help="Also people's password hashes, token hashes and our own key.")  # fmt: skip
+              help="Include password hashes, token hashes and our own key.")  # fmt: skip
 @json_option
 def export(file: Path, with_secrets: bool, as_json: bool) -> None:
-    """Write everything that is ours to FILE, a zip of JSON lines; hygiene db load reads it.
+    """Export all our data to FILE, a zip of JSON lines; hygiene db load reads it.
 
-    It holds numbers and what was said of them: keep it like the database.
+    The file holds numbers and the reports about them: protect it like the database.
     """
     from worker.ops import export as exporting
 
@@ -100,10 +100,10 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--host", default=None, help="Address to listen on; this machine alone by default, "
-              "all once ADMIN_PASSWORD is set.")  # fmt: skip
+@click.option("--host", default=None, help="Address to listen on; by default only this machine, "
+              "or all addresses once ADMIN_PASSWORD is set.")  # fmt: skip
 def web(host: str | None) -> None:
-    """The web process: pages, health checks and API, on PORT."""
+    """Run the web process: pages, health checks and API, on PORT."""
     from worker.cli.terminal import print_login_link
     from worker.web.port import check_port
     from worker.web.serve import serve
@@ -116,7 +116,7 @@ def web(host: str | None) -> None:
 
 @click.command(cls=Command)
 def up() -> None:
-    """Web, worker and beat on this machine, with embedded Redis and database where none is set."""
+    """Run web, worker and beat on this machine; Redis and database are embedded by default."""
     from worker.cli.supervisor import run_all
     from worker.cli.terminal import print_login_link
     from worker.web.port import check_port
@@ -130,19 +130,19 @@ def up() -> None:
 @click.command(cls=Command)
 @click.option("--contacts", default=2000, show_default=True, type=click.IntRange(1, 1_000_000),
               help="Contacts in each of the two CRMs.")  # fmt: skip
-@click.option("--once", is_flag=True, help="End after the first sync.")
+@click.option("--once", is_flag=True, help="Stop after the first sync.")
 def demo(contacts: int, once: bool) -> None:
-    """See it work: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
+    """Try it out: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
     from worker.cli.demo import run_demo
 
     sys.exit(run_demo(contacts, once))
 
 
 @click.command("settings", cls=Command)
-@click.option("--changed", is_flag=True, help="Only what is not the default.")
+@click.option("--changed", is_flag=True, help="Only settings that differ from the default.")
 @json_option
 def settings(changed: bool, as_json: bool) -> None:
-    """What is in force, and where each value comes from; secrets are masked."""
+    """Show the settings in effect and where each value comes from; secrets are masked."""
     from config.effective import shown
 
     found = [one for one in shown(read_settings()) if not changed or one.origin != "default"]

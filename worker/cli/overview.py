@@ -15,7 +15,7 @@ from worker.cli.output.spend import show_spend
 @click.command(cls=Command)
 @json_option
 def overview(as_json: bool) -> None:
-    """How the CRMs, the numbers and the money stand, and what needs a person."""
+    """Show the state of the CRMs, the numbers and the spending, and what needs attention."""
     from worker.queries.overview import overview as all_of_it
     from worker.segments import counters
 
@@ -25,11 +25,12 @@ def overview(as_json: bool) -> None:
     if as_json:
         console.print_json(found)
         return
-    made = console.table("crm", "state", ">contacts", "last run", "changes read", ">calls, a day",
-                         ">calls left")  # fmt: skip
+    made = console.table(
+        "crm", "state", ">contacts", "last run", "changes read to", ">calls in 24 h", ">calls left",
+    )  # fmt: skip
     console.rows(made, [
-        (one["name"], one["state"], f"{one['contacts'] or 0:,}", _minute(one["run_at"]),
-         _minute(one["watermark"]), f"{one['calls_today']:,}",
+        (one["name"], _STATES.get(one["state"], one["state"]), f"{one['contacts'] or 0:,}",
+         _minute(one["run_at"]), _minute(one["watermark"]), f"{one['calls_today']:,}",
          f"{one['quota']['remaining']:,}" if one["quota"] else "")
         for one in found["connectors"]
     ])  # fmt: skip
@@ -43,9 +44,13 @@ def overview(as_json: bool) -> None:
         ])  # fmt: skip
         console.show_table(made)
     lines = list(_needs(found["needs"]))
-    console.out.print("[bold]What needs a person[/bold]" if lines else "Nothing needs a person.")
+    console.out.print("[bold]Needs attention[/bold]" if lines else "Nothing needs your attention.")
     for line in lines:
         console.out.print(f"  {line}", markup=False)
+
+
+# The state in JSON -> the word for a person.
+_STATES = {"well": "healthy", "new": "no run yet"}
 
 
 def _minute(at: str | None) -> str:
@@ -59,21 +64,21 @@ def _needs(needs: dict[str, Any]) -> Any:
     for one in needs["removals"]:
         yield f"{one['connector']}: {one['reason']}"
     for one in needs["isolated"]:
-        yield f"{one['connector']}: {one['by']}={one['value']} is set apart: {one['why']}"
+        yield f"{one['connector']}: {one['by']}={one['value']} is isolated: {one['why']}"
     if needs["reviews"]:
-        yield f"{needs['reviews']:,} replies to read: hygiene feedback reviews"
+        yield f"{needs['reviews']:,} replies to review: hygiene feedback reviews"
     for one in needs["failures"]:
         yield (f"{one['records']:,} records in {one['connector']} were not written "
                f"({one['kind'].replace('_', ' ')}): {one['remedy']}")  # fmt: skip
     for one in needs["untold"]:
-        yield f"{one['connector']} has still to be told of {one['reports']:,} reports"
+        yield f"{one['connector']} has not confirmed {one['reports']:,} reports yet"
 
 
 @click.command(cls=Command)
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660))
 @json_option
 def spend(days: int, as_json: bool) -> None:
-    """What lookups cost, by provider and day; what the budget leaves; how each provider does."""
+    """Show what lookups cost by provider and day, the budget left, and each provider's state."""
     from worker.verification import spend_report
 
     with open_context(read_only=True) as ctx, ctx.store.read() as connection:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 later_option = click.option(
-    "--later", is_flag=True, help="Store only; the workers tell the CRMs within seconds."
+    "--later", is_flag=True, help="Only store; the workers update the CRMs within seconds."
 )
 
 

@@ -118,7 +118,7 @@ def _show_results(results: Sequence[dict[str, Any]], as_json: bool, many: bool) 
     for result in results:
         show_result(result)
         if has_failures(result):
-            console.info(f"  what failed, and why: hygiene runs show {result['run']}")
+            console.info(f"  to see what failed and why: hygiene runs show {result['run']}")
 
 
 def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
@@ -152,8 +152,8 @@ def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]
         for hold in removals.holds(connection):
             if hold.connector in names and hold.run_id not in begun:
                 console.info(
-                    f"{hold.connector}: {hold.records:,} removals of {hold.object} are held since "
-                    f"{hold.since:%Y-%m-%d %H:%M} UTC: hygiene runs show {hold.run_id}"
+                    f"{hold.connector}: {hold.records:,} removals of {hold.object} have been "
+                    f"held since {hold.since:%Y-%m-%d %H:%M} UTC: hygiene runs show {hold.run_id}"
                 )
 
 
@@ -163,7 +163,7 @@ def _enqueue(run_id: str) -> None:
     from worker.sync.runs import lifecycle as runs
 
     if not app.control.ping(timeout=1.0):
-        console.info("no worker answers yet; start one with: hygiene up")
+        console.info("no worker is answering; start one with: hygiene up")
     if runs.load(tasks.context(), run_id).kind == "undo":
         tasks.undo.delay(run_id)
     else:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @click.group("runs", cls=Group)
 def runs_group() -> None:
-    """What was done: list, show, pause, resume, cancel and undo runs."""
+    """List, show, pause, resume, cancel and undo runs."""
 
 
 @runs_group.command("list")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--reports", is_flag=True, help="Also the many that carry reports to a CRM.")
+@click.option("--reports", is_flag=True, help="Include runs that deliver reports to a CRM.")
 @json_option
 def runs_list(limit: int, reports: bool, as_json: bool) -> None:
-    """The latest runs, newest first."""
+    """List the latest runs, newest first."""
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs import report as reporting
 
@@ -62,10 +62,10 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
 @runs_group.command("show")
 @click.argument("run", metavar="RUN")
 @click.option("--writes", "most", default=10, show_default=True, type=click.IntRange(0),
-              help="How many of its writes to list, with the values before and after.")  # fmt: skip
+              help="How many writes to list, with the values before and after.")  # fmt: skip
 @json_option
 def runs_show(run: str, most: int, as_json: bool) -> None:
-    """What a run did: counts, failures by kind, and its writes."""
+    """Show what a run did: counts, failures by kind, and writes."""
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs import report as reporting
 
@@ -83,7 +83,7 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
 def runs_resume(run: str, queue: bool, as_json: bool) -> None:
-    """Go on with a run that failed, or whose worker died, from where it stands."""
+    """Continue a run that was paused, failed, or lost its worker, from where it stopped."""
     from worker.sync.runs import lifecycle as runs
 
     with open_context() as ctx:
@@ -104,7 +104,7 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
 @click.argument("run", metavar="RUN")
 @json_option
 def runs_pause(run: str, as_json: bool) -> None:
-    """Stop a run after the pages under way; it goes on with `hygiene runs resume`."""
+    """Pause a run after the pages in progress; continue it with `hygiene runs resume`."""
     from worker.access import audit
     from worker.sync.runs import control
 
@@ -118,7 +118,7 @@ def runs_pause(run: str, as_json: bool) -> None:
 @click.argument("run", metavar="RUN")
 @json_option
 def runs_cancel(run: str, as_json: bool) -> None:
-    """End a run where it stands; what it wrote stays, and can be undone."""
+    """End a run where it is; its writes stay and can be undone."""
     from worker.access import audit
     from worker.sync.runs import control
 
@@ -137,11 +137,11 @@ def _print_state(run_id: str, state: str, as_json: bool) -> None:
 
 @runs_group.command("undo")
 @click.argument("run", metavar="RUN")
-@click.option("--dry-run", is_flag=True, help="Only say what would be put back.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be restored.")
 @json_option
 def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
-    """Put back what a run wrote, field by field. Fields that somebody has changed since stay, and
-    so do fields that a report in force demands (a STOP, a wrong number, an imported list)."""
+    """Undo a run's writes, field by field. Fields that somebody has changed since are kept, and
+    so are fields that an active report requires (a STOP, a wrong number, an imported list)."""
     from worker.access import audit
     from worker.sync.runs import lifecycle as runs
     from worker.sync.write import undo as undoing

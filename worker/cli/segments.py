@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> None:
-    """How each source, campaign, list, country or month does, the surely worst first."""
+    """Show the share of bad numbers by source, campaign, list, country or month, worst first."""
     if click_ctx.invoked_subcommand is not None:
         return
     from worker.segments import counters as counting
@@ -38,15 +38,15 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
         console.print_json(found)
         return
     if not found:
-        console.info(f"no contact has a {by} yet; sync first")
+        console.info(f"no contact has a {by} yet; run a sync first")
         return
     made = console.table(
-        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95 % sure between",
+        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95 % interval",
         ">opted out", ">complaints", "",
     )  # fmt: skip
     console.rows(made, [
         (one["value"], one["connector"], f"{one['contacts']:,}", f"{one['numbers']:,}",
-         f"{one['bad']:,}", f"{one['rate']:.1%}", f"{one['low']:.1%} and {one['high']:.1%}",
+         f"{one['bad']:,}", f"{one['rate']:.1%}", f"{one['low']:.1%} to {one['high']:.1%}",
          f"{one['reports'].get('opt_out', 0):,}", f"{one['reports'].get('complaint', 0):,}",
          "isolated" if one["isolated"] else "")
         for one in found
@@ -57,7 +57,7 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
 @segments.command("isolated")
 @json_option
 def isolated(as_json: bool) -> None:
-    """Segments that were set apart, with their shares before and after their audit."""
+    """List isolated segments, with their share of bad numbers before and after the audit."""
     from worker.segments import isolation as isolate
 
     with open_context(read_only=True) as ctx:
@@ -65,7 +65,7 @@ def isolated(as_json: bool) -> None:
     if as_json:
         console.print_json(found)
     elif not found:
-        console.info("no segment was isolated yet")
+        console.info("no segment has been isolated yet")
     else:
         made = console.table("id", "connector", "segment", "since", "why", ">before", ">after", "")
         console.rows(made, [
@@ -86,33 +86,35 @@ def _share(counts: dict[str, Any] | None) -> str:
 @segments.command("isolate")
 @click.argument("connector")
 @click.argument("segment", metavar="KEY=VALUE")
-@click.option("--reason", required=True, help="Why, for whoever looks later.")
+@click.option("--reason", required=True, help="The reason, which is kept.")
 @json_option
 def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> None:
-    """Set a segment apart by hand; the workers audit it."""
+    """Isolate a segment by hand; the workers audit it."""
     from worker.segments import isolation as isolate
     from worker.segments.isolation import NoSuchSegmentError
 
     key, equals, value = segment.partition("=")
     if not equals or key not in SEGMENTS:
-        raise click.UsageError(f"KEY=VALUE: one of {', '.join(SEGMENTS)}, as source=Web")
+        raise click.UsageError(
+            f"KEY=VALUE: KEY is one of {', '.join(SEGMENTS)}; for example source=Web"
+        )
     with open_context() as ctx:
         try:
             made = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
         except NoSuchSegmentError as error:
             raise click.UsageError(str(error)) from None
     if made is None:
-        console.error(f"{segment} is isolated already")
+        console.error(f"{segment} is already isolated")
         sys.exit(1)
     _show(made, as_json, "isolated")
 
 
 @segments.command("release")
 @click.argument("isolation", metavar="ID", type=int)
-@click.option("--reason", required=True, help="Why, for whoever looks later.")
+@click.option("--reason", required=True, help="The reason, which is kept.")
 @json_option
 def release(isolation: int, reason: str, as_json: bool) -> None:
-    """Let an isolated segment go."""
+    """Release an isolated segment."""
     from worker.segments import isolation as isolate
     from worker.segments.isolation import NoSuchSegmentError
 
@@ -135,7 +137,7 @@ def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
 def shared(limit: int, as_json: bool) -> None:
-    """Numbers that many contacts hold: placeholders, switchboards."""
+    """List numbers that many contacts share: placeholders, switchboards."""
     from worker.segments import counters as counting
     from worker.segments import queries as listing
 
@@ -145,9 +147,9 @@ def shared(limit: int, as_json: bool) -> None:
     if as_json:
         console.print_json(found)
     elif not found:
-        console.info("no number is on suspiciously many contacts")
+        console.info("no number is shared by suspiciously many contacts")
     else:
-        made = console.table("number", ">contacts", ">persons")
+        made = console.table("number", ">contacts", ">people")
         console.rows(made, [(one["number"], f"{one['holders']:,}", f"{one['persons']:,}")
                             for one in found])  # fmt: skip
         console.show_table(made)
@@ -158,7 +160,7 @@ def shared(limit: int, as_json: bool) -> None:
 @layout_options
 @json_option
 def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
-    """Import what became of campaigns: columns campaign, day, sent, delivered, undelivered,
+    """Import the outcomes of campaigns: columns campaign, day, sent, delivered, undelivered,
     replies."""
     from connectors.csv_list.errors import ListError
     from worker.segments import campaign_outcomes
@@ -173,4 +175,4 @@ def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
     if as_json:
         console.print_json({"kept": kept})
     else:
-        console.out.print(f"{kept:,} days of campaigns kept")
+        console.out.print(f"{kept:,} days of campaigns stored")

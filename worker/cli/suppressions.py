@@ -27,20 +27,20 @@ _CHANNELS = click.Choice(["call", "text"])
 
 @click.group("suppressions", cls=Group)
 def suppressions() -> None:
-    """Who is not to be contacted: list, add, lift, import, export."""
+    """List, add, lift, import and export suppressions (who must not be contacted)."""
 
 
 @suppressions.command("list")
-@click.option("--number", default=None, metavar="E164", help="Of this number only.")
+@click.option("--number", default=None, metavar="E164", help="Only this number.")
 @click.option("--reason", default=None,
               type=click.Choice(_REASONS))  # fmt: skip
-@click.option("--all", "everything", is_flag=True, help="Those that were lifted, too.")
+@click.option("--all", "everything", is_flag=True, help="Include lifted suppressions.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
 @json_option
 def suppressions_list(
     number: str | None, reason: str | None, everything: bool, limit: int, as_json: bool
 ) -> None:
-    """What stands, in the order in which it came."""
+    """List active suppressions, oldest first."""
     from worker.suppression import suppressions as suppress
 
     with open_context(read_only=True) as ctx:
@@ -68,16 +68,16 @@ def suppressions_list(
               type=click.Choice(["opt_out", "wrong_number", "complaint"]))  # fmt: skip
 @click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
 @click.option("--evidence", default="added by an admin", show_default=True, metavar="TEXT",
-              help="How you know: what compliance will ask for.")  # fmt: skip
+              help="How you know this; compliance will ask for it.")  # fmt: skip
 @click.option("--contact", default=None, metavar="CONNECTOR:ID",
-              help="For this person alone; by default for whoever holds the number.")  # fmt: skip
+              help="Only for this person; by default for everybody with the number.")  # fmt: skip
 @later_option
 @json_option
 def suppressions_add(
     number: str, reason: Any, channels: tuple[str, ...], evidence: str, contact: str | None,
     later: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Suppress a number, in every CRM."""
+    """Suppress a number in every CRM."""
     from worker.feedback import intake as receive
     from worker.suppression import suppressions as suppress
 
@@ -92,15 +92,15 @@ def suppressions_add(
 
 @suppressions.command("lift")
 @click.argument("suppression", metavar="ID", type=int)
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept.")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, which is kept.")
 @later_option
 @json_option
 def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool) -> None:
-    """Lift a suppression, with a reason, in every CRM."""
+    """Lift a suppression in every CRM, with a reason."""
     from worker.suppression import suppressions as suppress
 
     if len(reason.strip()) < 3:
-        raise click.UsageError("--reason: say why it is lifted")
+        raise click.UsageError("--reason: give a reason of at least three characters")
     with open_context() as ctx:
         try:
             lifted = suppress.lift(ctx, suppression, "admin", reason.strip())
@@ -112,18 +112,20 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
 
 @suppressions.command("import")
 @click.argument("file", type=FILE, metavar="FILE")
-@click.option("--name", default="", metavar="NAME", help="What the list is called; its file's name "
-              "by default. Importing it again adds what is new.")  # fmt: skip
+@click.option("--name", default="", metavar="NAME", help="The name of the list; by default the "
+              "name of the file. Importing it again adds only new entries.")  # fmt: skip
 @click.option(
     "--column",
     default="",
     metavar="NAME",
     help="Name or position of the column that holds the numbers.",
 )
-@click.option("--country", default="", help="Of numbers without a country code, as US.")
+@click.option(
+    "--country", default="", help="Country of numbers without a country code, such as US."
+)
 @click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
 @click.option("--refused", default=None, type=click.Path(path_type=Path), metavar="OUT.csv",
-              help="Keep rows that cannot be used here, with the reason.")  # fmt: skip
+              help="Write refused rows to this file, with the reason.")  # fmt: skip
 @layout_options
 @later_option
 @json_option
@@ -131,7 +133,7 @@ def suppressions_import(
     file: Path, name: str, column: str, country: str, channels: tuple[str, ...],
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Import a do-not-contact list: one number a line, or a table. Millions are fine."""
+    """Import a do-not-contact list: one number per line, or a table. Millions of rows are fine."""
     from worker.feedback.sources import files as lists
     from worker.suppression import suppressions as suppress
 
@@ -152,8 +154,8 @@ def suppressions_import(
         console.print_json(found)
     else:
         console.out.print(
-            f"{done.added:,} added, {done.known:,} were on it already, {bad.count:,} refused; "
-            f"{done.held:,} of the new ones are held by contacts"
+            f"{done.added:,} added, {done.known:,} already on the list, {bad.count:,} refused; "
+            f"{done.held:,} of the new numbers belong to contacts"
         )
         show_refused(bad)
     sys.exit(1 if bad.count else 0)
@@ -162,9 +164,9 @@ def suppressions_import(
 @suppressions.command("export")
 @click.option("-o", "--output", "target", default=None, type=click.Path(path_type=Path),
               metavar="OUT.csv", help="Standard output by default.")  # fmt: skip
-@click.option("--channel", default=None, type=_CHANNELS, help="Only what is not to be used by it.")
+@click.option("--channel", default=None, type=_CHANNELS, help="Only suppressions of this channel.")
 def suppressions_export(target: Path | None, channel: str | None) -> None:
-    """All that stands, as CSV, for dialers and other tools."""
+    """Export active suppressions as CSV, for dialers and other tools."""
     from connectors.csv_list.errors import ListError
     from worker.suppression import suppressions as suppress
 
@@ -192,4 +194,6 @@ def _show_change(one: suppress.Suppression, told: dict[str, Any], as_json: bool,
     number = one.as_json()["number"] or "(erased)"
     console.out.print(f"{number} {what} for {one.channels.replace(' ', ' and ')} (id {one.id})")
     for name, count in told.get("confirmed", {}).items():
-        console.info(f"  {name}: {'confirmed' if count else 'waits; the workers go on with it'}")
+        console.info(
+            f"  {name}: {'confirmed' if count else 'waiting; the workers will deliver it'}"
+        )

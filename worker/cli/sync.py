@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @connector_argument(nargs=-1)
-@click.option("--full", is_flag=True, help="Read everything, not only what has changed.")
+@click.option("--full", is_flag=True, help="Read all contacts, not only changed ones.")
 @click.option("--accept-removals", is_flag=True,
-              help="Read everything, and remove from our index what the CRM no longer has, also "
-              "where a full read held that back because it was too much.")  # fmt: skip
+              help="Read all contacts and remove from our index those that the CRM no longer has, "
+              "even if a full read held the removals because there were too many.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
@@ -30,11 +30,11 @@ def sync(
     connector: tuple[str, ...], full: bool, accept_removals: bool, dry_run: bool, queue: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Pull what has changed, verify it, and write the findings back.
+    """Read changed contacts, verify their numbers, and write the results back.
 
-    Without CONNECTOR: all that are connected. A sync that was cut short is taken up where it
+    Without CONNECTOR, sync every connected CRM. A sync that was interrupted continues where it
     stopped. A full read that would remove many contacts from our index removes none and says why;
-    --accept-removals accepts what it said, and no more.
+    --accept-removals accepts the removals that it reported, and no more.
     """
     from config.settings import SettingsError
     from worker.sync.runs import lifecycle as runs
@@ -57,7 +57,7 @@ def sync(
             accepts = accept_removals and (name in connector or _has_held_removals(ctx, name))
             standing = None if dry_run else runs.to_take_up(ctx, name, full, accepts)
             if standing is not None:
-                console.info(f"{name}: going on with run {standing.id}")
+                console.info(f"{name}: continuing run {standing.id}")
                 return runs.reopen(ctx, standing.id).id
             if accepts:
                 return _open_accepting(ctx, name, dry_run)
@@ -88,7 +88,7 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
         )  # fmt: skip
     except RunActiveError as error:
         console.info(
-            f"{name}: run {error.run_id} does not accept removals; let it end first (hygiene runs "
+            f"{name}: run {error.run_id} does not accept removals; finish it first (hygiene runs "
             f"resume {error.run_id}) or cancel it"
         )
         raise
@@ -99,13 +99,21 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
 
 @click.command(cls=Command)
 @connector_argument()
-@click.option("--id", "ids", multiple=True, metavar="ID", help="A record id; may be repeated.")
-@click.option("--number", "numbers", multiple=True, metavar="E164", help="Who holds this number.")
+@click.option("--id", "ids", multiple=True, metavar="ID", help="A record id; repeatable.")
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    metavar="E164",
+    help="Contacts with this number; repeatable.",
+)
 @click.option(
     "--segment", metavar="KEY=VALUE", help="source=..., campaign=..., list=... or country=..."
 )
-@click.option("--older-than", metavar="AGE", help="Last checked longer ago than, such as 90d.")
-@click.option("--force", is_flag=True, help="Verify anew, also where an answer still counts.")
+@click.option(
+    "--older-than", metavar="AGE", help="Contacts not checked for this long, such as 90d."
+)
+@click.option("--force", is_flag=True, help="Verify again, even if an answer is still valid.")
 @click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
@@ -113,7 +121,7 @@ def rescan(
     connector: str, ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None,
     older_than: str | None, force: bool, dry_run: bool, queue: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Look at some contacts again: by id, number, segment or age; without any, at all of them."""
+    """Check contacts again: by id, number, segment or age; all contacts by default."""
     from worker.sync.runs import lifecycle as runs
 
     given = [bool(ids), bool(numbers), segment is not None, older_than is not None]

@@ -36,5 +36,5 @@ def print_login_link(ctx: Context, by: str) -> bool:
     """Print a new link, unbroken, if there is a terminal; return whether it was printed."""
     link = login_link(ctx, by)
     if link:
-        print(f"Log in to the pages (good once, for ten minutes):\n  {link}", flush=True)
+        print(f"Log in to the pages (valid once, for ten minutes):\n  {link}", flush=True)
     return bool(link)

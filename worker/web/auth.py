@@ -123,7 +123,7 @@ Form = dict[str, str]
 def acting(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
     """An admin and what their form says; raises 403 for others, and for forms of other sites."""
     if not person.may_act:
-        raise HTTPException(403, "You may look, and not change anything here.")
+        raise HTTPException(403, "You can look at the pages but not change anything.")
     form = dict(form_of(body))
     site = request.headers.get("sec-fetch-site", "same-origin")
     right = hmac.compare_digest(form.get("csrf", "").encode(), person.csrf.encode())
@@ -139,7 +139,9 @@ def reason_in(form: Form) -> str:
     """Why somebody does something, as their form says; raises 422 where it says nothing."""
     why = form.get("why", "").strip()[:255]
     if len(why) < 3:
-        raise HTTPException(422, "Say why, in a few words: whoever looks later will ask.")
+        raise HTTPException(
+            422, "Give a reason of at least three characters. It is kept in the audit log."
+        )
     return why
 
 

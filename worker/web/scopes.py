@@ -44,21 +44,23 @@ def scope_of(form: Mapping[str, str]) -> Scope:
         parts = [part for text in parts for part in text.split()]
     parts = list(dict.fromkeys(parts))
     if kind not in ("ids", "numbers"):
-        raise ScopeError("Choose what to look at.")
+        raise ScopeError("Choose a scope.")
     if not parts or len(parts) > _MOST:
-        raise ScopeError(f"Write some {kind}, one a line, at most {_MOST:,}.")
+        raise ScopeError(f"Enter {kind}, one per line, at most {_MOST:,}.")
     if kind == "ids":
         if any(len(part) > 80 or not part.isprintable() for part in parts):
-            raise ScopeError("Record ids are shorter than that.")
+            raise ScopeError("A record id has at most 80 characters.")
         return Scope("ids", tuple(parts))
     numbers = [number_of(part) for part in parts]
     if None in numbers:
-        raise ScopeError("Write each number with its country code, like +14155550123, one a line.")
+        raise ScopeError(
+            "Enter each number with its country code, such as +14155550123, one per line."
+        )
     return Scope("numbers", tuple(number for number in numbers if number))
 
 
 def segment(key: str, value: str) -> Scope:
     """Raises `ScopeError`."""
     if key not in SEGMENTS or not value or len(value) > 255 or not value.isprintable():
-        raise ScopeError(f"Segment: choose one of {', '.join(SEGMENTS)}, and write its name.")
+        raise ScopeError(f"Segment: choose one of {', '.join(SEGMENTS)}, and enter its name.")
     return Scope("segment", (value,), key=key)

@@ -57,8 +57,8 @@ class TestOverview:
     def test_tells_how_all_stands(self, hygiene: Run) -> None:
         hygiene("sync")
         text = hygiene("overview").output
-        assert "well" in text
-        assert "Nothing needs a person." in text
+        assert "healthy" in text
+        assert "Nothing needs your attention." in text
         found = document(hygiene("overview", "--json"))
         assert all(one["contacts"] == 60 for one in found["connectors"])
         assert found["connectors"][1]["quota"]["limit"] > 0

@@ -227,7 +227,7 @@ class TestALink:
         assert made["link"].startswith("https://hygiene.example.com/confirm/")
         assert NUMBER[1:] not in made["link"]
         assert (
-            "no such number"
+            "does not have this number"
             in hygiene(
                 "link", "hubspot", contact_ids["hubspot"], "--number", OTHER, exit_code=2
             ).output
@@ -266,7 +266,7 @@ class TestEvidence:
             "salesforce": "done", "hubspot": "done"}  # fmt: skip
         assert all(one["in_time"] and one["records"] == 1 for one in report["delivered"])
         assert "confirmed" in hygiene("evidence", NUMBER).stdout
-        assert "nothing was reported" in hygiene("evidence", OTHER).output
+        assert "no reports about" in hygiene("evidence", OTHER).output
 
 
 class TestForgetting:
@@ -398,4 +398,4 @@ class TestOutcomesOfCalls:
             file.write(f"[feedback.dispositions]\n{words}\n")
         assert poll() >= 4
         assert document(hygiene("feedback", "outcomes", "--json")) == []
-        assert "every outcome that was seen" in hygiene("feedback", "outcomes").output
+        assert "every outcome seen so far" in hygiene("feedback", "outcomes").output

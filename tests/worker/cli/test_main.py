@@ -94,7 +94,7 @@ class TestSync:
         assert "503" in failed.output
         crm.service.faults.clear()
         result = hygiene("sync", "hubspot")
-        assert "going on with run" in result.output
+        assert "continuing run" in result.output
         assert crm.all_checked()
 
 
@@ -139,7 +139,7 @@ class TestRuns:
         before = crm.snapshot()
         (result,) = document(hygiene("sync", "salesforce", "--json"))
         undone = hygiene("runs", "undo", result["run"])
-        assert "put back" in undone.output
+        assert "restored" in undone.output
         assert crm.snapshot() == before
 
     def test_a_run_that_is_not_there(self, hygiene: Run) -> None:
@@ -182,7 +182,7 @@ class TestSettingUp:
             assert f"hygiene crm setup {name}" in refused
             assert hygiene("crm", "check", name, exit_code=1, **bare).output
             assert "created" in hygiene("crm", "setup", name, **bare).output
-            assert "all fields are there" in hygiene("crm", "check", name, **bare).output
+            assert "all fields exist" in hygiene("crm", "check", name, **bare).output
             hygiene("sync", name, **bare)
 
     def test_check_names_phone_fields_that_nobody_watches(
@@ -191,7 +191,7 @@ class TestSettingUp:
         crm = Crm.all(sandbox)["hubspot"]
         crm.act(crm.ids()[0], {"set": {"hs_whatsapp_phone_number": "+49 171 2345678"}})
         told = hygiene("crm", "check", "hubspot").output
-        assert "all fields are there" in told
+        assert "all fields exist" in told
         assert "hs_whatsapp_phone_number" in told
         listed = json.loads(hygiene("crm", "check", "hubspot", "--json").stdout)
         named = {one["field"]: one for one in listed}
@@ -304,7 +304,7 @@ class TestMoney:
     def test_spend_is_told_by_provider_and_day_against_the_budget(
         self, paying: dict[str, str], hygiene: Run, sandbox: Sandbox
     ) -> None:
-        assert "nothing was spent" in hygiene("spend").output
+        assert "no lookups so far" in hygiene("spend").output
         hygiene("sync", "hubspot")
         told = document(hygiene("spend", "--json"))
         (row,) = told["days"]

@@ -60,26 +60,26 @@ class TestARun:
     ) -> None:
         before = crm.snapshot()
         page.goto(f"{serve(working=True)}/")
-        page.get_by_role("link", name="Look at contacts again").click()
+        page.get_by_role("link", name="Rescan contacts").click()
         page.get_by_label("CRM").select_option(crm.name)
-        page.get_by_label("Everything").check()
+        page.get_by_label("All contacts").check()
         page.get_by_role("button", name="Forecast").click()
-        page.get_by_role("button", name="Do it for real").wait_for()  # it shows without a reload
-        assert "For real it would change" in text_of(page)
+        page.get_by_role("button", name="Run it for real").wait_for()  # it shows without a reload
+        assert "A real run would change" in text_of(page)
         assert crm.writes == 0
-        page.get_by_role("button", name="Do it for real").click()
+        page.get_by_role("button", name="Run it for real").click()
         page.get_by_role("link", name="Undo…").wait_for()
         assert crm.snapshot() != before
         page.get_by_role("link", name="Undo…").click()
-        assert "goes back to its earlier value" in text_of(page)
+        assert "returns to its previous value" in text_of(page)
         page.get_by_label("Why").fill("it was only a test")
-        page.get_by_role("button", name="Put it back").click()
+        page.get_by_role("button", name="Undo").click()
         page.locator("h1").get_by_text(crm.name).wait_for()
         page.locator(".pill.done").first.wait_for()
         assert "it was only a test" in text_of(page)
         assert crm.snapshot() == before
         page.get_by_role("link", name="Access", exact=True).click()
-        page.get_by_role("link", name="What was done").click()
+        page.get_by_role("link", name="Audit log").click()
         assert "run.undo" in text_of(page)
 
     def test_says_what_it_may_cost_before_it_starts(
@@ -88,7 +88,7 @@ class TestARun:
         sync(ctx, "hubspot")
         page.goto(f"{serve(**sandbox.env('twilio'))}/runs/new")
         page.get_by_label("CRM").select_option("hubspot")
-        page.get_by_label("Everything").check()
+        page.get_by_label("All contacts").check()
         page.get_by_role("button", name="Start…").click()
         told = text_of(page)
         assert "60 contacts there" in told
@@ -107,7 +107,7 @@ class TestARun:
 
     def test_that_is_asked_for_wrongly_says_what_to_write(self, page: Page, serve: Serve) -> None:
         page.goto(f"{serve()}/runs/new")
-        page.get_by_label("Whoever holds these numbers").check()
+        page.get_by_label("Contacts with these numbers").check()
         page.get_by_label("Ids or numbers").fill("call me")
         page.get_by_role("button", name="Start…").click()
         assert "with its country code" in text_of(page)
@@ -121,7 +121,7 @@ class TestANumber:
         crms = Crm.all(sandbox)
         records = {name: give_number(ctx, crm, sync) for name, crm in crms.items()}
         page.goto(f"{serve(working=True)}/numbers")
-        page.get_by_label("A number in any spelling").fill("+1 (415) 555-2671")
+        page.get_by_label("A number with its country code").fill("+1 (415) 555-2671")
         page.get_by_role("button", name="Find").click()
         assert "4155552671" not in page.url
         page.get_by_text("Suppress…").click()
@@ -149,7 +149,7 @@ class TestANumber:
         record_id = give_number(ctx, crm, sync)
         page.goto(f"{serve()}/numbers")
         link = ctx.open(crm.name).record_url(crm.object, record_id)
-        page.get_by_label("A number in any spelling").fill(link)
+        page.get_by_label("A number with its country code").fill(link)
         page.get_by_role("button", name="Find").click()
         assert record_id in page.inner_text("h1")
         page.get_by_role("link", name=NUMBER).click()
@@ -158,7 +158,7 @@ class TestANumber:
 
     def test_that_nobody_knows_says_how_to_write_it(self, page: Page, serve: Serve) -> None:
         page.goto(f"{serve()}/numbers")
-        page.get_by_label("A number in any spelling").fill("Kim")
+        page.get_by_label("A number with its country code").fill("Kim")
         page.get_by_role("button", name="Find").click()
         assert "country code" in text_of(page)
 
@@ -170,10 +170,10 @@ class TestASegment:
         sync(ctx, crm.name)
         counters.count(ctx)
         page.goto(f"{serve(working=True)}/segments")
-        page.get_by_text("Act…").first.click()
+        page.get_by_text("Actions…").first.click()
         panel = page.locator("details[open]")
-        panel.get_by_label("Why set it apart").fill("bought from a stranger")
-        panel.get_by_role("button", name="Set apart").click()
+        panel.get_by_label("Why it should be isolated").fill("bought from a stranger")
+        panel.get_by_role("button", name="Isolate").click()
         assert "bought from a stranger" in text_of(page)
         page.get_by_role("link", name="audit", exact=True).click()
         page.locator(".pill.done").first.wait_for()
@@ -182,7 +182,7 @@ class TestASegment:
         page.goto(page.url.split("/runs")[0] + "/segments")
         assert "after it" in text_of(page)
         page.get_by_text("Release…").click()
-        page.get_by_label("Why it is good again").fill("cleaned by hand")
+        page.get_by_label("Why the segment is good again").fill("cleaned by hand")
         page.get_by_role("button", name="Release").click()
         with ctx.store.read() as connection:
             row = connection.execute(sa.select(isolations)).one()
@@ -198,7 +198,7 @@ class TestAReply:
         page.goto(f"{serve()}/reviews")
         assert "<script>alert(1)</script>" in text_of(page)
         page.get_by_role("button", name="Opt-out").click()
-        assert "None wait" in text_of(page)
+        assert "No replies to review" in text_of(page)
 
 
 def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:

@@ -21,7 +21,7 @@ def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
     if summary.fields:
         to.print(made, soft_wrap=False)
     if summary.broken:
-        to.print(Text(f"{summary.broken:,} rows are broken and were copied as they are:", "red"))
+        to.print(Text(f"{summary.broken:,} rows are malformed and were copied unchanged:", "red"))
         for entry in summary.broken_rows:
             to.print(Text(f"  line {entry['line']}: {entry['problem']}"))
         if summary.broken > len(summary.broken_rows):

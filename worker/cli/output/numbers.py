@@ -52,12 +52,12 @@ def _show_answers(found: Mapping[str, Any]) -> None:
     """Show what providers answered, what was paid for, and which lookups got no answer."""
     _section(
         "verifications",
-        ("provider", "asked for", "verdict", "line type", "carrier", "what it said", "at",
-         "counts until", f">{found['currency']}"),
+        ("provider", "asked for", "verdict", "line type", "carrier", "answer", "at",
+         "valid until", f">{found['currency']}"),
         [
             (v["provider"], v["depth"].replace("_", " "), styled(v["verdict"]), v["line_type"],
              v["carrier"], _answer_details(v), v["at"][:16],
-             v["until"][:10] if v["counts"] else f"{v['until'][:10]} (over)",
+             v["until"][:10] if v["counts"] else f"{v['until'][:10]} (expired)",
              f"{v['cost']:.4f}".rstrip("0").rstrip(".") if v["cost"] else "")
             for v in found["verifications"]
         ],
@@ -74,8 +74,8 @@ def _show_answers(found: Mapping[str, Any]) -> None:
         )  # fmt: skip
     if found["waiting"]:
         _section(
-            "without an answer",
-            ("provider", "package", "why", "asked again from"),
+            "unanswered lookups",
+            ("provider", "package", "why", "next attempt"),
             [
                 (one["provider"], one["package"], one["reason"], one["again_at"][:16])
                 for one in found["waiting"]
@@ -111,37 +111,35 @@ def show_evidence(found: Mapping[str, Any]) -> None:
         who = f" by {one['source']}" if one["source"] else ""
         out.print(
             Text(f"\n{one['kind'].replace('_', ' ')}", style="bold")
-            + Text(f"{who}, {one['at'][:16]}: {one['evidence'] or 'no words kept'}")
+            + Text(f"{who}, {one['at'][:16]}: {one['evidence'] or 'no text kept'}")
         )
-        out.print(Text(f"  reached us {one['received_at'][:19]}, applied "
+        out.print(Text(f"  received {one['received_at'][:19]}, applied "
                        f"{(one['applied_at'] or 'not yet')[:19]}", style="dim"))  # fmt: skip
         _show_deliveries(one["delivered"])
     for one in found["lists"]:
         named = Text(f" {one['source']}, {one['since'][:16]}")
-        out.print(Text("\non a list", style="bold") + named)
+        out.print(Text("\non an imported list", style="bold") + named)
         _show_deliveries(one["delivered"])
     if not found["reports"] and not found["lists"]:
-        info("nothing was reported of it")
+        info("no reports about this number")
     standing = [
         f"{one['reason'].replace('_', ' ')} ({' and '.join(one['channels'])}), "
         f"since {one['since'][:10]}"
         for one in found["suppressions"]
         if one["active"]
     ]
-    out.print(
-        Text(f"\nstands: {'; '.join(standing)}" if standing else "\nnothing stands against it")
-    )
+    out.print(Text(f"\nactive: {'; '.join(standing)}" if standing else "\nnot suppressed"))
 
 
 def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:
     for one in delivered:
         if one["state"] == "done" and not one["records"]:
-            line = "no record there holds it"
+            line = "no record has the number"
         elif one["state"] == "done":
             line = f"confirmed {one['confirmed_at'][:19]} after {one['seconds']:,.1f} s, "
             line += f"{one['records']} record{'' if one['records'] == 1 else 's'}"
         else:
-            line = f"waits: {one['error'] or 'not told yet'}"
+            line = f"waiting: {one['error'] or 'not sent yet'}"
         late = "" if one["in_time"] else " (later than ten business days)"
         good = one["state"] == "done" and not late
         out.print(Text(f"  {one['connector']}: {line}{late}",

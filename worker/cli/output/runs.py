@@ -48,7 +48,7 @@ def _counts(result: Mapping[str, Any]) -> Iterator[str]:
     if counts["failed"]:
         yield f"[red]{counts['failed']:,} failed[/red]"
     if counts["gone"]:
-        yield f"{counts['gone']:,} gone meanwhile"
+        yield f"{counts['gone']:,} deleted during the run"
     if hidden := result["not_visible"]:
         yield f"[yellow]{hidden:,} not visible to our user[/yellow]"
 
@@ -59,7 +59,7 @@ def _show_would_write(result: Mapping[str, Any]) -> None:
     if would_write and would_write["loud"] != would_write["quiet"]:
         out.print(
             f"  with policy.quiet_first_sync {would_write['quiet']:,} records would be "
-            f"written, without it {would_write['loud']:,}"
+            f"written; without it, {would_write['loud']:,}"
         )
     for removal in result["removals"]:
         if removal["state"] == "would_remove":
@@ -86,7 +86,7 @@ def _show_lookups(result: Mapping[str, Any]) -> None:
             failed = f", {lookup['failed']} without an answer" if lookup["failed"] else ""
             out.print(
                 f"  {name}: {lookup['asked']:,} asked, "
-                f"{lookup['reused']:,} known already{failed}{cost}"
+                f"{lookup['reused']:,} already known{failed}{cost}"
             )
     forecast = result.get("forecast")
     if forecast and forecast["lookups"]:
@@ -95,7 +95,9 @@ def _show_lookups(result: Mapping[str, Any]) -> None:
             f"({forecast['lookups']:,})"
         )
         for line in forecast["short"]:
-            out.print(Text(f"  {line}; the other numbers would stay unverified", style="yellow"))
+            out.print(
+                Text(f"  {line}; the remaining numbers would stay unverified", style="yellow")
+            )
 
 
 def show_run(found: Mapping[str, Any]) -> None:
@@ -105,7 +107,7 @@ def show_run(found: Mapping[str, Any]) -> None:
         out.print(Text("\nnot written, by kind", style="bold"))
         for kind, number in sorted(found["failures_by_kind"].items(), key=lambda e: -e[1]):
             out.print(f"  {number:,} {kind}: {REMEDIES.get(kind, '')}")
-        made = table("record", "kind", "what the CRM said")
+        made = table("record", "kind", "CRM error")
         shown = found["failures"][:MAX_LISTED]
         rows(made, [(f"{f['object']} {f['id']}", f["kind"], f["message"]) for f in shown])
         show_table(made)
@@ -114,8 +116,8 @@ def show_run(found: Mapping[str, Any]) -> None:
     for page in found["parked_pages"]:
         out.print(
             Text(
-                f"  page {page['page']} ({page['contacts']} contacts of {page['object']}) was set "
-                f"aside: {page['message']}",
+                f"  page {page['page']} ({page['contacts']} contacts of {page['object']}) was "
+                f"parked: {page['message']}",
                 style="red",
             )
         )
@@ -135,23 +137,23 @@ def _change(key: str, before: Any, after: Any) -> Text:
 
 
 def show_undone(done: Any, dry_run: bool) -> None:
-    would = "would be put back" if dry_run else "put back"
+    would = "would be restored" if dry_run else "restored"
     out.print(f"{done.restored:,} fields in {done.records:,} records {would}")
     for kept in done.kept[:MAX_LISTED]:
         why = (
             f"changed since: we wrote {kept.wrote!r}, now {kept.holds!r}"
             if kept.why == "changed"
-            else "a report in force demands it; to end that: hygiene suppressions lift"
+            else "an active report requires it; to end that: hygiene suppressions lift"
         )
-        line = f"  left: {kept.object} {kept.record_id} {kept.field} ({why})"
+        line = f"  kept: {kept.object} {kept.record_id} {kept.field} ({why})"
         out.print(Text(line, style="yellow"))
     if len(done.kept) > MAX_LISTED:
         out.print(f"  ... and {len(done.kept) - MAX_LISTED:,} more (--json has all)")
     if done.gone:
-        out.print(f"  {len(done.gone):,} records are gone from the CRM")
+        out.print(f"  {len(done.gone):,} records no longer exist in the CRM")
     if done.not_visible:
         text = (
-            f"  {len(done.not_visible):,} records are not visible to our user: nothing was put back"
+            f"  {len(done.not_visible):,} records are not visible to our user and were not restored"
         )
         out.print(Text(text, style="yellow"))
     for record_id, message in done.failed.items():

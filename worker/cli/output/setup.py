@@ -22,4 +22,4 @@ def show_steps(steps: Sequence[Any]) -> None:
             note_ = f"  {step.note}" if step.note else ""
             out.print(Text.assemble((step.done, styles[step.done]), f"  {step.what}{note_}"))
     if there:
-        out.print(f"{there} of {len(steps)} steps were done already")
+        out.print(f"{there} of {len(steps)} steps were already done")

@@ -27,7 +27,7 @@ def show_spend(found: Mapping[str, Any]) -> None:
                      f"{total['cost']:,.2f}", "", style="bold")  # fmt: skip
         show_table(made)
     else:
-        out.print("nothing was spent on lookups yet")
+        out.print("no lookups so far")
     if found["caps"]:
         out.print(Text("\nbudget", style="bold"))
         made = table("", ">used", ">of")
@@ -42,14 +42,14 @@ def show_spend(found: Mapping[str, Any]) -> None:
         out.print(Text("\nproviders", style="bold"))
         made = table("", "", "", ">credit")
         for one in found["providers"]:
-            well = one["breaker"] == "closed"
+            healthy = one["breaker"] == "closed"
             until = f" until {one['again_at'][11:16]} UTC" if one["again_at"] else ""
             made.add_row(
                 one["name"],
-                Text("asked", style="green") if well else Text("left alone", style="red"),
-                "" if well else Text(f"{one['label']} {one['reason']}{until}"),
+                Text("active", style="green") if healthy else Text("paused", style="red"),
+                "" if healthy else Text(f"{one['label']} {one['reason']}{until}"),
                 "" if one["credits"] is None else f"{one['credits']:,}",
             )
         show_table(made)
     if found["waiting"]:
-        out.print(f"\n{found['waiting']:,} questions got no answer; they are asked again")
+        out.print(f"\n{found['waiting']:,} lookups got no answer; they are retried automatically")

@@ -43,7 +43,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def number_in(ref: str) -> str:
         number = unseal(ctx.keys, ref)
         if number is None:
-            raise HTTPException(404, "This address is none of ours any more. Search again.")
+            raise HTTPException(404, "This address is no longer valid. Search again.")
         return number
 
     def address(number: str) -> str:
@@ -68,8 +68,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             ""
             if records
             else (
-                "Nothing is known by that. Write one number with its country code, like "
-                "+14155550123, or a record's id, or the address of its page in the CRM."
+                "Nothing found. Enter one number with its country code, such as "
+                "+14155550123, a record id, or the address of the record's page in the CRM."
             )
         )
         return page(
@@ -155,7 +155,9 @@ def _recheck(
     ctx: Context, queue: Queue, who: str, scope: Scope, why: str, names: list[str]
 ) -> None:
     if not names:
-        raise HTTPException(409, "No connected CRM holds it: there is nothing to look at.")
+        raise HTTPException(
+            409, "No connected CRM has this number, so there is nothing to recheck."
+        )
     problems = []
     for name in names:
         try:

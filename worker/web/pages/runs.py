@@ -40,7 +40,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         before: Before = None,
     ) -> Response:  # fmt: skip
         if before is not None and before.tzinfo is None:
-            raise HTTPException(422, "before: a moment with its time zone")
+            raise HTTPException(422, "before: give a time with its time zone")
         recent = lifecycle.recent(ctx, _LISTED + 1, connector[:40], reports, state[:10], before)
         more = recent[_LISTED - 1].opened_at.isoformat() if len(recent) > _LISTED else None
         return page(
@@ -157,7 +157,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         run = load(run_id)
         held = held_by(run.id)
         if not held:
-            raise HTTPException(409, "Nothing is held by this run any more.")
+            raise HTTPException(409, "This run no longer holds any removals.")
         return page(request, "run_removals.html", me, here="runs", run=run, held=held)
 
     @routes.post("/{run_id}/accept-removals")
@@ -166,7 +166,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         me, form = acting
         run, why = load(run_id), form.get("why", "").strip()
         if not held_by(run.id):
-            raise HTTPException(409, "Nothing is held by this run any more: look at the overview.")
+            raise HTTPException(409, "This run no longer holds any removals. See the overview.")
         try:
             opened = lifecycle.open_run(
                 ctx, run.connector, Scope("everything"), by=me.name, purpose=why,
@@ -184,7 +184,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         run = load(run_id)
         found = report.result(ctx, run.id)
         if not _may_undo(run, found):
-            raise HTTPException(409, "There is nothing to undo: it wrote nothing, or goes on.")
+            raise HTTPException(
+                409, "There is nothing to undo: the run wrote nothing, or is still running."
+            )
         return page(
             request, "run_undo.html", me, here="runs", run=found, opened=run.opened_at,
             fields=report.fields_written(ctx, run.id),
@@ -228,7 +230,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 def _asked(ctx: Context, form: Form) -> tuple[str, Scope]:
     name = form.get("connector", "")
     if name not in ctx.settings.active_connectors:
-        raise ScopeError("Choose a CRM that is connected.")
+        raise ScopeError("Choose a connected CRM.")
     return name, scope_of(form)
 
 

@@ -56,7 +56,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         why = reason_in(form)
         made = isolation.isolate(ctx, name, by, value, why, who=me.name)
         if made is None:
-            raise HTTPException(409, "It is isolated already.")
+            raise HTTPException(409, "The segment is already isolated.")
         audit.note(ctx.store, ctx.now(), me.name, "segment.isolate", f"{name} {by}={value}", why)
         for run_id in audits.next_audits(ctx):
             queue.go_on(run_id)

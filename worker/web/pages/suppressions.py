@@ -48,7 +48,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def export(me: Viewer) -> Response:
         """Only who may act takes the whole list away."""
         if not me.may_act:
-            raise HTTPException(403, "You may look, and not take the list away.")
+            raise HTTPException(403, "You can view the list but not export it.")
         audit.note(ctx.store, ctx.now(), me.name, "suppressions.export", "all that stands")
         return StreamingResponse(
             suppressions.export_csv(ctx, None), media_type="text/csv",
@@ -96,7 +96,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         if decision not in get_args(ReviewDecision):
             raise HTTPException(422, "Choose what the reply means.")
         if not intake.resolve_review(ctx, review_id, cast(ReviewDecision, decision), me.name):
-            raise HTTPException(409, "Somebody has decided this one meanwhile.")
+            raise HTTPException(409, "Somebody else has already decided this reply.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         then.add_task(queue.reports)
         return RedirectResponse("/reviews", 303)

@@ -96,7 +96,7 @@ def router(ctx: Context) -> APIRouter:
     def revoke(acting: Acting, token_id: int) -> Response:
         me, _form = acting
         if not tokens.revoke(ctx.store, token_id, ctx.now()):
-            raise HTTPException(404, "There is no such token in force.")
+            raise HTTPException(404, "There is no such active token.")
         audit.note(ctx.store, ctx.now(), me.name, "token.revoke", str(token_id))
         return RedirectResponse("/access", 303)
 
@@ -119,7 +119,7 @@ def router(ctx: Context) -> APIRouter:
         if name == me.name:
             raise HTTPException(409, "You cannot remove yourself.")
         if not users.remove(ctx.store, name):
-            raise HTTPException(404, "There is nobody of that name.")
+            raise HTTPException(404, "There is no person of that name.")
         audit.note(ctx.store, ctx.now(), me.name, "user.remove", name)
         return RedirectResponse("/access", 303)
 

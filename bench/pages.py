@@ -34,7 +34,7 @@ from worker.store.bulk import insert
 from worker.store.engine import open_store, upgrade
 from worker.web.app import make_app
 from worker.web.auth import COOKIE
-from worker.web.sealed import seal
+from worker.web.encrypted_numbers import encrypt_number
 
 _ROUNDS = 7
 _AT_ONCE = 20_000
@@ -181,7 +181,7 @@ def measure(url: str, home: str, contacts: int) -> None:
         "overview": "/", "runs": "/runs", "failed runs": "/runs?state=failed",
         "old runs": f"/runs?before={(NOW - timedelta(days=300)).isoformat().replace('+', '%2B')}",
         "run": f"/runs/{run_id}", "writes": f"/runs/{run_id}/writes",
-        "number": f"/numbers/{seal(ctx.keys, number(100))}",
+        "number": f"/numbers/{encrypt_number(ctx.keys, number(100))}",
         "contact": f"/contacts/hubspot/contacts/{one['record_id']}",
         "segments": "/segments", "campaigns": "/segments?by=campaign",
         "shared numbers": "/segments/shared", "isolated": "/segments/history",

@@ -25,14 +25,15 @@ from worker.context import Context
 from worker.store import embedded_redis, heartbeat
 from worker.store.engine import is_current
 from worker.store.errors import StoreError
-from worker.web import api, confirm, hubspot_app, login, metrics, webhooks
+from worker.web import api, hubspot_app, login, metrics, webhooks
 from worker.web.auth import LoginNeededError, give_cookie
+from worker.web.confirm import routes as confirm_routes
 from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot_portal import Portal
 from worker.web.limits import Limits
 from worker.web.pages import numbers, overview, runs, segments, suppressions, system
 from worker.web.queue import Queue, Workers
-from worker.web.redirects import place, without_slash
+from worker.web.redirects import safe_path, without_slash
 from worker.web.render import page
 
 _HERE = Path(__file__).parent
@@ -50,7 +51,7 @@ _CACHED = "public, max-age=3600"  # what is under /static
 def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     """`queue`: how the workers are told; another one in tests."""
     ctx = Context.create(settings)
-    told = queue or Workers()
+    workers = queue or Workers()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -104,21 +105,21 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.add_middleware(Limits)
     app.include_router(metrics.router(ctx))
     portal = Portal(ctx)
-    app.include_router(webhooks.router(ctx, told.reports, portal))
-    app.include_router(hubspot_app.router(ctx, told.reports, portal))
-    app.include_router(api.router(ctx, told))
-    app.include_router(confirm.router(ctx, told.reports))
+    app.include_router(webhooks.router(ctx, workers.reports, portal))
+    app.include_router(hubspot_app.router(ctx, workers.reports, portal))
+    app.include_router(api.router(ctx, workers))
+    app.include_router(confirm_routes.router(ctx, workers.reports))
     app.include_router(login.router(ctx))
     app.include_router(overview.router(ctx))
-    app.include_router(runs.router(ctx, told))
-    app.include_router(numbers.router(ctx, told))
-    app.include_router(segments.router(ctx, told))
-    app.include_router(suppressions.router(ctx, told))
+    app.include_router(runs.router(ctx, workers))
+    app.include_router(numbers.router(ctx, workers))
+    app.include_router(segments.router(ctx, workers))
+    app.include_router(suppressions.router(ctx, workers))
     app.include_router(system.router(ctx))
 
     @app.exception_handler(LoginNeededError)
     async def log_in_first(request: Request, _error: LoginNeededError) -> Response:
-        to = place(request.scope["path"]) if request.method == "GET" else "/"
+        to = safe_path(request.scope["path"]) if request.method == "GET" else "/"
         return RedirectResponse(f"/login?to={quote(to)}", 303)
 
     @app.exception_handler(404)

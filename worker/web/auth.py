@@ -47,7 +47,7 @@ def is_open(settings: Settings, ctx: Context) -> bool:
     return needs_link(settings, ctx.store)
 
 
-def viewer(
+def require_viewer(
     request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]
 ) -> Person:
     """Whoever may look at the pages; raises 401, 403, 429 or `LoginNeededError`."""
@@ -75,7 +75,7 @@ def viewer(
     )
 
 
-Viewer = Annotated[Person, Depends(viewer)]
+Viewer = Annotated[Person, Depends(require_viewer)]
 
 
 def check_password(request: Request, name: str, password: str) -> Person | None:
@@ -120,7 +120,7 @@ def remember_device(request: Request, response: Response, name: str) -> None:
 Form = dict[str, str]
 
 
-def acting(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
+def require_admin_form(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
     """An admin and what their form says; raises 403 for others, and for forms of other sites."""
     if not person.may_act:
         raise HTTPException(403, "You can look at the pages but not change anything.")
@@ -132,7 +132,7 @@ def acting(request: Request, person: Viewer, body: RawBody) -> tuple[Person, For
     return person, form
 
 
-Acting = Annotated[tuple[Person, Form], Depends(acting)]
+AdminForm = Annotated[tuple[Person, Form], Depends(require_admin_form)]
 
 
 def reason_in(form: Form) -> str:
@@ -184,9 +184,9 @@ class Caller:
         return scope in self.scopes or "admin" in self.scopes
 
 
-def allowed(scope: str) -> Callable[..., str]:
+def require_scope(scope: str) -> Callable[..., str]:
     """A dependency: the name of a caller whose token has this scope; raises 401 or 403."""
-    check = caller(scope)
+    check = require_caller(scope)
 
     def name(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -196,7 +196,7 @@ def allowed(scope: str) -> Callable[..., str]:
     return name
 
 
-def caller(*scopes: str) -> Callable[..., Caller]:
+def require_caller(*scopes: str) -> Callable[..., Caller]:
     """A dependency: a caller whose token has one of these scopes; raises 401 or 403."""
 
     def check(

@@ -93,10 +93,10 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     routes = APIRouter(prefix="/webhooks/hubspot", tags=["webhooks"])
 
     @routes.post("/recheck", summary="A workflow's step: verify a contact's numbers anew")
-    def recheck(request: Request, body: RawBody, then: BackgroundTasks) -> dict[str, Any]:
+    def recheck(request: Request, body: RawBody, background: BackgroundTasks) -> dict[str, Any]:
         _require_signed(ctx, request, body, v2=True)
         step = _parsed(Step, body)
-        _require_our_portal(portal, step.origin.portalId, then)
+        _require_our_portal(portal, step.origin.portalId, background)
         problem = _problem(ctx, step)
         if problem:
             return {"outputFields": workflow_callbacks.failed(problem)}
@@ -110,19 +110,21 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
             new = rechecks.add(connection, asked, ctx.now())
             row = rechecks.find(connection, asked.key)
         if new:
-            then.add_task(notify)
+            background.add_task(notify)
         if row is not None and row.done_at is not None:
             done = workflow_callbacks.outputs(ctx, "hubspot", "contacts", row.record_id, row.field)
             return {"outputFields": done}
         return {"outputFields": {"hs_execution_state": "BLOCK", "hs_expiration_duration": WAIT}}
 
     @routes.post("/card", summary="The card on a contact: what was written to it")
-    def card(request: Request, body: RawBody, then: BackgroundTasks) -> dict[str, Any]:
-        return _card(ctx, _contact_of(request, body, then))
+    def card(request: Request, body: RawBody, background: BackgroundTasks) -> dict[str, Any]:
+        return _card(ctx, _contact_of(request, body, background))
 
     @routes.post("/card/recheck", summary="The card's button: verify a contact's numbers anew")
-    def card_recheck(request: Request, body: RawBody, then: BackgroundTasks) -> dict[str, Any]:
-        record_id = _contact_of(request, body, then)
+    def card_recheck(
+        request: Request, body: RawBody, background: BackgroundTasks
+    ) -> dict[str, Any]:
+        record_id = _contact_of(request, body, background)
         now, who = ctx.now(), f"HubSpot user {request.query_params.get('userId', '')[:20]}".strip()
         with ctx.store.write() as connection:
             last = rechecks.latest(connection, "hubspot", ("contacts", record_id))
@@ -133,14 +135,14 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
                 rechecks.add(connection, asked, now)
         if not fresh:
             audit.note(ctx.store, now, who, "contact.recheck", f"hubspot/contacts/{record_id}")
-            then.add_task(notify)
+            background.add_task(notify)
         return _card(ctx, record_id)
 
-    def _contact_of(request: Request, body: bytes, then: BackgroundTasks) -> str:
+    def _contact_of(request: Request, body: bytes, background: BackgroundTasks) -> str:
         """The id of the contact that a card stands on; raises 403, 422, 503."""
         _require_signed(ctx, request, body)
         shown = _parsed(Shown, body)
-        _require_our_portal(portal, request.query_params.get("portalId"), then)
+        _require_our_portal(portal, request.query_params.get("portalId"), background)
         if shown.objectTypeId not in CONTACT:
             raise HTTPException(422, "objectTypeId: the card is for contacts (0-1)")
         return shown.objectId
@@ -185,10 +187,10 @@ def _url(ctx: Context, request: Request) -> str:
     return base + request.url.path + query
 
 
-def _require_our_portal(portal: Portal, given: str | None, then: BackgroundTasks) -> None:
+def _require_our_portal(portal: Portal, given: str | None, background: BackgroundTasks) -> None:
     known = portal.known()
     if known is None:
-        then.add_task(portal.learn)
+        background.add_task(portal.learn)
     elif given is not None and given != str(known):
         raise HTTPException(403, "This is for another HubSpot account than our token's.")
 

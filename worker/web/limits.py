@@ -17,7 +17,7 @@ LARGEST = 4 * 1024 * 1024  # bytes: a thousand reports, or ten thousand numbers,
 LONGEST = 30.0  # seconds until all of a request is here
 
 
-class _RefusedError(Exception):
+class _StopReadingError(Exception):
     """What reads the request is to stop."""
 
 
@@ -46,15 +46,15 @@ class Limits:
                 message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
             except TimeoutError:
                 refused = 408
-                raise _RefusedError from None
+                raise _StopReadingError from None
             size += len(message.get("body", b""))
             arrived = not message.get("more_body", False)
             if size > self._largest:
                 refused = 413
-                raise _RefusedError
+                raise _StopReadingError
             return message
 
-        async def told(message: Message) -> None:
+        async def forward(message: Message) -> None:
             nonlocal begun
             # Whatever the application makes of a body that broke off, the reason is ours.
             if not refused or begun:
@@ -62,7 +62,7 @@ class Limits:
                 await send(message)
 
         try:
-            await self._app(scope, bounded, told)
+            await self._app(scope, bounded, forward)
         except Exception:  # ours, perhaps in a group of others
             if not refused:
                 raise

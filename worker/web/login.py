@@ -31,7 +31,7 @@ from worker.web.auth import (
 )
 from worker.web.body import RawBody, form_of
 from worker.web.hosts import LOOPBACK_HOSTS, host_of
-from worker.web.redirects import place
+from worker.web.redirects import safe_path
 from worker.web.render import page
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def router(ctx: Context) -> APIRouter:
     def begin(request: Request, person: Person, to: str) -> Response:
         secret = sessions.begin(ctx.store, person, ctx.now(), request.cookies.get(COOKIE, ""))
         audit.note(ctx.store, ctx.now(), person.name, "login", person.role)
-        response = RedirectResponse(place(to), 303)
+        response = RedirectResponse(safe_path(to), 303)
         give_cookie(request, response, secret)
         return response
 
@@ -62,7 +62,7 @@ def router(ctx: Context) -> APIRouter:
         named = users.anybody(ctx.store)
         by_password = bool(settings.admin_password) or named
         return page(
-            request, "login.html", None, status, problem=problem, to=place(to), named=named,
+            request, "login.html", None, status, problem=problem, to=safe_path(to), named=named,
             by_password=by_password, oidc=settings.oidc is not None,
         )  # fmt: skip
 
@@ -171,7 +171,7 @@ def _add_oidc(
         if not settings.public_url and host_of(request.headers) not in LOOPBACK_HOSTS:
             # The identity provider sends people back to an address that nobody else may choose.
             raise HTTPException(403, "Set PUBLIC_URL to log in by the identity provider.")
-        request.session["to"] = place(to)
+        request.session["to"] = safe_path(to)
         back = f"{settings.public_url or str(request.base_url).rstrip('/')}/oidc/callback"
         try:
             async with asyncio.timeout(_PATIENCE):

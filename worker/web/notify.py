@@ -1,4 +1,4 @@
-"""Tells the queue that something waits in the tables. If that fails, beat finds it soon after."""
+"""Enqueue the work on reports that were stored. If that fails, beat finds them soon after."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ log = logging.getLogger(__name__)
 Notify = Callable[[], None]
 
 
-def tell_the_queue() -> None:
-    """Enqueue the work on reports; never raises: what was stored is stored."""
+def enqueue_reports() -> None:
+    """Enqueue the work on reports; never raises, because the reports are already stored."""
     try:
         from worker.queue.dedupe import ring
         from worker.queue.tasks import apply  # reads the settings of this process

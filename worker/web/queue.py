@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from worker.web.notify import tell_the_queue
+from worker.web.notify import enqueue_reports
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Workers:
     """The Celery workers."""
 
     def reports(self) -> None:
-        tell_the_queue()
+        enqueue_reports()
 
     def go_on(self, run_id: str) -> None:
         try:

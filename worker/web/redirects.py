@@ -19,11 +19,12 @@ _LONGEST = 500  # characters
 _KEPT = "/?%-._~!$&'()*+,;=:@"  # what stands in a path or a query for itself (RFC 3986)
 
 
-def place(wanted: str) -> str:
+def safe_path(wanted: str) -> str:
     """Return the page of ours to go to; the first page for everything else.
 
-    >>> [place(to) for to in ("/runs?x=1", "//evil.example", "https://evil.example", "/\\\\evil",
-    ...     "///evil.example", "/%2f%2fevil.example", "/\\t/evil.example", "/runs/../..//x")]
+    >>> [safe_path(to) for to in ("/runs?x=1", "//evil.example", "https://evil.example",
+    ...     "/\\\\evil", "///evil.example", "/%2f%2fevil.example",
+    ...     "/\\t/evil.example", "/runs/../..//x")]
     ['/runs?x=1', '/', '/', '/', '/', '/', '/', '/']
     """
     if not wanted.startswith("/") or len(wanted) > _LONGEST or not wanted.isprintable():
@@ -53,11 +54,11 @@ def without_slash(request: Request) -> str | None:
     stranger may have written.
     """
     path: str = request.scope["path"]
-    found = place(path.rstrip("/")) if path.endswith("/") and path != "/" else FIRST_PAGE
+    found = safe_path(path.rstrip("/")) if path.endswith("/") and path != "/" else FIRST_PAGE
     if found == FIRST_PAGE:
         return None
     scope = {**request.scope, "path": unquote(found)}
     if all(route.matches(scope)[0] is Match.NONE for route in request.app.routes):
         return None
     query = request.scope["query_string"].decode("latin-1")
-    return place(f"{found}?{query}") if query else found
+    return safe_path(f"{found}?{query}") if query else found

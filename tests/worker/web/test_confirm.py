@@ -21,7 +21,7 @@ from worker.store.tables import feedback
 from worker.suppression import confirm_links
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import spread
-from worker.web.confirm_words import WORDS
+from worker.web.confirm.translations import TRANSLATIONS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -131,11 +131,15 @@ class TestThePage:
         assert "<script" not in shown.text
         assert not re.search(r'(?:src|href)="https?:', shown.text)
 
-    @pytest.mark.parametrize("language", WORDS)
+    @pytest.mark.parametrize("language", TRANSLATIONS)
     def test_speaks_the_recipients_language(self, link: str, language: str) -> None:
         shown = requests.get(link, headers={"Accept-Language": f"{language},en;q=0.5"}).text
         assert f'<html lang="{language}">' in shown
-        for text in (WORDS[language].title, WORDS[language].yes, WORDS[language].stop):
+        for text in (
+            TRANSLATIONS[language].title,
+            TRANSLATIONS[language].yes,
+            TRANSLATIONS[language].stop,
+        ):
             assert text.replace("'", "&#39;") in shown
 
     def test_says_who_asks(self, serve: Serve, ctx: Context, crm: Crm, contact: str) -> None:
@@ -201,7 +205,7 @@ class TestAnAnswer:
     def test_with_what_is_no_number_asks_again(self, link: str, ctx: Context, typed: str) -> None:
         shown = answer(link, "new", number=typed)
         assert shown.status_code == 400
-        assert WORDS["en"].bad_number in shown.text
+        assert TRANSLATIONS["en"].bad_number in shown.text
         assert "<script" not in shown.text
         assert reports(ctx) == []
 

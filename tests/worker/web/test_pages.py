@@ -20,7 +20,7 @@ from worker.store.bulk import insert
 from worker.store.tables import contact_numbers, isolations, reviews, runs
 from worker.suppression import suppressions
 from worker.sync.runs import audits
-from worker.web.sealed import seal
+from worker.web.encrypted_numbers import encrypt_number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -218,7 +218,7 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
         held = connection.execute(sa.select(contact_numbers).limit(1)).one()
     return [
         "/", "/runs", f"/runs/{run}", f"/runs/{dry}", f"/runs/{run}/writes", f"/runs/{run}/undo",
-        "/runs/new", "/numbers", f"/numbers/{seal(ctx.keys, NUMBER)}",
+        "/runs/new", "/numbers", f"/numbers/{encrypt_number(ctx.keys, NUMBER)}",
         f"/contacts/hubspot/contacts/{held.record_id}", f"/contacts/hubspot/contacts/{record_id}",
         *(f"/segments?by={by}" for by in ("source", "campaign", "list", "country", "month")),
         "/segments/shared", "/segments/history", "/suppressions", "/reviews", "/spend",

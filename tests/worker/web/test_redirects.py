@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from idp import Idp
 
-from worker.web.redirects import FIRST_PAGE, place
+from worker.web.redirects import FIRST_PAGE, safe_path
 from worker.web.signatures import twilio_signature
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def target_host(location: str) -> str:
 
 
 def location_of(to: str) -> str:
-    return RedirectResponse(place(to), 303).headers["Location"]
+    return RedirectResponse(safe_path(to), 303).headers["Location"]
 
 
 @given(st.text(max_size=60) | AWKWARD | AWKWARD.map(lambda text: "/" + text))
@@ -70,7 +70,7 @@ def test_whatever_is_asked_for_leads_to_our_host(to: str) -> None:
 
 @pytest.mark.parametrize("to", ELSEWHERE)
 def test_what_looks_elsewhere_leads_to_the_first_page(to: str) -> None:
-    assert place(to) == FIRST_PAGE
+    assert safe_path(to) == FIRST_PAGE
 
 
 @pytest.mark.parametrize("to", PAGES)

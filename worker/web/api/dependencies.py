@@ -13,16 +13,16 @@ from worker.context import Context
 from worker.feedback.sources.submitted_reports import Short
 from worker.phones import region_of
 from worker.phones.single_number import number_of
-from worker.web.auth import Caller, allowed, caller
+from worker.web.auth import Caller, require_caller, require_scope
 
 # The name of a caller whose token has the scope.
-ReadToken = Annotated[str, Depends(allowed("read"))]
-RescanToken = Annotated[str, Depends(allowed("rescan"))]
-FeedbackToken = Annotated[str, Depends(allowed("feedback"))]
-SuppressToken = Annotated[str, Depends(allowed("suppress"))]
-AdminToken = Annotated[str, Depends(allowed("admin"))]
+ReadToken = Annotated[str, Depends(require_scope("read"))]
+RescanToken = Annotated[str, Depends(require_scope("rescan"))]
+FeedbackToken = Annotated[str, Depends(require_scope("feedback"))]
+SuppressToken = Annotated[str, Depends(require_scope("suppress"))]
+AdminToken = Annotated[str, Depends(require_scope("admin"))]
 # A caller whose token has one of the two scopes.
-RecheckCaller = Annotated[Caller, Depends(caller("recheck", "rescan"))]
+RecheckCaller = Annotated[Caller, Depends(require_caller("recheck", "rescan"))]
 
 # One of the connectors that there are.
 ConnectorName = Annotated[str, AfterValidator(connectors.checked_name)]

@@ -66,21 +66,23 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return Accepted(stored=stored, known=known, refused=refused)
 
     @routes.get(
-        "/reviews", summary="Replies that wait for a person", **answers(suppression_schemas.Reviews)
+        "/reviews",
+        summary="Replies that a person must review",
+        **answers(suppression_schemas.Reviews),
     )
     def reviews(_who: FeedbackToken) -> dict[str, Any]:
         return {"reviews": intake.open_reviews(ctx)}
 
     @routes.post(
         "/reviews/{review_id}",
-        summary="Say what a reply means",
+        summary="Decide what a reply means",
         **answers(suppression_schemas.Decided, 404),
     )
     def review(
         who: FeedbackToken, review_id: RowId, body: Decision, background: BackgroundTasks
     ) -> dict[str, str]:
         if not intake.resolve_review(ctx, review_id, body.decision, who):
-            raise HTTPException(404, "There is no such reply that waits.")
+            raise HTTPException(404, "There is no such reply to review.")
         note(who, "review.decide", f"{review_id}: {body.decision}")
         background.add_task(notify)
         return {"decision": body.decision}

@@ -27,7 +27,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post(
         "/numbers/lookup",
-        summary="All that is known of a number",
+        summary="Everything known about a number",
         **answers(number_schemas.NumberDetails),
     )
     def lookup(_who: ReadToken, body: NumberRequest) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post(
         "/numbers/timeline",
-        summary="The whole story of a number, the newest first",
+        summary="The timeline of a number, newest first",
         **answers(number_schemas.NumberTimeline),
     )
     def number_timeline(_who: ReadToken, body: NumberRequest) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post(
         "/numbers/evidence",
-        summary="What was reported of a number, and who confirmed it when",
+        summary="Reports about a number, and when each CRM confirmed them",
         **answers(suppression_schemas.Evidence),
     )
     def evidenced(_who: ReadToken, body: NumberRequest) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get(
         "/contacts/{connector}/{object_name}/{record_id}",
-        summary="A record as our index has it, and what was written to it",
+        summary="A record as our index has it, and the writes to it",
         **answers(number_schemas.RecordTimeline, 404),
     )
     def record(_who: ReadToken, connector: str, object_name: str, record_id: str) -> dict[str, Any]:

@@ -101,9 +101,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     notify = queue.reports
     note = AuditNote(ctx)
 
-    @routes.post(
-        "/rescans", status_code=202, summary="Look at contacts again", responses=errors(409, 502)
-    )
+    @routes.post("/rescans", status_code=202, summary="Rescan contacts", responses=errors(409, 502))
     def rescans(
         caller: RecheckCaller, body: RescanRequest, background: BackgroundTasks
     ) -> RunOpened:
@@ -115,7 +113,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(422, f"{body.connector} is not connected.")
         if not caller.allows("rescan"):
             if not body.only_ids:
-                raise HTTPException(403, "The token's scope recheck takes ids, and nothing else.")
+                raise HTTPException(403, "The token's scope recheck takes only ids.")
             waiting = _queue_records(ctx, body)
             background.add_task(notify)
             return RunOpened(run=None, waiting=waiting)
@@ -141,7 +139,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         queue.go_on(run_id)
         return RunOpened(run=run_id)
 
-    @routes.get("/removals", summary="Removals that wait for a person", responses=errors())
+    @routes.get("/removals", summary="Removals that wait for approval", responses=errors())
     def held_removals(_who: ReadToken) -> HeldRemovalsList:
         """Accept them with `POST /api/rescans` and `accept_removals`."""
         with ctx.store.read() as connection:
@@ -170,7 +168,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get(
         "/runs/{run_id}/writes",
-        summary="Its writes, with the values before and after, in parts",
+        summary="A run's writes, with the values before and after, page by page",
         **answers(run_schemas.RunWrites, 404),
     )
     def run_writes(

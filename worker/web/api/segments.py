@@ -31,7 +31,7 @@ MAX_OUTCOMES = 10_000
 
 
 class IsolateRequest(StrictBody):
-    """Set a segment apart by hand."""
+    """Isolate a segment by hand."""
 
     connector: ConnectorName
     by: By
@@ -40,7 +40,7 @@ class IsolateRequest(StrictBody):
 
 
 class CampaignOutcome(StrictBody):
-    """What became of a campaign's messages on a day; a day that is known is replaced."""
+    """The outcomes of a campaign on a day; a day that is known is replaced."""
 
     campaign: Annotated[submitted_reports.Text, Field(min_length=1, max_length=255)]
     day: date
@@ -56,7 +56,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get(
         "/segments",
-        summary="How sources, campaigns, lists, countries or months do",
+        summary="Shares of bad numbers by source, campaign, list, country or month",
         **answers(segment_schemas.Segments),
     )
     def segments(
@@ -69,7 +69,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get(
         "/segments/shared",
-        summary="Numbers that many contacts hold",
+        summary="Numbers that many contacts share",
         **answers(segment_schemas.SharedNumbers),
     )
     def shared(_who: ReadToken) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get(
         "/isolations",
-        summary="Segments that were set apart, the newest first",
+        summary="Isolated segments, newest first",
         **answers(segment_schemas.Isolations),
     )
     def isolations(_who: ReadToken) -> dict[str, Any]:
@@ -85,19 +85,19 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post(
         "/isolations",
-        summary="Set a segment apart",
+        summary="Isolate a segment",
         **answers(segment_schemas.Isolation, 404, 409, status=201),
     )
     def isolate(who: RescanToken, body: IsolateRequest) -> dict[str, Any]:
         created = isolation.isolate(ctx, body.connector, body.by, body.value, body.reason, who=who)
         if created is None:
-            raise HTTPException(409, "It is isolated already.")
+            raise HTTPException(409, "The segment is already isolated.")
         note(who, "segment.isolate", f"{created.connector} {created.name}", body.reason)
         return created.as_json()
 
     @routes.delete(
         "/isolations/{isolation_id}",
-        summary="Let a segment go",
+        summary="Release a segment",
         **answers(segment_schemas.Isolation, 404),
     )
     def release(
@@ -109,7 +109,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post(
         "/campaign-outcomes",
-        summary="Import what became of campaigns' messages",
+        summary="Import the outcomes of campaigns",
         **answers(segment_schemas.Kept, 413),
     )
     def campaign_outcomes(_who: FeedbackToken, body: list[CampaignOutcome]) -> dict[str, int]:

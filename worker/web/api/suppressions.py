@@ -27,8 +27,11 @@ from worker.web.queue import Queue
 
 
 class SuppressionRequest(StrictBody):
-    """Suppress a number for whoever holds it. `reason`: opt_out, wrong_number or complaint; any
-    other words are taken as the evidence of an opt-out."""
+    """Suppress a number for every contact that has it.
+
+    `reason`: opt_out, wrong_number or complaint. Any other text is kept as the evidence of an
+    opt-out.
+    """
 
     number: Short
     reason: Short = "opt_out"
@@ -54,7 +57,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get(
         "/suppressions",
-        summary="The suppression list, in parts",
+        summary="The suppression list, page by page",
         **answers(suppression_schemas.Suppressions),
     )
     def suppressions(
@@ -70,7 +73,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         more = found[-1].id if len(found) == limit else None
         return {"suppressions": [one.as_json() for one in found], "after": more}
 
-    @routes.get("/suppressions/export", summary="All that stands, as CSV", responses=errors())
+    @routes.get("/suppressions/export", summary="Active suppressions as CSV", responses=errors())
     def export(
         who: SuppressToken, channel: Literal["call", "text"] | None = None
     ) -> StreamingResponse:
@@ -109,7 +112,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     ) -> dict[str, Any]:
         why = body.reason if body else reason
         if len(why) < 3:
-            raise HTTPException(422, "reason: missing; say why it is lifted")
+            raise HTTPException(422, "reason: missing; give a reason of at least three characters")
         lifted = suppress.lift(ctx, suppression_id, "api", why)
         note(who, "suppression.lift", f"{suppression_id} {audit.masked(lifted.number)}", why)
         background.add_task(notify)

@@ -31,12 +31,14 @@ def router(ctx: Context) -> APIRouter:
     routes = APIRouter()
     note = AuditNote(ctx)
 
-    @routes.get("/overview", summary="How everything stands", **answers(system_schemas.Overview))
+    @routes.get("/overview", summary="The overview", **answers(system_schemas.Overview))
     def read_overview(_who: ReadToken) -> dict[str, Any]:
         return overview(ctx)
 
     @routes.get(
-        "/spend", summary="What lookups cost, budgets, providers", **answers(system_schemas.Spend)
+        "/spend",
+        summary="Cost of lookups, budgets, and the state of providers",
+        **answers(system_schemas.Spend),
     )
     def spend(_who: ReadToken, days: Annotated[int, Query(ge=1, le=3660)] = 30) -> dict[str, Any]:
         with ctx.store.read() as connection:
@@ -45,19 +47,17 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get(
         "/settings",
-        summary="What is in force and where it comes from; secrets are masked",
+        summary="Settings in effect and where they come from; secrets are masked",
         **answers(system_schemas.Settings),
     )
     def settings(_who: AdminToken) -> dict[str, Any]:
         return {"settings": [asdict(one) for one in shown(ctx.settings)]}
 
-    @routes.get("/alerts", summary="What needs a person now", **answers(system_schemas.Alerts))
+    @routes.get("/alerts", summary="Open alerts", **answers(system_schemas.Alerts))
     def alerts(_who: ReadToken) -> dict[str, Any]:
         return {"alerts": notifier.standing(ctx, 1000)}
 
-    @routes.get(
-        "/audit", summary="What people and tokens did, in parts", **answers(system_schemas.AuditLog)
-    )
+    @routes.get("/audit", summary="The audit log, page by page", **answers(system_schemas.AuditLog))
     def audit_log(
         _who: AdminToken,
         before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
@@ -73,7 +73,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post(
         "/tokens",
-        summary="Make a token; its secret is shown this once",
+        summary="Create a token; its secret is shown only once",
         **answers(system_schemas.NewToken, status=201),
     )
     def make_token(who: AdminToken, body: TokenRequest) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def router(ctx: Context) -> APIRouter:
     )
     def revoke(who: AdminToken, token_id: RowId) -> dict[str, bool]:
         if not tokens.revoke(ctx.store, token_id, ctx.now()):
-            raise HTTPException(404, "There is no such token in force.")
+            raise HTTPException(404, "There is no such active token.")
         note(who, "token.revoke", str(token_id))
         return {"revoked": True}
 

@@ -22,11 +22,11 @@ from worker.suppression import suppressions
 from worker.sync.runs import lifecycle
 from worker.sync.runs.lifecycle import RunActiveError
 from worker.sync.runs.scope import Scope
-from worker.web.auth import Acting, Viewer, reason_in
+from worker.web.auth import AdminForm, Viewer, reason_in
 from worker.web.body import RawBody, form_of
+from worker.web.encrypted_numbers import decrypt_number, encrypt_number
 from worker.web.queue import Queue
 from worker.web.render import page
-from worker.web.sealed import seal, unseal
 
 # Record ids as they stand by themselves or in the address of a record's page.
 # A record's id by itself, or the last one in the address of its page.
@@ -41,13 +41,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     def number_in(ref: str) -> str:
-        number = unseal(ctx.keys, ref)
+        number = decrypt_number(ctx.keys, ref)
         if number is None:
             raise HTTPException(404, "This address is no longer valid. Search again.")
         return number
 
     def address(number: str) -> str:
-        return f"/numbers/{seal(ctx.keys, number)}"
+        return f"/numbers/{encrypt_number(ctx.keys, number)}"
 
     @routes.get("/numbers")
     def form(request: Request, me: Viewer) -> Response:
@@ -90,18 +90,18 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         )
 
     @routes.post("/numbers/{ref}/{what}")
-    def act(acting: Acting, then: BackgroundTasks, ref: str, what: str) -> Response:
-        me, form = acting
+    def act(admin: AdminForm, background: BackgroundTasks, ref: str, what: str) -> Response:
+        me, form = admin
         number, why = number_in(ref), reason_in(form)
         if what == "recheck":
             _recheck(ctx, queue, me.name, Scope("numbers", (number,)), why, _holders(ctx, number))
         elif what == "suppress":
             channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
             suppressions.add(ctx, number, "opt_out", channels, why, me.name)
-            then.add_task(queue.reports)
+            background.add_task(queue.reports)
         elif what in _ACTIONS:
             _report(ctx, me.name, _ACTIONS[what], number, None, why)
-            then.add_task(queue.reports)
+            background.add_task(queue.reports)
         else:
             raise HTTPException(404, "There is no such page.")
         audit.note(ctx.store, ctx.now(), me.name, f"number.{what}", audit.masked(number), why)
@@ -121,10 +121,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.post("/contacts/{connector}/{object_name}/{record_id}/{what}")
     def act_on_record(
-        acting: Acting, then: BackgroundTasks, connector: str, object_name: str, record_id: str,
-        what: str,
+        admin: AdminForm, background: BackgroundTasks, connector: str, object_name: str,
+        record_id: str, what: str,
     ) -> Response:  # fmt: skip
-        me, form = acting
+        me, form = admin
         if connector not in ctx.settings.active_connectors:
             raise HTTPException(404, f"{connector} is not connected.")
         why, path = reason_in(form), f"/contacts/{connector}/{object_name}/{record_id}"
@@ -134,7 +134,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             who = intake.find_identity(ctx, connector, object_name, record_id)
             for number in intake.numbers_of_contact(ctx, connector, object_name, record_id):
                 _report(ctx, me.name, _ACTIONS[what], number, who, why)
-            then.add_task(queue.reports)
+            background.add_task(queue.reports)
         else:
             raise HTTPException(404, "There is no such page.")
         audit.note(ctx.store, ctx.now(), me.name, f"contact.{what}", path[10:], why)

@@ -16,7 +16,7 @@ from worker.sync.runs import control, forecast, lifecycle, report
 from worker.sync.runs.lifecycle import NoSuchRunError, Run, RunActiveError
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo as undoing
-from worker.web.auth import Acting, Form, Viewer
+from worker.web.auth import AdminForm, Form, Viewer
 from worker.web.queue import Queue
 from worker.web.render import page
 from worker.web.scopes import ScopeError, scope_of
@@ -63,9 +63,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         )  # fmt: skip
 
     @routes.post("/confirm")
-    def confirm(request: Request, acting: Acting) -> Response:
+    def confirm(request: Request, admin: AdminForm) -> Response:
         """What it would look at, and what that may cost at most; or a dry run, which knows."""
-        me, form = acting
+        me, form = admin
         try:
             name, scope = _asked(ctx, form)
             if form.get("how") == "dry":
@@ -91,8 +91,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RedirectResponse(f"/runs/{run_id}", 303)
 
     @routes.post("")
-    def start(request: Request, acting: Acting) -> Response:
-        me, form = acting
+    def start(request: Request, admin: AdminForm) -> Response:
+        me, form = admin
         try:
             if form.get("dry_run_of"):  # what a dry run has told is done for real
                 told = load(form["dry_run_of"])
@@ -161,9 +161,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return page(request, "run_removals.html", me, here="runs", run=run, held=held)
 
     @routes.post("/{run_id}/accept-removals")
-    def accept_removals(request: Request, acting: Acting, run_id: str) -> Response:
+    def accept_removals(request: Request, admin: AdminForm, run_id: str) -> Response:
         """Open a full read that carries out what was shown: what the latest one held."""
-        me, form = acting
+        me, form = admin
         run, why = load(run_id), form.get("why", "").strip()
         if not held_by(run.id):
             raise HTTPException(409, "This run no longer holds any removals. See the overview.")
@@ -193,8 +193,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         )  # fmt: skip
 
     @routes.post("/{run_id}/undo")
-    def undo(acting: Acting, run_id: str) -> Response:
-        me, form = acting
+    def undo(admin: AdminForm, run_id: str) -> Response:
+        me, form = admin
         run, why = load(run_id), form.get("why", "").strip()
         try:
             undo_id = undoing.begin(ctx, run.id, by=me.name, why=why)
@@ -205,8 +205,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RedirectResponse(f"/runs/{undo_id}", 303)
 
     @routes.post("/{run_id}/{what}")
-    def move(acting: Acting, run_id: str, what: str) -> Response:
-        me, form = acting
+    def move(admin: AdminForm, run_id: str, what: str) -> Response:
+        me, form = admin
         run = load(run_id)
         try:
             if what == "pause":

@@ -11,10 +11,10 @@ from worker.context import Context
 from worker.segments import isolation, queries
 from worker.segments.statistics import share
 from worker.sync.runs import audits
-from worker.web.auth import Acting, Viewer, reason_in
+from worker.web.auth import AdminForm, Viewer, reason_in
+from worker.web.encrypted_numbers import encrypt_number
 from worker.web.queue import Queue
 from worker.web.render import page
-from worker.web.sealed import seal
 
 _LISTED = 200
 
@@ -38,7 +38,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def shared(request: Request, me: Viewer) -> Response:
         found = queries.placeholders(ctx)
         for one in found:
-            one["path"] = f"/numbers/{seal(ctx.keys, one['number'])}"
+            one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
         return page(
             request, "shared.html", me, here="segments", numbers=found,
             least=ctx.settings.segments.placeholder_from,
@@ -50,8 +50,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return page(request, "isolations.html", me, here="segments", isolations=found)
 
     @routes.post("/isolate")
-    def set_apart(acting: Acting) -> Response:
-        me, form = acting
+    def set_apart(admin: AdminForm) -> Response:
+        me, form = admin
         by, value, name = form.get("by", ""), form.get("value", ""), form.get("connector", "")
         why = reason_in(form)
         made = isolation.isolate(ctx, name, by, value, why, who=me.name)
@@ -63,8 +63,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RedirectResponse(f"/segments?by={by}", 303)
 
     @routes.post("/{isolation_id}/release")
-    def release(acting: Acting, isolation_id: int) -> Response:
-        me, form = acting
+    def release(admin: AdminForm, isolation_id: int) -> Response:
+        me, form = admin
         why = reason_in(form)
         made = isolation.release(ctx, isolation_id, me.name, why)
         target = f"{made.connector} {made.name}"

@@ -14,11 +14,11 @@ from worker.feedback.models import ReviewDecision
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.suppression import suppressions
-from worker.web.auth import Acting, Viewer, reason_in
+from worker.web.auth import AdminForm, Viewer, reason_in
+from worker.web.encrypted_numbers import encrypt_number
 from worker.web.queue import Queue
-from worker.web.redirects import place
+from worker.web.redirects import safe_path
 from worker.web.render import page
-from worker.web.sealed import seal
 
 _LISTED = 100
 Reason = Literal["", "opt_out", "wrong_number", "complaint", "erasure", "list"]
@@ -37,7 +37,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         )
         rows = [one.as_json() for one in found]
         for row in rows:
-            row["path"] = f"/numbers/{seal(ctx.keys, row['number'])}" if row["number"] else ""
+            row["path"] = (
+                f"/numbers/{encrypt_number(ctx.keys, row['number'])}" if row["number"] else ""
+            )
         return page(
             request, "suppressions.html", me, here="suppressions", rows=rows, reason=reason,
             reasons=[one for one in get_args(Reason) if one], lifted=lifted, problem="",
@@ -56,8 +58,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         )  # fmt: skip
 
     @routes.post("/suppressions")
-    def add(acting: Acting, then: BackgroundTasks) -> Response:
-        me, form = acting
+    def add(admin: AdminForm, background: BackgroundTasks) -> Response:
+        me, form = admin
         number = number_of(form.get("number", ""))
         if number is None or not facts(number).possible:
             raise HTTPException(422, "Write one number with its country code, like +14155550123.")
@@ -65,20 +67,20 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
         suppressions.add(ctx, number, "opt_out", channels, why, me.name)
         audit.note(ctx.store, ctx.now(), me.name, "number.suppress", audit.masked(number), why)
-        then.add_task(queue.reports)
-        return RedirectResponse(f"/numbers/{seal(ctx.keys, number)}", 303)
+        background.add_task(queue.reports)
+        return RedirectResponse(f"/numbers/{encrypt_number(ctx.keys, number)}", 303)
 
     @routes.post("/suppressions/{suppression_id}/lift")
-    def lift(acting: Acting, then: BackgroundTasks, suppression_id: int) -> Response:
-        me, form = acting
+    def lift(admin: AdminForm, background: BackgroundTasks, suppression_id: int) -> Response:
+        me, form = admin
         why = reason_in(form)
         lifted = suppressions.lift(ctx, suppression_id, me.name, why)
         audit.note(
             ctx.store, ctx.now(), me.name, "suppression.lift",
             f"{suppression_id} {audit.masked(lifted.number)}", why,
         )  # fmt: skip
-        then.add_task(queue.reports)
-        back = place(form.get("back", ""))
+        background.add_task(queue.reports)
+        back = safe_path(form.get("back", ""))
         to = back if back.startswith("/numbers/") else "/suppressions"
         return RedirectResponse(to, 303)
 
@@ -86,19 +88,19 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def reviews(request: Request, me: Viewer) -> Response:
         found = intake.open_reviews(ctx)
         for one in found:
-            one["path"] = f"/numbers/{seal(ctx.keys, one['number'])}"
+            one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
         return page(request, "reviews.html", me, here="suppressions", reviews=found)
 
     @routes.post("/reviews/{review_id}")
-    def decide(acting: Acting, then: BackgroundTasks, review_id: int) -> Response:
-        me, form = acting
+    def decide(admin: AdminForm, background: BackgroundTasks, review_id: int) -> Response:
+        me, form = admin
         decision = form.get("decision", "")
         if decision not in get_args(ReviewDecision):
             raise HTTPException(422, "Choose what the reply means.")
         if not intake.resolve_review(ctx, review_id, cast(ReviewDecision, decision), me.name):
             raise HTTPException(409, "Somebody else has already decided this reply.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
-        then.add_task(queue.reports)
+        background.add_task(queue.reports)
         return RedirectResponse("/reviews", 303)
 
     return routes

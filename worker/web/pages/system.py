@@ -14,7 +14,7 @@ from worker.alerts import notifier
 from worker.alerts.channels import channels
 from worker.context import Context
 from worker.verification import spend_report
-from worker.web.auth import Acting, Viewer
+from worker.web.auth import AdminForm, Viewer
 from worker.web.render import page
 
 _DAYS, _LISTED = 30, 100
@@ -82,8 +82,8 @@ def router(ctx: Context) -> APIRouter:
         return access_page(request, me)
 
     @routes.post("/access/tokens")
-    def make_token(request: Request, acting: Acting) -> Response:
-        me, form = acting
+    def make_token(request: Request, admin: AdminForm) -> Response:
+        me, form = admin
         wanted = [scope for scope in SCOPES if form.get(f"scope-{scope}")]
         try:
             secret, made = tokens.make(ctx.store, form.get("name", ""), wanted, me.name, ctx.now())
@@ -93,16 +93,16 @@ def router(ctx: Context) -> APIRouter:
         return access_page(request, me, secret=secret)
 
     @routes.post("/access/tokens/{token_id}/revoke")
-    def revoke(acting: Acting, token_id: int) -> Response:
-        me, _form = acting
+    def revoke(admin: AdminForm, token_id: int) -> Response:
+        me, _form = admin
         if not tokens.revoke(ctx.store, token_id, ctx.now()):
             raise HTTPException(404, "There is no such active token.")
         audit.note(ctx.store, ctx.now(), me.name, "token.revoke", str(token_id))
         return RedirectResponse("/access", 303)
 
     @routes.post("/access/users")
-    def put_user(request: Request, acting: Acting) -> Response:
-        me, form = acting
+    def put_user(request: Request, admin: AdminForm) -> Response:
+        me, form = admin
         role: Role = "admin" if form.get("role") == "admin" else "viewer"
         name = form.get("name", "").strip()
         try:
@@ -113,8 +113,8 @@ def router(ctx: Context) -> APIRouter:
         return RedirectResponse("/access", 303)
 
     @routes.post("/access/users/remove")
-    def remove_user(acting: Acting) -> Response:
-        me, form = acting
+    def remove_user(admin: AdminForm) -> Response:
+        me, form = admin
         name = form.get("name", "")
         if name == me.name:
             raise HTTPException(409, "You cannot remove yourself.")

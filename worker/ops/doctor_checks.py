@@ -22,6 +22,7 @@ from worker.context import Context
 from worker.feedback.sources import call_outcomes
 from worker.ops.check import Check, warning
 from worker.store import embedded_redis, heartbeat, private_files, setbacks
+from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
 from worker.store.tables import contacts, failures, runs
 from worker.sync.read import removals
 from worker.sync.runs import lifecycle as run_store
@@ -136,7 +137,7 @@ def _proxy(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
 
 
 def of_redis(settings: Settings) -> Iterator[Check]:
-    """A Redis that throws things away when it is full loses messages, silently."""
+    """A Redis that throws things away when it is full, or is too old to be safe."""
     try:
         client = embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
         about: dict[str, Any] = client.info()
@@ -146,9 +147,15 @@ def of_redis(settings: Settings) -> Iterator[Check]:
     if about.get("maxmemory") and policy != "noeviction":
         text = f"maxmemory-policy is {policy}: messages are thrown away when it is full; set "
         yield warning("redis", text + "it to noeviction")
-    version = str(about.get("redis_version", "9"))
-    if tuple(map(int, version.split(".")[:2])) < (6, 0):
-        yield warning("redis", f"version {version} is too old: use 6.2 or later")
+    yield from of_redis_version(version_of(about))
+
+
+def of_redis_version(version: Version) -> Iterator[Check]:
+    """A server that lacks what we need, or has known vulnerabilities."""
+    if is_too_old(version):
+        yield warning("redis", f"{version} is too old: use 6.2 or later")
+    elif text := known_vulnerabilities(version):
+        yield warning("redis", f"{text}, unless whoever packaged or hosts it has fixed this one")
 
 
 def of_work(ctx: Context) -> Iterator[Check]:

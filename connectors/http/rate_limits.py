@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from config import stopping
 from connectors.errors import QuotaError
-from connectors.http.pacing import Left, LocalPace, Pace
+from connectors.http.pacing import LocalPace, Pace, Remaining
 
 DAY = 24 * 3600.0  # seconds
 _BELIEVED = 60.0  # seconds; then a call looks whether the day's calls are free again
@@ -28,8 +28,8 @@ _GLANCE = 0.25  # seconds until a waiting call looks what was said meanwhile
 class Limits:
     """What one answer says of them; None where it says nothing."""
 
-    day: Left | None = None
-    window: Left | None = None
+    day: Remaining | None = None
+    window: Remaining | None = None
 
 
 class Quota:
@@ -48,7 +48,7 @@ class Quota:
         self._pace = pace or LocalPace(clock)
         self._sleep = sleep
         self._clock = clock
-        self._day: tuple[Left, float] | None = None
+        self._day: tuple[Remaining, float] | None = None
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         # How far the CRM's clock is ahead of ours, for whoever has made no call of their own yet.
@@ -63,7 +63,7 @@ class Quota:
             self._pace.told(self._name, limits.window)
 
     @property
-    def today(self) -> Left | None:
+    def today(self) -> Remaining | None:
         """What the CRM last said of the day's calls; None where it has not."""
         with self._lock:
             return self._day[0] if self._day is not None else None
@@ -102,18 +102,17 @@ class Quota:
         )
 
 
-def left(remaining: str | None, limit: str | None, seconds: float) -> Left | None:
-    """Of two headers; None where they do not say, or say what cannot be.
+def parse_remaining(remaining: str | None, limit: str | None, seconds: float) -> Remaining | None:
+    """Read two headers; None where they do not say, or say what cannot be.
 
-    >>> left("12", "190", 10.0)
-    Left(remaining=12, limit=190, seconds=10.0)
-    >>> left(None, "190", 10.0), left("12", "0", 10.0), left("many", "190", 10.0)
-    (None, None, None)
-    >>> left("-1", "190", 10.0), left("191", "190", 10.0)
-    (None, None)
+    >>> parse_remaining("12", "190", 10.0)
+    Remaining(remaining=12, limit=190, seconds=10.0)
+    >>> [parse_remaining(one, "190", 10.0) for one in (None, "many", "-1", "191")]
+    [None, None, None, None]
+    >>> parse_remaining("12", "0", 10.0)
     """
     try:
-        found = Left(int(remaining or ""), int(limit or ""), seconds)
+        found = Remaining(int(remaining or ""), int(limit or ""), seconds)
     except ValueError:
         return None
     return found if 0 <= found.remaining <= found.limit and found.limit > 0 else None

@@ -23,7 +23,7 @@ from connectors.http.consistency import Check, counted
 from connectors.http.deadline import keep_deadlines
 from connectors.http.lenient_json import decode
 from connectors.http.no_answer import explain
-from connectors.http.rate_limits import DAY, Limits, Quota, left
+from connectors.http.rate_limits import DAY, Limits, Quota, parse_remaining
 from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.hubspot.errors import translate
 from connectors.records import Purpose
@@ -262,6 +262,8 @@ def limits(headers: Mapping[str, str]) -> Limits:
     if seconds > _LONGEST_INTERVAL:
         seconds = 10.0
     return Limits(
-        left(headers.get(f"{prefix}Daily-Remaining"), headers.get(f"{prefix}Daily"), DAY),
-        left(headers.get(f"{prefix}Remaining"), headers.get(f"{prefix}Max"), seconds),
+        parse_remaining(
+            headers.get(f"{prefix}Daily-Remaining"), headers.get(f"{prefix}Daily"), DAY
+        ),
+        parse_remaining(headers.get(f"{prefix}Remaining"), headers.get(f"{prefix}Max"), seconds),
     )

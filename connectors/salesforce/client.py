@@ -25,7 +25,7 @@ from connectors.http.client import Calls, CrmClock, RetryableError, retry_after
 from connectors.http.consistency import Check
 from connectors.http.lenient_json import decode
 from connectors.http.no_answer import explain
-from connectors.http.pacing import Left
+from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import DAY, Limits, Quota
 from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.records import Purpose
@@ -221,7 +221,7 @@ def limits(header: str) -> Limits:
     Source: REST API Developer Guide, "Limit Info Header".
     """
     found = [
-        Left(max(0, int(limit) - int(used)), int(limit), DAY)
+        Remaining(max(0, int(limit) - int(used)), int(limit), DAY)
         for used, limit in _USAGE.findall(header)
         if int(limit)
     ]

@@ -168,6 +168,11 @@ def translate(
         return RetryableError(
             f"HTTP {status} {problem}" if code or text else f"HTTP {status}", retry_after
         )
+    return _by_status(status, problem)
+
+
+def _by_status(status: int, problem: Problem) -> ConnectorError:
+    """The error of an answer whose code says nothing that we know."""
     if status == 404:
         return NotFoundError(f"salesforce: HTTP 404: {problem}")
     if status == 410:
@@ -178,7 +183,9 @@ def translate(
     if status == 403:
         return AuthError(f"salesforce: refused (HTTP 403): {problem}")
     text = f"salesforce: HTTP {status}: {problem}"
-    return RefusedCallError(text, problem) if status == 400 and code else ConnectorError(text)
+    return (
+        RefusedCallError(text, problem) if status == 400 and problem.code else ConnectorError(text)
+    )
 
 
 def _not_allowed(problem: Problem) -> AuthError | None:

@@ -16,7 +16,7 @@ import redis
 
 from config import stopping
 from config.settings import Settings
-from connectors.http.pacing import ARRIVAL, LAST_CALLS, NEAR, Left, LocalPace, Pace
+from connectors.http.pacing import ARRIVAL, LAST_CALLS, NEAR, LocalPace, Pace, Remaining
 from worker.store import embedded_redis
 from worker.store.machine_faults import redis_line
 
@@ -124,7 +124,7 @@ class SharedPace:
             self._alone.count(name)
         return wait
 
-    def told(self, name: str, left: Left) -> None:
+    def told(self, name: str, left: Remaining) -> None:
         self._alone.told(name, left)
         values = (left.remaining, left.limit, left.seconds, ARRIVAL)
         try:

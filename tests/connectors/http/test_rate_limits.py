@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from config.settings import Settings
 from connectors import build
 from connectors.errors import QuotaError
-from connectors.http.pacing import Left, LocalPace
+from connectors.http.pacing import LocalPace, Remaining
 from connectors.http.rate_limits import DAY, Limits, Quota
 from connectors.hubspot import client as hubspot_client
 from connectors.protocol import Connector
@@ -43,11 +43,11 @@ def quota(clock: Clock, reserve: float = 0.2) -> Quota:
 
 
 def of_day(remaining: int, limit: int = 1000) -> Limits:
-    return Limits(day=Left(remaining, limit, DAY))
+    return Limits(day=Remaining(remaining, limit, DAY))
 
 
 def of_window(remaining: int, limit: int = 100) -> Limits:
-    return Limits(window=Left(remaining, limit, 10.0))
+    return Limits(window=Remaining(remaining, limit, 10.0))
 
 
 class TestTheReserve:
@@ -162,17 +162,17 @@ class TestWhatTheySay:
     @pytest.mark.parametrize(
         ("header", "day"),
         [
-            ("api-usage=18/5000", Left(4982, 5000, DAY)),
-            ("api-usage=10018/100000; api-bursts=1/750", Left(89982, 100000, DAY)),
+            ("api-usage=18/5000", Remaining(4982, 5000, DAY)),
+            ("api-usage=10018/100000; api-bursts=1/750", Remaining(89982, 100000, DAY)),
             ("api-usage=25/5000; per-app-api-usage=200/250(appName=sample-connected-app)",
-             Left(50, 250, DAY)),
-            ("api-usage=5003/5000", Left(0, 5000, DAY)),
+             Remaining(50, 250, DAY)),
+            ("api-usage=5003/5000", Remaining(0, 5000, DAY)),
             ("api-usage=0/0", None),
             ("", None),
             ("soon", None),
         ],
     )  # fmt: skip
-    def test_salesforce(self, header: str, day: Left | None) -> None:
+    def test_salesforce(self, header: str, day: Remaining | None) -> None:
         assert salesforce_client.limits(header) == Limits(day)
 
     def test_hubspot(self) -> None:
@@ -182,7 +182,7 @@ class TestWhatTheySay:
             "X-HubSpot-RateLimit-Remaining": "12",
         }  # fmt: skip
         assert hubspot_client.limits(said) == Limits(
-            Left(249_999, 250_000, DAY), Left(12, 190, 10.0)
+            Remaining(249_999, 250_000, DAY), Remaining(12, 190, 10.0)
         )
         assert hubspot_client.limits({}) == Limits()
 

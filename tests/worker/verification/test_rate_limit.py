@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load
-from connectors.http.pacing import Left, LocalPace, Pace
+from connectors.http.pacing import LocalPace, Pace, Remaining
 from worker.store import embedded_redis
 from worker.verification import rate_limit
 from worker.verification.rate_limit import SharedPace, open_shared_pace
@@ -88,41 +88,41 @@ class TestAWindow:
 
     def test_calls_of_both_count(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Left(10, 10, 10.0))
+        one.told("a", Remaining(10, 10, 10.0))
         assert [windows[n % 2].enter("a") for n in range(9)] == [0.0] * 9
         assert other.enter("a") == pytest.approx(5, abs=0.2), "the last one goes slowly"
         assert one.enter("b") == 0, "another CRM's"
 
     def test_all_wait_for_the_first_to_leave_it(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Left(5, 5, 10.0))
+        one.told("a", Remaining(5, 5, 10.0))
         assert [one.enter("a") for _ in range(5)] == [0.0] * 5
-        one.told("a", Left(0, 5, 10.0))
+        one.told("a", Remaining(0, 5, 10.0))
         assert other.enter("a") == pytest.approx(10.1, abs=0.3)
 
     def test_what_others_use_is_left_to_them(self, windows: list[Pace]) -> None:
         one, other = windows
         assert one.enter("a") == 0
-        one.told("a", Left(0, 100, 10.0))  # 99 calls are somebody else's
+        one.told("a", Remaining(0, 100, 10.0))  # 99 calls are somebody else's
         assert other.enter("a") == pytest.approx(10, abs=0.3)
 
     def test_a_window_that_is_over_is_free_again(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Left(0, 10, 0.3))
+        one.told("a", Remaining(0, 10, 0.3))
         assert 0 < other.enter("a") <= 0.3
         time.sleep(0.35)
         assert other.enter("a") == 0
 
     def test_more_left_than_before_frees_at_once(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Left(0, 100, 10.0))
-        one.told("a", Left(100, 100, 10.0))
+        one.told("a", Remaining(0, 100, 10.0))
+        one.told("a", Remaining(100, 100, 10.0))
         assert other.enter("a") == 0
 
     def test_no_window_holds_more_than_the_limit(self, windows: list[Pace]) -> None:
         """Threads of two processes, as fast as they can."""
         seconds, limit = 0.5, 20
-        windows[0].told("a", Left(limit, limit, seconds))
+        windows[0].told("a", Remaining(limit, limit, seconds))
 
         def call(place: int) -> float:
             pace_ = windows[place % 2]
@@ -140,14 +140,14 @@ class TestThroughRedis:
     def test_after_a_flush_a_process_still_knows_the_limit(self, home: Path) -> None:
         client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
-        shared.told("a", Left(3, 3, 10.0))
+        shared.told("a", Remaining(3, 3, 10.0))
         client.flushall()
         assert [shared.enter("a") for _ in range(3)] == [0.0] * 3
         assert shared.enter("a") > 1
 
     def test_without_an_answer_each_process_goes_by_what_it_has_made(self, home: Path) -> None:
         shared = SharedPace(embedded_redis.client(embedded_redis.url(home)))
-        shared.told("a", Left(3, 3, 10.0))
+        shared.told("a", Remaining(3, 3, 10.0))
         assert [shared.enter("a") for _ in range(3)] == [0.0] * 3
         embedded_redis.stop(home)
         assert shared.enter("a") > 1
@@ -155,7 +155,7 @@ class TestThroughRedis:
     def test_no_more_of_it_is_kept_than_a_window(self, home: Path) -> None:
         client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
-        shared.told("a", Left(1000, 1000, 0.2))
+        shared.told("a", Remaining(1000, 1000, 0.2))
         for _ in range(100):
             shared.enter("a")
         time.sleep(0.5)

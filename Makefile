@@ -1,6 +1,9 @@
 # The two commands: `make demo` and `make test`. Each does its own set-up first.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
-	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+# pyenv is asked for the user's own versions, since .python-version (for hosting platforms) names one.
+PYTHON ?= $(shell PYENV_VERSION="$${PYENV_VERSION:-$$(pyenv global 2>/dev/null | paste -sd: -)}"; \
+	export PYENV_VERSION; for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.version_info < (3, 11) and sys.exit(1); print(sys.executable)' \
+	2>/dev/null && break; done)
 BIN := .venv/bin
 ARGS ?=
 
@@ -49,9 +52,9 @@ chaos: .venv/.installed-dev
 		$(PYTHON) -m pip install --quiet --target .venv-bootstrap virtualenv && \
 		PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv --quiet .venv; }
 
-.venv/.installed: requirements.lock pyproject.toml | .venv/bin/python
+.venv/.installed: requirements-demo.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the locked dependencies ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-demo.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
@@ -65,12 +68,14 @@ audit: .venv/.installed-dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
-# Renews both lock files (needs uv on the PATH); they carry hashes and no registry host.
+# Renews the lock files (needs uv on the PATH); they carry hashes and no registry host. Production
+# gets the first, the demo the second, and development the third on top.
+LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	--no-header --python-version 3.11 --group build pyproject.toml
 lock:
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra demo -c requirements.lock -o requirements-demo.lock
+	$(LOCK) --extra dev -c requirements-demo.lock -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .venv-bootstrap .hygiene

@@ -101,7 +101,7 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @click.option("--host", default=None, help="Address to listen on; by default only this machine, "
-              "or all addresses once ADMIN_PASSWORD is set.")  # fmt: skip
+              "or all addresses once ADMIN_PASSWORD is set (or PORT, and anybody has a password).")  # fmt: skip
 def web(host: str | None) -> None:
     """Run the web process: pages, health checks and API, on PORT."""
     from worker.cli.terminal import print_login_link
@@ -133,9 +133,23 @@ def up() -> None:
 @click.option("--once", is_flag=True, help="Stop after the first sync.")
 def demo(contacts: int, once: bool) -> None:
     """Try it out: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
+    _require_stand_ins()
     from worker.cli.demo import run_demo
 
     sys.exit(run_demo(contacts, once))
+
+
+def _require_stand_ins() -> None:
+    """Raise `SettingsError` if the extra `demo` was not installed."""
+    from importlib.util import find_spec
+
+    from config.settings import SettingsError
+    from config.version import PACKAGE
+
+    if any(find_spec(name) is None for name in ("sandbox", "aiohttp", "sortedcontainers")):
+        raise SettingsError(
+            f'the demo needs its extra: pip install "{PACKAGE}[demo]" (in a checkout: make demo)'
+        )
 
 
 @click.command("settings", cls=Command)

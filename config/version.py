@@ -6,7 +6,18 @@ PACKAGE = "phone-hygiene"  # the distribution's name, in pyproject.toml
 
 
 def product_version() -> str:
-    """The version that was installed, such as `0.1.0`."""
-    from importlib.metadata import version  # takes longer to load than most commands' help
+    """The version that was installed, such as `0.1.0`.
 
-    return version(PACKAGE)
+    A platform that installs only the dependencies (Heroku) runs the checkout in place; then it is
+    the version in the checkout's pyproject.toml.
+    """
+    from importlib import metadata  # takes longer to load than most commands' help
+
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError:
+        import tomllib
+        from pathlib import Path
+
+        text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+        return str(tomllib.loads(text)["project"]["version"])

@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Mapping
 
 import uvicorn
 
 from config import stopping
 from config.settings import Settings
 from worker.access import ways_in
+from worker.store import Store
 from worker.store.private_files import UMASK
 from worker.web.app import make_app
 from worker.web.port import check_port
@@ -24,15 +26,15 @@ _THREADS_END_WITHIN = 2.0  # seconds
 
 
 def serve(settings: Settings, host: str | None = None) -> None:
-    """Listen on PORT until told to stop. Without ADMIN_PASSWORD on this machine alone.
+    """Listen on PORT until told to stop; on which address: `address`.
 
     A signal lets requests end, those that take long only for some seconds, and raises
     `KeyboardInterrupt` (`worker.cli.base`).
     """
-    chosen = host or ("0.0.0.0" if settings.admin_password else "127.0.0.1")
-    check_port(settings.port, chosen)
     os.umask(UMASK)  # what this process writes is for its user alone
     app = make_app(settings)
+    chosen = host or address(settings, app.state.ctx.store)
+    check_port(settings.port, chosen)
     log.info("pages: %s", ways_in.described(settings, app.state.ctx.store))
     config = uvicorn.Config(
         app,
@@ -55,3 +57,18 @@ def serve(settings: Settings, host: str | None = None) -> None:
         last.start()
     if not server.started:
         sys.exit(1)
+
+
+def address(settings: Settings, store: Store, env: Mapping[str, str] = os.environ) -> str:
+    """The address to listen on: all of this machine's, or only its own if nobody has a password.
+
+    A hosting platform sets PORT and connects from outside. Then people's passwords or an identity
+    provider open the address too, not only ADMIN_PASSWORD.
+    """
+    on_platform = bool(env.get("PORT"))
+    if settings.admin_password or (on_platform and not ways_in.needs_link(settings, store)):
+        return "0.0.0.0"
+    if on_platform:
+        log.warning("PORT is set, but nobody has a password: only this machine can reach the pages,"
+                    " the API and webhooks; set ADMIN_PASSWORD to open them")  # fmt: skip
+    return "127.0.0.1"

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from worker.access import users
 from worker.cli import demo
+from worker.context import Context
+from worker.web.serve import address
 
 
 @pytest.fixture
@@ -53,3 +56,38 @@ def test_the_demo_takes_any_other_where_none_was_asked_for(
     monkeypatch.setattr(demo, "_USUAL_PORT", taken)
     _, pages = demo._free_ports(demo._pages_port())
     assert pages not in (0, taken)
+
+
+class TestTheAddress:
+    """All addresses where a platform connects from outside, and never without a password."""
+
+    @pytest.mark.parametrize(
+        ("password", "env", "wanted"),
+        [
+            ("", {}, "127.0.0.1"),
+            ("", {"PORT": "5000"}, "127.0.0.1"),
+            ("a long and fictional one", {"PORT": "5000"}, "0.0.0.0"),
+            ("a long and fictional one", {}, "0.0.0.0"),
+        ],
+    )
+    def test_depends_on_the_password(
+        self, ctx: Context, password: str, env: dict[str, str], wanted: str
+    ) -> None:
+        settings = ctx.settings.model_copy(update={"admin_password": password})
+        assert address(settings, ctx.store, env) == wanted
+
+    def test_is_opened_by_peoples_passwords_where_port_is_set(self, ctx: Context) -> None:
+        settings = ctx.settings.model_copy(update={"admin_password": ""})
+        users.put(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
+        assert address(settings, ctx.store, {"PORT": "5000"}) == "0.0.0.0"
+        assert address(settings, ctx.store, {}) == "127.0.0.1"
+
+    def test_that_stays_closed_is_explained_in_one_line(
+        self, ctx: Context, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        settings = ctx.settings.model_copy(update={"admin_password": ""})
+        address(settings, ctx.store, {})
+        assert not caplog.messages
+        address(settings, ctx.store, {"PORT": "5000"})
+        (line,) = caplog.messages
+        assert "set ADMIN_PASSWORD" in line

@@ -60,7 +60,8 @@ def test_every_process_of_the_procfile_is_in_the_units_and_the_compose_file() ->
         assert name in services
         if name != "release":
             unit = (DEPLOY / f"systemd/hygiene-{name}.service").read_text()
-            assert command.split(" --loglevel")[0] in unit
+            installed = command.replace("python -m worker", "hygiene")
+            assert installed.split(" --loglevel")[0] in unit
     assert services["redis"]["command"][-1] == "noeviction"
 
 

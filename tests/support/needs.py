@@ -31,7 +31,7 @@ _MARKERS = ("slow", "postgres", "browser")
 # What a test names, or the module in which that was made -> what it needs.
 BY_MODULE = {
     "subprocess": "slow", "psutil": "slow", "chaos.postgres": "slow",
-    "worker.store.embedded_redis": "slow",
+    "worker.store.embedded_redis": "slow", "worker.store.redis_server": "slow",
     "worker.cli.supervisor": "slow", "worker.cli.demo": "slow", "playwright": "browser",
     "sandbox": "outside", "requests": "outside", "socket": "outside", "sqlalchemy": "outside",
     "sqlite3": "outside", "click.testing": "outside", "worker.store": "outside",

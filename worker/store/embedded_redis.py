@@ -88,14 +88,14 @@ def check_writes(redis_url: str) -> None:
 def ensure(home: Path) -> str:
     """Start the embedded Redis unless it runs already; returns its URL. Raises `RedisError`."""
     make_home(home)
-    _require_own_folder(socket_path(home).parent)
+    _make_own_folder(socket_path(home).parent)
     with _lock(home):
         if not answers(home):
             _start(home)
     return url(home)
 
 
-def _require_own_folder(folder: Path) -> None:
+def _make_own_folder(folder: Path) -> None:
     """Make the socket's folder, for our user alone. Raises `RedisError` for one that somebody else
     made, whose Redis would be theirs."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

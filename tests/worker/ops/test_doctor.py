@@ -98,7 +98,7 @@ class TestRedis:
         settings = make_settings()
         embedded_redis.ensure(settings.home)
         try:
-            assert "noeviction" not in said(doctor_checks.of_redis(settings))
+            assert "noeviction" not in check_lines(doctor_checks.of_redis(settings))
             client = embedded_redis.client(embedded_redis.url(settings.home))
             client.config_set("maxmemory", "100mb")
             client.config_set("maxmemory-policy", "allkeys-lru")

@@ -101,7 +101,7 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @click.option("--host", default=None, help="Address to listen on; by default only this machine, "
-              "or all addresses once there is an ADMIN_PASSWORD (or PORT, and people log in).")  # fmt: skip
+              "all once ADMIN_PASSWORD is set (or PORT, and people log in).")  # fmt: skip
 def web(host: str | None) -> None:
     """Run the web process: pages, health checks and API, on PORT."""
     from worker.cli.terminal import print_login_link

@@ -48,9 +48,9 @@ class ProviderAnswer(Struct, frozen=True):
 class NumberKnowledge(Struct, frozen=True):
     """All that is known of one number, as seen from one contact.
 
-    `said`: in the order of the chain. `missing`: why a step that is wanted has not answered, ""
+    `answers`: in the order of the chain. `pending_reason`: why a step that is wanted has not answered, ""
     when none is. `wrong`: evidence that it is wrong for this contact, "" when there is none.
-    `suppressed`: channels that must not be used for it; `suppressed_why`: by what.
+    `suppressed`: channels that must not be used for it; `suppressed_reason`: by what.
     `confirmed`: the person confirmed it.
     """
 
@@ -64,7 +64,7 @@ class NumberKnowledge(Struct, frozen=True):
 
 
 class FieldFacts(Struct, frozen=True):
-    """One phone field. `held_...`: what the CRM says of it now. `unread`: it is hidden from our
+    """One phone field. `current_...`: what the CRM says of it now. `unread`: it is hidden from our
     user, and `numbers` are those that stood there when it was last read."""
 
     name: str
@@ -77,7 +77,7 @@ class FieldFacts(Struct, frozen=True):
 
 
 class ContactFacts(Struct, frozen=True):
-    """`held_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified number that
+    """`current_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified number that
     the person gave instead of one of these. `suppressed`: channels by which this person is not
     to be contacted, whatever numbers there are."""
 
@@ -91,7 +91,7 @@ class ContactFacts(Struct, frozen=True):
 class FieldDecision(Struct, frozen=True):
     """`status` None = the field is empty. `e164`, `line_type`: of the number that stands for it.
 
-    `kept`: it could not be checked again, and is what it was.
+    `unchanged`: it could not be checked again, and is what it was.
     """
 
     name: str
@@ -103,7 +103,7 @@ class FieldDecision(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """`waiting`: a step that is wanted has not answered about some number of the contact. `spared`:
+    """`waiting`: a step that is wanted has not answered about some number of the contact. `skipped`:
     a quiet first sync leaves the record alone (`worker.decisions.quiet`)."""
 
     fields: tuple[FieldDecision, ...]

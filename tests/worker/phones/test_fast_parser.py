@@ -45,7 +45,7 @@ def near_numbers(draw: st.DrawFn) -> tuple[str, str | None]:
 def any_digits(draw: st.DrawFn) -> tuple[str, str | None]:
     parts = draw(st.lists(st.tuples(digits, marks), min_size=1, max_size=4))
     text = draw(st.sampled_from(["", "+", "00", "011", "0"])) + "".join(d + m for d, m in parts)
-    return text, draw(st.any_of(st.none(), st.sampled_from(REGIONS)))
+    return text, draw(st.one_of(st.none(), st.sampled_from(REGIONS)))
 
 
 def by_library(text: str, region: str | None) -> tuple[int, str] | None:

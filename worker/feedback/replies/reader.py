@@ -58,9 +58,9 @@ def read_reply(text: str) -> Reply:
     very long message is read (`text.readable`). Whatever that says, a person is to look at the
     rest, and an opt-in is not clear before they have.
 
-    >>> [one.kind for one in read_reply("Please don't text me anymore").meanings]
+    >>> [one.kind for one in read_reply("Please don't text me anymore").intents]
     ['opt_out']
-    >>> read_reply("I'll stop by tomorrow").doubtful
+    >>> read_reply("I'll stop by tomorrow").needs_review
     True
     """
     text, all_of_it = readable(text)

@@ -183,7 +183,7 @@ class DeliveryFailure:
 def parse_error_code(text: str) -> DeliveryFailure:
     """The meaning of an error code, in any spelling: "21610", "Error 21610", "21610.0".
 
-    >>> read_code("Error 21610").meaning, read_code("30003.0").grade, read_code("").grade
+    >>> parse_error_code("Error 21610").meaning, parse_error_code("30003.0").severity, parse_error_code("").severity
     ('opt_out', 'failing', '')
     """
     codes = _CODE.findall(folded_digits(text))

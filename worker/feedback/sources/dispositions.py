@@ -174,7 +174,7 @@ def map_disposition(
 ) -> tuple[FeedbackKind, Severity, str] | None:
     """What an outcome reports: kind, how bad, channels. None for one that says nothing of it.
 
-    >>> meaning("Wrong Number", Dispositions())
+    >>> map_disposition("Wrong Number", Dispositions())
     ('wrong_number', '', '')
     """
     return _REPORTS.get(settings.meaning_of(outcome, outcome_id))

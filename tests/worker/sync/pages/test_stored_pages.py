@@ -11,7 +11,7 @@ from worker.sync.read.reader import unpack
 from worker.sync.runs.lifecycle import Payload
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-VALUE = st.any_of(st.none(), st.booleans(), TEXT)
+VALUE = st.one_of(st.none(), st.booleans(), TEXT)
 CONTACTS = st.builds(
     Contact,
     object=TEXT,

@@ -48,8 +48,9 @@ class ProviderAnswer(Struct, frozen=True):
 class NumberKnowledge(Struct, frozen=True):
     """All that is known of one number, as seen from one contact.
 
-    `answers`: in the order of the chain. `pending_reason`: why a step that is wanted has not answered, ""
-    when none is. `wrong`: evidence that it is wrong for this contact, "" when there is none.
+    `answers`: in the order of the chain. `pending_reason`: why a step that is wanted has not
+    answered, "" when none is.
+    `wrong`: evidence that it is wrong for this contact, "" when there is none.
     `suppressed`: channels that must not be used for it; `suppressed_reason`: by what.
     `confirmed`: the person confirmed it.
     """
@@ -77,8 +78,9 @@ class FieldFacts(Struct, frozen=True):
 
 
 class ContactFacts(Struct, frozen=True):
-    """`current_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified number that
-    the person gave instead of one of these. `suppressed`: channels by which this person is not
+    """`current_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified
+    number that the person gave instead of one of these.
+    `suppressed`: channels by which this person is not
     to be contacted, whatever numbers there are."""
 
     fields: tuple[FieldFacts, ...]
@@ -103,8 +105,8 @@ class FieldDecision(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """`waiting`: a step that is wanted has not answered about some number of the contact. `skipped`:
-    a quiet first sync leaves the record alone (`worker.decisions.quiet`)."""
+    """`waiting`: a step that is wanted has not answered about some number of the contact.
+    `skipped`: a quiet first sync leaves the record alone (`worker.decisions.quiet`)."""
 
     fields: tuple[FieldDecision, ...]
     wrong_number: bool

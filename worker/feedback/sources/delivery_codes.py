@@ -183,8 +183,10 @@ class DeliveryFailure:
 def parse_error_code(text: str) -> DeliveryFailure:
     """The meaning of an error code, in any spelling: "21610", "Error 21610", "21610.0".
 
-    >>> parse_error_code("Error 21610").meaning, parse_error_code("30003.0").severity, parse_error_code("").severity
-    ('opt_out', 'failing', '')
+    >>> parse_error_code("Error 21610").meaning
+    'opt_out'
+    >>> parse_error_code("30003.0").severity, parse_error_code("").severity
+    ('failing', '')
     """
     codes = _CODE.findall(folded_digits(text))
     known = [code for code in codes if code in CODES]

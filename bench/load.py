@@ -40,7 +40,7 @@ from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis
 from worker.store.engine import upgrade
 from worker.store.tables import deliveries, feedback
-from worker.sync.pages.runner import drive
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.web.signatures import twilio_signature
@@ -235,7 +235,7 @@ def run(args: argparse.Namespace, home: str, crm: dict[str, str]) -> int:
     upgrade(settings.database_url)
     ctx = Context.create(settings)
     for name in CRMS:
-        drive(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
+        run_to_completion(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
     bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
     numbers = share_numbers(ctx, bases, args.numbers)
     record_ids, other_ids = _records_by_number(ctx, numbers)

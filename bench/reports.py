@@ -31,7 +31,7 @@ from worker.phones import facts
 from worker.store import embedded_redis
 from worker.store.engine import upgrade
 from worker.store.tables import contacts, deliveries, writes
-from worker.sync.pages.runner import drive
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.web.signatures import twilio_signature
@@ -88,7 +88,7 @@ def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
                     json={"set": {field: number}},
                     timeout=30,
                 ).raise_for_status()
-        drive(ctx, lifecycle.open_run(ctx, name, Scope("ids", tuple(ids))))
+        run_to_completion(ctx, lifecycle.open_run(ctx, name, Scope("ids", tuple(ids))))
     return numbers
 
 
@@ -178,7 +178,7 @@ def main() -> None:
         upgrade(settings.database_url)
         ctx = Context.create(settings)
         for name in CRMS:
-            drive(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
+            run_to_completion(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
             print(f"{name} is in sync", flush=True)
         bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
         numbers = share_numbers(ctx, bases, 2 * args.reports)

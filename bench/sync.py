@@ -98,7 +98,9 @@ def measure(what: str, connector: str, profile: bool) -> dict[str, Any]:
             queries += 1
 
         sa.event.listen(ctx.store.engine, "before_cursor_execute", count_query)
-        runner.drive(ctx, run, progress, 1 if profile else None)  # a profile sees one thread
+        runner.run_to_completion(
+            ctx, run, progress, 1 if profile else None
+        )  # a profile sees one thread
         pages = report.totals(ctx, run).pages
         queries_a_page = queries / pages
         result = report.result(ctx, run)

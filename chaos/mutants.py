@@ -157,9 +157,9 @@ def _forgets_suppressions() -> None:
 
 def _flag_stays() -> None:
     """A wrong-number flag stays with the contact when its number was replaced."""
-    from worker.sync.pages import evaluate
+    from worker.sync.pages import evaluator
 
-    changes = evaluate.changes
+    changes = evaluator.changes
 
     def keep_flag(
         decision: Any, facts: Any, raw: Any, current: Any, *rest: Any, **more: Any
@@ -169,21 +169,21 @@ def _flag_stays() -> None:
             del differences["wrong_number"]
         return differences
 
-    evaluate.changes = keep_flag
+    evaluator.changes = keep_flag
 
 
 def _deaf_to_people() -> None:
     """What CRM users tick and clear is not heard."""
-    from worker.sync.pages import process as page
+    from worker.feedback import crm_flags
 
-    page.crm_flags.reports_from_flags = lambda *_args: []
+    crm_flags.reports_from_flags = lambda *_args: []
 
 
 def _takes_own_writes_for_reports() -> None:
     """After a crash nobody looks which of the announced writes had reached the CRM."""
     from worker.sync.pages import pending_writes
 
-    pending_writes.settle = lambda *_args: []
+    pending_writes.resolve = lambda *_args: []
 
 
 def _no_pace() -> None:
@@ -207,15 +207,15 @@ def _no_redaction() -> None:
     log.redact = lambda text: text
     import logging
 
-    from worker.sync.pages import process as page
+    from worker.sync.pages import load
 
-    work = page._work
+    original = load.load
 
-    def log_contacts(ctx: Any, run: Any, connector: Any, claimed: Any, *rest: Any) -> None:
-        logging.getLogger("worker.sync.pages.process").info("page: %s", claimed.contacts)
-        work(ctx, run, connector, claimed, *rest)
+    def logged(work: Any) -> Any:
+        logging.getLogger("worker.sync.pages.process").info("page: %s", work.page.contacts)
+        return original(work)
 
-    page._work = log_contacts
+    load.load = logged
 
 
 def _dry_runs_pay() -> None:
@@ -250,9 +250,9 @@ def _reads_anything() -> None:
 def _blames_contacts() -> None:
     """A disk that is full is taken for the fault of what was to be written."""
     from worker.queue import task
-    from worker.sync.pages import process as page
+    from worker.sync.pages import process
 
-    page.trouble = task.trouble = lambda _error: None
+    process.trouble = task.trouble = lambda _error: None
 
 
 MUTANTS = {

@@ -18,13 +18,13 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     """
     from worker import context
     from worker.queue import schedule
-    from worker.sync.pages import evaluate
+    from worker.sync.pages import lease
     from worker.verification import circuit_breaker, ledger
 
     schedule.REVIVE_EVERY = 1.0
     ledger.LEASE = timedelta(seconds=6)
     circuit_breaker.REJECTED_COOLDOWN = timedelta(seconds=2)
-    evaluate.HEARTBEAT = 1.0
+    lease.RENEW_EVERY = 1.0
     if host := overrides.get("host"):
         socket.gethostname = lambda: host
     if skew := overrides.get("skew"):

@@ -253,7 +253,7 @@ def run_sync(
 ) -> dict[str, Any]:  # fmt: skip
     """One run in this process; its account."""
     run_id = lifecycle.open_run(ctx, name, scope or Scope(kind), dry_run, force)  # type: ignore[arg-type]
-    runner.drive(ctx, run_id)
+    runner.run_to_completion(ctx, run_id)
     return reporting.account(ctx, run_id, most=100_000)
 
 

@@ -12,7 +12,7 @@ from worker.feedback import report_log
 from worker.feedback.models import Feedback
 from worker.store.tables import feedback
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 
 
 def store_report(ctx: Context, kind: str, number: str = NUMBER, key: str = "", **more: Any) -> None:
@@ -29,7 +29,7 @@ def deliver_reports(ctx: Context, *connectors: str) -> int:
     """Do what the queue does with stored reports: apply them and write to the CRMs, by default to
     both. Return how many deliveries were made."""
     apply_pending(ctx)
-    return sum(spread(ctx, name) for name in connectors or ("salesforce", "hubspot"))
+    return sum(propagate(ctx, name) for name in connectors or ("salesforce", "hubspot"))
 
 
 def stored_reports(ctx: Context, kind: str = "") -> list[Any]:

@@ -18,8 +18,8 @@ later_option = click.option(
 def propagate_now(ctx: Context) -> dict[str, Any]:
     """Apply what waits, and tell the CRMs now; what cannot be told now is for the workers."""
     from worker.suppression.apply_reports import apply_pending
-    from worker.sync.propagate import spread, waits
+    from worker.sync.propagate import pending_connectors, propagate
 
     apply_pending(ctx)
-    confirmed = {name: spread(ctx, name) for name in waits(ctx)}
+    confirmed = {name: propagate(ctx, name) for name in pending_connectors(ctx)}
     return {"confirmed": confirmed}

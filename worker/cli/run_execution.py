@@ -87,11 +87,11 @@ def _drive_here(ctx: Context, run_id: str, show: Callable[[str], None]) -> None:
     from config import logging_setup
     from connectors.errors import ConnectorError
     from worker.store.machine_faults import trouble
-    from worker.sync.pages.runner import drive
+    from worker.sync.pages.runner import run_to_completion
     from worker.sync.runs import lifecycle as runs
 
     try:
-        drive(ctx, run_id, at_most_every(_POLL_INTERVAL, show))
+        run_to_completion(ctx, run_id, at_most_every(_POLL_INTERVAL, show))
         show(run_id)
     except ConnectorError as error:
         console.error(str(error))

@@ -168,7 +168,7 @@ def _execute_undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json
         of = runs.load(ctx, begun[0]).scope.values[0]
         task = bar.add_task(f"undoing {of}", total=reporting.totals(ctx, of).written)
         try:
-            done = undoing.carry_out(ctx, begun[0], lambda number: bar.advance(task, number))
+            done = undoing.execute(ctx, begun[0], lambda number: bar.advance(task, number))
         except stopping.Stopped:
             runs.stop(ctx, begun[0])
             raise

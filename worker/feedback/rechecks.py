@@ -77,7 +77,7 @@ def latest(connection: Connection, connector: str, record: Record) -> Any | None
     return connection.execute(query).one_or_none()
 
 
-# -- what a run of reports takes (`worker.sync.propagate.Work`) -----------------------------------
+# -- what a run of reports takes (`worker.sync.propagate.WorkSource`) ------------------------------
 
 
 def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:

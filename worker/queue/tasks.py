@@ -31,9 +31,9 @@ from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
 from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.suppression.apply_reports import has_pending as reports_wait
-from worker.sync import propagate as spreading
+from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
-from worker.sync.pages.runner import drive, take_part
+from worker.sync.pages.runner import help_with_pages, run_to_completion
 from worker.sync.read import reader, select
 from worker.sync.runs import audits, lifecycle
 from worker.sync.runs.scope import Scope
@@ -133,7 +133,7 @@ def read(run_id: str) -> None:
     if run.dry_run or run.connector == "csv":
         # A dry run counts each number once, a file has one writer: one process does it all.
         try:
-            drive(ctx, run_id)
+            run_to_completion(ctx, run_id)
         except (ConnectorError, lifecycle.RunActiveError) as error:
             log.error("run %s: %s", run_id, error)
         return
@@ -186,7 +186,7 @@ def enqueue_page(page_id: int, run_id: str) -> None:
 def page(page_id: int, run_id: str) -> None:
     ctx = context()
     try:
-        done = take_part(ctx, run_id, page_id, _SHARE)
+        done = help_with_pages(ctx, run_id, page_id, _SHARE)
     except ConnectorError as error:
         log.error("run %s: %s", run_id, error)
         lifecycle.fail(ctx, run_id, str(error))
@@ -207,7 +207,7 @@ def apply() -> None:
     dedupe.heard(apply)
     ctx = context()
     apply_pending(ctx)
-    for connector in spreading.waits(ctx):
+    for connector in propagation.pending_connectors(ctx):
         dedupe.ring(spread, connector)
 
 
@@ -223,7 +223,7 @@ def spread(connector: str) -> None:
     """Write what was reported to every record of a CRM that holds the number."""
     dedupe.heard(spread, connector)
     ctx = context()
-    spreading.spread(ctx, connector)
+    propagation.propagate(ctx, connector)
     if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
         dedupe.ring(apply)
 
@@ -235,7 +235,7 @@ def undo(undo_id: str) -> None:
     if not lifecycle.load(ctx, undo_id).active:
         return
     try:
-        undoing.carry_out(ctx, undo_id)
+        undoing.execute(ctx, undo_id)
     except lifecycle.RunActiveError:
         return  # another worker is at it
     except ConnectorError as error:
@@ -275,7 +275,7 @@ def revive() -> None:
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in lifecycle.active(ctx):
-        if run.kind == spreading.KIND or lifecycle.driven_elsewhere(ctx, run.id):
+        if run.kind == propagation.KIND or lifecycle.driven_elsewhere(ctx, run.id):
             continue
         if run.kind == "undo":
             undo.delay(run.id)

@@ -1,4 +1,4 @@
-"""Our own index: who holds which number, what we said of it, and the flags as we last saw them.
+"""Our own index: who holds which number, what we wrote about it, and the flags as last seen.
 
 It finds every contact with a number without scanning a CRM, and it tells a person's change of a
 flag from our own.
@@ -32,17 +32,17 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Known:
+class IndexedContact:
     """What the index holds of a contact."""
 
-    fingerprint: str
+    fingerprint: str  # of all that it says (`_fingerprint`)
     flags: Mapping[str, bool]
-    glance: str = ""
-    settled_until: datetime | None = None
+    content_hash: str = ""  # see `worker.sync.read.change_detection`
+    fresh_until: datetime | None = None
     proposed: str = ""  # the last number that we proposed
 
 
-class Entry(Struct, frozen=True):
+class IndexEntry(Struct, frozen=True):
     """A contact as it is after a page: `written` is what the CRM has taken of our update."""
 
     contact: Contact
@@ -50,23 +50,25 @@ class Entry(Struct, frozen=True):
     region: str | None
     readings: Mapping[str, ParsedField]
     written: Mapping[str, Value]
-    glance: str
-    settled_until: datetime | None
+    content_hash: str
+    fresh_until: datetime | None
     answers: Mapping[str, int]
     person: str = ""
 
 
-def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> dict[str, Known]:
-    """What is known of these contacts, by record id."""
+def load(
+    store: Store, connector: str, object_name: str, ids: Sequence[str]
+) -> dict[str, IndexedContact]:
+    """Return what is known of these contacts, by record id."""
     found = {}
     c = contacts.c
     query = sa.select(c.record_id, c.fingerprint, c.known, c.glance, c.settled_until).where(
         *_among(contacts, connector, object_name, ids)
     )
     with store.read() as connection:
-        for record_id, print_, flags, glance, until in connection.execute(query):
+        for record_id, fingerprint, flags, content_hash, until in connection.execute(query):
             proposed = flags.pop(_PROPOSED, "")
-            found[record_id] = Known(print_, flags, glance, until, proposed)
+            found[record_id] = IndexedContact(fingerprint, flags, content_hash, until, proposed)
     return found
 
 
@@ -74,127 +76,148 @@ def record(
     connection: Connection,
     connector: str,
     object_name: str,
-    entries: Sequence[Entry],
-    known: Mapping[str, Known],
+    entries: Sequence[IndexEntry],
+    known: Mapping[str, IndexedContact],
     now: datetime,
 ) -> None:
-    """Bring the index up to date; contacts of which it says the same already are left alone.
+    """Bring the index up to date. For each contact one of these rules holds:
 
-    Where another run has been here since `known` was loaded, the flags that it left count, but for
-    those that we have written: what we have read is older than what it did. And what we say of the
-    rest may be older too: it is looked at again.
+    1. The index says the same already: its row stays, or only gets the new content hash and time.
+    2. The index says something else, or we have written: its rows are written anew.
+    3. Another run has been here since `known` was loaded: the flags that it left count, but for
+       those that we have written, since what we have read is older than what it did. What we say of
+       the rest may be older too, so the contact is processed again when it is read next.
     """
-    meanwhile = _flags_of_others(connection, connector, object_name, entries, known)
+    others = _flags_of_others(connection, connector, object_name, entries, known)
     changed: list[dict[str, Any]] = []
-    seen_again: list[dict[str, Any]] = []
+    refreshed: list[dict[str, Any]] = []
     numbers: list[dict[str, Any]] = []
     for entry in entries:
-        contact = entry.contact
-        read, written = crm_flags.flags_of(contact.held), crm_flags.flags_of(entry.written)
-        before = known.get(contact.id)
-        # A flag that is hidden from us is what it was: shown again, it is nobody's new word.
-        unread = before.flags if before is not None else {}
-        flags = {**unread, **read, **meanwhile.get(contact.id, {}), **written}
-        if contact.id in meanwhile:
-            entry = replace(entry, settled_until=None)
-        print_ = _fingerprint(entry, flags)
-        proposed = entry.written.get(_PROPOSED) or (before.proposed if before else "")
-        same = before is not None and before.fingerprint == print_ and contact.id not in meanwhile
-        if before is not None and same and not entry.written:
-            if (before.glance, before.settled_until) != (entry.glance, entry.settled_until):
-                seen_again.append(
-                    {
-                        "b_id": contact.id,
-                        "glance": entry.glance,
-                        "settled_until": entry.settled_until,
-                        "answers": dict(entry.answers),
-                    }
-                )
-            continue
-        key = {"connector": connector, "object": object_name, "record_id": contact.id}
-        changed.append(
-            {
-                **key,
-                "fingerprint": print_,
-                "known": {**flags, _PROPOSED: proposed} if proposed else flags,
-                "statuses": {f.name: f.status for f in entry.decision.fields if f.status},
-                "reason": entry.decision.reason,
-                "source": contact.source[:255],
-                "campaign": contact.campaign[:255],
-                "country": entry.region or "",
-                "month": contact.month,
-                "person": entry.person,
-                "value": contact.value,
-                "waiting": entry.decision.waiting,
-                "glance": entry.glance,
-                "settled_until": entry.settled_until,
-                "answers": dict(entry.answers),
-                "checked_at": now,
-            }
+        record_id = entry.contact.id
+        before = known.get(record_id)
+        flags = _current_flags(entry, before, others.get(record_id, {}))
+        if record_id in others:
+            entry = replace(entry, fresh_until=None)
+        fingerprint = _fingerprint(entry, flags)
+        says_the_same = (
+            before is not None and before.fingerprint == fingerprint and record_id not in others
         )
-        numbers += [
-            {
-                **key,
-                "field": name,
-                "place": place,
-                "number": number.e164,
-                "extension": number.extension,
-            }
-            for name, reading in entry.readings.items()
-            for place, number in enumerate(reading.numbers)
-        ]
+        if before is not None and says_the_same and not entry.written:
+            if (before.content_hash, before.fresh_until) != (entry.content_hash, entry.fresh_until):
+                refreshed.append({"b_id": record_id, **_freshness(entry)})
+            continue
+        key = {"connector": connector, "object": object_name, "record_id": record_id}
+        proposed = entry.written.get(_PROPOSED) or (before.proposed if before else "")
+        remembered = {**flags, _PROPOSED: proposed} if proposed else flags
+        changed.append(_contact_row(key, entry, fingerprint, remembered, now))
+        numbers += _number_rows(key, entry)
     ids = [row["record_id"] for row in changed]
     delete(connection, contact_numbers, connector, object_name, ids)
     upsert(connection, contacts, changed)
-    if seen_again:
+    if refreshed:
         c = contacts.c
-        again = sa.update(contacts).where(
+        update = sa.update(contacts).where(
             c.connector == connector, c.object == object_name, c.record_id == sa.bindparam("b_id")
         )
-        connection.execute(again, seen_again)
+        connection.execute(update, refreshed)
     insert(connection, contact_numbers, numbers)
+
+
+def _current_flags(
+    entry: IndexEntry, before: IndexedContact | None, others: Mapping[str, bool]
+) -> dict[str, bool]:
+    """Return the flags as they are now. `others`: as another run left them meanwhile."""
+    # A flag that is hidden from us is what it was: shown again, it is not a person's new word.
+    hidden = before.flags if before is not None else {}
+    read = crm_flags.flags_of(entry.contact.held)
+    return {**hidden, **read, **others, **crm_flags.flags_of(entry.written)}
+
+
+def _contact_row(
+    key: Mapping[str, str],
+    entry: IndexEntry,
+    fingerprint: str,
+    flags: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    contact, decision = entry.contact, entry.decision
+    return {
+        **key,
+        "fingerprint": fingerprint,
+        "known": flags,
+        "statuses": {f.name: f.status for f in decision.fields if f.status},
+        "reason": decision.reason,
+        "source": contact.source[:255],
+        "campaign": contact.campaign[:255],
+        "country": entry.region or "",
+        "month": contact.month,
+        "person": entry.person,
+        "value": contact.value,
+        "waiting": decision.waiting,
+        **_freshness(entry),
+        "checked_at": now,
+    }
+
+
+def _freshness(entry: IndexEntry) -> dict[str, Any]:
+    return {
+        "glance": entry.content_hash,
+        "settled_until": entry.fresh_until,
+        "answers": dict(entry.answers),
+    }
+
+
+def _number_rows(key: Mapping[str, str], entry: IndexEntry) -> list[dict[str, Any]]:
+    return [
+        {**key, "field": name, "place": place, "number": number.e164, "extension": number.extension}
+        for name, reading in entry.readings.items()
+        for place, number in enumerate(reading.numbers)
+    ]
 
 
 def _flags_of_others(
     connection: Connection,
     connector: str,
     object_name: str,
-    entries: Sequence[Entry],
-    known: Mapping[str, Known],
+    entries: Sequence[IndexEntry],
+    known: Mapping[str, IndexedContact],
 ) -> dict[str, dict[str, bool]]:
-    """Of contacts that another run has changed in the index since `known` was loaded: the flags as
-    that run left them. The rows stay ours until the transaction ends."""
+    """Return the flags of contacts that another run has changed since `known` was loaded.
+
+    The rows of all entries stay locked until the transaction ends.
+    """
     c = contacts.c
+    ids = [entry.contact.id for entry in entries]
     query = sa.select(c.record_id, c.fingerprint).where(
-        *_among(contacts, connector, object_name, [entry.contact.id for entry in entries])
+        *_among(contacts, connector, object_name, ids)
     )
     changed = []
-    for record_id, print_ in connection.execute(query.order_by(c.record_id).with_for_update()):
+    for record_id, fingerprint in connection.execute(query.order_by(c.record_id).with_for_update()):
         before = known.get(record_id)
-        if before is None or before.fingerprint != print_:
+        if before is None or before.fingerprint != fingerprint:
             changed.append(record_id)
     if not changed:
         return {}
     found = {}
-    of_others = sa.select(c.record_id, c.known).where(
+    by_others = sa.select(c.record_id, c.known).where(
         *_among(contacts, connector, object_name, changed)
     )
-    for record_id, flags in connection.execute(of_others):
+    for record_id, flags in connection.execute(by_others):
         flags.pop(_PROPOSED, None)
         found[record_id] = flags
     return found
 
 
 def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> int:
-    """Contacts that are gone from the CRM hold no numbers any more; how many were known."""
+    """Remove contacts that are gone from the CRM; return how many were known."""
     delete(connection, contact_numbers, connector, object_name, ids)
     return delete(connection, contacts, connector, object_name, ids)
 
 
-def unsettle_records(
+def invalidate_records(
     connection: Connection, connector: str, object_name: str, ids: Sequence[str]
 ) -> None:
-    """Have these contacts worked on when they are read next, even if they are as they were."""
+    """Have these contacts processed when they are read next, even if they have not changed."""
     connection.execute(
         sa.update(contacts)
         .where(*_among(contacts, connector, object_name, ids))
@@ -209,14 +232,14 @@ def remember_flags(
     record_id: str,
     written: Mapping[str, Value],
 ) -> None:
-    """A flag that we wrote must not pass for a person's word the next time it is read."""
+    """Note flags that we wrote, so that they do not pass for a person's word when read next."""
     flags = crm_flags.flags_of(written)
     if not flags:
         return
     where = sa.and_(*_among(contacts, connector, object_name, (record_id,)))
-    held = connection.scalar(sa.select(contacts.c.known).where(where))
-    if held is not None:
-        values = {"known": {**held, **flags}, "fingerprint": "", "settled_until": None}
+    before = connection.scalar(sa.select(contacts.c.known).where(where))
+    if before is not None:
+        values = {"known": {**before, **flags}, "fingerprint": "", "settled_until": None}
         connection.execute(sa.update(contacts).where(where).values(**values))
         return
     row = {
@@ -245,7 +268,7 @@ def remember_flags(
 def delete(
     connection: Connection, table: sa.Table, connector: str, object_name: str, ids: Sequence[str]
 ) -> int:
-    """Delete the rows of these records from a table that is keyed by them; how many there were."""
+    """Delete the rows of these records from a table keyed by them; return how many there were."""
     if not ids:
         return 0
     gone = sa.delete(table).where(*_among(table, connector, object_name, ids))
@@ -259,8 +282,8 @@ def _among(
     return c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
 
 
-def _fingerprint(entry: Entry, flags: Mapping[str, bool]) -> str:
-    """Of all that the index says of a contact: the same print, the same rows."""
+def _fingerprint(entry: IndexEntry, flags: Mapping[str, bool]) -> str:
+    """Hash all that the index says of a contact: the same hash means the same rows."""
     contact, decision = entry.contact, entry.decision
     content = (
         contact.phones,

@@ -1,8 +1,8 @@
-"""What HubSpot tells by webhook: contacts that changed, that were merged, that were erased.
+"""Take in HubSpot's webhook events: contacts that were changed, merged or erased.
 
-What has changed is read from HubSpot itself then: so neither the order nor a repetition of the
-events matters, and our own writes coming back are told from a person's as in any sync. Of a merge
-the event alone says at once which ids are gone, and in which they live on.
+What has changed is then read from HubSpot itself, so neither order nor repetition of the events
+matters, and our own writes that come back are told from a person's as in any sync. For a merge, the
+event is the only thing that says at once which ids are gone, and in which one they live on.
 
 Sources: HubSpot's guide "Webhooks"; its changelog, "New subscription types for webhooks"
 (`primaryObjectId`, `mergedObjectIds`, `newObjectId`). Subscriptions come in two forms: of contacts
@@ -24,30 +24,30 @@ from worker.suppression.erasure import erase_contact
 from worker.sync.pages import merges
 
 _CONNECTOR, _OBJECT, _OBJECT_TYPE = "hubspot", "contacts", "0-1"
-_LONGEST_ID = 20  # digits of a record's id in HubSpot
+_MAX_ID_LENGTH = 20  # digits of a record's id in HubSpot
 
 
 def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
-    """Keep what events say; the contacts concerned are looked at soon. How many there are."""
-    wanted = _watched(ctx)
+    """Store what events say, so that the contacts are read soon; return how many there are."""
+    watched = _watched_properties(ctx)
     changed: set[str] = set()
     erased: list[str] = []
-    merged_: list[Merge] = []
+    merged: list[Merge] = []
     for event in events:
         kind, _, what = str(event.get("subscriptionType", "")).partition(".")
         if kind != "contact" and str(event.get("objectTypeId")) != _OBJECT_TYPE:
             continue
         if what == "merge":
-            merged_ += _merges(event)
+            merged += _merges(event)
             changed.update(_ids(event, "newObjectId", "primaryObjectId", "objectId"))
         elif what == "privacyDeletion":
             erased += _ids(event, "objectId")
-        elif what != "propertyChange" or str(event.get("propertyName")) in wanted:
+        elif what != "propertyChange" or str(event.get("propertyName")) in watched:
             changed.update(_ids(event, "objectId"))
     now = ctx.now()
     with ctx.store.write() as connection:
-        merges.note(connection, _CONNECTOR, [(_OBJECT, one) for one in merged_], now)
-        into = {contact_key(_CONNECTOR, _OBJECT, one.into_id) for one in merged_}
+        merges.note(connection, _CONNECTOR, [(_OBJECT, one) for one in merged], now)
+        into = {contact_key(_CONNECTOR, _OBJECT, one.into_id) for one in merged}
         erased += [key.rpartition("/")[2] for key in merged_records.erased_keys(connection, into)]
         living = {
             merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, one)[1]
@@ -68,8 +68,8 @@ def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
     return len(living) + len(erased)
 
 
-def _watched(ctx: Context) -> set[str]:
-    """Properties whose change is worth a look: phones, our flags, the recheck."""
+def _watched_properties(ctx: Context) -> set[str]:
+    """Return the properties whose change matters: phones, our flags, the recheck."""
     mapping = ctx.settings.connectors.hubspot
     ours = mapping.fields.model_dump()
     phones = mapping.objects[_OBJECT].phones if _OBJECT in mapping.objects else ()
@@ -77,7 +77,7 @@ def _watched(ctx: Context) -> set[str]:
 
 
 def _merges(event: Mapping[str, Any]) -> Iterator[Merge]:
-    """Every id that is gone, in the one that they all live on in: a new one, or the primary's."""
+    """Return a merge for every id that is gone, into the new record or the primary one."""
     into = next(iter(_ids(event, "newObjectId", "primaryObjectId")), None)
     if into is not None:
         for gone in dict.fromkeys(_ids(event, "primaryObjectId", "mergedObjectIds")):
@@ -86,12 +86,12 @@ def _merges(event: Mapping[str, Any]) -> Iterator[Merge]:
 
 
 def _ids(event: Mapping[str, Any], *keys: str) -> list[str]:
-    """The record ids that an event has under these keys, as numbers or texts, alone or listed."""
+    """Return the record ids under these keys: numbers or texts, single or in lists."""
     found = []
     for key in keys:
         value = event.get(key)
         for one in value if isinstance(value, list) else [value]:
             text = str(one) if isinstance(one, (int, str)) and not isinstance(one, bool) else ""
-            if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
+            if text.isascii() and text.isdigit() and len(text) <= _MAX_ID_LENGTH:
                 found.append(text)
     return found

@@ -1,9 +1,11 @@
-"""Writes what was reported to a CRM, to every record that holds the number, until it is confirmed;
-and looks at once at records that the CRM says were changed.
+"""Carry reports to every record of a CRM that holds the number, until the CRM has confirmed.
 
-The holders come from our own index: no CRM is searched. Runs of this kind go beside the others,
-one a connector at a time; what they write follows from what stands then, not from one report, so
-neither the order nor a repetition matters.
+Records that the CRM reports as changed, and re-checks that somebody asked for, are processed in the
+same way.
+
+The records come from our own index: no CRM is searched. Runs of this kind go beside the others, one
+a connector at a time. What they write follows from all reports in force, not from one, so neither
+order nor repetition matters.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from worker.context import Context
 from worker.feedback import rechecks
 from worker.store import changed_records, outbox
 from worker.sync import workflow_callbacks
-from worker.sync.pages.runner import drive
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope, ScopeKind
 
@@ -31,7 +33,7 @@ _AT_ONCE = 1000  # deliveries, or records, that one run takes
 
 
 class WorkSource(Protocol):
-    """What waits for a run: `worker.store.outbox`, `changed_records`, `rechecks`."""
+    """A table of work that waits for a run: `outbox`, `changed_records`, `rechecks`."""
 
     def claimable(
         self, connection: Connection, connector: str, now: datetime, limit: int
@@ -44,24 +46,25 @@ class WorkSource(Protocol):
     ) -> int: ...
 
 
-# In this order: what somebody said goes before what somebody wants to know.
-_WORK: tuple[tuple[WorkSource, ScopeKind], ...] = (
+# In this order: what somebody reported comes before what somebody wants to know. Thousands of
+# changed records may wait (a load into the CRM).
+_SOURCES: tuple[tuple[WorkSource, ScopeKind], ...] = (
     (outbox, "numbers"), (changed_records, "ids"), (rechecks, "ids"),
 )  # fmt: skip
 
 
-def spread(ctx: Context, connector: str) -> int:
-    """Do all that is due at a CRM; returns how much was confirmed.
+def propagate(ctx: Context, connector: str) -> int:
+    """Do all work that is due at a CRM; return how much was confirmed.
 
-    Returns early when another worker is at it, or when the CRM is away: then what is left waits
-    for its time (`postpone`), and keeps its run. Reports go before records: after each run they are
-    looked for again, since thousands of records may wait (a load that a CRM tells of).
+    Returns early where another worker is doing it, or the CRM is away: then the rest is postponed
+    (`postpone`), and keeps its run. After each run the sources are asked again from the first one
+    on, so that reports which come meanwhile go before records.
     """
     confirmed = 0
-    while (following := _following(ctx, connector)) is not None:
+    while (following := _next_work(ctx, connector)) is not None:
         work, run_id = following
         try:
-            drive(ctx, run_id, pages_at_once=1)
+            run_to_completion(ctx, run_id, pages_at_once=1)
         except ConnectorError as error:
             log.warning("%s: reports wait: %s", connector, error)
             with ctx.store.write() as connection:
@@ -73,15 +76,15 @@ def spread(ctx: Context, connector: str) -> int:
     return confirmed
 
 
-def _following(ctx: Context, connector: str) -> tuple[WorkSource, str] | None:
-    for work, kind in _WORK:
+def _next_work(ctx: Context, connector: str) -> tuple[WorkSource, str] | None:
+    for work, kind in _SOURCES:
         if (run_id := _next_run(ctx, connector, work, kind)) is not None:
             return work, run_id
     return None
 
 
-def waits(ctx: Context) -> list[str]:
-    """Connectors at which something is due."""
+def pending_connectors(ctx: Context) -> list[str]:
+    """Return the connectors at which work is due."""
     now = ctx.now()
     with ctx.store.read() as connection:
         return [
@@ -90,21 +93,24 @@ def waits(ctx: Context) -> list[str]:
             if any(
                 ((begun := work.claimed(connection, name)) is not None and begun[1] <= now)
                 or work.claimable(connection, name, now, 1)
-                for work, _ in _WORK
+                for work, _ in _SOURCES
             )
             or rechecks.callbacks_due(connection, name, now, 1)
-            or _orphan(ctx, name) is not None
+            or _orphaned_run(ctx, name) is not None
         ]
 
 
-def _orphan(ctx: Context, connector: str) -> str | None:
-    """A run that nobody works on, and that nothing waits for any more: what it had to deliver was
-    opened anew since, its worker died. It is brought to its end, or no other one could begin."""
+def _orphaned_run(ctx: Context, connector: str) -> str | None:
+    """Return a run whose worker died and that no work belongs to any more.
+
+    What it had to deliver was requeued since. It must be brought to its end, or no other run of the
+    connector could begin.
+    """
     for run in lifecycle.active(ctx, f"{connector}:{KIND}"):
         with ctx.store.read() as connection:
             waited_for = any(
                 (begun := work.claimed(connection, connector)) is not None and begun[0] == run.id
-                for work, _ in _WORK
+                for work, _ in _SOURCES
             )
         if not waited_for and not lifecycle.is_worked_on(ctx, run.id):
             return run.id
@@ -112,10 +118,13 @@ def _orphan(ctx: Context, connector: str) -> str | None:
 
 
 def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -> str | None:
-    """The run that was begun and has something left, or a new one for what is due."""
+    """Return the run to go on with, or a new one for the work that is due; None if there is none.
+
+    Raises nothing where the connector's schema cannot be read: the work waits.
+    """
     now = ctx.now()
-    if (orphan := _orphan(ctx, connector)) is not None:
-        return orphan
+    if (orphaned := _orphaned_run(ctx, connector)) is not None:
+        return orphaned
     with ctx.store.read() as connection:
         begun = work.claimed(connection, connector)
         due = {} if begun else work.claimable(connection, connector, now, _AT_ONCE)

@@ -1,7 +1,7 @@
-"""Tells a CRM's workflows what the re-checks found that they wait for.
+"""Complete HubSpot workflows that wait for a re-check, with what was found.
 
-HubSpot's workflow stops at our action (`worker.web.hubspot_app` answers BLOCK) until it is told to
-go on. If it never is, it goes on by itself after an hour, without outputs.
+A workflow stops at our action (`worker.web.hubspot_app` answers BLOCK) until we complete it. If we
+never do, it goes on by itself after an hour, without outputs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from worker.store import setbacks
 from worker.store.tables import contacts
 
 log = logging.getLogger(__name__)
-_TELL = "tell workflows of their re-checks"  # as an operator is told
+_ACTIVITY = "tell workflows of their re-checks"  # as an operator reads it
 
 # From the most serious to the one with nothing to say: design, "Order of precedence".
 PRECEDENCE = (
@@ -33,9 +33,11 @@ _LATER = (AuthError, QuotaError, UnavailableError)
 
 
 def complete(ctx: Context, connector: str) -> int:
-    """Tell the CRM of all re-checks that were carried out; how many workflows go on. Never raises
-    for a CRM that is away: what is left waits for its time."""
-    told = 0
+    """Complete all workflows whose re-check was carried out; return how many.
+
+    Never raises for a CRM that is away: the rest is tried again later.
+    """
+    completed = 0
     while connector == "hubspot":
         with ctx.store.read() as connection:
             rows = rechecks.callbacks_due(connection, connector, ctx.now(), BATCH)
@@ -46,22 +48,25 @@ def complete(ctx: Context, connector: str) -> int:
         except ConnectorError as error:
             log.warning("%s: workflows wait for the outcome of %d re-checks: %s",
                         connector, len(rows), error)  # fmt: skip
-            setbacks.note(ctx.store, connector, _TELL, error, ctx.now())
+            setbacks.note(ctx.store, connector, _ACTIVITY, error, ctx.now())
             with ctx.store.write() as connection:
                 rechecks.postpone_callbacks(connection, [row.key for row in rows], ctx.now())
             break
         with ctx.store.write() as connection:
             rechecks.complete_callbacks(connection, over, ctx.now())
-        setbacks.clear(ctx.store, connector, _TELL)
-        told += len(over)
-    return told
+        setbacks.clear(ctx.store, connector, _ACTIVITY)
+        completed += len(over)
+    return completed
 
 
 def outputs(
     ctx: Context, connector: str, object_name: str, record_id: str, field: str
 ) -> dict[str, str]:
-    """What our action gives to the steps after it: the status of one phone field (or the most
-    serious of all), and the reason as it stands in the record."""
+    """Return what our action hands to the steps after it.
+
+    That is the status of one phone field, or the most serious of all where `field` is "", and the
+    reason as it stands in the record.
+    """
     c = contacts.c
     query = sa.select(c.statuses, c.reason).where(
         c.connector == connector, c.object == object_name, c.record_id == record_id
@@ -78,12 +83,12 @@ def outputs(
 
 
 def failed(reason: str) -> dict[str, str]:
-    """The outputs of an action that could not be carried out; the workflow goes on."""
+    """Return the outputs of an action that could not be carried out; the workflow goes on."""
     return {"status": "", "reason": reason, "hs_execution_state": "FAIL_CONTINUE"}
 
 
 def most_serious(statuses: Mapping[str, str | None]) -> str:
-    """The status that matters most; "" where no field holds a number.
+    """Return the status that matters most; "" where no field holds a number.
 
     >>> most_serious({"phone": "valid", "mobilephone": "wrong_number"})
     'wrong_number'
@@ -98,8 +103,11 @@ def _completion(ctx: Context, row: Any) -> Completion:
 
 
 def _complete(connector: Connector, asked: Mapping[str, Completion]) -> Sequence[str]:
-    """Keys of those that are over. One that HubSpot refuses must not hold up the others: a
-    workflow that was deleted, or whose hour is over, has nothing to wait for any more."""
+    """Complete callbacks; return the keys of those that are over.
+
+    One that HubSpot refuses must not hold up the others: a workflow that was deleted, or whose hour
+    is over, waits for nothing any more.
+    """
     try:
         account.complete(connector, list(asked.values()))
     except _LATER:

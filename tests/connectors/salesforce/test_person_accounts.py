@@ -17,7 +17,7 @@ from worker.feedback.intake import store_reports
 from worker.feedback.sources.dispositions import poll
 from worker.feedback.sources.submitted_reports import Report, to_feedback
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs.scope import Scope
 
 ACCOUNTS = """
@@ -95,7 +95,7 @@ class TestTheContactBesideAnAccount:
         sandbox.salesforce.org.create("Task", task)
         assert poll(ctx, "salesforce") >= 1
         apply_pending(ctx)
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         assert self.account(sandbox, person)["Wrong_Number__c"] is True
 
     def test_a_report_that_names_the_contact_reaches_the_account(
@@ -105,7 +105,7 @@ class TestTheContactBesideAnAccount:
         found = to_feedback(ctx, Report.model_validate({"kind": "opt_out", "contact": about}))
         assert store_reports(ctx, found) >= 1
         apply_pending(ctx)
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         assert self.account(sandbox, person)["Phone_Do_Not_Contact__c"] is True
 
     def test_a_rescan_of_the_contact_looks_at_the_account(

@@ -19,7 +19,7 @@ from sandbox.salesforce.org import Refused
 from worker.context import Context
 from worker.store.tables import suppressions
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 
 PEOPLE = """
 [connectors.salesforce.objects.Contact]
@@ -199,6 +199,6 @@ class TestTheOrgsOwnDoNotCall:
         query = sa.select(suppressions.c.number, suppressions.c.channels)
         with ctx.store.read() as connection:
             assert ("+14155552671", "call") in {tuple(row) for row in connection.execute(query)}
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         sync(ctx, "salesforce", kind="everything")
         assert (org.tables["Contact"].get(contact["Id"]) or {})["DoNotCall"] is True

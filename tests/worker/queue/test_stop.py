@@ -28,7 +28,7 @@ from worker.queries.overview import overview
 from worker.store import embedded_redis
 from worker.store.bulk import insert
 from worker.store.tables import failures, lookup_claims, lookups, pages, suppressions
-from worker.sync.pages.runner import drive
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 
@@ -92,7 +92,7 @@ def go_on(ctx: Context, name: str) -> dict[str, Any]:
     standing = lifecycle.to_take_up(ctx, name)
     run_id = lifecycle.reopen(ctx, standing.id).id if standing else lifecycle.open_run(
         ctx, name, Scope("changed"))  # fmt: skip
-    drive(ctx, run_id)
+    run_to_completion(ctx, run_id)
     return report.result(ctx, run_id)
 
 
@@ -249,7 +249,7 @@ class TestAWorkerThatIsStopped:
         run = lifecycle.load(paid, run_id)
         assert run.state == "running"  # it is the other workers', or the next one's
         sandbox.twilio.latency = 0
-        drive(paid, run_id)
+        run_to_completion(paid, run_id)
         assert set(sandbox.twilio.charged.values()) == {1}
         assert report.result(paid, run_id)["contacts"]["failed"] == 0
         # What it gave back waits in the queue.

@@ -18,7 +18,7 @@ from worker.context import Context
 from worker.segments import campaign_outcomes, counters, isolation, queries
 from worker.store.tables import segment_counts
 from worker.suppression import suppressions
-from worker.sync.pages.runner import drive
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import audits, lifecycle, report
 
 STRICT = "[segments]\nleast = 10\nthreshold = 0.3\n"
@@ -116,7 +116,7 @@ class TestCounting:
         assert (found["value"], found["contacts"] > 0) == (name, True)
         isolation.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
         (run_id,) = audits.next_audits(ctx)
-        drive(ctx, run_id)
+        run_to_completion(ctx, run_id)
         assert report.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
 
     def test_keeps_the_largest_of_very_many(
@@ -173,7 +173,7 @@ class TestIsolation:
         assert (run.opened_by, run.purpose) == ("audit", "audit of source=Purchased")
         for record_id in bad[:10]:
             crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
-        drive(ctx, run_id)
+        run_to_completion(ctx, run_id)
         assert report.result(ctx, run_id)["contacts"]["read"] == 15
         counters.count(ctx)
         audits.next_audits(ctx)
@@ -199,7 +199,7 @@ class TestIsolation:
         counters.count(ctx)
         isolation.find_bad(ctx)
         (run_id,) = audits.next_audits(ctx)
-        drive(ctx, run_id)
+        run_to_completion(ctx, run_id)
         assert report.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
 
     def test_flags_contacts_where_the_settings_name_a_field_and_takes_the_flag_away(
@@ -222,14 +222,14 @@ class TestIsolation:
         sync(ctx, crm.name)
         counters.count(ctx)
         (one,) = isolation.find_bad(ctx)
-        drive(ctx, audits.next_audits(ctx)[0])
+        run_to_completion(ctx, audits.next_audits(ctx)[0])
 
         def flagged() -> set[str]:
             return {rid for rid, row in crm.records().items() if row.get(field) in (True, "true")}
 
         assert flagged() == set(bad)
         isolation.release(ctx, one.id, "kim", "cleaned by hand")
-        drive(ctx, audits.next_audits(ctx)[0])
+        run_to_completion(ctx, audits.next_audits(ctx)[0])
         assert flagged() == set()
         assert audits.next_audits(ctx) == []
 
@@ -244,7 +244,7 @@ class TestIsolation:
         (first,) = audits.next_audits(ctx)
         lifecycle.fail(ctx, first, "away")
         (second,) = audits.next_audits(ctx)
-        drive(ctx, second)
+        run_to_completion(ctx, second)
         audits.next_audits(ctx)
         (one,) = isolation.standing(ctx)
         assert (one.run_id, one.audited_at is not None) == (second, True)

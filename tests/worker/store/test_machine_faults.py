@@ -27,9 +27,9 @@ from worker.store import embedded_redis
 from worker.store.machine_faults import trouble
 from worker.store.redis_server import find_server, how_to_install
 from worker.store.tables import failures
-from worker.sync.pages import prepare
-from worker.sync.pages import process as page
-from worker.sync.pages.runner import drive
+from worker.sync.pages import fields
+from worker.sync.pages.runner import run_to_completion
+from worker.sync.pages.steps import PageCounts
 from worker.sync.runs import lifecycle, report
 from worker.verification.rate_limit import SharedPace
 
@@ -70,7 +70,7 @@ class TestTheDisk:
         (run,) = lifecycle.recent(ctx)
         assert run.id in done.stderr
         # There is space again.
-        drive(ctx, lifecycle.reopen(ctx, run.id).id)
+        run_to_completion(ctx, lifecycle.reopen(ctx, run.id).id)
         assert Crm.all(sandbox)["salesforce"].all_checked()
         assert report.result(ctx, run.id)["contacts"]["failed"] == 0
 
@@ -244,20 +244,20 @@ class TestOneRecord:
         crm = Crm.all(sandbox)["hubspot"]
         bad = crm.ids()[17]
         if step == "read":
-            reader = prepare.reader
+            reader = fields.reader
 
             def reading(*args: Any, **more: Any) -> Any:
                 read = reader(*args, **more)
                 return lambda contact: read(contact) if contact.id != bad else [] + 1  # type: ignore[operator]
 
-            monkeypatch.setattr(page.prepare, "reader", reading)
+            monkeypatch.setattr(fields, "reader", reading)
         else:
-            count = page._count
+            add = PageCounts.add
 
-            def counting(tally: Any, one: Any, decision: Any) -> None:
-                count(tally, one, decision if one.contact.id != bad else None)
+            def adding(counts: Any, contact: Any, decision: Any) -> None:
+                add(counts, contact, decision if contact.id != bad else None)  # type: ignore[arg-type]
 
-            monkeypatch.setattr(page, "_count", counting)
+            monkeypatch.setattr(PageCounts, "add", adding)
         result = sync(ctx, "hubspot")
         assert result["state"] == "done"
         assert result["contacts"]["failed"] == 1

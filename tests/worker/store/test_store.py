@@ -316,6 +316,6 @@ class TestRuns:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         assert reader.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_page: None, lambda: False)
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()

@@ -245,14 +245,14 @@ class TestARecordThatIsReadAgain:
         record_id = crm.ids()[0]
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
-        whole = evaluate.decide_all
+        whole = evaluate.evaluate
 
         def meanwhile(*given: Any, **more: Any) -> Any:
-            monkeypatch.setattr(evaluate, "decide_all", whole)
+            monkeypatch.setattr(evaluate, "evaluate", whole)
             erase_number(ctx, NUMBER, "an admin")
             return whole(*given, **more)
 
-        monkeypatch.setattr(evaluate, "decide_all", meanwhile)
+        monkeypatch.setattr(evaluate, "evaluate", meanwhile)
         sync(ctx, crm.name, force=True, scope=Scope("ids", (record_id,)))
         deliver_reports(ctx)
         assert crm.get(record_id, "do_not_contact") is True

@@ -225,13 +225,13 @@ class TestTheWayThere:
         ctx.connector(crm.name, fresh=True)
         before = crm.writes
         with pytest.raises(QuotaError, match=r"20% are kept for others"):
-            runner.drive(ctx, run_id)
+            runner.run_to_completion(ctx, run_id)
         assert crm.writes == before
         assert lifecycle.load(ctx, run_id).state == "failed"
         service.used = 0
         ctx.connector(crm.name, fresh=True)  # as after a minute: one call looks
         lifecycle.reopen(ctx, run_id)
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()
 
@@ -260,12 +260,12 @@ class TestTheWayThere:
         crm.fault(crm.write_call, "status", status=503, times=999)
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         with pytest.raises(UnavailableError):
-            runner.drive(ctx, run_id)
+            runner.run_to_completion(ctx, run_id)
         failed = report.account(ctx, run_id)
         assert failed["state"] == "failed"
         assert "503" in failed["error"]
         crm.service.faults.clear()
-        runner.drive(ctx, lifecycle.reopen(ctx, run_id).id)
+        runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id)
         assert report.account(ctx, run_id)["state"] == "done"
         assert crm.all_checked()
 

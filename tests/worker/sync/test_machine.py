@@ -30,7 +30,7 @@ from worker.store.engine import upgrade
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs import control, lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
@@ -197,7 +197,7 @@ class Machine(RuleBasedStateMachine):
 
     def _carry(self) -> None:
         apply_pending(self.ctx)
-        spread(self.ctx, self.name)
+        propagate(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:
         standing = lifecycle.to_take_up(self.ctx, self.name)
@@ -206,7 +206,7 @@ class Machine(RuleBasedStateMachine):
             if standing is not None
             else lifecycle.open_run(self.ctx, self.name, Scope(kind))
         )
-        runner.drive(self.ctx, run_id, pages_at_once=1)
+        runner.run_to_completion(self.ctx, run_id, pages_at_once=1)
         if standing is not None:
             self._sync(kind)
 

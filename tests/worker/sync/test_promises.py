@@ -94,12 +94,12 @@ class TestNothingIsLost:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         crm.fault(crm.write_call, "status", status=503, times=99)
         with pytest.raises(Exception, match="503"):
-            runner.drive(ctx, run_id)
+            runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "failed"
         assert _watermarks(ctx, crm) == before
         crm.service.faults.clear()
         lifecycle.reopen(ctx, run_id)
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.get(crm.ids()[3], crm.status) == "invalid"
         assert _watermarks(ctx, crm) != before
@@ -107,10 +107,10 @@ class TestNothingIsLost:
     def test_a_page_that_cannot_be_done_is_set_aside_and_tried_by_the_next_run(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from worker.sync.pages import prepare
+        from worker.sync.pages import fields
 
         poison = crm.ids()[2]
-        reading = prepare.parse_field
+        reading = fields.parse_field
 
         def broken(raw: str, region: str | None) -> Any:
             if raw == "poison":
@@ -118,12 +118,12 @@ class TestNothingIsLost:
             return reading(raw, region)
 
         crm.edit(poison, {f"phone/{crm.phone}": "poison"})
-        monkeypatch.setattr(prepare, "parse_field", broken)
+        monkeypatch.setattr(fields, "parse_field", broken)
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["pages"]["parked"] == 1
         assert result["contacts"]["failed"] >= 1
-        monkeypatch.setattr(prepare, "parse_field", reading)
+        monkeypatch.setattr(fields, "parse_field", reading)
         again = sync(ctx, crm.name)
         assert again["contacts"]["failed"] == 0
         assert crm.get(poison, crm.status) == "invalid"

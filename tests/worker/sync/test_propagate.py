@@ -30,10 +30,10 @@ from worker.store import outbox as delivering
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
 from worker.suppression import suppressions as suppress
 from worker.suppression.apply_reports import apply_pending, requeue_missed
-from worker.sync import propagate as spreading
-from worker.sync.pages import evaluate, runner
+from worker.sync import propagate as propagation
+from worker.sync.pages import evaluate, results, runner
 from worker.sync.pages import process as page_work
-from worker.sync.propagate import spread, waits
+from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.read import reader
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
@@ -343,7 +343,7 @@ class TestASyncBesideIt:
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> str:
         """A record whose flag a run has written; it failed before it noted that."""
-        record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, page_work, "_complete")
+        record_id = self._flagging_fails(ctx, crm, sync, monkeypatch, results, "commit")
         assert crm.get(record_id, "wrong_number") is True
         return record_id
 
@@ -396,7 +396,7 @@ class TestASyncBesideIt:
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         _, page = self._page(ctx, crm)
         with monkeypatch.context() as at_once:
-            at_once.setattr(page_work, "_heed_news", lambda *_args: None)
+            at_once.setattr(results, "_requeue_new_reports", lambda *_args: None)
             written = page_work.write_all
 
             def late(*args: Any) -> Any:
@@ -436,7 +436,7 @@ class TestASyncBesideIt:
 
         with monkeypatch.context() as slow:
             slow.setattr(page_work, "write_all", late)
-            runner.drive(ctx, run_id, pages_at_once=1)
+            runner.run_to_completion(ctx, run_id, pages_at_once=1)
         deliver_reports(ctx)
         sync(ctx, crm.name, scope=Scope("everything"))
         assert report_kinds(ctx) == ["opt_out"]
@@ -464,7 +464,7 @@ class TestASyncBesideIt:
         run_id, _ = self._page(ctx, crm)  # has read that the flags are not set
         store_report(ctx, "opt_out")
         deliver_reports(ctx)  # sets them
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert report_kinds(ctx) == ["opt_out"]
         deliver_reports(ctx)
         sync(ctx, crm.name)
@@ -485,7 +485,7 @@ class TestASyncBesideIt:
             connection.execute(
                 sa.update(writes).where(writes.c.record_id == record_id).values(at=began)
             )
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         sync(ctx, crm.name)
         assert report_kinds(ctx) == ["wrong_number"]
         assert crm.get(record_id, "wrong_number") is True
@@ -548,7 +548,7 @@ class TestASyncBesideIt:
         with ctx.store.write() as connection:
             connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
         advance_clock(ctx, seconds=10)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.writes > before
 
     def test_hears_a_person_who_ticks_a_flag_meanwhile(
@@ -580,7 +580,7 @@ class TestASyncBesideIt:
         with ctx.store.write() as connection:
             connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
         advance_clock(ctx, seconds=10)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert set(report_kinds(ctx)) == {"wrong_number"}
         assert crm.get(record_id, crm.status) == "wrong_number"
 
@@ -599,7 +599,9 @@ class TestACrmWhoseClockIsSlow:
                 record_id = crm.ids()[0]
                 others = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
                 crm.edit(record_id, {**others, f"phone/{crm.phone}": number})
-                runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))
+                runner.run_to_completion(
+                    ctx, lifecycle.open_run(ctx, crm.name, Scope("everything"))
+                )
                 store_report(ctx, "wrong_number", number)
                 deliver_reports(ctx)
                 assert crm.get(record_id, "wrong_number") is True
@@ -607,7 +609,7 @@ class TestACrmWhoseClockIsSlow:
                 ahead = ctx.beside().open(crm.name).clock_offset()
                 assert timedelta(seconds=-63) < ahead < timedelta(seconds=-57)
                 crm.edit(record_id, {"wrong_number": False})
-                runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))
+                runner.run_to_completion(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))
                 assert not crm.get(record_id, "wrong_number")
                 assert crm.get(record_id, crm.status) == "valid"
         finally:
@@ -629,11 +631,11 @@ class TestARunOfReports:
         )  # fmt: skip
         with ctx.store.write() as connection:
             delivering.requeue(connection, "hubspot", [NUMBER], ctx.now())
-        assert "hubspot" in waits(ctx)
+        assert "hubspot" in pending_connectors(ctx)
         deliver_reports(ctx)
         assert delivery_states(ctx)["hubspot"] == "done"
         assert lifecycle.load(ctx, run_id).state == "done"
-        assert waits(ctx) == []
+        assert pending_connectors(ctx) == []
 
 
 class TestAWorkerThatWasAway:
@@ -645,7 +647,7 @@ class TestAWorkerThatWasAway:
         reader.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader.release(ctx, run_id)
-        decide_all = evaluate.decide_all
+        decide_all = evaluate.evaluate
 
         def slowly(*args: Any) -> Any:
             decided = decide_all(*args)
@@ -653,7 +655,7 @@ class TestAWorkerThatWasAway:
                 connection.execute(sa.update(pages).values(owner="another"))
             return decided
 
-        monkeypatch.setattr(evaluate, "decide_all", slowly)
+        monkeypatch.setattr(evaluate, "evaluate", slowly)
         crm.service.counters.clear()
         assert page_work.process(ctx, lifecycle.open_pages(ctx, run_id)[0].id) is False
         assert crm.writes == 0
@@ -825,13 +827,13 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
     driven: list[str] = []
 
     def driving(own: Context, run_id: str, pages_at_once: int) -> None:
-        runner.drive(own, run_id, pages_at_once=pages_at_once)
+        runner.run_to_completion(own, run_id, pages_at_once=pages_at_once)
         driven.append(lifecycle.load(own, run_id).scope.kind)
         if len(driven) == 1:  # somebody says STOP meanwhile
             store_report(own, "opt_out")
             apply_pending(own)
 
-    monkeypatch.setattr(spreading, "drive", driving)
-    spread(ctx, "hubspot")
+    monkeypatch.setattr(propagation, "run_to_completion", driving)
+    propagate(ctx, "hubspot")
     assert driven == ["ids", "numbers", "ids", "ids"]
     assert crm.get(record_id, "do_not_contact") is True

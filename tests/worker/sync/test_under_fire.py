@@ -164,7 +164,7 @@ def test_nobody_pays_twice_nor_over_the_cap_and_no_fault_makes_a_number_bad(
     twilio.faults.clear()
     ctx.ledger.settle_orphaned()
     scope = Scope("due", limit=100_000)
-    runner.drive(ctx, lifecycle.open_run(ctx, "hubspot", scope))
+    runner.run_to_completion(ctx, lifecycle.open_run(ctx, "hubspot", scope))
 
     charged = Counter({number: n for (number, _), n in twilio.charged.items()})
     answered, lost = _ledger(ctx)

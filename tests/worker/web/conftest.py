@@ -33,8 +33,8 @@ from serving import WebServer
 from config.settings import Settings
 from worker.context import Context
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.pages.runner import drive
-from worker.sync.propagate import spread, waits
+from worker.sync.pages.runner import run_to_completion
+from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.write import undo as undoing
 from worker.web.app import make_app
 
@@ -63,16 +63,16 @@ class InThreads:
         self._do(self._tell)
 
     def go_on(self, run_id: str) -> None:
-        self._do(lambda ctx: drive(ctx, run_id, pages_at_once=1))
+        self._do(lambda ctx: run_to_completion(ctx, run_id, pages_at_once=1))
 
     def undo(self, undo_id: str) -> None:
-        self._do(lambda ctx: undoing.carry_out(ctx, undo_id))
+        self._do(lambda ctx: undoing.execute(ctx, undo_id))
 
     @staticmethod
     def _tell(ctx: Context) -> None:
         apply_pending(ctx)
-        for name in waits(ctx):
-            spread(ctx, name)
+        for name in pending_connectors(ctx):
+            propagate(ctx, name)
 
     def _do(self, work: Callable[[Context], object]) -> None:
         def run() -> None:

@@ -16,7 +16,7 @@ from worker.context import Context
 from worker.segments import counters
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
@@ -73,7 +73,7 @@ class TestFeedback:
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         assert api.call("POST", "/feedback", body).json()["stored"] == 0
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(record_id, "wrong_number") is True
 
     def test_of_one_contact_is_about_that_person(
@@ -87,7 +87,7 @@ class TestFeedback:
                 "contact": {"connector": crm.name, "id": first}}  # fmt: skip
         assert api.call("POST", "/feedback", body).status_code == 202
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(first, "do_not_call") is True
         assert not crm.get(second, "do_not_call")
 
@@ -108,7 +108,7 @@ class TestFeedback:
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         assert api.call("POST", "/feedback", body).json()["stored"] == 0, "it counts once"
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(record_id, "do_not_contact") is True
         (found,) = suppressions.list_suppressions(ctx, NUMBER)
         assert found.reason == "opt_out"
@@ -125,7 +125,7 @@ class TestFeedback:
                 "contact": {"connector": crm.name, "id": first}}  # fmt: skip
         assert api.call("POST", "/feedback", body).status_code == 202
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(first, "do_not_contact") is True
         assert crm.get(second, "do_not_contact") is True
 
@@ -156,7 +156,7 @@ class TestFeedback:
         body = {"kind": "undeliverable", "number": NUMBER, "code": code}
         assert api.call("POST", "/feedback", body).status_code == 202
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(record_id, f"status/{crm.phone}") == status
 
     @pytest.mark.parametrize("spelling", ["+١٤١٥٥٥٥٢٦٧١", "＋１４１５５５５２６７１"])
@@ -397,7 +397,7 @@ class TestARescanFromAWorkflow:
         body = {"connector": "hubspot", "ids": record_id, "reason": "from a workflow"}
         answer = api.call("POST", "/rescans", body)
         assert (answer.status_code, answer.json()) == (202, {"run": None, "waiting": 1})
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert crm.get(record_id, f"e164/{crm.phone}") == NUMBER
         assert lifecycle.load(ctx, under_way).state == "running"
         assert api.call("POST", "/rescans", {**body, "force": True}).status_code == 409

@@ -20,7 +20,7 @@ from worker.context import Context
 from worker.store.tables import feedback
 from worker.suppression import confirm_links
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.web.confirm.translations import TRANSLATIONS
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class TestAnAnswer:
         assert answer(link, said).status_code == 200
         assert [row.kind for row in reports(ctx)] == [kind]
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert (crm.get(contact, canonical) or None) == value
 
     def test_sent_twice_counts_once(self, link: str, ctx: Context) -> None:
@@ -175,7 +175,7 @@ class TestAnAnswer:
         answer(link, "no")
         answer(link, "yes")
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert not crm.get(contact, "wrong_number")
 
     def test_yes_does_not_lift_an_opt_out(
@@ -184,7 +184,7 @@ class TestAnAnswer:
         answer(link, "stop")
         answer(link, "yes")
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact, "do_not_contact") is True
 
     def test_with_another_number_is_proposed_once_it_is_verified(
@@ -193,7 +193,7 @@ class TestAnAnswer:
         shown = answer(link, "new", number="(415) 555-2672")
         assert shown.status_code == 200
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact, "proposed_phone") == OTHER
         assert crm.get(contact, f"phone/{crm.phone}") == NUMBER
 

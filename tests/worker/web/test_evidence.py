@@ -14,7 +14,7 @@ from logins import let_in
 from worker.context import Context
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -26,7 +26,7 @@ def suppressed_number(ctx: Context, crm: Crm, sync: Sync) -> None:
     sync(ctx, crm.name)
     suppressions.add(ctx, NUMBER, "opt_out", "", "wrote <b>us</b> a letter", "admin")
     apply_pending(ctx)
-    spread(ctx, crm.name)
+    propagate(ctx, crm.name)
 
 
 @pytest.mark.usefixtures("suppressed_number")

@@ -31,7 +31,7 @@ from worker.ops import retention
 from worker.store.tables import lookups
 from worker.store.tables import rechecks as table
 from worker.suppression.erasure import erase_contact
-from worker.sync.propagate import spread, waits
+from worker.sync.propagate import pending_connectors, propagate
 from worker.web.hubspot_portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 
@@ -119,12 +119,12 @@ class TestAWorkflowsStep:
         record_id = contact_with_numbers(ctx, crm, sync, mobilephone="+1415555")
         step = app_calls.step(record_id)
         assert hubspot.step(step) == BLOCKED
-        assert "hubspot" in waits(ctx)
-        assert spread(ctx, "hubspot") == 1
+        assert "hubspot" in pending_connectors(ctx)
+        assert propagate(ctx, "hubspot") == 1
         done = app_calls.completed[step["callbackId"]]
         assert (done["status"], done["hs_execution_state"]) == ("invalid", "SUCCESS")
         assert done["reason"] == crm.get(record_id, "reason")
-        assert waits(ctx) == []
+        assert pending_connectors(ctx) == []
 
     def test_for_one_phone_has_the_status_of_that_phone(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
@@ -133,7 +133,7 @@ class TestAWorkflowsStep:
         steps = [app_calls.step(record_id, phone) for phone in ("phone", "mobilephone")]
         for step in steps:
             assert hubspot.step(step) == BLOCKED
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         found = [app_calls.completed[step["callbackId"]]["status"] for step in steps]
         assert found == ["valid", "invalid"]
 
@@ -144,12 +144,12 @@ class TestAWorkflowsStep:
         step = app_calls.step(record_id)
         for _ in range(3):
             assert hubspot.step(step) == BLOCKED
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         # HubSpot had missed our answer, and sends it once more: it has its outputs at once.
         again = hubspot.step(step)
         assert (again["status"], again["hs_execution_state"]) == ("valid", "SUCCESS")
         assert len(stored_rechecks(ctx)) == 1
-        assert waits(ctx) == []
+        assert pending_connectors(ctx) == []
         assert hubspot.step(app_calls.step(record_id)) == BLOCKED  # the next time it is enrolled
         assert len(stored_rechecks(ctx)) == 2
 
@@ -226,7 +226,7 @@ class TestAWorkflowsStep:
         sync(ctx, "hubspot")
         step = app_calls.step("987654321")
         assert hubspot.step(step) == BLOCKED
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         done = app_calls.completed[step["callbackId"]]
         assert done["hs_execution_state"] == "FAIL_CONTINUE"
         assert "no such contact" in done["reason"]
@@ -238,7 +238,7 @@ class TestAWorkflowsStep:
         crm.edit(record_id, {"phone/phone": NUMBER, "phone/mobilephone": ""})
         step = app_calls.step(record_id)
         hubspot.step(step)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert app_calls.completed[step["callbackId"]]["status"] == "valid"
         assert crm.get(record_id, "status/phone") == "valid"
 
@@ -269,7 +269,7 @@ class TestNumbersOfARecheck:
         sync(paid, "hubspot", "everything")
         assert self.lookups(paid) == before  # what counts is not asked twice
         hubspot.step(app_calls.step(record_id))
-        spread(paid, "hubspot")
+        propagate(paid, "hubspot")
         assert self.lookups(paid) - before == {NUMBER: 1}
 
     def test_are_those_of_the_phone_that_is_meant_alone(
@@ -278,10 +278,10 @@ class TestNumbersOfARecheck:
         record_id = contact_with_numbers(paid, crm, sync, mobilephone=NEW_YORK)
         before = self.lookups(paid)
         hubspot.step(app_calls.step(record_id, "mobilephone"))
-        spread(paid, "hubspot")
+        propagate(paid, "hubspot")
         assert self.lookups(paid) - before == {NEW_YORK: 1}
         hubspot.step(app_calls.step(record_id, "all"))
-        spread(paid, "hubspot")
+        propagate(paid, "hubspot")
         assert self.lookups(paid) - before == {NEW_YORK: 2, NUMBER: 1}
 
     def test_are_not_paid_for_beyond_the_budget(
@@ -292,7 +292,7 @@ class TestNumbersOfARecheck:
         record_id = contact_with_numbers(poor, crm, sync)
         step = app_calls.step(record_id)
         hubspot.step(step)
-        spread(poor, "hubspot")
+        propagate(poor, "hubspot")
         assert not self.lookups(poor)
         assert app_calls.completed[step["callbackId"]]["hs_execution_state"] == "SUCCESS"
 
@@ -313,12 +313,12 @@ class TestTheOutcome:
     ) -> None:
         (callback,) = self.step(hubspot, ctx, crm, app_calls)
         crm.fault(COMPLETE, "status", times=4)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert callback not in app_calls.completed
-        assert waits(ctx) == []  # not at once
+        assert pending_connectors(ctx) == []  # not at once
         advance_clock(ctx, minutes=5)
-        assert waits(ctx) == ["hubspot"]
-        spread(ctx, "hubspot")
+        assert pending_connectors(ctx) == ["hubspot"]
+        propagate(ctx, "hubspot")
         assert callback in app_calls.completed
 
     def test_needs_the_scope_automation_and_says_so(
@@ -327,7 +327,7 @@ class TestTheOutcome:
     ) -> None:  # fmt: skip
         (callback,) = self.step(hubspot, ctx, crm, app_calls)
         sandbox.hubspot.scopes.discard("automation")
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert "it lacks the scope automation" in caplog.text
         assert callback not in app_calls.completed
         assert stored_rechecks(ctx)[0].answered_at is None
@@ -337,7 +337,7 @@ class TestTheOutcome:
     ) -> None:
         over, *rest = self.step(hubspot, ctx, crm, app_calls, 3)
         app_calls.waiting.discard(over)  # its workflow was deleted, say
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert set(app_calls.completed) == set(rest)
         assert all(row.answered_at is not None for row in stored_rechecks(ctx))
 
@@ -345,7 +345,7 @@ class TestTheOutcome:
         self, hubspot: HubSpot, ctx: Context, crm: Crm, app_calls: AppCalls
     ) -> None:
         callbacks = self.step(hubspot, ctx, crm, app_calls, 20)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert set(app_calls.completed) == set(callbacks)
         assert app_calls.completions == 1
 
@@ -384,7 +384,7 @@ class TestTheCard:
             assert hubspot.card(record_id, "card/recheck").json()["waiting"]
         (row,) = stored_rechecks(ctx)
         assert (row.record_id, row.asked_by, row.callback) == (record_id, "HubSpot user 4711", "")
-        assert spread(ctx, "hubspot") == 1
+        assert propagate(ctx, "hubspot") == 1
         shown = hubspot.card(record_id).json()
         assert (shown["waiting"], shown["recheckedAt"] is not None) == (False, True)
         hubspot.card(record_id, "card/recheck")  # a moment later: it was made just now
@@ -399,7 +399,7 @@ class TestTheCard:
     ) -> None:
         record_id = contact_with_numbers(ctx, crm, sync)
         hubspot.card(record_id, "card/recheck")
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         with ctx.store.write() as connection:
             connection.execute(sa.update(table).values(at=ctx.now() - timedelta(seconds=61)))
         assert hubspot.card(record_id, "card/recheck").json()["waiting"]
@@ -442,7 +442,7 @@ class TestTheCard:
         record_id = contact_with_numbers(ctx, crm, sync)
         hubspot.card(record_id)
         hubspot.card(record_id, "card/recheck")
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         ours = "\n".join(
             one.getMessage() for one in caplog.records if one.name.startswith("worker")
         )
@@ -565,7 +565,7 @@ def test_requests_are_kept_as_long_as_runs_and_go_with_the_contact(
     old, new = app_calls.step(record_id), app_calls.step(record_id)
     for step in (old, new):
         hubspot.step(step)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(table)
@@ -592,7 +592,7 @@ def test_a_worker_that_dies_in_between_loses_no_request(
     with monkeypatch.context() as patch:
         patch.setattr(rechecks, "complete", die)
         with pytest.raises(KeyboardInterrupt):
-            spread(ctx, "hubspot")
-    assert waits(ctx) == ["hubspot"]
-    spread(ctx, "hubspot")
+            propagate(ctx, "hubspot")
+    assert pending_connectors(ctx) == ["hubspot"]
+    propagate(ctx, "hubspot")
     assert app_calls.completed[step["callbackId"]]["status"] == "valid"

@@ -24,7 +24,7 @@ from skips import skip_without
 from sandbox.hubspot.app_calls import AppCalls, signed_v3
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -271,7 +271,7 @@ def test_with_a_real_worker_the_button_verifies_and_the_history_tells(
     page.get_by_text("Phone number: (empty) → Valid").wait_for()
     page.get_by_role("button", name="Re-check now").click()
     page.get_by_role("button", name="Checking…").wait_for()
-    assert spread(ctx, "hubspot") == 1
+    assert propagate(ctx, "hubspot") == 1
     page.clock.run_for(5_100)
     page.get_by_role("button", name="Re-check now").wait_for()
     assert page.evaluate("portal.refreshes") == 1

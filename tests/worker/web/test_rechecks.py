@@ -22,7 +22,7 @@ from worker.access import tokens
 from worker.context import Context
 from worker.store.tables import changed_records, suppressions
 from worker.store.tables import runs as run_table
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
@@ -131,7 +131,7 @@ class TestWhatItAsksFor:
         assert len(lifecycle.recent(ctx, 100)) == before
         until(lambda: len(told) == 2, "the queue", 5)
         under_way = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         assert salesforce.get(changed, "e164/Phone") == NUMBER
         assert lifecycle.load(ctx, under_way).state == "running"
         assert (waiting(ctx), report_runs(ctx)) == (set(), 1)
@@ -145,7 +145,7 @@ class TestWhatItAsksFor:
         salesforce.act(deleted, {"delete": True})
         never = "003000000000zzzAAA"
         assert Flow(ctx, serve()).call([deleted, never, kept]).json()["waiting"] == 3
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         assert salesforce.get(kept, "e164/Phone") == NUMBER
         assert waiting(ctx) == set()
 
@@ -195,7 +195,7 @@ class TestPersonAccounts:
             sandbox.salesforce.act(name, row["Id"], {"set": {"Phone": NUMBER}})
         ids = [account["PersonContactId"], account["Id"], contact["Id"]]
         assert Flow(ctx, serve(ACCOUNTS)).call(ids).json()["waiting"] == 3
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         run = lifecycle.recent(ctx, 1, reports=True)[0]
         assert (run.state, waiting(ctx)) == ("done", set())
         assert org.find("Account", account["Id"])["Phone_E164__c"] == NUMBER

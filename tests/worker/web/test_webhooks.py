@@ -20,7 +20,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import changed_records, feedback, last_delivered, reviews
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.web.signatures import twilio_signature
 
 ENV = {
@@ -326,7 +326,7 @@ class TestHubSpot:
         crm.edit(record_id, {"phone/phone": "+1 415 555 2671"})
         assert sender.hubspot([self.event(record_id)]) == 204
         crm.service.counters.clear()
-        assert spread(ctx, "hubspot") == 1
+        assert propagate(ctx, "hubspot") == 1
         assert crm.get(record_id, "e164/phone") == NUMBER
         # One to read and one to write; the account itself is asked for once, ever.
         routes = crm.service.counters.items()
@@ -345,9 +345,9 @@ class TestHubSpot:
         crms["hubspot"].edit(there["hubspot"], {"wrong_number": True})
         name = "hygiene_wrong_number"
         assert sender.hubspot([self.event(there["hubspot"], name, propertyValue="true")]) == 204
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         apply_pending(ctx)
-        spread(ctx, "salesforce")
+        propagate(ctx, "salesforce")
         assert crms["salesforce"].get(there["salesforce"], "wrong_number") is True
 
     def test_our_own_writes_coming_back_are_nobodys_word(
@@ -359,7 +359,7 @@ class TestHubSpot:
         events = [self.event(record_id, name) for name in ("hygiene_wrong_number", "phone")]
         assert sender.hubspot([*events, *events]) == 204
         before = crm.writes
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert crm.writes == before
         assert all_rows(ctx, feedback) == []
 

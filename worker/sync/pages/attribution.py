@@ -1,25 +1,28 @@
-"""Whose word a flag is, where another run may have written to the record meanwhile.
+"""Tell flags that a person changed from our own writes, where another run may have written too.
 
-A flag that differs from what we last wrote or saw was changed by a person, says
-`worker.feedback.crm_flags`. But runs go beside each other: a page may have been read before another
-run's write and be worked on after it, and then the difference is ours. Such records are looked at
-once more, and it counts only what was read while none of our writes to the record was under way.
-Where that cannot be had, the record is left to a run of its own, a little later. A run that failed
-for good has left writes behind of which it never noted whether they reached the CRM; the record
-tells. A flag that does not differ may be a person's word as well: one that was written, and cleared
-again before the run that wrote it had noted it.
+A flag that differs from what we last wrote or saw was changed by a person
+(`worker.feedback.crm_flags`). But runs go on side by side: a page may have been read before another
+run's write and be processed after it, and then the difference is ours. These rules decide:
+
+1. A record is suspect if one of its flags differs and another run has written to it since this run
+   may have read it, or if another run is about to change a flag of it: a person may have cleared a
+   flag that was written, before its run had noted the write.
+2. A suspect record is fetched again. What was read then counts only if none of our writes to the
+   record was in flight meanwhile.
+3. Otherwise the record is deferred: a run of its own looks at it a little later.
+4. A run that failed for good has orphaned its pending writes, and never noted whether they reached
+   the CRM. The record itself tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.protocol import Connector
 from connectors.records import Contact
 from worker.context import Context, alive
 from worker.feedback import crm_flags
@@ -27,95 +30,112 @@ from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.tables import pages, runs, writes
 from worker.sync import contact_index
-from worker.sync.pages import pending_writes
+from worker.sync.contact_index import IndexedContact
+from worker.sync.pages import merges, pending_writes
+from worker.sync.pages.steps import AttributedPage, LoadedPage, PageWork
 from worker.sync.runs.lifecycle import Run
 
-_LATER = timedelta(seconds=5)
+RECHECK_DELAY = timedelta(seconds=5)  # before a run of their own looks at deferred records
 
 
-@dataclass
-class Clear:
-    """Contacts of which it is clear whose word their flags are, with what is known of them.
-
-    `left`: records that a run of their own will look at. `back`: keys of those that were merged
-    into another one once and are there again.
-    """
-
-    contacts: list[Contact]
-    known: dict[str, contact_index.Known]
-    left: set[str] = field(default_factory=set)
-    back: list[str] = field(default_factory=list)
-
-
-def clear_up(
-    ctx: Context,
-    run: Run,
-    connector: Connector,
-    object_name: str,
-    found: Sequence[Contact],
-    known: dict[str, contact_index.Known],
-) -> Clear:
-    """Look anew at contacts whose flags differ, where that may be another run's doing, and at those
-    whose flags another run has announced to write."""
-    ids = [contact.id for contact in found]
-    suspects = {contact.id for contact in found if _differs(contact, known.get(contact.id))}
-    before = _writes_of_others(ctx, run, object_name, ids, suspects)
-    if not before:
-        return Clear(list(found), known)
-    fresh = {contact.id: contact for contact in connector.fetch(object_name, list(before))}
-    # Of a record that was not returned, nobody can tell whether it holds what was announced.
-    behind = [row for rid, others in before.items() if rid in fresh for row in others.behind]
-    if behind and not run.dry_run:
-        held = {record_id: contact.values() for record_id, contact in fresh.items()}
-        with ctx.store.write() as connection:
-            missed = pending_writes.settle(connection, run.connector, object_name, behind, held)
-            pending_writes.give_up(connection, missed)
-    anew = contact_index.load(ctx.store, run.connector, object_name, list(before))
-    after = _writes_of_others(ctx, run, object_name, list(before), before.keys())
-    settled = {row.id for row in behind}
-    left = {
-        record_id
-        for record_id, others in before.items()
-        if others.under_way
-        or (others.behind and run.dry_run)
-        or after.get(record_id, _NONE).ids - settled != others.ids
-    }
-    if left and not run.dry_run:
-        with ctx.store.write() as connection:
-            changed_records.record(
-                connection, run.connector, object_name, sorted(left), ctx.now() + _LATER
-            )
-    return Clear(list(_instead(found, fresh, before, left)), {**known, **anew}, left)
-
-
-def _differs(contact: Contact, known: contact_index.Known | None) -> bool:
-    flags = known.flags if known is not None else {}
-    held = crm_flags.flags_of(contact.held)
-    return any(value != flags.get(flag, False) for flag, value in held.items())
-
-
-@dataclass(frozen=True)
-class _Others:
-    """What other runs announced to write to a record, since this one may have read it."""
+@dataclass(frozen=True, slots=True)
+class ConcurrentWrites:
+    """What other runs wrote to a record, or are about to, since this one may have read it."""
 
     ids: frozenset[int] = frozenset()
-    under_way: bool = False
-    behind: tuple[Any, ...] = ()  # by runs that have ended without a word on it, however long ago
+    in_flight: bool = False
+    orphaned: tuple[Any, ...] = ()  # pending writes of runs that have ended, however long ago
 
 
-_NONE = _Others()
+_NO_WRITES = ConcurrentWrites()
 
 
-def _writes_of_others(
-    ctx: Context, run: Run, object_name: str, ids: Sequence[str], suspects: Collection[str]
-) -> dict[str, _Others]:
-    """By record; those of which there are none are not named. Of records that are no suspects only
-    what was announced and would set or clear a flag."""
+def attribute_flags(loaded: LoadedPage) -> AttributedPage:
+    """Keep the contacts of which it is clear who changed their flags, and defer the others."""
+    work = loaded.work
+    ctx, run, connector, page = work.ctx, work.run, work.connector, work.page
+    known = contact_index.load(ctx.store, run.connector, page.object, page.ids)
+    present, revived = merges.without_merged(ctx, connector, page.object, loaded.contacts, known)
+    contacts = list(present)
+    if not run.dry_run and (page.contacts is None or page.attempts > 1):
+        merges.learn_merges(ctx, connector, page.object, contacts, known)
+    ids = [contact.id for contact in contacts]
+    changed = {contact.id for contact in contacts if _has_changed_flag(contact, known)}
+    suspects = _concurrent_writes(ctx, run, page.object, ids, changed)
+    if not suspects:
+        return AttributedPage(work, contacts, loaded.as_of, known, frozenset(), revived)
+    refetched = {contact.id: contact for contact in connector.fetch(page.object, list(suspects))}
+    resolved = _resolve_orphaned(work, suspects, refetched)
+    known |= contact_index.load(ctx.store, run.connector, page.object, list(suspects))
+    later = _concurrent_writes(ctx, run, page.object, list(suspects), suspects.keys())
+    deferred = {
+        record_id
+        for record_id, before in suspects.items()
+        if not _is_clear(before, later.get(record_id, _NO_WRITES), resolved, run.dry_run)
+    }
+    if deferred and not run.dry_run:
+        with ctx.store.write() as connection:
+            changed_records.record(
+                connection, run.connector, page.object, sorted(deferred), ctx.now() + RECHECK_DELAY
+            )
+    merged = list(_merge_refetched(contacts, refetched, suspects, deferred))
+    return AttributedPage(work, merged, loaded.as_of, known, deferred, revived)
+
+
+def _has_changed_flag(contact: Contact, known: Mapping[str, IndexedContact]) -> bool:
+    indexed = known.get(contact.id)
+    flags = indexed.flags if indexed is not None else {}
+    current = crm_flags.flags_of(contact.held)
+    return any(value != flags.get(flag, False) for flag, value in current.items())
+
+
+def _resolve_orphaned(
+    work: PageWork, suspects: Mapping[str, ConcurrentWrites], refetched: Mapping[str, Contact]
+) -> frozenset[int]:
+    """Settle the orphaned writes to records that were returned; return the ids of these writes.
+
+    Of a record that was not returned, nobody can tell whether it holds what was to be written.
+    """
+    orphaned = [
+        row
+        for record_id, others in suspects.items()
+        if record_id in refetched
+        for row in others.orphaned
+    ]
+    if orphaned and not work.run.dry_run:
+        current = {record_id: contact.values() for record_id, contact in refetched.items()}
+        with work.ctx.store.write() as connection:
+            not_applied = pending_writes.resolve(
+                connection, work.run.connector, work.page.object, orphaned, current
+            )
+            pending_writes.mark_failed(connection, not_applied)
+    return frozenset(row.id for row in orphaned)
+
+
+def _is_clear(
+    before: ConcurrentWrites, later: ConcurrentWrites, resolved: frozenset[int], dry_run: bool
+) -> bool:
+    """Whether a record was fetched while none of our writes to it was in flight.
+
+    `before`, `later`: those around the fetch. A dry run settles no orphaned writes, so they stay in
+    doubt.
+    """
+    in_doubt = before.in_flight or (dry_run and bool(before.orphaned))
+    return not in_doubt and later.ids - resolved == before.ids
+
+
+def _concurrent_writes(
+    ctx: Context, run: Run, object_name: str, ids: Sequence[str], changed: Collection[str]
+) -> dict[str, ConcurrentWrites]:
+    """Return other runs' writes by record id; records without any are left out.
+
+    `changed`: ids of records with a flag that differs. Of the others, only pending writes that
+    would set or clear a flag matter.
+    """
     w, r, p = writes.c, runs.c, pages.c
-    # What a run announced it may send until its page's lease ends.
+    # A run may send what it has recorded until the lease of its page ends.
     since = run.opened_at - ctx.settings.sync.page_lease
     joined = writes.outerjoin(runs, w.run_id == r.id).outerjoin(pages, w.page_id == p.id)
-    found: dict[str, _Others] = {}
     query = (
         sa.select(w.id, w.record_id, w.state, w.after, r.state.label("run"), p.owner, p.until)
         .select_from(joined)
@@ -126,42 +146,44 @@ def _writes_of_others(
             w.run_id != run.id,
             sa.or_(
                 w.state == "pending",
-                sa.and_(w.state == "done", w.at >= since, any_of(w.record_id, suspects)),
+                sa.and_(w.state == "done", w.at >= since, any_of(w.record_id, changed)),
             ),
         )
         .order_by(w.id)
     )
+    found: dict[str, ConcurrentWrites] = {}
     with ctx.store.read() as connection:
         for row in connection.execute(query):
-            if row.record_id not in suspects and not crm_flags.flags_of(row.after):
-                continue
-            held = found.get(row.record_id, _NONE)
-            if row.state == "pending" and _ended(ctx, row):
-                found[row.record_id] = replace(held, behind=(*held.behind, row))
-                continue
-            found[row.record_id] = replace(
-                held, ids=held.ids | {row.id}, under_way=held.under_way or row.state == "pending"
-            )
+            if row.record_id in changed or crm_flags.flags_of(row.after):
+                before = found.get(row.record_id, _NO_WRITES)
+                found[row.record_id] = _with_write(ctx, before, row)
     return found
 
 
-def _ended(ctx: Context, row: Any) -> bool:
-    """Whether the run of an announced write is over, and nobody works on its page any more."""
+def _with_write(ctx: Context, before: ConcurrentWrites, row: Any) -> ConcurrentWrites:
+    is_pending = row.state == "pending"
+    if is_pending and _is_orphaned(ctx, row):
+        return replace(before, orphaned=(*before.orphaned, row))
+    return replace(before, ids=before.ids | {row.id}, in_flight=before.in_flight or is_pending)
+
+
+def _is_orphaned(ctx: Context, row: Any) -> bool:
+    """Whether the run of a pending write is over, and nobody works on its page any more."""
     leased = row.until is not None and row.until > ctx.now() and alive(row.owner)
     return row.run not in (None, "running") and not leased
 
 
-def _instead(
-    found: Sequence[Contact],
-    fresh: Mapping[str, Contact],
-    looked_at: Collection[str],
-    left: Collection[str],
+def _merge_refetched(
+    contacts: Sequence[Contact],
+    refetched: Mapping[str, Contact],
+    suspects: Collection[str],
+    deferred: Collection[str],
 ) -> Iterator[Contact]:
-    """The page's contacts, as they were read anew where they were; without those that are left."""
-    for contact in found:
-        if contact.id in left:
+    """The page's contacts without the deferred ones, the suspects as they were fetched again."""
+    for contact in contacts:
+        if contact.id in deferred:
             continue
-        if contact.id not in looked_at:
+        if contact.id not in suspects:
             yield contact
-        elif contact.id in fresh:
-            yield fresh[contact.id]
+        elif contact.id in refetched:
+            yield refetched[contact.id]

@@ -1,65 +1,50 @@
-"""Contacts that were in a CRM before us, for a quiet first sync (`policy.quiet_first_sync`).
+"""Find contacts that were in a CRM before us, for a quiet first sync (`policy.quiet_first_sync`).
 
-Of an object that was never read to its end, every contact that our index does not know is of the
-stock. Later those are that the index knows and whose numbers are as it has them: a contact that is
-made after the first sync, or whose number somebody changes, is written as ever. One whose write the
-CRM has refused is none either, or it would never be tried again.
+Of an object that was never read to its end, every contact that our index does not know is one of
+them. Later they are those that the index knows and whose numbers are as it has them: a contact that
+is created after the first sync, or whose number somebody changes, is written as usual. A contact
+whose write the CRM has refused is not one of them either, or it would never be tried again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.phones import ParsedField
 from worker.store.array_param import any_of
 from worker.store.tables import contact_numbers, failures, watermarks
+from worker.sync.pages.fields import Prepared
 
-Place = tuple[str, int, str, str]  # phone field, place in it, number, extension
-
-
-class Read(Protocol):
-    """A contact with its phone fields as they were read."""
-
-    @property
-    def contact(self) -> _Contact: ...
-    @property
-    def readings(self) -> _Readings: ...
+FieldNumber = tuple[str, int, str, str]  # phone field, place in it, number, extension
 
 
-class _Contact(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-class _Readings(Protocol):
-    def items(self) -> Collection[tuple[str, ParsedField]]: ...
-
-
-def of_page(
-    ctx: Context, connector: str, object_name: str, read: Sequence[Read], known: Collection[str]
+def find(
+    ctx: Context,
+    connector: str,
+    object_name: str,
+    contacts: Sequence[Prepared],
+    indexed: Collection[str],
 ) -> frozenset[str]:
-    """Ids of these contacts that belong to the stock. `known`: ids that our index has."""
-    new = [one.contact.id for one in read if one.contact.id not in known]
-    old = {one.contact.id: _places(one) for one in read if one.contact.id in known}
+    """Return the ids of these contacts that were there before us. `indexed`: ids in our index."""
+    new = [one.contact.id for one in contacts if one.contact.id not in indexed]
+    old = {one.contact.id: _numbers(one) for one in contacts if one.contact.id in indexed}
     with ctx.store.read() as connection:
-        found = set() if new and _was_read(connection, connector, object_name) else {*new}
+        existing = set() if new and _was_read(connection, connector, object_name) else {*new}
         if old:
-            held = _numbers(connection, connector, object_name, [*old])
+            indexed_numbers = _indexed_numbers(connection, connector, object_name, [*old])
             refused = _refused(connection, connector, object_name, [*old])
-            found |= {
+            existing |= {
                 record_id
-                for record_id, places in old.items()
-                if held.get(record_id, set()) == places and record_id not in refused
+                for record_id, numbers in old.items()
+                if indexed_numbers.get(record_id, set()) == numbers and record_id not in refused
             }
-    return frozenset(found)
+    return frozenset(existing)
 
 
-def _places(one: Read) -> set[Place]:
+def _numbers(one: Prepared) -> set[FieldNumber]:
     return {
         (name, place, number.e164, number.extension)
         for name, reading in one.readings.items()
@@ -74,16 +59,16 @@ def _was_read(connection: Connection, connector: str, object_name: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def _numbers(
+def _indexed_numbers(
     connection: Connection, connector: str, object_name: str, ids: Sequence[str]
-) -> dict[str, set[Place]]:
+) -> dict[str, set[FieldNumber]]:
     c = contact_numbers.c
     query = sa.select(c.record_id, c.field, c.place, c.number, c.extension).where(
         c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
     )
-    found: dict[str, set[Place]] = {}
-    for record_id, *place in connection.execute(query):
-        found.setdefault(record_id, set()).add((place[0], place[1], place[2], place[3]))
+    found: dict[str, set[FieldNumber]] = {}
+    for record_id, field, place, number, extension in connection.execute(query):
+        found.setdefault(record_id, set()).add((field, place, number, extension))
     return found
 
 

@@ -1,18 +1,17 @@
-"""Merged records: nothing that was said of one is lost, and no flag is taken for a person's word
-that a merge has moved.
+"""Keep opt-outs through merges in a CRM, and tell flags that a merge moved from a person's word.
 
 A CRM that merges records keeps one of them, or makes a new one (HubSpot), and decides by rules of
 its own which values that one has. So "do not contact" on one of them may be gone afterwards, and a
-flag that we wrote may stand on a record that we have never seen. In these steps:
+flag that we wrote may stand on a record that we have never seen. The steps:
 
-1. `note`: as soon as the CRM tells of a merge (a read, a webhook, a write that found nobody), our
-   index forgets the record and keeps where it lives on, with its numbers, its person and its flags.
-   The record that it became is looked at soon.
-2. `take_over`: when that record is worked on, its flags are weighed against those of all records
-   that it came from: a tick that none of them had is a person's; a tick that one of them had, and
-   that is gone, was dropped by the merge and says nothing. What stood against any of them is stored
-   as said of this one (`worker.feedback.merged_records`), and so is a tick that somebody set just
-   before the merge, as far as the CRM still tells.
+1. `note`: as soon as the CRM reports a merge (a read, a webhook, a write to a record that is gone),
+   remove the record from our index and store where it lives on, with its numbers, its person and
+   its flags. The record that it became is read soon.
+2. `take_over`: when that record is processed, compare its flags with those of all records that it
+   came from. A tick that none of them had is a person's. A tick that one of them had, and that is
+   gone, was dropped by the merge and says nothing. What stood against any of them is stored as said
+   of this one (`worker.feedback.merged_records`), and so is a tick that somebody set just before
+   the merge, as far as the CRM still tells.
 3. `finish`: with the page's other results, in one transaction.
 """
 
@@ -21,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -42,11 +41,8 @@ from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, merged_records, watermarks, writes
 from worker.sync import contact_index
-from worker.sync.contact_index import Known
-
-if TYPE_CHECKING:
-    from worker.sync.pages.prepare import Prepared
-
+from worker.sync.contact_index import IndexedContact
+from worker.sync.pages.fields import Prepared
 
 # A CRM stamps our write between these, measured from when we announced it: its clock may be another
 # one, and a batch may wait for its turn.
@@ -61,8 +57,9 @@ def note(
     first_read: bool = False,
     present: Collection[str] | None = None,
 ) -> int:
-    """Keep that records live on in others; of those that were known already nothing changes.
-    Returns how many our index had. The records themselves it forgets.
+    """Store that records live on in others, and remove them from our index.
+
+    Returns how many the index had. Nothing changes for those that were noted already.
 
     `merges`: each with the object of the record that was merged. `first_read`: of an object that
     was never read to its end, so that nothing was known of any of them but what was reported.
@@ -76,14 +73,35 @@ def note(
     }
     if not wanted:
         return 0
-    places = {
+    targets = {
         key: contact_key(connector, one.into_object, one.into_id)
         for key, (_, one) in wanted.items()
     }
-    held = _held(connection, {*wanted, *places.values()})
-    into_of = {key: row.into_key for key, row in held.items()}
+    stored = _stored(connection, {*wanted, *targets.values()})
+    fresh = _new_targets(connection, targets, stored)
+    if first_read:
+        _note_unknown(connection, connector, wanted, fresh, stored, now)
+    known = 0
+    for key, into in fresh.items():
+        _, into_object, into_id = into.split("/", 2)
+        state = MergeState.PAGED if present is not None and into_id in present else MergeState.NEW
+        known += _store_merge(connection, key, into, state, stored.get(key), now)
+        contact_index.invalidate_records(connection, connector, into_object, [into_id])
+        if present is None:
+            changed_records.record(connection, connector, into_object, [into_id], now)
+    return known
+
+
+def _new_targets(
+    connection: Connection, targets: Mapping[str, str], stored: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return in which record each one lives on in the end, of those for which that is new.
+
+    A record may have been merged into another one that was merged itself.
+    """
+    into_of = {key: row.into_key for key, row in stored.items()}
     fresh: dict[str, str] = {}
-    for key, into in places.items():
+    for key, into in targets.items():
         if into_of.get(into) == key:
             # It was merged into this one once, and is there again: this one lives on in it now.
             into_of[into] = into
@@ -96,23 +114,11 @@ def note(
         for other, its in into_of.items():
             if its == key:
                 into_of[other] = into
-    fresh = {key: into_of[key] for key in fresh}
-    if first_read:
-        _note_unknown(connection, connector, wanted, fresh, held, now)
-    known = 0
-    for key, into in fresh.items():
-        name, one = wanted[key]
-        _, into_object, into_id = into.split("/", 2)
-        paged = present is not None and into_id in present
-        known += _note(connection, connector, name, one.id, key, into, now, held.get(key), paged)
-        contact_index.unsettle_records(connection, connector, into_object, [into_id])
-        if present is None:
-            changed_records.record(connection, connector, into_object, [into_id], now)
-    return known
+    return {key: into_of[key] for key in fresh}
 
 
-def _held(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
-    """What is kept of these records already, by their keys."""
+def _stored(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
+    """Return what is stored of these merged records already, by their keys."""
     query = sa.select(merged_records).where(any_of(merged_records.c.key, sorted(keys)))
     return {row.key: row for row in connection.execute(query)}
 
@@ -122,13 +128,15 @@ def _note_unknown(
     connector: str,
     wanted: Mapping[str, tuple[str, Merge]],
     fresh: dict[str, str],
-    held: Mapping[str, Any],
+    stored: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Of a first read, keep where those live on of which nothing is known, and take them out of
-    `fresh`: there may be thousands, of years past."""
+    """In a first read, store merges of records of which nothing is known, all at once.
+
+    Takes them out of `fresh`. There may be thousands, of years past.
+    """
     c, m = contacts.c, merged_records.c
-    known = {*held, *merged.reported_numbers(connection, list(fresh))}
+    known = {*stored, *merged.reported_numbers(connection, list(fresh))}
     query = sa.select(m.into_key).where(any_of(m.into_key, sorted(fresh)))
     known.update(connection.scalars(query))
     for name in {wanted[key][0] for key in fresh}:
@@ -148,18 +156,15 @@ def _note_unknown(
     upsert(connection, merged_records, rows)
 
 
-def _note(
-    connection: Connection,
-    connector: str,
-    object_name: str,
-    record_id: str,
-    key: str,
-    into: str,
-    now: datetime,
-    held: Any,
-    paged: bool,
+def _store_merge(
+    connection: Connection, key: str, into: str, state: MergeState, stored: Any, now: datetime
 ) -> int:
-    """`held`: what is kept of it already, for it lived on in another one that was merged since."""
+    """Store where a record lives on, with what our index knew of it; return 1 if it knew anything.
+
+    `stored`: the row that is there already, where the record lived on in another one that was
+    merged since.
+    """
+    connector, object_name, record_id = key.split("/", 2)
     c, n, m = contacts.c, contact_numbers.c, merged_records.c
     row = connection.execute(
         sa.select(c.person, c.known, c.checked_at).where(
@@ -174,15 +179,15 @@ def _note(
     entry = {
         "key": key,
         "into_key": into,
-        "state": MergeState.PAGED if paged else MergeState.NEW,
-        "person": (row.person if row else "") or (held.person if held else ""),
+        "state": state,
+        "person": (row.person if row else "") or (stored.person if stored else ""),
         "flags": {
-            **(held.flags if held else {}),
+            **(stored.flags if stored else {}),
             **(crm_flags.flags_of(row.known) if row else {}),
-            **_announced(connection, connector, object_name, record_id),
+            **_pending_flags(connection, connector, object_name, record_id),
         },
-        "numbers": list(dict.fromkeys((*numbers, *(held.numbers if held else ())))),
-        "recorded_at": row.checked_at if row else held.recorded_at if held else None,
+        "numbers": list(dict.fromkeys((*numbers, *(stored.numbers if stored else ())))),
+        "recorded_at": row.checked_at if row else stored.recorded_at if stored else None,
         "at": now,
     }
     upsert(connection, merged_records, [entry])
@@ -191,10 +196,10 @@ def _note(
     return contact_index.forget(connection, connector, object_name, [record_id])
 
 
-def _announced(
+def _pending_flags(
     connection: Connection, connector: str, object_name: str, record_id: str
 ) -> dict[str, bool]:
-    """Flags that we were about to set, and may have set, when a worker died or is at it still."""
+    """Return flags that we are about to set, or may have set before a worker died."""
     w = writes.c
     query = sa.select(w.after).where(
         w.connector == connector,
@@ -219,7 +224,7 @@ class TakenOver:
     `said`: what was said on the contacts themselves, of those on which there was a stop.
     """
 
-    known: dict[str, Known]
+    known: dict[str, IndexedContact]
     reports: list[Feedback] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     revived: list[str] = field(default_factory=list)
@@ -227,7 +232,7 @@ class TakenOver:
 
 
 @dataclass(frozen=True)
-class _Old:
+class _MergedRecord:
     """A record that lives on in another one, as it was known last."""
 
     who: ContactIdentity
@@ -243,16 +248,16 @@ def take_over(
     connector: Connector,
     object_name: str,
     prepared: Sequence[Prepared],
-    known: Mapping[str, Known],
-    back: Sequence[str] = (),
+    known: Mapping[str, IndexedContact],
+    revived: Sequence[str] = (),
 ) -> TakenOver:
-    """What these contacts take over; nothing is stored. `back`: see `there`."""
-    done = TakenOver(dict(known), revived=list(back))
-    by_key = {one.who.key: one for one in prepared}
+    """Return what these contacts take over; nothing is stored. `revived`: see `without_merged`."""
+    done = TakenOver(dict(known), revived=list(revived))
+    by_key = {one.identity.key: one for one in prepared}
     with ctx.store.read() as connection:
-        done.said = feedback_log.load_about_contacts(connection, [one.who for one in prepared])
+        done.said = feedback_log.load_about_contacts(connection, [one.identity for one in prepared])
         done.reports = _of_other_numbers(ctx, connection, by_key, done.said)
-        olds = _olds(connection, by_key)
+        olds = _merged_into(connection, by_key)
         if not olds:
             return done
         waiting = {
@@ -269,90 +274,113 @@ def take_over(
         done.keys += [old.who.key for old in of]
         for old in waiting[key]:
             carried = merged.carry_over(
-                _with_former(old.who, one.who),
+                _with_former(old.who, one.identity),
                 numbers[old.who.key],
                 told.reports,
-                one.who,
+                one.identity,
                 frozenset(one.numbers),
                 rules_from_settings(ctx.settings),
                 told.holders,
             )
             done.reports += [replace(report, received_at=old.at) for report in carried]
+    done.reports += _dropped_ticks(ctx, connector, object_name, by_key, waiting, mark)
+    return done
+
+
+def _dropped_ticks(
+    ctx: Context,
+    connector: Connector,
+    object_name: str,
+    by_key: Mapping[str, Prepared],
+    waiting: Mapping[str, Sequence[_MergedRecord]],
+    mark: datetime | None,
+) -> list[Feedback]:
+    """Return ticks that people set just before a merge and that it dropped, if the CRM tells."""
     since = {
         by_key[key].contact.id: moment
         for key, of in waiting.items()
         if of and (moment := _unread_since(ctx, of, mark)) is not None
     }
-    if since:
-        ticked = connector.flags_before_merge(object_name, since, FLAGS)
-        for key, of in waiting.items():
-            one = by_key[key]
-            moments = {
-                flag: at
-                for flag, at in ticked.get(one.contact.id, {}).items()
-                if not one.contact.held.get(flag) and not any(old.flags.get(flag) for old in of)
-            }
-            dropped = _by_people(ctx, [old.who.key for old in of], moments) if moments else {}
-            done.reports += _ticks(connector.name, one, dropped, of)
-    return done
+    if not since:
+        return []
+    ticked = connector.flags_before_merge(object_name, since, FLAGS)
+    found: list[Feedback] = []
+    for key, of in waiting.items():
+        one = by_key[key]
+        moments = {
+            flag: at
+            for flag, at in ticked.get(one.contact.id, {}).items()
+            if not one.contact.held.get(flag) and not any(old.flags.get(flag) for old in of)
+        }
+        dropped = _by_people(ctx, [old.who.key for old in of], moments) if moments else {}
+        found += _ticks(connector.name, one, dropped, of)
+    return found
 
 
 def _with_former(old: ContactIdentity, new: ContactIdentity) -> ContactIdentity:
-    """Who a record was, with all that the person may be kept as where it is the same one."""
+    """Return who a record was; with all pseudonyms of the person, where that is the same one."""
     if not new.is_person(old.person):
         return old
     return ContactIdentity(old.key, old.person, (new.person, *new.aliases))
 
 
-def _olds(connection: Connection, contacts_: Mapping[str, Prepared]) -> dict[str, list[_Old]]:
-    """By the key of the contact that they live on in, records that it has not done with."""
+def _merged_into(
+    connection: Connection, contacts_: Mapping[str, Prepared]
+) -> dict[str, list[_MergedRecord]]:
+    """Return merged records that are not done, by the key of the contact that they live on in."""
     m = merged_records.c
     query = (
         sa.select(merged_records)
         .where(any_of(m.into_key, sorted(contacts_)), m.state != MergeState.DONE)
         .order_by(m.key)
     )
-    found: dict[str, list[_Old]] = {}
+    found: dict[str, list[_MergedRecord]] = {}
     for row in connection.execute(query):
         who = ContactIdentity(row.key, row.person)
-        old = _Old(who, MergeState(row.state), row.flags, row.numbers, row.recorded_at, row.at)
+        old = _MergedRecord(
+            who, MergeState(row.state), row.flags, row.numbers, row.recorded_at, row.at
+        )
         found.setdefault(row.into_key, []).append(old)
     return found
 
 
-def there(
+def without_merged(
     ctx: Context,
     connector: Connector,
     object_name: str,
     found: Sequence[Contact],
-    known: dict[str, Known],
+    known: dict[str, IndexedContact],
 ) -> tuple[Sequence[Contact], list[str]]:
-    """A page's contacts without those that were merged into others meanwhile: they may have been
-    read before, and hold flags that our index has forgotten. A record that was merged once may be
-    there again: the CRM is asked, and `known` is given what we knew of it. Their keys, too."""
+    """Drop contacts that were merged into others meanwhile; also return the keys of revived ones.
+
+    They may have been read before, and hold flags that our index has forgotten. A record that was
+    merged once may be there again: the CRM is asked, and what we knew of it is added to `known`.
+    """
     keys = {contact_key(connector.name, object_name, contact.id): contact.id for contact in found}
     with ctx.store.read() as connection:
-        held = _held(connection, keys) if keys else {}
-    if not held:
+        stored = _stored(connection, keys) if keys else {}
+    if not stored:
         return found, []
-    asked = {keys[key]: row for key, row in held.items()}
+    asked = {keys[key]: row for key, row in stored.items()}
     fresh = {one.id: one for one in connector.fetch(object_name, sorted(asked))}
     for record_id in fresh:
-        known.setdefault(record_id, Known("", asked[record_id].flags))
+        known.setdefault(record_id, IndexedContact("", asked[record_id].flags))
     left = [fresh.get(one.id, one) for one in found if one.id in fresh or one.id not in asked]
     return left, [asked[record_id].key for record_id in fresh]
 
 
-def learn(
+def learn_merges(
     ctx: Context,
     connector: Connector,
     object_name: str,
     found: Sequence[Contact],
-    known: Mapping[str, Known],
+    known: Mapping[str, IndexedContact],
 ) -> None:
-    """Of contacts that were read by their ids, and have a flag before our index has them, learn
-    whether others were merged into them: the flag may be theirs. A webhook may tell of the
-    contact before it tells of the merge."""
+    """Ask whether others were merged into contacts that have a flag and are not in our index.
+
+    The flag may be theirs. For contacts that were read by their ids: a webhook may report the
+    contact before it reports the merge.
+    """
     unknown = [
         one.id
         for one in found
@@ -370,8 +398,10 @@ def _of_other_numbers(
     contacts_: Mapping[str, Prepared],
     said: Mapping[str, Sequence[Feedback]],
 ) -> list[Feedback]:
-    """What was said against these contacts themselves, and stands, of the numbers that they have
-    now: it was said when they had others."""
+    """Return what was said against these contacts when they had other numbers, and still stands.
+
+    It is returned as said of the numbers that they have now.
+    """
     numbers = sorted({report.number for of in said.values() for report in of})
     told = feedback_log.load(connection, numbers, ctx.keys) if numbers else feedback_log.ReportSet()
     return [
@@ -380,7 +410,7 @@ def _of_other_numbers(
         for report in merged.extend_to_numbers(
             of,
             told.reports,
-            contacts_[key].who,
+            contacts_[key].identity,
             contacts_[key].numbers,
             rules_from_settings(ctx.settings),
         )
@@ -388,9 +418,9 @@ def _of_other_numbers(
 
 
 def _numbers_of(
-    connection: Connection, waiting: Mapping[str, Sequence[_Old]]
+    connection: Connection, waiting: Mapping[str, Sequence[_MergedRecord]]
 ) -> dict[str, list[str]]:
-    """Numbers of the merged records: those that they had, and those that were reported on them."""
+    """Return the numbers of merged records: those they had, and those reported on them."""
     olds = [old for of in waiting.values() for old in of]
     reported = merged.reported_numbers(connection, [old.who.key for old in olds])
     return {
@@ -399,15 +429,19 @@ def _numbers_of(
     }
 
 
-def _known(contact: Contact, known: Known | None, olds: Sequence[_Old]) -> Known:
-    """What counts as known of the flags of a contact that others were merged into: a tick that any
-    of them had is nobody's new word, and neither is one that is gone."""
+def _known(
+    contact: Contact, known: IndexedContact | None, olds: Sequence[_MergedRecord]
+) -> IndexedContact:
+    """Return the known flags of a contact that others were merged into.
+
+    A tick that any of them had is not a person's new word, and neither is one that is gone.
+    """
     before = [old.flags for old in olds] + ([known.flags] if known else [])
     flags = {
         flag: value and any(one.get(flag) for one in before)
         for flag, value in crm_flags.flags_of(contact.held).items()
     }
-    return replace(known, flags=flags) if known else Known("", flags)
+    return replace(known, flags=flags) if known else IndexedContact("", flags)
 
 
 def _watermark(connection: Connection, connector: str, object_name: str) -> datetime | None:
@@ -417,10 +451,14 @@ def _watermark(connection: Connection, connector: str, object_name: str) -> date
     return found
 
 
-def _unread_since(ctx: Context, olds: Sequence[_Old], mark: datetime | None) -> datetime | None:
-    """Since when somebody may have ticked a flag on one of these that we have not read: since it
-    was recorded, or, of one that we never read, since the last read that brought all changes.
-    None where no read was ever finished."""
+def _unread_since(
+    ctx: Context, olds: Sequence[_MergedRecord], mark: datetime | None
+) -> datetime | None:
+    """Return since when somebody may have ticked a flag on one of these that we have not read.
+
+    That is since it was recorded, or, for one that we never read, since the last read that brought
+    all changes. None where no read was ever finished.
+    """
     moments = [old.recorded_at or mark for old in olds]
     there = [moment for moment in moments if moment is not None]
     return min(there) - ctx.settings.sync.overlap if there else None
@@ -429,7 +467,7 @@ def _unread_since(ctx: Context, olds: Sequence[_Old], mark: datetime | None) -> 
 def _by_people(
     ctx: Context, keys: Sequence[str], moments: Mapping[str, Sequence[datetime]]
 ) -> dict[str, datetime]:
-    """When a flag was ticked last by somebody else than us. `keys`: of the merged records."""
+    """Return when a flag was last ticked by a person. `keys`: of the merged records."""
     w = writes.c
     records = [tuple(key.split("/", 2)) for key in keys]
     query = sa.select(w.after, w.at).where(
@@ -449,9 +487,9 @@ def _by_people(
 
 
 def _ticks(
-    connector: str, one: Prepared, ticked: Mapping[str, datetime], olds: Sequence[_Old]
+    connector: str, one: Prepared, ticked: Mapping[str, datetime], olds: Sequence[_MergedRecord]
 ) -> list[Feedback]:
-    """Reports of ticks that were set on a merged record and that the merge dropped."""
+    """Make reports of ticks that were set on a merged record and that the merge dropped."""
     found: list[Feedback] = []
     for flag, at in ticked.items():
         numbers: Sequence[str] = one.numbers
@@ -460,12 +498,12 @@ def _ticks(
             numbers = [number for number in one.numbers if number in theirs]
         ticking, untouched = _ticked(one.contact, flag), dict.fromkeys(FLAGS, False)
         for report in crm_flags.reports_from_flags(
-            connector, ticking, one.who, untouched, numbers, at
+            connector, ticking, one.identity, untouched, numbers, at
         ):
             found.append(
                 replace(
                     report,
-                    key=f"merged:{one.who.key}/{report.number}:{flag}:{at.isoformat()}"[:255],
+                    key=f"merged:{one.identity.key}/{report.number}:{flag}:{at.isoformat()}"[:255],
                     at=at,
                     scope="person",
                     evidence=f"{report.evidence}, on a record that lives on in this one",
@@ -475,13 +513,13 @@ def _ticks(
 
 
 def _ticked(contact: Contact, flag: str) -> Contact:
-    """The contact as if this flag alone were ticked."""
+    """Return the contact as if this flag alone were ticked."""
     held = {name: name == flag for name in FLAGS}
     return Contact(contact.object, contact.id, contact.phones, modified=contact.modified, held=held)
 
 
 def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -> None:
-    """Keep what was taken over, before anything is decided from it."""
+    """Store what was taken over, before anything is decided from it."""
     if taken.reports:
         feedback_log.store(connection, taken.reports, now, keys)
     _move(connection, taken.keys, MergeState.CARRIED)
@@ -492,8 +530,10 @@ def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -
 
 
 def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ()) -> None:
-    """The contacts are recorded: their flags are known as they are now. `gone`: keys of contacts
-    that were deleted: they take over what is left if they are ever there again."""
+    """Mark the merged records as done: the flags of their contacts are known as they are now.
+
+    `gone`: keys of contacts that were deleted. They take over what is left if they come back.
+    """
     _move(connection, taken.keys, MergeState.DONE)
     if gone:
         m = merged_records.c
@@ -505,7 +545,7 @@ def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ())
 
 
 def _move(connection: Connection, keys: Sequence[str], state: MergeState) -> None:
-    """The numbers were kept for being carried over alone."""
+    """Set the state. The numbers go: they were only kept to be carried over."""
     if keys:
         moved = sa.update(merged_records).where(any_of(merged_records.c.key, keys))
         connection.execute(moved.values(state=state, numbers=[]))
@@ -519,8 +559,11 @@ def unfinished(
     after: str,
     limit: int,
 ) -> list[str]:
-    """Ids of records of an object that others live on in and that have not been worked on since, in
-    order, those after one: they are read at the end of a run, which was opened at that moment."""
+    """Return ids of records that others live on in and that have not been processed since.
+
+    In order, those after `after`. They are read at the end of a run, which was opened at
+    `opened_at`.
+    """
     m, prefix = merged_records.c, contact_key(connector, object_name, "")
     # By character code: a PostgreSQL database may sort texts as a language does.
     postgres = connection.dialect.name == "postgresql"

@@ -1,7 +1,8 @@
-"""Writes that were announced, and of which nobody has noted what became of them: their worker died.
+"""Keep what will be written before the CRM is told, and settle what a worker left behind.
 
-What a record holds now tells whether a write had reached it. One that had is ours: it can be
-undone, and its flags are no person's word.
+A pending write is one that was recorded and of which nobody has noted yet what became of it. Where
+its worker died, what the record holds now tells whether the write had reached it. One that had is
+ours: it can be undone, and its flags are not a person's word.
 """
 
 from __future__ import annotations
@@ -12,44 +13,94 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.records import Value
-from worker.store.bulk import chunks
-from worker.store.tables import writes
+from connectors.records import Contact, Value
+from worker.store.bulk import chunks, insert
+from worker.store.tables import pages, writes
 from worker.sync import contact_index
+from worker.sync.pages.lease import LostLeaseError
+from worker.sync.pages.steps import EvaluatedPage
 
-Held = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
+CurrentValues = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
 
 
-def settle(
-    connection: Connection, connector: str, object_name: str, rows: Iterable[Any], held: Held
+def record(evaluated: EvaluatedPage) -> None:
+    """Store what will be written, with the values that are there now, before the CRM is told.
+
+    A dry run stores it as a forecast. Raises `LostLeaseError` where another worker has the page,
+    which will write it instead.
+    """
+    work = evaluated.work
+    ctx, run, page = work.ctx, work.run, work.page
+    now = ctx.now()
+    rows = [
+        {
+            "run_id": run.id,
+            "page_id": page.id,
+            "connector": run.connector,
+            "object": page.object,
+            "record_id": update.id,
+            "before": _previous_values(contact, update.values),
+            "after": dict(update.values),
+            "state": "forecast" if run.dry_run else "pending",
+            "at": now,
+        }
+        for update, contact in zip(evaluated.updates, evaluated.updated, strict=True)
+    ]
+    if rows:
+        with ctx.store.write() as connection:
+            owner = sa.select(pages.c.owner).where(pages.c.id == page.id).with_for_update()
+            if connection.scalar(owner) != ctx.owner:
+                raise LostLeaseError
+            insert(connection, writes, rows)
+
+
+def _previous_values(contact: Contact, keys: Iterable[str]) -> dict[str, Value]:
+    held = contact.held
+    return {
+        key: contact.phones.get(key[6:]) if key.startswith("phone/") else held.get(key)
+        for key in keys
+    }
+
+
+def resolve(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    rows: Iterable[Any],
+    current: CurrentValues,
 ) -> list[int]:
-    """Note as done what had reached the CRM; the ids of the rows that had not. Rows of `writes`
-    with `id`, `record_id` and `after`."""
-    missed = []
+    """Mark as done what had reached the CRM; return the ids of the rows that had not.
+
+    `rows`: of `writes`, with `id`, `record_id` and `after`.
+    """
+    not_applied = []
     for row in rows:
-        now_held = held.get(row.record_id)
-        if now_held is None or not _reached(now_held, row.after):
-            missed.append(row.id)
+        values = current.get(row.record_id)
+        if values is None or not _was_applied(values, row.after):
+            not_applied.append(row.id)
             continue
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(state="done"))
         contact_index.remember_flags(connection, connector, object_name, row.record_id, row.after)
-    return missed
+    return not_applied
 
 
-def give_up(connection: Connection, missed: Sequence[int]) -> None:
+def mark_failed(connection: Connection, not_applied: Sequence[int]) -> None:
     """Note that these did not reach the CRM and will not: nobody needs to look for them again."""
-    said = "the run ended before the CRM had answered, and the record does not hold it"
-    for some in chunks(missed):
+    message = "the run ended before the CRM had answered, and the record does not hold it"
+    for some in chunks(not_applied):
         connection.execute(
             sa.update(writes)
             .where(writes.c.id.in_(some), writes.c.state == "pending")
-            .values(state="failed", kind="other", message=said)
+            .values(state="failed", kind="other", message=message)
         )
 
 
-def _reached(held: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
-    # The mark of the run and the time of the check tell alone: a person does not write those.
-    marks = [key for key in ("run", "checked_at") if key in after and key in held]
+def _was_applied(current: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+    # The run's mark and the time of the check are enough by themselves: a person does not write
+    # those.
+    marks = [key for key in ("run", "checked_at") if key in after and key in current]
     return all(
-        (held.get(key) or None) == (after[key] or None) for key in marks or after if key in held
+        (current.get(key) or None) == (after[key] or None)
+        for key in marks or after
+        if key in current
     )

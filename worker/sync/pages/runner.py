@@ -1,4 +1,4 @@
-"""Driving a run to its end in this process: pages are read, and done by several hands meanwhile."""
+"""Run a sync to its end in this process: read pages, and process several of them meanwhile."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from config import process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.sync.pages import process
-from worker.sync.pages.pool import Hands
+from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader
 from worker.sync.runs import lifecycle
 from worker.sync.runs.lifecycle import Stored
 
 log = logging.getLogger(__name__)
 
-_PART = 2  # pages that a process has under way of a run that is read elsewhere
-Progress = Callable[[str], None]  # is told the run's id whenever a page is done
+_HELPER_PAGES = 2  # pages that a process has in flight of a run that another one reads
+Progress = Callable[[str], None]  # is called with the run's id whenever a page is done
 
 
-def drive(
+def run_to_completion(
     ctx: Context,
     run_id: str,
     progress: Progress = lambda _run: None,
     pages_at_once: int | None = None,
 ) -> None:
-    """Do all of a run that is open, from where it stands; raises what stopped it.
+    """Do all that is left of a run, from where it stands; raises what stopped it.
 
     `pages_at_once`: another number than the settings say; 1: all in this thread.
 
-    A run that cannot go on is ended as failed, with its place kept for `resume`. When this process
-    is told to stop (`Stopped`), or dies, it stays open and the next one takes it up.
+    A run that cannot go on ends as failed, with its place kept for `resume`. When this process is
+    told to stop (`Stopped`), or dies, the run stays open and the next process takes it up.
     """
     process_memory.for_many_records()
     run = lifecycle.load(ctx, run_id)
@@ -42,9 +42,9 @@ def drive(
         if count == 1 or run.dry_run or run.connector == "csv":
             _one_by_one(ctx, run_id, progress)
         else:
-            with Hands(ctx, count, lambda _page: progress(run_id)) as hands:
-                _read(ctx, run_id, hands.take, lambda: progress(run_id))
-        _wait_for_others(ctx, run_id, progress)
+            with PagePool(ctx, count, lambda _page: progress(run_id)) as pool:
+                _read(ctx, run_id, pool.submit, lambda: progress(run_id))
+        _wait_for_other_workers(ctx, run_id, progress)
         lifecycle.finish_if_done(ctx, run_id)
         if run.connector == "csv" and not run.dry_run:
             ctx.finish_connector(run.connector)
@@ -53,59 +53,61 @@ def drive(
         raise
 
 
-def take_part(ctx: Context, run_id: str, first: int, seconds: float) -> int:
-    """Do a page of a run that another process reads, and then, for so long, others that nobody has
-    taken up; how many were done. Raises `ConnectorError`: what stops the run.
+def help_with_pages(ctx: Context, run_id: str, first: int, seconds: float) -> int:
+    """Process a page of a run that another process reads, then others that no worker has.
 
-    Two at a time: while one waits for its CRM the other is decided, and they fill batches together.
+    Goes on for so many seconds; returns how many pages were done. Raises `ConnectorError`, which
+    stops the run. Two at a time: while one waits for its CRM the other is decided, and they fill
+    batches together.
     """
     done: list[int] = []
-    taken = {first}
+    submitted = {first}
     until = time.monotonic() + seconds
-    with Hands(ctx, _PART, done.append) as hands:
-        hands.take(ctx, Stored(first, 0), lambda: None)
+    with PagePool(ctx, _HELPER_PAGES, done.append) as pool:
+        pool.submit(ctx, Stored(first, 0), lambda: None)
         while time.monotonic() < until:
             idle = lifecycle.open_pages(ctx, run_id, only_idle=True)
-            following = next((one for one in idle if one.id not in taken), None)
+            following = next((one for one in idle if one.id not in submitted), None)
             if following is None:
                 break
-            taken.add(following.id)
-            hands.take(ctx, following, lambda: None)
+            submitted.add(following.id)
+            pool.submit(ctx, following, lambda: None)
     return len(done)
 
 
 def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
-    def do(own: Context, stored: Stored, _waiting: Callable[[], None]) -> None:
+    def process_page(own: Context, stored: Stored, _waiting: Callable[[], None]) -> None:
         process.process(own, stored.id, read=stored.read)
         progress(run_id)
 
-    _read(ctx, run_id, do, lambda: progress(run_id))
+    _read(ctx, run_id, process_page, lambda: progress(run_id))
 
 
-def _read(ctx: Context, run_id: str, do: reader.HandOn, seen: Callable[[], None]) -> None:
-    """Hand on the pages that are there already, then what the reader brings."""
+def _read(ctx: Context, run_id: str, dispatch: reader.HandOn, on_page: Callable[[], None]) -> None:
+    """Dispatch the pages that are stored already, then those that the reader brings."""
 
-    def may_go_on() -> bool:  # somebody may pause or cancel it, or stop this process
+    def should_continue() -> bool:  # somebody may pause or cancel it, or stop this process
         return not stopping.requested() and lifecycle.load(ctx, run_id).active
 
     for stored in lifecycle.open_pages(ctx, run_id):
-        do(ctx, stored, lambda: None)
+        dispatch(ctx, stored, lambda: None)
     if lifecycle.load(ctx, run_id).read_all:
         return
     if not reader.claim(ctx, run_id):
-        held = lifecycle.load(ctx, run_id)
-        raise lifecycle.RunActiveError(held.connector, held)
+        run = lifecycle.load(ctx, run_id)
+        raise lifecycle.RunActiveError(run.connector, run)
     try:
-        reader.read_on(ctx, lifecycle.load(ctx, run_id), do, may_go_on, seen)
+        run = lifecycle.load(ctx, run_id)
+        reader.read_on(ctx, run, dispatch, should_continue, on_page)
         stopping.check()
     finally:
         reader.release(ctx, run_id)
 
 
-def _wait_for_others(ctx: Context, run_id: str, progress: Progress) -> None:
-    """Pages that a worker elsewhere has taken are its own until done, or until its lease ends."""
-    while lifecycle.load(ctx, run_id).active and (left := lifecycle.open_pages(ctx, run_id)):
-        for stored in left:
+def _wait_for_other_workers(ctx: Context, run_id: str, progress: Progress) -> None:
+    """Wait until pages that other workers have are done, or process them when their lease ends."""
+    while lifecycle.load(ctx, run_id).active and (pages := lifecycle.open_pages(ctx, run_id)):
+        for stored in pages:
             if process.process(ctx, stored.id):
                 progress(run_id)
         if lifecycle.open_pages(ctx, run_id):

@@ -31,8 +31,8 @@ def gathered(pages: Iterable[Page], contacts: int, backwards: bool = False) -> I
             else:
                 first, second = (page, held) if backwards else (held, page)
                 both = joined(first.contacts, second.contacts)
-                gone, merged = (*held.deleted_ids, *page.deleted_ids), (*held.merged, *page.merged)
-                held = replace(page, contacts=both, deleted_ids=gone, merged=merged)
+                gone, merged = (*held.gone, *page.gone), (*held.merged, *page.merged)
+                held = replace(page, contacts=both, gone=gone, merged=merged)
             if len(held.contacts) >= contacts or time.monotonic() - since > LONGEST:
                 given, held = held, None
                 yield given

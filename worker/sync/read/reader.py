@@ -241,7 +241,7 @@ class _Reading:
         with self._move() as entry:
             back, left = entry.get("back"), entry.get("left") or 0
             new = reverse_reader.before(page.contacts, back) if back else page.contacts
-            known_left = None if back else page.remaining
+            known_left = None if back else page.left
             entry["left"] = max(0, left - len(new)) if known_left is None else known_left
             entry["done"] = page.cursor is None or len(new) < len(page.contacts)
             entry["cursor"] = None if entry["done"] else page.cursor
@@ -322,7 +322,7 @@ class _Reading:
         if not run.force and not counted:
             fresh, settled = change_detection.split(read, known, self._salted)
         with ctx.store.write() as connection:
-            if page.deleted_ids and not run.dry_run:
+            if page.gone and not run.dry_run:
                 settled.gone = self._drop(connection, page, {one.id for one in fresh})
             if known.absent:
                 removals.collect(connection, run.id, name, known.absent)
@@ -349,7 +349,7 @@ class _Reading:
         first = bool(self._entry.get("first")) and not self._entry["since"]
         merged = [(name, merge) for merge in page.merged]
         known = merges.note(connection, connector, merged, self._ctx.now(), first, present)
-        return known + removals.remove(connection, connector, name, page.deleted_ids)
+        return known + removals.remove(connection, connector, name, page.gone)
 
 
 class _RemovalsReader:

@@ -1,9 +1,9 @@
-"""Fills a CRM's batches across the pages that one process has under way.
+"""Fill a CRM's batches across the pages that one process has in flight.
 
 A batch costs a call however few records are in it, and the last batch of a page is seldom full.
-What a page has left of it waits here for the changes of the next pages: whoever makes a batch full
-sends it, also for the others. Each page stays its own: its lease is kept and looked at before
-anything of it is sent, and it is done when all that it announced has an outcome.
+What a page has left over waits here for the changes of the next pages: the page that makes a batch
+full sends it, also for the others. Each page stays responsible for itself: its lease is renewed and
+checked before anything of it is sent, and it is done when all its pending writes have an outcome.
 """
 
 from __future__ import annotations
@@ -20,180 +20,209 @@ from connectors.protocol import Connector
 from connectors.records import Update
 from worker.sync.write.crm_writes import Outcome, Written, write_all
 
-LONGEST = 5.0  # seconds that a change waits for others while the reader goes on
-_GLANCE = 1.0  # seconds between two looks at a waiting page's lease
+MAX_LINGER = 5.0  # seconds that a change waits for others while the reader goes on
+_POLL_INTERVAL = 1.0  # seconds between two checks of a waiting page's lease
 
 # Whether other changes may still come while this many pages do nothing but wait; asked with the
 # condition held.
-MoreToCome = Callable[[int], bool]
+MoreExpected = Callable[[int], bool]
 
 
 @dataclass(eq=False, slots=True)
-class _Share:
-    """What one page wants written. `left` is taken by nobody yet, `sent` has no outcome yet."""
+class PendingWrites:
+    """What one page wants written."""
 
-    left: list[Update]
+    queued: list[Update]  # in no batch yet
     keep_lease: Callable[[], None]
-    until: float
-    sent: int = 0
-    sends: bool = False  # this page's thread is sending a batch
+    flush_at: float  # monotonic seconds; then they are sent even in a batch that is not full
+    in_flight: int = 0  # updates in a batch that has no outcome yet
+    is_sending: bool = False  # this page's thread sends a batch
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    at: datetime | None = None
+    written_at: datetime | None = None
     error: Exception | None = None
-    again: list[Update] = field(default_factory=list)  # to be written without the others
+    retry_alone: list[Update] = field(default_factory=list)  # to be written without the others
 
     @property
-    def over(self) -> bool:
-        return not self.left and not self.sent
+    def is_done(self) -> bool:
+        return not self.queued and not self.in_flight
 
     @property
-    def idle(self) -> bool:
-        return not self.over and not self.sends
+    def is_waiting(self) -> bool:
+        return not self.is_done and not self.is_sending
 
 
-Taken = list[tuple[_Share, list[Update]]]
+Batch = list[tuple[PendingWrites, list[Update]]]  # which updates of which pages
 
 
-class Batches:
-    """For the threads of one run. `changed` is notified by whoever changes what `more_to_come`
-    says. No call to the CRM is made while it is held."""
+class Batcher:
+    """Shared by the threads of one run.
 
-    def __init__(self, changed: Condition, more_to_come: MoreToCome) -> None:
+    `changed` is notified by whoever changes what `more_expected` returns. No call to the CRM is
+    made while it is held.
+    """
+
+    def __init__(self, changed: Condition, more_expected: MoreExpected) -> None:
         self._changed = changed
-        self._more_to_come = more_to_come
-        self._waiting: dict[str, list[_Share]] = {}  # by object
+        self._more_expected = more_expected
+        self._pending: dict[str, list[PendingWrites]] = {}  # by object
 
     def write(
         self, connector: Connector, updates: Sequence[Update], keep_lease: Callable[[], None]
     ) -> Written:
-        """As `write_all`, and raises the same."""
+        """Write all updates as `write_all` does, and raise the same errors."""
         size = connector.write_size
         full = len(updates) // size * size if connector.shares_batches else len(updates)
         written = Written({}, None)
         if full:
             written = write_all(connector, updates[:full], keep_lease)
         if rest := list(updates[full:]):
-            share = self._wait(connector, _Share(rest, keep_lease, time.monotonic() + LONGEST))
-            written = written.and_then(share.outcomes, share.at)
-            if share.again:
-                written = written.and_then(*write_all(connector, share.again, keep_lease))
+            mine = PendingWrites(rest, keep_lease, time.monotonic() + MAX_LINGER)
+            self._write_with_others(connector, mine)
+            written = written.merge(mine.outcomes, mine.written_at)
+            if mine.retry_alone:
+                written = written.merge(*write_all(connector, mine.retry_alone, keep_lease))
         return written
 
-    def _wait(self, connector: Connector, mine: _Share) -> _Share:
-        """Until it has its outcomes; sends a batch when that is this page's to do."""
+    def count_waiting(self) -> int:
+        """Count the pages that do nothing but wait; call it with the condition held."""
+        return sum(one.is_waiting for pending in self._pending.values() for one in pending)
+
+    def _write_with_others(self, connector: Connector, mine: PendingWrites) -> None:
+        """Return when this page's updates have outcomes, whichever page sent them."""
         with self._changed:
-            shares = self._waiting.setdefault(mine.left[0].object, [])
-            shares.append(mine)
+            pending = self._pending.setdefault(mine.queued[0].object, [])
+            pending.append(mine)
             self._changed.notify_all()  # the others may be waiting for this
         try:
-            while True:
-                taken: Taken = []
-                with self._changed:
-                    if not mine.over and not self._due(mine, shares, connector.write_size):
-                        self._changed.wait(_GLANCE)
-                    if mine.over:
-                        break
-                    if self._due(mine, shares, connector.write_size):
-                        taken = _take(shares, connector.write_size)
-                        mine.sends = True
-                if not taken:
-                    if not mine.sent:  # what another page sends for this one has an outcome soon
-                        stopping.check()
-                    mine.keep_lease()
-                    continue
-                self._send(connector, mine, taken)
-                with self._changed:
-                    mine.sends = False
+            while not self._is_done(mine):
+                self._send_or_wait(connector, mine, pending)
         finally:
             with self._changed:
-                shares.remove(mine)
+                pending.remove(mine)
                 self._changed.notify_all()
         if mine.error is not None:
             raise mine.error
-        return mine
 
-    def _due(self, mine: _Share, shares: Sequence[_Share], size: int) -> bool:
-        """Whether this page is to send now."""
-        if not mine.left:
+    def _is_done(self, mine: PendingWrites) -> bool:
+        with self._changed:
+            return mine.is_done
+
+    def _send_or_wait(
+        self, connector: Connector, mine: PendingWrites, pending: list[PendingWrites]
+    ) -> None:
+        """Send a batch where this page should flush; else wait a moment and renew its lease."""
+        batch: Batch = []
+        with self._changed:
+            if not mine.is_done and not self._should_flush(mine, pending, connector.write_size):
+                self._changed.wait(_POLL_INTERVAL)
+            if mine.is_done:
+                return
+            if self._should_flush(mine, pending, connector.write_size):
+                batch = _drain(pending, connector.write_size)
+                mine.is_sending = True
+        if batch:
+            self._send(connector, mine, batch)
+            with self._changed:
+                mine.is_sending = False
+            return
+        if not mine.in_flight:  # what another page sends for this one has an outcome soon
+            stopping.check()
+        mine.keep_lease()
+
+    def _should_flush(
+        self, mine: PendingWrites, pending: Sequence[PendingWrites], size: int
+    ) -> bool:
+        """Whether this page is to send a batch now.
+
+        It has something to send, and a batch is full, or it has waited long enough, or nothing more
+        is coming.
+        """
+        if not mine.queued:
             return False
-        return (
-            sum(len(share.left) for share in shares) >= size
-            or time.monotonic() >= mine.until
-            or not self._more_to_come(self.idle())
-        )
+        is_full = sum(len(one.queued) for one in pending) >= size
+        has_lingered = time.monotonic() >= mine.flush_at
+        return is_full or has_lingered or not self._more_expected(self.count_waiting())
 
-    def idle(self) -> int:
-        """Pages that do nothing but wait; asked with the condition held."""
-        return sum(share.idle for shares in self._waiting.values() for share in shares)
+    def _send(self, connector: Connector, mine: PendingWrites, batch: Batch) -> None:
+        """Send a batch, and give each page in it the outcomes of its own updates."""
+        members = self._with_lease(batch)
+        updates = [update for _, some in members for update in some]
 
-    def _send(self, connector: Connector, mine: _Share, taken: Taken) -> None:
-        batch, members = [], []
-        for share, some in taken:
-            try:
-                share.keep_lease()
-            except Exception as error:  # that page is another worker's by now
-                self._end(share, len(some), error=error)
-            else:
-                batch += some
-                members.append((share, some))
-
-        def keep_all() -> None:
-            for share in {mine, *(share for share, _ in members)}:
-                share.keep_lease()
+        def keep_all_leases() -> None:
+            for one in {mine, *(one for one, _ in members)}:
+                one.keep_lease()
 
         try:
-            outcomes, at = write_all(connector, batch, keep_all) if batch else Written({}, None)
+            outcomes, written_at = (
+                write_all(connector, updates, keep_all_leases) if updates else Written({}, None)
+            )
         except ConnectorError as error:  # it would be the same for each
-            for share, some in members:
-                self._end(share, len(some), error=error)
+            for one, some in members:
+                self._settle(one, len(some), error=error)
         except BaseException as error:
             # It may be one page's fault: let each find out for itself. Written twice is no harm.
-            for share, some in members:
-                self._end(share, len(some), again=some)
+            for one, some in members:
+                self._settle(one, len(some), retry_alone=some)
             if not isinstance(error, Exception):
                 raise
         else:
-            for share, some in members:
-                its = {update.id: outcomes[update.id] for update in some}
-                wrote = any(outcome.written for outcome in its.values())
-                self._end(share, len(some), its, at if wrote else None)
+            for one, some in members:
+                own = {update.id: outcomes[update.id] for update in some}
+                took_any = any(outcome.written for outcome in own.values())
+                self._settle(one, len(some), own, written_at if took_any else None)
 
-    def _end(
+    def _with_lease(self, batch: Batch) -> Batch:
+        """Drop the updates of pages that another worker has by now."""
+        members: Batch = []
+        for one, some in batch:
+            try:
+                one.keep_lease()
+            except Exception as error:
+                self._settle(one, len(some), error=error)
+            else:
+                members.append((one, some))
+        return members
+
+    def _settle(
         self,
-        share: _Share,
+        one: PendingWrites,
         count: int,
         outcomes: dict[str, Outcome] | None = None,
-        at: datetime | None = None,
+        written_at: datetime | None = None,
         *,
-        again: Sequence[Update] = (),
+        retry_alone: Sequence[Update] = (),
         error: Exception | None = None,
     ) -> None:
+        """Note what became of so many updates of a page."""
         with self._changed:
-            share.sent -= count
-            share.outcomes |= outcomes or {}
-            share.at = max(filter(None, (share.at, at)), default=None)
-            share.again += again
-            share.error = share.error or error
-            if share.error is not None:
-                share.left.clear()
+            one.in_flight -= count
+            one.outcomes |= outcomes or {}
+            one.written_at = max(filter(None, (one.written_at, written_at)), default=None)
+            one.retry_alone += retry_alone
+            one.error = one.error or error
+            if one.error is not None:
+                one.queued.clear()
             self._changed.notify_all()
 
 
-def _take(shares: Sequence[_Share], size: int) -> Taken:
-    """The oldest changes, as many as a batch holds. Of a record that two pages hold (it came by the
-    list and by a retry) one: CRMs refuse a batch that names it twice."""
-    taken: Taken = []
+def _drain(pending: Sequence[PendingWrites], size: int) -> Batch:
+    """Take the oldest updates out of the queues, as many as a batch holds.
+
+    Where two pages hold one record (it came by the list and by a retry), only one of its updates is
+    taken: CRMs refuse a batch that names a record twice.
+    """
+    batch: Batch = []
     named: set[str] = set()
-    for share in shares:
+    for one in pending:
         some: list[Update] = []
         later: list[Update] = []
-        for update in share.left:
+        for update in one.queued:
             fits = len(named) < size and update.id not in named
             (some if fits else later).append(update)
             if fits:
                 named.add(update.id)
         if some:
-            share.left = later
-            share.sent += len(some)
-            taken.append((share, some))
-    return taken
+            one.queued = later
+            one.in_flight += len(some)
+            batch.append((one, some))
+    return batch

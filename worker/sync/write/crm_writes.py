@@ -63,7 +63,7 @@ class Written(NamedTuple):
     outcomes: dict[str, Outcome]
     at: datetime | None
 
-    def and_then(self, outcomes: dict[str, Outcome], at: datetime | None) -> Written:
+    def merge(self, outcomes: dict[str, Outcome], at: datetime | None) -> Written:
         latest = max(filter(None, (self.at, at)), default=None)
         return Written({**self.outcomes, **outcomes}, latest)
 

@@ -19,8 +19,8 @@ from worker.decisions.model import Decision, FieldDecision
 from worker.feedback import report_log as feedback_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.report_log import ReportSet
-from worker.sync.pages import evaluate, prepare
-from worker.sync.pages.prepare import Prepared
+from worker.sync.pages import evaluator, fields, reports
+from worker.sync.pages.fields import Prepared
 from worker.sync.runs.lifecycle import Run
 
 _STOPPING = ("do_not_contact", "wrong_number")
@@ -52,13 +52,13 @@ def check(
     this was decided from, so that the caller can see later whether there are more."""
     contacts = [one.contact for one in restores]
     object_name = contacts[0].object if contacts else ""
-    remembered = prepare.remember(ctx, run.connector, object_name, contacts)
-    read = prepare.reader(ctx, run.connector, remembered=remembered)
+    remembered = fields.remember(ctx, run.connector, object_name, contacts)
+    read = fields.reader(ctx, run.connector, remembered=remembered)
     now = [read(one.contact) for one in restores]
     then = [read(_with_phones(one.contact, one.values)) for one in restores]
     with ctx.store.read() as connection:
-        said = feedback_log.load_about_contacts(connection, [one.who for one in now])
-    told = evaluate.reported(ctx, run, [*now, *then], said, ())
+        said = feedback_log.load_about_contacts(connection, [one.identity for one in now])
+    told = reports.load_reports(ctx, run, [*now, *then], said, ())
     kept = [
         _without_bad_numbers(ctx, told, restore.values, before, after)
         for restore, before, after in zip(restores, now, then, strict=True)
@@ -67,7 +67,7 @@ def check(
         read(_with_phones(restore.contact, values))
         for restore, values in zip(restores, kept, strict=True)
     ]
-    decisions = evaluate.decide_by_reports(ctx, run, connector, final, told, remembered)
+    decisions = evaluator.decide_by_reports(ctx, run, connector, final, told, remembered)
     return [
         _demand(ctx, told, restore, values, one, decision, connector)
         for restore, values, one, decision in zip(restores, kept, final, decisions, strict=True)
@@ -102,7 +102,7 @@ def _without_bad_numbers(
 
 
 def _is_stopped(ctx: Context, told: ReportSet, one: Prepared, number: str) -> bool:
-    standing = told.evaluate(number, one.who, rules_from_settings(ctx.settings))
+    standing = told.evaluate(number, one.identity, rules_from_settings(ctx.settings))
     return bool(standing.wrong or standing.suppressed or standing.unreachable)
 
 

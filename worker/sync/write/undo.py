@@ -1,5 +1,8 @@
-"""Puts back what a run wrote, field by field, but for fields that somebody changed since, and for
-those that a report which stands demands: an undo makes nobody contactable again (promise 3)."""
+"""Undo a run: put back what it wrote, field by field.
+
+Fields that somebody changed since are left alone, and so are those that a report in force demands:
+an undo never makes anybody contactable again (promise 3).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from config import stopping
 from config.logging_setup import redact
 from connectors.errors import ConnectorError
 from connectors.http.lenient_json import REPLACEMENT
+from connectors.protocol import Connector
 from connectors.records import Update, Value
 from worker.context import Context
 from worker.decisions.diff import FLAGS
@@ -25,6 +29,7 @@ from worker.store.bulk import chunks
 from worker.store.invalidation import invalidate
 from worker.store.tables import runs, writes
 from worker.sync import contact_index
+from worker.sync.contact_index import IndexedContact
 from worker.sync.read import reader
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs.lifecycle import Run
@@ -33,7 +38,7 @@ from worker.sync.write import standing_demands
 from worker.sync.write.crm_writes import write_all
 from worker.sync.write.standing_demands import Demand, Restore
 
-_MOST_NOTES = 500  # notes of a run on fields that were left
+_MAX_NOTES = 500  # of a run, on fields that were left alone
 _WHY = {
     "changed": "left alone, because somebody changed them since",
     "report": "left as they are, because a report in force demands it",
@@ -42,9 +47,12 @@ _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A field that was left alone. `why`: it no longer holds what the run had written, or a report
-    that stands demands what it holds (promise 3)."""
+class SkippedField:
+    """A field that was left alone.
+
+    `why`: it no longer holds what the run had written, or a report in force demands what it holds
+    (promise 3).
+    """
 
     object: str
     record_id: str
@@ -55,12 +63,14 @@ class Kept:
 
 
 @dataclass
-class Undone:
+class UndoResult:
+    """What an undo did. Its fields are the keys of the command's JSON."""
+
     run: str
     of: str
     records: int = 0
     restored: int = 0  # fields
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[SkippedField] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     not_visible: list[str] = field(default_factory=list)  # nothing could be put back there
@@ -75,9 +85,9 @@ def undo(
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _n: None,
     by: str = "",
-) -> Undone:
-    """Undo a run in this process; see `begin` and `carry_out`."""
-    return carry_out(ctx, begin(ctx, run_id, dry_run, by), progress)
+) -> UndoResult:
+    """Undo a run in this process; see `begin` and `execute`."""
+    return execute(ctx, begin(ctx, run_id, dry_run, by), progress)
 
 
 def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: str = "") -> str:
@@ -95,72 +105,118 @@ def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: s
     return _open(ctx, run, dry_run, by, why)
 
 
-def carry_out(
+def execute(
     ctx: Context, undo_id: str, progress: Callable[[int], None] = lambda _n: None
-) -> Undone:
-    """Put back what the run wrote; safe to repeat, also after a worker died at it. What is
-    restored is itself kept as writes, of the undo's run."""
+) -> UndoResult:
+    """Put back what the run wrote; safe to repeat, also after a worker died at it.
+
+    What is restored is itself stored as writes, of the undo's run.
+    """
     undoing = run_store.load(ctx, undo_id)
     run = run_store.load(ctx, undoing.scope.values[0])
-    dry_run = undoing.dry_run
-    connector = ctx.connector(run.connector)
-    result = Undone(undoing.id, run.id)
+    work = _UndoWork(
+        ctx, undoing, run, ctx.connector(run.connector), UndoResult(undoing.id, run.id)
+    )
     if not reader.claim(ctx, undoing.id):
         raise run_store.RunActiveError(run.connector, undoing)
     try:
         for object_name, rows in _batches(ctx, run):
             stopping.check()
             if not _keep_lease(ctx, undoing.id):
-                return result  # it was cancelled
-            ids = [row.record_id for row in rows]
-            current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
-            absent = [record_id for record_id in ids if record_id not in current]
-            gone = connector.deleted(object_name, absent) if absent else set()
-            known = contact_index.load(ctx.store, run.connector, object_name, ids)
-            ticked: list[str] = []
-            restores: list[Restore] = []
-            for row in rows:
-                contact = current.get(row.record_id)
-                if contact is None:
-                    (result.gone if row.record_id in gone else result.not_visible).append(
-                        row.record_id
-                    )
-                    continue
-                held = contact.values()
-                values = _restorable(row, held, connector.writable(object_name), result)
-                for flag in _unread_ticks(held, known.get(row.record_id), values):
-                    del values[flag]
-                    ticked.append(row.record_id)
-                    result.kept.append(Kept(object_name, row.record_id, flag, True, True))
-                if values:
-                    restores.append(Restore(contact, values))
-            checked, told = standing_demands.check(ctx, undoing, connector, restores)
-            updates, befores = [], {}
-            for restore, demand in zip(restores, checked, strict=True):
-                record_id, held = restore.contact.id, restore.contact.values()
-                for key in (key for key in restore.values if key not in demand.allowed):
-                    wrote = held.get(key)
-                    result.kept.append(Kept(object_name, record_id, key, wrote, wrote, "report"))
-                if demand.allowed:
-                    updates.append(Update(object_name, record_id, demand.allowed))
-                    befores[record_id] = {key: held.get(key) for key in demand.allowed}
-            result.records += len(updates)
-            if dry_run:
-                result.restored += sum(len(update.values) for update in updates)
-            else:
-                try:
-                    _write(ctx, run, result, object_name, updates, befores, connector)
-                finally:  # also where it was stopped, or the CRM went away, in the midst of it
-                    _deliver_again(ctx, run, object_name, restores, checked, told, ticked)
+                return work.result  # it was cancelled
+            _restore_batch(work, object_name, rows)
             progress(len(rows))
     except ConnectorError as error:
-        run_store.fail(ctx, result.run, str(error))
+        run_store.fail(ctx, undoing.id, str(error))
         raise
-    except BaseException:  # a shutdown: let somebody else go on at once
+    except BaseException:  # a shutdown: let another process go on at once
         reader.release(ctx, undoing.id)
         raise
-    left = _notes(result.kept)
-    more = len(left) - _MOST_NOTES
+    _finish(ctx, work.result)
+    return work.result
+
+
+@dataclass(frozen=True, slots=True)
+class _UndoWork:
+    """An undo under way. `undoing`: its run; `run`: the one that it undoes."""
+
+    ctx: Context
+    undoing: Run
+    run: Run
+    connector: Connector
+    result: UndoResult
+
+
+def _restore_batch(work: _UndoWork, object_name: str, rows: Sequence[_Written]) -> None:
+    """Restore some records of one object.
+
+    1. Fetch the records as they are now.
+    2. Choose the values to put back: those that nobody has changed since (`_restorable`).
+    3. Remove what a report in force demands (`standing_demands`).
+    4. Write the rest, and have reports delivered that the undo may have written over.
+    """
+    ctx, result = work.ctx, work.result
+    restores, ticked = _choose_restores(work, object_name, rows)
+    checked, reports = standing_demands.check(ctx, work.undoing, work.connector, restores)
+    updates, befores = [], {}
+    for restore, demand in zip(restores, checked, strict=True):
+        record_id, held = restore.contact.id, restore.contact.values()
+        for key in (key for key in restore.values if key not in demand.allowed):
+            value = held.get(key)
+            result.kept.append(SkippedField(object_name, record_id, key, value, value, "report"))
+        if demand.allowed:
+            updates.append(Update(object_name, record_id, demand.allowed))
+            befores[record_id] = {key: held.get(key) for key in demand.allowed}
+    result.records += len(updates)
+    if work.undoing.dry_run:
+        result.restored += sum(len(update.values) for update in updates)
+        return
+    try:
+        _write(work, object_name, updates, befores)
+    finally:  # also where it was stopped, or the CRM went away, in the midst of it
+        _deliver_again(ctx, work.run, object_name, restores, checked, reports, ticked)
+
+
+def _choose_restores(
+    work: _UndoWork, object_name: str, rows: Sequence[_Written]
+) -> tuple[list[Restore], list[str]]:
+    """Return what is to be put back, and ids of records with a flag that a person has ticked."""
+    ctx, connector, result = work.ctx, work.connector, work.result
+    ids = [row.record_id for row in rows]
+    current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
+    absent = [record_id for record_id in ids if record_id not in current]
+    gone = connector.deleted(object_name, absent) if absent else set()
+    known = contact_index.load(ctx.store, work.run.connector, object_name, ids)
+    ticked: list[str] = []
+    restores: list[Restore] = []
+    for row in rows:
+        contact = current.get(row.record_id)
+        if contact is None:
+            (result.gone if row.record_id in gone else result.not_visible).append(row.record_id)
+            continue
+        held = contact.values()
+        values = _restorable(row, held, connector.writable(object_name), result)
+        for flag in _unread_ticks(held, known.get(row.record_id), values):
+            del values[flag]
+            ticked.append(row.record_id)
+            result.kept.append(SkippedField(object_name, row.record_id, flag, True, True))
+        if values:
+            restores.append(Restore(contact, values))
+    return restores, ticked
+
+
+def _finish(ctx: Context, result: UndoResult) -> None:
+    """End the undo's run, with notes on what was left alone."""
+    lines = _notes(result.kept)
+    more = len(lines) - _MAX_NOTES
+    notes = [
+        *lines[:_MAX_NOTES],
+        *([f"and so in {more:,} more cases"] if more > 0 else []),
+        *(
+            f"{record_id}: not put back, since our user does not see the record"
+            for record_id in result.not_visible
+        ),
+    ]
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
@@ -171,21 +227,13 @@ def carry_out(
                 finished_at=ctx.now(),
                 read_all=True,
                 reader_owner=None,
-                notes=[
-                    *left[:_MOST_NOTES],
-                    *([f"and so in {more:,} more cases"] if more > 0 else []),
-                    *(
-                        f"{record_id}: not put back, since our user does not see the record"
-                        for record_id in result.not_visible
-                    ),
-                ],
+                notes=notes,
             )
         )
-    return result
 
 
-def _notes(kept: Sequence[Kept]) -> list[str]:
-    """What was left, in one line for each record and reason."""
+def _notes(kept: Sequence[SkippedField]) -> list[str]:
+    """Return what was left alone, as one line for each record and reason."""
     fields: dict[tuple[str, str, str], list[str]] = {}
     for one in kept:
         fields.setdefault((one.object, one.record_id, one.why), []).append(one.field)
@@ -201,11 +249,13 @@ def _deliver_again(
     object_name: str,
     restores: Sequence[Restore],
     checked: Sequence[Demand],
-    told: ReportSet,
+    reports: ReportSet,
     ticked: Sequence[str],
 ) -> None:
-    """Have the records looked at that lack what a report demands, and all reports delivered that
-    came while the undo was at work: it may have written over them."""
+    """Have records processed that lack what a report demands, and deliver reports that came since.
+
+    The undo may have written over those that came while it was at work.
+    """
     missing = {
         restore.contact.id
         for restore, demand in zip(restores, checked, strict=True)
@@ -214,7 +264,7 @@ def _deliver_again(
     numbers = sorted({number for demand in checked for number in demand.numbers})
     keys = ctx.keys
     with ctx.store.write() as connection:
-        news = feedback_log.find_unseen(connection, numbers, keys, told) if numbers else []
+        news = feedback_log.find_unseen(connection, numbers, keys, reports) if numbers else []
         if news:
             invalidate(connection, news)
             outbox.requeue(connection, run.connector, news, ctx.now())
@@ -230,15 +280,17 @@ def _deliver_again(
             }
         )
         if again:
-            contact_index.unsettle_records(connection, run.connector, object_name, again)
+            contact_index.invalidate_records(connection, run.connector, object_name, again)
             changed_records.record(connection, run.connector, object_name, again, ctx.now())
 
 
 def _unread_ticks(
-    held: Mapping[str, Value], known: contact_index.Known | None, values: Mapping[str, Value]
+    held: Mapping[str, Value], known: IndexedContact | None, values: Mapping[str, Value]
 ) -> list[str]:
-    """Flags that are ticked, and were not when we last saw or wrote them: a person ticked them
-    since, and no sync has read it yet."""
+    """Return flags that a person has ticked and that no sync has read yet.
+
+    They are ticked, and were not when we last saw or wrote them.
+    """
     if known is None:
         return []
     return [
@@ -249,7 +301,7 @@ def _unread_ticks(
 
 
 def _keep_lease(ctx: Context, undo_id: str) -> bool:
-    """Say that somebody is at it; False when it is not to go on."""
+    """Renew the lease of the undo's run; return False where it was cancelled."""
     with ctx.store.write() as connection:
         held = connection.execute(
             sa.update(runs)
@@ -292,8 +344,7 @@ def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What the run made of a record, over all its writes: the values before the first of them, and
-    what it wrote last."""
+    """What the run wrote to a record: the values before its first write, and what it wrote last."""
 
     object: str
     record_id: str
@@ -302,8 +353,10 @@ class _Written:
 
 
 def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[_Written]]]:
-    """Writes of the run that reached the CRM (or may have: a crash left them pending), the last
-    ones first, a few at a time."""
+    """Yield writes of the run that reached the CRM, the last ones first, a few at a time.
+
+    Those that a crash left pending may have reached it, too.
+    """
     query = (
         sa.select(writes)
         .where(writes.c.run_id == run.id, writes.c.state.in_(("done", "failed", "pending")))
@@ -337,7 +390,7 @@ def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[_Written]]]
 def _written_again(
     connection: Connection, run: Run, ids: Sequence[str]
 ) -> dict[tuple[str, str], list[Any]]:
-    """All writes of records that the run wrote more than once, as after a crash, in their order."""
+    """Return all writes, in order, of records that the run wrote more than once (after a crash)."""
     c = writes.c
     found: dict[tuple[str, str], list[Any]] = {}
     for some in chunks(sorted(set(ids))):
@@ -370,7 +423,7 @@ def _as_one(rows: Sequence[Any]) -> _Written:
 
 
 def _restorable(
-    row: _Written, held: Mapping[str, Value], writable: frozenset[str], result: Undone
+    row: _Written, held: Mapping[str, Value], writable: frozenset[str], result: UndoResult
 ) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for key, wrote in row.after.items():
@@ -380,21 +433,20 @@ def _restorable(
             continue  # it is as it was: undone already, or never written
         repaired = key.startswith("phone/") and REPLACEMENT in str(before or "")
         if (holds or None) != (wrote or None) or key not in writable or repaired:
-            result.kept.append(Kept(row.object, row.record_id, key, wrote, holds))
+            result.kept.append(SkippedField(row.object, row.record_id, key, wrote, holds))
             continue
         values[key] = before
     return values
 
 
 def _write(
-    ctx: Context,
-    run: Run,
-    result: Undone,
+    work: _UndoWork,
     object_name: str,
     updates: Sequence[Update],
     befores: Mapping[str, Mapping[str, Value]],
-    connector: Any,
 ) -> None:
+    """Store the updates as pending writes of the undo's run, send them, and store the outcomes."""
+    ctx, run, result = work.ctx, work.run, work.result
     with ctx.store.write() as connection:
         if updates:
             connection.execute(
@@ -413,7 +465,7 @@ def _write(
                     for update in updates
                 ],
             )
-    outcomes, _ = write_all(connector, updates)
+    outcomes, _ = write_all(work.connector, updates)
     with ctx.store.write() as connection:
         for update in updates:
             outcome = outcomes[update.id]

@@ -25,7 +25,7 @@ from worker.ops import doctor_checks
 from worker.store.tables import call_outcomes as table
 from worker.store.tables import poll_cursors
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 
 LIST, OPTIONS = "GET /calling/v1/dispositions", "GET .*/calls/hs_call_disposition"
 REFUSALS = (401, 403, 404, "page", {"message": "moved"})
@@ -94,7 +94,7 @@ class TestAnOutcomeWithoutAName:
         assert poll(ctx, "hubspot") == 1
         assert report_kinds(ctx) == ["opt_out"]
         apply_pending(ctx)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert crm.get(contact_id, "do_not_call") is True
         assert poll(ctx, "hubspot") == 0
 

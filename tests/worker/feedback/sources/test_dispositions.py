@@ -18,7 +18,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll, poll_all
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 
 NO_OVERLAP = '[sync]\noverlap = "0s"\n[connectors.hubspot]\nsearch_lag = "0s"'
 
@@ -51,7 +51,7 @@ class TestAnOutcome:
         agent.log_call(contact_id, outcome)
         assert poll(ctx, crm.name) == 1
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact_id, canonical) is True
         assert outcome in crm.get(contact_id, "reason") or canonical == "do_not_call"
 
@@ -149,7 +149,7 @@ class TestHubSpot:
         agent.log_call(contact_id, "Wrong number", OTHER)
         poll(ctx, crm.name)
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact_id, "status/phone") == "valid"
         assert crm.get(contact_id, "status/mobilephone") == "wrong_number"
 

@@ -37,7 +37,7 @@ from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact
 from worker.sync import hubspot_events
 from worker.sync.pages import runner
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
@@ -634,11 +634,11 @@ class Merging(RuleBasedStateMachine):
 
     def _carry(self) -> None:
         apply_pending(self.ctx)
-        spread(self.ctx, self.name)
+        propagate(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:
         run_id = lifecycle.open_run(self.ctx, self.name, Scope(kind))
-        runner.drive(self.ctx, run_id, pages_at_once=1)
+        runner.run_to_completion(self.ctx, run_id, pages_at_once=1)
 
 
 class MergingBefore2025(Merging):

@@ -31,7 +31,7 @@ from worker.store.tables import feedback, merged_records, metadata
 from worker.suppression import suppressions
 from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync import hubspot_events
-from worker.sync.pages import merges, process, runner
+from worker.sync.pages import flag_reports, merges, process, results, runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
@@ -354,13 +354,13 @@ class TestWhoSaidNo:
         one, two = pair
         stop(ctx, crm, NUMBER)
         survivor = merge(crm, one, two)
-        dies_once(monkeypatch, process, "_take_reports")
+        dies_once(monkeypatch, flag_reports, "store")
         with pytest.raises(KeyboardInterrupt):
             sync(ctx, crm.name, force=force)
         # Meanwhile somebody types another number.
         set_only_number(crm, survivor, THIRD)
         for run in lifecycle.active(ctx):
-            runner.drive(ctx, run.id)
+            runner.run_to_completion(ctx, run.id)
         sync(ctx, crm.name)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
@@ -406,7 +406,7 @@ class TestEvidence:
 
         runner.process.process = later  # type: ignore[attr-defined]
         try:
-            runner.drive(ctx, run_id, pages_at_once=1)
+            runner.run_to_completion(ctx, run_id, pages_at_once=1)
         finally:
             runner.process.process = real  # type: ignore[attr-defined]
         assert held
@@ -435,7 +435,7 @@ class TestEvidence:
     ) -> None:  # fmt: skip
         one, two = pair
         store_report(ctx, "opt_out", NUMBER, source="twilio sms", evidence="replied STOP")
-        dies_once(monkeypatch, process, "_complete")
+        dies_once(monkeypatch, results, "commit")
         with pytest.raises(KeyboardInterrupt):
             deliver_reports(ctx, crm.name)
         assert crm.get(one, "do_not_contact")

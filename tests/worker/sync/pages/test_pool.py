@@ -21,7 +21,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import pages
 from worker.sync.pages import pool, process, runner
-from worker.sync.pages.pool import Hands
+from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader, reverse_reader
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.lifecycle import Stored
@@ -66,8 +66,10 @@ def nobody() -> None:
 class TestHowMuchAtOnce:
     def test_so_many_pages_and_no_more(self, ctx: Context, work: Work) -> None:
         done: list[int] = []
-        with ThreadPoolExecutor(1) as reader, Hands(ctx, 3, done.append) as made:
-            taken = reader.submit(lambda: [made.take(ctx, Stored(n, 10), nobody) for n in range(9)])
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 3, done.append) as made:
+            taken = reader.submit(
+                lambda: [made.submit(ctx, Stored(n, 10), nobody) for n in range(9)]
+            )
             time.sleep(0.2)
             assert len(work.under_way) == 3
             assert not taken.done(), "the reader waits"
@@ -81,19 +83,21 @@ class TestHowMuchAtOnce:
     def test_a_page_that_waits_for_its_batch_leaves_its_place_to_another(
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pool.Batches, "idle", lambda _self: 1)
-        with ThreadPoolExecutor(1) as reader, Hands(ctx, 2, lambda _page: None) as made:
-            taken = reader.submit(lambda: [made.take(ctx, Stored(n, 10), nobody) for n in range(5)])
+        monkeypatch.setattr(pool.Batcher, "count_waiting", lambda _self: 1)
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 2, lambda _page: None) as made:
+            taken = reader.submit(
+                lambda: [made.submit(ctx, Stored(n, 10), nobody) for n in range(5)]
+            )
             time.sleep(0.2)
             assert len(work.under_way) == 3
             work.go.set()
             taken.result(5)
 
     def test_so_many_contacts_and_no_more(self, ctx: Context, work: Work) -> None:
-        with ThreadPoolExecutor(1) as reader, Hands(ctx, 8, lambda _page: None) as made:
-            size = pool.CONTACTS_AT_ONCE // 2
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 8, lambda _page: None) as made:
+            size = pool.MAX_CONTACTS_IN_FLIGHT // 2
             taken = reader.submit(
-                lambda: [made.take(ctx, Stored(n, size), nobody) for n in range(5)]
+                lambda: [made.submit(ctx, Stored(n, size), nobody) for n in range(5)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 2
@@ -105,17 +109,17 @@ class TestHowMuchAtOnce:
         self, ctx: Context, work: Work
     ) -> None:
         work.go.set()
-        with Hands(ctx, 4, lambda _page: None) as made:
-            made.take(ctx, Stored(1, pool.CONTACTS_AT_ONCE * 3), nobody)
-            made.take(ctx, Stored(2, 1), nobody)
+        with PagePool(ctx, 4, lambda _page: None) as made:
+            made.submit(ctx, Stored(1, pool.MAX_CONTACTS_IN_FLIGHT * 3), nobody)
+            made.submit(ctx, Stored(2, 1), nobody)
 
     def test_who_waits_is_told_so(
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told = threading.Event()
-        with ThreadPoolExecutor(1) as reader, Hands(ctx, 1, lambda _page: None) as made:
-            made.take(ctx, Stored(1, 1), nobody)
-            taken = reader.submit(made.take, ctx, Stored(2, 1), told.set)
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 1, lambda _page: None) as made:
+            made.submit(ctx, Stored(1, 1), nobody)
+            taken = reader.submit(made.submit, ctx, Stored(2, 1), told.set)
             assert told.wait(5)
             work.go.set()
             taken.result(5)
@@ -128,9 +132,9 @@ class TestAnErrorOfOnePage:
         done: list[int] = []
 
         def twenty() -> None:
-            with Hands(ctx, 1, done.append) as made:
+            with PagePool(ctx, 1, done.append) as made:
                 for n in range(20):
-                    made.take(ctx, Stored(n, 1), nobody)
+                    made.submit(ctx, Stored(n, 1), nobody)
                     time.sleep(0.02)
 
         with pytest.raises(UnavailableError, match="page 0"):
@@ -141,8 +145,8 @@ class TestAnErrorOfOnePage:
         work.bad = {0}
 
         def one() -> None:
-            with Hands(ctx, 1, lambda _page: None) as made:
-                made.take(ctx, Stored(0, 1), nobody)
+            with PagePool(ctx, 1, lambda _page: None) as made:
+                made.submit(ctx, Stored(0, 1), nobody)
                 work.go.set()
 
         with pytest.raises(UnavailableError):
@@ -158,7 +162,7 @@ class TestOverlap:
         if crm.name == "salesforce":
             crm.service.page_limit = 10
         crm.fault(crm.write_call, "delay", times=100, seconds=0.3)
-        runner.drive(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))
+        runner.run_to_completion(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))
         assert 3 <= crm.service.busiest <= ctx.settings.sync.pages_in_flight + 1
         assert crm.all_checked()
 
@@ -172,7 +176,7 @@ class TestCalls:
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         crm = Crm.all(sandbox)["hubspot"]
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         result = report.result(ctx, run_id)
         assert crm.all_checked()
         assert result["contacts"]["changed"] > 40
@@ -201,13 +205,13 @@ class TestAPartOfARun:
         self, ctx: Context, crm: Crm
     ) -> None:
         run_id, stored = self.read_run(ctx)
-        assert runner.take_part(ctx, run_id, stored[2].id, 60) == len(stored)
+        assert runner.help_with_pages(ctx, run_id, stored[2].id, 60) == len(stored)
         assert lifecycle.finish_if_done(ctx, run_id)
         assert crm.all_checked()
 
     def test_fills_its_batches(self, ctx: Context, crm: Crm) -> None:
         run_id, stored = self.read_run(ctx)
-        runner.take_part(ctx, run_id, stored[0].id, 60)
+        runner.help_with_pages(ctx, run_id, stored[0].id, 60)
         lifecycle.finish_if_done(ctx, run_id)
         result = report.result(ctx, run_id)
         assert result["api_calls"]["write"] <= math.ceil(result["contacts"]["changed"] / 10) + 1
@@ -220,12 +224,12 @@ class TestAPartOfARun:
         with ctx.store.write() as connection:
             of = pages.c.id.in_([stored[0].id, stored[3].id])
             connection.execute(sa.update(pages).where(of).values(lease))
-        assert runner.take_part(ctx, run_id, stored[0].id, 60) == len(stored) - 2
+        assert runner.help_with_pages(ctx, run_id, stored[0].id, 60) == len(stored) - 2
         assert [one.id for one in lifecycle.open_pages(ctx, run_id)] == [stored[0].id, stored[3].id]
 
     def test_ends_when_its_time_is_over(self, ctx: Context, crm: Crm) -> None:
         run_id, stored = self.read_run(ctx)
-        assert runner.take_part(ctx, run_id, stored[0].id, 0) == 1
+        assert runner.help_with_pages(ctx, run_id, stored[0].id, 0) == 1
         assert len(lifecycle.open_pages(ctx, run_id)) == len(stored) - 1
 
     def test_does_not_log_in_anew_for_each_page(
@@ -237,7 +241,7 @@ class TestAPartOfARun:
         reader.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         for one in lifecycle.open_pages(ctx, run_id):
-            runner.take_part(ctx, run_id, one.id, 0)
+            runner.help_with_pages(ctx, run_id, one.id, 0)
         assert crm.all_checked()
         logins = sum(n for route, n in crm.service.counters.items() if "oauth2/token" in route)
         assert logins == 2, "the reader's, and that of the thread that works"
@@ -246,7 +250,7 @@ class TestAPartOfARun:
         run_id, stored = self.read_run(ctx)
         crm.fault(crm.write_call, "status", status=401, times=100)
         with pytest.raises(ConnectorError):
-            runner.take_part(ctx, run_id, stored[0].id, 60)
+            runner.help_with_pages(ctx, run_id, stored[0].id, 60)
         assert len(lifecycle.open_pages(ctx, run_id)) == len(stored)
 
 
@@ -306,9 +310,9 @@ class TestBothEnds:
         monkeypatch.setattr(lifecycle, "store_page", store)
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         with pytest.raises(sa.exc.OperationalError):
-            runner.drive(ctx, run_id)
+            runner.run_to_completion(ctx, run_id)
         assert lost == []
-        runner.drive(ctx, lifecycle.reopen(ctx, run_id).id)
+        runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id)
         assert report.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
@@ -318,11 +322,11 @@ class TestBothEnds:
         portal.fault(r"GET /crm/objects/2026-09/contacts\?", "status", status=400, nth=7)
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         with pytest.raises(Exception, match="HTTP 400"):
-            runner.drive(ctx, run_id)
+            runner.run_to_completion(ctx, run_id)
         half = lifecycle.load(ctx, run_id).reading[0]
         assert half["back"]
         lifecycle.reopen(ctx, run_id)
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert report.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 

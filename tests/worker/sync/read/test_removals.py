@@ -33,7 +33,7 @@ from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.sync import contact_index
 from worker.sync.pages import runner
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.read import change_detection, reader, removals
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
@@ -68,7 +68,7 @@ def count_rows(ctx: Context, table: sa.Table) -> int:
 def sync_accepting_removals(ctx: Context, crm: Crm, dry_run: bool = False) -> dict[str, Any]:
     """A full read that an operator told to carry removals out."""
     run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), dry_run, accept_removals=True)
-    runner.drive(ctx, run_id)
+    runner.run_to_completion(ctx, run_id)
     return report.account(ctx, run_id)
 
 
@@ -279,7 +279,7 @@ class TestAReadThatWasCutShort:
         def short(self: Any, object_name: str, *args: Any, **more: Any) -> Any:
             for page in read(self, object_name, *args, **more):
                 keep = [one for one in page.contacts if one.id not in ids[35:]]
-                yield type(page)(keep, page.cursor, page.remaining, page.deleted_ids)
+                yield type(page)(keep, page.cursor, page.left, page.gone)
 
         monkeypatch.setattr(type(connector), "read", short)
         result = sync(ctx, crm.name, "everything")
@@ -479,7 +479,7 @@ class TestAProcessThatDies:
                         connection.execute(
                             sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
                         )
-                runner.drive(life, run_id, pages_at_once=1)
+                runner.run_to_completion(life, run_id, pages_at_once=1)
             except Killed:
                 continue
             break
@@ -506,7 +506,7 @@ class TestAProcessThatDies:
         with ctx.store.write() as connection:
             connection.execute(sa.update(lifecycle.runs).values(reading=reading))
             contact_index.forget(connection, crm.name, crm.object, ids[:2])
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert before - indexed_ids(ctx, crm) == set(ids[:2])
         assert not removals_on_hold(ctx)
@@ -526,7 +526,7 @@ class TestAProcessThatDies:
             return False
 
         monkeypatch.setattr(removals.Decision, "go_on", stopped)
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "cancelled"
         assert indexed_ids(ctx, crm) == before
         assert count_rows(ctx, absent_records) == 0
@@ -621,7 +621,7 @@ class TestRecordsByTheirIds:
         hidden = crm.hide([target])
         suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
         apply_pending(ctx)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         query = sa.select(deliveries).where(deliveries.c.connector == crm.name)
         with ctx.store.read() as connection:
             waiting = connection.execute(query).one()
@@ -630,7 +630,7 @@ class TestRecordsByTheirIds:
         assert target in indexed_ids(ctx, crm, contact_numbers)
         crm.show(hidden)
         advance_clock(ctx, hours=7)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         with ctx.store.read() as connection:
             assert connection.execute(query).one().state == "done"
         assert crm.get(target, "do_not_contact") is True
@@ -640,7 +640,7 @@ class TestRecordsByTheirIds:
     ) -> None:
         """The worker dies after the CRM had its write and before that was noted, and the record is
         hidden then. Our own flag is no person's word, also weeks later."""
-        from worker.sync.pages import process as page
+        from worker.sync.pages import lease, results
 
         target = crm.ids()[0]
         crm.edit(target, {f"phone/{crm.phone}": NUMBER})
@@ -648,13 +648,13 @@ class TestRecordsByTheirIds:
         suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
         run_id = lifecycle.open_run(ctx, crm.name, Scope("ids", (target,)))
         with monkeypatch.context() as killed:
-            killed.setattr(page, "_complete", dies)
-            killed.setattr(page, "_let_go", lambda *_args, **_more: None)
+            killed.setattr(results, "commit", dies)
+            killed.setattr(lease, "release", lambda *_args, **_more: None)
             with pytest.raises(Killed):
-                runner.drive(ctx, run_id, pages_at_once=1)
+                runner.run_to_completion(ctx, run_id, pages_at_once=1)
         assert crm.get(target, "do_not_contact") is True
         hidden = crm.hide([target])
-        runner.drive(ctx, lifecycle.reopen(ctx, run_id).id, pages_at_once=1)
+        runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id, pages_at_once=1)
         with ctx.store.read() as connection:
             states = set(
                 connection.scalars(sa.select(writes.c.state).where(writes.c.run_id == run_id))
@@ -674,7 +674,7 @@ class TestRecordsByTheirIds:
         self, ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A full read brings the record; when it is looked at once more, our user has lost it."""
-        from worker.sync.pages import process as page
+        from worker.sync.pages import lease, results
 
         crm = Crm.all(sandbox)["salesforce"]
         target = crm.ids()[0]
@@ -683,10 +683,10 @@ class TestRecordsByTheirIds:
         suppressions.add(ctx, NUMBER, "opt_out", "", "said STOP", "test")
         run_id = lifecycle.open_run(ctx, "salesforce", Scope("ids", (target,)))
         with monkeypatch.context() as killed:
-            killed.setattr(page, "_complete", dies)
-            killed.setattr(page, "_let_go", lambda *_args, **_more: None)
+            killed.setattr(results, "commit", dies)
+            killed.setattr(lease, "release", lambda *_args, **_more: None)
             with pytest.raises(Killed):
-                runner.drive(ctx, run_id, pages_at_once=1)
+                runner.run_to_completion(ctx, run_id, pages_at_once=1)
         lifecycle.fail(ctx, run_id, "its machine is gone")
         with ctx.store.write() as connection:  # and its lease has ended
             connection.execute(sa.update(pages).values(owner=None, until=None))
@@ -743,6 +743,6 @@ class TestTwoReaders:
             connection.execute(
                 sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
             )
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         assert before - indexed_ids(ctx, crm) == set(ids[:3])
         assert report.account(ctx, run_id)["contacts"]["gone"] == 3

@@ -18,7 +18,7 @@ from worker.feedback.models import Feedback
 from worker.store.tables import feedback, watermarks
 from worker.suppression.apply_reports import apply_pending
 from worker.sync import hubspot_events
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 
 
@@ -221,7 +221,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         report = Feedback(key="k", kind="opt_out", number=NUMBER, source="test", at=ctx.now())
         intake.store_reports(ctx, [report])
         apply_pending(ctx)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert crm.get(target, "do_not_contact") is True
         for _ in range(4):
             clock.advance(minutes=12)
@@ -268,7 +268,7 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
             ],
         )
         clock.advance(minutes=1)
-        spread(ctx, "hubspot")
+        propagate(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
         sync(ctx, "hubspot")
         assert crm.get(target, crm.status) == "invalid"
@@ -287,6 +287,6 @@ def test_a_run_that_an_earlier_release_opened_goes_on(ctx: Context, sync: Sync) 
             skip={"runs": ["x"], "until": "2026-01-01T00:00:00+00:00"}))  # fmt: skip
     from worker.sync.pages import runner
 
-    runner.drive(ctx, run_id)
+    runner.run_to_completion(ctx, run_id)
     assert lifecycle.load(ctx, run_id).state == "done"
     assert watermark(ctx) == before

@@ -34,10 +34,10 @@ class TestPausing:
             if seen == 1:
                 control.pause(ctx, run_id, "kim")
 
-        runner.drive(ctx, run_id, after_a_page, pages_at_once=1)
+        runner.run_to_completion(ctx, run_id, after_a_page, pages_at_once=1)
         assert lifecycle.load(ctx, run_id).state == "paused"
         lifecycle.reopen(ctx, run_id)
-        runner.drive(ctx, run_id)
+        runner.run_to_completion(ctx, run_id)
         run = lifecycle.load(ctx, run_id)
         assert run.state == "done"
         assert "paused by kim" in run.notes
@@ -61,7 +61,7 @@ class TestPausing:
             if lifecycle.load(ctx, run_id).active:
                 control.pause(ctx, run_id, "kim")
 
-        runner.drive(ctx, run_id, pause)
+        runner.run_to_completion(ctx, run_id, pause)
         with ctx.store.read() as connection:
             states = set(
                 connection.scalars(sa.select(pages.c.owner).where(pages.c.run_id == run_id))
@@ -87,7 +87,7 @@ class TestCancelling:
             if seen == 1:
                 control.cancel(ctx, run_id, "kim")
 
-        runner.drive(ctx, run_id, after_a_page, pages_at_once=1)
+        runner.run_to_completion(ctx, run_id, after_a_page, pages_at_once=1)
         assert lifecycle.load(ctx, run_id).state == "cancelled"
         sync(ctx, crm.name)
         assert crm.all_checked()
@@ -130,14 +130,14 @@ class TestUndo:
             patched.setattr(undo, "_write", dying)
             patched.setattr(undo.reader, "release", lambda *_given: None)  # it was kill -9
             with pytest.raises(Killed):
-                undo.carry_out(ctx, undo_id)
+                undo.execute(ctx, undo_id)
         assert calls == 1
         other = make_context()
         with pytest.raises(RunActiveError):
-            undo.carry_out(other, undo_id)  # the dead one may be alive for all that is known
+            undo.execute(other, undo_id)  # the dead one may be alive for all that is known
         later = other.now() + timedelta(minutes=10)
         other.now = lambda: later
-        undo.carry_out(other, undo_id)
+        undo.execute(other, undo_id)
         assert crm.snapshot() == before
         found = report.result(other, undo_id)
         assert found["state"] == "done"
@@ -163,6 +163,6 @@ class TestUndo:
         undone = crm.snapshot()
         with ctx.store.write() as connection:  # the task comes all the same
             connection.execute(sa.update(run_table).values(reader_owner=None))
-        undo.carry_out(ctx, undo_id)
+        undo.execute(ctx, undo_id)
         assert crm.snapshot() == undone
         assert lifecycle.load(ctx, undo_id).state == "cancelled"

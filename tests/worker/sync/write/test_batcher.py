@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from connectors.errors import UnavailableError
 from connectors.records import Update, WriteResult
 from worker.sync.write import batcher
-from worker.sync.write.batcher import Batches
+from worker.sync.write.batcher import Batcher
 from worker.sync.write.crm_writes import Written
 
 
@@ -43,7 +43,7 @@ class Crm:
 
 
 class Pages:
-    """Some pages at once, as `Hands` has them."""
+    """Some pages at once, as `PagePool` has them."""
 
     def __init__(self, crm: Crm, at_once: int = 4) -> None:
         self.crm = crm
@@ -52,7 +52,7 @@ class Pages:
         self.changed = threading.Condition()
         self._at_once = at_once
         self._pool = ThreadPoolExecutor(at_once)
-        self._batches = Batches(self.changed, self._more)
+        self._batcher = Batcher(self.changed, self._more)
 
     def _more(self, waiting: int) -> bool:
         full = self.under_way >= self._at_once
@@ -64,7 +64,7 @@ class Pages:
                 self.changed.wait()
             self.under_way += 1
         updates = [Update("contacts", one, {"status/phone": "valid"}) for one in ids]
-        future = self._pool.submit(self._batches.write, self.crm, updates, keep)  # type: ignore[arg-type]
+        future = self._pool.submit(self._batcher.write, self.crm, updates, keep)  # type: ignore[arg-type]
         future.add_done_callback(lambda _done: self._end())
         return future
 
@@ -115,7 +115,7 @@ def test_pages_of_which_each_fills_no_batch_fill_some_together() -> None:
 def test_a_change_does_not_wait_long_for_a_reader_that_is_kept_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batcher, "LONGEST", 0.2)
+    monkeypatch.setattr(batcher, "MAX_LINGER", 0.2)
     pages = Pages(Crm())
     assert pages.begin(ids(1, 3)).result(5).outcomes.keys() == {*ids(1, 3)}
     assert not pages.all_read

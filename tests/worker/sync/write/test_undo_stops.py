@@ -17,10 +17,10 @@ from worker.context import Context
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_number
-from worker.sync.propagate import spread
+from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-from worker.sync.write.undo import Undone, undo
+from worker.sync.write.undo import UndoResult, undo
 
 STOPS = {
     "opt_out": ("do_not_contact", "do_not_call", "do_not_text"),
@@ -40,7 +40,7 @@ def deliver(ctx: Context, crm: Crm) -> str:
     return lifecycle.recent(ctx, reports=True)[0].id
 
 
-def skipped_fields(done: Undone, why: str = "report") -> set[str]:
+def skipped_fields(done: UndoResult, why: str = "report") -> set[str]:
     return {one.field for one in done.kept if one.why == why}
 
 
@@ -214,7 +214,7 @@ class TestAnUndo:
         monkeypatch.setattr(undoing, "write_all", meanwhile)
         undo(ctx, run)
         assert not crm.get(contact_id, "do_not_contact")  # written over
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact_id, "do_not_contact") is True
 
     def test_leaves_a_tick_that_no_sync_has_read_yet(
@@ -229,7 +229,7 @@ class TestAnUndo:
         crm.edit(contact_id, {"do_not_contact": True})
         done = undo(ctx, run)
         assert "do_not_contact" in skipped_fields(done, "changed")
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact_id, "do_not_contact") is True
         assert crm.get(contact_id, crm.status) == "do_not_contact"
 
@@ -257,7 +257,7 @@ class TestAnUndo:
             contact_index.remember_flags(connection, crm.name, crm.object, contact_id, off)
         crm.edit(contact_id, {**dict.fromkeys(STOPS["opt_out"], False)})
         undo(ctx, run)
-        spread(ctx, crm.name)
+        propagate(ctx, crm.name)
         assert crm.get(contact_id, "do_not_contact") is True
 
 

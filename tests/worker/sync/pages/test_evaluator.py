@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from constants import NOW
 
-from worker.sync.pages.evaluate import given_away
+from worker.sync.pages.evaluator import reassignment_reason
 from worker.verification.models import Verification
 
 
@@ -20,8 +20,8 @@ def answer(depth: str = "reassigned", reassigned: bool | None = True, since: str
 
 
 def test_a_number_taken_from_the_contact_is_somebody_elses() -> None:
-    said = given_away([answer()], date(2024, 3, 1))
-    assert said == "was given to somebody else after 01 Mar 2024 (checked 04 May 2026)"
+    said = reassignment_reason([answer()], date(2024, 3, 1))
+    assert said == f"was given to somebody else after 01 Mar 2024 (checked {NOW:%d %b %Y})"
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_a_number_taken_from_the_contact_is_somebody_elses() -> None:
     ],
 )  # fmt: skip
 def test_nothing_is_said_without_evidence(found: Verification, since: date | None) -> None:
-    assert given_away([found], since) == ""
+    assert reassignment_reason([found], since) == ""

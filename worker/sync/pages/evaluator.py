@@ -1,0 +1,307 @@
+"""Decide the contacts of one page, from their fields, the answers of providers and the reports.
+
+The decision itself is pure (`worker.decisions`). Here its facts are gathered, and what was decided
+is compared with what the CRM holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from connectors.protocol import Connector
+from connectors.records import Value
+from worker.context import Context
+from worker.decisions import (
+    ContactFacts,
+    Decision,
+    FieldFacts,
+    NumberKnowledge,
+    ProviderAnswer,
+    WritePolicy,
+    changes,
+    decide,
+    is_left_untouched,
+    resolve,
+)
+from worker.feedback.consent_state import ConsentState, rules_from_settings
+from worker.feedback.report_log import ReportSet
+from worker.phones import Number, ParsedField
+from worker.suppression import confirm_links
+from worker.sync.contact_index import IndexedContact
+from worker.sync.pages import existing_contacts
+from worker.sync.pages.fields import Prepared, Remembered, reader
+from worker.sync.pages.reports import last_confirmed_date
+from worker.sync.pages.steps import VerifiedPage
+from worker.sync.runs.lifecycle import Run
+from worker.verification.models import Verification
+from worker.verification.results import Lookups, Verified
+
+NO_STOPS = ConsentState()
+
+
+class Evaluation(NamedTuple):
+    """What was decided of a contact, and the values that differ from what the CRM holds."""
+
+    decision: Decision
+    changes: dict[str, Value]
+
+
+def evaluate_all(page: VerifiedPage) -> list[Evaluation]:
+    """Evaluate each contact of a page."""
+    prepared, run, ctx = page.prepared, page.work.run, page.work.ctx
+    known = prepared.taken_over.known
+    evaluator = Evaluator(
+        ctx,
+        run,
+        page.work.connector,
+        page.verified,
+        prepared.reports,
+        prepared.as_of,
+        prepared.remembered,
+    )
+    # A dry run says what the other setting would write, too.
+    if page.work.connector.incremental and prepared.contacts and (evaluator.quiet or run.dry_run):
+        evaluator.existing = existing_contacts.find(
+            ctx, run.connector, page.work.page.object, prepared.contacts, known.keys()
+        )
+    return [evaluator.evaluate(one, known.get(one.contact.id)) for one in prepared.contacts]
+
+
+def decide_by_reports(
+    ctx: Context,
+    run: Run,
+    connector: Connector,
+    prepared: Sequence[Prepared],
+    reports: ReportSet,
+    remembered: Remembered,
+) -> list[Decision]:
+    """Decide contacts as if no provider had been asked: by the reports alone."""
+    no_answers = Verified({}, {}, Lookups())
+    evaluator = Evaluator(ctx, run, connector, no_answers, reports, ctx.now(), remembered)
+    return [evaluator.decide(one)[0] for one in prepared]
+
+
+class Evaluator:
+    """Decides the contacts of one page.
+
+    `quiet`: a first sync leaves contacts alone that were there before us. `existing`: the ids of
+    those.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        run: Run,
+        connector: Connector,
+        verified: Verified,
+        reports: ReportSet,
+        as_of: datetime,
+        remembered: Remembered,
+    ) -> None:
+        policy = ctx.settings.policy
+        self.quiet = policy.quiet_first_sync
+        self.existing: frozenset[str] = frozenset()
+        self._ctx = ctx
+        self._connector = connector
+        self._verified = verified
+        self._reports = reports
+        self._rules = rules_from_settings(ctx.settings)
+        self._policy = WritePolicy(
+            normalize=policy.normalize,
+            checked_at_refresh=policy.checked_at_refresh,
+            now=as_of,
+            run=run.id,
+        )
+        self._replaces_numbers = ctx.settings.feedback.corrections == "replace"
+        self._read_contact = reader(ctx, run.connector, remembered=remembered)
+        labels = {provider.name: provider.label for provider in ctx.line.providers}
+        self._answers = {
+            number: tuple(
+                ProviderAnswer(v.provider, v.verdict, v.line_type, v.detail, v.depth,
+                     labels.get(v.provider, ""))
+                for v in answers
+            )
+            for number, answers in verified.answers.items()
+        }  # fmt: skip
+
+    def evaluate(self, one: Prepared, before: IndexedContact | None) -> Evaluation:
+        """Decide a contact, and compare that with what the CRM holds."""
+        corrections = self._corrections(one) if self._reports.reports else {}
+        writable = self._connector.writable(one.contact.object)
+        replaced = self._replacements(one, corrections, writable) if corrections else {}
+        if replaced:
+            one = self._with_phones(one, replaced)
+            corrections = {}
+        decision, fields = self.decide(one, self._proposal(one, corrections, before))
+        contact = one.contact
+        more = {**replaced, **self._confirm_link(one, decision, writable)}
+        if "isolated" in writable and bool(contact.held.get("isolated")) != one.isolated:
+            more["isolated"] = one.isolated
+        differing = changes(
+            decision, fields, contact.phones, contact.held, writable, self._policy, more
+        )
+        if (
+            differing
+            and contact.id in self.existing
+            and is_left_untouched(decision, contact.held, more)
+        ):
+            decision = replace(decision, skipped=True)
+            differing = {} if self.quiet else differing
+        return Evaluation(decision, differing)
+
+    def decide(
+        self, one: Prepared, proposed: str | None = None
+    ) -> tuple[Decision, tuple[FieldFacts, ...]]:
+        """Return what is decided of a contact, and the facts of its fields that it rests on."""
+        stops = NO_STOPS
+        if one.identity.key in self._reports.numbers_by_contact:
+            stops = self._reports.evaluate_contact(one.identity, self._rules)
+        fields = tuple(
+            self._field_facts(one, name, reading, stops) for name, reading in one.readings.items()
+        )
+        reason = _text(one.contact.held.get("reason"))
+        facts = ContactFacts(fields, reason, proposed, stops.suppressed, stops.suppressed_reason)
+        return decide(facts), fields
+
+    # -- corrections -----------------------------------------------------------------------
+
+    def _corrections(self, one: Prepared) -> dict[str, str]:
+        """Map numbers of a contact that their owner replaced to the new ones that are valid."""
+        found = {}
+        for number in one.numbers:
+            if not self._reports.about(number):
+                continue
+            new = self._consent(one, number).corrected_to
+            if new and new not in one.numbers:
+                best = resolve.winning(self._answers.get(new, ()))
+                if best is not None and best.verdict == "valid":
+                    found[number] = new
+        return found
+
+    def _replacements(
+        self, one: Prepared, corrections: Mapping[str, str], writable: Collection[str]
+    ) -> dict[str, Value]:
+        """Return new values of phone fields that hold nothing but a number that was corrected.
+
+        Only where the operator lets us replace numbers.
+        """
+        if not self._replaces_numbers:
+            return {}
+        replaced: dict[str, Value] = {}
+        for name, reading in one.readings.items():
+            only = reading.numbers[0] if len(reading.numbers) == 1 else None
+            new = corrections.get(only.e164) if only and not only.extension else None
+            if new and f"phone/{name}" in writable and name in one.contact.phones:
+                replaced[f"phone/{name}"] = new
+        return replaced
+
+    def _with_phones(self, one: Prepared, replaced: Mapping[str, Value]) -> Prepared:
+        phones = {
+            name: str(replaced.get(f"phone/{name}", text))
+            for name, text in one.contact.phones.items()
+        }
+        contact = replace(one.contact, phones=phones)
+        return replace(self._read_contact(contact), isolated=one.isolated)
+
+    def _proposal(
+        self, one: Prepared, corrections: Mapping[str, str], before: IndexedContact | None
+    ) -> str | None:
+        """Return the number to propose beside the fields.
+
+        None where we proposed it before and it is not there any more: somebody has cleared our
+        proposal, or taken another number.
+        """
+        proposed = next(iter(corrections.values()), None)
+        if not proposed or not before or before.proposed != proposed:
+            return proposed
+        return proposed if one.contact.held.get("proposed_phone") == proposed else None
+
+    def _confirm_link(
+        self, one: Prepared, decision: Decision, writable: Collection[str]
+    ) -> dict[str, Value]:
+        """Return the link to the recipient's page, where the CRM has a field for it and must change
+        it."""
+        public_url = self._ctx.settings.public_url
+        if "confirm_link" not in writable or not public_url:
+            return {}
+        current = _text(one.contact.held.get("confirm_link")) or ""
+        number = decision.best_phone or next(iter(one.numbers), None)
+        if number is None:
+            return {"confirm_link": None} if current else {}
+        keys, now = self._ctx.keys, self._policy.now
+        lifetime = self._ctx.settings.feedback.link_lifetime
+        contact = one.identity.key
+        if confirm_links.is_usable(keys, current, contact, number, now, lifetime):
+            return {}
+        token = confirm_links.create_token(keys, contact, number, now, lifetime)
+        return {"confirm_link": confirm_links.url(public_url, token)}
+
+    # -- facts -----------------------------------------------------------------------------
+
+    def _consent(self, one: Prepared, number: str) -> ConsentState:
+        return self._reports.evaluate(number, one.identity, self._rules)
+
+    def _field_facts(
+        self, one: Prepared, name: str, reading: ParsedField, stops: ConsentState
+    ) -> FieldFacts:
+        held = one.contact.held
+        return FieldFacts(
+            name,
+            reading,
+            tuple(self._knowledge(one, number, stops) for number in reading.numbers),
+            _text(held.get(f"status/{name}")),
+            _text(held.get(f"e164/{name}")),
+            _text(held.get(f"line_type/{name}")),
+            name in one.unread,
+        )
+
+    def _knowledge(self, one: Prepared, number: Number, stops: ConsentState) -> NumberKnowledge:
+        e164 = number.e164
+        answers = self._answers.get(e164, ())
+        missing = self._verified.unanswered.get(e164, "")
+        if not one.contact.consented and not stops.suppressed and not self._reports.about(e164):
+            return NumberKnowledge(number, answers, missing)  # nearly all: no report is about them
+        consent = self._consent(one, e164)
+        since = last_confirmed_date(self._ctx, one, self._reports, e164)
+        verifications = self._verified.answers.get(e164, ())
+        return NumberKnowledge(
+            number,
+            (*answers, *_delivery_failures(consent, verifications)),
+            missing,
+            consent.wrong or reassignment_reason(verifications, since),
+            consent.suppressed | stops.suppressed,
+            consent.suppressed_reason or stops.suppressed_reason,
+            consent.confirmed,
+        )
+
+
+def _delivery_failures(
+    consent: ConsentState, verifications: Sequence[Verification]
+) -> tuple[ProviderAnswer, ...]:
+    """Return messages that did not arrive, unless a live check of the number came later."""
+    at = consent.unreachable_at
+    if at is None or any(one.depth == "live" and one.at > at for one in verifications):
+        return ()
+    return (ProviderAnswer("messages", "unreachable", detail=consent.unreachable, depth="live",
+                 label="delivery reports"),)  # fmt: skip
+
+
+def reassignment_reason(verifications: Sequence[Verification], since: date | None) -> str:
+    """Return the evidence that somebody else has the number now, or "".
+
+    Only an answer about a day is evidence: without one it is not known from whom the number was
+    taken. A later confirmation beats it: `since` is that day then, and an older answer does not
+    cover it.
+    """
+    for one in verifications:
+        if one.depth == "reassigned" and one.reassigned and since and one.covers(since):
+            return f"was given to somebody else after {since:%d %b %Y} (checked {one.at:%d %b %Y})"
+    return ""
+
+
+def _text(value: Value) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,152 @@
+"""Read the phone fields of contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from connectors.records import Contact
+from worker.context import Context
+from worker.feedback.models import ContactIdentity, contact_key
+from worker.phones import ParsedField
+from worker.phones.contact_fields import ContactLocation, parse_contact
+from worker.phones.countries import region_of
+from worker.phones.field_parser import parse_field
+from worker.segments.membership import Apart
+from worker.store import lost_fields
+from worker.store.lost_fields import Numbers
+
+NO_ISOLATION = Apart(frozenset(), {})
+
+ParseField = Callable[[str, str | None], ParsedField]  # a phone field's text and its region
+NOTHING_UNREAD: Mapping[str, str] = {}
+
+
+class Prepared(Struct, frozen=True):
+    """A contact with its phone fields as they were read."""
+
+    contact: Contact
+    region: str | None
+    readings: Mapping[str, ParsedField]  # by phone field
+    numbers: tuple[str, ...]
+    identity: ContactIdentity
+    isolated: bool = False  # it belongs to a segment that is isolated
+    # Phone fields that could not be read: their numbers are those that our index remembers.
+    unread: Mapping[str, str] = NOTHING_UNREAD
+
+    @property
+    def numbers_read(self) -> tuple[str, ...]:
+        """The numbers in fields that could be read. Only these are verified."""
+        if not self.unread:
+            return self.numbers
+        read = (one for name, one in self.readings.items() if name not in self.unread)
+        return tuple(dict.fromkeys(number.e164 for one in read for number in one.numbers))
+
+
+class Remembered(Struct, frozen=True):
+    """What our index knows of a page's contacts, where the CRM does not show all of it.
+
+    `phones`: phone fields that could be read once. `numbers`, `persons`: by record id.
+    `without_country`, `without_context`: a field that tells a number's country is hidden.
+    """
+
+    phones: frozenset[str] = frozenset()
+    numbers: Numbers = {}
+    persons: Mapping[str, str] = {}
+    without_country: bool = False
+    without_context: bool = False
+
+
+NOTHING_HIDDEN = Remembered()
+
+
+def remember(
+    ctx: Context, connector: str, object_name: str, contacts: Sequence[Contact]
+) -> Remembered:
+    """Load what our index knows of fields of these contacts that could not be read."""
+    history = ctx.fields[connector]
+    phones = history.phones.get(object_name, frozenset())
+    unread = any(not phones <= contact.phones.keys() for contact in contacts)
+    country = history.lacks(object_name, ["country"])
+    context = history.lacks(object_name, lost_fields.CONTEXT_ROLES)
+    email = history.lacks(object_name, ["email"])
+    if not (unread or context):
+        return NOTHING_HIDDEN
+    ids = [contact.id for contact in contacts]
+    numbers = lost_fields.indexed_numbers(ctx.store, connector, object_name, ids)
+    persons = lost_fields.indexed_persons(ctx.store, connector, object_name, ids) if email else {}
+    return Remembered(phones, numbers, persons, country, context)
+
+
+def reader(
+    ctx: Context,
+    connector: str,
+    isolation: Apart = NO_ISOLATION,
+    remembered: Remembered = NOTHING_HIDDEN,
+) -> Callable[[Contact], Prepared]:
+    """Return a function that reads a contact. A text that occurs twice is parsed once."""
+    settings = ctx.settings.section(connector)
+    fallback = region_of(settings.default_country) if settings.default_country else None
+    cache: dict[tuple[str, str | None], ParsedField] = {}
+
+    def parse(text: str, region: str | None) -> ParsedField:
+        reading = cache.get((text, region))
+        if reading is None:
+            reading = cache[text, region] = parse_field(text, region)
+        return reading
+
+    def read(contact: Contact) -> Prepared:
+        where = ContactLocation(
+            contact.country, contact.state, contact.email, contact.website, fallback
+        )
+        known = remembered.numbers.get(contact.id, NOTHING_UNREAD)
+        unread = NOTHING_UNREAD
+        if not remembered.phones <= contact.phones.keys():
+            hidden = remembered.phones - contact.phones.keys()
+            unread = {name: known.get(name, "") for name in sorted(hidden)}
+        readings = parse_contact({**contact.phones, **unread}, where, parse)
+        if remembered.without_context:
+            for name, text in contact.phones.items():
+                readings[name] = _prefer_known_number(
+                    readings[name], text, known.get(name, ""), remembered.without_country, parse
+                )
+        numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
+        region = where.region or fallback
+        return Prepared(
+            contact,
+            region,
+            readings,
+            tuple(numbers),
+            _identity(ctx, connector, contact, remembered.persons),
+            isolation.of(contact, region),
+            unread,
+        )
+
+    return read
+
+
+def _identity(
+    ctx: Context, connector: str, contact: Contact, persons: Mapping[str, str]
+) -> ContactIdentity:
+    person, *former = ctx.keys.person_aliases(contact.email) or ("",)
+    key = contact_key(connector, contact.object, contact.id)
+    return ContactIdentity(key, person or persons.get(contact.id, ""), tuple(former))
+
+
+def _prefer_known_number(
+    read: ParsedField, text: str, known: str, without_country: bool, parse: ParseField
+) -> ParsedField:
+    """Read a phone field of a contact whose country, or what else tells it, is hidden from us.
+
+    The number that stands there is the one that we know, if it can be that one. Another number is
+    not read by the default country, which is no more than a guess then.
+    """
+    before = {number.e164: number for number in parse(known, None).numbers} if known else {}
+    if not text or (read.numbers and {number.e164 for number in read.numbers} <= before.keys()):
+        return read
+    for region in dict.fromkeys(number.region for number in before.values()):
+        again = parse(text, region or None)
+        if again.numbers and {number.e164 for number in again.numbers} <= before.keys():
+            return again
+    return parse(text, None) if without_country else read

@@ -1,0 +1,46 @@
+"""Turn flags that CRM users changed into reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from worker.context import Context
+from worker.feedback import clearings, crm_flags
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import Feedback
+from worker.suppression import erasure
+from worker.sync.pages import unindexed_flags
+from worker.sync.pages.fields import Prepared, Remembered
+from worker.sync.pages.merges import TakenOver
+from worker.sync.runs.lifecycle import Run
+
+
+def store(
+    ctx: Context,
+    run: Run,
+    prepared: Sequence[Prepared],
+    taken_over: TakenOver,
+    now: datetime,
+    remembered: Remembered,
+) -> list[Feedback]:
+    """Store what CRM users said by our flags, before anything is decided from it; return it."""
+    found, known = [], taken_over.known
+    clock_offset = ctx.connector(run.connector).clock_offset()
+    new = [one for one in prepared if one.contact.id not in known]
+    unindexed = unindexed_flags.find(ctx, run, new, remembered)
+    for one in prepared:
+        contact, identity = one.contact, one.identity
+        is_known = contact.id in known
+        flags = known[contact.id].flags if is_known else unindexed.get(identity.key)
+        said = taken_over.said.get(identity.key, ())
+        former = [report.number for report in said if report.contact == identity.key]
+        found += crm_flags.reports_from_flags(
+            run.connector, contact, identity, flags, one.numbers, now, clock_offset, former
+        )
+    if (found or unindexed) and not run.dry_run:
+        with ctx.store.write() as connection:
+            found = clearings.backdate_clearings(connection, found, ctx.keys)
+            feedback_log.store(connection, found, ctx.now(), ctx.keys)
+            erasure.delete_stored_flags(connection, unindexed.keys(), ctx.keys)
+    return found

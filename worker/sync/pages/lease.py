@@ -1,0 +1,118 @@
+"""The lease of a page: who may process it, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+
+from config.throttle import at_most_every
+from connectors.records import Contact
+from worker.context import Context, alive
+from worker.store.tables import pages, runs, writes
+from worker.sync.pages.steps import LeasedPage, PageWork
+from worker.sync.read.reader import unpack
+from worker.sync.runs import lifecycle
+from worker.sync.runs.lifecycle import Run
+
+RENEW_EVERY = 10.0  # seconds between two renewals while a step waits
+
+
+class LostLeaseError(Exception):
+    """Another worker has the page now: this process was away for longer than its lease."""
+
+
+def claim(
+    ctx: Context, page_id: int, read: Sequence[Contact] | None
+) -> tuple[LeasedPage, Run] | None:
+    """Take the lease of a stored page; None when it is done or another living worker has it.
+
+    `read`: the page's contacts, where this process has them in memory.
+    """
+    c = pages.c
+    payload = c.payload if read is None else sa.null().label("payload")
+    columns = c.id, c.run_id, c.object, c.state, c.stored_at, c.attempts, c.owner, c.until, payload
+    with ctx.store.write() as connection:
+        row = connection.execute(sa.select(*columns).where(c.id == page_id)).one_or_none()
+        if row is None or row.state != "stored":
+            return None
+        leased = row.until is not None and row.until > ctx.now()
+        if leased and row.owner != ctx.owner and alive(row.owner):
+            return None
+        taken = connection.execute(
+            sa.update(pages)
+            .where(
+                pages.c.id == page_id,
+                pages.c.state == "stored",
+                pages.c.owner.is_(None) if row.owner is None else pages.c.owner == row.owner,
+                pages.c.attempts == row.attempts,
+            )
+            .values(owner=ctx.owner, until=ctx.lease(), attempts=row.attempts + 1)
+        )
+        if taken.rowcount != 1:
+            return None
+    run = lifecycle.load(ctx, row.run_id)
+    if not run.active:
+        release(ctx, page_id, None, attempts=-1)
+        return None
+    if read is None:
+        ids, read = unpack(row.payload)
+    else:
+        ids = [contact.id for contact in read]
+    return LeasedPage(row.id, row.object, row.attempts + 1, row.stored_at, ids, read), run
+
+
+def renew(work: PageWork) -> bool:
+    """Extend the lease; return whether the page is still ours."""
+    ctx = work.ctx
+    with ctx.store.write() as connection:
+        renewed = connection.execute(
+            sa.update(pages)
+            .where(pages.c.id == work.page.id, pages.c.owner == ctx.owner)
+            .values(until=ctx.lease())
+        )
+        # Where this process reads and works by turns, its reader's lease must not end meanwhile.
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.active_key.is_not(None), runs.c.reader_owner == ctx.owner)
+            .values(reader_until=ctx.lease())
+        )
+    return renewed.rowcount == 1
+
+
+def throttled_renew(work: PageWork) -> Callable[[], None]:
+    """Return a function that renews the lease when called, but at most every `RENEW_EVERY`."""
+    return at_most_every(RENEW_EVERY, lambda: renew(work))
+
+
+def throttled_require(work: PageWork) -> Callable[[], None]:
+    """As `throttled_renew`, for calls before a batch is sent: raises `LostLeaseError`."""
+    return at_most_every(RENEW_EVERY, lambda: require(work))
+
+
+def require(work: PageWork) -> None:
+    """Renew the lease; raises `LostLeaseError` where another worker has the page."""
+    if not renew(work):
+        raise LostLeaseError
+
+
+def release(ctx: Context, page_id: int, error: str | None, attempts: int = 0) -> None:
+    """Let another worker take the page. `attempts`: added to those that count against it."""
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(pages)
+            .where(pages.c.id == page_id, pages.c.owner == ctx.owner)
+            .values(owner=None, until=None, error=error, attempts=pages.c.attempts + attempts)
+        )
+
+
+def give_back(ctx: Context, page: LeasedPage) -> None:
+    """Release a page that nothing was wrong with, so that this attempt does not count.
+
+    Where writes are pending it counts: whoever takes the page up must check which of them have
+    reached the CRM.
+    """
+    pending = sa.and_(writes.c.page_id == page.id, writes.c.state == "pending")
+    with ctx.store.read() as connection:
+        has_pending = connection.execute(sa.select(writes.c.id).where(pending).limit(1)).first()
+    release(ctx, page.id, "interrupted", attempts=0 if has_pending else -1)

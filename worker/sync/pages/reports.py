@@ -1,0 +1,68 @@
+"""Load what was reported about a page's contacts and their numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from worker.context import Context
+from worker.feedback import report_log as feedback_log
+from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.models import Feedback
+from worker.feedback.report_log import ReportSet
+from worker.sync.pages.fields import Prepared
+from worker.sync.runs.lifecycle import Run
+
+
+def load_reports(
+    ctx: Context,
+    run: Run,
+    prepared: Sequence[Prepared],
+    said: Mapping[str, Sequence[Feedback]],
+    fresh: Sequence[Feedback],
+) -> ReportSet:
+    """Load all that was reported about the page's numbers.
+
+    `said`: on the contacts themselves, by their keys. `fresh`: what this page found, which is not
+    stored in a dry run.
+    """
+    numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
+    on_contacts = {key: [report.number for report in of] for key, of in said.items()}
+    for report in fresh:
+        if report.contact and report.scope != "number":
+            on_contacts.setdefault(report.contact, []).append(report.number)
+    numbers.update(dict.fromkeys(number for of in on_contacts.values() for number in of))
+    # On records without a number, of which there may be very many.
+    nameless = [report for of in said.values() for report in of if not report.number]
+    nameless += [report for report in fresh if not report.number]
+    numbers.pop("", None)
+    if not (numbers or nameless):
+        return ReportSet()
+    with ctx.store.read() as connection:
+        found = feedback_log.load(connection, list(numbers), ctx.keys)
+    if nameless:
+        found.reports[""] = nameless
+    if run.dry_run:
+        for report in fresh:
+            if report.number:
+                found.reports.setdefault(report.number, []).append(report)
+    return dataclasses.replace(found, numbers_by_contact=on_contacts) if on_contacts else found
+
+
+def last_confirmed_date(
+    ctx: Context, one: Prepared, reports: ReportSet, number: str
+) -> date | None:
+    """Return the last day on which a number was surely this contact's.
+
+    The CRM's date of consent says so, or a confirmation does.
+    """
+    consented = one.contact.consented
+    days = [date.fromisoformat(consented)] if consented else []
+    if reports.about(number):
+        confirmed = reports.evaluate(
+            number, one.identity, rules_from_settings(ctx.settings)
+        ).confirmed_at
+        if confirmed is not None:
+            days.append(confirmed.date())
+    return max(days, default=None)

@@ -1,0 +1,295 @@
+"""Commit a page's results in one transaction: outcomes, failures, our index and the counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.decisions import Decision
+from worker.feedback import report_log as feedback_log
+from worker.feedback.models import ContactIdentity, contact_key
+from worker.store import changed_records, outbox, tables
+from worker.store.array_param import any_of
+from worker.store.invalidation import invalidate
+from worker.store.tables import pages, writes
+from worker.suppression import confirm_links
+from worker.sync import contact_index
+from worker.sync.contact_index import IndexEntry
+from worker.sync.pages import failures, merges
+from worker.sync.pages.failures import Failure
+from worker.sync.pages.fields import Prepared
+from worker.sync.pages.missing import NOT_VISIBLE
+from worker.sync.pages.steps import EvaluatedPage, MissingRecords, PageWork, WrittenPage
+from worker.sync.read import change_detection
+from worker.sync.write.crm_writes import RETRY_KINDS, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """The page's counts of contacts, as columns of its row."""
+
+    read: int
+    changed: int = 0
+    written: int = 0
+    failed: int = 0
+    gone: int = 0
+    not_visible: int = 0
+
+
+def commit(written: WrittenPage) -> None:
+    """Store what became of the page, and mark it as done.
+
+    Nothing is stored where another worker has the page by now: what it stores counts.
+    """
+    work, missing, prepared = written.work, written.missing, written.evaluated.prepared
+    connector, object_name = work.run.connector, work.page.object
+    failed = {rid: o for rid, o in written.outcomes.items() if not o.ok and not o.gone}
+    removed_when_written = {rid for rid, outcome in written.outcomes.items() if outcome.gone}
+    removed = missing.removed | removed_when_written
+    entries = _entries(written)
+    present = [entry for entry in entries if entry.contact.id not in removed]
+    known = prepared.taken_over.known
+    with work.ctx.store.write() as connection:
+        if not _is_ours(connection, work):
+            return
+        # Before the pending writes are resolved: they tell our flags on a record that was merged.
+        merged = [(object_name, merge) for merge in missing.merged]
+        merges.note(connection, connector, merged, work.ctx.now())
+        _store_outcomes(connection, work, written.outcomes, missing)
+        count = _count_written(connection, work)
+        contact_index.record(connection, connector, object_name, present, known, work.ctx.now())
+        contact_index.forget(connection, connector, object_name, list(removed))
+        merged_ids = {merge.id for merge in missing.merged}
+        deleted = {contact_key(connector, object_name, one) for one in removed - merged_ids}
+        merges.finish(connection, prepared.taken_over, deleted)
+        _requeue_new_reports(connection, written, present)
+        recovered = {entry.contact.id for entry in present} - failed.keys() | removed
+        contact_index.delete(connection, tables.failures, connector, object_name, list(recovered))
+        _store_failures(connection, work, failed)
+        _store_not_visible(connection, work, missing.not_visible & known.keys())
+        totals = _Totals(
+            read=len(prepared.contacts),
+            changed=count + len(failed),
+            written=count,
+            failed=len(failed),
+            gone=len(removed_when_written) + len(missing.removed),
+            not_visible=len(missing.not_visible),
+        )
+        _mark_done(connection, written.evaluated, totals, written.written_at)
+
+
+def commit_forecast(evaluated: EvaluatedPage) -> None:
+    """Mark a page of a dry run as done, with the counts of what a real run would change."""
+    totals = _Totals(
+        read=len(evaluated.prepared.contacts),
+        changed=len(evaluated.updates),
+        not_visible=len(evaluated.missing.not_visible),
+    )
+    with evaluated.work.ctx.store.write() as connection:
+        if _is_ours(connection, evaluated.work):
+            _mark_done(connection, evaluated, totals, None)
+
+
+def _is_ours(connection: Connection, work: PageWork) -> bool:
+    """Whether we have the page still: our lease may have run out."""
+    owner = connection.scalar(sa.select(pages.c.owner).where(pages.c.id == work.page.id))
+    return owner == work.ctx.owner
+
+
+def _mark_done(
+    connection: Connection, evaluated: EvaluatedPage, totals: _Totals, written_at: datetime | None
+) -> None:
+    work, counts = evaluated.work, evaluated.counts
+    calls_before = work.calls_before
+    calls = {
+        kind: count - calls_before.get(kind, 0) for kind, count in work.connector.calls.items()
+    }
+    steps = [step.name for step in work.ctx.line.steps]
+    connection.execute(
+        sa.update(pages)
+        .where(pages.c.id == work.page.id)
+        .values(
+            state="done",
+            owner=None,
+            until=None,
+            payload=None,
+            counts={
+                "fields": dict(counts.fields),
+                "lookups": evaluated.verified.lookups.as_dict(steps),
+                "api": calls,
+                "sources": {name: dict(numbers) for name, numbers in counts.sources.items()},
+                "spared": counts.spared,
+            },
+            error=None,
+            read=totals.read,
+            changed=totals.changed,
+            written=totals.written,
+            failed=totals.failed,
+            gone=totals.gone,
+            not_visible=totals.not_visible,
+            wrote_at=written_at,
+        )
+    )
+
+
+# -- outcomes and failures -------------------------------------------------------------------
+
+
+def _store_outcomes(
+    connection: Connection, work: PageWork, outcomes: Mapping[str, Outcome], missing: MissingRecords
+) -> None:
+    """Resolve the page's pending writes: each is done, failed, or makes no difference any more."""
+    pending = sa.and_(writes.c.page_id == work.page.id, writes.c.state == "pending")
+    # What a worker that died had left pending makes no difference for a record that is removed. For
+    # one that is not visible it stays pending, until the record is read again
+    # (`worker.sync.pages.attribution`).
+    if missing.removed:
+        connection.execute(
+            sa.delete(writes).where(pending, any_of(writes.c.record_id, missing.removed))
+        )
+    if missing.not_visible:
+        pending = sa.and_(pending, sa.not_(any_of(writes.c.record_id, missing.not_visible)))
+    for record_id, outcome in outcomes.items():
+        if outcome.ok:
+            continue
+        values: dict[str, Any] = {
+            "state": "failed",
+            "kind": outcome.kind,
+            "message": outcome.message[:2000],
+        }
+        row = connection.execute(
+            sa.select(writes.c.id, writes.c.before).where(pending, writes.c.record_id == record_id)
+        ).one()
+        if outcome.written:
+            # Some fields went through: they are a write like any other, that can be undone.
+            values.update(
+                after=outcome.written, before={key: row.before.get(key) for key in outcome.written}
+            )
+        connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
+    connection.execute(sa.update(writes).where(pending).values(state="done"))
+
+
+def _count_written(connection: Connection, work: PageWork) -> int:
+    """Count the records that were written, by this attempt or by an earlier one."""
+    query = sa.select(sa.func.count(sa.distinct(writes.c.record_id))).where(
+        writes.c.page_id == work.page.id, writes.c.state == "done"
+    )
+    return connection.scalar(query) or 0
+
+
+def _store_failures(connection: Connection, work: PageWork, failed: Mapping[str, Outcome]) -> None:
+    found = [
+        Failure(record_id, outcome.kind or "other", outcome.message, outcome.kind in RETRY_KINDS)
+        for record_id, outcome in failed.items()
+    ]
+    failures.record(connection, work.run, work.page.object, found, work.ctx.now())
+
+
+def _store_not_visible(connection: Connection, work: PageWork, ids: Set[str]) -> None:
+    """Note records of the index that the CRM neither returned nor reported as deleted.
+
+    They stay in the index. No run tries them again by itself. A report about their numbers is not
+    confirmed; and once they are read again they are processed, whatever they hold.
+    """
+    if not ids:
+        return
+    listed = sorted(ids)
+    found = [Failure(one, "not_visible", NOT_VISIBLE, False) for one in listed]
+    failures.record(connection, work.run, work.page.object, found, work.ctx.now())
+    contact_index.invalidate_records(connection, work.run.connector, work.page.object, listed)
+
+
+# -- the index -------------------------------------------------------------------------------
+
+
+def _entries(written: WrittenPage) -> list[IndexEntry]:
+    """Return what the index is to say of the page's contacts."""
+    ctx, evaluated = written.work.ctx, written.evaluated
+    config_hash = change_detection.salt(ctx, written.work.run.connector)
+    return [
+        _entry(written, one, decision, written.outcomes.get(one.contact.id), config_hash)
+        for one, decision in zip(evaluated.prepared.contacts, evaluated.decisions, strict=True)
+    ]
+
+
+def _entry(
+    page: WrittenPage,
+    one: Prepared,
+    decision: Decision,
+    outcome: Outcome | None,
+    config_hash: bytes,
+) -> IndexEntry:
+    """Return what the index is to say of a contact, and until when it stays settled."""
+    ctx, as_of = page.work.ctx, page.evaluated.prepared.as_of
+    verifications = page.evaluated.verified.answers
+    written = outcome.written if outcome is not None else {}
+    until = None
+    answers = [said for number in one.numbers for said in verifications.get(number, ())]
+    if not decision.waiting and (outcome is None or outcome.ok):
+        checked_at = written.get("checked_at", one.contact.held.get("checked_at"))
+        refresh = ctx.settings.policy.checked_at_refresh
+        link = written.get("confirm_link", one.contact.held.get("confirm_link"))
+        lifetime = ctx.settings.feedback.link_lifetime
+        renewed_at = (
+            confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None
+        )
+        until = change_detection.settled_until(answers, checked_at, refresh, as_of, renewed_at)
+    return IndexEntry(
+        one.contact,
+        decision,
+        one.region,
+        one.readings,
+        written,
+        change_detection.of(one.contact, config_hash, written),
+        until,
+        Counter(said.provider for said in answers),
+        one.identity.person,
+    )
+
+
+# -- reports that came meanwhile -------------------------------------------------------------
+
+
+def _requeue_new_reports(
+    connection: Connection, written: WrittenPage, entries: Sequence[IndexEntry]
+) -> None:
+    """Have reports that came while this page was decided delivered as soon as it is done."""
+    if not entries:
+        return
+    work, reports = written.work, written.evaluated.prepared.reports
+    connector, object_name, now = work.run.connector, work.page.object, work.ctx.now
+    identities = {
+        entry.contact.id: ContactIdentity(
+            contact_key(connector, object_name, entry.contact.id), entry.person
+        )
+        for entry in entries
+    }
+    stopped = feedback_log.find_contacts_with_unseen(connection, list(identities.values()), reports)
+    if stopped:
+        keys = set(stopped)
+        ids = [record_id for record_id, who in identities.items() if who.key in keys]
+        contact_index.invalidate_records(connection, connector, object_name, ids)
+        changed_records.record(connection, connector, object_name, ids, now())
+    numbers = {n.e164 for entry in entries for r in entry.readings.values() for n in r.numbers}
+    news = (
+        feedback_log.find_unseen(connection, sorted(numbers), work.ctx.keys, reports)
+        if numbers
+        else []
+    )
+    if not news:
+        return
+    invalidate(connection, news)
+    outbox.requeue(connection, connector, news, now())
+    # A number that was erased meanwhile has no delivery under its name: look at its contacts.
+    ids = [
+        entry.contact.id
+        for entry in entries
+        if any(n.e164 in news for r in entry.readings.values() for n in r.numbers)
+    ]
+    changed_records.record(connection, connector, object_name, ids, now())

@@ -1,0 +1,103 @@
+"""Find our own flags on contacts that our index does not hold.
+
+The contact was erased on request and its CRM has it still, or it was deleted and somebody restored
+it. The first time a contact is read, a flag that is set counts as a person's word. One that we set
+ourselves must not: it would outlive an opt-in from meanwhile, and stand in the evidence as theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.feedback import crm_flags
+from worker.store.array_param import any_of
+from worker.store.tables import feedback, writes
+from worker.suppression import erasure
+from worker.sync.pages import evaluator, reports
+from worker.sync.pages.fields import Prepared, Remembered
+from worker.sync.runs.lifecycle import Run
+
+Flags = dict[str, dict[str, bool]]  # contact key -> flag -> as we last saw or wrote it
+
+
+def find(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered) -> Flags:
+    """Return the flags of these contacts that are known all the same; most have none."""
+    if not new:
+        return {}
+    erased = _flags_of_erased(ctx, run, new, remembered)
+    flagged = [
+        one
+        for one in new
+        if one.identity.key not in erased and any(crm_flags.flags_of(one.contact.held).values())
+    ]
+    return {**_written_flags(ctx, run, flagged), **erased}
+
+
+def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags:
+    """Return the flags that we wrote to these records last, before they were deleted.
+
+    Where somebody has cleared one since, one that is set was ticked again: then none counts as
+    ours.
+    """
+    if not flagged:
+        return {}
+    w, object_name = writes.c, flagged[0].contact.object
+    keys = {one.contact.id: one.identity.key for one in flagged}
+    query = (
+        sa.select(w.record_id, w.after, w.at)
+        .where(
+            w.connector == run.connector,
+            w.object == object_name,
+            any_of(w.record_id, list(keys)),
+            w.state == "done",
+        )
+        .order_by(w.id)
+    )
+    f = feedback.c
+    cleared = sa.select(f.contact, f.at).where(
+        any_of(f.contact, sorted(keys.values())),
+        f.contact != sa.literal_column("''"),
+        f.key.startswith("crm:"),
+        f.kind.in_(("opt_in", "confirmed")),
+    )
+    found: Flags = {}
+    written_at: dict[str, datetime] = {}
+    with ctx.store.read() as connection:
+        for row in connection.execute(query):
+            if flags := crm_flags.flags_of(row.after):
+                found.setdefault(keys[row.record_id], {}).update(flags)
+                written_at[keys[row.record_id]] = row.at
+        for clearing in connection.execute(cleared):
+            if clearing.contact in found and clearing.at >= written_at[clearing.contact]:
+                del found[clearing.contact]
+    return found
+
+
+def _flags_of_erased(
+    ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered
+) -> Flags:
+    """Return flags that are surely ours, of contacts that were erased here and are read again.
+
+    Those are the flags that the reports in force still demand. Another one that is ticked may be a
+    person's word, which went with the erasure: it counts as one again.
+    """
+    with ctx.store.read() as connection:
+        before = erasure.load_stored_flags(connection, [one.identity.key for one in new], ctx.keys)
+    erased = [one for one in new if one.identity.key in before]
+    if not erased:
+        return before
+    loaded = reports.load_reports(ctx, run, erased, {}, ())
+    connector = ctx.connector(run.connector)
+    decisions = evaluator.decide_by_reports(ctx, run, connector, erased, loaded, remembered)
+    return {
+        one.identity.key: {
+            flag: value
+            for flag, value in before[one.identity.key].items()
+            if not value or getattr(decision, flag)
+        }
+        for one, decision in zip(erased, decisions, strict=True)
+    }

@@ -1,0 +1,116 @@
+"""Verify the numbers of a page that need it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+from config import stopping
+from config.tracing import span
+from worker.context import Context
+from worker.feedback import rechecks
+from worker.feedback.report_log import ReportSet
+from worker.sync.pages import lease
+from worker.sync.pages.fields import Prepared
+from worker.sync.pages.reports import last_confirmed_date
+from worker.sync.pages.steps import PreparedPage, VerifiedPage
+from worker.sync.runs.lifecycle import Run
+from worker.verification.conditions import Subject
+from worker.verification.models import Verification
+from worker.verification.reservation import LookupRequest
+from worker.verification.results import Lookups, Verified
+
+
+def verify(prepared: PreparedPage) -> VerifiedPage:
+    """Verify the page's distinct numbers, some of them anew.
+
+    Anew are those of a ticked recheck, those that somebody asked for (`worker.feedback.rechecks`),
+    and those of a forced run: what was answered before the run was opened does not count. So a page
+    that is taken up again, or a number that a forced run meets twice, is not paid for twice.
+    """
+    work = prepared.work
+    ctx, run = work.ctx, work.run
+    stopping.check()
+    with span("verify"):
+        chain = ctx.chain(run.id if run.dry_run else None)
+        is_due_run = run.scope.kind == "due"
+        owner = f"{ctx.owner}:{threading.get_ident()}"
+        anew = LookupRequest(run.id, owner, run.opened_at, is_due_run)
+        usual = anew if run.force else LookupRequest(run.id, owner, None, is_due_run)
+        requested = _requested_rechecks(ctx, run)
+        rechecked = {n for one in prepared.contacts for n in _to_recheck(one, requested)}
+        subjects = _subjects(ctx, prepared.contacts, prepared.reports)
+        heartbeat = lease.throttled_renew(work)
+        answers: dict[str, tuple[Verification, ...]] = {}
+        unanswered: dict[str, str] = {}
+        lookups = Lookups()
+        for request, some in (
+            (usual, [one for one in subjects if one.number not in rechecked]),
+            (anew, [one for one in subjects if one.number in rechecked]),
+        ):
+            if some:
+                answered = chain.verify(some, request, heartbeat)
+                answers.update(answered.answers)
+                unanswered.update(answered.unanswered)
+                lookups.add(answered.lookups)
+    return VerifiedPage(work, prepared, Verified(answers, unanswered, lookups))
+
+
+def _requested_rechecks(ctx: Context, run: Run) -> dict[rechecks.Record, set[str]]:
+    """Return records whose re-check this run carries out, with the phone fields that are meant."""
+    if run.scope.kind != "ids":
+        return {}
+    with ctx.store.read() as connection:
+        return rechecks.load_for_run(connection, run.id)
+
+
+def _to_recheck(one: Prepared, requested: Mapping[rechecks.Record, set[str]]) -> Iterator[str]:
+    if one.contact.held.get("recheck"):
+        yield from one.numbers
+        return
+    fields = requested.get((one.contact.object, one.contact.id), ())
+    for name, reading in one.readings.items():
+        if name in fields or "" in fields:
+            yield from (number.e164 for number in reading.numbers)
+
+
+def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) -> list[Subject]:
+    """Return each number once, with what its contacts say of how thoroughly to check it."""
+    audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
+    plain = not audited and not ctx.asks_dates and not any(one.isolated for one in contacts)
+    found: dict[str, Subject] = {}
+    for one in contacts:
+        contact = one.contact
+        segments = {
+            ("source", contact.source),
+            ("campaign", contact.campaign),
+            ("country", one.region or ""),
+        }
+        under_audit = one.isolated or bool(audited & segments)
+        for number in one.numbers_read:
+            before = found.get(number)
+            if plain and contact.value is None:
+                if before is None:
+                    found[number] = Subject(number)
+                continue
+            day = last_confirmed_date(ctx, one, reports, number)
+            found[number] = _with_contact(
+                before or Subject(number), day, contact.value, under_audit
+            )
+    for about_number in reports.reports.values():
+        for report in about_number:
+            if report.new_number:  # what is proposed to a CRM is verified first
+                found.setdefault(report.new_number, Subject(report.new_number))
+    return list(found.values())
+
+
+def _with_contact(
+    before: Subject, day: date | None, value: float | None, under_audit: bool
+) -> Subject:
+    """Add what one more contact says of a number that it holds."""
+    dates = before.dates
+    if day is not None and day not in dates:
+        dates = (*dates, day)
+    values = [v for v in (before.value, value) if v is not None]
+    return Subject(before.number, dates, max(values, default=None), under_audit or before.audited)

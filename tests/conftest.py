@@ -50,6 +50,7 @@ from worker.store.engine import upgrade
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs import report as reporting
+from worker.sync.runs.model import RunOptions
 from worker.sync.runs.scope import Scope
 from worker.sync.write import crm_writes
 
@@ -252,7 +253,9 @@ def run_sync(
     scope: Scope | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """One run in this process; its account."""
-    run_id = lifecycle.open_run(ctx, name, scope or Scope(kind), dry_run, force)  # type: ignore[arg-type]
+    run_id = lifecycle.open_run(
+        ctx, name, scope or Scope(kind), RunOptions(dry_run=dry_run, force=force)
+    )  # type: ignore[arg-type]
     runner.run_to_completion(ctx, run_id)
     return reporting.account(ctx, run_id, most=100_000)
 

@@ -35,7 +35,7 @@ _LIMITS = {
     "lookup_busy_pause": "worker.verification.paid_step._FIRST_PAUSE",
     "lookup_file_patience": "worker.verification.paid_step._MAX_FILE_WAIT",
     "alert_deadline": "worker.alerts.channels._WHOLE",
-    "own_write_second": "worker.sync.runs.lifecycle._SECOND",
+    "own_write_second": "worker.sync.runs.own_writes.CLOCK_RESOLUTION",
     "supervisor_first_pause": "worker.cli.supervisor._FIRST_PAUSE",
     "supervisor_interval": "worker.cli.supervisor._TENDS_EVERY",
 }

@@ -257,7 +257,7 @@ def _sync(ctx: Context, settings: Settings, watch: Callable[[], None]) -> list[d
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
-            sums, left = report.totals(ctx, run_id), lifecycle.load(ctx, run_id).left
+            sums, left = report.totals(ctx, run_id), lifecycle.load(ctx, run_id).remaining
             console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
 
         for name in settings.active_connectors:

@@ -42,7 +42,7 @@ def execute_runs(
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
-            sums, left = reporting.totals(ctx, run_id), runs.load(ctx, run_id).left
+            sums, left = reporting.totals(ctx, run_id), runs.load(ctx, run_id).remaining
             console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
 
         for name in names:
@@ -70,7 +70,7 @@ def execute_runs(
 def _try_to_open(open_run: Callable[[str], str], name: str) -> tuple[str | None, int]:
     """Return the run's id and 0; or print why there is none, and return None and the exit code."""
     from connectors.errors import ConnectorError
-    from worker.sync.runs.lifecycle import RunActiveError
+    from worker.sync.runs.model import RunActiveError
 
     try:
         return open_run(name), 0

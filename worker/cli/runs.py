@@ -90,11 +90,11 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
         if standing.kind == "undo" and not queue:
-            _execute_undo(ctx, lambda: runs.reopen(ctx, standing.id).id, standing.dry_run, as_json)
+            _execute_undo(ctx, lambda: runs.resume(ctx, standing.id).id, standing.dry_run, as_json)
         execute_runs(
             ctx,
             [standing.connector],
-            lambda _name: runs.reopen(ctx, standing.id).id,
+            lambda _name: runs.resume(ctx, standing.id).id,
             queue,
             as_json,
         )

@@ -38,6 +38,7 @@ def sync(
     """
     from config.settings import SettingsError
     from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs.model import RunOptions
     from worker.sync.runs.scope import Scope
 
     full = full or accept_removals
@@ -55,13 +56,15 @@ def sync(
         def opened(name: str) -> str:
             # Of connectors that were not named only where something waits for it.
             accepts = accept_removals and (name in connector or _has_held_removals(ctx, name))
-            standing = None if dry_run else runs.to_take_up(ctx, name, full, accepts)
+            standing = None if dry_run else runs.find_resumable(ctx, name, full, accepts)
             if standing is not None:
                 console.info(f"{name}: continuing run {standing.id}")
-                return runs.reopen(ctx, standing.id).id
+                return runs.resume(ctx, standing.id).id
             if accepts:
                 return _open_accepting(ctx, name, dry_run)
-            return runs.open_run(ctx, name, Scope("everything" if full else "changed"), dry_run)
+            return runs.open_run(
+                ctx, name, Scope("everything" if full else "changed"), RunOptions(dry_run=dry_run)
+            )
 
         execute_runs(ctx, list(names), opened, queue, as_json, many=True)
 
@@ -78,14 +81,21 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
     resumed instead: where it has failed, this one takes its place, else it has to end first."""
     from worker.access import audit
     from worker.sync.runs import lifecycle as runs
-    from worker.sync.runs.lifecycle import RunActiveError
+    from worker.sync.runs.model import RunActiveError, RunOptions
     from worker.sync.runs.scope import Scope
 
     try:
         run_id = runs.open_run(
-            ctx, name, Scope("everything"), dry_run, by=user_name(), purpose="removals accepted",
-            accept_removals=True,
-        )  # fmt: skip
+            ctx,
+            name,
+            Scope("everything"),
+            RunOptions(
+                dry_run=dry_run,
+                opened_by=user_name(),
+                purpose="removals accepted",
+                accept_removals=True,
+            ),
+        )
     except RunActiveError as error:
         console.info(
             f"{name}: run {error.run_id} does not accept removals; finish it first (hygiene runs "
@@ -123,6 +133,7 @@ def rescan(
 ) -> None:  # fmt: skip
     """Check contacts again: by id, number, segment or age; all contacts by default."""
     from worker.sync.runs import lifecycle as runs
+    from worker.sync.runs.model import RunOptions
 
     given = [bool(ids), bool(numbers), segment is not None, older_than is not None]
     if sum(given) > 1:
@@ -130,9 +141,12 @@ def rescan(
     scope = _scope(ids, numbers, segment, older_than)
     with open_context(connector) as ctx:
         execute_runs(
-            ctx, [connector], lambda name: runs.open_run(ctx, name, scope, dry_run, force),
-            queue, as_json,
-        )  # fmt: skip
+            ctx,
+            [connector],
+            lambda name: runs.open_run(ctx, name, scope, RunOptions(dry_run=dry_run, force=force)),
+            queue,
+            as_json,
+        )
 
 
 def _scope(

@@ -25,7 +25,7 @@ from worker.store import embedded_redis, heartbeat, private_files, setbacks
 from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
 from worker.store.tables import contacts, failures, runs
 from worker.sync.read import removals
-from worker.sync.runs import lifecycle as run_store
+from worker.sync.runs import crm_quota
 
 _HERE = ("127.0.0.1", "localhost", "::1")
 _CLOCKS_APART = timedelta(seconds=30)
@@ -240,7 +240,7 @@ def of_crm(ctx: Context, name: str) -> Iterator[Check]:
         where = "behind" if apart > timedelta(0) else "ahead of"
         text = f"this machine's clock is {seconds} s {where} {name}'s: is time synchronised (NTP)?"
         yield warning("clock", text)
-    left = run_store.quota_of(ctx, name)
+    left = crm_quota.last_reported(ctx, name)
     quota = ctx.quotas.get(name)
     if quota is not None and (today := quota.today) is not None:
         left = {"remaining": today.remaining, "limit": today.limit}

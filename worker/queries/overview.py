@@ -14,8 +14,8 @@ from worker.segments import isolation, queries
 from worker.store.outbox import DeliveryState
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
 from worker.sync.read import removals
+from worker.sync.runs import crm_quota, report
 from worker.sync.runs import lifecycle as run_store
-from worker.sync.runs import report
 from worker.verification import spend_report
 
 _FAILING = ("failed", "all_failed")
@@ -103,7 +103,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
                 "contacts": counted.contacts if counted else None,
                 "statuses": dict(counted.statuses) if counted else {},
                 "calls_today": _calls_today(ctx, name),
-                "quota": run_store.quota_of(ctx, name),
+                "quota": crm_quota.last_reported(ctx, name),
             }
         )
     return found

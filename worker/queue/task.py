@@ -11,7 +11,7 @@ import celery
 
 from config import stopping
 from worker.store.machine_faults import trouble
-from worker.sync.runs.lifecycle import NoSuchRunError
+from worker.sync.runs.model import NoSuchRunError
 
 log = logging.getLogger(__name__)
 

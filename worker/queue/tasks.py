@@ -35,7 +35,8 @@ from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
 from worker.sync.pages.runner import help_with_pages, run_to_completion
 from worker.sync.read import reader, select
-from worker.sync.runs import audits, lifecycle
+from worker.sync.runs import audits, lifecycle, reader_lease, stored_pages
+from worker.sync.runs.model import RunActiveError, RunOverError
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo as undoing
 from worker.verification import provider_status as standing
@@ -78,14 +79,14 @@ def sync(connector: str, full: bool = False) -> None:
     """Take up a sync that stands open or failed last, or start one; nothing while one runs."""
     ctx = context()
     try:
-        standing = lifecycle.to_take_up(ctx, connector, full)
+        standing = lifecycle.find_resumable(ctx, connector, full)
         if standing is not None:
-            run_id = lifecycle.reopen(ctx, standing.id).id
+            run_id = lifecycle.resume(ctx, standing.id).id
         else:
             whole = full or _full_is_due(ctx, connector)
             scope = Scope("everything" if whole else "changed")
             run_id = lifecycle.open_run(ctx, connector, scope)
-    except (lifecycle.RunActiveError, lifecycle.RunOverError):
+    except (RunActiveError, RunOverError):
         return  # another worker was quicker
     except ConnectorError as error:
         log.error("%s", error)
@@ -112,7 +113,7 @@ def reverify(connector: str) -> None:
             run_id = lifecycle.open_run(
                 ctx, connector, Scope("due", limit=settings.sync.reverify_limit)
             )
-        except lifecycle.RunActiveError:
+        except RunActiveError:
             deferred_runs.note(ctx.store, connector, ctx.now())
             return
         except ConnectorError as error:
@@ -134,10 +135,10 @@ def read(run_id: str) -> None:
         # A dry run counts each number once, a file has one writer: one process does it all.
         try:
             run_to_completion(ctx, run_id)
-        except (ConnectorError, lifecycle.RunActiveError) as error:
+        except (ConnectorError, RunActiveError) as error:
             log.error("run %s: %s", run_id, error)
         return
-    if not run.read_all and reader.claim(ctx, run_id):
+    if not run.read_all and reader_lease.claim(ctx, run_id):
         try:
             if not _read_on(ctx, run_id):
                 read.delay(run_id)
@@ -147,7 +148,7 @@ def read(run_id: str) -> None:
             lifecycle.fail(ctx, run_id, str(error))
             return
         finally:
-            reader.release(ctx, run_id)
+            reader_lease.release(ctx, run_id)
     if lifecycle.finish_if_done(ctx, run_id):
         segments.apply_async(expires=60)  # what it found is seen at once
 
@@ -162,10 +163,10 @@ def _read_on(ctx: Context, run_id: str) -> bool:
     def active() -> bool:
         return lifecycle.load(ctx, run_id).active  # a page may have ended it
 
-    def hand_on(own: Context, stored: lifecycle.Stored, waiting: Callable[[], None]) -> None:
+    def hand_on(own: Context, stored: stored_pages.StoredPage, waiting: Callable[[], None]) -> None:
         enqueue_page(stored.id, run_id)
         while active():
-            idle = lifecycle.open_pages(own, run_id, only_idle=True)
+            idle = stored_pages.list_pending(own, run_id, only_idle=True)
             if len(idle) < settings.sync.pages_in_flight:
                 return
             if not page_work.process(own, idle[0].id):
@@ -197,7 +198,7 @@ def page(page_id: int, run_id: str) -> None:
         segments.apply_async(expires=60)
         return
     run = lifecycle.load(ctx, run_id)
-    if run.active and not run.read_all and not lifecycle.driven_elsewhere(ctx, run_id):
+    if run.active and not run.read_all and not reader_lease.has_live_reader(ctx, run_id):
         read.delay(run_id)  # its reader has died
 
 
@@ -236,7 +237,7 @@ def undo(undo_id: str) -> None:
         return
     try:
         undoing.execute(ctx, undo_id)
-    except lifecycle.RunActiveError:
+    except RunActiveError:
         return  # another worker is at it
     except ConnectorError as error:
         log.error("run %s: %s", undo_id, error)
@@ -275,7 +276,7 @@ def revive() -> None:
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in lifecycle.active(ctx):
-        if run.kind == propagation.KIND or lifecycle.driven_elsewhere(ctx, run.id):
+        if run.kind == propagation.KIND or reader_lease.has_live_reader(ctx, run.id):
             continue
         if run.kind == "undo":
             undo.delay(run.id)
@@ -292,7 +293,7 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     ctx = context()
     run = lifecycle.load(ctx, run_id)
     if not (run.dry_run or run.connector == "csv"):
-        idle = lifecycle.open_pages(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
+        idle = stored_pages.list_pending(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
         for stored in idle:
             enqueue_page(stored.id, run_id)
     read.delay(run_id)

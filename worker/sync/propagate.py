@@ -23,7 +23,8 @@ from worker.feedback import rechecks
 from worker.store import changed_records, outbox
 from worker.sync import workflow_callbacks
 from worker.sync.pages.runner import run_to_completion
-from worker.sync.runs import lifecycle
+from worker.sync.runs import lifecycle, reader_lease
+from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope, ScopeKind
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def _orphaned_run(ctx: Context, connector: str) -> str | None:
                 (begun := work.claimed(connection, connector)) is not None and begun[0] == run.id
                 for work, _ in _SOURCES
             )
-        if not waited_for and not lifecycle.is_worked_on(ctx, run.id):
+        if not waited_for and not reader_lease.has_live_lease(ctx, run.id):
             return run.id
     return None
 
@@ -135,17 +136,17 @@ def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -
                 return None
             # "done": its worker died before it was settled.
             done = lifecycle.load(ctx, run_id).state == "done"
-            return run_id if done else lifecycle.reopen(ctx, run_id).id
+            return run_id if done else lifecycle.resume(ctx, run_id).id
         if not due:
             return None
         return lifecycle.open_run(
             ctx,
             connector,
             Scope(kind, tuple(dict.fromkeys(due.values()))),
-            kind=KIND,
-            opened=lambda connection, run_id: work.claim(connection, list(due), run_id),
+            RunOptions(kind=KIND),
+            on_opened=lambda connection, run_id: work.claim(connection, list(due), run_id),
         )
-    except lifecycle.RunActiveError:
+    except RunActiveError:
         return None
     except ConnectorError as error:
         log.warning("%s: reports wait: %s", connector, error)  # its schema could not be had

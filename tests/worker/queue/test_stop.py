@@ -89,8 +89,8 @@ def count(ctx: Context, table: sa.Table, *where: Any) -> int:
 
 def go_on(ctx: Context, name: str) -> dict[str, Any]:
     """As `hygiene sync NAME` does, in this process."""
-    standing = lifecycle.to_take_up(ctx, name)
-    run_id = lifecycle.reopen(ctx, standing.id).id if standing else lifecycle.open_run(
+    standing = lifecycle.find_resumable(ctx, name)
+    run_id = lifecycle.resume(ctx, standing.id).id if standing else lifecycle.open_run(
         ctx, name, Scope("changed"))  # fmt: skip
     run_to_completion(ctx, run_id)
     return report.result(ctx, run_id)

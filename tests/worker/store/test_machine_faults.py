@@ -70,7 +70,7 @@ class TestTheDisk:
         (run,) = lifecycle.recent(ctx)
         assert run.id in done.stderr
         # There is space again.
-        run_to_completion(ctx, lifecycle.reopen(ctx, run.id).id)
+        run_to_completion(ctx, lifecycle.resume(ctx, run.id).id)
         assert Crm.all(sandbox)["salesforce"].all_checked()
         assert report.result(ctx, run.id)["contacts"]["failed"] == 0
 

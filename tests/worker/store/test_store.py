@@ -30,7 +30,7 @@ from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
 from worker.sync.read import reader
-from worker.sync.runs import lifecycle
+from worker.sync.runs import lifecycle, reader_lease, stored_pages
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
 
@@ -245,8 +245,8 @@ class TestRuns:
         lower_limits(monkeypatch, hubspot_list_page=10)
         first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
         run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
-        assert reader.claim(first, run_id)
-        assert not reader.claim(second, run_id)
+        assert reader_lease.claim(first, run_id)
+        assert not reader_lease.claim(second, run_id)
         stored: list[int] = []
         reader.read_on(
             first, lifecycle.load(first, run_id), lambda _own, page, *_: stored.append(page.id),
@@ -281,7 +281,7 @@ class TestRuns:
                 ctx: Context, ready: threading.Barrier = ready, claimed: list[Context] = claimed
             ) -> None:
                 ready.wait(5)
-                if reader.claim(ctx, run_id):
+                if reader_lease.claim(ctx, run_id):
                     claimed.append(ctx)
 
             threads = [threading.Thread(target=come, args=(ctx,)) for ctx in contexts]
@@ -290,7 +290,7 @@ class TestRuns:
             for thread in threads:
                 thread.join()
             assert len(claimed) == 1
-            reader.release(claimed[0], run_id)
+            reader_lease.release(claimed[0], run_id)
 
     def test_a_reader_that_was_away_for_too_long_keeps_nothing_any_more(
         self, make_context: Callable[..., Context], either_database_url: str, crm: Crm
@@ -298,23 +298,23 @@ class TestRuns:
         """Its place is older than that of who reads now."""
         first, second = (make_context(DATABASE_URL=either_database_url) for _ in range(2))
         run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
-        assert reader.claim(first, run_id)
+        assert reader_lease.claim(first, run_id)
         run = lifecycle.load(first, run_id)
         with first.store.write() as connection:
             past = {"reader_until": first.now() - timedelta(minutes=1)}
             connection.execute(sa.update(tables.runs).values(past))
-        assert reader.claim(second, run_id)
+        assert reader_lease.claim(second, run_id)
         assert reader.read_on(second, lifecycle.load(second, run_id), lambda *_: None, lambda: True)
-        there = lifecycle.load(second, run_id).reading, lifecycle.open_pages(second, run_id)
+        there = lifecycle.load(second, run_id).reading, stored_pages.list_pending(second, run_id)
         assert not reader.read_on(first, run, lambda *_: None, lambda: True)
         assert (
             lifecycle.load(second, run_id).reading,
-            lifecycle.open_pages(second, run_id),
+            stored_pages.list_pending(second, run_id),
         ) == there
 
     def test_a_run_that_was_cut_short_goes_on(self, ctx: Context, crm: Crm) -> None:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
-        assert reader.claim(ctx, run_id)
+        assert reader_lease.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_page: None, lambda: False)
         runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"

@@ -18,7 +18,7 @@ from worker.store.tables import pages as table
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
 from worker.sync.read import reader
-from worker.sync.runs import lifecycle, report
+from worker.sync.runs import lifecycle, reader_lease, report
 from worker.sync.runs.scope import Scope
 
 
@@ -230,7 +230,7 @@ class TestTheWayThere:
         assert lifecycle.load(ctx, run_id).state == "failed"
         service.used = 0
         ctx.connector(crm.name, fresh=True)  # as after a minute: one call looks
-        lifecycle.reopen(ctx, run_id)
+        lifecycle.resume(ctx, run_id)
         runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()
@@ -265,7 +265,7 @@ class TestTheWayThere:
         assert failed["state"] == "failed"
         assert "503" in failed["error"]
         crm.service.faults.clear()
-        runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id)
+        runner.run_to_completion(ctx, lifecycle.resume(ctx, run_id).id)
         assert report.account(ctx, run_id)["state"] == "done"
         assert crm.all_checked()
 
@@ -285,7 +285,7 @@ class TestALeaseThatRanOut:
         first, second = make_context(), make_context()
         second.owner = "elsewhere:1:x"  # another host: only the lease's end can free the page
         run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
-        reader.claim(first, run_id)
+        reader_lease.claim(first, run_id)
         pages: list[int] = []
         reader.read_on(
             first,

@@ -32,6 +32,7 @@ from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
 from worker.sync.propagate import propagate
 from worker.sync.runs import control, lifecycle
+from worker.sync.runs.model import RunActiveError
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
 
@@ -126,7 +127,7 @@ class Machine(RuleBasedStateMachine):
         page_work.write_all = dying
         try:
             self._sync("everything")
-        except (PowerCut, ConnectorError, lifecycle.RunActiveError):
+        except (PowerCut, ConnectorError, RunActiveError):
             pass
         finally:
             page_work.write_all = write_all
@@ -200,9 +201,9 @@ class Machine(RuleBasedStateMachine):
         propagate(self.ctx, self.name)
 
     def _sync(self, kind: Any) -> None:
-        standing = lifecycle.to_take_up(self.ctx, self.name)
+        standing = lifecycle.find_resumable(self.ctx, self.name)
         run_id = (
-            lifecycle.reopen(self.ctx, standing.id).id
+            lifecycle.resume(self.ctx, standing.id).id
             if standing is not None
             else lifecycle.open_run(self.ctx, self.name, Scope(kind))
         )
@@ -213,7 +214,7 @@ class Machine(RuleBasedStateMachine):
     @staticmethod
     def _safely(work: Any) -> None:
         """A CRM that is away, or a run that is in the way, is an answer too."""
-        with contextlib.suppress(ConnectorError, lifecycle.RunActiveError):
+        with contextlib.suppress(ConnectorError, RunActiveError):
             work()
 
 

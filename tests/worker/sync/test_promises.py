@@ -18,6 +18,7 @@ from worker.context import Context
 from worker.store.tables import failures, feedback, verifications, watermarks, writes
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
+from worker.sync.runs.model import RunActiveError
 from worker.sync.runs.scope import Scope
 from worker.sync.write.undo import undo
 
@@ -98,7 +99,7 @@ class TestNothingIsLost:
         assert lifecycle.load(ctx, run_id).state == "failed"
         assert _watermarks(ctx, crm) == before
         crm.service.faults.clear()
-        lifecycle.reopen(ctx, run_id)
+        lifecycle.resume(ctx, run_id)
         runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.get(crm.ids()[3], crm.status) == "invalid"
@@ -132,7 +133,7 @@ class TestNothingIsLost:
 
     def test_only_one_run_of_a_connector_at_a_time(self, ctx: Context, crm: Crm) -> None:
         lifecycle.open_run(ctx, crm.name, Scope("changed"))
-        with pytest.raises(lifecycle.RunActiveError):
+        with pytest.raises(RunActiveError):
             lifecycle.open_run(ctx, crm.name, Scope("changed"))
 
 

@@ -35,7 +35,8 @@ from worker.sync.pages import evaluate, results, runner
 from worker.sync.pages import process as page_work
 from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.read import reader
-from worker.sync.runs import lifecycle
+from worker.sync.runs import lifecycle, reader_lease, stored_pages
+from worker.sync.runs.model import RunOptions
 from worker.sync.runs.scope import Scope
 from worker.sync.write import batcher
 
@@ -334,10 +335,10 @@ class TestASyncBesideIt:
 
     def _page(self, ctx: Context, crm: Crm) -> tuple[str, int]:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
-        reader.claim(ctx, run_id)
+        reader_lease.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
-        reader.release(ctx, run_id)
-        return run_id, lifecycle.open_pages(ctx, run_id)[0].id
+        reader_lease.release(ctx, run_id)
+        return run_id, stored_pages.list_pending(ctx, run_id)[0].id
 
     def _flagged_and_not_noted(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -626,9 +627,12 @@ class TestARunOfReports:
         with ctx.store.write() as connection:
             (one,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
         run_id = lifecycle.open_run(
-            ctx, "hubspot", Scope("numbers", (NUMBER,)), kind="reports",
-            opened=lambda connection, run: delivering.claim(connection, [one], run),
-        )  # fmt: skip
+            ctx,
+            "hubspot",
+            Scope("numbers", (NUMBER,)),
+            RunOptions(kind="reports"),
+            on_opened=lambda connection, run: delivering.claim(connection, [one], run),
+        )
         with ctx.store.write() as connection:
             delivering.requeue(connection, "hubspot", [NUMBER], ctx.now())
         assert "hubspot" in pending_connectors(ctx)
@@ -644,9 +648,9 @@ class TestAWorkerThatWasAway:
     ) -> None:
         """Frozen for longer than its lease, between deciding and writing."""
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
-        reader.claim(ctx, run_id)
+        reader_lease.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
-        reader.release(ctx, run_id)
+        reader_lease.release(ctx, run_id)
         decide_all = evaluate.evaluate
 
         def slowly(*args: Any) -> Any:
@@ -657,7 +661,7 @@ class TestAWorkerThatWasAway:
 
         monkeypatch.setattr(evaluate, "evaluate", slowly)
         crm.service.counters.clear()
-        assert page_work.process(ctx, lifecycle.open_pages(ctx, run_id)[0].id) is False
+        assert page_work.process(ctx, stored_pages.list_pending(ctx, run_id)[0].id) is False
         assert crm.writes == 0
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(writes)) == 0

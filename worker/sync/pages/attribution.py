@@ -33,7 +33,7 @@ from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages import merges, pending_writes
 from worker.sync.pages.steps import AttributedPage, LoadedPage, PageWork
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 RECHECK_DELAY = timedelta(seconds=5)  # before a run of their own looks at deferred records
 

@@ -36,7 +36,7 @@ from worker.sync.pages import existing_contacts
 from worker.sync.pages.fields import Prepared, Remembered, reader
 from worker.sync.pages.reports import last_confirmed_date
 from worker.sync.pages.steps import VerifiedPage
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 from worker.verification.models import Verification
 from worker.verification.results import Lookups, Verified
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from worker.store.bulk import upsert
 from worker.store.tables import failures
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 _MAX_MESSAGE = 2000  # characters
 

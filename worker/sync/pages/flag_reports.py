@@ -13,7 +13,7 @@ from worker.suppression import erasure
 from worker.sync.pages import unindexed_flags
 from worker.sync.pages.fields import Prepared, Remembered
 from worker.sync.pages.merges import TakenOver
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 
 def store(

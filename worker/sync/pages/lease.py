@@ -11,9 +11,9 @@ from connectors.records import Contact
 from worker.context import Context, alive
 from worker.store.tables import pages, runs, writes
 from worker.sync.pages.steps import LeasedPage, PageWork
-from worker.sync.read.reader import unpack
 from worker.sync.runs import lifecycle
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
+from worker.sync.runs.stored_pages import decode_page
 
 RENEW_EVERY = 10.0  # seconds between two renewals while a step waits
 
@@ -56,7 +56,7 @@ def claim(
         release(ctx, page_id, None, attempts=-1)
         return None
     if read is None:
-        ids, read = unpack(row.payload)
+        ids, read = decode_page(row.payload)
     else:
         ids = [contact.id for contact in read]
     return LeasedPage(row.id, row.object, row.attempts + 1, row.stored_at, ids, read), run

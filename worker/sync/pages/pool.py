@@ -16,7 +16,7 @@ from typing import Self
 from config import stopping
 from worker.context import Context
 from worker.sync.pages import process
-from worker.sync.runs.lifecycle import Stored
+from worker.sync.runs.stored_pages import StoredPage
 from worker.sync.write.batcher import Batcher
 
 OnDone = Callable[[int], None]  # is called with the page's id, in one thread at a time
@@ -67,7 +67,7 @@ class PagePool:
         if error is None and self._error is not None:
             raise self._error
 
-    def submit(self, _reader: Context, stored: Stored, waiting: Callable[[], None]) -> None:
+    def submit(self, _reader: Context, stored: StoredPage, waiting: Callable[[], None]) -> None:
         """Process a page in a thread; waits while enough is in flight.
 
         Raises the error of an earlier page. `waiting` is called each second of waiting.
@@ -101,7 +101,7 @@ class PagePool:
         waiting = min(_EXTRA_PAGES, self._batcher.count_waiting())
         return too_many or self._pages >= self._count + waiting
 
-    def _work(self, stored: Stored) -> None:
+    def _work(self, stored: StoredPage) -> None:
         if self._error is not None:
             return
         ctx = getattr(self._local, "ctx", None)
@@ -109,7 +109,7 @@ class PagePool:
             ctx = self._local.ctx = self._ctx.beside()
             with self._lock:
                 self._contexts.append(ctx)
-        if process.process(ctx, stored.id, self._batcher.write, stored.read):
+        if process.process(ctx, stored.id, self._batcher.write, stored.contacts):
             with self._lock:
                 self._on_done(stored.id)
 

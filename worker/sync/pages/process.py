@@ -49,7 +49,7 @@ from worker.sync.pages import (
     write_back,
 )
 from worker.sync.pages.steps import LeasedPage, LoadedPage, PageWork, VerifiedPage, Write
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 from worker.sync.write.crm_writes import write_all
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from worker.store.tables import pages, writes
 from worker.sync.pages import failures
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.steps import LeasedPage
-from worker.sync.runs import lifecycle
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs import stored_pages
+from worker.sync.runs.model import Run
 
 MAX_SINGLE_RECORDS = 20  # of a run; beyond them whole pages are quarantined
 
@@ -31,7 +31,7 @@ def split(ctx: Context, run: Run, page: LeasedPage) -> list[int]:
         halves = []
         for which, ids in enumerate((page.ids[:middle], page.ids[middle:])):
             seq = -2 * page.id - which  # the reader counts up meanwhile
-            half = lifecycle.store_page(connection, ctx, run.id, seq, page.object, ids, None)
+            half = stored_pages.store_page(connection, ctx, run.id, seq, page.object, ids, None)
             halves.append(half)
             connection.execute(
                 sa.update(pages)

@@ -12,7 +12,7 @@ from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback
 from worker.feedback.report_log import ReportSet
 from worker.sync.pages.fields import Prepared
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 
 def load_reports(

@@ -12,8 +12,9 @@ from worker.context import Context
 from worker.sync.pages import process
 from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader
-from worker.sync.runs import lifecycle
-from worker.sync.runs.lifecycle import Stored
+from worker.sync.runs import lifecycle, reader_lease, stored_pages
+from worker.sync.runs.model import RunActiveError
+from worker.sync.runs.stored_pages import StoredPage
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +65,9 @@ def help_with_pages(ctx: Context, run_id: str, first: int, seconds: float) -> in
     submitted = {first}
     until = time.monotonic() + seconds
     with PagePool(ctx, _HELPER_PAGES, done.append) as pool:
-        pool.submit(ctx, Stored(first, 0), lambda: None)
+        pool.submit(ctx, StoredPage(first, 0), lambda: None)
         while time.monotonic() < until:
-            idle = lifecycle.open_pages(ctx, run_id, only_idle=True)
+            idle = stored_pages.list_pending(ctx, run_id, only_idle=True)
             following = next((one for one in idle if one.id not in submitted), None)
             if following is None:
                 break
@@ -76,8 +77,8 @@ def help_with_pages(ctx: Context, run_id: str, first: int, seconds: float) -> in
 
 
 def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
-    def process_page(own: Context, stored: Stored, _waiting: Callable[[], None]) -> None:
-        process.process(own, stored.id, read=stored.read)
+    def process_page(own: Context, stored: StoredPage, _waiting: Callable[[], None]) -> None:
+        process.process(own, stored.id, read=stored.contacts)
         progress(run_id)
 
     _read(ctx, run_id, process_page, lambda: progress(run_id))
@@ -89,26 +90,26 @@ def _read(ctx: Context, run_id: str, dispatch: reader.HandOn, on_page: Callable[
     def should_continue() -> bool:  # somebody may pause or cancel it, or stop this process
         return not stopping.requested() and lifecycle.load(ctx, run_id).active
 
-    for stored in lifecycle.open_pages(ctx, run_id):
+    for stored in stored_pages.list_pending(ctx, run_id):
         dispatch(ctx, stored, lambda: None)
     if lifecycle.load(ctx, run_id).read_all:
         return
-    if not reader.claim(ctx, run_id):
+    if not reader_lease.claim(ctx, run_id):
         run = lifecycle.load(ctx, run_id)
-        raise lifecycle.RunActiveError(run.connector, run)
+        raise RunActiveError(run.connector, run)
     try:
         run = lifecycle.load(ctx, run_id)
         reader.read_on(ctx, run, dispatch, should_continue, on_page)
         stopping.check()
     finally:
-        reader.release(ctx, run_id)
+        reader_lease.release(ctx, run_id)
 
 
 def _wait_for_other_workers(ctx: Context, run_id: str, progress: Progress) -> None:
     """Wait until pages that other workers have are done, or process them when their lease ends."""
-    while lifecycle.load(ctx, run_id).active and (pages := lifecycle.open_pages(ctx, run_id)):
+    while lifecycle.load(ctx, run_id).active and (pages := stored_pages.list_pending(ctx, run_id)):
         for stored in pages:
             if process.process(ctx, stored.id):
                 progress(run_id)
-        if lifecycle.open_pages(ctx, run_id):
+        if stored_pages.list_pending(ctx, run_id):
             stopping.sleep(0.5)

@@ -19,7 +19,7 @@ from worker.feedback.report_log import ReportSet
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages.fields import Prepared, Remembered
 from worker.sync.pages.merges import TakenOver
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 from worker.sync.write.crm_writes import Outcome, Written
 from worker.verification.results import Verified
 

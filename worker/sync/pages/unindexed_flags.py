@@ -19,7 +19,7 @@ from worker.store.tables import feedback, writes
 from worker.suppression import erasure
 from worker.sync.pages import evaluator, reports
 from worker.sync.pages.fields import Prepared, Remembered
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 Flags = dict[str, dict[str, bool]]  # contact key -> flag -> as we last saw or wrote it
 

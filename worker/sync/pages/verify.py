@@ -15,7 +15,7 @@ from worker.sync.pages import lease
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.reports import last_confirmed_date
 from worker.sync.pages.steps import PreparedPage, VerifiedPage
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 from worker.verification.conditions import Subject
 from worker.verification.models import Verification
 from worker.verification.reservation import LookupRequest

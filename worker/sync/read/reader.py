@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -18,48 +17,21 @@ from connectors.errors import SchemaChangedError
 from connectors.protocol import Connector
 from connectors.records import Contact, Page
 from connectors.rows import ids_of
-from worker.context import Context, alive
+from worker.context import Context
 from worker.store.tables import UtcDateTime, runs
 from worker.sync.pages import merges
 from worker.sync.read import change_detection, removals, reverse_reader
 from worker.sync.read.coalesce import gathered
-from worker.sync.runs import lifecycle as run_store
-from worker.sync.runs.lifecycle import Payload, Run, Stored
+from worker.sync.runs import reader_lease, stored_pages
+from worker.sync.runs.model import Run
+from worker.sync.runs.stored_pages import StoredPage
 
 log = logging.getLogger(__name__)
 
 _SURVIVORS = 100  # records that others were merged into, on a page of their own
 
 # Takes the reader's context, a page, and what to call while it keeps the reader waiting.
-HandOn = Callable[[Context, Stored, Callable[[], None]], None]
-
-
-def claim(ctx: Context, run_id: str) -> bool:
-    """Become the one reader of a run; False when another one is alive."""
-    with ctx.store.write() as connection:
-        row = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until)
-            .where(runs.c.id == run_id)
-            .with_for_update()  # two that come at once are told apart by who is first
-        ).one()
-        held = row.reader_until is not None and row.reader_until > ctx.now()
-        if held and row.reader_owner != ctx.owner and alive(row.reader_owner):
-            return False
-        connection.execute(
-            sa.update(runs)
-            .where(runs.c.id == run_id)
-            .values(reader_owner=ctx.owner, reader_until=ctx.lease())
-        )
-    return True
-
-
-def release(ctx: Context, run_id: str) -> None:
-    with ctx.store.write() as connection:
-        connection.execute(
-            sa.update(runs)
-            .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
-            .values(reader_owner=None, reader_until=None)
-        )
+HandOn = Callable[[Context, StoredPage, Callable[[], None]], None]
 
 
 def read_on(
@@ -155,7 +127,7 @@ class _Reading:
             started = time.monotonic()
             try:
                 pages = connector.read(
-                    entry["object"], since, entry["cursor"], run.skip, self._keep_lease
+                    entry["object"], since, entry["cursor"], run.skip, self._renew_lease
                 )
                 for page in gathered(pages, self._ctx.settings.sync.page_contacts):
                     # When the first page was asked for, by the CRM's clock (its answer's Date, less
@@ -218,21 +190,18 @@ class _Reading:
                 if not ids:
                     return True
                 entry["survivor"] = ids[-1]
-                seq = run_store.next_seq(connection, run.id)
-                page_id = run_store.store_page(connection, self._ctx, run.id, seq, name, ids, None)
+                seq = stored_pages.next_seq(connection, run.id)
+                page_id = stored_pages.store_page(
+                    connection, self._ctx, run.id, seq, name, ids, None
+                )
                 _note(connection, self._ctx, run, reading=run.reading)
-            self._hand_on(self._ctx, Stored(page_id, len(ids), None), self._keep_lease)
+            self._hand_on(self._ctx, StoredPage(page_id, len(ids), None), self._renew_lease)
             if not may_go_on():
                 return False
         return True
 
-    def _keep_lease(self) -> None:
-        with self._ctx.store.write() as connection:
-            connection.execute(
-                sa.update(runs)
-                .where(runs.c.id == self._run.id, runs.c.reader_owner == self._ctx.owner)
-                .values(reader_until=self._ctx.lease())
-            )
+    def _renew_lease(self) -> None:
+        reader_lease.renew(self._ctx, self._run.id)
 
     def _take(
         self, connector: Connector, page: Page, before: Mapping[Any, int], began: datetime
@@ -255,7 +224,7 @@ class _Reading:
             self._count(connector, before)
             stored = self._store(self._ctx, new, page, span, began)
         if stored is not None:
-            self._hand_on(self._ctx, stored, self._keep_lease)
+            self._hand_on(self._ctx, stored, self._renew_lease)
         self._seen()
 
     def _take_back(
@@ -304,7 +273,7 @@ class _Reading:
         page: Page,
         span: change_detection.Span | None,
         began: datetime | None,
-    ) -> Stored | None:
+    ) -> StoredPage | None:
         """Keep a page and the run's place in one transaction; None where nothing is to do."""
         run, name = self._run, self._entry["object"]
         values: dict[str, Any] = {
@@ -329,16 +298,16 @@ class _Reading:
             elif known.too_many:
                 removals.collect_span(connection, run.id, run.connector, name, span, ids_of(read))
             if settled.read or settled.gone:
-                run_store.store_settled(connection, ctx, run.id, name, settled)
+                stored_pages.store_unchanged(connection, ctx, run.id, name, settled)
             if fresh:
                 ids = [contact.id for contact in fresh]
-                seq = run_store.next_seq(connection, run.id)
+                seq = stored_pages.next_seq(connection, run.id)
                 # A search may return a contact as it was before our last write to it: taken at its
                 # word, somebody would have cleared our flags. It is read by its id then.
                 by_id = self._found_late and not known.indexed.isdisjoint(ids)
                 kept = None if by_id else fresh
-                page_id = run_store.store_page(connection, ctx, run.id, seq, name, ids, kept)
-                stored = Stored(page_id, len(fresh), kept)
+                page_id = stored_pages.store_page(connection, ctx, run.id, seq, name, ids, kept)
+                stored = StoredPage(page_id, len(fresh), kept)
             _note(connection, self._ctx, run, **values)
         return stored
 
@@ -371,24 +340,14 @@ class _RemovalsReader:
     def add_counts(
         self, connection: Connection, object_name: str, counts: change_detection.Settled
     ) -> None:
-        run_store.store_settled(connection, self._ctx, self._run.id, object_name, counts)
+        stored_pages.store_unchanged(connection, self._ctx, self._run.id, object_name, counts)
 
     def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:
         run, name = self._run, self._reading._entry["object"]
-        seq = run_store.next_seq(connection, run.id)
+        seq = stored_pages.next_seq(connection, run.id)
         ids = [contact.id for contact in found]
-        return run_store.store_page(connection, self._ctx, run.id, seq, name, ids, found)
+        return stored_pages.store_page(connection, self._ctx, run.id, seq, name, ids, found)
 
     def dispatch(self, page_id: int, found: Sequence[Contact]) -> None:
-        stored = Stored(page_id, len(found), found)
-        self._reading._hand_on(self._ctx, stored, self._reading._keep_lease)
-
-
-def unpack(payload: bytes) -> tuple[list[str], list[Contact] | None]:
-    """The ids and the contacts of a page as it was stored; None where they are to be fetched."""
-    try:
-        stored = msgspec.json.decode(payload, type=Payload)
-    except msgspec.ValidationError:
-        # Another release stored it, which tells contacts in another form.
-        return msgspec.json.decode(payload)["ids"], None
-    return stored.ids, stored.contacts
+        stored = StoredPage(page_id, len(found), found)
+        self._reading._hand_on(self._ctx, stored, self._reading._renew_lease)

@@ -18,7 +18,7 @@ from connectors.records import Contact, Page
 from connectors.rows import ids_of
 from worker.context import Context
 from worker.sync.read.coalesce import gathered
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from worker.segments.isolation import (
 from worker.store import setbacks
 from worker.store.tables import isolations, runs
 from worker.sync.runs import lifecycle
+from worker.sync.runs.model import RESUMABLE, RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 
 log = logging.getLogger(__name__)
@@ -66,11 +67,7 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
                 sa.select(runs.c.opened_at, runs.c.state).where(runs.c.id == (one.run_id or ""))
             ).one_or_none()
             released = one.released_at
-            if (
-                last is None
-                or last.state in lifecycle.RESUMABLE
-                or (released and last.opened_at < released)
-            ):
+            if last is None or last.state in RESUMABLE or (released and last.opened_at < released):
                 found.setdefault(one.connector, one)
     return list(found.values())
 
@@ -78,8 +75,10 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
 def _open_run(ctx: Context, one: Isolation, purpose: str) -> str | None:
     try:
         scope = Scope("segment", (one.value,), key=one.by)
-        run_id = lifecycle.open_run(ctx, one.connector, scope, by=AUDIT, purpose=purpose)
-    except lifecycle.RunActiveError:
+        run_id = lifecycle.open_run(
+            ctx, one.connector, scope, RunOptions(opened_by=AUDIT, purpose=purpose)
+        )
+    except RunActiveError:
         return None  # at the next look
     except ConnectorError as error:
         log.warning("audit of %s: %s", one.name, error)
@@ -102,7 +101,7 @@ def _record_outcomes(ctx: Context) -> None:
         if one.run_id is None or one.audited_at is not None:
             continue
         run = lifecycle.load(ctx, one.run_id)
-        if run.state in lifecycle.RESUMABLE:  # the CRM was away: it is tried anew
+        if run.state in RESUMABLE:  # the CRM was away: it is tried anew
             _note_run(ctx, one.id, None)
         if run.state not in ("done", "cancelled"):
             continue

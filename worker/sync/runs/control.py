@@ -1,6 +1,6 @@
 """What a person does to a run that is under way: pause it, or cancel it.
 
-A paused one goes on like one that failed: `worker.sync.runs.reopen`.
+A paused run is resumed like one that failed: `lifecycle.resume`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store.tables import absent_records, pages, runs
 from worker.sync.runs import lifecycle as run_store
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 
 def pause(ctx: Context, run_id: str, by: str) -> Run:

@@ -1,163 +1,58 @@
-"""Opening, following and ending runs. One run a connector at a time; dry runs beside it."""
+"""Load, open, resume and end runs. A connector has one run at a time; dry runs beside it."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import msgspec
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from config.errors import HygieneError
 from config.logging_setup import redact
-from connectors.errors import ConnectorError
-from connectors.records import NOTHING, Contact, Skip
-from worker.context import Context, alive
+from connectors.protocol import Connector
+from connectors.records import NOTHING, Skip
+from worker.context import Context
 from worker.store import lost_fields
-from worker.store.bulk import chunks, upsert
-from worker.store.tables import UtcDateTime, app_state, failures, pages, runs, watermarks
+from worker.store.bulk import upsert
+from worker.store.tables import UtcDateTime, failures, pages, runs, watermarks
 from worker.sync.read import removals, select
-from worker.sync.read.change_detection import Settled
+from worker.sync.runs import crm_quota, own_writes, stored_pages
+from worker.sync.runs.model import (
+    RESUMABLE,
+    NoSuchRunError,
+    Run,
+    RunActiveError,
+    RunOptions,
+    RunOverError,
+)
+from worker.sync.runs.reader_lease import has_live_lease
 from worker.sync.runs.scope import Scope
 from worker.verification import provider_status
 
 # A record that keeps failing is tried by this many runs, then left to a person.
-MOST_RETRIES = 10
-_SECOND = timedelta(seconds=1)
-# What a run was ended as that can be taken up where it stands.
-RESUMABLE = ("failed", "stopped")
+MAX_RETRIES = 10
+_SHORTEST_PREFIX = 4  # characters of an id by which a run is still found
 
-
-class RunActiveError(HygieneError):
-    """The connector has a run under way."""
-
-    http_status = 409
-
-    def __init__(self, connector: str, run: Run | None) -> None:
-        self.run_id = run.id if run is not None else "?"
-        if run is not None and run.state == "paused":
-            text = f"run {run.id} is paused; let it go on: hygiene runs resume {run.id}"
-        else:
-            text = f"run {self.run_id} is under way; follow it: hygiene runs show {self.run_id}"
-        super().__init__(f"{connector}: {text}")
-
-
-class RunOverError(ConnectorError):
-    """What is to go on has come to its end."""
-
-    http_status = 409
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(f"run {run.id} is {run.state}: there is nothing to resume")
-
-
-class NoSuchRunError(HygieneError):
-    exit_code = 2
-    http_status = 404
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"there is no run {run_id}; list them: hygiene runs list")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A row of the runs table."""
-
-    id: str
-    connector: str
-    kind: str
-    scope: Scope
-    state: str
-    dry_run: bool
-    force: bool
-    opened_at: datetime
-    finished_at: datetime | None
-    began_at: datetime | None
-    last_write_at: datetime | None
-    reading: list[dict[str, Any]]
-    read_all: bool
-    reader_calls: dict[str, int]
-    skip: Skip
-    notes: list[str]
-    error: str | None
-    opened_by: str
-    purpose: str
-
-    @property
-    def left(self) -> int:
-        """About how many contacts the reader has still to read."""
-        return sum(entry.get("left") or 0 for entry in self.reading if not entry["done"])
-
-    @property
-    def active(self) -> bool:
-        return self.state == "running"
-
-    @property
-    def accepts_removals(self) -> bool:
-        """Whether an operator has told it to carry out removals, also if they are many."""
-        return any(removals.is_accepted(entry) for entry in self.reading)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A page that is kept with its run and not done. `read`: its contacts, where this process has
-    just read them; it need not unpack them again then."""
-
-    id: int
-    size: int
-    read: Sequence[Contact] | None = None
-
-
-class Payload(msgspec.Struct):
-    """A stored page as JSON. `contacts`: as they were read; None = to be fetched by their ids."""
-
-    ids: list[str]
-    contacts: list[Contact] | None
-
-
-def _made(row: Any) -> Run:
-    return Run(
-        row.id,
-        row.connector,
-        row.kind,
-        Scope.from_json(row.scope),
-        row.state,
-        row.dry_run,
-        row.force,
-        row.opened_at,
-        row.finished_at,
-        row.began_at,
-        row.last_write_at,
-        row.reading,
-        row.read_all,
-        row.reader_calls,
-        _skip(row.skip),
-        row.notes,
-        row.error,
-        row.opened_by,
-        row.purpose,
-    )
+# -- loading -------------------------------------------------------------------------------
 
 
 def load(ctx: Context, run_id: str) -> Run:
-    """A run by its id, or by the beginning of it that is like no other."""
+    """Load a run by its id or by an unambiguous prefix of it; raises `NoSuchRunError`."""
     if not run_id.isprintable():
         raise NoSuchRunError(ascii(run_id))
     with ctx.store.read() as connection:
         row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
-        if row is None and len(run_id) >= 4:
-            like = connection.execute(
+        if row is None and len(run_id) >= _SHORTEST_PREFIX:
+            matches = connection.execute(
                 sa.select(runs).where(runs.c.id.startswith(run_id, autoescape=True)).limit(2)
             ).all()
-            row = like[0] if len(like) == 1 else None
+            row = matches[0] if len(matches) == 1 else None
     if row is None:
         raise NoSuchRunError(run_id)
-    return _made(row)
+    return Run.from_row(row)
 
 
 def recent(
@@ -168,8 +63,8 @@ def recent(
     state: str = "",
     before: datetime | None = None,
 ) -> list[Run]:
-    """The latest runs, newest first; those that carry reports to a CRM are many, and left out
-    unless `reports`. `before`: opened before that, to go on."""
+    """List the latest runs, newest first. Runs that carry reports to a CRM are many, and left out
+    unless `reports`. `before`: opened before that, for the next page of a list."""
     query = sa.select(runs).order_by(runs.c.opened_at.desc()).limit(limit)
     if state:
         query = query.where(runs.c.state == state)
@@ -180,143 +75,159 @@ def recent(
     if connector:
         query = query.where(runs.c.connector == connector)
     with ctx.store.read() as connection:
-        return [_made(row) for row in connection.execute(query)]
+        return [Run.from_row(row) for row in connection.execute(query)]
 
 
 def active(ctx: Context, active_key: str | None = None) -> list[Run]:
-    """Runs under way; with `active_key` (a connector's name) the one that excludes others, which
-    may be paused."""
+    """List the runs under way. With `active_key` (a connector's name): the run that excludes
+    others, which may be paused."""
     query = sa.select(runs).order_by(runs.c.opened_at)
     if active_key:
         query = query.where(runs.c.active_key == active_key)
     else:
         query = query.where(runs.c.state == "running")
     with ctx.store.read() as connection:
-        return [_made(row) for row in connection.execute(query)]
+        return [Run.from_row(row) for row in connection.execute(query)]
 
 
-def is_worked_on(ctx: Context, run_id: str) -> bool:
-    """Whether some process that may be alive holds a lease of this run."""
-    now = ctx.now()
+def last_full(ctx: Context, connector: str) -> datetime | None:
+    """Return when the connector was last read through as a whole; None before the first time."""
     with ctx.store.read() as connection:
-        run = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
-        ).one()
-        held = connection.execute(
-            sa.select(pages.c.owner, pages.c.until).where(
-                pages.c.run_id == run_id, pages.c.state == "stored", pages.c.owner.is_not(None)
-            )
-        ).all()
-    return any(
-        until is not None and until > now and owner != ctx.owner and alive(owner)
-        for owner, until in [tuple(run), *map(tuple, held)]
-    )
+        last: datetime | None = connection.scalar(
+            sa.select(sa.func.min(watermarks.c.full_at)).where(watermarks.c.connector == connector)
+        )
+    return last
 
 
-Opened = Callable[[Connection, str], None]
+# -- opening -------------------------------------------------------------------------------
+
+OnOpened = Callable[[Connection, str], None]
+
+
+def _nothing_more(_connection: Connection, _run_id: str) -> None:
+    pass
 
 
 def open_run(
     ctx: Context,
     connector_name: str,
     scope: Scope,
-    dry_run: bool = False,
-    force: bool = False,
-    kind: str = "",
-    opened: Opened = lambda _connection, _run: None,
-    by: str = "",
-    purpose: str = "",
-    accept_removals: bool = False,
+    options: RunOptions = RunOptions(),
+    on_opened: OnOpened = _nothing_more,
 ) -> str:
-    """Open a run and store its plan; raises `RunActiveError`, `ConnectorError`, `SchemaError`.
+    """Open a run, store its plan and return its id.
 
-    `by`, `purpose`: who asked for it and why, "" for the schedule.
-    `accept_removals`: of a full read, carry out what it has to remove
-    (`worker.sync.read.removals`). Of each `kind` that is given one may be under way beside the
-    connector's sync or rescan.
-    `opened` is called in the same transaction.
+    1. Ask the CRM for its fields, and for the records of the scope where only it knows them. This
+       comes before the transaction, because a CRM may take its time.
+    2. Plan which objects the reader reads, from when on, and which of our own writes it leaves out.
+    3. Store the run. The unique `active_key` refuses a second one of the connector.
+    4. Call `on_opened` in the same transaction.
+    5. Store pages of the records that are known by their ids already.
+
+    Raises `RunActiveError`, `ConnectorError`, `SchemaError`.
     """
-    before = ctx.calls(connector_name)
+    calls_before = ctx.calls(connector_name)
     connector = ctx.connector_for_run(connector_name)
-    lost = ctx.fields[connector_name]
-    members: Sequence[tuple[str, str]] | None = None
-    if scope.kind == "ids":
-        members = connector.locate(scope.values)
-    elif scope.kind == "segment":  # asked before the database is: a CRM may take its time
-        asked = connector.list_members(scope.key, scope.values[0])
-        members = None if asked is None else list(asked)
-    used = {kind: count - before.get(kind, 0) for kind, count in connector.calls.items()}
+    members = _ask_for_members(connector, scope)
+    calls = {kind: n - calls_before.get(kind, 0) for kind, n in connector.calls.items()}
     provider_notes = provider_status.warnings(ctx.line, ctx.settings, ctx.store, ctx.now())
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
-        skip = NOTHING
-        reading: list[dict[str, Any]] = []
-        if scope.streams:
-            marks = _marks(connection, connector_name)
-            late = _late(ctx, connector_name)
-            if scope.kind == "changed" and connector.incremental and marks:
-                skip = _seen_own_writes(connection, ctx, connector_name, marks)
-            whole = lost_fields.find_objects_to_reread(connection, connector_name)
-            for name in connector.objects:
-                if name in lost.lost_objects:
-                    continue
-                mark = marks.get(name)
-                changed = scope.kind == "changed" and name not in whole
-                since = (mark - late).isoformat() if mark and changed else None
-                reading.append(
-                    {
-                        "object": name,
-                        "since": since,
-                        "first": mark is None,
-                        "cursor": None,
-                        "done": False,
-                    }
-                )
-            if accept_removals:
-                removals.accept(connection, connector_name, reading)
+        plan = _plan_reading(connection, ctx, connector_name, connector, scope)
+        if options.accept_removals:
+            removals.accept(connection, connector_name, plan.reading)
+        row = {
+            "id": run_id,
+            "connector": connector_name,
+            "kind": options.kind or ("sync" if scope.streams else "rescan"),
+            "scope": scope.as_json(),
+            "state": "running",
+            "active_key": None if options.dry_run else _active_key(connector_name, options.kind),
+            "dry_run": options.dry_run,
+            "force": options.force,
+            "opened_at": now,
+            "reading": plan.reading,
+            "read_all": not scope.streams,
+            "reader_calls": calls,
+            "skip": own_writes.as_json(plan.own_writes),
+            "notes": [*_schema_notes(ctx, connector_name), *provider_notes],
+            "opened_by": options.opened_by[:120],
+            "purpose": redact(options.purpose)[:255],
+        }
         try:
-            connection.execute(
-                sa.insert(runs).values(
-                    id=run_id,
-                    connector=connector_name,
-                    kind=kind or ("sync" if scope.streams else "rescan"),
-                    scope=scope.as_json(),
-                    state="running",
-                    active_key=None if dry_run else _active_key(connector_name, kind),
-                    dry_run=dry_run,
-                    force=force,
-                    opened_at=now,
-                    reading=reading,
-                    read_all=False,
-                    reader_calls=used,
-                    skip=_skip_as_json(skip),
-                    notes=[*_findings(ctx, connector_name), *provider_notes],
-                    opened_by=by[:120],
-                    purpose=redact(purpose)[:255],
-                )
-            )
+            connection.execute(sa.insert(runs).values(**row))
         except sa.exc.IntegrityError:
             connection.rollback()
-            under_way = active(ctx, _active_key(connector_name, kind))
-            raise RunActiveError(connector_name, next(iter(under_way), None)) from None
-        opened(connection, run_id)
+            raise _is_active(ctx, connector_name, options.kind) from None
+        on_opened(connection, run_id)
         if not scope.streams:
-            picked = (
+            records = (
                 select.picked(connection, ctx, connector_name, scope)
                 if members is None
                 else iter(members)
             )
-            _store_ids(connection, run_id, picked, ctx, size=100)
-            connection.execute(sa.update(runs).where(runs.c.id == run_id).values(read_all=True))
+            stored_pages.store_ids(connection, ctx, run_id, records)
         elif connector.incremental:
-            _store_ids(connection, run_id, _retries(connection, connector_name), ctx, size=100)
+            retries = _records_to_retry(connection, connector_name)
+            stored_pages.store_ids(connection, ctx, run_id, retries)
     return run_id
 
 
-def _findings(ctx: Context, connector: str) -> Iterator[str]:
-    """What is not as it should be with the CRM's fields; those that are lost are told apart."""
-    lost = {(one.object, one.field) for one in ctx.fields[connector].lost}
+def _ask_for_members(connector: Connector, scope: Scope) -> Sequence[tuple[str, str]] | None:
+    """Ask the CRM for the records of a scope, (object, record id) each; None where it is read
+    through, or our index knows them."""
+    if scope.kind == "ids":
+        return connector.locate(scope.values)
+    if scope.kind == "segment":
+        members = connector.list_members(scope.key, scope.values[0])
+        return None if members is None else list(members)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadingPlan:
+    """`reading`: an entry for each object that the reader reads (see the table `runs`).
+    `own_writes`: those of our own that it leaves out."""
+
+    reading: list[dict[str, Any]]
+    own_writes: Skip
+
+
+def _plan_reading(
+    connection: Connection, ctx: Context, connector_name: str, connector: Connector, scope: Scope
+) -> _ReadingPlan:
+    """Plan what the reader reads: nothing for a scope whose records are known by their ids."""
+    if not scope.streams:
+        return _ReadingPlan([], NOTHING)
+    positions = _watermarks(connection, connector_name)
+    skip = NOTHING
+    if scope.kind == "changed" and connector.incremental and positions:
+        skip = own_writes.already_read(connection, ctx, connector_name, positions)
+    finds_late = own_writes.late_by(ctx, connector_name)
+    to_read_whole = lost_fields.find_objects_to_reread(connection, connector_name)
+    reading: list[dict[str, Any]] = []
+    for name in connector.objects:
+        if name in ctx.fields[connector_name].lost_objects:
+            continue  # our user does not see the object any more
+        position = positions.get(name)
+        only_changes = position and scope.kind == "changed" and name not in to_read_whole
+        since = (position - finds_late).isoformat() if position and only_changes else None
+        reading.append(
+            {
+                "object": name,
+                "since": since,
+                "first": position is None,
+                "cursor": None,
+                "done": False,
+            }
+        )
+    return _ReadingPlan(reading, skip)
+
+
+def _schema_notes(ctx: Context, connector: str) -> Iterator[str]:
+    """What is wrong with the CRM's fields. Fields that are lost are reported elsewhere."""
+    lost = {(field.object, field.field) for field in ctx.fields[connector].lost}
     for finding in ctx.findings.get(connector, []):
         if (finding.object, finding.field) not in lost:
             yield str(finding)
@@ -326,7 +237,12 @@ def _active_key(connector: str, kind: str) -> str:
     return f"{connector}:{kind}" if kind == "reports" else connector
 
 
-def _marks(connection: Connection, connector: str) -> dict[str, datetime]:
+def _is_active(ctx: Context, connector: str, kind: str) -> RunActiveError:
+    under_way = active(ctx, _active_key(connector, kind))
+    return RunActiveError(connector, next(iter(under_way), None))
+
+
+def _watermarks(connection: Connection, connector: str) -> dict[str, datetime]:
     rows = connection.execute(
         sa.select(watermarks.c.object, watermarks.c.position).where(
             watermarks.c.connector == connector
@@ -335,97 +251,12 @@ def _marks(connection: Connection, connector: str) -> dict[str, datetime]:
     return {row.object: row.position for row in rows}
 
 
-def _seen_own_writes(
-    connection: Connection, ctx: Context, connector: str, marks: dict[str, datetime]
-) -> Skip:
-    """Runs whose writes lie after the watermark and were read again by a later run already.
-
-    Reading with an overlap brings our own writes back again and again until they are older than
-    it. What a later, finished run has read needs no third look *yet*: such records are left out
-    for the time being unless they changed since that run began, the watermark does not move past
-    them meanwhile (see `finish_if_done`), and once the overlap is over a run reads them all once
-    more. So what is committed late is never missed, and a run soon after another costs next to
-    nothing.
-
-    Where searches find changes late, a later run may not have seen an edit that was made before it
-    began. There only what changed while the run wrote is left out, and only of one run, the one
-    that wrote most: an edit after it is found as soon as it can be.
-    """
-    finished = (
-        connection.execute(
-            sa.select(runs)
-            .where(
-                runs.c.connector == connector,
-                runs.c.state == "done",
-                runs.c.dry_run.is_(False),
-                runs.c.began_at.is_not(None),
-            )
-            .order_by(runs.c.opened_at.desc())
-            .limit(50)
-        )
-        .mappings()
-        .all()
-    )
-    late = _late(ctx, connector)
-    oldest = min(marks.values()) - late
-    settled = ctx.now() - ctx.settings.read_again(connector)
-    seen = []
-    for row in finished:
-        wrote = row["last_write_at"]
-        if wrote is None or wrote < oldest or wrote < settled:
-            continue
-        # One run at a time: a run that was opened after this one ended read after all its writes.
-        if any(
-            later["opened_at"] >= row["finished_at"]
-            and Scope.from_json(later["scope"]).streams
-            and row["id"] not in _skip(later["skip"]).runs
-            for later in finished
-        ):
-            seen.append(row["id"])
-    if not seen:
-        return NOTHING
-    if late:
-        seen = [_wrote_most(connection, seen)]
-    began = min(row["began_at"] for row in finished if row["id"] in seen)
-    # A CRM's clock is known by the second: a write may be stamped almost one later than noted.
-    reads = [row["began_at"] for row in finished if Scope.from_json(row["scope"]).streams]
-    wrote_until = [row["last_write_at"] + _SECOND for row in finished if row["id"] in seen]
-    until = max(wrote_until) if late else max(*reads, *wrote_until)
-    return Skip(tuple(seen), until, began)
-
-
-def _late(ctx: Context, connector: str) -> timedelta:
-    """How much further back than a watermark changes are read, for what a CRM finds late."""
-    return ctx.settings.read_again(connector) - ctx.settings.sync.overlap
-
-
-def _wrote_most(connection: Connection, run_ids: Sequence[str]) -> str:
-    written = sa.func.sum(pages.c.written)
-    query = sa.select(pages.c.run_id).where(pages.c.run_id.in_(run_ids)).group_by(pages.c.run_id)
-    most: str | None = connection.scalar(query.order_by(written.desc(), pages.c.run_id).limit(1))
-    return most or run_ids[0]
-
-
-def _skip(kept: dict[str, Any]) -> Skip:
-    if not kept:
-        return NOTHING
-    since = datetime.fromisoformat(kept["since"]) if "since" in kept else NOTHING.since
-    return Skip(tuple(kept["runs"]), datetime.fromisoformat(kept["until"]), since)
-
-
-def _skip_as_json(skip: Skip) -> dict[str, Any]:
-    if not skip.runs:
-        return {}
-    times = {"until": skip.until.isoformat(), "since": skip.since.isoformat()}
-    return {"runs": skip.runs, **times}
-
-
-def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]]:
+def _records_to_retry(connection: Connection, connector: str) -> Iterator[tuple[str, str]]:
     query = sa.select(failures.c.object, failures.c.record_id).where(
         failures.c.connector == connector,
         failures.c.retry.is_(True),
         sa.or_(
-            failures.c.attempts < MOST_RETRIES,
+            failures.c.attempts < MAX_RETRIES,
             failures.c.kind == "suppression_refused",  # until the CRM says that nobody may call
         ),
     )
@@ -433,146 +264,18 @@ def _retries(connection: Connection, connector: str) -> Iterator[tuple[str, str]
         yield row.object, row.record_id
 
 
-def _store_ids(
-    connection: Connection, run_id: str, records: Iterator[tuple[str, str]], ctx: Context, size: int
-) -> None:
-    by_object: dict[str, list[str]] = {}
-    seen: set[tuple[str, str]] = set()
-    for name, record_id in list(records):
-        if (name, record_id) not in seen:
-            seen.add((name, record_id))
-            by_object.setdefault(name, []).append(record_id)
-    seq = next_seq(connection, run_id)
-    for name, ids in by_object.items():
-        for some in chunks(ids, size):
-            store_page(connection, ctx, run_id, seq, name, list(some), None)
-            seq += 1
+# -- resuming ------------------------------------------------------------------------------
 
 
-def next_seq(connection: Connection, run_id: str) -> int:
-    last = connection.scalar(sa.select(sa.func.max(pages.c.seq)).where(pages.c.run_id == run_id))
-    return max(last or 0, 0) + 1  # halves of pages have numbers below 0
-
-
-def store_page(
-    connection: Connection,
-    ctx: Context,
-    run_id: str,
-    seq: int,
-    object_name: str,
-    ids: list[str],
-    read: Sequence[Contact] | None,
-) -> int:
-    """Keep a page with its run before it is handed on; `read` None = to be fetched by id."""
-    result = connection.execute(
-        sa.insert(pages).values(
-            run_id=run_id,
-            seq=seq,
-            object=object_name,
-            state="stored",
-            stored_at=ctx.now(),
-            attempts=0,
-            payload=msgspec.json.encode(Payload(ids, None if read is None else list(read))),
-            size=len(ids),
-        )
-    )
-    assert result.inserted_primary_key is not None
-    return int(result.inserted_primary_key[0])
-
-
-def store_settled(
-    connection: Connection, ctx: Context, run_id: str, object_name: str, settled: Settled
-) -> None:
-    """Keep what a page's settled and gone contacts add to the counts: a page that is done."""
-    connection.execute(
-        sa.insert(pages).values(
-            run_id=run_id,
-            seq=next_seq(connection, run_id),
-            object=object_name,
-            state="done",
-            stored_at=ctx.now(),
-            attempts=0,
-            size=settled.read,
-            read=settled.read,
-            gone=settled.gone,
-            counts=settled.counts(),
-        )
-    )
-
-
-def open_pages(ctx: Context, run_id: str, only_idle: bool = False) -> list[Stored]:
-    """Pages that are stored and not done, in order; `only_idle`: those that nobody works on."""
-    query = (
-        sa.select(pages.c.id, pages.c.size, pages.c.owner, pages.c.until)
-        .where(pages.c.run_id == run_id, pages.c.state == "stored")
-        .order_by(pages.c.seq)
-    )
-    now = ctx.now()
-    with ctx.store.read() as connection:
-        return [
-            Stored(row.id, row.size)
-            for row in connection.execute(query)
-            if not only_idle
-            or row.owner is None
-            or row.until is None
-            or row.until <= now
-            or not alive(row.owner)
-        ]
-
-
-def last_full(ctx: Context, connector: str) -> datetime | None:
-    """When the connector was last read through as a whole; None before the first time."""
-    with ctx.store.read() as connection:
-        last: datetime | None = connection.scalar(
-            sa.select(sa.func.min(watermarks.c.full_at)).where(watermarks.c.connector == connector)
-        )
-    return last
-
-
-def driven_elsewhere(ctx: Context, run_id: str) -> bool:
-    """Whether another process holds the reader's lease, as `hygiene sync` does all along."""
-    with ctx.store.read() as connection:
-        row = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
-        ).one()
-    return row.reader_until is not None and row.reader_until > ctx.now() and alive(row.reader_owner)
-
-
-def fail(ctx: Context, run_id: str, error: str) -> None:
-    """End a run that cannot go on; its pages and its place are kept for `resume`."""
-    _set_aside(ctx, run_id, "failed", error[:2000])
-
-
-def stop(ctx: Context, run_id: str) -> None:
-    """Note that a person has stopped the process that carried the run out. Its pages and its place
-    are kept: the next sync takes it up, or `resume`; workers do not by themselves."""
-    _set_aside(ctx, run_id, "stopped", None)
-
-
-def _set_aside(ctx: Context, run_id: str, state: str, error: str | None) -> None:
-    with ctx.store.write() as connection:
-        connection.execute(
-            sa.update(runs)
-            .where(runs.c.id == run_id, runs.c.state == "running")
-            .values(
-                state=state,
-                active_key=None,
-                error=error,
-                finished_at=ctx.now(),
-                reader_owner=None,
-                reader_until=None,
-            )
-        )
-
-
-def to_take_up(
+def find_resumable(
     ctx: Context, connector: str, full: bool = False, accept_removals: bool = False
 ) -> Run | None:
-    """A sync that stands open and that nobody works on, or that failed or was stopped last: it
-    goes on first.
+    """Return the connector's latest sync if it is to be resumed before another one begins: it is
+    open and nobody works on it, or it failed or was stopped.
 
-    With `accept_removals` only one that accepts them itself: an operator who accepts removals must
-    not have another run resumed instead.
+    `full`: a sync that had failed or was stopped must have been a full one. `accept_removals`: only
+    one that accepts removals itself. An operator who accepts them must not have another run resumed
+    instead.
     """
     query = (
         sa.select(runs)
@@ -584,20 +287,20 @@ def to_take_up(
         row = connection.execute(query).one_or_none()
     if row is None or row.state not in ("running", *RESUMABLE):
         return None
-    run = _made(row)
+    run = Run.from_row(row)
     if full and run.scope.kind != "everything" and not run.active:
         return None
     if accept_removals and not run.accepts_removals:
         return None
-    return None if run.active and is_worked_on(ctx, run.id) else run
+    return None if run.active and has_live_lease(ctx, run.id) else run
 
 
-def reopen(ctx: Context, run_id: str) -> Run:
-    """Make a failed or stopped run, or one whose worker died, run again; raises `RunActiveError`,
-    or `RunOverError`."""
+def resume(ctx: Context, run_id: str) -> Run:
+    """Set a failed, stopped or paused run to running again, and return it. A run that is running
+    though its worker died is returned as it is. Raises `RunActiveError`, `RunOverError`."""
     run = load(ctx, run_id)
     if run.state == "running":
-        if is_worked_on(ctx, run.id):
+        if has_live_lease(ctx, run.id):
             raise RunActiveError(run.connector, run)
         return run
     if run.state not in ("paused", *RESUMABLE):
@@ -616,32 +319,53 @@ def reopen(ctx: Context, run_id: str) -> Run:
             )
         except sa.exc.IntegrityError:
             connection.rollback()
-            under_way = active(ctx, _active_key(run.connector, run.kind))
-            raise RunActiveError(run.connector, next(iter(under_way), None)) from None
+            raise _is_active(ctx, run.connector, run.kind) from None
     return load(ctx, run.id)
 
 
-def _is_over(connection: Connection, run_id: str) -> tuple[Run, bool]:
-    """A run, and whether nothing of it is left to do."""
-    run = _made(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
-    if not run.active or not run.read_all:
-        return run, False
-    stored = sa.select(pages.c.id).where(pages.c.run_id == run_id, pages.c.state == "stored")
-    return run, connection.execute(stored.limit(1)).first() is None
+# -- ending --------------------------------------------------------------------------------
+
+
+def fail(ctx: Context, run_id: str, error: str) -> None:
+    """End a run that cannot be continued. Its pages and its cursor are kept for `resume`."""
+    _interrupt(ctx, run_id, "failed", error[:2000])
+
+
+def stop(ctx: Context, run_id: str) -> None:
+    """End a run whose process a person has stopped. Its pages and its cursor are kept: the next
+    sync resumes it, or `resume` does; workers do not by themselves."""
+    _interrupt(ctx, run_id, "stopped", None)
+
+
+def _interrupt(ctx: Context, run_id: str, state: str, error: str | None) -> None:
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(runs)
+            .where(runs.c.id == run_id, runs.c.state == "running")
+            .values(
+                state=state,
+                active_key=None,
+                error=error,
+                finished_at=ctx.now(),
+                reader_owner=None,
+                reader_until=None,
+            )
+        )
 
 
 def finish_if_done(ctx: Context, run_id: str) -> bool:
-    """End a run when the reader and all pages are done; then, and only then, move watermarks."""
-    with ctx.store.read() as connection:  # most pages are not the last: they wait for nobody
-        run, over = _is_over(connection, run_id)
-    if not over:
+    """End a run when the reader and all pages are done; then, and only then, move watermarks.
+    Returns whether the run is done."""
+    with ctx.store.read() as connection:  # most pages are not the last: no write lock for them
+        run, complete = _load_and_check(connection, run_id)
+    if not complete:
         return run.state == "done"
     with ctx.store.write() as connection:
-        run, over = _is_over(connection, run_id)
-        if not over:
+        run, complete = _load_and_check(connection, run_id)
+        if not complete:
             return run.state == "done"
-        _keep_quota(ctx, connection, run.connector)
-        wrote = connection.scalar(
+        crm_quota.record(ctx, connection, run.connector)
+        last_write = connection.scalar(
             sa.select(sa.func.max(pages.c.wrote_at)).where(pages.c.run_id == run_id)
         )
         ended = connection.execute(
@@ -652,58 +376,56 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
                 active_key=None,
                 finished_at=ctx.now(),
                 last_write_at=sa.func.coalesce(
-                    sa.literal(wrote, UtcDateTime), runs.c.last_write_at
+                    sa.literal(last_write, UtcDateTime), runs.c.last_write_at
                 ),
                 error=None,
             )
         )
         if ended.rowcount != 1:
             return load(ctx, run_id).state == "done"
-        if run.scope.streams and not run.dry_run and (began := _read_from(run)) is not None:
-            position = began - ctx.settings.sync.overlap
-            read = [entry for entry in run.reading if not entry.get("hidden")]
-            whole = [entry["object"] for entry in read if not entry["since"]]
-            lost_fields.record_reread(connection, run.connector, whole, run.opened_at)
-            marks = _marks(connection, run.connector) if run.skip.runs else {}
-            # A first sync has no watermark to start from: it reads everything too.
-            for entry in read:
-                if entry["object"] in marks and marks[entry["object"]] >= position:
-                    continue
-                mark = {
-                    "connector": run.connector,
-                    "object": entry["object"],
-                    "position": position,
-                    "run_id": run_id,
-                }
-                if not entry["since"]:
-                    mark["full_at"] = ctx.now()
-                upsert(connection, watermarks, [mark])
+        if run.scope.streams and not run.dry_run:
+            _move_watermarks(ctx, connection, run)
     return True
 
 
-def _read_from(run: Run) -> datetime | None:
-    """From when on a later run has to read, by the CRM's clock: when this one began, or the first
-    of the runs whose writes it left out. None where that is not known: the watermark stays."""
+def _load_and_check(connection: Connection, run_id: str) -> tuple[Run, bool]:
+    """Load a run, and whether all of it is read and done."""
+    run = Run.from_row(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
+    if not run.active or not run.read_all:
+        return run, False
+    pending = sa.select(pages.c.id).where(pages.c.run_id == run_id, pages.c.state == "stored")
+    return run, connection.execute(pending.limit(1)).first() is None
+
+
+def _move_watermarks(ctx: Context, connection: Connection, run: Run) -> None:
+    """Move the watermark of each object that was read to where the reader began, less the
+    overlap."""
+    began = _read_up_to(run)
+    if began is None:
+        return
+    position = began - ctx.settings.sync.overlap
+    entries = [entry for entry in run.reading if not entry.get("hidden")]
+    # A first sync has no watermark to start from: it reads everything too.
+    read_whole = [entry["object"] for entry in entries if not entry["since"]]
+    lost_fields.record_reread(connection, run.connector, read_whole, run.opened_at)
+    # A run that leaves out our own writes must not move a watermark back.
+    positions = _watermarks(connection, run.connector) if run.skip.runs else {}
+    for entry in entries:
+        name = entry["object"]
+        if name in positions and positions[name] >= position:
+            continue
+        row = {
+            "connector": run.connector, "object": name, "position": position, "run_id": run.id,
+        }  # fmt: skip
+        if name in read_whole:
+            row["full_at"] = ctx.now()
+        upsert(connection, watermarks, [row])
+
+
+def _read_up_to(run: Run) -> datetime | None:
+    """Return from when on a later run has to read, by the CRM's clock: when this one began, or the
+    first of the runs whose writes it left out. None if that is not known: the watermark
+    stays."""
     if run.began_at is None or not run.skip.runs:
         return run.began_at
     return None if run.skip.since == NOTHING.since else min(run.began_at, run.skip.since)
-
-
-_QUOTA = "quota: "
-
-
-def _keep_quota(ctx: Context, connection: Connection, connector: str) -> None:
-    """What the CRM last said of the day's calls, for whoever looks at the overview."""
-    quota = ctx.quotas.get(connector)
-    if quota is not None and (left := quota.today) is not None:
-        said = {"remaining": left.remaining, "limit": left.limit, "at": ctx.now().isoformat()}
-        row = {"name": f"{_QUOTA}{connector}", "value": orjson.dumps(said).decode()}
-        upsert(connection, app_state, [row])
-
-
-def quota_of(ctx: Context, connector: str) -> dict[str, Any] | None:
-    """The day's API calls of a CRM as it last said at the end of a run: remaining, limit, at."""
-    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_QUOTA}{connector}")
-    with ctx.store.read() as connection:
-        held = connection.scalar(query)
-    return orjson.loads(held) if held else None

@@ -15,7 +15,8 @@ from worker.store.bulk import chunks
 from worker.store.lost_fields import lost_during
 from worker.store.tables import pages, runs, writes
 from worker.sync.read import removals
-from worker.sync.runs.lifecycle import Run, load
+from worker.sync.runs.lifecycle import load
+from worker.sync.runs.model import Run
 from worker.verification import spend_report
 
 

@@ -21,7 +21,7 @@ from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.report_log import ReportSet
 from worker.sync.pages import evaluator, fields, reports
 from worker.sync.pages.fields import Prepared
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs.model import Run
 
 _STOPPING = ("do_not_contact", "wrong_number")
 

@@ -30,9 +30,9 @@ from worker.store.invalidation import invalidate
 from worker.store.tables import runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
-from worker.sync.read import reader
 from worker.sync.runs import lifecycle as run_store
-from worker.sync.runs.lifecycle import Run
+from worker.sync.runs import reader_lease
+from worker.sync.runs.model import Run, RunActiveError
 from worker.sync.runs.scope import Scope
 from worker.sync.write import standing_demands
 from worker.sync.write.crm_writes import write_all
@@ -117,8 +117,8 @@ def execute(
     work = _UndoWork(
         ctx, undoing, run, ctx.connector(run.connector), UndoResult(undoing.id, run.id)
     )
-    if not reader.claim(ctx, undoing.id):
-        raise run_store.RunActiveError(run.connector, undoing)
+    if not reader_lease.claim(ctx, undoing.id):
+        raise RunActiveError(run.connector, undoing)
     try:
         for object_name, rows in _batches(ctx, run):
             stopping.check()
@@ -130,7 +130,7 @@ def execute(
         run_store.fail(ctx, undoing.id, str(error))
         raise
     except BaseException:  # a shutdown: let another process go on at once
-        reader.release(ctx, undoing.id)
+        reader_lease.release(ctx, undoing.id)
         raise
     _finish(ctx, work.result)
     return work.result
@@ -338,7 +338,7 @@ def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
         except sa.exc.IntegrityError:
             connection.rollback()
             under_way = run_store.active(ctx, run.connector)
-            raise run_store.RunActiveError(run.connector, next(iter(under_way), None)) from None
+            raise RunActiveError(run.connector, next(iter(under_way), None)) from None
     return run_id
 
 

@@ -15,7 +15,7 @@ from worker.store import changed_records
 from worker.sync.read import removals
 from worker.sync.runs import control, lifecycle
 from worker.sync.runs import report as reporting
-from worker.sync.runs.lifecycle import RunActiveError
+from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo as undoing
 from worker.web.api.dependencies import (
@@ -123,9 +123,17 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                                 "segment or older_than.")  # fmt: skip
         try:
             run_id = lifecycle.open_run(
-                ctx, body.connector, scope, body.dry_run, body.force, by=who, purpose=body.reason,
-                accept_removals=body.accept_removals,
-            )  # fmt: skip
+                ctx,
+                body.connector,
+                scope,
+                RunOptions(
+                    dry_run=body.dry_run,
+                    force=body.force,
+                    opened_by=who,
+                    purpose=body.reason,
+                    accept_removals=body.accept_removals,
+                ),
+            )
         except RunActiveError:
             if not body.only_ids:
                 raise
@@ -206,7 +214,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             elif action == "cancel":
                 control.cancel(ctx, moved, who)
             elif action == "resume":
-                kind = lifecycle.reopen(ctx, moved).kind
+                kind = lifecycle.resume(ctx, moved).kind
                 queue.undo(moved) if kind == "undo" else queue.go_on(moved)
             else:
                 of, moved = moved, undoing.begin(ctx, moved, by=who, why=why)

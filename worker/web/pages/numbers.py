@@ -20,7 +20,7 @@ from worker.queries import timeline
 from worker.store.tables import contact_numbers, contacts
 from worker.suppression import suppressions
 from worker.sync.runs import lifecycle
-from worker.sync.runs.lifecycle import RunActiveError
+from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 from worker.web.auth import AdminForm, Viewer, reason_in
 from worker.web.body import RawBody, form_of
@@ -161,7 +161,9 @@ def _recheck(
     problems = []
     for name in names:
         try:
-            run_id = lifecycle.open_run(ctx, name, scope, force=True, by=who, purpose=why)
+            run_id = lifecycle.open_run(
+                ctx, name, scope, RunOptions(force=True, opened_by=who, purpose=why)
+            )
             queue.go_on(run_id)
         except (RunActiveError, ConnectorError) as error:
             problems.append(str(error))

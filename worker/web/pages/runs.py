@@ -13,7 +13,7 @@ from worker.access import audit
 from worker.context import Context
 from worker.sync.read import removals
 from worker.sync.runs import control, forecast, lifecycle, report
-from worker.sync.runs.lifecycle import NoSuchRunError, Run, RunActiveError
+from worker.sync.runs.model import NoSuchRunError, Run, RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo as undoing
 from worker.web.auth import AdminForm, Form, Viewer
@@ -84,7 +84,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def started(who: str, name: str, scope: Scope, form: Form, dry_run: bool) -> Response:
         force = form.get("force") == "on"
         why = form.get("why", "").strip()
-        run_id = lifecycle.open_run(ctx, name, scope, dry_run, force, by=who, purpose=why)
+        run_id = lifecycle.open_run(
+            ctx, name, scope, RunOptions(dry_run=dry_run, force=force, opened_by=who, purpose=why)
+        )
         if not dry_run:
             audit.note(ctx.store, ctx.now(), who, "run.start", f"{run_id} {name}: {scope}", why)
         queue.go_on(run_id)
@@ -169,9 +171,11 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(409, "This run no longer holds any removals. See the overview.")
         try:
             opened = lifecycle.open_run(
-                ctx, run.connector, Scope("everything"), by=me.name, purpose=why,
-                accept_removals=True,
-            )  # fmt: skip
+                ctx,
+                run.connector,
+                Scope("everything"),
+                RunOptions(opened_by=me.name, purpose=why, accept_removals=True),
+            )
         except (ConnectorError, RunActiveError) as error:
             return page(request, "message.html", me, 409, here="runs", text=str(error))
         target = f"{opened} {run.connector}"
@@ -214,7 +218,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             elif what == "cancel":
                 control.cancel(ctx, run.id, me.name)
             elif what == "resume":
-                lifecycle.reopen(ctx, run.id)
+                lifecycle.resume(ctx, run.id)
                 queue.undo(run.id) if run.kind == "undo" else queue.go_on(run.id)
             else:
                 raise HTTPException(404, "There is no such page.")
@@ -243,7 +247,7 @@ def _progress(run: Run, found: dict[str, Any]) -> dict[str, Any]:
     """How far a run is: share, contacts a second, and seconds that are left; as far as is known."""
     read = found["contacts"]["read"]
     stored = found["pages"].get("contacts", read)
-    whole = max(stored + run.left, read)
+    whole = max(stored + run.remaining, read)
     seconds = found["seconds"]
     rate = read / seconds if seconds > 1 and read else 0.0
     return {

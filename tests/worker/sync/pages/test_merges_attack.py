@@ -33,6 +33,7 @@ from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync import hubspot_events
 from worker.sync.pages import flag_reports, merges, process, results, runner
 from worker.sync.runs import lifecycle
+from worker.sync.runs.model import RunOptions
 from worker.sync.runs.scope import Scope
 
 
@@ -393,7 +394,7 @@ class TestEvidence:
                     sa.text("UPDATE writes SET at = '2020-01-01 00:00:00' WHERE run_id = :run"),
                     {"run": row.id},
                 )
-        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), force=True)
+        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), RunOptions(force=True))
         held: list[int] = []
         real = process.process
 

@@ -23,9 +23,9 @@ from worker.store.tables import pages
 from worker.sync.pages import pool, process, runner
 from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader, reverse_reader
-from worker.sync.runs import lifecycle, report
-from worker.sync.runs.lifecycle import Stored
+from worker.sync.runs import lifecycle, reader_lease, report, stored_pages
 from worker.sync.runs.scope import Scope
+from worker.sync.runs.stored_pages import StoredPage
 
 
 class Work:
@@ -68,7 +68,7 @@ class TestHowMuchAtOnce:
         done: list[int] = []
         with ThreadPoolExecutor(1) as reader, PagePool(ctx, 3, done.append) as made:
             taken = reader.submit(
-                lambda: [made.submit(ctx, Stored(n, 10), nobody) for n in range(9)]
+                lambda: [made.submit(ctx, StoredPage(n, 10), nobody) for n in range(9)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 3
@@ -86,7 +86,7 @@ class TestHowMuchAtOnce:
         monkeypatch.setattr(pool.Batcher, "count_waiting", lambda _self: 1)
         with ThreadPoolExecutor(1) as reader, PagePool(ctx, 2, lambda _page: None) as made:
             taken = reader.submit(
-                lambda: [made.submit(ctx, Stored(n, 10), nobody) for n in range(5)]
+                lambda: [made.submit(ctx, StoredPage(n, 10), nobody) for n in range(5)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 3
@@ -97,7 +97,7 @@ class TestHowMuchAtOnce:
         with ThreadPoolExecutor(1) as reader, PagePool(ctx, 8, lambda _page: None) as made:
             size = pool.MAX_CONTACTS_IN_FLIGHT // 2
             taken = reader.submit(
-                lambda: [made.submit(ctx, Stored(n, size), nobody) for n in range(5)]
+                lambda: [made.submit(ctx, StoredPage(n, size), nobody) for n in range(5)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 2
@@ -110,16 +110,16 @@ class TestHowMuchAtOnce:
     ) -> None:
         work.go.set()
         with PagePool(ctx, 4, lambda _page: None) as made:
-            made.submit(ctx, Stored(1, pool.MAX_CONTACTS_IN_FLIGHT * 3), nobody)
-            made.submit(ctx, Stored(2, 1), nobody)
+            made.submit(ctx, StoredPage(1, pool.MAX_CONTACTS_IN_FLIGHT * 3), nobody)
+            made.submit(ctx, StoredPage(2, 1), nobody)
 
     def test_who_waits_is_told_so(
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told = threading.Event()
         with ThreadPoolExecutor(1) as reader, PagePool(ctx, 1, lambda _page: None) as made:
-            made.submit(ctx, Stored(1, 1), nobody)
-            taken = reader.submit(made.submit, ctx, Stored(2, 1), told.set)
+            made.submit(ctx, StoredPage(1, 1), nobody)
+            taken = reader.submit(made.submit, ctx, StoredPage(2, 1), told.set)
             assert told.wait(5)
             work.go.set()
             taken.result(5)
@@ -134,7 +134,7 @@ class TestAnErrorOfOnePage:
         def twenty() -> None:
             with PagePool(ctx, 1, done.append) as made:
                 for n in range(20):
-                    made.submit(ctx, Stored(n, 1), nobody)
+                    made.submit(ctx, StoredPage(n, 1), nobody)
                     time.sleep(0.02)
 
         with pytest.raises(UnavailableError, match="page 0"):
@@ -146,7 +146,7 @@ class TestAnErrorOfOnePage:
 
         def one() -> None:
             with PagePool(ctx, 1, lambda _page: None) as made:
-                made.submit(ctx, Stored(0, 1), nobody)
+                made.submit(ctx, StoredPage(0, 1), nobody)
                 work.go.set()
 
         with pytest.raises(UnavailableError):
@@ -193,13 +193,13 @@ class TestAPartOfARun:
         monkeypatch.setattr(connector.HubSpotConnector, "write_size", 10)
         return Crm.all(sandbox)["hubspot"]
 
-    def read_run(self, ctx: Context) -> tuple[str, list[Stored]]:
+    def read_run(self, ctx: Context) -> tuple[str, list[StoredPage]]:
         """A run whose pages are all read, and not worked on."""
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
-        reader.claim(ctx, run_id)
+        reader_lease.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
-        reader.release(ctx, run_id)
-        return run_id, lifecycle.open_pages(ctx, run_id)
+        reader_lease.release(ctx, run_id)
+        return run_id, stored_pages.list_pending(ctx, run_id)
 
     def test_is_its_page_and_all_that_nobody_else_has_taken_up(
         self, ctx: Context, crm: Crm
@@ -225,12 +225,15 @@ class TestAPartOfARun:
             of = pages.c.id.in_([stored[0].id, stored[3].id])
             connection.execute(sa.update(pages).where(of).values(lease))
         assert runner.help_with_pages(ctx, run_id, stored[0].id, 60) == len(stored) - 2
-        assert [one.id for one in lifecycle.open_pages(ctx, run_id)] == [stored[0].id, stored[3].id]
+        assert [one.id for one in stored_pages.list_pending(ctx, run_id)] == [
+            stored[0].id,
+            stored[3].id,
+        ]
 
     def test_ends_when_its_time_is_over(self, ctx: Context, crm: Crm) -> None:
         run_id, stored = self.read_run(ctx)
         assert runner.help_with_pages(ctx, run_id, stored[0].id, 0) == 1
-        assert len(lifecycle.open_pages(ctx, run_id)) == len(stored) - 1
+        assert len(stored_pages.list_pending(ctx, run_id)) == len(stored) - 1
 
     def test_does_not_log_in_anew_for_each_page(
         self, ctx: Context, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
@@ -238,9 +241,9 @@ class TestAPartOfARun:
         crm = Crm.all(sandbox)["salesforce"]
         crm.service.page_limit = 10
         run_id = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
-        reader.claim(ctx, run_id)
+        reader_lease.claim(ctx, run_id)
         reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
-        for one in lifecycle.open_pages(ctx, run_id):
+        for one in stored_pages.list_pending(ctx, run_id):
             runner.help_with_pages(ctx, run_id, one.id, 0)
         assert crm.all_checked()
         logins = sum(n for route, n in crm.service.counters.items() if "oauth2/token" in route)
@@ -251,7 +254,7 @@ class TestAPartOfARun:
         crm.fault(crm.write_call, "status", status=401, times=100)
         with pytest.raises(ConnectorError):
             runner.help_with_pages(ctx, run_id, stored[0].id, 60)
-        assert len(lifecycle.open_pages(ctx, run_id)) == len(stored)
+        assert len(stored_pages.list_pending(ctx, run_id)) == len(stored)
 
 
 class TestBothEnds:
@@ -298,7 +301,7 @@ class TestBothEnds:
     def test_a_page_that_could_not_be_stored_is_read_again_whatever_the_other_thread_kept(
         self, ctx: Context, portal: Crm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real, lost = lifecycle.store_page, [3]
+        real, lost = stored_pages.store_page, [3]
 
         def store(connection: Any, own: Context, *args: Any) -> int:
             if own is ctx and lost and args[1] > lost[0]:
@@ -307,12 +310,12 @@ class TestBothEnds:
                 raise sa.exc.OperationalError("INSERT", {}, Exception("disk full"))
             return real(connection, own, *args)
 
-        monkeypatch.setattr(lifecycle, "store_page", store)
+        monkeypatch.setattr(stored_pages, "store_page", store)
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         with pytest.raises(sa.exc.OperationalError):
             runner.run_to_completion(ctx, run_id)
         assert lost == []
-        runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id)
+        runner.run_to_completion(ctx, lifecycle.resume(ctx, run_id).id)
         assert report.totals(ctx, run_id).read == 60
         assert portal.all_checked()
 
@@ -325,7 +328,7 @@ class TestBothEnds:
             runner.run_to_completion(ctx, run_id)
         half = lifecycle.load(ctx, run_id).reading[0]
         assert half["back"]
-        lifecycle.reopen(ctx, run_id)
+        lifecycle.resume(ctx, run_id)
         runner.run_to_completion(ctx, run_id)
         assert report.totals(ctx, run_id).read == 60
         assert portal.all_checked()

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import Contact
-from worker.sync.read.reader import unpack
-from worker.sync.runs.lifecycle import Payload
+from worker.sync.runs.stored_pages import Payload, decode_page
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUE = st.one_of(st.none(), st.booleans(), TEXT)
@@ -29,19 +28,19 @@ CONTACTS = st.builds(
 @given(st.lists(CONTACTS, max_size=4))
 def test_contacts_come_back_as_they_were_read(read: list[Contact]) -> None:
     ids = [contact.id for contact in read]
-    assert unpack(msgspec.json.encode(Payload(ids, read))) == (ids, read)
+    assert decode_page(msgspec.json.encode(Payload(ids, read))) == (ids, read)
 
 
 def test_a_page_of_ids_alone_is_fetched() -> None:
-    assert unpack(b'{"ids": ["7", "8"], "contacts": null}') == (["7", "8"], None)
+    assert decode_page(b'{"ids": ["7", "8"], "contacts": null}') == (["7", "8"], None)
 
 
 def test_a_page_that_another_release_told_in_another_form_is_read_anew() -> None:
     told = b'{"object": "contacts", "id": "7", "phones": {"phone": "1"}, "modified": null}'
-    assert unpack(b'{"ids": ["7"], "contacts": [' + told + b"]}") == (["7"], None)
+    assert decode_page(b'{"ids": ["7"], "contacts": [' + told + b"]}") == (["7"], None)
 
 
 def test_what_a_later_release_adds_to_a_contact_is_passed_by() -> None:
     told = b'{"object": "contacts", "id": "7", "phones": {"phone": "1"}, "colour": "red"}'
-    ids, read = unpack(b'{"ids": ["7"], "contacts": [' + told + b"]}")
+    ids, read = decode_page(b'{"ids": ["7"], "contacts": [' + told + b"]}")
     assert (ids, read) == (["7"], [Contact("contacts", "7", {"phone": "1"})])

@@ -35,7 +35,8 @@ from worker.sync import contact_index
 from worker.sync.pages import runner
 from worker.sync.propagate import propagate
 from worker.sync.read import change_detection, reader, removals
-from worker.sync.runs import lifecycle, report
+from worker.sync.runs import lifecycle, reader_lease, report
+from worker.sync.runs.model import RunOptions
 from worker.sync.runs.scope import Scope
 
 # Of 48 and of 60 contacts: the limit is six.
@@ -67,7 +68,9 @@ def count_rows(ctx: Context, table: sa.Table) -> int:
 
 def sync_accepting_removals(ctx: Context, crm: Crm, dry_run: bool = False) -> dict[str, Any]:
     """A full read that an operator told to carry removals out."""
-    run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), dry_run, accept_removals=True)
+    run_id = lifecycle.open_run(
+        ctx, crm.name, Scope("everything"), RunOptions(dry_run=dry_run, accept_removals=True)
+    )
     runner.run_to_completion(ctx, run_id)
     return report.account(ctx, run_id)
 
@@ -455,7 +458,9 @@ class TestAProcessThatDies:
             crm.act(record_id, {"delete": True})
         hidden = ids[10:20] if accept else ids[10 : 10 + LIMIT[crm.name]]
         crm.hide(hidden)
-        run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), accept_removals=accept)
+        run_id = lifecycle.open_run(
+            ctx, crm.name, Scope("everything"), RunOptions(accept_removals=accept)
+        )
         note, deaths = reader._note, itertools.count()
         die_at = {"before": -1, "after": -1}
         calls = itertools.count()
@@ -474,7 +479,7 @@ class TestAProcessThatDies:
             # What a process had done up to this point is committed; the rest is for the next one.
             life = make_context(GUARD)
             try:
-                if not reader.claim(life, run_id):
+                if not reader_lease.claim(life, run_id):
                     with life.store.write() as connection:
                         connection.execute(
                             sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
@@ -538,12 +543,14 @@ class TestResuming:
     ) -> None:
         sync(ctx, crm.name)
         plain = lifecycle.open_run(ctx, crm.name, Scope("everything"))
-        assert lifecycle.to_take_up(ctx, crm.name, full=True) is not None
-        assert lifecycle.to_take_up(ctx, crm.name, full=True, accept_removals=True) is None
+        assert lifecycle.find_resumable(ctx, crm.name, full=True) is not None
+        assert lifecycle.find_resumable(ctx, crm.name, full=True, accept_removals=True) is None
         lifecycle.fail(ctx, plain, "the CRM was away")
-        told = lifecycle.open_run(ctx, crm.name, Scope("everything"), accept_removals=True)
+        told = lifecycle.open_run(
+            ctx, crm.name, Scope("everything"), RunOptions(accept_removals=True)
+        )
         lifecycle.fail(ctx, told, "the CRM was away")
-        again = lifecycle.to_take_up(ctx, crm.name, full=True, accept_removals=True)
+        again = lifecycle.find_resumable(ctx, crm.name, full=True, accept_removals=True)
         assert again is not None
         assert again.id == told
         assert again.accepts_removals
@@ -654,7 +661,7 @@ class TestRecordsByTheirIds:
                 runner.run_to_completion(ctx, run_id, pages_at_once=1)
         assert crm.get(target, "do_not_contact") is True
         hidden = crm.hide([target])
-        runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id, pages_at_once=1)
+        runner.run_to_completion(ctx, lifecycle.resume(ctx, run_id).id, pages_at_once=1)
         with ctx.store.read() as connection:
             states = set(
                 connection.scalars(sa.select(writes.c.state).where(writes.c.run_id == run_id))
@@ -733,7 +740,7 @@ class TestTwoReaders:
                 connection.execute(sa.update(lifecycle.runs).values(reader_owner="somebody else"))
             return remove_some(self)
 
-        assert reader.claim(ctx, run_id)
+        assert reader_lease.claim(ctx, run_id)
         with monkeypatch.context() as patch:
             patch.setattr(removals.Decision, "_remove_some", robbed)
             run = lifecycle.load(ctx, run_id)

@@ -16,7 +16,7 @@ from worker.store.tables import pages
 from worker.store.tables import runs as run_table
 from worker.sync.pages import runner
 from worker.sync.runs import control, lifecycle, report
-from worker.sync.runs.lifecycle import RunActiveError
+from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 from worker.sync.write import undo
 
@@ -36,7 +36,7 @@ class TestPausing:
 
         runner.run_to_completion(ctx, run_id, after_a_page, pages_at_once=1)
         assert lifecycle.load(ctx, run_id).state == "paused"
-        lifecycle.reopen(ctx, run_id)
+        lifecycle.resume(ctx, run_id)
         runner.run_to_completion(ctx, run_id)
         run = lifecycle.load(ctx, run_id)
         assert run.state == "done"
@@ -46,11 +46,11 @@ class TestPausing:
     def test_keeps_the_connector_for_it(self, ctx: Context, crm: Crm) -> None:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         control.pause(ctx, run_id, "kim")
-        with pytest.raises(RunActiveError, match=f"paused; let it go on: .* {run_id}"):
+        with pytest.raises(RunActiveError, match=f"paused; to resume it: .* {run_id}"):
             lifecycle.open_run(ctx, crm.name, Scope("changed"))
-        assert lifecycle.to_take_up(ctx, crm.name) is None  # the schedule leaves it alone
+        assert lifecycle.find_resumable(ctx, crm.name) is None  # the schedule leaves it alone
         assert lifecycle.active(ctx) == []
-        assert lifecycle.reopen(ctx, run_id).state == "running"
+        assert lifecycle.resume(ctx, run_id).state == "running"
 
     def test_leaves_a_page_that_is_under_way_to_its_end(self, ctx: Context, crm: Crm) -> None:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
@@ -128,7 +128,7 @@ class TestUndo:
 
         with monkeypatch.context() as patched:
             patched.setattr(undo, "_write", dying)
-            patched.setattr(undo.reader, "release", lambda *_given: None)  # it was kill -9
+            patched.setattr(undo.reader_lease, "release", lambda *_given: None)  # it was kill -9
             with pytest.raises(Killed):
                 undo.execute(ctx, undo_id)
         assert calls == 1
@@ -152,7 +152,10 @@ class TestUndo:
         self, ctx: Context, crm: Crm
     ) -> None:
         run_id = lifecycle.open_run(
-            ctx, crm.name, Scope("ids", (crm.ids()[0],)), by="kim", purpose="+14155552671 called us"
+            ctx,
+            crm.name,
+            Scope("ids", (crm.ids()[0],)),
+            RunOptions(opened_by="kim", purpose="+14155552671 called us"),
         )
         assert "4155552671" not in lifecycle.load(ctx, run_id).purpose
         assert "called us" in lifecycle.load(ctx, run_id).purpose

@@ -17,7 +17,7 @@ from sandbox.salesforce.automation import Rule as SalesforceRule
 from worker.alerts import rules
 from worker.context import Context
 from worker.store.tables import failures, feedback
-from worker.sync.runs.lifecycle import MOST_RETRIES
+from worker.sync.runs.lifecycle import MAX_RETRIES
 from worker.sync.write.undo import undo
 
 TYPED, NUMBER = "(415) 555-2671", "+14155552671"
@@ -89,7 +89,7 @@ class TestFlagsThatAreRefused:
         (text,) = alerts(ctx)
         assert crm.name in text
         with ctx.store.write() as connection:  # others are left to a person after so many runs
-            connection.execute(sa.update(failures).values(attempts=MOST_RETRIES + 5))
+            connection.execute(sa.update(failures).values(attempts=MAX_RETRIES + 5))
         allow(crm)
         sync(ctx, crm.name)
         assert all(crm.get(target, flag) for flag in STOP_FLAGS)

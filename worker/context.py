@@ -1,15 +1,11 @@
-"""What a run needs at hand: settings, the store, open connectors, the clock, and who we are."""
+"""The context of all work: settings, store, open connectors, clock, and our name on leases."""
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -20,6 +16,7 @@ from connectors.http.pacing import Pace
 from connectors.http.rate_limits import Quota
 from connectors.protocol import Connector
 from connectors.records import CrmField, Purpose, Schema, SchemaProblem
+from worker.leases import is_alive, new_owner
 from worker.store import Store, lost_fields, open_store
 from worker.store.bulk import upsert
 from worker.store.lost_fields import History
@@ -34,22 +31,18 @@ from worker.verification.registry import ChainPlan, plan_chain
 
 log = logging.getLogger(__name__)
 
-_LOOK_AGAIN = timedelta(minutes=1)  # where something is missing, at most so often
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+_RECHECK_AFTER = timedelta(minutes=1)  # where a field is missing, ask the CRM at most this often
 
 
 @dataclass
 class Context:
-    """One process's hands. `owner` marks leases; it names the host and process for `alive()`."""
+    """What one thread works with. `owner` is its name on leases (`worker.leases`)."""
 
     settings: Settings
     store: Store
-    line: ChainPlan
+    providers: ChainPlan
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    owner: str = field(default_factory=_owner)
+    owner: str = field(default_factory=new_owner)
     pace: Pace | None = None
     quotas: dict[str, Quota] = field(default_factory=dict)
 
@@ -59,7 +52,7 @@ class Context:
         self._chain: Chain | None = None
         self._forecasts: dict[str, Chain] = {}
         self._keys: Keys | None = None
-        self._spare: list[Context] = []
+        self._pool: list[Context] = []
         self.findings: dict[str, list[SchemaProblem]] = {}
         self.fields: dict[str, History] = {}  # which fields could be used, and which are lost
 
@@ -70,37 +63,39 @@ class Context:
         store = open_store(settings.database_url)
         return cls(settings, store, plan_chain(settings, pace), pace=pace)
 
-    def beside(self) -> Context:
-        """For another thread: connections to the CRMs and leases of its own, all else shared. To be
-        given `back` when the thread is done; it then serves the next, which need not log in."""
+    def borrow(self) -> Context:
+        """Return a context for another thread: with connections to the CRMs and leases of its own,
+        all else shared. The thread gives it back when it is done (`give_back`); it then serves the
+        next thread, which need not log in."""
         try:
-            return self._spare.pop()  # of a list: safe between threads
+            return self._pool.pop()  # of a list: safe between threads
         except IndexError:
             return Context(
-                self.settings, self.store, self.line, lambda: self.now(),
+                self.settings, self.store, self.providers, lambda: self.now(),
                 pace=self.pace, quotas=self.quotas,
             )  # fmt: skip
 
-    def back(self, beside: Context) -> None:
-        self._spare.append(beside)
+    def give_back(self, borrowed: Context) -> None:
+        """Keep a borrowed context for the next thread."""
+        self._pool.append(borrowed)
 
     @property
     def keys(self) -> Keys:
-        """For hashes of persons and erased numbers, and for links; raises `StoreError`."""
+        """The keys for hashes of persons and erased numbers, and for links; raises `StoreError`."""
         self._keys = self._keys or open_keys(self.settings, self.store)
         return self._keys
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.store, self.settings.verification, alive, lambda: self.now())
+        return Ledger(self.store, self.settings.verification, is_alive, lambda: self.now())
 
     @property
-    def asks_dates(self) -> bool:
-        """Whether a step of the chain wants to know since when a number is somebody's."""
-        return any(step.depth == "reassigned" for step in self.line.steps)
+    def needs_consent_dates(self) -> bool:
+        """Whether a step of the chain asks since when a number has been the contact's."""
+        return any(step.depth == "reassigned" for step in self.providers.steps)
 
     def chain(self, dry_run_of: str | None = None) -> Chain:
-        """The verification chain; in a dry run with a memory that keeps nothing."""
+        """Return the verification chain; for a dry run, one whose answers are not stored."""
         if dry_run_of is None:
             self._chain = self._chain or self._chain_with(DatabaseAnswerCache(self.store))
             return self._chain
@@ -110,10 +105,10 @@ class Context:
 
     def _chain_with(self, memory: AnswerCache) -> Chain:
         settings = self.settings.verification
-        return Chain(self.line.steps, memory, self.ledger, settings, lambda: self.now())
+        return Chain(self.providers.steps, memory, self.ledger, settings, lambda: self.now())
 
     def open(self, name: str) -> Connector:
-        """An open connector, whatever its CRM's fields are."""
+        """Return an open connector, whatever its CRM's fields are."""
         if name not in self._open:
             if name not in self.quotas:
                 self.quotas[name] = connectors.quota_of(name, self.settings, self.pace)
@@ -121,32 +116,32 @@ class Context:
         return self._open[name]
 
     def connector(self, name: str, fresh: bool = False) -> Connector:
-        """An open connector that knows the CRM's fields.
+        """Return an open connector that knows the CRM's fields.
 
-        What the CRM has is remembered in the database and asked anew when that is old, when
-        something was missing, or when `fresh`. Raises `SchemaError` when the CRM has none of the
+        The CRM's schema is cached in the database. The CRM is asked again when the cache is old,
+        when a field was missing, or if `fresh`. Raises `SchemaError` if the CRM has none of the
         fields that statuses are written to.
         """
         opened = self.open(name)
-        learned = sa.select(schemas.c.at).where(schemas.c.connector == name)
+        cached_at = sa.select(schemas.c.at).where(schemas.c.connector == name)
         with self.store.read() as connection:
-            at: datetime | None = connection.scalar(learned)
+            at: datetime | None = connection.scalar(cached_at)
         now = self.now()
         # What a list holds is known by opening it.
         fresh = fresh or (bool(opened.guessed_from) and name not in self._schema_at)
         if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
-            self._learn(name, opened)
+            self._refresh_schema(name, opened)
         elif self._schema_at.get(name) != at:
-            findings = opened.apply_schema(self._remembered(name))
+            findings = opened.apply_schema(self._cached_schema(name))
             self._schema_at[name] = at
             self.findings[name] = findings
             self.fields[name] = lost_fields.load_history(self.store, name)
-            if any(finding.blocks for finding in findings) and now - at > _LOOK_AGAIN:
-                self._learn(name, opened)
-        self._check(name, opened)
+            if any(finding.blocks for finding in findings) and now - at > _RECHECK_AFTER:
+                self._refresh_schema(name, opened)
+        self._require_fields(name, opened)
         return opened
 
-    def _remembered(self, name: str) -> Schema:
+    def _cached_schema(self, name: str) -> Schema:
         with self.store.read() as connection:
             held = connection.scalar(sa.select(schemas.c.fields).where(schemas.c.connector == name))
         return {
@@ -164,8 +159,8 @@ class Context:
             for object_name, fields in (held or {}).items()
         }
 
-    def _learn(self, name: str, opened: Connector) -> None:
-        before = self._remembered(name)
+    def _refresh_schema(self, name: str, opened: Connector) -> None:
+        before = self._cached_schema(name)
         schema = opened.describe()
         findings = opened.apply_schema(schema)
         at = self.now()
@@ -183,7 +178,7 @@ class Context:
         self._schema_at[name] = at
 
     def connector_for_run(self, name: str) -> Connector:
-        """As `connector`, and where a field is missing the CRM is asked anew: it may be back."""
+        """Like `connector`, but ask the CRM again if a field is missing: it may be back."""
         started = self.now()
         opened = self.connector(name)
         missing = self.fields[name].lost or any(one.blocks for one in self.findings[name])
@@ -191,9 +186,9 @@ class Context:
             return self.connector(name, fresh=True)
         return opened
 
-    def _check(self, name: str, opened: Connector) -> None:
-        """Raises `SchemaError` for settings that never worked. A field or object that did work and
-        is lost stops nothing: the rest goes on, and the run says so (`hidden_fields`)."""
+    def _require_fields(self, name: str, opened: Connector) -> None:
+        """Raise `SchemaError` for settings that never worked. A field or object that did work and
+        is lost stops nothing: the rest continues, and the run reports it (`hidden_fields`)."""
         lost = {(one.object, one.field) for one in self.fields[name].lost}
         for finding in self.findings[name]:
             if (finding.object, finding.field) in lost:
@@ -229,30 +224,31 @@ class Context:
                 )
 
     def forget_schema(self, name: str) -> None:
-        """Ask the CRM anew for its fields at the next use."""
+        """Drop the cached schema, so that the CRM is asked at the next use."""
         self._schema_at.pop(name, None)
         with self.store.write() as connection:
             connection.execute(sa.delete(schemas).where(schemas.c.connector == name))
 
     def calls(self, name: str) -> dict[Purpose, int]:
-        """API calls that the open connector has made so far; none when it is not open."""
+        """Return the API calls that the open connector has made so far; none if it is not open."""
         opened = self._open.get(name)
         return dict(opened.calls) if opened is not None else {}
 
     def finish_connector(self, name: str) -> None:
-        """Close a connector, which completes what it holds back (a list's new file)."""
+        """Close a connector, which completes what it has buffered (a list's new file)."""
         opened = self._open.pop(name, None)
         self._schema_at.pop(name, None)
         if opened is not None:
             opened.close()
 
     def lease(self, length: timedelta | None = None) -> datetime:
+        """Return the end of a lease that begins now."""
         return self.now() + (length or self.settings.sync.page_lease)
 
     def close_own(self) -> None:
-        """Close what is this thread's own, and what it has lent to others."""
-        while self._spare:
-            self._spare.pop().close_own()
+        """Close this thread's connectors, and those of contexts that were given back."""
+        while self._pool:
+            self._pool.pop().close_own()
         for opened in self._open.values():
             opened.close()
         self._open.clear()
@@ -261,29 +257,6 @@ class Context:
 
     def close(self) -> None:
         self.close_own()
-        for provider in self.line.providers:
+        for provider in self.providers.providers:
             provider.close()
         self.store.close()
-
-
-def alive(owner: str | None) -> bool:
-    """Whether a lease's owner may still be at work. Of another host nobody can tell: then yes,
-    and the lease's end decides."""
-    if not owner:
-        return False
-    host, _, rest = owner.partition(":")
-    if host != socket.gethostname():
-        return True
-    pid = int(rest.partition(":")[0])
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # A killed child that nobody has waited for yet still has a process id.
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-        return stat.rpartition(")")[2].split()[0] != "Z"
-    except (OSError, IndexError):
-        return True

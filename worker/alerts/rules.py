@@ -71,7 +71,7 @@ def _failed_runs(ctx: Context) -> Iterator[Condition]:
 
 
 def _open_breakers(ctx: Context) -> Iterator[Condition]:
-    labels = {step.name: step.provider.label for step in ctx.line.steps}
+    labels = {step.name: step.provider.label for step in ctx.providers.steps}
     with ctx.store.read() as connection:
         for state in circuit_breaker.all_states(connection):
             if state.is_open and state.since is not None:
@@ -84,7 +84,7 @@ def _open_breakers(ctx: Context) -> Iterator[Condition]:
 def _budget(ctx: Context) -> Iterator[Condition]:
     share, now = ctx.settings.alerts.budget_at, ctx.now()
     with ctx.store.read() as connection:
-        report = spend_report.report(connection, ctx.line, ctx.settings.verification, now, 1)
+        report = spend_report.report(connection, ctx.providers, ctx.settings.verification, now, 1)
     for cap in report["caps"]:
         period = f"{now:%Y-%m-%d}" if "today" in cap["name"] else f"{now:%Y-%m}"
         for used, most in ((cap["used"], cap["cap"]), (cap["used_lookups"], cap["cap_lookups"])):

@@ -83,7 +83,7 @@ def spend(days: int, as_json: bool) -> None:
 
     with open_context(read_only=True) as ctx, ctx.store.read() as connection:
         settings = ctx.settings.verification
-        found = spend_report.report(connection, ctx.line, settings, ctx.now(), days)
+        found = spend_report.report(connection, ctx.providers, settings, ctx.now(), days)
     if as_json:
         console.print_json(found)
     else:

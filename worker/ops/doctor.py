@@ -149,9 +149,9 @@ def _webhooks(settings: Settings) -> Iterator[Check]:
 def _providers(settings: Settings) -> Iterator[Check]:
     ctx = Context.create(settings)
     try:
-        for line in ctx.line.left_out:
+        for line in ctx.providers.left_out:
             yield Check("verification", "warning", line)
-        for one in provider_status.examine(ctx.line, settings, ctx.store, ctx.now()):
+        for one in provider_status.examine(ctx.providers, settings, ctx.store, ctx.now()):
             yield Check(one.name, "ok" if one.healthy else "problem", one.text)
     finally:
         ctx.close()

@@ -56,7 +56,7 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
     )
     changes = sa.select(of_theirs).order_by(sa.literal_column("+id").desc()).limit(MOST)
     known = facts(number)
-    labels = {step.name: step.provider.label for step in ctx.line.steps}
+    labels = {step.name: step.provider.label for step in ctx.providers.steps}
     with ctx.store.read() as connection:
         # What was reported before an erasure as well.
         names = list(number_aliases(ctx.keys, [number], has_erasures(connection)))

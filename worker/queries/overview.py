@@ -27,7 +27,7 @@ def overview(ctx: Context) -> dict[str, Any]:
     trend = queries.trend(ctx)
     with ctx.store.read() as connection:
         settings = ctx.settings.verification
-        spend = spend_report.report(connection, ctx.line, settings, now, 2)
+        spend = spend_report.report(connection, ctx.providers, settings, now, 2)
         waiting = connection.scalar(
             sa.select(sa.func.count()).select_from(reviews).where(reviews.c.decision == "")
         )

@@ -64,7 +64,7 @@ def _say_what_is_missing(**_options: Any) -> None:
     try:
         with closing(Context.create(settings)) as ctx:
             ensure_schema(settings.database_url)
-            for line in standing.warnings(ctx.line, settings, ctx.store, ctx.now()):
+            for line in standing.warnings(ctx.providers, settings, ctx.store, ctx.now()):
                 log.warning("%s", line)
     except StoreError as error:
         log.error("%s", error)

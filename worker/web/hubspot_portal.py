@@ -51,14 +51,14 @@ class Portal:
         ):
             return self._id
         self._asked_at = now
-        beside = self._ctx.beside()
+        beside = self._ctx.borrow()
         try:
             found = account.portal_id(beside.open("hubspot"))
         except ConnectorError as error:
             log.warning("the account of HUBSPOT_ACCESS_TOKEN is not known: %s", error)
             return None
         finally:
-            self._ctx.back(beside)
+            self._ctx.give_back(beside)
         row = {"name": self._name(), "value": str(found)}
         with self._ctx.store.write() as connection:
             upsert(connection, app_state, [row])

@@ -115,7 +115,9 @@ class _Tables(Collector):
                 breaker.add_metric([name], float(state == "open"))
             yield breaker
             spent = _gauge("budget_used_ratio", "Share of a budget that is used up", "cap")
-            report = spend_report.report(connection, ctx.line, ctx.settings.verification, now, 1)
+            report = spend_report.report(
+                connection, ctx.providers, ctx.settings.verification, now, 1
+            )
             for cap in report["caps"]:
                 if cap["cap"]:
                     spent.add_metric([cap["name"]], cap["used"] / cap["cap"])

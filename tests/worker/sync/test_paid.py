@@ -142,7 +142,7 @@ class TestWhatItCosts:
         assert set(sandbox.twilio.charged.values()) == {1}
         with ctx.store.read() as connection:
             found = spend_report.report(
-                connection, ctx.line, ctx.settings.verification, ctx.now(), 3
+                connection, ctx.providers, ctx.settings.verification, ctx.now(), 3
             )
         assert found["total"]["lookups"] >= sandbox.twilio.charges > 50
         assert found["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)

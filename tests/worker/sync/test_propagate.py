@@ -607,7 +607,7 @@ class TestACrmWhoseClockIsSlow:
                 deliver_reports(ctx)
                 assert crm.get(record_id, "wrong_number") is True
                 # A thread that has made no call of its own yet knows it as well.
-                ahead = ctx.beside().open(crm.name).clock_offset()
+                ahead = ctx.borrow().open(crm.name).clock_offset()
                 assert timedelta(seconds=-63) < ahead < timedelta(seconds=-57)
                 crm.edit(record_id, {"wrong_number": False})
                 runner.run_to_completion(ctx, lifecycle.open_run(ctx, crm.name, Scope("changed")))

@@ -24,7 +24,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.records import Contact
-from worker.context import Context, alive
+from worker.context import Context
 from worker.feedback import crm_flags
 from worker.store import changed_records
 from worker.store.array_param import any_of

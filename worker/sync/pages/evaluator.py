@@ -118,7 +118,7 @@ class Evaluator:
         )
         self._replaces_numbers = ctx.settings.feedback.corrections == "replace"
         self._read_contact = reader(ctx, run.connector, remembered=remembered)
-        labels = {provider.name: provider.label for provider in ctx.line.providers}
+        labels = {provider.name: provider.label for provider in ctx.providers.providers}
         self._answers = {
             number: tuple(
                 ProviderAnswer(v.provider, v.verdict, v.line_type, v.detail, v.depth,

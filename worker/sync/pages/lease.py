@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from config.throttle import at_most_every
 from connectors.records import Contact
-from worker.context import Context, alive
+from worker.context import Context
+from worker.leases import is_alive
 from worker.store.tables import pages, runs, writes
 from worker.sync.pages.steps import LeasedPage, PageWork
 from worker.sync.runs import lifecycle
@@ -37,7 +38,7 @@ def claim(
         if row is None or row.state != "stored":
             return None
         leased = row.until is not None and row.until > ctx.now()
-        if leased and row.owner != ctx.owner and alive(row.owner):
+        if leased and row.owner != ctx.owner and is_alive(row.owner):
             return None
         taken = connection.execute(
             sa.update(pages)

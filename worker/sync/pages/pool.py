@@ -63,7 +63,7 @@ class PagePool:
         failed = error is not None or self._error is not None
         self._threads.shutdown(wait=True, cancel_futures=failed)
         for ctx in self._contexts:
-            self._ctx.back(ctx)
+            self._ctx.give_back(ctx)
         if error is None and self._error is not None:
             raise self._error
 
@@ -106,7 +106,7 @@ class PagePool:
             return
         ctx = getattr(self._local, "ctx", None)
         if ctx is None:
-            ctx = self._local.ctx = self._ctx.beside()
+            ctx = self._local.ctx = self._ctx.borrow()
             with self._lock:
                 self._contexts.append(ctx)
         if process.process(ctx, stored.id, self._batcher.write, stored.contacts):

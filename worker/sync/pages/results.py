@@ -110,7 +110,7 @@ def _mark_done(
     calls = {
         kind: count - calls_before.get(kind, 0) for kind, count in work.connector.calls.items()
     }
-    steps = [step.name for step in work.ctx.line.steps]
+    steps = [step.name for step in work.ctx.providers.steps]
     connection.execute(
         sa.update(pages)
         .where(pages.c.id == work.page.id)

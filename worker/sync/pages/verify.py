@@ -78,7 +78,9 @@ def _to_recheck(one: Prepared, requested: Mapping[rechecks.Record, set[str]]) ->
 def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) -> list[Subject]:
     """Return each number once, with what its contacts say of how thoroughly to check it."""
     audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
-    plain = not audited and not ctx.asks_dates and not any(one.isolated for one in contacts)
+    plain = (
+        not audited and not ctx.needs_consent_dates and not any(one.isolated for one in contacts)
+    )
     found: dict[str, Subject] = {}
     for one in contacts:
         contact = one.contact

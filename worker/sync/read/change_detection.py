@@ -97,7 +97,7 @@ def salt(ctx: Context, connector: str) -> bytes:
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,
         ctx.settings.section(connector).model_dump_json(exclude=_OF_CALLS),
-        [(step.package, step.step.model_dump_json()) for step in ctx.line.steps],
+        [(step.package, step.step.model_dump_json()) for step in ctx.providers.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,
         version("phonenumbers"),

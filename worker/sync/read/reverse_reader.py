@@ -75,7 +75,7 @@ class FromTheEnd:
             self._thread.join()
 
     def _read(self) -> None:
-        ctx = self._ctx.beside()
+        ctx = self._ctx.borrow()
         try:
             connector = ctx.connector(self._run.connector)
             before = dict(connector.calls)
@@ -90,4 +90,4 @@ class FromTheEnd:
         except Exception as error:
             log.info("%s: reading from the end stopped: %s", self._run.connector, error)
         finally:
-            self._ctx.back(ctx)
+            self._ctx.give_back(ctx)

@@ -74,9 +74,9 @@ def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Rec
 
     yield from unseen(_answered_meanwhile(connector), limit)
     room = spend_report.affordable_count(
-        connection, ctx.line, ctx.settings.verification, now, limit
+        connection, ctx.providers, ctx.settings.verification, now, limit
     )
-    for step in ctx.line.steps:
+    for step in ctx.providers.steps:
         most = room.get(step.name, limit)
         for numbers in (_lapsed(step, now), _without_answer(step, now)):
             before = len(seen)

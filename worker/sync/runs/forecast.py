@@ -36,11 +36,11 @@ def at_most(ctx: Context, connector: str, scope: Scope, force: bool) -> dict[str
             numbers = (numbers or 0) + (connection.scalar(of_them) or 0)
         counted = {
             step.name: {"asked": numbers or 0, "cost": step.price * (numbers or 0)}
-            for step in ctx.line.steps
+            for step in ctx.providers.steps
             if not step.provider.local
         }
         settings = ctx.settings.verification
-        ahead = spend_report.forecast(connection, ctx.line, settings, ctx.now(), counted)
+        ahead = spend_report.forecast(connection, ctx.providers, settings, ctx.now(), counted)
     return {"records": records, "numbers": numbers, "force": force, **ahead.as_json()}
 
 

@@ -130,7 +130,7 @@ def open_run(
     connector = ctx.connector_for_run(connector_name)
     members = _ask_for_members(connector, scope)
     calls = {kind: n - calls_before.get(kind, 0) for kind, n in connector.calls.items()}
-    provider_notes = provider_status.warnings(ctx.line, ctx.settings, ctx.store, ctx.now())
+    provider_notes = provider_status.warnings(ctx.providers, ctx.settings, ctx.store, ctx.now())
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:

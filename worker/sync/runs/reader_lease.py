@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from worker.context import Context, alive
+from worker.context import Context
+from worker.leases import is_alive
 from worker.store.tables import pages, runs
 
 
@@ -17,7 +18,7 @@ def claim(ctx: Context, run_id: str) -> bool:
             .with_for_update()  # of two that come at once, the second sees the first one's lease
         ).one()
         leased = row.reader_until is not None and row.reader_until > ctx.now()
-        if leased and row.reader_owner != ctx.owner and alive(row.reader_owner):
+        if leased and row.reader_owner != ctx.owner and is_alive(row.reader_owner):
             return False
         connection.execute(
             sa.update(runs)
@@ -54,7 +55,9 @@ def has_live_reader(ctx: Context, run_id: str) -> bool:
         row = connection.execute(
             sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
         ).one()
-    return row.reader_until is not None and row.reader_until > ctx.now() and alive(row.reader_owner)
+    return (
+        row.reader_until is not None and row.reader_until > ctx.now() and is_alive(row.reader_owner)
+    )
 
 
 def has_live_lease(ctx: Context, run_id: str) -> bool:
@@ -71,6 +74,6 @@ def has_live_lease(ctx: Context, run_id: str) -> bool:
             )
         ).all()
     return any(
-        until is not None and until > now and owner != ctx.owner and alive(owner)
+        until is not None and until > now and owner != ctx.owner and is_alive(owner)
         for owner, until in [tuple(reader), *map(tuple, leased)]
     )

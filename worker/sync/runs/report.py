@@ -158,7 +158,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
     api: Counter[str] = Counter(run.reader_calls)
     lookups: dict[str, dict[str, Any]] = {
         step.name: {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)}
-        for step in ctx.line.steps
+        for step in ctx.providers.steps
     }
     sources: dict[str, Counter[str]] = {}
     spared = 0
@@ -206,7 +206,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         with ctx.store.read() as connection:
             settings = ctx.settings.verification
             ahead = spend_report.forecast(
-                connection, ctx.line, settings, ctx.now(), added["lookups"]
+                connection, ctx.providers, settings, ctx.now(), added["lookups"]
             )
         added["forecast"] = ahead.as_json()
     end = run.finished_at or ctx.now()

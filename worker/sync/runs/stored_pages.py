@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.records import Contact
-from worker.context import Context, alive
+from worker.context import Context
+from worker.leases import is_alive
 from worker.store.bulk import chunks
 from worker.store.tables import pages
 from worker.sync.read.change_detection import Settled
@@ -62,7 +63,7 @@ def list_pending(ctx: Context, run_id: str, only_idle: bool = False) -> list[Sto
             or row.owner is None
             or row.until is None
             or row.until <= now
-            or not alive(row.owner)
+            or not is_alive(row.owner)
         ]
 
 

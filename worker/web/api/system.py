@@ -43,7 +43,7 @@ def router(ctx: Context) -> APIRouter:
     def spend(_who: ReadToken, days: Annotated[int, Query(ge=1, le=3660)] = 30) -> dict[str, Any]:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            return spend_report.report(connection, ctx.line, verification, ctx.now(), days)
+            return spend_report.report(connection, ctx.providers, verification, ctx.now(), days)
 
     @routes.get(
         "/settings",

@@ -28,14 +28,14 @@ def router(ctx: Context) -> APIRouter:
     def spend(request: Request, me: Viewer) -> Response:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            found = spend_report.report(connection, ctx.line, verification, ctx.now(), _DAYS)
+            found = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
         return page(request, "spend.html", me, here="spend", spend=found, days=_DAYS)
 
     @routes.get("/providers")
     def providers(request: Request, me: Viewer) -> Response:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            found = spend_report.report(connection, ctx.line, verification, ctx.now(), _DAYS)
+            found = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
         states = {one["name"]: one for one in found["providers"]}
         spent: dict[str, dict[str, float]] = {}
         for row in found["days"]:
@@ -43,8 +43,8 @@ def router(ctx: Context) -> APIRouter:
             for name in held:
                 held[name] += row[name]
         return page(
-            request, "providers.html", me, here="spend", steps=ctx.line.steps, states=states,
-            spent=spent, left_out=ctx.line.left_out, currency=found["currency"], days=_DAYS,
+            request, "providers.html", me, here="spend", steps=ctx.providers.steps, states=states,
+            spent=spent, left_out=ctx.providers.left_out, currency=found["currency"], days=_DAYS,
             tuning=verification.providers,
         )  # fmt: skip
 

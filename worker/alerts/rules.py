@@ -96,7 +96,7 @@ def _budget(ctx: Context) -> Iterator[Condition]:
 def _isolated(ctx: Context) -> Iterator[Condition]:
     for one in isolation.standing(ctx):
         if not one.isolated_by:  # who isolates one by hand knows
-            text = f"{one.connector}: {one.name} was isolated: {one.why}"
+            text = f"{one.connector}: {one.name} is isolated: {one.why}"
             yield Condition(f"isolated:{one.id}", "segment_isolated", text, "/segments")
 
 

@@ -1,1 +1,1 @@
-"""How sources, campaigns, lists, countries and months do; bad ones are set apart and audited."""
+"""Count sources, campaigns, lists, countries and months; isolate and audit the bad ones."""

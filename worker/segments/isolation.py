@@ -72,7 +72,7 @@ def as_isolation(row: Any) -> Isolation:
 
 
 def standing(ctx: Context, limit: int = 200) -> list[Isolation]:
-    """Segments that are set apart now, the newest first."""
+    """List the segments that are isolated now, the newest first."""
     c = isolations.c
     query = sa.select(isolations).where(c.active_key.is_not(None)).order_by(c.id.desc())
     with ctx.store.read() as connection:
@@ -109,15 +109,25 @@ def find_bad(ctx: Context) -> list[Isolation]:
             bad, of = some[connector, value]
             if key in held or share(bad, of).low <= forgiven.get(key, -1.0):
                 continue
-            seen = share(bad, of)
-            why = (
-                f"{bad:,} of {of:,} phone fields are bad ({seen.rate:.0%}, surely over "
-                f"{seen.low:.0%}; allowed are {settings.threshold:.0%})"
-            )
+            why = _describe(bad, of, settings.threshold, settings.confidence)
             made = isolate(ctx, connector, by, value, why, details[key])
             if made is not None:
                 found.append(made)
     return found
+
+
+def _describe(bad: int, of: int, threshold: float, confidence: float) -> str:
+    """Say why a segment is isolated; reads on after "Purchased List is isolated: ".
+
+    >>> _describe(224, 490, 0.2, 0.99)
+    '46% of its phone numbers are bad (224 of 490; at least 40% with 99% confidence; limit 20%)'
+    """
+    # The lower bound alone: the interval's other end may take as much of the doubt again.
+    seen = share(bad, of, 2 * confidence - 1)
+    return (
+        f"{seen.rate:.0%} of its phone numbers are bad ({bad:,} of {of:,}; at least {seen.low:.0%} "
+        f"with {confidence * 100:.4g}% confidence; limit {threshold:.0%})"
+    )
 
 
 def _released_at_rate(ctx: Context) -> dict[tuple[str, str, str], float]:
@@ -195,5 +205,5 @@ def _counts(row: Any) -> Mapping[str, Any]:
 
 
 def flags_contacts(ctx: Context, connector: str) -> bool:
-    """Whether the CRM has a field that says of a contact that its segment is set apart."""
+    """Whether the CRM has a field that marks contacts of isolated segments."""
     return bool(ctx.settings.section(connector).fields.isolated)

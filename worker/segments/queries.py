@@ -19,7 +19,8 @@ _PARTS: tuple[str, ...] = (*_SHARES, "unverified", "valid")
 
 
 def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[dict[str, Any]]:
-    """The segments of a kind, the surely worst first: small ones do not come first by chance."""
+    """List the segments of a kind, sorted by the lower bound of the confidence interval, so small
+    ones don't rank high by chance."""
     c = segment_counts.c
     query = sa.select(segment_counts).where(c.by == by)
     if connector:

@@ -51,7 +51,10 @@ def _writes_all() -> None:
     evaluate.changes = lambda decision, facts, raw, _current, *rest, **more: changes(
         decision, facts, raw, {}, *rest, **more
     )
-    change_detection.split = lambda read, _known, _salted: (list(read), change_detection.Settled())
+    change_detection.partition = lambda read, _known, _salted: (
+        list(read),
+        change_detection.Unchanged(),
+    )
 
 
 def _undo_regardless() -> None:

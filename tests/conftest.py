@@ -257,7 +257,7 @@ def run_sync(
         ctx, name, scope or Scope(kind), RunOptions(dry_run=dry_run, force=force)
     )  # type: ignore[arg-type]
     runner.run_to_completion(ctx, run_id)
-    return reporting.account(ctx, run_id, most=100_000)
+    return reporting.run_report(ctx, run_id, most=100_000)
 
 
 @pytest.fixture

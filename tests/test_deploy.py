@@ -23,7 +23,7 @@ _METRIC = re.compile(r"hygiene_[a-z_]+")
 @pytest.fixture
 def metric_names(ctx: Context) -> set[str]:
     """Names of all metrics that there are."""
-    heartbeat.note(ctx.store, ctx.now())
+    heartbeat.record(ctx.store, ctx.now())
     with TestClient(make_app(ctx.settings)) as client:
         text = client.get("/metrics").text
     return set(re.findall(r"^# HELP (hygiene_[a-z_]+)", text, re.MULTILINE))

@@ -107,11 +107,15 @@ def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]
 @given(ROWS, st.binary(min_size=1, max_size=16))
 def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted: bytes) -> None:
     found = read_rows(rows)
-    kept = {c.id: (change_detection.of(c, salted), "{}", "{}") for c in found}
-    fresh, settled = change_detection.split(found, change_detection.Known(kept, []), salted)
+    kept = {c.id: (change_detection.hash_contact(c, salted), "{}", "{}") for c in found}
+    fresh, settled = change_detection.partition(
+        found, change_detection.StoredState(kept, []), salted
+    )
     assert fresh == []
     assert settled.read == len(rows)
-    again, same = change_detection.split(list(found), change_detection.Known(kept, []), salted)
+    again, same = change_detection.partition(
+        list(found), change_detection.StoredState(kept, []), salted
+    )
     assert again == []
     assert (same.read, same.alike) == (settled.read, settled.alike)
 
@@ -121,7 +125,9 @@ def test_the_same_values_in_other_fields_are_another_glance() -> None:
     one = Contact("Contact", "1", {"Phone": "x"}, held={"do_not_call": True})
     other = replace(one, held={"do_not_text": True})
     assert to_content(one) == to_content(other)
-    assert change_detection.of(one, b"salt") != change_detection.of(other, b"salt")
+    assert change_detection.hash_contact(one, b"salt") != change_detection.hash_contact(
+        other, b"salt"
+    )
 
 
 @given(ROWS, ROWS)
@@ -148,8 +154,8 @@ def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
 def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
     found = read_rows([row()] * 5)
     given_ = found if as_rows else list(found)
-    assert ids_of(reverse_reader.before(given_, "003")) == ["000", "001", "002"]
-    assert ids_of(reverse_reader.behind(given_, "003")) == ["004"]
-    assert reverse_reader.behind(given_, "99") is given_, (
+    assert ids_of(reverse_reader.ids_before(given_, "003")) == ["000", "001", "002"]
+    assert ids_of(reverse_reader.ids_after(given_, "003")) == ["004"]
+    assert reverse_reader.ids_after(given_, "99") is given_, (
         "ids are counted up: a longer one comes later"
     )

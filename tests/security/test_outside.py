@@ -30,7 +30,7 @@ from config.settings import Settings, SettingsError, load
 from connectors.errors import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.alerts import channels
-from worker.alerts.rules import Condition
+from worker.alerts.rules import Alert
 from worker.context import Context
 from worker.verification.errors import ProviderError
 from worker.verification.models import Question
@@ -174,9 +174,9 @@ class TestAddresses:
         self, redirecting: Listener, make_settings: Callable[..., Settings]
     ) -> None:
         settings = make_settings(ALERT_WEBHOOK_URL=f"{redirecting.url}/hook")
-        one = Condition("k", "run_failed", "a run failed", "/runs")
+        one = Alert("k", "run_failed", "a run failed", "/runs")
         with pytest.raises(channels.ChannelError):
-            channels.tell(settings, "webhook", one)
+            channels.send(settings, "webhook", one)
         assert redirecting.seen
 
     @pytest.mark.parametrize("instance", [

@@ -82,7 +82,7 @@ def of(store: Store, secret: str, now: datetime) -> Token | None:
     return _made(row)
 
 
-def listed(store: Store) -> list[Token]:
+def list_tokens(store: Store) -> list[Token]:
     with store.read() as connection:
         query = sa.select(api_tokens).order_by(api_tokens.c.id.desc())
         return [_made(row) for row in connection.execute(query)]

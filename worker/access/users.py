@@ -62,7 +62,7 @@ def log_in(
     keys = {f"name:{name.casefold()[:120]}": "name", f"address:{address[:60]}": "address"}
     if device:
         keys = {f"device:{device}": "name"}
-    guessed = _stop_guessing(store, list(keys), now)
+    guessed = _throttle(store, list(keys), now)
     person = _known(store, admin_password, name, password)
     if person is not None and not guessed:
         return person
@@ -86,7 +86,7 @@ def log_in(
     return None
 
 
-def _stop_guessing(store: Store, keys: Sequence[str], now: datetime) -> bool:
+def _throttle(store: Store, keys: Sequence[str], now: datetime) -> bool:
     """Raises `ThrottledError`; whether there were wrong passwords before."""
     query = sa.select(throttles.c.until).where(throttles.c.key.in_(keys))
     with store.read() as connection:
@@ -119,7 +119,7 @@ def credential(store: Store, admin_password: str, name: str) -> str:
         return connection.scalar(sa.select(users.c.password).where(users.c.name == name)) or ""
 
 
-def put(store: Store, name: str, password: str, role: Role, now: datetime) -> None:
+def upsert_user(store: Store, name: str, password: str, role: Role, now: datetime) -> None:
     """Make a person, or give them a new password or role; raises `AccessError`. Their sessions
     end."""
     if not name or len(name) > 120 or not name.isprintable() or name == ADMIN:
@@ -141,13 +141,13 @@ def remove(store: Store, name: str) -> bool:
         return bool(connection.execute(sa.delete(users).where(users.c.name == name)).rowcount)
 
 
-def listed(store: Store) -> list[User]:
+def list_users(store: Store) -> list[User]:
     query = sa.select(users.c.name, users.c.role, users.c.created_at).order_by(users.c.name)
     with store.read() as connection:
         return [User(*row) for row in connection.execute(query)]
 
 
-def anybody(store: Store) -> bool:
+def has_users(store: Store) -> bool:
     """Whether people were made, who log in by name."""
     with store.read() as connection:
         return connection.execute(sa.select(users.c.name).limit(1)).first() is not None

@@ -14,7 +14,7 @@ NO_PASSWORD = (
 
 def needs_link(settings: Settings, store: Store) -> bool:
     """Whether nobody has a password or an identity provider: then a one-time link lets in."""
-    return not (settings.admin_password or settings.oidc or users.anybody(store))
+    return not (settings.admin_password or settings.oidc or users.has_users(store))
 
 
 def described(settings: Settings, store: Store) -> str:
@@ -26,7 +26,7 @@ def described(settings: Settings, store: Store) -> str:
         )
     ways = {
         "ADMIN_PASSWORD": bool(settings.admin_password),
-        "passwords of people": users.anybody(store),
+        "passwords of people": users.has_users(store),
         "the identity provider": settings.oidc is not None,
     }
     return f"people log in by {', '.join(way for way, there in ways.items() if there)}"

@@ -13,7 +13,7 @@ import requests
 
 from config.settings import Settings
 from connectors.http.deadline import clocked_file, connected, session, whole_call
-from worker.alerts.rules import Condition
+from worker.alerts.rules import Alert
 
 _TIMEOUT = 15.0  # seconds, for each step
 _WHOLE = 60.0  # seconds, for all of it
@@ -33,7 +33,7 @@ def channels(settings: Settings) -> list[str]:
     return found
 
 
-def tell(settings: Settings, channel: str, one: Condition) -> None:
+def send(settings: Settings, channel: str, one: Alert) -> None:
     """Raises `ChannelError`."""
     link = f"{settings.public_url}{one.path}" if settings.public_url else one.path
     try:
@@ -69,7 +69,7 @@ class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
     pass
 
 
-def _email(settings: Settings, one: Condition, link: str) -> None:
+def _email(settings: Settings, one: Alert, link: str) -> None:
     parts = urlsplit(settings.smtp_url)
     message = EmailMessage()
     message["Subject"] = f"Phone Hygiene: {one.text.splitlines()[0][:120]}"
@@ -97,7 +97,7 @@ def _email(settings: Settings, one: Condition, link: str) -> None:
         client.close()
 
 
-def _webhook(url: str, one: Condition, link: str) -> None:
+def _webhook(url: str, one: Alert, link: str) -> None:
     """A JSON that chat tools show as it is (`text`), with the parts for others."""
     body = {"text": f"{one.text} {link}", "kind": one.kind, "key": one.key, "link": link}
     # A redirect could lead anywhere: what was set is what is called.

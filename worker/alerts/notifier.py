@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.alerts import rules
-from worker.alerts.channels import ChannelError, channels, tell
-from worker.alerts.rules import Condition
+from worker.alerts.channels import ChannelError, channels, send
+from worker.alerts.rules import Alert
 from worker.context import Context
 from worker.store.bulk import upsert
 from worker.store.tables import alerts
@@ -22,10 +22,10 @@ _LONGEST_WAIT = timedelta(hours=1)
 _CLAIM = timedelta(minutes=5)  # a worker that died while it told one is not waited for any longer
 
 
-def look(ctx: Context) -> int:
+def evaluate(ctx: Context) -> int:
     """Find what holds now, keep what is new, and tell it; how many were told."""
     now = ctx.now()
-    found = {one.key[:255]: one for one in rules.found(ctx)}
+    found = {one.key[:255]: one for one in rules.current(ctx)}
     c = alerts.c
     rows = [
         {"key": key, "kind": one.kind, "text": one.text, "path": one.path, "at": now,
@@ -48,13 +48,13 @@ def _send(ctx: Context) -> int:
         if not _claim(ctx, row):
             continue  # another worker is at it
         sent = set(row.sent.split())
-        one = Condition(row.key, row.kind, row.text, row.path)
+        one = Alert(row.key, row.kind, row.text, row.path)
         problem = ""
         for channel in wanted:
             if channel in sent:
                 continue
             try:
-                tell(ctx.settings, channel, one)
+                send(ctx.settings, channel, one)
                 sent.add(channel)
             except ChannelError as error:
                 problem = str(error)
@@ -89,7 +89,7 @@ def _claim(ctx: Context, row: Any) -> bool:
     return taken.rowcount == 1
 
 
-def standing(ctx: Context, limit: int = 50) -> list[dict[str, Any]]:
+def active(ctx: Context, limit: int = 50) -> list[dict[str, Any]]:
     """What holds now, the newest first."""
     c = alerts.c
     query = sa.select(alerts).where(c.over_at.is_(None)).order_by(c.at.desc()).limit(limit)

@@ -25,7 +25,7 @@ _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Alert:
     """`path`: of the page to look at."""
 
     key: str
@@ -34,10 +34,10 @@ class Condition:
     path: str
 
 
-def found(ctx: Context) -> list[Condition]:
+def current(ctx: Context) -> list[Alert]:
     """All that holds now and that the settings want to be told of."""
     wanted = ctx.settings.alerts
-    everything: list[Condition] = []
+    everything: list[Alert] = []
     if wanted.run_failed:
         everything += _failed_runs(ctx)
     if wanted.breaker_open:
@@ -59,7 +59,7 @@ def found(ctx: Context) -> list[Condition]:
     return everything
 
 
-def _failed_runs(ctx: Context) -> Iterator[Condition]:
+def _failed_runs(ctx: Context) -> Iterator[Alert]:
     c = runs.c
     query = sa.select(c.id, c.connector, c.error).where(
         c.state == "failed", c.kind != "reports", c.finished_at > ctx.now() - _LOOK_BACK
@@ -67,10 +67,10 @@ def _failed_runs(ctx: Context) -> Iterator[Condition]:
     with ctx.store.read() as connection:
         for run_id, connector, error in connection.execute(query):
             text = f"{connector}: run {run_id} failed: {error}"
-            yield Condition(f"run:{run_id}", "run_failed", text, f"/runs/{run_id}")
+            yield Alert(f"run:{run_id}", "run_failed", text, f"/runs/{run_id}")
 
 
-def _open_breakers(ctx: Context) -> Iterator[Condition]:
+def _open_breakers(ctx: Context) -> Iterator[Alert]:
     labels = {step.name: step.provider.label for step in ctx.providers.steps}
     with ctx.store.read() as connection:
         for state in circuit_breaker.all_states(connection):
@@ -78,10 +78,10 @@ def _open_breakers(ctx: Context) -> Iterator[Condition]:
                 name = labels.get(state.name, state.name)
                 text = f"{name} {state.reason}; its numbers stay as they are until it answers"
                 key = f"breaker:{state.name}:{state.since.isoformat()}"
-                yield Condition(key, "breaker_open", text, "/providers")
+                yield Alert(key, "breaker_open", text, "/providers")
 
 
-def _budget(ctx: Context) -> Iterator[Condition]:
+def _budget(ctx: Context) -> Iterator[Alert]:
     share, now = ctx.settings.alerts.budget_at, ctx.now()
     with ctx.store.read() as connection:
         report = spend_report.report(connection, ctx.providers, ctx.settings.verification, now, 1)
@@ -90,17 +90,17 @@ def _budget(ctx: Context) -> Iterator[Condition]:
         for used, most in ((cap["used"], cap["cap"]), (cap["used_lookups"], cap["cap_lookups"])):
             if most and used >= share * most:
                 text = f"{cap['name']} is used to {used / most:.0%} ({used:,} of {most:,})"
-                yield Condition(f"budget:{cap['name']}:{period}", "budget", text, "/spend")
+                yield Alert(f"budget:{cap['name']}:{period}", "budget", text, "/spend")
 
 
-def _isolated(ctx: Context) -> Iterator[Condition]:
-    for one in isolation.standing(ctx):
+def _isolated(ctx: Context) -> Iterator[Alert]:
+    for one in isolation.active(ctx):
         if not one.isolated_by:  # who isolates one by hand knows
             text = f"{one.connector}: {one.name} is isolated: {one.why}"
-            yield Condition(f"isolated:{one.id}", "segment_isolated", text, "/segments")
+            yield Alert(f"isolated:{one.id}", "segment_isolated", text, "/segments")
 
 
-def _held_removals(ctx: Context) -> Iterator[Condition]:
+def _held_removals(ctx: Context) -> Iterator[Alert]:
     """Until a full read ends within the limit, or an operator accepts them. A later full read that
     holds them again is told again, with its number."""
     with ctx.store.read() as connection:
@@ -109,18 +109,18 @@ def _held_removals(ctx: Context) -> Iterator[Condition]:
         if hold.connector in ctx.settings.active_connectors:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
             text = f"{hold.connector}: {hold.reason}"
-            yield Condition(key, "removals_held", text, f"/runs/{hold.run_id}")
+            yield Alert(key, "removals_held", text, f"/runs/{hold.run_id}")
 
 
-def _lost_fields(ctx: Context) -> Iterator[Condition]:
+def _lost_fields(ctx: Context) -> Iterator[Alert]:
     """Hidden fields, until the CRM shows them again or the settings no longer name them."""
     for name in ctx.settings.active_connectors:
         for one in lost_fields.load_history(ctx.store, name).lost:
             key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
-            yield Condition(key, "field_hidden", f"{name}: {one.text(name)}", "/")
+            yield Alert(key, "field_hidden", f"{name}: {one.text(name)}", "/")
 
 
-def _refused_suppressions(ctx: Context) -> Iterator[Condition]:
+def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
     """Send this once a day while a CRM refuses the flags of people who must not be contacted."""
     c = failures.c
     query = (
@@ -138,29 +138,29 @@ def _refused_suppressions(ctx: Context) -> Iterator[Condition]:
                 f"of them, and exempt our user from the rule: hygiene runs show {run_id}"
             )
             key = f"suppression_refused:{name}:{ctx.now():%Y-%m-%d}"
-            yield Condition(key, "suppression_refused", text, f"/runs/{run_id}")
+            yield Alert(key, "suppression_refused", text, f"/runs/{run_id}")
 
 
-def _unnamed_outcomes(ctx: Context) -> Iterator[Condition]:
+def _unnamed_outcomes(ctx: Context) -> Iterator[Alert]:
     """Until the names are known, or the ids have a meaning in the settings. Another outcome is told
     anew, more calls with the same ones are not."""
     for name in ctx.settings.active_connectors:
         if waiting := call_outcomes.find_unnamed(ctx, name):
             key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
-            yield Condition(key, "call_outcomes", f"{name}: {waiting.text}", "/")
+            yield Alert(key, "call_outcomes", f"{name}: {waiting.text}", "/")
 
 
-def _setbacks(ctx: Context) -> Iterator[Condition]:
+def _setbacks(ctx: Context) -> Iterator[Alert]:
     """Background work that keeps failing, until it succeeds once; later failures alert again."""
     with ctx.store.read() as connection:
         found = list(setbacks.load(connection))
     for one in found:
         if one.times >= setbacks.TOLD_AFTER and one.connector in ctx.settings.active_connectors:
             key = f"setback:{one.connector}:{one.what}:{one.since.isoformat()}"
-            yield Condition(key, "setback", one.text, "/")
+            yield Alert(key, "setback", one.text, "/")
 
 
-def _old_watermarks(ctx: Context) -> Iterator[Condition]:
+def _old_watermarks(ctx: Context) -> Iterator[Alert]:
     oldest = ctx.settings.alerts.watermark_older_than
     if not oldest:
         return
@@ -171,4 +171,4 @@ def _old_watermarks(ctx: Context) -> Iterator[Condition]:
                 hours = int(age.total_seconds() // 3600)
                 text = f"{row.connector}: changes of {row.object} were last read {hours} h ago"
                 key = f"watermark:{row.connector}:{row.object}:{row.position.isoformat()}"
-                yield Condition(key, "watermark", text, "/")
+                yield Alert(key, "watermark", text, "/")

@@ -24,7 +24,7 @@ def users_list(as_json: bool) -> None:
     from worker.access import users as people
 
     with open_context(read_only=True) as ctx:
-        found = people.listed(ctx.store)
+        found = people.list_users(ctx.store)
     if as_json:
         console.print_json([
             {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in found
@@ -56,7 +56,7 @@ def users_add(name: str, role: Role, password: str) -> None:
 
     with open_context() as ctx:
         try:
-            people.put(ctx.store, name, password, role, ctx.now())
+            people.upsert_user(ctx.store, name, password, role, ctx.now())
         except AccessError as error:
             raise SettingsError(str(error)) from None
         audit.note(ctx.store, ctx.now(), user_name(), "user.put", f"{name} ({role})")
@@ -110,7 +110,7 @@ def tokens_list(as_json: bool) -> None:
     from worker.access import tokens
 
     with open_context(read_only=True) as ctx:
-        found = tokens.listed(ctx.store)
+        found = tokens.list_tokens(ctx.store)
     if as_json:
         console.print_json([one.as_json() for one in found])
     elif not found:

@@ -109,11 +109,11 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 @json_option
 def number(text: str, as_json: bool) -> None:
     """Show everything known about a number, and why its contacts are flagged."""
-    from worker.queries.number import story
+    from worker.queries.number import number_details
 
     e164 = number_argument(text, "NUMBER")
     with open_context(read_only=True) as ctx:
-        found = story(ctx, e164)
+        found = number_details(ctx, e164)
     if as_json:
         console.print_json(found)
     else:
@@ -133,7 +133,7 @@ def contact(connector: str, record: str, as_json: bool) -> None:
     with open_context(connector, read_only=True) as ctx:
         try:
             name, record = records.locate_record(ctx, connector, record)
-            found = timeline.of_record(ctx, connector, name, record)
+            found = timeline.record_timeline(ctx, connector, name, record)
         except (InvalidRequestError, timeline.NoSuchRecordError) as error:
             raise click.UsageError(str(error)) from None
     if as_json:

@@ -70,7 +70,7 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
     from worker.sync.runs import report as reporting
 
     with open_context(read_only=True) as ctx:
-        found = reporting.account(ctx, runs.load(ctx, run).id, most)
+        found = reporting.run_report(ctx, runs.load(ctx, run).id, most)
     if as_json:
         console.print_json(found)
     else:

@@ -33,7 +33,7 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
 
     with open_context(read_only=True) as ctx:
         counting.count_if_needed(ctx)
-        found = listing.listed(ctx, by, limit)
+        found = listing.list_segments(ctx, by, limit)
     if as_json:
         console.print_json(found)
         return
@@ -143,7 +143,7 @@ def shared(limit: int, as_json: bool) -> None:
 
     with open_context(read_only=True) as ctx:
         counting.count_if_needed(ctx)
-        found = listing.placeholders(ctx, limit)
+        found = listing.list_shared_numbers(ctx, limit)
     if as_json:
         console.print_json(found)
     elif not found:

@@ -117,7 +117,7 @@ def clean(
     fallback = region_of(default_country) if default_country else None
     if default_country and fallback is None:
         raise ListError(f"--country: {default_country!r} is not a country that is known")
-    process_memory.for_many_records()
+    process_memory.tune_gc_for_bulk()
     try:
         with (
             files.local_file(source) as (path, name),
@@ -311,7 +311,7 @@ def _looked_at_ahead(
 
     # A fresh interpreter each: this one has threads, which a fork would cut in two.
     with ProcessPoolExecutor(
-        helpers, get_context("spawn"), process_memory.for_many_records
+        helpers, get_context("spawn"), process_memory.tune_gc_for_bulk
     ) as pool:
         try:
             for batch in batches:

@@ -39,7 +39,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _home(settings)
     yield from _countries(settings)
     yield from _space(settings)
-    yield from doctor_checks.of_settings(settings)
+    yield from doctor_checks.check_settings(settings)
     with looked_at(settings) as here:
         yield from _at_work(here)
     yield from _webhooks(settings)
@@ -52,7 +52,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
         database_works = database_works and check.verdict != "problem"
         yield check
     yield from _redis(settings)
-    yield from doctor_checks.of_redis(settings)
+    yield from doctor_checks.check_redis(settings)
     yield from _messages(settings)
     if not settings.active_connectors:
         yield Check(
@@ -65,9 +65,9 @@ def _at_work(settings: Settings) -> Iterator[Check]:
         try:
             for name in settings.active_connectors:
                 yield from _connector(ctx, name)
-            yield from doctor_checks.of_work(ctx)
-            yield from doctor_checks.of_calls(ctx)
-            yield from doctor_checks.of_background(ctx)
+            yield from doctor_checks.check_work(ctx)
+            yield from doctor_checks.check_call_outcomes(ctx)
+            yield from doctor_checks.check_background(ctx)
         finally:
             ctx.close()
     if database_works:
@@ -240,7 +240,7 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
     except ConnectorError as error:
         yield Check(name, "problem", str(error))
         return
-    yield from doctor_checks.of_crm(ctx, name)
+    yield from doctor_checks.check_crm(ctx, name)
     findings = ctx.findings[name]
     if not findings:
         yield Check(name, "ok", "answers, and has all fields")

@@ -27,15 +27,15 @@ from worker.store.tables import contacts, failures, runs
 from worker.sync.read import removals
 from worker.sync.runs import crm_quota
 
-_HERE = ("127.0.0.1", "localhost", "::1")
-_CLOCKS_APART = timedelta(seconds=30)
-_PAUSED_LONG = timedelta(days=1)
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+MAX_CLOCK_SKEW = timedelta(seconds=30)
+LONG_PAUSE = timedelta(days=1)
 _MANY_FAILING = 100
 _SOME_OUTCOMES = 5
-_COMMON = ("admin", "password", "changeme", "change-me", "secret", "hygiene", "test")
+COMMON_SECRETS = ("admin", "password", "changeme", "change-me", "secret", "hygiene", "test")
 
 
-def of_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iterator[Check]:
+def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iterator[Check]:
     """What can be seen from settings and files alone."""
     yield from _secrets(settings)
     yield from _addresses(settings)
@@ -56,7 +56,10 @@ def of_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iter
     if not (settings.alert_webhook_url or (settings.smtp_url and settings.alerts.email_to)):
         text = "nobody is told of what needs a person: set ALERT_WEBHOOK_URL, or SMTP_URL and "
         yield warning("alerts", text + "alerts.email_to")
-    remote = settings.redis_url and urlsplit(settings.redis_url).hostname not in (*_HERE, None)
+    remote = settings.redis_url and urlsplit(settings.redis_url).hostname not in (
+        *LOOPBACK_HOSTS,
+        None,
+    )
     if remote and settings.database_url.startswith("sqlite"):
         text = "Redis is on another machine and the database is a file on this one: workers "
         yield warning("database", text + "elsewhere need DATABASE_URL of a PostgreSQL")
@@ -71,12 +74,14 @@ def _secrets(settings: Settings) -> Iterator[Check]:
         ("ADMIN_PASSWORD", settings.admin_password, 12),
         ("ADMIN_TOKEN", settings.admin_token, 24),
     ):
-        if value and (len(value) < least or value.casefold() in _COMMON or len(set(value)) < 6):
+        if value and (
+            len(value) < least or value.casefold() in COMMON_SECRETS or len(set(value)) < 6
+        ):
             text = f"{name} is easy to guess: use {least} characters or more, drawn at random, as "
             yield warning("secrets", text + "by: openssl rand -base64 32")
     if settings.database_url.startswith("postgres"):
         parts = urlsplit(settings.database_url)
-        if parts.hostname not in (*_HERE, None) and "sslmode" not in parts.query:
+        if parts.hostname not in (*LOOPBACK_HOSTS, None) and "sslmode" not in parts.query:
             text = "DATABASE_URL leads to another machine without sslmode=verify-full (or require)"
             yield warning("database", f"{text}: add ?sslmode=verify-full")
     if settings.redis_url.startswith("rediss://") and is_unchecked(settings.redis_url):
@@ -87,7 +92,7 @@ def _secrets(settings: Settings) -> Iterator[Check]:
         yield warning("redis", text + "; to check it, add ssl_ca_certs=FILE")
     if settings.redis_url.startswith("redis://"):
         parts = urlsplit(settings.redis_url)
-        if parts.hostname not in _HERE and not parts.password:
+        if parts.hostname not in LOOPBACK_HOSTS and not parts.password:
             text = "REDIS_URL has no password: whoever reaches it could start work; set requirepass"
             yield warning("redis", text)
 
@@ -101,10 +106,10 @@ def _addresses(settings: Settings) -> Iterator[Check]:
         "TWILIO_LOOKUP_URL": settings.twilio.url if settings.twilio else "",
     }
     for name, url in crms.items():
-        if url and urlsplit(url).hostname in _HERE:
+        if url and urlsplit(url).hostname in LOOPBACK_HOSTS:
             yield warning("addresses", f"{name} is on this machine: a stand-in, not the true one")
     host = urlsplit(settings.public_url).hostname
-    if host in _HERE:
+    if host in LOOPBACK_HOSTS:
         text = "PUBLIC_URL is on this machine: neither recipients nor Twilio can reach it"
         yield warning("reports", text)
 
@@ -136,7 +141,7 @@ def _proxy(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
         yield warning("web", "the environment turns checks of certificates off: unset that")
 
 
-def of_redis(settings: Settings) -> Iterator[Check]:
+def check_redis(settings: Settings) -> Iterator[Check]:
     """A Redis that throws things away when it is full, or is too old to be safe."""
     try:
         client = embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
@@ -158,10 +163,10 @@ def of_redis_version(version: Version) -> Iterator[Check]:
         yield warning("redis", f"{text}, unless whoever packaged or hosts it has fixed this one")
 
 
-def of_work(ctx: Context) -> Iterator[Check]:
+def check_work(ctx: Context) -> Iterator[Check]:
     """What only shows while it works."""
     now = ctx.now()
-    said = heartbeat.told(ctx.store, now)
+    said = heartbeat.describe(ctx.store, now)
     yield (
         Check("queue", "ok", "a worker and beat are at work")
         if said == "ok"
@@ -170,7 +175,7 @@ def of_work(ctx: Context) -> Iterator[Check]:
     with ctx.store.read() as connection:
         paused = connection.execute(
             sa.select(runs.c.id, runs.c.connector).where(
-                runs.c.state == "paused", runs.c.opened_at < now - _PAUSED_LONG
+                runs.c.state == "paused", runs.c.opened_at < now - LONG_PAUSE
             )
         ).all()
         failing = connection.execute(
@@ -202,7 +207,7 @@ def of_work(ctx: Context) -> Iterator[Check]:
             yield warning("countries", f"{text} {more}")
 
 
-def of_calls(ctx: Context) -> Iterator[Check]:
+def check_call_outcomes(ctx: Context) -> Iterator[Check]:
     """Outcomes of calls whose names or meanings are not known, as of when calls were last read."""
     dispositions = ctx.settings.feedback.dispositions
     for name in ctx.settings.active_connectors:
@@ -223,7 +228,7 @@ def of_calls(ctx: Context) -> Iterator[Check]:
             yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
 
 
-def of_background(ctx: Context) -> Iterator[Check]:
+def check_background(ctx: Context) -> Iterator[Check]:
     """What was to be done in the background and is refused, as of its last try."""
     with ctx.store.read() as connection:
         found = list(setbacks.load(connection))
@@ -232,10 +237,10 @@ def of_background(ctx: Context) -> Iterator[Check]:
             yield warning("background", one.text)
 
 
-def of_crm(ctx: Context, name: str) -> Iterator[Check]:
+def check_crm(ctx: Context, name: str) -> Iterator[Check]:
     """After it was asked something: its clock and what is left of its calls."""
     apart = ctx.open(name).clock_offset()
-    if abs(apart) > _CLOCKS_APART:
+    if abs(apart) > MAX_CLOCK_SKEW:
         seconds = int(abs(apart).total_seconds())
         where = "behind" if apart > timedelta(0) else "ahead of"
         text = f"this machine's clock is {seconds} s {where} {name}'s: is time synchronised (NTP)?"

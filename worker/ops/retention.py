@@ -23,21 +23,21 @@ from worker.store.tables import (
 _AT_ONCE = 5000  # rows of a transaction
 
 
-def tidy(ctx: Context) -> dict[str, int]:
+def purge_expired(ctx: Context) -> dict[str, int]:
     """Delete what the settings no longer want; how many rows, by table. Safe to repeat."""
     keep = ctx.settings.retention
     done = {
         "writes": _delete(ctx, writes, writes.c.at, keep.writes),
         "lookups": _delete(ctx, lookups, lookups.c.at, keep.lookups),
-        "replies": _blank_replies(ctx, keep.replies),
+        "replies": _redact_replies(ctx, keep.replies),
         "rechecks": _rechecks(ctx, keep.runs),
     }
     done["runs"] = _runs(ctx, keep.runs)
-    done["access"] = _over(ctx)
+    done["access"] = _expired_access_rows(ctx)
     return done
 
 
-def _over(ctx: Context) -> int:
+def _expired_access_rows(ctx: Context) -> int:
     """Sessions that have ended, wrong passwords of long ago, alerts of what is over."""
     now = ctx.now()
     with ctx.store.write() as connection:
@@ -74,7 +74,7 @@ def _delete(ctx: Context, table: sa.Table, at: sa.Column[object], age: timedelta
             return total
 
 
-def _blank_replies(ctx: Context, age: timedelta) -> int:
+def _redact_replies(ctx: Context, age: timedelta) -> int:
     """The words go, the decision stays."""
     if not age:
         return 0

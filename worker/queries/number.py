@@ -15,10 +15,10 @@ from worker.verification import spend_report
 from worker.verification.answer_cache import history
 from worker.verification.providers.offline import time_zones
 
-MOST = 100  # contacts and writes that are listed
+LIMIT = 100  # contacts and writes that are listed
 
 
-def story(ctx: Context, number: str) -> dict[str, Any]:
+def number_details(ctx: Context, number: str) -> dict[str, Any]:
     """Verifications, reports, the contacts that hold the number, and what was written to them."""
     held = contact_numbers.c
     same = sa.and_(
@@ -31,13 +31,13 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
         .join(contacts, same)
         .where(held.number == number)
         .order_by(held.connector, held.object, held.record_id)
-        .limit(MOST)
+        .limit(LIMIT)
     )
     records = (
         sa.select(held.connector, held.object, held.record_id)
         .where(held.number == number)
         .distinct()
-        .limit(MOST)
+        .limit(LIMIT)
         .subquery()
     )
     # By the records' own index: in the order of their ids all writes ever made would be looked at.
@@ -54,7 +54,7 @@ def story(ctx: Context, number: str) -> dict[str, Any]:
         .where(writes.c.state.in_(("done", "failed")))
         .subquery()
     )
-    changes = sa.select(of_theirs).order_by(sa.literal_column("+id").desc()).limit(MOST)
+    changes = sa.select(of_theirs).order_by(sa.literal_column("+id").desc()).limit(LIMIT)
     known = facts(number)
     labels = {step.name: step.provider.label for step in ctx.providers.steps}
     with ctx.store.read() as connection:

@@ -59,8 +59,8 @@ def overview(ctx: Context) -> dict[str, Any]:
                 for name, count, since in untold
             ],
             "removals": [hold.as_json() for hold in held],
-            "isolated": [one.as_json() for one in isolation.standing(ctx, 20)],
-            "alerts": notifier.standing(ctx, 20),
+            "isolated": [one.as_json() for one in isolation.active(ctx, 20)],
+            "alerts": notifier.active(ctx, 20),
         },
         "runs": report.summaries(ctx, run_store.recent(ctx, 5)),
     }  # fmt: skip

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from config.errors import HygieneError
 from worker.context import Context
-from worker.queries.number import MOST, story
+from worker.queries.number import LIMIT, number_details
 from worker.store.tables import contact_numbers, contacts, failures, writes
 from worker.suppression import evidence
 
@@ -19,15 +19,15 @@ class NoSuchRecordError(HygieneError):
     http_status = 404
 
 
-def of_number(ctx: Context, number: str) -> dict[str, Any]:
+def number_timeline(ctx: Context, number: str) -> dict[str, Any]:
     """All that is known of a number, with `timeline`: the newest first."""
-    found = story(ctx, number)
+    found = number_details(ctx, number)
     told = evidence.number_evidence(ctx, number)
     events = [*_verified(found), *_paid(found), *_reported(told), *_written(found["writes"])]
     for one in told["suppressions"]:
         if one["lifted_at"]:
             events.append(
-                _event(one["lifted_at"], "lifted", f"{_words(one['reason'])} lifted",
+                _event(one["lifted_at"], "lifted", f"{_humanize(one['reason'])} lifted",
                        f"{one['lifted_why']} (by {one['lifted_by']})")
             )  # fmt: skip
     found["suppressions"] = told["suppressions"]
@@ -37,7 +37,9 @@ def of_number(ctx: Context, number: str) -> dict[str, Any]:
     return found
 
 
-def of_record(ctx: Context, connector: str, object_name: str, record_id: str) -> dict[str, Any]:
+def record_timeline(
+    ctx: Context, connector: str, object_name: str, record_id: str
+) -> dict[str, Any]:
     """A record as our index has it, and what was written to it; raises `NoSuchRecordError`."""
     c, held, w, f = contacts.c, contact_numbers.c, writes.c, failures.c
     with ctx.store.read() as connection:
@@ -53,7 +55,7 @@ def of_record(ctx: Context, connector: str, object_name: str, record_id: str) ->
                 w.state.in_(("done", "failed", "pending")),
             )
             .order_by(w.id.desc())
-            .limit(MOST)
+            .limit(LIMIT)
         ).all()  # fmt: skip
         numbers = connection.execute(
             sa.select(held.field, held.number, held.extension)
@@ -103,7 +105,7 @@ def _event(at: str, kind: str, title: str, text: str = "", **more: Any) -> dict[
     return {"at": at, "kind": kind, "title": title, "text": text, **more}
 
 
-def _words(text: str) -> str:
+def _humanize(text: str) -> str:
     return text.replace("_", " ")
 
 
@@ -121,8 +123,8 @@ def _verified(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _paid(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
-        _event(one["at"], "lookup", f"{one['provider']} was asked ({_words(one['package'])})",
-               f"{one['cost']:.4f} {found['currency']}, {_words(one['state'])}", run=one["run"])
+        _event(one["at"], "lookup", f"{one['provider']} was asked ({_humanize(one['package'])})",
+               f"{one['cost']:.4f} {found['currency']}, {_humanize(one['state'])}", run=one["run"])
         for one in found["lookups"]
     ]  # fmt: skip
 
@@ -131,7 +133,9 @@ def _reported(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     events = []
     for one in told["reports"]:
         channels = " and ".join(one["channels"]) if one["channels"] else ""
-        title = f"{_words(one['kind'])}{f' ({channels})' if channels else ''}, from {one['source']}"
+        title = (
+            f"{_humanize(one['kind'])}{f' ({channels})' if channels else ''}, from {one['source']}"
+        )
         events.append(_event(one["at"], one["kind"], title, one["evidence"]))
         for done in one["delivered"]:
             if done["state"] == "done" and done["records"]:

@@ -36,7 +36,7 @@ from worker.store import embedded_redis
 from worker.store.private_files import UMASK, protect_home
 from worker.verification.registry import plan_chain
 
-_MOST_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak
+MAX_CHILD_MEMORY = 400_000  # kB; twice what a child holds after an hour's soak
 
 
 def make_app(settings: Settings) -> Celery:
@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         # A child that has grown beyond what a page needs is replaced after its task: whatever
         # leaks, in a library or in ours, a worker of many days stays as it was.
-        worker_max_memory_per_child=_MOST_MEMORY,
+        worker_max_memory_per_child=MAX_CHILD_MEMORY,
         task_default_queue="runs",
         task_queues=tuple(map(Queue, QUEUES)),
         task_routes={
@@ -101,7 +101,7 @@ def _stop(**_options: Any) -> None:
 
 
 @cache
-def _hear_stop() -> None:
+def _handle_sigterm() -> None:
     """A stop of the whole group (a service manager, a terminal) reaches each child as well: one
     that works on something gives it back first. Its parent ends it; a second signal does.
 
@@ -121,19 +121,19 @@ def _hear_stop() -> None:
 _parent: list[int] = []  # the worker's own process, in it and in those that it forks
 _TRACE = "hygiene_trace"  # a message's header: the request or task that set all of it off
 _running: dict[str, ExitStack] = {}
-_give_back = at_most_every(60.0, process_memory.give_back)
+_trim_heap = at_most_every(60.0, process_memory.trim_heap)
 
 
 @before_task_publish.connect
-def _hand_on(headers: dict[str, Any], **_more: Any) -> None:
+def _inject_trace(headers: dict[str, Any], **_more: Any) -> None:
     headers[_TRACE] = logging_setup.what_about().get("trace") or str(headers.get("id", ""))
     headers.update(tracing.handed_on())
 
 
 @task_prerun.connect
-def _begin(task_id: str, task: Any, **_more: Any) -> None:
+def _bind_task_context(task_id: str, task: Any, **_more: Any) -> None:
     if _parent and os.getpid() not in _parent:
-        _hear_stop()
+        _handle_sigterm()
     if stopping.requested_here_alone():  # the parent knows nothing of it: it starts another child
         os.kill(os.getpid(), signal.SIGTERM)
     told = _running[task_id] = ExitStack()
@@ -144,10 +144,10 @@ def _begin(task_id: str, task: Any, **_more: Any) -> None:
 
 
 @task_postrun.connect
-def _end(task_id: str, **_more: Any) -> None:
+def _clear_task_context(task_id: str, **_more: Any) -> None:
     if (told := _running.pop(task_id, None)) is not None:
         told.close()
-    _give_back()
+    _trim_heap()
 
 
 try:

@@ -1,9 +1,9 @@
-"""Rings for a task, once: at most one message of a kind waits in the queue.
+"""Enqueue a Celery task unless a copy is already queued.
 
-Whoever takes the message up looks at all that is due, so a second one that waits beside it finds
-nothing: at twenty replies a second there were hundreds of those. The mark is taken away before the
-tables are looked at, so that what is stored after that look rings again. It also ends by itself:
-when Redis or a dead worker has lost the message, beat's own look is not the only one for long.
+A task does everything that is due, so a second copy in the queue finds nothing to do: at twenty
+replies a second there were hundreds of those. A Redis key (SET NX, 30 s) marks a task as queued.
+`acknowledge()` deletes the key before the task reads its tables, so anything that is committed
+later enqueues the task again. If Redis or a dead worker loses the message, the key expires.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from worker.store import embedded_redis
 
 log = logging.getLogger(__name__)
 
-_LOST_AFTER = 30  # seconds until a mark without its message ends
+DEDUPE_TTL = 30  # seconds until the key of a lost message expires
 
 
-def ring(task: Task[Any, Any], *args: str) -> bool:
-    """Enqueue the task unless it waits already; whether it was enqueued. Raises as Celery does."""
-    rung = _marks(task.app.conf.broker_url).set(_mark(task, args), 1, nx=True, ex=_LOST_AFTER)
+def enqueue_once(task: Task[Any, Any], *args: str) -> bool:
+    """Enqueue the task unless it is queued; return whether it was. Raises what Celery raises."""
+    rung = _redis(task.app.conf.broker_url).set(_dedupe_key(task, args), 1, nx=True, ex=DEDUPE_TTL)
     if rung:
         task.apply_async(args, retry=False)
     return bool(rung)
 
 
-def heard(task: Task[Any, Any], *args: str) -> None:
-    """To be called by the task before it looks at what is due; never raises."""
+def acknowledge(task: Task[Any, Any], *args: str) -> None:
+    """Mark the task as no longer queued, which it does before it reads its tables. Never raises."""
     try:
-        _marks(task.app.conf.broker_url).delete(_mark(task, args))
+        _redis(task.app.conf.broker_url).delete(_dedupe_key(task, args))
     except redis.RedisError as error:
-        log.warning("the queue's mark stays for a while: %s", type(error).__name__)
+        log.warning("a task stays marked as queued for a while: %s", type(error).__name__)
 
 
-def _mark(task: Task[Any, Any], args: tuple[str, ...]) -> str:
+def _dedupe_key(task: Task[Any, Any], args: tuple[str, ...]) -> str:
     return ":".join(("hygiene:rung", str(task.name), *args))
 
 
 @cache
-def _marks(url: str) -> redis.Redis:
+def _redis(url: str) -> redis.Redis:
     return embedded_redis.client(url)

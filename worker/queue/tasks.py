@@ -44,22 +44,22 @@ from worker.verification import provider_status as standing
 log = logging.getLogger(__name__)
 
 # Seconds that a reader reads at a stretch: a worker that is to stop waits for no more than that.
-_STRETCH = 60.0
+READ_SLICE = 60.0
 # Seconds for which a page's task takes up further pages. A report that comes meanwhile may have to
 # wait for this process.
-_SHARE = 2.0
-_GLANCE = 0.1  # seconds until a reader looks again whether a page is done
+PAGE_SLICE = 2.0
+POLL_INTERVAL = 0.1  # seconds until a reader looks again whether a page is done
 
 
 @cache
 def context() -> Context:
     """This process's own: connections must not be shared with the process it was forked from."""
-    process_memory.for_many_records()
+    process_memory.tune_gc_for_bulk()
     return Context.create(settings)
 
 
 @worker_ready.connect
-def _say_what_is_missing(**_options: Any) -> None:
+def _warn_missing_credentials(**_options: Any) -> None:
     """Once, when a worker starts: providers without a key, or with one that is not accepted."""
     try:
         with closing(Context.create(settings)) as ctx:
@@ -104,7 +104,7 @@ def _full_is_due(ctx: Context, connector: str) -> bool:
 @app.task(name="hygiene.reverify")
 def reverify(connector: str) -> None:
     """Look again at contacts with a number whose verification no longer counts."""
-    dedupe.heard(reverify, connector)
+    dedupe.acknowledge(reverify, connector)
     ctx = context()
     with ctx.store.read() as connection:
         due = next(select.due(connection, ctx, connector, 1), None) is not None
@@ -114,7 +114,7 @@ def reverify(connector: str) -> None:
                 ctx, connector, Scope("due", limit=settings.sync.reverify_limit)
             )
         except RunActiveError:
-            deferred_runs.note(ctx.store, connector, ctx.now())
+            deferred_runs.defer(ctx.store, connector, ctx.now())
             return
         except ConnectorError as error:
             log.error("%s", error)
@@ -122,7 +122,7 @@ def reverify(connector: str) -> None:
             return
         setbacks.clear(ctx.store, connector, "begin a re-verification")
         go_on(run_id)
-    deferred_runs.settle(ctx.store, connector)
+    deferred_runs.clear(ctx.store, connector)
 
 
 @app.task(name="hygiene.read")
@@ -158,23 +158,25 @@ def _read_on(ctx: Context, run_id: str) -> bool:
 
     While enough pages wait for a worker, this one does one itself instead of reading further.
     """
-    until = time.monotonic() + _STRETCH
+    until = time.monotonic() + READ_SLICE
 
     def active() -> bool:
         return lifecycle.load(ctx, run_id).active  # a page may have ended it
 
-    def hand_on(own: Context, stored: stored_pages.StoredPage, waiting: Callable[[], None]) -> None:
+    def dispatch_page(
+        own: Context, stored: stored_pages.StoredPage, waiting: Callable[[], None]
+    ) -> None:
         enqueue_page(stored.id, run_id)
         while active():
             idle = stored_pages.list_pending(own, run_id, only_idle=True)
             if len(idle) < settings.sync.pages_in_flight:
                 return
             if not page_work.process(own, idle[0].id):
-                stopping.sleep(_GLANCE)
+                stopping.sleep(POLL_INTERVAL)
                 waiting()
 
-    return reader.read_on(
-        ctx, lifecycle.load(ctx, run_id), hand_on,
+    return reader.read_from_cursor(
+        ctx, lifecycle.load(ctx, run_id), dispatch_page,
         lambda: time.monotonic() < until and active() and not stopping.requested(),
     )  # fmt: skip
 
@@ -187,7 +189,7 @@ def enqueue_page(page_id: int, run_id: str) -> None:
 def page(page_id: int, run_id: str) -> None:
     ctx = context()
     try:
-        done = help_with_pages(ctx, run_id, page_id, _SHARE)
+        done = help_with_pages(ctx, run_id, page_id, PAGE_SLICE)
     except ConnectorError as error:
         log.error("run %s: %s", run_id, error)
         lifecycle.fail(ctx, run_id, str(error))
@@ -205,28 +207,28 @@ def page(page_id: int, run_id: str) -> None:
 @app.task(name="hygiene.apply")
 def apply() -> None:
     """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
-    dedupe.heard(apply)
+    dedupe.acknowledge(apply)
     ctx = context()
     apply_pending(ctx)
     for connector in propagation.pending_connectors(ctx):
-        dedupe.ring(spread, connector)
+        dedupe.enqueue_once(spread, connector)
 
 
 @app.task(name="hygiene.calls")
 def calls() -> None:
     """Read what people logged of their calls; what it reports is applied at once."""
     if poll_all(context()):
-        dedupe.ring(apply)
+        dedupe.enqueue_once(apply)
 
 
 @app.task(name="hygiene.spread")
 def spread(connector: str) -> None:
     """Write what was reported to every record of a CRM that holds the number."""
-    dedupe.heard(spread, connector)
+    dedupe.acknowledge(spread, connector)
     ctx = context()
     propagation.propagate(ctx, connector)
     if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
-        dedupe.ring(apply)
+        dedupe.enqueue_once(apply)
 
 
 @app.task(name="hygiene.undo")
@@ -248,7 +250,7 @@ def segments() -> None:
     """Count the segments, set bad ones apart, and begin the audits that wait."""
     ctx = context()
     if count.count_if_needed(ctx):
-        for one in isolation.find_bad(ctx):
+        for one in isolation.isolate_bad_segments(ctx):
             log.warning("%s: %s was isolated: %s", one.connector, one.name, one.why)
     for run_id in audits.next_audits(ctx):
         go_on(run_id)
@@ -257,13 +259,13 @@ def segments() -> None:
 @app.task(name="hygiene.alerts")
 def alerts() -> None:
     """Tell the operator what needs a person."""
-    notifier.look(context())
+    notifier.evaluate(context())
 
 
 @app.task(name="hygiene.tidy")
 def tidy() -> None:
     """Delete what is old enough."""
-    done = {name: count for name, count in retention.tidy(context()).items() if count}
+    done = {name: count for name, count in retention.purge_expired(context()).items() if count}
     if done:
         log.info("deleted by age: %s", done)
 
@@ -272,7 +274,7 @@ def tidy() -> None:
 def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
     ctx = context()
-    heartbeat.note(ctx.store, ctx.now())
+    heartbeat.record(ctx.store, ctx.now())
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in lifecycle.active(ctx):
@@ -282,10 +284,10 @@ def revive() -> None:
             undo.delay(run.id)
         else:
             go_on(run.id, only_idle=True)
-    for connector in deferred_runs.connectors(ctx.store):
-        dedupe.ring(reverify, connector)
+    for connector in deferred_runs.pending_connectors(ctx.store):
+        dedupe.enqueue_once(reverify, connector)
     if requeue_missed(ctx):
-        dedupe.ring(apply)
+        dedupe.enqueue_once(apply)
 
 
 def go_on(run_id: str, only_idle: bool = False) -> None:

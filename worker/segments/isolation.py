@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from config.errors import HygieneError
 from config.segments import SEGMENTS
 from worker.context import Context
-from worker.segments.statistics import share, too_bad
+from worker.segments.statistics import exceeds_threshold, share
 from worker.store.tables import isolations, segment_counts
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def as_isolation(row: Any) -> Isolation:
     return Isolation(**values)
 
 
-def standing(ctx: Context, limit: int = 200) -> list[Isolation]:
+def active(ctx: Context, limit: int = 200) -> list[Isolation]:
     """List the segments that are isolated now, the newest first."""
     c = isolations.c
     query = sa.select(isolations).where(c.active_key.is_not(None)).order_by(c.id.desc())
@@ -85,7 +85,7 @@ def history(ctx: Context, limit: int = 100) -> list[Isolation]:
         return [as_isolation(row) for row in connection.execute(query)]
 
 
-def find_bad(ctx: Context) -> list[Isolation]:
+def isolate_bad_segments(ctx: Context) -> list[Isolation]:
     """Isolate what the last count shows to be bad; what was released by a person since it was
     last isolated stays free until its share has grown. Returns what is new."""
     settings = ctx.settings.segments
@@ -98,13 +98,15 @@ def find_bad(ctx: Context) -> list[Isolation]:
         for row in connection.execute(sa.select(segment_counts).where(c.by.in_(settings.by))):
             counts.setdefault(row.by, {})[row.connector, row.value] = (row.bad, row.numbers)
             details[row.by, row.connector, row.value] = _counts(row)
-    held = {(one.by, one.connector, one.value) for one in standing(ctx, 10_000)}
+    held = {(one.by, one.connector, one.value) for one in active(ctx, 10_000)}
     forgiven = _released_at_rate(ctx)
     found = []
     # The doubt that is allowed is one for the whole count: each kind of segment has its part.
     confidence = 1 - (1 - settings.confidence) / max(1, len(counts))
     for by, some in counts.items():
-        for connector, value in too_bad(some, settings.threshold, settings.least, confidence):
+        for connector, value in exceeds_threshold(
+            some, settings.threshold, settings.least, confidence
+        ):
             key = (by, connector, value)
             bad, of = some[connector, value]
             if key in held or share(bad, of).low <= forgiven.get(key, -1.0):

@@ -18,7 +18,9 @@ _SHARES: tuple[str, ...] = (*BAD_STATUSES, "do_not_contact")
 _PARTS: tuple[str, ...] = (*_SHARES, "unverified", "valid")
 
 
-def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[dict[str, Any]]:
+def list_segments(
+    ctx: Context, by: By, limit: int = 200, connector: str = ""
+) -> list[dict[str, Any]]:
     """List the segments of a kind, sorted by the lower bound of the confidence interval, so small
     ones don't rank high by chance."""
     c = segment_counts.c
@@ -27,7 +29,7 @@ def listed(ctx: Context, by: By, limit: int = 200, connector: str = "") -> list[
         query = query.where(c.connector == connector)
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
-    apart = {(one.connector, one.by, one.value): one for one in isolation.standing(ctx, 10_000)}
+    apart = {(one.connector, one.by, one.value): one for one in isolation.active(ctx, 10_000)}
     found = []
     for row in rows:
         bad = share(row.bad, row.numbers)
@@ -82,7 +84,7 @@ def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def placeholders(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
+def list_shared_numbers(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
     """Numbers that many contacts hold, the most shared first."""
     c = shared_numbers.c
     query = sa.select(shared_numbers).order_by(c.holders.desc(), c.number).limit(limit)

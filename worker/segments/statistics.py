@@ -61,7 +61,7 @@ def share(bad: int, of: int, confidence: float = 0.95) -> Share:
     return Share(bad, of, max(0.0, low), min(1.0, high) if bad < of else 1.0)
 
 
-def too_bad(
+def exceeds_threshold(
     counts: Mapping[K, tuple[int, int]], threshold: float, least: int, confidence: float
 ) -> list[K]:
     """The segments, (bad, of) each, that are surely worse than `threshold`, and than all others

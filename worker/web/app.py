@@ -172,7 +172,7 @@ def _database(settings: Settings) -> str:
 
 def _queue(ctx: Context) -> str:
     try:
-        return heartbeat.told(ctx.store, ctx.now())
+        return heartbeat.describe(ctx.store, ctx.now())
     except sa.exc.SQLAlchemyError:
         return "not known"
 

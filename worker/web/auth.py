@@ -212,7 +212,7 @@ def require_caller(*scopes: str) -> Callable[..., Caller]:
             if not any(map(token.allows, scopes)):
                 raise HTTPException(403, f"The token lacks the scope {' or '.join(scopes)}.")
             return Caller(f"token {token.name}", token.scopes)
-        if not admin and not tokens.listed(ctx.store):
+        if not admin and not tokens.list_tokens(ctx.store):
             raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
         raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})
 

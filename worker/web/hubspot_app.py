@@ -243,7 +243,7 @@ def _card(ctx: Context, record_id: str) -> dict[str, Any]:
         "recheckedAt": last.done_at.isoformat() if last is not None and last.done_at else None,
     }
     try:
-        found = timeline.of_record(ctx, "hubspot", "contacts", record_id)
+        found = timeline.record_timeline(ctx, "hubspot", "contacts", record_id)
     except timeline.NoSuchRecordError:
         return {**answer, "known": False, "problem": None, "history": []}
     failure = found["failure"]

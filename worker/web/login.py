@@ -59,7 +59,7 @@ def router(ctx: Context) -> APIRouter:
         return response
 
     def form(request: Request, status: int = 200, problem: str = "", to: str = "/") -> Response:
-        named = users.anybody(ctx.store)
+        named = users.has_users(ctx.store)
         by_password = bool(settings.admin_password) or named
         return page(
             request, "login.html", None, status, problem=problem, to=safe_path(to), named=named,

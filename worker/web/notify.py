@@ -13,9 +13,9 @@ Notify = Callable[[], None]
 def enqueue_reports() -> None:
     """Enqueue the work on reports; never raises, because the reports are already stored."""
     try:
-        from worker.queue.dedupe import ring
+        from worker.queue.dedupe import enqueue_once
         from worker.queue.tasks import apply  # reads the settings of this process
 
-        ring(apply)
+        enqueue_once(apply)
     except (Exception, SystemExit) as error:
         log.warning("the queue could not be told (%s); beat will", type(error).__name__)

@@ -295,7 +295,7 @@ class TestTheAddressOfAHost:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         from worker.alerts import channels
-        from worker.alerts.rules import Condition
+        from worker.alerts.rules import Alert
 
         lower_limits(monkeypatch, alert_deadline=0.2)
         settings = make_settings(
@@ -303,5 +303,5 @@ class TestTheAddressOfAHost:
         )
         started = time.monotonic()
         with pytest.raises(channels.ChannelError, match="email: gaierror"):
-            channels.tell(settings, "email", Condition("setback", "x", "a text", "/"))
+            channels.send(settings, "email", Alert("setback", "x", "a text", "/"))
         assert time.monotonic() - started < 2

@@ -113,11 +113,11 @@ def a_failed_run(ctx: Context) -> str:
 class TestWhatIsSent:
     def test_a_run_that_failed(self, ctx: Context) -> None:
         run_id = a_failed_run(ctx)
-        (one,) = rules.found(ctx)
+        (one,) = rules.current(ctx)
         assert (one.kind, one.path) == ("run_failed", f"/runs/{run_id}")
         assert "the token was refused" in one.text
         advance_clock(ctx, days=2)
-        assert rules.found(ctx) == []  # no news any more
+        assert rules.current(ctx) == []  # no news any more
 
     def test_a_provider_that_is_left_alone(self, ctx: Context) -> None:
         row = {"name": "twilio", "breaker": "open", "reason": "does not answer", "since": ctx.now(),
@@ -125,7 +125,7 @@ class TestWhatIsSent:
                "credentials_hash": ""}  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.insert(provider_states).values(**row))
-        (one,) = rules.found(ctx)
+        (one,) = rules.current(ctx)
         assert (one.kind, "does not answer" in one.text) == ("breaker_open", True)
 
     def test_a_budget_at_its_share(self, make_context: MakeContext) -> None:
@@ -136,8 +136,8 @@ class TestWhatIsSent:
                    "lost": 0}  # fmt: skip
             with ctx.store.write() as connection:
                 insert(connection, spend, [row])
-            assert [one.kind for one in rules.found(ctx)] == kinds
-        assert "80%" in rules.found(ctx)[0].text
+            assert [one.kind for one in rules.current(ctx)] == kinds
+        assert "80%" in rules.current(ctx)[0].text
 
     def test_a_segment_that_was_isolated_by_itself(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -147,33 +147,33 @@ class TestWhatIsSent:
         counts = {"contacts": 9, "numbers": 9, "bad": 9, "statuses": {}, "reports": {}}
         isolation.isolate(ctx, crm.name, "source", "Bought", "all bad", counts)
         isolation.isolate(ctx, crm.name, "source", "Web", "by hand", counts, who="kim")
-        (one,) = rules.found(ctx)
+        (one,) = rules.current(ctx)
         assert "source=Bought" in one.text
 
     def test_a_watermark_that_is_old(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
-        assert rules.found(ctx) == []
+        assert rules.current(ctx) == []
         advance_clock(ctx, hours=7)
-        found = rules.found(ctx)
+        found = rules.current(ctx)
         assert {one.kind for one in found} == {"watermark"}
         assert "7 h ago" in found[0].text
 
     def test_nothing_that_was_turned_off(self, make_context: MakeContext) -> None:
         ctx = make_context("[alerts]\nrun_failed = false\n")
         a_failed_run(ctx)
-        assert rules.found(ctx) == []
+        assert rules.current(ctx) == []
 
 
 class TestDelivery:
     def test_is_done_once_with_a_link(self, make_context: MakeContext, hook: Hook) -> None:
         ctx = make_context(ALERT_WEBHOOK_URL=hook.url, PUBLIC_URL="https://hygiene.example")
         run_id = a_failed_run(ctx)
-        assert notifier.look(ctx) == 1
-        assert notifier.look(ctx) == 0
+        assert notifier.evaluate(ctx) == 1
+        assert notifier.evaluate(ctx) == 0
         (told,) = hook.got
         assert told["link"] == f"https://hygiene.example/runs/{run_id}"
         assert "the token was refused" in told["text"]
-        (standing,) = notifier.standing(ctx)
+        (standing,) = notifier.active(ctx)
         assert standing["sent"] == ["webhook"]
 
     def test_is_tried_again_where_it_failed_and_not_for_ever(
@@ -183,20 +183,22 @@ class TestDelivery:
         a_failed_run(ctx)
         hook.status = 503
         now = ctx.now()
-        assert notifier.look(ctx) == 0
-        assert notifier.look(ctx) == 0
+        assert notifier.evaluate(ctx) == 0
+        assert notifier.evaluate(ctx) == 0
         assert len(hook.got) == 1  # not at once
         for n in range(1, 30):
             ctx.now = lambda n=n: now + timedelta(minutes=30 * n)
-            notifier.look(ctx)
+            notifier.evaluate(ctx)
         assert len(hook.got) == 10
-        assert "503" in notifier.standing(ctx)[0]["error"]
+        assert "503" in notifier.active(ctx)[0]["error"]
 
     def test_is_done_by_one_worker_of_several(self, make_context: MakeContext, hook: Hook) -> None:
         first = make_context(ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(first)
         others = [make_context(ALERT_WEBHOOK_URL=hook.url) for _ in range(3)]
-        threads = [threading.Thread(target=notifier.look, args=(ctx,)) for ctx in (first, *others)]
+        threads = [
+            threading.Thread(target=notifier.evaluate, args=(ctx,)) for ctx in (first, *others)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -207,7 +209,7 @@ class TestDelivery:
         ctx = make_context(ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(ctx)
         hook.status = 307
-        assert notifier.look(ctx) == 0
+        assert notifier.evaluate(ctx) == 0
         assert len(hook.got) == 1
 
     def test_goes_by_email_too_and_one_channel_does_not_wait_for_the_other(
@@ -217,24 +219,24 @@ class TestDelivery:
         ctx = make_context(toml, SMTP_URL=mail.url, ALERT_WEBHOOK_URL=hook.url)
         a_failed_run(ctx)
         hook.status = 500
-        notifier.look(ctx)
+        notifier.evaluate(ctx)
         (message,) = mail.got
         assert message["To"] == "ops@example.com"
         assert "failed" in message["Subject"]
         hook.status = 200
         advance_clock(ctx, hours=2)
-        assert notifier.look(ctx) == 1
+        assert notifier.evaluate(ctx) == 1
         assert len(mail.got) == 1
         assert len(hook.got) == 2
 
     def test_what_is_over_is_not_shown_any_more(self, ctx: Context) -> None:
         a_failed_run(ctx)
-        notifier.look(ctx)
+        notifier.evaluate(ctx)
         advance_clock(ctx, days=2)
-        notifier.look(ctx)
-        assert notifier.standing(ctx) == []
+        notifier.evaluate(ctx)
+        assert notifier.active(ctx) == []
 
     def test_without_a_channel_keeps_what_there_is(self, ctx: Context) -> None:
         a_failed_run(ctx)
-        assert notifier.look(ctx) == 1
-        assert len(notifier.standing(ctx)) == 1
+        assert notifier.evaluate(ctx) == 1
+        assert len(notifier.active(ctx)) == 1

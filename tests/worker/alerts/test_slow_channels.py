@@ -14,9 +14,9 @@ from limits import lower_limits
 from config.alerts import AlertSettings
 from config.settings import Settings
 from worker.alerts import channels
-from worker.alerts.rules import Condition
+from worker.alerts.rules import Alert
 
-SAID = Condition("key", "run_failed", "salesforce: run R failed", "/runs/R")
+SAID = Alert("key", "run_failed", "salesforce: run R failed", "/runs/R")
 
 
 @pytest.fixture
@@ -53,5 +53,5 @@ def test_a_channel_that_drips_is_given_up(
     )
     started = time.monotonic()
     with pytest.raises(channels.ChannelError):
-        channels.tell(settings, channel, SAID)
+        channels.send(settings, channel, SAID)
     assert time.monotonic() - started < 3

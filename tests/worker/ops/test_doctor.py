@@ -61,7 +61,7 @@ class TestSettings:
         path = tmp_path / "hygiene.toml"
         path.write_text(toml)
         settings = load({"HYGIENE_HOME": str(tmp_path), "HYGIENE_CONFIG": str(path), **env})
-        assert wanted in check_lines(doctor_checks.of_settings(settings, {}))
+        assert wanted in check_lines(doctor_checks.check_settings(settings, {}))
 
     def test_that_are_wise_leave_nothing_to_say(self, tmp_path: Path) -> None:
         settings = load({
@@ -71,7 +71,7 @@ class TestSettings:
             "REDIS_URL": "rediss://:pw@cache.example:6379/0", "HUBSPOT_ACCESS_TOKEN": GOOD_KEY,
             "ALERT_WEBHOOK_URL": "https://chat.example.com/hook",
         })  # fmt: skip
-        assert check_lines(doctor_checks.of_settings(settings, {})) == ""
+        assert check_lines(doctor_checks.check_settings(settings, {})) == ""
 
     def test_files_that_others_can_read_are_named(self, tmp_path: Path) -> None:
         key = tmp_path / "key.pem"
@@ -82,12 +82,12 @@ class TestSettings:
             "SALESFORCE_CLIENT_ID": "i", "SALESFORCE_USERNAME": "u",
             "SALESFORCE_PRIVATE_KEY_FILE": str(key),
         })  # fmt: skip
-        assert f"chmod go-rwx {key}" in check_lines(doctor_checks.of_settings(settings, {}))
+        assert f"chmod go-rwx {key}" in check_lines(doctor_checks.check_settings(settings, {}))
 
     def test_checks_of_certificates_that_are_turned_off_are_named(self, tmp_path: Path) -> None:
         settings = load({"HYGIENE_HOME": str(tmp_path)})
         assert "certificates" in check_lines(
-            doctor_checks.of_settings(settings, {"PYTHONHTTPSVERIFY": "0"})
+            doctor_checks.check_settings(settings, {"PYTHONHTTPSVERIFY": "0"})
         )
 
 
@@ -98,20 +98,20 @@ class TestRedis:
         settings = make_settings()
         embedded_redis.ensure(settings.home)
         try:
-            assert "noeviction" not in check_lines(doctor_checks.of_redis(settings))
+            assert "noeviction" not in check_lines(doctor_checks.check_redis(settings))
             client = embedded_redis.client(embedded_redis.url(settings.home))
             client.config_set("maxmemory", "100mb")
             client.config_set("maxmemory-policy", "allkeys-lru")
-            assert "set it to noeviction" in check_lines(doctor_checks.of_redis(settings))
+            assert "set it to noeviction" in check_lines(doctor_checks.check_redis(settings))
         finally:
             embedded_redis.stop(settings.home)
 
 
 class TestWork:
     def test_that_nobody_does_is_named(self, ctx: Context) -> None:
-        assert "start a worker and beat" in check_lines(doctor_checks.of_work(ctx))
-        heartbeat.note(ctx.store, ctx.now())
-        assert "ok queue" in check_lines(doctor_checks.of_work(ctx))
+        assert "start a worker and beat" in check_lines(doctor_checks.check_work(ctx))
+        heartbeat.record(ctx.store, ctx.now())
+        assert "ok queue" in check_lines(doctor_checks.check_work(ctx))
 
     def test_a_run_that_is_paused_since_long_is_named(self, ctx: Context) -> None:
         run_id = run_store.open_run(ctx, "hubspot", Scope("everything"))
@@ -119,7 +119,7 @@ class TestWork:
         with ctx.store.write() as connection:
             at = ctx.now() - timedelta(days=3)
             connection.execute(sa.update(runs).values(opened_at=at))
-        assert f"hygiene runs resume {run_id}" in check_lines(doctor_checks.of_work(ctx))
+        assert f"hygiene runs resume {run_id}" in check_lines(doctor_checks.check_work(ctx))
 
     def test_many_records_that_fail_are_named(self, ctx: Context) -> None:
         rows = [
@@ -130,29 +130,33 @@ class TestWork:
         with ctx.store.write() as connection:
             connection.execute(sa.insert(failures), rows)
         assert "hubspot: 120 records cannot be written (validation)" in check_lines(
-            doctor_checks.of_work(ctx)
+            doctor_checks.check_work(ctx)
         )
 
     def test_contacts_without_a_country_are_named(
         self, ctx: Context, sync: Callable[..., Any], sandbox: Sandbox
     ) -> None:
         sync(ctx, "hubspot")
-        assert "default_country" not in check_lines(doctor_checks.of_work(ctx))
+        assert "default_country" not in check_lines(doctor_checks.check_work(ctx))
         with ctx.store.write() as connection:
             connection.execute(sa.update(contacts).values(country=""))
-        assert "set connectors.hubspot.default_country" in check_lines(doctor_checks.of_work(ctx))
+        assert "set connectors.hubspot.default_country" in check_lines(
+            doctor_checks.check_work(ctx)
+        )
 
 
 class TestACrm:
     def test_whose_clock_is_another_is_named(self, ctx: Context, crm: Crm) -> None:
         crm.service.clock.skew = timedelta(minutes=3)
         ctx.connector(crm.name, fresh=True)
-        assert "clock" in check_lines(doctor_checks.of_crm(ctx, crm.name))
+        assert "clock" in check_lines(doctor_checks.check_crm(ctx, crm.name))
 
     def test_with_few_calls_left_is_named(self, ctx: Context, sandbox: Sandbox) -> None:
         sandbox.hubspot.used = int(sandbox.hubspot.daily_limit * 0.9)
         ctx.connector("hubspot", fresh=True)
-        assert "API calls of the day are left" in check_lines(doctor_checks.of_crm(ctx, "hubspot"))
+        assert "API calls of the day are left" in check_lines(
+            doctor_checks.check_crm(ctx, "hubspot")
+        )
 
 
 def test_it_goes_through_all_of_them_and_ends(

@@ -51,7 +51,7 @@ def full(ctx: Context, crm: Crm, sync: Sync) -> Context:
     keys = ctx.keys
     with ctx.store.write() as connection:
         feedback_log.store(connection, [report], ctx.now(), keys)
-    users.put(ctx.store, "kim", "correct horse battery", "admin", ctx.now())
+    users.upsert_user(ctx.store, "kim", "correct horse battery", "admin", ctx.now())
     return ctx
 
 

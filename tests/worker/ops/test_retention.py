@@ -12,7 +12,7 @@ from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
-from worker.ops.retention import tidy
+from worker.ops.retention import purge_expired
 from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
 from worker.suppression import suppressions as suppress
 
@@ -29,9 +29,9 @@ def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -
     intake.receive_twilio_sms(ctx, form)
     intake.resolve_review(ctx, intake.open_reviews(ctx)[0]["id"], "nothing", "admin")
     assert count(ctx, writes) > 0
-    assert not any(tidy(ctx).values())
+    assert not any(purge_expired(ctx).values())
     advance_clock(ctx, days=731)
-    done = tidy(ctx)
+    done = purge_expired(ctx)
     assert done["writes"] > 0
     assert done["runs"] == 1
     assert [count(ctx, table) for table in (writes, runs, pages)] == [0, 0, 0]
@@ -47,6 +47,6 @@ def test_what_is_to_be_kept_for_good_is(
     ctx = make_context('[retention]\nwrites = "0d"\nruns = "0d"')
     sync(ctx, crm.name)
     advance_clock(ctx, days=10_000)
-    tidy(ctx)
+    purge_expired(ctx)
     assert count(ctx, writes) > 0
     assert count(ctx, runs) == 1

@@ -110,14 +110,14 @@ class TestARealBeat:
         home = tmp_path / "home"
         embedded_redis.ensure(home)
         (home / "beat-schedule").write_bytes(b"\x00half a file")
-        assert "start a worker and beat" in heartbeat.told(ctx.store, ctx.now())
+        assert "start a worker and beat" in heartbeat.describe(ctx.store, ctx.now())
         start("celery", "--app", "worker.app", "beat")
         start("celery", "--app", "worker.app", "worker", "--concurrency", "1")
-        until(lambda: heartbeat.told(ctx.store, ctx.now()) == "ok", "beat and worker", 60)
+        until(lambda: heartbeat.describe(ctx.store, ctx.now()) == "ok", "beat and worker", 60)
 
     def test_that_ended_is_noticed(self, ctx: Context) -> None:
-        heartbeat.note(ctx.store, ctx.now() - timedelta(minutes=7))
-        assert "for 7 minutes" in heartbeat.told(ctx.store, ctx.now())
+        heartbeat.record(ctx.store, ctx.now() - timedelta(minutes=7))
+        assert "for 7 minutes" in heartbeat.describe(ctx.store, ctx.now())
 
 
 class TestADamagedFile:

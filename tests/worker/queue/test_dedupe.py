@@ -47,39 +47,39 @@ def waiting(redis_client: redis.Redis) -> Any:
 def test_a_second_ring_adds_no_message_while_the_first_waits(
     look: Look, redis_client: redis.Redis
 ) -> None:
-    assert [dedupe.ring(look) for _ in range(3)] == [True, False, False]
+    assert [dedupe.enqueue_once(look) for _ in range(3)] == [True, False, False]
     assert waiting(redis_client) == 1
 
 
 def test_a_ring_after_the_task_began_to_look_is_a_message_of_its_own(
     look: Look, redis_client: redis.Redis
 ) -> None:
-    dedupe.ring(look)
-    dedupe.heard(look)  # what is stored from now on may be too late for this look
-    assert dedupe.ring(look)
+    dedupe.enqueue_once(look)
+    dedupe.acknowledge(look)  # what is stored from now on may be too late for this look
+    assert dedupe.enqueue_once(look)
     assert waiting(redis_client) == 2
 
 
 def test_what_is_rung_for_has_a_bell_of_its_own(look: Look, redis_client: redis.Redis) -> None:
-    assert dedupe.ring(look, "hubspot")
-    assert dedupe.ring(look, "salesforce")
-    dedupe.heard(look, "hubspot")
-    assert not dedupe.ring(look, "salesforce")
+    assert dedupe.enqueue_once(look, "hubspot")
+    assert dedupe.enqueue_once(look, "salesforce")
+    dedupe.acknowledge(look, "hubspot")
+    assert not dedupe.enqueue_once(look, "salesforce")
     assert waiting(redis_client) == 2
 
 
 def test_a_message_that_was_lost_is_missed_for_half_a_minute_at_most(
     look: Look, redis_client: redis.Redis
 ) -> None:
-    dedupe.ring(look)
+    dedupe.enqueue_once(look)
     (name,) = redis_client.keys("hygiene:rung:*")  # type: ignore[misc]
     assert 0 < redis_client.ttl(name) <= 30  # type: ignore[operator]
 
 
 def test_a_redis_that_forgot_everything_is_told_anew(look: Look, redis_client: redis.Redis) -> None:
-    dedupe.ring(look)
+    dedupe.enqueue_once(look)
     redis_client.flushall()
-    assert dedupe.ring(look)
+    assert dedupe.enqueue_once(look)
     assert waiting(redis_client) == 1
 
 
@@ -87,5 +87,5 @@ def test_a_redis_that_is_away_does_not_keep_a_task_from_looking(
     look: Look, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     embedded_redis.stop(home)
-    dedupe.heard(look)
-    assert "mark stays" in caplog.text
+    dedupe.acknowledge(look)
+    assert "marked as queued" in caplog.text

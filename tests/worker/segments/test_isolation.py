@@ -53,15 +53,15 @@ class TestCounting:
         populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        found = {one["value"]: one for one in queries.listed(ctx, "source")
+        found = {one["value"]: one for one in queries.list_segments(ctx, "source")
                  if one["connector"] == crm.name}  # fmt: skip
         purchased = found["Purchased"]
         assert (purchased["contacts"], purchased["numbers"], purchased["bad"]) == (15, 15, 15)
         assert purchased["statuses"]["invalid"] == 15
         assert found["Web"]["bad"] == 0
         assert purchased["low"] > 0.7
-        assert queries.listed(ctx, "source")[0]["value"] == "Purchased"  # the worst first
-        months = queries.listed(ctx, "month")
+        assert queries.list_segments(ctx, "source")[0]["value"] == "Purchased"  # the worst first
+        months = queries.list_segments(ctx, "month")
         assert months
         assert all(len(one["value"]) == 7 for one in months)
 
@@ -73,7 +73,7 @@ class TestCounting:
         sync(ctx, crm.name)
         suppressions.add(ctx, NUMBER, "complaint", "", "wrote to us", "kim")
         counters.count(ctx)
-        fair = next(one for one in queries.listed(ctx, "source") if one["value"] == "Fair")
+        fair = next(one for one in queries.list_segments(ctx, "source") if one["value"] == "Fair")
         assert fair["reports"] == {"complaint": 1}
 
     def test_is_done_anew_only_where_something_was_done(
@@ -95,7 +95,7 @@ class TestCounting:
         ctx = make_context('[segments]\nlists = ["hubspot:Newsletter"]\n')
         sync(ctx, "hubspot")
         counters.count(ctx)
-        (found,) = queries.listed(ctx, "list")
+        (found,) = queries.list_segments(ctx, "list")
         assert (found["value"], found["contacts"]) == ("Newsletter", len(members))
         calls = sandbox.hubspot.counters.total()
         counters.count(ctx)  # who is on a list is asked once a day
@@ -103,7 +103,7 @@ class TestCounting:
         advance_clock(ctx, days=1)
         sandbox.hubspot.portal.lists["2"]["members"] = members[:3]
         counters.count(ctx)
-        assert queries.listed(ctx, "list")[0]["contacts"] == 3
+        assert queries.list_segments(ctx, "list")[0]["contacts"] == 3
 
     def test_counts_the_members_of_salesforce_campaigns_and_audits_them(
         self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
@@ -112,7 +112,7 @@ class TestCounting:
         ctx = make_context(f'[segments]\nlists = ["salesforce:{name}"]\n')
         sync(ctx, "salesforce")
         counters.count(ctx)
-        (found,) = queries.listed(ctx, "list")
+        (found,) = queries.list_segments(ctx, "list")
         assert (found["value"], found["contacts"] > 0) == (name, True)
         isolation.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
         (run_id,) = audits.next_audits(ctx)
@@ -128,7 +128,9 @@ class TestCounting:
         sync(ctx, crm.name)
         lower_limits(monkeypatch, most_segments=3)
         counters.count(ctx)
-        found = [one for one in queries.listed(ctx, "source") if one["connector"] == crm.name]
+        found = [
+            one for one in queries.list_segments(ctx, "source") if one["connector"] == crm.name
+        ]
         assert len(found) == 3
         assert max(found, key=lambda one: one["contacts"])["value"] == "Many"
 
@@ -140,7 +142,7 @@ class TestCounting:
             crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         counters.count(ctx)
-        (found,) = queries.placeholders(ctx)
+        (found,) = queries.list_shared_numbers(ctx)
         assert (found["number"], found["holders"]) == (NUMBER, 6)
 
     def test_keeps_a_trend_by_day(self, ctx: Context, crm: Crm, sync: Sync) -> None:
@@ -164,9 +166,9 @@ class TestIsolation:
         bad = populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        (one,) = isolation.find_bad(ctx)
+        (one,) = isolation.isolate_bad_segments(ctx)
         assert (one.connector, one.by, one.value) == (crm.name, "source", "Purchased")
-        assert isolation.find_bad(ctx) == []  # once
+        assert isolation.isolate_bad_segments(ctx) == []  # once
         (run_id,) = audits.next_audits(ctx)
         assert audits.next_audits(ctx) == []
         run = lifecycle.load(ctx, run_id)
@@ -177,7 +179,7 @@ class TestIsolation:
         assert report.result(ctx, run_id)["contacts"]["read"] == 15
         counters.count(ctx)
         audits.next_audits(ctx)
-        (after,) = isolation.standing(ctx)
+        (after,) = isolation.active(ctx)
         assert after.before["bad"] == 15
         assert after.after is not None
         assert after.after["bad"] == 5
@@ -197,7 +199,7 @@ class TestIsolation:
         populate(crm)
         assert sync(ctx, "hubspot")["lookups"]["twilio"]["asked"] == 0
         counters.count(ctx)
-        isolation.find_bad(ctx)
+        isolation.isolate_bad_segments(ctx)
         (run_id,) = audits.next_audits(ctx)
         run_to_completion(ctx, run_id)
         assert report.result(ctx, run_id)["lookups"]["twilio"]["asked"] == 15
@@ -221,7 +223,7 @@ class TestIsolation:
         bad = populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        (one,) = isolation.find_bad(ctx)
+        (one,) = isolation.isolate_bad_segments(ctx)
         run_to_completion(ctx, audits.next_audits(ctx)[0])
 
         def flagged() -> set[str]:
@@ -240,13 +242,13 @@ class TestIsolation:
         populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        isolation.find_bad(ctx)
+        isolation.isolate_bad_segments(ctx)
         (first,) = audits.next_audits(ctx)
         lifecycle.fail(ctx, first, "away")
         (second,) = audits.next_audits(ctx)
         run_to_completion(ctx, second)
         audits.next_audits(ctx)
-        (one,) = isolation.standing(ctx)
+        (one,) = isolation.active(ctx)
         assert (one.run_id, one.audited_at is not None) == (second, True)
 
     def test_is_not_repeated_on_the_same_evidence_after_a_person_let_it_go(
@@ -256,9 +258,9 @@ class TestIsolation:
         populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        (one,) = isolation.find_bad(ctx)
+        (one,) = isolation.isolate_bad_segments(ctx)
         isolation.release(ctx, one.id, "kim", "we know them")
-        assert isolation.find_bad(ctx) == []
+        assert isolation.isolate_bad_segments(ctx) == []
         with pytest.raises(isolation.NoSuchSegmentError):
             isolation.release(ctx, one.id, "kim", "again")
 
@@ -267,7 +269,7 @@ class TestIsolation:
         populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        assert isolation.find_bad(ctx) == []
+        assert isolation.isolate_bad_segments(ctx) == []
 
     def test_by_hand_of_what_is_none_is_refused(self, ctx: Context) -> None:
         with pytest.raises(isolation.NoSuchSegmentError, match="no segment"):
@@ -312,5 +314,5 @@ def test_counts_hold_on_either_database(
         c = segment_counts.c
         total = connection.scalar(sa.select(sa.func.sum(c.contacts)).where(c.by == "country"))
     assert total
-    assert queries.listed(ctx, "campaign")
-    assert isolation.find_bad(ctx) is not None
+    assert queries.list_segments(ctx, "campaign")
+    assert isolation.isolate_bad_segments(ctx) is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.segments.statistics import share, too_bad
+from worker.segments.statistics import exceeds_threshold, share
 
 counts = st.integers(0, 5000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
 
@@ -70,16 +70,16 @@ class TestExceedingTheThreshold:
         rnd = random.Random(4)
         found = split(rnd, 40, 400, 0.08)
         found["purchased"] = (sum(rnd.random() < 0.4 for _ in range(300)), 300)
-        assert too_bad(found, 0.2, 50, 0.99) == ["purchased"]
+        assert exceeds_threshold(found, 0.2, 50, 0.99) == ["purchased"]
 
     def test_a_small_list_does_not_shout(self) -> None:
         found = {"tiny": (4, 5), "small": (15, 55), "rest": (80, 1000)}
-        assert too_bad(found, 0.2, 50, 0.99) == []
-        assert too_bad({**found, "small": (40, 55)}, 0.2, 50, 0.99) == ["small"]
+        assert exceeds_threshold(found, 0.2, 50, 0.99) == []
+        assert exceeds_threshold({**found, "small": (40, 55)}, 0.2, 50, 0.99) == ["small"]
 
     def test_where_all_are_bad_none_is_worse_than_the_others(self) -> None:
-        assert too_bad({f"list {n}": (300, 1000) for n in range(5)}, 0.2, 50, 0.99) == []
-        assert too_bad({"the only one": (600, 1000)}, 0.2, 50, 0.99) == ["the only one"]
+        assert exceeds_threshold({f"list {n}": (300, 1000) for n in range(5)}, 0.2, 50, 0.99) == []
+        assert exceeds_threshold({"the only one": (600, 1000)}, 0.2, 50, 0.99) == ["the only one"]
 
     @pytest.mark.parametrize("rate", [0.08, 0.2])
     def test_chance_alone_is_named_no_more_often_than_stated(self, rate: float) -> None:
@@ -93,11 +93,11 @@ class TestExceedingTheThreshold:
                 size = rnd.choice((60, 120, 300))
                 # As good as a binomial draw of this size, and quicker than tossing each coin.
                 lists[f"list {n}"] = (_binomial(rnd, size, rate), size)
-            wrong += bool(too_bad(lists, 0.2, 50, 0.99))
+            wrong += bool(exceeds_threshold(lists, 0.2, 50, 0.99))
         assert wrong <= 20
 
     def test_nothing_is_said_of_nothing(self) -> None:
-        assert too_bad({}, 0.2, 50, 0.99) == []
+        assert exceeds_threshold({}, 0.2, 50, 0.99) == []
 
 
 def _binomial(rnd: random.Random, of: int, rate: float) -> int:

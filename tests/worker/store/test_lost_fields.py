@@ -70,7 +70,7 @@ def store_reply(ctx: Context, kind: str, number: str) -> None:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in rules.found(ctx) if one.kind == "field_hidden"]
+    return [one.text for one in rules.current(ctx) if one.kind == "field_hidden"]
 
 
 def edit_foreign_field(crm: Crm, record_id: str) -> None:

@@ -91,17 +91,17 @@ def test_what_cannot_be_mended_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     home.mkdir(mode=0o700)
     (home / "hygiene.db").touch(0o600)
     settings = load({"HYGIENE_HOME": str(home)})
-    said = "\n".join(one.text for one in doctor_checks.of_settings(settings, {}))
+    said = "\n".join(one.text for one in doctor_checks.check_settings(settings, {}))
     assert str(home) not in said
     home.chmod(0o770)
     (home / "hygiene.db").chmod(0o644)
-    said = "\n".join(one.text for one in doctor_checks.of_settings(settings, {}))
+    said = "\n".join(one.text for one in doctor_checks.check_settings(settings, {}))
     assert f"HYGIENE_HOME is open to other users: chmod go-rwx {home}" in said
     assert "the database is open to other users" in said
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     protect_home(home)
     assert stat.S_IMODE(home.stat().st_mode) == 0o770
-    said = "\n".join(one.text for one in doctor_checks.of_settings(settings, {}))
+    said = "\n".join(one.text for one in doctor_checks.check_settings(settings, {}))
     assert "HYGIENE_HOME belongs to another user" in said
 
 

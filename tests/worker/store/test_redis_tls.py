@@ -48,7 +48,7 @@ found = {}
 for name, use in {
     "client": lambda: embedded_redis.client(settings.redis_url).ping(),
     "publish": publish, "consume": consume,
-    "bell": lambda: dedupe._marks(app.conf.broker_url).ping(),
+    "dedupe": lambda: dedupe._redis(app.conf.broker_url).ping(),
     "pace": lambda: open_shared_pace(settings)._client.ping(),
 }.items():
     try:

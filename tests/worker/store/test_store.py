@@ -248,7 +248,7 @@ class TestRuns:
         assert reader_lease.claim(first, run_id)
         assert not reader_lease.claim(second, run_id)
         stored: list[int] = []
-        reader.read_on(
+        reader.read_from_cursor(
             first, lifecycle.load(first, run_id), lambda _own, page, *_: stored.append(page.id),
             lambda: True,
         )  # fmt: skip
@@ -304,9 +304,11 @@ class TestRuns:
             past = {"reader_until": first.now() - timedelta(minutes=1)}
             connection.execute(sa.update(tables.runs).values(past))
         assert reader_lease.claim(second, run_id)
-        assert reader.read_on(second, lifecycle.load(second, run_id), lambda *_: None, lambda: True)
+        assert reader.read_from_cursor(
+            second, lifecycle.load(second, run_id), lambda *_: None, lambda: True
+        )
         there = lifecycle.load(second, run_id).reading, stored_pages.list_pending(second, run_id)
-        assert not reader.read_on(first, run, lambda *_: None, lambda: True)
+        assert not reader.read_from_cursor(first, run, lambda *_: None, lambda: True)
         assert (
             lifecycle.load(second, run_id).reading,
             stored_pages.list_pending(second, run_id),
@@ -315,7 +317,9 @@ class TestRuns:
     def test_a_run_that_was_cut_short_goes_on(self, ctx: Context, crm: Crm) -> None:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         assert reader_lease.claim(ctx, run_id)
-        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_page: None, lambda: False)
+        reader.read_from_cursor(
+            ctx, lifecycle.load(ctx, run_id), lambda *_page: None, lambda: False
+        )
         runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()

@@ -132,7 +132,7 @@ class TestAnUpgrade:
         upgrade(old)
         ctx = make_context(DATABASE_URL=old, SECRET_KEY="another installation's key, for this test")
         earlier = [run for run in lifecycle.recent(ctx) if run.connector == crm.name]
-        account = report.account(ctx, earlier[0].id)
+        account = report.run_report(ctx, earlier[0].id)
         assert account["state"] == "done"
         assert account["contacts"]["written"] == len(account["writes"]) or account["writes"]
         assert sync(ctx, crm.name, "everything")["state"] == "done"

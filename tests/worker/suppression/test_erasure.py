@@ -18,7 +18,7 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
-from worker.queries.number import story
+from worker.queries.number import number_details
 from worker.store.tables import deliveries, feedback, reviews, suppressions
 from worker.suppression import suppressions as suppress
 from worker.suppression.apply_reports import apply_pending
@@ -153,7 +153,10 @@ class TestAnOptInAfterAnErasure:
         every = suppress.list_suppressions(ctx, NUMBER, active=None)
         assert {one.reason for one in every} == {"opt_out", "erasure", "list"}
         assert {one.lifted_why for one in every} == {"signed the form"}
-        for told in (number_evidence(ctx, NUMBER)["reports"], story(ctx, NUMBER)["feedback"]):
+        for told in (
+            number_evidence(ctx, NUMBER)["reports"],
+            number_details(ctx, NUMBER)["feedback"],
+        ):
             kinds = [one["kind"] for one in told]
             assert kinds[0] == "opt_out"
             assert kinds[-1] == "opt_in"

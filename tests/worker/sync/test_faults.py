@@ -261,12 +261,12 @@ class TestTheWayThere:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
         with pytest.raises(UnavailableError):
             runner.run_to_completion(ctx, run_id)
-        failed = report.account(ctx, run_id)
+        failed = report.run_report(ctx, run_id)
         assert failed["state"] == "failed"
         assert "503" in failed["error"]
         crm.service.faults.clear()
         runner.run_to_completion(ctx, lifecycle.resume(ctx, run_id).id)
-        assert report.account(ctx, run_id)["state"] == "done"
+        assert report.run_report(ctx, run_id)["state"] == "done"
         assert crm.all_checked()
 
     def test_credentials_that_are_refused_say_what_to_do(
@@ -287,7 +287,7 @@ class TestALeaseThatRanOut:
         run_id = lifecycle.open_run(first, crm.name, Scope("changed"))
         reader_lease.claim(first, run_id)
         pages: list[int] = []
-        reader.read_on(
+        reader.read_from_cursor(
             first,
             lifecycle.load(first, run_id),
             lambda _own, page, *_: pages.append(page.id),
@@ -308,7 +308,7 @@ class TestALeaseThatRanOut:
         for page_id in pages[1:]:
             page_work.process(first, page_id)
         assert lifecycle.finish_if_done(first, run_id)
-        account = report.account(first, run_id, 1000)
+        account = report.run_report(first, run_id, 1000)
         assert account["state"] == "done"
         assert not [w for w in account["writes"] if w["state"] == "pending"]
         # The second one read the page's contacts again; its record stands, not the late one's.

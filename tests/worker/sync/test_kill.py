@@ -42,7 +42,7 @@ class TestKilledInTheMiddleOfAPage:
         assert [run.state for run in lifecycle.recent(ctx)] == ["running"]
         assert start("worker", "sync", crm.name).wait(60) == 0
         (run,) = lifecycle.recent(ctx)
-        account = report.account(ctx, run.id, 1000)
+        account = report.run_report(ctx, run.id, 1000)
         assert account["state"] == "done"
         assert account["pages"]["retries"] == 1
         assert account["contacts"]["failed"] == 0
@@ -142,7 +142,7 @@ class TestTheQueue:
         until(lambda: lifecycle.load(ctx, run_id).state == "done", "the run")
         said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
         assert said.count("[the-same] received") == 2
-        account = report.account(ctx, run_id, 1000)
+        account = report.run_report(ctx, run_id, 1000)
         ids = [(write["object"], write["id"]) for write in account["writes"]]
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]
         assert account["pages"]["retries"] == 0

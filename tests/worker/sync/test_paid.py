@@ -15,7 +15,7 @@ from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.queries.number import story
+from worker.queries.number import number_details
 from worker.queue import dedupe, tasks
 from worker.store.tables import lookup_retries, verifications
 from worker.sync.read import select
@@ -390,8 +390,8 @@ class TestReVerification:
         monkeypatch.setattr(tasks, "context", lambda: ctx)
         monkeypatch.setattr(tasks, "settings", ctx.settings)
         monkeypatch.setattr(tasks, "go_on", lambda run_id, **_how: opened.append(run_id))
-        monkeypatch.setattr(dedupe, "heard", lambda *_what: None)
-        monkeypatch.setattr(dedupe, "ring", lambda _task, connector: rung.append(connector))
+        monkeypatch.setattr(dedupe, "acknowledge", lambda *_what: None)
+        monkeypatch.setattr(dedupe, "enqueue_once", lambda _task, connector: rung.append(connector))
         self.expire_answers(ctx, NUMBER)
         under_way = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         tasks.reverify("hubspot")
@@ -413,7 +413,7 @@ class TestTheDetailsOfANumber:
         sandbox.network.set(NUMBER, kind="voip", carrier="Bluebird Mobile")
         ctx = paid_context()
         run = sync(ctx, "hubspot")["run"]
-        told = story(ctx, NUMBER)
+        told = number_details(ctx, NUMBER)
         assert told["time_zones"] == ("America/Los_Angeles",)
         by_provider = {one["provider"]: one for one in told["verifications"]}
         twilio = by_provider["twilio"]
@@ -434,7 +434,7 @@ class TestTheDetailsOfANumber:
     ) -> None:
         ctx = paid_context("[verification.budget]\nday_lookups = 0\n")
         sync(ctx, "hubspot")
-        (waiting,) = story(ctx, NUMBER)["waiting"]
+        (waiting,) = number_details(ctx, NUMBER)["waiting"]
         assert (waiting["provider"], waiting["reason"]) == ("twilio", "today's budget is used up")
 
 

@@ -336,7 +336,7 @@ class TestASyncBesideIt:
     def _page(self, ctx: Context, crm: Crm) -> tuple[str, int]:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         reader_lease.claim(ctx, run_id)
-        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_from_cursor(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader_lease.release(ctx, run_id)
         return run_id, stored_pages.list_pending(ctx, run_id)[0].id
 
@@ -411,7 +411,7 @@ class TestASyncBesideIt:
         with monkeypatch.context() as beat:
             rung: list[Any] = []
             beat.setattr(tasks, "context", lambda: ctx)
-            beat.setattr(dedupe, "ring", lambda task, *_more: rung.append(task))
+            beat.setattr(dedupe, "enqueue_once", lambda task, *_more: rung.append(task))
             tasks.revive()
             assert rung == [tasks.apply], "found by the task that beat sends each minute"
         deliver_reports(ctx)
@@ -649,7 +649,7 @@ class TestAWorkerThatWasAway:
         """Frozen for longer than its lease, between deciding and writing."""
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
         reader_lease.claim(ctx, run_id)
-        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_from_cursor(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader_lease.release(ctx, run_id)
         decide_all = evaluate.evaluate
 

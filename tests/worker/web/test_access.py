@@ -38,8 +38,8 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def with_users(ctx: Context) -> Context:
     """With a viewer and an admin."""
-    people.put(ctx.store, "vera", PASSWORD, "viewer", ctx.now())
-    people.put(ctx.store, "adam", PASSWORD, "admin", ctx.now())
+    people.upsert_user(ctx.store, "vera", PASSWORD, "viewer", ctx.now())
+    people.upsert_user(ctx.store, "adam", PASSWORD, "admin", ctx.now())
     return ctx
 
 
@@ -174,7 +174,9 @@ class TestLogin:
         assert not devices.known(keys, cookie, "vera", before, now + devices.LIFETIME)
         for forged in ("", "x", cookie[:-1], cookie + "x", "x" * 5000, cookie.swapcase()):
             assert not devices.known(keys, forged, "vera", before, now)
-        people.put(with_users.store, "vera", PASSWORD, "viewer", now)  # the same one, set anew
+        people.upsert_user(
+            with_users.store, "vera", PASSWORD, "viewer", now
+        )  # the same one, set anew
         after = people.credential(with_users.store, "", "vera")
         assert not devices.known(keys, cookie, "vera", after, now)
         assert people.remove(with_users.store, "vera")

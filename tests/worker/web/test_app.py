@@ -35,7 +35,7 @@ class TestHealth:
         try:
             url = serve()
             idle = requests.get(f"{url}/readyz")
-            heartbeat.note(ctx.store, ctx.now())
+            heartbeat.record(ctx.store, ctx.now())
             ready = requests.get(f"{url}/readyz")
         finally:
             embedded_redis.stop(tmp_path / "home")

@@ -572,7 +572,7 @@ def test_requests_are_kept_as_long_as_runs_and_go_with_the_contact(
             .where(table.c.callback == old["callbackId"])
             .values(answered_at=ctx.now() - timedelta(days=731))
         )
-    assert retention.tidy(ctx)["rechecks"] == 1
+    assert retention.purge_expired(ctx)["rechecks"] == 1
     assert [row.callback for row in stored_rechecks(ctx)] == [new["callbackId"]]
     erase_contact(ctx, "hubspot", "contacts", record_id, "erased in HubSpot")
     assert stored_rechecks(ctx) == []

@@ -279,7 +279,7 @@ class TestALink:
     ) -> None:
         link = login_links.make(ctx.store, ctx.now())
         if closed_by == "people":
-            users.put(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
+            users.upsert_user(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
         url = serve(ADMIN_PASSWORD="fictional" if closed_by == "password" else "")
         assert not lets_in(login_links.address(url, link))
 

@@ -78,7 +78,7 @@ class TestTheAddress:
 
     def test_is_opened_by_peoples_passwords_where_port_is_set(self, ctx: Context) -> None:
         settings = ctx.settings.model_copy(update={"admin_password": ""})
-        users.put(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
+        users.upsert_user(ctx.store, "adam", "a long and fictional one", "admin", ctx.now())
         assert address(settings, ctx.store, {"PORT": "5000"}) == "0.0.0.0"
         assert address(settings, ctx.store, {}) == "127.0.0.1"
 

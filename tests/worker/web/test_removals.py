@@ -97,24 +97,24 @@ class TestTheAlert:
         sync(ctx, crm.name)
         hidden = crm.hide(crm.ids()[:20])
         run_id = sync(ctx, crm.name, "everything")["run"]
-        (found,) = rules.found(ctx)
+        (found,) = rules.current(ctx)
         assert (found.kind, found.path) == ("removals_held", f"/runs/{run_id}")
         assert "--accept-removals" in found.text
-        notifier.look(ctx)
+        notifier.evaluate(ctx)
         sync(ctx, crm.name)
-        notifier.look(ctx)
-        assert [one["kind"] for one in notifier.standing(ctx)] == ["removals_held"]
+        notifier.evaluate(ctx)
+        assert [one["kind"] for one in notifier.active(ctx)] == ["removals_held"]
         crm.show(hidden)
         sync(ctx, crm.name, "everything")
-        notifier.look(ctx)
-        assert notifier.standing(ctx) == []
+        notifier.evaluate(ctx)
+        assert notifier.active(ctx) == []
 
     def test_can_be_turned_off(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
     ) -> None:
         ctx = make_context(GUARD + "[alerts]\nremovals_held = false\n")
         held_run(ctx, crm, sync)
-        assert rules.found(ctx) == []
+        assert rules.current(ctx) == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -125,7 +125,7 @@ def test_the_pages_show_them_with_a_button(
 
     run_id = held_run(ctx, crm, sync)
     before = count_indexed(ctx, crm)
-    notifier.look(ctx)
+    notifier.evaluate(ctx)
     url = serve(GUARD, working=True)
     page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
     let_in(page, ctx)

@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from connectors.records import Contact
 from worker.context import Context
 from worker.feedback import crm_flags
+from worker.leases import is_alive
 from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.tables import pages, runs, writes
@@ -169,7 +170,7 @@ def _with_write(ctx: Context, before: ConcurrentWrites, row: Any) -> ConcurrentW
 
 def _is_orphaned(ctx: Context, row: Any) -> bool:
     """Whether the run of a pending write is over, and nobody works on its page any more."""
-    leased = row.until is not None and row.until > ctx.now() and alive(row.owner)
+    leased = row.until is not None and row.until > ctx.now() and is_alive(row.owner)
     return row.run not in (None, "running") and not leased
 
 

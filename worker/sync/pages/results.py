@@ -211,7 +211,7 @@ def _store_not_visible(connection: Connection, work: PageWork, ids: Set[str]) ->
 def _entries(written: WrittenPage) -> list[IndexEntry]:
     """Return what the index is to say of the page's contacts."""
     ctx, evaluated = written.work.ctx, written.evaluated
-    config_hash = change_detection.salt(ctx, written.work.run.connector)
+    config_hash = change_detection.decision_config_hash(ctx, written.work.run.connector)
     return [
         _entry(written, one, decision, written.outcomes.get(one.contact.id), config_hash)
         for one, decision in zip(evaluated.prepared.contacts, evaluated.decisions, strict=True)
@@ -239,14 +239,14 @@ def _entry(
         renewed_at = (
             confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None
         )
-        until = change_detection.settled_until(answers, checked_at, refresh, as_of, renewed_at)
+        until = change_detection.fresh_until(answers, checked_at, refresh, as_of, renewed_at)
     return IndexEntry(
         one.contact,
         decision,
         one.region,
         one.readings,
         written,
-        change_detection.of(one.contact, config_hash, written),
+        change_detection.hash_contact(one.contact, config_hash, written),
         until,
         Counter(said.provider for said in answers),
         one.identity.person,

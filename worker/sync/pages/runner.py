@@ -35,7 +35,7 @@ def run_to_completion(
     A run that cannot go on ends as failed, with its place kept for `resume`. When this process is
     told to stop (`Stopped`), or dies, the run stays open and the next process takes it up.
     """
-    process_memory.for_many_records()
+    process_memory.tune_gc_for_bulk()
     run = lifecycle.load(ctx, run_id)
     count = pages_at_once or ctx.settings.sync.pages_in_flight
     try:
@@ -84,7 +84,9 @@ def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
     _read(ctx, run_id, process_page, lambda: progress(run_id))
 
 
-def _read(ctx: Context, run_id: str, dispatch: reader.HandOn, on_page: Callable[[], None]) -> None:
+def _read(
+    ctx: Context, run_id: str, dispatch: reader.DispatchPage, on_page: Callable[[], None]
+) -> None:
     """Dispatch the pages that are stored already, then those that the reader brings."""
 
     def should_continue() -> bool:  # somebody may pause or cancel it, or stop this process
@@ -99,7 +101,7 @@ def _read(ctx: Context, run_id: str, dispatch: reader.HandOn, on_page: Callable[
         raise RunActiveError(run.connector, run)
     try:
         run = lifecycle.load(ctx, run_id)
-        reader.read_on(ctx, run, dispatch, should_continue, on_page)
+        reader.read_from_cursor(ctx, run, dispatch, should_continue, on_page)
         stopping.check()
     finally:
         reader_lease.release(ctx, run_id)

@@ -1,10 +1,10 @@
-"""Which contacts need a second look, and which are as we left them.
+"""Detect which contacts have changed since we last decided about them, and which have not.
 
-A contact is *settled* when all that a decision is made from is as it was when we last decided, and
-the CRM holds what we decided: then reading, verifying and deciding again could bring nothing new.
-Its glance is a print of what was read, of our own fields too, and of the settings and the code that
-decisions depend on. It is settled until the first of its answers ends, and unsettled by whatever is
-learned of one of its numbers meanwhile (`worker.store.invalidation`).
+A contact is *unchanged* if everything that its decision was made from is as it was, and the CRM
+holds what we decided: reading, verifying and deciding again could bring nothing new. Its content
+hash covers what was read, our own fields too, and the settings and the code that decisions depend
+on. It stays fresh until the first of its answers ends; whatever is learned of one of its numbers
+meanwhile invalidates it (`worker.store.invalidation`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,15 @@ from worker.store.array_param import any_of
 from worker.store.tables import contacts
 from worker.verification.models import Verification
 
+# Code whose change makes every decision be made once more.
+_DECIDING_CODE = (
+    "phones/*.py",
+    "decisions/*.py",
+    "feedback/consent_state.py",
+    "feedback/crm_flags.py",
+)
 # Settings of a connector that say how it is called, and not what is decided.
-_OF_CALLS = {"reserve", "bulk_from", "search_lag"}
+CONNECTION_SETTINGS = {"reserve", "bulk_from", "search_lag"}
 
 
 # What our index holds of a contact as it was last decided: its glance, its statuses ({phone field:
@@ -50,8 +57,8 @@ Kept = tuple[str, str, str]
 
 
 @dataclass
-class Settled:
-    """What settled contacts add to their run's counts."""
+class Unchanged:
+    """What unchanged contacts add to their run's counts."""
 
     gone: int = 0
     alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source and `Kept`
@@ -86,8 +93,8 @@ class Settled:
         }
 
 
-def salt(ctx: Context, connector: str) -> bytes:
-    """Of everything but the contact that a decision depends on."""
+def decision_config_hash(ctx: Context, connector: str) -> bytes:
+    """Hash everything but the contact that a decision depends on."""
     verification = ctx.settings.verification
     chosen = (
         ctx.settings.policy.model_dump_json(),
@@ -96,34 +103,33 @@ def salt(ctx: Context, connector: str) -> bytes:
         ctx.settings.public_url,
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,
-        ctx.settings.section(connector).model_dump_json(exclude=_OF_CALLS),
+        ctx.settings.section(connector).model_dump_json(exclude=CONNECTION_SETTINGS),
         [(step.package, step.step.model_dump_json()) for step in ctx.providers.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,
         version("phonenumbers"),
-        _code(),
+        _code_version(),
     )
     return hashlib.blake2b(repr(chosen).encode(), digest_size=16).digest()
 
 
 @cache
-def _code() -> str:
-    """A print of the code that reads and decides: a new release looks at everything once."""
+def _code_version() -> str:
+    """Hash the code that reads and decides, so that a new release looks at everything once."""
     digest = hashlib.blake2b(digest_size=16)
-    worker = Path(__file__).parent.parent
-    for part in (
-        "phones/*.py",
-        "decisions/*.py",
-        "feedback/consent_state.py",
-        "feedback/crm_flags.py",
-    ):
-        for path in sorted(worker.glob(part)):
+    worker = Path(__file__).parents[2]
+    for pattern in _DECIDING_CODE:
+        paths = sorted(worker.glob(pattern))
+        assert paths, pattern  # moved: it would no longer count
+        for path in paths:
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None) -> str:
-    """A contact's glance: as it was read, or as it will be read after `written`."""
+def hash_contact(
+    contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None
+) -> str:
+    """Return a contact's content hash: as it was read, or as it will be read after `written`."""
     layout, content = layout_of(contact), to_content(contact)
     if written:
         slots, changed = _written_slots(layout), list(content)
@@ -131,14 +137,14 @@ def of(contact: Contact, salted: bytes, written: Mapping[str, Value] | None = No
             if (slot := slots.get(key)) is not None:
                 changed[slot] = value
         content = tuple(changed)
-    return _printer(layout, salted)(content)
+    return _content_hasher(layout, salted)(content)
 
 
 _written_slots = lru_cache(maxsize=8)(written_slots)
 
 
 @lru_cache(maxsize=8)
-def _printer(layout: Layout, salted: bytes) -> Callable[[Content], str]:
+def _content_hasher(layout: Layout, salted: bytes) -> Callable[[Content], str]:
     """Makes the glances of contents of one layout."""
     keyed = hashlib.blake2b(repr(layout).encode(), digest_size=16, key=salted)
 
@@ -151,14 +157,14 @@ def _printer(layout: Layout, salted: bytes) -> Callable[[Content], str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class IdRange:
     """Ids that a page of a full read covers: after the one before it ("": from the first on), up
     to its own last (None: to the end). CRMs count ids up: a longer one comes later."""
 
     after: str
     until: str | None
 
-    def of(self, record_id: sa.Column[str]) -> sa.ColumnElement[bool]:
+    def covers(self, record_id: sa.Column[str]) -> sa.ColumnElement[bool]:
         size = sa.func.length(record_id)
         above = sa.or_(
             sa.and_(size == len(self.after), record_id > self.after), size > len(self.after)
@@ -178,7 +184,7 @@ MAX_ABSENT = 1000  # ids of absent records that are held in memory for a page
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredState:
     """By the ids of contacts that were read: those whose last decision still stands. `absent`: in
     the index, and not read where they should have been; where that are more than `MAX_ABSENT`, they
     are not listed, and `too_many` is true. `indexed`: of those that were read, all in the index."""
@@ -189,13 +195,13 @@ class Known:
     indexed: Set[str] = frozenset()
 
 
-def known(
+def load_state(
     ctx: Context,
     connector: str,
     object_name: str,
     read: Sequence[Contact],
-    span: Span | None = None,
-) -> Known:
+    span: IdRange | None = None,
+) -> StoredState:
     """Look up what was read; with `span`, also what should have been read with it."""
     c = contacts.c
     kept: dict[str, Kept] = {}
@@ -203,7 +209,7 @@ def known(
     indexed: set[str] = set()
     ids = ids_of(read)
     there = set(ids)
-    among = span.of(c.record_id) if span else any_of(c.record_id, ids)
+    among = span.covers(c.record_id) if span else any_of(c.record_id, ids)
     most = len(ids) + MAX_ABSENT
     stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
     columns = sa.select(
@@ -218,7 +224,7 @@ def known(
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
     if len(rows) > most:
-        return replace(known(ctx, connector, object_name, read), too_many=True)
+        return replace(load_state(ctx, connector, object_name, read), too_many=True)
     for record_id, glance, statuses, answers in rows:
         if record_id not in there:
             absent.append(record_id)
@@ -226,15 +232,17 @@ def known(
         indexed.add(record_id)
         if glance:
             kept[record_id] = glance, statuses, answers
-    return Known(kept, absent, indexed=indexed)
+    return StoredState(kept, absent, indexed=indexed)
 
 
-def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Contact], Settled]:
-    """Those that need a second look, and what the others add to the counts."""
+def partition(
+    read: Sequence[Contact], known: StoredState, salted: bytes
+) -> tuple[list[Contact], Unchanged]:
+    """Return the contacts that need a second look, and what the others add to the counts."""
     kept_of = known.kept.get
     fresh: list[Contact] = []
     alike: list[tuple[str, str, str]] = []
-    look = _looking_at(read, salted)
+    look = _hasher(read, salted)
     for place, record_id in enumerate(ids_of(read)):
         kept = kept_of(record_id)
         if kept is not None:
@@ -243,14 +251,14 @@ def split(read: Sequence[Contact], known: Known, salted: bytes) -> tuple[list[Co
                 alike.append((source, kept[1], kept[2]))
                 continue
         fresh.append(read[place])
-    return fresh, Settled(alike=Counter(alike))
+    return fresh, Unchanged(alike=Counter(alike))
 
 
-def _looking_at(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple[str, str]]:
+def _hasher(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple[str, str]]:
     """Source and glance of what was read at a place, without making a contact of a row."""
     if not isinstance(read, Rows):
-        return lambda place: (read[place].source, of(read[place], salted))
-    contents, print_ = read.contents, _printer(read.layout, salted)
+        return lambda place: (read[place].source, hash_contact(read[place], salted))
+    contents, print_ = read.contents, _content_hasher(read.layout, salted)
     source = Slot.SOURCE
 
     def look(place: int) -> tuple[str, str]:
@@ -260,7 +268,7 @@ def _looking_at(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple
     return look
 
 
-def settled_until(
+def fresh_until(
     answers: Sequence[Verification],
     checked_at: Value,
     refresh: timedelta,

@@ -1,4 +1,4 @@
-"""Makes few pages of many: what a page costs by itself is then shared by more contacts.
+"""Coalesce small pages into larger ones, so that more contacts share the cost of a page.
 
 A page of HubSpot's list holds a hundred contacts. Storing it, claiming it, looking its contacts up
 in the index and writing down what came of it takes some fifty queries, however many they are.
@@ -13,10 +13,11 @@ from dataclasses import replace
 from connectors.records import Page
 from connectors.rows import joined
 
-LONGEST = 5.0  # seconds after which a page goes on as it is: a CRM that is slow, or is being spared
+# Seconds after which a page is handed on as it is: the CRM is slow, or is being spared.
+MAX_WAIT = 5.0
 
 
-def gathered(pages: Iterable[Page], contacts: int, backwards: bool = False) -> Iterator[Page]:
+def coalesce_pages(pages: Iterable[Page], contacts: int, backwards: bool = False) -> Iterator[Page]:
     """The same contacts in the same order, on pages of at least so many where time allows it.
 
     `backwards`: each page comes before the one before it. What was read before an error is not
@@ -33,7 +34,7 @@ def gathered(pages: Iterable[Page], contacts: int, backwards: bool = False) -> I
                 both = joined(first.contacts, second.contacts)
                 gone, merged = (*held.gone, *page.gone), (*held.merged, *page.merged)
                 held = replace(page, contacts=both, gone=gone, merged=merged)
-            if len(held.contacts) >= contacts or time.monotonic() - since > LONGEST:
+            if len(held.contacts) >= contacts or time.monotonic() - since > MAX_WAIT:
                 given, held = held, None
                 yield given
     except Exception:

@@ -1,4 +1,4 @@
-"""Pulls pages from a connector and stores each with its run, before anybody works on it."""
+"""Read pages from a connector, and store each with its run before anybody works on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from worker.context import Context
 from worker.store.tables import UtcDateTime, runs
 from worker.sync.pages import merges
 from worker.sync.read import change_detection, removals, reverse_reader
-from worker.sync.read.coalesce import gathered
+from worker.sync.read.coalesce import coalesce_pages
 from worker.sync.runs import reader_lease, stored_pages
 from worker.sync.runs.model import Run
 from worker.sync.runs.stored_pages import StoredPage
@@ -31,55 +31,55 @@ log = logging.getLogger(__name__)
 _SURVIVORS = 100  # records that others were merged into, on a page of their own
 
 # Takes the reader's context, a page, and what to call while it keeps the reader waiting.
-HandOn = Callable[[Context, StoredPage, Callable[[], None]], None]
+DispatchPage = Callable[[Context, StoredPage, Callable[[], None]], None]
 
 
-def read_on(
+def read_from_cursor(
     ctx: Context,
     run: Run,
-    hand_on: HandOn,
-    may_go_on: Callable[[], bool],
+    dispatch: DispatchPage,
+    should_continue: Callable[[], bool],
     seen: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Read from where the run stands, page by page: store a page, then `hand_on` it.
+    """Read from where the run stands, page by page: store a page, then `dispatch` it.
 
-    Contacts that are settled are counted and go no further; `seen` is called after each page.
-    Stops early when `may_go_on` says so (pages in flight, a shutdown), and where another process
-    has become the reader: this one was away for longer than its lease. Returns whether all is read.
-    The caller holds the reader's lease (`claim`).
+    Unchanged contacts are counted and go no further; `seen` is called after each page. Stops early
+    if `should_continue` returns False (pages in flight, a shutdown), and if another process has
+    become the reader, because this one was away for longer than its lease. Returns whether all is
+    read. The caller holds the reader's lease (`reader_lease.claim`).
     """
-    salted = change_detection.salt(ctx, run.connector)
+    salted = change_detection.decision_config_hash(ctx, run.connector)
     try:
         for place, entry in enumerate(run.reading):
-            reading = _Reading(ctx, run, place, hand_on, seen, salted)
-            if not entry["done"] and not reading.go_on(may_go_on):
+            reading = _ObjectReader(ctx, run, place, dispatch, seen, salted)
+            if not entry["done"] and not reading.run(should_continue):
                 return False
-            if not reading.decide_removals(may_go_on):
+            if not reading.decide_removals(should_continue):
                 return False
         for place in range(len(run.reading)):
-            reading = _Reading(ctx, run, place, hand_on, seen, salted)
-            if not reading.read_survivors(may_go_on):
+            reading = _ObjectReader(ctx, run, place, dispatch, seen, salted)
+            if not reading.read_survivors(should_continue):
                 return False
         with ctx.store.write() as connection:
-            _note(connection, ctx, run, read_all=True, reader_calls=run.reader_calls)
-    except _LostPlaceError:
+            _update_run(connection, ctx, run, read_all=True, reader_calls=run.reader_calls)
+    except _LostReaderLease:
         log.warning("run %s is read by another process", run.id)
         return False
     return True
 
 
-class _LostPlaceError(Exception):
+class _LostReaderLease(Exception):
     """Somebody else reads the run by now, or nobody is to."""
 
 
-def _note(connection: Connection, ctx: Context, run: Run, **values: Any) -> None:
+def _update_run(connection: Connection, ctx: Context, run: Run, **values: Any) -> None:
     """Keep something of the run as its reader; `ctx`: the reader's. Raises `_LostPlaceError`."""
     mine = sa.and_(runs.c.id == run.id, runs.c.reader_owner == ctx.owner)
     if connection.execute(sa.update(runs).where(mine).values(**values)).rowcount != 1:
-        raise _LostPlaceError
+        raise _LostReaderLease
 
 
-class _Reading:
+class _ObjectReader:
     """One object of a run that is being read.
 
     The run's entry says how far: `cursor` and `last` id of the reader; `back`, the lowest id that
@@ -92,28 +92,32 @@ class _Reading:
         ctx: Context,
         run: Run,
         place: int,
-        hand_on: HandOn,
+        dispatch: DispatchPage,
         seen: Callable[[], None],
         salted: bytes,
     ) -> None:
         self._ctx = ctx
         self._run = run
         self._entry = run.reading[place]
-        self._hand_on = hand_on
+        self._dispatch = dispatch
         self._seen = seen
         self._salted = salted
-        self._moving = threading.Lock()  # two threads may move the entry
+        self._cursor_lock = threading.Lock()  # two threads may move the entry
         self._found_late = False  # whether what is read may be older than what the CRM holds
 
-    def go_on(self, may_go_on: Callable[[], bool]) -> bool:
+    def run(self, should_continue: Callable[[], bool]) -> bool:
         """Read until all is read, or until there is to be a stop; whether all is."""
-        back = reverse_reader.FromTheEnd(self._ctx, self._run, self._entry, self._take_back)
+        back = reverse_reader.ReverseReader(
+            self._ctx, self._run, self._entry, self._store_reverse_page
+        )
         try:
-            return self._forward(back, may_go_on)
+            return self._read_forward(back, should_continue)
         finally:
             back.stop()
 
-    def _forward(self, back: reverse_reader.FromTheEnd, may_go_on: Callable[[], bool]) -> bool:
+    def _read_forward(
+        self, back: reverse_reader.ReverseReader, should_continue: Callable[[], bool]
+    ) -> bool:
         run, entry = self._run, self._entry
         entry.setdefault("started", self._ctx.now().isoformat())
         since = datetime.fromisoformat(entry["since"]) if entry["since"] else None
@@ -121,7 +125,7 @@ class _Reading:
         self._found_late = since is not None and connector.finds_late
         learned_anew = False
         if self._is_hidden():
-            return self._leave()
+            return self._skip_hidden()
         while True:
             before = dict(connector.calls)
             started = time.monotonic()
@@ -129,18 +133,18 @@ class _Reading:
                 pages = connector.read(
                     entry["object"], since, entry["cursor"], run.skip, self._renew_lease
                 )
-                for page in gathered(pages, self._ctx.settings.sync.page_contacts):
+                for page in coalesce_pages(pages, self._ctx.settings.sync.page_contacts):
                     # When the first page was asked for, by the CRM's clock (its answer's Date, less
                     # what that took). Ours plays no part in where a watermark comes to stand.
                     took = timedelta(seconds=time.monotonic() - started + 1)
                     began = (connector.clock() or self._ctx.now()) - took
-                    self._take(connector, page, before, began)
+                    self._store_and_dispatch(connector, page, before, began)
                     before = dict(connector.calls)  # what a page itself used is counted there
                     if entry["done"]:
                         return True
-                    if not may_go_on():
+                    if not should_continue():
                         return False
-                    back.start_if_worth()
+                    back.start_if_useful()
                 return True
             except SchemaChangedError:
                 # A field went away since we looked: look again, and read on without it.
@@ -149,21 +153,21 @@ class _Reading:
                 learned_anew = True
                 connector = self._ctx.connector(run.connector, fresh=True)
                 if self._is_hidden():
-                    return self._leave()
+                    return self._skip_hidden()
 
     def _is_hidden(self) -> bool:
         """Whether our user does not see the object as a whole any more."""
         return self._entry["object"] in self._ctx.fields[self._run.connector].lost_objects
 
-    def _leave(self) -> bool:
+    def _skip_hidden(self) -> bool:
         """Read no more of the object: its watermark stays, and nothing is taken for removed."""
-        with self._move() as entry:
+        with self._update_cursor() as entry:
             entry["done"] = entry["hidden"] = True
             with self._ctx.store.write() as connection:
-                _note(connection, self._ctx, self._run, reading=self._run.reading)
+                _update_run(connection, self._ctx, self._run, reading=self._run.reading)
         return True
 
-    def decide_removals(self, may_go_on: Callable[[], bool]) -> bool:
+    def decide_removals(self, should_continue: Callable[[], bool]) -> bool:
         """Once a full read of the object is done, decide what of our index it has removed; whether
         that is decided. A first read has nothing to compare with."""
         run, entry = self._run, self._entry
@@ -174,9 +178,9 @@ class _Reading:
         deciding = removals.Decision(
             self._ctx, run.id, run.connector, run.dry_run, entry, _RemovalsReader(self)
         )
-        return deciding.go_on(may_go_on)
+        return deciding.run(should_continue)
 
-    def read_survivors(self, may_go_on: Callable[[], bool]) -> bool:
+    def read_survivors(self, should_continue: Callable[[], bool]) -> bool:
         """Have the records worked on that others were merged into: the read may have brought them
         before it brought the merge, or not at all. Whether all are on a page."""
         run, entry = self._run, self._entry
@@ -194,22 +198,22 @@ class _Reading:
                 page_id = stored_pages.store_page(
                     connection, self._ctx, run.id, seq, name, ids, None
                 )
-                _note(connection, self._ctx, run, reading=run.reading)
-            self._hand_on(self._ctx, StoredPage(page_id, len(ids), None), self._renew_lease)
-            if not may_go_on():
+                _update_run(connection, self._ctx, run, reading=run.reading)
+            self._dispatch(self._ctx, StoredPage(page_id, len(ids), None), self._renew_lease)
+            if not should_continue():
                 return False
         return True
 
     def _renew_lease(self) -> None:
         reader_lease.renew(self._ctx, self._run.id)
 
-    def _take(
+    def _store_and_dispatch(
         self, connector: Connector, page: Page, before: Mapping[Any, int], began: datetime
     ) -> None:
         """Store a page of the reader's, and hand it on."""
-        with self._move() as entry:
+        with self._update_cursor() as entry:
             back, left = entry.get("back"), entry.get("left") or 0
-            new = reverse_reader.before(page.contacts, back) if back else page.contacts
+            new = reverse_reader.ids_before(page.contacts, back) if back else page.contacts
             known_left = None if back else page.left
             entry["left"] = max(0, left - len(new)) if known_left is None else known_left
             entry["done"] = page.cursor is None or len(new) < len(page.contacts)
@@ -220,37 +224,37 @@ class _Reading:
             # has nothing to compare with, and one that brought nothing is looked at as a whole.
             full = connector.incremental and not entry["since"] and not entry.get("first")
             until = entry["last"] if page.cursor else None
-            span = change_detection.Span(after, until) if full and entry["last"] else None
+            span = change_detection.IdRange(after, until) if full and entry["last"] else None
             self._count(connector, before)
             stored = self._store(self._ctx, new, page, span, began)
         if stored is not None:
-            self._hand_on(self._ctx, stored, self._renew_lease)
+            self._dispatch(self._ctx, stored, self._renew_lease)
         self._seen()
 
-    def _take_back(
+    def _store_reverse_page(
         self, ctx: Context, connector: Connector, page: Page, before: Mapping[Any, int]
     ) -> bool:
         """Store a page that was read from the end, unless the reader was there already."""
-        with self._move() as entry:
+        with self._update_cursor() as entry:
             if entry["done"]:  # the reader was quicker; what this took is counted all the same
                 self._count(connector, before)
                 return False
-            new = reverse_reader.behind(page.contacts, entry.get("last") or "")
+            new = reverse_reader.ids_after(page.contacts, entry.get("last") or "")
             entry["left"] = max(0, (entry.get("left") or 0) - len(new))
             if new:
                 entry["back"] = ids_of(new)[0]
             self._count(connector, before)
             stored = self._store(ctx, new, page, None, None)
         if stored is not None:
-            self._hand_on(ctx, stored, lambda: None)
+            self._dispatch(ctx, stored, lambda: None)
         self._seen()
         return len(new) == len(page.contacts)
 
     @contextmanager
-    def _move(self) -> Iterator[dict[str, Any]]:
+    def _update_cursor(self) -> Iterator[dict[str, Any]]:
         """The entry, to be moved by one thread at a time; where it cannot be kept it stays as it
         was, so that the other thread does not keep a place whose page was never stored."""
-        with self._moving:
+        with self._cursor_lock:
             entry, used = self._entry, self._run.reader_calls
             before = dict(entry), dict(used)
             try:
@@ -271,7 +275,7 @@ class _Reading:
         ctx: Context,
         read: Sequence[Contact],
         page: Page,
-        span: change_detection.Span | None,
+        span: change_detection.IdRange | None,
         began: datetime | None,
     ) -> StoredPage | None:
         """Keep a page and the run's place in one transaction; None where nothing is to do."""
@@ -284,12 +288,12 @@ class _Reading:
         if began is not None:
             values["began_at"] = sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime))
         stored = None
-        fresh, settled = read, change_detection.Settled()
-        known = change_detection.known(ctx, run.connector, name, read, span)
+        fresh, settled = read, change_detection.Unchanged()
+        known = change_detection.load_state(ctx, run.connector, name, read, span)
         # A dry run of a quiet first sync counts what it spares, which settled contacts do not tell.
         counted = run.dry_run and self._ctx.settings.policy.quiet_first_sync
         if not run.force and not counted:
-            fresh, settled = change_detection.split(read, known, self._salted)
+            fresh, settled = change_detection.partition(read, known, self._salted)
         with ctx.store.write() as connection:
             if page.gone and not run.dry_run:
                 settled.gone = self._drop(connection, page, {one.id for one in fresh})
@@ -308,7 +312,7 @@ class _Reading:
                 kept = None if by_id else fresh
                 page_id = stored_pages.store_page(connection, ctx, run.id, seq, name, ids, kept)
                 stored = StoredPage(page_id, len(fresh), kept)
-            _note(connection, self._ctx, run, **values)
+            _update_run(connection, self._ctx, run, **values)
         return stored
 
     def _drop(self, connection: Connection, page: Page, present: Collection[str]) -> int:
@@ -324,7 +328,7 @@ class _Reading:
 class _RemovalsReader:
     """What `worker.sync.read.removals` needs of the reader of an object."""
 
-    def __init__(self, reading: _Reading) -> None:
+    def __init__(self, reading: _ObjectReader) -> None:
         self._reading = reading
         self._run = reading._run
         self._ctx = reading._ctx
@@ -332,13 +336,13 @@ class _RemovalsReader:
     def save(self, connection: Connection) -> None:
         run = self._run
         values = {"reading": run.reading, "reader_calls": run.reader_calls}
-        _note(connection, self._ctx, run, reader_until=self._ctx.lease(), **values)
+        _update_run(connection, self._ctx, run, reader_until=self._ctx.lease(), **values)
 
     def count_calls(self, connector: Connector, before: Mapping[Any, int]) -> None:
         self._reading._count(connector, before)
 
     def add_counts(
-        self, connection: Connection, object_name: str, counts: change_detection.Settled
+        self, connection: Connection, object_name: str, counts: change_detection.Unchanged
     ) -> None:
         stored_pages.store_unchanged(connection, self._ctx, self._run.id, object_name, counts)
 
@@ -350,4 +354,4 @@ class _RemovalsReader:
 
     def dispatch(self, page_id: int, found: Sequence[Contact]) -> None:
         stored = StoredPage(page_id, len(found), found)
-        self._reading._hand_on(self._ctx, stored, self._reading._renew_lease)
+        self._reading._dispatch(self._ctx, stored, self._reading._renew_lease)

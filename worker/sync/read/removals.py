@@ -41,7 +41,7 @@ from worker.store.bulk import upsert
 from worker.store.tables import absent_records, contacts, failures, removal_holds, runs
 from worker.sync import contact_index
 from worker.sync.pages import merges
-from worker.sync.read.change_detection import Settled, Span
+from worker.sync.read.change_detection import IdRange, Unchanged
 
 _BATCH = 500  # records that are checked, or removed, in one step
 _EXAMPLES = 5
@@ -145,7 +145,7 @@ def collect_span(
     run_id: str,
     connector: str,
     object_name: str,
-    span: Span | None,
+    span: IdRange | None,
     present: Sequence[str],
 ) -> None:
     """The same for any number of them, without bringing them into memory: all contacts of the index
@@ -153,7 +153,7 @@ def collect_span(
     c = contacts.c
     there = [c.connector == connector, c.object == object_name]
     if span is not None:
-        there.append(span.of(c.record_id))
+        there.append(span.covers(c.record_id))
     if present:
         there.append(sa.not_(any_of(c.record_id, present)))
     query = sa.select(sa.literal(run_id), c.object, c.record_id, sa.false()).where(*there)
@@ -179,7 +179,7 @@ class Reader(Protocol):
     def count_calls(self, connector: Connector, before: Mapping[Any, int]) -> None:
         """Add the API calls made since `before` to the run's."""
 
-    def add_counts(self, connection: Connection, object_name: str, counts: Settled) -> None: ...
+    def add_counts(self, connection: Connection, object_name: str, counts: Unchanged) -> None: ...
 
     def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:
         """Keep contacts as a page of the run; its id."""
@@ -204,7 +204,7 @@ class Decision:
         self._checked: int | None = None  # as counted; None: not yet
         self._after = ""  # ids up to here have been checked
 
-    def go_on(self, may_go_on: Callable[[], bool]) -> bool:
+    def run(self, should_continue: Callable[[], bool]) -> bool:
         """Go on from where it stands; whether it is decided."""
         found = self._entry.get("removals")
         if found is None:
@@ -214,14 +214,14 @@ class Decision:
         if State(found["state"]).decided:
             return True
         while (checked := self._check_some()) is None:
-            if not may_go_on():
+            if not should_continue():
                 return False
         if not checked:
             self._hold()
             return True
         if not self._dry_run:
             while self._remove_some():
-                if not may_go_on():
+                if not should_continue():
                     return False
         self._finish()
         return True
@@ -299,7 +299,7 @@ class Decision:
                 merged = [(self._object, merge) for merge in deleted.values() if merge]
                 removed = merges.note(connection, self._connector, merged, asked_at, present=())
                 if removed:
-                    self._reader.add_counts(connection, self._object, Settled(gone=removed))
+                    self._reader.add_counts(connection, self._object, Unchanged(gone=removed))
                 self._remove(connection, sorted(deleted), asked_at)
             connection.execute(
                 sa.delete(absent_records).where(
@@ -350,7 +350,7 @@ class Decision:
         )
         removed = remove(connection, self._connector, self._object, list(connection.scalars(old)))
         if removed:
-            self._reader.add_counts(connection, self._object, Settled(gone=removed))
+            self._reader.add_counts(connection, self._object, Unchanged(gone=removed))
         return removed
 
     def _finish(self) -> None:

@@ -20,7 +20,7 @@ from worker.verification.protocol import ChainStep
 Records = Iterator[tuple[str, str]]  # (object, record id)
 
 
-def picked(connection: Connection, ctx: Context, connector: str, scope: Scope) -> Records:
+def select(connection: Connection, ctx: Context, connector: str, scope: Scope) -> Records:
     """The records of a scope that is not read through, and that our index can tell."""
     if scope.kind == "numbers":
         held = contact_numbers.c
@@ -78,9 +78,9 @@ def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Rec
     )
     for step in ctx.providers.steps:
         most = room.get(step.name, limit)
-        for numbers in (_lapsed(step, now), _without_answer(step, now)):
+        for numbers in (_expired(step, now), _without_answer(step, now)):
             before = len(seen)
-            yield from unseen(_holders(numbers, connector), min(limit - before, most))
+            yield from unseen(_contacts_with(numbers, connector), min(limit - before, most))
             most -= len(seen) - before
 
 
@@ -101,7 +101,7 @@ def _answered_meanwhile(connector: str) -> Any:
     )
 
 
-def _lapsed(step: ChainStep, now: datetime) -> Any:
+def _expired(step: ChainStep, now: datetime) -> Any:
     v = verifications.c
     return sa.select(v.number, v.due_at.label("at")).where(
         v.provider == step.name, v.package == step.package, v.due_at <= now
@@ -115,7 +115,7 @@ def _without_answer(step: ChainStep, now: datetime) -> Any:
     )
 
 
-def _holders(numbers: Any, connector: str) -> Any:
+def _contacts_with(numbers: Any, connector: str) -> Any:
     found, held, c = numbers.subquery(), contact_numbers.c, contacts.c
     same = sa.and_(
         c.connector == held.connector, c.object == held.object, c.record_id == held.record_id

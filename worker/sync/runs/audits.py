@@ -13,10 +13,10 @@ from worker.segments.isolation import (
     AUDIT,
     Isolation,
     NoSuchSegmentError,
+    active,
     as_isolation,
     counts_of,
     flags_contacts,
-    standing,
 )
 from worker.store import setbacks
 from worker.store.tables import isolations, runs
@@ -36,7 +36,7 @@ def next_audits(ctx: Context) -> list[str]:
     _record_outcomes(ctx)
     opened = []
     busy: set[str] = set()
-    for one in reversed(standing(ctx, 10_000)):
+    for one in reversed(active(ctx, 10_000)):
         # Without audits a run is needed all the same where contacts are to be flagged.
         wanted = ctx.settings.segments.audit or flags_contacts(ctx, one.connector)
         if not wanted or one.run_id is not None or one.connector in busy:
@@ -97,7 +97,7 @@ def _note_run(ctx: Context, isolation_id: int, run_id: str | None) -> None:
 
 def _record_outcomes(ctx: Context) -> None:
     """After an audit's run has ended and all was counted again."""
-    for one in standing(ctx, 10_000):
+    for one in active(ctx, 10_000):
         if one.run_id is None or one.audited_at is not None:
             continue
         run = lifecycle.load(ctx, one.run_id)

@@ -14,7 +14,7 @@ from worker.sync.runs.scope import Scope
 from worker.verification import spend_report
 
 
-def at_most(ctx: Context, connector: str, scope: Scope, force: bool) -> dict[str, Any]:
+def upper_bound(ctx: Context, connector: str, scope: Scope, force: bool) -> dict[str, Any]:
     """By our own index: contacts and numbers in the scope, and the lookups if each number were
     asked about (`force`: also those whose answers still count). A dry run says it exactly."""
     held = contact_numbers.c

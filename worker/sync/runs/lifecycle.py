@@ -163,7 +163,7 @@ def open_run(
         on_opened(connection, run_id)
         if not scope.streams:
             records = (
-                select.picked(connection, ctx, connector_name, scope)
+                select.select(connection, ctx, connector_name, scope)
                 if members is None
                 else iter(members)
             )

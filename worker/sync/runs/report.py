@@ -246,7 +246,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
     }
 
 
-def account(ctx: Context, run_id: str, most: int = 10) -> dict[str, Any]:
+def run_report(ctx: Context, run_id: str, most: int = 10) -> dict[str, Any]:
     """A run's result together with what failed, by kind, and its latest writes."""
     failed = [
         {

@@ -14,7 +14,7 @@ from worker.context import Context
 from worker.leases import is_alive
 from worker.store.bulk import chunks
 from worker.store.tables import pages
-from worker.sync.read.change_detection import Settled
+from worker.sync.read.change_detection import Unchanged
 
 _IDS_PER_PAGE = 100  # of pages that hold only ids
 
@@ -115,7 +115,7 @@ def store_ids(
 
 
 def store_unchanged(
-    connection: Connection, ctx: Context, run_id: str, object_name: str, unchanged: Settled
+    connection: Connection, ctx: Context, run_id: str, object_name: str, unchanged: Unchanged
 ) -> None:
     """Store what a page's unchanged and deleted contacts add to the counts, as a page that is
     done."""

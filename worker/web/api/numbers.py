@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from worker.context import Context
 from worker.feedback.sources.submitted_reports import Short
 from worker.queries import timeline
-from worker.queries.number import story
+from worker.queries.number import number_details
 from worker.suppression import evidence
 from worker.web.api.dependencies import ReadToken, StrictBody, parse_number, require_text
 from worker.web.api.responses import answers
@@ -31,7 +31,7 @@ def router(ctx: Context) -> APIRouter:
         **answers(number_schemas.NumberDetails),
     )
     def lookup(_who: ReadToken, body: NumberRequest) -> dict[str, Any]:
-        return story(ctx, parse_number(body.number, body.country))
+        return number_details(ctx, parse_number(body.number, body.country))
 
     @routes.post(
         "/numbers/timeline",
@@ -39,7 +39,7 @@ def router(ctx: Context) -> APIRouter:
         **answers(number_schemas.NumberTimeline),
     )
     def number_timeline(_who: ReadToken, body: NumberRequest) -> dict[str, Any]:
-        return timeline.of_number(ctx, parse_number(body.number, body.country))
+        return timeline.number_timeline(ctx, parse_number(body.number, body.country))
 
     @routes.post(
         "/numbers/evidence",
@@ -56,6 +56,6 @@ def router(ctx: Context) -> APIRouter:
     )
     def record(_who: ReadToken, connector: str, object_name: str, record_id: str) -> dict[str, Any]:
         parts = [require_text(part) for part in (connector, object_name, record_id)]
-        return timeline.of_record(ctx, *parts)
+        return timeline.record_timeline(ctx, *parts)
 
     return routes

@@ -65,7 +65,7 @@ def router(ctx: Context) -> APIRouter:
         connector: Annotated[str, Query(max_length=40)] = "",
         limit: Annotated[int, Query(ge=1, le=10_000)] = 200,
     ) -> dict[str, Any]:
-        return {"segments": queries.listed(ctx, by, limit, require_text(connector))}
+        return {"segments": queries.list_segments(ctx, by, limit, require_text(connector))}
 
     @routes.get(
         "/segments/shared",
@@ -73,7 +73,7 @@ def router(ctx: Context) -> APIRouter:
         **answers(segment_schemas.SharedNumbers),
     )
     def shared(_who: ReadToken) -> dict[str, Any]:
-        return {"numbers": queries.placeholders(ctx, 1000)}
+        return {"numbers": queries.list_shared_numbers(ctx, 1000)}
 
     @routes.get(
         "/isolations",

@@ -55,7 +55,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/alerts", summary="Open alerts", **answers(system_schemas.Alerts))
     def alerts(_who: ReadToken) -> dict[str, Any]:
-        return {"alerts": notifier.standing(ctx, 1000)}
+        return {"alerts": notifier.active(ctx, 1000)}
 
     @routes.get("/audit", summary="The audit log, page by page", **answers(system_schemas.AuditLog))
     def audit_log(
@@ -69,7 +69,7 @@ def router(ctx: Context) -> APIRouter:
         "/tokens", summary="Tokens, without their secrets", **answers(system_schemas.Tokens)
     )
     def token_list(_who: AdminToken) -> dict[str, Any]:
-        return {"tokens": [one.as_json() for one in tokens.listed(ctx.store)]}
+        return {"tokens": [one.as_json() for one in tokens.list_tokens(ctx.store)]}
 
     @routes.post(
         "/tokens",

@@ -86,7 +86,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             me,
             here="numbers",
             ref=ref,
-            found=timeline.of_number(ctx, number),
+            found=timeline.number_timeline(ctx, number),
         )
 
     @routes.post("/numbers/{ref}/{what}")
@@ -111,7 +111,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def record_page(
         request: Request, me: Viewer, connector: str, object_name: str, record_id: str
     ) -> Response:
-        found = timeline.of_record(ctx, connector, object_name, record_id)
+        found = timeline.record_timeline(ctx, connector, object_name, record_id)
         for one in found["numbers"]:
             one["path"] = address(one["number"])
         link = ""

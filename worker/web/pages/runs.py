@@ -70,7 +70,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             name, scope = _asked(ctx, form)
             if form.get("how") == "dry":
                 return started(me.name, name, scope, form, dry_run=True)
-            ahead = forecast.at_most(ctx, name, scope, form.get("force") == "on")
+            ahead = forecast.upper_bound(ctx, name, scope, form.get("force") == "on")
         except (ScopeError, ConnectorError, RunActiveError) as error:
             return page(
                 request, "run_new.html", me, 422, here="runs", given=form, problem=str(error),
@@ -110,7 +110,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/{run_id}")
     def detail(request: Request, me: Viewer, run_id: str) -> Response:
         run = load(run_id)
-        found = report.account(ctx, run.id, most=20)
+        found = report.run_report(ctx, run.id, most=20)
         found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
         return page(
             request, "run.html", me, here="runs", run=found, opened=run.opened_at, scope=run.scope,

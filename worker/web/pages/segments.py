@@ -24,7 +24,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("")
     def listed(request: Request, me: Viewer, by: By = "source", connector: str = "") -> Response:
-        found = queries.listed(ctx, by, _LISTED, connector[:40])
+        found = queries.list_segments(ctx, by, _LISTED, connector[:40])
         reach = next(
             (end for end in (0.1, 0.25, 0.5) if all(one["high"] <= end for one in found)), 1.0
         )
@@ -36,7 +36,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/shared")
     def shared(request: Request, me: Viewer) -> Response:
-        found = queries.placeholders(ctx)
+        found = queries.list_shared_numbers(ctx)
         for one in found:
             one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
         return page(
@@ -77,7 +77,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
 
 def _standing(ctx: Context) -> list[dict[str, object]]:
-    return [_with_shares(one) for one in isolation.standing(ctx)]
+    return [_with_shares(one) for one in isolation.active(ctx)]
 
 
 def _with_shares(one: isolation.Isolation) -> dict[str, object]:

@@ -56,7 +56,7 @@ def router(ctx: Context) -> APIRouter:
     @routes.get("/alerts")
     def alerts(request: Request, me: Viewer) -> Response:
         return page(
-            request, "alerts.html", me, here="settings", alerts=notifier.standing(ctx),
+            request, "alerts.html", me, here="settings", alerts=notifier.active(ctx),
             channels=channels(ctx.settings),
         )  # fmt: skip
 
@@ -72,8 +72,8 @@ def router(ctx: Context) -> APIRouter:
         request: Request, me: Person, status: int = 200, secret: str = "", problem: str = ""
     ) -> Response:
         return page(
-            request, "access.html", me, status, here="access", users=users.listed(ctx.store),
-            tokens=tokens.listed(ctx.store), scopes=SCOPES, roles=ROLES, secret=secret,
+            request, "access.html", me, status, here="access", users=users.list_users(ctx.store),
+            tokens=tokens.list_tokens(ctx.store), scopes=SCOPES, roles=ROLES, secret=secret,
             problem=problem, shortest=users.SHORTEST,
         )  # fmt: skip
 
@@ -106,7 +106,7 @@ def router(ctx: Context) -> APIRouter:
         role: Role = "admin" if form.get("role") == "admin" else "viewer"
         name = form.get("name", "").strip()
         try:
-            users.put(ctx.store, name, form.get("password", ""), role, ctx.now())
+            users.upsert_user(ctx.store, name, form.get("password", ""), role, ctx.now())
         except AccessError as error:
             return access_page(request, me, 422, problem=str(error))
         audit.note(ctx.store, ctx.now(), me.name, "user.put", f"{name} ({role})")

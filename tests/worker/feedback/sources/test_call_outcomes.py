@@ -59,11 +59,11 @@ def refuse(crm: Crm, how: Any) -> None:
 
 
 def doctor_text(ctx: Context) -> str:
-    return "\n".join(check.text for check in doctor_checks.of_calls(ctx))
+    return "\n".join(check.text for check in doctor_checks.check_call_outcomes(ctx))
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in rules.found(ctx) if one.kind == "call_outcomes"]
+    return [one.text for one in rules.current(ctx) if one.kind == "call_outcomes"]
 
 
 def calls_by_outcome(ctx: Context) -> dict[str, int]:

@@ -101,7 +101,7 @@ def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
     refused(crm, TASKS[crm.name])
 
     def told() -> list[str]:
-        return [one.text for one in rules.found(ctx) if one.kind == "setback"]
+        return [one.text for one in rules.current(ctx) if one.kind == "setback"]
 
     poll_all(ctx)
     assert told() == []
@@ -121,4 +121,4 @@ def test_a_list_that_cannot_be_read_is_told_too(make_context: Callable[..., Cont
     ctx = make_context('[segments]\nlists = ["hubspot:No such list"]\n')
     for _ in range(3):
         counters.count(ctx)
-    assert [one.kind for one in rules.found(ctx) if one.kind == "setback"] == ["setback"]
+    assert [one.kind for one in rules.current(ctx) if one.kind == "setback"] == ["setback"]

@@ -197,7 +197,7 @@ class TestAPartOfARun:
         """A run whose pages are all read, and not worked on."""
         run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         reader_lease.claim(ctx, run_id)
-        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_from_cursor(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         reader_lease.release(ctx, run_id)
         return run_id, stored_pages.list_pending(ctx, run_id)
 
@@ -242,7 +242,7 @@ class TestAPartOfARun:
         crm.service.page_limit = 10
         run_id = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
         reader_lease.claim(ctx, run_id)
-        reader.read_on(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
+        reader.read_from_cursor(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
         for one in stored_pages.list_pending(ctx, run_id):
             runner.help_with_pages(ctx, run_id, one.id, 0)
         assert crm.all_checked()
@@ -261,7 +261,7 @@ class TestBothEnds:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
         lower_limits(monkeypatch, hubspot_list_page=5, hubspot_search_page=4)
-        monkeypatch.setattr(reverse_reader, "WORTH", 10)
+        monkeypatch.setattr(reverse_reader, "MIN_REMAINING", 10)
 
     @pytest.fixture
     def portal(self, sandbox: Sandbox) -> Crm:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.errors import UnavailableError
 from connectors.records import Contact, Page
 from worker.sync.read import coalesce
-from worker.sync.read.coalesce import gathered
+from worker.sync.read.coalesce import coalesce_pages
 
 SIZES = st.lists(st.integers(0, 9), max_size=12)
 
@@ -39,7 +39,7 @@ def ids(page: Page) -> list[int]:
 
 @given(SIZES, st.integers(1, 30))
 def test_forwards_it_is_the_same_on_fewer_pages(sizes: list[int], least: int) -> None:
-    before, after = pages(sizes), list(gathered(pages(sizes), least))
+    before, after = pages(sizes), list(coalesce_pages(pages(sizes), least))
     assert [one for page in after for one in ids(page)] == [*range(sum(sizes))]
     assert [gone for page in after for gone in page.gone] == [
         f"gone-{n}" for n in range(len(sizes))
@@ -55,7 +55,7 @@ def test_forwards_it_is_the_same_on_fewer_pages(sizes: list[int], least: int) ->
 def test_backwards_each_page_is_in_order_and_ends_where_the_next_begins(
     sizes: list[int], least: int
 ) -> None:
-    after = list(gathered(reverse_pages(sizes), least, backwards=True))
+    after = list(coalesce_pages(reverse_pages(sizes), least, backwards=True))
     assert [one for page in after[::-1] for one in ids(page)] == [*range(sum(sizes))]
     assert all(page.cursor == page.contacts[0].id for page in after)
 
@@ -65,7 +65,7 @@ def test_what_was_read_before_an_error_is_not_read_again() -> None:
         yield from pages([3, 3, 3])[:2]
         raise UnavailableError("crm: away")
 
-    reading = gathered(failing(), 100)
+    reading = coalesce_pages(failing(), 100)
     page = next(reading)
     assert (ids(page), page.cursor) == ([*range(6)], "6")
     with pytest.raises(UnavailableError):
@@ -75,5 +75,5 @@ def test_what_was_read_before_an_error_is_not_read_again() -> None:
 def test_a_slow_crm_does_not_keep_what_it_gave_from_being_worked_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(coalesce, "LONGEST", -1.0)
-    assert len(list(gathered(pages([3, 3, 3]), 100))) == 3
+    monkeypatch.setattr(coalesce, "MAX_WAIT", -1.0)
+    assert len(list(coalesce_pages(pages([3, 3, 3]), 100))) == 3

@@ -14,7 +14,7 @@ from limits import lower_limits
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import contact_numbers, contacts
-from worker.sync.read.change_detection import Span
+from worker.sync.read.change_detection import IdRange
 
 
 def indexed_ids(ctx: Context, table: sa.Table = contacts) -> set[str]:
@@ -118,7 +118,7 @@ class TestSpans:
             rows = [{**row, "record_id": one} for one in ids]
             connection.execute(sa.insert(contacts), rows)
             query = sa.select(contacts.c.record_id).where(
-                Span(after, until).of(contacts.c.record_id)
+                IdRange(after, until).of(contacts.c.record_id)
             )
             found = set(connection.scalars(query))
         low, high = int(after or 0), int(until) if until else 10**9

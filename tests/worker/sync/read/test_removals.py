@@ -72,7 +72,7 @@ def sync_accepting_removals(ctx: Context, crm: Crm, dry_run: bool = False) -> di
         ctx, crm.name, Scope("everything"), RunOptions(dry_run=dry_run, accept_removals=True)
     )
     runner.run_to_completion(ctx, run_id)
-    return report.account(ctx, run_id)
+    return report.run_report(ctx, run_id)
 
 
 def removal(result: dict[str, Any], crm: Crm) -> dict[str, Any]:
@@ -461,7 +461,7 @@ class TestAProcessThatDies:
         run_id = lifecycle.open_run(
             ctx, crm.name, Scope("everything"), RunOptions(accept_removals=accept)
         )
-        note, deaths = reader._note, itertools.count()
+        note, deaths = reader._update_run, itertools.count()
         die_at = {"before": -1, "after": -1}
         calls = itertools.count()
 
@@ -472,7 +472,7 @@ class TestAProcessThatDies:
                 raise Killed
             note(connection, *args, **values)
 
-        monkeypatch.setattr(reader, "_note", dying)
+        monkeypatch.setattr(reader, "_update_run", dying)
         for step in range(200):
             die_at["before"] = step
             calls = itertools.count()
@@ -491,7 +491,7 @@ class TestAProcessThatDies:
         else:
             pytest.fail("it never ended")
         assert next(deaths) > 3
-        result = report.account(ctx, run_id)
+        result = report.run_report(ctx, run_id)
         gone = {*ids[:5], *hidden}
         assert before - indexed_ids(ctx, crm) == gone
         assert result["contacts"]["gone"] == len(gone)
@@ -715,7 +715,7 @@ class TestRecordsByTheirIds:
         from worker.sync.write.undo import undo
 
         run_id = sync(ctx, crm.name)["run"]
-        written = [one["id"] for one in report.account(ctx, run_id, 1000)["writes"]]
+        written = [one["id"] for one in report.run_report(ctx, run_id, 1000)["writes"]]
         some = [record_id for record_id in crm.ids() if record_id in written][:3]
         crm.act(some[0], {"delete": True})
         crm.hide(some[1:])
@@ -744,7 +744,7 @@ class TestTwoReaders:
         with monkeypatch.context() as patch:
             patch.setattr(removals.Decision, "_remove_some", robbed)
             run = lifecycle.load(ctx, run_id)
-            assert not reader.read_on(ctx, run, lambda *_: None, lambda: True)
+            assert not reader.read_from_cursor(ctx, run, lambda *_: None, lambda: True)
         assert indexed_ids(ctx, crm) == before
         with ctx.store.write() as connection:
             connection.execute(
@@ -752,4 +752,4 @@ class TestTwoReaders:
             )
         runner.run_to_completion(ctx, run_id)
         assert before - indexed_ids(ctx, crm) == set(ids[:3])
-        assert report.account(ctx, run_id)["contacts"]["gone"] == 3
+        assert report.run_report(ctx, run_id)["contacts"]["gone"] == 3

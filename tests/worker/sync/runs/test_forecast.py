@@ -22,20 +22,21 @@ def test_counts_contacts_numbers_and_what_they_may_cost_at_most(
     crm = Crm.all(sandbox)["hubspot"]
     crm.edit(crm.ids()[0], {f"phone/{crm.phone}": NUMBER})
     sync(ctx, "hubspot")
-    whole = forecast.at_most(ctx, "hubspot", Scope("everything"), False)
+    whole = forecast.upper_bound(ctx, "hubspot", Scope("everything"), False)
     assert whole["records"] == 60
     assert whole["numbers"] == whole["lookups"] > 40
     assert whole["cost"] == pytest.approx(0.008 * whole["lookups"])
     many = (*crm.ids(), *(str(n) for n in range(1, 2000)))  # more than one statement takes
-    assert forecast.at_most(ctx, "hubspot", Scope("ids", many), False)["records"] == 60
+    assert forecast.upper_bound(ctx, "hubspot", Scope("ids", many), False)["records"] == 60
     numbers = Scope("numbers", (NUMBER, *(f"+1415556{n:04}" for n in range(900))))
-    assert forecast.at_most(ctx, "hubspot", numbers, False)["records"] == 1
-    country = forecast.at_most(ctx, "hubspot", Scope("segment", ("US",), key="country"), False)
+    assert forecast.upper_bound(ctx, "hubspot", numbers, False)["records"] == 1
+    country = forecast.upper_bound(ctx, "hubspot", Scope("segment", ("US",), key="country"), False)
     assert 0 < country["records"] < 60
     assert (
-        forecast.at_most(ctx, "hubspot", Scope("older_than", age_seconds=60), False)["records"] == 0
+        forecast.upper_bound(ctx, "hubspot", Scope("older_than", age_seconds=60), False)["records"]
+        == 0
     )
-    assert forecast.at_most(ctx, "hubspot", Scope("changed"), False)["records"] is None
+    assert forecast.upper_bound(ctx, "hubspot", Scope("changed"), False)["records"] is None
 
 
 def test_a_forced_dry_run_says_what_a_real_one_would_change_and_cost(

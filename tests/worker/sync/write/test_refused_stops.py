@@ -63,7 +63,7 @@ def say_stop(ctx: Context, kind: str = "opt_out") -> None:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in rules.found(ctx) if one.kind == "suppression_refused"]
+    return [one.text for one in rules.current(ctx) if one.kind == "suppression_refused"]
 
 
 class TestARewriteThatIsRefused:

@@ -13,6 +13,7 @@ The folders mirror the packages. The `conftest.py` of each lists what is specifi
     test_index.py            these lists are complete
     test_project.py          CI, hooks, types, licence
     test_docs.py             README and docs/
+    test_packaging.py        the wheel, the Procfile, platforms
     test_deploy.py           units, images, alerts, dashboard
     test_crm_package.py      the Salesforce package
     test_crm_component.py    its component, in Chromium

@@ -6,7 +6,7 @@ first time a contact is seen, a flag that is set is one too, a flag that is not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.records import Contact, Value
@@ -49,6 +49,7 @@ def reports_from_flags(
     now: datetime,
     clock_offset: timedelta = timedelta(0),
     former_numbers: Sequence[str] = (),
+    late_flags: Collection[tuple[str, bool]] = (),
 ) -> list[Feedback]:
     """Feedback from the difference between a contact's flags and what we last knew of them.
 
@@ -56,9 +57,12 @@ def reports_from_flags(
     A contact with several numbers does not say which one is wrong: then the report is about that
     person alone; with a single one it is about the number, whoever holds it.
 
-    `ahead`: how far the CRM's clock is ahead of ours. Who clears a flag says it after what set the
-    flag, also where the CRM's clock is slow. `former`: other numbers with which this contact was
-    stopped; who clears a flag takes it back of those as well.
+    `clock_offset`: how far the CRM's clock is ahead of ours. Who clears a flag says it after what
+    set the flag, also where the CRM's clock is slow. `former_numbers`: other numbers with which
+    this contact was stopped; who clears a flag takes it back of those as well. `late_flags`: flags
+    and values that a write of ours may have brought after we had given it up; these are nobody's
+    word. One that is set keeps its effect, and the evidence says so; one that is cleared says
+    nothing.
     """
     found: list[Feedback] = []
     held, before = contact.held, last_seen or {}
@@ -84,6 +88,12 @@ def reports_from_flags(
         scope: Scope = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
         done = "ticked" if value else "cleared"
         evidence = f"somebody {done} '{_WORDS[flag]}' in {connector}"
+        source = f"{connector} user"
+        if (flag, value) in late_flags:
+            if not value:
+                continue
+            evidence = f"'{_WORDS[flag]}' was set in {connector}, perhaps by a late write of ours"
+            source = connector
         if (
             last_seen is None or flag not in last_seen
         ):  # by whom, nobody can tell: it may be what we set before an erasure
@@ -98,7 +108,7 @@ def reports_from_flags(
                     key=f"crm:{identity.key}:{flag}:{done}:{number}:{stamp}"[:255],
                     kind=kind,
                     number=number,
-                    source=f"{connector} user",
+                    source=source,
                     at=modified - clock_offset if modified else now,
                     channels=_channels(flag, value, {**before, **held}),
                     contact=identity.key,

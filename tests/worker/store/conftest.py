@@ -10,5 +10,6 @@ Read in this order:
     test_machine_faults.py  full disks, services that are away, one bad record
     test_pseudonyms.py      how erased numbers are recognised
     test_private_files.py   other users of the machine read nothing
+    test_redis_server.py    which server is started, and how old it is
     test_redis_tls.py       Redis over TLS
 """

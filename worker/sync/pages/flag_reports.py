@@ -10,7 +10,7 @@ from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
 from worker.suppression import erasure
-from worker.sync.pages import unindexed_flags
+from worker.sync.pages import late_writes, unindexed_flags
 from worker.sync.pages.fields import Prepared, Remembered
 from worker.sync.pages.merges import TakenOver
 from worker.sync.runs.model import Run
@@ -29,6 +29,7 @@ def store(
     clock_offset = ctx.connector(run.connector).clock_offset()
     new = [one for one in prepared if one.contact.id not in known]
     unindexed = unindexed_flags.find(ctx, run, new, remembered)
+    late = _find_late_flags(ctx, run, prepared, taken_over)
     for one in prepared:
         contact, identity = one.contact, one.identity
         is_known = contact.id in known
@@ -36,11 +37,34 @@ def store(
         said = taken_over.said.get(identity.key, ())
         former = [report.number for report in said if report.contact == identity.key]
         found += crm_flags.reports_from_flags(
-            run.connector, contact, identity, flags, one.numbers, now, clock_offset, former
-        )
+            run.connector, contact, identity, flags, one.numbers, now, clock_offset, former,
+            late.get(contact.id, ()),
+        )  # fmt: skip
     if (found or unindexed) and not run.dry_run:
         with ctx.store.write() as connection:
             found = clearings.backdate_clearings(connection, found, ctx.keys)
             feedback_log.store(connection, found, ctx.now(), ctx.keys)
             erasure.delete_stored_flags(connection, unindexed.keys(), ctx.keys)
     return found
+
+
+def _find_late_flags(
+    ctx: Context, run: Run, prepared: Sequence[Prepared], taken_over: TakenOver
+) -> late_writes.LateFlags:
+    """Ask only about contacts whose flags differ from what the index knows."""
+    known = taken_over.known
+    changed = [
+        one.contact.id
+        for one in prepared
+        if one.contact.id in known
+        and any(
+            value != known[one.contact.id].flags.get(flag, False)
+            for flag, value in crm_flags.flags_of(one.contact.held).items()
+        )
+    ]
+    if not changed:
+        return {}
+    with ctx.store.read() as connection:
+        return late_writes.find(
+            connection, run.connector, prepared[0].contact.object, changed, ctx.now()
+        )

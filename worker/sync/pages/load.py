@@ -8,7 +8,6 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from connectors.records import Contact
-from worker.store.bulk import chunks
 from worker.store.tables import writes
 from worker.sync.pages import lease, pending_writes
 from worker.sync.pages.steps import LoadedPage, PageWork
@@ -54,5 +53,4 @@ def _resolve_pending_writes(work: PageWork, fetched: Sequence[Contact]) -> None:
         not_applied = pending_writes.resolve(
             connection, work.run.connector, page.object, rows, current
         )
-        for some in chunks(not_applied):
-            connection.execute(sa.delete(writes).where(writes.c.id.in_(some)))
+        pending_writes.mark_not_applied(connection, not_applied)

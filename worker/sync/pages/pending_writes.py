@@ -17,6 +17,7 @@ from connectors.records import Contact, Value
 from worker.store.bulk import chunks, insert
 from worker.store.tables import pages, writes
 from worker.sync import contact_index
+from worker.sync.pages.late_writes import NOT_APPLIED, ORPHANED, UNANSWERED
 from worker.sync.pages.lease import LostLeaseError
 from worker.sync.pages.steps import EvaluatedPage
 
@@ -79,19 +80,30 @@ def resolve(
         if values is None or not _was_applied(values, row.after):
             not_applied.append(row.id)
             continue
-        connection.execute(sa.update(writes).where(writes.c.id == row.id).values(state="done"))
+        done = {"state": "done", "message": UNANSWERED}
+        connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**done))
         contact_index.remember_flags(connection, connector, object_name, row.record_id, row.after)
     return not_applied
 
 
-def mark_failed(connection: Connection, not_applied: Sequence[int]) -> None:
-    """Note that these did not reach the CRM and will not: nobody needs to look for them again."""
-    message = "the run ended before the CRM had answered, and the record does not hold it"
+def mark_not_applied(connection: Connection, not_applied: Sequence[int]) -> None:
+    """Note that the records did not hold these when they were read again. They are decided anew;
+    the rows stay, since the CRM may carry them out late (`late_writes`)."""
     for some in chunks(not_applied):
         connection.execute(
             sa.update(writes)
             .where(writes.c.id.in_(some), writes.c.state == "pending")
-            .values(state="failed", kind="other", message=message)
+            .values(state=NOT_APPLIED, message=UNANSWERED)
+        )
+
+
+def mark_failed(connection: Connection, not_applied: Sequence[int]) -> None:
+    """Note that these did not reach the CRM and will not: nobody needs to look for them again."""
+    for some in chunks(not_applied):
+        connection.execute(
+            sa.update(writes)
+            .where(writes.c.id.in_(some), writes.c.state == "pending")
+            .values(state="failed", kind="other", message=ORPHANED)
         )
 
 

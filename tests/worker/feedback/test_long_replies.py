@@ -85,8 +85,10 @@ class TestTheWork:
         """A pattern such as (a|b|a b)* tries twice as much with each further word."""
         endless = re.compile(r"\([^()]*\|[^()]*\)[*+]")
         kinds = (
-            "whole", "whole_opt_in", "filler", "stops", "wrongs", "unclear", "hinted", "asks",
-            "asks_us_to", "of_calls", "not_named", "none_named",
+            "exact_opt_out_pattern", "exact_opt_in_pattern", "politeness_pattern",
+            "opt_out_pattern", "wrong_number_pattern", "uncertain_pattern", "weak_pattern",
+            "question_pattern", "request_pattern", "call_pattern", "denial_pattern",
+            "no_such_person_pattern",
         )  # fmt: skip
         found = [
             (language.code, kind, match.group())

@@ -44,11 +44,11 @@ def _watermark_ahead() -> None:
 def _writes_all() -> None:
     """Nothing is compared: neither what was read with what was there, nor what is to be written
     with what the CRM holds."""
-    from worker.sync.pages import evaluate
+    from worker.sync.pages import evaluator
     from worker.sync.read import change_detection
 
-    changes = evaluate.changes
-    evaluate.changes = lambda decision, facts, raw, _current, *rest, **more: changes(
+    changes = evaluator.changes
+    evaluator.changes = lambda decision, facts, raw, _current, *rest, **more: changes(
         decision, facts, raw, {}, *rest, **more
     )
     change_detection.partition = lambda read, _known, _salted: (

@@ -95,7 +95,7 @@ class TestAnOutcome:
         opened = ctx.open(crm.name)
         read: list[CallOutcome] = []
         asked: list[datetime] = []
-        outcomes = opened.outcomes
+        outcomes = opened.call_outcomes
 
         def counted(since: datetime, only: str = "") -> Iterator[CallOutcome]:
             if not only:
@@ -104,7 +104,7 @@ class TestAnOutcome:
                 read.append(outcome)
                 yield outcome
 
-        opened.outcomes = counted  # type: ignore[method-assign]
+        opened.call_outcomes = counted  # type: ignore[method-assign]
         poll(ctx, crm.name)
         assert len(read) == 5
         latest = max(outcome.modified for outcome in read)

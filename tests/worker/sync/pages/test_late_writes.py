@@ -42,7 +42,7 @@ def write_without_an_answer(ctx: Context, crm: Crm, kind: str) -> str:
 
 
 def resume(ctx: Context, run_id: str) -> None:
-    runner.run_to_completion(ctx, lifecycle.reopen(ctx, run_id).id)
+    runner.run_to_completion(ctx, lifecycle.resume(ctx, run_id).id)
 
 
 def sources(ctx: Context, kind: str) -> set[str]:

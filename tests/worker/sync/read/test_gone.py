@@ -118,7 +118,7 @@ class TestSpans:
             rows = [{**row, "record_id": one} for one in ids]
             connection.execute(sa.insert(contacts), rows)
             query = sa.select(contacts.c.record_id).where(
-                IdRange(after, until).of(contacts.c.record_id)
+                IdRange(after, until).covers(contacts.c.record_id)
             )
             found = set(connection.scalars(query))
         low, high = int(after or 0), int(until) if until else 10**9

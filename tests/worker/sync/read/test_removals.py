@@ -530,7 +530,7 @@ class TestAProcessThatDies:
             control.cancel(ctx, run_id, "somebody")
             return False
 
-        monkeypatch.setattr(removals.Decision, "go_on", stopped)
+        monkeypatch.setattr(removals.Decision, "run", stopped)
         runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "cancelled"
         assert indexed_ids(ctx, crm) == before

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from config.version import PACKAGE
+from config.version import product_version
 from worker.cli.base import Group
 
 # Command -> module and function.
@@ -61,8 +61,16 @@ class Commands(Group):
         return found if isinstance(found, click.Command) else None
 
 
+def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    """As `click.version_option`, which wants the product installed, also where it is not."""
+    if asked and not ctx.resilient_parsing:
+        click.echo(f"hygiene, version {product_version()}")
+        ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=PACKAGE, prog_name="hygiene")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True,
+              callback=_show_version, help="Show the version and exit.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show all log lines, not only warnings.")
 @click.pass_context
 def main(ctx: click.Context, verbose: bool) -> None:

@@ -86,16 +86,16 @@ class Merge:
 class Page:
     """Some contacts of one object. `cursor` goes on after them; None after the last page.
 
-    `left`: about how many come after this page; None where that is not known.
-    `gone`: ids that went away (deleted, merged into another record, turned into something else),
-    as far as the CRM tells; a full read notices the rest.
+    `remaining`: about how many come after this page; None where that is not known.
+    `deleted_ids`: ids that went away (deleted, merged into another record, turned into something
+    else), as far as the CRM tells; a full read notices the rest.
     `merged`: those of them of which the CRM also tells in which record they live on.
     """
 
     contacts: Sequence[Contact]
     cursor: str | None
-    left: int | None = None
-    gone: tuple[str, ...] = ()
+    remaining: int | None = None
+    deleted_ids: tuple[str, ...] = ()
     merged: tuple[Merge, ...] = ()
 
 

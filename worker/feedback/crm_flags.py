@@ -51,20 +51,21 @@ def reports_from_flags(
     former_numbers: Sequence[str] = (),
     late_flags: Collection[tuple[str, bool]] = (),
 ) -> list[Feedback]:
-    """Feedback from the difference between a contact's flags and what we last knew of them.
+    """Make reports of the differences between a contact's flags and what we last knew of them.
 
-    A contact without a number that can be read is told of by its record alone (number "").
-    A contact with several numbers does not say which one is wrong: then the report is about that
-    person alone; with a single one it is about the number, whoever holds it.
+    Whoever changed *do not contact* has said so for each channel: the flags of one channel that
+    changed with it are no reports of their own.
 
-    `clock_offset`: how far the CRM's clock is ahead of ours. Who clears a flag says it after what
-    set the flag, also where the CRM's clock is slow. `former_numbers`: other numbers with which
-    this contact was stopped; who clears a flag takes it back of those as well. `late_flags`: flags
-    and values that a write of ours may have brought after we had given it up; these are nobody's
-    word. One that is set keeps its effect, and the evidence says so; one that is cleared says
-    nothing.
+    `last_seen`: None for a contact that is read for the first time. `clock_offset`: how far the
+    CRM's clock is ahead of ours. Whoever clears a flag says it after what set the flag, even if the
+    CRM's clock is slow. `former_numbers`: other numbers with which this contact was stopped;
+    whoever clears a flag takes it back for those as well. `late_flags`: flags and values that a
+    write of ours may have brought after we had given it up; these are nobody's word. One that was
+    set keeps its effect, and the evidence says so; one that was cleared is no report.
+
+    Nine parameters: each is known to the caller by itself, and a record of them would be made
+    once for each contact, of which nearly none has a change.
     """
-    found: list[Feedback] = []
     held, before = contact.held, last_seen or {}
     changed = {
         flag: bool(held[flag])
@@ -72,49 +73,75 @@ def reports_from_flags(
         if flag in held and bool(held[flag]) != before.get(flag, False)
     }
     if not changed:
-        return found  # nearly all
-    modified = contact.modified_at
-    stamp = (modified or now).isoformat()
+        return []  # nearly all
     if changed.get("do_not_contact") is not None:
-        # The one flag for all channels: what it says of the others is no report of its own.
         for flag in _OWN:
             if changed.get(flag) == changed["do_not_contact"]:
                 del changed[flag]
-    for flag, value in changed.items():
-        if flag == "wrong_number":
-            kind: FeedbackKind = "wrong_number" if value else "confirmed"
-        else:
-            kind = "opt_out" if value else "opt_in"
-        scope: Scope = "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
-        done = "ticked" if value else "cleared"
-        evidence = f"somebody {done} '{_WORDS[flag]}' in {connector}"
-        source = f"{connector} user"
-        if (flag, value) in late_flags:
-            if not value:
-                continue
-            evidence = f"'{_WORDS[flag]}' was set in {connector}, perhaps by a late write of ours"
-            source = connector
-        if (
-            last_seen is None or flag not in last_seen
-        ):  # by whom, nobody can tell: it may be what we set before an erasure
-            evidence = f"'{_WORDS[flag]}' was {done} in {connector} when it was first read"
-        # Who is not to be contacted is so without a number as well: one may come.
-        about = numbers or ([""] if flag in _CHANNELS else [])
-        if kind == "opt_in":
-            about = list(dict.fromkeys((*about, *former_numbers)))
-        for number in about:
-            found.append(
-                Feedback(
-                    key=f"crm:{identity.key}:{flag}:{done}:{number}:{stamp}"[:255],
-                    kind=kind,
-                    number=number,
-                    source=source,
-                    at=modified - clock_offset if modified else now,
-                    channels=_channels(flag, value, {**before, **held}),
-                    contact=identity.key,
-                    scope=scope,
-                    person=identity.person,
-                    evidence=evidence,
-                )
-            )
-    return found
+    modified = contact.modified_at
+    stamp = (modified or now).isoformat()
+    return [
+        Feedback(
+            key=f"crm:{identity.key}:{flag}:{_verb(ticked)}:{number}:{stamp}"[:255],
+            kind=_kind(flag, ticked),
+            number=number,
+            source=connector if (flag, ticked) in late_flags else f"{connector} user",
+            at=modified - clock_offset if modified else now,
+            channels=_channels(flag, ticked, {**before, **held}),
+            contact=identity.key,
+            scope=_scope(flag, numbers),
+            person=identity.person,
+            evidence=_evidence(connector, flag, ticked, last_seen, late_flags),
+        )
+        for flag, ticked in changed.items()
+        if ticked or (flag, ticked) not in late_flags
+        for number in _numbers_meant(flag, ticked, numbers, former_numbers)
+    ]
+
+
+def _verb(ticked: bool) -> str:
+    return "ticked" if ticked else "cleared"
+
+
+def _kind(flag: str, ticked: bool) -> FeedbackKind:
+    if flag == "wrong_number":
+        return "wrong_number" if ticked else "confirmed"
+    return "opt_out" if ticked else "opt_in"
+
+
+def _scope(flag: str, numbers: Sequence[str]) -> Scope:
+    """Return whom a flag concerns.
+
+    With a single number in the contact, *wrong number* is about the number, whoever holds it. With
+    several, nobody says which one is wrong: then the report is about that person alone.
+    """
+    return "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
+
+
+def _numbers_meant(
+    flag: str, ticked: bool, numbers: Sequence[str], former_numbers: Sequence[str]
+) -> Sequence[str]:
+    """Return the numbers that a change of a flag is about.
+
+    A contact without a number that can be read gets a report of its record alone (number ""):
+    whoever must not be contacted is so without a number as well, because one may come.
+    """
+    meant = numbers or ([""] if flag in _CHANNELS else [])
+    if _kind(flag, ticked) == "opt_in":
+        return list(dict.fromkeys((*meant, *former_numbers)))
+    return meant
+
+
+def _evidence(
+    connector: str,
+    flag: str,
+    ticked: bool,
+    last_seen: Mapping[str, bool] | None,
+    late_flags: Collection[tuple[str, bool]],
+) -> str:
+    if (flag, ticked) in late_flags:
+        return f"'{_WORDS[flag]}' was set in {connector}, perhaps by a late write of ours"
+    if last_seen is None or flag not in last_seen:
+        # Nobody can tell who changed it: it may be what we set before an erasure.
+        return f"'{_WORDS[flag]}' was {_verb(ticked)} in {connector} when it was first read"
+    return f"somebody {_verb(ticked)} '{_WORDS[flag]}' in {connector}"

@@ -1,7 +1,22 @@
-"""Reports that were stored are applied: suppressions follow from them, and orders to the CRMs.
+"""Apply stored reports: recompute suppressions, and enqueue what each CRM has to be told.
 
-Everything is worked out from the whole log of a number, so that a report may come twice, late or
-out of order, and a worker may die at any time: what is not marked as applied is applied again.
+The way of a report, step by step. Each step is committed before the next one begins:
+
+1. Receive: check the sender and read what was said. `worker.web.webhooks` and `worker.web.api` for
+   requests, `worker.feedback.sources` for what each source says, `worker.feedback.crm_flags` for
+   flags that a CRM user changed.
+2. Store: `worker.feedback.report_log.store`, once, by idempotency key. Then the sender gets its
+   answer, and the queue is told (`worker.web.notify`).
+3. Apply: `apply_pending` here, with `worker.suppression.suppressions.recompute`.
+4. Enqueue: `worker.store.outbox.enqueue`, one delivery for each report and CRM.
+5. Deliver: `worker.sync.propagate` claims the deliveries of a CRM (`outbox.claimable`,
+   `outbox.claim`) for a run over the records that hold the numbers.
+6. Confirm: `worker.store.outbox.complete` when the run is done; `worker.suppression.evidence` shows
+   when each CRM confirmed.
+
+A report may come twice, late or out of order, and a worker may die at any time: everything is
+recomputed from the whole log of a number, and a report that is not marked as applied is applied
+again.
 """
 
 from __future__ import annotations
@@ -22,7 +37,6 @@ from worker.store import changed_records, locks, outbox
 from worker.store.bulk import chunks
 from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
-from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, feedback
 from worker.suppression import suppressions
 
@@ -30,29 +44,36 @@ _BATCH_SIZE = 500
 
 
 def apply_pending(ctx: Context) -> None:
-    """Apply all reports that wait: what follows from them is then to be delivered."""
-    keys = ctx.keys
+    """Apply all stored reports that nobody has applied yet, a batch in one transaction.
+
+    Recompute the suppressions of their numbers, requeue contacts that no delivery would find,
+    enqueue the deliveries, and mark the reports as applied.
+    """
+    rules = rules_from_settings(ctx.settings)
     while True:
         with ctx.store.write() as connection:
             rows = _load_pending(connection)
             if not rows:
                 return
-            _apply(ctx, connection, [report_from_row(row) for row in rows], ctx.now(), keys)
-            for some in chunks([row.id for row in rows]):
-                connection.execute(
-                    sa.update(feedback).where(feedback.c.id.in_(some)).values(applied_at=ctx.now())
-                )
+            reports, now = [report_from_row(row) for row in rows], ctx.now()
+            suppressions.recompute(connection, reports, rules, ctx.keys)
+            _requeue_contacts(connection, reports, now)
+            outbox.enqueue(connection, _outbox_items(ctx, reports), now)
+            _mark_applied(connection, reports, ctx.now())
 
 
 def has_pending(ctx: Context) -> bool:
-    """Whether reports were stored that nobody has applied yet."""
+    """Tell whether there are stored reports that nobody has applied yet."""
     query = sa.select(feedback.c.id).where(feedback.c.applied_at.is_(None)).limit(1)
     with ctx.store.read() as connection:
         return connection.scalar(query) is not None
 
 
 def requeue_missed(ctx: Context) -> int:
-    """Find reports whose holder came into the index in the moment in which they were applied."""
+    """Requeue reports whose holder came into the index while they were being applied.
+
+    Returns how many deliveries there are.
+    """
     with ctx.store.write() as connection:
         return sum(
             outbox.requeue_missed(connection, name, ctx.now())
@@ -72,26 +93,29 @@ def _load_pending(connection: Connection) -> Sequence[Any]:
     return connection.execute(query).all()
 
 
-def _apply(
-    ctx: Context, connection: Connection, reports: Sequence[Feedback], now: datetime, keys: Keys
-) -> None:
-    suppressions.recompute(connection, reports, rules_from_settings(ctx.settings), keys)
-    _requeue_contacts(connection, reports, now)
-    orders = [
+def _outbox_items(ctx: Context, reports: Sequence[Feedback]) -> list[OutboxItem]:
+    return [
         OutboxItem(
-            f"feedback:{report.id}",
-            report.number,
-            _connectors_to_tell(ctx, report),
-            report.received_at or report.at,
+            source_key=f"feedback:{report.id}",
+            number=report.number,
+            connectors=_connectors_to_tell(ctx, report),
+            since=report.received_at or report.at,
         )
         for report in reports
     ]
-    outbox.enqueue(connection, orders, now)
+
+
+def _mark_applied(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
+    for ids in chunks([report.id for report in reports]):
+        connection.execute(sa.update(feedback).where(feedback.c.id.in_(ids)).values(applied_at=now))
 
 
 def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
-    """Have contacts looked at on which a stop, or its end, was reported with a number that they do
-    not hold, and other records of the same person: no delivery finds them by that number."""
+    """Have contacts read again that no delivery would find.
+
+    A stop, or its end, was reported on them, or on another record of the same person, with a number
+    that they do not hold.
+    """
     n, c = contact_numbers.c, contacts.c
     for report in reports:
         if report.kind not in (*STOPS, "opt_in") or report.scope == "number":
@@ -119,7 +143,7 @@ def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: 
 
 
 def _concerns_every_record(report: Feedback) -> bool:
-    """Whether it bears on every record of a person, or may lift what does."""
+    """Tell whether a report concerns every record of a person, or may lift one that does."""
     return bool(report.person) and report.scope == "person"
 
 

@@ -32,8 +32,8 @@ def coalesce_pages(pages: Iterable[Page], contacts: int, backwards: bool = False
             else:
                 first, second = (page, held) if backwards else (held, page)
                 both = joined(first.contacts, second.contacts)
-                gone, merged = (*held.gone, *page.gone), (*held.merged, *page.merged)
-                held = replace(page, contacts=both, gone=gone, merged=merged)
+                gone, merged = (*held.deleted_ids, *page.deleted_ids), (*held.merged, *page.merged)
+                held = replace(page, contacts=both, deleted_ids=gone, merged=merged)
             if len(held.contacts) >= contacts or time.monotonic() - since > MAX_WAIT:
                 given, held = held, None
                 yield given

@@ -214,7 +214,7 @@ class _ObjectReader:
         with self._update_cursor() as entry:
             back, left = entry.get("back"), entry.get("left") or 0
             new = reverse_reader.ids_before(page.contacts, back) if back else page.contacts
-            known_left = None if back else page.left
+            known_left = None if back else page.remaining
             entry["left"] = max(0, left - len(new)) if known_left is None else known_left
             entry["done"] = page.cursor is None or len(new) < len(page.contacts)
             entry["cursor"] = None if entry["done"] else page.cursor
@@ -295,7 +295,7 @@ class _ObjectReader:
         if not run.force and not counted:
             fresh, settled = change_detection.partition(read, known, self._salted)
         with ctx.store.write() as connection:
-            if page.gone and not run.dry_run:
+            if page.deleted_ids and not run.dry_run:
                 settled.gone = self._drop(connection, page, {one.id for one in fresh})
             if known.absent:
                 removals.collect(connection, run.id, name, known.absent)
@@ -322,7 +322,7 @@ class _ObjectReader:
         first = bool(self._entry.get("first")) and not self._entry["since"]
         merged = [(name, merge) for merge in page.merged]
         known = merges.note(connection, connector, merged, self._ctx.now(), first, present)
-        return known + removals.remove(connection, connector, name, page.gone)
+        return known + removals.remove(connection, connector, name, page.deleted_ids)
 
 
 class _RemovalsReader:

@@ -30,7 +30,9 @@ def pages(sizes: list[int]) -> list[Page]:
 def reverse_pages(sizes: list[int]) -> list[Page]:
     """From the last contact to the first; a page's cursor is its first id."""
     found = [page for page in pages(sizes)[::-1] if page.contacts]
-    return [Page(page.contacts, page.contacts[0].id, gone=page.gone) for page in found]
+    return [
+        Page(page.contacts, page.contacts[0].id, deleted_ids=page.deleted_ids) for page in found
+    ]
 
 
 def ids(page: Page) -> list[int]:
@@ -41,13 +43,13 @@ def ids(page: Page) -> list[int]:
 def test_forwards_it_is_the_same_on_fewer_pages(sizes: list[int], least: int) -> None:
     before, after = pages(sizes), list(coalesce_pages(pages(sizes), least))
     assert [one for page in after for one in ids(page)] == [*range(sum(sizes))]
-    assert [gone for page in after for gone in page.gone] == [
+    assert [gone for page in after for gone in page.deleted_ids] == [
         f"gone-{n}" for n in range(len(sizes))
     ]
     assert all(len(page.contacts) >= least for page in after[:-1])
     for page in after:
         same = next(one for one in before if one.cursor == page.cursor)
-        assert page.left == same.left, "what the last of the gathered pages said"
+        assert page.remaining == same.remaining, "what the last of the gathered pages said"
     assert not after or after[-1].cursor is None
 
 

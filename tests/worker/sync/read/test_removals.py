@@ -282,7 +282,7 @@ class TestAReadThatWasCutShort:
         def short(self: Any, object_name: str, *args: Any, **more: Any) -> Any:
             for page in read(self, object_name, *args, **more):
                 keep = [one for one in page.contacts if one.id not in ids[35:]]
-                yield type(page)(keep, page.cursor, page.left, page.gone)
+                yield type(page)(keep, page.cursor, page.remaining, page.deleted_ids)
 
         monkeypatch.setattr(type(connector), "read", short)
         result = sync(ctx, crm.name, "everything")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.feedback.report_log import has_erasures
@@ -19,20 +20,127 @@ LIMIT = 100  # contacts and writes that are listed
 
 
 def number_details(ctx: Context, number: str) -> dict[str, Any]:
-    """Verifications, reports, the contacts that hold the number, and what was written to them."""
+    """Return verifications, reports, the contacts that hold the number, and what was written to
+    them."""
+    known = facts(number)
+    with ctx.store.read() as connection:
+        paid, waiting = spend_report.of_number(connection, number)
+        return {
+            "number": number,
+            "region": known.region,
+            "time_zones": time_zones(number) if known.valid else (),
+            "kind": known.kind,
+            "possible": known.possible,
+            "valid": known.valid,
+            "verifications": _verifications(ctx, number),
+            "lookups": [_lookup(row) for row in paid],
+            "waiting": [_waiting_lookup(row) for row in waiting],
+            "currency": ctx.settings.verification.budget.currency,
+            "feedback": _reports(ctx, connection, number),
+            "contacts": _contacts(connection, number),
+            "writes": _writes(connection, number),
+        }
+
+
+def _verifications(ctx: Context, number: str) -> list[dict[str, Any]]:
+    labels = {step.name: step.provider.label for step in ctx.providers.steps}
+    return [
+        {
+            "provider": answer.provider,
+            "label": labels.get(answer.provider, answer.provider),
+            "package": answer.package,
+            "depth": answer.depth,
+            "verdict": answer.verdict,
+            "line_type": answer.line_type,
+            "carrier": answer.carrier,
+            "country": answer.country,
+            "live": answer.live,
+            "reassigned": answer.reassigned,
+            "since": answer.since,
+            "cost": float(answer.cost),
+            "detail": answer.detail,
+            "words": answer.raw_answer,
+            "at": answer.at.isoformat(),
+            "until": answer.until.isoformat(),
+            "counts": answer.until > ctx.now(),
+        }
+        for answer in history(ctx.store, number)
+    ]
+
+
+def _lookup(row: Any) -> dict[str, Any]:
+    return {
+        "provider": row.provider,
+        "package": row.package,
+        "since": row.since,
+        "state": row.state,
+        "verdict": row.verdict,
+        "detail": row.detail,
+        "cost": float(row.cost),
+        "run": row.run_id,
+        "at": row.at.isoformat(),
+    }
+
+
+def _waiting_lookup(row: Any) -> dict[str, Any]:
+    return {
+        "provider": row.provider,
+        "package": row.package,
+        "reason": row.reason,
+        "at": row.at.isoformat(),
+        "again_at": row.retry_at.isoformat(),
+    }
+
+
+def _reports(ctx: Context, connection: Connection, number: str) -> list[dict[str, Any]]:
+    """What was reported, also before an erasure."""
+    aliases = list(number_aliases(ctx.keys, [number], has_erasures(connection)))
+    query = sa.select(feedback).where(feedback.c.number.in_(aliases)).order_by(feedback.c.at)
+    return [
+        {
+            "kind": row["kind"],
+            "source": row["source"],
+            "contact": row["contact"],
+            "channels": row["channels"],
+            "evidence": row["evidence"],
+            "at": row["at"].isoformat(),
+        }
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _contacts(connection: Connection, number: str) -> list[dict[str, Any]]:
     held = contact_numbers.c
-    same = sa.and_(
+    same_record = sa.and_(
         contacts.c.connector == held.connector,
         contacts.c.object == held.object,
         contacts.c.record_id == held.record_id,
     )
-    holders = (
+    query = (
         sa.select(held.field, held.extension, contacts)
-        .join(contacts, same)
+        .join(contacts, same_record)
         .where(held.number == number)
         .order_by(held.connector, held.object, held.record_id)
         .limit(LIMIT)
     )
+    return [
+        {
+            "connector": row.connector,
+            "object": row.object,
+            "id": row.record_id,
+            "field": row.field,
+            "extension": row.extension,
+            "status": row.statuses.get(row.field),
+            "reason": row.reason,
+            "checked_at": row.checked_at.isoformat(),
+        }
+        for row in connection.execute(query)
+    ]
+
+
+def _writes(connection: Connection, number: str) -> list[dict[str, Any]]:
+    """The latest writes to the records that hold the number, newest first."""
+    held = contact_numbers.c
     records = (
         sa.select(held.connector, held.object, held.record_id)
         .where(held.number == number)
@@ -41,7 +149,7 @@ def number_details(ctx: Context, number: str) -> dict[str, Any]:
         .subquery()
     )
     # By the records' own index: in the order of their ids all writes ever made would be looked at.
-    of_theirs = (
+    theirs = (
         sa.select(writes)
         .join(
             records,
@@ -54,106 +162,18 @@ def number_details(ctx: Context, number: str) -> dict[str, Any]:
         .where(writes.c.state.in_(("done", "failed")))
         .subquery()
     )
-    changes = sa.select(of_theirs).order_by(sa.literal_column("+id").desc()).limit(LIMIT)
-    known = facts(number)
-    labels = {step.name: step.provider.label for step in ctx.providers.steps}
-    with ctx.store.read() as connection:
-        # What was reported before an erasure as well.
-        names = list(number_aliases(ctx.keys, [number], has_erasures(connection)))
-        told = connection.execute(
-            sa.select(feedback).where(feedback.c.number.in_(names)).order_by(feedback.c.at)
-        ).mappings()
-        paid, waiting = spend_report.of_number(connection, number)
-        return {
-            "number": number,
-            "region": known.region,
-            "time_zones": time_zones(number) if known.valid else (),
-            "kind": known.kind,
-            "possible": known.possible,
-            "valid": known.valid,
-            "verifications": [
-                {
-                    "provider": said.provider,
-                    "label": labels.get(said.provider, said.provider),
-                    "package": said.package,
-                    "depth": said.depth,
-                    "verdict": said.verdict,
-                    "line_type": said.line_type,
-                    "carrier": said.carrier,
-                    "country": said.country,
-                    "live": said.live,
-                    "reassigned": said.reassigned,
-                    "since": said.since,
-                    "cost": float(said.cost),
-                    "detail": said.detail,
-                    "words": said.raw_answer,
-                    "at": said.at.isoformat(),
-                    "until": said.until.isoformat(),
-                    "counts": said.until > ctx.now(),
-                }
-                for said in history(ctx.store, number)
-            ],
-            "lookups": [
-                {
-                    "provider": row.provider,
-                    "package": row.package,
-                    "since": row.since,
-                    "state": row.state,
-                    "verdict": row.verdict,
-                    "detail": row.detail,
-                    "cost": float(row.cost),
-                    "run": row.run_id,
-                    "at": row.at.isoformat(),
-                }
-                for row in paid
-            ],
-            "waiting": [
-                {
-                    "provider": row.provider,
-                    "package": row.package,
-                    "reason": row.reason,
-                    "at": row.at.isoformat(),
-                    "again_at": row.retry_at.isoformat(),
-                }
-                for row in waiting
-            ],
-            "currency": ctx.settings.verification.budget.currency,
-            "feedback": [
-                {
-                    "kind": row["kind"],
-                    "source": row["source"],
-                    "contact": row["contact"],
-                    "channels": row["channels"],
-                    "evidence": row["evidence"],
-                    "at": row["at"].isoformat(),
-                }
-                for row in told
-            ],
-            "contacts": [
-                {
-                    "connector": row.connector,
-                    "object": row.object,
-                    "id": row.record_id,
-                    "field": row.field,
-                    "extension": row.extension,
-                    "status": row.statuses.get(row.field),
-                    "reason": row.reason,
-                    "checked_at": row.checked_at.isoformat(),
-                }
-                for row in connection.execute(holders)
-            ],
-            "writes": [
-                {
-                    "run": row.run_id,
-                    "connector": row.connector,
-                    "object": row.object,
-                    "id": row.record_id,
-                    "state": row.state,
-                    "before": row.before,
-                    "after": row.after,
-                    "message": row.message,
-                    "at": row.at.isoformat(),
-                }
-                for row in connection.execute(changes)
-            ],
+    query = sa.select(theirs).order_by(sa.literal_column("+id").desc()).limit(LIMIT)
+    return [
+        {
+            "run": row.run_id,
+            "connector": row.connector,
+            "object": row.object,
+            "id": row.record_id,
+            "state": row.state,
+            "before": row.before,
+            "after": row.after,
+            "message": row.message,
+            "at": row.at.isoformat(),
         }
+        for row in connection.execute(query)
+    ]

@@ -49,7 +49,11 @@ _CACHED = "public, max-age=3600"  # what is under /static
 
 
 def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
-    """`queue`: how the workers are told; another one in tests."""
+    """Return the web application. `queue`: how the workers are told; another one in tests.
+
+    Long, because it puts the parts together in the one order that counts: what is added last sees
+    a request first.
+    """
     ctx = Context.create(settings)
     workers = queue or Workers()
 

@@ -48,6 +48,10 @@ Begin = Callable[[Request, Person, str], Response]
 
 
 def router(ctx: Context) -> APIRouter:
+    """Return the routes of logging in and out.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(include_in_schema=False)
     settings = ctx.settings
 

@@ -56,6 +56,7 @@ class _Tables(Collector):
         return []  # nothing is asked at the start
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield all gauges. Long, because it is a list: a query and its gauge each."""
         ctx, now = self._ctx, self._ctx.now()
         c, w, d = runs.c, watermarks.c, deliveries.c
         with ctx.store.read() as connection:

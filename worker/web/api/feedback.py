@@ -34,6 +34,7 @@ class Decision(StrictBody):
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of reports of feedback."""
     routes = APIRouter()
     notify = queue.reports
     note = AuditNote(ctx)

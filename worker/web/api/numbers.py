@@ -23,6 +23,7 @@ class NumberRequest(StrictBody):
 
 
 def router(ctx: Context) -> APIRouter:
+    """Return the routes of what is known of numbers."""
     routes = APIRouter()
 
     @routes.post(

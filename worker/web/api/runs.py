@@ -97,6 +97,10 @@ class RunOpened(BaseModel):
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of runs and rescans.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter()
     notify = queue.reports
     note = AuditNote(ctx)

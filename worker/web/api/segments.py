@@ -51,6 +51,10 @@ class CampaignOutcome(StrictBody):
 
 
 def router(ctx: Context) -> APIRouter:
+    """Return the routes of segments, isolations and campaigns.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter()
     note = AuditNote(ctx)
 

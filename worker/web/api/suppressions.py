@@ -51,6 +51,10 @@ class LiftRequest(StrictBody):
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of suppressions.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter()
     notify = queue.reports
     note = AuditNote(ctx)

@@ -28,6 +28,10 @@ class TokenRequest(StrictBody):
 
 
 def router(ctx: Context) -> APIRouter:
+    """Return the routes of the overview, settings, access and the audit log.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter()
     note = AuditNote(ctx)
 

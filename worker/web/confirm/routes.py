@@ -54,6 +54,10 @@ def masked(number: str) -> str:
 
 
 def router(ctx: Context, notify: Notify) -> APIRouter:
+    """Return the routes of recipients' own pages.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(tags=["recipients"])
 
     def show(request: Request, asked: str, status: int = 200, **values: object) -> Response:

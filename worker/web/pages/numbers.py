@@ -38,6 +38,10 @@ _ACTIONS = {
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of the pages of a number and a contact.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(include_in_schema=False)
 
     def number_in(ref: str) -> str:

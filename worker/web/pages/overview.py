@@ -12,6 +12,7 @@ from worker.web.render import page, stacked
 
 
 def router(ctx: Context) -> APIRouter:
+    """Return the routes of the first page."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")

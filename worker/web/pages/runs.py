@@ -26,6 +26,10 @@ Before = Annotated[datetime | None, Query()]
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of the pages of runs.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(prefix="/runs", include_in_schema=False)
 
     def load(run_id: str) -> Run:

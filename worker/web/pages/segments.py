@@ -20,6 +20,7 @@ _LISTED = 200
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of the pages of segments."""
     routes = APIRouter(prefix="/segments", include_in_schema=False)
 
     @routes.get("")

@@ -26,6 +26,10 @@ RowId = Annotated[int, Query(ge=0, le=2**62)]
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of the pages of suppressions and reviews.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/suppressions")

@@ -22,6 +22,10 @@ RowId = Annotated[int | None, Query(ge=0, le=2**62)]
 
 
 def router(ctx: Context) -> APIRouter:
+    """Return the routes of the pages of spend, providers, alerts, settings and access.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/spend")

@@ -94,7 +94,7 @@ class TestSegments:
         found = document(hygiene("segments", "--by", "source", "--json"))
         assert [one["low"] for one in found] == sorted((o["low"] for o in found), reverse=True)
         assert {"rate", "low", "high", "numbers", "bad", "rates"} <= set(found[0])
-        assert "and" in hygiene("segments", "--by", "country").output
+        assert " to " in hygiene("segments", "--by", "country").output
 
     def test_are_set_apart_and_released_by_hand(self, hygiene: Run) -> None:
         hygiene("sync")

@@ -264,7 +264,7 @@ class TestInChromium:
         page.get_by_role("link", name="Change my answer").click()
         page.get_by_label("Your number").fill("+1 415 555 2672")
         page.get_by_role("button", name="Send my number").click()
-        assert "checked before it is used" in page.get_by_role("status").inner_text()
+        assert "check it before we use it" in page.get_by_role("status").inner_text()
         assert [row.kind for row in reports(ctx)] == ["wrong_number", "corrected"]
         assert problems == []
         page.close()

@@ -91,7 +91,7 @@ class TestARun:
         page.get_by_label("All contacts").check()
         page.get_by_role("button", name="Start…").click()
         told = text_of(page)
-        assert "60 contacts there" in told
+        assert "60 contacts in this scope" in told
         assert "USD" in told
         page.get_by_role("button", name="Start", exact=True).click()
         page.locator("#progress").wait_for()

@@ -144,7 +144,7 @@ def test_the_pages_show_them_with_a_button(
     page.goto(f"{url}/runs/{run_id}")
     look("run-held")
     page.goto(url)
-    page.click("text=Look at it")
+    page.click("a.button:has-text('Review')")
     look("accept")
     page.fill("input[name=why]", "they left us")
     page.click("button:has-text('Accept removals')")

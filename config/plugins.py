@@ -12,9 +12,6 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from config.connectors import ConnectorSettings
-from config.section import SettingsError
-
 CONNECTORS = "phone_hygiene.connectors"
 
 
@@ -31,6 +28,10 @@ def load_connector(name: str) -> Any:
     Whatever a foreign module raises while it is imported is told in one line: it must not take the
     command down with a traceback that says nothing of the package.
     """
+    # The names are needed where a command line is checked, before anything large is loaded.
+    from config.connectors import ConnectorSettings
+    from config.section import SettingsError
+
     point = installed_connectors()[name]
     try:
         loaded = point.load()

@@ -199,7 +199,7 @@ class TestNames:
         made = properties()
         assert sorted(names) == sorted([*phones(), *(made[flag] for flag in (*FLAGS, "recheck"))])
         noted: list[str] = []
-        note = "worker.store.changed_records.note"
+        note = "worker.store.changed_records.record"
         monkeypatch.setattr(note, lambda *args: noted.extend(args[3]))
         for place, name in enumerate([*names, "firstname"], 1):
             event = {

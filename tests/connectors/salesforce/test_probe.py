@@ -109,7 +109,7 @@ class TestTheTable:
         assert [fact.name for fact in FACTS if f"`{fact.name}`" not in text] == []
 
     def test_names_a_source_and_a_test_that_is_there(self) -> None:
-        root = TABLE.parents[2]
+        root = TABLE.parents[1]
         rows = self.rows()
         assert len(rows) >= 40
         for _interaction, _what, source, sure, test in rows:

@@ -387,7 +387,7 @@ class TestOutcomesOfCalls:
         assert shown[1]["outcome"] == "unheard-of"
         output = hygiene("feedback", "outcomes").output
         assert "Never again" in output
-        assert "unheard-of (name not known)" in output
+        assert "unheard-of (unknown name)" in output
         assert "Wrong number" not in output
         assert "wrong number" in hygiene("feedback", "outcomes", "--all").output
         doctor = hygiene("doctor", "--json").output

@@ -314,7 +314,7 @@ class TestMoney:
             "today's budget": 50.0, "this month's budget": 500.0,
         }  # fmt: skip
         shown = hygiene("spend").output
-        for words in ("twilio", f"{told['total']['cost']:.2f}", "50.00 USD", "asked"):
+        for words in ("twilio", f"{told['total']['cost']:.2f}", "50.00 USD", "active"):
             assert words in shown
 
     def test_a_dry_run_forecasts_it(

@@ -29,7 +29,7 @@ from worker.store import embedded_redis
 
 
 class TestUp:
-    @pytest.mark.timeout(120)
+    @pytest.mark.timeout(180)
     def test_it_runs_web_worker_and_beat_and_stops_them_all(
         self, sandbox: Sandbox, tmp_path: Path
     ) -> None:
@@ -48,7 +48,7 @@ class TestUp:
             )
         try:
             crms = Crm.all(sandbox).values()
-            end = time.monotonic() + 90
+            end = time.monotonic() + 150
             # Beat starts the first sync by itself; the worker does it; the page shows it.
             while not all(crm.all_checked() for crm in crms) or not _ready(port):
                 assert up.poll() is None, (tmp_path / "up.log").read_text()
@@ -132,6 +132,7 @@ class TestTheEmbeddedRedis:
 STAYS = "import time; time.sleep(60)"
 
 
+@pytest.mark.slow
 class TestWhatDies:
     """`Supervisor` with processes of the tests' own, in this process."""
 

@@ -61,7 +61,7 @@ def attribute_flags(loaded: LoadedPage) -> AttributedPage:
     if not run.dry_run and (page.contacts is None or page.attempts > 1):
         merges.learn_merges(ctx, connector, page.object, contacts, known)
     ids = [contact.id for contact in contacts]
-    changed = {contact.id for contact in contacts if _has_changed_flag(contact, known)}
+    changed = {contact.id for contact in contacts if has_changed_flag(contact, known)}
     suspects = _concurrent_writes(ctx, run, page.object, ids, changed)
     if not suspects:
         return AttributedPage(work, contacts, loaded.as_of, known, frozenset(), revived)
@@ -83,7 +83,8 @@ def attribute_flags(loaded: LoadedPage) -> AttributedPage:
     return AttributedPage(work, merged, loaded.as_of, known, deferred, revived)
 
 
-def _has_changed_flag(contact: Contact, known: Mapping[str, IndexedContact]) -> bool:
+def has_changed_flag(contact: Contact, known: Mapping[str, IndexedContact]) -> bool:
+    """Tell whether a flag differs from what the index knows; an unknown contact's were not set."""
     indexed = known.get(contact.id)
     flags = indexed.flags if indexed is not None else {}
     current = crm_flags.flags_of(contact.held)

@@ -10,7 +10,7 @@ from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
 from worker.suppression import erasure
-from worker.sync.pages import late_writes, unindexed_flags
+from worker.sync.pages import attribution, late_writes, unindexed_flags
 from worker.sync.pages.fields import Prepared, Remembered
 from worker.sync.pages.merges import TakenOver
 from worker.sync.runs.model import Run
@@ -56,11 +56,7 @@ def _find_late_flags(
     changed = [
         one.contact.id
         for one in prepared
-        if one.contact.id in known
-        and any(
-            value != known[one.contact.id].flags.get(flag, False)
-            for flag, value in crm_flags.flags_of(one.contact.held).items()
-        )
+        if one.contact.id in known and attribution.has_changed_flag(one.contact, known)
     ]
     if not changed:
         return {}

@@ -17,6 +17,7 @@ from config import stopping
 from config.settings import Http
 from config.tracing import span
 from connectors.errors import UnavailableError
+from connectors.http import unanswered
 from connectors.http.deadline import whole_call
 from connectors.http.rate_limits import Limits, Quota
 from connectors.records import Purpose
@@ -29,12 +30,16 @@ _MATTERS = timedelta(seconds=2)  # between two clocks, of which one is told in w
 
 
 class RetryableError(Exception):
-    """A call failed in a way that may pass. `after`: seconds that we were asked to wait, if so."""
+    """A call failed in a way that may pass. `after`: seconds that we were asked to wait, if so.
 
-    def __init__(self, reason: str, after: float | None = None) -> None:
+    `unanswered`: the service itself may have received the request, and carry it out yet.
+    """
+
+    def __init__(self, reason: str, after: float | None = None, unanswered: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
+        self.unanswered = unanswered
 
 
 class ContradictionError(RetryableError):
@@ -165,7 +170,12 @@ class Calls:
             with self._lock:
                 self.counts[purpose] += 1
             with span("crm.call", connector=self.name, purpose=purpose), self.deadline():
-                return call()
+                try:
+                    return call()
+                except RetryableError as error:
+                    if error.unanswered:
+                        unanswered.note()
+                    raise
 
         before = self.counts[purpose]
         try:

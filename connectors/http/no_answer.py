@@ -89,12 +89,14 @@ def explain(name: str, error: BaseException, address: str) -> ConnectorError | R
                 f"{name}: {address} does not use TLS ({reason}); is it the port of plain http, or "
                 "of a proxy? See the address in the settings, and HTTPS_PROXY"
             )
-        return RetryableError(f"the TLS connection to {address} broke ({reason})")
+        return RetryableError(
+            f"the TLS connection to {address} broke ({reason})", unanswered=not never_sent(error)
+        )
     text = " ".join(map(str, causes(error))).lower()
     if "407" in text and "tunnel" in text:
         return ConnectorError(f"{name}: {PROXY_LOGIN}")
     if is_late(error):
-        return RetryableError(f"no answer from {address} in time")
+        return RetryableError(f"no answer from {address} in time", unanswered=not never_sent(error))
     if "refused" in text or "resolve" in text or "name or service" in text:
         return RetryableError(f"nothing answers at {address}; is the address right?")
-    return RetryableError(f"the connection to {address} broke")
+    return RetryableError(f"the connection to {address} broke", unanswered=not never_sent(error))

@@ -33,6 +33,9 @@ PASSING: Final[Mapping[int, str]] = {
 NOT_CARRIED_OUT: Final = frozenset(
     {406, 408, 420, 421, 425, 429, 500, 502, 503, 504, 521, 522, 523, 524, 525, 526, 527, 530}
 )
+# Something in between gave up waiting for the service, which may be at work all the same: a gateway
+# (502, 504), an edge (499, 520, 524).
+GAVE_UP_WAITING: Final = frozenset({499, 502, 504, 520, 524})
 MISDIRECTED: Final = 421
 PROXY_LOGIN: Final = 407
 

@@ -26,7 +26,7 @@ from connectors.http import no_answer
 from connectors.http.client import RetryableError, retry_after
 from connectors.http.error_text import plain
 from connectors.http.lenient_json import decode
-from connectors.http.statuses import PROXY_LOGIN, is_passing, not_from, web_page
+from connectors.http.statuses import GAVE_UP_WAITING, PROXY_LOGIN, is_passing, not_from, web_page
 from connectors.records import FailureKind
 
 _VALUES = "Property values were not valid: "
@@ -74,7 +74,9 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
     if page := web_page(headers, raw):
         said = not_from("HubSpot", status, page)
         if is_passing(status):
-            return RetryableError(said, retry_after(headers.get("Retry-After")))
+            return RetryableError(
+                said, retry_after(headers.get("Retry-After")), status in GAVE_UP_WAITING
+            )
         return UnavailableError(f"hubspot: {said}; once that is fixed: hygiene sync hubspot")
     try:
         body = decode(raw) if raw else {}
@@ -96,7 +98,9 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
             "HUBSPOT_API_VERSION)"
         )
     if is_passing(status):
-        return RetryableError(f"HTTP {status}", retry_after(headers.get("Retry-After")))
+        return RetryableError(
+            f"HTTP {status}", retry_after(headers.get("Retry-After")), status in GAVE_UP_WAITING
+        )
     if status == 400:
         if entries := _refusals(body, message):
             gone = [e["name"] for e in entries if e["error"] == "PROPERTY_DOESNT_EXIST"]

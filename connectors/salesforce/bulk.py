@@ -4,6 +4,7 @@ Facts used here, all from the Bulk API 2.0 Developer Guide: a job goes UploadCom
 -> JobComplete, or Failed, or Aborted by an admin; a finished job keeps its result for days (see
 `results`). In an upload an empty cell leaves a field as it is, `#N/A` clears it; what
 failed is listed with "CODE:message:fields --", what the job did not get at is listed apart.
+A job is aborted by a PATCH of its state; records that it has written stay so ("Abort a Job").
 An ingest job runs assignment rules only where it names one (`assignmentRuleId`): ours never does.
 """
 
@@ -11,22 +12,25 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from config import stopping
-from connectors.errors import SchemaChangedError, UnavailableError
+from connectors.errors import ConnectorError, SchemaChangedError, UnavailableError
 from connectors.http.consistency import Check
 from connectors.http.lenient_json import clean
 from connectors.protocol import noop
 from connectors.records import Purpose, Value
 from connectors.salesforce.call import Call
 from connectors.salesforce.errors import JobStateError
+
+log = logging.getLogger(__name__)
 
 _FIRST_LOOK, _SLOWER, _SLOWEST = 0.2, 1.4, 10.0  # seconds until a job is looked at (again)
 _LONGEST = 4 * 3600.0  # seconds that a job may take
@@ -134,6 +138,22 @@ def fits(record: Mapping[str, Value]) -> bool:
     return _NO_VALUE not in record.values()
 
 
+@contextmanager
+def _aborted_if_left(call: Call, path: str) -> Iterator[None]:
+    """Abort a job that nobody will wait for any more: what it still holds would be written hours
+    later, over whatever people have changed by then. What it has written stays."""
+    try:
+        yield
+    except BaseException:
+        try:
+            call("write", path, "PATCH", json={"state": "Aborted"})
+        except JobStateError:
+            pass  # it has just ended
+        except ConnectorError as error:
+            log.warning("%s; %s could not be aborted and may still write", error, path)
+        raise
+
+
 def update(
     call: Call,
     object_name: str,
@@ -152,7 +172,8 @@ def update(
         call("write", f"{path}/batches", "PUT", data=content, headers=headers, take=_no_answer)
     with suppress(JobStateError):  # closed before, and the answer was lost
         call("write", path, "PATCH", json={"state": "UploadComplete"})
-    info = wait_for(call, "write", path, heartbeat, pace)
+    with _aborted_if_left(call, path):
+        info = wait_for(call, "write", path, heartbeat, pace)
     problem = str(info.get("errorMessage") or "")
     if "Field name not found" in problem:
         raise SchemaChangedError(f"salesforce: {problem}")

@@ -27,7 +27,7 @@ from connectors.errors import (
 from connectors.http import no_answer
 from connectors.http.client import RetryableError
 from connectors.http.error_text import one_line, plain
-from connectors.http.statuses import PROXY_LOGIN, is_passing, not_from, web_page
+from connectors.http.statuses import GAVE_UP_WAITING, PROXY_LOGIN, is_passing, not_from, web_page
 
 # Codes by which an org says that it runs no Bulk jobs for us now.
 _NO_BULK = ("LIMIT_EXCEEDED", "FEATURENOTENABLED", "FEATURE_NOT_ENABLED", "INVALIDENTITY")
@@ -141,7 +141,7 @@ def translate(
     if page := web_page({"Server": server}, content):
         said = not_from("Salesforce's API", status, page)
         if is_passing(status):
-            return RetryableError(said, retry_after)
+            return RetryableError(said, retry_after, status in GAVE_UP_WAITING)
         return UnavailableError(f"salesforce: {said}; once that is fixed: hygiene sync salesforce")
     problem = problem_of(content)
     code, text = problem.code, problem.text
@@ -166,7 +166,9 @@ def translate(
         return ApexLimitError(f"salesforce: {problem}")
     if code in _PASSING or is_passing(status):
         return RetryableError(
-            f"HTTP {status} {problem}" if code or text else f"HTTP {status}", retry_after
+            f"HTTP {status} {problem}" if code or text else f"HTTP {status}",
+            retry_after,
+            status in GAVE_UP_WAITING,
         )
     return _by_status(status, problem)
 

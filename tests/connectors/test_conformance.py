@@ -18,6 +18,7 @@ from connectors.protocol import Connector
 from connectors.records import Merge, Skip, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
+from sandbox.service import Fault
 from worker.context import Context
 from worker.sync.write.crm_writes import write_all
 
@@ -107,6 +108,42 @@ class TestReading:
         sandbox.salesforce.page_limit = 2
         ids = [c.id for c in some if c.object == some[0].object]
         assert {c.id for c in connector.fetch(some[0].object, ids)} == set(ids)
+
+
+@pytest.mark.parametrize("name", ["salesforce", "hubspot"])
+class TestAWriteThatIsSentAgain:
+    """The writer is told where an earlier try may be carried out late."""
+
+    @pytest.fixture
+    def write(self, connector: Connector, name: str, sandbox: Sandbox) -> Callable[..., bool]:
+        crm = Crm.all(sandbox)[name]
+
+        def sent_again(kind: str, **how: Any) -> bool:
+            crm.service.faults.append(Fault(crm.write_call, kind, **how))
+            update = Update(crm.object, crm.ids()[0], {crm.status: "valid"})
+            outcomes, _ = write_all(connector, [update])
+            return outcomes[update.id].sent_again
+
+        return sent_again
+
+    @pytest.mark.parametrize("kind", ["drop", "drop_after", "truncate"])
+    def test_after_a_connection_that_broke(self, write: Callable[..., bool], kind: str) -> None:
+        assert write(kind)
+
+    @pytest.mark.parametrize("status", [502, 504, 520, 524])
+    def test_after_a_gateway_that_gave_up_waiting(
+        self, write: Callable[..., bool], status: int
+    ) -> None:
+        assert write("status", status=status)
+
+    @pytest.mark.parametrize("status", [500, 503])
+    def test_not_after_an_answer_of_the_service_itself(
+        self, write: Callable[..., bool], status: int
+    ) -> None:
+        assert not write("status", status=status)
+
+    def test_not_where_nothing_went_wrong(self, write: Callable[..., bool]) -> None:
+        assert not write("delay", seconds=0.0)
 
 
 class TestWriting:

@@ -11,6 +11,7 @@ from crms import Crm
 from limits import lower_limits
 from msgspec.structs import replace
 
+from config import stopping
 from connectors.errors import ConnectorError, QuotaError, SchemaChangedError, UnavailableError
 from connectors.protocol import Connector
 from connectors.records import Contact, Update
@@ -456,6 +457,31 @@ class TestWriting:
         sandbox.salesforce.bulk.seconds = 60
         with pytest.raises(UnavailableError, match="Bulk Data Load Jobs"):
             connector.write([status(one, "valid") for one in ids[:3]])
+
+    def test_a_job_that_nobody_waits_for_any_more_writes_nothing_later(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        sandbox.salesforce.bulk.seconds = 60
+
+        def told_to_stop(_seconds: float) -> None:
+            raise stopping.Stopped
+
+        monkeypatch.setattr(stopping, "sleep", told_to_stop)
+        with pytest.raises(stopping.Stopped):
+            connector.write([status(one, "valid") for one in ids[:3]])
+        assert [job.state for job in sandbox.salesforce.bulk.jobs.values()] == ["Aborted"]
+
+    def test_a_job_that_cannot_be_aborted_is_told(
+        self, connector: Connector, sandbox: Sandbox, ids: list[str],
+        monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        lower_limits(monkeypatch, bulk_patience=0.1)
+        sandbox.salesforce.bulk.seconds = 60
+        sandbox.salesforce.faults.append(Fault("PATCH .*/jobs/ingest", "status", nth=2, times=99))
+        with pytest.raises(UnavailableError, match="Bulk Data Load Jobs"):
+            connector.write([status(one, "valid") for one in ids[:3]])
+        assert "could not be aborted and may still write" in caplog.text
 
 
 def test_the_reserve_of_the_days_calls_holds_for_jobs_too(

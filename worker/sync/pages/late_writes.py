@@ -1,11 +1,14 @@
 """Find flags that a write of ours may have set late.
 
-A request that we gave up on (a time-out, a cut connection) may still be under way: the CRM can
-carry it out after we have read the record again, and after a person has changed it. What it sets
-then looks like that person's doing. Salesforce ends a request after ten minutes ("Salesforce
-Developer Limits and Allocations Quick Reference", API request limits); HubSpot names no limit. So
-for ten minutes a flag that such a write carries is nobody's word: one that it sets stays set, for
-in doubt nobody is contacted, and one that it clears is set again.
+A request that got no answer (a time-out, a cut connection) may still be under way: the CRM can
+carry it out after we have sent it again or read the record again, and after a person has changed
+it. What it sets then looks like that person's doing. So for ten minutes a flag that such a write
+carries is nobody's word: one that it sets stays set, for in doubt nobody is contacted, and one that
+it clears is set again.
+
+Salesforce ends a REST call after ten minutes ("API Request Limits and Allocations", API Timeout
+Limits: developer.salesforce.com/docs/platform/salesforce-app-limits-cheatsheet/guide/
+salesforce-app-limits-platform-api.html). HubSpot documents no limit: ten minutes are a guess there.
 """
 
 from __future__ import annotations
@@ -19,16 +22,27 @@ from sqlalchemy.engine import Connection
 from worker.feedback import crm_flags
 from worker.store.array_param import any_of
 from worker.store.tables import writes
+from worker.sync.write.crm_writes import Outcome
 
 LATEST = timedelta(minutes=10)
+_LONGEST = 1900  # characters of a CRM's message that are kept
 NOT_APPLIED = "not_applied"  # state of a write that the record did not hold when it was read again
 # Messages of writes whose answer never came, by which they are found again.
 UNANSWERED = "the CRM did not answer; the record was read again"
 ORPHANED = "the run ended before the CRM had answered, and the record does not hold it"
+SENT_AGAIN = "the CRM did not answer at first; it was sent again"
 
 LateFlags = Mapping[
     str, frozenset[tuple[str, bool]]
 ]  # record id -> flags and values of such writes
+
+
+def message_of(outcome: Outcome) -> str | None:
+    """Return the message to keep with a write, by which `find` finds one that was sent again."""
+    said = outcome.message[:_LONGEST]
+    if outcome.sent_again:
+        return f"{said}; {SENT_AGAIN}" if said else SENT_AGAIN
+    return said or None
 
 
 def find(
@@ -44,7 +58,7 @@ def find(
         w.connector == connector,
         w.object == object_name,
         any_of(w.record_id, record_ids),
-        w.message.in_((UNANSWERED, ORPHANED)),
+        sa.or_(w.message.in_((UNANSWERED, ORPHANED)), w.message.endswith(SENT_AGAIN)),
         w.at >= now - LATEST,
     )
     found: dict[str, frozenset[tuple[str, bool]]] = {}

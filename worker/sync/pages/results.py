@@ -21,7 +21,7 @@ from worker.store.tables import pages, writes
 from worker.suppression import confirm_links
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexEntry
-from worker.sync.pages import failures, merges
+from worker.sync.pages import failures, late_writes, merges
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.missing import NOT_VISIBLE
@@ -156,13 +156,16 @@ def _store_outcomes(
     if missing.not_visible:
         pending = sa.and_(pending, sa.not_(any_of(writes.c.record_id, missing.not_visible)))
     for record_id, outcome in outcomes.items():
+        message = late_writes.message_of(outcome)
         if outcome.ok:
+            if message:
+                connection.execute(
+                    sa.update(writes)
+                    .where(pending, writes.c.record_id == record_id)
+                    .values(message=message)
+                )
             continue
-        values: dict[str, Any] = {
-            "state": "failed",
-            "kind": outcome.kind,
-            "message": outcome.message[:2000],
-        }
+        values: dict[str, Any] = {"state": "failed", "kind": outcome.kind, "message": message}
         row = connection.execute(
             sa.select(writes.c.id, writes.c.before).where(pending, writes.c.record_id == record_id)
         ).one()

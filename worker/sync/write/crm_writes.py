@@ -23,6 +23,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from config import stopping
+from connectors.http import unanswered
 from connectors.protocol import Connector
 from connectors.records import FailureKind, Update, Value, WriteResult
 from worker.decisions.diff import FLAGS
@@ -41,11 +42,15 @@ _STOP_STATUSES = ("do_not_contact", "wrong_number")
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one update: `written` values, and why the rest (or all) was not."""
+    """What became of one update: `written` values, and why the rest (or all) was not.
+
+    `sent_again`: an earlier try of it got no answer, and may be carried out late.
+    """
 
     written: Mapping[str, Value] = field(default_factory=dict)
     kind: FailureKind | None = None
     message: str = ""
+    sent_again: bool = False
 
     @property
     def ok(self) -> bool:
@@ -88,17 +93,23 @@ def write_all(
                 following.append(less)
         trying = following
     _write_stops(sender, updates, outcomes)
+    for record_id in sender.sent_again:
+        outcomes[record_id] = replace(outcomes[record_id], sent_again=True)
     wrote = any(outcome.written for outcome in outcomes.values())
     return Written(outcomes, connector.clock() if wrote else None)
 
 
 class _Sender:
-    """Sends updates in batches, and those of locked records again after a while."""
+    """Sends updates in batches, and those of locked records again after a while.
+
+    `sent_again`: ids of records whose update was sent again, since no answer had come.
+    """
 
     def __init__(
         self, connector: Connector, keep_lease: Callable[[], None], sleep: Callable[[float], None]
     ) -> None:
         self.connector = connector
+        self.sent_again: set[str] = set()
         self._keep_lease = keep_lease
         self._sleep = sleep
 
@@ -122,7 +133,10 @@ class _Sender:
             stopping.check()
             self._keep_lease()
             batch = updates[start : start + size]
-            written = self.connector.write(batch, self._keep_lease)
+            with unanswered.watch() as watched:
+                written = self.connector.write(batch, self._keep_lease)
+            if watched.seen:
+                self.sent_again.update(update.id for update in batch)
             results |= {update.id: result for update, result in zip(batch, written, strict=True)}
         return results
 

@@ -19,17 +19,19 @@ from config.logging_setup import redact
 from connectors.errors import ConnectorError
 from connectors.http.lenient_json import REPLACEMENT
 from connectors.protocol import Connector
-from connectors.records import Update, Value
+from connectors.records import Contact, Update, Value
 from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.feedback import report_log as feedback_log
 from worker.feedback.report_log import ReportSet
 from worker.store import changed_records, outbox
+from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.invalidation import invalidate
 from worker.store.tables import runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
+from worker.sync.pages import late_writes, pending_writes
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs import reader_lease
 from worker.sync.runs.model import Run, RunActiveError
@@ -43,6 +45,7 @@ _WHY = {
     "changed": "left alone, because somebody changed them since",
     "report": "left as they are, because a report in force demands it",
 }
+_SENT = ("done", "failed", "pending", late_writes.NOT_APPLIED)  # states of writes
 _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
@@ -150,7 +153,8 @@ class _UndoWork:
 def _restore_batch(work: _UndoWork, object_name: str, rows: Sequence[_Written]) -> None:
     """Restore some records of one object.
 
-    1. Fetch the records as they are now.
+    1. Fetch the records as they are now; by them, settle writes of this undo that a worker had
+       sent and died over.
     2. Choose the values to put back: those that nobody has changed since (`_restorable`).
     3. Remove what a report in force demands (`standing_demands`).
     4. Write the rest, and have reports delivered that the undo may have written over.
@@ -186,6 +190,7 @@ def _choose_restores(
     current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
     absent = [record_id for record_id in ids if record_id not in current]
     gone = connector.deleted(object_name, absent) if absent else set()
+    _resolve_pending_writes(work, object_name, current)
     known = contact_index.load(ctx.store, work.run.connector, object_name, ids)
     ticked: list[str] = []
     restores: list[Restore] = []
@@ -203,6 +208,27 @@ def _choose_restores(
         if values:
             restores.append(Restore(contact, values))
     return restores, ticked
+
+
+def _resolve_pending_writes(
+    work: _UndoWork, object_name: str, current: Mapping[str, Contact]
+) -> None:
+    """After a crash: note which writes of this undo had reached the CRM. All of them may come
+    late."""
+    w = writes.c
+    pending = sa.select(writes).where(
+        w.run_id == work.undoing.id,
+        w.object == object_name,
+        w.state == "pending",
+        any_of(w.record_id, sorted(current)),
+    )
+    with work.ctx.store.write() as connection:
+        rows = list(connection.execute(pending))
+        values = {record_id: contact.values() for record_id, contact in current.items()}
+        not_applied = pending_writes.resolve(
+            connection, work.run.connector, object_name, rows, values
+        )
+        pending_writes.mark_not_applied(connection, not_applied)
 
 
 def _finish(ctx: Context, result: UndoResult) -> None:
@@ -355,11 +381,11 @@ class _Written:
 def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[_Written]]]:
     """Yield writes of the run that reached the CRM, the last ones first, a few at a time.
 
-    Those that a crash left pending may have reached it, too.
+    Those that a crash left pending may have reached it, too, and others late.
     """
     query = (
         sa.select(writes)
-        .where(writes.c.run_id == run.id, writes.c.state.in_(("done", "failed", "pending")))
+        .where(writes.c.run_id == run.id, writes.c.state.in_(_SENT))
         .order_by(writes.c.id.desc())
         .limit(_AT_ONCE)
     )
@@ -394,9 +420,7 @@ def _written_again(
     c = writes.c
     found: dict[tuple[str, str], list[Any]] = {}
     for some in chunks(sorted(set(ids))):
-        of_run = sa.and_(
-            c.run_id == run.id, c.record_id.in_(some), c.state.in_(("done", "failed", "pending"))
-        )
+        of_run = sa.and_(c.run_id == run.id, c.record_id.in_(some), c.state.in_(_SENT))
         twice = (
             sa.select(c.record_id)
             .where(of_run)
@@ -469,14 +493,18 @@ def _write(
     with ctx.store.write() as connection:
         for update in updates:
             outcome = outcomes[update.id]
-            row = sa.and_(writes.c.run_id == result.run, writes.c.record_id == update.id)
+            row = sa.and_(
+                writes.c.run_id == result.run,
+                writes.c.record_id == update.id,
+                writes.c.state == "pending",
+            )
             connection.execute(
                 sa.update(writes)
                 .where(row)
                 .values(
                     state="done" if outcome.ok else "failed",
                     kind=outcome.kind,
-                    message=outcome.message,
+                    message=late_writes.message_of(outcome),
                 )
             )
             result.restored += len(outcome.written)

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from phonenumbers import NumberParseException
 
 from worker.phones import fast_parser
-from worker.phones.metadata import facts
+from worker.phones.metadata import facts, split
 from worker.phones.model import Confidence, Number
+from worker.phones.plan_changes import renumbered
 
 NO_COUNTRY = "is a local number, and nothing tells its country"
 LONGEST = 20  # digits; E.164 has 15, prefixes that are dialled before it come on top
@@ -109,28 +110,10 @@ def _international(text: str) -> Iterator[tuple[str, None, Confidence]]:
 
 
 def _after_plan_change(e164: str) -> Number | None:
-    """Return today's number for one of a plan that has changed; None if there is none.
-
-    Mexico dropped the 1 after +52 in 2019, Brazil put a 9 before mobile numbers from 2012 to 2016,
-    Ivory Coast went from 8 to 10 digits by operator in 2021, Benin put 01 before all in 2024
-    (announcements of the national regulators IFT, Anatel, ARTCI and ARCEP Benin).
-    """
-    today = ""
-    if e164.startswith("+521") and len(e164) == 14:
-        today = "+52" + e164[4:]
-    elif e164.startswith("+55") and len(e164) == 13 and e164[5] in "6789":
-        today = f"{e164[:5]}9{e164[5:]}"
-    elif e164.startswith("+225") and len(e164) == 12:
-        old = e164[4:]
-        if old[0] in "23":
-            prefix = {"8": "21", "0": "25"}.get(old[2], "27")
-        else:
-            prefix = "01" if old[1] in "0123" else "05" if old[1] in "456" else "07"
-        today = f"+225{prefix}{old}"
-    elif e164.startswith("+229") and len(e164) == 12:
-        today = f"+22901{e164[4:]}"
-    number = parse_literal(today, None)[0] if today else None
-    return number if number is not None and number.valid else None
+    """Return today's number for one of a plan that has changed; None if there is none."""
+    parts = split(e164)
+    today = renumbered(*parts) if parts is not None else None
+    return parse_literal(f"+{today[0]}{today[1]}", None)[0] if today is not None else None
 
 
 def parse_literal(text: str, region: str | None) -> tuple[Number | None, str]:

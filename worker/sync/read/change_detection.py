@@ -39,9 +39,10 @@ from worker.store.array_param import any_of
 from worker.store.tables import contacts
 from worker.verification.models import Verification
 
-# Code whose change makes every decision be made once more.
+# Code and tables whose change makes every decision be made once more.
 _DECIDING_CODE = (
     "phones/*.py",
+    "phones/data/*",
     "decisions/*.py",
     "feedback/consent_state.py",
     "feedback/crm_flags.py",

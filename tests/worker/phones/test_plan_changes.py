@@ -1,0 +1,135 @@
+"""Renumberings: the table itself, and what is made of it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import date
+from importlib.resources import files
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.phones.plan_changes import PlanChange, equal_forms, plan_changes, renumbered
+
+CHANGES = plan_changes()
+_DATA = files("worker.phones") / "data"
+_OLD = re.compile(r"(?:[0-9]+|\([^()]+\))+")
+_NEW = re.compile(r"(?:[0-9]+|\\[1-9])+")
+
+
+def is_valid(code: int, national: str) -> bool:
+    zeros = len(national) - len(national.lstrip("0"))
+    return phonenumbers.is_valid_number(
+        phonenumbers.PhoneNumber(
+            country_code=code,
+            national_number=int(national),
+            italian_leading_zero=zeros > 0 or None,
+            number_of_leading_zeros=zeros if zeros > 1 else None,
+        )
+    )
+
+
+def named(change: PlanChange) -> str:
+    return f"+{change.code} {change.old}"
+
+
+def sources() -> dict[str, dict[str, str]]:
+    with (_DATA / "sources.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["key"]: row for row in csv.DictReader(lines)}
+
+
+class TestTable:
+    def test_every_source_has_title_and_address(self) -> None:
+        for source in sources().values():
+            assert source["kind"] in ("primary", "secondary"), source
+            assert source["title"], source
+            assert re.fullmatch(r"https?://[^\s/]+/\S*", source["address"]), source
+
+    @pytest.mark.parametrize("change", CHANGES, ids=named)
+    def test_each_change_is_documented(self, change: PlanChange) -> None:
+        assert change.source.split()
+        assert set(change.source.split()) <= sources().keys()
+        assert change.kind in ("mobile", "fixed", "all")
+        assert date(1980, 1, 1) < date.fromisoformat(change.effective) <= date.today()
+
+    @pytest.mark.parametrize("change", CHANGES, ids=named)
+    def test_each_rule_can_be_read_backwards(self, change: PlanChange) -> None:
+        assert _OLD.fullmatch(change.old)
+        assert _NEW.fullmatch(change.new)
+        groups = re.compile(change.old).groups
+        assert sorted(re.findall(r"\\([1-9])", change.new)) == [
+            str(number) for number in range(1, groups + 1)
+        ]
+
+    @pytest.mark.parametrize("change", CHANGES, ids=named)
+    def test_the_examples_are_true(self, change: PlanChange) -> None:
+        assert not is_valid(change.code, change.old_example)
+        assert is_valid(change.new_code, change.new_example)
+        assert renumbered(change.code, change.old_example) == (change.new_code, change.new_example)
+
+
+@st.composite
+def old_numbers(draw: st.DrawFn) -> tuple[PlanChange, str]:
+    change = draw(st.sampled_from(CHANGES))
+    return change, draw(st.from_regex(re.compile(change.old, re.ASCII), fullmatch=True))
+
+
+class TestRenumbered:
+    @given(old_numbers())
+    @settings(max_examples=2000, deadline=None)
+    def test_only_what_no_plan_knows_becomes_what_one_knows(
+        self, case: tuple[PlanChange, str]
+    ) -> None:
+        change, national = case
+        today = renumbered(change.code, national)
+        if today is not None:
+            assert not is_valid(change.code, national)
+            assert is_valid(*today)
+
+    @given(old_numbers())
+    @settings(max_examples=2000, deadline=None)
+    def test_no_two_rules_disagree(self, case: tuple[PlanChange, str]) -> None:
+        """What one rule makes a number of today, no other makes another number."""
+        change, national = case
+        pattern, template = change.forward()
+        if (match := pattern.fullmatch(national)) is None or is_valid(change.code, national):
+            return
+        new = match.expand(template)
+        if is_valid(change.new_code, new):
+            assert renumbered(change.code, national) in ((change.new_code, new), None)
+            others = {
+                (other.new_code, found.expand(other.forward()[1]))
+                for other in CHANGES
+                if other.code == change.code
+                and (found := other.forward()[0].fullmatch(national)) is not None
+            }
+            assert {number for number in others if is_valid(*number)} == {(change.new_code, new)}
+
+    @pytest.mark.parametrize(
+        ("code", "national"), [(1, "4155552671"), (52, "5512345678"), (999, "12345678")]
+    )
+    def test_other_numbers_stay(self, code: int, national: str) -> None:
+        assert renumbered(code, national) is None
+
+
+class TestEqualForms:
+    @given(old_numbers())
+    @settings(max_examples=2000, deadline=None)
+    def test_old_and_new_are_found_from_each_other(self, case: tuple[PlanChange, str]) -> None:
+        change, national = case
+        today = renumbered(change.code, national)
+        old = f"+{change.code}{national}"
+        if today is None or len(old) > 16:
+            return
+        new = f"+{today[0]}{today[1]}"
+        assert equal_forms(old)[0] == equal_forms(new)[0] == new
+        assert set(equal_forms(old)) == set(equal_forms(new)) >= {old, new}
+
+    @pytest.mark.parametrize(
+        "text", ["+14155552671", "", "+", "12", "+abc", "+１４１５５５５２６７１"]
+    )
+    def test_anything_else_is_alone(self, text: str) -> None:
+        assert equal_forms(text) == (text,)

@@ -1,0 +1,184 @@
+"""Renumberings: what a number of an old numbering plan is today, and the other way round.
+
+The table is `data/plan_changes.csv`, one change a line; `data/sources.csv` says where each was
+documented. A rule applies only to a number that today's plan does not know, and only if its outcome
+is one that the plan knows: a number that exists is never replaced by another.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from phonenumbers import PhoneNumberType
+
+from worker.phones import fast_parser
+from worker.phones.reserved import is_reserved
+
+_CACHE_SIZE = 16_384
+_MAX_DIGITS = 15  # of an E.164 number
+_PIECE = re.compile(r"(?P<literal>[0-9]+)|\((?P<group>[^()]+)\)|\\(?P<reference>[1-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """One change of a numbering plan.
+
+    `old` is a pattern of the whole national number, made of digits and groups alone; `new` is what
+    replaces it, made of digits and each group once (`\\1`): so a rule can be read backwards.
+    `kind`: `mobile`, `fixed` or `all`. `effective`: when the new form was required (ISO date; the
+    first of the month or year where the source tells no more). `source`: keys of `sources.csv`.
+    `old_example`, `new_example`: national numbers.
+    """
+
+    code: int
+    old: str
+    new_code: int
+    new: str
+    kind: str
+    effective: str
+    source: str
+    old_example: str
+    new_example: str
+    note: str
+
+    def forward(self) -> tuple[re.Pattern[str], str]:
+        """Return the pattern of an old national number, and the template of its new one."""
+        return re.compile(self.old, re.ASCII), _unambiguous(self.new)
+
+    def backward(self) -> tuple[re.Pattern[str], str]:
+        """Return the pattern of a new national number, and the template of its old one."""
+        groups = re.findall(r"\([^()]+\)", self.old)
+        order: list[int] = []
+        pattern = template = ""
+        for piece in _PIECE.finditer(self.new):
+            if piece["reference"]:
+                order.append(int(piece["reference"]))
+                pattern += groups[order[-1] - 1]
+            else:
+                pattern += piece[0]
+        number = 0
+        for piece in _PIECE.finditer(self.old):
+            if piece["group"]:
+                number += 1
+                template += f"\\g<{order.index(number) + 1}>"
+            else:
+                template += piece[0]
+        return re.compile(pattern, re.ASCII), template
+
+
+def _unambiguous(template: str) -> str:
+    r"""Write references so that a digit may follow: `\g<1>9` where the table says `\19`."""
+    return re.sub(r"\\([1-9])", r"\\g<\1>", template)
+
+
+@cache
+def plan_changes() -> tuple[PlanChange, ...]:
+    """Load all changes, in the table's order."""
+    table = files("worker.phones") / "data" / "plan_changes.csv"
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    return tuple(
+        PlanChange(
+            code=int(row["code"]),
+            old=row["old"],
+            new_code=int(row["new_code"] or row["code"]),
+            new=row["new"],
+            kind=row["kind"],
+            effective=row["effective"],
+            source=row["source"],
+            old_example=row["old_example"],
+            new_example=row["new_example"],
+            note=row["note"],
+        )
+        for row in rows
+    )
+
+
+class _Rules:
+    """Rewrite rules for the national numbers of one country code, in one direction."""
+
+    def __init__(self, rules: list[tuple[re.Pattern[str], int, str]]) -> None:
+        self._rules = rules
+        # Most numbers fit none: one match tells.
+        self._any = re.compile("|".join(f"(?:{rule[0].pattern})" for rule in rules), re.ASCII)
+
+    def outcomes(self, national: str) -> list[tuple[int, str]]:
+        """Return (country code, national number) by each rule that fits."""
+        if self._any.fullmatch(national) is None:
+            return []
+        return [
+            (code, match.expand(template))
+            for pattern, code, template in self._rules
+            if (match := pattern.fullmatch(national)) is not None
+        ]
+
+
+@cache
+def _forward() -> dict[int, _Rules]:
+    rules: dict[int, list[tuple[re.Pattern[str], int, str]]] = {}
+    for change in plan_changes():
+        pattern, template = change.forward()
+        rules.setdefault(change.code, []).append((pattern, change.new_code, template))
+    return {code: _Rules(found) for code, found in rules.items()}
+
+
+@cache
+def _backward() -> dict[int, _Rules]:
+    rules: dict[int, list[tuple[re.Pattern[str], int, str]]] = {}
+    for change in plan_changes():
+        pattern, template = change.backward()
+        rules.setdefault(change.new_code, []).append((pattern, change.code, template))
+    return {code: _Rules(found) for code, found in rules.items()}
+
+
+def _is_valid(code: int, national: str) -> bool:
+    return fast_parser.region_and_type(code, national)[1] != PhoneNumberType.UNKNOWN
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def renumbered(code: int, national: str) -> tuple[int, str] | None:
+    """Return today's country code and national number of a number of an old plan; None if none.
+
+    `national`: digits as people type them behind the country code. None also for a number that
+    exists today, and where two changes would give different numbers.
+
+    >>> renumbered(52, "15512345678"), renumbered(225, "07123456"), renumbered(52, "5512345678")
+    ((52, '5512345678'), (225, '0707123456'), None)
+    """
+    rules = _forward().get(code)
+    if rules is None or not (outcomes := rules.outcomes(national)):
+        return None
+    if _is_valid(code, national):
+        return None
+    today = {
+        (new_code, new)
+        for new_code, new in outcomes
+        if _is_valid(new_code, new) and not is_reserved(new_code, int(new))
+    }
+    return today.pop() if len(today) == 1 else None
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def equal_forms(e164: str) -> tuple[str, ...]:
+    """Return all E.164 forms that a change of plan makes equal to this one, today's first.
+
+    A number without any is returned alone, and so is a text that is no E.164 number.
+
+    >>> equal_forms("+22507123456"), equal_forms("+2250707123456"), equal_forms("+14155552671")
+    (('+2250707123456', '+22507123456'), ('+2250707123456', '+22507123456'), ('+14155552671',))
+    """
+    parts = fast_parser.split(e164[1:]) if e164[:1] == "+" and e164[1:].isdecimal() else None
+    if parts is None or not e164.isascii():
+        return (e164,)
+    today = renumbered(*parts) or parts
+    rules = _backward().get(today[0])
+    forms = dict.fromkeys((f"+{today[0]}{today[1]}", e164))
+    for code, national in rules.outcomes(today[1]) if rules else ():
+        old = f"+{code}{national}"
+        # An old form counts only if it is read as this number, and not as one that exists.
+        if len(old) <= _MAX_DIGITS + 1 and renumbered(code, national) == today:
+            forms[old] = None
+    return tuple(forms)

@@ -30,7 +30,7 @@ def serve() -> None:
     import worker.segments.isolation
     import worker.suppression.apply_reports
     import worker.sync.propagate
-    import worker.sync.write.undo  # noqa: F401
+    import worker.sync.undo.undo  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: no zombies
     for line in sys.stdin:

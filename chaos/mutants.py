@@ -46,20 +46,18 @@ def _writes_all() -> None:
     with what the CRM holds."""
     from worker.sync.pages import evaluator
     from worker.sync.read import change_detection
+    from worker.sync.runs.unchanged import Unchanged
 
     changes = evaluator.changes
     evaluator.changes = lambda decision, facts, raw, _current, *rest, **more: changes(
         decision, facts, raw, {}, *rest, **more
     )
-    change_detection.partition = lambda read, _known, _salted: (
-        list(read),
-        change_detection.Unchanged(),
-    )
+    change_detection.partition = lambda read, _known, _salted: (list(read), Unchanged())
 
 
 def _undo_regardless() -> None:
     """An undo does not look whether somebody changed the field since."""
-    from worker.sync.write import undo
+    from worker.sync.undo import undo
 
     undo._restorable = lambda row, _current, writable, _result: {
         key: row.before.get(key) for key in row.after if key in writable
@@ -69,7 +67,7 @@ def _undo_regardless() -> None:
 def _undo_makes_contactable() -> None:
     """An undo does not look at what reports demand."""
     from worker.feedback.report_log import ReportSet
-    from worker.sync.write import standing_demands, undo
+    from worker.sync.undo import standing_demands, undo
 
     def allow(_ctx: Any, _run: Any, _connector: Any, restores: Any) -> Any:
         return [standing_demands.Demand(one.values, False, ()) for one in restores], ReportSet()

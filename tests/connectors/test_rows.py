@@ -117,7 +117,7 @@ def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted
         list(found), change_detection.StoredState(kept, []), salted
     )
     assert again == []
-    assert (same.read, same.alike) == (settled.read, settled.alike)
+    assert (same.read, same.grouped) == (settled.read, settled.grouped)
 
 
 def test_the_same_values_in_other_fields_are_another_glance() -> None:

@@ -14,7 +14,7 @@ from worker.feedback.sources import call_outcomes
 from worker.segments import isolation
 from worker.store import lost_fields, setbacks
 from worker.store.tables import failures, runs, watermarks
-from worker.sync.read import removals
+from worker.sync.runs import removal_holds
 from worker.verification import circuit_breaker, spend_report
 
 Kind = Literal[
@@ -104,7 +104,7 @@ def _held_removals(ctx: Context) -> Iterator[Alert]:
     """Until a full read ends within the limit, or an operator accepts them. A later full read that
     holds them again is told again, with its number."""
     with ctx.store.read() as connection:
-        held = removals.holds(connection)
+        held = removal_holds.load(connection)
     for hold in held:
         if hold.connector in ctx.settings.active_connectors:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"

@@ -146,10 +146,10 @@ def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
 
 def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
     """Removals that an earlier run holds, and that these runs had nothing to say of."""
-    from worker.sync.read import removals
+    from worker.sync.runs import removal_holds
 
     with ctx.store.read() as connection:
-        for hold in removals.holds(connection):
+        for hold in removal_holds.load(connection):
             if hold.connector in names and hold.run_id not in begun:
                 console.info(
                     f"{hold.connector}: {hold.records:,} removals of {hold.object} have been "
@@ -182,6 +182,6 @@ def has_failures(result: dict[str, Any]) -> bool:
 
 def _held_removals(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Objects of which the run would have removed too many contacts from our index."""
-    from worker.sync.read import removals
+    from worker.sync.runs import removal_holds
 
-    return [one for one in result["removals"] if one["state"] == removals.State.HELD]
+    return [one for one in result["removals"] if one["state"] == removal_holds.RemovalState.HELD]

@@ -144,7 +144,7 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
     so are fields that an active report requires (a STOP, a wrong number, an imported list)."""
     from worker.access import audit
     from worker.sync.runs import lifecycle as runs
-    from worker.sync.write import undo as undoing
+    from worker.sync.undo import undo as undoing
 
     with open_context() as ctx:
         standing = runs.load(ctx, run)
@@ -160,7 +160,7 @@ def _execute_undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json
     """Carry out an undo and show the result."""
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs import report as reporting
-    from worker.sync.write import undo as undoing
+    from worker.sync.undo import undo as undoing
 
     begun: list[str] = []
     with stoppable(lambda: how_to_continue(ctx, begun, False)), console.progress() as bar:

@@ -70,10 +70,10 @@ def sync(
 
 
 def _has_held_removals(ctx: Context, name: str) -> bool:
-    from worker.sync.read import removals
+    from worker.sync.runs import removal_holds
 
     with ctx.store.read() as connection:
-        return bool(removals.holds(connection, name))
+        return bool(removal_holds.load(connection, name))
 
 
 def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:

@@ -24,8 +24,7 @@ from worker.ops.check import Check, warning
 from worker.store import embedded_redis, heartbeat, private_files, setbacks
 from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
 from worker.store.tables import contacts, failures, runs
-from worker.sync.read import removals
-from worker.sync.runs import crm_quota
+from worker.sync.runs import crm_quota, removal_holds
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 MAX_CLOCK_SKEW = timedelta(seconds=30)
@@ -190,7 +189,7 @@ def check_work(ctx: Context) -> Iterator[Check]:
                 sa.func.sum(sa.case((contacts.c.country == "", 1), else_=0)),
             ).group_by(contacts.c.connector)
         ).all()
-        held = removals.holds(connection)
+        held = removal_holds.load(connection)
     for hold in held:
         yield warning("removals", f"{hold.connector}: {hold.reason}")
     for row in paused:

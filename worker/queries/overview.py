@@ -13,8 +13,7 @@ from worker.queries.failure_help import REMEDIES
 from worker.segments import isolation, queries
 from worker.store.outbox import DeliveryState
 from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
-from worker.sync.read import removals
-from worker.sync.runs import crm_quota, report
+from worker.sync.runs import crm_quota, removal_holds, report
 from worker.sync.runs import lifecycle as run_store
 from worker.verification import spend_report
 
@@ -41,7 +40,7 @@ def overview(ctx: Context) -> dict[str, Any]:
             .where(deliveries.c.state == DeliveryState.PENDING)
             .group_by(deliveries.c.connector)
         ).all()
-        held = removals.holds(connection)
+        held = removal_holds.load(connection)
     return {
         "connectors": _connectors(ctx),
         "trend": trend,

@@ -34,11 +34,11 @@ from worker.suppression.apply_reports import has_pending as reports_wait
 from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
 from worker.sync.pages.runner import help_with_pages, run_to_completion
-from worker.sync.read import reader, select
-from worker.sync.runs import audits, lifecycle, reader_lease, stored_pages
+from worker.sync.read import reader
+from worker.sync.runs import audits, lifecycle, reader_lease, select, stored_pages
 from worker.sync.runs.model import RunActiveError, RunOverError
 from worker.sync.runs.scope import Scope
-from worker.sync.write import undo as undoing
+from worker.sync.undo import undo as undoing
 from worker.verification import provider_status as standing
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from worker.feedback import merged_records
 from worker.feedback.models import contact_key
 from worker.store import changed_records
 from worker.suppression.erasure import erase_contact
-from worker.sync.pages import merges
+from worker.sync import merge_log
 
 _CONNECTOR, _OBJECT, _OBJECT_TYPE = "hubspot", "contacts", "0-1"
 _MAX_ID_LENGTH = 20  # digits of a record's id in HubSpot
@@ -46,7 +46,7 @@ def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
             changed.update(_ids(event, "objectId"))
     now = ctx.now()
     with ctx.store.write() as connection:
-        merges.note(connection, _CONNECTOR, [(_OBJECT, one) for one in merged], now)
+        merge_log.record(connection, _CONNECTOR, [(_OBJECT, one) for one in merged], now)
         into = {contact_key(_CONNECTOR, _OBJECT, one.into_id) for one in merged}
         erased += [key.rpartition("/")[2] for key in merged_records.erased_keys(connection, into)]
         living = {

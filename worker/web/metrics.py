@@ -30,7 +30,7 @@ from worker.store.tables import (
     runs,
     watermarks,
 )
-from worker.sync.read import removals
+from worker.sync.runs import removal_holds
 from worker.verification import spend_report
 
 
@@ -106,7 +106,7 @@ class _Tables(Collector):
                 "removals_held", "Contacts that a full read would remove, and did not",
                 "connector", "object",
             )  # fmt: skip
-            for hold in removals.holds(connection):
+            for hold in removal_holds.load(connection):
                 held.add_metric([hold.connector, hold.object], hold.records)
             yield held
             breaker = _gauge("provider_left_alone", "1: its circuit breaker is open", "provider")

@@ -15,7 +15,7 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import writes
 from worker.sync.runs.scope import Scope
-from worker.sync.write import undo
+from worker.sync.undo import undo
 
 MARK = "SPOILT-HERE"
 READS = r"/query|/contacts[/?]|/jobs/query/.*/results"

@@ -50,7 +50,7 @@ class TestOwners:
         self, make_context: Callable[..., Any], sync: Sync, sandbox: Sandbox, bulk_from: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        from worker.sync.write.undo import undo
+        from worker.sync.undo.undo import undo
 
         lower_limits(monkeypatch, salesforce_job_writes=2)
         before = self.owners(sandbox)

@@ -15,8 +15,7 @@ from config.settings import load
 from sandbox.run import Sandbox
 from worker.cli.main import main
 from worker.context import Context
-from worker.sync.read import removals
-from worker.sync.runs import lifecycle
+from worker.sync.runs import lifecycle, removal_holds
 from worker.sync.runs.scope import Scope
 
 Run = Callable[..., Result]
@@ -110,7 +109,7 @@ class TestHeldRemovals:
         assert result["run"] != plain
         assert result["contacts"]["gone"] == 20
         with ctx.store.read() as connection:
-            assert removals.holds(connection) == []
+            assert removal_holds.load(connection) == []
         ctx.close()
 
 

@@ -32,7 +32,7 @@ from worker.sync.pages import runner
 from worker.sync.read import reader
 from worker.sync.runs import lifecycle, reader_lease, stored_pages
 from worker.sync.runs.scope import Scope
-from worker.sync.write.undo import undo
+from worker.sync.undo.undo import undo
 
 
 class TestMigrations:

@@ -7,6 +7,7 @@ Read in this order:
     read/                     reading a CRM
     pages/                    processing a page
     write/                    writing to a CRM
+    undo/                     undoing a run
     test_propagate.py         a report reaches every record with its number
     test_paid.py              paid verification from end to end
     test_country_code.py      HubSpot's two country properties

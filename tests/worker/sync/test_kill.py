@@ -56,7 +56,7 @@ class TestKilledInTheMiddleOfAPage:
     def test_what_was_written_before_the_kill_can_be_undone(
         self, ctx: Context, crm: Crm, start: Start
     ) -> None:
-        from worker.sync.write.undo import undo
+        from worker.sync.undo.undo import undo
 
         before = crm.snapshot()
         fault = crm.fault(crm.write_call, "delay_after", seconds=300)

@@ -34,7 +34,7 @@ from worker.sync.propagate import propagate
 from worker.sync.runs import control, lifecycle
 from worker.sync.runs.model import RunActiveError
 from worker.sync.runs.scope import Scope
-from worker.sync.write.undo import undo
+from worker.sync.undo.undo import undo
 
 NUMBERS = tuple(f"+1415555{n}" for n in (2671, 2672, 2673))
 KINDS = ("opt_out", "opt_in", "wrong_number")

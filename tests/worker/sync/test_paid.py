@@ -18,8 +18,7 @@ from worker.context import Context
 from worker.queries.number import number_details
 from worker.queue import dedupe, tasks
 from worker.store.tables import lookup_retries, verifications
-from worker.sync.read import select
-from worker.sync.runs import control, lifecycle
+from worker.sync.runs import control, lifecycle, select
 from worker.sync.runs.scope import Scope
 from worker.verification import spend_report
 

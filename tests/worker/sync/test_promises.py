@@ -20,7 +20,7 @@ from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs.model import RunActiveError
 from worker.sync.runs.scope import Scope
-from worker.sync.write.undo import undo
+from worker.sync.undo.undo import undo
 
 GOOD, BAD = "+12012580123", "+1415555"
 

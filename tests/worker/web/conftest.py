@@ -35,7 +35,7 @@ from worker.context import Context
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
-from worker.sync.write import undo as undoing
+from worker.sync.undo import undo as undoing
 from worker.web.app import make_app
 
 

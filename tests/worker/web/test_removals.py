@@ -18,8 +18,7 @@ from worker.access import audit
 from worker.alerts import notifier, rules
 from worker.context import Context
 from worker.store.tables import contacts
-from worker.sync.read import removals
-from worker.sync.runs import lifecycle
+from worker.sync.runs import lifecycle, removal_holds
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -154,7 +153,7 @@ def test_the_pages_show_them_with_a_button(
     look("run-accepted")
     assert count_indexed(ctx, crm) == before - 20
     with ctx.store.read() as connection:
-        assert removals.holds(connection) == []
+        assert removal_holds.load(connection) == []
     gone = page.goto(f"{url}/runs/{run_id}/accept-removals")
     assert gone is not None
     assert gone.status == 409

@@ -34,7 +34,7 @@ def store(
         contact, identity = one.contact, one.identity
         is_known = contact.id in known
         flags = known[contact.id].flags if is_known else unindexed.get(identity.key)
-        said = taken_over.said.get(identity.key, ())
+        said = taken_over.reports_about.get(identity.key, ())
         former = [report.number for report in said if report.contact == identity.key]
         found += crm_flags.reports_from_flags(
             run.connector, contact, identity, flags, one.numbers, now, clock_offset, former,

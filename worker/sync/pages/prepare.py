@@ -34,7 +34,7 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
             merges.store(connection, taken_over, ctx.now(), ctx.keys)
     by_flags = flag_reports.store(ctx, run, contacts, taken_over, attributed.as_of, remembered)
     loaded = reports.load_reports(
-        ctx, run, contacts, taken_over.said, [*taken_over.reports, *by_flags]
+        ctx, run, contacts, taken_over.reports_about, [*taken_over.reports, *by_flags]
     )
     return PreparedPage(
         work, contacts, attributed.as_of, attributed.deferred, remembered, taken_over, loaded

@@ -19,7 +19,7 @@ from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
 from worker.store.tables import pages, writes
 from worker.suppression import confirm_links
-from worker.sync import contact_index
+from worker.sync import contact_index, merge_log
 from worker.sync.contact_index import IndexEntry
 from worker.sync.pages import failures, late_writes, merges
 from worker.sync.pages.failures import Failure
@@ -60,7 +60,7 @@ def commit(written: WrittenPage) -> None:
             return
         # Before the pending writes are resolved: they tell our flags on a record that was merged.
         merged = [(object_name, merge) for merge in missing.merged]
-        merges.note(connection, connector, merged, work.ctx.now())
+        merge_log.record(connection, connector, merged, work.ctx.now())
         _store_outcomes(connection, work, written.outcomes, missing)
         count = _count_written(connection, work)
         contact_index.record(connection, connector, object_name, present, known, work.ctx.now())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -33,10 +33,10 @@ from connectors.rows import (
     written_slots,
 )
 from worker.context import Context
-from worker.decisions.model import BAD_STATUSES
 from worker.feedback.consent_state import rules_from_settings
 from worker.store.array_param import any_of
 from worker.store.tables import contacts
+from worker.sync.runs.unchanged import Unchanged
 from worker.verification.models import Verification
 
 # Code and tables whose change makes every decision be made once more.
@@ -51,47 +51,9 @@ _DECIDING_CODE = (
 CONNECTION_SETTINGS = {"reserve", "bulk_from", "search_lag"}
 
 
-# What our index holds of a contact as it was last decided: its glance, its statuses ({phone field:
-# status}) and answers ({provider: count}). The latter two are JSON: most contacts say one of a few
-# things, and each is decoded once a page.
-Kept = tuple[str, str, str]
-
-
-@dataclass
-class Unchanged:
-    """What unchanged contacts add to their run's counts."""
-
-    gone: int = 0
-    alike: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source and `Kept`
-
-    @property
-    def read(self) -> int:
-        return self.alike.total()
-
-    def counts(self) -> dict[str, object]:
-        fields: Counter[str] = Counter()
-        reused: Counter[str] = Counter()
-        sources: dict[str, Counter[str]] = {}
-        for (source, statuses_told, answers_told), contacts_alike in self.alike.items():
-            statuses = list(orjson.loads(statuses_told).values())
-            bad = sum(status in BAD_STATUSES for status in statuses)
-            found = sources.setdefault(source, Counter())
-            found["contacts"] += contacts_alike
-            found["numbers"] += contacts_alike * len(statuses)
-            found["bad"] += contacts_alike * bad
-            for status in statuses:
-                fields[status] += contacts_alike
-            for name, number in (orjson.loads(answers_told) or {}).items():
-                reused[name] += contacts_alike * number
-        return {
-            "fields": dict(fields),
-            "lookups": {
-                name: {"asked": 0, "reused": number, "failed": 0, "cost": "0"}
-                for name, number in reused.items()
-            },
-            "api": {},
-            "sources": {name: dict(numbers) for name, numbers in sources.items()},
-        }
+# What our index holds of a contact as it was last decided: its content hash, its statuses ({phone
+# field: status}) and answers ({provider: count}). The latter two are JSON: see `Unchanged`.
+StoredDecision = tuple[str, str, str]
 
 
 def decision_config_hash(ctx: Context, connector: str) -> bytes:
@@ -146,15 +108,15 @@ _written_slots = lru_cache(maxsize=8)(written_slots)
 
 @lru_cache(maxsize=8)
 def _content_hasher(layout: Layout, salted: bytes) -> Callable[[Content], str]:
-    """Makes the glances of contents of one layout."""
+    """Return a function that hashes contents of one layout."""
     keyed = hashlib.blake2b(repr(layout).encode(), digest_size=16, key=salted)
 
-    def print_(content: Content) -> str:
-        made = keyed.copy()
-        made.update(orjson.dumps(content))
-        return made.hexdigest()
+    def hash_content(content: Content) -> str:
+        digest = keyed.copy()
+        digest.update(orjson.dumps(content))
+        return digest.hexdigest()
 
-    return print_
+    return hash_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +148,14 @@ MAX_ABSENT = 1000  # ids of absent records that are held in memory for a page
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """By the ids of contacts that were read: those whose last decision still stands. `absent`: in
-    the index, and not read where they should have been; where that are more than `MAX_ABSENT`, they
-    are not listed, and `too_many` is true. `indexed`: of those that were read, all in the index."""
+    """What our index holds of the contacts that were read.
 
-    kept: Mapping[str, Kept]
+    `decided`: by their ids, those whose last decision still stands. `absent`: in the index, and not
+    read where they should have been; where that are more than `MAX_ABSENT`, they are not listed,
+    and `too_many` is true. `indexed`: of those that were read, all in the index.
+    """
+
+    decided: Mapping[str, StoredDecision]
     absent: Sequence[str]
     too_many: bool = False
     indexed: Set[str] = frozenset()
@@ -205,68 +170,71 @@ def load_state(
 ) -> StoredState:
     """Look up what was read; with `span`, also what should have been read with it."""
     c = contacts.c
-    kept: dict[str, Kept] = {}
+    decided: dict[str, StoredDecision] = {}
     absent: list[str] = []
     indexed: set[str] = set()
     ids = ids_of(read)
-    there = set(ids)
-    among = span.covers(c.record_id) if span else any_of(c.record_id, ids)
-    most = len(ids) + MAX_ABSENT
-    stands = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
+    present = set(ids)
+    in_range = span.covers(c.record_id) if span else any_of(c.record_id, ids)
+    limit = len(ids) + MAX_ABSENT
+    is_fresh = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
     columns = sa.select(
         c.record_id,
-        sa.case((stands, c.glance), else_=""),
+        sa.case((is_fresh, c.glance), else_=""),
         sa.cast(c.statuses, sa.Text),
         sa.func.coalesce(sa.cast(c.answers, sa.Text), "{}"),
     )
-    query = columns.where(c.connector == connector, c.object == object_name, among)
+    query = columns.where(c.connector == connector, c.object == object_name, in_range)
     if span is not None:  # a read that brings little spans much of the index
-        query = query.limit(most + 1)
+        query = query.limit(limit + 1)
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
-    if len(rows) > most:
+    if len(rows) > limit:
         return replace(load_state(ctx, connector, object_name, read), too_many=True)
-    for record_id, glance, statuses, answers in rows:
-        if record_id not in there:
+    for record_id, content_hash, statuses, answers in rows:
+        if record_id not in present:
             absent.append(record_id)
             continue
         indexed.add(record_id)
-        if glance:
-            kept[record_id] = glance, statuses, answers
-    return StoredState(kept, absent, indexed=indexed)
+        if content_hash:
+            decided[record_id] = content_hash, statuses, answers
+    return StoredState(decided, absent, indexed=indexed)
 
 
 def partition(
     read: Sequence[Contact], known: StoredState, salted: bytes
 ) -> tuple[list[Contact], Unchanged]:
     """Return the contacts that need a second look, and what the others add to the counts."""
-    kept_of = known.kept.get
-    fresh: list[Contact] = []
-    alike: list[tuple[str, str, str]] = []
-    look = _hasher(read, salted)
-    for place, record_id in enumerate(ids_of(read)):
-        kept = kept_of(record_id)
-        if kept is not None:
-            source, glance = look(place)
-            if glance == kept[0]:
-                alike.append((source, kept[1], kept[2]))
+    decision_of = known.decided.get
+    changed: list[Contact] = []
+    unchanged: list[tuple[str, str, str]] = []
+    hash_at = _hasher(read, salted)
+    for index, record_id in enumerate(ids_of(read)):
+        decision = decision_of(record_id)
+        if decision is not None:
+            source, content_hash = hash_at(index)
+            if content_hash == decision[0]:
+                unchanged.append((source, decision[1], decision[2]))
                 continue
-        fresh.append(read[place])
-    return fresh, Unchanged(alike=Counter(alike))
+        changed.append(read[index])
+    return changed, Unchanged(grouped=Counter(unchanged))
 
 
 def _hasher(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple[str, str]]:
-    """Source and glance of what was read at a place, without making a contact of a row."""
+    """Return a function from an index in `read` to the contact's source and content hash.
+
+    It makes no contact of a row.
+    """
     if not isinstance(read, Rows):
-        return lambda place: (read[place].source, hash_contact(read[place], salted))
-    contents, print_ = read.contents, _content_hasher(read.layout, salted)
+        return lambda index: (read[index].source, hash_contact(read[index], salted))
+    contents, hash_content = read.contents, _content_hasher(read.layout, salted)
     source = Slot.SOURCE
 
-    def look(place: int) -> tuple[str, str]:
-        content = contents[place]
-        return content[source], print_(content)
+    def hash_at(index: int) -> tuple[str, str]:
+        content = contents[index]
+        return content[source], hash_content(content)
 
-    return look
+    return hash_at
 
 
 def fresh_until(

@@ -19,12 +19,13 @@ from connectors.records import Contact, Page
 from connectors.rows import ids_of
 from worker.context import Context
 from worker.store.tables import UtcDateTime, runs
-from worker.sync.pages import merges
+from worker.sync import merge_log
 from worker.sync.read import change_detection, removals, reverse_reader
 from worker.sync.read.coalesce import coalesce_pages
 from worker.sync.runs import reader_lease, stored_pages
 from worker.sync.runs.model import Run
 from worker.sync.runs.stored_pages import StoredPage
+from worker.sync.runs.unchanged import Unchanged
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class _ObjectReader:
         name = entry["object"]
         while not run.dry_run:
             with self._ctx.store.write() as connection:
-                ids = merges.unfinished(
+                ids = merge_log.unfinished(
                     connection, run.connector, name, run.opened_at, entry.get("survivor", ""),
                     _SURVIVORS,
                 )  # fmt: skip
@@ -288,21 +289,21 @@ class _ObjectReader:
         if began is not None:
             values["began_at"] = sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime))
         stored = None
-        fresh, settled = read, change_detection.Unchanged()
+        fresh, unchanged = read, Unchanged()
         known = change_detection.load_state(ctx, run.connector, name, read, span)
-        # A dry run of a quiet first sync counts what it spares, which settled contacts do not tell.
+        # A dry run of a quiet first sync counts what it spares, which `Unchanged` does not.
         counted = run.dry_run and self._ctx.settings.policy.quiet_first_sync
         if not run.force and not counted:
-            fresh, settled = change_detection.partition(read, known, self._salted)
+            fresh, unchanged = change_detection.partition(read, known, self._salted)
         with ctx.store.write() as connection:
             if page.deleted_ids and not run.dry_run:
-                settled.gone = self._drop(connection, page, {one.id for one in fresh})
+                unchanged.gone = self._drop(connection, page, {contact.id for contact in fresh})
             if known.absent:
                 removals.collect(connection, run.id, name, known.absent)
             elif known.too_many:
                 removals.collect_span(connection, run.id, run.connector, name, span, ids_of(read))
-            if settled.read or settled.gone:
-                stored_pages.store_unchanged(connection, ctx, run.id, name, settled)
+            if unchanged.read or unchanged.gone:
+                stored_pages.store_unchanged(connection, ctx, run.id, name, unchanged)
             if fresh:
                 ids = [contact.id for contact in fresh]
                 seq = stored_pages.next_seq(connection, run.id)
@@ -321,7 +322,7 @@ class _ObjectReader:
         connector, name = self._run.connector, self._entry["object"]
         first = bool(self._entry.get("first")) and not self._entry["since"]
         merged = [(name, merge) for merge in page.merged]
-        known = merges.note(connection, connector, merged, self._ctx.now(), first, present)
+        known = merge_log.record(connection, connector, merged, self._ctx.now(), first, present)
         return known + removals.remove(connection, connector, name, page.deleted_ids)
 
 
@@ -341,9 +342,7 @@ class _RemovalsReader:
     def count_calls(self, connector: Connector, before: Mapping[Any, int]) -> None:
         self._reading._count(connector, before)
 
-    def add_counts(
-        self, connection: Connection, object_name: str, counts: change_detection.Unchanged
-    ) -> None:
+    def add_counts(self, connection: Connection, object_name: str, counts: Unchanged) -> None:
         stored_pages.store_unchanged(connection, self._ctx, self._run.id, object_name, counts)
 
     def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:

@@ -25,9 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -39,93 +37,14 @@ from worker.context import Context
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import absent_records, contacts, failures, removal_holds, runs
-from worker.sync import contact_index
-from worker.sync.pages import merges
-from worker.sync.read.change_detection import IdRange, Unchanged
+from worker.sync import contact_index, merge_log
+from worker.sync.read.change_detection import IdRange
+from worker.sync.runs.removal_holds import ReadingEntry, RemovalState, is_accepted
+from worker.sync.runs.removal_holds import load as load_holds
+from worker.sync.runs.unchanged import Unchanged
 
 _BATCH = 500  # records that are checked, or removed, in one step
 _EXAMPLES = 5
-Entry = dict[str, Any]  # what a run keeps of an object that it reads: see the table `runs`
-
-
-class State(StrEnum):
-    """What became of the removals of an object."""
-
-    CHECKING = "checking"
-    REMOVED = "removed"
-    HELD = "held"
-    WOULD_REMOVE = "would_remove"  # of a dry run
-    WOULD_HOLD = "would_hold"
-
-    @property
-    def decided(self) -> bool:
-        return self is not State.CHECKING
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Removals that wait for a person: see the table."""
-
-    connector: str
-    object: str
-    run_id: str
-    records: int
-    indexed: int
-    max_removals: int
-    reason: str
-    examples: Sequence[str]
-    since: datetime
-    at: datetime
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "connector": self.connector, "object": self.object, "run": self.run_id,
-            "records": self.records, "indexed": self.indexed, "limit": self.max_removals,
-            "reason": self.reason, "examples": list(self.examples),
-            "since": self.since.isoformat(), "at": self.at.isoformat(),
-        }  # fmt: skip
-
-
-def holds(connection: Connection, connector: str | None = None) -> list[Hold]:
-    """What is held now, of one CRM or of all."""
-    c = removal_holds.c
-    query = sa.select(removal_holds).order_by(c.connector, c.object)
-    if connector:
-        query = query.where(c.connector == connector)
-    return [Hold(**row._mapping) for row in connection.execute(query)]
-
-
-def of_run(reading: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What a run says of the removals of each object that had any; `records`: how many."""
-    return [
-        {
-            "object": entry["object"],
-            "state": found["state"],
-            "records": found["records"],
-            "indexed": found["indexed"],
-            "limit": found["limit"],
-            "accepted": is_accepted(entry),
-            "reason": found.get("reason", ""),
-        }
-        for entry in reading
-        if (found := entry.get("removals"))
-    ]
-
-
-# -- accepting -----------------------------------------------------------------------------
-
-
-def accept(connection: Connection, connector: str, reading: Sequence[Entry]) -> None:
-    """Note in a run that is being opened which removals it accepts."""
-    held = {hold.object: hold.records for hold in holds(connection, connector)}
-    for entry in reading:
-        if held and entry["object"] not in held:
-            continue  # the operator was shown something else
-        entry["accept_removals"] = {"up_to": held.get(entry["object"])}
-
-
-def is_accepted(entry: Mapping[str, Any]) -> bool:
-    return "accept_removals" in entry
 
 
 # -- collecting ----------------------------------------------------------------------------
@@ -192,7 +111,13 @@ class Decision:
     """Decides about the absent records of one object of a run that has been read to its end."""
 
     def __init__(
-        self, ctx: Context, run_id: str, connector: str, dry_run: bool, entry: Entry, reader: Reader
+        self,
+        ctx: Context,
+        run_id: str,
+        connector: str,
+        dry_run: bool,
+        entry: ReadingEntry,
+        reader: Reader,
     ) -> None:
         self._ctx = ctx
         self._run_id = run_id
@@ -206,21 +131,21 @@ class Decision:
 
     def run(self, should_continue: Callable[[], bool]) -> bool:
         """Go on from where it stands; whether it is decided."""
-        found = self._entry.get("removals")
-        if found is None:
-            found = self._begin()
-            if found is None:
+        removals = self._entry.get("removals")
+        if removals is None:
+            removals = self._begin()
+            if removals is None:
                 return True
-        if State(found["state"]).decided:
+        if RemovalState(removals["state"]).decided:
             return True
-        while (checked := self._check_some()) is None:
+        while (allowed := self._check_batch()) is None:
             if not should_continue():
                 return False
-        if not checked:
+        if not allowed:
             self._hold()
             return True
         if not self._dry_run:
-            while self._remove_some():
+            while self._remove_batch():
                 if not should_continue():
                     return False
         self._finish()
@@ -238,7 +163,7 @@ class Decision:
             absent = self._count(connection)
             indexed = (connection.scalar(indexed_query) or 0) if absent or empty else 0
             is_held = any(
-                hold.object == self._object for hold in holds(connection, self._connector)
+                hold.object == self._object for hold in load_holds(connection, self._connector)
             )
         if empty:
             absent = indexed
@@ -248,26 +173,26 @@ class Decision:
                     self._clear_hold(connection)
             return None
         limit = max(int(settings.max_removals * indexed), settings.max_removals_floor)
-        found = {
-            "state": State.CHECKING, "records": absent, "indexed": indexed, "limit": limit,
+        removals: dict[str, Any] = {
+            "state": RemovalState.CHECKING, "records": absent, "indexed": indexed, "limit": limit,
             "empty": empty, "removed": 0,
         }  # fmt: skip
         with self._step() as connection:
-            self._entry["removals"] = found
+            self._entry["removals"] = removals
             if empty and is_accepted(self._entry):
                 collect_span(connection, self._run_id, self._connector, self._object, None, ())
-        return found
+        return removals
 
     @property
     def _allowed(self) -> int | None:
         """How many may be removed; None: any number."""
-        found = self._entry["removals"]
+        removals = self._entry["removals"]
         accepted = self._entry.get("accept_removals")
         if accepted is None:
-            return -1 if found["empty"] else int(found["limit"])
-        return None if accepted["up_to"] is None else accepted["up_to"] + int(found["limit"])
+            return -1 if removals["empty"] else int(removals["limit"])
+        return None if accepted["up_to"] is None else accepted["up_to"] + int(removals["limit"])
 
-    def _check_some(self) -> bool | None:
+    def _check_batch(self) -> bool | None:
         """Ask the CRM for some of the absent records; whether they are few enough once that is
         known, else None."""
         a, allowed = absent_records.c, self._allowed
@@ -276,7 +201,7 @@ class Decision:
                 self._checked = self._count(connection, a.checked)
             if allowed is not None and self._checked > allowed:
                 return False
-            ids = self._some(connection, sa.not_(a.checked), a.record_id > self._after)
+            ids = self._select_ids(connection, sa.not_(a.checked), a.record_id > self._after)
         if not ids:
             return True
         asked_at = self._ctx.now()
@@ -285,19 +210,23 @@ class Decision:
         deleted = connector.deleted(self._object, ids)
         rest = [record_id for record_id in ids if record_id not in deleted]
         asked = set(rest)
-        there = (
-            [one for one in connector.fetch(self._object, rest) if one.id in asked] if rest else []
+        present = (
+            [contact for contact in connector.fetch(self._object, rest) if contact.id in asked]
+            if rest
+            else []
         )
-        returned = {contact.id for contact in there}
+        returned = {contact.id for contact in present}
         unknown = [record_id for record_id in rest if record_id not in returned]
         page_id = None
         with self._step() as connection:
             self._reader.count_calls(connector, before)
-            if there:
-                page_id = self._reader.store_page(connection, there)
+            if present:
+                page_id = self._reader.store_page(connection, present)
             if not self._dry_run:
                 merged = [(self._object, merge) for merge in deleted.values() if merge]
-                removed = merges.note(connection, self._connector, merged, asked_at, present=())
+                removed = merge_log.record(
+                    connection, self._connector, merged, asked_at, present=()
+                )
                 if removed:
                     self._reader.add_counts(connection, self._object, Unchanged(gone=removed))
                 self._remove(connection, sorted(deleted), asked_at)
@@ -314,13 +243,13 @@ class Decision:
         self._checked += len(unknown)
         self._after = ids[-1]
         if page_id is not None:
-            self._reader.dispatch(page_id, there)
+            self._reader.dispatch(page_id, present)
         return None
 
-    def _remove_some(self) -> bool:
+    def _remove_batch(self) -> bool:
         """Remove some of the checked records; whether there were any."""
         with self._step() as connection:
-            ids = self._some(connection, absent_records.c.checked)
+            ids = self._select_ids(connection, absent_records.c.checked)
             if not ids:
                 return False
             began = self._entry.get("started")
@@ -354,36 +283,36 @@ class Decision:
         return removed
 
     def _finish(self) -> None:
-        found = self._entry["removals"]
+        removals = self._entry["removals"]
         with self._step() as connection:
             if self._dry_run:
                 records = self._count(connection)
-                state = State.WOULD_REMOVE
+                state = RemovalState.WOULD_REMOVE
             else:
-                records = found["removed"]
-                state = State.REMOVED
+                records = removals["removed"]
+                state = RemovalState.REMOVED
                 self._clear_hold(connection)
-            self._entry["removals"] = {**found, "state": state, "records": records}
+            self._entry["removals"] = {**removals, "state": state, "records": records}
             connection.execute(sa.delete(absent_records).where(self._mine()))
 
     def _hold(self) -> None:
         """Remove nothing, and say why."""
-        ctx, found = self._ctx, self._entry["removals"]
+        ctx, removals = self._ctx, self._entry["removals"]
         c = contacts.c
         with self._step() as connection:
-            if found["empty"]:
-                records = found["records"]
+            if removals["empty"]:
+                records = removals["records"]
                 query = sa.select(c.record_id).where(
                     c.connector == self._connector, c.object == self._object
                 )
                 examples = list(connection.scalars(query.limit(_EXAMPLES)))
             else:
                 records = self._count(connection)
-                examples = self._some(connection, absent_records.c.checked, limit=_EXAMPLES)
+                examples = self._select_ids(connection, absent_records.c.checked, limit=_EXAMPLES)
             reason = self._reason(records)
-            state = State.WOULD_HOLD if self._dry_run else State.HELD
+            state = RemovalState.WOULD_HOLD if self._dry_run else RemovalState.HELD
             self._entry["removals"] = {
-                **found, "state": state, "records": records, "reason": reason,
+                **removals, "state": state, "records": records, "reason": reason,
             }  # fmt: skip
             connection.execute(sa.delete(absent_records).where(self._mine()))
             notes = connection.scalar(sa.select(runs.c.notes).where(runs.c.id == self._run_id))
@@ -402,22 +331,29 @@ class Decision:
                 )
             )
             row = {
-                "connector": self._connector, "object": self._object, "run_id": self._run_id,
-                "records": records, "indexed": found["indexed"], "max_removals": found["limit"],
-                "reason": reason, "examples": examples, "since": since or at, "at": at,
-            }  # fmt: skip
+                "connector": self._connector,
+                "object": self._object,
+                "run_id": self._run_id,
+                "records": records,
+                "indexed": removals["indexed"],
+                "max_removals": removals["limit"],
+                "reason": reason,
+                "examples": examples,
+                "since": since or at,
+                "at": at,
+            }
             upsert(connection, removal_holds, [row])
 
     def _reason(self, records: int) -> str:
         """One line for an operator: what was held, why, and what to do."""
-        found, settings, name = self._entry["removals"], self._ctx.settings.sync, self._connector
-        if found["empty"]:
+        removals, settings, name = self._entry["removals"], self._ctx.settings.sync, self._connector
+        if removals["empty"]:
             what = f"the full read brought no records, while our index has {records:,} contacts"
         else:
             what = (
-                f"the full read did not bring {records:,} of the {found['indexed']:,} contacts in "
-                "our index, and the CRM does not report them as deleted; the limit is "
-                f"{found['limit']:,} ({settings.max_removals * 100:g}% of them, at least "
+                f"the full read did not bring {records:,} of the {removals['indexed']:,} contacts "
+                "in our index, and the CRM does not report them as deleted; the limit is "
+                f"{removals['limit']:,} ({settings.max_removals * 100:g}% of them, at least "
                 f"{settings.max_removals_floor})"
             )
             accepted = self._entry.get("accept_removals")
@@ -455,7 +391,7 @@ class Decision:
         query = sa.select(sa.func.count()).select_from(absent_records)
         return connection.scalar(query.where(self._mine(), *tests)) or 0
 
-    def _some(
+    def _select_ids(
         self, connection: Connection, *tests: sa.ColumnElement[bool], limit: int = _BATCH
     ) -> list[str]:
         a = absent_records.c

@@ -18,8 +18,7 @@ from worker.context import Context
 from worker.store import lost_fields
 from worker.store.bulk import upsert
 from worker.store.tables import UtcDateTime, failures, pages, runs, watermarks
-from worker.sync.read import removals, select
-from worker.sync.runs import crm_quota, own_writes, stored_pages
+from worker.sync.runs import crm_quota, own_writes, removal_holds, select, stored_pages
 from worker.sync.runs.model import (
     RESUMABLE,
     NoSuchRunError,
@@ -136,7 +135,7 @@ def open_run(
     with ctx.store.write() as connection:
         plan = _plan_reading(connection, ctx, connector_name, connector, scope)
         if options.accept_removals:
-            removals.accept(connection, connector_name, plan.reading)
+            removal_holds.accept(connection, connector_name, plan.reading)
         row = {
             "id": run_id,
             "connector": connector_name,

@@ -9,8 +9,7 @@ from typing import Any
 from config.errors import HygieneError
 from connectors.errors import ConnectorError
 from connectors.records import Skip
-from worker.sync.read import removals
-from worker.sync.runs import own_writes
+from worker.sync.runs import own_writes, removal_holds
 from worker.sync.runs.scope import Scope
 
 # The states of an ended run that can be resumed from where it stopped.
@@ -129,4 +128,4 @@ class Run:
     @property
     def accepts_removals(self) -> bool:
         """Whether an operator has told it to carry out removals, even if they are many."""
-        return any(removals.is_accepted(entry) for entry in self.reading)
+        return any(removal_holds.is_accepted(entry) for entry in self.reading)

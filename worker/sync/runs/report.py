@@ -14,7 +14,7 @@ from worker.context import Context
 from worker.store.bulk import chunks
 from worker.store.lost_fields import lost_during
 from worker.store.tables import pages, runs, writes
-from worker.sync.read import removals
+from worker.sync.runs import removal_holds
 from worker.sync.runs.lifecycle import load
 from worker.sync.runs.model import Run
 from worker.verification import spend_report
@@ -229,7 +229,7 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
             "gone": sums.gone,
         },
         "not_visible": sums.not_visible,
-        "removals": removals.of_run(run.reading),
+        "removals": removal_holds.summarize(run.reading),
         **added,
         "sources": sources,
         "pages": {

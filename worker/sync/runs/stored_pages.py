@@ -14,7 +14,7 @@ from worker.context import Context
 from worker.leases import is_alive
 from worker.store.bulk import chunks
 from worker.store.tables import pages
-from worker.sync.read.change_detection import Unchanged
+from worker.sync.runs.unchanged import Unchanged
 
 _IDS_PER_PAGE = 100  # of pages that hold only ids
 

@@ -1,1 +1,1 @@
-"""Writes to a CRM, and takes it back."""
+"""Write to a CRM in batches."""

@@ -12,12 +12,11 @@ from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.feedback.sources.submitted_reports import Short
 from worker.store import changed_records
-from worker.sync.read import removals
-from worker.sync.runs import control, lifecycle
+from worker.sync.runs import control, lifecycle, removal_holds
 from worker.sync.runs import report as reporting
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
-from worker.sync.write import undo as undoing
+from worker.sync.undo import undo as undoing
 from worker.web.api.dependencies import (
     AuditNote,
     ConnectorName,
@@ -155,7 +154,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def held_removals(_who: ReadToken) -> HeldRemovalsList:
         """Accept them with `POST /api/rescans` and `accept_removals`."""
         with ctx.store.read() as connection:
-            held = [HeldRemovals(**hold.as_json()) for hold in removals.holds(connection)]
+            held = [HeldRemovals(**hold.as_json()) for hold in removal_holds.load(connection)]
         return HeldRemovalsList(removals=held)
 
     @routes.get("/runs", summary="The latest runs, newest first", **answers(run_schemas.RunList))

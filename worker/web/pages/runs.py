@@ -11,11 +11,10 @@ from fastapi.responses import RedirectResponse, Response
 from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
-from worker.sync.read import removals
-from worker.sync.runs import control, forecast, lifecycle, report
+from worker.sync.runs import control, forecast, lifecycle, removal_holds, report
 from worker.sync.runs.model import NoSuchRunError, Run, RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
-from worker.sync.write import undo as undoing
+from worker.sync.undo import undo as undoing
 from worker.web.auth import AdminForm, Form, Viewer
 from worker.web.queue import Queue
 from worker.web.render import page
@@ -153,10 +152,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     # -- doing something to one ------------------------------------------------------------
 
-    def held_by(run_id: str) -> list[removals.Hold]:
+    def held_by(run_id: str) -> list[removal_holds.Hold]:
         """Removals that wait for a person since this run."""
         with ctx.store.read() as connection:
-            return [hold for hold in removals.holds(connection) if hold.run_id == run_id]
+            return [hold for hold in removal_holds.load(connection) if hold.run_id == run_id]
 
     @routes.get("/{run_id}/accept-removals")
     def accept_form(request: Request, me: Viewer, run_id: str) -> Response:

@@ -22,7 +22,7 @@ from worker.suppression.apply_reports import apply_pending
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-from worker.sync.write import undo
+from worker.sync.undo import undo
 
 
 def report(ctx: Context, kind: str) -> None:

@@ -30,8 +30,8 @@ from worker.store.engine import upgrade
 from worker.store.tables import feedback, merged_records, metadata
 from worker.suppression import suppressions
 from worker.suppression.erasure import erase_contact, erase_number
-from worker.sync import hubspot_events
-from worker.sync.pages import flag_reports, merges, process, results, runner
+from worker.sync import hubspot_events, merge_log
+from worker.sync.pages import flag_reports, process, results, runner
 from worker.sync.runs import lifecycle
 from worker.sync.runs.model import RunOptions
 from worker.sync.runs.scope import Scope
@@ -83,7 +83,7 @@ def known_merge(ctx: Context, crm: Crm, away: str, into: str, present: Any = Non
     """As a webhook tells of it."""
     with ctx.store.write() as connection:
         one = (crm.object, Merge(away, crm.object, into))
-        merges.note(connection, crm.name, [one], ctx.now(), present=present)
+        merge_log.record(connection, crm.name, [one], ctx.now(), present=present)
 
 
 def tables_with(ctx: Context, text: str) -> list[str]:
@@ -616,10 +616,10 @@ class TestOnPostgres:
         for away, into in (("901", "102"), ("902", "1103"), ("903", "99"), ("904", "1000")):
             with ctx.store.write() as connection:
                 one = ("contacts", Merge(away, "contacts", into))
-                merges.note(connection, "hubspot", [one], ctx.now())
+                merge_log.record(connection, "hubspot", [one], ctx.now())
         found: list[str] = []
         with ctx.store.read() as connection:
-            while some := merges.unfinished(
+            while some := merge_log.unfinished(
                 connection, "hubspot", "contacts", ctx.now(), found[-1] if found else "", 1
             ):
                 found += some

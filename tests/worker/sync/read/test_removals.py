@@ -37,6 +37,7 @@ from worker.sync.propagate import propagate
 from worker.sync.read import change_detection, reader, removals
 from worker.sync.runs import lifecycle, reader_lease, report
 from worker.sync.runs.model import RunOptions
+from worker.sync.runs.removal_holds import load as load_holds
 from worker.sync.runs.scope import Scope
 
 # Of 48 and of 60 contacts: the limit is six.
@@ -58,7 +59,7 @@ def indexed_ids(ctx: Context, crm: Crm, table: sa.Table = contacts) -> set[str]:
 
 def removals_on_hold(ctx: Context) -> dict[str, int]:
     with ctx.store.read() as connection:
-        return {hold.object: hold.records for hold in removals.holds(connection)}
+        return {hold.object: hold.records for hold in load_holds(connection)}
 
 
 def count_rows(ctx: Context, table: sa.Table) -> int:
@@ -371,11 +372,11 @@ class TestAccepting:
         crm.hide(crm.ids()[:20])
         sync(ctx, crm.name, "everything")
         with ctx.store.read() as connection:
-            (first,) = removals.holds(connection)
+            (first,) = load_holds(connection)
         crm.hide(crm.ids()[20:25] if crm.name == "salesforce" else crm.ids()[:5])
         sync(ctx, crm.name, "everything")
         with ctx.store.read() as connection:
-            (second,) = removals.holds(connection)
+            (second,) = load_holds(connection)
         assert second.records == 25
         assert second.since == first.since
         assert second.at > first.at
@@ -416,7 +417,7 @@ class TestRecordsThatCameBack:
         sync(ctx, crm.name)
         ids = crm.ids()
         crm.hide(ids[:3])
-        remove_some = removals.Decision._remove_some
+        remove_batch = removals.Decision._remove_batch
 
         def meanwhile(self: removals.Decision) -> bool:
             with ctx.store.write() as connection:
@@ -425,9 +426,9 @@ class TestRecordsThatCameBack:
                     .where(contacts.c.record_id == ids[1])
                     .values(checked_at=ctx.now())
                 )
-            return remove_some(self)
+            return remove_batch(self)
 
-        monkeypatch.setattr(removals.Decision, "_remove_some", meanwhile)
+        monkeypatch.setattr(removals.Decision, "_remove_batch", meanwhile)
         result = sync(ctx, crm.name, "everything")
         assert result["contacts"]["gone"] == 2
         assert ids[1] in indexed_ids(ctx, crm)
@@ -712,7 +713,7 @@ class TestRecordsByTheirIds:
     def test_an_undo_says_what_it_could_not_put_back(
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        from worker.sync.write.undo import undo
+        from worker.sync.undo.undo import undo
 
         run_id = sync(ctx, crm.name)["run"]
         written = [one["id"] for one in report.run_report(ctx, run_id, 1000)["writes"]]
@@ -733,16 +734,16 @@ class TestTwoReaders:
         before, ids = indexed_ids(ctx, crm), crm.ids()
         crm.hide(ids[:3])
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"))
-        remove_some = removals.Decision._remove_some
+        remove_batch = removals.Decision._remove_batch
 
         def robbed(self: removals.Decision) -> bool:
             with ctx.store.write() as connection:
                 connection.execute(sa.update(lifecycle.runs).values(reader_owner="somebody else"))
-            return remove_some(self)
+            return remove_batch(self)
 
         assert reader_lease.claim(ctx, run_id)
         with monkeypatch.context() as patch:
-            patch.setattr(removals.Decision, "_remove_some", robbed)
+            patch.setattr(removals.Decision, "_remove_batch", robbed)
             run = lifecycle.load(ctx, run_id)
             assert not reader.read_from_cursor(ctx, run, lambda *_: None, lambda: True)
         assert indexed_ids(ctx, crm) == before

@@ -18,7 +18,7 @@ from worker.sync.pages import runner
 from worker.sync.runs import control, lifecycle, report
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
-from worker.sync.write import undo
+from worker.sync.undo import undo
 
 
 class TestPausing:

@@ -4,5 +4,4 @@ Read in this order:
 
     test_batcher.py        pages share full batches
     test_refused_stops.py  a refused write costs nobody their opt-out
-    test_undo_stops.py     an undo makes nobody contactable again
 """

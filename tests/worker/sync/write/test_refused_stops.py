@@ -18,7 +18,7 @@ from worker.alerts import rules
 from worker.context import Context
 from worker.store.tables import failures, feedback
 from worker.sync.runs.lifecycle import MAX_RETRIES
-from worker.sync.write.undo import undo
+from worker.sync.undo.undo import undo
 
 TYPED, NUMBER = "(415) 555-2671", "+14155552671"
 

@@ -36,9 +36,9 @@ from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs import reader_lease
 from worker.sync.runs.model import Run, RunActiveError
 from worker.sync.runs.scope import Scope
-from worker.sync.write import standing_demands
+from worker.sync.undo import standing_demands
+from worker.sync.undo.standing_demands import Demand, Restore
 from worker.sync.write.crm_writes import write_all
-from worker.sync.write.standing_demands import Demand, Restore
 
 _MAX_NOTES = 500  # of a run, on fields that were left alone
 _WHY = {
@@ -261,8 +261,9 @@ def _finish(ctx: Context, result: UndoResult) -> None:
 def _notes(kept: Sequence[SkippedField]) -> list[str]:
     """Return what was left alone, as one line for each record and reason."""
     fields: dict[tuple[str, str, str], list[str]] = {}
-    for one in kept:
-        fields.setdefault((one.object, one.record_id, one.why), []).append(one.field)
+    for skipped in kept:
+        key = skipped.object, skipped.record_id, skipped.why
+        fields.setdefault(key, []).append(skipped.field)
     return [
         f"{object_name} {record_id}: {', '.join(names)}: {_WHY[why]}"
         for (object_name, record_id, why), names in fields.items()
@@ -329,12 +330,12 @@ def _unread_ticks(
 def _keep_lease(ctx: Context, undo_id: str) -> bool:
     """Renew the lease of the undo's run; return False where it was cancelled."""
     with ctx.store.write() as connection:
-        held = connection.execute(
+        renewed = connection.execute(
             sa.update(runs)
             .where(runs.c.id == undo_id, runs.c.state == "running")
             .values(reader_owner=ctx.owner, reader_until=ctx.lease())
         )
-    return held.rowcount == 1
+    return renewed.rowcount == 1
 
 
 def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
@@ -404,13 +405,13 @@ def _batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[_Written]]]
             key = row.object, row.record_id
             if key in seen:
                 continue
-            several = again.get(key, [row])
-            if len(several) > 1:
+            of_record = again.get(key, [row])
+            if len(of_record) > 1:
                 seen.add(key)
-            if kept := [one for one in several if _reached(one)]:
-                by_object.setdefault(row.object, {})[row.record_id] = _as_one(kept)
-        for name, found in by_object.items():
-            yield name, list(found.values())
+            if reached := [write for write in of_record if _reached(write)]:
+                by_object.setdefault(row.object, {})[row.record_id] = _combined(reached)
+        for name, by_id in by_object.items():
+            yield name, list(by_id.values())
 
 
 def _written_again(
@@ -418,9 +419,9 @@ def _written_again(
 ) -> dict[tuple[str, str], list[Any]]:
     """Return all writes, in order, of records that the run wrote more than once (after a crash)."""
     c = writes.c
-    found: dict[tuple[str, str], list[Any]] = {}
-    for some in chunks(sorted(set(ids))):
-        of_run = sa.and_(c.run_id == run.id, c.record_id.in_(some), c.state.in_(_SENT))
+    by_record: dict[tuple[str, str], list[Any]] = {}
+    for chunk in chunks(sorted(set(ids))):
+        of_run = sa.and_(c.run_id == run.id, c.record_id.in_(chunk), c.state.in_(_SENT))
         twice = (
             sa.select(c.record_id)
             .where(of_run)
@@ -429,15 +430,15 @@ def _written_again(
         )
         query = sa.select(writes).where(of_run, c.record_id.in_(twice)).order_by(c.id)
         for row in connection.execute(query):
-            found.setdefault((row.object, row.record_id), []).append(row)
-    return found
+            by_record.setdefault((row.object, row.record_id), []).append(row)
+    return by_record
 
 
 def _reached(row: Any) -> bool:
     return row.state != "failed" or bool(row.after and row.before.keys() == row.after.keys())
 
 
-def _as_one(rows: Sequence[Any]) -> _Written:
+def _combined(rows: Sequence[Any]) -> _Written:
     before: dict[str, Value] = {}
     after: dict[str, Value] = {}
     for row in rows:

@@ -20,7 +20,7 @@ from worker.suppression.erasure import erase_number
 from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-from worker.sync.write.undo import UndoResult, undo
+from worker.sync.undo.undo import UndoResult, undo
 
 STOPS = {
     "opt_out": ("do_not_contact", "do_not_call", "do_not_text"),
@@ -201,7 +201,7 @@ class TestAnUndo:
         store_report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
         run = deliver(ctx, crm)
         store_report(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
-        from worker.sync.write import undo as undoing
+        from worker.sync.undo import undo as undoing
 
         write = undoing.write_all
 

@@ -50,28 +50,30 @@ def check(
 ) -> tuple[list[Demand], ReportSet]:
     """Remove from each restore what a report in force does not allow. Also returns the reports that
     this was decided from, so that the caller can see later whether there are more."""
-    contacts = [one.contact for one in restores]
+    contacts = [restore.contact for restore in restores]
     object_name = contacts[0].object if contacts else ""
     remembered = fields.remember(ctx, run.connector, object_name, contacts)
     read = fields.reader(ctx, run.connector, remembered=remembered)
-    now = [read(one.contact) for one in restores]
-    then = [read(_with_phones(one.contact, one.values)) for one in restores]
+    now = [read(restore.contact) for restore in restores]
+    then = [read(_with_phones(restore.contact, restore.values)) for restore in restores]
     with ctx.store.read() as connection:
-        said = feedback_log.load_about_contacts(connection, [one.identity for one in now])
-    told = reports.load_reports(ctx, run, [*now, *then], said, ())
-    kept = [
-        _without_bad_numbers(ctx, told, restore.values, before, after)
+        about = feedback_log.load_about_contacts(connection, [contact.identity for contact in now])
+    loaded = reports.load_reports(ctx, run, [*now, *then], about, ())
+    dialable = [
+        _without_bad_numbers(ctx, loaded, restore.values, before, after)
         for restore, before, after in zip(restores, now, then, strict=True)
     ]
     final = [
         read(_with_phones(restore.contact, values))
-        for restore, values in zip(restores, kept, strict=True)
+        for restore, values in zip(restores, dialable, strict=True)
     ]
-    decisions = evaluator.decide_by_reports(ctx, run, connector, final, told, remembered)
+    decisions = evaluator.decide_by_reports(ctx, run, connector, final, loaded, remembered)
     return [
-        _demand(ctx, told, restore, values, one, decision, connector)
-        for restore, values, one, decision in zip(restores, kept, final, decisions, strict=True)
-    ], told
+        _demand(ctx, loaded, restore, values, contact, decision, connector)
+        for restore, values, contact, decision in zip(
+            restores, dialable, final, decisions, strict=True
+        )
+    ], loaded
 
 
 def _with_phones(contact: Contact, values: Mapping[str, Value]) -> Contact:
@@ -84,13 +86,13 @@ def _with_phones(contact: Contact, values: Mapping[str, Value]) -> Contact:
 
 
 def _without_bad_numbers(
-    ctx: Context, told: ReportSet, values: Mapping[str, Value], now: Prepared, then: Prepared
+    ctx: Context, loaded: ReportSet, values: Mapping[str, Value], now: Prepared, then: Prepared
 ) -> dict[str, Value]:
     """Without phone fields that would get a number back which must not be dialed."""
 
     def brings_back(name: str) -> bool:
         return any(
-            number.e164 not in now.numbers and _is_stopped(ctx, told, then, number.e164)
+            number.e164 not in now.numbers and _is_stopped(ctx, loaded, then, number.e164)
             for number in then.readings[name].numbers
         )
 
@@ -101,17 +103,17 @@ def _without_bad_numbers(
     }
 
 
-def _is_stopped(ctx: Context, told: ReportSet, one: Prepared, number: str) -> bool:
-    standing = told.evaluate(number, one.identity, rules_from_settings(ctx.settings))
-    return bool(standing.wrong or standing.suppressed or standing.unreachable)
+def _is_stopped(ctx: Context, loaded: ReportSet, contact: Prepared, number: str) -> bool:
+    consent = loaded.evaluate(number, contact.identity, rules_from_settings(ctx.settings))
+    return bool(consent.wrong or consent.suppressed or consent.unreachable)
 
 
 def _demand(
     ctx: Context,
-    told: ReportSet,
+    loaded: ReportSet,
     restore: Restore,
     values: Mapping[str, Value],
-    one: Prepared,
+    contact: Prepared,
     decision: Decision,
     connector: Connector,
 ) -> Demand:
@@ -119,7 +121,7 @@ def _demand(
     demanded = _demanded(decision, writable)
     stopped = {
         number.e164
-        for name, reading in one.readings.items()
+        for name, reading in contact.readings.items()
         if f"status/{name}" in demanded
         for number in reading.numbers
     }
@@ -130,13 +132,15 @@ def _demand(
     }
     for key in ("best_phone", "proposed_phone"):
         number = allowed.get(key)
-        if isinstance(number, str) and (number in stopped or _is_stopped(ctx, told, one, number)):
+        if isinstance(number, str) and (
+            number in stopped or _is_stopped(ctx, loaded, contact, number)
+        ):
             del allowed[key]
     if any(key in demanded and key not in allowed for key in values):
         allowed.pop("reason", None)  # it goes with what it explains
     after = {**restore.contact.held, **allowed}
     missing = any(after.get(key) != value for key, value in demanded.items() if key in writable)
-    return Demand(allowed, missing, one.numbers)
+    return Demand(allowed, missing, contact.numbers)
 
 
 def _demanded(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:

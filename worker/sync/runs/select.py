@@ -1,4 +1,4 @@
-"""Which records a scope means, told from our own index without a call to the CRM."""
+"""Select the records of a scope from our own index, without a call to the CRM."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Records = Iterator[tuple[str, str]]  # (object, record id)
 
 
 def select(connection: Connection, ctx: Context, connector: str, scope: Scope) -> Records:
-    """The records of a scope that is not read through, and that our index can tell."""
+    """Yield the records of a scope that is not read through, and that our index knows."""
     if scope.kind == "numbers":
-        held = contact_numbers.c
-        for some in chunks(scope.values):
-            query = sa.select(held.object, held.record_id).where(
-                held.connector == connector, held.number.in_(some)
+        n = contact_numbers.c
+        for numbers in chunks(scope.values):
+            query = sa.select(n.object, n.record_id).where(
+                n.connector == connector, n.number.in_(numbers)
             )
             yield from (tuple(row) for row in connection.execute(query.distinct()))
     elif scope.kind == "due":
@@ -51,12 +51,12 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
 
 
 def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Records:
-    """Contacts that are to be looked at again without anything having changed in the CRM.
+    """Yield contacts that are to be processed again without anything having changed in the CRM.
 
     First those that waited for an answer which has come meanwhile, through another contact. Then
     those with a number to be asked about again: its answer no longer counts, or it got none. The
-    most valuable come first, then those that wait longest. No more are picked than the budget can
-    pay for now, and none for a provider that is left alone just now.
+    most valuable come first, then those that wait longest. No more are selected than the budget
+    can pay for now, and none for a provider that is left alone just now.
     """
     now = ctx.now()
     seen: set[tuple[str, str]] = set()
@@ -64,7 +64,7 @@ def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Rec
     def unseen(query: Any, most: int) -> Records:
         if most <= 0:
             return
-        # Those that were picked already may come again: as many more are looked at.
+        # Those that were selected already may come again: as many more are looked at.
         for row in connection.execute(query.limit(most + len(seen))):
             record = (row.object, row.record_id)
             if record not in seen and most > 0:
@@ -85,14 +85,12 @@ def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Rec
 
 
 def _answered_meanwhile(connector: str) -> Any:
-    held, c = contact_numbers.c, contacts.c
+    n, c = contact_numbers.c, contacts.c
     still_open = (
         sa.select(sa.literal(1))
         .select_from(contact_numbers)
-        .join(lookup_retries, lookup_retries.c.number == held.number)
-        .where(
-            held.connector == c.connector, held.object == c.object, held.record_id == c.record_id
-        )
+        .join(lookup_retries, lookup_retries.c.number == n.number)
+        .where(n.connector == c.connector, n.object == c.object, n.record_id == c.record_id)
     )
     return (
         sa.select(c.object, c.record_id)
@@ -116,19 +114,17 @@ def _without_answer(step: ChainStep, now: datetime) -> Any:
 
 
 def _contacts_with(numbers: Any, connector: str) -> Any:
-    found, held, c = numbers.subquery(), contact_numbers.c, contacts.c
-    same = sa.and_(
-        c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
-    )
+    due_numbers, n, c = numbers.subquery(), contact_numbers.c, contacts.c
+    same = sa.and_(c.connector == n.connector, c.object == n.object, c.record_id == n.record_id)
     return (
-        sa.select(held.object, held.record_id)
-        .select_from(found)
-        .join(contact_numbers, held.number == found.c.number)
+        sa.select(n.object, n.record_id)
+        .select_from(due_numbers)
+        .join(contact_numbers, n.number == due_numbers.c.number)
         .join(contacts, same)
-        .where(held.connector == connector)
-        .group_by(held.object, held.record_id)
+        .where(n.connector == connector)
+        .group_by(n.object, n.record_id)
         .order_by(
-            sa.func.coalesce(sa.func.max(c.value), 0).desc(), sa.func.min(found.c.at),
-            held.record_id,
+            sa.func.coalesce(sa.func.max(c.value), 0).desc(), sa.func.min(due_numbers.c.at),
+            n.record_id,
         )
     )  # fmt: skip

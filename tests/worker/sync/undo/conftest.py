@@ -1,0 +1,6 @@
+"""Specification of `worker.sync.undo`.
+
+Read in this order:
+
+    test_undo_stops.py  an undo makes nobody contactable again
+"""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 DAY = 86_400.0
-RESERVE = 0.2  # of a day's calls, left to others (`connectors.NAME.reserve`)
+RESERVE = 0.2  # of a day's calls, left to others (`connectors.NAME.api_reserve`)
 
 # Measured on PostgreSQL, bytes: a contact with its 1.37 numbers and their answers; a write, kept
 # for `retention.writes`.

@@ -76,11 +76,11 @@ def fill(url: str, contacts: int, years: float) -> None:
                 insert(connection, table, rows)
 
     insert_all(t.contacts, contacts, lambda n: {
-        **record(n), "fingerprint": "x" * 32, "statuses": _STATUSES[n % 20], "known": {},
+        **record(n), "fingerprint": "x" * 32, "statuses": _STATUSES[n % 20], "last_seen_flags": {},
         "reason": "Phone is a valid number.", "source": f"Source {n % 40}",
         "campaign": f"Campaign {n % 600}", "country": ("US", "DE", "GB")[n % 3],
         "month": f"{2016 + n % 10}-{1 + n % 12:02}", "person": f"{n:032x}", "value": None,
-        "glance": "x" * 32, "settled_until": NOW, "answers": {"offline": 1}, "waiting": False,
+        "content_hash": "x" * 32, "fresh_until": NOW, "answers": {"offline": 1}, "waiting": False,
         "checked_at": NOW,
     })  # fmt: skip
     insert_all(t.contact_numbers, contacts, lambda n: {
@@ -88,9 +88,9 @@ def fill(url: str, contacts: int, years: float) -> None:
     })  # fmt: skip
     insert_all(t.verifications, contacts, lambda n: {
         "number": number(n), "provider": "offline", "package": "format", "since": "",
-        "depth": "format", "verdict": "valid", "line_type": "unknown", "country": "US",
+        "check_level": "format", "verdict": "valid", "line_type": "unknown", "country": "US",
         "carrier": "", "live": "", "reassigned": None, "cost": 0, "detail": "", "raw_answer": "",
-        "at": NOW, "until": NOW + timedelta(days=90), "due_at": NOW + timedelta(days=90),
+        "at": NOW, "expires_at": NOW + timedelta(days=90), "due_at": NOW + timedelta(days=90),
     })  # fmt: skip
     every = timedelta(minutes=15)
     run_count = int(timedelta(days=365 * years) / every) * 2
@@ -102,7 +102,7 @@ def fill(url: str, contacts: int, years: float) -> None:
             "kind": "sync", "scope": {"kind": "changed", "values": []},
             "state": "failed" if n % 997 == 1 else "done", "dry_run": False, "force": False,
             "opened_at": at, "finished_at": at + timedelta(seconds=9), "began_at": at,
-            "last_write_at": at, "reading": [], "read_all": True, "skip": {}, "notes": [],
+            "last_write_at": at, "reading": [], "read_all": True, "own_writes": {}, "notes": [],
             "reader_calls": {"read": 2}, "error": None, "opened_by": "", "purpose": "",
         }  # fmt: skip
 

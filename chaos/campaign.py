@@ -30,11 +30,11 @@ PREVIOUS = "be68b47"
 
 TOML = """
 [http]
-first_wait = 0.05
+backoff_initial = 0.05
 attempts = 4
 connect_timeout = 2.0
 read_timeout = 2.0
-longest_wait = "2s"
+backoff_max = "2s"
 {deadline}
 [sync]
 every = "2s"
@@ -45,10 +45,10 @@ pages_in_flight = 3
 page_lease = "4s"
 reread_after = "5s"
 [verification]
-ask_again_after = "1s"
+retry_after = "1s"
 breaker_failures = 4
-breaker_rest = "1s"
-spread = 0
+breaker_cooldown = "1s"
+ttl_jitter = 0
 [verification.budget]
 {caps}
 [verification.providers.twilio]
@@ -70,7 +70,7 @@ every = "20s"
 level = "info"
 json_lines = {json}
 [connectors.hubspot]
-reserve = 0.2
+api_reserve = 0.2
 search_lag = "5s"
 """
 

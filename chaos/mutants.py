@@ -52,7 +52,7 @@ def _writes_all() -> None:
     evaluator.changes = lambda decision, facts, raw, _current, *rest, **more: changes(
         decision, facts, raw, {}, *rest, **more
     )
-    change_detection.partition = lambda read, _known, _salted: (list(read), Unchanged())
+    change_detection.partition = lambda read, _known, _config_hash: (list(read), Unchanged())
 
 
 def _undo_regardless() -> None:
@@ -129,9 +129,9 @@ def _faults_are_verdicts() -> None:
 
     ask = twilio.TwilioProvider.ask
 
-    def asked(self: Any, questions: Any, depth: Any) -> Any:
+    def asked(self: Any, questions: Any, check_level: Any) -> Any:
         try:
-            return ask(self, questions, depth)
+            return ask(self, questions, check_level)
         except ProviderError:
             return [Answer(one.number, "invalid", "unknown") for one in questions]
 

@@ -22,8 +22,8 @@ class ObjectMap(Section):
     website: str = ""
     source: str = ""
     campaign: str = ""
-    value: str = ""  # a number: what the contact is worth
-    consented: str = ""  # a date: last contact or consent, when the number was surely theirs
+    contact_value: str = ""  # a number: what the contact is worth
+    consent_date: str = ""  # a date: last contact or consent, when the number was surely theirs
     created: str = ""  # when the record was made
 
 
@@ -50,7 +50,7 @@ class FieldNames(Section):
 class ConnectorSettings(Section):
     enabled: bool = True
     default_country: str = ""
-    reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
+    api_reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
     objects: dict[str, ObjectMap]
     fields: FieldNames
 

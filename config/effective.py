@@ -1,4 +1,4 @@
-"""The settings in force, for a person to read: secrets masked, with where each value is from."""
+"""Describe the settings in force: each value and where it is from, with secrets masked."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from config.former_names import use_current_names
 from config.section import environment_variable
 from config.settings import FileSettings, Settings
 
 Origin = Literal["default", "file", "environment"]
 _SECRET = "•••••• (set)"
-# What came from the environment, by the field that holds it.
+# Fields of `Settings` that come from the environment: plain ones, secrets, and groups.
 _PLAIN = ("home", "port", "public_url", "database_url", "redis_url")
 _SECRETS = (
     "secret_key", "secret_key_previous", "admin_password", "admin_token", "smtp_url",
@@ -25,7 +26,7 @@ _GROUPS = ("salesforce", "hubspot", "twilio", "numverify", "clearoutphone", "rnd
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class EffectiveSetting:
     """`name` as an operator writes it: `sync.every`, `HUBSPOT_ACCESS_TOKEN`."""
 
     name: str
@@ -33,27 +34,29 @@ class Shown:
     origin: Origin
 
 
-def shown(settings: Settings) -> list[Shown]:
-    """All settings; what a secret holds never."""
+def describe(settings: Settings) -> list[EffectiveSetting]:
+    """List all settings. The values of secrets are never shown."""
     return [*_environment(settings), *_file(settings)]
 
 
-def _environment(settings: Settings) -> Iterator[Shown]:
+def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
     for name in _PLAIN:
         value = _without_password(str(getattr(settings, name)))
-        yield Shown(name.upper().replace("HOME", "HYGIENE_HOME"), value or "(none)", "environment")
+        yield EffectiveSetting(
+            name.upper().replace("HOME", "HYGIENE_HOME"), value or "(none)", "environment"
+        )
     for name in _SECRETS:
         if getattr(settings, name):
-            yield Shown(name.upper(), _SECRET, "environment")
+            yield EffectiveSetting(name.upper(), _SECRET, "environment")
     for group in _GROUPS:
-        held = getattr(settings, group)
-        if held is None:
+        credentials = getattr(settings, group)
+        if credentials is None:
             continue
-        for name, info in type(held).model_fields.items():
-            value = getattr(held, name)
+        for name, info in type(credentials).model_fields.items():
+            value = getattr(credentials, name)
             if value:
-                told = str(value) if info.repr else _SECRET
-                yield Shown(f"{group}_{name}".upper(), told, "environment")
+                text = str(value) if info.repr else _SECRET
+                yield EffectiveSetting(f"{group}_{name}".upper(), text, "environment")
 
 
 def _without_password(url: str) -> str:
@@ -69,29 +72,30 @@ def _without_password(url: str) -> str:
     return f"{scheme}://{name}:••••••@{place}"
 
 
-def _file(settings: Settings) -> Iterator[Shown]:
-    given: Mapping[str, Any] = {}
+def _file(settings: Settings) -> Iterator[EffectiveSetting]:
+    given: dict[str, Any] = {}
     if settings.toml_path is not None and settings.toml_path.is_file():
         given = tomllib.loads(settings.toml_path.read_text(encoding="utf-8-sig"))
+        use_current_names(given)
     for section in FileSettings.model_fields:
         yield from _section(getattr(settings, section), section, given.get(section, {}))
 
 
-def _section(held: Any, name: str, given: Any) -> Iterator[Shown]:
-    if isinstance(held, BaseModel):
-        for field, info in type(held).model_fields.items():
+def _section(value: Any, name: str, given: Any) -> Iterator[EffectiveSetting]:
+    if isinstance(value, BaseModel):
+        for field, info in type(value).model_fields.items():
             if variable := environment_variable(info):
-                yield Shown(variable, _SECRET, "environment")
+                yield EffectiveSetting(variable, _SECRET, "environment")
                 continue
             inner = given.get(field, {}) if isinstance(given, Mapping) else {}
-            yield from _section(getattr(held, field), f"{name}.{field}", inner)
-    elif isinstance(held, Mapping):
-        for key, value in held.items():
+            yield from _section(getattr(value, field), f"{name}.{field}", inner)
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
             inner = given.get(key, {}) if isinstance(given, Mapping) else {}
-            yield from _section(value, f"{name}.{key}", inner)
+            yield from _section(entry, f"{name}.{key}", inner)
     else:
         origin: Origin = "file" if given != {} else "default"
-        yield Shown(name, _text(held), origin)
+        yield EffectiveSetting(name, _text(value), origin)
 
 
 def _text(value: Any) -> str:

@@ -73,8 +73,8 @@ class Http(Section):
     read_timeout: float = Field(60.0, gt=0)
     call_timeout: float = Field(120.0, gt=0)
     attempts: int = Field(6, ge=1, le=20)
-    longest_wait: Duration = timedelta(minutes=2)
-    first_wait: float = Field(0.5, gt=0)
+    backoff_max: Duration = timedelta(minutes=2)
+    backoff_initial: float = Field(0.5, gt=0)
 
 
 class Log(Section):

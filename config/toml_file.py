@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from config.connectors import Connectors, ConnectorSettings, ObjectMap
 from config.environment import secret
+from config.former_names import use_current_names
 from config.plugins import installed_connectors, load_connector
 from config.section import SettingsError, environment_variable
 
@@ -31,6 +32,7 @@ def read_file(
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{path}: not valid TOML: {error}")
     else:
+        problems.extend(f"{path}: {problem}" for problem in use_current_names(raw))
         return _validated(model, raw, path, env, problems)
     return None
 

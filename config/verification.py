@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from config.section import Duration, Section
 
-# How deep a step looks: at the numbering plan; at the carriers' databases (kind of line, carrier);
-# at the network (is the line in service); at who has the number now.
-Depth = Literal["format", "line_type", "live", "reassigned"]
+# What a step checks: the numbering plan; the carriers' databases (line type, carrier); the network
+# (is the line in service); who has the number now.
+CheckLevel = Literal["format", "line_type", "live", "reassigned"]
 LineType = Literal[
     "mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown"
 ]
@@ -34,11 +34,11 @@ class Step(Section):
     `only_undecided`: only where no step before has told what this one is asked for.
     `also_invalid`: also numbers that a step before found invalid. `at_most_every`: never sooner
     than this after its last answer, whatever is forced. `min_value`: only numbers of contacts
-    whose `value` field holds at least this.
+    whose `contact_value` field holds at least this.
     """
 
     provider: str
-    depth: Depth = "line_type"
+    check_level: CheckLevel = "line_type"
     only_undecided: bool = False
     also_invalid: bool = False
     line_types: tuple[LineType, ...] = ()
@@ -122,11 +122,11 @@ class Verification(Section):
     """The chain. Without `steps`: the offline check, then every provider with credentials."""
 
     steps: tuple[Step, ...] = ()
-    spread: float = Field(0.2, ge=0, le=0.5)
+    ttl_jitter: float = Field(0.2, ge=0, le=0.5)
     audit: tuple[Annotated[str, Field(pattern=r"^(source|campaign|country)=.+$")], ...] = ()
-    ask_again_after: Duration = timedelta(hours=1)
+    retry_after: Duration = timedelta(hours=1)
     breaker_failures: int = Field(5, ge=1)
-    breaker_rest: Duration = timedelta(seconds=30)
+    breaker_cooldown: Duration = timedelta(seconds=30)
     counts_for: CountsFor = CountsFor()
     budget: Budget = Budget()
     providers: dict[str, ProviderTuning] = Field(default_factory=_tunings)

@@ -67,7 +67,7 @@ def quota_of(name: str, settings: Settings, pace: Pace | None = None) -> Quota:
     """Return the quota of a connector by its settings. `pace`: what all processes share."""
     from connectors.http.rate_limits import Quota
 
-    return Quota(name, getattr(getattr(settings.connectors, name, None), "reserve", 0.0), pace)
+    return Quota(name, getattr(getattr(settings.connectors, name, None), "api_reserve", 0.0), pace)
 
 
 def check(name: str, settings: Settings) -> None:

@@ -15,12 +15,13 @@ from connectors.http.rate_limits import Quota
 from connectors.phone_values import number_texts, typed_texts
 from connectors.protocol import noop
 from connectors.records import (
-    NOTHING,
+    NO_OWN_WRITES,
     CallOutcome,
     Caution,
     Contact,
     Merge,
     OutcomeNames,
+    OwnWriteFilter,
     Page,
     ProbeResult,
     Purpose,
@@ -28,7 +29,6 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
-    Skip,
     Update,
     Value,
     Visibility,
@@ -113,7 +113,7 @@ class BaseConnector(ABC):
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip: Skip = NOTHING,
+        own_writes: OwnWriteFilter = NO_OWN_WRITES,
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]: ...
 
@@ -169,7 +169,7 @@ class BaseConnector(ABC):
             source=text(fields.source),
             campaign=text(fields.campaign),
             modified=modified,
-            held={key: _ours(key, values.get(name)) for key, name in fields.names.items()},
+            current={key: _ours(key, values.get(name)) for key, name in fields.names.items()},
         )
 
     def crm_values(self, update: Update) -> dict[str, Value]:

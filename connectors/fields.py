@@ -143,8 +143,8 @@ class ObjectFields:
     website: str
     source: str
     campaign: str
-    value: str
-    consented: str
+    contact_value: str
+    consent_date: str
     created: str
     names: Mapping[str, str]
     country_code: str = ""
@@ -160,7 +160,7 @@ class ObjectFields:
     def beside(self) -> tuple[str, ...]:
         """What is read beside phones and our own fields; a CRM may lack any of it."""
         where = (*self.country, self.country_code, self.state, self.email, self.website)
-        more = (self.source, self.campaign, self.value, self.consented, self.created)
+        more = (self.source, self.campaign, self.contact_value, self.consent_date, self.created)
         return tuple(filter(None, (*where, *more)))
 
     @property
@@ -206,8 +206,8 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         mapping.website,
         mapping.source,
         mapping.campaign,
-        mapping.value,
-        mapping.consented,
+        mapping.contact_value,
+        mapping.consent_date,
         mapping.created,
         wanted,
         mapping.country_code,
@@ -260,8 +260,8 @@ def fit(
         there(wanted.website),
         there(wanted.source),
         there(wanted.campaign),
-        there(wanted.value),
-        there(wanted.consented),
+        there(wanted.contact_value),
+        there(wanted.consent_date),
         there(wanted.created),
         {
             canonical: crm

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from connectors.records import (
-    NOTHING,
+    NO_OWN_WRITES,
     CallOutcome,
     Caution,
     Contact,
     Merge,
     OutcomeNames,
+    OwnWriteFilter,
     Page,
     ProbeResult,
     Purpose,
@@ -24,7 +25,6 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
-    Skip,
     Update,
     Visibility,
     WriteResult,
@@ -81,13 +81,13 @@ class Connector(Protocol):
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip: Skip = NOTHING,
+        own_writes: OwnWriteFilter = NO_OWN_WRITES,
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         """All contacts, or those changed at or after `since`, in a stable order by id.
 
         `cursor` (of an earlier page) goes on where that page ended, also in another process.
-        `skip`: our own writes, coming back, that need not be read once more.
+        `own_writes`: which of our own writes, coming back as changes, need not be read again.
         `heartbeat` is called now and then while the CRM takes its time.
         """
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 Value = str | bool | None
 Purpose = Literal["read", "write", "other"]
-_NONE_HELD: Mapping[str, Value] = {}
+_NO_VALUES: Mapping[str, Value] = {}
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 # Why a record was not written, in one vocabulary for all CRMs.
@@ -38,8 +38,12 @@ FailureKind = Literal[
 ]
 
 
-class Contact(Struct, frozen=True):
-    """A person's record as read. `held`: canonical key -> what the CRM holds of our own fields.
+# Names in stored pages: a worker of the version before reads them too.
+_STORED_NAMES = {"contact_value": "value", "consent_date": "consented", "current": "held"}
+
+
+class Contact(Struct, frozen=True, rename=_STORED_NAMES):
+    """A person's record as read. `current`: what the CRM holds of our own fields, by canonical key.
 
     What is made of each contact and number is a struct: that is made in a seventh of the time that
     a frozen dataclass takes, which was a tenth of a first sync.
@@ -54,10 +58,10 @@ class Contact(Struct, frozen=True):
     website: str = ""
     source: str = ""
     campaign: str = ""
-    value: float | None = None  # what the contact is worth
-    consented: str = ""  # YYYY-MM-DD: when the numbers were surely this person's
+    contact_value: float | None = None  # what the contact is worth
+    consent_date: str = ""  # YYYY-MM-DD: when the numbers were surely this person's
     modified: str = ""  # when it was changed last: see `modified_at`
-    held: Mapping[str, Value] = _NONE_HELD
+    current: Mapping[str, Value] = _NO_VALUES
     month: str = ""  # YYYY-MM: when the record was made
 
     @property
@@ -70,7 +74,7 @@ class Contact(Struct, frozen=True):
 
     def values(self) -> dict[str, Value]:
         """All that a write may concern, by canonical key: our fields and the phones as typed."""
-        return {**self.held, **{f"phone/{name}": text for name, text in self.phones.items()}}
+        return {**self.current, **{f"phone/{name}": text for name, text in self.phones.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,9 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
-    """Leave out records that one of these `runs` wrote last, unless they changed since `until`.
+class OwnWriteFilter:
+    """Which records a read of changes may leave out: those that one of these `runs` wrote last,
+    unless they changed at or after `until`.
 
     `since`: when the first of these runs began. None of their writes was earlier; a connector may
     read records that changed before that all the same.
@@ -112,7 +117,7 @@ class Skip:
     since: datetime = _ANY_TIME
 
 
-NOTHING = Skip()
+NO_OWN_WRITES = OwnWriteFilter()
 
 
 class Update(Struct, frozen=True):

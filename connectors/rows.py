@@ -35,18 +35,18 @@ class Slot:
     WEBSITE = 3
     SOURCE = 4
     CAMPAIGN = 5
-    VALUE = 6
-    CONSENTED = 7
+    CONTACT_VALUE = 6
+    CONSENT_DATE = 7
     MONTH = 8
     FIRST_PHONE = 9  # one for each phone field of the layout, then one for each of our own fields
 
 
 class Layout(Struct, frozen=True):
-    """The names of what a `Content` holds from `Slot.FIRST_PHONE` on: phone fields, then ours."""
+    """The names of what a `Content` holds from `Slot.FIRST_PHONE` on. `current`: our own fields."""
 
     object: str
     phones: tuple[str, ...]
-    held: tuple[str, ...]
+    current: tuple[str, ...]
 
 
 class Rows(Sequence[Contact]):
@@ -87,10 +87,10 @@ def to_contact(layout: Layout, record_id: str, modified: str, content: Content) 
         website=content[Slot.WEBSITE],
         source=content[Slot.SOURCE],
         campaign=content[Slot.CAMPAIGN],
-        value=content[Slot.VALUE],
-        consented=content[Slot.CONSENTED],
+        contact_value=content[Slot.CONTACT_VALUE],
+        consent_date=content[Slot.CONSENT_DATE],
         modified=modified,
-        held=dict(zip(layout.held, content[first_own:], strict=True)),
+        current=dict(zip(layout.current, content[first_own:], strict=True)),
         month=content[Slot.MONTH],
     )
 
@@ -104,22 +104,22 @@ def to_content(contact: Contact) -> Content:
         contact.website,
         contact.source,
         contact.campaign,
-        contact.value,
-        contact.consented,
+        contact.contact_value,
+        contact.consent_date,
         contact.month,
         *contact.phones.values(),
-        *contact.held.values(),
+        *contact.current.values(),
     )
 
 
 def layout_of(contact: Contact) -> Layout:
     """The layout of a contact's content."""
-    return Layout(contact.object, tuple(contact.phones), tuple(contact.held))
+    return Layout(contact.object, tuple(contact.phones), tuple(contact.current))
 
 
 def written_slots(layout: Layout) -> dict[str, int]:
     """The slots of what a write may change, by canonical key."""
-    keys = [*(f"phone/{name}" for name in layout.phones), *layout.held]
+    keys = [*(f"phone/{name}" for name in layout.phones), *layout.current]
     return {key: slot for slot, key in enumerate(keys, start=Slot.FIRST_PHONE)}
 
 
@@ -166,7 +166,7 @@ def make_decoder(fields: ObjectFields, moment: Callable[[Any], Value]) -> RowDec
     ours = [of_kind.get(spec_of(canonical).kind, _or_none) for canonical in fields.names]
     layout = Layout(fields.object, fields.phones, tuple(fields.names))
     of_one = (fields.state, fields.email, fields.website, fields.source, fields.campaign)
-    of_what = (fields.value, fields.consented, fields.created)
+    of_what = (fields.contact_value, fields.consent_date, fields.created)
     columns = (
         *fields.phones,
         *fields.names.values(),
@@ -196,8 +196,8 @@ def make_decoder(fields: ObjectFields, moment: Callable[[Any], Value]) -> RowDec
         contents: Iterable[Content] = zip(  # in the order of `Slot`
             country,
             *map(column, of_one),
-            column(fields.value, _amounts, None),
-            column(fields.consented, _days),
+            column(fields.contact_value, _amounts, None),
+            column(fields.consent_date, _days),
             column(fields.created, _months),
             *phones,
             *held,

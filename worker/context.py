@@ -92,7 +92,7 @@ class Context:
     @property
     def needs_consent_dates(self) -> bool:
         """Whether a step of the chain asks since when a number has been the contact's."""
-        return any(step.depth == "reassigned" for step in self.providers.steps)
+        return any(step.check_level == "reassigned" for step in self.providers.steps)
 
     def chain(self, dry_run_of: str | None = None) -> Chain:
         """Return the verification chain; for a dry run, one whose answers are not stored."""

@@ -35,13 +35,14 @@ from connectors.fields import ObjectFields, configured, fit, spec_of
 from connectors.http.rate_limits import Quota
 from connectors.protocol import noop
 from connectors.records import (
-    NOTHING,
+    NO_OWN_WRITES,
     CallOutcome,
     Caution,
     Contact,
     CrmField,
     Merge,
     OutcomeNames,
+    OwnWriteFilter,
     Page,
     ProbeResult,
     Purpose,
@@ -49,7 +50,6 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
-    Skip,
     Update,
     Value,
     Visibility,
@@ -250,7 +250,7 @@ class CsvConnector:
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip: Skip = NOTHING,
+        own_writes: OwnWriteFilter = NO_OWN_WRITES,
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         start = int(cursor or 0)
@@ -307,7 +307,7 @@ class CsvConnector:
             country=next((cells[c] for c in fields.country if cells.get(c)), ""),
             source=cells.get(fields.source, ""),
             email=cells.get(fields.email, ""),
-            held={
+            current={
                 canonical: _held(canonical, cells.get(column, ""))
                 for canonical, column in fields.names.items()
             },

@@ -72,9 +72,9 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 
     Ends with the last error, or at once with one that asks to wait longer than is worth it.
     """
-    longest = http.longest_wait.total_seconds()
+    longest = http.backoff_max.total_seconds()
     backoff = tenacity.wait_exponential_jitter(
-        initial=http.first_wait, max=longest, jitter=http.first_wait
+        initial=http.backoff_initial, max=longest, jitter=http.backoff_initial
     )
 
     def error_of(state: tenacity.RetryCallState) -> RetryableError | None:
@@ -149,7 +149,7 @@ class Calls:
 
     def note(self, limits: Limits) -> None:
         """What an answer says of the CRM's limits."""
-        self._quota.note(limits)
+        self._quota.record(limits)
 
     def execute(
         self, purpose: Purpose, call: Callable[[], T], bucket: tuple[str, float] | None = None
@@ -164,7 +164,7 @@ class Calls:
         """
 
         def counted() -> T:
-            self._quota.wait(of_the_reserve=purpose == "other")
+            self._quota.wait(from_reserve=purpose == "other")
             if bucket is not None:
                 self._quota.acquire(*bucket)
             with self._lock:

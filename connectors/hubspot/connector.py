@@ -44,13 +44,14 @@ from connectors.hubspot.search import by_id, milliseconds
 from connectors.hubspot.writes import Writer
 from connectors.protocol import noop
 from connectors.records import (
-    NOTHING,
+    NO_OWN_WRITES,
     CallOutcome,
     Caution,
     Contact,
     CrmField,
     Merge,
     OutcomeNames,
+    OwnWriteFilter,
     Page,
     ProbeResult,
     Purpose,
@@ -58,7 +59,6 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
-    Skip,
     Update,
     Value,
     Visibility,
@@ -214,10 +214,10 @@ class HubSpotConnector:
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip: Skip = NOTHING,
+        own_writes: OwnWriteFilter = NO_OWN_WRITES,
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
-        return self._list(cursor) if since is None else self._changed(since, cursor, skip)
+        return self._list(cursor) if since is None else self._changed(since, cursor, own_writes)
 
     def _list(self, after: str | None) -> Iterator[Page]:
         # The list does not say how long it is; one search does, where the list is not short.
@@ -256,19 +256,21 @@ class HubSpotConnector:
             return None  # only the progress bar wanted to know
         return int(answer.get("total", 0))
 
-    def _changed(self, since: datetime, after: str | None, skip: Skip) -> Iterator[Page]:
+    def _changed(
+        self, since: datetime, after: str | None, own_writes: OwnWriteFilter
+    ) -> Iterator[Page]:
         base = [_changed_since(since)]
         run_field = self.fields.names.get("run")
         groups = [base]
-        if skip.runs and run_field:
+        if own_writes.runs and run_field:
             others = {"propertyName": run_field, "operator": "NOT_IN"}
             groups = [
-                [*base, {**others, "values": [run.lower() for run in skip.runs]}],
+                [*base, {**others, "values": [run.lower() for run in own_writes.runs]}],
                 [*base, {"propertyName": run_field, "operator": "NOT_HAS_PROPERTY"}],
-                [_changed_since(max(since, skip.until))],
+                [_changed_since(max(since, own_writes.until))],
             ]
-            if skip.since > since:
-                groups.append([*base, _changed_before(skip.since)])
+            if own_writes.since > since:
+                groups.append([*base, _changed_before(own_writes.since)])
         while True:
             above = (
                 [{"propertyName": "hs_object_id", "operator": "GT", "value": after}]

@@ -40,13 +40,14 @@ from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
 from connectors.protocol import noop
 from connectors.records import (
-    NOTHING,
+    NO_OWN_WRITES,
     CallOutcome,
     Caution,
     Contact,
     CrmField,
     Merge,
     OutcomeNames,
+    OwnWriteFilter,
     Page,
     ProbeResult,
     Purpose,
@@ -54,7 +55,6 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
-    Skip,
     Update,
     Value,
     Visibility,
@@ -229,10 +229,10 @@ class SalesforceConnector:
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip: Skip = NOTHING,
+        own_writes: OwnWriteFilter = NO_OWN_WRITES,
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
-        wanted = self._asked(object_name, since, skip)
+        wanted = self._asked(object_name, since, own_writes)
         at = Position.of(cursor)
         slices = iter(_SLICES)
         limit: int | None = None
@@ -278,7 +278,7 @@ class SalesforceConnector:
                         "SystemModstamp indexed? Ask Salesforce, or read fewer fields"
                     ) from error
 
-    def _asked(self, name: str, since: datetime | None, skip: Skip) -> Query:
+    def _asked(self, name: str, since: datetime | None, own_writes: OwnWriteFilter) -> Query:
         tests = []
         if "Account" in self._wanted and name in ("Account", "Contact"):
             # A person account is an account and a contact in one, and is written as the former.
@@ -291,10 +291,10 @@ class SalesforceConnector:
         run_field = self._fields[name].names.get("run")
         # A field that Shield encrypts with the probabilistic scheme cannot be filtered by: our own
         # writes are read once more then. Source: Salesforce Help, "Which Fields Can I Encrypt?".
-        if skip.runs and run_field and (name, run_field) in self._filterable:
+        if own_writes.runs and run_field and (name, run_field) in self._filterable:
             tests.append(
-                f"({run_field} = null OR {run_field} NOT IN {listed(skip.runs)} "
-                f"OR SystemModstamp >= {format_utc(skip.until, milliseconds=True)})"
+                f"({run_field} = null OR {run_field} NOT IN {listed(own_writes.runs)} "
+                f"OR SystemModstamp >= {format_utc(own_writes.until, milliseconds=True)})"
             )
         # What was deleted is told too, while it is in the recycle bin.
         tombstones = merges.tombstones(name)
@@ -423,7 +423,7 @@ class SalesforceConnector:
         return found
 
     def _fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
-        whole = self._asked(object_name, None, NOTHING)  # what a full read would leave out
+        whole = self._asked(object_name, None, NO_OWN_WRITES)  # what a full read would leave out
         wanted = replace(whole, tests=(*whole.tests, f"Id IN {listed(ids)}"))
         try:
             return list(self._contacts(object_name, self._rows(wanted.soql(), among=ids)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config import effective
 from config.logging_setup import redact
 from config.settings import DEFAULT_TOML, Settings, SettingsError, load
 
@@ -54,6 +55,38 @@ class TestDefaults:
         assert fields.status == "{phone}_Status__c"
         assert settings.connectors.salesforce.objects["Lead"].source == "LeadSource"
         assert settings.sync.every == timedelta(hours=2)
+
+
+class TestFormerNames:
+    FORMER = (
+        "[http]\nfirst_wait = 0.25\nlongest_wait = '3m'\n"
+        "[verification]\nspread = 0.1\nask_again_after = '2h'\nbreaker_rest = '5s'\n"
+        '[[verification.steps]]\nprovider = "twilio"\ndepth = "live"\n'
+        "[connectors.hubspot]\nreserve = 0.4\n"
+        '[connectors.hubspot.objects.contacts]\nvalue = "worth"\nconsented = "closedate"\n'
+    )
+
+    def test_still_work(self, tmp_path: Path) -> None:
+        settings = from_toml(tmp_path, self.FORMER)
+        verification, http = settings.verification, settings.http
+        assert (http.backoff_initial, http.backoff_max) == (0.25, timedelta(minutes=3))
+        assert (verification.ttl_jitter, verification.retry_after) == (0.1, timedelta(hours=2))
+        assert verification.breaker_cooldown == timedelta(seconds=5)
+        assert verification.steps[0].check_level == "live"
+        assert settings.connectors.hubspot.api_reserve == 0.4
+        mapping = settings.connectors.hubspot.objects["contacts"]
+        assert (mapping.contact_value, mapping.consent_date) == ("worth", "closedate")
+        assert mapping.phones == ("phone", "mobilephone")
+
+    def test_are_shown_as_settings_of_the_file(self, tmp_path: Path) -> None:
+        shown = {one.name: one for one in effective.describe(from_toml(tmp_path, self.FORMER))}
+        assert shown["http.backoff_initial"].origin == "file"
+        assert shown["connectors.hubspot.objects.contacts.consent_date"].value == "closedate"
+        assert shown["connectors.hubspot.objects.contacts.consent_date"].origin == "file"
+
+    def test_are_an_error_beside_the_current_name(self, tmp_path: Path) -> None:
+        (line,) = problems(tmp_path, "[http]\nfirst_wait = 1.0\nbackoff_initial = 2.0")
+        assert "http.first_wait: the former name of backoff_initial, which is set too" in line
 
 
 class TestMistakes:

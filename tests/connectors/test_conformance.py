@@ -15,7 +15,7 @@ from config.settings import Settings, load
 from connectors import build
 from connectors.errors import ConnectorError
 from connectors.protocol import Connector
-from connectors.records import Merge, Skip, Update
+from connectors.records import Merge, OwnWriteFilter, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -159,7 +159,7 @@ class TestWriting:
         (result,) = connector.write([Update(target.object, target.id, values)])
         assert result.ok, result
         (after,) = connector.fetch(target.object, [target.id])
-        assert {key: after.held[key] for key in values} == values
+        assert {key: after.current[key] for key in values} == values
         assert after.phones == target.phones
 
     def test_values_can_be_taken_away(self, connector: Connector) -> None:
@@ -171,8 +171,8 @@ class TestWriting:
         (result,) = connector.write([Update(target.object, target.id, empty)])
         assert result.ok
         (after,) = connector.fetch(target.object, [target.id])
-        assert after.held[f"status/{phone}"] is None
-        assert not after.held["wrong_number"]
+        assert after.current[f"status/{phone}"] is None
+        assert not after.current["wrong_number"]
 
     def test_there_is_one_result_for_each_update_in_order(self, connector: Connector) -> None:
         some = [c for c in everything(connector) if c.object == connector.objects[0]][:5]
@@ -218,7 +218,7 @@ class TestWhatACrmRefusesAsAWhole:
         assert {rid for rid, outcome in outcomes.items() if not outcome.ok} == bad
         assert connector.calls["write"] <= 2 * 5 + 2, "halved, and not one by one"
         after = connector.fetch(some[0].object, [c.id for c in some])
-        assert {c.id for c in after if c.held["reason"] == c.id} == {c.id for c in some} - bad
+        assert {c.id for c in after if c.current["reason"] == c.id} == {c.id for c in some} - bad
 
     @pytest.mark.parametrize(
         "body", [b"Access_Denied_By_Proxy", b"<html><title>Access denied by proxy</title></html>"]
@@ -265,7 +265,9 @@ class TestIncrements:
         assert before.modified_at is not None
         assert after.modified_at is not None
         pages = connector.read(
-            crm.object, since=before.modified_at, skip=Skip(("run-1",), after.modified_at)
+            crm.object,
+            since=before.modified_at,
+            own_writes=OwnWriteFilter(("run-1",), after.modified_at),
         )
         assert [c.id for page in pages for c in page.contacts] == [third]
 

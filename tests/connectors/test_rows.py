@@ -22,7 +22,7 @@ MAPPED = ObjectMap(
     state="MailingState",
     email="Email",
     source="LeadSource",
-    value="Worth__c",
+    contact_value="Worth__c",
     created="CreatedDate",
 )
 NAMES = FieldNames(
@@ -67,13 +67,13 @@ def test_each_value_comes_to_its_place_in_the_one_form() -> None:
     assert contact.phones == {"Phone": "+1 415 555 0123", "MobilePhone": ""}
     assert (contact.country, contact.state, contact.email) == ("CA", "", "a@example.org")
     assert (contact.website, contact.source, contact.campaign) == ("", "Web", "")
-    assert (contact.value, contact.consented, contact.month) == (1200.5, "", "2026-03")
-    assert contact.held["status/Phone"] == "valid"
-    assert contact.held["status/MobilePhone"] is None
-    assert contact.held["wrong_number"] is True
-    assert contact.held["do_not_call"] is False
-    assert contact.held["checked_at"] == "thenZ"
-    assert contact.held["reason"] is None
+    assert (contact.contact_value, contact.consent_date, contact.month) == (1200.5, "", "2026-03")
+    assert contact.current["status/Phone"] == "valid"
+    assert contact.current["status/MobilePhone"] is None
+    assert contact.current["wrong_number"] is True
+    assert contact.current["do_not_call"] is False
+    assert contact.current["checked_at"] == "thenZ"
+    assert contact.current["reason"] is None
 
 
 def test_no_rows_are_no_contacts() -> None:
@@ -105,25 +105,25 @@ def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]
 
 
 @given(ROWS, st.binary(min_size=1, max_size=16))
-def test_a_row_has_the_glance_of_its_contact(rows: list[tuple[Any, ...]], salted: bytes) -> None:
+def test_a_row_has_the_hash_of_its_contact(rows: list[tuple[Any, ...]], config_hash: bytes) -> None:
     found = read_rows(rows)
-    kept = {c.id: (change_detection.hash_contact(c, salted), "{}", "{}") for c in found}
+    decisions = {c.id: (change_detection.hash_contact(c, config_hash), "{}", "{}") for c in found}
     fresh, settled = change_detection.partition(
-        found, change_detection.StoredState(kept, []), salted
+        found, change_detection.StoredState(decisions, []), config_hash
     )
     assert fresh == []
     assert settled.read == len(rows)
     again, same = change_detection.partition(
-        list(found), change_detection.StoredState(kept, []), salted
+        list(found), change_detection.StoredState(decisions, []), config_hash
     )
     assert again == []
     assert (same.read, same.grouped) == (settled.read, settled.grouped)
 
 
-def test_the_same_values_in_other_fields_are_another_glance() -> None:
+def test_the_same_values_in_other_fields_have_another_hash() -> None:
     """A field that the CRM lost, and one that came in its place, must not pass for each other."""
-    one = Contact("Contact", "1", {"Phone": "x"}, held={"do_not_call": True})
-    other = replace(one, held={"do_not_text": True})
+    one = Contact("Contact", "1", {"Phone": "x"}, current={"do_not_call": True})
+    other = replace(one, current={"do_not_text": True})
     assert to_content(one) == to_content(other)
     assert change_detection.hash_contact(one, b"salt") != change_detection.hash_contact(
         other, b"salt"

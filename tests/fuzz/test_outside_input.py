@@ -161,9 +161,9 @@ _TABLES = ["sync", "policy", "verification", "verification.budget", "http", "fee
            "verification.providers.twilio", "feedback.dispositions",
            "connectors.nobody"]  # fmt: skip
 _KEYS = st.sampled_from(
-    ["every", "full_every", "normalize", "steps", "spread", "day", "month", "budget", "per_second",
-     "batch", "phones", "country", "fields", "objects", "enabled", "reserve", "level", "by",
-     "status",
+    ["every", "full_every", "normalize", "steps", "ttl_jitter", "day", "month", "budget",
+     "per_second", "batch", "phones", "country", "fields", "objects", "enabled", "api_reserve",
+     "level", "by", "status",
      "email_to", "oidc_admins", "wrong_number", "read_timeout", "no_such_key"]
 )  # fmt: skip
 
@@ -258,7 +258,7 @@ def true_answers() -> dict[str, list[Any]]:
     made = Sandbox.start(contacts=12, leads=3)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.toml"
-        path.write_text("[http]\nfirst_wait = 0.01\nattempts = 1\n")
+        path.write_text("[http]\nbackoff_initial = 0.01\nattempts = 1\n")
         ctx = Context.create(
             load({**made.env(), "HYGIENE_HOME": folder, "HYGIENE_CONFIG": str(path)})
         )
@@ -322,17 +322,17 @@ def test_answers_of_a_crm(
 def load_http() -> Any:
     from config.settings import Http
 
-    return Http(first_wait=0.01, attempts=1, read_timeout=5.0)
+    return Http(backoff_initial=0.01, attempts=1, read_timeout=5.0)
 
 
 @pytest.mark.parametrize("name", ["twilio", "numverify", "clearoutphone", "rnd"])
 def test_answers_of_a_provider(name: str, sandbox: Sandbox, tmp_path: Path) -> None:
     provider = connect_provider(sandbox, name, tmp_path)
     service = getattr(sandbox, name)
-    depth = "reassigned" if name == "rnd" else "line_type"
+    check_level = "reassigned" if name == "rnd" else "line_type"
     question = Question(NUMBER, NOW.date()) if name == "rnd" else Question(NUMBER)
     service.seen = []
-    provider.ask([question], depth)
+    provider.ask([question], check_level)
     answers = [one["response"] for one in service.seen if one["response"] is not None]
     service.seen = None
 
@@ -345,7 +345,7 @@ def test_answers_of_a_provider(name: str, sandbox: Sandbox, tmp_path: Path) -> N
                       times=5)  # fmt: skip
         sandbox.call(lambda: service.faults.append(fault))
         with contextlib.suppress(ProviderError):
-            for answer in provider.ask([question], depth):
+            for answer in provider.ask([question], check_level):
                 assert answer.number == NUMBER
 
     one()

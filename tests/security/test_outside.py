@@ -125,7 +125,7 @@ def crm_settings(name: str, url: str, tmp_path: Path) -> dict[str, str]:
         "hubspot": {"HUBSPOT_API_URL": url, "HUBSPOT_ACCESS_TOKEN": SECRETS[1]},
     }  # fmt: skip
     config = tmp_path / "quick.toml"
-    config.write_text("[http]\nfirst_wait = 0.01\nattempts = 2\nlongest_wait = '1s'\n")
+    config.write_text("[http]\nbackoff_initial = 0.01\nattempts = 2\nbackoff_max = '1s'\n")
     return {"HYGIENE_HOME": str(tmp_path), "HYGIENE_CONFIG": str(config), **known[name]}
 
 

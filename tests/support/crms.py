@@ -17,7 +17,7 @@ from sandbox.service import Fault, Service
 # Waits that are seconds in production.
 QUICK = """
 [http]
-first_wait = 0.01
+backoff_initial = 0.01
 attempts = 4
 read_timeout = 5.0
 """

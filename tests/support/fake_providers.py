@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from config.verification import Depth, Step
+from config.verification import CheckLevel, Step
 from worker.verification.errors import ProviderError
 from worker.verification.models import AccountStatus, Answer, Product, Question
 from worker.verification.protocol import ChainStep
@@ -33,13 +33,13 @@ class CountingProvider:
         self.fail, self._answer, self._wait = fail, answer, wait
         self._lock = threading.Lock()
 
-    def product(self, depth: Depth) -> Product | None:
-        return Product(depth, Decimal("0.01"))
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return Product(check_level, Decimal("0.01"))
 
-    def supports(self, question: Question, depth: Depth) -> bool:
-        return depth != "reassigned" or question.since is not None
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
+        return check_level != "reassigned" or question.since is not None
 
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         with self._lock:
             self.calls += 1
             call = self.calls
@@ -74,25 +74,29 @@ class FileProvider(CountingProvider):
         self.looks = looks
         self.files: dict[str, int] = {}
 
-    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+    def submit(self, questions: Sequence[Question], check_level: CheckLevel) -> str:
         self.asked.update(question.number for question in questions)
         job = f"file-{len(self.files)}"
         self.files[job] = self.looks
         return job
 
-    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+    def collect(
+        self, job: str, questions: Sequence[Question], check_level: CheckLevel
+    ) -> list[Answer] | None:
         self.files[job] -= 1
         if self.files[job] >= 0:
             return None
         return [self._valid(question) for question in questions]
 
 
-def step(provider: Any, depth: Depth = "line_type", price: str | None = None,
+def step(provider: Any, check_level: CheckLevel = "line_type", price: str | None = None,
          **more: Any) -> ChainStep:  # fmt: skip
-    offer = provider.product(depth)
+    offer = provider.product(check_level)
     assert offer is not None
     cost = offer.price if price is None else Decimal(price)
-    return ChainStep(Step(provider=provider.name, depth=depth, **more), provider, offer, cost)
+    return ChainStep(
+        Step(provider=provider.name, check_level=check_level, **more), provider, offer, cost
+    )
 
 
 def numbers(count: int, first: int = 2000) -> list[str]:

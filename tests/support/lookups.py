@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from config.settings import load
-from config.verification import Depth
+from config.verification import CheckLevel
 from connectors.http.pacing import LocalPace
 from sandbox.providers.meter import LookupService
 from sandbox.run import Sandbox
@@ -24,7 +24,7 @@ SINCE = date(2024, 3, 1)
 # Waits and time-outs that are seconds in production.
 QUICK = """
 [http]
-first_wait = 0.01
+backoff_initial = 0.01
 attempts = 3
 call_timeout = 1.0
 """
@@ -44,14 +44,14 @@ class ProviderCase:
     name: str
     provider: Provider
     service: LookupService | None
-    depth: Depth
+    check_level: CheckLevel
     calls: str = ""
     break_key: Callable[[], None] = lambda: None
     use_up: Callable[[], None] = lambda: None
     slow_down: Callable[[], None] = lambda: None
 
     def question(self, number: str) -> Question:
-        return Question(number, SINCE if self.depth == "reassigned" else None)
+        return Question(number, SINCE if self.check_level == "reassigned" else None)
 
     def ask(self, *numbers: str) -> Mapping[str, Any]:
         """Return answers by number, asked in calls of the provider's size."""
@@ -59,7 +59,7 @@ class ProviderCase:
         questions = [self.question(number) for number in numbers]
         for start in range(0, len(questions), self.provider.batch):
             some = questions[start : start + self.provider.batch]
-            found.update({one.number: one for one in self.provider.ask(some, self.depth)})
+            found.update({one.number: one for one in self.provider.ask(some, self.check_level)})
         return found
 
     def fault(self, kind: str, **more: Any) -> Fault:

@@ -29,7 +29,7 @@ def make(store: Store, now: datetime) -> str:
     """Return the token of a new link; the token itself is not stored."""
     token = secrets.token_urlsafe(32)
     with store.write() as connection:
-        row = {"id": _id(token), "user": _NOBODY, "role": "none", "until": now + LIFETIME}
+        row = {"id": _id(token), "user": _NOBODY, "role": "none", "expires_at": now + LIFETIME}
         connection.execute(sa.insert(table).values(**row))
     return token
 
@@ -39,7 +39,7 @@ def use(store: Store, token: str, now: datetime, old: str = "") -> str | None:
     is not ours. `old`: a session that ends with it."""
     c = table.c
     # A clock that was set back must not keep a link good for longer than a link is.
-    fresh = sa.and_(c.until > now, c.until <= now + LIFETIME)
+    fresh = sa.and_(c.expires_at > now, c.expires_at <= now + LIFETIME)
     with store.write() as connection:
         used = connection.execute(sa.delete(table).where(c.id == _id(token[:LONGEST]), fresh))
         return sessions.begin_in(connection, PERSON, now, old) if used.rowcount else None

@@ -26,11 +26,11 @@ def begin(store: Store, person: Person, now: datetime, old: str = "") -> str:
 def begin_in(connection: Connection, person: Person, now: datetime, old: str = "") -> str:
     """The same, in a transaction that is under way."""
     secret = secrets.token_urlsafe(32)
-    gone = sa.or_(sessions.c.id == _hash(old), sessions.c.until <= now)
+    gone = sa.or_(sessions.c.id == _hash(old), sessions.c.expires_at <= now)
     connection.execute(sa.delete(sessions).where(gone))
     connection.execute(
         sa.insert(sessions).values(
-            id=_hash(secret), user=person.name, role=person.role, until=now + LIFETIME
+            id=_hash(secret), user=person.name, role=person.role, expires_at=now + LIFETIME
         )
     )
     return secret
@@ -39,7 +39,7 @@ def begin_in(connection: Connection, person: Person, now: datetime, old: str = "
 def of(store: Store, secret: str, now: datetime) -> Person | None:
     """Whose session a cookie is; None where it is none or has ended."""
     query = sa.select(sessions.c.user, sessions.c.role).where(
-        sessions.c.id == _hash(secret), sessions.c.until > now, sessions.c.role.in_(ROLES)
+        sessions.c.id == _hash(secret), sessions.c.expires_at > now, sessions.c.role.in_(ROLES)
     )
     with store.read() as connection:
         row = connection.execute(query).one_or_none()

@@ -81,14 +81,14 @@ def log_in(
             failures = 1 + (before.failures if before is not None and recent else 0)
             over = failures - _FREE[kind]
             wait = min(_LONGEST, timedelta(seconds=2 ** min(over, 12) if over >= 0 else 0))
-            rows.append({"key": key, "failures": failures, "until": now + wait, "at": now})
+            rows.append({"key": key, "failures": failures, "expires_at": now + wait, "at": now})
         upsert(connection, throttles, rows)
     return None
 
 
 def _throttle(store: Store, keys: Sequence[str], now: datetime) -> bool:
     """Raises `ThrottledError`; whether there were wrong passwords before."""
-    query = sa.select(throttles.c.until).where(throttles.c.key.in_(keys))
+    query = sa.select(throttles.c.expires_at).where(throttles.c.key.in_(keys))
     with store.read() as connection:
         held = list(connection.scalars(query))
     until = max(held, default=None)

@@ -34,8 +34,8 @@ def evaluate(ctx: Context) -> int:
     ]  # fmt: skip
     with ctx.store.write() as connection:
         upsert(connection, alerts, rows, ignore=True)
-        over = sa.and_(c.over_at.is_(None), c.key.not_in(list(found)))
-        connection.execute(sa.update(alerts).where(over).values(over_at=now, retry_at=None))
+        over = sa.and_(c.resolved_at.is_(None), c.key.not_in(list(found)))
+        connection.execute(sa.update(alerts).where(over).values(resolved_at=now, retry_at=None))
     return _send(ctx)
 
 
@@ -92,7 +92,7 @@ def _claim(ctx: Context, row: Any) -> bool:
 def active(ctx: Context, limit: int = 50) -> list[dict[str, Any]]:
     """What holds now, the newest first."""
     c = alerts.c
-    query = sa.select(alerts).where(c.over_at.is_(None)).order_by(c.at.desc()).limit(limit)
+    query = sa.select(alerts).where(c.resolved_at.is_(None)).order_by(c.at.desc()).limit(limit)
     with ctx.store.read() as connection:
         return [
             {"kind": row.kind, "text": row.text, "path": row.path, "at": row.at.isoformat(),

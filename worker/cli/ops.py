@@ -157,12 +157,13 @@ def _require_stand_ins() -> None:
 @json_option
 def settings(changed: bool, as_json: bool) -> None:
     """Show the settings in effect and where each value comes from; secrets are masked."""
-    from config.effective import shown
+    from config.effective import describe
 
-    found = [one for one in shown(read_settings()) if not changed or one.origin != "default"]
+    all_settings = describe(read_settings())
+    found = [one for one in all_settings if not changed or one.origin != "default"]
     if as_json:
         console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in found])
         return
-    made = console.table("setting", "value", "from")
-    console.rows(made, [(one.name, one.value, one.origin) for one in found])
-    console.show_table(made)
+    table = console.table("setting", "value", "from")
+    console.rows(table, [(one.name, one.value, one.origin) for one in found])
+    console.show_table(table)

@@ -178,7 +178,7 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bo
 def _source_clause(best: ProviderAnswer, known: NumberKnowledge) -> str:
     """Why a number is bad, by whose word, and who says otherwise."""
     detail = best.detail or f"is {best.verdict}"
-    if best.depth == "format":
+    if best.check_level == "format":
         return detail
     others = _conflicting_sources(known)
     return f"{detail} ({best.label or best.provider}{f'; {others}' if others else ''})"
@@ -200,7 +200,7 @@ def _conflicting_sources(known: NumberKnowledge) -> str:
     return " and ".join(
         f"{one.label or one.provider} says {one.verdict}"
         for one in resolve.conflicting(known.answers)
-        if one.depth != "format" and best is not None and one.provider != best.provider
+        if one.check_level != "format" and best is not None and one.provider != best.provider
     )
 
 

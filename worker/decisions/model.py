@@ -34,14 +34,15 @@ def is_stopped(suppressed: frozenset[Channel]) -> bool:
 class ProviderAnswer(Struct, frozen=True):
     """A verification as far as deciding needs it. `detail`: a phrase such as "is too short".
 
-    `depth`: how deep it looked (see `weigh`). `label`: the provider as a person knows it.
+    `check_level`: what it checked (see `worker.decisions.resolve`). `label`: what people call the
+    provider.
     """
 
     provider: str
     verdict: Literal["valid", "invalid", "unreachable", "unknown"]
     line_type: LineType = "unknown"
     detail: str = ""
-    depth: Literal["format", "line_type", "live", "reassigned"] = "format"
+    check_level: Literal["format", "line_type", "live", "reassigned"] = "format"
     label: str = ""
 
 

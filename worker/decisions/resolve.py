@@ -1,9 +1,9 @@
-"""What several providers' answers about one number come to together.
+"""Resolve several providers' answers about one number.
 
-The rule: the answer that looked deepest decides, since a look at the network (live) sees more than
-one at the carriers' databases (line type), and that more than the numbering plan (format). Among
-equally deep ones the later in the chain decides: an operator puts it there to settle what the
-earlier left open. An answer "unknown" decides nothing. Whoever said otherwise is named.
+The answer with the highest check level decides: the network (live) knows more than the carriers'
+databases (line type), and those more than the numbering plan (format). Of answers at the same level
+the later in the chain decides: an operator puts it there to settle what the earlier ones left open.
+An answer "unknown" decides nothing. Providers that disagree are named.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-# "reassigned" tells who has the number now, and of the line itself no more than the plan.
+# "reassigned" tells who has the number now. About the line it tells no more than the plan does.
 _RANKS = {"format": 0, "reassigned": 0, "line_type": 1, "live": 2}
 
 
 class AnswerLike(Protocol):
-    """An answer as far as weighing needs it."""
+    """What of an answer is needed to resolve several of them."""
 
     @property
-    def depth(self) -> str: ...
+    def check_level(self) -> str: ...
     @property
     def verdict(self) -> str: ...
     @property
@@ -30,32 +30,35 @@ S = TypeVar("S", bound=AnswerLike)
 
 
 def winning(answers: Sequence[S]) -> S | None:
-    """The answer that decides, of answers in the chain's order; None where nobody knows."""
+    """Return the answer that decides, of answers in the chain's order; None if nobody knows."""
     best: S | None = None
     for one in answers:
         if one.verdict == "unknown":
             continue
-        if best is None or _RANKS[one.depth] >= _RANKS[best.depth]:
+        if best is None or _RANKS[one.check_level] >= _RANKS[best.check_level]:
             best = one
     return best
 
 
 def conflicting(answers: Sequence[S]) -> list[S]:
-    """Those who said something else than the one that decides."""
+    """Return the answers that disagree with the one that decides."""
     best = winning(answers)
     return [one for one in answers if best and one.verdict not in ("unknown", best.verdict)]
 
 
 def line_type(answers: Sequence[S], fallback: str = "unknown") -> str:
-    """The kind of line by the deepest answer that knows it (what is live says nothing of it)."""
+    """Return the line type, by the answer with the highest check level of those that know it."""
     known = [one for one in answers if one.line_type != "unknown"]
     best = winning(known)
     return best.line_type if best else fallback
 
 
-def is_sufficient(answers: Sequence[S], depth: str) -> bool:
-    """Whether somebody has told what a step of this depth is asked for."""
-    if depth == "reassigned":
-        return False  # a matter of dates: see where that is asked
-    return any(one.verdict != "unknown" and _RANKS[one.depth] >= _RANKS[depth] for one in answers
-               if one.depth != "reassigned")  # fmt: skip
+def is_sufficient(answers: Sequence[S], check_level: str) -> bool:
+    """Return whether an answer settles what a step of this check level is for."""
+    if check_level == "reassigned":
+        return False  # it depends on dates: see `worker.verification.conditions`
+    return any(
+        one.verdict != "unknown" and _RANKS[one.check_level] >= _RANKS[check_level]
+        for one in answers
+        if one.check_level != "reassigned"
+    )

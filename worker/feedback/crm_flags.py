@@ -66,7 +66,7 @@ def reports_from_flags(
     Nine parameters: each is known to the caller by itself, and a record of them would be made
     once for each contact, of which nearly none has a change.
     """
-    held, before = contact.held, last_seen or {}
+    held, before = contact.current, last_seen or {}
     changed = {
         flag: bool(held[flag])
         for flag in FLAGS

@@ -248,7 +248,9 @@ def check_crm(ctx: Context, name: str) -> Iterator[Check]:
     quota = ctx.quotas.get(name)
     if quota is not None and (today := quota.today) is not None:
         left = {"remaining": today.remaining, "limit": today.limit}
-    reserve = getattr(getattr(ctx.settings.connectors, name), "reserve", 0.0)
-    if left and left["remaining"] <= left["limit"] * (reserve + 0.05):
+    api_reserve = getattr(getattr(ctx.settings.connectors, name), "api_reserve", 0.0)
+    if left and left["remaining"] <= left["limit"] * (api_reserve + 0.05):
         text = f"{left['remaining']:,} of {left['limit']:,} API calls of the day are left, and "
-        yield warning(name, f"{text}{reserve:.0%} are kept for others: syncs stop until tomorrow")
+        yield warning(
+            name, f"{text}{api_reserve:.0%} are reserved for others: syncs stop until tomorrow"
+        )

@@ -44,9 +44,9 @@ def _expired_access_rows(ctx: Context) -> int:
         return sum(
             connection.execute(sa.delete(table).where(old)).rowcount
             for table, old in (
-                (sessions, sessions.c.until < now),
+                (sessions, sessions.c.expires_at < now),
                 (throttles, throttles.c.at < now - timedelta(days=1)),
-                (alerts, alerts.c.over_at < now - timedelta(days=90)),
+                (alerts, alerts.c.resolved_at < now - timedelta(days=90)),
             )
         )
 

@@ -49,7 +49,7 @@ def _verifications(ctx: Context, number: str) -> list[dict[str, Any]]:
             "provider": answer.provider,
             "label": labels.get(answer.provider, answer.provider),
             "package": answer.package,
-            "depth": answer.depth,
+            "depth": answer.check_level,
             "verdict": answer.verdict,
             "line_type": answer.line_type,
             "carrier": answer.carrier,
@@ -61,8 +61,8 @@ def _verifications(ctx: Context, number: str) -> list[dict[str, Any]]:
             "detail": answer.detail,
             "words": answer.raw_answer,
             "at": answer.at.isoformat(),
-            "until": answer.until.isoformat(),
-            "counts": answer.until > ctx.now(),
+            "until": answer.expires_at.isoformat(),
+            "counts": answer.expires_at > ctx.now(),
         }
         for answer in history(ctx.store, number)
     ]

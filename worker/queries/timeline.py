@@ -84,7 +84,7 @@ def record_timeline(
         "id": record_id,
         "there": row is not None,
         "statuses": row.statuses if row is not None else {},
-        "flags": {k: v for k, v in row.known.items() if v} if row is not None else {},
+        "flags": {k: v for k, v in row.last_seen_flags.items() if v} if row is not None else {},
         "reason": row.reason if row is not None else None,
         "source": row.source if row is not None else "",
         "campaign": row.campaign if row is not None else "",

@@ -107,7 +107,7 @@ def reverify(connector: str) -> None:
     dedupe.acknowledge(reverify, connector)
     ctx = context()
     with ctx.store.read() as connection:
-        due = next(select.due(connection, ctx, connector, 1), None) is not None
+        due = next(select.select_due(connection, ctx, connector, 1), None) is not None
     if due:
         try:
             run_id = lifecycle.open_run(

@@ -1,4 +1,4 @@
-"""Which contacts are in a segment that is set apart, told while their page is worked on."""
+"""Find out which contacts of a page are in an isolated segment."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Segment = tuple[str, str]  # (by, value)
 
 
 @dataclass(frozen=True)
-class Apart:
-    """`segments` that stand apart; `members`: record id -> those of them that are lists."""
+class IsolatedSegments:
+    """Isolated segments of a connector. `members`: record id -> those of them that are lists."""
 
     segments: frozenset[Segment]
     members: Mapping[str, frozenset[Segment]]
 
-    def of(self, contact: Contact, region: str | None) -> bool:
-        """Whether a contact is in one of them."""
+    def includes(self, contact: Contact, region: str | None) -> bool:
+        """Return whether a contact is in one of them."""
         if not self.segments:
             return False
         own = {
@@ -35,8 +35,8 @@ class Apart:
         return bool(own & self.segments) or contact.id in self.members
 
 
-def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> Apart:
-    """What stands apart for these records of one object."""
+def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> IsolatedSegments:
+    """Load the isolated segments, with list memberships of these records of one object."""
     c, m = isolations.c, list_members.c
     query = sa.select(c.by, c.value).where(c.active_key.is_not(None), c.connector == connector)
     members: dict[str, frozenset[Segment]] = {}
@@ -44,12 +44,12 @@ def load(store: Store, connector: str, object_name: str, ids: Sequence[str]) -> 
         segments = frozenset((row.by, row.value) for row in connection.execute(query))
         lists = [value for by, value in segments if by == "list"]
         if lists:
-            held = sa.select(m.record_id, m.list).where(
+            memberships = sa.select(m.record_id, m.list).where(
                 m.connector == connector,
                 m.object == object_name,
                 any_of(m.list, lists),
                 any_of(m.record_id, ids),
             )
-            for record_id, name in connection.execute(held):
+            for record_id, name in connection.execute(memberships):
                 members[record_id] = members.get(record_id, frozenset()) | {("list", name)}
-    return Apart(segments, members)
+    return IsolatedSegments(segments, members)

@@ -21,5 +21,5 @@ def invalidate(connection: Connection, numbers: Iterable[str]) -> None:
         connection.execute(
             sa.update(contacts)
             .where(sa.tuple_(c.connector, c.object, c.record_id).in_(holders))
-            .values(settled_until=None)
+            .values(fresh_until=None)
         )

@@ -82,8 +82,8 @@ runs = sa.Table(
     sa.Column("read_all", sa.Boolean, nullable=False, default=False),
     sa.Column("reader_calls", sa.JSON, nullable=False),
     sa.Column("reader_owner", sa.String(120)),
-    sa.Column("reader_until", UtcDateTime),
-    sa.Column("skip", sa.JSON, nullable=False),
+    sa.Column("reader_until", UtcDateTime, key="reader_lease_expires_at"),
+    sa.Column("skip", sa.JSON, key="own_writes", nullable=False),
     sa.Column("notes", sa.JSON, nullable=False),
     sa.Column("error", sa.Text),
     # Who asked for it and why; "" for the schedule.
@@ -104,7 +104,7 @@ pages = sa.Table(
     sa.Column("stored_at", UtcDateTime, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("owner", sa.String(120)),
-    sa.Column("until", UtcDateTime),
+    sa.Column("until", UtcDateTime, key="lease_expires_at"),
     # JSON {ids, contacts}; contacts may be null (read when processed). Gone when the page is done.
     sa.Column("payload", sa.LargeBinary),
     sa.Column("size", sa.Integer, nullable=False, default=0),
@@ -195,7 +195,8 @@ contacts = sa.Table(
     sa.Column("record_id", RecordId, primary_key=True),
     sa.Column("fingerprint", sa.String(40), nullable=False),
     sa.Column("statuses", sa.JSON, nullable=False),  # {phone field: status}
-    sa.Column("known", sa.JSON, nullable=False),  # {flag: value}, as we last saw or wrote them
+    # {flag: value}, as we last saw or wrote them.
+    sa.Column("known", sa.JSON, key="last_seen_flags", nullable=False),
     sa.Column("reason", sa.String(255)),
     sa.Column("source", sa.String(255), nullable=False, default=""),
     sa.Column("campaign", sa.String(255), nullable=False, default=""),
@@ -206,8 +207,8 @@ contacts = sa.Table(
     sa.Column("value", sa.Float),  # what the contact is worth: the most valuable first
     # What was read when it was last decided (see worker.sync.read.change_detection), and until when
     # that stands; null: it is to be looked at.
-    sa.Column("glance", sa.String(32), nullable=False, default=""),
-    sa.Column("settled_until", UtcDateTime),
+    sa.Column("glance", sa.String(32), key="content_hash", nullable=False, default=""),
+    sa.Column("settled_until", UtcDateTime, key="fresh_until"),
     sa.Column("answers", sa.JSON),  # {provider: answers that it was decided from}
     # A number of it got no answer when it was last looked at.
     sa.Column("waiting", sa.Boolean, nullable=False, default=False),
@@ -248,7 +249,7 @@ verifications = sa.Table(
     sa.Column("provider", sa.String(40), primary_key=True),
     sa.Column("package", sa.String(60), primary_key=True),
     sa.Column("since", sa.String(10), primary_key=True, default=""),
-    sa.Column("depth", sa.String(12), nullable=False),
+    sa.Column("depth", sa.String(12), key="check_level", nullable=False),
     sa.Column("verdict", sa.String(12), nullable=False),
     sa.Column("line_type", sa.String(12), nullable=False),
     sa.Column("country", sa.String(3), nullable=False, default=""),
@@ -259,7 +260,7 @@ verifications = sa.Table(
     sa.Column("detail", sa.String(255), nullable=False, default=""),
     sa.Column("words", sa.Text, key="raw_answer", nullable=False, default=""),
     sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime, key="expires_at", nullable=False),
     # When to ask again; null when nobody wants to know any more.
     sa.Column("due_at", UtcDateTime, index=True),
 )
@@ -291,7 +292,7 @@ lookup_claims = sa.Table(
     sa.Column("package", sa.String(60), primary_key=True),
     sa.Column("since", sa.String(10), primary_key=True, default=""),
     sa.Column("owner", sa.String(120), nullable=False, index=True),
-    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime, key="lease_expires_at", nullable=False),
     sa.Column("run_id", sa.String(40), nullable=False),
     sa.Column("day", sa.String(10), nullable=False),  # whose spend it is reserved in
     sa.Column("price", sa.BigInteger, nullable=False),  # millionths of the currency
@@ -662,7 +663,7 @@ sessions = sa.Table(
     sa.Column("id", sa.String(64), primary_key=True),  # hash of what the cookie holds
     sa.Column("user", sa.String(120), nullable=False, index=True),
     sa.Column("role", sa.String(10), nullable=False),
-    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime, key="expires_at", nullable=False),
 )
 
 # Wrong passwords in a row, by name and by address.
@@ -671,7 +672,7 @@ throttles = sa.Table(
     metadata,
     sa.Column("key", sa.String(160), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime, key="expires_at", nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
 )
 
@@ -713,5 +714,5 @@ alerts = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("again_at", UtcDateTime, key="retry_at"),  # null: nothing is left to send
     sa.Column("error", sa.String(255), nullable=False, server_default=""),
-    sa.Column("over_at", UtcDateTime),
+    sa.Column("over_at", UtcDateTime, key="resolved_at"),
 )

@@ -137,7 +137,7 @@ def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: 
         query = sa.select(c.connector, c.object, c.record_id).where(sa.or_(*about), ~held)
         for connector, object_name, record_id in connection.execute(query).all():
             index_of = (c.connector == connector, c.object == object_name, c.record_id == record_id)
-            connection.execute(sa.update(contacts).where(*index_of).values(settled_until=None))
+            connection.execute(sa.update(contacts).where(*index_of).values(fresh_until=None))
             if connector != "csv":  # a list on disk is told by its next run
                 changed_records.record(connection, connector, object_name, [record_id], now)
 

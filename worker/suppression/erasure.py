@@ -176,7 +176,9 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
 def _store_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
     """Under a keyed hash: where the CRM has the contact still, its flags are ours, and must not
     pass for a person's word when it is read for the first time."""
-    known = connection.scalar(sa.select(contacts.c.known).where(_is_record(contacts, holder)))
+    known = connection.scalar(
+        sa.select(contacts.c.last_seen_flags).where(_is_record(contacts, holder))
+    )
     if known is None:
         return
     value = orjson.dumps(crm_flags.flags_of(known)).decode()
@@ -293,12 +295,12 @@ def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) ->
 
     mentions = sa.or_(holds(writes.c.before), holds(writes.c.after))
     done.writes += connection.execute(sa.delete(writes).where(mentions)).rowcount
-    proposed_to = sa.select(contacts).where(holds(contacts.c.known))
+    proposed_to = sa.select(contacts).where(holds(contacts.c.last_seen_flags))
     for row in connection.execute(proposed_to).all():
-        known = {key: value for key, value in row.known.items() if value != number}
+        known = {key: value for key, value in row.last_seen_flags.items() if value != number}
         holder = (row.connector, row.object, row.record_id)
         connection.execute(
-            sa.update(contacts).where(_is_record(contacts, holder)).values(known=known)
+            sa.update(contacts).where(_is_record(contacts, holder)).values(last_seen_flags=known)
         )
     m = merged_records.c
     for row in connection.execute(sa.select(merged_records).where(holds(m.numbers))).all():

@@ -62,9 +62,9 @@ def load(
     """Return what is known of these contacts, by record id."""
     found = {}
     c = contacts.c
-    query = sa.select(c.record_id, c.fingerprint, c.known, c.glance, c.settled_until).where(
-        *_among(contacts, connector, object_name, ids)
-    )
+    query = sa.select(
+        c.record_id, c.fingerprint, c.last_seen_flags, c.content_hash, c.fresh_until
+    ).where(*_among(contacts, connector, object_name, ids))
     with store.read() as connection:
         for record_id, fingerprint, flags, content_hash, until in connection.execute(query):
             proposed = flags.pop(_PROPOSED, "")
@@ -129,7 +129,7 @@ def _current_flags(
     """Return the flags as they are now. `others`: as another run left them meanwhile."""
     # A flag that is hidden from us is what it was: shown again, it is not a person's new word.
     hidden = before.flags if before is not None else {}
-    read = crm_flags.flags_of(entry.contact.held)
+    read = crm_flags.flags_of(entry.contact.current)
     return {**hidden, **read, **others, **crm_flags.flags_of(entry.written)}
 
 
@@ -144,7 +144,7 @@ def _contact_row(
     return {
         **key,
         "fingerprint": fingerprint,
-        "known": flags,
+        "last_seen_flags": flags,
         "statuses": {f.name: f.status for f in decision.fields if f.status},
         "reason": decision.reason,
         "source": contact.source[:255],
@@ -152,7 +152,7 @@ def _contact_row(
         "country": entry.region or "",
         "month": contact.month,
         "person": entry.person,
-        "value": contact.value,
+        "value": contact.contact_value,
         "waiting": decision.waiting,
         **_freshness(entry),
         "checked_at": now,
@@ -161,8 +161,8 @@ def _contact_row(
 
 def _freshness(entry: IndexEntry) -> dict[str, Any]:
     return {
-        "glance": entry.content_hash,
-        "settled_until": entry.fresh_until,
+        "content_hash": entry.content_hash,
+        "fresh_until": entry.fresh_until,
         "answers": dict(entry.answers),
     }
 
@@ -199,7 +199,7 @@ def _flags_of_others(
     if not changed:
         return {}
     found = {}
-    by_others = sa.select(c.record_id, c.known).where(
+    by_others = sa.select(c.record_id, c.last_seen_flags).where(
         *_among(contacts, connector, object_name, changed)
     )
     for record_id, flags in connection.execute(by_others):
@@ -221,7 +221,7 @@ def invalidate_records(
     connection.execute(
         sa.update(contacts)
         .where(*_among(contacts, connector, object_name, ids))
-        .values(settled_until=None)
+        .values(fresh_until=None)
     )
 
 
@@ -237,9 +237,9 @@ def remember_flags(
     if not flags:
         return
     where = sa.and_(*_among(contacts, connector, object_name, (record_id,)))
-    before = connection.scalar(sa.select(contacts.c.known).where(where))
+    before = connection.scalar(sa.select(contacts.c.last_seen_flags).where(where))
     if before is not None:
-        values = {"known": {**before, **flags}, "fingerprint": "", "settled_until": None}
+        values = {"last_seen_flags": {**before, **flags}, "fingerprint": "", "fresh_until": None}
         connection.execute(sa.update(contacts).where(where).values(**values))
         return
     row = {
@@ -248,7 +248,7 @@ def remember_flags(
         "record_id": record_id,
         "fingerprint": "",
         "statuses": {},
-        "known": flags,
+        "last_seen_flags": flags,
         "reason": None,
         "source": "",
         "campaign": "",
@@ -257,8 +257,8 @@ def remember_flags(
         "person": "",
         "value": None,
         "waiting": False,
-        "glance": "",
-        "settled_until": None,
+        "content_hash": "",
+        "fresh_until": None,
         "answers": {},
         "checked_at": _NEVER,
     }
@@ -291,7 +291,7 @@ def _fingerprint(entry: IndexEntry, flags: Mapping[str, bool]) -> str:
         contact.source,
         contact.campaign,
         contact.month,
-        contact.value,
+        contact.contact_value,
         entry.person,
         flags,
         decision.reason,

@@ -183,7 +183,7 @@ def _store_merge(
     connector, object_name, record_id = key.split("/", 2)
     c, n, m = contacts.c, contact_numbers.c, merged_records.c
     row = connection.execute(
-        sa.select(c.person, c.known, c.checked_at).where(
+        sa.select(c.person, c.last_seen_flags, c.checked_at).where(
             c.connector == connector, c.object == object_name, c.record_id == record_id
         )
     ).one_or_none()
@@ -199,7 +199,7 @@ def _store_merge(
         "person": (row.person if row else "") or (stored.person if stored else ""),
         "flags": {
             **(stored.flags if stored else {}),
-            **(crm_flags.flags_of(row.known) if row else {}),
+            **(crm_flags.flags_of(row.last_seen_flags) if row else {}),
             **_pending_flags(connection, connector, object_name, record_id),
         },
         "numbers": list(dict.fromkeys((*numbers, *(stored.numbers if stored else ())))),

@@ -105,7 +105,7 @@ def load_answers(
     often, whose answers count for that long at least.
     """
     c = verifications.c
-    counting = c.until > now
+    counting = c.expires_at > now
     if fresh_since is not None:
         counting = sa.and_(counting, c.at >= fresh_since)
     if step is not None and step.step.at_most_every is not None:
@@ -123,7 +123,7 @@ def put_answers(connection: Connection, answers: Sequence[Verification]) -> None
             "provider": v.provider,
             "package": v.package,
             "since": v.since,
-            "depth": v.depth,
+            "check_level": v.check_level,
             "verdict": v.verdict,
             "line_type": v.line_type,
             "country": v.country[:3],
@@ -134,8 +134,8 @@ def put_answers(connection: Connection, answers: Sequence[Verification]) -> None
             "detail": v.detail[:255],
             "raw_answer": v.raw_answer[:4000],
             "at": v.at,
-            "until": v.until,
-            "due_at": v.until,
+            "expires_at": v.expires_at,
+            "due_at": v.expires_at,
         }
         for v in answers
     ]

@@ -135,7 +135,7 @@ class _ChainRun:
         tried: set[Question] = set()
         while questions := self._next_questions(step, wanted, tried):
             self._ask(step, questions)
-            if step.depth != "reassigned":
+            if step.check_level != "reassigned":
                 break  # there is one question about each number
             tried.update(questions)
         if self._refreshes:
@@ -173,14 +173,14 @@ class _ChainRun:
         The earliest date goes first: not given away since then answers all later ones.
         """
         questions = []
-        depth, supports = step.depth, step.provider.supports
+        check_level, supports = step.check_level, step.provider.supports
         for subject in wanted:
             answers = [one for one in self._results.answers[subject.number] if _is_of(step, one)]
-            for day in sorted(subject.dates) if depth == "reassigned" else (None,):
+            for day in sorted(subject.dates) if check_level == "reassigned" else (None,):
                 if answers and any(one.covers(day) for one in answers):
                     continue
                 question = Question(subject.number, day)
-                if question not in tried and supports(question, depth):
+                if question not in tried and supports(question, check_level):
                     questions.append(question)
                 break
         return questions
@@ -200,7 +200,7 @@ class _ChainRun:
         """Ask a provider in this process, for nothing: no claim and no reservation."""
         lookups = self._results.lookups
         try:
-            answers = step.provider.ask(questions, step.depth)
+            answers = step.provider.ask(questions, step.check_level)
         except ProviderError as error:
             lookups.failed[step.name] += len(questions)
             self._results.record_failure(step, questions, error.reason)
@@ -218,7 +218,7 @@ class _ChainRun:
         """Count what a dry run would ask, and what that would cost."""
         lookups = self._results.lookups
         for question in questions:
-            self._assumed[question.number].add(step.depth)
+            self._assumed[question.number].add(step.check_level)
             since = question.since.isoformat() if question.since else ""
             if not forecast.counted(question.number, step.name, step.package, since):
                 lookups.asked[step.name] += 1

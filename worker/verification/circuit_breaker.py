@@ -163,7 +163,7 @@ def _cooldown(
         return EXHAUSTED_COOLDOWN
     if state.is_open:
         return min(_MAX_COOLDOWN, timedelta(seconds=max(state.cooldown, 1) * 2))
-    return settings.breaker_rest if failures >= settings.breaker_failures else None
+    return settings.breaker_cooldown if failures >= settings.breaker_failures else None
 
 
 def record_check(

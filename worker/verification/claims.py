@@ -79,7 +79,7 @@ def load(
 
 def insert(
     connection: Connection, step: ChainStep, questions: Sequence[Question],
-    request: LookupRequest, price: int, now: datetime, until: datetime,
+    request: LookupRequest, price: int, now: datetime, expires_at: datetime,
 ) -> list[Question]:  # fmt: skip
     """Claim questions. Return those that nobody else claimed in the meantime."""
     rows = [
@@ -89,7 +89,7 @@ def insert(
             "package": step.package,
             "since": key_of(question)[1],
             "owner": request.owner,
-            "until": until,
+            "lease_expires_at": expires_at,
             "run_id": request.run_id,
             "day": budget.day_of(now),
             "price": price,
@@ -112,14 +112,14 @@ def insert(
 
 def take_over(
     connection: Connection, step: ChainStep, job: str, questions: Sequence[Question],
-    owner: str, until: datetime,
+    owner: str, expires_at: datetime,
 ) -> None:  # fmt: skip
     """Make the claims on a file, whose worker died, this worker's."""
     for some in chunks(unique_numbers(questions)):
         connection.execute(
             sa.update(lookup_claims)
             .where(*_of(step), lookup_claims.c.job == job, lookup_claims.c.number.in_(some))
-            .values(owner=owner, until=until)
+            .values(owner=owner, lease_expires_at=expires_at)
         )
 
 
@@ -137,13 +137,13 @@ def release_file(connection: Connection, step: ChainStep, job: str, now: datetim
     connection.execute(
         sa.update(lookup_claims)
         .where(*_of(step), lookup_claims.c.job == job)
-        .values(owner="", until=now)
+        .values(owner="", lease_expires_at=now)
     )
 
 
-def renew(connection: Connection, owner: str, until: datetime) -> None:
+def renew(connection: Connection, owner: str, expires_at: datetime) -> None:
     mine = lookup_claims.c.owner == owner
-    connection.execute(sa.update(lookup_claims).where(mine).values(until=until))
+    connection.execute(sa.update(lookup_claims).where(mine).values(lease_expires_at=expires_at))
 
 
 def delete(connection: Connection, step: ChainStep, keys: Iterable[Key]) -> None:

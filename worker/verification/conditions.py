@@ -32,7 +32,7 @@ def wants(
 ) -> bool:
     """Return whether a step is asked about a number, given what the steps before it said.
 
-    `assumed`: depths that a dry run takes for answered.
+    `assumed`: check levels that a dry run takes for answered.
     """
     best = resolve.winning(said)
     if best is not None and best.verdict == "invalid" and not step.also_invalid:
@@ -46,7 +46,7 @@ def wants(
     if step.line_types and _line_type(subject, said) not in step.line_types:
         return False
     if step.only_undecided:
-        return step.depth not in assumed and not _quoted(step, subject, said)
+        return step.check_level not in assumed and not _quoted(step, subject, said)
     return True
 
 
@@ -55,7 +55,7 @@ def _line_type(subject: Subject, said: Sequence[Verification]) -> str:
 
 
 def _quoted(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
-    if step.depth != "reassigned":
-        return resolve.is_sufficient(said, step.depth)
+    if step.check_level != "reassigned":
+        return resolve.is_sufficient(said, step.check_level)
     known = [one for one in said if one.reassigned is not None]
     return all(any(one.covers(day) for one in known) for day in subject.dates)

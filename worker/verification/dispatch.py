@@ -95,7 +95,7 @@ class InFlightCalls:
 
 def _call(step: ChainStep, questions: Sequence[Question]) -> list[Answer] | ProviderError:
     try:
-        return step.provider.ask(questions, step.depth)
+        return step.provider.ask(questions, step.check_level)
     except ProviderError as error:
         return error
     except Exception:  # a fault of ours, or of a third party's provider: never of the number
@@ -141,7 +141,7 @@ def submit_file(
     """Hand a file in, and call `remember` with its name before anything else happens."""
     outcome = LookupOutcome()
     try:
-        job = cast(BulkProvider, step.provider).submit(questions, step.depth)
+        job = cast(BulkProvider, step.provider).submit(questions, step.check_level)
     except ProviderError as error:
         _take_error(outcome, questions, error)
         return "", outcome
@@ -174,7 +174,7 @@ def collect_file(
         heartbeat()
         outcome = LookupOutcome()
         try:
-            answers = provider.collect(job, questions, step.depth)
+            answers = provider.collect(job, questions, step.check_level)
         except (
             AmbiguousResultError
         ) as error:  # there is nothing to collect any more: it was paid for nothing

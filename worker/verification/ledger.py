@@ -99,7 +99,7 @@ class Ledger:
         def is_live(claim: Any) -> bool:
             # A claim of our own that we know nothing of is left from a failure of ours.
             ours = claim.owner == request.owner
-            return claim.until > now and not ours and self._alive(claim.owner)
+            return claim.lease_expires_at > now and not ours and self._alive(claim.owner)
 
         by_claim = claims.sort_by_claim(rest, claimed, is_live)
         made.busy, made.files = by_claim.busy, by_claim.files
@@ -192,7 +192,7 @@ class Ledger:
         reasons = {**outcome.failed, **outcome.charge_unknown}
         record_retries(
             connection, step, {one.number: reason for one, reason in reasons.items()},
-            now, now + self._settings.ask_again_after,
+            now, now + self._settings.retry_after,
         )  # fmt: skip
         clear_retries(connection, step, sorted({one.number for one in outcome.answers}))
 
@@ -201,7 +201,7 @@ class Ledger:
         now = self._now()
         reasons = {one.number: reason for one in questions}
         with self._store.write() as connection:
-            record_retries(connection, step, reasons, now, now + self._settings.ask_again_after)
+            record_retries(connection, step, reasons, now, now + self._settings.retry_after)
 
     def clear_retries(self, step: ChainStep, numbers: Sequence[str]) -> None:
         """Delete the retries of these numbers: they have an answer, or need none."""
@@ -219,7 +219,9 @@ class Ledger:
         with self._store.write() as connection:
             locks.acquire(connection, Lock.BOOKING_LOOKUPS)
             rows = claims.without_a_file(connection)
-            dead = [row for row in rows if row.until <= now or not self._alive(row.owner)]
+            dead = [
+                row for row in rows if row.lease_expires_at <= now or not self._alive(row.owner)
+            ]
             _write_off(connection, dead, now)
         return len(dead)
 

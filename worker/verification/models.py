@@ -9,13 +9,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from config.verification import Depth
+from config.verification import CheckLevel
 from worker.phones import LineType
 
 Verdict = Literal["valid", "invalid", "unreachable", "unknown"]
 # What the network said of the line: in service (and the handset on or off just now), or not.
 Live = Literal["", "active", "reachable", "unreachable", "inactive"]
-DEPTHS: tuple[Depth, ...] = ("format", "line_type", "live", "reassigned")
+CHECK_LEVELS: tuple[CheckLevel, ...] = ("format", "line_type", "live", "reassigned")
 
 
 class Question(Struct, frozen=True):
@@ -62,11 +62,11 @@ class Verification(Struct, frozen=True):
     number: str
     provider: str
     package: str
-    depth: Depth
+    check_level: CheckLevel
     verdict: Verdict
     line_type: LineType
     at: datetime
-    until: datetime
+    expires_at: datetime
     country: str = ""
     carrier: str = ""
     live: Live = ""
@@ -82,7 +82,7 @@ class Verification(Struct, frozen=True):
         Not given away since January holds for any later date too; given away since June holds for
         any earlier one.
         """
-        if self.depth != "reassigned":
+        if self.check_level != "reassigned":
             return True
         if since is None or not self.since:
             return False
@@ -94,7 +94,7 @@ class Verification(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What is bought for a depth. Answers of different packages do not stand for each other.
+    """What is bought for a check level. An answer of one package does not stand for another's.
 
     `price`: list price of one lookup in USD; 0 = free.
     """

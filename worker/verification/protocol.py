@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from config.verification import Depth, Step
+from config.verification import CheckLevel, Step
 from worker.verification.models import AccountStatus, Answer, Product, Question
 
 
@@ -19,13 +19,13 @@ class Provider(Protocol):
     batch: int  # questions that one call takes
     local: bool  # answers in this process, for nothing: there is nothing to share or to save
 
-    def product(self, depth: Depth) -> Product | None:
-        """Return what it sells for this depth; None where it has no such lookup."""
+    def product(self, check_level: CheckLevel) -> Product | None:
+        """Return what it sells for this check level; None if it has no such lookup."""
 
-    def supports(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
         """Return whether it can answer this at all: US numbers only, a date needed."""
 
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         """Return one call's worth (at most `batch`) of answers, in any order.
 
         A number left out was not answered, and nothing was charged for it. Raises a
@@ -44,10 +44,12 @@ class BulkProvider(Provider, Protocol):
 
     bulk_from: int  # questions from which the file is worth it; 0 = never
 
-    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+    def submit(self, questions: Sequence[Question], check_level: CheckLevel) -> str:
         """Hand in a file; its charge begins here. Returns the name under which to ask for it."""
 
-    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+    def collect(
+        self, job: str, questions: Sequence[Question], check_level: CheckLevel
+    ) -> list[Answer] | None:
         """Return the answers of a file that this or another process handed in; None = not yet."""
 
 
@@ -65,12 +67,12 @@ class ChainStep:
         return self.provider.name
 
     @property
-    def depth(self) -> Depth:
-        return self.step.depth
+    def check_level(self) -> CheckLevel:
+        return self.step.check_level
 
     @property
     def package(self) -> str:
         return self.product.package
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.depth})"
+        return f"{self.name} ({self.check_level})"

@@ -103,16 +103,16 @@ class SharedPace:
         self._quoted = client.register_script(_TOLD)
         self._alone = LocalPace()
 
-    def slot(self, name: str, seconds: float) -> float:
+    def reserve(self, name: str, seconds: float) -> float:
         try:
             answer = self._slot(keys=[f"hygiene:pace:{name}"], args=[f"{seconds:.6f}"])
         except redis.RedisError as error:
             _say_alone(error)
-            return self._alone.slot(name, seconds)
+            return self._alone.reserve(name, seconds)
         return float(cast(bytes, answer))
 
     def enter(self, name: str) -> float:
-        limit, seconds = self._alone.known(name)
+        limit, seconds = self._alone.limit_of(name)
         rule = (NEAR, LAST_CALLS, ARRIVAL)
         try:
             answer = self._enter(keys=_keys(name), args=[uuid4().hex, limit, seconds, *rule])
@@ -124,8 +124,8 @@ class SharedPace:
             self._alone.count(name)
         return wait
 
-    def told(self, name: str, left: Remaining) -> None:
-        self._alone.told(name, left)
+    def update(self, name: str, left: Remaining) -> None:
+        self._alone.update(name, left)
         values = (left.remaining, left.limit, left.seconds, ARRIVAL)
         try:
             self._quoted(keys=_keys(name), args=[*values])
@@ -174,7 +174,7 @@ def wait(
     sleep: Callable[[float], None] = stopping.sleep,
 ) -> None:  # fmt: skip
     """Wait for the slot of a call that makes this many lookups; raises `Stopped`."""
-    left = pace.slot(name, spacing(per_second, lookups))
+    left = pace.reserve(name, spacing(per_second, lookups))
     while left > 0:
         sleep(min(left, _LONGEST))
         left -= _LONGEST

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from config.section import SettingsError
 from config.settings import Settings
-from config.verification import Depth, ProviderTuning, Step
+from config.verification import CheckLevel, ProviderTuning, Step
 from connectors.http.pacing import Pace
 from worker.verification import circuit_breaker
 from worker.verification.http_client import ProviderClient, with_path
@@ -185,11 +185,11 @@ def _add(
     step: Step,
     provider: Provider,
 ) -> None:
-    product = provider.product(step.depth)
+    product = provider.product(step.check_level)
     if product is None:
         kinds = [d for d in ("format", "line_type", "live", "reassigned") if provider.product(d)]
         problems.append(
-            f"{where}.depth: {step.provider} does not look for {step.depth}, but for "
+            f"{where}.check_level: {step.provider} does not look for {step.check_level}, but for "
             f"{' and '.join(kinds)}"
         )
         return
@@ -205,13 +205,13 @@ def _add(
 
 def _default_steps(on: Mapping[str, ProviderFactory]) -> tuple[Step, ...]:
     """The plan first; then one provider after the other, each where those before gave no answer."""
-    depths: dict[str, Depth] = {"offline": "format", "rnd": "reassigned"}
+    levels: dict[str, CheckLevel] = {"offline": "format", "rnd": "reassigned"}
     steps = []
     for name in BUILT_IN:
         if name not in on:
             continue
-        depth = depths.get(name, "line_type")
-        steps.append(Step(provider=name, depth=depth, only_undecided=name != "offline"))
+        check_level = levels.get(name, "line_type")
+        steps.append(Step(provider=name, check_level=check_level, only_undecided=name != "offline"))
     return tuple(steps)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from config.verification import Depth
+from config.verification import CheckLevel
 from config.verification import Verification as Settings
 from worker.decisions import resolve
 from worker.verification import ttl
@@ -63,16 +63,18 @@ class Results:
     def __init__(self, numbers: Iterable[str]) -> None:
         self.answers: dict[str, list[Verification]] = {number: [] for number in numbers}
         self.lookups = Lookups()
-        self._unanswered: dict[str, dict[Depth, str]] = {}  # number -> depth -> reason
+        self._unanswered: dict[str, dict[CheckLevel, str]] = {}  # number -> level -> reason
 
     def add(self, answers: Iterable[Verification]) -> None:
-        """Add answers. Each also makes up for an earlier step of the same depth, or of less, that
-        could not answer."""
+        """Add answers. Each also makes up for an earlier step of the same check level, or of less,
+        that could not answer."""
         for answer in answers:
             self.answers[answer.number].append(answer)
-            open_depths = self._unanswered.get(answer.number, {})
-            for depth in [depth for depth in open_depths if _makes_up_for(answer, depth)]:
-                del open_depths[depth]
+            open_levels = self._unanswered.get(answer.number, {})
+            for check_level in [
+                check_level for check_level in open_levels if _makes_up_for(answer, check_level)
+            ]:
+                del open_levels[check_level]
 
     def record_failure(
         self, step: ChainStep, questions: Iterable[Question], reason: str, by_cap: bool = False
@@ -80,7 +82,7 @@ class Results:
         """Record why a step gave no answer. `by_cap`: the reason names a cap, no provider."""
         text = reason if by_cap else f"{step.provider.label} {reason}"
         for question in questions:
-            self._unanswered.setdefault(question.number, {})[step.depth] = text
+            self._unanswered.setdefault(question.number, {})[step.check_level] = text
 
     def as_verified(self) -> Verified:
         unanswered = {n: next(iter(by.values())) for n, by in self._unanswered.items() if by}
@@ -88,29 +90,31 @@ class Results:
         return Verified(answers, unanswered, self.lookups)
 
 
-def _makes_up_for(answer: Verification, depth: Depth) -> bool:
-    """Return whether an answer says what a step of this depth could not be asked for."""
-    if depth == "reassigned":
+def _makes_up_for(answer: Verification, check_level: CheckLevel) -> bool:
+    """Return whether an answer says what a step of this check level could not be asked for."""
+    if check_level == "reassigned":
         return answer.reassigned is not None
-    return resolve.is_sufficient([answer], depth)
+    return resolve.is_sufficient([answer], check_level)
 
 
 def verification_of(
     step: ChainStep, answer: Answer, cost: Decimal, now: datetime, settings: Settings
 ) -> Verification:
     """Turn a provider's answer into a verification, with the time until which it counts."""
-    until = ttl.until(answer, step.depth, now, settings.counts_for, settings.spread)
+    expires_at = ttl.expires_at(
+        answer, step.check_level, now, settings.counts_for, settings.ttl_jitter
+    )
     if step.step.at_most_every is not None:  # what must not be asked sooner is not due sooner
-        until = max(until, now + step.step.at_most_every)
+        expires_at = max(expires_at, now + step.step.at_most_every)
     return Verification(
         number=answer.number,
         provider=step.name,
         package=step.package,
-        depth=step.depth,
+        check_level=step.check_level,
         verdict=answer.verdict,
         line_type=answer.line_type,
         at=now,
-        until=until,
+        expires_at=expires_at,
         country=answer.country,
         carrier=answer.carrier,
         live=answer.live,

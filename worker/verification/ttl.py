@@ -6,23 +6,23 @@ from __future__ import annotations
 import zlib
 from datetime import datetime, timedelta
 
-from config.verification import CountsFor, Depth
+from config.verification import CheckLevel, CountsFor
 from worker.verification.models import Answer
 
 
-def length(answer: Answer, depth: Depth, ttls: CountsFor) -> timedelta:
+def length(answer: Answer, check_level: CheckLevel, ttls: CountsFor) -> timedelta:
     """Return the full time that an answer counts."""
-    if depth == "reassigned":
+    if check_level == "reassigned":
         return ttls.reassigned if answer.reassigned is not None else ttls.unknown
     if answer.verdict == "unknown":
         return ttls.unknown
-    if depth == "format":
+    if check_level == "format":
         return ttls.plan_valid if answer.verdict == "valid" else ttls.plan_invalid
     if answer.verdict == "invalid":
         return ttls.invalid
     if answer.verdict == "unreachable":
         return ttls.unreachable
-    if depth == "live":
+    if check_level == "live":
         return ttls.live
     found: timedelta = getattr(
         ttls,
@@ -33,8 +33,10 @@ def length(answer: Answer, depth: Depth, ttls: CountsFor) -> timedelta:
     return found
 
 
-def until(answer: Answer, depth: Depth, now: datetime, ttls: CountsFor, spread: float) -> datetime:
-    """When an answer falls due: its time, less up to the `spread` of it, the same for a number
-    each time that it is asked."""
+def expires_at(
+    answer: Answer, check_level: CheckLevel, now: datetime, ttls: CountsFor, ttl_jitter: float
+) -> datetime:
+    """Return when an answer expires: after its time, less up to `ttl_jitter` of it. The share is
+    the same for a number each time, so that re-verification is spread over time."""
     share = zlib.crc32(answer.number.encode()) / 2**32
-    return now + length(answer, depth, ttls) * (1 - spread * share)
+    return now + length(answer, check_level, ttls) * (1 - ttl_jitter * share)

@@ -140,16 +140,20 @@ class _Tables(Collector):
                 ("segments_isolated", "Segments that are set apart",
                  sa.select(sa.func.count()).where(isolations.c.active_key.is_not(None))),
                 ("alerts_standing", "What needs a person now",
-                 sa.select(sa.func.count()).where(alerts.c.over_at.is_(None))),
+                 sa.select(sa.func.count()).where(alerts.c.resolved_at.is_(None))),
             ):  # fmt: skip
                 one = _gauge(name, text)
                 one.add_metric([], connection.scalar(query) or 0)
                 yield one
-        pulse_age = heartbeat.age(ctx.store, now)
-        beat = _gauge("pulse_age_seconds", "Since beat and a worker were last seen at work")
-        if pulse_age is not None:
-            beat.add_metric([], pulse_age.total_seconds())
-        yield beat
+        heartbeat_age = heartbeat.age(ctx.store, now)
+        for name, text in (
+            ("heartbeat_age_seconds", "Seconds since beat and a worker were last seen at work"),
+            ("pulse_age_seconds", "Deprecated: use hygiene_heartbeat_age_seconds"),
+        ):
+            gauge = _gauge(name, text)
+            if heartbeat_age is not None:
+                gauge.add_metric([], heartbeat_age.total_seconds())
+            yield gauge
         yield self._queues()
         yield self._set_aside()
 

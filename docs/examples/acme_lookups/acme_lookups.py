@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from decimal import Decimal
 
-from config.verification import Depth, LineType
+from config.verification import CheckLevel, LineType
 from worker.verification.errors import AmbiguousResultError
 from worker.verification.http_client import (
     ProviderClient,
@@ -33,14 +33,14 @@ class AcmeProvider:
     def __init__(self, key: str, client: ProviderClient) -> None:
         self._headers, self._client = {"X-Key": key}, client
 
-    def product(self, depth: Depth) -> Product | None:
-        return Product("basic", Decimal("0.004")) if depth == "line_type" else None
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return Product("basic", Decimal("0.004")) if check_level == "line_type" else None
 
-    def supports(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
         return True  # or only some countries; a date where you need one (question.since)
 
     @guards_response
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         return [self._one(question) for question in questions]
 
     def check(self) -> AccountStatus:  # is the key accepted; must cost nothing

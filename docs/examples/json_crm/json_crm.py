@@ -19,13 +19,13 @@ from connectors.errors import AuthError, UnavailableError
 from connectors.http.rate_limits import Quota
 from connectors.protocol import noop
 from connectors.records import (
-    NOTHING,
+    NO_OWN_WRITES,
     Contact,
     CrmField,
     Merge,
+    OwnWriteFilter,
     Page,
     Schema,
-    Skip,
     Update,
     WriteResult,
 )
@@ -81,7 +81,7 @@ class JsonConnector(BaseConnector):
         object_name: str,
         since: datetime | None = None,
         cursor: str | None = None,
-        skip: Skip = NOTHING,
+        own_writes: OwnWriteFilter = NO_OWN_WRITES,
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         self.count("read")

@@ -57,7 +57,7 @@ def test_updates_survive_a_kill_before_they_are_folded_into_the_file(tmp_path: P
     assert path.read_bytes() == b"id,phone\n1,a\n2,b\n"
     # No close(): this is another process after a kill.
     again = opened(path)
-    assert again.fetch("row", ["2"])[0].held["reason"] == "kept"
+    assert again.fetch("row", ["2"])[0].current["reason"] == "kept"
     again.close()
     assert path.read_bytes() == b"id,phone,hygiene reason\n1,a,\n2,b,kept\n"
 
@@ -69,8 +69,8 @@ def test_a_half_written_line_of_the_journal_is_passed_by(tmp_path: Path) -> None
     journal = path.with_name("list.csv.updates.jsonl")
     journal.write_bytes(journal.read_bytes() + b'["2",{"hygiene re')
     again = opened(path)
-    assert again.fetch("row", ["1"])[0].held["reason"] == "kept"
-    assert again.fetch("row", ["2"])[0].held["reason"] is None
+    assert again.fetch("row", ["1"])[0].current["reason"] == "kept"
+    assert again.fetch("row", ["2"])[0].current["reason"] is None
 
 
 def test_values_are_never_taken_for_numbers_or_formulas(tmp_path: Path) -> None:
@@ -82,7 +82,9 @@ def test_values_are_never_taken_for_numbers_or_formulas(tmp_path: Path) -> None:
     connector.close()
     assert path.read_bytes() == b"id,phone,hygiene reason\n001,0049301234,'=1+1\n"
     again = opened(path)
-    assert again.fetch("row", ["001"])[0].held["reason"] == "=1+1", "or it is written in each sync"
+    assert again.fetch("row", ["001"])[0].current["reason"] == "=1+1", (
+        "or it is written in each sync"
+    )
     again.write([Update("row", "001", {"reason": "\u00a0=1+1"})])
     again.close()
     assert path.read_text("utf-8").endswith(",'\u00a0=1+1\n"), "one apostrophe, not two"
@@ -152,7 +154,7 @@ def test_two_columns_of_one_name_are_two_phones(tmp_path: Path) -> None:
     )
     again = opened(path)
     assert again.phone_fields("row") == ("Phone", "Phone (2)")
-    assert again.fetch("row", ["1"])[0].held["status/Phone (2)"] == "invalid"
+    assert again.fetch("row", ["1"])[0].current["status/Phone (2)"] == "invalid"
 
 
 def test_what_is_named_in_the_settings_counts_over_what_is_seen(tmp_path: Path) -> None:

@@ -356,7 +356,7 @@ class TestTheAccount:
 
         slept: list[float] = []
         quota = Quota("hubspot", 0.1, None, slept.append, lambda: sum(slept))
-        quota.note(limits(headers))
+        quota.record(limits(headers))
         quota.wait()
         assert sum(slept) < 11, "an interval lasts ten seconds"
 

@@ -38,8 +38,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def quota(clock: Clock, reserve: float = 0.2) -> Quota:
-    return Quota("hubspot", reserve, None, clock.sleep, lambda: clock.now)
+def quota(clock: Clock, api_reserve: float = 0.2) -> Quota:
+    return Quota("hubspot", api_reserve, None, clock.sleep, lambda: clock.now)
 
 
 def of_day(remaining: int, limit: int = 1000) -> Limits:
@@ -57,36 +57,36 @@ class TestTheReserve:
 
     def test_calls_go_on_above_it_and_stop_at_it(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_day(201))
+        kept.record(of_day(201))
         kept.wait()
-        kept.note(of_day(200))
-        with pytest.raises(QuotaError, match=r"200 of the 1,000 .* 20% .*connectors\.hubspot\.res"):
+        kept.record(of_day(200))
+        with pytest.raises(QuotaError, match=r"200 of today's 1,000 .* hubspot\.api_reserve"):
             kept.wait()
 
     def test_after_a_minute_one_call_looks_whether_there_are_more(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_day(10))
+        kept.record(of_day(10))
         clock.now += 59
         with pytest.raises(QuotaError):
             kept.wait()
         clock.now += 1
         kept.wait()
-        kept.note(of_day(10))
+        kept.record(of_day(10))
         with pytest.raises(QuotaError):
             kept.wait()
 
     def test_none_can_be_wanted(self, clock: Clock) -> None:
-        kept = quota(clock, reserve=0)
-        kept.note(of_day(1))
+        kept = quota(clock, api_reserve=0)
+        kept.record(of_day(1))
         kept.wait()
-        kept.note(of_day(0))
+        kept.record(of_day(0))
         with pytest.raises(QuotaError):
             kept.wait()
 
     def test_what_says_nothing_of_the_day_changes_nothing(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_day(10))
-        kept.note(Limits())
+        kept.record(of_day(10))
+        kept.record(Limits())
         with pytest.raises(QuotaError):
             kept.wait()
 
@@ -95,24 +95,24 @@ class TestThePace:
     def test_there_is_no_wait_while_the_limit_is_far(self, clock: Clock) -> None:
         kept = quota(clock)
         kept.wait()
-        kept.note(of_window(20))
+        kept.record(of_window(20))
         kept.wait()
         assert clock.slept == []
 
     def test_near_it_calls_go_one_by_one_at_the_pace_it_allows(self, clock: Clock) -> None:
         """A limit of 100 in 10 seconds is one every 0.1 seconds; the last few go slower."""
         kept = quota(clock)
-        kept.note(of_window(90))
+        kept.record(of_window(90))
         kept.wait()
         for remaining, apart in ((19, 0.1), (10, 0.1), (5, 0.1), (2, 0.25), (1, 0.5)):
-            kept.note(of_window(remaining))
+            kept.record(of_window(remaining))
             before = clock.now
             kept.wait()
             assert clock.now - before == pytest.approx(apart, abs=0.002), remaining
 
     def test_a_call_without_its_answer_counts_already(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_window(2))
+        kept.record(of_window(2))
         start, made = clock.now, []
         for _ in range(3):
             kept.wait()
@@ -121,19 +121,19 @@ class TestThePace:
 
     def test_our_own_calls_are_free_again_when_their_window_is_over(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_window(100))
+        kept.record(of_window(100))
         start = clock.now
         for _ in range(80):
             kept.wait()
         clock.now += 5
-        kept.note(of_window(0))
+        kept.record(of_window(0))
         for _ in range(60):
             kept.wait()
         assert clock.now - start == pytest.approx(10.25, abs=0.01)
 
     def test_at_it_all_wait_until_the_window_is_over(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_window(0))
+        kept.record(of_window(0))
         start = clock.now
         for _ in range(20):
             kept.wait()
@@ -141,7 +141,7 @@ class TestThePace:
 
     def test_what_was_said_a_window_ago_no_longer_holds(self, clock: Clock) -> None:
         kept = quota(clock)
-        kept.note(of_window(0))
+        kept.record(of_window(0))
         clock.now += 10
         kept.wait()
         assert clock.slept == []
@@ -152,7 +152,7 @@ class TestThePace:
     ) -> None:
         clock = Clock()
         kept = quota(clock)
-        kept.note(of_window(remaining, limit))
+        kept.record(of_window(remaining, limit))
         clock.now += later
         kept.wait()
         assert all(0 < seconds <= 10 for seconds in clock.slept)
@@ -270,27 +270,27 @@ class TestTheLimitOfAllWorkers:
         start = clock.now
         for turn in range(20):
             each = both[turn % 2]
-            each.note(of_window(19))  # as the account counts them, whoever calls
+            each.record(of_window(19))  # as the account counts them, whoever calls
             each.wait()
         assert clock.now - start >= 18 * 0.1 - 0.01
 
     def test_far_from_a_limit_nobody_waits(self, clock: Clock) -> None:
         one, other = self.processes(clock, 2)
-        one.note(of_window(90))
+        one.record(of_window(90))
         other.wait()
         assert clock.slept == []
 
     def test_a_process_that_has_called_nobody_yet_knows_of_the_limit(self, clock: Clock) -> None:
         one, new = self.processes(clock, 2)
         one.wait()
-        one.note(of_window(0))
+        one.record(of_window(0))
         new.wait()
         assert sum(clock.slept) == pytest.approx(10, abs=0.01)
 
     def test_a_call_of_a_worker_that_was_killed_is_counted(self, clock: Clock) -> None:
         """Its answer never came, so nobody was told what was left after it."""
         killed, other = self.processes(clock, 2)
-        other.note(of_window(10, limit=10))
+        other.record(of_window(10, limit=10))
         for _ in range(9):
             killed.wait()
         before = clock.now
@@ -300,9 +300,9 @@ class TestTheLimitOfAllWorkers:
 
     def test_a_check_waits_for_it_too_though_it_may_take_of_the_reserve(self, clock: Clock) -> None:
         (kept,) = self.processes(clock, 1)
-        kept.note(of_day(1))
-        kept.note(of_window(0))
-        kept.wait(of_the_reserve=True)
+        kept.record(of_day(1))
+        kept.record(of_window(0))
+        kept.wait(from_reserve=True)
         assert sum(clock.slept) == pytest.approx(10, abs=0.01)
 
     def test_checks_wait_for_it_as_reads_do(
@@ -310,7 +310,7 @@ class TestTheLimitOfAllWorkers:
     ) -> None:
         """Each new process begins with a few of them, and many may begin at once."""
         told = Quota("hubspot", 0.2, None, clock.sleep, lambda: clock.now)
-        told.note(of_window(0))
+        told.record(of_window(0))
         opened = build("hubspot", make_settings(), told)
         assert opened.describe()
         opened.close()

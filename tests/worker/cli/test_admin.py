@@ -80,7 +80,7 @@ class TestOverview:
             for one in document(hygiene("settings", "--json", **secret))
         }
         assert found["sync.every"] == ("15m", "default")
-        assert found["http.first_wait"] == ("0.01", "file")
+        assert found["http.backoff_initial"] == ("0.01", "file")
         assert found["ADMIN_TOKEN"][1] == "environment"
         text = hygiene("settings", "--changed", **secret).output
         assert "very-secret" not in text

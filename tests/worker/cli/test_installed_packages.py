@@ -114,7 +114,7 @@ def installation(
         tmp_path,
         f'[connectors.jsoncrm]\npath = "{crm}"\n'
         f'[verification.providers.acme]\noptions = {{ url = "{acme[0]}" }}\n'
-        '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+        '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n'
         '[[verification.steps]]\nprovider = "acme"\n',
     )
 

@@ -17,10 +17,14 @@ from worker.decisions import (
 from worker.phones import Number, ParsedField
 
 NUMBER = Number("+14155552671", kind="unknown", region="US", valid=True, possible=True)
-PLAN = ProviderAnswer("offline", "valid", "unknown", depth="format", label="the numbering plan")
-TWILIO = ProviderAnswer("twilio", "valid", "mobile", depth="line_type", label="Twilio Lookup")
-NUMVERIFY = ProviderAnswer("numverify", "valid", "landline", depth="line_type", label="NumVerify")
-LIVE = ProviderAnswer("twilio", "valid", depth="live", label="Twilio Lookup")
+PLAN = ProviderAnswer(
+    "offline", "valid", "unknown", check_level="format", label="the numbering plan"
+)
+TWILIO = ProviderAnswer("twilio", "valid", "mobile", check_level="line_type", label="Twilio Lookup")
+NUMVERIFY = ProviderAnswer(
+    "numverify", "valid", "landline", check_level="line_type", label="NumVerify"
+)
+LIVE = ProviderAnswer("twilio", "valid", check_level="live", label="Twilio Lookup")
 DEAD = replace(LIVE, verdict="unreachable", detail="is not in service")
 
 
@@ -40,7 +44,7 @@ class TestWhoDecides:
         assert decision.fields[0].status == "unreachable"
         assert decision.reason == "Phone is not in service (Twilio Lookup)."
 
-    def test_depth_counts_more_than_the_order(self) -> None:
+    def test_the_check_level_counts_more_than_the_order(self) -> None:
         assert resolve.winning((DEAD, NUMVERIFY)) is DEAD
 
     def test_among_equally_deep_ones_the_later_in_the_chain(self) -> None:
@@ -110,7 +114,7 @@ SAID = st.builds(
     ProviderAnswer,
     provider=st.sampled_from(["a", "b", "c"]),
     verdict=VERDICTS,
-    depth=st.sampled_from(["format", "line_type", "live", "reassigned"]),
+    check_level=st.sampled_from(["format", "line_type", "live", "reassigned"]),
 )
 
 

@@ -59,7 +59,7 @@ class Record:
 
     def sync(self) -> Flags:
         at = self._later()
-        contact = Contact("contacts", "1", {}, modified=at.isoformat(), held=self.held)
+        contact = Contact("contacts", "1", {}, modified=at.isoformat(), current=self.held)
         self.reports += crm_flags.reports_from_flags(
             "hubspot", contact, WHO, self.known, [NUMBER], at
         )

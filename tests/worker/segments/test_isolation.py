@@ -190,8 +190,8 @@ class TestIsolation:
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         steps = (
-            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
-            '[[verification.steps]]\nprovider = "twilio"\ndepth = "line_type"\n'
+            '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n'
+            '[[verification.steps]]\nprovider = "twilio"\ncheck_level = "line_type"\n'
             "also_invalid = true\nonly_audited = true\n"
         )
         toml = only_one_phone(f"{steps}{STRICT}", crm)

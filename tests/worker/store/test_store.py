@@ -301,7 +301,7 @@ class TestRuns:
         assert reader_lease.claim(first, run_id)
         run = lifecycle.load(first, run_id)
         with first.store.write() as connection:
-            past = {"reader_until": first.now() - timedelta(minutes=1)}
+            past = {"reader_lease_expires_at": first.now() - timedelta(minutes=1)}
             connection.execute(sa.update(tables.runs).values(past))
         assert reader_lease.claim(second, run_id)
         assert reader.read_from_cursor(

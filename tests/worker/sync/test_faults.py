@@ -224,7 +224,7 @@ class TestTheWayThere:
         service.used, service.daily_limit = 850, 1000  # others called it too
         ctx.connector(crm.name, fresh=True)
         before = crm.writes
-        with pytest.raises(QuotaError, match=r"20% are kept for others"):
+        with pytest.raises(QuotaError, match=r"20% are reserved for others"):
             runner.run_to_completion(ctx, run_id)
         assert crm.writes == before
         assert lifecycle.load(ctx, run_id).state == "failed"
@@ -298,7 +298,7 @@ class TestALeaseThatRanOut:
         def stall(updates: Any, waiting: Any) -> Any:
             result = stalled(updates, waiting)
             with first.store.write() as connection:
-                connection.execute(sa.update(table).values(until=first.now()))
+                connection.execute(sa.update(table).values(lease_expires_at=first.now()))
             assert page_work.process(second, pages[0])
             return result
 

@@ -82,9 +82,9 @@ class TestWhatTheCrmIsTold:
         self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox
     ) -> None:
         toml = (
-            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n'
             '[[verification.steps]]\nprovider = "twilio"\n'
-            '[[verification.steps]]\nprovider = "twilio"\ndepth = "live"\n'
+            '[[verification.steps]]\nprovider = "twilio"\ncheck_level = "live"\n'
             'line_types = ["mobile"]\n'
         )
         sandbox.network.set(NUMBER, kind="mobile", live="inactive")
@@ -109,7 +109,7 @@ class TestWhatTheCrmIsTold:
             contact_ids, ("2024-01-10", "2025-02-20", "2024-01-10"), strict=True
         ):
             crm.service.act(crm.object, record_id, {"set": {"closedate": day}})
-        toml = '[connectors.hubspot.objects.contacts]\nconsented = "closedate"\n'
+        toml = '[connectors.hubspot.objects.contacts]\nconsent_date = "closedate"\n'
         ctx = paid_context(toml, "rnd")
         assert sync(ctx, "hubspot")["lookups"]["rnd"]["asked"] == 3
         assert crm.get(contact_ids[0], "status/phone") == "wrong_number"
@@ -214,7 +214,7 @@ class TestWhenItCannotBeAsked:
         sync(ctx, "hubspot")
         before = crm.snapshot()
         with ctx.store.write() as connection:  # all answers are over
-            connection.execute(sa.update(verifications).values(until=ctx.now()))
+            connection.execute(sa.update(verifications).values(expires_at=ctx.now()))
         sandbox.twilio.faults.append(Fault("/v2/", "status", status=503, times=999))
         account = sync(ctx, "hubspot", "everything")
         assert account["contacts"]["changed"] == 0
@@ -248,7 +248,7 @@ class TestReVerification:
     @pytest.fixture
     def ctx(self, paid_context: Any, contact_ids: list[str], sync: Sync) -> Context:
         ctx: Context = paid_context(
-            '[connectors.hubspot.objects.contacts]\nvalue = "annualrevenue"\n'
+            '[connectors.hubspot.objects.contacts]\ncontact_value = "annualrevenue"\n'
         )
         sync(ctx, "hubspot")
         return ctx
@@ -259,12 +259,12 @@ class TestReVerification:
             connection.execute(
                 sa.update(verifications)
                 .where(c.number.in_(numbers), c.provider == provider)
-                .values(until=ctx.now(), due_at=ctx.now())
+                .values(expires_at=ctx.now(), due_at=ctx.now())
             )
 
     def due_ids(self, ctx: Context, limit: int = 100) -> list[str]:
         with ctx.store.read() as connection:
-            return [rid for _, rid in select.due(connection, ctx, "hubspot", limit)]
+            return [rid for _, rid in select.select_due(connection, ctx, "hubspot", limit)]
 
     def test_nothing_is_due_at_first(self, ctx: Context) -> None:
         assert self.due_ids(ctx) == []
@@ -303,7 +303,7 @@ class TestReVerification:
     ) -> None:
         from sandbox.service import Fault
 
-        ctx = paid_context('ask_again_after = "0s"\n'.join(["[verification]\n", ""]))
+        ctx = paid_context('retry_after = "0s"\n'.join(["[verification]\n", ""]))
         fault = Fault("/v2/", "status", status=503, times=999)
         sandbox.twilio.faults.append(fault)
         sync(ctx, "hubspot", "everything")
@@ -358,7 +358,7 @@ class TestReVerification:
     ) -> None:
         self.expire_answers(ctx, NUMBER)
         toml = (
-            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n'
             '[[verification.steps]]\nprovider = "twilio"\ncountries = ["CA"]\n'
         )
         choosy = paid_context(toml)
@@ -444,7 +444,7 @@ class TestSegmentsUnderAudit:
         crm.service.act(crm.object, contact_ids[2], {"set": {"hs_analytics_source": "OFFLINE"}})
         toml = (
             '[verification]\naudit = ["source=OFFLINE"]\n'
-            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n'
             '[[verification.steps]]\nprovider = "twilio"\nonly_audited = true\n'
         )
         sync(paid_context(toml), "hubspot")

@@ -38,13 +38,13 @@ AT_ONCE = 4
 
 TOML = f"""
 [http]
-first_wait = 0.02
+backoff_initial = 0.02
 [sync]
 pages_in_flight = 8
 [verification]
-ask_again_after = "0s"
+retry_after = "0s"
 breaker_failures = 20
-breaker_rest = "1s"
+breaker_cooldown = "1s"
 [verification.budget]
 day_lookups = {CAP}
 [verification.providers.twilio]

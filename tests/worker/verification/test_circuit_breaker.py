@@ -225,7 +225,7 @@ class TestStanding:
 
     def test_a_step_without_a_key_is_left_out_and_said(self, settings: Any, store: Store) -> None:
         toml = (
-            '[[verification.steps]]\nprovider = "offline"\ndepth = "format"\n'
+            '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n'
             '[[verification.steps]]\nprovider = "numverify"\n'
             '[[verification.steps]]\nprovider = "twilio"\n'
         )
@@ -238,7 +238,7 @@ class TestStanding:
 class TestTheChainFromTheSettings:
     def test_without_steps_each_provider_with_a_key_has_its_turn(self, settings: Any) -> None:
         found = chain_from(settings("twilio", "numverify", "clearoutphone", "rnd"))
-        assert [(one.name, one.depth) for one in found.steps] == [
+        assert [(one.name, one.check_level) for one in found.steps] == [
             ("offline", "format"), ("twilio", "line_type"), ("numverify", "line_type"),
             ("clearoutphone", "line_type"), ("rnd", "reassigned"),
         ]  # fmt: skip
@@ -252,9 +252,9 @@ class TestTheChainFromTheSettings:
         ("toml", "complaint"),
         [
             ('[[verification.steps]]\nprovider = "twillio"\n', r"steps\[0\].provider: there is no"),
-            ('[[verification.steps]]\nprovider = "twilio"\ndepth = "live"\n'
-             '[[verification.steps]]\nprovider = "numverify"\ndepth = "live"\n',
-             r"steps\[1\].depth: numverify does not look for live, but for line_type"),
+            ('[[verification.steps]]\nprovider = "twilio"\ncheck_level = "live"\n'
+             '[[verification.steps]]\nprovider = "numverify"\ncheck_level = "live"\n',
+             r"steps\[1\].check_level: numverify does not look for live, but for line_type"),
             ('[verification.budget]\ncurrency = "EUR"\n', r"cost: say what twilio costs in EUR"),
             ("[verification.providers.nosuch]\nper_second = 1\n", r"providers.nosuch: there is no"),
         ],

@@ -148,7 +148,7 @@ class TestNeverPaidTwice:
         provider = CountingProvider()
         chain = make(step(provider, at_most_every=timedelta(days=120)))
         verified = chain.verify(subjects(numbers(3)), LookupRequest("run", "me"))
-        ends = {one.until - clock.now for said in verified.answers.values() for one in said}
+        ends = {one.expires_at - clock.now for said in verified.answers.values() for one in said}
         assert ends == {timedelta(days=120)}, "nor is it due sooner"
         clock.now += timedelta(days=119)
         verify(chain, numbers(3), fresh_since=clock.now)

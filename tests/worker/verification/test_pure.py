@@ -21,10 +21,10 @@ from worker.verification.models import Answer, Verification
 from worker.verification.providers.offline import OfflineProvider, carrier_of, time_zones
 
 
-def verification(verdict: str = "valid", depth: str = "format", line_type: str = "unknown",
+def verification(verdict: str = "valid", check_level: str = "format", line_type: str = "unknown",
          provider: str = "offline", **more: Any) -> Verification:  # fmt: skip
     return Verification(
-        NUMBER, provider, "p", depth, verdict, line_type, NOW, NOW + timedelta(days=1), **more
+        NUMBER, provider, "p", check_level, verdict, line_type, NOW, NOW + timedelta(days=1), **more
     )  # type: ignore[arg-type]
 
 
@@ -45,14 +45,14 @@ class TestWhenAStepIsAsked:
     def test_only_still_undecided(self) -> None:
         """The plan does not decide what kind of line it is, nor whether it is in service."""
         assert self.is_asked(only_undecided=True)
-        known = verification(depth="line_type", provider="numverify")
+        known = verification(check_level="line_type", provider="numverify")
         assert not self.is_asked(None, PLAN, known, only_undecided=True)
-        assert self.is_asked(None, PLAN, known, only_undecided=True, depth="live")
-        unknown = verification("unknown", depth="line_type", provider="numverify")
+        assert self.is_asked(None, PLAN, known, only_undecided=True, check_level="live")
+        unknown = verification("unknown", check_level="line_type", provider="numverify")
         assert self.is_asked(None, PLAN, unknown, only_undecided=True)
 
     def test_only_some_kinds_of_line(self) -> None:
-        mobile = verification(depth="line_type", line_type="mobile", provider="numverify")
+        mobile = verification(check_level="line_type", line_type="mobile", provider="numverify")
         assert self.is_asked(None, PLAN, mobile, line_types=("mobile",))
         assert not self.is_asked(None, PLAN, mobile, line_types=("landline",))
         # In North America the plan cannot tell; in Britain it can.
@@ -76,7 +76,7 @@ class TestWhenAStepIsAsked:
         subject = Subject(NUMBER, dates=(date(2024, 1, 1), date(2025, 1, 1)))
         early = verification("unknown", "reassigned", reassigned=False, since="2024-01-01")
         late = verification("unknown", "reassigned", reassigned=False, since="2025-01-01")
-        step: dict[str, Any] = {"depth": "reassigned", "only_undecided": True}
+        step: dict[str, Any] = {"check_level": "reassigned", "only_undecided": True}
         assert not self.is_asked(subject, PLAN, early, **step)
         assert self.is_asked(subject, PLAN, late, **step), "since 2024 is still open"
 
@@ -85,7 +85,7 @@ class TestWhenAStepIsAsked:
         assert not wants(step, Subject(NUMBER), (PLAN,), {"line_type"})
 
 
-DEPTHS = st.sampled_from(["format", "line_type", "live", "reassigned"])
+CHECK_LEVELS = st.sampled_from(["format", "line_type", "live", "reassigned"])
 ANSWERS = st.builds(
     Answer,
     number=st.from_regex(r"\+1[2-9]\d{9}", fullmatch=True),
@@ -98,7 +98,7 @@ class TestHowLongAnAnswerCounts:
     COUNTS = CountsFor()
 
     @pytest.mark.parametrize(
-        ("verdict", "kind", "depth", "days"),
+        ("verdict", "kind", "check_level", "days"),
         [
             ("valid", "mobile", "line_type", 90), ("valid", "landline", "line_type", 180),
             ("valid", "voip", "line_type", 60), ("valid", "toll_free", "line_type", 90),
@@ -108,22 +108,22 @@ class TestHowLongAnAnswerCounts:
         ],
     )  # fmt: skip
     def test_by_verdict_and_kind_of_line(
-        self, verdict: Any, kind: Any, depth: Any, days: int
+        self, verdict: Any, kind: Any, check_level: Any, days: int
     ) -> None:
         answer = Answer(NUMBER, verdict, kind)
-        assert ttl.length(answer, depth, self.COUNTS) == timedelta(days=days)
+        assert ttl.length(answer, check_level, self.COUNTS) == timedelta(days=days)
 
-    @given(ANSWERS, DEPTHS, st.floats(0, 0.5))
+    @given(ANSWERS, CHECK_LEVELS, st.floats(0, 0.5))
     def test_never_longer_than_its_time_and_at_most_the_spread_shorter(
-        self, answer: Answer, depth: Any, spread: float
+        self, answer: Answer, check_level: Any, ttl_jitter: float
     ) -> None:
-        whole = ttl.length(answer, depth, self.COUNTS)
-        lasts = ttl.until(answer, depth, NOW, self.COUNTS, spread) - NOW
-        assert whole * (1 - spread) - timedelta(seconds=1) <= lasts <= whole
+        whole = ttl.length(answer, check_level, self.COUNTS)
+        lasts = ttl.expires_at(answer, check_level, NOW, self.COUNTS, ttl_jitter) - NOW
+        assert whole * (1 - ttl_jitter) - timedelta(seconds=1) <= lasts <= whole
 
     def test_a_list_bought_on_one_day_does_not_fall_due_on_one_day(self) -> None:
         answers = [Answer(f"+1415555{n:04d}", "valid", "mobile") for n in range(2000, 3000)]
-        ends = [ttl.until(a, "line_type", NOW, self.COUNTS, 0.2) for a in answers]
+        ends = [ttl.expires_at(a, "line_type", NOW, self.COUNTS, 0.2) for a in answers]
         assert max(ends) - min(ends) > timedelta(days=17)
         by_day: dict[Any, int] = {}
         for end in ends:
@@ -132,8 +132,8 @@ class TestHowLongAnAnswerCounts:
 
     @given(ANSWERS)
     def test_is_the_same_each_time(self, answer: Answer) -> None:
-        first = ttl.until(answer, "line_type", NOW, self.COUNTS, 0.2)
-        assert first == ttl.until(answer, "line_type", NOW, self.COUNTS, 0.2)
+        first = ttl.expires_at(answer, "line_type", NOW, self.COUNTS, 0.2)
+        assert first == ttl.expires_at(answer, "line_type", NOW, self.COUNTS, 0.2)
 
 
 MONEY = st.integers(0, 10**9)

@@ -38,14 +38,14 @@ class TestInOneProcess:
     def test_slots_come_at_an_even_pace(self) -> None:
         clock = Clock()
         local = LocalPace(clock)
-        assert [round(local.slot("a", 0.5), 3) for _ in range(4)] == [0, 0.5, 1.0, 1.5]
+        assert [round(local.reserve("a", 0.5), 3) for _ in range(4)] == [0, 0.5, 1.0, 1.5]
         clock.now = 10.0
-        assert local.slot("a", 0.5) == 0, "what was not used is not saved up"
+        assert local.reserve("a", 0.5) == 0, "what was not used is not saved up"
 
     def test_each_provider_has_a_line_of_its_own(self) -> None:
         local = LocalPace(Clock())
-        local.slot("a", 5)
-        assert local.slot("b", 5) == 0
+        local.reserve("a", 5)
+        assert local.reserve("b", 5) == 0
 
     @given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 20)), min_size=1, max_size=40))
     def test_no_second_holds_more_than_the_limit(self, calls: list[tuple[float, int]]) -> None:
@@ -55,7 +55,7 @@ class TestInOneProcess:
         begun = []
         for later, lookups in calls:
             clock.now += later
-            begun.append((clock.now + local.slot("a", lookups / 10), lookups))
+            begun.append((clock.now + local.reserve("a", lookups / 10), lookups))
         for start, _ in begun:
             within = [n for at, n in begun if start <= at < start + 1]
             # The last call in a window may reach beyond it with all but one of its lookups.
@@ -88,41 +88,41 @@ class TestAWindow:
 
     def test_calls_of_both_count(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Remaining(10, 10, 10.0))
+        one.update("a", Remaining(10, 10, 10.0))
         assert [windows[n % 2].enter("a") for n in range(9)] == [0.0] * 9
         assert other.enter("a") == pytest.approx(5, abs=0.2), "the last one goes slowly"
         assert one.enter("b") == 0, "another CRM's"
 
     def test_all_wait_for_the_first_to_leave_it(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Remaining(5, 5, 10.0))
+        one.update("a", Remaining(5, 5, 10.0))
         assert [one.enter("a") for _ in range(5)] == [0.0] * 5
-        one.told("a", Remaining(0, 5, 10.0))
+        one.update("a", Remaining(0, 5, 10.0))
         assert other.enter("a") == pytest.approx(10.1, abs=0.3)
 
     def test_what_others_use_is_left_to_them(self, windows: list[Pace]) -> None:
         one, other = windows
         assert one.enter("a") == 0
-        one.told("a", Remaining(0, 100, 10.0))  # 99 calls are somebody else's
+        one.update("a", Remaining(0, 100, 10.0))  # 99 calls are somebody else's
         assert other.enter("a") == pytest.approx(10, abs=0.3)
 
     def test_a_window_that_is_over_is_free_again(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Remaining(0, 10, 0.3))
+        one.update("a", Remaining(0, 10, 0.3))
         assert 0 < other.enter("a") <= 0.3
         time.sleep(0.35)
         assert other.enter("a") == 0
 
     def test_more_left_than_before_frees_at_once(self, windows: list[Pace]) -> None:
         one, other = windows
-        one.told("a", Remaining(0, 100, 10.0))
-        one.told("a", Remaining(100, 100, 10.0))
+        one.update("a", Remaining(0, 100, 10.0))
+        one.update("a", Remaining(100, 100, 10.0))
         assert other.enter("a") == 0
 
     def test_no_window_holds_more_than_the_limit(self, windows: list[Pace]) -> None:
         """Threads of two processes, as fast as they can."""
         seconds, limit = 0.5, 20
-        windows[0].told("a", Remaining(limit, limit, seconds))
+        windows[0].update("a", Remaining(limit, limit, seconds))
 
         def call(place: int) -> float:
             pace_ = windows[place % 2]
@@ -140,14 +140,14 @@ class TestThroughRedis:
     def test_after_a_flush_a_process_still_knows_the_limit(self, home: Path) -> None:
         client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
-        shared.told("a", Remaining(3, 3, 10.0))
+        shared.update("a", Remaining(3, 3, 10.0))
         client.flushall()
         assert [shared.enter("a") for _ in range(3)] == [0.0] * 3
         assert shared.enter("a") > 1
 
     def test_without_an_answer_each_process_goes_by_what_it_has_made(self, home: Path) -> None:
         shared = SharedPace(embedded_redis.client(embedded_redis.url(home)))
-        shared.told("a", Remaining(3, 3, 10.0))
+        shared.update("a", Remaining(3, 3, 10.0))
         assert [shared.enter("a") for _ in range(3)] == [0.0] * 3
         embedded_redis.stop(home)
         assert shared.enter("a") > 1
@@ -155,7 +155,7 @@ class TestThroughRedis:
     def test_no_more_of_it_is_kept_than_a_window(self, home: Path) -> None:
         client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
-        shared.told("a", Remaining(1000, 1000, 0.2))
+        shared.update("a", Remaining(1000, 1000, 0.2))
         for _ in range(100):
             shared.enter("a")
         time.sleep(0.5)
@@ -164,7 +164,7 @@ class TestThroughRedis:
 
     def test_two_clients_share_one_line(self, home: Path) -> None:
         clients = [SharedPace(embedded_redis.client(embedded_redis.url(home))) for _ in range(2)]
-        waits = [clients[n % 2].slot("twilio", 100) for n in range(6)]
+        waits = [clients[n % 2].reserve("twilio", 100) for n in range(6)]
         for place, wait in enumerate(waits):
             assert wait == pytest.approx(place * 100, abs=60)
 
@@ -192,14 +192,14 @@ class TestThroughRedis:
     def test_a_flushed_redis_loses_no_more_than_its_line(self, home: Path) -> None:
         client = embedded_redis.client(embedded_redis.url(home))
         shared = SharedPace(client)
-        shared.slot("a", 100)
+        shared.reserve("a", 100)
         client.flushall()
-        assert shared.slot("a", 1) == 0
+        assert shared.reserve("a", 1) == 0
 
     def test_without_an_answer_each_process_paces_itself(self, home: Path) -> None:
         shared = SharedPace(embedded_redis.client(embedded_redis.url(home)))
         embedded_redis.stop(home)
-        assert [round(shared.slot("a", 0.5), 1) for _ in range(3)] == [0, 0.5, 1.0]
+        assert [round(shared.reserve("a", 0.5), 1) for _ in range(3)] == [0, 0.5, 1.0]
 
 
 class TestWhichOne:
@@ -213,4 +213,4 @@ class TestWhichOne:
         settings = load({"HYGIENE_HOME": str(tmp_path), "REDIS_URL": f"redis://{CLOSED_PORT}/0"})
         found = open_shared_pace(settings)
         assert isinstance(found, SharedPace)
-        assert found.slot("a", 1) == 0
+        assert found.reserve("a", 1) == 0

@@ -146,7 +146,7 @@ class TestLogin:
         # At the name, and from the address that a proxy gives to all: the longest wait is on.
         until = ctx.now() + timedelta(minutes=10)
         for key in (f"name:{name}", "name:adam", "address:127.0.0.1"):
-            row = {"key": key, "failures": 40, "until": until, "at": ctx.now()}
+            row = {"key": key, "failures": 40, "expires_at": until, "at": ctx.now()}
             with ctx.store.write() as connection:
                 upsert(connection, throttles, [row])
         assert requests.post(f"{url}/login", data=right).status_code == 429

@@ -87,7 +87,7 @@ def has_changed_flag(contact: Contact, known: Mapping[str, IndexedContact]) -> b
     """Tell whether a flag differs from what the index knows; an unknown contact's were not set."""
     indexed = known.get(contact.id)
     flags = indexed.flags if indexed is not None else {}
-    current = crm_flags.flags_of(contact.held)
+    current = crm_flags.flags_of(contact.current)
     return any(value != flags.get(flag, False) for flag, value in current.items())
 
 
@@ -139,7 +139,9 @@ def _concurrent_writes(
     since = run.opened_at - ctx.settings.sync.page_lease
     joined = writes.outerjoin(runs, w.run_id == r.id).outerjoin(pages, w.page_id == p.id)
     query = (
-        sa.select(w.id, w.record_id, w.state, w.after, r.state.label("run"), p.owner, p.until)
+        sa.select(
+            w.id, w.record_id, w.state, w.after, r.state.label("run"), p.owner, p.lease_expires_at
+        )
         .select_from(joined)
         .where(
             w.connector == run.connector,
@@ -171,7 +173,11 @@ def _with_write(ctx: Context, before: ConcurrentWrites, row: Any) -> ConcurrentW
 
 def _is_orphaned(ctx: Context, row: Any) -> bool:
     """Whether the run of a pending write is over, and nobody works on its page any more."""
-    leased = row.until is not None and row.until > ctx.now() and is_alive(row.owner)
+    leased = (
+        row.lease_expires_at is not None
+        and row.lease_expires_at > ctx.now()
+        and is_alive(row.owner)
+    )
     return row.run not in (None, "running") and not leased
 
 

@@ -121,7 +121,7 @@ class Evaluator:
         labels = {provider.name: provider.label for provider in ctx.providers.providers}
         self._answers = {
             number: tuple(
-                ProviderAnswer(v.provider, v.verdict, v.line_type, v.detail, v.depth,
+                ProviderAnswer(v.provider, v.verdict, v.line_type, v.detail, v.check_level,
                      labels.get(v.provider, ""))
                 for v in answers
             )
@@ -139,15 +139,15 @@ class Evaluator:
         decision, fields = self.decide(one, self._proposal(one, corrections, before))
         contact = one.contact
         more = {**replaced, **self._confirm_link(one, decision, writable)}
-        if "isolated" in writable and bool(contact.held.get("isolated")) != one.isolated:
+        if "isolated" in writable and bool(contact.current.get("isolated")) != one.isolated:
             more["isolated"] = one.isolated
         differing = changes(
-            decision, fields, contact.phones, contact.held, writable, self._policy, more
+            decision, fields, contact.phones, contact.current, writable, self._policy, more
         )
         if (
             differing
             and contact.id in self.existing
-            and is_left_untouched(decision, contact.held, more)
+            and is_left_untouched(decision, contact.current, more)
         ):
             decision = replace(decision, skipped=True)
             differing = {} if self.quiet else differing
@@ -163,7 +163,7 @@ class Evaluator:
         fields = tuple(
             self._field_facts(one, name, reading, stops) for name, reading in one.readings.items()
         )
-        reason = _text(one.contact.held.get("reason"))
+        reason = _text(one.contact.current.get("reason"))
         facts = ContactFacts(fields, reason, proposed, stops.suppressed, stops.suppressed_reason)
         return decide(facts), fields
 
@@ -218,7 +218,7 @@ class Evaluator:
         proposed = next(iter(corrections.values()), None)
         if not proposed or not before or before.proposed != proposed:
             return proposed
-        return proposed if one.contact.held.get("proposed_phone") == proposed else None
+        return proposed if one.contact.current.get("proposed_phone") == proposed else None
 
     def _confirm_link(
         self, one: Prepared, decision: Decision, writable: Collection[str]
@@ -228,7 +228,7 @@ class Evaluator:
         public_url = self._ctx.settings.public_url
         if "confirm_link" not in writable or not public_url:
             return {}
-        current = _text(one.contact.held.get("confirm_link")) or ""
+        current = _text(one.contact.current.get("confirm_link")) or ""
         number = decision.best_phone or next(iter(one.numbers), None)
         if number is None:
             return {"confirm_link": None} if current else {}
@@ -248,7 +248,7 @@ class Evaluator:
     def _field_facts(
         self, one: Prepared, name: str, reading: ParsedField, stops: ConsentState
     ) -> FieldFacts:
-        held = one.contact.held
+        held = one.contact.current
         return FieldFacts(
             name,
             reading,
@@ -263,7 +263,7 @@ class Evaluator:
         e164 = number.e164
         answers = self._answers.get(e164, ())
         missing = self._verified.unanswered.get(e164, "")
-        if not one.contact.consented and not stops.suppressed and not self._reports.about(e164):
+        if not one.contact.consent_date and not stops.suppressed and not self._reports.about(e164):
             return NumberKnowledge(number, answers, missing)  # nearly all: no report is about them
         consent = self._consent(one, e164)
         since = last_confirmed_date(self._ctx, one, self._reports, e164)
@@ -284,10 +284,16 @@ def _delivery_failures(
 ) -> tuple[ProviderAnswer, ...]:
     """Return messages that did not arrive, unless a live check of the number came later."""
     at = consent.unreachable_at
-    if at is None or any(one.depth == "live" and one.at > at for one in verifications):
+    if at is None or any(one.check_level == "live" and one.at > at for one in verifications):
         return ()
-    return (ProviderAnswer("messages", "unreachable", detail=consent.unreachable, depth="live",
-                 label="delivery reports"),)  # fmt: skip
+    answer = ProviderAnswer(
+        "messages",
+        "unreachable",
+        detail=consent.unreachable,
+        check_level="live",
+        label="delivery reports",
+    )
+    return (answer,)
 
 
 def reassignment_reason(verifications: Sequence[Verification], since: date | None) -> str:
@@ -298,7 +304,7 @@ def reassignment_reason(verifications: Sequence[Verification], since: date | Non
     cover it.
     """
     for one in verifications:
-        if one.depth == "reassigned" and one.reassigned and since and one.covers(since):
+        if one.check_level == "reassigned" and one.reassigned and since and one.covers(since):
             return f"was given to somebody else after {since:%d %b %Y} (checked {one.at:%d %b %Y})"
     return ""
 

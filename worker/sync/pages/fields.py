@@ -13,11 +13,11 @@ from worker.phones import ParsedField
 from worker.phones.contact_fields import ContactLocation, parse_contact
 from worker.phones.countries import region_of
 from worker.phones.field_parser import parse_field
-from worker.segments.membership import Apart
+from worker.segments.membership import IsolatedSegments
 from worker.store import lost_fields
 from worker.store.lost_fields import Numbers
 
-NO_ISOLATION = Apart(frozenset(), {})
+NO_ISOLATION = IsolatedSegments(frozenset(), {})
 
 ParseField = Callable[[str, str | None], ParsedField]  # a phone field's text and its region
 NOTHING_UNREAD: Mapping[str, str] = {}
@@ -82,7 +82,7 @@ def remember(
 def reader(
     ctx: Context,
     connector: str,
-    isolation: Apart = NO_ISOLATION,
+    isolation: IsolatedSegments = NO_ISOLATION,
     remembered: Remembered = NOTHING_HIDDEN,
 ) -> Callable[[Contact], Prepared]:
     """Return a function that reads a contact. A text that occurs twice is parsed once."""
@@ -119,7 +119,7 @@ def reader(
             readings,
             tuple(numbers),
             _identity(ctx, connector, contact, remembered.persons),
-            isolation.of(contact, region),
+            isolation.includes(contact, region),
             unread,
         )
 

@@ -32,12 +32,22 @@ def claim(
     """
     c = pages.c
     payload = c.payload if read is None else sa.null().label("payload")
-    columns = c.id, c.run_id, c.object, c.state, c.stored_at, c.attempts, c.owner, c.until, payload
+    columns = (
+        c.id,
+        c.run_id,
+        c.object,
+        c.state,
+        c.stored_at,
+        c.attempts,
+        c.owner,
+        c.lease_expires_at,
+        payload,
+    )
     with ctx.store.write() as connection:
         row = connection.execute(sa.select(*columns).where(c.id == page_id)).one_or_none()
         if row is None or row.state != "stored":
             return None
-        leased = row.until is not None and row.until > ctx.now()
+        leased = row.lease_expires_at is not None and row.lease_expires_at > ctx.now()
         if leased and row.owner != ctx.owner and is_alive(row.owner):
             return None
         taken = connection.execute(
@@ -48,7 +58,7 @@ def claim(
                 pages.c.owner.is_(None) if row.owner is None else pages.c.owner == row.owner,
                 pages.c.attempts == row.attempts,
             )
-            .values(owner=ctx.owner, until=ctx.lease(), attempts=row.attempts + 1)
+            .values(owner=ctx.owner, lease_expires_at=ctx.lease(), attempts=row.attempts + 1)
         )
         if taken.rowcount != 1:
             return None
@@ -70,13 +80,13 @@ def renew(work: PageWork) -> bool:
         renewed = connection.execute(
             sa.update(pages)
             .where(pages.c.id == work.page.id, pages.c.owner == ctx.owner)
-            .values(until=ctx.lease())
+            .values(lease_expires_at=ctx.lease())
         )
         # Where this process reads and works by turns, its reader's lease must not end meanwhile.
         connection.execute(
             sa.update(runs)
             .where(runs.c.active_key.is_not(None), runs.c.reader_owner == ctx.owner)
-            .values(reader_until=ctx.lease())
+            .values(reader_lease_expires_at=ctx.lease())
         )
     return renewed.rowcount == 1
 
@@ -103,7 +113,9 @@ def release(ctx: Context, page_id: int, error: str | None, attempts: int = 0) ->
         connection.execute(
             sa.update(pages)
             .where(pages.c.id == page_id, pages.c.owner == ctx.owner)
-            .values(owner=None, until=None, error=error, attempts=pages.c.attempts + attempts)
+            .values(
+                owner=None, lease_expires_at=None, error=error, attempts=pages.c.attempts + attempts
+            )
         )
 
 

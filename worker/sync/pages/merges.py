@@ -144,7 +144,7 @@ def _dropped_ticks(
         moments = {
             flag: at
             for flag, at in ticked.get(target.contact.id, {}).items()
-            if not target.contact.held.get(flag) and not any(old.flags.get(flag) for old in olds)
+            if not target.contact.current.get(flag) and not any(old.flags.get(flag) for old in olds)
         }
         dropped = _by_people(ctx, [old.identity.key for old in olds], moments) if moments else {}
         reports += _ticks(connector.name, target, dropped, olds)
@@ -222,7 +222,7 @@ def learn_merges(
     unknown = [
         contact.id
         for contact in contacts
-        if contact.id not in known and any(crm_flags.flags_of(contact.held).values())
+        if contact.id not in known and any(crm_flags.flags_of(contact.current).values())
     ]
     if unknown and (merges := connector.merged_into(object_name, unknown)):
         of_object = [(object_name, merge) for merge in merges]
@@ -279,7 +279,7 @@ def _known(
     before = [old.flags for old in olds] + ([known.flags] if known else [])
     merged_flags = {
         flag: value and any(flags.get(flag) for flags in before)
-        for flag, value in crm_flags.flags_of(contact.held).items()
+        for flag, value in crm_flags.flags_of(contact.current).items()
     }
     if known:
         return replace(known, flags=merged_flags)
@@ -359,8 +359,10 @@ def _ticks(
 
 def _ticked(contact: Contact, flag: str) -> Contact:
     """Return the contact as if this flag alone were ticked."""
-    held = {name: name == flag for name in FLAGS}
-    return Contact(contact.object, contact.id, contact.phones, modified=contact.modified, held=held)
+    current = {name: name == flag for name in FLAGS}
+    return Contact(
+        contact.object, contact.id, contact.phones, modified=contact.modified, current=current
+    )
 
 
 def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -> None:

@@ -56,7 +56,7 @@ def record(evaluated: EvaluatedPage) -> None:
 
 
 def _previous_values(contact: Contact, keys: Iterable[str]) -> dict[str, Value]:
-    held = contact.held
+    held = contact.current
     return {
         key: contact.phones.get(key[6:]) if key.startswith("phone/") else held.get(key)
         for key in keys

@@ -57,7 +57,7 @@ def quarantine(ctx: Context, run: Run, page: LeasedPage, error: Exception) -> No
             .values(
                 state="parked",
                 owner=None,
-                until=None,
+                lease_expires_at=None,
                 payload=None,
                 read=len(page.ids),
                 changed=len(page.ids),

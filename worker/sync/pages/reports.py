@@ -57,7 +57,7 @@ def last_confirmed_date(
 
     The CRM's date of consent says so, or a confirmation does.
     """
-    consented = one.contact.consented
+    consented = one.contact.consent_date
     days = [date.fromisoformat(consented)] if consented else []
     if reports.about(number):
         confirmed = reports.evaluate(

@@ -117,7 +117,7 @@ def _mark_done(
         .values(
             state="done",
             owner=None,
-            until=None,
+            lease_expires_at=None,
             payload=None,
             counts={
                 "fields": dict(counts.fields),
@@ -235,9 +235,9 @@ def _entry(
     until = None
     answers = [said for number in one.numbers for said in verifications.get(number, ())]
     if not decision.waiting and (outcome is None or outcome.ok):
-        checked_at = written.get("checked_at", one.contact.held.get("checked_at"))
+        checked_at = written.get("checked_at", one.contact.current.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh
-        link = written.get("confirm_link", one.contact.held.get("confirm_link"))
+        link = written.get("confirm_link", one.contact.current.get("confirm_link"))
         lifetime = ctx.settings.feedback.link_lifetime
         renewed_at = (
             confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None

@@ -32,7 +32,7 @@ def find(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered
     flagged = [
         one
         for one in new
-        if one.identity.key not in erased and any(crm_flags.flags_of(one.contact.held).values())
+        if one.identity.key not in erased and any(crm_flags.flags_of(one.contact.current).values())
     ]
     return {**_written_flags(ctx, run, flagged), **erased}
 

@@ -66,7 +66,7 @@ def _requested_rechecks(ctx: Context, run: Run) -> dict[rechecks.Record, set[str
 
 
 def _to_recheck(one: Prepared, requested: Mapping[rechecks.Record, set[str]]) -> Iterator[str]:
-    if one.contact.held.get("recheck"):
+    if one.contact.current.get("recheck"):
         yield from one.numbers
         return
     fields = requested.get((one.contact.object, one.contact.id), ())
@@ -92,13 +92,13 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
         under_audit = one.isolated or bool(audited & segments)
         for number in one.numbers_read:
             before = found.get(number)
-            if plain and contact.value is None:
+            if plain and contact.contact_value is None:
                 if before is None:
                     found[number] = Subject(number)
                 continue
             day = last_confirmed_date(ctx, one, reports, number)
             found[number] = _with_contact(
-                before or Subject(number), day, contact.value, under_audit
+                before or Subject(number), day, contact.contact_value, under_audit
             )
     for about_number in reports.reports.values():
         for report in about_number:

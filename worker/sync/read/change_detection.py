@@ -48,7 +48,7 @@ _DECIDING_CODE = (
     "feedback/crm_flags.py",
 )
 # Settings of a connector that say how it is called, and not what is decided.
-CONNECTION_SETTINGS = {"reserve", "bulk_from", "search_lag"}
+CONNECTION_SETTINGS = {"api_reserve", "bulk_from", "search_lag"}
 
 
 # What our index holds of a contact as it was last decided: its content hash, its statuses ({phone
@@ -90,7 +90,7 @@ def _code_version() -> str:
 
 
 def hash_contact(
-    contact: Contact, salted: bytes, written: Mapping[str, Value] | None = None
+    contact: Contact, config_hash: bytes, written: Mapping[str, Value] | None = None
 ) -> str:
     """Return a contact's content hash: as it was read, or as it will be read after `written`."""
     layout, content = layout_of(contact), to_content(contact)
@@ -100,16 +100,16 @@ def hash_contact(
             if (slot := slots.get(key)) is not None:
                 changed[slot] = value
         content = tuple(changed)
-    return _content_hasher(layout, salted)(content)
+    return _content_hasher(layout, config_hash)(content)
 
 
 _written_slots = lru_cache(maxsize=8)(written_slots)
 
 
 @lru_cache(maxsize=8)
-def _content_hasher(layout: Layout, salted: bytes) -> Callable[[Content], str]:
+def _content_hasher(layout: Layout, config_hash: bytes) -> Callable[[Content], str]:
     """Return a function that hashes contents of one layout."""
-    keyed = hashlib.blake2b(repr(layout).encode(), digest_size=16, key=salted)
+    keyed = hashlib.blake2b(repr(layout).encode(), digest_size=16, key=config_hash)
 
     def hash_content(content: Content) -> str:
         digest = keyed.copy()
@@ -177,10 +177,10 @@ def load_state(
     present = set(ids)
     in_range = span.covers(c.record_id) if span else any_of(c.record_id, ids)
     limit = len(ids) + MAX_ABSENT
-    is_fresh = sa.func.coalesce(c.settled_until > ctx.now(), sa.false())
+    is_fresh = sa.func.coalesce(c.fresh_until > ctx.now(), sa.false())
     columns = sa.select(
         c.record_id,
-        sa.case((is_fresh, c.glance), else_=""),
+        sa.case((is_fresh, c.content_hash), else_=""),
         sa.cast(c.statuses, sa.Text),
         sa.func.coalesce(sa.cast(c.answers, sa.Text), "{}"),
     )
@@ -202,13 +202,13 @@ def load_state(
 
 
 def partition(
-    read: Sequence[Contact], known: StoredState, salted: bytes
+    read: Sequence[Contact], known: StoredState, config_hash: bytes
 ) -> tuple[list[Contact], Unchanged]:
     """Return the contacts that need a second look, and what the others add to the counts."""
     decision_of = known.decided.get
     changed: list[Contact] = []
     unchanged: list[tuple[str, str, str]] = []
-    hash_at = _hasher(read, salted)
+    hash_at = _hasher(read, config_hash)
     for index, record_id in enumerate(ids_of(read)):
         decision = decision_of(record_id)
         if decision is not None:
@@ -220,14 +220,14 @@ def partition(
     return changed, Unchanged(grouped=Counter(unchanged))
 
 
-def _hasher(read: Sequence[Contact], salted: bytes) -> Callable[[int], tuple[str, str]]:
+def _hasher(read: Sequence[Contact], config_hash: bytes) -> Callable[[int], tuple[str, str]]:
     """Return a function from an index in `read` to the contact's source and content hash.
 
     It makes no contact of a row.
     """
     if not isinstance(read, Rows):
-        return lambda index: (read[index].source, hash_contact(read[index], salted))
-    contents, hash_content = read.contents, _content_hasher(read.layout, salted)
+        return lambda index: (read[index].source, hash_contact(read[index], config_hash))
+    contents, hash_content = read.contents, _content_hasher(read.layout, config_hash)
     source = Slot.SOURCE
 
     def hash_at(index: int) -> tuple[str, str]:
@@ -246,7 +246,7 @@ def fresh_until(
 ) -> datetime:
     """Until when nothing can be learned by itself: the first answer's end, or the time at which
     `checked at`, or (`renewed_at`) the link to the recipient's page, is to be written again."""
-    ends = [answer.until for answer in answers]
+    ends = [answer.expires_at for answer in answers]
     if renewed_at is not None:
         ends.append(renewed_at)
     if isinstance(checked_at, str):

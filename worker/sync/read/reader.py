@@ -49,16 +49,16 @@ def read_from_cursor(
     become the reader, because this one was away for longer than its lease. Returns whether all is
     read. The caller holds the reader's lease (`reader_lease.claim`).
     """
-    salted = change_detection.decision_config_hash(ctx, run.connector)
+    config_hash = change_detection.decision_config_hash(ctx, run.connector)
     try:
         for place, entry in enumerate(run.reading):
-            reading = _ObjectReader(ctx, run, place, dispatch, seen, salted)
+            reading = _ObjectReader(ctx, run, place, dispatch, seen, config_hash)
             if not entry["done"] and not reading.run(should_continue):
                 return False
             if not reading.decide_removals(should_continue):
                 return False
         for place in range(len(run.reading)):
-            reading = _ObjectReader(ctx, run, place, dispatch, seen, salted)
+            reading = _ObjectReader(ctx, run, place, dispatch, seen, config_hash)
             if not reading.read_survivors(should_continue):
                 return False
         with ctx.store.write() as connection:
@@ -95,14 +95,14 @@ class _ObjectReader:
         place: int,
         dispatch: DispatchPage,
         seen: Callable[[], None],
-        salted: bytes,
+        config_hash: bytes,
     ) -> None:
         self._ctx = ctx
         self._run = run
         self._entry = run.reading[place]
         self._dispatch = dispatch
         self._seen = seen
-        self._salted = salted
+        self._config_hash = config_hash
         self._cursor_lock = threading.Lock()  # two threads may move the entry
         self._found_late = False  # whether what is read may be older than what the CRM holds
 
@@ -132,7 +132,7 @@ class _ObjectReader:
             started = time.monotonic()
             try:
                 pages = connector.read(
-                    entry["object"], since, entry["cursor"], run.skip, self._renew_lease
+                    entry["object"], since, entry["cursor"], run.own_writes, self._renew_lease
                 )
                 for page in coalesce_pages(pages, self._ctx.settings.sync.page_contacts):
                     # When the first page was asked for, by the CRM's clock (its answer's Date, less
@@ -284,7 +284,7 @@ class _ObjectReader:
         values: dict[str, Any] = {
             "reading": run.reading,
             "reader_calls": run.reader_calls,
-            "reader_until": self._ctx.lease(),
+            "reader_lease_expires_at": self._ctx.lease(),
         }
         if began is not None:
             values["began_at"] = sa.func.coalesce(runs.c.began_at, sa.literal(began, UtcDateTime))
@@ -294,7 +294,7 @@ class _ObjectReader:
         # A dry run of a quiet first sync counts what it spares, which `Unchanged` does not.
         counted = run.dry_run and self._ctx.settings.policy.quiet_first_sync
         if not run.force and not counted:
-            fresh, unchanged = change_detection.partition(read, known, self._salted)
+            fresh, unchanged = change_detection.partition(read, known, self._config_hash)
         with ctx.store.write() as connection:
             if page.deleted_ids and not run.dry_run:
                 unchanged.gone = self._drop(connection, page, {contact.id for contact in fresh})
@@ -337,7 +337,7 @@ class _RemovalsReader:
     def save(self, connection: Connection) -> None:
         run = self._run
         values = {"reading": run.reading, "reader_calls": run.reader_calls}
-        _update_run(connection, self._ctx, run, reader_until=self._ctx.lease(), **values)
+        _update_run(connection, self._ctx, run, reader_lease_expires_at=self._ctx.lease(), **values)
 
     def count_calls(self, connector: Connector, before: Mapping[Any, int]) -> None:
         self._reading._count(connector, before)

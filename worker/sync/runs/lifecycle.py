@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from config.logging_setup import redact
 from connectors.protocol import Connector
-from connectors.records import NOTHING, Skip
+from connectors.records import NO_OWN_WRITES, OwnWriteFilter
 from worker.context import Context
 from worker.store import lost_fields
 from worker.store.bulk import upsert
@@ -149,7 +149,7 @@ def open_run(
             "reading": plan.reading,
             "read_all": not scope.streams,
             "reader_calls": calls,
-            "skip": own_writes.as_json(plan.own_writes),
+            "own_writes": own_writes.as_json(plan.own_writes),
             "notes": [*_schema_notes(ctx, connector_name), *provider_notes],
             "opened_by": options.opened_by[:120],
             "purpose": redact(options.purpose)[:255],
@@ -190,7 +190,7 @@ class _ReadingPlan:
     `own_writes`: those of our own that it leaves out."""
 
     reading: list[dict[str, Any]]
-    own_writes: Skip
+    own_writes: OwnWriteFilter
 
 
 def _plan_reading(
@@ -198,11 +198,11 @@ def _plan_reading(
 ) -> _ReadingPlan:
     """Plan what the reader reads: nothing for a scope whose records are known by their ids."""
     if not scope.streams:
-        return _ReadingPlan([], NOTHING)
+        return _ReadingPlan([], NO_OWN_WRITES)
     positions = _watermarks(connection, connector_name)
-    skip = NOTHING
+    own_write_filter = NO_OWN_WRITES
     if scope.kind == "changed" and connector.incremental and positions:
-        skip = own_writes.already_read(connection, ctx, connector_name, positions)
+        own_write_filter = own_writes.already_read(connection, ctx, connector_name, positions)
     finds_late = own_writes.late_by(ctx, connector_name)
     to_read_whole = lost_fields.find_objects_to_reread(connection, connector_name)
     reading: list[dict[str, Any]] = []
@@ -221,7 +221,7 @@ def _plan_reading(
                 "done": False,
             }
         )
-    return _ReadingPlan(reading, skip)
+    return _ReadingPlan(reading, own_write_filter)
 
 
 def _schema_notes(ctx: Context, connector: str) -> Iterator[str]:
@@ -347,7 +347,7 @@ def _interrupt(ctx: Context, run_id: str, state: str, error: str | None) -> None
                 error=error,
                 finished_at=ctx.now(),
                 reader_owner=None,
-                reader_until=None,
+                reader_lease_expires_at=None,
             )
         )
 
@@ -408,7 +408,7 @@ def _move_watermarks(ctx: Context, connection: Connection, run: Run) -> None:
     read_whole = [entry["object"] for entry in entries if not entry["since"]]
     lost_fields.record_reread(connection, run.connector, read_whole, run.opened_at)
     # A run that leaves out our own writes must not move a watermark back.
-    positions = _watermarks(connection, run.connector) if run.skip.runs else {}
+    positions = _watermarks(connection, run.connector) if run.own_writes.runs else {}
     for entry in entries:
         name = entry["object"]
         if name in positions and positions[name] >= position:
@@ -425,6 +425,10 @@ def _read_up_to(run: Run) -> datetime | None:
     """Return from when on a later run has to read, by the CRM's clock: when this one began, or the
     first of the runs whose writes it left out. None if that is not known: the watermark
     stays."""
-    if run.began_at is None or not run.skip.runs:
+    if run.began_at is None or not run.own_writes.runs:
         return run.began_at
-    return None if run.skip.since == NOTHING.since else min(run.began_at, run.skip.since)
+    return (
+        None
+        if run.own_writes.since == NO_OWN_WRITES.since
+        else min(run.began_at, run.own_writes.since)
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from config.errors import HygieneError
 from connectors.errors import ConnectorError
-from connectors.records import Skip
+from connectors.records import OwnWriteFilter
 from worker.sync.runs import own_writes, removal_holds
 from worker.sync.runs.scope import Scope
 
@@ -85,7 +85,7 @@ class Run:
     reading: list[dict[str, Any]]
     read_all: bool
     reader_calls: dict[str, int]
-    skip: Skip
+    own_writes: OwnWriteFilter
     notes: list[str]
     error: str | None
     opened_by: str
@@ -109,7 +109,7 @@ class Run:
             row.reading,
             row.read_all,
             row.reader_calls,
-            own_writes.from_json(row.skip),
+            own_writes.from_json(row.own_writes),
             row.notes,
             row.error,
             row.opened_by,

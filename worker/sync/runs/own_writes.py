@@ -22,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.records import NOTHING, Skip
+from connectors.records import NO_OWN_WRITES, OwnWriteFilter
 from worker.context import Context
 from worker.store.tables import pages, runs
 from worker.sync.runs.scope import Scope
@@ -51,13 +51,13 @@ class _FinishedRun:
             row.finished_at,
             row.last_write_at,
             Scope.from_json(row.scope).streams,
-            frozenset(from_json(row.skip).runs),
+            frozenset(from_json(row.own_writes).runs),
         )
 
 
 def already_read(
     connection: Connection, ctx: Context, connector: str, watermarks: dict[str, datetime]
-) -> Skip:
+) -> OwnWriteFilter:
     """Return which of our own writes the next read of changes can leave out.
 
     Of the finished runs, those count whose writes the next read would return again
@@ -73,14 +73,16 @@ def already_read(
         if _will_be_returned(run, read_from, overlap_start) and _was_read_later(run, finished)
     ]
     if not chosen:
-        return NOTHING
+        return NO_OWN_WRITES
     if finds_late:
         most = _wrote_most(connection, [run.id for run in chosen])
         chosen = [run for run in chosen if run.id == most]
     until = max(run.last_write_at + CLOCK_RESOLUTION for run in chosen if run.last_write_at)
     if not finds_late:
         until = max(until, *(run.began_at for run in finished if run.reads_through))
-    return Skip(tuple(run.id for run in chosen), until, since=min(run.began_at for run in chosen))
+    return OwnWriteFilter(
+        tuple(run.id for run in chosen), until, since=min(run.began_at for run in chosen)
+    )
 
 
 def _will_be_returned(run: _FinishedRun, read_from: datetime, overlap_start: datetime) -> bool:
@@ -125,17 +127,17 @@ def late_by(ctx: Context, connector: str) -> timedelta:
     return ctx.settings.read_again(connector) - ctx.settings.sync.overlap
 
 
-def from_json(stored: dict[str, Any]) -> Skip:
+def from_json(stored: dict[str, Any]) -> OwnWriteFilter:
     """Return the filter that a run was opened with."""
     if not stored:
-        return NOTHING
-    since = datetime.fromisoformat(stored["since"]) if "since" in stored else NOTHING.since
-    return Skip(tuple(stored["runs"]), datetime.fromisoformat(stored["until"]), since)
+        return NO_OWN_WRITES
+    since = datetime.fromisoformat(stored["since"]) if "since" in stored else NO_OWN_WRITES.since
+    return OwnWriteFilter(tuple(stored["runs"]), datetime.fromisoformat(stored["until"]), since)
 
 
-def as_json(skip: Skip) -> dict[str, Any]:
+def as_json(own_writes: OwnWriteFilter) -> dict[str, Any]:
     """Return a filter as a run keeps it."""
-    if not skip.runs:
+    if not own_writes.runs:
         return {}
-    times = {"until": skip.until.isoformat(), "since": skip.since.isoformat()}
-    return {"runs": skip.runs, **times}
+    times = {"until": own_writes.until.isoformat(), "since": own_writes.since.isoformat()}
+    return {"runs": own_writes.runs, **times}

@@ -13,17 +13,17 @@ def claim(ctx: Context, run_id: str) -> bool:
     """Become the one reader of a run; False if another reader may be alive."""
     with ctx.store.write() as connection:
         row = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until)
+            sa.select(runs.c.reader_owner, runs.c.reader_lease_expires_at)
             .where(runs.c.id == run_id)
             .with_for_update()  # of two that come at once, the second sees the first one's lease
         ).one()
-        leased = row.reader_until is not None and row.reader_until > ctx.now()
+        leased = row.reader_lease_expires_at is not None and row.reader_lease_expires_at > ctx.now()
         if leased and row.reader_owner != ctx.owner and is_alive(row.reader_owner):
             return False
         connection.execute(
             sa.update(runs)
             .where(runs.c.id == run_id)
-            .values(reader_owner=ctx.owner, reader_until=ctx.lease())
+            .values(reader_owner=ctx.owner, reader_lease_expires_at=ctx.lease())
         )
     return True
 
@@ -34,7 +34,7 @@ def renew(ctx: Context, run_id: str) -> None:
         connection.execute(
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
-            .values(reader_until=ctx.lease())
+            .values(reader_lease_expires_at=ctx.lease())
         )
 
 
@@ -44,7 +44,7 @@ def release(ctx: Context, run_id: str) -> None:
         connection.execute(
             sa.update(runs)
             .where(runs.c.id == run_id, runs.c.reader_owner == ctx.owner)
-            .values(reader_owner=None, reader_until=None)
+            .values(reader_owner=None, reader_lease_expires_at=None)
         )
 
 
@@ -53,10 +53,14 @@ def has_live_reader(ctx: Context, run_id: str) -> bool:
     whole of its run."""
     with ctx.store.read() as connection:
         row = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
+            sa.select(runs.c.reader_owner, runs.c.reader_lease_expires_at).where(
+                runs.c.id == run_id
+            )
         ).one()
     return (
-        row.reader_until is not None and row.reader_until > ctx.now() and is_alive(row.reader_owner)
+        row.reader_lease_expires_at is not None
+        and row.reader_lease_expires_at > ctx.now()
+        and is_alive(row.reader_owner)
     )
 
 
@@ -66,10 +70,12 @@ def has_live_lease(ctx: Context, run_id: str) -> bool:
     now = ctx.now()
     with ctx.store.read() as connection:
         reader = connection.execute(
-            sa.select(runs.c.reader_owner, runs.c.reader_until).where(runs.c.id == run_id)
+            sa.select(runs.c.reader_owner, runs.c.reader_lease_expires_at).where(
+                runs.c.id == run_id
+            )
         ).one()
         leased = connection.execute(
-            sa.select(pages.c.owner, pages.c.until).where(
+            sa.select(pages.c.owner, pages.c.lease_expires_at).where(
                 pages.c.run_id == run_id, pages.c.state == "stored", pages.c.owner.is_not(None)
             )
         ).all()

@@ -30,7 +30,7 @@ def select(connection: Connection, ctx: Context, connector: str, scope: Scope) -
             )
             yield from (tuple(row) for row in connection.execute(query.distinct()))
     elif scope.kind == "due":
-        yield from due(connection, ctx, connector, scope.limit)
+        yield from select_due(connection, ctx, connector, scope.limit)
     else:
         yield from _of_contacts(connection, ctx, connector, scope)
 
@@ -50,7 +50,7 @@ def _of_contacts(connection: Connection, ctx: Context, connector: str, scope: Sc
     yield from (tuple(row) for row in connection.execute(query))
 
 
-def due(connection: Connection, ctx: Context, connector: str, limit: int) -> Records:
+def select_due(connection: Connection, ctx: Context, connector: str, limit: int) -> Records:
     """Yield contacts that are to be processed again without anything having changed in the CRM.
 
     First those that waited for an answer which has come meanwhile, through another contact. Then

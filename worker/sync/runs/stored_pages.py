@@ -50,7 +50,7 @@ def list_pending(ctx: Context, run_id: str, only_idle: bool = False) -> list[Sto
     """List pages that are stored and not done, in order; `only_idle`: those that no live process
     works on."""
     query = (
-        sa.select(pages.c.id, pages.c.size, pages.c.owner, pages.c.until)
+        sa.select(pages.c.id, pages.c.size, pages.c.owner, pages.c.lease_expires_at)
         .where(pages.c.run_id == run_id, pages.c.state == "stored")
         .order_by(pages.c.seq)
     )
@@ -61,8 +61,8 @@ def list_pending(ctx: Context, run_id: str, only_idle: bool = False) -> list[Sto
             for row in connection.execute(query)
             if not only_idle
             or row.owner is None
-            or row.until is None
-            or row.until <= now
+            or row.lease_expires_at is None
+            or row.lease_expires_at <= now
             or not is_alive(row.owner)
         ]
 

@@ -138,7 +138,7 @@ def _demand(
             del allowed[key]
     if any(key in demanded and key not in allowed for key in values):
         allowed.pop("reason", None)  # it goes with what it explains
-    after = {**restore.contact.held, **allowed}
+    after = {**restore.contact.current, **allowed}
     missing = any(after.get(key) != value for key, value in demanded.items() if key in writable)
     return Demand(allowed, missing, contact.numbers)
 

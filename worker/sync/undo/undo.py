@@ -333,7 +333,7 @@ def _keep_lease(ctx: Context, undo_id: str) -> bool:
         renewed = connection.execute(
             sa.update(runs)
             .where(runs.c.id == undo_id, runs.c.state == "running")
-            .values(reader_owner=ctx.owner, reader_until=ctx.lease())
+            .values(reader_owner=ctx.owner, reader_lease_expires_at=ctx.lease())
         )
     return renewed.rowcount == 1
 
@@ -356,7 +356,7 @@ def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
                     reading=[],
                     read_all=False,
                     reader_calls={},
-                    skip={},
+                    own_writes={},
                     notes=[],
                     opened_by=by[:120],
                     purpose=redact(why)[:255],

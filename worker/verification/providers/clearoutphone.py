@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from config.credentials import ClearoutPhoneCredentials
-from config.verification import Depth
+from config.verification import CheckLevel
 from worker.phones import LineType, facts
 from worker.verification.errors import AmbiguousResultError, CreditExhaustedError, UnavailableError
 from worker.verification.http_client import (
@@ -69,14 +69,14 @@ class ClearoutPhoneProvider:
         self._client = client
         self._headers = {"Authorization": f"Bearer:{credentials.api_token}"}
 
-    def product(self, depth: Depth) -> Product | None:
-        return _PRODUCT if depth == "line_type" else None
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return _PRODUCT if check_level == "line_type" else None
 
-    def supports(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
         return True
 
     @guards_response
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         return [self._one(question) for question in questions]
 
     @guards_response
@@ -125,7 +125,7 @@ class ClearoutPhoneProvider:
     # -- a file --------------------------------------------------------------------------
 
     @guards_response
-    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+    def submit(self, questions: Sequence[Question], check_level: CheckLevel) -> str:
         lines = "".join(f"{question.number}\r\n" for question in questions)
         file = ("numbers.csv", f"{_COLUMN}\r\n{lines}".encode(), "text/csv")
         country = _country_of(questions)
@@ -143,7 +143,9 @@ class ClearoutPhoneProvider:
         return job
 
     @guards_response
-    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+    def collect(
+        self, job: str, questions: Sequence[Question], check_level: CheckLevel
+    ) -> list[Answer] | None:
         reply = self._client.call(
             "GET",
             "/phonenumber/bulk/progress_status",

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from config.credentials import NumVerifyCredentials
-from config.verification import Depth
+from config.verification import CheckLevel
 from connectors.http.client import RetryableError
 from worker.phones import LineType
 from worker.verification.errors import (
@@ -98,14 +98,14 @@ class NumVerifyProvider:
         self._headers = {"apikey": credentials.access_key} if by_header else {}
         self._query = {} if by_header else {"access_key": credentials.access_key}
 
-    def product(self, depth: Depth) -> Product | None:
-        return _PRODUCT if depth == "line_type" else None
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return _PRODUCT if check_level == "line_type" else None
 
-    def supports(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
         return True
 
     @guards_response
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         return [self._one(question) for question in questions]
 
     @guards_response

@@ -8,7 +8,7 @@ from decimal import Decimal
 import phonenumbers
 from phonenumbers import timezone
 
-from config.verification import Depth
+from config.verification import CheckLevel
 from worker.phones import facts
 from worker.phones.fast_parser import as_number
 from worker.phones.metadata import split
@@ -21,13 +21,13 @@ class OfflineProvider:
     batch = 10_000
     local = True
 
-    def product(self, depth: Depth) -> Product | None:
-        return Product("format", Decimal(0)) if depth == "format" else None
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return Product("format", Decimal(0)) if check_level == "format" else None
 
-    def supports(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
         return True
 
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         return [_judge(question.number) for question in questions]
 
     def check(self) -> AccountStatus:

@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 
 from config.credentials import RndCredentials
-from config.verification import Depth
+from config.verification import CheckLevel
 from worker.phones import facts
 from worker.verification.errors import AmbiguousResultError, CreditExhaustedError, UnavailableError
 from worker.verification.http_client import (
@@ -70,15 +70,15 @@ class RndProvider:
         self._token_until = 0.0
         self._lock = threading.Lock()
 
-    def product(self, depth: Depth) -> Product | None:
-        return _PRODUCT if depth == "reassigned" else None
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return _PRODUCT if check_level == "reassigned" else None
 
-    def supports(self, question: Question, depth: Depth) -> bool:
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
         us = facts(question.number).region == "US" or question.number.startswith(_TOLL_FREE)
         return us and question.since is not None and question.since >= _FIRST_DAY
 
     @guards_response
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         company = self._credentials.company_id
         wanted = [
             {"tn": _tn(q), "date": f"{q.since:%Y-%m-%d}", "companyId": company} for q in questions
@@ -116,7 +116,7 @@ class RndProvider:
     # -- a file --------------------------------------------------------------------------
 
     @guards_response
-    def submit(self, questions: Sequence[Question], depth: Depth) -> str:
+    def submit(self, questions: Sequence[Question], check_level: CheckLevel) -> str:
         """Upload a file of numbers and dates; its name is the job's."""
         name = f"hygiene-{uuid.uuid4().hex}.csv"
         reply = self._call(
@@ -133,7 +133,9 @@ class RndProvider:
         return name
 
     @guards_response
-    def collect(self, job: str, questions: Sequence[Question], depth: Depth) -> list[Answer] | None:
+    def collect(
+        self, job: str, questions: Sequence[Question], check_level: CheckLevel
+    ) -> list[Answer] | None:
         reply = self._call("GET", "/downloads", lookups=0, paid=False, params={"fileName": job})
         listed = json_object(reply, paid=False).get("files")
         entry = next(

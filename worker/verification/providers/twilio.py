@@ -17,7 +17,7 @@ from urllib.parse import quote
 import orjson
 
 from config.credentials import TwilioCredentials
-from config.verification import Depth
+from config.verification import CheckLevel
 from worker.phones import LineType, facts
 from worker.verification.errors import (
     AmbiguousResultError,
@@ -40,7 +40,7 @@ from worker.verification.models import AccountStatus, Answer, Live, Product, Que
 log = logging.getLogger(__name__)
 
 # List prices in USD of one lookup.
-_PRODUCTS: dict[Depth, Product] = {
+_PRODUCTS: dict[CheckLevel, Product] = {
     "format": Product("validation", Decimal(0)),
     "line_type": Product("line_type_intelligence", Decimal("0.008")),
     "live": Product("line_status", Decimal("0.007")),
@@ -121,26 +121,26 @@ class TwilioProvider:
         self._login = credentials.login
         self._client = client
 
-    def product(self, depth: Depth) -> Product | None:
-        return _PRODUCTS.get(depth)
+    def product(self, check_level: CheckLevel) -> Product | None:
+        return _PRODUCTS.get(check_level)
 
-    def supports(self, question: Question, depth: Depth) -> bool:
-        if depth == "reassigned":  # for US numbers only
+    def supports(self, question: Question, check_level: CheckLevel) -> bool:
+        if check_level == "reassigned":  # for US numbers only
             return question.since is not None and facts(question.number).region == "US"
         return True
 
     @guards_response
-    def ask(self, questions: Sequence[Question], depth: Depth) -> list[Answer]:
+    def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         if len(questions) > 1 and self.batch > 1:
-            reply = self._batch(questions, depth)
+            reply = self._batch(questions, check_level)
             if not _refuses_batch(reply):
-                return self._many(reply, questions, depth)
+                return self._many(reply, questions, check_level)
             self.batch = 1  # this account has no batch query: one by one from now on
             log.info("twilio: no batch query (HTTP %d); numbers are asked one by one", reply.status)
         answers: list[Answer] = []
         for question in questions:
             try:
-                answer = self._one(question, depth)
+                answer = self._one(question, check_level)
             except ProviderError as error:
                 error.after(answers, question)
                 raise
@@ -169,47 +169,49 @@ class TwilioProvider:
     # -- asking --------------------------------------------------------------------------
 
     @guards_response
-    def _one(self, question: Question, depth: Depth) -> Answer | None:
+    def _one(self, question: Question, check_level: CheckLevel) -> Answer | None:
         params = {}
-        if depth != "format":
-            params["Fields"] = _PRODUCTS[depth].package
-        if question.since is not None and depth == "reassigned":
+        if check_level != "format":
+            params["Fields"] = _PRODUCTS[check_level].package
+        if question.since is not None and check_level == "reassigned":
             params["LastVerifiedDate"] = f"{question.since:%Y%m%d}"
         reply = self._client.call(
             "GET",
             f"/v2/PhoneNumbers/{quote(question.number)}",
             params=params,
             auth=self._login,
-            paid=depth != "format",
+            paid=check_level != "format",
         )
         if reply.status != 200 and (code := _code(reply.data)) in _UNKNOWN:
-            return _unknown(code, question, depth)
+            return _unknown(code, question, check_level)
         if reply.status == 404:
             raise_for_intermediary(reply)
             return None
-        _judge(reply, depth)
-        return _answer(json_object(reply), question, depth)
+        _judge(reply, check_level)
+        return _answer(json_object(reply), question, check_level)
 
-    def _batch(self, questions: Sequence[Question], depth: Depth) -> Response:
+    def _batch(self, questions: Sequence[Question], check_level: CheckLevel) -> Response:
         wanted = []
         for place, question in enumerate(questions):
             entry: dict[str, Any] = {"correlation_id": str(place), "phone_number": question.number}
-            if depth != "format":
-                entry["fields"] = [_PRODUCTS[depth].package]
-            if question.since is not None and depth == "reassigned":
+            if check_level != "format":
+                entry["fields"] = [_PRODUCTS[check_level].package]
+            if question.since is not None and check_level == "reassigned":
                 entry["reassigned_number"] = {"last_verified_date": f"{question.since:%Y%m%d}"}
             wanted.append(entry)
         return self._client.call(
             "POST",
             "/v2/batch/query",
             lookups=len(questions),
-            paid=depth != "format",
+            paid=check_level != "format",
             json={"phone_numbers": wanted},
             auth=self._login,
         )
 
-    def _many(self, reply: Response, questions: Sequence[Question], depth: Depth) -> list[Answer]:
-        _judge(reply, depth)
+    def _many(
+        self, reply: Response, questions: Sequence[Question], check_level: CheckLevel
+    ) -> list[Answer]:
+        _judge(reply, check_level)
         entries = json_object(reply).get("phone_numbers")
         if not isinstance(entries, list):
             raise AmbiguousResultError("gave an answer that cannot be read")
@@ -225,7 +227,7 @@ class TwilioProvider:
             if entry is None or entry.get("phone_number") not in (None, question.number):
                 continue
             try:
-                answer = _answer_row(entry, question, depth)
+                answer = _answer_row(entry, question, check_level)
             except ProviderError as error:
                 problem = problem or error
                 continue
@@ -247,24 +249,26 @@ def _refuses_batch(reply: Response) -> bool:
     return not ours
 
 
-def _judge(reply: Response, depth: Depth = "format") -> None:
+def _judge(reply: Response, check_level: CheckLevel = "format") -> None:
     """Raise what an answer other than 200 means."""
     if reply.status == 200:
         return
     said = reply.data if isinstance(reply.data, dict) else {}
     code, message = _code(said), text(said.get("message"))
-    _judge_code(code, depth)
+    _judge_code(code, check_level)
     if code == _NO_LOGIN:
         raise CredentialsRejectedError(f'does not accept our key: "{message}" ({code})')
     raise_for_status_code(reply, f"{message} ({code})" if code else message)
 
 
-def _judge_code(code: int, depth: Depth) -> None:
+def _judge_code(code: int, check_level: CheckLevel) -> None:
     """Raise what a code says of our account; others say something of a number, or pass."""
     if code in _USED_UP:
         raise CreditExhaustedError(_USED_UP[code])
     if code in _ACCOUNT:
-        raise CredentialsRejectedError(_ACCOUNT[code].format(package=_PRODUCTS[depth].package))
+        raise CredentialsRejectedError(
+            _ACCOUNT[code].format(package=_PRODUCTS[check_level].package)
+        )
     if code in _TOO_FAST:
         raise UnavailableError(f"asks us to slow down ({code})")
 
@@ -281,40 +285,42 @@ def _code(data: object) -> int:
     return 0
 
 
-def _unknown(code: int, question: Question, depth: Depth, kept: str = "") -> Answer:
+def _unknown(code: int, question: Question, check_level: CheckLevel, kept: str = "") -> Answer:
     """What a number's lookup says that cannot be made: nothing of the number, and for nothing."""
     return Answer(
         number=question.number,
         verdict="unknown",
         detail=_UNKNOWN.get(code, f"could not be looked up ({code})"),
-        since=question.since if depth == "reassigned" else None,
+        since=question.since if check_level == "reassigned" else None,
         raw_answer=kept,
         charged=0,
     )
 
 
-def _answer_row(entry: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
+def _answer_row(
+    entry: Mapping[str, Any], question: Question, check_level: CheckLevel
+) -> Answer | None:
     """One number of the batch query; its code stands beside it where the lookup failed."""
     code = _code({"code": entry.get("twilio_error_code")})
     if not code:
-        return _answer(entry, question, depth)
-    _judge_code(code, depth)
-    return _unknown(code, question, depth) if code in _UNKNOWN else None
+        return _answer(entry, question, check_level)
+    _judge_code(code, check_level)
+    return _unknown(code, question, check_level) if code in _UNKNOWN else None
 
 
-def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer | None:
+def _answer(data: Mapping[str, Any], question: Question, check_level: CheckLevel) -> Answer | None:
     """One number's answer; None where it holds nothing that was asked for."""
     valid = data.get("valid")
     if not isinstance(valid, bool) or not _is_about(data, question):
         raise AmbiguousResultError("gave an answer that cannot be read")
-    package = _PRODUCTS[depth].package
-    found = data.get(package) if depth != "format" else {}
+    package = _PRODUCTS[check_level].package
+    found = data.get(package) if check_level != "format" else {}
     kept = {key: data.get(key) for key in ("valid", "validation_errors", package) if key in data}
     common: dict[str, Any] = {
         "number": question.number,
         "country": data.get("country_code") or "",
         "raw_answer": orjson.dumps(kept).decode(),
-        "since": question.since if depth == "reassigned" else None,
+        "since": question.since if check_level == "reassigned" else None,
     }
     if not valid:
         errors = data.get("validation_errors") or []
@@ -325,11 +331,11 @@ def _answer(data: Mapping[str, Any], question: Question, depth: Depth) -> Answer
         return None
     if found.get("error_code") is not None:
         code = _code({"error_code": found["error_code"]})
-        _judge_code(code, depth)
+        _judge_code(code, check_level)
         if code in _LATER:
             return None
-        return _unknown(code, question, depth, common["raw_answer"])
-    return _by_depth(found, depth, common)
+        return _unknown(code, question, check_level, common["raw_answer"])
+    return _by_check_level(found, check_level, common)
 
 
 def _is_about(data: Mapping[str, Any], question: Question) -> bool:
@@ -339,20 +345,22 @@ def _is_about(data: Mapping[str, Any], question: Question) -> bool:
     return said == question.number or said[-8:] == question.number[-8:]
 
 
-def _by_depth(found: Mapping[str, Any], depth: Depth, common: dict[str, Any]) -> Answer:
-    if depth == "line_type":
+def _by_check_level(
+    found: Mapping[str, Any], check_level: CheckLevel, common: dict[str, Any]
+) -> Answer:
+    if check_level == "line_type":
         return Answer(
             verdict="valid",
             line_type=_KINDS.get(str(found.get("type")), "unknown"),
             carrier=text(found.get("carrier_name")),
             **common,
         )
-    if depth == "live":
+    if check_level == "live":
         live = _LIVES.get(str(found.get("status", "")).lower(), "")
         verdict: Verdict = "unreachable" if live == "inactive" else "valid" if live else "unknown"
         detail = "is not in service" if live == "inactive" else ""
         return Answer(verdict=verdict, live=live, detail=detail, **common)
-    if depth == "reassigned":
+    if check_level == "reassigned":
         said = {"yes": True, "no": False}.get(str(found.get("is_number_reassigned")))
         return Answer(verdict="valid", reassigned=said, **common)
     return Answer(verdict="valid", charged=1, **common)

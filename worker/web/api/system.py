@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import Field
 
-from config.effective import shown
+from config.effective import describe
 from worker.access import audit, tokens
 from worker.alerts import notifier
 from worker.context import Context
@@ -55,7 +55,7 @@ def router(ctx: Context) -> APIRouter:
         **answers(system_schemas.Settings),
     )
     def settings(_who: AdminToken) -> dict[str, Any]:
-        return {"settings": [asdict(one) for one in shown(ctx.settings)]}
+        return {"settings": [asdict(one) for one in describe(ctx.settings)]}
 
     @routes.get("/alerts", summary="Open alerts", **answers(system_schemas.Alerts))
     def alerts(_who: ReadToken) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from config.effective import shown
+from config import effective
 from worker.access import audit, tokens, users
 from worker.access.model import ROLES, SCOPES, AccessError, Person, Role
 from worker.alerts import notifier
@@ -54,8 +54,9 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/settings")
     def settings(request: Request, me: Viewer) -> Response:
-        return page(request, "settings.html", me, here="settings", settings=shown(ctx.settings),
-                    path=ctx.settings.toml_path)  # fmt: skip
+        shown = effective.describe(ctx.settings)
+        path = ctx.settings.toml_path
+        return page(request, "settings.html", me, here="settings", settings=shown, path=path)
 
     @routes.get("/alerts")
     def alerts(request: Request, me: Viewer) -> Response:

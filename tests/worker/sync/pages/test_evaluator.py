@@ -11,10 +11,11 @@ from worker.sync.pages.evaluator import reassignment_reason
 from worker.verification.models import Verification
 
 
-def answer(depth: str = "reassigned", reassigned: bool | None = True, since: str = "2024-03-01",
+def answer(check_level: str = "reassigned", reassigned: bool | None = True,
+           since: str = "2024-03-01",
            ) -> Verification:  # fmt: skip
     return Verification(
-        "+14155552671", "rnd", "", depth, "valid", "mobile", NOW, NOW,  # type: ignore[arg-type]
+        "+14155552671", "rnd", "", check_level, "valid", "mobile", NOW, NOW,  # type: ignore[arg-type]
         reassigned=reassigned, since=since,
     )  # fmt: skip
 

@@ -220,7 +220,7 @@ class TestAPartOfARun:
         self, ctx: Context, make_context: Callable[..., Context], crm: Crm
     ) -> None:
         run_id, stored = self.read_run(ctx)
-        lease = {"owner": make_context().owner, "until": ctx.lease()}
+        lease = {"owner": make_context().owner, "lease_expires_at": ctx.lease()}
         with ctx.store.write() as connection:
             of = pages.c.id.in_([stored[0].id, stored[3].id])
             connection.execute(sa.update(pages).where(of).values(lease))

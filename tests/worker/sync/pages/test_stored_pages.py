@@ -18,9 +18,9 @@ CONTACTS = st.builds(
     phones=st.dictionaries(TEXT, TEXT, max_size=3),
     country=TEXT,
     source=TEXT,
-    value=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    contact_value=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     modified=TEXT,
-    held=st.dictionaries(TEXT, VALUE, max_size=5),
+    current=st.dictionaries(TEXT, VALUE, max_size=5),
     month=TEXT,
 )
 
@@ -33,6 +33,12 @@ def test_contacts_come_back_as_they_were_read(read: list[Contact]) -> None:
 
 def test_a_page_of_ids_alone_is_fetched() -> None:
     assert decode_page(b'{"ids": ["7", "8"], "contacts": null}') == (["7", "8"], None)
+
+
+def test_pages_hold_the_names_of_fields_that_earlier_releases_read() -> None:
+    read = Contact("contacts", "7", {}, contact_value=2.0, consent_date="2026-01-02", current={})
+    stored = msgspec.json.decode(msgspec.json.encode(read))
+    assert {"value": 2.0, "consented": "2026-01-02", "held": {}}.items() <= stored.items()
 
 
 def test_a_page_that_another_release_told_in_another_form_is_read_anew() -> None:

@@ -102,9 +102,9 @@ class TestWhatBringsAContactBack:
             connection.execute(
                 sa.update(verifications)
                 .where(verifications.c.number == number)
-                .values(until=ctx.now())
+                .values(expires_at=ctx.now())
             )
-            connection.execute(sa.update(contacts).values(settled_until=ctx.now()))
+            connection.execute(sa.update(contacts).values(fresh_until=ctx.now()))
         assert self.looks(ctx, crm, sync) > 0
 
     def test_the_end_of_its_first_answer_is_known_beforehand(
@@ -112,9 +112,9 @@ class TestWhatBringsAContactBack:
     ) -> None:
         with ctx.store.read() as connection:
             until = connection.scalar(
-                sa.select(contacts.c.settled_until).where(contacts.c.record_id == valid_contact)
+                sa.select(contacts.c.fresh_until).where(contacts.c.record_id == valid_contact)
             )
-            first = connection.scalar(sa.select(sa.func.min(verifications.c.until)))
+            first = connection.scalar(sa.select(sa.func.min(verifications.c.expires_at)))
         assert until is not None
         assert first <= until <= ctx.now() + timedelta(days=180)
 
@@ -147,6 +147,6 @@ class TestWhatBringsAContactBack:
         sync(ctx, crm.name, "everything")
         with ctx.store.read() as connection:
             until = connection.scalar(
-                sa.select(contacts.c.settled_until).where(contacts.c.record_id == valid_contact)
+                sa.select(contacts.c.fresh_until).where(contacts.c.record_id == valid_contact)
             )
         assert until is None, "it is looked at until the CRM has taken it"

@@ -110,7 +110,8 @@ class TestSpans:
     def test_they_hold_what_lies_between(self, ctx: Context, after: str, until: str | None) -> None:
         ids = ["1", "5", "6", "9", "10", "11", "25", "99", "100", "101", "250"]
         row = {
-            "connector": "x", "object": "y", "fingerprint": "", "statuses": {}, "known": {},
+            "connector": "x", "object": "y", "fingerprint": "", "statuses": {},
+            "last_seen_flags": {},
             "checked_at": ctx.now(), "waiting": False,
         }  # fmt: skip
         with ctx.store.write() as connection:

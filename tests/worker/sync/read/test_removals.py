@@ -483,7 +483,9 @@ class TestAProcessThatDies:
                 if not reader_lease.claim(life, run_id):
                     with life.store.write() as connection:
                         connection.execute(
-                            sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
+                            sa.update(lifecycle.runs).values(
+                                reader_owner=None, reader_lease_expires_at=None
+                            )
                         )
                 runner.run_to_completion(life, run_id, pages_at_once=1)
             except Killed:
@@ -697,7 +699,7 @@ class TestRecordsByTheirIds:
                 runner.run_to_completion(ctx, run_id, pages_at_once=1)
         lifecycle.fail(ctx, run_id, "its machine is gone")
         with ctx.store.write() as connection:  # and its lease has ended
-            connection.execute(sa.update(pages).values(owner=None, until=None))
+            connection.execute(sa.update(pages).values(owner=None, lease_expires_at=None))
         crm.meanwhile(r"Id(%20|\+)IN", target, {"hide": True})
         sync(ctx, "salesforce", "everything")
         of_run = sa.select(writes.c.state).where(writes.c.run_id == run_id)
@@ -749,7 +751,7 @@ class TestTwoReaders:
         assert indexed_ids(ctx, crm) == before
         with ctx.store.write() as connection:
             connection.execute(
-                sa.update(lifecycle.runs).values(reader_owner=None, reader_until=None)
+                sa.update(lifecycle.runs).values(reader_owner=None, reader_lease_expires_at=None)
             )
         runner.run_to_completion(ctx, run_id)
         assert before - indexed_ids(ctx, crm) == set(ids[:3])

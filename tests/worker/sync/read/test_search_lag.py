@@ -286,7 +286,7 @@ def test_a_run_that_an_earlier_release_opened_goes_on(ctx: Context, sync: Sync) 
     run_id = lifecycle.open_run(ctx, "hubspot", lifecycle.Scope("changed"))
     with ctx.store.write() as connection:
         connection.execute(sa.update(lifecycle.runs).where(lifecycle.runs.c.id == run_id).values(
-            skip={"runs": ["x"], "until": "2026-01-01T00:00:00+00:00"}))  # fmt: skip
+            own_writes={"runs": ["x"], "until": "2026-01-01T00:00:00+00:00"}))  # fmt: skip
     from worker.sync.pages import runner
 
     runner.run_to_completion(ctx, run_id)

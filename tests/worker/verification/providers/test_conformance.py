@@ -21,7 +21,7 @@ from worker.verification.errors import (
     ProviderError,
     UnavailableError,
 )
-from worker.verification.models import DEPTHS, Live, Verdict
+from worker.verification.models import CHECK_LEVELS, Live, Verdict
 
 PAID = tuple(kind for kind in PROVIDER_CASES if kind != "offline")
 
@@ -78,7 +78,7 @@ class TestAnswers:
 
     def test_tell_a_good_number_from_an_impossible_one(self, any_provider: ProviderCase) -> None:
         if (
-            any_provider.depth == "reassigned"
+            any_provider.check_level == "reassigned"
         ):  # it knows disconnections, not whether a number works
             assert any_provider.ask(NUMBER)[NUMBER].verdict == "unknown"
             return
@@ -89,14 +89,14 @@ class TestAnswers:
 
     def test_are_charged_as_the_provider_charges(self, any_provider: ProviderCase) -> None:
         american = (NUMBER, NEW_YORK)
-        asked = american if any_provider.depth == "reassigned" else (*american, BRITISH)
+        asked = american if any_provider.check_level == "reassigned" else (*american, BRITISH)
         answers = any_provider.ask(*asked)
         assert sum(said.charged for said in answers.values()) == any_provider.charges
 
-    def test_are_offered_for_a_depth_at_a_price(self, any_provider: ProviderCase) -> None:
+    def test_are_offered_for_a_check_level_at_a_price(self, any_provider: ProviderCase) -> None:
         provider = any_provider.provider
-        offered = {depth: provider.product(depth) for depth in DEPTHS}
-        offer = offered[any_provider.depth]
+        offered = {check_level: provider.product(check_level) for check_level in CHECK_LEVELS}
+        offer = offered[any_provider.check_level]
         assert offer is not None
         assert offer.package
         assert offer.price >= 0
@@ -228,7 +228,7 @@ class TestFaults:
         variable = {"twilio": "TWILIO_LOOKUP_URL"}.get(paid.name, f"{paid.name.upper()}_URL")
         away = connect_provider(sandbox, paid.name, tmp_path, **{variable: f"http://{CLOSED_PORT}"})
         with pytest.raises(UnavailableError, match="nothing answers"):
-            away.ask([paid.question(NUMBER)], paid.depth)
+            away.ask([paid.question(NUMBER)], paid.check_level)
         away.close()
 
     def test_the_key_is_in_no_message(self, paid: ProviderCase) -> None:

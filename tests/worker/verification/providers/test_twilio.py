@@ -14,7 +14,7 @@ from constants import BRITISH, NEW_YORK, NUMBER
 from lookups import IMPOSSIBLE, connect_provider, tuned
 from openapi_schema_validator import OAS30Validator
 
-from config.verification import Depth
+from config.verification import CheckLevel
 from sandbox.providers.twilio import API_KEY, API_SECRET
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -43,12 +43,12 @@ def twilio(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> 
     made.close()
 
 
-def ask(twilio: Any, number: str, depth: Depth, since: date | None = None) -> Any:
+def ask(twilio: Any, number: str, check_level: CheckLevel, since: date | None = None) -> Any:
     """Asked together with another number, so that the batch query is used where there is one."""
     questions = [Question(number, since), Question(NEW_YORK, since)]
     if twilio.batch == 1:
         questions = questions[:1]
-    found = {answer.number: answer for answer in twilio.ask(questions, depth)}
+    found = {answer.number: answer for answer in twilio.ask(questions, check_level)}
     return found.get(number)
 
 
@@ -383,17 +383,27 @@ class TestTheOpenApiDocument:
 
     @pytest.fixture
     def seen(self, sandbox: Sandbox, twilio: TwilioProvider) -> list[dict[str, Any]]:
-        """Everything that was said in lookups of all depths, of lines of all kinds."""
+        """Everything that was said in lookups of all check levels, of lines of all kinds."""
         sandbox.twilio.seen = []
         sandbox.network.set(BRITISH, covered=False)
-        for depth in ("format", "line_type", "live", "reassigned"):
+        for check_level in ("format", "line_type", "live", "reassigned"):
             for number in (NUMBER, BRITISH, IMPOSSIBLE, UKRAINIAN):
-                ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
+                ask(
+                    twilio,
+                    number,
+                    check_level,
+                    date(2024, 1, 1) if check_level == "reassigned" else None,
+                )
         sandbox.twilio.elsewhere = {"UA"}
         sandbox.twilio.failing = {NUMBER: 60610}
-        for depth in ("line_type", "live", "reassigned"):
+        for check_level in ("line_type", "live", "reassigned"):
             for number in (NUMBER, UKRAINIAN):
-                ask(twilio, number, depth, date(2024, 1, 1) if depth == "reassigned" else None)
+                ask(
+                    twilio,
+                    number,
+                    check_level,
+                    date(2024, 1, 1) if check_level == "reassigned" else None,
+                )
         return sandbox.twilio.seen
 
     def test_our_address_is_the_documents(self, document: dict[str, Any]) -> None:
@@ -443,7 +453,7 @@ class TestTheOpenApiDocument:
 
         fetch = document["paths"]["/v2/PhoneNumbers/{PhoneNumber}"]["get"]
         examples = fetch["responses"]["200"]["content"]["application/json"]["examples"]
-        depths: dict[str, tuple[Depth, Verdict]] = {
+        levels: dict[str, tuple[CheckLevel, Verdict]] = {
             "fetch": ("format", "valid"), "fetchInvalid": ("line_type", "invalid"),
             "fetchLineTypeIntelligence": ("line_type", "valid"),
             "fetchLineStatusActive": ("live", "valid"),
@@ -452,9 +462,11 @@ class TestTheOpenApiDocument:
             "fetchReassignedNumberWithNumberNoReassigned": ("reassigned", "valid"),
             "fetchReassignedNumberWithNoDataAvailable": ("reassigned", "valid"),
         }  # fmt: skip
-        for name, (depth, verdict) in depths.items():
+        for name, (check_level, verdict) in levels.items():
             example = examples[name]["value"]
-            said = _answer(example, Question(example["phone_number"], date(2020, 1, 1)), depth)
+            said = _answer(
+                example, Question(example["phone_number"], date(2020, 1, 1)), check_level
+            )
             assert said is not None, name
             assert said.verdict == verdict, name
         voip = examples["fetchLineTypeIntelligence"]["value"]

@@ -1,4 +1,4 @@
-"""Settings of who may see the pages by OpenID Connect."""
+"""Settings of `[access]`: who may log in through OpenID Connect."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from config.section import Section
 
 
 class AccessSettings(Section):
-    """Emails (`kim@example.com`) or whole domains (`@example.com`), as the identity provider has
-    verified them."""
+    """Who may log in through OpenID Connect: emails (`kim@example.com`) or whole domains
+    (`@example.com`), as the identity provider has verified them."""
 
     oidc_admins: tuple[str, ...] = ()
     oidc_viewers: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Settings of `[alerts]`: who is told, and of what."""
+"""Settings of `[alerts]`: who is alerted, and about what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from config.section import Duration, Section
 
 
 class AlertSettings(Section):
-    """Who is told, and of what. SMTP_URL and ALERT_WEBHOOK_URL come from the environment."""
+    """Who is alerted, and about what. SMTP_URL and ALERT_WEBHOOK_URL come from the environment."""
 
     every: Duration = timedelta(minutes=1)  # how often it is looked
     email_to: tuple[str, ...] = ()

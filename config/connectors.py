@@ -1,4 +1,4 @@
-"""Settings of `[connectors]`: where each CRM keeps what is read, and what is written to it."""
+"""Settings of `[connectors]`: where each CRM keeps what we read, and what we write to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from config.section import Duration, Section
 
 
 class ObjectMap(Section):
-    """Where a CRM object keeps what the worker reads. A name the org lacks is skipped, and said."""
+    """Where a CRM object keeps what we read. A field that the org does not have is left out and
+    reported."""
 
     phones: tuple[str, ...]
     country: tuple[str, ...] = ()  # the first one that holds something wins
@@ -28,7 +29,8 @@ class ObjectMap(Section):
 
 
 class FieldNames(Section):
-    """CRM names of what is written. `{phone}` stands for the phone field; "" leaves a field out."""
+    """CRM names of the fields that we write. `{phone}` stands for the phone field; "" leaves a
+    field out."""
 
     status: str = ""
     e164: str = ""
@@ -142,7 +144,8 @@ class HubSpotSettings(ConnectorSettings):
 
 
 class CsvSettings(Section):
-    """A list on disk that is treated like a CRM. Columns left out are recognised by their names."""
+    """A list on disk that is treated like a CRM. Columns that are not named are recognised by their
+    names."""
 
     enabled: bool = True
     path: str = ""

@@ -56,8 +56,10 @@ def _password(url: str) -> str:
 
 
 def with_secret_files(env: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:
-    """The environment with what the `NAME_FILE` variables of our secrets lead to. Secrets are
-    registered: from now on they are taken out of whatever is said."""
+    """Return the environment, with secrets read from the files that `NAME_FILE` variables name.
+
+    All secrets are registered: from now on they are redacted from whatever is logged or stored.
+    """
     found = {name: text for name in SECRETS if (text := _from_file(env, name, problems))}
     env = {**env, **found} if found else env
     # An address is told where it does not answer; the passwords in it are no part of it then.
@@ -70,14 +72,15 @@ def with_secret_files(env: Mapping[str, str], problems: list[str]) -> Mapping[st
 
 
 def secret(env: Mapping[str, str], name: str, problems: list[str]) -> str:
-    """One more secret, of a connector of another package: from `NAME` or `NAME_FILE`."""
+    """Return one more secret, for a connector of another package: from `NAME` or `NAME_FILE`."""
     text = (_from_file(env, name, problems) or env.get(name, "")).strip()
     register_secrets([text])
     return text
 
 
 def _from_file(env: Mapping[str, str], name: str, problems: list[str]) -> str:
-    """What the file of `NAME_FILE` holds, without line ends at its end; "" where there is none."""
+    """Return the content of the file of `NAME_FILE`, without trailing line ends; "" if there is
+    none."""
     path = env.get(f"{name}_FILE")
     if not path:
         return ""
@@ -96,7 +99,7 @@ def _from_file(env: Mapping[str, str], name: str, problems: list[str]) -> str:
 
 
 def read(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    """All that `Settings` takes from the environment, by its field."""
+    """Read all that `Settings` takes from the environment, by field."""
     home = Path(env.get("HYGIENE_HOME") or ".hygiene").absolute()
     database_url = env.get("DATABASE_URL") or f"sqlite:///{home / 'hygiene.db'}"
     values = {
@@ -133,7 +136,7 @@ def _port(text: str, problems: list[str]) -> int:
 
 
 def _host(url: str) -> str:
-    """The host of an address; "" where it is none, which `_url` has told of."""
+    """Return the host of an address; "" if it has none, which `_url` has reported."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -141,7 +144,7 @@ def _host(url: str) -> str:
 
 
 def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = "") -> str:
-    """A base URL: https anywhere, plain http on this machine only."""
+    """Check a base URL: https anywhere, plain http on this machine only."""
     text = (env.get(name) or default).strip().rstrip("/")
     if not text:
         return ""
@@ -229,7 +232,7 @@ _SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
 
 
 def _salesforce_addresses(found: SalesforceCredentials, problems: list[str]) -> None:
-    """Addresses that people copy from the wrong place, each said before the first call."""
+    """Report Salesforce addresses that were copied from the wrong place, before the first call."""
     if found.client_secret and _host(found.login_url) in _SHARED_LOGINS:
         problems.append(
             f"SALESFORCE_LOGIN_URL: {found.login_url} does not take the client credentials flow; "
@@ -267,7 +270,7 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
 
 
 def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:
-    """Variables that hold something, stripped: a key copied with its line end must not fail."""
+    """Return the variables that are set, stripped: a key copied with its line end must not fail."""
     found = {name: env.get(name, "").strip() for name in names}
     return {name: value for name, value in found.items() if value}
 
@@ -298,7 +301,7 @@ def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | 
 def _keyed(
     env: Mapping[str, str], problems: list[str], name: str, key: str, default: str
 ) -> tuple[str, str] | None:
-    """A provider that is connected by one key: the key, and its address."""
+    """Return the credentials of a provider that needs one key: the key and its address."""
     given = _given(env, key, f"{name}_URL")
     url = _url(env, f"{name}_URL", problems, default)
     if not given or _missing(given, problems, key, why="its URL alone connects nothing"):
@@ -355,7 +358,7 @@ def _smtp(env: Mapping[str, str], problems: list[str]) -> str:
 
 
 def _webhook(env: Mapping[str, str], problems: list[str]) -> str:
-    """Such addresses carry their secret in path and query."""
+    """Check a webhook's address, whose path and query hold its secret."""
     text = env.get("ALERT_WEBHOOK_URL", "").strip()
     _url({"ALERT_WEBHOOK_URL": text.partition("?")[0]}, "ALERT_WEBHOOK_URL", problems)
     return text

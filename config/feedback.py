@@ -1,4 +1,4 @@
-"""Settings of what is reported to us: what counts as unreachable, what call outcomes mean."""
+"""Settings of `[feedback]`: what counts as unreachable, and what call outcomes mean."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OutcomeMeaning = Literal["wrong_number", "disconnected", "do_not_call", "harmles
 
 
 class Dispositions(Section):
-    """Outcomes of calls, as people name them in the CRM, and what they say of the number."""
+    """Call outcomes, by their names in the CRM, and what they mean for the number."""
 
     every: Duration = timedelta(minutes=5)  # 0s = not at all
     wrong_number: tuple[str, ...] = _WRONG
@@ -42,7 +42,8 @@ class Dispositions(Section):
     harmless: tuple[str, ...] = _HARMLESS  # these say nothing of the number, and are not listed
 
     def meaning_of(self, *names: str) -> OutcomeMeaning:
-        """What the outcome with one of these names (its name, or its id in the CRM) means.
+        """Return the meaning of the outcome with one of these names (its name, or its id in the
+        CRM).
 
         >>> Dispositions(do_not_call=("Never-call",)).meaning_of("never call")
         'do_not_call'
@@ -62,7 +63,8 @@ def _plain(name: str) -> str:
 def _meanings(
     wrong: Sequence[str], dead: Sequence[str], stop: Sequence[str], harmless: Sequence[str]
 ) -> dict[str, OutcomeMeaning]:
-    """By name. One that stands in two lists means the worse: `harmless` is looked at last."""
+    """Map outcome names to meanings. A name in two lists has the worse meaning: `harmless` comes
+    last."""
     lists: tuple[tuple[OutcomeMeaning, Sequence[str]], ...] = (
         ("harmless", harmless), ("do_not_call", stop), ("disconnected", dead),
         ("wrong_number", wrong),

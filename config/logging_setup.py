@@ -1,10 +1,10 @@
-"""Logging without personal data: whatever looks like a phone number is masked on its way out.
+"""Log without personal data: mask whatever looks like a phone number.
 
-Code should not log numbers in the first place; this is the net under it (also for messages of
-libraries, which may quote a request or a response).
+Code should not log numbers in the first place. This is the safety net, also for messages of
+libraries, which may quote a request or a response.
 
-Each line says what it is about, where that is known: the run, the page, and the request or message
-(`trace`) that set it off, also across the queue (see `about`).
+Each line says what it is about, if that is known: the run, the page, and the request or message
+(`trace`) that caused it, also across the queue (see `about`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def what_about() -> Mapping[str, str]:
 
 
 class _Lines(logging.Formatter):
-    """Redacts what is said, not when: a moment looks like a phone number too."""
+    """Redacts the message of a line but not its time, which looks like a phone number too."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = redact(record.message)
@@ -86,7 +86,7 @@ class _JsonLines(logging.Formatter):
 
 
 class _Stderr(logging.StreamHandler[IO[str]]):
-    """Writes to what `sys.stderr` is at the time, so that lines go above a progress bar."""
+    """Writes to the current `sys.stderr`, so that lines appear above a progress bar."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

@@ -17,8 +17,8 @@ CONNECTORS = "phone_hygiene.connectors"
 
 @cache
 def installed_connectors() -> dict[str, EntryPoint]:
-    """Connectors of other packages, by name. Reads the metadata of all that is installed, once a
-    process."""
+    """Return connectors of other packages, by name. The metadata of installed packages is read once
+    a process."""
     return {point.name: point for point in entry_points(group=CONNECTORS)}
 
 

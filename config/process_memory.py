@@ -1,4 +1,4 @@
-"""Memory habits of Python and the C library that cost a process which handles many records."""
+"""Tune the memory habits of Python and the C library for a process that handles many records."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Secrets that are in force, and how they are kept out of whatever is said.
+"""Keep the secrets in use out of whatever is logged, stored or shown.
 
-A CRM or a provider may quote in an error what it was sent. What comes from outside goes through
-`redact_secrets` before it becomes an error of ours, a log line or a row of a table.
+A CRM or a provider may quote in an error what it was sent. So what comes from outside goes through
+`redact_secrets` before it becomes an error, a log line or a row of a table.
 """
 
 from __future__ import annotations

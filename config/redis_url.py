@@ -56,6 +56,6 @@ def explicit(url: str, cert_reqs: str = "") -> str:
 
 
 def is_unchecked(url: str) -> bool:
-    """Whether the certificate of the server at such an address is not checked."""
+    """Return whether the server's certificate at such an address is not checked."""
     query = dict(parse_qsl(urlsplit(url).query))
     return query.get("ssl_cert_reqs") == "none" or query.get("ssl_check_hostname") == "false"

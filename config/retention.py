@@ -1,4 +1,4 @@
-"""Settings of `[retention]`: how long what is kept for a time is kept."""
+"""Settings of `[retention]`: how long personal data is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from config.section import Duration, Section
 
 
 class Retention(Section):
-    """How long what is personal is kept. 0d = for good."""
+    """How long personal data is kept. 0d = for ever."""
 
     writes: Duration = timedelta(days=730)  # before and after of each write, for undo and audit
     lookups: Duration = timedelta(days=730)

@@ -1,4 +1,4 @@
-"""What all settings are made of: strict tables, lengths of time, and errors of one line each."""
+"""The base of all settings: strict tables, durations, and errors of one line each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SettingsError(HygieneError):
 
 
 def parse_duration(value: object) -> object:
-    """`90d`, `15m`, `30s`, `2h` -> timedelta; anything else is left for pydantic to judge.
+    """Parse `90d`, `15m`, `30s` or `2h` into a timedelta. Anything else raises `ValueError`.
 
     >>> parse_duration("15m")
     datetime.timedelta(seconds=900)
@@ -51,7 +51,8 @@ def from_environment(variable: str) -> Any:
 
 
 def environment_variable(info: FieldInfo) -> str:
-    """The variable of a field that was made with `from_environment`; "" for any other."""
+    """Return the variable of a field that was made with `from_environment`; "" for any
+    other field."""
     extra = info.json_schema_extra
     return str(extra.get("environment", "")) if isinstance(extra, dict) else ""
 

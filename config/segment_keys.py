@@ -1,4 +1,4 @@
-"""By what contacts are grouped into segments. Loads nothing: the command line's help needs it."""
+"""What contacts are grouped into segments by. Imports nothing: the command line's help needs it."""
 
 from __future__ import annotations
 

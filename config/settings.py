@@ -40,7 +40,7 @@ DEFAULT_TOML = Path(__file__).with_name("hygiene.toml")
 
 
 class Policy(Section):
-    """What counts, and what is done about it."""
+    """What may be written, and what a reply by text means for calls."""
 
     normalize: bool = False  # only this may change what a person typed
     # Leave records alone that were there before us, as long as nothing is wrong with them.
@@ -67,7 +67,7 @@ class Sync(Section):
 
 
 class Http(Section):
-    """How calls to a CRM are made: seconds to wait, how often to try, how long in all."""
+    """How calls to a CRM are made: time-outs, number of attempts, waits between them."""
 
     connect_timeout: float = Field(10.0, gt=0)
     read_timeout: float = Field(60.0, gt=0)
@@ -83,7 +83,7 @@ class Log(Section):
 
 
 class FileSettings(Section):
-    """Everything that the TOML file may hold."""
+    """All settings of the TOML file."""
 
     connectors: Connectors = Connectors()
     policy: Policy = Policy()
@@ -99,7 +99,7 @@ class FileSettings(Section):
 
 
 class Settings(FileSettings):
-    """The whole of it: the TOML file plus what came from the environment."""
+    """All settings: the TOML file, and what comes from the environment."""
 
     home: Path
     database_url: str
@@ -122,14 +122,14 @@ class Settings(FileSettings):
     toml_path: Path | None = None
 
     def read_again(self, connector: str) -> timedelta:
-        """How far back changes of a CRM are read again, since some become visible late: records
-        that are committed late (`sync.overlap`), and what its searches find late."""
+        """Return how far back a CRM's changes are read again, since some become visible late:
+        records that are committed late (`sync.overlap`), and what searches find late."""
         lag = getattr(getattr(self.connectors, connector, None), "search_lag", timedelta(0))
         return max(self.sync.overlap, lag)
 
     @property
     def active_connectors(self) -> tuple[str, ...]:
-        """Connectors that are connected and not turned off, in a fixed order: ours by their
+        """Return the connectors that are connected and enabled, in a fixed order: ours by their
         credentials, those of other packages by their table in the TOML file."""
         on = {
             "salesforce": self.salesforce is not None and self.connectors.salesforce.enabled,
@@ -142,7 +142,7 @@ class Settings(FileSettings):
         return tuple(name for name, active in on.items() if active)
 
     def section(self, connector: str) -> ConnectorSettings | CsvSettings:
-        """The settings of one connector, by its name."""
+        """Return the settings of one connector, by its name."""
         found: ConnectorSettings | CsvSettings = getattr(self.connectors, connector)
         return found
 

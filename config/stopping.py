@@ -32,7 +32,8 @@ _shared: mmap.mmap | None = None  # a byte that a worker and its children see
 
 
 class Stopped(BaseException):
-    """This process was told to stop. What was begun keeps its place and can be resumed."""
+    """Raised when this process was told to stop. Work under way keeps its place and can
+    be resumed."""
 
 
 def request() -> None:
@@ -52,7 +53,7 @@ def requested() -> bool:
 
 
 def requested_here_alone() -> bool:
-    """Whether a child of a worker was told to stop, and its parent was not."""
+    """Return whether a worker's child was told to stop and its parent was not."""
     return _asked.is_set() and _shared is not None and _shared[0] == 0
 
 
@@ -79,11 +80,11 @@ def share_with_children() -> None:
 
 @contextmanager
 def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
-    """Within this, the first signal asks to stop and the second one ends the process at once.
+    """Let the first signal request a stop, and the second one end the process at once.
 
     The process also ends if a call has not returned after `GRACE` seconds; the leases of a dead
-    process are free. `goes_on` returns a line on how to continue, which is printed at the end.
-    Only in the main thread.
+    process are free. `goes_on` returns a line on how to continue, which is printed at the end. Use
+    it only in the main thread.
     """
 
     def asked(_number: int, _frame: FrameType | None) -> None:
@@ -102,7 +103,7 @@ def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def by_interrupt() -> Iterator[None]:
-    """Within this, each of the signals raises `KeyboardInterrupt` in the main thread."""
+    """Raise `KeyboardInterrupt` in the main thread for each of these signals."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

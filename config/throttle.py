@@ -1,4 +1,4 @@
-"""Doing something now and then, however often it is asked for."""
+"""Do something only now and then, however often it is asked for."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_file(
     model: type[Model], path: Path, env: Mapping[str, str], problems: list[str]
 ) -> Model | None:
-    """The file as a `model` of all its tables; None, and lines in `problems`, where it is none."""
+    """Read a file into `model`. Return None, and add lines to `problems`, if it cannot be used."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def _validated(
 def _with_plugins(
     tables: dict[str, Any], env: Mapping[str, str], problems: list[str]
 ) -> type[Connectors]:
-    """`Connectors` with a field for each table that names a connector of another package."""
+    """Return `Connectors` with a field for each table that names a connector of another package."""
     fields: dict[str, Any] = {}
     for name in tables:
         if name in Connectors.model_fields or name not in installed_connectors():
@@ -83,7 +83,7 @@ def _fill_from_environment(
     env: Mapping[str, str],
     problems: list[str],
 ) -> None:
-    """Lay a connector's secrets into its table, from the variables that its model names."""
+    """Put a connector's secrets into its table, from the variables that its model names."""
     table = tables[name]
     for field, info in settings.model_fields.items():
         variable = environment_variable(info)

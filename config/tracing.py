@@ -1,6 +1,7 @@
-"""OpenTelemetry traces, where they are configured; else nothing, at the cost of one comparison.
+"""Send OpenTelemetry traces where they are configured; otherwise do nothing, at the cost of a
+comparison.
 
-Set `OTEL_EXPORTER_OTLP_ENDPOINT` (and what else OpenTelemetry's own variables say) and install the
+Set `OTEL_EXPORTER_OTLP_ENDPOINT` (and OpenTelemetry's other variables as needed) and install the
 extra: `pip install 'phone-hygiene[otel]'`. Spans carry ids and counts, never what people typed.
 """
 
@@ -27,7 +28,7 @@ def wanted(env: Mapping[str, str] = os.environ) -> bool:
 
 @contextmanager
 def span(name: str, **what: Attribute) -> Iterator[None]:
-    """Time a piece of work; an exception marks it as failed and goes on."""
+    """Time a piece of work. An exception marks the span as failed and is raised again."""
     tracer = _tracer(os.getpid())
     if tracer is None:
         yield

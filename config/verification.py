@@ -1,4 +1,4 @@
-"""Settings of `[verification]`: the chain's steps, how long answers count, money, and pace."""
+"""Settings of `[verification]`: the chain's steps, how long answers count, budgets and rates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LineType = Literal[
 
 
 def _cap(value: object) -> object:
-    """A cap is a number, or "none" for no cap: TOML has no null."""
+    """Turn "none", which means no cap, into None: TOML has no null."""
     return None if value == "none" else value
 
 
@@ -29,12 +29,12 @@ LookupCap = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_cap)]
 
 
 class Step(Section):
-    """One provider in the chain: what it is asked for, when, and what that costs a number.
+    """One provider in the chain: what it checks, when it is asked, and what that costs.
 
-    `only_undecided`: only where no step before has told what this one is asked for.
-    `also_invalid`: also numbers that a step before found invalid. `at_most_every`: never sooner
-    than this after its last answer, whatever is forced. `min_value`: only numbers of contacts
-    whose `contact_value` field holds at least this.
+    `only_undecided`: only if no earlier step has answered this question. `also_invalid`: also for
+    numbers that an earlier step found invalid. `at_most_every`: never sooner than this after its
+    last answer, even if forced. `min_value`: only for numbers of contacts whose `contact_value` is
+    at least this.
     """
 
     provider: str
@@ -72,7 +72,7 @@ class CountsFor(Section):
 
 
 class Caps(Section):
-    """Most that may be spent, in money and in lookups; a day and a month are UTC's."""
+    """The most that may be spent, in money and in lookups. Days and months are UTC's."""
 
     day: MoneyCap = None
     month: MoneyCap = None
@@ -83,7 +83,8 @@ class Caps(Section):
 
 
 class Budget(Caps):
-    """Caps over all providers together. There is one by default: a first mistake stays cheap."""
+    """Caps for all providers together. There are caps by default, so that a first mistake stays
+    cheap."""
 
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     day: MoneyCap = Decimal(50)
@@ -91,10 +92,12 @@ class Budget(Caps):
 
 
 class ProviderTuning(Section):
-    """How one provider is asked. `per_second`: lookups, over all workers. `at_once`: calls under
-    way in one worker. `batch`: numbers in one call, where the provider can. `bulk_from`: numbers
-    of a page from which its file-based way is used, 0 = never. `budget`: caps of its own.
-    `options`: whatever else a provider from another package wants to know.
+    """How one provider is asked.
+
+    `per_second`: lookups, by all workers together. `at_once`: parallel calls of one worker.
+    `batch`: numbers in one call, if the provider can. `bulk_from`: from how many numbers of a page
+    on its file upload is used; 0 = never. `budget`: caps of its own. `options`: whatever else a
+    provider from another package needs.
     """
 
     enabled: bool = True
@@ -134,7 +137,7 @@ class Verification(Section):
     @field_validator("providers", mode="before")
     @classmethod
     def _over_the_defaults(cls, given: Any) -> Any:
-        """A provider's table names only what differs from its defaults."""
+        """Let a provider's table name only what differs from its defaults."""
         if not isinstance(given, dict):
             return given
         defaults = {name: tuning.model_dump() for name, tuning in _tunings().items()}

@@ -1,4 +1,4 @@
-"""The product's version, as pyproject.toml has it. It stands nowhere else."""
+"""The product's version, as written in pyproject.toml. It is written nowhere else."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ PACKAGE = "phone-hygiene"  # the distribution's name, in pyproject.toml
 
 
 def product_version() -> str:
-    """The version that was installed, such as `0.1.0`.
+    """Return the installed version, such as `0.1.0`.
 
-    A platform that installs only the dependencies (Heroku) runs the checkout in place; then it is
-    the version in the checkout's pyproject.toml.
+    A platform that installs only the dependencies (Heroku) runs the checkout in place; then the
+    version comes from the checkout's pyproject.toml.
     """
     from importlib import metadata  # takes longer to load than most commands' help
 

@@ -1,1 +1,1 @@
-"""What every CRM client shares: one way to call, wait, limit and check answers over HTTP."""
+"""What all CRM clients share: one way to call, wait, limit and check answers over HTTP."""

@@ -1,8 +1,8 @@
-"""How many records go into one call, where the CRM's own automation cannot take many at once.
+"""Find how many records a CRM takes in one call, if its own automation cannot take many.
 
 A trigger or a flow that is written for few records refuses all of a large batch. The batch is
-halved until it passes, and the size that passed is remembered: the next batches begin with it.
-After a long row of batches that passed, a larger one is tried, ever more rarely.
+halved until it passes, and the next batches begin with the size that passed. After a long row of
+batches that passed, a larger one is tried, more and more rarely.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PATIENCE = 50  # batches that pass before a larger one is tried
 
 
 class BatchSize:
-    """The size for one object of one CRM; shared by all threads of a process.
+    """The batch size for one object of one CRM, shared by all threads of a process.
 
     >>> size = BatchSize(200)
     >>> size.refused(200)
@@ -33,7 +33,7 @@ class BatchSize:
         return self._current
 
     def refused(self, size: int) -> None:
-        """A batch of `size` was too large."""
+        """Record that a batch of `size` was too large."""
         with self._lock:
             half = max(1, size // 2)
             if half < self._current:
@@ -42,7 +42,7 @@ class BatchSize:
                 self._patience *= 2
 
     def passed(self, size: int) -> None:
-        """A batch of `size` passed."""
+        """Record that a batch of `size` passed."""
         with self._lock:
             if size < self._current or self._current >= self.most:
                 return

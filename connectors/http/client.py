@@ -1,4 +1,4 @@
-"""The one door for every call to a CRM: keeps within its limits, counts it, and tries again."""
+"""Make every call to a CRM: keep within its limits, count the call, and retry it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _MATTERS = timedelta(seconds=2)  # between two clocks, of which one is told in w
 
 
 class RetryableError(Exception):
-    """A call failed in a way that may pass. `after`: seconds that we were asked to wait, if so.
+    """A call failed in a way that may pass. `after`: seconds that the CRM asked us to wait, if it
+    did.
 
-    `unanswered`: the service itself may have received the request, and carry it out yet.
+    `unanswered`: the service may have received the request and may still carry it out.
     """
 
     def __init__(self, reason: str, after: float | None = None, unanswered: bool = False) -> None:
@@ -43,11 +44,12 @@ class RetryableError(Exception):
 
 
 class ContradictionError(RetryableError):
-    """An answer contradicts itself: nothing of it is believed. `reason`: what disagrees."""
+    """An answer contradicts itself, so none of it is believed. `reason`: what disagrees."""
 
 
 def retry_after(text: str | None, now: datetime | None = None) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3).
+    """Parse a Retry-After header, which holds seconds or an HTTP date (RFC 9110, 10.2.3), into
+    seconds.
 
     >>> retry_after("3")
     3.0
@@ -103,10 +105,10 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
 
 
 class CrmClock:
-    """The CRM's time by the Date of its answers, which is known to the second.
+    """The CRM's time, by the Date header of its answers, to the second.
 
-    `time` is that of the last answer to us. `offset`, how far the clock is ahead of ours, is learnt
-    by all threads with one quota together: a page may be worked on without a call of its own.
+    `time`: the time of the last answer. `offset`: how far the CRM's clock is ahead of ours. All
+    threads that share a quota learn the offset together: a page may need no call of its own.
     """
 
     def __init__(self, quota: Quota) -> None:
@@ -129,7 +131,7 @@ class CrmClock:
 
 
 class Calls:
-    """Counter, limits and retry policy of one connector."""
+    """Counts, limits and retries the calls of one connector."""
 
     def __init__(self, name: str, http: Http, quota: Quota) -> None:
         self.name = name
@@ -140,11 +142,11 @@ class Calls:
 
     @property
     def timeout(self) -> tuple[float, float]:
-        """Seconds to wait for a connection and for each piece of an answer."""
+        """Return the seconds to wait for a connection, and for each piece of an answer."""
         return (self._http.connect_timeout, self._http.read_timeout)
 
     def deadline(self) -> AbstractContextManager[None]:
-        """For a call that is made past `execute`."""
+        """Return the deadline for a call that is made without `execute`."""
         return whole_call(self._http.call_timeout)
 
     def note(self, limits: Limits) -> None:

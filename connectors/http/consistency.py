@@ -45,7 +45,7 @@ def _is_count(value: Any) -> bool:
 
 
 def far_short(read: int, total: int) -> bool:
-    """Whether so many are far fewer than a count that may be somewhat out of date."""
+    """Return whether a number of records is far below a count that may be somewhat out of date."""
     return total > 0 and (not read or total - read > max(_FEW, total * _LITTLE))
 
 

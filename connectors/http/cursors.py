@@ -1,4 +1,4 @@
-"""Cursors that go on: a CRM that hands out the same one again would be read for ever."""
+"""Refuse cursors that come again: a CRM that repeats one would be read for ever."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from connectors.errors import UnavailableError
 
 
 class CursorGuard:
-    """Raises for a cursor that was seen before, whether it stands still or runs in a circle.
+    """Refuses a cursor that was seen before, whether it stands still or runs in a circle.
 
     Brent's method: one cursor is kept, and replaced after 1, 2, 4, ... steps, so that memory stays
-    flat however long a read is; a circle is noticed when it has been gone through.
+    flat however long a read is. A circle is noticed once it has been walked through.
     """
 
     def __init__(self, name: str) -> None:
@@ -19,7 +19,7 @@ class CursorGuard:
         self._most = 1
 
     def check(self, cursor: str) -> str:
-        """The cursor itself. Raises `UnavailableError` for one that comes again."""
+        """Return the cursor. Raises `UnavailableError` for one that comes again."""
         if cursor == self._kept:
             raise UnavailableError(
                 f"{self._name}: the read does not get on: the same cursor came again; nothing that "

@@ -53,8 +53,8 @@ _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def whole_call(seconds: float) -> Iterator[None]:
-    """Within this, an answer must be complete within so many seconds. A read that would take longer
-    raises `TimeoutError`, which HTTP clients report as a read time-out."""
+    """Require answers to be complete within so many seconds. A read that would take longer raises
+    `TimeoutError`, which HTTP clients report as a read time-out."""
     token = _deadline.set(Deadline(seconds))
     try:
         yield
@@ -136,8 +136,8 @@ def _is_address(host: str) -> bool:
 
 
 class _InTime(HTTPConnection):
-    """Connects within the deadline of the current call. TLS checks the name all the same: only
-    `_dns_host`, which urllib3 keeps for the look-up, is an address meanwhile."""
+    """A connection that is made within the deadline of the current call. TLS still checks the name:
+    only `_dns_host`, which urllib3 keeps for the look-up, is an address meanwhile."""
 
     def _new_conn(self) -> socket.socket:
         name, timeout = self._dns_host, self.timeout
@@ -194,7 +194,7 @@ def keep_deadlines(manager: urllib3.PoolManager) -> None:
 
 
 class Adapter(HTTPAdapter):
-    """For `requests`: connections that keep to `whole_call`."""
+    """An adapter for `requests` whose connections keep to `whole_call`."""
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)

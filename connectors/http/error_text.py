@@ -1,4 +1,4 @@
-"""What an error says whose body is no JSON: a text, or the page of a proxy or of a service."""
+"""Extract the message of an error whose body is not JSON: a text, or a web page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TAG = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", re.IGNORECASE
 
 
 def plain(body: Any) -> str:
-    """One line of plain text.
+    """Return one line of plain text.
 
     >>> plain(b"Bad_OAuth_Token"), plain(None)
     ('Bad_OAuth_Token', '')
@@ -31,7 +31,7 @@ def plain(body: Any) -> str:
 
 
 def title_of(body: bytes) -> str:
-    """The title of a web page; "" where it has none."""
+    """Return the title of a web page; "" if it has none."""
     found = _TITLE.search(body[:65536].decode("utf-8", "replace"))
     return one_line(html.unescape(found.group(1)))[:120] if found else ""
 

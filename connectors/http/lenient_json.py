@@ -29,9 +29,9 @@ _LONGEST_INT = 300  # digits; a longer one is no number that anybody means
 
 
 def decode(raw: bytes | str) -> Any:
-    """The value of a JSON text. Raises `orjson.JSONDecodeError` (a `ValueError`) for what is none.
+    """Decode a JSON text. Raises `orjson.JSONDecodeError` (a `ValueError`) if it is not JSON.
 
-    NaN and infinities, which some programs write and JSON does not have, are None.
+    NaN and infinities, which some programs write and JSON does not have, become None.
 
     >>> decode(b'{"name": "Ada \\\\ud83d", "id": "1"}')
     {'name': 'Ada \ufffd', 'id': '1'}
@@ -59,7 +59,7 @@ def decode(raw: bytes | str) -> Any:
 
 
 def clean(text: str) -> str:
-    """A text that can be stored and encoded.
+    """Return a text that can be stored and encoded.
 
     >>> clean("a\\x00b")
     'a\ufffdb'
@@ -76,7 +76,7 @@ def _none(_constant: str) -> None:
 
 
 def _int(text: str) -> int | float | None:
-    """As orjson reads it: beyond 64 bits a float."""
+    """Parse an integer as orjson does: beyond 64 bits as a float."""
     if len(text) > _LONGEST_INT:
         return None
     number = int(text)

@@ -29,7 +29,7 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNO
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it was made from: clients wrap them in several ways."""
+    """Return an error and all the errors that caused it: clients wrap them in several ways."""
     todo: list[BaseException] = [error]
     seen: set[int] = set()
     while todo:
@@ -43,7 +43,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def never_sent(error: BaseException) -> bool:
-    """Whether there was no connection yet, so that nothing can have been carried out."""
+    """Return whether there was no connection yet, so that nothing can have been carried out."""
     return any(getattr(one, UNSENT, False) for one in causes(error))
 
 
@@ -53,9 +53,10 @@ def is_late(error: BaseException) -> bool:
 
 
 def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
-    """What went wrong with TLS, and OpenSSL's word for it; None where it was something else.
+    """Return what went wrong with TLS, with OpenSSL's word for it; None if it was
+    something else.
 
-    `untrusted`: the certificate was looked at and refused. `none`: no TLS is spoken there.
+    `untrusted`: the certificate was checked and refused. `none`: the server speaks no TLS.
     `broken`: a handshake or a connection was cut, or refused by the other side; that may pass.
     """
     found = [one for one in causes(error) if isinstance(one, ssl.SSLError)]
@@ -73,9 +74,10 @@ def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
 
 
 def explain(name: str, error: BaseException, address: str) -> ConnectorError | RetryableError:
-    """Why a call got no answer, for an operator: an error that may pass, or one that does not.
+    """Explain to an operator why a call got no answer: by an error that may pass, or by a permanent
+    one.
 
-    `name`: of the connector. `address`: what was called.
+    `name`: the connector's. `address`: what was called.
     """
     if (tls := tls_problem(error)) is not None:
         kind, reason = tls

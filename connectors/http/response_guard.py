@@ -1,7 +1,8 @@
-"""What a CRM answers may have another form than its documents say: a proxy, a new version, a fault.
+"""Turn an answer of an unexpected form into one clear error.
 
-Reading it then fails somewhere deep. To the rest of the product that is a CRM that cannot be used
-just now, said in one line; nothing was misread, and the work is taken up again later.
+A CRM's answer may differ from its documents: because of a proxy, a new version, a fault. Reading it
+then fails somewhere deep. For the rest of the product, that CRM cannot be used just now, and one
+line says so. Nothing was misread, and the work is resumed later.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _MISREAD = (
 
 
 def guards_response(method: F) -> F:
-    """Of a connector's method that reads answers: raises `UnavailableError` for what is no answer
-    of the CRM's kind."""
+    """Make a connector's method that reads answers raise `UnavailableError` for an answer of an
+    unexpected form."""
     if inspect.isgeneratorfunction(method):
 
         @functools.wraps(method)

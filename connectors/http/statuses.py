@@ -45,8 +45,8 @@ def is_passing(status: int) -> bool:
 
 
 def web_page(headers: Mapping[str, Any], body: Any) -> str:
-    """Of an answer that is a web page: what it calls itself, and who says to have sent it; "" for
-    any other. Nothing else of the page is told.
+    """Describe an answer that is a web page, by its title and server; return "" for any other.
+    Nothing else of the page is shown.
 
     >>> web_page({"Server": "AkamaiGHost"}, b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD>")
     'a web page, "Access Denied" (server: AkamaiGHost)'
@@ -69,7 +69,7 @@ def web_page(headers: Mapping[str, Any], body: Any) -> str:
 
 
 def not_from(service: str, status: int, page: str) -> str:
-    """What an operator is told of a web page instead of an answer; `page`: of `web_page`."""
+    """Explain to an operator that a web page came instead of an answer. `page`: from `web_page`."""
     return (
         f"HTTP {status} with {page}: not an answer of {service}, but of something in between "
         "(a proxy, a firewall, a login page of the network?)"

@@ -1,8 +1,8 @@
-"""Notice calls that were tried again because nothing came back from an earlier try.
+"""Notice calls that were retried because an earlier try got no answer.
 
-What such a try asked for may still be carried out, after the later try was answered: a gateway gave
-up waiting, or a connection broke while the service was at work. Whoever writes wants to know
-(`worker.sync.pages.late_writes`); the connectors between the two need not.
+The service may still carry out that earlier try after it has answered the later one: a gateway gave
+up waiting, or a connection broke while the service was at work. Whoever writes needs to know
+(`worker.sync.pages.late_writes`); the connectors in between do not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Watch:
-    """`seen`: whether a call within `watch` got no answer from one of its tries."""
+    """`seen`: whether a call within `watch` got no answer to one of its tries."""
 
     seen: bool = False
 
@@ -25,7 +25,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 @contextmanager
 def watch() -> Iterator[Watch]:
-    """Watch the calls that this thread makes within this."""
+    """Watch the calls that this thread makes within the context."""
     watched = Watch()
     token = _watch.set(watched)
     try:

@@ -1,10 +1,10 @@
-"""Date what CRM users say by clearing a flag.
+"""Date the reports that CRM users make by clearing a flag.
 
-A CRM tells when a record was edited last, not when a flag was cleared. Somebody clears *do not
-contact*, the person replies STOP while the CRM is away, somebody else corrects the name: by the
-record's date the clearing came after the STOP and would lift it. So a clearing is dated before
+A CRM says when a record was last edited, not when a flag was cleared. Suppose somebody clears *do
+not contact*, the person replies STOP while the CRM is away, and somebody else corrects the name: by
+the record's date the clearing came after the STOP and would lift it. So a clearing is dated before
 every stop that nobody can have seen in that record yet: one that reached us after we last recorded
-it, and was not confirmed to be in that CRM before the edit.
+it, and that the CRM had not confirmed before the edit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _CLEARED = ("opt_in", "confirmed")
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """A report that a clearing may not have seen. `shown_at`: when the CRM had it."""
+    """A report that may not have been visible when a flag was cleared. `shown_at`: when the CRM had
+    it."""
 
     report: Feedback
     number: str
@@ -39,9 +40,9 @@ class _Stop:
 def backdate_clearings(
     connection: Connection, reports: Sequence[Feedback], keys: Keys
 ) -> list[Feedback]:
-    """Reports of one CRM's flags, each clearing dated before the stops that it may not have seen.
+    """Return the reports, each clearing dated before the stops that its user may not have seen.
 
-    `reports`: as `users.reports` makes them, before they are stored.
+    `reports`: from `crm_flags.reports_from_flags`, before they are stored.
     """
     clearings = [report for report in reports if report.kind in _CLEARED]
     if not clearings:
@@ -84,8 +85,8 @@ def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:
 
 
 def _last_recorded(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
-    """When our index recorded these contacts last, or we set a flag of theirs since: a run that
-    failed for good may have done so without a record of it."""
+    """Return when our index last recorded these contacts, or we last set a flag of theirs: a run
+    that failed for good may have done so without recording it."""
     ids = [name.split("/", 2)[2] for name in names]
     connector = next(iter(names)).partition("/")[0]
     c, w = contacts.c, writes.c
@@ -109,7 +110,7 @@ def _last_recorded(connection: Connection, names: Collection[str]) -> dict[str, 
 def _possibly_unseen_stops(
     connection: Connection, clearings: Sequence[Feedback], since: datetime | None, keys: Keys
 ) -> list[_Stop]:
-    """Stops that reached us since then, and may be about what was cleared."""
+    """Return stops that reached us since then and may concern what was cleared."""
     if since is None:
         return []
     f = feedback.c
@@ -137,7 +138,8 @@ def _possibly_unseen_stops(
 def _confirmed_at(
     connection: Connection, connector: str, ids: Sequence[int]
 ) -> Mapping[int, datetime]:
-    """When a CRM confirmed to have these reports; nothing of those whose number no record held."""
+    """Return when a CRM confirmed each of these reports; none for those whose number no record
+    held."""
     d, causes = deliveries.c, {f"feedback:{one}": one for one in ids}
     query = sa.select(d.cause, d.confirmed_at).where(
         d.connector == connector, any_of(d.cause, sorted(causes)), d.holders > 0

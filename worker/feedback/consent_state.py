@@ -1,8 +1,8 @@
 """Weigh all reports about a number, as seen from one contact. Pure.
 
-Reports are kept for good and weighed anew each time, in the order in which they were said. So it
-does not matter in which order, or how often, they reached us. `evaluate` holds the rules of
-consent (promises 7 and 8).
+Reports are kept for ever and weighed anew each time, in the order in which they were made. So it
+does not matter in which order, or how often, they reached us. `evaluate` holds the rules of consent
+(promises 7 and 8).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _OPENS: dict[str, frozenset[Channel]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Policy as far as it bears on reports."""
+    """The settings that decide how reports are weighed."""
 
     text_stops_calls: bool = True
     unreachable_after: int = 3  # messages that failed ...
@@ -58,7 +58,7 @@ class Rules:
 
 
 def rules_from_settings(settings: Settings) -> Rules:
-    """How reports are weighed, by the operator's settings."""
+    """Return the rules that the operator's settings make."""
     return Rules(
         settings.policy.opt_out_text_stops_calls,
         settings.feedback.unreachable_after,
@@ -69,7 +69,7 @@ def rules_from_settings(settings: Settings) -> Rules:
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Who holds a number, as far as the index knows."""
+    """Who holds a number, according to the index."""
 
     identities: tuple[ContactIdentity, ...] = ()
 
@@ -78,7 +78,7 @@ class Holders:
 
     @property
     def person_count(self) -> int:
-        """How many persons one CRM has with it, at least."""
+        """Return how many persons hold it in one CRM, at least."""
         persons: dict[str, set[str]] = {}
         for one in self.identities:
             if one.person:
@@ -91,9 +91,9 @@ NO_HOLDERS = Holders()
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """What stands against (or for) a number in one contact, in the words of a decision.
+    """What stands against (or for) contacting a number in one contact, in a decision's terms.
 
-    `unreachable`: evidence that messages do not arrive, last at `unreachable_at`.
+    `unreachable`: evidence that messages do not arrive, last seen at `unreachable_at`.
     `corrected_to`: the number that the person gave instead of this one.
     """
 
@@ -114,10 +114,10 @@ def evaluate(
     holders: Holders = NO_HOLDERS,
     last_delivered: datetime | None = None,
 ) -> ConsentState:
-    """Weigh the reports about a number for one contact, in the order in which they were said.
+    """Weigh the reports about a number for one contact, in the order in which they were made.
 
-    A report that does not concern the contact is passed over (`concerns`). Each other one changes
-    the state by the rule for its kind, a method of `_Weighing`:
+    A report that does not concern the contact is skipped (`concerns`). Every other one changes the
+    state by the rule for its kind, a method of `_Weighing`:
 
     - wrong number, correction: `wrong_number`
     - confirmation: `confirmation`
@@ -155,7 +155,7 @@ _NO_REPORTS = ConsentState()
 
 @dataclass(slots=True)
 class _Weighing:
-    """What the reports up to now come to for one contact. Each rule takes the next report."""
+    """The state of one contact after the reports so far. Each rule takes the next report."""
 
     identity: ContactIdentity
     rules: Rules
@@ -176,11 +176,11 @@ class _Weighing:
     no_text: str = ""
 
     def wrong_number(self, report: Feedback) -> None:
-        """A wrong number holds for every contact with that number.
+        """Apply a wrong-number report, which holds for every contact with that number.
 
-        The exception: this contact's person confirmed it, and others hold the number too. Then it
-        is wrong for the others, unless it was reported on this very contact. A confirmation of the
-        number as a whole is ended by the next report that it is wrong.
+        The exception: this contact's person confirmed the number, and others hold it too. Then it
+        is wrong for the others, unless the report was made on this very contact. A confirmation of
+        the number as a whole ends with the next report that it is wrong.
         """
         reported_here = bool(report.contact) and is_about(report, self.identity)
         if self.confirmed_here and not reported_here and self.holders.has_others(self.identity):
@@ -192,15 +192,16 @@ class _Weighing:
             self.wrong = f"was replaced by its owner ({describe(report)})"
 
     def confirmation(self, report: Feedback) -> None:
-        """A confirmation lifts a wrong number, a correction and failures; it lifts no opt-out."""
+        """Apply a confirmation: it lifts a wrong number, a correction and failures, but
+        no opt-out."""
         self.wrong, self.corrected_to, self.confirmed_at = "", "", report.at
         self.confirmed_here = is_about(report, self.identity)
         self.failures.clear()
 
     def stop(self, report: Feedback) -> None:
-        """An opt-out stands until an opt-in that concerns the contact.
+        """Apply an opt-out, which stands until an opt-in that concerns the contact.
 
-        Whoever refuses calls and texts one after the other refuses all contact.
+        Somebody who refuses calls and texts one after the other refuses all contact.
         """
         channels = channels_of(report, self.rules)
         self.closed |= channels
@@ -214,15 +215,17 @@ class _Weighing:
         self.stop_reason = f"must not be contacted ({describe(report)})"
 
     def flag_cleared(self, report: Feedback) -> None:
-        """Clearing one flag while another stays opens no more than that flag closed."""
+        """Apply a cleared flag while another flag stays: it opens no more than that flag closed."""
         channels = channels_of(report, self.rules)
         self.any_opened = self.any_opened or "any" in channels
         self.cleared |= channels
 
     def opt_in(self, report: Feedback) -> None:
-        """An opt-in opens its channels; one by text (START) only what a text had stopped.
+        """Apply an opt-in: it opens its channels. One by text (START) opens only what a text had
+        stopped.
 
-        Of what was refused in another way it opens texts alone: nobody is called who refused calls.
+        Of what was refused in another way, START opens texts alone: nobody is called who refused
+        calls.
         """
         channels = channels_of(report, self.rules)
         self.any_opened = self.any_opened or "any" in channels
@@ -234,7 +237,8 @@ class _Weighing:
         self.refused -= channels
 
     def failed_message(self, report: Feedback) -> None:
-        """A failed message counts unless a later one arrived; its error code says how much."""
+        """Apply a failed message, unless a later one arrived. Its error code says how much it
+        counts."""
         if self.last_delivered is not None and report.at <= self.last_delivered:
             return
         if report.severity == "no_text":
@@ -243,7 +247,8 @@ class _Weighing:
             self.failures.append(report)
 
     def state(self) -> ConsentState:
-        """Sum up. A number that takes no texts must not be texted, even if nobody opted out."""
+        """Return the state. A number that takes no texts must not be texted, even if nobody opted
+        out."""
         suppressed, reason = self.closed - self.cleared, self.stop_reason
         if self.no_text and "text" not in suppressed:
             suppressed.add("text")
@@ -284,7 +289,7 @@ def concerns(
     holders: Holders = NO_HOLDERS,
     rules: Rules = Rules(),
 ) -> bool:
-    """Whether a report says something of this contact."""
+    """Return whether a report says something about this contact."""
     if is_about(report, identity):
         return True
     if report.scope != "number":
@@ -296,7 +301,7 @@ def concerns(
 
 
 def is_about(report: Feedback, identity: ContactIdentity) -> bool:
-    """Whether a report was made on this contact, or on another one of the same person."""
+    """Return whether a report was made on this contact, or on another record of the same person."""
     if report.contact and report.contact == identity.key:
         return True
     return report.scope != "contact" and identity.is_person(report.person)
@@ -307,7 +312,7 @@ def _same_person(one: ContactIdentity, other: ContactIdentity) -> bool:
 
 
 def is_by_text(report: Feedback) -> bool:
-    """Whether somebody said it in a text, about texts: policy may have it count for calls too."""
+    """Return whether somebody said it in a text, about texts: policy may apply it to calls too."""
     listed = report.key.startswith("list:")  # whatever the list is called
     return report.source.endswith("sms") and "text" in report.channels.split() and not listed
 
@@ -315,15 +320,18 @@ def is_by_text(report: Feedback) -> bool:
 def channels_opened_by(
     opt_in: Feedback, stop_was_by_text: bool, rules: Rules = Rules()
 ) -> frozenset[Channel]:
-    """What an opt-in opens of what a stop closed. A text (START) takes back what a text stopped; of
-    what was refused in another way, it opens texts alone: nobody is called who refused calls."""
+    """Return which of the channels that a stop closed an opt-in opens.
+
+    A text (START) takes back what a text stopped. Of what was refused in another way, it opens
+    texts alone: nobody is called who refused calls.
+    """
     if is_by_text(opt_in) and not stop_was_by_text:
         return _OPENS["text"]
     return channels_of(opt_in, rules)
 
 
 def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
-    """The channels that a report closes or opens."""
+    """Return the channels that a report closes or opens."""
     words = report.channels.split()
     if not words or (rules.text_stops_calls and is_by_text(report)):
         return ALL_CHANNELS
@@ -345,10 +353,11 @@ class Lift:
 def apply_lifts(
     report: Feedback, later: Collection[Feedback], rules: Rules = Rules()
 ) -> tuple[frozenset[Channel], Lift | None]:
-    """What of a suppression that came of `report` still stands, and what ended it if nothing does.
+    """Return what still stands of a suppression that `report` made, and what ended it if nothing
+    does.
 
-    A report about the number as a whole is lifted only by one that is too: what lifts it for one
-    person is an exception for that person (see `evaluate`).
+    A report about the number as a whole is lifted only by another one about the number as a whole:
+    what lifts it for one person is an exception for that person (see `evaluate`).
     """
     left = channels_of(report, rules)
     for other in sorted(later, key=sort_key):
@@ -377,15 +386,16 @@ def _about_the_same(report: Feedback, other: Feedback) -> bool:
 
 
 def describe(report: Feedback) -> str:
-    """A report in words, for a person."""
+    """Describe a report in words, for a person."""
     return f"{report.evidence or report.source}, {report.at:%d %b %Y}"
 
 
 def sort_key(report: Feedback) -> tuple[datetime, bool, int]:
-    """As they were said. Of two at the same moment the one that stops comes last: safe is safe.
+    """Sort reports in the order in which they were made. Of two at the same moment, the one that
+    stops contact comes last, to be safe.
 
-    What was said of a record that was merged counts for the other one from when we learned of the
-    merge: an opt-in before that was about the other one alone.
+    What was said about a merged record counts for the surviving one from when we learned of the
+    merge: an opt-in before that was about the surviving record alone.
     """
     at, received = report.at, report.received_at
     if received is not None and report.key.startswith(MERGED_KEY_PREFIX):

@@ -1,7 +1,8 @@
-"""What CRM users say by ticking and clearing our flags (promise 9: a person's word beats ours).
+"""Make reports of flags that CRM users tick and clear (promise 9: a person's word beats ours).
 
-A flag that differs from what we last saw or wrote was changed by somebody else: a report. The
-first time a contact is seen, a flag that is set is one too, a flag that is not says nothing.
+If a flag differs from what we last saw or wrote, somebody else has changed it: that is a report.
+When a contact is seen for the first time, a flag that is set is a report too, and one that is not
+set says nothing.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ _WORDS = {
 
 
 def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
-    """The flags that a contact's record holds, those that the CRM has."""
+    """Return the flags that a contact's record holds, of those that the CRM has."""
     return {flag: bool(held[flag]) for flag in FLAGS if flag in held}
 
 
 def _channels(flag: str, ticked: bool, held: Mapping[str, Value]) -> str:
-    """What a change of a flag says, in the words of `Feedback.channels`. A channel is opened only
-    where no flag that closes it is left: in doubt a person has said no more than that one flag.
-    `held`: the flags as they are, or as we last saw those that are hidden from us."""
+    """Return what a changed flag says, as a value of `Feedback.channels`.
+
+    A channel is opened only if no flag that closes it is left: in doubt, the user has said no more
+    than this one flag does. `held`: the flags as they are, or, if they are hidden from us, as we
+    last saw them.
+    """
     if ticked or flag not in _CHANNELS:
         return _CHANNELS.get(flag, "")
     if flag != "do_not_contact":

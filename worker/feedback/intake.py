@@ -1,4 +1,4 @@
-"""Stores what comes in from outside, before its sender is told that it has arrived."""
+"""Store what comes in from outside, before its sender is told that it has arrived."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def store_reports(ctx: Context, found: Sequence[Feedback]) -> int:
 
 
 def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
-    """An inbound message; how many new reports came of it. Raises what `twilio.sms` does."""
+    """Store an inbound message; return how many new reports it made. Raises what
+    `twilio.parse_reply` does."""
     now = ctx.now()
     heard = twilio.parse_reply(form, now)
     keys = ctx.keys
@@ -58,7 +59,8 @@ def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
 
 
 def _readable_text(body: str) -> str:
-    """A reply as somebody reads it: whole, or both ends of one that is longer than a letter."""
+    """Return a reply as somebody reads it: all of it, or both ends of one that is longer than a
+    letter."""
     text = body.replace("\x00", "")
     if len(text) <= _MAX_STORED_CHARACTERS:
         return text
@@ -68,7 +70,7 @@ def _readable_text(body: str) -> str:
 
 
 def _was_received_before(connection: Connection, heard: twilio.ParsedReply, keys: Keys) -> bool:
-    """Whether a message came before; it may have been erased since."""
+    """Return whether a message was received before; it may have been erased since."""
     names = {
         name
         for key in (heard.key, *(report.key for report in heard.reports))
@@ -81,7 +83,7 @@ def _was_received_before(connection: Connection, heard: twilio.ParsedReply, keys
 
 
 def receive_twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
-    """What became of a message; raises what `twilio.status` does."""
+    """Store the status of a message that we sent. Raises what `twilio.parse_status` does."""
     outcome = twilio.parse_status(form, ctx.now())
     if outcome.delivered and outcome.at is not None:
         with ctx.store.write() as connection:
@@ -90,7 +92,8 @@ def receive_twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
 
 
 def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: str) -> bool:
-    """A person's reading of a reply; what it means becomes a report. False: no such reply open."""
+    """Store a person's decision about a reply, and the report that it makes. Return False if no
+    such reply is open."""
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
         row = connection.execute(
@@ -119,7 +122,7 @@ def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: s
 
 
 def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
-    """Replies that wait for a person, the oldest first."""
+    """Return replies that wait for a person, oldest first."""
     query = sa.select(reviews).where(reviews.c.decision == "").order_by(reviews.c.id).limit(limit)
     with ctx.store.read() as connection:
         return [
@@ -136,7 +139,7 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
 
 
 def numbers_of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
-    """The numbers that our index has for a contact, or for the one that it lives on in."""
+    """Return the numbers that our index has for a contact, or for its surviving record."""
     held = contact_numbers.c
     with ctx.store.read() as connection:
         object_name, record_id = merged_records.surviving_record(
@@ -149,7 +152,7 @@ def numbers_of_contact(ctx: Context, connector: str, object_name: str, record_id
 
 
 def is_in_index(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:
-    """Whether our index has a contact, or the one that it lives on in."""
+    """Return whether our index has a contact, or its surviving record."""
     c = contacts.c
     with ctx.store.read() as connection:
         object_name, record_id = merged_records.surviving_record(
@@ -164,7 +167,7 @@ def is_in_index(ctx: Context, connector: str, object_name: str, record_id: str) 
 def find_identity(
     ctx: Context, connector: str, object_name: str, record_id: str
 ) -> ContactIdentity:
-    """A contact as the index knows it, or the one that it lives on in."""
+    """Return the identity of a contact, or of its surviving record, from the index."""
     c = contacts.c
     with ctx.store.read() as connection:
         object_name, record_id = merged_records.surviving_record(

@@ -1,10 +1,10 @@
-"""Records that live on in another one, and what was said of them that holds for that one too.
+"""Find the surviving record of one that was merged, and carry over what was said about it.
 
-People merge duplicates: the records that are merged lose their ids, and what was reported on them
-names ids that are gone. `merged_records` keeps where each lives on (chains are followed when they
-are stored, so one look-up is enough), and what we last knew of it. What stood against any of them
-stands against the record that they became (promise 19): `carried` says it of that record, with the
-first report's time, source and evidence, and with where it comes from.
+People merge duplicates: the merged records lose their ids, and what was reported on them names ids
+that are gone. The table `merged_records` keeps the surviving record of each (chains are followed
+when they are stored, so one look-up is enough), and what we last knew about it. What stood against
+any of them stands against the surviving record (promise 19): `carry_over` reports it on that
+record, with the first report's time, source and evidence, and with where it comes from.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NUMBER_KINDS = ("wrong_number", "corrected", "confirmed")
 
 
 class MergeState(StrEnum):
-    """How far the record that another one lives on in has taken over from it."""
+    """How far the surviving record has taken over from a merged one."""
 
     NEW = "new"
     PAGED = "paged"  # a page that was stored with this holds the other
@@ -58,7 +58,7 @@ class MergeState(StrEnum):
 
 
 def surviving_key(connection: Connection, key: str) -> str:
-    """The key of the contact under which one lives on; its own where it was not merged."""
+    """Return the key of a contact's surviving record; its own if it was not merged."""
     m = merged_records.c
     found: str | None = connection.scalar(sa.select(m.into_key).where(m.key == key))
     return found or key
@@ -67,14 +67,14 @@ def surviving_key(connection: Connection, key: str) -> str:
 def surviving_record(
     connection: Connection, connector: str, object_name: str, record_id: str
 ) -> tuple[str, str]:
-    """Object and id under which a record lives on; its own where it was not merged."""
+    """Return object and id of a record's surviving record; its own if it was not merged."""
     key = surviving_key(connection, f"{connector}/{object_name}/{record_id}")
     _, object_name, record_id = key.split("/", 2)
     return object_name, record_id
 
 
 def record_erased(connection: Connection, key: str, now: datetime) -> None:
-    """Of a contact that was never known: a merge into it may be told after its erasure."""
+    """Record the erasure of a contact that we never knew: we may learn of a merge into it later."""
     row: dict[str, Any] = {
         "key": key, "into_key": key, "state": MergeState.ERASED, "person": "", "flags": {},
         "numbers": [], "recorded_at": None, "at": now,
@@ -83,15 +83,15 @@ def record_erased(connection: Connection, key: str, now: datetime) -> None:
 
 
 def erased_keys(connection: Connection, keys: Collection[str]) -> list[str]:
-    """Those of these contacts that were erased."""
+    """Return those of these contacts that were erased."""
     m = merged_records.c
     query = sa.select(m.key).where(any_of(m.key, sorted(keys)), m.state == MergeState.ERASED)
     return list(connection.scalars(query))
 
 
 def readdress(connection: Connection, reports: Sequence[Feedback]) -> list[Feedback]:
-    """Reports as they are to be stored: what names a record that was merged meanwhile is said of
-    the one that it lives on in. A stop on it holds for all numbers of that one."""
+    """Return reports as they are to be stored, on surviving records instead of merged ones. A stop
+    on a merged record holds for all numbers of the surviving one."""
     named = {report.contact for report in reports if report.contact}
     m = merged_records.c
     query = sa.select(m.key, m.into_key).where(any_of(m.key, sorted(named)))
@@ -117,7 +117,7 @@ def readdress(connection: Connection, reports: Sequence[Feedback]) -> list[Feedb
 def _numbers_and_persons(
     connection: Connection, keys: Collection[str]
 ) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Numbers, and persons, of contacts as the index has them."""
+    """Return the numbers, and the persons, of contacts, from the index."""
     numbers: dict[str, list[str]] = {}
     persons: dict[str, str] = {}
     for key in keys:
@@ -136,13 +136,14 @@ def _numbers_and_persons(
 
 
 def about_contacts(keys: Collection[str]) -> tuple[sa.ColumnElement[bool], ...]:
-    """Reports on these contacts; the index is of those that name one."""
+    """Select reports on these contacts. The table's index covers reports that name a contact."""
     c = feedback.c
     return any_of(c.contact, sorted(keys)), c.contact != sa.literal_column("''")
 
 
 def reported_numbers(connection: Connection, keys: Collection[str]) -> dict[str, list[str]]:
-    """Contact -> numbers of which something was reported on that very contact."""
+    """Return, for each contact, the numbers about which something was reported on that very
+    contact."""
     c = feedback.c
     query = sa.select(c.contact, c.number).where(*about_contacts(keys)).distinct()
     found: dict[str, list[str]] = {}
@@ -155,9 +156,11 @@ def reported_numbers(connection: Connection, keys: Collection[str]) -> dict[str,
 
 
 def is_of_whole_contact(report: Feedback, who: ContactIdentity) -> bool:
-    """Whether a report is about this contact whatever number it has: it was said on this very
-    record, or a flag was ticked on another one of the same person. Who withdraws one number on
-    another record may be called on this one's."""
+    """Return whether a report is about this contact whatever number it has.
+
+    It is if it was made on this very record, or if a flag was ticked on another record of the same
+    person. Somebody who withdraws one number on another record may be called on this one's.
+    """
     if report.scope == "number" or not is_about(report, who):
         return False
     return report.contact == who.key or report.key.startswith(_RECORD_KEY_PREFIXES)
@@ -172,11 +175,12 @@ def carry_over(
     rules: Rules = Rules(),
     holders: Mapping[str, Holders] = {},
 ) -> Iterator[Feedback]:
-    """What stands against (or for) a contact, said of the one that it lives on in.
+    """Return what stands against (or for) a contact, reported on its surviving record.
 
-    `numbers`: of the old contact, with all that was reported of each (`reports`). A stop that it
-    had on any number, but on one that reached somebody else, holds for all numbers of the new one.
-    An opt-in goes not over: it said something of one record, and another one may have said no.
+    `numbers`: of the old contact, with all that was reported about each (`reports`). A stop on any
+    of its numbers, except one that reached somebody else, holds for all numbers of the surviving
+    record. An opt-in is not carried over: it was about one record, and the other one may have said
+    no.
     """
     for number in numbers:
         about = reports.get(number, ())
@@ -196,8 +200,8 @@ def carry_over(
 def _said_by_somebody_else(
     report: Feedback, about: Sequence[Feedback], old: ContactIdentity, rules: Rules
 ) -> bool:
-    """Whether whoever said it had the number, and was known by then not to be this person. What was
-    said before that may have been theirs."""
+    """Return whether the one who said it had the number and was, by then, known not to be this
+    person. What was said before that may have been theirs."""
     if is_about(report, old):
         return False
     before = [one for one in about if sort_key(one) <= sort_key(report)]
@@ -226,8 +230,8 @@ def extend_to_numbers(
     numbers: Collection[str],
     rules: Rules = Rules(),
 ) -> Iterator[Feedback]:
-    """Opt-outs that were said of a contact (`said`: `against`) and stand, of the numbers that it
-    has now and had not then: it is the person who said it. `reports`: about the former numbers."""
+    """Return opt-outs that stand against a contact, extended to the numbers that it has now and did
+    not have then: the person has refused. `reports`: about the former numbers."""
     for report in said:
         others = [number for number in numbers if number != report.number]
         if (
@@ -270,8 +274,8 @@ def _copy(report: Feedback, old_key: str, new: ContactIdentity, number: str) -> 
 
 
 def _report_hash(report: Feedback) -> str:
-    """Tells the first report from others, however long its key is, and without the number that may
-    stand in it. Of a copy: what it has."""
+    """Hash what tells the first report from others, however long its key is, and without the number
+    that may be in the key. Of a copy, return the hash that it has."""
     head, _, kept = report.key.rpartition(":")
     if head.startswith(MERGED_KEY_PREFIX) and _REPORT_HASH.fullmatch(kept):
         return kept

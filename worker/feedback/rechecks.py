@@ -1,9 +1,10 @@
-"""Re-checks that somebody asked for from inside a CRM: a step of a workflow, a button on a card.
+"""Store re-checks that somebody asks for inside a CRM: in a workflow step, or with a
+card's button.
 
 A request is stored once, by its key, before its sender is answered; the next run of reports carries
-it out (`worker.sync.propagate`). Unlike a record of `changed_records`, the numbers of its phone
-fields are verified anew, whatever answer still counts. Where the CRM gave a `callback`, it is told
-afterwards what was found (`worker.sync.workflow_callbacks`).
+it out (`worker.sync.propagate`). Unlike for a row of `changed_records`, the numbers of its phone
+fields are verified anew, even if an answer still counts. If the CRM gave a `callback`, it is told
+what was found afterwards (`worker.sync.workflow_callbacks`).
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ Record = tuple[str, str]  # (object, record id)
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Somebody wants a record's numbers verified anew. `key`: by which it counts once. `field`: one
-    phone field, or "" for all. `callback`: by which the CRM is to be told, or ""."""
+    """A request to verify a record's numbers anew.
+
+    `key`: idempotency key. `field`: one phone field, or "" for all. `callback`: how the CRM is told
+    the result, or "".
+    """
 
     key: str
     connector: str
@@ -61,12 +65,12 @@ def add(connection: Connection, asked: Recheck, now: datetime) -> bool:
 
 
 def find(connection: Connection, key: str) -> Any | None:
-    """The row of a request, or None."""
+    """Return the row of a request, or None."""
     return connection.execute(sa.select(rechecks).where(rechecks.c.key == key)).one_or_none()
 
 
 def latest(connection: Connection, connector: str, record: Record) -> Any | None:
-    """The row of the latest request for a record, or None."""
+    """Return the row of the latest request for a record, or None."""
     c = rechecks.c
     query = (
         sa.select(rechecks)
@@ -81,7 +85,7 @@ def latest(connection: Connection, connector: str, record: Record) -> Any | None
 
 
 def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
-    """Requests that no run has taken and whose time has come: key -> record id."""
+    """Return requests that no run has claimed and that are due: key -> record id."""
     c = rechecks.c
     query = (
         sa.select(c.key, c.record_id)
@@ -96,7 +100,7 @@ def claimable(connection: Connection, connector: str, now: datetime, limit: int)
 
 
 def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
-    """A run that was not finished, and when it is to be tried again."""
+    """Return the unfinished run that has claimed requests, and when it is to be tried again."""
     c = rechecks.c
     query = (
         sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
@@ -125,7 +129,7 @@ def postpone(connection: Connection, run_id: str, _why: str, now: datetime) -> N
 
 
 def complete(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
-    """A run has verified them: those that nobody is to be told of are over."""
+    """Record that a run has verified them. Requests without a callback are finished with that."""
     c = rechecks.c
     of_run = sa.and_(c.connector == connector, c.run_id == run_id, c.done_at.is_(None))
     return connection.execute(
@@ -141,7 +145,7 @@ def complete(connection: Connection, connector: str, run_id: str, now: datetime)
 
 
 def load_for_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
-    """What a run is to verify anew: record -> phone fields, "" for all of them."""
+    """Return what a run is to verify anew: record -> phone fields, "" for all of them."""
     c = rechecks.c
     query = sa.select(c.object, c.record_id, c.field).where(c.run_id == run_id)
     found: dict[Record, set[str]] = {}
@@ -154,7 +158,7 @@ def load_for_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
 
 
 def callbacks_due(connection: Connection, connector: str, now: datetime, limit: int) -> list[Any]:
-    """Requests that were carried out, and of which the CRM is to be told now."""
+    """Return requests that were carried out and whose callback is due."""
     c = rechecks.c
     query = (
         sa.select(rechecks)
@@ -169,7 +173,7 @@ def callbacks_due(connection: Connection, connector: str, now: datetime, limit: 
 
 
 def complete_callbacks(connection: Connection, keys: Sequence[str], now: datetime) -> None:
-    """The CRM was told, or does not want to know any more."""
+    """Record that the CRM was told, or no longer wants to be."""
     for some in chunks(keys):
         connection.execute(
             sa.update(rechecks).where(rechecks.c.key.in_(some)).values(answered_at=now)
@@ -177,7 +181,7 @@ def complete_callbacks(connection: Connection, keys: Sequence[str], now: datetim
 
 
 def postpone_callbacks(connection: Connection, keys: Sequence[str], now: datetime) -> None:
-    """The CRM could not be told now."""
+    """Record that the CRM could not be told now."""
     _back_off(connection, rechecks.c.key.in_(list(keys)), now)
 
 

@@ -1,4 +1,4 @@
-"""Which record an id from outside means."""
+"""Find the record that an id from outside means."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from worker.feedback import intake, merged_records
 
 
 def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
-    """Object and id under which our index has a record that somebody names by this id.
+    """Return object and id of the record that somebody names by this id, as our index has it.
 
-    The CRM is asked only about what the index does not have: another system may know a person by
-    an id that is not the one we read (`Connector.locate`). Raises `InvalidRequestError` for an id
-    of another kind, `ConnectorError` where the CRM is away.
+    The CRM is asked only about ids that the index does not have: another system may know a person
+    by an id that is not the one we read (`Connector.locate`). Raises `InvalidRequestError` for an
+    id of another kind, `ConnectorError` if the CRM is away.
     """
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)

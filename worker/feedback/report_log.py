@@ -1,4 +1,4 @@
-"""The log of reports: stored once, never taken back, read by number."""
+"""The log of reports: each is stored once, never withdrawn, and read by number."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ _DEPENDS_ON_HOLDERS = ("wrong_number", "corrected", "confirmed")
 class ReportSet:
     """All that was reported about some numbers.
 
-    `ids`: of the rows that it was made from, to tell later whether more has come. `on_contacts`:
-    contact -> numbers with which somebody said on that very contact that they must not be
-    contacted, or may be again, or on another record of the same person; those that it does not hold
-    any more too ("" = it had none).
+    `ids`: of the rows that it was made from, to tell later whether there are more. `on_contacts`:
+    contact -> numbers about which somebody said, on that very contact or on another record of the
+    same person, that they must not be contacted, or may be again. That includes numbers that it no
+    longer holds ("" = it had none).
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
@@ -72,10 +72,11 @@ class ReportSet:
         return self.reports.get(number, ())
 
     def evaluate_contact(self, who: ContactIdentity, rules: Rules) -> ConsentState:
-        """What stands against this person, whatever numbers the contact has now (promise 7).
+        """Evaluate what stands against this person, whatever numbers the contact has now (promise
+        7).
 
-        Records with one email may be several people (info@...). So what was said on another record
-        is taken back there, or for this record alone by what is said on it.
+        Records with one email address may be several people (info@...). So what was said on another
+        record is taken back there, or for this record alone by what is said on it.
         """
         said = {
             report.key: report
@@ -146,7 +147,7 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime, ke
 def _without_erased(
     connection: Connection, reports: Sequence[Feedback], keys: Keys
 ) -> list[Feedback]:
-    """Without repetitions of reports that were erased: a sender's retry says nothing new."""
+    """Drop repetitions of reports that were erased: a sender's retry says nothing new."""
     names = {name: report for report in reports for name in keys.erased_keys(report.key[:255])}
     query = sa.select(feedback.c.key).where(any_of(feedback.c.key, list(names)))
     known = {names[name].key for name in connection.scalars(query)}
@@ -156,8 +157,8 @@ def _without_erased(
 def find_known_keys(
     connection: Connection, names: Sequence[str], keys: Keys
 ) -> dict[str, datetime]:
-    """Of these idempotency keys, those that count already, also where what they said was erased
-    since -> when it was said."""
+    """Return which of these idempotency keys count already, with the time of the report. A report
+    that was erased since counts too."""
     kept = {name[:255]: name for name in names}
     kept |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
     query = sa.select(feedback.c.key, feedback.c.at).where(any_of(feedback.c.key, list(kept)))
@@ -167,8 +168,8 @@ def find_known_keys(
 def last_lift(
     connection: Connection, kind: FeedbackKind, number: str, who: ContactIdentity | None, keys: Keys
 ) -> datetime | None:
-    """When a report last lifted a stop of this kind, for anybody who has the number or (`who`) for
-    that person with any number."""
+    """Return when a report last lifted a stop of this kind: for everybody who has the number, or
+    (`who`) for that person with any number."""
     c = feedback.c
     about: list[sa.ColumnElement[bool]] = [
         c.number.in_(list(number_aliases(keys, [number], has_erasures(connection))))
@@ -184,7 +185,7 @@ def last_lift(
 
 
 def record_delivery(connection: Connection, number: str, at: datetime, now: datetime) -> None:
-    """A message arrived: what failed before says nothing any more, and the CRMs are told so."""
+    """Record that a message arrived: earlier failures no longer count, and the CRMs are told."""
     held = connection.scalar(
         sa.select(last_delivered.c.at).where(last_delivered.c.number == number)
     )
@@ -202,7 +203,7 @@ def record_delivery(connection: Connection, number: str, at: datetime, now: date
 
 
 def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSet:
-    """All reports about these numbers, and the lists that they are on."""
+    """Load all reports about these numbers, and the lists that they are on."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     found: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
@@ -227,8 +228,8 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSe
 def load_about_contacts(
     connection: Connection, people: Sequence[ContactIdentity]
 ) -> dict[str, list[Feedback]]:
-    """Contact -> what was said of it as a whole, or of another record of the same person: opt-outs,
-    and what takes them back. Of contacts without an opt-out nothing."""
+    """Load what was said about each contact as a whole, or about another record of the same person:
+    opt-outs, and what lifts them. Contacts without an opt-out are left out."""
     by_contact: dict[str, list[Feedback]] = {}
     by_person: dict[str, list[Feedback]] = {}
     for report in _on_contacts(connection, people):
@@ -295,7 +296,8 @@ def _concerns_whole_contact(report: Feedback, who: ContactIdentity) -> bool:
 
 
 def _on_contacts(connection: Connection, people: Sequence[ContactIdentity]) -> Iterator[Feedback]:
-    """Opt-outs and opt-ins that were said on these contacts, or on others of these persons."""
+    """Return opt-outs and opt-ins that were reported on these contacts, or on other records of
+    these persons."""
     c = feedback.c
     kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, "opt_in"))
     persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
@@ -308,7 +310,7 @@ def _on_contacts(connection: Connection, people: Sequence[ContactIdentity]) -> I
 def find_unseen(
     connection: Connection, numbers: Sequence[str], keys: Keys, known: ReportSet
 ) -> list[str]:
-    """Of these numbers, those about which more is known than `told`."""
+    """Return those of these numbers about which more is known than `told`."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     news: set[str] = set()
     reported = sa.select(feedback.c.id, feedback.c.number).where(any_of(feedback.c.number, names))
@@ -330,7 +332,7 @@ def record_erasure(connection: Connection, keys: Keys) -> None:
 
 
 def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
-    """Who holds each of these numbers, in all CRMs."""
+    """Return who holds each of these numbers, in all CRMs."""
     held, c = contact_numbers.c, contacts.c
     same = sa.and_(
         c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
@@ -358,7 +360,7 @@ def _last_delivered(connection: Connection, numbers: Sequence[str]) -> dict[str,
 
 
 def _list_entries(numbers: Iterable[str]) -> sa.Select[Any]:
-    """What stands by itself, not by a report: numbers on imported lists."""
+    """Return suppressions that no report made: numbers on imported lists."""
     c = suppressions.c
     return sa.select(suppressions).where(
         any_of(c.number, numbers), c.reason == "list", c.lifted_at.is_(None)
@@ -372,7 +374,7 @@ def _report_from_list_entry(row: Any) -> Feedback:
 
 
 def report_from_row(row: Any) -> Feedback:
-    """A row of the table as a report."""
+    """Make a report of a row of the table."""
     return Feedback(
         key=row.key,
         kind=cast(FeedbackKind, row.kind),

@@ -1,1 +1,1 @@
-"""Celery: the app, its tasks and schedule, and what Redis is used for. Tasks are thin."""
+"""Celery: the app, its tasks and schedule, and all uses of Redis. Tasks are thin."""

@@ -1,9 +1,10 @@
-"""Celery beat that a clock cannot stop: `celery --app worker.app beat` uses it by the settings.
+"""Run Celery beat so that no clock can stop it: `celery --app worker.app beat` uses it by the
+settings.
 
-Celery remembers when each entry was sent last, by the wall clock. Where that clock is set back (a
-machine that woke with a wrong one, and was corrected), Celery waits until it has caught up, a day
-or a year. An entry that was sent in the future counts here as sent just now. A day that beat missed
-is made up for by one run of each entry: what has to be done says the database, not how often beat
+Celery remembers by the wall clock when each entry was sent last. If that clock is set back (a
+machine that woke with a wrong one, and was corrected), Celery waits until it has caught up: a day,
+or a year. Here an entry that was sent in the future counts as sent just now. A day that beat missed
+is made up for by one run of each entry: the database says what has to be done, not how often beat
 called.
 """
 
@@ -50,7 +51,7 @@ class Scheduler(PersistentScheduler):
         return seconds
 
     def _set_back(self) -> bool:
-        """Bring entries that were sent in the future back to now; whether there were any."""
+        """Bring entries that were sent in the future back to now; return whether there were any."""
         found = False
         for entry in self.schedule.values():
             now: datetime = entry.default_now()

@@ -106,7 +106,7 @@ def _fault_of_body(body: str, encoding: object) -> str:
 
 
 class Reader(redis.Redis):
-    """Takes messages out of queues; an unreadable message counts as no message."""
+    """Takes messages out of queues. An unreadable message counts as no message."""
 
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
         if command_name != "BRPOP":
@@ -127,7 +127,8 @@ class Reader(redis.Redis):
 
 
 class QoS(transport.QoS):
-    """Messages that were taken and not acknowledged; they are given out again after a while."""
+    """Keeps messages that were taken and not acknowledged; they are given out again
+    after a while."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         try:
@@ -226,7 +227,7 @@ def _signature(function: Any) -> tuple[inspect.Signature, dict[str, Any]]:
 
 
 class Consumer(consumer.Consumer):
-    """Hands a message to its task, and sets aside messages that are for none."""
+    """Hands a message to its task, and sets aside messages that are not our tasks."""
 
     def create_task_handler(self, *args: Any, **more: Any) -> Any:
         handle = super().create_task_handler(*args, **more)
@@ -244,7 +245,7 @@ class Consumer(consumer.Consumer):
         return on_message
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Called by kombu for a body that it cannot unpack."""
+        """Handle a body that kombu cannot unpack."""
         self._set_aside(message, f"its body cannot be read ({type(exc).__name__})")
 
     def _set_aside(self, message: Any, why: str) -> None:

@@ -1,7 +1,8 @@
-"""The Celery app: broker, queues and the beat schedule, all from the settings.
+"""Create the Celery app: broker, queues and the beat schedule, all from the settings.
 
-`celery --app worker.app worker` and `... beat` are the Procfile's processes. Tasks are kept small
-and late-acknowledged, but nothing relies on the broker: `revive` enqueues again what Redis forgot.
+`celery --app worker.app worker` and `... beat` are the Procfile's processes. Tasks are small and
+acknowledged late, but nothing relies on the broker: the task `revive` enqueues again what Redis
+forgot.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _logging(**_options: Any) -> None:
 
 @worker_init.connect
 def _before_it_works(**_options: Any) -> None:
-    """Of a worker's own process, before it forks its children."""
+    """Prepare a worker's parent process, before it forks its children."""
     _parent.append(os.getpid())
     stopping.share_with_children()
     try:
@@ -96,16 +97,17 @@ def _before_it_works(**_options: Any) -> None:
 
 @worker_shutting_down.connect
 def _stop(**_options: Any) -> None:
-    """Tasks give back what they have not done, instead of being waited for."""
+    """Make tasks give back what they have not done, so that nobody waits for them."""
     stopping.request_of_all()
 
 
 @cache
 def _handle_sigterm() -> None:
-    """A stop of the whole group (a service manager, a terminal) reaches each child as well: one
-    that works on something gives it back first. Its parent ends it; a second signal does.
+    """Make a child that is told to stop give its work back before its parent ends it.
 
-    At the child's first task: billiard sets handlers of its own when it is forked.
+    A stop of the whole group (by a service manager or a terminal) reaches each child too. A second
+    signal ends the child at once. The handler is set at the child's first task, since billiard sets
+    handlers of its own when it forks.
     """
 
     def told(number: int, _frame: object) -> None:

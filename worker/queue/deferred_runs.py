@@ -1,7 +1,8 @@
-"""Re-verifications that were deferred because another run of their connector was under way.
+"""Remember re-verifications that were deferred because their connector had another run
+under way.
 
-Beat sends a sync and a re-verification in the same moment, as their intervals are multiples of one
-another: the second one would be refused each time. `revive` enqueues it again.
+Beat sends a sync and a re-verification at the same moment, as their intervals are multiples of one
+another: the second one would be refused each time. The task `revive` enqueues it again.
 """
 
 from __future__ import annotations

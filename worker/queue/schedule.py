@@ -1,4 +1,4 @@
-"""What beat starts, and how often (`[sync]` in the TOML file)."""
+"""Define what beat starts, and how often (`[sync]` in the TOML file)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ TIDY_EVERY = 6 * 3600.0
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Celery's `beat_schedule`: a sync and a re-verification for each connector, and `revive`."""
+    """Return Celery's `beat_schedule`: a sync and a re-verification for each connector, and
+    `revive`."""
     sync = settings.sync
     plan: dict[str, dict[str, Any]] = {
         "revive": {

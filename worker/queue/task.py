@@ -1,4 +1,4 @@
-"""The base class of our Celery tasks: gives work back when its worker stops, and logs known
+"""The base class of our Celery tasks. It gives work back when its worker stops, and logs known
 faults in one line."""
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 
 
 class Task(celery.Task[Any, Any]):
-    """Whatever a task leaves undone is in the tables: `revive` enqueues it again."""
+    """A task whose work is in the tables: the task `revive` enqueues again whatever it leaves
+    undone."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -1,7 +1,7 @@
 """Celery's tasks: each loads, calls one function and enqueues what comes next.
 
-A run in the queue: `read` stores pages and enqueues a `page` for each; while enough of them wait
-for a worker it does one itself; the last one ends the run.
+A run in the queue: `read` stores pages and enqueues a `page` for each. While enough of them wait
+for a worker, `read` processes one itself. The last one ends the run.
 """
 
 from __future__ import annotations
@@ -53,14 +53,15 @@ POLL_INTERVAL = 0.1  # seconds until a reader looks again whether a page is done
 
 @cache
 def context() -> Context:
-    """This process's own: connections must not be shared with the process it was forked from."""
+    """Return this process's own context: connections must not be shared with the parent process."""
     process_memory.tune_gc_for_bulk()
     return Context.create(settings)
 
 
 @worker_ready.connect
 def _warn_missing_credentials(**_options: Any) -> None:
-    """Once, when a worker starts: providers without a key, or with one that is not accepted."""
+    """Warn, once when a worker starts, about providers without a key or whose key is
+    not accepted."""
     try:
         with closing(Context.create(settings)) as ctx:
             ensure_schema(settings.database_url)

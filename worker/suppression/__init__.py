@@ -1,1 +1,1 @@
-"""What follows from reports: suppressions, and what is told of them."""
+"""What follows from reports: suppressions, and what CRMs and others are told about them."""

@@ -72,7 +72,7 @@ def has_pending(ctx: Context) -> bool:
 def requeue_missed(ctx: Context) -> int:
     """Requeue reports whose holder came into the index while they were being applied.
 
-    Returns how many deliveries there are.
+    Returns the number of deliveries.
     """
     with ctx.store.write() as connection:
         return sum(
@@ -148,7 +148,8 @@ def _concerns_every_record(report: Feedback) -> bool:
 
 
 def _connectors_to_tell(ctx: Context, report: Feedback) -> tuple[str, ...]:
-    """A report about one record concerns its CRM alone; a list on disk is told by its next run."""
+    """Return the CRMs to be told. A report about one record concerns its CRM alone; a list on disk
+    learns of it in its next run."""
     crms = [name for name in ctx.settings.active_connectors if name != "csv"]
     if report.scope == "contact":
         return tuple(name for name in crms if report.contact.startswith(f"{name}/"))

@@ -1,7 +1,7 @@
-"""Links to the recipient's page: signed, expiring, and without anything personal in them.
+"""Make and read links to the recipient's page: signed, expiring, and without personal data.
 
-A link names a record and carries a short keyed hash of the number: so it ends when the number in
-the record is another one, and nobody can read a number or a name out of it.
+A link names a record and carries a short keyed hash of the number. So it ends when the number in
+the record is replaced, and nobody can read a number or a name out of it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAX_TOKEN_LENGTH = 400  # characters of a token that is looked at
 
 
 class BadLinkError(Exception):
-    """A link that is not ours, has expired, or is about a number that is not there any more."""
+    """A link that is not ours, has expired, or is about a number that is no longer there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`number_print`: of the number that the link is about."""
+    """`number_print`: hash of the number that the link is about."""
 
     connector: str
     object: str
@@ -39,7 +39,7 @@ class Link:
 
 
 def create_token(keys: Keys, contact: str, number: str, now: datetime, lifetime: timedelta) -> str:
-    """The token of a link about one number of a contact ("connector/object/id")."""
+    """Create the token of a link about one number of a contact ("connector/object/id")."""
     connector, object_name, record_id = contact.split("/", 2)
     days = -(-(now + lifetime - _EPOCH) // timedelta(days=1))
     print_ = keys.short_hash(number)
@@ -47,7 +47,7 @@ def create_token(keys: Keys, contact: str, number: str, now: datetime, lifetime:
 
 
 def read_token(keys: Keys, token: str, now: datetime) -> Link:
-    """What a token is about; raises `BadLinkError`."""
+    """Return what a token is about. Raises `BadLinkError`."""
     try:
         connector, object_name, record_id, print_, days = _signer(keys).loads(
             token[:MAX_TOKEN_LENGTH]
@@ -67,7 +67,7 @@ def url(public_url: str, token: str) -> str:
 def is_usable(
     keys: Keys, current_url: str, contact: str, number: str, now: datetime, lifetime: timedelta
 ) -> bool:
-    """Whether a link that a CRM holds need not be written anew: a third of its time is left."""
+    """Return whether a link that a CRM holds can stay: a third of its lifetime is left."""
     try:
         link = read_token(keys, current_url.rpartition("/confirm/")[2], now)
     except BadLinkError:
@@ -79,7 +79,7 @@ def is_usable(
 def renew_after(
     keys: Keys, current_url: str, now: datetime, lifetime: timedelta
 ) -> datetime | None:
-    """When a link that a CRM holds is to be written anew; None for what is none of ours."""
+    """Return when a link that a CRM holds is to be renewed; None if it is not one of ours."""
     try:
         return read_token(keys, current_url.rpartition("/confirm/")[2], now).expires - lifetime / 3
     except BadLinkError:

@@ -1,8 +1,8 @@
-"""Erasure (GDPR art. 17): what is personal goes from our tables, what must be honoured stays.
+"""Erase personal data (GDPR art. 17) from our tables, and keep what must be honoured.
 
-Of a number there stays a keyed hash, so that what was said against it holds for whoever is imported
-with it later; of a contact nothing. The CRMs themselves are erased by their own means, first: as
-long as one holds the contact, the next sync reads it again.
+Of a number, a keyed hash stays, so that what was said against it holds for whoever is imported with
+it later. Of a contact, nothing stays. The CRMs are erased first, by their own means: as long as one
+holds the contact, the next sync reads it again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _ERASED_CONTACT = f"{ERASED_PREFIX}erased"  # in place of a contact that a repor
 
 @dataclass
 class ErasureCounts:
-    """How many rows went, or lost what is personal."""
+    """How many rows were deleted, or lost their personal data."""
 
     contacts: int = 0
     numbers: int = 0
@@ -174,8 +174,8 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
 
 
 def _store_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
-    """Under a keyed hash: where the CRM has the contact still, its flags are ours, and must not
-    pass for a person's word when it is read for the first time."""
+    """Store a contact's flags under a keyed hash. If the CRM still has the contact, they are our
+    flags, and must not count as a person's word when it is read for the first time."""
     known = connection.scalar(
         sa.select(contacts.c.last_seen_flags).where(_is_record(contacts, holder))
     )
@@ -187,7 +187,7 @@ def _store_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
 
 
 def delete_stored_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
-    """The contacts are known again: what is kept of their flags is told by the index now."""
+    """Delete the stored flags of contacts that are known again: the index has them now."""
     names = [name for key in contact_keys for name in keys.erased_contacts(key)]
     connection.execute(sa.delete(app_state).where(any_of(app_state.c.name, names)))
 
@@ -195,7 +195,8 @@ def delete_stored_flags(connection: Connection, contact_keys: Collection[str], k
 def load_stored_flags(
     connection: Connection, contact_keys: Collection[str], keys: Keys
 ) -> dict[str, dict[str, bool]]:
-    """Of these contacts, those that were erased -> their flags, as we last saw or wrote them."""
+    """Return those of these contacts that were erased, with their flags as we last saw or wrote
+    them."""
     if not contact_keys or not report_log.has_erasures(connection):
         return {}
     names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
@@ -204,20 +205,20 @@ def load_stored_flags(
 
 
 def _anonymous_key(keys: Keys, row: Any) -> dict[str, Any]:
-    """The key may hold what is personal. Whatever it told besides which report it is (of a merge:
-    since when the report counts) is kept otherwise."""
+    """Return a key without personal data. What else it says (for a merge: since when the report
+    counts) is kept elsewhere."""
     return {"key": keys.erased_key(row.key), "at": sort_key(report_log.report_from_row(row))[0]}
 
 
 def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
-    """What is kept of records that live on in this one."""
+    """Return what is kept about records whose surviving record is this one."""
     m = merged_records.c
     query = sa.select(m.key, m.numbers).where(m.into_key == contact_key(*holder))
     return connection.execute(query).all()
 
 
 def _erase_payloads(connection: Connection, record_id: str) -> int:
-    """Pages that wait and hold the record as it was read: they read it anew when they are done."""
+    """Erase the record from pages that wait: they read it anew when they are processed."""
     count = 0
     query = sa.select(pages.c.id, pages.c.payload).where(
         pages.c.state == "stored", pages.c.payload.is_not(None)
@@ -288,7 +289,8 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
 
 
 def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) -> None:
-    """Writes to records that held it once, or to which it was proposed; scopes of runs."""
+    """Erase the number from writes to records that held it or had it proposed, and from scopes of
+    runs."""
 
     def holds(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
         return sa.cast(column, sa.Text).contains(number, autoescape=True)
@@ -310,7 +312,7 @@ def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) ->
 
 
 def _erase_scopes(connection: Connection, number: str) -> None:
-    """Runs that were opened for this number name it in their scope."""
+    """Erase the number from the scopes of runs that were opened for it."""
     query = sa.select(runs.c.id, runs.c.scope).where(
         sa.cast(runs.c.scope, sa.Text).contains(number, autoescape=True)
     )

@@ -1,4 +1,4 @@
-"""The evidence for one number: what was reported when, and when each CRM had it."""
+"""Collect the evidence about one number: what was reported when, and when each CRM had it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BUSINESS_DAYS = 10
 
 
 def deadline(received: datetime) -> datetime:
-    """The end of the tenth business day after a report. Mondays to Fridays are counted, holidays
-    too: that is at most earlier than the rule asks.
+    """Return the end of the tenth business day after a report. Mondays to Fridays count, holidays
+    too: that can only be earlier than the rule asks.
 
     >>> deadline(datetime(2026, 1, 2, 12, tzinfo=UTC)).isoformat()
     '2026-01-16T23:59:59+00:00'
@@ -33,7 +33,7 @@ def deadline(received: datetime) -> datetime:
 
 
 def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
-    """Reports, suppressions and deliveries of a number, in order; also of an erased one."""
+    """Return reports, suppressions and deliveries of a number, in order; also of an erased one."""
     now = ctx.now()
     with ctx.store.read() as connection:
         names = list(number_aliases(ctx.keys, [number], report_log.has_erasures(connection)))
@@ -83,7 +83,7 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
 
 
 def _delivery(row: Any, now: datetime) -> dict[str, Any]:
-    """What a CRM confirmed, how long that took, and whether it was in time."""
+    """Return what a CRM confirmed, how long that took, and whether it was in time."""
     end = deadline(row.since)
     took = (row.confirmed_at - row.since).total_seconds() if row.confirmed_at else None
     return {

@@ -1,4 +1,4 @@
-"""The suppression list: what follows from reports, lists that are imported, and lifting."""
+"""The suppression list: what follows from reports, imported lists, and lifting."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class NoSuchSuppressionError(HygieneError):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A row of the list. `number`: E.164, or what is kept of an erased one."""
+    """A row of the list. `number`: E.164, or the hash of an erased one."""
 
     id: int
     number: str
@@ -87,8 +87,8 @@ class Suppression:
 def recompute(
     connection: Connection, reports: Sequence[Feedback], rules: Rules, keys: Keys
 ) -> None:
-    """Bring the list in line with all reports about the numbers of these, or, where they name none,
-    about their contacts and persons."""
+    """Bring the list in line with all reports about the numbers of these reports. For reports
+    without a number: about their contacts and persons."""
     recompute_numbers(
         connection, {report.number for report in reports if report.number}, rules, keys
     )
@@ -99,8 +99,8 @@ def recompute(
 def recompute_numbers(
     connection: Connection, numbers: Collection[str], rules: Rules, keys: Keys
 ) -> None:
-    """Bring the list in line with all reports about these numbers, also with those from before they
-    were erased."""
+    """Bring the list in line with all reports about these numbers, also those from before their
+    erasure."""
     names = number_aliases(keys, sorted(numbers), report_log.has_erasures(connection))
     by_number: dict[str, list[Feedback]] = {}
     for some in chunks(sorted(names)):
@@ -118,7 +118,7 @@ def _store_rows(connection: Connection, reports: Sequence[Feedback], rules: Rule
 
 
 def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Feedback]:
-    """Reports without a number about the contacts, or the persons, of these."""
+    """Return reports without a number about the contacts, or the persons, of these."""
     c = feedback.c
     found: dict[int, Feedback] = {}
     for column, values in (
@@ -133,8 +133,8 @@ def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Fe
 
 
 def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]:
-    """A row for each report that suppresses, by what else was said of the number. A report lifts
-    for a contact, a person or everybody: only those that may are looked at."""
+    """Return a row for each report that suppresses, given what else was said about the number. A
+    report lifts for a contact, a person or everybody: only those that may lift are considered."""
     lifting: dict[str, list[Feedback]] = {}
     for report in reports:
         if report.kind in _LIFTING:
@@ -173,8 +173,8 @@ def _apply_opt_ins_to_lists(
     names: Mapping[str, str],
     rules: Rules,
 ) -> None:
-    """An opt-in for the number as a whole takes it off the lists that it was on before, for the
-    channels that it is about. `names`: as `number_aliases`."""
+    """Take numbers off the lists that they were on before an opt-in for the number as a whole, for
+    its channels. `names`: as `number_aliases`."""
     c = suppressions.c
     for number, reports in by_number.items():
         opt_ins = sorted(filter(_is_about_number, reports), key=sort_key)
@@ -197,7 +197,7 @@ def _is_about_number(report: Feedback) -> bool:
 
 
 def _after_opt_ins(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
-    """What becomes of an entry of a list by what was said since; {} where nothing was."""
+    """Return the changes to a list's entry by later opt-ins; {} if there were none."""
     channels = frozenset(row.channels.split())
     for report in opt_ins:
         if report.at < row.since:
@@ -225,9 +225,12 @@ def add(
     by: str,
     who: ContactIdentity | None = None,
 ) -> Suppression:
-    """Suppress a number for whoever holds it, or for one person alone; the CRMs are told by the
-    queue. One that stands for the same reason and channels is not made twice, unless something has
-    lifted it since, if only for one person: the new one then holds for that person too."""
+    """Suppress a number for everybody who holds it, or for one person alone.
+
+    The queue tells the CRMs. A suppression that stands for the same reason and channels is not
+    added twice, unless something has lifted it since, if only for one person: then the new one
+    holds for that person too.
+    """
     now, keys = ctx.now(), ctx.keys
     wanted = channels or "call text"
     contact = who.key if who else ""
@@ -317,13 +320,13 @@ def _lift_list_entry(
 
 
 def _crms(ctx: Context) -> tuple[str, ...]:
-    """The CRMs to be told; a list on disk is told by its next run."""
+    """Return the CRMs to be told; a list on disk learns of it in its next run."""
     return tuple(one for one in ctx.settings.active_connectors if one != "csv")
 
 
 def _find_held_number(ctx: Context, connection: Connection, kept_as: str) -> str:
-    """The number that an erased one is, where some contact holds it again: its record must be told.
-    Nothing but to try them all finds it."""
+    """Return the number of an erased one that some contact holds again: its record must be told.
+    Only trying all numbers finds it."""
     if not kept_as.startswith(ERASED_PREFIX):
         return kept_as
     query = sa.select(contact_numbers.c.number).distinct()
@@ -339,7 +342,7 @@ def list_suppressions(
     after: int = 0,
     limit: int = 100,
 ) -> list[Suppression]:
-    """The list in the order of its ids, a part at a time."""
+    """Return a part of the list, in the order of ids."""
     c = suppressions.c
     query = sa.select(suppressions).where(c.id > after).order_by(c.id).limit(limit)
     if active is not None:
@@ -365,7 +368,7 @@ def _suppression_from_row(row: Any) -> Suppression:
 
 @dataclass
 class ImportResult:
-    """What came of a list: new entries, those that were on it already, and refused lines."""
+    """What became of a list: new entries, those that were on it already, and refused lines."""
 
     added: int = 0
     known: int = 0
@@ -424,7 +427,8 @@ def import_list(
 
 
 def _mask_numbers(name: str) -> str:
-    """A list's name without phone numbers, which an erasure could not take out of every row."""
+    """Return a list's name without phone numbers, which an erasure could not take out
+    of every row."""
     for found in reversed(list(PhoneNumberMatcher(name, "US"))):
         name = f"{name[: found.start]}(number){name[found.end :]}"
     return name
@@ -445,8 +449,8 @@ def _held_numbers(connection: Connection, numbers: Sequence[str]) -> list[str]:
 
 
 def export_csv(ctx: Context, channel: str | None = None) -> Iterator[str]:
-    """CSV lines of all that stands, for dialers and other tools. Erased numbers are left out: they
-    are known by their hash alone."""
+    """Yield CSV lines of all suppressions in force, for dialers and other tools. Erased numbers are
+    left out: only their hashes are known."""
     yield csv_line(["number", "channels", "reason", "contact", "source", "since"])
     after = 0
     while part := list_suppressions(ctx, active=True, after=after, limit=2000):

@@ -1,4 +1,4 @@
-"""The cache of past verifications in the database: an answer that counts is not paid again."""
+"""Cache verifications in the database: an answer that counts is not paid for again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMNS = [column.label(column.key) for column in verifications.c if column.key
 
 
 class AnswerCache(Protocol):
-    """Past verifications. `get` returns those that still count, in no order."""
+    """A cache of verifications. `get` returns those that still count, in any order."""
 
     def get(
         self,
@@ -55,9 +55,11 @@ class DatabaseAnswerCache:
 
 
 class ForecastAnswerCache:
-    """A dry run's cache: reads what is stored and stores nothing. Answers of the run itself stay in
-    this process, so that each number is counted once. (One process does a dry run from start to
-    end.)"""
+    """A dry run's cache, which reads what is stored and stores nothing.
+
+    The run's own answers stay in this process, so that each number is counted once. (One process
+    does a dry run from start to end.)
+    """
 
     def __init__(self, store: Store) -> None:
         self._stored = DatabaseAnswerCache(store)

@@ -1,4 +1,5 @@
-"""How many lookups the caps still allow (pure). Money is in millionths, so that it adds exactly."""
+"""Compute how many lookups the caps still allow (pure). Money is in millionths, so that sums are
+exact."""
 
 from __future__ import annotations
 
@@ -37,13 +38,13 @@ def day_of(now: datetime) -> str:
 
 
 def month_of(now: datetime) -> str:
-    """The first day of the month."""
+    """Return the first day of the month."""
     return f"{now:%Y-%m}-01"
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Spent, and reserved for what is being asked."""
+    """Money and lookups that are spent, and that are reserved for calls under way."""
 
     money: int = 0
     lookups: int = 0
@@ -59,7 +60,7 @@ class Limit:
     used: Used
 
     def room(self, price: int) -> int | None:
-        """How many lookups at this price still fit; None = any number."""
+        """Return how many lookups at this price still fit; None = any number."""
         found = []
         if self.lookups is not None:
             found.append(self.lookups - self.used.lookups)
@@ -69,7 +70,8 @@ class Limit:
 
 
 def limits(caps: Caps, used: Mapping[Period, Used], whose: str = "") -> Iterator[Limit]:
-    """The caps that are set; `whose`: the provider that they are of, "" = of all together."""
+    """Return the caps that are set. `whose`: the provider that they belong to, "" = all
+    together."""
     for period in PERIODS:
         most, most_lookups = getattr(caps, period), getattr(caps, f"{period}_lookups")
         if most is not None or most_lookups is not None:
@@ -79,7 +81,8 @@ def limits(caps: Caps, used: Mapping[Period, Used], whose: str = "") -> Iterator
 
 
 def affordable(among: Sequence[Limit], price: int, wanted: int) -> tuple[int, str]:
-    """How many of the lookups wanted fit under all caps, and which one stops the rest ("" none)."""
+    """Return how many of the wanted lookups fit under all caps, and which cap stops the rest ("" =
+    none)."""
     number, stopped_by = wanted, ""
     for limit in among:
         room = limit.room(price)

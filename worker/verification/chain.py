@@ -21,7 +21,7 @@ from worker.verification.results import Results, Verified, verification_of
 
 
 class Chain:
-    """The steps, and what they need. It is a dry run where the cache is a forecast's."""
+    """The chain of steps, and what they need. With a forecast's cache, it is a dry run."""
 
     def __init__(
         self,
@@ -96,7 +96,8 @@ class _ChainRun:
 
     @property
     def _refreshes(self) -> bool:
-        """Whether it asks because answers are due, and so decides what is due again."""
+        """Return whether this call asks because answers are due, and so decides what is
+        due again."""
         return self._request.for_due and self._forecast is None
 
     def run(self) -> Verified:

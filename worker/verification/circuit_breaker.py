@@ -1,8 +1,8 @@
-"""A circuit breaker for each provider, shared by all workers and shown to operators.
+"""Keep a circuit breaker for each provider, shared by all workers and shown to operators.
 
 A provider whose calls fail several times in a row is not asked for a while (its cooldown); then one
-call tries whether it is back. One that refuses our key, or whose credit is used up, is not asked at
-once and for longer, since only somebody who acts can change that. A new key is tried at once.
+call tries whether it is back. A provider that refuses our key, or whose credit is used up, is
+stopped at once and for longer, since only an operator can change that. A new key is tried at once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NEEDS_OPERATOR = (CredentialsRejectedError, CreditExhaustedError)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A row: see the table."""
+    """A row of the table `provider_states`."""
 
     name: str
     breaker: str = "closed"
@@ -53,7 +53,8 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Whether a provider may be asked now. `trial`: with one call, to see whether it is back."""
+    """Whether a provider may be asked now. `trial`: with one call only, to see whether
+    it is back."""
 
     allowed: bool
     trial: bool = False

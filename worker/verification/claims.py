@@ -1,4 +1,4 @@
-"""The `claims` table: the questions that some worker is asking now, so nobody else asks them."""
+"""The `claims` table: questions that a worker is asking now, so that nobody else asks them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ByClaim:
     """Questions sorted by who has claimed them.
 
     `free`: nobody, or a dead worker whose claims are `orphaned`. `busy`: a living worker. `files`:
-    by job, those of a file whose worker died, with the provider still.
+    by job, those in a file whose worker died and that the provider still has.
     """
 
     free: list[Question] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""When a step of the chain is asked about a number (pure)."""
+"""Decide whether a step of the chain is asked about a number (pure)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from worker.verification.models import Verification
 
 
 class Subject(Struct, frozen=True):
-    """A number, with what the contacts that hold it say of how deep to look.
+    """A number, with what decides about its lookups, from the contacts that hold it.
 
     `dates`: for each of them when the number was last surely theirs (contact, consent), without
-    doubles. `value`: what the most valuable of them is worth. `audited`: one of them is in a
+    duplicates. `value`: what the most valuable of them is worth. `audited`: one of them is in a
     segment under audit.
     """
 

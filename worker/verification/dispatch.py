@@ -1,4 +1,4 @@
-"""Carry out what was reserved with a provider: parallel calls, or a file that is handed in."""
+"""Carry out reserved lookups: by parallel calls, or by a file that is handed in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _NOT_ASKED = "was not asked"
 
 
 class InFlightCalls:
-    """The calls of one step that are in flight, with a few more reserved so that no thread idles.
+    """The calls of one step that are in flight, with a few more reserved so that no
+    thread idles.
 
     They are reserved and settled in groups of half the calls in flight, each in one transaction.
     """
@@ -43,7 +44,8 @@ class InFlightCalls:
 
     @property
     def room(self) -> int:
-        """How many questions can be reserved now; 0 until there is room for a group of calls."""
+        """Return how many questions can be reserved now; 0 until there is room for a group of
+        calls."""
         free = self._capacity - len(self._calls)
         return free * self._step.provider.batch if free >= self._group_size else 0
 

@@ -1,4 +1,4 @@
-"""What can go wrong while a provider is asked.
+"""The errors of asking a provider.
 
 ProviderError
 ├── UnavailableError            certainly not carried out, or said to pass
@@ -18,12 +18,12 @@ from worker.verification.models import Answer, Question
 
 
 class ProviderError(HygieneError):
-    """A provider gave no usable answer. Never says anything about a number (promise 6).
+    """A provider gave no usable answer. It never says anything about a number (promise 6).
 
     The text continues a sentence that begins with the provider's name: "did not answer in time".
-    `charge_unknown`: the call may have been carried out, and charged, all the same. Where several
-    numbers were asked about one by one, `answers` holds those that came before the error, which
-    were paid for, and `question` is the one that failed: the others were not asked.
+    `charge_unknown`: the call may have been carried out, and charged, all the same. If several
+    numbers were asked about one by one, `answers` holds the paid answers that came before the
+    error, and `question` is the one that failed; the others were not asked.
     """
 
     charge_unknown = False
@@ -45,7 +45,7 @@ class UnavailableError(ProviderError):
 
 
 class AmbiguousResultError(ProviderError):
-    """The answer to a call that was sent did not reach us, or not in a form that can be read."""
+    """The answer to a call that was sent did not arrive, or cannot be read."""
 
     charge_unknown = True
 
@@ -55,4 +55,4 @@ class CredentialsRejectedError(ProviderError):
 
 
 class CreditExhaustedError(ProviderError):
-    """What was bought of it is used up."""
+    """The credit that was bought is used up."""

@@ -1,8 +1,8 @@
-"""The client for every call to a provider: rate limit, time-outs, retries, errors in one form.
+"""Make every call to a provider: rate limit, time-outs, retries, errors in one form.
 
-What is certain not to have been carried out (no connection, a 429, a 5xx) is tried again, with
-growing waits and as long as Retry-After says. A paid call whose answer was lost on its way may have
-been charged: it is not sent a second time, and counts as lost.
+A call that was certainly not carried out (no connection, a 429, a 5xx) is tried again, with growing
+waits and as long as Retry-After says. A paid call whose answer was lost on its way may have been
+charged: it is not sent a second time, and counts as lost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MOST_BYTES = 64 * 1024 * 1024  # of an answer; a result file of 250,000 numbers
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response that arrived whole. `data`: its JSON, None where it is none."""
+    """A response that arrived complete. `data`: its JSON, None if it has none."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,7 +51,7 @@ class Response:
 
 
 class ProviderClient:
-    """A provider's connection: one pool of connections, kept open and shared by its calls."""
+    """A connection to a provider: one pool of connections, kept open and shared by its calls."""
 
     def __init__(
         self, name: str, base_url: str, tuning: ProviderTuning, pace: Pace, http: Http
@@ -161,7 +161,7 @@ def raise_for_intermediary(reply: Response) -> None:
 
 
 def json_object(reply: Response, paid: bool = True) -> dict[str, Any]:
-    """The JSON object of a successful answer; raises where it has another form."""
+    """Return the JSON object of a successful answer; raise if it has another form."""
     if isinstance(reply.data, dict):
         return reply.data
     problem = "gave an answer that cannot be read"
@@ -178,12 +178,12 @@ def raise_for_status_code(reply: Response, said: str = "") -> None:
 
 
 def text(value: object, most: int = 120) -> str:
-    """A provider's own words, when they are words: shortened, on one line."""
+    """Return a provider's own words, if they are words: shortened, on one line."""
     return clean(" ".join(str(value).split())[:most]) if isinstance(value, (str, int)) else ""
 
 
 def with_path(url: str, path: str) -> str:
-    """A base URL; one without a path is given the one that it has at the true service.
+    """Return a base URL; one without a path gets the path of the true service.
 
     >>> with_path("http://127.0.0.1:9000", "/v1"), with_path("https://api.example.com/v2", "/v1")
     ('http://127.0.0.1:9000/v1', 'https://api.example.com/v2')
@@ -206,8 +206,8 @@ def _no_answer(
     error: requests.exceptions.ConnectionError,
     lost: type[AmbiguousResultError] | type[RetryableError],
 ) -> Exception:
-    """What a call without an answer means; certain not to have been carried out is only what broke
-    before it was sent."""
+    """Return the error that a call without an answer means. Only what broke before it was sent was
+    certainly not carried out."""
     tls = tls_problem(error)
     if tls is not None and tls[0] == "untrusted":
         return UnavailableError(f"has a certificate that is not trusted ({tls[1]})")
@@ -224,7 +224,7 @@ _MISREAD = (KeyError, IndexError, TypeError, AttributeError, ValueError, Arithme
 
 
 def guards_response(method: F) -> F:
-    """Of a provider's method that reads answers: what is no answer of its kind is lost, since it
+    """Make a provider's method that reads answers treat an answer of an unexpected form as lost: it
     may have been charged, and never says anything about a number."""
 
     @functools.wraps(method)

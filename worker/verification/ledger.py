@@ -1,10 +1,10 @@
-"""The ledger of paid lookups: nobody asks what another is asking, and nothing goes over a cap.
+"""The ledger of paid lookups: nobody asks what another one is asking, and no cap is exceeded.
 
 A lookup is *reserved* before it is made: its question is claimed and its price reserved, in one
 transaction. It is *settled* afterwards, in one transaction too: the answer is stored, the price
-becomes spent (or free again), the claim goes. A worker that dies in between leaves its claims; the
-next one to see them writes them off at their full price, since the provider may have charged it.
-What was handed in as a file is not lost: whoever comes next collects its answers.
+becomes spent (or free again), and the claim is deleted. A worker that dies in between leaves its
+claims. The next one to see them writes them off at their full price, since the provider may have
+charged it. A file that was handed in is not lost: the next worker collects its answers.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Ledger:
             claims.set_job(connection, step, questions, job)
 
     def renew_claims(self, owner: str) -> None:
-        """Extend this worker's claims: called now and then while it waits for a file."""
+        """Extend this worker's claims. Called now and then while it waits for a file."""
         with self._store.write() as connection:
             claims.renew(connection, owner, self._now() + LEASE)
 

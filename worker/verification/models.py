@@ -1,4 +1,4 @@
-"""Questions, answers and verifications: the vocabulary into which all answers come."""
+"""Questions, answers and verifications: the form that all providers' answers take."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECK_LEVELS: tuple[CheckLevel, ...] = ("format", "line_type", "live", "reassign
 
 
 class Question(Struct, frozen=True):
-    """A number, with what the contacts that hold it say of how to ask.
+    """A number, with what decides how it is asked about, from the contacts that hold it.
 
     `since`: when the number was last surely its person's (last contact, consent), for providers
     that tell whether it was reassigned. `value`: what the most valuable of its contacts is worth.
@@ -33,11 +33,11 @@ class Question(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a provider said of one number.
+    """What a provider said about one number.
 
-    `detail`: a phrase for a person that goes on from "this number ...": "is not in service".
-    `reassigned`: None = it does not know. `raw_answer`: its own answer, kept for the record.
-    `charged`: how many times the price it took, 0 where it took nothing.
+    `detail`: a phrase for a person that continues "this number ...": "is not in service".
+    `reassigned`: None = the provider does not know. `raw_answer`: its own answer, kept for the
+    record. `charged`: how many times the price it charged, 0 if nothing.
     """
 
     number: str
@@ -54,9 +54,10 @@ class Answer(Struct, frozen=True):
 
 
 class Verification(Struct, frozen=True):
-    """An answer on record: who gave it, how deep it looked, when, for how much, until when.
+    """A stored answer: who gave it, what was checked, when, at what cost, and until
+    when it counts.
 
-    `since`: the date that was asked about, in ISO form, "" where none was.
+    `since`: the date that was asked about, in ISO form, "" if there was none.
     """
 
     number: str
@@ -77,9 +78,9 @@ class Verification(Struct, frozen=True):
     raw_answer: str = ""
 
     def covers(self, since: date | None) -> bool:
-        """Whether this answers the question since when the number is somebody else's.
+        """Return whether this answers whether the number has had another holder since a date.
 
-        Not given away since January holds for any later date too; given away since June holds for
+        Not reassigned since January holds for any later date too; reassigned since June holds for
         any earlier one.
         """
         if self.check_level != "reassigned":
@@ -105,6 +106,6 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """The state of our account. `credits`: lookups that can still be made; None = not known."""
+    """The state of our account. `credits`: lookups that can still be made; None = unknown."""
 
     credits: int | None = None

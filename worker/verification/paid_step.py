@@ -38,15 +38,15 @@ class VerifyCall:
 
 
 class PaidStep:
-    """The questions of one step that are still open, and its calls under way.
+    """The open questions of one step, and its calls under way.
 
-    In turns, each in a short transaction of its own:
+    These steps are repeated, each in a short transaction of its own:
 
     1. Reserve the next questions in the ledger, as many as there is room for calls.
-    2. Send those that are ours; collect files whose worker died; put back those that are left.
-    3. Settle a group of calls that came back, or wait where another worker asks all of them.
+    2. Send those that are ours; collect files whose worker died; put back the rest.
+    3. Settle a group of calls that came back, or wait while another worker asks all of them.
 
-    A file is handed in instead of calls where the provider takes files and the questions are many.
+    If the provider takes files and there are many questions, a file is handed in instead of calls.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class PaidStep:
             self._in_flight.send(questions)
 
     def _put_back(self, reservation: Reservation) -> None:
-        """Queue what is to be asked later, or give up on it where a cap or the breaker refused."""
+        """Queue questions to be asked later, or give up on them if a cap or the breaker refused."""
         if reservation.refused:
             self._give_up(reservation, [*reservation.left, *self._queue])
             self._queue.clear()

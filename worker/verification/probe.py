@@ -30,19 +30,19 @@ _SINCE = "20240101"  # a date in the database's time
 
 @runtime_checkable
 class Probed(Protocol):
-    """A provider whose service can be asked by the checks."""
+    """A provider whose service the checks can call."""
 
     name: str
 
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
     ) -> Response:
-        """One call and its answer, whatever its status. `login`: with our key. `paid`: it may
-        cost a lookup. `options`: as for `requests.request`. Raises `ProviderError`."""
+        """Make a call and return its answer, whatever its status. `login`: with our key. `paid`: it
+        may cost a lookup. `options`: as for `requests.request`. Raises `ProviderError`."""
 
 
 class NotReachableError(Exception):
-    """This account does not let a check be made. The text says why."""
+    """This account does not allow the check. The text says why."""
 
 
 Answer = tuple[bool, str]  # whether it is as the provider assumes, and what was seen
@@ -50,8 +50,8 @@ Answer = tuple[bool, str]  # whether it is as the provider assumes, and what was
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`name`: by which docs/lookup-facts.md knows it; the provider's name stands before the dash.
-    `price`: what the check costs, in words; "" for nothing."""
+    """A fact to check. `name`: as docs/lookup-facts.md has it, the provider's name before the dash.
+    `price`: what the check costs, in words; "" = nothing."""
 
     name: str
     statement: str
@@ -74,14 +74,15 @@ class Probe:
         return self.service.send(method, path, **options)
 
     def found(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        """The JSON object of a successful answer; what else comes lets nothing be said."""
+        """Return the JSON object of a successful answer. From any other answer nothing can be
+        concluded."""
         reply = self.send(method, path, **options)
         if reply.status != 200 or not isinstance(reply.data, dict):
             raise NotReachableError(seen(reply))
         return reply.data
 
     def another_country(self) -> str:
-        """A country that the number is not of."""
+        """Return a country that the number does not belong to."""
         return "de" if facts(self.number).region != "DE" else "us"
 
 
@@ -115,7 +116,8 @@ def _settle_outcome(fact: Fact, probe: Probe) -> ProbeResult:
 
 
 def seen(reply: Response) -> str:
-    """Status and error code of an answer, never its text: that may quote what was sent."""
+    """Describe an answer by status and error code, never by its text: that may quote
+    what was sent."""
     return f"HTTP {reply.status} {_code(reply)}".strip()
 
 
@@ -282,7 +284,7 @@ def _clearout_form(probe: Probe) -> Answer:
 
 
 def _clearout_country(probe: Probe) -> Answer:
-    """Whether a number with its country code is read as such in a file of another country."""
+    """Check whether a number with its country code is read as such in a file of another country."""
     alone = probe.found(
         "POST", "/phonenumber/validate", json={"number": probe.number}, paid=True
     )["data"]["status"]  # fmt: skip

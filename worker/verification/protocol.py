@@ -1,4 +1,4 @@
-"""What every provider must have for the chain."""
+"""What the chain requires of a provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.verification.models import AccountStatus, Answer, Product, Question
 
 
 class Provider(Protocol):
-    """One way to verify numbers. A new one is a file with this shape and a registration line."""
+    """A way to verify numbers. A new one is a file with this shape and a registration line."""
 
     name: str
     label: str  # as a person knows it: "Twilio Lookup"
@@ -45,7 +45,8 @@ class BulkProvider(Provider, Protocol):
     bulk_from: int  # questions from which the file is worth it; 0 = never
 
     def submit(self, questions: Sequence[Question], check_level: CheckLevel) -> str:
-        """Hand in a file; its charge begins here. Returns the name under which to ask for it."""
+        """Hand in a file, which is charged from now on. Returns the name under which to
+        ask for it."""
 
     def collect(
         self, job: str, questions: Sequence[Question], check_level: CheckLevel
@@ -55,7 +56,7 @@ class BulkProvider(Provider, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChainStep:
-    """A step of the chain, ready to be asked."""
+    """A step of the chain with its provider, product and price."""
 
     step: Step
     provider: Provider

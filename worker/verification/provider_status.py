@@ -1,7 +1,7 @@
-"""The status of each provider: is there a key, does the provider accept it, is there credit left.
+"""Check each provider: is there a key, does the provider accept it, is there credit left.
 
-Checked when a run begins (now and then, at no cost) and by `hygiene doctor`. Each problem is
-reported once, with what to do; the chain goes on with the other steps.
+This is done when a run begins (now and then, at no cost) and by `hygiene doctor`. Each problem is
+reported once, with what to do. The chain continues with the other steps.
 """
 
 from __future__ import annotations

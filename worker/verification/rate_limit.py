@@ -1,8 +1,8 @@
 """Rate limits: each call waits for its slot. All workers share the slots through Redis.
 
-A caller learns at once when its slot comes (the "generic cell rate algorithm"), so nobody has to
-ask twice, and calls go out evenly. Packages that only say yes or no would leave the waiting to
-guesswork.
+A caller learns at once when its slot comes (the "generic cell rate algorithm"). So nobody has to
+ask twice, and calls go out evenly. Packages that only say yes or no would leave the length of the
+wait to guesswork.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ redis.call('PEXPIRE', KEYS[2], 3600000)
 
 
 class SharedPace:
-    """Slots and windows shared by all workers. While Redis is away each process paces itself, by
-    what it has made and heard."""
+    """Slots and windows shared by all workers. While Redis is away, each process paces itself by
+    its own calls and answers."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -142,7 +142,8 @@ def _say_alone(error: redis.RedisError) -> None:
 
 
 def open_shared_pace(settings: Settings) -> Pace:
-    """Through the configured Redis, or the embedded one where it runs; else in this process."""
+    """Share limits through the configured Redis, or the embedded one if it runs; else keep them in
+    this process."""
     if settings.redis_url:
         return SharedPace(embedded_redis.client(settings.redis_url))
     if embedded_redis.answers(settings.home):
@@ -151,7 +152,8 @@ def open_shared_pace(settings: Settings) -> Pace:
 
 
 def spacing(per_second: float, lookups: int) -> float:
-    """Seconds between two such calls, so that no window of a second holds more than the limit.
+    """Return the seconds between two such calls with which no window of a second
+    exceeds the limit.
 
     >>> round(spacing(50, 1), 4), round(spacing(50, 20), 4), round(spacing(5, 20), 4)
     (0.0208, 0.52, 4.16)
@@ -161,7 +163,8 @@ def spacing(per_second: float, lookups: int) -> float:
 
 
 def fitting(per_second: float, batch: int) -> int:
-    """The batch up to `batch` with which calls use the most of a limit; the largest of several.
+    """Return the batch size, up to `batch`, with which calls use the most of a limit; the largest
+    of several.
 
     >>> fitting(50, 20), fitting(50, 1), fitting(5, 20), fitting(1000, 50), fitting(0.5, 20)
     (10, 1, 5, 50, 20)

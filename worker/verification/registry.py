@@ -1,8 +1,8 @@
-"""The providers that exist, and the chain that the settings make of them.
+"""The available providers, and the chain that the settings make of them.
 
 A provider is a line in `BUILT_IN`, or an entry point of the group `phone_hygiene.providers` in any
 installed package: a function that takes a `ProviderFactoryContext` and returns a `Provider`, or
-None where its credentials are missing. A provider of another package is asked where a step of the
+None if its credentials are missing. A provider of another package is asked if a step of the
 settings names it.
 """
 
@@ -35,7 +35,7 @@ ENTRY_POINT_GROUP = "phone_hygiene.providers"
 
 @dataclass(frozen=True)
 class ProviderFactoryContext:
-    """What a provider is made with: its tuning, and a client to its service."""
+    """What a provider is made with: its tuning, and a client for its service."""
 
     settings: Settings
     pace: Pace
@@ -128,7 +128,7 @@ def provider_factories() -> dict[str, ProviderFactory]:
 
 @dataclass(frozen=True)
 class ChainPlan:
-    """The chain as the settings make it, and a line for each step that is left out."""
+    """The chain that the settings make, and a line for each step that is left out."""
 
     steps: tuple[ChainStep, ...]
     left_out: tuple[str, ...] = ()
@@ -204,7 +204,8 @@ def _add(
 
 
 def _default_steps(on: Mapping[str, ProviderFactory]) -> tuple[Step, ...]:
-    """The plan first; then one provider after the other, each where those before gave no answer."""
+    """Return the default steps: the numbering plan, then one provider after the other, each if
+    those before gave no answer."""
     levels: dict[str, CheckLevel] = {"offline": "format", "rnd": "reassigned"}
     steps = []
     for name in BUILT_IN:

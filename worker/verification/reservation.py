@@ -1,4 +1,4 @@
-"""What the ledger is asked for, what it grants, and what came of it."""
+"""What the ledger is asked for, what it grants, and what became of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Refusal = Literal["", "cap", "breaker"]
 
 @dataclass(frozen=True, slots=True)
 class LookupRequest:
-    """Who asks, for which run, and what still counts.
+    """Who asks, for which run, and which answers still count.
 
     `owner`: the worker that asks; its claims hold as long as its process lives. `fresh_since`:
-    answers given before do not count (a forced look); None = they count as long as they do.
+    answers given before do not count (a forced check); None = they count as long as they are valid.
     `for_due`: it asks because answers are due; a step that no longer wants one stops refreshing it.
     """
 
@@ -29,12 +29,12 @@ class LookupRequest:
 
 @dataclass
 class Reservation:
-    """What came of wanting to ask some questions.
+    """What became of a wish to ask some questions.
 
     `taken`: ours to ask. `known`: answered meanwhile. `busy`: another worker is asking them.
     `files`: handed in by a worker that died; ours to collect. `left`: the rest, for the next time,
-    or not to be asked at all where it is `refused`, for a `reason` that goes on from the provider's
-    name.
+    or not to be asked at all if it is `refused`, for a `reason` that continues a sentence after the
+    provider's name.
     """
 
     taken: list[Question] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What one call of `Chain.verify` finds out: answers, numbers without one, and what it took."""
+"""The results of one call of `Chain.verify`: answers, numbers without one, and the lookups made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from worker.verification.protocol import ChainStep
 
 @dataclass
 class Lookups:
-    """Counters by provider: numbers asked, answers reused, numbers that got no answer, money."""
+    """Counters by provider: numbers asked, answers reused, numbers without an answer, money."""
 
     asked: Counter[str] = field(default_factory=Counter)
     reused: Counter[str] = field(default_factory=Counter)

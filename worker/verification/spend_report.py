@@ -1,4 +1,5 @@
-"""What lookups cost: by provider and day, against the caps, and what a dry run would cost."""
+"""Report what lookups cost: by provider and day, against the caps, and what a dry run
+would cost."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ def _spent_by_day(connection: Connection, first_day: str) -> list[dict[str, Any]
 def _all_limits(
     connection: Connection, line: ChainPlan, settings: Settings, now: datetime
 ) -> list[Limit]:
-    """Caps of days and months, over all and of each provider; a run's belong to the run."""
+    """Return the caps of days and months, for all together and for each provider. A run's caps
+    belong to the run."""
     found: list[Limit] = []
     everybody, _ = used_amounts(connection, now, "", "")
     found += budget.limits(settings.budget, everybody)
@@ -128,7 +130,8 @@ def forecast(
     now: datetime,
     counted: Mapping[str, Mapping[str, Any]],
 ) -> Forecast:
-    """`counted`: provider -> {asked, cost} of a dry run. One after the other uses up the caps."""
+    """Forecast the cost of a dry run. `counted`: provider -> {asked, cost}. Each provider in turn
+    uses up the caps."""
     total, cost = 0, Decimal(0)
     ahead: dict[str, Used] = {}
     short = []
@@ -174,7 +177,7 @@ def _room(
 def affordable_count(
     connection: Connection, line: ChainPlan, settings: Settings, now: datetime, most: int
 ) -> dict[str, int]:
-    """How many lookups of each provider that must be paid could be made now, `most` at most."""
+    """Return how many lookups of each paid provider could be made now, at most `most`."""
     found: dict[str, int] = {}
     for step in line.steps:
         if step.provider.local:
@@ -188,7 +191,7 @@ def affordable_count(
 
 
 def of_number(connection: Connection, number: str) -> tuple[list[Any], list[Any]]:
-    """A number's paid lookups, newest first, and its questions without an answer."""
+    """Return a number's paid lookups, newest first, and its questions without an answer."""
     made = sa.select(lookups).where(lookups.c.number == number).order_by(lookups.c.id.desc())
     waiting = sa.select(lookup_retries).where(lookup_retries.c.number == number)
     return list(connection.execute(made)), list(connection.execute(waiting))

@@ -1,5 +1,8 @@
-"""How long an answer counts, by what was said of what kind of line; a little less for each number
-its own way, so that a list bought on one day does not fall due on one day (pure)."""
+"""Decide how long an answer counts, by what was said about what type of line (pure).
+
+Each number's time is a little shorter in its own way, so that a list bought on one day does not
+fall due on one day.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Outcomes of calls that were seen in a CRM: their names, how many calls, and what they count as.
+"""Keep the outcomes of calls that were seen in a CRM: names, how many calls, what they count as.
 
-A call whose outcome has no name, or no meaning, reports nothing yet. It is not kept here: the row
+A call whose outcome has no name, or no meaning, makes no report yet. The call is not kept: the row
 of its outcome says from when on such calls are read again, once the name or a meaning is known. So
-what waits is a row for each outcome, whatever the number of calls, and holds up no other call.
+there is a row for each outcome, whatever the number of calls, and no other call is held up.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class SeenOutcome:
         return settings.meaning_of(self.name, self.outcome)
 
     def reports_as(self, settings: Dispositions) -> str:
-        """The meaning of which reports are made, else ""."""
+        """Return the meaning that its calls are reported with, or ""."""
         meaning = self.meaning(settings)
         return "" if meaning == "harmless" else meaning
 
 
 class OutcomeTable:
-    """The outcomes of a CRM's calls, as they are read. In memory: a row for each outcome."""
+    """The outcomes of a CRM's calls while they are read, in memory: a row for each outcome."""
 
     def __init__(self, connector: str, rows: Mapping[str, SeenOutcome]) -> None:
         self._connector = connector
@@ -94,8 +94,8 @@ class OutcomeTable:
     def add_expected(
         self, names: Mapping[str, str], settings: Dispositions, since: datetime
     ) -> None:
-        """Outcomes with a meaning of which no call was seen yet: an earlier release passed calls
-        over whose outcome it had no name for. Their calls are looked for once, from `since` on."""
+        """Add outcomes that have a meaning and no call yet. An earlier release skipped calls whose
+        outcome it had no name for: these are read once, from `since` on."""
         for key, name in names.items():
             if key not in self.rows and len(self.rows) < MAX_OUTCOMES:
                 row = SeenOutcome(self._connector, key[:255], name[:255], 0, since, since, "")
@@ -115,7 +115,7 @@ class OutcomeTable:
 
 
 def load(connection: Connection, connector: str | None = None) -> list[SeenOutcome]:
-    """Those of a CRM, or of all; the one with most calls first."""
+    """Load the outcomes of a CRM, or of all, the one with most calls first."""
     c = call_outcomes.c
     query = sa.select(call_outcomes).order_by(c.calls.desc(), c.connector, c.outcome)
     if connector is not None:
@@ -126,8 +126,8 @@ def load(connection: Connection, connector: str | None = None) -> list[SeenOutco
 def without_meaning(
     rows: list[SeenOutcome], settings: Dispositions, named: bool
 ) -> list[SeenOutcome]:
-    """Outcomes of calls that nobody has said the meaning of: those with a name, or those without
-    one."""
+    """Return outcomes that nobody has given a meaning to: those with a name, or those
+    without one."""
     return [
         one for one in rows if one.calls and one.is_named == named and not one.meaning(settings)
     ]
@@ -143,7 +143,7 @@ def record_problem(connection: Connection, connector: str, problem: str) -> None
 
 
 def load_problem(connection: Connection, connector: str) -> str:
-    """Why the names of outcomes could not be read when calls were last read; "" = they could."""
+    """Return why the names of outcomes could not be read with the last calls; "" = they could."""
     query = sa.select(app_state.c.value).where(app_state.c.name == f"{_NAMES}{connector}")
     held = connection.scalar(query)
     return str(orjson.loads(held)) if held else ""
@@ -151,14 +151,14 @@ def load_problem(connection: Connection, connector: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnnamedOutcomes:
-    """Outcomes of a CRM's calls that nobody can read, as an operator is told of them."""
+    """Outcomes of a CRM's calls whose names we cannot read, as an operator is told of them."""
 
     outcomes: tuple[str, ...]
     text: str
 
 
 def find_unnamed(ctx: Context, connector: str) -> UnnamedOutcomes | None:
-    """Outcomes whose names the CRM does not tell; None where there are none."""
+    """Return the outcomes whose names the CRM does not give us; None if there are none."""
     with ctx.store.read() as connection:
         rows = load(connection, connector)
         why = load_problem(connection, connector)

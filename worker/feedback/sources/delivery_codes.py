@@ -1,11 +1,11 @@
-"""What the error codes of undelivered messages say of their recipient: one table for all sources.
+"""Map error codes of undelivered messages to what they mean: one table for all sources.
 
 The status webhook, `POST /api/feedback` and `hygiene feedback import` read a code here and nowhere
 else. The codes are those of Twilio's dictionary, each described on its own page below
 https://www.twilio.com/docs/api/errors. docs/feedback.md shows the table to people.
 
-Two rules decide where a page leaves a choice. A code that may mean that the recipient does not want
-our messages stops them. A code that may as well be about us says nothing of the number.
+Two rules apply where a page leaves a choice. A code that may mean that the recipient does not want
+our messages stops them. A code that may just as well be about us says nothing about the number.
 """
 
 from __future__ import annotations
@@ -157,8 +157,11 @@ _CODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailure:
-    """What an error code says. `code` "" where none was given; `words` goes on from "message
-    failed: ", and for an opt-out from the recipient."""
+    """What an error code means.
+
+    `code`: "" if there was none. `words`: continues "message failed: ", or for an opt-out a
+    sentence about the recipient.
+    """
 
     code: str
     meaning: FailureMeaning
@@ -170,18 +173,18 @@ class DeliveryFailure:
 
     @property
     def severity(self) -> Severity:
-        """How bad it is for the number; "" where it says nothing of it."""
+        """Return how bad it is for the number; "" if it says nothing about it."""
         return SEVERITIES.get(self.meaning, "")
 
     @property
     def evidence(self) -> str:
-        """A sentence for a person."""
+        """Return a sentence for a person."""
         code = f" ({self.code})" if self.code else ""
         return f"{'' if self.is_opt_out else 'message failed: '}{self.description}{code}"
 
 
 def parse_error_code(text: str) -> DeliveryFailure:
-    """The meaning of an error code, in any spelling: "21610", "Error 21610", "21610.0".
+    """Return the meaning of an error code, in any spelling: "21610", "Error 21610", "21610.0".
 
     >>> parse_error_code("Error 21610").meaning
     'opt_out'

@@ -1,8 +1,8 @@
-"""What people say about calls in the CRM: outcomes that mean wrong number, dead line, do not call.
+"""Read what people say about calls in the CRM: outcomes such as wrong number or do not call.
 
-Read incrementally, with an overlap; a call whose outcome is the same counts once. An outcome that
-has no name or no meaning yet is noted, and its calls are read from the CRM again once it has one
-(`worker.feedback.sources.call_outcomes`).
+Calls are read incrementally, with an overlap; a call whose outcome has not changed counts once. An
+outcome without a name or a meaning is noted, and its calls are read from the CRM again once it has
+one (`worker.feedback.sources.call_outcomes`).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def poll(ctx: Context, connector: str) -> int:
 
 
 class _CallReader:
-    """Calls as they are read, into reports and counts."""
+    """Turns calls into reports and counts as they are read."""
 
     def __init__(
         self, ctx: Context, connector: str, now: datetime, seen: OutcomeTable | None, started: float
@@ -172,7 +172,8 @@ def _log_waiting(ctx: Context, connector: str, seen: OutcomeTable) -> None:
 def map_disposition(
     outcome: str, settings: Dispositions, outcome_id: str = ""
 ) -> tuple[FeedbackKind, Severity, str] | None:
-    """What an outcome reports: kind, how bad, channels. None for one that says nothing of it.
+    """Return what an outcome reports: kind, severity, channels. None if it says nothing about the
+    number.
 
     >>> map_disposition("Wrong Number", Dispositions())
     ('wrong_number', '', '')
@@ -183,8 +184,9 @@ def map_disposition(
 def reports_from_call(
     ctx: Context, connector: str, outcome: CallOutcome, now: datetime, again: bool = False
 ) -> Iterator[Feedback]:
-    """The feedback that a call's outcome is; one for each number that may have been called.
-    `again`: the outcome meant something else before; what it means now is another report."""
+    """Return the reports that a call's outcome makes, one for each number that may have been
+    called. `again`: the outcome meant something else before, so what it means now is another
+    report."""
     found = map_disposition(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
     if found is None:
         return
@@ -217,7 +219,7 @@ def reports_from_call(
 
 
 def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now: datetime) -> bool:
-    """Whether an outcome says something of a person whom our index does not have yet."""
+    """Return whether an outcome is about a person whom our index does not have yet."""
     if not outcome.record_id or now - outcome.modified > _RETRY_UNKNOWN_FOR:
         return False
     if (
@@ -229,7 +231,7 @@ def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now
 
 
 def poll_all(ctx: Context) -> int:
-    """Poll every CRM; one that is away does not keep the others."""
+    """Poll every CRM. One that is away does not hold up the others."""
     new = 0
     for name in ctx.settings.active_connectors:
         try:

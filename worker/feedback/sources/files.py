@@ -1,4 +1,4 @@
-"""Lists on disk: numbers to suppress, reports to take in. A row that cannot be used is told."""
+"""Read lists on disk: numbers to suppress, or reports. Rows that cannot be used are reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _COLUMN_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a list; `number` counts lines from 1. `cells`: by the names that we use."""
+    """A row of a list. `number`: its line, from 1. `cells`: by our names of columns."""
 
     number: int
     raw: str
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass
 class Refusals:
-    """Rows that could not be used: how many, and all of them in a file where one is given."""
+    """Rows that could not be used: how many, and all of them in a file if one is given."""
 
     count: int = 0
     first: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Refusals:
 
 @contextmanager
 def open_refusals(path: Path | None) -> Iterator[Refusals]:
-    """Keeps what is refused, in `path` if there is to be such a file."""
+    """Collect refused rows, in the file `path` if one is given."""
     if path is None:
         yield Refusals()
         return
@@ -84,8 +84,11 @@ def read_numbers(
     progress: Callable[[int], None] = lambda _bytes: None,
     layout: Layout = TOLD_BY_ITSELF,
 ) -> Iterator[str]:
-    """The numbers of a list, in E.164: one a line, one column of a table, or, where none is named,
-    all of its columns that hold phone numbers. Of a cell with several numbers each counts."""
+    """Yield the numbers of a list, in E.164.
+
+    They are one a line, in one column of a table, or, if no column is named, in all columns that
+    hold phone numbers. Each number of a cell with several counts.
+    """
     region = region_of(country) if country else None
     for row in _rows(path, {"number": column}, refused, layout, bare=True):
         progress(len(row.raw) + 1)
@@ -117,7 +120,7 @@ def read_reports(
     refused: Refusals,
     layout: Layout = TOLD_BY_ITSELF,
 ) -> Iterator[tuple[int, str, Report]]:
-    """(line, row, report) for each row that can be read. `mapping`: our name -> column;
+    """Yield (line, row, report) for each row that can be read. `mapping`: our name -> column;
     `fixed`: our name -> a value for all rows."""
     for row in _rows(path, mapping, refused, layout):
         cells = {**row.cells, **fixed}
@@ -152,8 +155,8 @@ def _as_report(cells: Mapping[str, str], path: Path) -> dict[str, Any]:
 
 
 def _parse_time(text: str, kind: str) -> datetime:
-    """When it was said. Of a day alone, its end for what stops and its beginning for what lifts: a
-    yes of the same day may have come first."""
+    """Parse when a report was made. A day without a time is its end for what stops and its
+    beginning for what lifts: on one day, the yes may have come first."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -175,8 +178,8 @@ def _is_day(text: str) -> bool:
 def _rows(
     path: Path, mapping: Mapping[str, str], refused: Refusals, layout: Layout, bare: bool = False
 ) -> Iterator[Row]:
-    """Stream a list. `bare`: it is one of numbers alone, and may have no header; then all of its
-    columns of phone numbers count, where none is named."""
+    """Stream a list. `bare`: a list of numbers alone, which may have no header; if no column is
+    named, all of its columns of phone numbers count."""
     places: dict[str, int] | None = None
     beside: list[int] = []  # further columns of numbers
     with opened_rows(path, layout, refused.notes.append) as rows:
@@ -202,7 +205,8 @@ def _rows(
 
 
 def _is_bare(cells: Sequence[str], column: str) -> bool:
-    """Whether a list has no header: one number a line, or a column named by its place."""
+    """Return whether a list has no header: it has one number a line, or a column named by its
+    position."""
     place = int(column) - 1 if column.isdecimal() and int(column) else 0
     if place >= len(cells) or (column and not column.isdecimal()):
         return False
@@ -214,7 +218,7 @@ def _is_bare(cells: Sequence[str], column: str) -> bool:
 def _column_positions(
     path: Path, header: Sequence[str], mapping: Mapping[str, str]
 ) -> dict[str, int]:
-    """Our name -> the place of a column."""
+    """Return the position of each column, by our name."""
     if shown := is_data(header):
         raise ListError(
             f"{path}: the first row must hold the column names, but {shown}; add a row with names"

@@ -39,7 +39,8 @@ Kind = Literal[
 
 
 def _is_text(text: str) -> str:
-    """PostgreSQL takes no NUL, and nothing takes half a character."""
+    """Return whether a text can be stored: PostgreSQL takes no NUL, and no encoding takes half a
+    character."""
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise ValueError("it holds characters that are no text")
     return text
@@ -53,7 +54,7 @@ Short = Annotated[Text, StringConstraints(max_length=200)]
 
 
 def _as_channels(given: Any) -> Any:
-    """One channel, several, or "all": a list of those that are meant; [] is all of them."""
+    """Parse one channel, several, or "all", into a list of channels; [] is all of them."""
     several = [given] if isinstance(given, str) else given
     if isinstance(several, list) and "all" in several:
         return []
@@ -61,7 +62,7 @@ def _as_channels(given: Any) -> Any:
 
 
 def _as_text(given: Any) -> Any:
-    """A code may come as a number."""
+    """Turn a code that comes as a number into text."""
     return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
@@ -69,11 +70,11 @@ Channels = Annotated[list[Literal["call", "text"]], BeforeValidator(_as_channels
 
 
 class InvalidReportError(ValueError):
-    """A report that cannot be taken; the text says why, and names no number."""
+    """A report that cannot be accepted. The text says why, and names no number."""
 
 
 def _as_crm(name: str) -> str:
-    """The name of a connector whose records other systems know: any but a list on disk."""
+    """Return the name of a connector whose records other systems know: any but a list on disk."""
     if name == "csv":
         raise ValueError("a row of a list is not known to other systems")
     return connectors.checked_name(name)
@@ -90,13 +91,15 @@ class ContactRef(BaseModel):
 
 
 class Report(BaseModel):
-    """One report. `number` in any spelling with its country code; it, or `contact`, or both: then
-    it is about that person's use of the number. `key`: the sender's own id of the report, by which
-    it counts once, on a contact whatever numbers that has by then.
+    """A report that another system or a person submits.
 
-    Without a key, the same content counts once: on the same day, and an opt-in or a confirmation
-    for good, so that a retry does not lift what was said in between. What opts in again needs a key
-    of its own, or `at`. A stop that comes again counts again where something has lifted it since.
+    `number`: in any spelling with its country code. With `contact`, the report is about that
+    person's use of the number. At least one of the two is needed. `key`: the sender's own id of the
+    report, by which it counts once, on a contact whatever numbers that has by then.
+
+    Without a key, the same content counts once: once a day, and an opt-in or a confirmation once
+    for ever, so that a retry does not lift what was said in between. Another opt-in needs a key of
+    its own, or `at`. A repeated stop counts again if something has lifted it since.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -118,7 +121,8 @@ class Report(BaseModel):
 
 
 def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
-    """What a report comes to: one for each number that it is about; raises `InvalidReportError`."""
+    """Return the reports that one submitted report makes, one for each number that it is about.
+    Raises `InvalidReportError`."""
     now = ctx.now()
     who = None
     if report.contact is not None:
@@ -176,15 +180,15 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
 
 
 def must_flush_before(report: Report, batch: Sequence[Feedback]) -> bool:
-    """Whether what a batch holds has to be stored before this report is read: a stop without a key
-    is told from a repetition by what was stored since (`_again_after_lift`)."""
+    """Return whether a batch must be stored before this report is read: only what was stored tells
+    a stop without a key from a repetition (`_rekey_after_lift`)."""
     lifts = any(one.kind in _LIFTING for one in batch)
     return lifts and not report.key and report.kind in LIFTED_BY
 
 
 def _key_by_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
-    """One for each number, under a key that names none of them: all of those in the first request
-    count, and none that the contact has got by the time of a retry."""
+    """Return one report for each number, under a key that names none of them: all numbers in the
+    first request count, and none that the contact has got by the time of a retry."""
     with ctx.store.read() as connection:
         # Under its number is how an earlier release kept it.
         known = report_log.find_known_keys(connection, [key, *(one.key for one in made)], ctx.keys)
@@ -198,7 +202,7 @@ def _key_by_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Fe
 def _rekey_after_lift(
     ctx: Context, made: Sequence[Feedback], who: ContactIdentity | None
 ) -> list[Feedback]:
-    """A stop that is known by its print counts again where something has lifted it since."""
+    """Let a stop that is known by its hash count again if something has lifted it since."""
     found = []
     with ctx.store.read() as connection:
         known = report_log.find_known_keys(connection, [one.key for one in made], ctx.keys)
@@ -214,10 +218,13 @@ def _rekey_after_lift(
 
 @dataclass(frozen=True, slots=True)
 class _ReadReport:
-    """What a report comes to once its error code is read. `by_text`: the recipient said it to a
-    text, so that the policy about a STOP by text holds (`standing.is_by_text` tells by the
-    source). `key_suffix`: apart from the key that the same report was stored under as
-    undeliverable, so that it counts when it is sent again."""
+    """What a report means once its error code is read.
+
+    `by_text`: the recipient answered a text, so that the policy about a STOP by text applies
+    (`consent_state.is_by_text` decides by the source). `key_suffix`: makes the key differ from the
+    one under which the same report was stored as undeliverable, so that it counts when it is sent
+    again.
+    """
 
     kind: FeedbackKind
     source: str
@@ -244,7 +251,7 @@ def _read_code(report: Report) -> _ReadReport:
 
 
 def _severity(failure: DeliveryFailure) -> Severity:
-    """By its code; without one it may get through next time."""
+    """Return the severity by its code; without a code, the next message may get through."""
     return failure.severity if failure.code else "failing"
 
 
@@ -264,7 +271,8 @@ def _content_hash(report: Report, now: datetime) -> str:
 
 
 def _contact_hash(contact: ContactRef) -> str:
-    """Of a record, the same for both spellings of a Salesforce id (15 and 18 characters)."""
+    """Hash a record's key, the same for both spellings of a Salesforce id (15 and 18
+    characters)."""
     record_id = contact.id[:15] if contact.connector == "salesforce" else contact.id
     content = f"{contact.connector}/{record_id}"
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()

@@ -1,4 +1,4 @@
-"""What Twilio tells us: replies by SMS, and what became of messages.
+"""Parse what Twilio sends us: replies by SMS, and the status of messages.
 
 Parameters: https://www.twilio.com/docs/messaging/guides/webhook-request and
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status; error codes:
@@ -56,7 +56,7 @@ class MessageStatus:
 
 
 def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
-    """An inbound message; raises `MalformedWebhookError`."""
+    """Parse an inbound message. Raises `MalformedWebhookError`."""
     number = _number(form, "From")
     key = f"twilio:sms:{_message_id(form)}"
     kind = form.get("OptOutType", "").upper()
@@ -82,7 +82,7 @@ def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
 def report_from_intent(
     intent: replies.Intent, number: str, source: str, key: str, now: datetime
 ) -> Feedback:
-    """What was said clearly, as a report. Of its words only those that matter are kept."""
+    """Return a clear intent as a report. Only the words that matter are kept."""
     return Feedback(
         f"{key}:{intent.kind}",
         intent.kind,
@@ -96,7 +96,7 @@ def report_from_intent(
 
 
 def parse_status(form: Mapping[str, str], now: datetime) -> MessageStatus:
-    """A status callback; raises `MalformedWebhookError`. States on the way say nothing."""
+    """Parse a status callback. States on the way mean nothing. Raises `MalformedWebhookError`."""
     number = _number(form, "To")
     state = (form.get("MessageStatus") or form.get("SmsStatus") or "").lower()
     at = _carrier_time(form.get("RawDlrDoneDate", ""), now)
@@ -130,10 +130,10 @@ def parse_status(form: Mapping[str, str], now: datetime) -> MessageStatus:
 
 
 def _number(form: Mapping[str, str], name: str) -> str:
-    """A party's number in E.164; WhatsApp and RCS put their name before it.
+    """Return a party's number in E.164; WhatsApp and RCS put their name before it.
 
     Digits of another script are folded to 0-9, so that no opt-out is lost and nothing else is ever
-    stored. Raises `NotAPhoneNumberError` for an address that is no number, otherwise
+    stored. Raises `NotAPhoneNumberError` for an address that is not a number, otherwise
     `MalformedWebhookError`.
     """
     app, _, text = form.get(name, "").strip().rpartition(":")
@@ -155,7 +155,7 @@ def _message_id(form: Mapping[str, str]) -> str:
 
 
 def _carrier_time(text: str, now: datetime) -> datetime:
-    """When the carrier says that it was done (YYMMDDhhmm, in UTC), where that can be."""
+    """Parse when the carrier says that it was done (YYMMDDhhmm, in UTC), if that is possible."""
     try:
         at = datetime.strptime(text, "%y%m%d%H%M").replace(tzinfo=UTC)
     except ValueError:

@@ -30,7 +30,7 @@ MoreExpected = Callable[[int], bool]
 
 @dataclass(eq=False, slots=True)
 class PendingWrites:
-    """What one page wants written."""
+    """The updates that one page wants written."""
 
     queued: list[Update]  # in no batch yet
     keep_lease: Callable[[], None]
@@ -132,10 +132,10 @@ class Batcher:
     def _should_flush(
         self, mine: PendingWrites, pending: Sequence[PendingWrites], size: int
     ) -> bool:
-        """Whether this page is to send a batch now.
+        """Return whether this page is to send a batch now.
 
-        It has something to send, and a batch is full, or it has waited long enough, or nothing more
-        is coming.
+        It is if it has something to send, and a batch is full, or it has waited long enough, or
+        nothing more is expected.
         """
         if not mine.queued:
             return False

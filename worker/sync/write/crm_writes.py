@@ -1,7 +1,7 @@
-"""Writes decided changes to the CRM in batches; what one record refuses never fails another.
+"""Write decided changes to the CRM in batches; a refused record never fails another one.
 
-And what keeps somebody from being contacted never depends on what a CRM may refuse (promise 16).
-Where it refuses a record, the record is written again with less, down to the flags alone:
+What keeps somebody from being contacted never depends on what a CRM may refuse (promise 16). If the
+CRM refuses a record, it is written again with less, down to the flags alone:
 
 1. without the fields that the CRM names;
 2. without rewritten phone fields, which its rules are about most often;
@@ -42,9 +42,9 @@ _STOP_STATUSES = ("do_not_contact", "wrong_number")
 
 
 class Outcome(Struct, frozen=True):
-    """What became of one update: `written` values, and why the rest (or all) was not.
+    """What became of one update: the values `written`, and why the rest (or all) was not.
 
-    `sent_again`: an earlier try of it got no answer, and may be carried out late.
+    `sent_again`: an earlier try got no answer, and may be carried out late.
     """
 
     written: Mapping[str, Value] = field(default_factory=dict)
@@ -62,8 +62,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Written(NamedTuple):
-    """What became of updates, by record id; `at`: the CRM's time then, None where none of them was
-    written."""
+    """What became of updates, by record id. `at`: the CRM's time then; None if none was written."""
 
     outcomes: dict[str, Outcome]
     at: datetime | None
@@ -102,7 +101,7 @@ def write_all(
 class _Sender:
     """Sends updates in batches, and those of locked records again after a while.
 
-    `sent_again`: ids of records whose update was sent again, since no answer had come.
+    `sent_again`: ids of records whose update was sent again because no answer had come.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class _Sender:
         self._sleep = sleep
 
     def send(self, updates: Sequence[Update]) -> list[tuple[Update, WriteResult]]:
-        """Each update with what became of it."""
+        """Yield each update with what became of it."""
         results = self._send(updates)
         for wait in LOCK_WAITS:
             locked = [update for update in updates if results[update.id].kind == "locked"]
@@ -149,12 +148,12 @@ def _outcome(update: Update, result: WriteResult) -> Outcome:
 
 
 def _joined(first: Outcome, second: Outcome) -> Outcome:
-    """What was written in two tries, and why the first was refused."""
+    """Return what was written in two tries, and why the first was refused."""
     return Outcome({**first.written, **second.written}, first.kind, first.message)
 
 
 def _less(update: Update, result: WriteResult) -> Update | None:
-    """What of a refused update the CRM may take; None where nothing less than that is known."""
+    """Return what of a refused update the CRM may accept; None if there is nothing less."""
     if result.ok or result.rest or result.kind in _WHOLE_KINDS:
         return None
     rewrites = [key for key in update.values if key.startswith("phone/")]
@@ -215,6 +214,6 @@ def _write_stops(sender: _Sender, updates: Sequence[Update], outcomes: dict[str,
 
 
 def _carriers(writable: Set[str], values: Mapping[str, Value]) -> Set[str]:
-    """The fields by which people see that somebody is not to be contacted: the flags, or the
-    statuses where the CRM has none of these."""
+    """Return the fields that show people that somebody is not to be contacted: the flags, or the
+    statuses if the CRM has none of these."""
     return {*FLAGS} if not writable.isdisjoint(FLAGS) else {*_statuses(values)}

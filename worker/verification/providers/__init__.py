@@ -1,1 +1,1 @@
-"""Who can be asked about a number: one module for each provider."""
+"""The providers that can be asked about a number: one module for each."""

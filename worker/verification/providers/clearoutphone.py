@@ -1,11 +1,11 @@
-"""ClearoutPhone: kind of line and carrier, one number a call or a file at a time; by credits.
+"""ClearoutPhone: line type and carrier, one number a call or a file at a time, paid by credits.
 
-Source: its API documentation, https://docs.clearoutphone.io. The header has a colon after the
-word: `Authorization: Bearer:TOKEN`. A file is uploaded, asked after, and its result fetched from
-an address of its own, which is not given our token.
+Source: its API documentation, https://docs.clearoutphone.io. The header has a colon after the word:
+`Authorization: Bearer:TOKEN`. A file is uploaded and polled, and its result is fetched from an
+address of its own, which does not get our token.
 
-`country_code` goes along with a file: the country of numbers that are written without one, in small
-letters, as public clients send it (docs/lookup-facts.md). All of ours have their country code.
+A file comes with a `country_code`: the country of numbers that are written without one, in lower
+case, as public clients send it (docs/lookup-facts.md). All of ours have their country code.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ClearoutPhoneProvider:
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
     ) -> Response:
-        """One call and its answer, whatever its status (`probe`)."""
+        """Make a call and return its answer, whatever its status (`probe`)."""
         headers = self._headers if login else {}
         return self._client.call(method, path, lookups=0, paid=paid, headers=headers, **options)
 
@@ -176,14 +176,14 @@ class ClearoutPhoneProvider:
 
 
 def _country_of(questions: Sequence[Question]) -> str:
-    """The country of most numbers of a file, as ISO 3166 in small letters; "" for none."""
+    """Return the country of most numbers of a file, as ISO 3166 in lower case; "" for none."""
     regions = Counter(facts(question.number).region for question in questions)
     known = {region: many for region, many in regions.items() if _COUNTRY.fullmatch(region)}
     return max(known, key=lambda region: (known[region], region)).lower() if known else ""
 
 
 def _data(reply: Response, paid: bool = True) -> dict[str, Any]:
-    """The `data` of a successful answer; raises what another one means."""
+    """Return the `data` of a successful answer; raise the error that another one means."""
     said = reply.data if isinstance(reply.data, dict) else {}
     error = said.get("error")
     message = text(error.get("message")) if isinstance(error, dict) else ""
@@ -211,7 +211,7 @@ def _detail(verdict: Verdict) -> str:
 
 
 def _read(body: bytes, questions: Sequence[Question]) -> list[Answer]:
-    """The lines of a result file, which are ours with columns added."""
+    """Yield the rows of a result file, which are ours with columns added."""
     try:
         rows = list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"))))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -247,7 +247,7 @@ def _read(body: bytes, questions: Sequence[Question]) -> list[Answer]:
 
 
 def _number_of(row: Mapping[str, str], wanted: set[str]) -> str | None:
-    """Our number in a line, under whichever name the column came back."""
+    """Return our number in a row, under whichever name the column came back."""
     for value in (row.get(_COLUMN), row.get("Phone Number"), *row.values()):
         number = str(value or "").strip().lstrip("'")
         if number in wanted or (number := f"+{number}") in wanted:

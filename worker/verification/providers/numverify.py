@@ -1,4 +1,4 @@
-"""NumVerify (APILayer): kind of line and carrier of numbers worldwide.
+"""NumVerify (APILayer): line type and carrier of numbers worldwide.
 
 It has three hosts. apilayer.net/api and api.apilayer.net/numverify take the key as `access_key` in
 the query; api.apilayer.com/number_verification takes it in the header `apikey`. Sources:
@@ -6,8 +6,8 @@ https://numverify.com/documentation (the first host, forms, error codes),
 https://docs.apilayer.com/numverify/docs/api-key-authentication and
 https://docs.apilayer.com/apilayer/docs/getting-started-6 (the second),
 https://marketplace.apilayer.com/number_verification-api (the third, whose gateway answers 401 and
-429 by itself). Errors come as HTTP 200 with `success: false` and a code; APILayer's newer services
-put a name in place of the code, and a status of their own, which is read as well.
+429 by itself). Errors come as HTTP 200 with `success: false` and a code. APILayer's newer services
+have a name instead of the code, and a status of their own; these are read as well.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class NumVerifyProvider:
 
     @guards_response
     def check(self) -> AccountStatus:
-        """Without a number it says, for nothing, that there is none: with a key that it takes."""
+        """Check the key, at no cost: without a number, an accepted key gets the error that there is
+        none."""
         reply = self._call({}, paid=False)
         if (_error(reply) or (0, ""))[0] != _NO_NUMBER:
             _judge(reply)
@@ -122,7 +123,7 @@ class NumVerifyProvider:
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
     ) -> Response:
-        """One call and its answer, whatever its status (`probe`)."""
+        """Make a call and return its answer, whatever its status (`probe`)."""
         params = {**(self._query if login else {}), **options.pop("params", {})}
         headers = self._headers if login else {}
         return self._client.call(
@@ -163,7 +164,8 @@ _PATHS = {"api.apilayer.com": "/number_verification", "api.apilayer.net": "/numv
 
 
 def base_url(url: str) -> str:
-    """Where `validate` lies: a host alone is given the path that it has there.
+    """Return the address below which `validate` lies. A host alone gets the path that
+    it has there.
 
     >>> base_url("https://api.apilayer.com"), base_url("http://127.0.0.1:9000")
     ('https://api.apilayer.com/number_verification', 'http://127.0.0.1:9000/api')
@@ -179,7 +181,8 @@ def _same(said: Any, number: str) -> bool:
 
 
 def _error(reply: Response) -> tuple[int, str] | None:
-    """Code and type of an error, whatever its status; 0 where it has none, None where it is none.
+    """Return code and type of an error, whatever its status; 0 if it has no code, None if it is no
+    error.
 
     In the newer form the code is the type, and there is no `success`.
     """
@@ -196,7 +199,8 @@ def _error(reply: Response) -> tuple[int, str] | None:
 
 
 def _later(reply: Response) -> None:
-    """What the usual reading of a status would miss: a quota behind a 429, a limit behind a 200."""
+    """Return what the usual reading of a status would miss: a quota behind a 429, a limit behind a
+    200."""
     said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
     code, _kind = _error(reply) or (0, "")
     if code == _USED_UP or (reply.status == 429 and ("month" in said or "quota" in said)):

@@ -1,4 +1,5 @@
-"""The offline provider: libphonenumber's numbering plans. Free, at hand, and asked first."""
+"""The offline provider: libphonenumber's numbering plans. It is free, needs no network, and comes
+first."""
 
 from __future__ import annotations
 
@@ -52,9 +53,10 @@ def _judge(number: str) -> Answer:
 
 
 def carrier_of(number: str) -> str:
-    """The carrier that a mobile number's range was given to; "" where the plan does not tell.
+    """Return the carrier to which a mobile number's range was assigned; "" if the plan does not
+    say.
 
-    It may have been ported to another since.
+    The number may have been ported to another carrier since.
     """
     # The largest table of libphonenumber: loaded where a number is judged, not with the module.
     from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
@@ -67,7 +69,7 @@ def carrier_of(number: str) -> str:
 
 
 def time_zones(number: str) -> tuple[str, ...]:
-    """Time zones in which a valid number may ring, as tz names.
+    """Return the time zones in which a valid number may ring, as tz names.
 
     >>> time_zones("+14155552671")
     ('America/Los_Angeles',)

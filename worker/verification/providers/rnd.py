@@ -1,10 +1,10 @@
 """The FCC's Reassigned Numbers Database: was a US number permanently disconnected since a date?
 
-A "no" to a query with the date of the last contact or consent is what the safe harbour of the TCPA
-rules rests on (47 CFR 64.1200(m)). Sources: FCC DA 21-1649 (yes, no, no data), the database's pages
-(1,000 numbers a call, 250,000 a file). Its user guides are given to subscribers only: paths and
-forms of the API are taken from public clients of it; those of the file upload are less sure and
-the file way is off by default (`bulk_from = 0`).
+The safe harbour of the TCPA rules rests on a "no" to a query with the date of the last contact or
+consent (47 CFR 64.1200(m)). Sources: FCC DA 21-1649 (yes, no, no data), the database's pages (1,000
+numbers a call, 250,000 a file). Its user guides are given to subscribers only. Paths and forms of
+the API are taken from public clients of it. Those of the file upload are less sure, so files are
+off by default (`bulk_from = 0`).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class RndProvider:
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
     ) -> Response:
-        """One call and its answer, whatever its status (`probe`)."""
+        """Make a call and return its answer, whatever its status (`probe`)."""
         headers = {"Authorization": self._held_token()} if login else {}
         return self._client.call(method, path, lookups=0, paid=paid, headers=headers, **options)
 
@@ -157,7 +157,7 @@ class RndProvider:
     # -- the token -----------------------------------------------------------------------
 
     def _call(self, method: str, path: str, **options: Any) -> Response:
-        """A call with a token; one that has run out is renewed once."""
+        """Make a call with a token; renew a token that has expired, once."""
         token = self._held_token()
         reply = self._client.call(method, path, headers={"Authorization": token}, **options)
         if reply.status == 401:
@@ -198,18 +198,18 @@ def _judge(reply: Response) -> None:
 
 
 def _tn(question: Question) -> str:
-    """The ten digits of a North American number."""
+    """Return the ten digits of a North American number."""
     return question.number.removeprefix("+1")
 
 
 def _matched(
     questions: Sequence[Question], replies: Sequence[tuple[str, str, str]]
 ) -> list[Answer]:
-    """Answers by number and date: the same number may be asked about with two dates.
+    """Match answers to questions by number and date: a number may be asked about with two dates.
 
-    The date is missing in some answers, of which nothing public says when: it is then told by the
-    number, and of several questions about one by what a disconnection is. "Yes" for a date means
-    yes for any earlier one, and the database knows nothing of dates before its first.
+    Some answers lack the date, and nothing public says when. Then the number decides, and of
+    several questions about one number, the nature of a disconnection: "yes" for a date means yes
+    for any earlier one, and the database knows nothing about dates before its first.
     """
     dated: dict[tuple[str, date], str] = {}
     undated: dict[str, list[str]] = defaultdict(list)
@@ -255,13 +255,14 @@ def _text(value: object) -> str:
 
 
 def _digits(tn: str) -> str:
-    """A number as it may come back: with or without the 1, or with marks between its digits."""
+    """Return a number as it may come back: with or without the 1, or with marks between
+    its digits."""
     digits = re.sub(r"[^0-9]", "", tn)
     return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
 
 
 def _day(text: str) -> date | None:
-    """A date as we sent it, or with a time behind it; also as Americans write it."""
+    """Parse a date as we sent it, or with a time behind it; also as Americans write it."""
     for form, length in (("%Y-%m-%d", 10), ("%m/%d/%Y", 10), ("%Y%m%d", 8)):
         with contextlib.suppress(ValueError):
             return datetime.strptime(text.strip()[:length], form).date()

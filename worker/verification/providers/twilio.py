@@ -1,9 +1,9 @@
-"""Twilio Lookup v2: kind of line and carrier, whether the line is in service, reassigned numbers.
+"""Twilio Lookup v2: line type and carrier, whether the line is in service, reassigned numbers.
 
 Sources: Twilio's OpenAPI document of Lookup v2 (paths, the batch query, forms), its pages on line
-type intelligence, line status and reassigned numbers (values, prices), its error dictionary.
-A number that is not valid comes as HTTP 200 with `valid: false`; a package that could not be asked
-as an `error_code` beside HTTP 200.
+type intelligence, line status and reassigned numbers (values, prices), its error dictionary. An
+invalid number comes as HTTP 200 with `valid: false`; a package that could not be asked as an
+`error_code` beside HTTP 200.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class TwilioProvider:
     def send(
         self, method: str, path: str, login: bool = True, paid: bool = False, **options: Any
     ) -> Response:
-        """One call and its answer, whatever its status (`probe`)."""
+        """Make a call and return its answer, whatever its status (`probe`)."""
         auth = self._login if login else None
         return self._client.call(method, path, lookups=0, paid=paid, auth=auth, **options)
 
@@ -239,9 +239,10 @@ class TwilioProvider:
 
 
 def _refuses_batch(reply: Response) -> bool:
-    """Whether an answer to the batch query says that there is none, or not in this form: nothing
-    was carried out, nothing charged, and it says nothing of any number. The path is in Twilio's
-    OpenAPI document and in no page of its documentation, so an account may be without it."""
+    """Return whether an answer to the batch query says that there is none, or not in this form:
+    nothing was carried out or charged, and it says nothing about any number. The path is in
+    Twilio's OpenAPI document and on no page of its documentation, so an account may be without it.
+    """
     if reply.status < 300 or reply.status in _PASSES:
         return False
     code = _code(reply.data)
@@ -274,8 +275,8 @@ def _judge_code(code: int, check_level: CheckLevel) -> None:
 
 
 def _code(data: object) -> int:
-    """The error code in an answer, or in a part of one; 0 where there is none. Twilio writes it as
-    a number or as a text, by package."""
+    """Return the error code of an answer, or of a part of one; 0 if there is none. Twilio writes it
+    as a number or as text, depending on the package."""
     if not isinstance(data, dict):
         return 0
     for name in ("code", "error_code", "twilio_error_code"):
@@ -286,7 +287,8 @@ def _code(data: object) -> int:
 
 
 def _unknown(code: int, question: Question, check_level: CheckLevel, kept: str = "") -> Answer:
-    """What a number's lookup says that cannot be made: nothing of the number, and for nothing."""
+    """Return the answer for a number whose lookup cannot be made: it says nothing about the number,
+    and costs nothing."""
     return Answer(
         number=question.number,
         verdict="unknown",
@@ -300,7 +302,7 @@ def _unknown(code: int, question: Question, check_level: CheckLevel, kept: str =
 def _answer_row(
     entry: Mapping[str, Any], question: Question, check_level: CheckLevel
 ) -> Answer | None:
-    """One number of the batch query; its code stands beside it where the lookup failed."""
+    """Parse one number of the batch query. If its lookup failed, the code is beside it."""
     code = _code({"code": entry.get("twilio_error_code")})
     if not code:
         return _answer(entry, question, check_level)
@@ -309,7 +311,7 @@ def _answer_row(
 
 
 def _answer(data: Mapping[str, Any], question: Question, check_level: CheckLevel) -> Answer | None:
-    """One number's answer; None where it holds nothing that was asked for."""
+    """Parse one number's answer; None if it holds nothing that was asked for."""
     valid = data.get("valid")
     if not isinstance(valid, bool) or not _is_about(data, question):
         raise AmbiguousResultError("gave an answer that cannot be read")
@@ -339,8 +341,8 @@ def _answer(data: Mapping[str, Any], question: Question, check_level: CheckLevel
 
 
 def _is_about(data: Mapping[str, Any], question: Question) -> bool:
-    """Whether an answer names our number. Its country may write it in another way by now (the 1
-    behind Mexico's 52): its last digits are the same then."""
+    """Return whether an answer is about our number. Its country may write it differently by now
+    (the 1 behind Mexico's 52): then its last digits are the same."""
     said = str(data.get("phone_number") or question.number)
     return said == question.number or said[-8:] == question.number[-8:]
 

@@ -73,28 +73,28 @@ def _without_password(url: str) -> str:
 
 
 def _file(settings: Settings) -> Iterator[EffectiveSetting]:
-    given: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     if settings.toml_path is not None and settings.toml_path.is_file():
-        given = tomllib.loads(settings.toml_path.read_text(encoding="utf-8-sig"))
-        use_current_names(given)
+        document = tomllib.loads(settings.toml_path.read_text(encoding="utf-8-sig"))
+        use_current_names(document)
     for section in FileSettings.model_fields:
-        yield from _section(getattr(settings, section), section, given.get(section, {}))
+        yield from _section(getattr(settings, section), section, document.get(section, {}))
 
 
-def _section(value: Any, name: str, given: Any) -> Iterator[EffectiveSetting]:
+def _section(value: Any, name: str, in_file: Any) -> Iterator[EffectiveSetting]:
     if isinstance(value, BaseModel):
         for field, info in type(value).model_fields.items():
             if variable := environment_variable(info):
                 yield EffectiveSetting(variable, _SECRET, "environment")
                 continue
-            inner = given.get(field, {}) if isinstance(given, Mapping) else {}
+            inner = in_file.get(field, {}) if isinstance(in_file, Mapping) else {}
             yield from _section(getattr(value, field), f"{name}.{field}", inner)
     elif isinstance(value, Mapping):
         for key, entry in value.items():
-            inner = given.get(key, {}) if isinstance(given, Mapping) else {}
+            inner = in_file.get(key, {}) if isinstance(in_file, Mapping) else {}
             yield from _section(entry, f"{name}.{key}", inner)
     else:
-        origin: Origin = "file" if given != {} else "default"
+        origin: Origin = "file" if in_file != {} else "default"
         yield EffectiveSetting(name, _text(value), origin)
 
 

@@ -60,8 +60,8 @@ def with_secret_files(env: Mapping[str, str], problems: list[str]) -> Mapping[st
 
     All secrets are registered: from now on they are redacted from whatever is logged or stored.
     """
-    found = {name: text for name in SECRETS if (text := _from_file(env, name, problems))}
-    env = {**env, **found} if found else env
+    from_files = {name: text for name in SECRETS if (text := _from_file(env, name, problems))}
+    env = {**env, **from_files} if from_files else env
     # An address is told where it does not answer; the passwords in it are no part of it then.
     addresses = ("DATABASE_URL", "REDIS_URL")
     register_secrets(env.get(name, "") for name in SECRETS if name not in addresses)
@@ -172,52 +172,56 @@ def _check_database(url: str, problems: list[str]) -> None:
 
 def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
     ours = [name for name in env if name.startswith("SALESFORCE_")]
-    given = _given(env, *ours)
-    if not given.keys() - {"SALESFORCE_API_VERSION"}:
+    variables = _given(env, *ours)
+    if not variables.keys() - {"SALESFORCE_API_VERSION"}:
         return None
-    version = given.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
+    version = variables.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
     if not re.fullmatch(r"\d{2}\.0", version):
         problems.append(f"SALESFORCE_API_VERSION: write it like 62.0 (it says {version!r})")
     elif float(version) < _OLDEST_API:
         problems.append(
             f"SALESFORCE_API_VERSION: {version} is too old; leave it out, or write 62.0 or newer"
         )
-    found = SalesforceCredentials(
+    credentials = SalesforceCredentials(
         instance_url=_url(env, "SALESFORCE_INSTANCE_URL", problems),
-        access_token=given.get("SALESFORCE_ACCESS_TOKEN", ""),
+        access_token=variables.get("SALESFORCE_ACCESS_TOKEN", ""),
         login_url=_url(env, "SALESFORCE_LOGIN_URL", problems),
-        client_id=given.get("SALESFORCE_CLIENT_ID", ""),
-        client_secret=given.get("SALESFORCE_CLIENT_SECRET", ""),
-        username=given.get("SALESFORCE_USERNAME", ""),
-        private_key_file=given.get("SALESFORCE_PRIVATE_KEY_FILE", ""),
+        client_id=variables.get("SALESFORCE_CLIENT_ID", ""),
+        client_secret=variables.get("SALESFORCE_CLIENT_SECRET", ""),
+        username=variables.get("SALESFORCE_USERNAME", ""),
+        private_key_file=variables.get("SALESFORCE_PRIVATE_KEY_FILE", ""),
         api_version=version,
     )
-    if found.access_token or (found.instance_url and not found.client_id):
+    if credentials.access_token or (credentials.instance_url and not credentials.client_id):
         missing = [
             name
             for name, value in (
-                ("SALESFORCE_INSTANCE_URL", found.instance_url),
-                ("SALESFORCE_ACCESS_TOKEN", found.access_token),
+                ("SALESFORCE_INSTANCE_URL", credentials.instance_url),
+                ("SALESFORCE_ACCESS_TOKEN", credentials.access_token),
             )
             if not value
         ]
         problems.extend(f"{name}: missing; it goes with the other one" for name in missing)
-    elif not found.login_url or not found.client_id:
+    elif not credentials.login_url or not credentials.client_id:
         for name, value in (
-            ("SALESFORCE_LOGIN_URL", found.login_url),
-            ("SALESFORCE_CLIENT_ID", found.client_id),
+            ("SALESFORCE_LOGIN_URL", credentials.login_url),
+            ("SALESFORCE_CLIENT_ID", credentials.client_id),
         ):
             if not value:
                 problems.append(f"{name}: missing; Salesforce needs it to log in")
-    elif not found.client_secret and not (found.username and found.private_key_file):
+    elif not credentials.client_secret and not (
+        credentials.username and credentials.private_key_file
+    ):
         problems.append(
             "SALESFORCE_CLIENT_SECRET: missing; give it (client credentials), or "
             "SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY_FILE (JWT bearer)"
         )
-    _salesforce_addresses(found, problems)
-    if found.private_key_file and not Path(found.private_key_file).is_file():
-        problems.append(f"SALESFORCE_PRIVATE_KEY_FILE: there is no file {found.private_key_file}")
-    return found
+    _salesforce_addresses(credentials, problems)
+    if credentials.private_key_file and not Path(credentials.private_key_file).is_file():
+        problems.append(
+            f"SALESFORCE_PRIVATE_KEY_FILE: there is no file {credentials.private_key_file}"
+        )
+    return credentials
 
 
 # Collections came with 42.0; versions up to 30.0 are retired, 31.0 to 40.0 follow in Summer '28.
@@ -231,17 +235,17 @@ _OLDEST_API = 42.0
 _SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
 
 
-def _salesforce_addresses(found: SalesforceCredentials, problems: list[str]) -> None:
+def _salesforce_addresses(credentials: SalesforceCredentials, problems: list[str]) -> None:
     """Report Salesforce addresses that were copied from the wrong place, before the first call."""
-    if found.client_secret and _host(found.login_url) in _SHARED_LOGINS:
+    if credentials.client_secret and _host(credentials.login_url) in _SHARED_LOGINS:
         problems.append(
-            f"SALESFORCE_LOGIN_URL: {found.login_url} does not take the client credentials flow; "
-            "write your My Domain address, such as https://yourcompany.my.salesforce.com "
+            f"SALESFORCE_LOGIN_URL: {credentials.login_url} does not take the client credentials "
+            "flow; write your My Domain address, such as https://yourcompany.my.salesforce.com "
             "(Setup > My Domain)"
         )
     for name, url in (
-        ("SALESFORCE_LOGIN_URL", found.login_url),
-        ("SALESFORCE_INSTANCE_URL", found.instance_url),
+        ("SALESFORCE_LOGIN_URL", credentials.login_url),
+        ("SALESFORCE_INSTANCE_URL", credentials.instance_url),
     ):
         host = _host(url)
         if host.endswith((".lightning.force.com", ".salesforce-setup.com")):
@@ -271,30 +275,31 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
 
 def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:
     """Return the variables that are set, stripped: a key copied with its line end must not fail."""
-    found = {name: env.get(name, "").strip() for name in names}
-    return {name: value for name, value in found.items() if value}
+    stripped = {name: env.get(name, "").strip() for name in names}
+    return {name: value for name, value in stripped.items() if value}
 
 
-def _missing(given: Mapping[str, str], problems: list[str], *names: str, why: str) -> bool:
-    lacking = [name for name in names if name not in given]
+def _missing(variables: Mapping[str, str], problems: list[str], *names: str, why: str) -> bool:
+    lacking = [name for name in names if name not in variables]
     problems.extend(f"{name}: missing; {why}" for name in lacking)
     return bool(lacking)
 
 
 def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | None:
     names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET")
-    given = _given(env, *names)
+    variables = _given(env, *names)
     url = _url(env, "TWILIO_LOOKUP_URL", problems, "https://lookups.twilio.com")
-    by_key = "TWILIO_API_KEY" in given or "TWILIO_API_SECRET" in given
+    by_key = "TWILIO_API_KEY" in variables or "TWILIO_API_SECRET" in variables
     alone = ("TWILIO_LOOKUP_URL", "TWILIO_WEBHOOK_SHARED_KEY")
-    if not given and not any(env.get(name) for name in alone):
+    if not variables and not any(env.get(name) for name in alone):
         return None
     pair = names[2:] if by_key else names[:2]
-    if _missing(given, problems, *pair, why="Twilio's login is a pair of both"):
+    if _missing(variables, problems, *pair, why="Twilio's login is a pair of both"):
         return None
-    given |= _given(env, "TWILIO_WEBHOOK_SHARED_KEY")
+    variables |= _given(env, "TWILIO_WEBHOOK_SHARED_KEY")
     return TwilioCredentials(
-        **{name.removeprefix("TWILIO_").lower(): value for name, value in given.items()}, url=url
+        **{name.removeprefix("TWILIO_").lower(): value for name, value in variables.items()},
+        url=url,
     )
 
 
@@ -302,45 +307,57 @@ def _keyed(
     env: Mapping[str, str], problems: list[str], name: str, key: str, default: str
 ) -> tuple[str, str] | None:
     """Return the credentials of a provider that needs one key: the key and its address."""
-    given = _given(env, key, f"{name}_URL")
+    variables = _given(env, key, f"{name}_URL")
     url = _url(env, f"{name}_URL", problems, default)
-    if not given or _missing(given, problems, key, why="its URL alone connects nothing"):
+    if not variables or _missing(variables, problems, key, why="its URL alone connects nothing"):
         return None
-    return given[key], url
+    return variables[key], url
 
 
 def _numverify(env: Mapping[str, str], problems: list[str]) -> NumVerifyCredentials | None:
     default = "https://apilayer.net/api"
-    found = _keyed(env, problems, "NUMVERIFY", "NUMVERIFY_ACCESS_KEY", default)
-    return NumVerifyCredentials(access_key=found[0], url=found[1]) if found else None
+    credentials = _keyed(env, problems, "NUMVERIFY", "NUMVERIFY_ACCESS_KEY", default)
+    return (
+        NumVerifyCredentials(access_key=credentials[0], url=credentials[1]) if credentials else None
+    )
 
 
 def _clearoutphone(env: Mapping[str, str], problems: list[str]) -> ClearoutPhoneCredentials | None:
     default = "https://api.clearoutphone.io/v1"
-    found = _keyed(env, problems, "CLEAROUTPHONE", "CLEAROUTPHONE_API_TOKEN", default)
-    return ClearoutPhoneCredentials(api_token=found[0], url=found[1]) if found else None
+    credentials = _keyed(env, problems, "CLEAROUTPHONE", "CLEAROUTPHONE_API_TOKEN", default)
+    return (
+        ClearoutPhoneCredentials(api_token=credentials[0], url=credentials[1])
+        if credentials
+        else None
+    )
 
 
 def _rnd(env: Mapping[str, str], problems: list[str]) -> RndCredentials | None:
-    given = _given(env, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", "RND_URL")
+    variables = _given(env, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", "RND_URL")
     url = _url(env, "RND_URL", problems, "https://api.reassigned.us")
     why = "the Reassigned Numbers Database needs token and company"
-    if not given or _missing(given, problems, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", why=why):
+    if not variables or _missing(
+        variables, problems, "RND_REFRESH_TOKEN", "RND_COMPANY_ID", why=why
+    ):
         return None
     return RndCredentials(
-        refresh_token=given["RND_REFRESH_TOKEN"], company_id=given["RND_COMPANY_ID"], url=url
+        refresh_token=variables["RND_REFRESH_TOKEN"],
+        company_id=variables["RND_COMPANY_ID"],
+        url=url,
     )
 
 
 def _oidc(env: Mapping[str, str], problems: list[str]) -> OidcCredentials | None:
-    given = _given(env, "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    variables = _given(env, "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
     issuer = _url(env, "OIDC_ISSUER", problems)
     why = "login by OpenID Connect needs all three"
     names = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
-    if not given or _missing(given, problems, *names, why=why):
+    if not variables or _missing(variables, problems, *names, why=why):
         return None
     return OidcCredentials(
-        issuer=issuer, client_id=given["OIDC_CLIENT_ID"], client_secret=given["OIDC_CLIENT_SECRET"]
+        issuer=issuer,
+        client_id=variables["OIDC_CLIENT_ID"],
+        client_secret=variables["OIDC_CLIENT_SECRET"],
     )
 
 

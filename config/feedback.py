@@ -50,8 +50,8 @@ class Dispositions(Section):
         """
         known = _meanings(self.wrong_number, self.disconnected, self.do_not_call, self.harmless)
         for name in names:
-            if found := known.get(_plain(name)):
-                return found
+            if meaning := known.get(_plain(name)):
+                return meaning
         return ""
 
 

@@ -62,9 +62,9 @@ class _Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = redact(record.message)
-        said = super().formatMessage(record)
-        told = " ".join(f"{name}={value}" for name, value in _about.get().items())
-        return f"{said} [{told}]" if told else said
+        message = super().formatMessage(record)
+        context = " ".join(f"{name}={value}" for name, value in _about.get().items())
+        return f"{message} [{context}]" if context else message
 
     def formatException(self, ei: Any) -> str:
         return redact(super().formatException(ei))

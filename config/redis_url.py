@@ -41,10 +41,10 @@ def explicit(url: str, cert_reqs: str = "") -> str:
     if parts.scheme != "rediss":
         return url
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    given = query.pop("ssl_cert_reqs", "") or cert_reqs or "required"
-    check = _CHECKS.get(given.casefold().removeprefix("cert_"))
+    requirement = query.pop("ssl_cert_reqs", "") or cert_reqs or "required"
+    check = _CHECKS.get(requirement.casefold().removeprefix("cert_"))
     if check is None:
-        raise RedisUrlError(f"ssl_cert_reqs is required or none (it says {given!r})")
+        raise RedisUrlError(f"ssl_cert_reqs is required or none (it says {requirement!r})")
     host = _HOSTNAME.get(query.pop("ssl_check_hostname", "true").casefold())
     if host is None:
         raise RedisUrlError("ssl_check_hostname is true or false")

@@ -143,8 +143,8 @@ class Settings(FileSettings):
 
     def section(self, connector: str) -> ConnectorSettings | CsvSettings:
         """Return the settings of one connector, by its name."""
-        found: ConnectorSettings | CsvSettings = getattr(self.connectors, connector)
-        return found
+        settings: ConnectorSettings | CsvSettings = getattr(self.connectors, connector)
+        return settings
 
 
 def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) -> Settings:

@@ -67,8 +67,8 @@ def sleep(seconds: float) -> None:
     """Wait; raise `Stopped` as soon as a stop is requested."""
     until = time.monotonic() + seconds
     check()
-    while (left := until - time.monotonic()) > 0:
-        _asked.wait(left if _shared is None else min(left, _LOOK_EVERY))
+    while (remaining := until - time.monotonic()) > 0:
+        _asked.wait(remaining if _shared is None else min(remaining, _LOOK_EVERY))
         check()
 
 

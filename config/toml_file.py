@@ -49,12 +49,12 @@ def _validated(
     if connectors is not Connectors:
         model = create_model("FileSettings", __base__=model, connectors=(connectors, ...))
     try:
-        found = model.model_validate(raw)
+        settings = model.model_validate(raw)
     except ValidationError as error:
         names = _known_names(model)
         problems.extend(f"{path}: {_explain(detail, names)}" for detail in error.errors())
         return None
-    return found if len(problems) == before else None
+    return settings if len(problems) == before else None
 
 
 def _with_plugins(
@@ -108,14 +108,14 @@ def _merge_defaults(tables: dict[str, Any], connectors: type[Connectors]) -> Non
             isinstance(model, type) and issubclass(model, BaseModel)
         ):
             continue
-        defaults = {key: found.default for key, found in model.model_fields.items()}
+        defaults = {key: field.default for key, field in model.model_fields.items()}
         if isinstance(table.get("fields"), dict) and isinstance(defaults.get("fields"), BaseModel):
             table["fields"] = {**defaults["fields"].model_dump(), **table["fields"]}
         objects, known = table.get("objects"), defaults.get("objects")
         if isinstance(objects, dict) and isinstance(known, dict):
-            for key, given in objects.items():
-                if key in known and isinstance(given, dict):
-                    objects[key] = {**known[key].model_dump(), **given}
+            for key, mapping in objects.items():
+                if key in known and isinstance(mapping, dict):
+                    objects[key] = {**known[key].model_dump(), **mapping}
 
 
 def _explain(detail: Any, known_names: list[str]) -> str:

@@ -136,15 +136,15 @@ class Verification(Section):
 
     @field_validator("providers", mode="before")
     @classmethod
-    def _over_the_defaults(cls, given: Any) -> Any:
+    def _over_the_defaults(cls, tables: Any) -> Any:
         """Let a provider's table name only what differs from its defaults."""
-        if not isinstance(given, dict):
-            return given
+        if not isinstance(tables, dict):
+            return tables
         defaults = {name: tuning.model_dump() for name, tuning in _tunings().items()}
         return {
             **defaults,
             **{
                 name: {**defaults.get(name, {}), **table} if isinstance(table, dict) else table
-                for name, table in given.items()
+                for name, table in tables.items()
             },
         }

@@ -57,19 +57,19 @@ def batch_read(asked: Sequence[str], merged: str) -> Check:
     property that names the ids merged into a record; for such an id, the answer is that record."""
 
     def check(answer: Any) -> None:
-        wanted = set(asked)
-        came = {str(entry["id"]) for entry in answer["results"]}
-        others = came - wanted
-        if len(others) > len(wanted - came):
+        requested = set(asked)
+        returned = {str(entry["id"]) for entry in answer["results"]}
+        others = returned - requested
+        if len(others) > len(requested - returned):
             raise ContradictionError("a batch read gave records that were not asked for")
         silent = _silent(answer, asked, merged)
         errors = answer.get("errors") or []
-        told = {str(one) for e in errors for one in (e.get("context") or {}).get("ids") or ()}
-        untold = max(int(answer.get("numErrors") or 0), len(errors)) - len(told & wanted)
+        named = {str(one) for e in errors for one in (e.get("context") or {}).get("ids") or ()}
+        unnamed = max(int(answer.get("numErrors") or 0), len(errors)) - len(named & requested)
         # An id that was merged may lead to a record that does not name it.
-        if not others and len(silent) > max(0, untold):
+        if not others and len(silent) > max(0, unnamed):
             raise ContradictionError(
-                f"a batch read of {len(wanted)} records left out {len(silent)} of them"
+                f"a batch read of {len(requested)} records left out {len(silent)} of them"
             )
 
     return check
@@ -162,18 +162,18 @@ class MembersCheck:
             raise ContradictionError("a list does not say how many members it has")
         if len(ids) != len(set(ids)):
             raise ContradictionError("a page of a list has a member twice")
-        found = self.found | dict.fromkeys(ids)
+        members = self.found | dict.fromkeys(ids)
         totals = self._totals | ({total} if total is not None else set())
         follows = bool(((answer.get("paging") or {}).get("next") or {}).get("after"))
         if follows and not ids:
             raise ContradictionError("a page of a list is empty, and more should follow")
-        count, least, most = len(found), min(totals, default=0), max(totals, default=0)
+        count, least, most = len(members), min(totals, default=0), max(totals, default=0)
         if totals and count > most:
             raise ContradictionError(f"a list counts {most} members and gives more")
         short = count < least if len(totals) == 1 else far_short(count, least)
         if totals and not follows and short:
             raise ContradictionError(f"a list counts {least} members and gives {count}")
-        self.found, self._totals = found, totals
+        self.found, self._totals = members, totals
 
 
 def account_details(answer: Any) -> None:
@@ -271,10 +271,10 @@ class QueryCheck:
 def next_path(answer: Mapping[str, Any]) -> str:
     """Return the path of the next page, below /query/; raises if the link leads elsewhere."""
     link = str(answer.get("nextRecordsUrl") or "")
-    found = _NEXT.search(urlsplit(link).path)
-    if urlsplit(link).netloc or found is None:
+    match = _NEXT.search(urlsplit(link).path)
+    if urlsplit(link).netloc or match is None:
         raise ContradictionError("a query is not done, but does not say how to continue")
-    return found.group(1)
+    return match.group(1)
 
 
 def some_fields(name: str) -> Check:
@@ -295,18 +295,20 @@ def confirm(
 ) -> tuple[dict[str, WriteResult], list[Update]]:
     """Read back records whose write the answer did not confirm. Returns those that hold what was
     sent, those that do not exist, and the updates that are still to be made."""
-    found: dict[str, WriteResult] = {}
+    results: dict[str, WriteResult] = {}
     again: list[Update] = []
-    held = {one.id[:15]: one.values() for one in fetch(updates[0].object, [u.id for u in updates])}
+    current = {
+        one.id[:15]: one.values() for one in fetch(updates[0].object, [u.id for u in updates])
+    }
     for update in updates:
-        holds = held.get(update.id[:15])
+        holds = current.get(update.id[:15])
         if holds is None:
-            found[update.id] = WriteResult(update.id, False, "gone", "the record is not there")
+            results[update.id] = WriteResult(update.id, False, "gone", "the record is not there")
         elif all((holds.get(k) or None) == (v or None) for k, v in update.values.items()):
-            found[update.id] = WriteResult(update.id, True)
+            results[update.id] = WriteResult(update.id, True)
         else:
             again.append(update)
-    return found, again
+    return results, again
 
 
 def unconfirmed(update: Update) -> WriteResult:

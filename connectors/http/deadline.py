@@ -76,10 +76,10 @@ class _Clocked(io.RawIOBase):
         return self._raw.fileno()
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline.left
-        if left <= 0:
+        seconds = self._deadline.left
+        if seconds <= 0:
             raise TimeoutError("the answer did not come whole in time")
-        self._sock.settimeout(left if self._each is None else min(self._each, left))
+        self._sock.settimeout(seconds if self._each is None else min(self._each, seconds))
         count = cast("int | None", self._raw.readinto(buffer))
         self._deadline.received += count or 0
         return count
@@ -118,10 +118,10 @@ def connected(host: str, port: int, connect: Callable[[str, float | None], T]) -
         return connect(host, None if deadline is None else max(_SHORTEST, deadline.left))
     problem: Exception | None = None
     for address in addresses_of(host, port, deadline.left, allowed_gai_family()):
-        if (left := deadline.left) <= 0:
+        if (seconds := deadline.left) <= 0:
             break
         try:
-            return connect(address, left)
+            return connect(address, seconds)
         except (OSError, urllib3.exceptions.HTTPError) as error:
             problem = error
     raise problem or TimeoutError(f"there was no connection to {host} in time")
@@ -142,10 +142,10 @@ class _InTime(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         name, timeout = self._dns_host, self.timeout
 
-        def connect(address: str, left: float | None) -> socket.socket:
+        def connect(address: str, seconds: float | None) -> socket.socket:
             self._dns_host = address
-            if left is not None and isinstance(timeout, int | float):
-                self.timeout = min(timeout, left)
+            if seconds is not None and isinstance(timeout, int | float):
+                self.timeout = min(timeout, seconds)
             try:
                 return super(_InTime, self)._new_conn()
             finally:
@@ -208,10 +208,10 @@ class Adapter(HTTPAdapter):
 
 
 def session() -> requests.Session:
-    made = requests.Session()
+    session = requests.Session()
     for scheme in ("https://", "http://"):
-        made.mount(scheme, Adapter())
-    return made
+        session.mount(scheme, Adapter())
+    return session
 
 
 UNSENT: Final = "hygiene_unsent"

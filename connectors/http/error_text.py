@@ -32,8 +32,8 @@ def plain(body: Any) -> str:
 
 def title_of(body: bytes) -> str:
     """Return the title of a web page; "" if it has none."""
-    found = _TITLE.search(body[:65536].decode("utf-8", "replace"))
-    return one_line(html.unescape(found.group(1)))[:120] if found else ""
+    match = _TITLE.search(body[:65536].decode("utf-8", "replace"))
+    return one_line(html.unescape(match.group(1)))[:120] if match else ""
 
 
 def one_line(text: object) -> str:

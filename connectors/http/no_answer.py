@@ -59,15 +59,15 @@ def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
     `untrusted`: the certificate was checked and refused. `none`: the server speaks no TLS.
     `broken`: a handshake or a connection was cut, or refused by the other side; that may pass.
     """
-    found = [one for one in causes(error) if isinstance(one, ssl.SSLError)]
-    for one in found:
+    ssl_errors = [one for one in causes(error) if isinstance(one, ssl.SSLError)]
+    for one in ssl_errors:
         if isinstance(one, ssl.SSLCertVerificationError):
             return "untrusted", str(getattr(one, "verify_message", "") or one)
-    for one in found:
+    for one in ssl_errors:
         reason = str(one.reason or "")
         if reason in _NO_TLS:
             return "none", reason
-    for one in found:
+    for one in ssl_errors:
         return "broken", str(one.reason or type(one).__name__)
     broken = any(isinstance(one, urllib3.exceptions.SSLError) for one in causes(error))
     return ("broken", "no reason given") if broken else None

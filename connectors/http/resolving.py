@@ -40,7 +40,7 @@ def addresses_of(host: str, port: int, seconds: float, family: int = socket.AF_U
         ) from None
 
 
-def _look_up(key: _Key, found: Future[list[str]]) -> None:
+def _look_up(key: _Key, result: Future[list[str]]) -> None:
     host, port, family = key
     try:
         listed = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
@@ -51,6 +51,6 @@ def _look_up(key: _Key, found: Future[list[str]]) -> None:
     with _lock:  # who asks from now on looks it up anew
         del _under_way[key]
     if isinstance(outcome, BaseException):
-        found.set_exception(outcome)
+        result.set_exception(outcome)
     else:
-        found.set_result(outcome)
+        result.set_result(outcome)

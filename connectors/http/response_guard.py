@@ -41,15 +41,15 @@ def guards_response(method: F) -> F:
     @functools.wraps(method)
     def calling(self: Any, *args: Any, **more: Any) -> Any:
         with _reading(self.name):
-            found = method(self, *args, **more)
-        return _watched(self.name, found) if isinstance(found, Iterator) else found
+            result = method(self, *args, **more)
+        return _watched(self.name, result) if isinstance(result, Iterator) else result
 
     return cast(F, calling)
 
 
-def _watched(name: str, found: Iterator[Any]) -> Iterator[Any]:
+def _watched(name: str, results: Iterator[Any]) -> Iterator[Any]:
     with _reading(name):
-        yield from found
+        yield from results
 
 
 @contextmanager

@@ -57,10 +57,10 @@ def web_page(headers: Mapping[str, Any], body: Any) -> str:
     if not isinstance(raw, bytes):
         return ""
     start = raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    told = str(headers.get("Content-Type") or "").lower()
-    if start != b"<" and not ("html" in told and start not in (b"{", b"[", b"")):
+    content_type = str(headers.get("Content-Type") or "").lower()
+    if start != b"<" and not ("html" in content_type and start not in (b"{", b"[", b"")):
         return ""
-    if b"<html" not in raw[:4096].lower() and "xml" in told:
+    if b"<html" not in raw[:4096].lower() and "xml" in content_type:
         return ""
     title = title_of(raw)
     server = " ".join(str(headers.get("Server") or "").split())[:60]

@@ -90,21 +90,21 @@ def _last_recorded(connection: Connection, names: Collection[str]) -> dict[str, 
     ids = [name.split("/", 2)[2] for name in names]
     connector = next(iter(names)).partition("/")[0]
     c, w = contacts.c, writes.c
-    found: dict[str, datetime] = {}
-    recorded = sa.select(c.object, c.record_id, c.checked_at).where(
+    recorded: dict[str, datetime] = {}
+    indexed = sa.select(c.object, c.record_id, c.checked_at).where(
         c.connector == connector, any_of(c.record_id, ids)
     )
-    for row in connection.execute(recorded):
-        found[contact_key(connector, row.object, row.record_id)] = row.checked_at
+    for row in connection.execute(indexed):
+        recorded[contact_key(connector, row.object, row.record_id)] = row.checked_at
     written = sa.select(w.object, w.record_id, w.before, w.after, w.at).where(
         w.connector == connector, any_of(w.record_id, ids), w.state.in_(("pending", "done"))
     )
     for write in connection.execute(written):
         key = contact_key(connector, write.object, write.record_id)
         flags = crm_flags.flags_of(write.after)
-        if key in found and any(on and not write.before.get(flag) for flag, on in flags.items()):
-            found[key] = max(found[key], write.at)
-    return found
+        if key in recorded and any(on and not write.before.get(flag) for flag, on in flags.items()):
+            recorded[key] = max(recorded[key], write.at)
+    return recorded
 
 
 def _possibly_unseen_stops(

@@ -337,8 +337,8 @@ def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
         return ALL_CHANNELS
     if report.kind == "opt_in":
         return frozenset[Channel]().union(*(_OPENS[word] for word in words))
-    said = cast(frozenset[Channel], frozenset(words))
-    return ALL_CHANNELS if said >= CALL_AND_TEXT else said
+    channels = cast(frozenset[Channel], frozenset(words))
+    return ALL_CHANNELS if channels >= CALL_AND_TEXT else channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +359,7 @@ def apply_lifts(
     A report about the number as a whole is lifted only by another one about the number as a whole:
     what lifts it for one person is an exception for that person (see `evaluate`).
     """
-    left = channels_of(report, rules)
+    channels = channels_of(report, rules)
     for other in sorted(later, key=sort_key):
         if other.channels in _FLAGS:
             continue  # it opened no channel: another flag was left
@@ -367,10 +367,10 @@ def apply_lifts(
             continue
         if other.scope != "number" and not _about_the_same(report, other):
             continue
-        left -= channels_opened_by(other, is_by_text(report), rules)
-        if not left:
-            return left, Lift(other.at, other.source, other.evidence)
-    return left, None
+        channels -= channels_opened_by(other, is_by_text(report), rules)
+        if not channels:
+            return channels, Lift(other.at, other.source, other.evidence)
+    return channels, None
 
 
 def _about_the_same(report: Feedback, other: Feedback) -> bool:

@@ -24,23 +24,23 @@ _WORDS = {
 }
 
 
-def flags_of(held: Mapping[str, Value]) -> dict[str, bool]:
+def flags_of(current: Mapping[str, Value]) -> dict[str, bool]:
     """Return the flags that a contact's record holds, of those that the CRM has."""
-    return {flag: bool(held[flag]) for flag in FLAGS if flag in held}
+    return {flag: bool(current[flag]) for flag in FLAGS if flag in current}
 
 
-def _channels(flag: str, ticked: bool, held: Mapping[str, Value]) -> str:
+def _channels(flag: str, ticked: bool, current: Mapping[str, Value]) -> str:
     """Return what a changed flag says, as a value of `Feedback.channels`.
 
     A channel is opened only if no flag that closes it is left: in doubt, the user has said no more
-    than this one flag does. `held`: the flags as they are, or, if they are hidden from us, as we
+    than this one flag does. `current`: the flags as they are, or, if they are hidden from us, as we
     last saw them.
     """
     if ticked or flag not in _CHANNELS:
         return _CHANNELS.get(flag, "")
     if flag != "do_not_contact":
-        return flag if held.get("do_not_contact") else _OWN[flag]
-    open_now = [channel for own, channel in _OWN.items() if not held.get(own)]
+        return flag if current.get("do_not_contact") else _OWN[flag]
+    open_now = [channel for own, channel in _OWN.items() if not current.get(own)]
     return " ".join(open_now) or flag
 
 
@@ -70,11 +70,11 @@ def reports_from_flags(
     Nine parameters: each is known to the caller by itself, and a record of them would be made
     once for each contact, of which nearly none has a change.
     """
-    held, before = contact.current, last_seen or {}
+    current, before = contact.current, last_seen or {}
     changed = {
-        flag: bool(held[flag])
+        flag: bool(current[flag])
         for flag in FLAGS
-        if flag in held and bool(held[flag]) != before.get(flag, False)
+        if flag in current and bool(current[flag]) != before.get(flag, False)
     }
     if not changed:
         return []  # nearly all
@@ -91,7 +91,7 @@ def reports_from_flags(
             number=number,
             source=connector if (flag, ticked) in late_flags else f"{connector} user",
             at=modified - clock_offset if modified else now,
-            channels=_channels(flag, ticked, {**before, **held}),
+            channels=_channels(flag, ticked, {**before, **current}),
             contact=identity.key,
             scope=_scope(flag, numbers),
             person=identity.person,

@@ -19,16 +19,16 @@ from worker.store.tables import contact_numbers, contacts, feedback, reviews
 _MAX_STORED_CHARACTERS = 10_000  # characters of a reply that a person is to read
 
 
-def store_reports(ctx: Context, found: Sequence[Feedback]) -> int:
+def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
     """Keep reports; how many of them are new."""
-    if not found:
+    if not reports:
         return 0
-    names = [report.key[:255] for report in found]
+    names = [report.key[:255] for report in reports]
     keys = ctx.keys
     with ctx.store.write() as connection:
         count = sa.select(sa.func.count()).where(feedback.c.key.in_(names))
         before = connection.scalar(count) or 0
-        report_log.store(connection, found, ctx.now(), keys)
+        report_log.store(connection, reports, ctx.now(), keys)
         return (connection.scalar(count) or 0) - before
 
 
@@ -140,15 +140,15 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
 
 def numbers_of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:
     """Return the numbers that our index has for a contact, or for its surviving record."""
-    held = contact_numbers.c
+    n = contact_numbers.c
     with ctx.store.read() as connection:
         object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
-        query = sa.select(held.number).where(
-            held.connector == connector, held.object == object_name, held.record_id == record_id
+        query = sa.select(n.number).where(
+            n.connector == connector, n.object == object_name, n.record_id == record_id
         )
-        return list(dict.fromkeys(connection.scalars(query.order_by(held.field, held.place))))
+        return list(dict.fromkeys(connection.scalars(query.order_by(n.field, n.place))))
 
 
 def is_in_index(ctx: Context, connector: str, object_name: str, record_id: str) -> bool:

@@ -60,8 +60,8 @@ class MergeState(StrEnum):
 def surviving_key(connection: Connection, key: str) -> str:
     """Return the key of a contact's surviving record; its own if it was not merged."""
     m = merged_records.c
-    found: str | None = connection.scalar(sa.select(m.into_key).where(m.key == key))
-    return found or key
+    surviving: str | None = connection.scalar(sa.select(m.into_key).where(m.key == key))
+    return surviving or key
 
 
 def surviving_record(
@@ -100,18 +100,18 @@ def readdress(connection: Connection, reports: Sequence[Feedback]) -> list[Feedb
     if not into:
         return list(reports)
     numbers, persons = _numbers_and_persons(connection, set(into.values()))
-    found: list[Feedback] = []
+    readdressed: list[Feedback] = []
     for report in reports:
         key = into.get(report.contact)
         if key is None:
-            found.append(report)
+            readdressed.append(report)
             continue
         who = ContactIdentity(key, persons.get(key, ""))
-        found.append(replace(report, contact=key, person=who.person or report.person))
+        readdressed.append(replace(report, contact=key, person=who.person or report.person))
         if report.kind in STOPS and report.scope != "number":
             others = [number for number in numbers.get(key, ()) if number != report.number]
-            found += [_copy(report, report.contact, who, number) for number in others]
-    return found
+            readdressed += [_copy(report, report.contact, who, number) for number in others]
+    return readdressed
 
 
 def _numbers_and_persons(
@@ -123,9 +123,9 @@ def _numbers_and_persons(
     for key in keys:
         connector, object_name, record_id = key.split("/", 2)
         of = (connector, object_name, record_id)
-        held, c = contact_numbers.c, contacts.c
-        query = sa.select(held.number).where(
-            sa.tuple_(held.connector, held.object, held.record_id) == sa.tuple_(*of)
+        n, c = contact_numbers.c, contacts.c
+        query = sa.select(n.number).where(
+            sa.tuple_(n.connector, n.object, n.record_id) == sa.tuple_(*of)
         )
         numbers[key] = list(dict.fromkeys(connection.scalars(query)))
         who = sa.select(c.person).where(
@@ -146,10 +146,10 @@ def reported_numbers(connection: Connection, keys: Collection[str]) -> dict[str,
     contact."""
     c = feedback.c
     query = sa.select(c.contact, c.number).where(*about_contacts(keys)).distinct()
-    found: dict[str, list[str]] = {}
+    numbers: dict[str, list[str]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.contact, []).append(row.number)
-    return found
+        numbers.setdefault(row.contact, []).append(row.number)
+    return numbers
 
 
 # -- what goes over to the other. Pure -----------------------------------------------------
@@ -189,8 +189,8 @@ def carry_over(
             if report.kind in STOPS and concerns(report, old, NO_HOLDERS, rules):
                 if state.wrong and _said_by_somebody_else(report, about, old, rules):
                     continue
-                left, _ = apply_lifts(report, about, rules)
-                channels = left & state.suppressed
+                still_closed, _ = apply_lifts(report, about, rules)
+                channels = still_closed & state.suppressed
                 if channels:
                     yield from _carry_over_stop(report, channels, old, new, new_numbers)
             elif report.contact == old.key and report.kind in _NUMBER_KINDS:
@@ -215,16 +215,16 @@ def _carry_over_stop(
     new: ContactIdentity,
     new_numbers: Collection[str],
 ) -> Iterator[Feedback]:
-    said = replace(report, channels=" ".join(sorted(channels)))
+    stop = replace(report, channels=" ".join(sorted(channels)))
     # Where it has no number the first one is kept: what is said of a contact holds for the numbers
     # that it gets (`of_other_numbers`).
     for number in new_numbers or (report.number,):
         if not new_numbers or number != report.number or not concerns(report, new):
-            yield _copy(said, old.key, new, number)
+            yield _copy(stop, old.key, new, number)
 
 
 def extend_to_numbers(
-    said: Sequence[Feedback],
+    own_reports: Sequence[Feedback],
     reports: Mapping[str, Sequence[Feedback]],
     who: ContactIdentity,
     numbers: Collection[str],
@@ -232,7 +232,7 @@ def extend_to_numbers(
 ) -> Iterator[Feedback]:
     """Return opt-outs that stand against a contact, extended to the numbers that it has now and did
     not have then: the person has refused. `reports`: about the former numbers."""
-    for report in said:
+    for report in own_reports:
         others = [number for number in numbers if number != report.number]
         if (
             report.kind not in STOPS
@@ -242,10 +242,14 @@ def extend_to_numbers(
             continue
         if report.contact != who.key:
             continue  # of another record of that person: `ReportSet.evaluate_contact` weighs it
-        left, _ = apply_lifts(report, [*reports.get(report.number, ()), *said], rules)
+        still_closed, _ = apply_lifts(
+            report, [*reports.get(report.number, ()), *own_reports], rules
+        )
         for number in others:
-            heard = [one for one in said if one.number == number and one.kind in STOPS]
-            rest = left.difference(*(apply_lifts(one, said, rules)[0] for one in heard))
+            heard = [one for one in own_reports if one.number == number and one.kind in STOPS]
+            rest = still_closed.difference(
+                *(apply_lifts(one, own_reports, rules)[0] for one in heard)
+            )
             if rest:
                 stop = replace(report, channels=" ".join(sorted(rest)))
                 yield _copy(stop, "", who, number)
@@ -276,8 +280,8 @@ def _copy(report: Feedback, old_key: str, new: ContactIdentity, number: str) -> 
 def _report_hash(report: Feedback) -> str:
     """Hash what tells the first report from others, however long its key is, and without the number
     that may be in the key. Of a copy, return the hash that it has."""
-    head, _, kept = report.key.rpartition(":")
-    if head.startswith(MERGED_KEY_PREFIX) and _REPORT_HASH.fullmatch(kept):
-        return kept
+    head, _, suffix = report.key.rpartition(":")
+    if head.startswith(MERGED_KEY_PREFIX) and _REPORT_HASH.fullmatch(suffix):
+        return suffix
     text = report.key.replace(report.number, "")
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -117,9 +117,9 @@ def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | No
 
 
 def claim(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
-    for some in chunks(keys):
+    for chunk in chunks(keys):
         connection.execute(
-            sa.update(rechecks).where(rechecks.c.key.in_(some)).values(run_id=run_id)
+            sa.update(rechecks).where(rechecks.c.key.in_(chunk)).values(run_id=run_id)
         )
 
 
@@ -148,10 +148,10 @@ def load_for_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
     """Return what a run is to verify anew: record -> phone fields, "" for all of them."""
     c = rechecks.c
     query = sa.select(c.object, c.record_id, c.field).where(c.run_id == run_id)
-    found: dict[Record, set[str]] = {}
+    fields: dict[Record, set[str]] = {}
     for row in connection.execute(query):
-        found.setdefault((row.object, row.record_id), set()).add(row.field)
-    return found
+        fields.setdefault((row.object, row.record_id), set()).add(row.field)
+    return fields
 
 
 # -- what the CRM is still to be told ----------------------------------------------------------
@@ -174,9 +174,9 @@ def callbacks_due(connection: Connection, connector: str, now: datetime, limit: 
 
 def complete_callbacks(connection: Connection, keys: Sequence[str], now: datetime) -> None:
     """Record that the CRM was told, or no longer wants to be."""
-    for some in chunks(keys):
+    for chunk in chunks(keys):
         connection.execute(
-            sa.update(rechecks).where(rechecks.c.key.in_(some)).values(answered_at=now)
+            sa.update(rechecks).where(rechecks.c.key.in_(chunk)).values(answered_at=now)
         )
 
 

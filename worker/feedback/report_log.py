@@ -78,7 +78,7 @@ class ReportSet:
         Records with one email address may be several people (info@...). So what was said on another
         record is taken back there, or for this record alone by what is said on it.
         """
-        said = {
+        reports = {
             report.key: report
             for number in self.numbers_by_contact.get(who.key, ())
             for report in self.about(number)
@@ -88,23 +88,23 @@ class ReportSet:
             )
             or (report.kind == "opt_in" and concerns(report, who))
         }.values()
-        found = ConsentState()
+        result = ConsentState()
         for record in dict.fromkeys(
-            one.contact for one in said if one.kind in merged_records.STOPS
+            one.contact for one in reports if one.kind in merged_records.STOPS
         ):
             bearing = [
                 one
-                for one in said
+                for one in reports
                 if one.contact == record
                 or (one.kind == "opt_in" and (one.contact == who.key or one.scope == "number"))
             ]
             state = evaluate(bearing, who, rules)
-            found = replace(
-                found,
-                suppressed=found.suppressed | state.suppressed,
-                suppressed_reason=found.suppressed_reason or state.suppressed_reason,
+            result = replace(
+                result,
+                suppressed=result.suppressed | state.suppressed,
+                suppressed_reason=result.suppressed_reason or state.suppressed_reason,
             )
-        return found
+        return result
 
     def evaluate(self, number: str, who: ContactIdentity, rules: Rules) -> ConsentState:
         return evaluate(
@@ -159,10 +159,12 @@ def find_known_keys(
 ) -> dict[str, datetime]:
     """Return which of these idempotency keys count already, with the time of the report. A report
     that was erased since counts too."""
-    kept = {name[:255]: name for name in names}
-    kept |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
-    query = sa.select(feedback.c.key, feedback.c.at).where(any_of(feedback.c.key, list(kept)))
-    return {kept[row.key]: row.at for row in connection.execute(query)}
+    names_by_key = {name[:255]: name for name in names}
+    names_by_key |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
+    query = sa.select(feedback.c.key, feedback.c.at).where(
+        any_of(feedback.c.key, list(names_by_key))
+    )
+    return {names_by_key[row.key]: row.at for row in connection.execute(query)}
 
 
 def last_lift(
@@ -186,17 +188,17 @@ def last_lift(
 
 def record_delivery(connection: Connection, number: str, at: datetime, now: datetime) -> None:
     """Record that a message arrived: earlier failures no longer count, and the CRMs are told."""
-    held = connection.scalar(
+    recorded = connection.scalar(
         sa.select(last_delivered.c.at).where(last_delivered.c.number == number)
     )
-    if held is not None and held >= at:
+    if recorded is not None and recorded >= at:
         return
     upsert(connection, last_delivered, [{"number": number, "at": at}])
     failed = sa.select(feedback.c.id).where(
         feedback.c.number == number, feedback.c.kind == "undeliverable", feedback.c.at <= at
     )
-    if held is not None:
-        failed = failed.where(feedback.c.at > held)
+    if recorded is not None:
+        failed = failed.where(feedback.c.at > recorded)
     if connection.execute(failed.limit(1)).first() is not None:
         invalidate(connection, [number])
         outbox.requeue(connection, None, [number], now)
@@ -205,20 +207,22 @@ def record_delivery(connection: Connection, number: str, at: datetime, now: date
 def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSet:
     """Load all reports about these numbers, and the lists that they are on."""
     names = number_aliases(keys, numbers, has_erasures(connection))
-    found: dict[str, list[Feedback]] = {}
+    by_number: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
     for row in connection.execute(sa.select(feedback).where(any_of(feedback.c.number, names))):
-        found.setdefault(names[row.number], []).append(report_from_row(row))
+        by_number.setdefault(names[row.number], []).append(report_from_row(row))
         ids.add(("feedback", row.id))
     for row in connection.execute(_list_entries(names)):
-        found.setdefault(names[row.number], []).append(_report_from_list_entry(row))
+        by_number.setdefault(names[row.number], []).append(_report_from_list_entry(row))
         ids.add(("list", row.id))
     doubted = [
-        n for n, reports in found.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
+        n for n, reports in by_number.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
     ]
-    failed = [n for n, reports in found.items() if any(r.kind == "undeliverable" for r in reports)]
+    failed = [
+        n for n, reports in by_number.items() if any(r.kind == "undeliverable" for r in reports)
+    ]
     return ReportSet(
-        found,
+        by_number,
         _last_delivered(connection, failed) if failed else {},
         load_holders(connection, doubted) if doubted else {},
         frozenset(ids),
@@ -238,15 +242,15 @@ def load_about_contacts(
             by_person.setdefault(report.person, []).append(report)
     if not by_contact:  # nearly always
         return {}
-    found: dict[str, list[Feedback]] = {}
+    about_whole: dict[str, list[Feedback]] = {}
     for who in people:
-        of = {report.id: report for report in by_contact.get(who.key, ())}
+        by_id = {report.id: report for report in by_contact.get(who.key, ())}
         for person in (who.person, *who.aliases):
-            of |= {report.id: report for report in by_person.get(person, ())}
-        said = [one for one in of.values() if _concerns_whole_contact(one, who)]
-        if any(one.kind in merged_records.STOPS for one in said):
-            found[who.key] = said
-    return found
+            by_id |= {report.id: report for report in by_person.get(person, ())}
+        concerning = [one for one in by_id.values() if _concerns_whole_contact(one, who)]
+        if any(one.kind in merged_records.STOPS for one in concerning):
+            about_whole[who.key] = concerning
+    return about_whole
 
 
 def find_former_persons(
@@ -333,23 +337,21 @@ def record_erasure(connection: Connection, keys: Keys) -> None:
 
 def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
     """Return who holds each of these numbers, in all CRMs."""
-    held, c = contact_numbers.c, contacts.c
-    same = sa.and_(
-        c.connector == held.connector, c.object == held.object, c.record_id == held.record_id
-    )
-    found: dict[str, list[ContactIdentity]] = {}
+    n, c = contact_numbers.c, contacts.c
+    same = sa.and_(c.connector == n.connector, c.object == n.object, c.record_id == n.record_id)
+    by_number: dict[str, list[ContactIdentity]] = {}
     for number in numbers:
         query = (
-            sa.select(held.connector, held.object, held.record_id, c.person)
+            sa.select(n.connector, n.object, n.record_id, c.person)
             .join(contacts, same)
-            .where(held.number == number)
+            .where(n.number == number)
             .distinct()
             .limit(_MAX_HOLDERS)
         )
         for row in connection.execute(query):
             key = contact_key(row.connector, row.object, row.record_id)
-            found.setdefault(number, []).append(ContactIdentity(key, row.person))
-    return {number: Holders(tuple(them)) for number, them in found.items()}
+            by_number.setdefault(number, []).append(ContactIdentity(key, row.person))
+    return {number: Holders(tuple(them)) for number, them in by_number.items()}
 
 
 def _last_delivered(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:

@@ -33,9 +33,9 @@ class Scheduler(PersistentScheduler):
             make_home(Path(self.schedule_filename).absolute().parent)
             super().setup_schedule()
         except OSError as error:  # a disk that is full or read-only
-            if (found := trouble(error)) is None:
+            if (known_fault := trouble(error)) is None:
                 raise
-            log.error("%s", found.line)
+            log.error("%s", known_fault.line)
             raise SystemExit(1) from None
 
     def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
@@ -52,12 +52,12 @@ class Scheduler(PersistentScheduler):
 
     def _set_back(self) -> bool:
         """Bring entries that were sent in the future back to now; return whether there were any."""
-        found = False
+        any_in_future = False
         for entry in self.schedule.values():
             now: datetime = entry.default_now()
             if entry.last_run_at is not None and entry.last_run_at > now + _FUTURE:
-                if not found:
+                if not any_in_future:
                     log.warning("the clock was set back: the schedule goes on from now")
                 entry.last_run_at = now
-                found = True
-        return found
+                any_in_future = True
+        return any_in_future

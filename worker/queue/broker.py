@@ -47,14 +47,14 @@ _MISREAD = (ValueError, TypeError, KeyError, AttributeError, IndexError, Recursi
 def repair(client: Any, queues: tuple[str, ...]) -> None:
     """Move away keys of the transport that have another type, such as a text in the place of a
     queue: each read of one would end the worker. Raises `RedisError`."""
-    wanted = dict.fromkeys(queues, "list") | _TYPES
-    wanted |= {f"_kombu.binding.{queue}": "set" for queue in queues}
+    expected = dict.fromkeys(queues, "list") | _TYPES
+    expected |= {f"_kombu.binding.{queue}": "set" for queue in queues}
     with client.pipeline(transaction=False) as pipe:
-        for key in wanted:
+        for key in expected:
             pipe.type(key)
-        found = [bytes_to_str(one) for one in pipe.execute()]
-    for (key, right), there in zip(wanted.items(), found, strict=True):
-        if there not in (right, "none"):
+        types = [bytes_to_str(one) for one in pipe.execute()]
+    for (key, right), type_ in zip(expected.items(), types, strict=True):
+        if type_ not in (right, "none"):
             with client.pipeline() as pipe:
                 pipe.rename(key, f"{SET_ASIDE}:{key}")
                 pipe.expire(f"{SET_ASIDE}:{key}", KEPT_FOR)
@@ -215,10 +215,10 @@ def _is_moment(text: object) -> bool:
 def _fits(function: Any, args: list[Any], kwargs: dict[str, Any]) -> bool:
     signature, types = _signature(function)
     try:
-        given = signature.bind(*args, **kwargs).arguments
+        arguments = signature.bind(*args, **kwargs).arguments
     except TypeError:
         return False
-    return all(type(value) is types.get(name, type(value)) for name, value in given.items())
+    return all(type(value) is types.get(name, type(value)) for name, value in arguments.items())
 
 
 @cache

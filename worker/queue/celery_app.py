@@ -138,17 +138,17 @@ def _bind_task_context(task_id: str, task: Any, **_more: Any) -> None:
         _handle_sigterm()
     if stopping.requested_here_alone():  # the parent knows nothing of it: it starts another child
         os.kill(os.getpid(), signal.SIGTERM)
-    told = _running[task_id] = ExitStack()
+    stack = _running[task_id] = ExitStack()
     trace = task.request.get(_TRACE) or task_id
-    told.enter_context(logging_setup.about(task=task_id, trace=str(trace)))
-    told.enter_context(tracing.taken_up({"traceparent": task.request.get("traceparent") or ""}))
-    told.enter_context(tracing.span(task.name))
+    stack.enter_context(logging_setup.about(task=task_id, trace=str(trace)))
+    stack.enter_context(tracing.taken_up({"traceparent": task.request.get("traceparent") or ""}))
+    stack.enter_context(tracing.span(task.name))
 
 
 @task_postrun.connect
 def _clear_task_context(task_id: str, **_more: Any) -> None:
-    if (told := _running.pop(task_id, None)) is not None:
-        told.close()
+    if (stack := _running.pop(task_id, None)) is not None:
+        stack.close()
     _trim_heap()
 
 

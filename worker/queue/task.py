@@ -31,7 +31,7 @@ class Task(celery.Task[Any, Any]):
         except NoSuchRunError as error:
             log.warning("%s: %s", self.name, error)
         except Exception as error:
-            if (found := trouble(error)) is None:
+            if (known_fault := trouble(error)) is None:
                 raise
-            log.error("%s: %s", self.name, found.line)
+            log.error("%s: %s", self.name, known_fault.line)
         return None

@@ -70,9 +70,9 @@ def _warn_missing_credentials(**_options: Any) -> None:
     except StoreError as error:
         log.error("%s", error)
     except OSError as error:  # a home that cannot be made, say
-        if (found := trouble(error)) is None:
+        if (known_fault := trouble(error)) is None:
             raise
-        log.error("%s", found.line)
+        log.error("%s", known_fault.line)
 
 
 @app.task(name="hygiene.sync")

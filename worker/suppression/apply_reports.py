@@ -128,13 +128,13 @@ def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: 
             )
         if not about:
             continue
-        held = sa.exists().where(
+        holds_number = sa.exists().where(
             n.connector == c.connector,
             n.object == c.object,
             n.record_id == c.record_id,
             n.number == report.number,
         )
-        query = sa.select(c.connector, c.object, c.record_id).where(sa.or_(*about), ~held)
+        query = sa.select(c.connector, c.object, c.record_id).where(sa.or_(*about), ~holds_number)
         for connector, object_name, record_id in connection.execute(query).all():
             index_of = (c.connector == connector, c.object == object_name, c.record_id == record_id)
             connection.execute(sa.update(contacts).where(*index_of).values(fresh_until=None))

@@ -118,8 +118,8 @@ Holder = tuple[str, str, str]  # connector, object, record id
 
 
 def _holders(connection: Connection, number: str) -> list[Holder]:
-    held = contact_numbers.c
-    query = sa.select(held.connector, held.object, held.record_id).where(held.number == number)
+    n = contact_numbers.c
+    query = sa.select(n.connector, n.object, n.record_id).where(n.number == number)
     return [(row[0], row[1], row[2]) for row in connection.execute(query.distinct())]
 
 
@@ -306,8 +306,8 @@ def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) ->
         )
     m = merged_records.c
     for row in connection.execute(sa.select(merged_records).where(holds(m.numbers))).all():
-        left = [one for one in row.numbers if one != number]
-        connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=left))
+        others = [one for one in row.numbers if one != number]
+        connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=others))
     _erase_scopes(connection, number)
 
 

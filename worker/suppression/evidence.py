@@ -25,10 +25,10 @@ def deadline(received: datetime) -> datetime:
     '2026-01-16T23:59:59+00:00'
     """
     day: date = received.astimezone(UTC).date()
-    left = BUSINESS_DAYS
-    while left:
+    days_left = BUSINESS_DAYS
+    while days_left:
         day += timedelta(days=1)
-        left -= day.weekday() < 5
+        days_left -= day.weekday() < 5
     return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)
 
 
@@ -41,11 +41,11 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
             sa.select(feedback).where(feedback.c.number.in_(names)).order_by(
                 feedback.c.at, feedback.c.id)
         ).all()  # fmt: skip
-        told = connection.execute(
+        delivery_rows = connection.execute(
             sa.select(deliveries).where(deliveries.c.number.in_(names)).order_by(deliveries.c.id)
         ).all()
     by_cause: dict[str, list[Any]] = {}
-    for row in told:
+    for row in delivery_rows:
         by_cause.setdefault(row.cause, []).append(row)
     return {
         "number": number,
@@ -69,8 +69,8 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
                 **one.as_json(),
                 "delivered": [
                     _delivery(d, now)
-                    for cause, found in by_cause.items()
-                    for d in found
+                    for cause, of_cause in by_cause.items()
+                    for d in of_cause
                     if cause.startswith(f"list:{one.source}:")
                 ],
             }

@@ -103,8 +103,8 @@ def recompute_numbers(
     erasure."""
     names = number_aliases(keys, sorted(numbers), report_log.has_erasures(connection))
     by_number: dict[str, list[Feedback]] = {}
-    for some in chunks(sorted(names)):
-        query = sa.select(feedback).where(feedback.c.number.in_(some))
+    for chunk in chunks(sorted(names)):
+        query = sa.select(feedback).where(feedback.c.number.in_(chunk))
         for row in connection.execute(query):
             by_number.setdefault(names[row.number], []).append(report_log.report_from_row(row))
     for reports in by_number.values():
@@ -113,14 +113,14 @@ def recompute_numbers(
 
 
 def _store_rows(connection: Connection, reports: Sequence[Feedback], rules: Rules) -> None:
-    for some in chunks(list(_rows(reports, rules))):
-        upsert(connection, suppressions, some, key=("key",))
+    for chunk in chunks(list(_rows(reports, rules))):
+        upsert(connection, suppressions, chunk, key=("key",))
 
 
 def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Feedback]:
     """Return reports without a number about the contacts, or the persons, of these."""
     c = feedback.c
-    found: dict[int, Feedback] = {}
+    by_id: dict[int, Feedback] = {}
     for column, values in (
         (c.contact, {report.contact for report in news if report.contact}),
         (c.person, {report.person for report in news if report.person}),
@@ -128,8 +128,8 @@ def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Fe
         query = sa.select(feedback).where(
             any_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
         )
-        found |= {row.id: report_log.report_from_row(row) for row in connection.execute(query)}
-    return list(found.values())
+        by_id |= {row.id: report_log.report_from_row(row) for row in connection.execute(query)}
+    return list(by_id.values())
 
 
 def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]:
@@ -149,14 +149,14 @@ def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]
 
 
 def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
-    left, lift = apply_lifts(report, reports, rules)
+    channels, lift = apply_lifts(report, reports, rules)
     return {
         "key": f"feedback:{report.id}",
         "number": report.number,
         # An opt-out or a wrong number that is about the number holds for whoever has it.
         "contact": "" if report.scope == "number" else report.contact,
         "person": "" if report.scope == "number" else report.person,
-        "channels": " ".join(sorted(blocked(left) or CALL_AND_TEXT)),
+        "channels": " ".join(sorted(blocked(channels) or CALL_AND_TEXT)),
         "reason": report.kind,
         "source": report.source,
         "evidence": report.evidence,
@@ -209,8 +209,8 @@ def _after_opt_ins(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[
                 "lifted_by": report.source[:120],
                 "lifted_why": report.evidence[:255],
             }
-    left = " ".join(sorted(channels))
-    return {} if left == row.channels else {"channels": left}
+    still_closed = " ".join(sorted(channels))
+    return {} if still_closed == row.channels else {"channels": still_closed}
 
 
 # -- by hand -------------------------------------------------------------------------------
@@ -232,12 +232,12 @@ def add(
     holds for that person too.
     """
     now, keys = ctx.now(), ctx.keys
-    wanted = channels or "call text"
+    closed = channels or "call text"
     contact = who.key if who else ""
     same = [
         one
         for one in list_suppressions(ctx, number, reason=reason)
-        if one.contact == contact and set(wanted.split()) <= set(one.channels.split())
+        if one.contact == contact and set(closed.split()) <= set(one.channels.split())
     ]
     if same:
         with ctx.store.read() as connection:
@@ -246,7 +246,7 @@ def add(
             if lifted_last is None or lifted_last <= one.since:
                 return one
     report = Feedback(
-        key=f"by hand:{number}:{reason}:{wanted}:{contact}:{now.isoformat()}"[:255],
+        key=f"by hand:{number}:{reason}:{closed}:{contact}:{now.isoformat()}"[:255],
         kind=reason,
         number=number,
         source=by,
@@ -276,14 +276,14 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
     imported again does not bring the entry back.
     """
     now, keys = ctx.now(), ctx.keys
-    wanted = sa.select(suppressions).where(suppressions.c.id == suppression_id)
+    query = sa.select(suppressions).where(suppressions.c.id == suppression_id)
     with ctx.store.read() as connection:
-        found = connection.execute(wanted).one_or_none()
-        if found is None:
+        suppression = connection.execute(query).one_or_none()
+        if suppression is None:
             raise NoSuchSuppressionError(suppression_id)
-        number = _find_held_number(ctx, connection, found.number)
+        number = _find_held_number(ctx, connection, suppression.number)
     with ctx.store.write() as connection:
-        row = connection.execute(wanted).one()
+        row = connection.execute(query).one()
         if row.lifted_at is None and row.reason == "list":
             _lift_list_entry(ctx, connection, row, number, by, why)
         elif row.lifted_at is None:
@@ -301,7 +301,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
             )
             report_log.store(connection, [report], now, keys)
             recompute(connection, [report], rules_from_settings(ctx.settings), keys)
-        row = connection.execute(wanted).one()
+        row = connection.execute(query).one()
     return _suppression_from_row(row)
 
 
@@ -330,8 +330,8 @@ def _find_held_number(ctx: Context, connection: Connection, kept_as: str) -> str
     if not kept_as.startswith(ERASED_PREFIX):
         return kept_as
     query = sa.select(contact_numbers.c.number).distinct()
-    held = connection.execution_options(yield_per=10_000).scalars(query)
-    return next((number for number in held if kept_as in ctx.keys.aliases(number)), kept_as)
+    indexed = connection.execution_options(yield_per=10_000).scalars(query)
+    return next((number for number in indexed if kept_as in ctx.keys.aliases(number)), kept_as)
 
 
 def list_suppressions(
@@ -394,9 +394,9 @@ def import_list(
             names = number_aliases(keys, batch, report_log.has_erasures(connection))
             listed_as = {_list_key(name, kept_as): of for kept_as, of in names.items()}
             known: set[str] = set()
-            for some in chunks(list(listed_as)):
-                there = sa.select(suppressions.c.key).where(suppressions.c.key.in_(some))
-                known.update(listed_as[key] for key in connection.scalars(there))
+            for chunk in chunks(list(listed_as)):
+                listed = sa.select(suppressions.c.key).where(suppressions.c.key.in_(chunk))
+                known.update(listed_as[key] for key in connection.scalars(listed))
             new = [number for number in batch if number not in known]
             rows = [
                 {
@@ -415,22 +415,22 @@ def import_list(
                 for number in new
             ]
             insert(connection, suppressions, rows)
-            held = _held_numbers(connection, new)
-            invalidate(connection, held)
+            in_index = _held_numbers(connection, new)
+            invalidate(connection, in_index)
             crms = _crms(ctx)
-            orders = [OutboxItem(_list_key(name, number), number, crms, now) for number in held]
+            orders = [OutboxItem(_list_key(name, number), number, crms, now) for number in in_index]
             outbox.enqueue(connection, orders, now)
         done.added += len(new)
         done.known += len(batch) - len(new)
-        done.held += len(held)
+        done.held += len(in_index)
     return done
 
 
 def _mask_numbers(name: str) -> str:
     """Return a list's name without phone numbers, which an erasure could not take out
     of every row."""
-    for found in reversed(list(PhoneNumberMatcher(name, "US"))):
-        name = f"{name[: found.start]}(number){name[found.end :]}"
+    for match in reversed(list(PhoneNumberMatcher(name, "US"))):
+        name = f"{name[: match.start]}(number){name[match.end :]}"
     return name
 
 
@@ -441,9 +441,11 @@ def _list_key(name: str, number: str) -> str:
 def _held_numbers(connection: Connection, numbers: Sequence[str]) -> list[str]:
     return [
         number
-        for some in chunks(numbers)
+        for chunk in chunks(numbers)
         for number in connection.scalars(
-            sa.select(contact_numbers.c.number).where(contact_numbers.c.number.in_(some)).distinct()
+            sa.select(contact_numbers.c.number)
+            .where(contact_numbers.c.number.in_(chunk))
+            .distinct()
         )
     ]
 

@@ -61,12 +61,12 @@ class Limit:
 
     def room(self, price: int) -> int | None:
         """Return how many lookups at this price still fit; None = any number."""
-        found = []
+        rooms = []
         if self.lookups is not None:
-            found.append(self.lookups - self.used.lookups)
+            rooms.append(self.lookups - self.used.lookups)
         if self.money is not None and price > 0:
-            found.append((self.money - self.used.money) // price)
-        return max(0, min(found)) if found else None
+            rooms.append((self.money - self.used.money) // price)
+        return max(0, min(rooms)) if rooms else None
 
 
 def limits(caps: Caps, used: Mapping[Period, Used], whose: str = "") -> Iterator[Limit]:
@@ -80,10 +80,10 @@ def limits(caps: Caps, used: Mapping[Period, Used], whose: str = "") -> Iterator
             yield Limit(name, cap, most_lookups, used.get(period, Used()))
 
 
-def affordable(among: Sequence[Limit], price: int, wanted: int) -> tuple[int, str]:
+def affordable(among: Sequence[Limit], price: int, lookups: int) -> tuple[int, str]:
     """Return how many of the wanted lookups fit under all caps, and which cap stops the rest ("" =
     none)."""
-    number, stopped_by = wanted, ""
+    number, stopped_by = lookups, ""
     for limit in among:
         room = limit.room(price)
         if room is not None and room < number:

@@ -124,23 +124,23 @@ class _ChainRun:
     def _run_step(self, step: ChainStep) -> None:
         """Ask a step about every number for which it is wanted and has no answer that counts."""
         self._use_cached(step)
-        wanted = [
+        subjects = [
             subject
             for subject in self._subjects
             if wants(
                 step.step, subject, self._by_others(step, subject), self._assumed[subject.number]
             )
         ]
-        if self._refreshes and len(wanted) < len(self._subjects):
-            self._stop_refreshing_all_but(step, wanted)
+        if self._refreshes and len(subjects) < len(self._subjects):
+            self._stop_refreshing_all_but(step, subjects)
         tried: set[Question] = set()
-        while questions := self._next_questions(step, wanted, tried):
+        while questions := self._next_questions(step, subjects, tried):
             self._ask(step, questions)
             if step.check_level != "reassigned":
                 break  # there is one question about each number
             tried.update(questions)
         if self._refreshes:
-            self._clear_answered(step, wanted)
+            self._clear_answered(step, subjects)
 
     def _use_cached(self, step: ChainStep) -> None:
         """Add a step's cached answers. They count also where it would not be asked now."""
@@ -151,14 +151,14 @@ class _ChainRun:
             self._results.answers[subject.number] += cached.get(subject.number, ())
         self._results.lookups.reused[step.name] += len(cached)
 
-    def _stop_refreshing_all_but(self, step: ChainStep, wanted: Sequence[Subject]) -> None:
-        kept = {subject.number for subject in wanted}
-        self._chain.ledger.stop_refreshing(step, [n for n in self._numbers if n not in kept])
+    def _stop_refreshing_all_but(self, step: ChainStep, subjects: Sequence[Subject]) -> None:
+        numbers = {subject.number for subject in subjects}
+        self._chain.ledger.stop_refreshing(step, [n for n in self._numbers if n not in numbers])
 
-    def _clear_answered(self, step: ChainStep, wanted: Sequence[Subject]) -> None:
+    def _clear_answered(self, step: ChainStep, subjects: Sequence[Subject]) -> None:
         """Clear the retries of numbers with an answer: another worker may have stored one just
         before somebody recorded that there was none."""
-        still_open = {question.number for question in self._next_questions(step, wanted, ())}
+        still_open = {question.number for question in self._next_questions(step, subjects, ())}
         answered = [number for number in self._numbers if number not in still_open]
         self._chain.ledger.clear_retries(step, answered)
 
@@ -167,7 +167,7 @@ class _ChainRun:
         return [one for one in answers if not _is_of(step, one)] if answers else []
 
     def _next_questions(
-        self, step: ChainStep, wanted: Sequence[Subject], tried: Collection[Question]
+        self, step: ChainStep, subjects: Sequence[Subject], tried: Collection[Question]
     ) -> list[Question]:
         """Return the next question about each number. Only about dates is there more than one.
 
@@ -175,7 +175,7 @@ class _ChainRun:
         """
         questions = []
         check_level, supports = step.check_level, step.provider.supports
-        for subject in wanted:
+        for subject in subjects:
             answers = [one for one in self._results.answers[subject.number] if _is_of(step, one)]
             for day in sorted(subject.dates) if check_level == "reassigned" else (None,):
                 if answers and any(one.covers(day) for one in answers):
@@ -207,11 +207,11 @@ class _ChainRun:
             self._results.record_failure(step, questions, error.reason)
             return
         now, free, settings = self._chain.now(), Decimal(0), self._chain.settings
-        found = [verification_of(step, answer, free, now, settings) for answer in answers]
-        self._chain.cache.put(found)
-        self._results.add(found)
+        verifications = [verification_of(step, answer, free, now, settings) for answer in answers]
+        self._chain.cache.put(verifications)
+        self._results.add(verifications)
         lookups.asked[step.name] += len(questions)
-        lookups.failed[step.name] += len(questions) - len(found)
+        lookups.failed[step.name] += len(questions) - len(verifications)
 
     def _count(
         self, forecast: ForecastAnswerCache, step: ChainStep, questions: list[Question]

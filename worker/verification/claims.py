@@ -48,19 +48,19 @@ def sort_by_claim(
     questions: Sequence[Question], claimed: Mapping[Key, Any], is_live: Callable[[Any], bool]
 ) -> ByClaim:
     """Sort questions by their claims (pure). `is_live`: whether a claim's worker still asks it."""
-    found = ByClaim()
+    sorted_ = ByClaim()
     for question in questions:
         claim = claimed.get(key_of(question))
         if claim is None:
-            found.free.append(question)
+            sorted_.free.append(question)
         elif is_live(claim):
-            found.busy.append(question)
+            sorted_.busy.append(question)
         elif claim.job:
-            found.files.setdefault(claim.job, []).append(question)
+            sorted_.files.setdefault(claim.job, []).append(question)
         else:
-            found.orphaned.append(claim)
-            found.free.append(question)
-    return found
+            sorted_.orphaned.append(claim)
+            sorted_.free.append(question)
+    return sorted_
 
 
 def load(
@@ -70,11 +70,11 @@ def load(
     query = sa.select(lookup_claims).where(*_of(step))
     if owner is not None:
         query = query.where(lookup_claims.c.owner == owner)
-    found: dict[Key, Any] = {}
-    for some in chunks(unique_numbers(questions)):
-        for row in connection.execute(query.where(lookup_claims.c.number.in_(some))):
-            found[row.number, row.since] = row
-    return found
+    by_key: dict[Key, Any] = {}
+    for chunk in chunks(unique_numbers(questions)):
+        for row in connection.execute(query.where(lookup_claims.c.number.in_(chunk))):
+            by_key[row.number, row.since] = row
+    return by_key
 
 
 def insert(
@@ -104,8 +104,8 @@ def insert(
         .returning(lookup_claims.c.number, lookup_claims.c.since)
     )
     ours: set[Key] = set()
-    for some in chunks(rows, _ROWS):
-        result = connection.execute(statement.values(list(some)))
+    for chunk in chunks(rows, _ROWS):
+        result = connection.execute(statement.values(list(chunk)))
         ours.update((row.number, row.since) for row in result)
     return [question for question in questions if key_of(question) in ours]
 
@@ -115,10 +115,10 @@ def take_over(
     owner: str, expires_at: datetime,
 ) -> None:  # fmt: skip
     """Make the claims on a file, whose worker died, this worker's."""
-    for some in chunks(unique_numbers(questions)):
+    for chunk in chunks(unique_numbers(questions)):
         connection.execute(
             sa.update(lookup_claims)
-            .where(*_of(step), lookup_claims.c.job == job, lookup_claims.c.number.in_(some))
+            .where(*_of(step), lookup_claims.c.job == job, lookup_claims.c.number.in_(chunk))
             .values(owner=owner, lease_expires_at=expires_at)
         )
 
@@ -127,8 +127,8 @@ def set_job(
     connection: Connection, step: ChainStep, questions: Sequence[Question], job: str
 ) -> None:
     """Store the name under which the provider knows the file with these questions."""
-    for some in chunks(unique_numbers(questions)):
-        in_file = lookup_claims.c.number.in_(some)
+    for chunk in chunks(unique_numbers(questions)):
+        in_file = lookup_claims.c.number.in_(chunk)
         connection.execute(sa.update(lookup_claims).where(*_of(step), in_file).values(job=job))
 
 
@@ -152,9 +152,9 @@ def delete(connection: Connection, step: ChainStep, keys: Iterable[Key]) -> None
         by_since.setdefault(since, []).append(number)
     c = lookup_claims.c
     for since, numbers in by_since.items():
-        for some in chunks(numbers):
+        for chunk in chunks(numbers):
             connection.execute(
-                sa.delete(lookup_claims).where(*_of(step), c.since == since, c.number.in_(some))
+                sa.delete(lookup_claims).where(*_of(step), c.since == since, c.number.in_(chunk))
             )
 
 

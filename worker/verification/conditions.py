@@ -28,13 +28,13 @@ class Subject(Struct, frozen=True):
 
 
 def wants(
-    step: Step, subject: Subject, said: Sequence[Verification], assumed: Collection[str] = ()
+    step: Step, subject: Subject, answers: Sequence[Verification], assumed: Collection[str] = ()
 ) -> bool:
     """Return whether a step is asked about a number, given what the steps before it said.
 
     `assumed`: check levels that a dry run takes for answered.
     """
-    best = resolve.winning(said)
+    best = resolve.winning(answers)
     if best is not None and best.verdict == "invalid" and not step.also_invalid:
         return False
     if step.only_audited and not subject.audited:
@@ -43,19 +43,19 @@ def wants(
         return False
     if step.countries and facts(subject.number).region not in step.countries:
         return False
-    if step.line_types and _line_type(subject, said) not in step.line_types:
+    if step.line_types and _line_type(subject, answers) not in step.line_types:
         return False
     if step.only_undecided:
-        return step.check_level not in assumed and not _quoted(step, subject, said)
+        return step.check_level not in assumed and not _quoted(step, subject, answers)
     return True
 
 
-def _line_type(subject: Subject, said: Sequence[Verification]) -> str:
-    return resolve.line_type(said, facts(subject.number).kind)
+def _line_type(subject: Subject, answers: Sequence[Verification]) -> str:
+    return resolve.line_type(answers, facts(subject.number).kind)
 
 
-def _quoted(step: Step, subject: Subject, said: Sequence[Verification]) -> bool:
+def _quoted(step: Step, subject: Subject, answers: Sequence[Verification]) -> bool:
     if step.check_level != "reassigned":
-        return resolve.is_sufficient(said, step.check_level)
-    known = [one for one in said if one.reassigned is not None]
+        return resolve.is_sufficient(answers, step.check_level)
+    known = [one for one in answers if one.reassigned is not None]
     return all(any(one.covers(day) for one in known) for day in subject.dates)

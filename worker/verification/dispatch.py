@@ -56,11 +56,11 @@ class InFlightCalls:
     def next_results(self) -> tuple[list[Question], LookupOutcome]:
         """Wait for a group of calls and return their results. After `_GROUP_WAIT` fewer will do;
         after `_MAX_WAIT` it returns with none."""
-        wanted = min(self._group_size, len(self._calls))
+        group = min(self._group_size, len(self._calls))
         waited = 0.0
         while True:
             done = [call for call in self._calls if call.done()]
-            if len(done) >= wanted or waited >= (_GROUP_WAIT if done else _MAX_WAIT):
+            if len(done) >= group or waited >= (_GROUP_WAIT if done else _MAX_WAIT):
                 return self._results_of(done)
             before = time.monotonic()
             wait({*self._calls} - {*done}, _GROUP_WAIT, FIRST_COMPLETED)

@@ -146,10 +146,10 @@ def _slow_down(reply: Response, paid: bool) -> None:
     if reply.status not in _LATER:
         return
     busy = "asks us to slow down" if reply.status == 429 else "has a fault"
-    said = f"{busy} (HTTP {reply.status})"
+    message = f"{busy} (HTTP {reply.status})"
     if paid and reply.status not in NOT_CARRIED_OUT:
-        raise AmbiguousResultError(said)
-    raise RetryableError(said, retry_after(reply.headers.get("Retry-After")))
+        raise AmbiguousResultError(message)
+    raise RetryableError(message, retry_after(reply.headers.get("Retry-After")))
 
 
 def raise_for_intermediary(reply: Response) -> None:
@@ -168,13 +168,13 @@ def json_object(reply: Response, paid: bool = True) -> dict[str, Any]:
     raise AmbiguousResultError(problem) if paid else UnavailableError(problem)
 
 
-def raise_for_status_code(reply: Response, said: str = "") -> None:
+def raise_for_status_code(reply: Response, message: str = "") -> None:
     """Raise what a status of 401, 403 or of another kind than 2xx means."""
     raise_for_intermediary(reply)
     if reply.status in (401, 403):
-        raise CredentialsRejectedError(f"does not accept our key{_quoted(said)}")
+        raise CredentialsRejectedError(f"does not accept our key{_quoted(message)}")
     if not 200 <= reply.status < 300:
-        raise UnavailableError(f"answered HTTP {reply.status}{_quoted(said)}")
+        raise UnavailableError(f"answered HTTP {reply.status}{_quoted(message)}")
 
 
 def text(value: object, most: int = 120) -> str:
@@ -191,8 +191,8 @@ def with_path(url: str, path: str) -> str:
     return url if urlsplit(url).path.strip("/") else url.rstrip("/") + path
 
 
-def _quoted(said: str) -> str:
-    return f': "{said}"' if said else ""
+def _quoted(message: str) -> str:
+    return f': "{message}"' if message else ""
 
 
 def _json(body: bytes) -> Any:

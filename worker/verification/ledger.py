@@ -64,37 +64,45 @@ class Ledger:
         3. See how many lookups the caps allow, claim them, and reserve their price.
         """
         now = self._now()
-        made = Reservation()
+        reservation = Reservation()
         with self._store.write() as connection:
             locks.acquire(connection, Lock.BOOKING_LOOKUPS)
-            free = self._take_known_and_claimed(connection, step, questions, made, request, now)
+            free = self._take_known_and_claimed(
+                connection, step, questions, reservation, request, now
+            )
             if not free:
-                return made
+                return reservation
             permit = circuit_breaker.permit(connection, step.name, now)
             if not permit.allowed:
-                made.left, made.refused, made.reason = free, "breaker", permit.reason
-                return made
-            wanted = min(len(free), step.provider.batch) if permit.trial else len(free)
+                reservation.left, reservation.refused, reservation.reason = (
+                    free,
+                    "breaker",
+                    permit.reason,
+                )
+                return reservation
+            room = min(len(free), step.provider.batch) if permit.trial else len(free)
             price = budget.millionths(step.price)
             limits = self._limits(connection, step, request.run_id, now)
-            count, cap = budget.affordable(limits, price, wanted)
+            count, cap = budget.affordable(limits, price, room)
             if cap:
-                made.refused, made.reason = "cap", f"{cap} is used up"
-            made.left = free[count:]
-            self._claim_and_reserve(connection, step, free[:count], made, request, price, now)
-        return made
+                reservation.refused, reservation.reason = "cap", f"{cap} is used up"
+            reservation.left = free[count:]
+            self._claim_and_reserve(
+                connection, step, free[:count], reservation, request, price, now
+            )
+        return reservation
 
     def _take_known_and_claimed(
         self, connection: Connection, step: ChainStep, questions: Sequence[Question],
-        made: Reservation, request: LookupRequest, now: datetime,
+        reservation: Reservation, request: LookupRequest, now: datetime,
     ) -> list[Question]:  # fmt: skip
-        """Note known answers and other workers' claims in `made`; return the other questions."""
+        """Note known answers and others' claims in `reservation`; return the other questions."""
         # Claims first: one that has gone since has left an answer, which is seen then. The other
         # way round PostgreSQL could show neither.
         claimed = claims.load(connection, step, questions)
         numbers = unique_numbers(questions)
         known = load_answers(connection, numbers, now, request.fresh_since, step)
-        rest = _without_known(questions, known, made)
+        rest = _without_known(questions, known, reservation)
 
         def is_live(claim: Any) -> bool:
             # A claim of our own that we know nothing of is left from a failure of ours.
@@ -102,7 +110,7 @@ class Ledger:
             return claim.lease_expires_at > now and not ours and self._alive(claim.owner)
 
         by_claim = claims.sort_by_claim(rest, claimed, is_live)
-        made.busy, made.files = by_claim.busy, by_claim.files
+        reservation.busy, reservation.files = by_claim.busy, by_claim.files
         for job, waiting in by_claim.files.items():
             claims.take_over(connection, step, job, waiting, request.owner, now + LEASE)
         _write_off(connection, by_claim.orphaned, now)
@@ -113,31 +121,32 @@ class Ledger:
     ) -> list[budget.Limit]:
         tuning = self._settings.providers.get(step.name)
         overall, by_provider = spend.used_amounts(connection, now, run_id, step.name)
-        found = list(budget.limits(self._settings.budget, overall))
+        limits = list(budget.limits(self._settings.budget, overall))
         if tuning is not None:
-            found += budget.limits(tuning.budget, by_provider, step.provider.label)
+            limits += budget.limits(tuning.budget, by_provider, step.provider.label)
         credit = circuit_breaker.load(connection, step.name).credits
         if credit is not None:
             used = Used(0, spend.reserved_lookups(connection, step.name))
             name = f"the credit with {step.provider.label}"
-            found.append(budget.Limit(name, None, credit, used))
-        return found
+            limits.append(budget.Limit(name, None, credit, used))
+        return limits
 
     def _claim_and_reserve(
         self, connection: Connection, step: ChainStep, questions: list[Question],
-        made: Reservation, request: LookupRequest, price: int, now: datetime,
+        reservation: Reservation, request: LookupRequest, price: int, now: datetime,
     ) -> None:  # fmt: skip
         if not questions:
             return
-        made.taken = claims.insert(
+        reservation.taken = claims.insert(
             connection, step, questions, request, price, now, now + LEASE
         )  # fmt: skip
-        taken = set(made.taken)
-        made.busy += [question for question in questions if question not in taken]
+        taken = set(reservation.taken)
+        reservation.busy += [question for question in questions if question not in taken]
         if taken:
             amounts = {
-                "reserved_money": price * len(made.taken), "reserved_lookups": len(made.taken)
-            }  # fmt: skip
+                "reserved_money": price * len(reservation.taken),
+                "reserved_lookups": len(reservation.taken),
+            }
             spend.add(connection, budget.day_of(now), step.name, request.run_id, amounts)
 
     # -- meanwhile -----------------------------------------------------------------------
@@ -161,16 +170,16 @@ class Ledger:
 
     def settle(
         self, step: ChainStep, asked: Sequence[Question], outcome: LookupOutcome,
-        made: Sequence[Verification], request: LookupRequest,
+        answers: Sequence[Verification], request: LookupRequest,
     ) -> None:  # fmt: skip
         """Store the answers and turn what was reserved into what was spent, in one transaction."""
         now = self._now()
         with self._store.write() as connection:
             mine = claims.load(connection, step, asked, request.owner)
-            put_answers(connection, made)
-            invalidate(connection, (one.number for one in made))
+            put_answers(connection, answers)
+            invalidate(connection, (one.number for one in answers))
             insert(connection, lookups, [
-                *(_answered_row(one, step, request.run_id, now) for one in made),
+                *(_answered_row(one, step, request.run_id, now) for one in answers),
                 *(_charge_unknown_row(step, one, request.run_id, reason, mine.get(key_of(one)), now)
                   for one, reason in outcome.charge_unknown.items()),
             ])  # fmt: skip
@@ -315,9 +324,9 @@ def _use_credits(connection: Connection, step: ChainStep, charged: int) -> None:
 
 
 def _without_known(
-    questions: Sequence[Question], known: Sequence[Verification], made: Reservation
+    questions: Sequence[Question], known: Sequence[Verification], reservation: Reservation
 ) -> list[Question]:
-    """Note the answers that cover a question in `made`; return the questions without one."""
+    """Note the answers that cover a question in `reservation`; return the questions without one."""
     by_number: dict[str, list[Verification]] = {}
     for answer in known:
         by_number.setdefault(answer.number, []).append(answer)
@@ -325,19 +334,19 @@ def _without_known(
     for question in questions:
         covering = [v for v in by_number.get(question.number, ()) if v.covers(question.since)]
         if covering:
-            made.known += [answer for answer in covering if answer not in made.known]
+            reservation.known += [answer for answer in covering if answer not in reservation.known]
         else:
             rest.append(question)
     return rest
 
 
 def _answered_row(
-    made: Verification, step: ChainStep, run_id: str, now: datetime
+    answer: Verification, step: ChainStep, run_id: str, now: datetime
 ) -> dict[str, Any]:
     return {
-        "number": made.number, "provider": step.name, "package": step.package,
-        "since": made.since, "run_id": run_id, "state": "answered", "verdict": made.verdict,
-        "detail": made.detail[:255], "cost": made.cost, "at": now,
+        "number": answer.number, "provider": step.name, "package": step.package,
+        "since": answer.since, "run_id": run_id, "state": "answered", "verdict": answer.verdict,
+        "detail": answer.detail[:255], "cost": answer.cost, "at": now,
     }  # fmt: skip
 
 

@@ -124,8 +124,8 @@ def seen(reply: Response) -> str:
 def _code(reply: Response) -> str:
     data = reply.data if isinstance(reply.data, dict) else {}
     error = data.get("error")
-    held = error if isinstance(error, dict) else data
-    code = str(held.get("code", ""))
+    source = error if isinstance(error, dict) else data
+    code = str(source.get("code", ""))
     return code if code.replace("_", "").isalnum() and len(code) < 60 else ""
 
 
@@ -139,16 +139,16 @@ def _twilio(probe: Probe, number: str, **params: str) -> dict[str, Any]:
 
 
 def _package(probe: Probe, package: str, **params: str) -> dict[str, Any]:
-    found: dict[str, Any] = _twilio(probe, probe.number, Fields=package, **params)[package]
-    if str(found.get("error_code")) == "60606":
+    answer: dict[str, Any] = _twilio(probe, probe.number, Fields=package, **params)[package]
+    if str(answer.get("error_code")) == "60606":
         raise NotReachableError("the package is not enabled (60606): docs/verification.md")
-    return found
+    return answer
 
 
 def _twilio_plain(probe: Probe) -> Answer:
     answer = _twilio(probe, _EXAMPLE)
-    given = sorted(key for key, value in answer.items() if isinstance(value, dict))
-    return answer["valid"] is True and not given, f"packages {', '.join(given) or 'none'}"
+    packages = sorted(key for key, value in answer.items() if isinstance(value, dict))
+    return answer["valid"] is True and not packages, f"packages {', '.join(packages) or 'none'}"
 
 
 def _twilio_invalid(probe: Probe) -> Answer:
@@ -163,36 +163,42 @@ def _twilio_login(probe: Probe) -> Answer:
 
 
 def _twilio_batch(probe: Probe) -> Answer:
-    wanted = [
+    entries = [
         {"correlation_id": str(place), "phone_number": number}
         for place, number in enumerate((_EXAMPLE, _TOO_LONG))
     ]
-    reply = probe.send("POST", "/v2/batch/query", json={"phone_numbers": wanted})
+    reply = probe.send("POST", "/v2/batch/query", json={"phone_numbers": entries})
     if reply.status != 200:
         return False, f"{seen(reply)}: numbers are asked one by one"
-    said = {str(entry["correlation_id"]): entry["valid"] for entry in reply.data["phone_numbers"]}
-    return said == {"0": True, "1": False}, f"{len(said)} answers"
+    verdicts = {
+        str(entry["correlation_id"]): entry["valid"] for entry in reply.data["phone_numbers"]
+    }
+    return verdicts == {"0": True, "1": False}, f"{len(verdicts)} answers"
 
 
 def _twilio_line_type(probe: Probe) -> Answer:
-    found = _package(probe, "line_type_intelligence")
-    code = found["error_code"]
-    return code is None or isinstance(code, int), f"type {found.get('type')}, code {code}"
+    package = _package(probe, "line_type_intelligence")
+    code = package["error_code"]
+    return code is None or isinstance(code, int), f"type {package.get('type')}, code {code}"
 
 
 def _twilio_live(probe: Probe) -> Answer:
-    found = _package(probe, "line_status")
-    status, code = found.get("status"), found["error_code"]
+    package = _package(probe, "line_status")
+    status, code = package.get("status"), package["error_code"]
     known = ("active", "inactive", "reachable", "unreachable", "unknown")
     return code is not None or str(status).lower() in known, f"status {status}, code {code}"
 
 
 def _twilio_reassigned(probe: Probe) -> Answer:
-    found = _package(probe, "reassigned_number", LastVerifiedDate=_SINCE)
-    said, code = found.get("is_number_reassigned"), found["error_code"]
+    package = _package(probe, "reassigned_number", LastVerifiedDate=_SINCE)
+    reassigned, code = package.get("is_number_reassigned"), package["error_code"]
     if facts(probe.number).region != "US":
         return str(code) == "60607", f"code {code}"
-    return code is not None or said in ("yes", "no", "no_data_available"), f"{said}, code {code}"
+    return code is not None or reassigned in (
+        "yes",
+        "no",
+        "no_data_available",
+    ), f"{reassigned}, code {code}"
 
 
 def _twilio_no_date(probe: Probe) -> Answer:
@@ -210,8 +216,8 @@ def _twilio_no_date(probe: Probe) -> Answer:
 
 def _numverify_key(probe: Probe) -> Answer:
     reply = probe.send("GET", "/validate", login=False)
-    told = reply.status == 401 or (reply.status == 200 and _code(reply) == "101")
-    return told, seen(reply)
+    refused = reply.status == 401 or (reply.status == 200 and _code(reply) == "101")
+    return refused, seen(reply)
 
 
 def _numverify_no_number(probe: Probe) -> Answer:
@@ -235,17 +241,17 @@ def _numverify_left(probe: Probe) -> Answer:
 
 def _numverify_form(probe: Probe) -> Answer:
     params = {"number": probe.number.removeprefix("+")}
-    found = probe.found("GET", "/validate", params=params, paid=True)
-    same = str(found["number"]).lstrip("+") == params["number"]
-    return same and isinstance(found["valid"], bool), f"line_type {found['line_type']}"
+    answer = probe.found("GET", "/validate", params=params, paid=True)
+    same = str(answer["number"]).lstrip("+") == params["number"]
+    return same and isinstance(answer["valid"], bool), f"line_type {answer['line_type']}"
 
 
 # -- ClearoutPhone -------------------------------------------------------------------------
 
 
 def _credits(probe: Probe) -> int:
-    left: int = probe.found("GET", "/phonenumber/getcredits")["data"]["available_credits"]
-    return left
+    credits: int = probe.found("GET", "/phonenumber/getcredits")["data"]["available_credits"]
+    return credits
 
 
 def _clearout_credits(probe: Probe) -> Answer:
@@ -278,9 +284,9 @@ def _clearout_no_list(probe: Probe) -> Answer:
 
 def _clearout_form(probe: Probe) -> Answer:
     body = {"number": probe.number}
-    found = probe.found("POST", "/phonenumber/validate", json=body, paid=True)["data"]
-    billed, line_type = found.get("billable_credits"), found["line_type"]
-    return found["status"] in ("valid", "invalid", "unknown"), f"{line_type}, billed {billed}"
+    answer = probe.found("POST", "/phonenumber/validate", json=body, paid=True)["data"]
+    billed, line_type = answer.get("billable_credits"), answer["line_type"]
+    return answer["status"] in ("valid", "invalid", "unknown"), f"{line_type}, billed {billed}"
 
 
 def _clearout_country(probe: Probe) -> Answer:
@@ -341,8 +347,8 @@ def _rnd_date(probe: Probe) -> Answer:
     if facts(probe.number).region != "US":
         raise NotReachableError("holds US numbers only")
     day = f"{_SINCE[:4]}-{_SINCE[4:6]}-{_SINCE[6:]}"
-    wanted = {"tnList": [{"tn": probe.number.removeprefix("+1"), "date": day}]}
-    (reply,) = probe.found("POST", "/api/tn", json=wanted, paid=True)["replies"]
+    query = {"tnList": [{"tn": probe.number.removeprefix("+1"), "date": day}]}
+    (reply,) = probe.found("POST", "/api/tn", json=query, paid=True)["replies"]
     known = reply["disconnected"] in ("yes", "no", "no_data")
     return known and reply.get("dateProvided") == day, f"members {', '.join(sorted(reply))}"
 

@@ -107,8 +107,8 @@ def _store_success(
 
 def _status(provider: Provider, state: State) -> ProviderStatus:
     if not state.reason:
-        left = "" if state.credits is None else f"; credit for {state.credits:,} lookups"
-        return ProviderStatus(provider.name, True, f"accepts our key{left}", state.credits)
+        credit = "" if state.credits is None else f"; credit for {state.credits:,} lookups"
+        return ProviderStatus(provider.name, True, f"accepts our key{credit}", state.credits)
     until = f" (left alone until {state.retry_at:%H:%M} UTC)" if state.retry_at else ""
     text = f"{provider.label} {state.reason}{until}; {_remedy(provider.name, state.kind)}"
     return ProviderStatus(provider.name, False, text, state.credits)

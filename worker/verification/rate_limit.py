@@ -124,9 +124,9 @@ class SharedPace:
             self._alone.count(name)
         return wait
 
-    def update(self, name: str, left: Remaining) -> None:
-        self._alone.update(name, left)
-        values = (left.remaining, left.limit, left.seconds, ARRIVAL)
+    def update(self, name: str, state: Remaining) -> None:
+        self._alone.update(name, state)
+        values = (state.remaining, state.limit, state.seconds, ARRIVAL)
         try:
             self._quoted(keys=_keys(name), args=[*values])
         except redis.RedisError as error:
@@ -177,7 +177,7 @@ def wait(
     sleep: Callable[[float], None] = stopping.sleep,
 ) -> None:  # fmt: skip
     """Wait for the slot of a call that makes this many lookups; raises `Stopped`."""
-    left = pace.reserve(name, spacing(per_second, lookups))
-    while left > 0:
-        sleep(min(left, _LONGEST))
-        left -= _LONGEST
+    remaining = pace.reserve(name, spacing(per_second, lookups))
+    while remaining > 0:
+        sleep(min(remaining, _LONGEST))
+        remaining -= _LONGEST

@@ -116,14 +116,14 @@ def entry_point_providers() -> tuple[EntryPoint, ...]:
 
 def provider_factories() -> dict[str, ProviderFactory]:
     """Return all providers by name: ours, and those of installed packages."""
-    found: dict[str, ProviderFactory] = dict(BUILT_IN)
+    factories: dict[str, ProviderFactory] = dict(BUILT_IN)
     for point in entry_point_providers():
-        if point.name in found:
+        if point.name in factories:
             log.warning("provider %s of %s has a name that is taken; it is left out",
                         point.name, point.value)  # fmt: skip
         else:
-            found[point.name] = point.load()
-    return found
+            factories[point.name] = point.load()
+    return factories
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class ChainPlan:
 
 
 def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
-    """Build the chain; raises `SettingsError` where a step cannot be meant so."""
+    """Build the chain. Raises `SettingsError` for a step that makes no sense."""
     known = provider_factories()
     verification = settings.verification
     context = ProviderFactoryContext(settings, pace)
@@ -149,11 +149,11 @@ def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
         if name not in known
     ]
     on = {n: m for n, m in known.items() if context.tuning(n).enabled}
-    wanted = verification.steps or _default_steps(on)
-    made: dict[str, Provider | None] = {}
+    configured = verification.steps or _default_steps(on)
+    providers: dict[str, Provider | None] = {}
     steps: list[ChainStep] = []
     left_out: list[str] = []
-    for place, step in enumerate(wanted):
+    for place, step in enumerate(configured):
         where = f"verification.steps[{place}]" if verification.steps else "verification.steps"
         if step.provider not in known:
             problems.append(
@@ -163,9 +163,9 @@ def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
         if step.provider not in on:
             left_out.append(f"{where}: {step.provider} is turned off, the step is left out")
             continue
-        if step.provider not in made:
-            made[step.provider] = known[step.provider](context)
-        provider = made[step.provider]
+        if step.provider not in providers:
+            providers[step.provider] = known[step.provider](context)
+        provider = providers[step.provider]
         if provider is None:
             if verification.steps:
                 keys = KEYS.get(step.provider, "its credentials")

@@ -48,8 +48,8 @@ def used_amounts(
 def reserved_lookups(connection: Connection, provider: str) -> int:
     """Return how many lookups of a provider are reserved, by all workers."""
     reserved = sa.func.coalesce(sa.func.sum(spend.c.reserved_lookups), 0)
-    found = connection.scalar(sa.select(reserved).where(spend.c.provider == provider))
-    return int(found or 0)
+    total = connection.scalar(sa.select(reserved).where(spend.c.provider == provider))
+    return int(total or 0)
 
 
 def add(

@@ -80,15 +80,15 @@ def _all_limits(
 ) -> list[Limit]:
     """Return the caps of days and months, for all together and for each provider. A run's caps
     belong to the run."""
-    found: list[Limit] = []
+    limits: list[Limit] = []
     everybody, _ = used_amounts(connection, now, "", "")
-    found += budget.limits(settings.budget, everybody)
+    limits += budget.limits(settings.budget, everybody)
     for provider in line.providers:
         tuning = settings.providers.get(provider.name)
         if tuning is not None and not provider.local:
             _, here = used_amounts(connection, now, "", provider.name)
-            found += budget.limits(tuning.budget, here, provider.label)
-    return [limit for limit in found if not limit.name.startswith("this run")]
+            limits += budget.limits(tuning.budget, here, provider.label)
+    return [limit for limit in limits if not limit.name.startswith("this run")]
 
 
 def _as_json(limit: Limit) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _room(
     settings: Settings,
     now: datetime,
     price: int,
-    wanted: int,
+    lookups: int,
     before: Used,
 ) -> tuple[int, str]:
     everybody, here = used_amounts(connection, now, "", step.name)
@@ -171,14 +171,14 @@ def _room(
     credit = circuit_breaker.load(connection, step.name).credits
     if credit is not None:
         limits.append(Limit(f"the credit with {step.provider.label}", None, credit, Used()))
-    return budget.affordable(limits, price, wanted)
+    return budget.affordable(limits, price, lookups)
 
 
 def affordable_count(
     connection: Connection, line: ChainPlan, settings: Settings, now: datetime, most: int
 ) -> dict[str, int]:
     """Return how many lookups of each paid provider could be made now, at most `most`."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for step in line.steps:
         if step.provider.local:
             continue
@@ -186,12 +186,12 @@ def affordable_count(
         waits = state.is_open and state.retry_at is not None and state.retry_at > now
         price = budget.millionths(step.price)
         room, _ = _room(connection, step, settings, now, price, most, Used())
-        found[step.name] = max(found.get(step.name, 0), 0 if waits else room)
-    return found
+        counts[step.name] = max(counts.get(step.name, 0), 0 if waits else room)
+    return counts
 
 
 def of_number(connection: Connection, number: str) -> tuple[list[Any], list[Any]]:
     """Return a number's paid lookups, newest first, and its questions without an answer."""
-    made = sa.select(lookups).where(lookups.c.number == number).order_by(lookups.c.id.desc())
+    paid = sa.select(lookups).where(lookups.c.number == number).order_by(lookups.c.id.desc())
     waiting = sa.select(lookup_retries).where(lookup_retries.c.number == number)
-    return list(connection.execute(made)), list(connection.execute(waiting))
+    return list(connection.execute(paid)), list(connection.execute(waiting))

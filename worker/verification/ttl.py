@@ -27,13 +27,13 @@ def length(answer: Answer, check_level: CheckLevel, ttls: CountsFor) -> timedelt
         return ttls.unreachable
     if check_level == "live":
         return ttls.live
-    found: timedelta = getattr(
+    lifetime: timedelta = getattr(
         ttls,
         f"valid_{answer.line_type}"
         if answer.line_type in ("mobile", "landline", "voip")
         else "valid_other",
     )
-    return found
+    return lifetime
 
 
 def expires_at(

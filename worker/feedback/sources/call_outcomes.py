@@ -145,8 +145,8 @@ def record_problem(connection: Connection, connector: str, problem: str) -> None
 def load_problem(connection: Connection, connector: str) -> str:
     """Return why the names of outcomes could not be read with the last calls; "" = they could."""
     query = sa.select(app_state.c.value).where(app_state.c.name == f"{_NAMES}{connector}")
-    held = connection.scalar(query)
-    return str(orjson.loads(held)) if held else ""
+    stored = connection.scalar(query)
+    return str(orjson.loads(stored)) if stored else ""
 
 
 @dataclass(frozen=True, slots=True)

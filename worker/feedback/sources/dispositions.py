@@ -68,11 +68,11 @@ def poll(ctx: Context, connector: str) -> int:
         )
         rows = call_outcomes.load(connection, connector)
     seen = OutcomeTable(connector, {row.outcome: row for row in rows})
-    found = opened.call_outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
-    if found is None:
+    calls = opened.call_outcomes((position or now - HISTORY) - ctx.settings.read_again(connector))
+    if calls is None:
         return 0
     took = _CallReader(ctx, connector, now, seen, started)
-    new = took.read(opened, found)
+    new = took.read(opened, calls)
     latest = max(filter(None, (position, took.latest)), default=None)
     if latest is not None:
         latest = min(filter(None, (latest, took.began, took.unplaced)))
@@ -104,12 +104,12 @@ class _CallReader:
         self.began: datetime | None = None  # by the CRM's clock
         self.unplaced: datetime | None = None  # first change of those that have to wait
 
-    def read(self, opened: Connector, found: Iterable[CallOutcome], again: bool = False) -> int:
+    def read(self, opened: Connector, calls: Iterable[CallOutcome], again: bool = False) -> int:
         """Store what calls report; how many reports are new. `again`: their outcome meant something
         else before."""
         ctx, now, new = self._ctx, self._now, 0
         batch: list[Feedback] = []
-        for call in found:
+        for call in calls:
             if self.began is None:
                 spent = timedelta(seconds=time.monotonic() - self._started + 1)
                 self.began = (opened.clock() or ctx.now()) - spent
@@ -142,8 +142,8 @@ def _read_earlier_calls(
         if counts_as:
             reading = _CallReader(ctx, connector, now, None, time.monotonic())
             try:
-                found = opened.call_outcomes(row.first_at, only=row.outcome) or ()
-                new += reading.read(opened, found, again=bool(row.counted_as))
+                calls = opened.call_outcomes(row.first_at, only=row.outcome) or ()
+                new += reading.read(opened, calls, again=bool(row.counted_as))
             except ConnectorError as error:
                 log.warning("%s: calls of “%s” wait: %s", connector, row.name, error)
                 setbacks.note(ctx.store, connector, _READ_EARLIER_CALLS, error, now)
@@ -187,10 +187,12 @@ def reports_from_call(
     """Return the reports that a call's outcome makes, one for each number that may have been
     called. `again`: the outcome meant something else before, so what it means now is another
     report."""
-    found = map_disposition(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
-    if found is None:
+    meaning = map_disposition(
+        outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id
+    )
+    if meaning is None:
         return
-    kind, grade, channels = found
+    kind, grade, channels = meaning
     numbers: list[str] = []
     who = None
     if outcome.record_id:

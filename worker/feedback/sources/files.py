@@ -105,12 +105,12 @@ def read_numbers(
 def _numbers(text: str, region: str | None) -> list[str]:
     if not text or is_possible(text):
         return [text] if text else []
-    found = [number.e164 for number in parse_field(text, region).numbers]
-    if not found and text.isdigit() and 8 <= len(text) <= 15 and region is None:
-        found = [
+    numbers = [number.e164 for number in parse_field(text, region).numbers]
+    if not numbers and text.isdigit() and 8 <= len(text) <= 15 and region is None:
+        numbers = [
             number.e164 for number in parse_field("+" + text, None).numbers
         ]  # as registries do
-    return found
+    return numbers
 
 
 def read_reports(
@@ -158,14 +158,14 @@ def _parse_time(text: str, kind: str) -> datetime:
     """Parse when a report was made. A day without a time is its end for what stops and its
     beginning for what lifts: on one day, the yes may have come first."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidReportError(
             f"at: write it like 2026-01-31 or 2026-01-31T12:00:00Z ({text[:20]!r})"
         ) from None
     if kind not in ("opt_in", "confirmed") and _is_day(text):
-        found = datetime.combine(found, time.max)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        moment = datetime.combine(moment, time.max)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_day(text: str) -> bool:
@@ -184,14 +184,14 @@ def _rows(
     beside: list[int] = []  # further columns of numbers
     with opened_rows(path, layout, refused.notes.append) as rows:
         for row in rows:
-            told = [without_guard(parser.readable(cell)) for cell in row.cells]
+            values = [without_guard(parser.readable(cell)) for cell in row.cells]
             if places is None:
-                if bare and _is_bare(told, mapping.get("number", "")):
+                if bare and _is_bare(values, mapping.get("number", "")):
                     places = {"number": int(mapping.get("number") or 1) - 1}
                 else:
-                    places = _column_positions(path, told, mapping)
+                    places = _column_positions(path, values, mapping)
                     if bare and not mapping.get("number"):
-                        names = unique_names(told)
+                        names = unique_names(values)
                         phones = [names.index(name) for name in guess_columns(names)["phones"]]
                         beside = [at for at in phones if at != places["number"]]
                         places = {"number": places["number"]}
@@ -199,8 +199,8 @@ def _rows(
             if row.problem:
                 refused.add(row.number, row.raw, row.problem)
                 continue
-            cells = {name: told[at] for name, at in places.items() if at < len(told)}
-            numbers = {f"number {at}": told[at] for at in beside if at < len(told)}
+            cells = {name: values[at] for name, at in places.items() if at < len(values)}
+            numbers = {f"number {at}": values[at] for at in beside if at < len(values)}
             yield Row(row.number, row.raw, {"number": "", **cells, **numbers})
 
 
@@ -223,23 +223,23 @@ def _column_positions(
         raise ListError(
             f"{path}: the first row must hold the column names, but {shown}; add a row with names"
         )
-    found: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for name, column in mapping.items():
         if column:
-            found[name] = place_named(header, column, "--column", str(path))
+            positions[name] = place_named(header, column, "--column", str(path))
     lowered = [name.strip().casefold() for name in header]
     for name, guesses in {**_COLUMN_NAMES, "number": ("number",)}.items():
         guess = next((guess for guess in guesses if guess in lowered), None)
-        if name not in found and guess is not None:
+        if name not in positions and guess is not None:
             # Of two columns of one name each may hold what the other does not.
-            found[name] = place_named(lowered, guess, f"--column {name}=...", str(path))
-    if "number" not in found:
+            positions[name] = place_named(lowered, guess, f"--column {name}=...", str(path))
+    if "number" not in positions:
         names = unique_names(header)
         if phones := guess_columns(names)["phones"]:
-            found["number"] = names.index(phones[0])
-        elif "id" not in found:
+            positions["number"] = names.index(phones[0])
+        elif "id" not in positions:
             raise ListError(
                 f"{path}: no column looks like a phone number; name it with --column "
                 f"(there are: {', '.join(names)})"
             )
-    return found
+    return positions

@@ -53,17 +53,17 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_
 Short = Annotated[Text, StringConstraints(max_length=200)]
 
 
-def _as_channels(given: Any) -> Any:
+def _as_channels(value: Any) -> Any:
     """Parse one channel, several, or "all", into a list of channels; [] is all of them."""
-    several = [given] if isinstance(given, str) else given
+    several = [value] if isinstance(value, str) else value
     if isinstance(several, list) and "all" in several:
         return []
     return several
 
 
-def _as_text(given: Any) -> Any:
+def _as_text(value: Any) -> Any:
     """Turn a code that comes as a number into text."""
-    return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 Channels = Annotated[list[Literal["call", "text"]], BeforeValidator(_as_channels)]
@@ -147,36 +147,36 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
         raise InvalidReportError("contact: missing; a correction is about one person's number")
     at = min(report.at.astimezone(UTC), now) if report.at else now
     key = report.key or _content_hash(report, now)
-    said = _read_code(report)
+    code = _read_code(report)
     # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
     # contact with several numbers is named, nobody knows which of them it came from.
-    about_number = who is None or (said.by_text and (bool(report.number) or len(numbers) == 1))
-    made = [
+    about_number = who is None or (code.by_text and (bool(report.number) or len(numbers) == 1))
+    reports = [
         Feedback(
-            key=f"api:{key}:{number}{said.key_suffix}"[:255],
-            kind=said.kind,
+            key=f"api:{key}:{number}{code.key_suffix}"[:255],
+            kind=code.kind,
             number=number,
-            source=said.source,
+            source=code.source,
             at=at,
-            channels=" ".join(sorted(said.channels)),
+            channels=" ".join(sorted(code.channels)),
             contact=who.key if who else "",
             scope="number" if about_number else "person",
             person=who.person if who else "",
-            evidence=said.evidence,
-            severity=said.severity,
+            evidence=code.evidence,
+            severity=code.severity,
             new_number=new,
             received_at=now,
         )
         for number in numbers
     ]
-    by_key = bool(report.key) or said.kind in _LIFTING
+    by_key = bool(report.key) or code.kind in _LIFTING
     if report.contact is not None and not report.number and by_key:
         return _key_by_contact(
-            ctx, made, f"api:{key}:{_contact_hash(report.contact)}{said.key_suffix}"
+            ctx, reports, f"api:{key}:{_contact_hash(report.contact)}{code.key_suffix}"
         )
-    if not report.key and not report.at and said.kind in LIFTED_BY:
-        return _rekey_after_lift(ctx, made, who)
-    return made
+    if not report.key and not report.at and code.kind in LIFTED_BY:
+        return _rekey_after_lift(ctx, reports, who)
+    return reports
 
 
 def must_flush_before(report: Report, batch: Sequence[Feedback]) -> bool:
@@ -186,34 +186,38 @@ def must_flush_before(report: Report, batch: Sequence[Feedback]) -> bool:
     return lifts and not report.key and report.kind in LIFTED_BY
 
 
-def _key_by_contact(ctx: Context, made: Sequence[Feedback], key: str) -> list[Feedback]:
+def _key_by_contact(ctx: Context, reports: Sequence[Feedback], key: str) -> list[Feedback]:
     """Return one report for each number, under a key that names none of them: all numbers in the
     first request count, and none that the contact has got by the time of a retry."""
     with ctx.store.read() as connection:
         # Under its number is how an earlier release kept it.
-        known = report_log.find_known_keys(connection, [key, *(one.key for one in made)], ctx.keys)
+        known = report_log.find_known_keys(
+            connection, [key, *(one.key for one in reports)], ctx.keys
+        )
     if key in known:
-        return [replace(made[0], key=key)]
+        return [replace(reports[0], key=key)]
     if known:
-        return [one for one in made if one.key in known]
-    return [replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(made)]
+        return [one for one in reports if one.key in known]
+    return [
+        replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(reports)
+    ]
 
 
 def _rekey_after_lift(
-    ctx: Context, made: Sequence[Feedback], who: ContactIdentity | None
+    ctx: Context, reports: Sequence[Feedback], who: ContactIdentity | None
 ) -> list[Feedback]:
     """Let a stop that is known by its hash count again if something has lifted it since."""
-    found = []
+    rekeyed = []
     with ctx.store.read() as connection:
-        known = report_log.find_known_keys(connection, [one.key for one in made], ctx.keys)
-        for one in made:
+        known = report_log.find_known_keys(connection, [one.key for one in reports], ctx.keys)
+        for one in reports:
             since = known.get(one.key)
             if since is not None:
                 at = report_log.last_lift(connection, one.kind, one.number, who, ctx.keys)
                 if at is not None and at > since:
                     one = replace(one, key=f"{one.key}:after {at.isoformat()}")
-            found.append(one)
-    return found
+            rekeyed.append(one)
+    return rekeyed
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,10 +148,10 @@ def _number(form: Mapping[str, str], name: str) -> str:
 
 
 def _message_id(form: Mapping[str, str]) -> str:
-    found = form.get("MessageSid") or form.get("SmsSid") or form.get("SmsMessageSid") or ""
-    if not (found.isascii() and found.isalnum() and 10 <= len(found) <= 64):
+    message_id = form.get("MessageSid") or form.get("SmsSid") or form.get("SmsMessageSid") or ""
+    if not (message_id.isascii() and message_id.isalnum() and 10 <= len(message_id) <= 64):
         raise MalformedWebhookError("MessageSid is missing")
-    return found
+    return message_id
 
 
 def _carrier_time(text: str, now: datetime) -> datetime:

@@ -146,7 +146,7 @@ class Batcher:
     def _send(self, connector: Connector, mine: PendingWrites, batch: Batch) -> None:
         """Send a batch, and give each page in it the outcomes of its own updates."""
         members = self._with_lease(batch)
-        updates = [update for _, some in members for update in some]
+        updates = [update for _, own_updates in members for update in own_updates]
 
         def keep_all_leases() -> None:
             for one in {mine, *(one for one, _ in members)}:
@@ -157,30 +157,30 @@ class Batcher:
                 write_all(connector, updates, keep_all_leases) if updates else Written({}, None)
             )
         except ConnectorError as error:  # it would be the same for each
-            for one, some in members:
-                self._settle(one, len(some), error=error)
+            for one, own_updates in members:
+                self._settle(one, len(own_updates), error=error)
         except BaseException as error:
             # It may be one page's fault: let each find out for itself. Written twice is no harm.
-            for one, some in members:
-                self._settle(one, len(some), retry_alone=some)
+            for one, own_updates in members:
+                self._settle(one, len(own_updates), retry_alone=own_updates)
             if not isinstance(error, Exception):
                 raise
         else:
-            for one, some in members:
-                own = {update.id: outcomes[update.id] for update in some}
+            for one, own_updates in members:
+                own = {update.id: outcomes[update.id] for update in own_updates}
                 took_any = any(outcome.written for outcome in own.values())
-                self._settle(one, len(some), own, written_at if took_any else None)
+                self._settle(one, len(own_updates), own, written_at if took_any else None)
 
     def _with_lease(self, batch: Batch) -> Batch:
         """Drop the updates of pages that another worker has by now."""
         members: Batch = []
-        for one, some in batch:
+        for one, updates in batch:
             try:
                 one.keep_lease()
             except Exception as error:
-                self._settle(one, len(some), error=error)
+                self._settle(one, len(updates), error=error)
             else:
-                members.append((one, some))
+                members.append((one, updates))
         return members
 
     def _settle(
@@ -214,15 +214,15 @@ def _drain(pending: Sequence[PendingWrites], size: int) -> Batch:
     batch: Batch = []
     named: set[str] = set()
     for one in pending:
-        some: list[Update] = []
+        updates: list[Update] = []
         later: list[Update] = []
         for update in one.queued:
             fits = len(named) < size and update.id not in named
-            (some if fits else later).append(update)
+            (updates if fits else later).append(update)
             if fits:
                 named.add(update.id)
-        if some:
+        if updates:
             one.queued = later
-            one.in_flight += len(some)
-            batch.append((one, some))
+            one.in_flight += len(updates)
+            batch.append((one, updates))
     return batch

@@ -86,10 +86,10 @@ class ClearoutPhoneProvider:
         )
         data = _data(reply, paid=False)
         nested = data.get("credits")
-        left = data.get("available_credits")
-        if left is None and isinstance(nested, dict):
-            left = nested.get("available", nested.get("total"))
-        return AccountStatus(left if isinstance(left, int) else None)
+        credits = data.get("available_credits")
+        if credits is None and isinstance(nested, dict):
+            credits = nested.get("available", nested.get("total"))
+        return AccountStatus(credits if isinstance(credits, int) else None)
 
     def close(self) -> None:
         self._client.close()
@@ -109,7 +109,7 @@ class ClearoutPhoneProvider:
         verdict = _VERDICTS.get(str(data.get("status")).lower())
         if verdict is None or data.get("e164_format") not in (None, "", question.number):
             raise AmbiguousResultError("gave an answer that cannot be read")
-        kept = {key: data.get(key) for key in ("status", "line_type", "carrier", "location")}
+        raw_answer = {key: data.get(key) for key in ("status", "line_type", "carrier", "location")}
         billed = data.get("billable_credits")
         return Answer(
             number=question.number,
@@ -118,7 +118,7 @@ class ClearoutPhoneProvider:
             carrier=text(data.get("carrier")),
             country=text(data.get("country_code"), 2),
             detail=_detail(verdict),
-            raw_answer=orjson.dumps(kept).decode(),
+            raw_answer=orjson.dumps(raw_answer).decode(),
             charged=billed if isinstance(billed, int) and 0 <= billed <= 100 else 1,
         )
 
@@ -184,8 +184,8 @@ def _country_of(questions: Sequence[Question]) -> str:
 
 def _data(reply: Response, paid: bool = True) -> dict[str, Any]:
     """Return the `data` of a successful answer; raise the error that another one means."""
-    said = reply.data if isinstance(reply.data, dict) else {}
-    error = said.get("error")
+    answer = reply.data if isinstance(reply.data, dict) else {}
+    error = answer.get("error")
     message = text(error.get("message")) if isinstance(error, dict) else ""
     if reply.status == 402 or (reply.status != 200 and "credit" in message.lower()):
         raise CreditExhaustedError("says that our credits are used up")
@@ -197,12 +197,12 @@ def _data(reply: Response, paid: bool = True) -> dict[str, Any]:
         raise (AmbiguousResultError if paid else UnavailableError)(
             "gave an answer that cannot be read"
         )
-    found: dict[str, Any] = data["data"]
-    return found
+    result: dict[str, Any] = data["data"]
+    return result
 
 
-def _kind(said: object) -> LineType:
-    key = str(said or "").strip().lower().replace(" ", "_").replace("-", "_")
+def _kind(line_type: object) -> LineType:
+    key = str(line_type or "").strip().lower().replace(" ", "_").replace("-", "_")
     return _KINDS.get(key, "unknown")
 
 
@@ -218,18 +218,18 @@ def _read(body: bytes, questions: Sequence[Question]) -> list[Answer]:
         raise UnavailableError("gave a result file that cannot be read") from error
     if rows and _RESULT not in rows[0]:
         raise UnavailableError("gave a result file that cannot be read")
-    wanted = {question.number for question in questions}
-    said: dict[str, set[str]] = {}
+    numbers = {question.number for question in questions}
+    results: dict[str, set[str]] = {}
     for row in rows:
-        if (of := _number_of(row, wanted)) is not None:
-            said.setdefault(of, set()).add((row.get(_RESULT) or "").strip().lower())
-    found = []
+        if (of := _number_of(row, numbers)) is not None:
+            results.setdefault(of, set()).add((row.get(_RESULT) or "").strip().lower())
+    answers = []
     for row in rows:
-        number = _number_of(row, wanted)
+        number = _number_of(row, numbers)
         verdict = _VERDICTS.get((row.get(_RESULT) or "").strip().lower())
-        if number is None or verdict is None or len(said[number]) > 1:
+        if number is None or verdict is None or len(results[number]) > 1:
             continue  # two lines that disagree about a number say nothing of it
-        found.append(
+        answers.append(
             Answer(
                 number=number,
                 verdict=verdict,
@@ -243,13 +243,13 @@ def _read(body: bytes, questions: Sequence[Question]) -> list[Answer]:
                 ).decode(),
             )
         )  # fmt: skip
-    return found
+    return answers
 
 
-def _number_of(row: Mapping[str, str], wanted: set[str]) -> str | None:
+def _number_of(row: Mapping[str, str], numbers: set[str]) -> str | None:
     """Return our number in a row, under whichever name the column came back."""
     for value in (row.get(_COLUMN), row.get("Phone Number"), *row.values()):
         number = str(value or "").strip().lstrip("'")
-        if number in wanted or (number := f"+{number}") in wanted:
+        if number in numbers or (number := f"+{number}") in numbers:
             return number
     return None

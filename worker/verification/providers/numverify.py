@@ -137,7 +137,9 @@ class NumVerifyProvider:
         valid = data.get("valid")
         if not isinstance(valid, bool) or not _same(data.get("number"), question.number):
             raise AmbiguousResultError("gave an answer that cannot be read")
-        kept = {key: data.get(key) for key in ("valid", "country_code", "carrier", "line_type")}
+        raw_answer = {
+            key: data.get(key) for key in ("valid", "country_code", "carrier", "line_type")
+        }
         return Answer(
             number=question.number,
             verdict="valid" if valid else "invalid",
@@ -145,7 +147,7 @@ class NumVerifyProvider:
             carrier=text(data.get("carrier")),
             country=text(data.get("country_code"), 2),
             detail="" if valid else "is not a number that exists",
-            raw_answer=orjson.dumps(kept).decode(),
+            raw_answer=orjson.dumps(raw_answer).decode(),
         )
 
     def _call(self, query: dict[str, str], paid: bool) -> Response:
@@ -176,8 +178,8 @@ def base_url(url: str) -> str:
     return with_path(url, _PATHS.get(urlsplit(url).hostname or "", "/api"))
 
 
-def _same(said: Any, number: str) -> bool:
-    return str(said or "").lstrip("+") == number.lstrip("+")
+def _same(answered: Any, number: str) -> bool:
+    return str(answered or "").lstrip("+") == number.lstrip("+")
 
 
 def _error(reply: Response) -> tuple[int, str] | None:
@@ -190,8 +192,8 @@ def _error(reply: Response) -> tuple[int, str] | None:
     error = data.get("error")
     if data.get("success") is not False and not (isinstance(error, dict) and "valid" not in data):
         return None
-    found = error if isinstance(error, dict) else {}
-    code, kind = str(found.get("code", "")), text(found.get("type"))
+    details = error if isinstance(error, dict) else {}
+    code, kind = str(details.get("code", "")), text(details.get("type"))
     if code.isdecimal():
         return int(code), kind
     kind = code or kind
@@ -201,9 +203,9 @@ def _error(reply: Response) -> tuple[int, str] | None:
 def _later(reply: Response) -> None:
     """Return what the usual reading of a status would miss: a quota behind a 429, a limit behind a
     200."""
-    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    message = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
     code, _kind = _error(reply) or (0, "")
-    if code == _USED_UP or (reply.status == 429 and ("month" in said or "quota" in said)):
+    if code == _USED_UP or (reply.status == 429 and ("month" in message or "quota" in message)):
         raise CreditExhaustedError("says that this month's lookups are used up (104)")
     if code == _TOO_FAST:
         raise RetryableError("asks us to slow down (106)")
@@ -213,8 +215,8 @@ def _judge(reply: Response) -> None:
     error = _error(reply)
     if error is not None and (error[0] or reply.status == 200):
         raise _problem(*error)
-    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
-    raise_for_status_code(reply, said)
+    message = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    raise_for_status_code(reply, message)
 
 
 def _problem(code: int, kind: str) -> ProviderError:

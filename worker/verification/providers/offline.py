@@ -77,5 +77,5 @@ def time_zones(number: str) -> tuple[str, ...]:
     parts = split(number)
     if parts is None:
         return ()
-    found = timezone.time_zones_for_geographical_number(as_number(*parts))
-    return tuple(zone for zone in found if zone != timezone.UNKNOWN_TIMEZONE)
+    zones = timezone.time_zones_for_geographical_number(as_number(*parts))
+    return tuple(zone for zone in zones if zone != timezone.UNKNOWN_TIMEZONE)

@@ -80,11 +80,11 @@ class RndProvider:
     @guards_response
     def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
         company = self._credentials.company_id
-        wanted = [
+        entries = [
             {"tn": _tn(q), "date": f"{q.since:%Y-%m-%d}", "companyId": company} for q in questions
         ]
         reply = self._call(
-            "POST", "/api/tn", lookups=len(questions), paid=True, json={"tnList": wanted}
+            "POST", "/api/tn", lookups=len(questions), paid=True, json={"tnList": entries}
         )
         replies = json_object(reply).get("replies")
         if not isinstance(replies, list):
@@ -191,10 +191,10 @@ class RndProvider:
 
 
 def _judge(reply: Response) -> None:
-    said = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
-    if reply.status == 402 or (reply.status >= 400 and "subscription" in said.lower()):
+    message = text(reply.data.get("message")) if isinstance(reply.data, dict) else ""
+    if reply.status == 402 or (reply.status >= 400 and "subscription" in message.lower()):
         raise CreditExhaustedError("says that our subscription's queries are used up")
-    raise_for_status_code(reply, said)
+    raise_for_status_code(reply, message)
 
 
 def _tn(question: Question) -> str:
@@ -213,8 +213,8 @@ def _matched(
     """
     dated: dict[tuple[str, date], str] = {}
     undated: dict[str, list[str]] = defaultdict(list)
-    for tn, day, said in replies:
-        word = said.strip().lower().replace(" ", "_")
+    for tn, day, verdict in replies:
+        word = verdict.strip().lower().replace(" ", "_")
         if word not in _SAID:
             continue
         if day.strip():
@@ -222,22 +222,26 @@ def _matched(
                 dated[_digits(tn), read] = word
         else:
             undated[_digits(tn)].append(word)
-    found = []
+    answers = []
     for tn, asked in _by_number(questions).items():
-        left = [one for one in asked if (tn, one.since) not in dated]
-        words = {one: dated[tn, one.since] for one in asked if one.since and one not in left}
-        if len(undated[tn]) == len(left):
+        open_questions = [one for one in asked if (tn, one.since) not in dated]
+        words = {
+            one: dated[tn, one.since] for one in asked if one.since and one not in open_questions
+        }
+        if len(undated[tn]) == len(open_questions):
             in_order = sorted(undated[tn], key=_IN_ORDER.index)
-            words |= zip(sorted(left, key=lambda one: one.since or date.min), in_order, strict=True)
-        found += [_answer(question, word) for question, word in words.items()]
-    return found
+            words |= zip(
+                sorted(open_questions, key=lambda one: one.since or date.min), in_order, strict=True
+            )
+        answers += [_answer(question, word) for question, word in words.items()]
+    return answers
 
 
 def _by_number(questions: Sequence[Question]) -> dict[str, list[Question]]:
-    found: dict[str, list[Question]] = defaultdict(list)
+    by_number: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
-        found[_tn(question)].append(question)
-    return found
+        by_number[_tn(question)].append(question)
+    return by_number
 
 
 def _answer(question: Question, word: str) -> Answer:

@@ -191,20 +191,20 @@ class TwilioProvider:
         return _answer(json_object(reply), question, check_level)
 
     def _batch(self, questions: Sequence[Question], check_level: CheckLevel) -> Response:
-        wanted = []
+        entries = []
         for place, question in enumerate(questions):
             entry: dict[str, Any] = {"correlation_id": str(place), "phone_number": question.number}
             if check_level != "format":
                 entry["fields"] = [_PRODUCTS[check_level].package]
             if question.since is not None and check_level == "reassigned":
                 entry["reassigned_number"] = {"last_verified_date": f"{question.since:%Y%m%d}"}
-            wanted.append(entry)
+            entries.append(entry)
         return self._client.call(
             "POST",
             "/v2/batch/query",
             lookups=len(questions),
             paid=check_level != "format",
-            json={"phone_numbers": wanted},
+            json={"phone_numbers": entries},
             auth=self._login,
         )
 
@@ -220,7 +220,7 @@ class TwilioProvider:
         for one in known:  # two answers to one question are none
             if by_id.get(str(one.get("correlation_id"))) != one:
                 by_id.pop(str(one.get("correlation_id")), None)
-        found: list[Answer] = []
+        answers: list[Answer] = []
         problem: ProviderError | None = None
         for place, question in enumerate(questions):
             entry = by_id.get(str(place))
@@ -232,10 +232,10 @@ class TwilioProvider:
                 problem = problem or error
                 continue
             if answer is not None:
-                found.append(answer)
+                answers.append(answer)
         if problem is not None:
-            raise problem.after(found)
-        return found
+            raise problem.after(answers)
+        return answers
 
 
 def _refuses_batch(reply: Response) -> bool:
@@ -254,8 +254,8 @@ def _judge(reply: Response, check_level: CheckLevel = "format") -> None:
     """Raise what an answer other than 200 means."""
     if reply.status == 200:
         return
-    said = reply.data if isinstance(reply.data, dict) else {}
-    code, message = _code(said), text(said.get("message"))
+    body = reply.data if isinstance(reply.data, dict) else {}
+    code, message = _code(body), text(body.get("message"))
     _judge_code(code, check_level)
     if code == _NO_LOGIN:
         raise CredentialsRejectedError(f'does not accept our key: "{message}" ({code})')
@@ -286,7 +286,9 @@ def _code(data: object) -> int:
     return 0
 
 
-def _unknown(code: int, question: Question, check_level: CheckLevel, kept: str = "") -> Answer:
+def _unknown(
+    code: int, question: Question, check_level: CheckLevel, raw_answer: str = ""
+) -> Answer:
     """Return the answer for a number whose lookup cannot be made: it says nothing about the number,
     and costs nothing."""
     return Answer(
@@ -294,7 +296,7 @@ def _unknown(code: int, question: Question, check_level: CheckLevel, kept: str =
         verdict="unknown",
         detail=_UNKNOWN.get(code, f"could not be looked up ({code})"),
         since=question.since if check_level == "reassigned" else None,
-        raw_answer=kept,
+        raw_answer=raw_answer,
         charged=0,
     )
 
@@ -316,12 +318,14 @@ def _answer(data: Mapping[str, Any], question: Question, check_level: CheckLevel
     if not isinstance(valid, bool) or not _is_about(data, question):
         raise AmbiguousResultError("gave an answer that cannot be read")
     package = _PRODUCTS[check_level].package
-    found = data.get(package) if check_level != "format" else {}
-    kept = {key: data.get(key) for key in ("valid", "validation_errors", package) if key in data}
+    details = data.get(package) if check_level != "format" else {}
+    raw_answer = {
+        key: data.get(key) for key in ("valid", "validation_errors", package) if key in data
+    }
     common: dict[str, Any] = {
         "number": question.number,
         "country": data.get("country_code") or "",
-        "raw_answer": orjson.dumps(kept).decode(),
+        "raw_answer": orjson.dumps(raw_answer).decode(),
         "since": question.since if check_level == "reassigned" else None,
     }
     if not valid:
@@ -329,40 +333,40 @@ def _answer(data: Mapping[str, Any], question: Question, check_level: CheckLevel
         known = [_INVALID[error] for error in errors if error in _INVALID]
         detail = known[0] if known else "is not valid"
         return Answer(verdict="invalid", detail=detail, charged=0, **common)
-    if not isinstance(found, dict):
+    if not isinstance(details, dict):
         return None
-    if found.get("error_code") is not None:
-        code = _code({"error_code": found["error_code"]})
+    if details.get("error_code") is not None:
+        code = _code({"error_code": details["error_code"]})
         _judge_code(code, check_level)
         if code in _LATER:
             return None
         return _unknown(code, question, check_level, common["raw_answer"])
-    return _by_check_level(found, check_level, common)
+    return _by_check_level(details, check_level, common)
 
 
 def _is_about(data: Mapping[str, Any], question: Question) -> bool:
     """Return whether an answer is about our number. Its country may write it differently by now
     (the 1 behind Mexico's 52): then its last digits are the same."""
-    said = str(data.get("phone_number") or question.number)
-    return said == question.number or said[-8:] == question.number[-8:]
+    answered = str(data.get("phone_number") or question.number)
+    return answered == question.number or answered[-8:] == question.number[-8:]
 
 
 def _by_check_level(
-    found: Mapping[str, Any], check_level: CheckLevel, common: dict[str, Any]
+    details: Mapping[str, Any], check_level: CheckLevel, common: dict[str, Any]
 ) -> Answer:
     if check_level == "line_type":
         return Answer(
             verdict="valid",
-            line_type=_KINDS.get(str(found.get("type")), "unknown"),
-            carrier=text(found.get("carrier_name")),
+            line_type=_KINDS.get(str(details.get("type")), "unknown"),
+            carrier=text(details.get("carrier_name")),
             **common,
         )
     if check_level == "live":
-        live = _LIVES.get(str(found.get("status", "")).lower(), "")
+        live = _LIVES.get(str(details.get("status", "")).lower(), "")
         verdict: Verdict = "unreachable" if live == "inactive" else "valid" if live else "unknown"
         detail = "is not in service" if live == "inactive" else ""
         return Answer(verdict=verdict, live=live, detail=detail, **common)
     if check_level == "reassigned":
-        said = {"yes": True, "no": False}.get(str(found.get("is_number_reassigned")))
-        return Answer(verdict="valid", reassigned=said, **common)
+        reassigned = {"yes": True, "no": False}.get(str(details.get("is_number_reassigned")))
+        return Answer(verdict="valid", reassigned=reassigned, **common)
     return Answer(verdict="valid", charged=1, **common)

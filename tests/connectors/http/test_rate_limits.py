@@ -60,7 +60,7 @@ class TestTheReserve:
         kept.record(of_day(201))
         kept.wait()
         kept.record(of_day(200))
-        with pytest.raises(QuotaError, match=r"200 of today's 1,000 .* hubspot\.api_reserve"):
+        with pytest.raises(QuotaError, match=r"200 of today's 1,000 .* 20% .*hubspot\.api_reserve"):
             kept.wait()
 
     def test_after_a_minute_one_call_looks_whether_there_are_more(self, clock: Clock) -> None:

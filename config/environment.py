@@ -85,7 +85,7 @@ def _from_file(env: Mapping[str, str], name: str, problems: list[str]) -> str:
     if not path:
         return ""
     if env.get(name):
-        problems.append(f"{name} and {name}_FILE are both set: leave one of them out")
+        problems.append(f"{name} and {name}_FILE are both set: remove one of them")
         return ""
     try:
         text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
@@ -250,7 +250,7 @@ def _salesforce_addresses(credentials: SalesforceCredentials, problems: list[str
         host = _host(url)
         if host.endswith((".lightning.force.com", ".salesforce-setup.com")):
             problems.append(
-                f"{name}: {host} is where people work, and not where programs log in; write your "
+                f"{name}: {host} is for people, not for programs that log in; write your "
                 "My Domain address, such as https://yourcompany.my.salesforce.com"
             )
 

@@ -44,10 +44,10 @@ def explicit(url: str, cert_reqs: str = "") -> str:
     requirement = query.pop("ssl_cert_reqs", "") or cert_reqs or "required"
     check = _CHECKS.get(requirement.casefold().removeprefix("cert_"))
     if check is None:
-        raise RedisUrlError(f"ssl_cert_reqs is required or none (it says {requirement!r})")
+        raise RedisUrlError(f"ssl_cert_reqs must be required or none (it says {requirement!r})")
     host = _HOSTNAME.get(query.pop("ssl_check_hostname", "true").casefold())
     if host is None:
-        raise RedisUrlError("ssl_check_hostname is true or false")
+        raise RedisUrlError("ssl_check_hostname must be true or false")
     ca = query.get("ssl_ca_certs", "")
     if ca and not Path(ca).is_file():
         raise RedisUrlError(f"ssl_ca_certs: there is no file {ca}")

@@ -91,7 +91,7 @@ def _fill_from_environment(
             continue
         if field in table:
             problems.append(
-                f"connectors.{name}.{field}: a secret is not for the file; set {variable}"
+                f"connectors.{name}.{field}: secrets do not belong in the file; set {variable}"
             )
         table.pop(field, None)
         if text := secret(env, variable, problems):

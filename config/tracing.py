@@ -74,7 +74,9 @@ def _tracer(_process: int) -> Any:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("traces are wanted, but: pip install 'phone-hygiene[otel]'")
+        log.warning(
+            "traces are configured, but packages are missing: pip install 'phone-hygiene[otel]'"
+        )
         return None
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

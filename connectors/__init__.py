@@ -40,7 +40,7 @@ def names() -> tuple[str, ...]:
 def checked_name(name: str) -> str:
     """Return the name of a connector; raises `ValueError` for any other text."""
     if name not in names():
-        raise ValueError(f"there is no connector of this name; there are {', '.join(names())}")
+        raise ValueError(f"there is no connector of this name; available: {', '.join(names())}")
     return name
 
 
@@ -75,7 +75,7 @@ def check(name: str, settings: Settings) -> None:
     from config.section import SettingsError
 
     if name not in names():
-        raise SettingsError(f"{name}: no such connector; there are {', '.join(names())}")
+        raise SettingsError(f"{name}: no such connector; available: {', '.join(names())}")
     if name in settings.active_connectors:
         return
     if name not in type(settings.connectors).model_fields:

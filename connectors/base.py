@@ -258,7 +258,7 @@ class BaseConnector(ABC):
     def object_of(self, record_id: str) -> str:
         if len(self.objects) == 1:
             return self.objects[0]
-        raise InvalidRequestError(f"{self.name}: no id tells its object; name the object")
+        raise InvalidRequestError(f"{self.name}: an id does not tell its object; name the object")
 
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         return [(self.object_of(record_id), record_id) for record_id in record_ids]

@@ -58,4 +58,4 @@ def _of_sheet(path: Path, sheet: workbook.Sheet) -> Iterator[Row]:
         texts = [cell.text for cell in cells]
         yield Row(number, encode_cells(texts, ","), "\n", texts)
     if empty:
-        raise ListError(f"{path}: sheet {sheet.name!r} is empty; --sheet names another")
+        raise ListError(f"{path}: sheet {sheet.name!r} is empty; name another one with --sheet")

@@ -149,7 +149,9 @@ def _chosen(named: str, sample: bytes) -> str:
     """The encoding that an operator names, without what belongs to the text (a byte order mark)."""
     encoding = known_encoding(named)
     if encoding is None:
-        raise ListError(f"--encoding: {named!r} is not known; such as utf-8, cp1250, cp1252, cp949")
+        raise ListError(
+            f"--encoding: {named!r} is not a known encoding; examples: utf-8, cp1250, cp949"
+        )
     plain = encoding.lower().replace("_", "-")
     if plain in ("utf-8-sig", "utf8-sig"):
         return "utf-8"

@@ -57,7 +57,7 @@ def is_workbook(path: Path, name: str = "") -> bool:
         raise ListError(f"{name} cannot be read: {error.strerror}") from error
     if start == _OLE:
         raise ListError(
-            f"{name} is an old Excel file (.xls), or protected by a password; save it as .xlsx or "
+            f"{name} is an old Excel file (.xls) or has a password; save it as .xlsx or "
             "CSV, without a password"
         )
     if not start.startswith(b"PK\x03\x04"):

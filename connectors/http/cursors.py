@@ -22,7 +22,7 @@ class CursorGuard:
         """Return the cursor. Raises `UnavailableError` for one that comes again."""
         if cursor == self._kept:
             raise UnavailableError(
-                f"{self._name}: the read does not get on: the same cursor came again; nothing that "
+                f"{self._name}: the read is stuck: the same cursor came again; nothing that "
                 "was read is lost, and the run goes on from there: hygiene runs resume RUN"
             )
         self._steps += 1

@@ -78,7 +78,7 @@ class _Clocked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         seconds = self._deadline.left
         if seconds <= 0:
-            raise TimeoutError("the answer did not come whole in time")
+            raise TimeoutError("the answer was not complete in time")
         self._sock.settimeout(seconds if self._each is None else min(self._each, seconds))
         count = cast("int | None", self._raw.readinto(buffer))
         self._deadline.received += count or 0

@@ -59,6 +59,6 @@ def _reading(name: str) -> Iterator[None]:
     except _MISREAD as error:
         log.exception("%s: an answer could not be read", name)
         raise UnavailableError(
-            f"{name}: an answer had another form than it should ({type(error).__name__}); if that "
+            f"{name}: an answer has an unexpected form ({type(error).__name__}); if that "
             "goes on, look what stands between (a proxy?), or for a newer version of this program"
         ) from error

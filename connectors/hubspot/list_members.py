@@ -71,5 +71,5 @@ def _list_details(client: Client, name: str) -> Mapping[str, Any]:
     except NotFoundError:
         details = {"objectTypeId": ""}
     if details.get("objectTypeId", _CONTACTS) != _CONTACTS:  # ids on it mean companies, say
-        raise InvalidRequestError(f"hubspot: there is no list of contacts {name!r}")
+        raise InvalidRequestError(f"hubspot: there is no contact list {name!r}")
     return details

@@ -113,7 +113,7 @@ class Probe:
         """The properties of the named contact."""
         found = self.read([self.record])["results"]
         if not found:
-            raise NotReachableError("there is no contact of that id")
+            raise NotReachableError("there is no contact with this id")
         held: dict[str, Any] = found[0]["properties"]
         return held
 

@@ -155,7 +155,7 @@ class Writer:
     def _look_again(self, silent: Sequence[Update], once_more: bool) -> dict[str, WriteResult]:
         """At records of which an answer does not say what became of them. One that is not there
         under its id was merged into another, most often."""
-        log.warning("hubspot: an answer says nothing of %d of its writes", len(silent))
+        log.warning("hubspot: an answer does not mention %d of its writes", len(silent))
         found, again = consistency.confirm(silent, self._fetch)
         for record_id, result in found.items():
             if not result.ok:

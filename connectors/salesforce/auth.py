@@ -117,7 +117,8 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
         raise ConnectorError(f"salesforce: {no_answer.PROXY_LOGIN}")
     if page and not 300 <= answer.status_code < 400:
         raise UnavailableError(
-            f"salesforce: login: {said}; if SALESFORCE_LOGIN_URL is right, check what is in between"
+            f"salesforce: login: {said}; if SALESFORCE_LOGIN_URL is right, "
+            "check what is between us and Salesforce"
         )
     body = _body(answer)
     if not isinstance(body, dict) or not isinstance(body.get("access_token"), str):

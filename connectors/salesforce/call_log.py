@@ -56,7 +56,7 @@ class CallLog:
                 yield row
             return
         except LargeQueryError as error:
-            log.warning("%s; asking for tasks of less time at once", error)
+            log.warning("%s; asking for tasks of a shorter time at once", error)
         if not windows:
             yield from self._in_slices(_tasks_query(at, until, only))
             return

@@ -251,10 +251,10 @@ class SalesforceConnector:
             except SwitchToBulkError as large:
                 at = large.position
             except (CursorLapsedError, NotFoundError):
-                log.info("salesforce: what was read from has lapsed; going on by id")
+                log.info("salesforce: the query's cursor has expired; going on by id")
                 at = Position(at.after)
             except BulkUnavailableError as error:
-                log.warning("%s; going on with the REST API", error)
+                log.warning("%s; continuing with the REST API", error)
                 self._bulk_from = 0
                 at = Position(at.after)
             except UnavailableError as error:

@@ -113,7 +113,7 @@ class Probe:
         soql = f"SELECT {', '.join(fields)} FROM {self.object} WHERE Id = {quoted(self.record)}"
         found = self.query(soql)
         if not found:
-            raise NotReachableError(f"our user sees no {self.object} of that id")
+            raise NotReachableError(f"our user sees no {self.object} with this id")
         return found[0]
 
     def update(self, records: list[dict[str, Any]], **headers: str) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ class Writer:
             try:
                 return self._by_job(updates, records, heartbeat)
             except BulkUnavailableError as error:
-                log.warning("%s; going on with the REST API", error)
+                log.warning("%s; continuing with the REST API", error)
         found = self._by_collections(updates, records, range(len(updates)), heartbeat)
         return [found[place] for place in range(len(updates))]
 
@@ -175,7 +175,7 @@ class Writer:
     ) -> tuple[dict[str, WriteResult], set[str]]:
         """At records of which an answer did not say what became of them: results, and the ids that
         are to be written once more. `seen`: those of which that was said before."""
-        log.warning("salesforce: an answer says nothing of %d of its writes", len(silent))
+        log.warning("salesforce: an answer does not mention %d of its writes", len(silent))
         found, again = confirm(silent, self._fetch)
         twice = [update for update in again if update.id in seen]
         found |= {update.id: unconfirmed(update) for update in twice}

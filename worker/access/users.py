@@ -123,9 +123,9 @@ def upsert_user(store: Store, name: str, password: str, role: Role, now: datetim
     """Make a person, or give them a new password or role; raises `AccessError`. Their sessions
     end."""
     if not name or len(name) > 120 or not name.isprintable() or name == ADMIN:
-        raise AccessError(f"{name!r} cannot be a name here (admin is the one of ADMIN_PASSWORD)")
+        raise AccessError(f"{name!r} cannot be used as a name (admin logs in with ADMIN_PASSWORD)")
     if len(password) < SHORTEST:
-        raise AccessError(f"a password has at least {SHORTEST} characters")
+        raise AccessError(f"a password needs at least {SHORTEST} characters")
     row = {
         "name": name, "password": _hasher.hash(password), "role": role, "created_at": now,
     }  # fmt: skip

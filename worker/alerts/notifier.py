@@ -58,7 +58,7 @@ def _send(ctx: Context) -> int:
                 sent.add(channel)
             except ChannelError as error:
                 problem = str(error)
-                log.warning("an alert could not be told: %s", error)
+                log.warning("an alert could not be sent: %s", error)
         told += not problem
         attempts = row.attempts + 1
         wait = min(_LONGEST_WAIT, timedelta(minutes=2 ** min(attempts, 10)))

@@ -1,4 +1,4 @@
-"""`hygiene` commands about who may do what: people, tokens, the log of what was done."""
+"""`hygiene` commands about who may do what: users, tokens, the audit log."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from worker.cli.output import console
 
 @click.group("users", cls=Group)
 def users() -> None:
-    """Who may see the pages: list, add, remove, make a login link."""
+    """List, add and remove users; make a login link."""
 
 
 @users.command("list")
 @json_option
 def users_list(as_json: bool) -> None:
-    """People with a password of their own."""
+    """List users who have a password."""
     from worker.access import users as people
 
     with open_context(read_only=True) as ctx:
@@ -30,7 +30,7 @@ def users_list(as_json: bool) -> None:
             {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in found
         ])  # fmt: skip
     elif not found:
-        console.info("nobody yet; make somebody with: hygiene users add NAME --role viewer")
+        console.info("no users yet; add one with: hygiene users add NAME --role viewer")
     else:
         made = console.table("name", "role", "since")
         console.rows(made, [(u.name, u.role, f"{u.created_at:%Y-%m-%d}") for u in found])
@@ -46,10 +46,13 @@ def users_list(as_json: bool) -> None:
     prompt=True,
     hide_input=True,
     confirmation_prompt=True,
-    help="Asked for where it is left out, or read from HYGIENE_USER_PASSWORD.",
+    help="By default you are asked for it, or it is read from HYGIENE_USER_PASSWORD.",
 )
 def users_add(name: str, role: Role, password: str) -> None:
-    """Make somebody, or give them a new password or role. Viewers look, admins act."""
+    """Add a user, or change a password or role.
+
+    Viewers look, admins act.
+    """
     from config.settings import SettingsError
     from worker.access import audit
     from worker.access import users as people
@@ -66,13 +69,13 @@ def users_add(name: str, role: Role, password: str) -> None:
 @users.command("remove")
 @click.argument("name")
 def users_remove(name: str) -> None:
-    """Take somebody away, with their sessions."""
+    """Remove a user, and end their sessions."""
     from worker.access import audit
     from worker.access import users as people
 
     with open_context() as ctx:
         if not people.remove(ctx.store, name):
-            console.error(f"there is nobody of the name {name}")
+            console.error(f"there is no user {name}")
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "user.remove", name)
     console.out.print(f"{name} is gone")
@@ -80,10 +83,10 @@ def users_remove(name: str) -> None:
 
 @users.command("login-link")
 def users_login_link() -> None:
-    """Print a link that logs one browser in. Only where no password is set.
+    """Print a link that logs in one browser.
 
-    The link works once, expires after ten minutes, and is printed only on a terminal, not into a
-    pipe or a file.
+    Only works if no password is set. The link works once, expires after ten minutes, and is printed
+    only on a terminal, not into a pipe or a file.
     """
     from config.settings import SettingsError
     from worker.access.ways_in import described, needs_link
@@ -100,13 +103,13 @@ def users_login_link() -> None:
 
 @click.group("tokens", cls=Group)
 def tokens_group() -> None:
-    """Tokens of the HTTP API: list, make, revoke."""
+    """List, make and revoke tokens of the HTTP API."""
 
 
 @tokens_group.command("list")
 @json_option
 def tokens_list(as_json: bool) -> None:
-    """Tokens that were made, without their secrets."""
+    """List tokens, without their secrets."""
     from worker.access import tokens
 
     with open_context(read_only=True) as ctx:
@@ -114,7 +117,7 @@ def tokens_list(as_json: bool) -> None:
     if as_json:
         console.print_json([one.as_json() for one in found])
     elif not found:
-        console.info("none yet; make one with: hygiene tokens make NAME --scope read")
+        console.info("no tokens yet; make one with: hygiene tokens make NAME --scope read")
     else:
         made = console.table("id", "name", "scopes", "made by", "used", "revoked")
         console.rows(made, [
@@ -131,7 +134,7 @@ def tokens_list(as_json: bool) -> None:
 @click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES))
 @json_option
 def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
-    """Make a token. It is shown this once."""
+    """Make a token. It is shown only once."""
     from config.settings import SettingsError
     from worker.access import audit, tokens
 
@@ -151,12 +154,12 @@ def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
 @tokens_group.command("revoke")
 @click.argument("token", metavar="ID", type=int)
 def tokens_revoke(token: int) -> None:
-    """Take a token back, at once."""
+    """Revoke a token, with immediate effect."""
     from worker.access import audit, tokens
 
     with open_context() as ctx:
         if not tokens.revoke(ctx.store, token, ctx.now()):
-            console.error(f"there is no token {token} in force")
+            console.error(f"there is no active token {token}")
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "token.revoke", str(token))
     console.out.print(f"token {token} is revoked")
@@ -164,10 +167,10 @@ def tokens_revoke(token: int) -> None:
 
 @click.command("audit", cls=Command)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--who", default="", help="Of this one only.")
+@click.option("--who", default="", help="Only what this user or token did.")
 @json_option
 def audit_command(limit: int, who: str, as_json: bool) -> None:
-    """What people and tokens did, the newest first."""
+    """Show what people and tokens did, newest first."""
     from worker.access import audit
 
     with open_context(read_only=True) as ctx:

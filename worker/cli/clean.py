@@ -37,7 +37,9 @@ def clean(
     source: Path, target: Path, force: bool, country: str, phones: tuple[str, ...],
     country_column: str, no_header: bool, layout: Layout, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check a list on disk and write the same rows with columns added. Needs no CRM and no server.
+    """Check a list on disk and add columns with the results.
+
+    The rows stay as they are. Needs no CRM and no server.
 
     FILE is CSV in any encoding, or an .xlsx workbook; - is standard input.
     """

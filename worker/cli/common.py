@@ -72,7 +72,7 @@ def read_settings() -> Settings:
 
 
 def user_name() -> str:
-    """Who is at the terminal, for the log of what was done."""
+    """Return who is at the terminal, for the audit log."""
     try:
         return f"{getpass.getuser()} (command line)"
     except (OSError, KeyError):  # a container without a user of that number
@@ -80,8 +80,8 @@ def user_name() -> str:
 
 
 class ConnectorName(_ParamType):
-    """One of the connectors that there are. They are looked for when a command is called, not when
-    its help is printed."""
+    """The name of a connector. The available ones are listed when a command is called, not when its
+    help is printed."""
 
     name = "connector"
 
@@ -95,7 +95,9 @@ class ConnectorName(_ParamType):
 
 
 def connector_argument(**options: Any) -> Callable[..., Any]:
-    return click.argument("connector", metavar="CONNECTOR", type=ConnectorName(), **options)
+    return click.argument(
+        "connector", **{"metavar": "CONNECTOR", "type": ConnectorName(), **options}
+    )
 
 
 def number_argument(text: str, where: str) -> str:

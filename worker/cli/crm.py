@@ -31,7 +31,10 @@ def crm() -> None:
               help="Use this field although we did not create it; repeatable.")  # fmt: skip
 @json_option
 def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
-    """Create the fields that the worker writes, and give its user access to them; repeatable."""
+    """Create our fields, and give our user access to them.
+
+    Safe to repeat.
+    """
     with open_context(connector) as ctx:
         opened = connectors.build(connector, ctx.settings)
         again = f"hygiene crm setup {connector} (what was already created stays)"
@@ -64,8 +67,10 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 @connector_argument()
 @json_option
 def crm_check(connector: str, as_json: bool) -> None:
-    """Show which fields are missing or unusable, which phone fields are not checked, and how many
-    records our user sees."""
+    """Show which fields are missing or unusable.
+
+    Also shows which phone fields are not checked, and how many records our user sees.
+    """
     from connectors.errors import ConnectorError
 
     settings = read_settings()

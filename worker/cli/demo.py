@@ -91,7 +91,7 @@ def run_demo(contacts: int, once: bool) -> int:
         console.error(*str(error).splitlines())
         return 1
     except KeyboardInterrupt:
-        console.info("stopped, with every process it had started")
+        console.info("stopped, with all its processes")
         return stopping.CODE
     return 0
 
@@ -107,7 +107,7 @@ def _alone(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DemoError(f"a demo is running already in {home}; stop it first") from None
+            raise DemoError(f"a demo is already running in {home}; stop it first") from None
         embedded_redis.stop(home)  # of a demo that was killed
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
@@ -335,7 +335,7 @@ def _show_places(ctx: Context) -> None:
     out.print(f"  bad sources and campaigns    http://127.0.0.1:{settings.port}/segments")
     if page := _recipients_page(ctx):
         out.print(f"  the page of a recipient      {page}")
-        console.info("  (answer there, and see the contact in HubSpot change a moment later)")
+        console.info("  (answer there, and watch the contact in HubSpot change a moment later)")
 
 
 def _show_login(settings: Settings) -> None:
@@ -370,7 +370,7 @@ def _recipients_page(ctx: Context) -> str:
 def _stay(settings: Settings, watch: Callable[[], None]) -> None:
     minutes = int(settings.sync.every.total_seconds() // 60)
     console.out.print(
-        f"\nEverything goes on running; the schedule syncs every {minutes} minutes. "
+        f"\nEverything keeps running; the schedule syncs every {minutes} minutes. "
         "Press Ctrl-C to stop."
     )
     asking = is_terminal() and sys.stdin is not None and sys.stdin.isatty()

@@ -45,7 +45,10 @@ def feedback_import(
     file: Path, columns: tuple[str, ...], kind: str, source: str, country: str,
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Import reports from a CSV file; a row that is imported twice counts once."""
+    """Import reports from a CSV file.
+
+    A row that is imported twice counts once.
+    """
     from worker.feedback import intake as receive
     from worker.feedback.sources import files as lists
     from worker.feedback.sources import submitted_reports
@@ -147,9 +150,10 @@ def feedback_decide(review: int, meaning: ReviewDecision, later: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Include outcomes that have a meaning.")
 @json_option
 def feedback_outcomes(everything: bool, as_json: bool) -> None:
-    """List call outcomes without a meaning; give them one in feedback.dispositions.
+    """List call outcomes without a meaning.
 
-    Once an outcome has a meaning, earlier calls with it count too.
+    Give them one in feedback.dispositions. Once an outcome has a meaning, earlier calls with it
+    count too.
     """
     from worker.feedback.sources import call_outcomes
 

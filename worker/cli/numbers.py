@@ -18,7 +18,10 @@ from worker.cli.output.numbers import show_evidence, show_number
 )
 @json_option
 def link(connector: str, record_id: str, number: str | None, as_json: bool) -> None:
-    """Create a link to the page where a contact confirms, corrects or withdraws a number."""
+    """Create a link to a contact's own page.
+
+    There the contact confirms, corrects or withdraws a number.
+    """
     from config.settings import SettingsError
     from worker.feedback import intake as receive
     from worker.feedback import records
@@ -26,7 +29,7 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
 
     with open_context(connector) as ctx:
         if not ctx.settings.public_url:
-            raise SettingsError("PUBLIC_URL: missing; links begin with it")
+            raise SettingsError("PUBLIC_URL: missing; links start with it")
         object_name, record_id = records.locate_record(ctx, connector, record_id)
         held = receive.numbers_of_contact(ctx, connector, object_name, record_id)
         wanted = number_argument(number, "--number") if number else next(iter(held), None)
@@ -52,7 +55,10 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
 @click.argument("number", metavar="NUMBER")
 @json_option
 def evidence(number: str, as_json: bool) -> None:
-    """Show what was reported about a number, how, and when each CRM confirmed it."""
+    """Show what was reported about a number, and when.
+
+    Also shows how it was reported, and when each CRM confirmed it.
+    """
     from worker.suppression import evidence as evidence_of
 
     e164 = number_argument(number, "NUMBER")
@@ -108,7 +114,10 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 @click.argument("text", metavar="NUMBER")
 @json_option
 def number(text: str, as_json: bool) -> None:
-    """Show everything known about a number, and why its contacts are flagged."""
+    """Show everything known about a number.
+
+    Also shows why its contacts are flagged.
+    """
     from worker.queries.number import number_details
 
     e164 = number_argument(text, "NUMBER")
@@ -125,7 +134,7 @@ def number(text: str, as_json: bool) -> None:
 @click.argument("record", metavar="ID")
 @json_option
 def contact(connector: str, record: str, as_json: bool) -> None:
-    """Show a record as our index has it, and the writes to it."""
+    """Show a record as our index has it, and our writes to it."""
     from connectors.errors import InvalidRequestError
     from worker.feedback import records
     from worker.queries import timeline

@@ -24,7 +24,10 @@ from worker.cli.output import console
               help="With --probe: also test what costs a lookup, with this number.")  # fmt: skip
 @json_option
 def doctor(probe: bool, number: str, as_json: bool) -> None:
-    """Check settings, database, Redis and each CRM, and say how to fix problems."""
+    """Check settings, database, Redis and each CRM.
+
+    Says how to fix what is wrong.
+    """
     from worker.ops.doctor import examine
     from worker.ops.doctor import probe as probe_lookups
 
@@ -46,7 +49,7 @@ def doctor(probe: bool, number: str, as_json: bool) -> None:
 
 @click.group(cls=Group)
 def db() -> None:
-    """The database."""
+    """Upgrade the database, or load an export into it."""
 
 
 @db.command("upgrade")
@@ -85,9 +88,10 @@ def db_load(file: Path, as_json: bool) -> None:
               help="Include password hashes, token hashes and our own key.")  # fmt: skip
 @json_option
 def export(file: Path, with_secrets: bool, as_json: bool) -> None:
-    """Export all our data to FILE, a zip of JSON lines; hygiene db load reads it.
+    """Export all our data to FILE, a zip of JSON lines.
 
-    The file holds numbers and the reports about them: protect it like the database.
+    `hygiene db load` reads it. The file holds numbers and the reports about them: protect it like
+    the database.
     """
     from worker.ops import export as exporting
 
@@ -116,7 +120,10 @@ def web(host: str | None) -> None:
 
 @click.command(cls=Command)
 def up() -> None:
-    """Run web, worker and beat on this machine; Redis and database are embedded by default."""
+    """Run web, worker and beat on this machine.
+
+    Redis and database are embedded by default.
+    """
     from worker.cli.supervisor import run_all
     from worker.cli.terminal import print_login_link
     from worker.web.port import check_port
@@ -132,7 +139,10 @@ def up() -> None:
               help="Contacts in each of the two CRMs.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Stop after the first sync.")
 def demo(contacts: int, once: bool) -> None:
-    """Try it out: sandbox CRMs, embedded Redis and database, a real worker, a first sync."""
+    """Try it out with sandbox CRMs and a real worker.
+
+    Runs a first sync. Redis and database are embedded.
+    """
     _require_stand_ins()
     from worker.cli.demo import run_demo
 
@@ -156,7 +166,10 @@ def _require_stand_ins() -> None:
 @click.option("--changed", is_flag=True, help="Only settings that differ from the default.")
 @json_option
 def settings(changed: bool, as_json: bool) -> None:
-    """Show the settings in effect and where each value comes from; secrets are masked."""
+    """Show the settings in effect, and where each value is from.
+
+    Secrets are masked.
+    """
     from config.effective import describe
 
     all_settings = describe(read_settings())

@@ -15,7 +15,7 @@ from worker.cli.output.spend import show_spend
 @click.command(cls=Command)
 @json_option
 def overview(as_json: bool) -> None:
-    """Show the state of the CRMs, the numbers and the spending, and what needs attention."""
+    """Show CRMs, numbers, spending, and what needs attention."""
     from worker.queries.overview import overview as all_of_it
     from worker.segments import counters
 
@@ -78,7 +78,10 @@ def _needs(needs: dict[str, Any]) -> Any:
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660))
 @json_option
 def spend(days: int, as_json: bool) -> None:
-    """Show what lookups cost by provider and day, the budget left, and each provider's state."""
+    """Show what lookups cost, and the budget left.
+
+    By provider and day, with each provider's state.
+    """
     from worker.verification import spend_report
 
     with open_context(read_only=True) as ctx, ctx.store.read() as connection:

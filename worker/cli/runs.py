@@ -83,7 +83,10 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
 def runs_resume(run: str, queue: bool, as_json: bool) -> None:
-    """Continue a run that was paused, failed, or lost its worker, from where it stopped."""
+    """Continue a run that was paused, failed or lost its worker.
+
+    It continues where it stopped.
+    """
     from worker.sync.runs import lifecycle as runs
 
     with open_context() as ctx:
@@ -104,7 +107,10 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
 @click.argument("run", metavar="RUN")
 @json_option
 def runs_pause(run: str, as_json: bool) -> None:
-    """Pause a run after the pages in progress; continue it with `hygiene runs resume`."""
+    """Pause a run after the pages in progress.
+
+    Continue it with `hygiene runs resume`.
+    """
     from worker.access import audit
     from worker.sync.runs import control
 

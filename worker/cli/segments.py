@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> None:
-    """Show the share of bad numbers by source, campaign, list, country or month, worst first."""
+    """Show the share of bad numbers, worst segments first.
+
+    By source, campaign, list, country or month.
+    """
     if click_ctx.invoked_subcommand is not None:
         return
     from worker.segments import counters as counting
@@ -57,7 +60,10 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
 @segments.command("isolated")
 @json_option
 def isolated(as_json: bool) -> None:
-    """List isolated segments, with their share of bad numbers before and after the audit."""
+    """List isolated segments.
+
+    Shows their share of bad numbers before and after the audit.
+    """
     from worker.segments import isolation as isolate
 
     with open_context(read_only=True) as ctx:
@@ -137,7 +143,10 @@ def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @json_option
 def shared(limit: int, as_json: bool) -> None:
-    """List numbers that many contacts share: placeholders, switchboards."""
+    """List numbers that many contacts share.
+
+    For example placeholders and switchboards.
+    """
     from worker.segments import counters as counting
     from worker.segments import queries as listing
 
@@ -160,8 +169,10 @@ def shared(limit: int, as_json: bool) -> None:
 @layout_options
 @json_option
 def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
-    """Import the outcomes of campaigns: columns campaign, day, sent, delivered, undelivered,
-    replies."""
+    """Import the outcomes of campaigns from a CSV file.
+
+    Its columns: campaign, day, sent, delivered, undelivered, replies.
+    """
     from connectors.csv_list.errors import ListError
     from worker.segments import campaign_outcomes
 

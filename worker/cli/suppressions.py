@@ -27,7 +27,10 @@ _CHANNELS = click.Choice(["call", "text"])
 
 @click.group("suppressions", cls=Group)
 def suppressions() -> None:
-    """List, add, lift, import and export suppressions (who must not be contacted)."""
+    """List, add, lift, import and export suppressions.
+
+    A suppression says who must not be contacted, and why.
+    """
 
 
 @suppressions.command("list")

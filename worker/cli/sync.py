@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@connector_argument(nargs=-1)
+@connector_argument(nargs=-1, metavar="[CONNECTOR]...")
 @click.option("--full", is_flag=True, help="Read all contacts, not only changed ones.")
 @click.option("--accept-removals", is_flag=True,
               help="Read all contacts and remove from our index those that the CRM no longer has, "
@@ -131,7 +131,7 @@ def rescan(
     connector: str, ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None,
     older_than: str | None, force: bool, dry_run: bool, queue: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check contacts again: by id, number, segment or age; all contacts by default."""
+    """Check contacts again: by id, number, segment or age. All contacts by default."""
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs.model import RunOptions
 

@@ -116,7 +116,7 @@ def clean(
     files.check_target(source, target, overwrite)
     fallback = region_of(default_country) if default_country else None
     if default_country and fallback is None:
-        raise ListError(f"--country: {default_country!r} is not a country that is known")
+        raise ListError(f"--country: {default_country!r} is not a known country")
     process_memory.tune_gc_for_bulk()
     try:
         with (

@@ -58,7 +58,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
         yield Check(
             "connectors",
             "problem",
-            "none is connected; set SALESFORCE_... or HUBSPOT_ACCESS_TOKEN (README)",
+            "no CRM is connected: set SALESFORCE_... or HUBSPOT_ACCESS_TOKEN (README)",
         )
     elif database_works:
         ctx = Context.create(settings)
@@ -104,7 +104,9 @@ def _ways_in(settings: Settings) -> Iterator[Check]:
     finally:
         store.close()
     if from_elsewhere:
-        yield Check("pages", "warning", f"{text}; set ADMIN_PASSWORD, or add people")
+        yield Check(
+            "pages", "warning", f"{text}; set ADMIN_PASSWORD, or add users (hygiene users add)"
+        )
     else:
         yield Check("pages", "ok", text)
 
@@ -119,28 +121,30 @@ def _keys(settings: Settings) -> Iterator[Check]:
     finally:
         ctx.close()
     if settings.secret_key or settings.database_url.startswith("sqlite"):
-        yield Check("keys", "ok", "SECRET_KEY" if settings.secret_key else "a key of our own")
+        yield Check("keys", "ok", "SECRET_KEY" if settings.secret_key else "a generated key")
     else:
         yield Check(
             "keys", "warning",
-            "kept in the database, with what it protects; set SECRET_KEY to keep it elsewhere",
+            "the key is in the database that it protects; set SECRET_KEY to keep it elsewhere",
         )  # fmt: skip
 
 
 def _webhooks(settings: Settings) -> Iterator[Check]:
     """What reports can come in, and what stands in the way of others."""
     if not settings.public_url:
-        text = "PUBLIC_URL is not set: no links for recipients, and webhooks only without a proxy"
+        text = (
+            "PUBLIC_URL is not set: recipients get no links, and webhooks work only without a proxy"
+        )
         yield Check("reports", "warning", text)
     elif not settings.public_url.startswith("https://"):
-        yield Check("reports", "warning", "PUBLIC_URL is not https: recipients would be warned")
+        yield Check("reports", "warning", "PUBLIC_URL is not https: browsers would warn recipients")
     lacking = []
     if settings.twilio is None or not (settings.twilio.auth_token or settings.twilio.shared_keys):
         lacking.append("Twilio's (TWILIO_AUTH_TOKEN)")
     if settings.hubspot is not None and not settings.hubspot.client_secret:
         lacking.append("HubSpot's (HUBSPOT_CLIENT_SECRET)")
     if lacking:
-        text = f"webhooks that cannot be checked, and are refused: {', '.join(lacking)}"
+        text = f"webhooks are refused because they cannot be checked: {', '.join(lacking)}"
         yield Check("reports", "ok", text)
     if not settings.admin_token:
         yield Check("reports", "ok", "ADMIN_TOKEN is not set: the API is closed")
@@ -164,13 +168,13 @@ def _countries(settings: Settings) -> Iterator[Check]:
             yield Check(
                 f"connectors.{name}.default_country",
                 "problem",
-                f"{country!r} is not a country that is known; write an ISO code like US or DE",
+                f"{country!r} is not a known country; write an ISO code such as US or DE",
             )
 
 
 def _space(settings: Settings) -> Iterator[Check]:
     if settings.home.exists() and shutil.disk_usage(settings.home).free < _LITTLE_SPACE:
-        yield Check("disk", "warning", f"less than 512 MB are free at {settings.home}")
+        yield Check("disk", "warning", f"less than 512 MB of disk space is free at {settings.home}")
 
 
 def _database(settings: Settings) -> Iterator[Check]:
@@ -182,7 +186,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield Check("database", "problem", str(error))
         return
     if not current:
-        yield Check("database", "problem", "its tables are not up to date; run: hygiene db upgrade")
+        yield Check("database", "problem", "its tables are out of date; run: hygiene db upgrade")
     elif settings.database_url.startswith("sqlite"):
         hint = "SQLite (for more than one machine, set DATABASE_URL to PostgreSQL)"
         yield Check("database", "ok", hint)
@@ -198,13 +202,13 @@ def _redis(settings: Settings) -> Iterator[Check]:
     try:
         embedded_redis.check_writes(settings.redis_url)
     except redis.RedisError as error:
-        text = f"REDIS_URL: no usable answer: {redis_line(error)} ({error})"
+        text = f"REDIS_URL does not give a usable answer: {redis_line(error)} ({error})"
         if "certificate verify failed" in str(error):
             text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
         yield Check("redis", "problem", text)
         return
     version = embedded_redis.running_version(settings.redis_url)
-    yield Check("redis", "ok", f"answers, and takes writes{f' ({version})' if version else ''}")
+    yield Check("redis", "ok", f"answers and accepts writes{f' ({version})' if version else ''}")
 
 
 def _embedded_redis(settings: Settings) -> Iterator[Check]:
@@ -228,7 +232,7 @@ def _messages(settings: Settings) -> Iterator[Check]:
         return
     if found:
         text = (
-            f"{found} messages in Redis were not our tasks and were set aside: who else writes to "
+            f"{found} messages in Redis are not our tasks and were set aside: who else writes to "
             f"this Redis? Look at them with redis-cli LRANGE {SET_ASIDE} 0 9, then: DEL {SET_ASIDE}"
         )
         yield Check("queue", "warning", text)
@@ -258,4 +262,4 @@ def _visibility(ctx: Context, name: str) -> Iterator[Check]:
         for one in ctx.open(name).visibility():
             yield Check(name, "warning" if one.limited else "ok", str(one))
     except ConnectorError as error:
-        yield Check(name, "warning", f"what our user sees cannot be told: {error}")
+        yield Check(name, "warning", f"cannot find out what our user sees: {error}")

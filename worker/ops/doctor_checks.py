@@ -41,29 +41,31 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
     yield from _files(settings)
     yield from _proxy(settings, env)
     if settings.log.level == "debug":
-        text = "log.level is debug: many lines; info tells what an operator needs"
+        text = "log.level is debug, which logs a lot; info is enough for an operator"
         yield warning("log", text)
     paid = [name for name in ("twilio", "numverify", "clearoutphone") if getattr(settings, name)]
     caps = settings.verification.budget
     if paid and not any((caps.day, caps.month, caps.day_lookups, caps.month_lookups)):
-        text = f"{', '.join(paid)} may cost any amount: set verification.budget.day or .month"
+        text = f"{', '.join(paid)} can cost any amount: set verification.budget.day or .month"
         yield warning("budget", text)
     keep = settings.retention
     if not any((keep.writes, keep.lookups, keep.runs, keep.replies)):
-        text = "nothing is ever deleted: a purpose that has ended is no reason to keep it (GDPR)"
+        text = "nothing is ever deleted, although GDPR forbids keeping data without a purpose"
         yield warning("retention", text)
     if not (settings.alert_webhook_url or (settings.smtp_url and settings.alerts.email_to)):
-        text = "nobody is told of what needs a person: set ALERT_WEBHOOK_URL, or SMTP_URL and "
+        text = "nobody gets alerts: set ALERT_WEBHOOK_URL, or SMTP_URL and "
         yield warning("alerts", text + "alerts.email_to")
     remote = settings.redis_url and urlsplit(settings.redis_url).hostname not in (
         *LOOPBACK_HOSTS,
         None,
     )
     if remote and settings.database_url.startswith("sqlite"):
-        text = "Redis is on another machine and the database is a file on this one: workers "
-        yield warning("database", text + "elsewhere need DATABASE_URL of a PostgreSQL")
+        text = (
+            "Redis is on another machine, but the database is a file on this one: for workers on "
+        )
+        yield warning("database", text + "other machines, set DATABASE_URL to a PostgreSQL")
     if settings.sync.full_every and settings.sync.every > timedelta(hours=6):
-        text = f"changes are read every {settings.sync.every} only: a STOP typed into the CRM waits"
+        text = f"changes are read only every {settings.sync.every}: a STOP typed into the CRM waits"
         yield warning("sync.every", text)
 
 
@@ -76,23 +78,25 @@ def _secrets(settings: Settings) -> Iterator[Check]:
         if value and (
             len(value) < least or value.casefold() in COMMON_SECRETS or len(set(value)) < 6
         ):
-            text = f"{name} is easy to guess: use {least} characters or more, drawn at random, as "
-            yield warning("secrets", text + "by: openssl rand -base64 32")
+            text = f"{name} is easy to guess: use at least {least} random characters, for example "
+            yield warning("secrets", text + "from: openssl rand -base64 32")
     if settings.database_url.startswith("postgres"):
         parts = urlsplit(settings.database_url)
         if parts.hostname not in (*LOOPBACK_HOSTS, None) and "sslmode" not in parts.query:
-            text = "DATABASE_URL leads to another machine without sslmode=verify-full (or require)"
+            text = (
+                "DATABASE_URL connects to another machine without sslmode=verify-full (or require)"
+            )
             yield warning("database", f"{text}: add ?sslmode=verify-full")
     if settings.redis_url.startswith("rediss://") and is_unchecked(settings.redis_url):
         text = (
             "REDIS_URL: the server's certificate is not checked (ssl_cert_reqs), so anybody on "
-            "the network path could start work"
+            "the network path could start tasks"
         )
         yield warning("redis", text + "; to check it, add ssl_ca_certs=FILE")
     if settings.redis_url.startswith("redis://"):
         parts = urlsplit(settings.redis_url)
         if parts.hostname not in LOOPBACK_HOSTS and not parts.password:
-            text = "REDIS_URL has no password: whoever reaches it could start work; set requirepass"
+            text = "REDIS_URL has no password: anybody could start tasks there; set requirepass"
             yield warning("redis", text)
 
 
@@ -106,7 +110,9 @@ def _addresses(settings: Settings) -> Iterator[Check]:
     }
     for name, url in crms.items():
         if url and urlsplit(url).hostname in LOOPBACK_HOSTS:
-            yield warning("addresses", f"{name} is on this machine: a stand-in, not the true one")
+            yield warning(
+                "addresses", f"{name} is on this machine: a stand-in, not the real service"
+            )
     host = urlsplit(settings.public_url).hostname
     if host in LOOPBACK_HOSTS:
         text = "PUBLIC_URL is on this machine: neither recipients nor Twilio can reach it"
@@ -134,10 +140,13 @@ def _files(settings: Settings) -> Iterator[Check]:
 
 def _proxy(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
     if settings.admin_password and not settings.public_url:
-        text = "pages are served to other machines and PUBLIC_URL is not set: put a proxy with "
-        yield warning("web", text + "https before it, and set PUBLIC_URL to its address")
+        text = (
+            "pages are served to other machines, but PUBLIC_URL is not set: put an https proxy in "
+        )
+        yield warning("web", text + "front, and set PUBLIC_URL to its address")
     if env.get("REQUESTS_CA_BUNDLE") == "" or env.get("PYTHONHTTPSVERIFY") == "0":
-        yield warning("web", "the environment turns checks of certificates off: unset that")
+        text = "the environment turns off certificate checks: unset "
+        yield warning("web", text + "REQUESTS_CA_BUNDLE and PYTHONHTTPSVERIFY")
 
 
 def check_redis(settings: Settings) -> Iterator[Check]:
@@ -149,8 +158,8 @@ def check_redis(settings: Settings) -> Iterator[Check]:
         return  # the doctor says so elsewhere
     policy = about.get("maxmemory_policy", "noeviction")
     if about.get("maxmemory") and policy != "noeviction":
-        text = f"maxmemory-policy is {policy}: messages are thrown away when it is full; set "
-        yield warning("redis", text + "it to noeviction")
+        text = f"maxmemory-policy is {policy}: messages are lost when memory is full; set it "
+        yield warning("redis", text + "to noeviction")
     yield from of_redis_version(version_of(about))
 
 
@@ -163,13 +172,13 @@ def of_redis_version(version: Version) -> Iterator[Check]:
 
 
 def check_work(ctx: Context) -> Iterator[Check]:
-    """What only shows while it works."""
+    """Check what shows only while the worker is running."""
     now = ctx.now()
-    said = heartbeat.describe(ctx.store, now)
+    status = heartbeat.describe(ctx.store, now)
     yield (
-        Check("queue", "ok", "a worker and beat are at work")
-        if said == "ok"
-        else warning("queue", said)
+        Check("queue", "ok", "a worker and beat are running")
+        if status == "ok"
+        else warning("queue", status)
     )
     with ctx.store.read() as connection:
         paused = connection.execute(
@@ -193,21 +202,22 @@ def check_work(ctx: Context) -> Iterator[Check]:
     for hold in held:
         yield warning("removals", f"{hold.connector}: {hold.reason}")
     for row in paused:
-        text = f"{row.connector}: run {row.id} is paused since long, and no other sync begins: "
-        yield warning("runs", f"{text}hygiene runs resume {row.id}")
+        text = f"Run {row.id} has been paused for over a day and blocks every other sync of "
+        text += f"{row.connector}. Resume it: hygiene runs resume {row.id}"
+        yield warning("runs", text)
     for name, kind, count in failing:
-        text = f"{name}: {count:,} records cannot be written ({kind}): hygiene runs show"
+        text = f"{name}: {count:,} records cannot be written ({kind}); see: hygiene runs show"
         yield warning("records", text)
     for name, all_of_them, without in homeless:
         country = getattr(getattr(ctx.settings.connectors, name), "default_country", "")
         if not country and all_of_them >= 50 and (without or 0) > all_of_them / 5:
-            text = f"{name}: {without / all_of_them:.0%} of contacts have no country that is known:"
+            text = f"{name}: {without / all_of_them:.0%} of contacts have no known country:"
             more = f"set connectors.{name}.default_country, or `country` to the right fields"
             yield warning("countries", f"{text} {more}")
 
 
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:
-    """Outcomes of calls whose names or meanings are not known, as of when calls were last read."""
+    """Check for call outcomes without a known name or meaning, as of the last read of calls."""
     dispositions = ctx.settings.feedback.dispositions
     for name in ctx.settings.active_connectors:
         with ctx.store.read() as connection:
@@ -216,19 +226,19 @@ def check_call_outcomes(ctx: Context) -> Iterator[Check]:
         if waiting := call_outcomes.find_unnamed(ctx, name):
             yield warning("calls", f"{name}: {waiting.text}")
         elif problem:
-            text = f"{name}: only the usual outcomes of calls are known by name ({problem}); calls "
-            yield warning("calls", f"{text}with others will wait: see docs/feedback.md")
+            text = f"{name}: only standard call outcomes are known by name ({problem}); calls with "
+            yield warning("calls", f"{text}other outcomes will wait: see docs/feedback.md")
         unread = call_outcomes.without_meaning(rows, dispositions, named=True)
         if unread:
             some = ", ".join(f"“{one.name}” ({one.calls:,})" for one in unread[:_SOME_OUTCOMES])
             more = len(unread) - _SOME_OUTCOMES
-            text = f"{name}: outcomes of calls that report nothing yet: {some}"
+            text = f"{name}: call outcomes without a meaning: {some}"
             text += f" and {more:,} more" if more > 0 else ""
             yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
 
 
 def check_background(ctx: Context) -> Iterator[Check]:
-    """What was to be done in the background and is refused, as of its last try."""
+    """Check for background work that was refused at its last try."""
     with ctx.store.read() as connection:
         found = list(setbacks.load(connection))
     for one in found:
@@ -237,7 +247,7 @@ def check_background(ctx: Context) -> Iterator[Check]:
 
 
 def check_crm(ctx: Context, name: str) -> Iterator[Check]:
-    """After it was asked something: its clock and what is left of its calls."""
+    """Check a CRM's clock, and how many of its calls are left; it must have answered before."""
     apart = ctx.open(name).clock_offset()
     if abs(apart) > MAX_CLOCK_SKEW:
         seconds = int(abs(apart).total_seconds())
@@ -250,7 +260,7 @@ def check_crm(ctx: Context, name: str) -> Iterator[Check]:
         left = {"remaining": today.remaining, "limit": today.limit}
     api_reserve = getattr(getattr(ctx.settings.connectors, name), "api_reserve", 0.0)
     if left and left["remaining"] <= left["limit"] * (api_reserve + 0.05):
-        text = f"{left['remaining']:,} of {left['limit']:,} API calls of the day are left, and "
+        text = f"{left['remaining']:,} of {left['limit']:,} API calls are left today, and "
         yield warning(
             name, f"{text}{api_reserve:.0%} are reserved for others: syncs stop until tomorrow"
         )

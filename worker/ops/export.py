@@ -113,10 +113,12 @@ def load(store: Store, path: Path) -> dict[str, int]:
         with zipfile.ZipFile(path) as archive, store.write() as connection:
             manifest = orjson.loads(archive.read(_MANIFEST))
             if manifest.get("format") != FORMAT or manifest.get("product") != PACKAGE:
-                raise ExportError(f"{path} is no export of Phone Hygiene that this version reads")
+                raise ExportError(
+                    f"{path} is not an export of Phone Hygiene that this version can read"
+                )
             if manifest["schema"] != (here := _schema(connection)):
                 raise ExportError(
-                    f"{path} is of schema {manifest['schema']}, this database of {here}: export "
+                    f"{path} has schema {manifest['schema']}, this database of {here}: export "
                     "and load with the same version of Phone Hygiene"
                 )
             _must_be_empty(connection)

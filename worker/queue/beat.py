@@ -40,7 +40,9 @@ class Scheduler(PersistentScheduler):
 
     def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
         """Create the schedule file again; it only holds when each entry was last sent."""
-        log.warning("the schedule file is damaged and was created again (%s)", type(exc).__name__)
+        log.warning(
+            "the schedule file was damaged and has been created again (%s)", type(exc).__name__
+        )
         self._remove_db()
         return self._open_schedule()
 
@@ -57,7 +59,7 @@ class Scheduler(PersistentScheduler):
             now: datetime = entry.default_now()
             if entry.last_run_at is not None and entry.last_run_at > now + _FUTURE:
                 if not any_in_future:
-                    log.warning("the clock was set back: the schedule goes on from now")
+                    log.warning("the clock was set back: the schedule continues from now")
                 entry.last_run_at = now
                 any_in_future = True
         return any_in_future

@@ -181,7 +181,7 @@ def release(ctx: Context, isolation_id: int, who: str, why: str) -> Isolation:
         )
         row = connection.execute(sa.select(isolations).where(c.id == isolation_id)).one_or_none()
     if row is None or done.rowcount != 1:
-        raise NoSuchSegmentError("there is no such segment that stands isolated")
+        raise NoSuchSegmentError("no such segment is isolated")
     return as_isolation(row)
 
 

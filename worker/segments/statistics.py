@@ -48,7 +48,7 @@ def share(bad: int, of: int, confidence: float = 0.95) -> Share:
     (0.0598, 0.1644)
     """
     if not 0 <= bad <= of:
-        raise ValueError("of so many things there cannot be so many bad ones")
+        raise ValueError("there cannot be more bad ones than there are in all")
     if of == 0:
         return Share(0, 0, 0.0, 1.0)
     p, z = bad / of, _deviations(confidence)

@@ -40,7 +40,7 @@ class Store:
         """A transaction that may write; on SQLite it takes the write lock at once, so that two
         writers wait for each other instead of failing half-way."""
         if getattr(self._writing, "now", False):
-            raise RuntimeError("a transaction that writes was begun inside another one")
+            raise RuntimeError("a writing transaction was begun inside another one")
         # Threads of one process wait for SQLite's one writer here: SQLite itself would look for
         # it only every so often.
         with self._writer if self._file else nullcontext(), self.engine.connect() as connection:
@@ -145,7 +145,7 @@ def ensure_schema(url: str) -> None:
     if is_current(url):
         return
     if not url.startswith("sqlite"):
-        raise StoreError("DATABASE_URL: its tables are not up to date; run: hygiene db upgrade")
+        raise StoreError("DATABASE_URL: its tables are out of date; run: hygiene db upgrade")
     upgrade(url)
 
 

@@ -47,7 +47,7 @@ def _in_utc(value: datetime | None) -> datetime | None:
     if value is None:
         return None
     if value.tzinfo is None:
-        raise ValueError("a moment without a time zone would be stored as something else")
+        raise ValueError("a time without a time zone would be stored wrongly")
     return value.astimezone(UTC)
 
 

@@ -183,7 +183,7 @@ def collect_file(
             _take_error(outcome, questions, error)
             return outcome
         except ProviderError as error:
-            log.info("provider %s %s; its file %s is asked for again", step.name, error, job)
+            log.info("provider %s %s; its file %s is polled again", step.name, error, job)
         except Exception:
             log.exception("provider %s: its file %s could not be handled", step.name, job)
             _take_error(outcome, questions, AmbiguousResultError(_BROKEN))

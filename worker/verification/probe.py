@@ -234,7 +234,7 @@ def _numverify_left(probe: Probe) -> Answer:
     reply = probe.send("GET", "/validate")
     names = [n.lower() for n in reply.headers if "ratelimit" in n.lower() or "quota" in n.lower()]
     if not names:
-        raise NotReachableError("no header tells it; only the gateway of api.apilayer.com may")
+        raise NotReachableError("no header says so; only the gateway of api.apilayer.com may")
     known = {"x-ratelimit-remaining-month", "x-quota-remaining"}
     return bool(known & set(names)), ", ".join(sorted(names))
 

@@ -119,7 +119,7 @@ def provider_factories() -> dict[str, ProviderFactory]:
     factories: dict[str, ProviderFactory] = dict(BUILT_IN)
     for point in entry_point_providers():
         if point.name in factories:
-            log.warning("provider %s of %s has a name that is taken; it is left out",
+            log.warning("provider %s of %s has a name that is already taken; it is left out",
                         point.name, point.value)  # fmt: skip
         else:
             factories[point.name] = point.load()
@@ -144,7 +144,7 @@ def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
     verification = settings.verification
     context = ProviderFactoryContext(settings, pace)
     problems = [
-        f"verification.providers.{name}: there is no such provider; there are {', '.join(known)}"
+        f"verification.providers.{name}: there is no such provider; available: {', '.join(known)}"
         for name in verification.providers
         if name not in known
     ]
@@ -157,7 +157,7 @@ def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
         where = f"verification.steps[{place}]" if verification.steps else "verification.steps"
         if step.provider not in known:
             problems.append(
-                f"{where}.provider: there is no {step.provider!r}; there are {', '.join(known)}"
+                f"{where}.provider: there is no {step.provider!r}; available: {', '.join(known)}"
             )
             continue
         if step.provider not in on:
@@ -189,14 +189,14 @@ def _add(
     if product is None:
         kinds = [d for d in ("format", "line_type", "live", "reassigned") if provider.product(d)]
         problems.append(
-            f"{where}.check_level: {step.provider} does not look for {step.check_level}, but for "
+            f"{where}.check_level: {step.provider} does not check {step.check_level}, only "
             f"{' and '.join(kinds)}"
         )
         return
     currency = settings.verification.budget.currency
     if step.cost is None and product.price and currency != "USD":
         problems.append(
-            f"{where}.cost: say what {step.provider} costs in {currency}; list prices are in USD"
+            f"{where}.cost: set the price of {step.provider} in {currency}; list prices are in USD"
         )
         return
     price = product.price if step.cost is None else step.cost

@@ -18,4 +18,4 @@ def enqueue_reports() -> None:
 
         enqueue_once(apply)
     except (Exception, SystemExit) as error:
-        log.warning("the queue could not be told (%s); beat will", type(error).__name__)
+        log.warning("the queue could not be reached (%s); beat will catch up", type(error).__name__)

@@ -34,7 +34,9 @@ class Workers:
 
             go_on(run_id)
         except (Exception, SystemExit) as error:
-            log.warning("the queue could not be told (%s); beat will", type(error).__name__)
+            log.warning(
+                "the queue could not be reached (%s); beat will catch up", type(error).__name__
+            )
 
     def undo(self, undo_id: str) -> None:
         try:
@@ -42,4 +44,6 @@ class Workers:
 
             undo.apply_async((undo_id,), retry=False)
         except (Exception, SystemExit) as error:
-            log.warning("the queue could not be told (%s); beat will", type(error).__name__)
+            log.warning(
+                "the queue could not be reached (%s); beat will catch up", type(error).__name__
+            )

@@ -288,7 +288,7 @@ class TestAList:
         from connectors.errors import InvalidRequestError
 
         hubspot.fault(THE_LIST, "alter", how='"objectTypeId":"0-1"', body='"objectTypeId":"0-2"')
-        with pytest.raises(InvalidRequestError, match="no list of contacts '2'"):
+        with pytest.raises(InvalidRequestError, match="no contact list '2'"):
             self.read(ctx, "2")
 
     def test_another_list_than_was_asked_for_is_not_taken_for_it(

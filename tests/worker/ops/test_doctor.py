@@ -41,12 +41,12 @@ SETTINGS: list[tuple[dict[str, str], str, str]] = [
     ({"REDIS_URL": "redis://cache.example:6379/0"}, "", "REDIS_URL has no password"),
     ({"REDIS_URL": "redis://:secret-pw@cache.example:6379/0"}, "", "the database is a file"),
     ({"PUBLIC_URL": "http://127.0.0.1:8000"}, "", "neither recipients nor Twilio can reach it"),
-    ({"ADMIN_PASSWORD": GOOD_KEY}, "", "put a proxy with https before it"),
+    ({"ADMIN_PASSWORD": GOOD_KEY}, "", "put an https proxy in front"),
     ({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": GOOD_KEY},
-     '[verification.budget]\nday = "none"\nmonth = "none"', "may cost any amount"),
+     '[verification.budget]\nday = "none"\nmonth = "none"', "can cost any amount"),
     ({}, "[log]\nlevel = 'debug'", "log.level is debug"),
     ({}, "[retention]\nwrites='0d'\nlookups='0d'\nruns='0d'\nreplies='0d'", "ever deleted"),
-    ({}, "", "nobody is told of what needs a person"),
+    ({}, "", "nobody gets alerts"),
     ({}, "[sync]\nevery = '12h'", "a STOP typed into the CRM waits"),
     ({"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_API_URL": f"http://{CLOSED_PORT}"}, "",
      "HUBSPOT_API_URL is on this machine: a stand-in"),
@@ -86,7 +86,7 @@ class TestSettings:
 
     def test_checks_of_certificates_that_are_turned_off_are_named(self, tmp_path: Path) -> None:
         settings = load({"HYGIENE_HOME": str(tmp_path)})
-        assert "certificates" in check_lines(
+        assert "certificate checks" in check_lines(
             doctor_checks.check_settings(settings, {"PYTHONHTTPSVERIFY": "0"})
         )
 
@@ -113,7 +113,7 @@ class TestWork:
         heartbeat.record(ctx.store, ctx.now())
         assert "ok queue" in check_lines(doctor_checks.check_work(ctx))
 
-    def test_a_run_that_is_paused_since_long_is_named(self, ctx: Context) -> None:
+    def test_a_run_that_has_been_paused_for_long_is_named(self, ctx: Context) -> None:
         run_id = run_store.open_run(ctx, "hubspot", Scope("everything"))
         control.pause(ctx, run_id, "kim")
         with ctx.store.write() as connection:
@@ -154,9 +154,7 @@ class TestACrm:
     def test_with_few_calls_left_is_named(self, ctx: Context, sandbox: Sandbox) -> None:
         sandbox.hubspot.used = int(sandbox.hubspot.daily_limit * 0.9)
         ctx.connector("hubspot", fresh=True)
-        assert "API calls of the day are left" in check_lines(
-            doctor_checks.check_crm(ctx, "hubspot")
-        )
+        assert "API calls are left today" in check_lines(doctor_checks.check_crm(ctx, "hubspot"))
 
 
 def test_it_goes_through_all_of_them_and_ends(

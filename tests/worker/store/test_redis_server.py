@@ -189,7 +189,7 @@ class TestTheDoctor:
         monkeypatch.setattr(doctor.doctor_checks, "version_of", lambda _: old)
         settings = make_settings().model_copy(update={"redis_url": url})
         lines = _about_redis(settings)
-        assert lines[0] == "ok answers, and takes writes (Redis 7.2.4)"
+        assert lines[0] == "ok answers and accepts writes (Redis 7.2.4)"
         assert lines[1].startswith("warning Redis 7.2.4 has known vulnerabilities")
         assert "use 7.2.15 or newer" in lines[1]
 

@@ -156,8 +156,8 @@ def test_every_client_does_the_same(
 
 
 @pytest.mark.parametrize(("query", "said"), [
-    ("?ssl_cert_reqs=maybe", "ssl_cert_reqs is required or none"),
-    ("?ssl_check_hostname=x", "ssl_check_hostname is true or false"),
+    ("?ssl_cert_reqs=maybe", "ssl_cert_reqs must be required or none"),
+    ("?ssl_check_hostname=x", "ssl_check_hostname must be true or false"),
     ("?ssl_ca_certs=/no/such/file", "there is no file /no/such/file"),
 ])  # fmt: skip
 def test_what_cannot_be_meant_is_a_clear_error(query: str, said: str) -> None:

@@ -164,7 +164,7 @@ def _log_waiting(ctx: Context, connector: str, seen: OutcomeTable) -> None:
         log.warning("%s: %s", connector, waiting.text)
     if seen.uncounted:
         log.warning(
-            "%s: %d calls have yet other outcomes than the %d that are kept; these are not listed",
+            "%s: %d calls have outcomes beyond the %d that are kept; these are not listed",
             connector, seen.uncounted, call_outcomes.MAX_OUTCOMES,
         )  # fmt: skip
 

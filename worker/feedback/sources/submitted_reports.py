@@ -42,7 +42,7 @@ def _is_text(text: str) -> str:
     """Return whether a text can be stored: PostgreSQL takes no NUL, and no encoding takes half a
     character."""
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError("it holds characters that are no text")
+        raise ValueError("it holds characters that are not text")
     return text
 
 
@@ -76,7 +76,7 @@ class InvalidReportError(ValueError):
 def _as_crm(name: str) -> str:
     """Return the name of a connector whose records other systems know: any but a list on disk."""
     if name == "csv":
-        raise ValueError("a row of a list is not known to other systems")
+        raise ValueError("other systems do not know the rows of a list")
     return connectors.checked_name(name)
 
 
@@ -139,7 +139,7 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     elif who is None:
         raise InvalidReportError("number: missing; give it, or contact")
     elif not numbers:
-        raise InvalidReportError("contact: no number of it is known")
+        raise InvalidReportError("contact: we know no number of it")
     new = _number(report.new_number, "new_number", region) if report.new_number else ""
     if report.kind == "corrected" and not new:
         raise InvalidReportError("new_number: missing; a correction is from one number to another")

@@ -33,9 +33,9 @@ def cancel(ctx: Context, run_id: str, by: str) -> Run:
 def _move(ctx: Context, run_id: str, states: tuple[str, ...], state: str, note: str) -> Run:
     run = run_store.load(ctx, run_id)
     if run.kind == "reports":
-        raise ConnectorError(f"run {run.id} carries reports to a CRM: it is not to be stopped")
+        raise ConnectorError(f"run {run.id} carries reports to a CRM: it cannot be stopped")
     if run.kind == "undo" and state == "paused":
-        raise ConnectorError(f"run {run.id} is an undo: it can be cancelled, and begun again")
+        raise ConnectorError(f"run {run.id} is an undo: it can be cancelled and started again")
     values: dict[str, Any] = {"state": state, "notes": [*run.notes, note]}
     if state == "cancelled":
         values |= {"active_key": None, "finished_at": ctx.now(), "reader_owner": None}

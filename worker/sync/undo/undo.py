@@ -103,7 +103,7 @@ def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: s
     if run.dry_run:
         raise ConnectorError(f"run {run.id} was a dry run: it wrote nothing")
     if run.active or run.state == "paused":
-        raise ConnectorError(f"run {run.id} is under way; it can be undone when it has ended")
+        raise ConnectorError(f"run {run.id} is under way; it can be undone once it has ended")
     ctx.connector(run.connector)
     return _open(ctx, run, dry_run, by, why)
 

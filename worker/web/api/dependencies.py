@@ -60,5 +60,5 @@ def parse_number(text: str, country: str = "") -> str:
 def require_text(name: str) -> str:
     """Return a name from an address; raises 404 for what is not text, which PostgreSQL refuses."""
     if "\x00" in name or any("\ud800" <= c <= "\udfff" for c in name):
-        raise HTTPException(404, "There is nothing of that name.")
+        raise HTTPException(404, "There is nothing with this name.")
     return name

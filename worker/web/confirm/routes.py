@@ -78,7 +78,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         for number in intake.numbers_of_contact(ctx, link.connector, link.object, link.record_id):
             if ctx.keys.short_hash(number) == link.number_hash:
                 return link, number
-        raise BadLinkError("the number is not there any more")
+        raise BadLinkError("the number is no longer there")
 
     @routes.get("/confirm/{token}", summary="The recipient's page", response_class=Response)
     def page(request: Request, token: str, lang: Lang = "") -> Response:

@@ -124,7 +124,7 @@ def router(ctx: Context) -> APIRouter:
         if name == me.name:
             raise HTTPException(409, "You cannot remove yourself.")
         if not users.remove(ctx.store, name):
-            raise HTTPException(404, "There is no person of that name.")
+            raise HTTPException(404, "There is no user with this name.")
         audit.note(ctx.store, ctx.now(), me.name, "user.remove", name)
         return RedirectResponse("/access", 303)
 

@@ -132,7 +132,7 @@ class TestAnOutcomeWithoutAName:
         refuse(crm, how)
         poll(ctx, "hubspot")
         assert alerts(ctx) == []  # nothing is lost yet
-        assert "only the usual outcomes of calls are known by name" in doctor_text(ctx)
+        assert "only standard call outcomes are known by name" in doctor_text(ctx)
         agent.log_call(contact_id, "Do not call")
         agent.log_call(contact_id, "Do not call")
         with caplog.at_level(logging.WARNING):
@@ -232,7 +232,7 @@ class TestAnOutcomeWithoutAMeaning:
         for _ in range(3):
             poll(ctx, crm.name)
         assert calls_by_outcome(ctx) == {self.OWN: 3, "Busy": 1, "Wrong number": 1}
-        assert f"report nothing yet: “{self.OWN}” (3);" in doctor_text(ctx)
+        assert f"without a meaning: “{self.OWN}” (3);" in doctor_text(ctx)
         assert alerts(ctx) == []
 
     def test_counts_for_calls_that_were_seen_before(

@@ -55,7 +55,7 @@ def test_of_a_salesforce_campaign_contacts_and_leads(
 def test_one_that_is_not_there_is_said_and_no_run_is_opened(
     ctx: Context, sync: Sync, connector: str, key: str
 ) -> None:
-    with pytest.raises(ConnectorError, match=f"no (list of contacts|campaign) 'X'|no {key}s"):
+    with pytest.raises(ConnectorError, match=f"no (contact list|campaign) 'X'|no {key}s"):
         sync(ctx, connector, scope=Scope("segment", ("X",), key=key))
 
 

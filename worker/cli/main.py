@@ -28,6 +28,7 @@ COMMANDS = {
     "contact": ("numbers", "contact"),
     "suppressions": ("suppressions", "suppressions"),
     "feedback": ("feedback", "feedback"),
+    "explain": ("explain", "explain"),
     "link": ("numbers", "link"),
     "evidence": ("numbers", "evidence"),
     "forget": ("numbers", "forget"),

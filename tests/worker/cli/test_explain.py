@@ -1,0 +1,68 @@
+"""`hygiene explain`: how one text is read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from worker.cli.main import main
+
+KEYS = ["flags", "review", "proposed", "evidence", "language"]
+
+
+def run(*args: str, text: str | None = None, exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["explain", *args], text, prog_name="hygiene")
+    assert result.exit_code == exit_code, result.output
+    return result
+
+
+def explained(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("reply", text, "--json").stdout)
+    return found
+
+
+class TestAReply:
+    def test_that_is_clear_is_flagged_with_its_words(self) -> None:
+        found = explained("Hi, please don't text me again")
+        assert list(found) == KEYS
+        assert found["flags"] == ["opt_out"]
+        assert not found["review"]
+        assert found["proposed"] == []
+        assert found["evidence"] == "do not text me"
+        assert found["language"] == "en"
+
+    def test_that_is_unclear_is_reviewed_with_a_proposal(self) -> None:
+        found = explained("how do I unsubscribe?")
+        assert found["flags"] == []
+        assert found["review"]
+        assert found["proposed"] == ["opt_out"]
+
+    def test_that_is_harmless_is_ignored(self) -> None:
+        assert explained("See you at 5") == {
+            "flags": [], "review": False, "proposed": [], "evidence": "", "language": "",
+        }  # fmt: skip
+
+    def test_is_explained_in_words_without_json(self) -> None:
+        assert "flagged: opt out" in run("reply", "STOP").stdout
+        assert "a person reviews it" in run("reply", "how do I unsubscribe?").stdout
+        assert "ignored" in run("reply", "See you at 5").stdout
+
+
+class TestLinesOfJson:
+    def test_are_answered_one_for_one_in_order(self) -> None:
+        texts = ["STOP", "Ok, thanks", "número equivocado", "two\nlines: STOP"]
+        given = "\n".join(json.dumps({"text": text}) for text in texts)
+        found = [json.loads(line) for line in run("reply", "-", text=given).stdout.splitlines()]
+        assert [list(one) for one in found] == [KEYS] * 4
+        assert [one["flags"] for one in found[:3]] == [["opt_out"], [], ["wrong_number"]]
+
+    def test_that_cannot_be_read_are_named_and_the_others_answered(self) -> None:
+        given = 'nonsense\n\n{"words": 1}\n[1]\n{"text": "STOP"}\n'
+        lines = run("reply", "-", text=given, exit_code=1).stdout.splitlines()
+        found = [json.loads(line) for line in lines]
+        assert [one.get("error") for one in found] == [
+            "line 1 is not JSON", "line 3 has no text", "line 4 has no text", None,
+        ]  # fmt: skip
+        assert found[3]["flags"] == ["opt_out"]

@@ -1,0 +1,73 @@
+"""`hygiene explain`: how one text is read. Needs no CRM, no database and no settings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.cli.base import Group, json_option
+from worker.cli.output import console
+
+if TYPE_CHECKING:
+    from worker.feedback.replies.explanation import Explanation
+
+
+@click.group("explain", cls=Group)
+def explain() -> None:
+    """Explain how a text is read."""
+
+
+@explain.command("reply")
+@click.argument("text", metavar="TEXT|-")
+@json_option
+def explain_reply_command(text: str, as_json: bool) -> None:
+    """Explain how a reply is read: what is flagged, what a person reviews, and on which words.
+
+    With - it reads lines of JSON ({"text": ...}) from standard input and prints one line of JSON
+    for each, in order. A line that cannot be read gets {"error": ...}; the exit code is then 1.
+    """
+    from worker.feedback.replies.explanation import explain_reply
+
+    if text == "-":
+        failed = False
+        for given, problem in _texts(sys.stdin.buffer):
+            failed = failed or bool(problem)
+            document = {"error": problem} if problem else {**explain_reply(given)}
+            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.exit(1 if failed else 0)
+    found = explain_reply(text)
+    if as_json:
+        console.print_json(found)
+    else:
+        _show(found)
+
+
+def _texts(lines: Iterator[bytes] | Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Yield the `text` of each line of JSON and what is wrong with the line; skip empty lines."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line)
+        except ValueError:
+            yield "", f"line {number} is not JSON"
+            continue
+        text = document.get("text") if isinstance(document, dict) else None
+        yield (text, "") if isinstance(text, str) else ("", f"line {number} has no text")
+
+
+def _show(found: Explanation) -> None:
+    flags = ", ".join(kind.replace("_", " ") for kind in found["flags"])
+    if flags:
+        console.out.print(f"flagged: {flags}", markup=False)
+    if found["review"]:
+        offered = ", ".join(kind.replace("_", " ") for kind in found["proposed"]) or "nothing"
+        console.out.print(f"a person reviews it; proposed: {offered}", markup=False)
+    if not flags and not found["review"]:
+        console.out.print("ignored: harmless", markup=False)
+    if found["evidence"]:
+        console.out.print(f"words: “{found['evidence']}” ({found['language']})", markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -46,7 +46,7 @@ def explain_reply_command(text: str, as_json: bool) -> None:
         _show(found)
 
 
-def _texts(lines: Iterator[bytes] | Iterator[str]) -> Iterator[tuple[str, str]]:
+def _texts(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
     """Yield the `text` of each line of JSON and what is wrong with the line; skip empty lines."""
     for number, line in enumerate(lines, 1):
         if not line.strip():

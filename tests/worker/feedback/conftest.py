@@ -4,6 +4,7 @@ Read in this order:
 
     sources/                 where reports come from
     test_replies.py          what a reply means
+    test_reply_kinds.py      kinds of replies that were once misread
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to
     test_flags.py            flags that CRM users change

@@ -41,13 +41,28 @@ LANGUAGE = Language(
     ),
     exact_opt_in="anmelden|fortsetzen|starten",
     call_words=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
+    opt_in=(
+        r"(?:melde\w*|meldet|tragt?\w*) (?:sie |ihr )?mich (?:bitte )?(?:wieder |erneut )?(?:an|ein)$",
+        r"(?:mochte|will) (?:ich )?(?:mich )?wieder (?:anmelden|nachrichten (?:bekommen|erhalten))",
+    ),
+    weak_wrong_number=(
+        r"(?:ist|sind|war) (?:\w+ ){0,3}(?:verstorben|gestorben|tot)",
+        r"(?:verstorben|gestorben|lebt nicht mehr|weilt nicht mehr)",
+        r"(?:ist|sind) (?:hier )?(?:ein|eine) (?:\w+ )?(?:firma|geschaft|buro|unternehmen|firmennummer|geschaftsnummer|praxis|hotel|schule|laden|festnetz\w*|diensthandy|firmenhandy)",
+        r"wer (?:ist|sind|bist) (?:da|das|dort|hier|du|sie|denn)(?: (?:denn|da|eigentlich))?$",
+        r"mit wem (?:spreche|schreibe) ich",
+        r"neue[r]? (?:besitzer|inhaber|eigentumer)\w*",
+    ),
     opt_out=(
+        r"(?:nimm|nehmt|nehmen|streich\w*|losch\w*|tragt?|entfern\w*) (?:sie )?mich (?:\w+ ){0,2}(?:von|aus) (?:\w+ ){1,2}(?:liste|verteiler|datenbank|kartei|system)(?: \w+)?",
+        r"(?:losch\w*|vergess\w*|vergiss) (?:\w+ )?meine nummer",
+        r"lond mi in ruh?e?h?|losmi in ruh|horet? uf|hor uf(?: mit)?(?: \w+){0,3}|ke[id] (?:sms|nachrichte|werbig|mails?) meh\w*|nid? meh (?:schriibe|schribe|alute|alute|schicke)|nume? schriibe|schriib(?:ed|et|e)? (?:mir |mer )?(?:numme|nume|nid meh|nod meh|nie meh)",
         r"(?:will|mochte|brauche|wollen) (?:ich )?(?:eure|ihre|deine|diese) \w+ (?:nicht|nicht mehr)|(?:genug|schluss mit) (?:der |den |von )?(?:sms|nachrichten|anrufe\w*|werbung|texte)",
         r"(?:vergess?\w*|vergiss) (?:sie |ihr |bitte )?(?:meine|diese) (?:nummer|handynummer|telefonnummer)|nicht?s mehr (?:schicken|senden|schreiben|zuschicken|zusenden)",
         r"(?:verlange|fordere|bitte um|beantrage|wunsche) (?:ich |hiermit |umgehend |sofort |"
         r"um |die |sofortige )*(?:loschung|entfernung|streichung|abmeldung|"
         r"austragung)(?: \w+){0,3}",
-        rf"(?:(?:auf)?ho?e?r\w*|stop+\w*|stopt|unterlass\w*|beend\w*|lass\w*|schluss) (?:sie |"
+        rf"(?:(?:auf)?hoe?r\w*|stop+\w*|stopt|unterlass\w*|beend\w*|lass\w*|schluss) (?:sie |"
         rf"ihr |bitte |endlich |sofort |jetzt |doch |auf |mit |es |damit |mir |mich |zu |die |"
         rf"den |dem |diese[nrm]? |eure[nrm]? |ihre[nrm]? |deine[nrm]? |das |der |staendig |"
         rf"standig |weitere[nr]? |weiter )*(?:{_THINGS}|{_DO}|anzurufen|zu schreiben|mich zu|"
@@ -103,6 +118,8 @@ LANGUAGE = Language(
         r"bekommen|erhalten|lesen)?$",
     ),
     wrong_number=(
+        r"(?:ich )?bin (?:der|die) neue (?:besitzer|inhaber|eigentumer)\w*(?: \w+){0,4}",
+        r"falschi? (?:nummere|nummer|person)|han (?:die |di )?nummer(?:e)? (?:neu|erst)",
         r"(?:suchen|suchst|sucht|meinen|meinst) (?:sie |ihr |du )?(?:wohl |sicher |bestimmt )?(?:jemand|eine andere|einen anderen)(?: \w+)?|keine ahnung wer (?:das|er|sie) (?:ist|sein soll)",
         r"nicht (?:mehr )?(?!meines|unseres|deines)\w+s (?:nummer|handy|telefon|handynummer|telefonnummer|anschluss)",
         r"(?:nummer|handy|anschluss) (?:hat|ist|gehort|nutzt|benutzt) (?:jetzt |nun |"
@@ -170,6 +187,11 @@ LANGUAGE = Language(
         r"ich heisse (?:nicht|anders)|heisse nicht|nicht mein name|mein name ist nicht",
     ),
     uncertain=(
+        r"mein\w* (?:nummer|name|adresse|anschrift|mail) (?:ist|war|steht|wurde) (?:\w+ ){0,3}(?:falsch|verkehrt|nicht richtig)|falsche\w? (?:grosse|datum|tag|uhrzeit|adresse|farbe|artikel|tur|bahn|bus|etage|bestellung|ware|teil|termin)",
+        r"(?:sms|nachrichten|anrufe) (?:sind|ist) (?:ok|okay|in ordnung|gut|kein problem)",
+        r"(?:im auto|am steuer|beim fahren|in (?:einer|der) besprechung|im meeting|akku|im unterricht|schlafe)",
+        r"du (?:rufst|schreibst|meldest|antwortest) (?:mich |mir |dich )?(?:nie|nicht)",
+        r"hort (?:\w+ )?(?:nicht )?auf zu (?:regnen|weinen|bellen)|hor auf zu (?:weinen|lachen|lugen|spinnen)",
         r"(?:habe|hatte|haben) (?:ich |wir |noch |leider |bisher |gar |immer noch |heute )*kein\w* \w+ (?:bekommen|erhalten|gesehen|gefunden)|kein\w* \w+ (?:angekommen|gekommen|eingegangen)",
         r"nicht (?:die |eine )falsche|nicht falsch$|(?:ich|wir|mich|uns) (?:\w+ )?(?:verwahlt|"
         r"geirrt|vertippt|vertan)|(?:habe|hab|hatte|hatten) (?:ich |wir |ihnen |wohl |dir |"
@@ -231,6 +253,13 @@ LANGUAGE = Language(
         "nr": "nummer", "tel": "telefon", "bekomm": "bekommen", "hab": "habe", "u": "und",
         "nich": "nicht", "ned": "nicht", "net": "nicht", "nix": "nichts", "loschn": "loschen",
         "stopt": "stoppt", "handynr": "handynummer", "telnr": "telefonnummer", "numer": "nummer",
-        "numma": "nummer"
+        "numma": "nummer", "uf": "auf", "kei": "keine", "keini": "keine", "meh": "mehr",
+        "nume": "nicht mehr", "numme": "nicht mehr", "numm": "nicht mehr", "nod": "nicht",
+        "nid": "nicht", "mi": "mich", "mer": "mir", "rueh": "ruhe", "ruah": "ruhe",
+        "lond": "lasst", "lont": "lasst", "lass": "lass", "nachrichte": "nachrichten",
+        "nachricht": "nachricht", "isch": "ist", "falschi": "falsche", "nummere": "nummer",
+        "i": "ich", "ihr": "ihr", "mr": "mir", "schriibe": "schreiben", "schribe": "schreiben",
+        "schriib": "schreib", "schriibed": "schreibt", "alute": "anrufen", "losche": "loschen",
+        "keene": "keine", "koane": "keine", "koa": "kein"
     },
 )  # fmt: skip

@@ -29,7 +29,7 @@ LANGUAGE = Language(
     code="en",
     exact_opt_out="""
         stop|stopall|stop all|unsubscribe|unsubscribe me|unsubscribe all|end|quit|cancel|revoke
-        opt ?out|opt me out|remove|remove me|delete me|optout all|unsub|stop it|stop this
+        opt ?out|opt (?:put|iut|ouy|uot|our|oot|ot|outt|otu|oyt)|opt me out|remove|remove me|delete|delete me|optout all|unsub|stop it|stop this
         stop now|stop that|stop already|stop immediately|stop everything|just stop|do not disturb
         no more|enough|cease|cease and desist|dnc|do not call|do not text|do not contact|end all
         cancel all|quit it|arret|block|take me off|opt|block me|blocked|stop stop|no stop|stop no
@@ -43,9 +43,39 @@ LANGUAGE = Language(
     """,
     exact_opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     call_words="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
+    opt_in=(
+        r"opt(?:ing)? (?:me )?(?:back )?in(?! to|to)",
+        r"(?:sign|put|add) me (?:back )?(?:up|on|in)(?: (?:again|for (?:the |your )?(?:texts|messages|sms|alerts)|to (?:the|your) list))?$",
+        r"(?:re ?subscribe|subscribe) me(?: again| back)?",
+        r"(?:start|resume) (?:texting|sending|messaging) (?:me )?(?:\w+ )?again",
+        r"changed my mind (?:and )?(?:you can text|please text|keep (?:texting|sending))",
+    ),
+    weak_wrong_number=(
+        r"(?:has |have |had )?(?:recently |just |sadly )?passed (?:away|on)",
+        r"(?:he|she|husband|wife|mother|father|mom|mum|dad|son|daughter|brother|sister|owner|person|who|they) (?:is|are|has|have|was)? ?(?:now |been |recently |sadly )?(?:deceased|dead|died|gone forever|no longer with us|no longer alive)",
+        r"(?:is|are) (?:deceased|no longer (?:with us|alive))",
+        r"died (?:last|in|on|a|two|three|years|months|yesterday|this|\d)",
+        r"^(?:deceased|dead)$",
+        r"this is (?:a|an|our|my) (?:\w+ ){0,2}(?:business|office|company|work|store|shop|hotel|school|restaurant|clinic|landline|fax)(?: (?:number|line|phone))?",
+        r"(?:business|office|company) (?:number|line|phone)",
+        r"who (?:is|are|r) (?:this|dis|that|you|u)(?: (?:please|plz|texting|calling|anyway))?$",
+        r"who dis$",
+        r"new phone who",
+        r"do i know you",
+        r"new owner",
+        r"(?:this )?(?:number|phone) (?:has|got) (?:a )?(?:new|different) owner",
+    ),
     opt_out=(
+        r"(?:take|get|keep|drop|cut|pull|scratch|strike) (?:me|us|my \w+|this number) (?:off|of|out|from)(?: of| from)? (?:this|your|ur|the|all|any|these|that)? ?(?:\w+ ){0,2}(?:lists?|system|database|contacts?|texts?|messages?|sms|records|file|mailing|marketing|campaign|crap|spam|shit|bs|rotation|distribution|program|thread|group)",
+        r"(?:remove|delete|take|strike|scrub|scratch) (?:me|us|my \w+(?: number)?|this number) (?:form|from|of|off|out) (?:of )?(?:this|your|ur|the|all|any)? ?(?:\w+ ){0,2}(?:lists?|system|database|contacts?|records|file|mailing)",
+        r"(?:put|add|place) (?:me|us|my \w+|this number|this) (?:on|to|in) (?:your|the|a|ur) (?:internal )?(?:dnc|do not (?:call|contact|text))(?: list)?|^dnc(?: list| please)?(?: \w+){0,2}$",
+        r"consent (?:is |has been |hereby |was )*(?:revoked|withdrawn|rescinded|denied)",
+        r"(?:lose|loose|delete|erase|forget|toss|burn) (?:my|this) (?:fucking |damn )?(?:number|digits|contact|phone number|info\w*)",
+        r"(?:i am|you are|this is|its) (?:filing|file|reporting|reported) (?:a )?(?:complaint|you|this)(?: \w+){0,6}(?:fcc|ftc|tcpa|spam|7726|attorney)",
+        r"(?:stop|quit) (?:fucking |damn |freaking )(?:text|call|messag|send|contact|bother|harass)\w*",
+        r"(?:do not|never) (?:fucking |ever |you )*(?:text|call|contact|message|write) (?:to )?(?:me|us|this number|here)",
         r"(?:want|like|need|wish) (?:all )?(?:these|the|this|your|those|them|it|all)? ?(?:\w+ )?(?:text|message|call|sms|them|it|this)s? to stop|make (?:it|this|them) stop",
-        r"(?:do not|never) (?:reply|respond|write back|speak|talk) to (?:me|us|this)",
+        r"(?:do not|never) (?:reply|respond|write back) to (?:me|us)",
         r"please remove(?: now| thanks| thank you)?$",
         r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)|(?:told|asked) (?:you |your \w+ )?(?:guys )?not to (?:text|call|contact|message)",
         r"(?:not to|do not) (?:ever )?(?:reach out|reach|receive|get|be sent) (?:to (?:me|us)|"
@@ -61,16 +91,16 @@ LANGUAGE = Language(
         r"your))",
         rf"(?:do not|never|no longer) (?:ever |you |please |want you to |dare |even |"
         rf"try to )*{_DO}(?:(?: or| and| nor)(?: do not)? {_DO})*"
-        r" (?:me|us|this|here|my|again|any ?more|him|her)",
+        r" (?:me|us|this|here|my|again|any ?more)",
         rf"(?:do not|never) (?:ever )?{_DO}(?: anymore| again|$)",
         rf"(?:no more|enough(?: with)?) {_OF}{_THINGS}",
         r"(?:do not|no longer|never|did not) (?:want|wish|like|care|need|agree|consent|"
         r"ask)(?: for)?"
         rf" (?:to (?:be |keep )?(?:receiv\w+|get(?:ting)?|see|have|hear\w*|read) ?)?{_OF}"
         rf"(?:{_THINGS}|anymore (?:{_THINGS})|from you|from your \w+|anything (?:else )?from)",
-        r"(?:do not|no longer) (?:want|wish|like|care) to (?:receive|get|hear|be (?:receiving|"
-        r"getting))"
-        r"(?: \w+){0,4}",
+        r"(?:do not|no longer) (?:want|wish|like|care) to (?:receive|get|be (?:receiving|getting)) (?:\w+ ){0,3}"
+        rf"{_THINGS}|(?:do not|no longer) (?:want|wish|like|care) to (?:hear|get anything|receive anything)"
+        r" (?:\w+ )?from (?:you|your|ya|u)(?: \w+){0,3}",
         r"(?:do not|no longer|never) (?:want|wish|like|consent|agree) (?:to )?(?:be|"
         r"being) (?:contacted"
         r"|texted|called|messaged|bothered|disturbed|emailed|solicited|on (?:this|your|the|any)"
@@ -82,7 +112,7 @@ LANGUAGE = Language(
         r"(?: to (?:text|call|contact|message))?",
         rf"(?:remove|delete|erase|unlist|unsubscribe|unenroll|opt|scrub|unsub) {_MY}"
         r"(?! (?:as|as the|to the|up))",
-        rf"(?:take|get|cut|drop|pull|scratch|strike|keep|leave) {_MY} (?:off|out of|from)",
+        rf"(?:take|get|cut|drop) {_MY} off(?: this| please| now| it)?$",
         r"(?:removed|taken off|unsubscribed|opted out|deleted) from (?:this|your|the|all|any)",
         r"(?:want|wish|like|need|ask\w*|request\w*|demand) to (?:be (?:removed|taken off|"
         r"unsubscribed"
@@ -107,7 +137,7 @@ LANGUAGE = Language(
         r"you all |your \w+ )?(?:to )?stop$",
         r"(?:please|you need to|you must|you should|you better|just|and) stop(?: (?:it|this|"
         r"now|already"
-        r"|immediately|please|thank\w*|thanks|asap|right now|or (?:i|we).*)|$)",
+        r"|immediately|please|thank\w*|thanks|asap|right now|or (?:i|we).{0,60})|$)",
         r"^stop (?:please|now|this|it|already|immediately|right now|thank\w*|i am|i do not|you|we"
         r"|or i|or we|no|not|wrong|am not|my|asap)",
         r"(?:do not|not) (?:wish|want) (?:for )?(?:any )?(?:further|future|more) (?:contact|"
@@ -120,10 +150,10 @@ LANGUAGE = Language(
         r"(?: please| just)* (?:stop (?:text|call|contact|messag|send|bother|spam|harass|it$|"
         r"this$|these|with)\w*|quit (?:text|call|send)\w*|remove (?:me|us|my|this)|"
         r"take me off|unsubscribe|delete my)",
-        r"^(?:please )?no (?:text|call|message)s?(?: please| anymore| thank\w*)*$",
-        r"not to (?:be )?(?:text|call|contact|message|receive)\w*",
+        r"^(?:please )?no (?:texts|calls|messages)(?: please| anymore| thank\w*)*$",
+        r"not to (?:be (?:text|call|contact|messag)ed|(?:text|call|contact|message) (?:me|us|this number|here))",
         r"take (?:me|this number|my \w+) off",
-        r"(?:please )?(?:refrain from|desist) .*(?:texting|calling|contacting|messag\w+)",
+        r"(?:please )?(?:refrain from|desist) .{0,60}(?:texting|calling|contacting|messag\w+)",
         r"(?:want|get me|take me|wish) off (?:of )?(?:this|your|the)|cancel (?:my |this |the |"
         r"all )?(?:text|sms|message|messaging"
         r"|alert)s? ?(?:subscription|service|message)?s?|remove (?:me )?from (?:this|your|"
@@ -134,20 +164,25 @@ LANGUAGE = Language(
         r"(?:do not|never) (?:you )?(?:ever )?(?:want|like|need) this (?:service|subscription)",
     ),
     wrong_number=(
+        r"(?:he|she|they|(?!i |we |you )[a-z]+) (?:has |have )?moved out(?: of here)?$",
+        r"(?:you|u|ya) (?:have |are )?(?:got |texted |sent |send |texting |reached |messaged |hit )?(?:\w+ ){0,3}(?:the )?wrong (?:number|person|guy|girl|lady|one|dude|contact)$",
+        r"(?:i am|im|this is) the new (?:owner|user|holder)(?: \w+){0,4}|new (?:owner|user|holder) of (?:this|the) (?:number|phone|line)",
+        r"(?:this|the) number (?:was|got|has been) (?:just )?(?:assigned|reassigned|given|issued) to me",
         r"(?:does not|no longer|do not) (?:live|stay|work|reside) (?:here|at this (?:number|address|phone))|(?:now belongs|belongs now) to|(?:looking for|trying to reach|want|searching for) (?:someone|somebody) else|(?:have|got) no (?:idea|clue) who (?:that|he|she) is",
         r"(?:have|has|probably|must have) (?:given|gave) you (?:a |the |my )?(?:fake|false|wrong|bad|incorrect)",
         r"(?:is not|not|no longer|is no longer) the (?:right |correct )?(?:phone )?number (?:for|of) ",
         r"(?:is not|no longer|not) (?:his|her|[a-z]+s) anymore|"
         r"confused (?:me )?with (?:someone|somebody)|(?:i am a|this is a|"
         r"it is a) different (?:person|owner|individual)|passed (?:this|the|his|her) (?:phone|"
-        r"number) (?:on )?to me|(?:gave|handed) me (?:this|his|her) (?:phone|number)|(?:have|"
+        r"number) (?:on )?to me|(?:gave|handed) me (?:this|his old|her old) (?:phone|number)|(?:have|"
         r"got) (?:the )?wrong (?:contact|info)|(?:message|text|call) (?:is not|was not|"
         r"is probably not|must not be) (?:for|meant for) me",
-        r"wrong (?:number|person|guy|girl|lady|man|woman|dude|contact|cell|telephone|phone number"
-        r"|recipient|individual|one|phone|chick|kid)"
-        r"(?! (?:of (?!telephone|phone)|on (?:my|the|your)|for (?:my|the) order|in (?:my|"
-        r"the) (?:order"
-        r"|invoice|account)))",
+        r"wrong (?:number|cell|telephone|phone number|contact|recipient|phone|individual)"
+        r"(?! (?:of (?!telephone|phone)|on (?:my|the|your)|for (?:my|the) order|in (?:my|the)"
+        r" (?:order|invoice|account)))",
+        r"wrong (?:person|guy|girl|lady|man|woman|dude|individual|chick|kid)(?=$| (?:here|again"
+        r"|buddy|bud|pal|dude|sorry|i am|this|not|please|stop|man|bro|maam|sir|for|thanks|and|who"
+        r"|my|at|on|with|so|remove|take|do)\b)",
         r"(?:incorrect|not (?:the )?(?:right|correct)) (?:phone )?(?:number|person|contact)",
         r"not (?:the )?(?:right |correct )?(?:person|one|guy|girl|man|woman|"
         r"individual) (?:that )?(?:you"
@@ -166,7 +201,7 @@ LANGUAGE = Language(
         r" person|any)) (?:here |at this number )?(?:named|called|by the name|by that name|"
         r"with that name|here)",
         r"(?:reached|texted|called|got|have|texting|messaging) (?:someone|somebody) else(?:$|s)",
-        r"(?:number|phone|line) (?:has been|is|was|has always been|is now) (?:mine|"
+        r"(?:this|the) (?:phone )?(?:number|phone|line) (?:has been|is|was|has always been|is now) (?:mine|"
         r"my (?:number|phone)|someone else\w*"
         r"|somebody else\w*|not (?:his|her)\w*)|(?:it is|this is) (?:not )?(?:mine now|"
         r"my phone now|my line now)",
@@ -222,15 +257,14 @@ LANGUAGE = Language(
         r"phone)(?: \w+)*",
         r"(?:must|might|could) have had (?:my|this) (?:number|phone) before|had (?:my|"
         r"this) number before (?:me|i)",
-        r"not them$|this is not them|is someone elses? (?:phone|number)|"
+        r"this is not them|is someone elses? (?:phone|number)|"
         r"you are not (?:texting|talking to|reaching) \w+"
         r"|not the \w+ you (?:are looking|want|know)|(?:trying|looking) to reach (?:someone|"
         r"somebody) else",
         r"(?:this|number|it|that|phone) (?:used to|use to) (?:be|belong)|used to (?:be|"
         r"belong to) (?:his|her"
         r"|[a-z]+s) (?:number|phone)|previous owner|last owner|belonged to (?:someone|somebody|a)",
-        r"(?:does not|no longer|do not|did not|never) (?:longer )?lives? here(?: anymore)?|"
-        r"moved out",
+        r"(?:does not|no longer|do not|did not|never) (?:longer )?lives? here(?: anymore)?",
         r"(?:no longer|does not|do not|not) (?:longer )?(?:work|works|working|employed|"
         r"with) (?:here|for us"
         r"|at this|with us|with the company|for this|for the company|at the company)",
@@ -257,6 +291,18 @@ LANGUAGE = Language(
         r" not",
     ),
     uncertain=(
+        r"(?:my|our) (?:\w+ )?(?:number|name|address|email|info\w*|birthday) (?:is|was|are) (?:\w+ )?(?:wrong|incorrect|misspelled|not right|mispelled|outdated)",
+        r"(?:texts?|messages?|sms|calls?) (?:are|is) (?:fine|ok|okay|good|great|welcome)",
+        r"already (?:unsubscribed|opted out|cancelled) from (?:your|the) (?:email|mail|newsletter)\w*",
+        r"(?:call|ring|phone|email|text|message|whatsapp)(?: (?!again|and )\w+){0,4} (?:do not|instead of) (?:text|call|email|message|sms|write)",
+        r"do not (?:text|call|message|email|sms) (?:me )?(?:just |please )?(?:call|ring|text|email|whatsapp)",
+        r"(?:low|no|dead|dying) (?:battery|signal|credit)|(?:am|is|are|i|while) (?:driving|asleep|sleeping|in (?:a )?(?:meeting|class|court|surgery|church)|at (?:school|church|the doctor))",
+        r"(?:you|he|she|they|boye|friend|guy) (?:guys |just |always )?(?:never|did not|does not) (?:ever )?(?:call|text|message|write|answer|reply|ring|phone)|^you (?:do not|never|no longer) (?:even )?(?:call|text|message|write)|(?:call|text|write|ring|phone|message) (?:me |us )?back",
+        r"wrong (?:size|date|day|time|address|colou?r|door|place|bus|train|way|room|order|item|part|turn|street|house|exit|one|floor|stop|file|photo|picture|key|email)",
+        r"do not leave (?:me|us) alone|(?:stop|quit) (?:everyone|everybody|people|him|her|them)|(?:stop|quit) (?:calling|texting) (?:him|her|them|everyone|everybody|people|my (?:mom|mum|dad|wife|husband|son|daughter|kids?|friends?|boss|sister|brother|family|parents)|yourself|that|those)",
+        r"(?:she|he|they|friend|mom|mum|dad|you) (?:just )?(?:gave|handed) (?:me|him|her)|gave (?:her|him|them)", r"^(?:just |please |ok |okay )*(?:get lost|go away|get a life|go to hell)$", r"(?:alone|off|lost|away) i (?:think|guess|said to (?:him|her))",
+        r"stuck in|go away (?:for|to|on|with|this|next)|(?:stain|pain|rain|smell|fever|rash) (?:to )?go away",
+        r"unless (?:you|it|there)|(?:once|after|when) (?:you|u|it|i) ",
         r"(?:got|received|get|gotten|see|have) no (?!more contact)|(?:have|did|has) not (?:received|gotten|get|got|seen|receive)",
         r"(?:different|new|other|another) (?:phone )?number (?:for (?:you|that|this)|to (?:call|reach|text|use)|is|here|you can)|(?:my|his|her|our) (?:son|daughter|wife|husband|kids?|team|friend|boss) (?:opted|unsubscribed|stopped|quit)",
         r"(?:is|are) not (?:here|in|home|available|around)(?: right now| at the moment| today|"
@@ -270,7 +316,7 @@ LANGUAGE = Language(
         r"|(?:text|email|call|message)s? (?:me )?only|only (?:text|call|email|message)|"
         r"prefer (?:text|call"
         r"|email|message)\w*|instead of|on my (?:other|new|work|personal)|at my (?:other|new|work)",
-        r"(?:stop|do not|quit|no) .*(?:until|till|before|after|between \d|for now|so late|"
+        r"(?:stop|do not|quit|no) .{0,60}(?:until|till|before|after|between \d|for now|so late|"
         r"so early|this late"
         r"|this early|today|tonight|tomorrow|this week|at the moment|at night|yet|during|"
         r"on weekends?"
@@ -302,7 +348,7 @@ LANGUAGE = Language(
         r"contract|form|ticket"
         r"|bill|application|quote|receipt|account|profile|website|site|file|card|registration|"
         r"reservation)",
-        r"(?:appointment|order|invoice|doctor) .*(?:wrong|cancel)|(?:said|thought|"
+        r"(?:appointment|order|invoice|doctor) .{0,60}(?:wrong|cancel)|(?:said|thought|"
         r"told me) (?:\w+ ){0,3}wrong"
         r" (?:number|person)",
         r"(?:he|she|they|who|kids?|dog|rain|people|you) (?:will not|can not|do not|never|"
@@ -347,13 +393,14 @@ LANGUAGE = Language(
         how to
         what happens|should i|can i|could i|may i|was that|was this|have i|does this|will i
         when will
+        has (?:he|she|it|they|[a-z]+) (?:changed|moved|got)|does (?:he|she|anyone)|is (?:he|she|there)
         if i|what number|which number|why did i|have you got|do you have|am i
     """,
     request_starts="""
         (?:can|could|will|would|wont|cant|will not|can not) (?:you|someone|somebody|y all|yall)
         (?:please )?stop (?:texting|calling|contacting|messaging)|you have the wrong
         you have got the wrong
-        why (?:are|do|does|would) (?:you|they).*(?:stop|leave me|remove)|remove me|i think you
+        why (?:are|do|does|would) (?:you|they).{0,60}(?:stop|leave me|remove)|remove me|i think you
         take me off
         why will not you|you got the wrong|how many times|do not (?:text|call|contact|message) me
     """,
@@ -382,7 +429,7 @@ LANGUAGE = Language(
         "wong": "wrong", "dnt": "do not", "donot": "do not", "thx": "thanks", "ty": "thanks",
         "sotp": "stop", "stpo": "stop", "stap": "stop", "unsuscribe": "unsubscribe",
         "unsubcribe": "unsubscribe", "unsubscibe": "unsubscribe", "unsubscribed": "unsubscribe",
-        "unscribe": "unsubscribe", "im": "i am", "its": "it is", "isnt": "is not", "dont": "do not",
+        "unscribe": "unsubscribe", "im": "i am", "its": "it is", "isnt": "is not", "dont": "do not", "dun": "do not", "dnot": "do not", "stahp": "stop",
         "doesnt": "does not", "didnt": "did not", "wont": "will not", "cant": "can not",
         "cannot": "can not", "arent": "are not", "wasnt": "was not", "aint": "is not",
         "youve": "you have", "ive": "i have", "youre": "you are", "thats": "that is",

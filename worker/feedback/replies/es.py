@@ -43,7 +43,21 @@ LANGUAGE = Language(
     """,
     exact_opt_in="alta|iniciar|empezar|comenzar|suscribir",
     call_words="llam|telefone",
+    opt_in=(
+        r"(?:darme|dame|deme|denme) de alta",
+        r"(?:suscribame|suscribanme|suscribeme|volver a suscribirme)(?: otra vez| de nuevo)?",
+        r"vuelvan? a (?:mandarme|enviarme|escribirme)(?: mensajes)?",
+    ),
+    weak_wrong_number=(
+        r"(?:fallecio|fallecido|fallecida|murio|se murio|ha muerto|esta muert\w|ya no esta con nosotros|ya no vive entre nosotros|en paz descanse)",
+        r"(?:es|somos|esto es) (?:una|un|el|la) (?:numero de )?(?:empresa|negocio|oficina|tienda|comercio|telefono fijo|consultorio|hotel|restaurante|escuela)",
+        r"(?:quien|kien) (?:es|eres|habla|sos)(?: (?:este|esta|usted|tu|ud))?$",
+        r"de parte de quien",
+        r"(?:nuevo|nueva) (?:dueno|duena|titular|propietari\w)",
+    ),
     opt_out=(
+        r"(?:saquen|saque|quiten|quite|borren|borre|eliminen|elimine|sacar|saca|quita|borra)(?:me|nos)? (?:de (?:su|la|esta|tu|esa|todas? \w+) )(?:\w+ )?(?:lista|base de datos|base|sistema)",
+        r"(?:borr|olvid|elimin|pierd)\w+ mi numero",
         r"(?:parenle|parale|bajenle|corten(?:la|le)|terminen) (?:ya )?(?:con|a) (?:los|las|el|la|sus|estos|estas|tanto\w*|tanta\w*) \w+",
         r"prefer\w+ no (?:recibir|ser|que me)(?: \w+){0,3}|(?:exijo|solicito|pido|"
         r"demando) (?:la |el )?(?:eliminacion|baja|cancelacion|supresion|borrado)(?: \w+){0,4}",
@@ -91,7 +105,7 @@ LANGUAGE = Language(
         r"(?:vayan|vayase|vete|vete|andate) (?:a la|al) (?:mierda|carajo|diablo|chingada|verga)",
         r"(?:pierd\w+|olvid\w+|bloque\w+) (?:mi|este) (?:numero|telefono|contacto)",
         r"(?:revoco|retiro|cancelo) (?:mi |el |todo )?(?:consentimiento|permiso|autorizacion)",
-        r"(?:no molest\w+|ya basta|basta ya|basta)(?: por favor| mas)?$",
+        r"(?:no molest\w+|ya basta|basta ya)(?: por favor| mas)?$",
         r"cancel\w+ (?:la |mi |esta )?suscripcion",
         r"no (?:me )?(?:envi|mand|escrib)\w+ (?:mas |ya )?(?:nada|nunca|ningun\w*|"
         r"mas)(?: \w+)?|ya (?:dejen|deje|deja|paren|basta)(?: de)? \w+",
@@ -99,6 +113,8 @@ LANGUAGE = Language(
         r"cesen? (?:toda |de |todo )?(?:comunicacion|contacto)",
     ),
     wrong_number=(
+        r"soy (?:el|la) (?:nuev\w) (?:duen\w|titular|propietari\w)(?: \w+){0,4}",
+        r"este numero (?:me lo (?:dieron|asignaron)|ahora es mio|ya es mio|es mio ahora)",
         r"(?:tiene|tienes|anoto|anotaste|marco|apunto) mal (?:el|mi|ese)? ?numero|(?:busca|buscas|buscan|buscando|esta buscando) a (?:otra persona|alguien mas|otro)|ni idea de quien es",
         r"(?:ya )?no (?:le )?pertenece (?:mas )?a \w+|(?:tiene|ha marcado|marco|llamo a) (?:el |un )?(?:numero|telefono) (?:equivocado|incorrecto|erroneo)",
         r"numero (?:ahora |ya )?(?:es|pertenece|lo tiene|lo usa)(?: ahora)? (?:de |a |"
@@ -157,8 +173,13 @@ LANGUAGE = Language(
         r"no me llamo (?:asi|\w+)|mi nombre no es|ese no es mi nombre|no es mi nombre",
     ),
     uncertain=(
+        r"mi (?:numero|nombre|direccion|correo|apellido) (?:esta|estaba|sale|aparece) (?:mal|equivocad\w|incorrect\w)",
+        r"equivocad\w (?:de )?(?:talla|fecha|dia|hora|direccion|color|pedido|puerta|piso|tamano|autobus|producto)|(?:talla|fecha|dia|hora|direccion|color|pedido|producto|puerta|tamano) (?:esta )?(?:equivocad\w|incorrect\w)",
+        r"(?:mensajes|sms|textos|llamadas) (?:estan|esta) bien|pero (?:si )?(?:los mensajes|los sms|por sms)",
+        r"(?:estoy|voy) (?:manejando|conduciendo|en una reunion|en clase|durmiendo)|sin (?:bateria|saldo)",
+        r"nunca me (?:llamas|escribes|contestas|hablas)",
         r"no (?:he |me |nos |ha |han )*(?:recibi(?:do|mos)?|llego|llegaron|llegado|llegan|llega)\b|(?:recibi|tengo|tuve|veo|vi) ningun\w*",
-        r"no (?:es|esta|era) (?:un |el |la |numero |equivocad\w).*equivocad\w",
+        r"no (?:es|esta|era) (?:un |el |la |numero |equivocad\w).{0,60}equivocad\w",
         r"(?:me|nos|le|les) (?:he |hemos |habre )?(?:equivoqu?e"
         r"|equivocado|equivocamos|confundi)|(?:puse|di|deje|escribi|marque|anote|envie|mande|"
         r"tenia|tengo) (?:\w+ ){0,4}"
@@ -169,7 +190,7 @@ LANGUAGE = Language(
         r"|servicio|visita|compra|poliza|contrato|cuenta|viaje)",
         r"no (?:pare|paren|dejen|deje|dejes|pares|cancelen|quiero (?:cancelar|darme de baja|"
         r"que dejen))",
-        r"(?:llam\w+|escrib\w+|envi\w+|mand\w+) .*(?:mejor|solo por|solamente|en vez|"
+        r"(?:llam\w+|escrib\w+|envi\w+|mand\w+) .{0,60}(?:mejor|solo por|solamente|en vez|"
         r"en lugar)|mejor (?:por|un|me)|(?:por|al) (?:correo"
         r"|whatsapp) (?:mejor|por favor)|solo (?:por )?(?:mensajes?|llamadas?|whatsapp|"
         r"correo)|al otro (?:numero|telefono)",

@@ -43,7 +43,20 @@ LANGUAGE = Language(
     """,
     exact_opt_in="debut|reprendre|sabonner|abonner|demarrer",
     call_words="appel|mappel|telephon|demarch",
+    opt_in=(
+        r"(?:re ?inscrivez|re ?inscris|re ?abonnez|abonnez) moi(?: a nouveau| svp)?",
+        r"je (?:veux|souhaite) (?:me reabonner|me reinscrire|recevoir a nouveau)(?: \w+){0,3}",
+    ),
+    weak_wrong_number=(
+        r"(?:est|etait|il est|elle est) (?:deced\w+|mort\w*)",
+        r"(?:decede|decedee|deces|nous a quittes|nest plus de ce monde|nest plus parmi nous)",
+        r"(?:est|ici|cest) (?:un |une |le |la )?(?:numero (?:d |professionnel|de )|ligne (?:professionnelle|fixe)|entreprise|societe|bureau|magasin|commerce|restaurant|hotel|cabinet|ecole)(?: \w+)?",
+        r"(?:qui (?:est|etes|es) ?(?:ce|vous|tu)?|cest qui|t ?es qui|a qui ai je lhonneur)$",
+        r"(?:nouveau|nouvelle) (?:proprietaire|titulaire|detenteur)",
+    ),
     opt_out=(
+        r"(?:retir|supprim|enlev|ray|efface|sort)\w+ (?:moi )?(?:de|mon \w+ de) (?:votre|vos|la|cette|ta) (?:liste|base|fichier|listing)s?(?: \w+)?",
+        r"(?:oubli|perd|efface|supprim|jet)\w+ mon numero",
         r"j?(?:exige|demande|souhaite|veux|reclame) (?:la |le )?(?:suppression|retrait|"
         r"desinscription|radiation|desabonnement)(?: \w+){0,4}|prefer\w+ ne (?:plus|"
         r"pas) (?:recevoir|etre)(?: \w+){0,3}",
@@ -88,6 +101,8 @@ LANGUAGE = Language(
         r"darreter|arret)",
     ),
     wrong_number=(
+        r"je suis (?:le|la) (?:nouveau|nouvelle) (?:proprietaire|titulaire|detenteur|utilisateur)(?: \w+){0,4}",
+        r"ce numero ma ete (?:attribue|donne|reattribue)",
         r"(?:cherchez|cherches|voulez joindre|demandez) (?:quelqu ?un dautre|une autre personne)",
         r"personne ne (?:sappelle|s appelle|porte ce nom)|personne (?:ici )?(?:du nom|nomme\w*|appelee?)",
         r"numero (?:est |appartient )?(?:maintenant |desormais |a present |"
@@ -144,6 +159,11 @@ LANGUAGE = Language(
         r"ce nest pas mon nom|je (?:ne )?mappelle pas|pas mon nom",
     ),
     uncertain=(
+        r"mon (?:numero|nom|adresse|prenom|mail) (?:est|etait) (?:\w+ )?(?:faux|fausse|errone\w*|mal|incorrect\w*)|(?:mauvaise?|fausse?) (?:taille|date|adresse|heure|couleur|jour|porte|commande|etage|bus|article|produit|rue)",
+        r"tromp\w+ de (?:taille|date|jour|heure|adresse|couleur|commande|porte|train|bus|modele)",
+        r"(?:messages|sms|textos|appels) (?:ca va|me conviennent|cest bon|sont ok)|mais (?:les )?(?:sms|messages) (?:ca va|oui|cest bon)",
+        r"(?:au volant|je conduis|en reunion|en cours|je dors|plus de batterie)",
+        r"tu (?:ne )?(?:mappelles|m appelles|mecris|m ecris|reponds) (?:jamais|plus)",
         r"(?:recu|eu|trouve|vu|vois) (?:aucun|plus de|pas de)|n?ai (?:pas|plus|jamais|rien) (?:recu|eu|vu)|pas (?:recu|encore recu)",
         r"(?:nest|est|n est|suis|cest|c est) pas (?:un |une |le |la )?(?:mauvais|erreur|faux)|"
         r"pas dans lerreur",

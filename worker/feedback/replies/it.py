@@ -47,7 +47,19 @@ LANGUAGE = Language(
     ),
     exact_opt_in="inizia|iniziare|riprendi|iscrivimi",
     call_words="chiam|telefon",
+    opt_in=(
+        r"(?:reiscrivetemi|reiscrivimi|iscrivetemi|riscrivetemi in lista)(?: di nuovo)?",
+        r"(?:voglio|vorrei) (?:ricominciare a ricevere|ricevere di nuovo|reiscrivermi)(?: \w+){0,3}",
+    ),
+    weak_wrong_number=(
+        r"(?:decedut\w|mort\w|mancat\w|scompars\w|non e piu tra noi|non c e piu purtroppo|venut\w a mancare|passat\w a miglior vita)",
+        r"(?:e|siamo|qui e) (?:un|una|il|la|uno|l) ?(?:numero (?:aziendale|fisso|di lavoro)|azienda|negozio|ufficio|ditta|studio|hotel|ristorante|scuola|attivita)(?: \w+)?",
+        r"chi (?:e|sei|parla|scrive|siete)(?: (?:lei|tu|costui))?$",
+        r"(?:nuov\w) (?:proprietari\w|intestatari\w|titolare)",
+    ),
     opt_out=(
+        r"(?:toglie|cancella|rimuove|elimina|leva|depenna)(?:te)?(?:mi|teci)? (?:dalla|dalle|dal|da) (?:vostra |vostre |questa |tua |sua )?(?:\w+ )?(?:lista|liste|rubrica|database|elenco)",
+        r"(?:dimentic|cancell|perd|elimin)\w+ il mio numero",
         r"prefer\w+ non (?:ricevere|essere)(?: \w+){0,3}|(?:esigo|chiedo|richiedo|"
         r"pretendo) (?:la |il )?(?:cancellazione|rimozione|eliminazione|"
         r"disiscrizione)(?: \w+){0,4}",
@@ -101,6 +113,7 @@ LANGUAGE = Language(
         r"questo )?(?:servizio sms|abbonamento)",
     ),
     wrong_number=(
+        r"sono (?:il|la) nuov\w (?:proprietari\w|intestatari\w|titolare)(?: \w+){0,4}",
         r"(?:cercando|cerca|cercate|cerchi) (?:qualcun altr\w|un ?altra persona|qualcuno altro)",
         r"numero (?:ora |adesso |ormai )?(?:e|appartiene)(?: ora| adesso)? (?:di |a |"
         r"d )*(?:un ?altra persona|qualcun altro|un altro)|messaggio non (?:e|sia|era) per me",
@@ -147,6 +160,11 @@ LANGUAGE = Language(
         r"non mi chiamo|non e il mio nome|il mio nome non e",
     ),
     uncertain=(
+        r"(?:il )?mio (?:numero|nome|indirizzo|cognome) (?:e|era) (?:\w+ )?(?:sbagliat\w|errat\w)",
+        r"(?:taglia|data|giorno|ora|orario|indirizzo|colore|ordine|porta|piano|misura|prodotto|strada|treno) (?:\w+ )?(?:sbagliat\w|errat\w)|sbagliat\w (?:la |il |l )?(?:taglia|data|giorno|ora|indirizzo|colore|ordine|porta|strada)",
+        r"(?:messaggi|sms|chiamate) (?:va bene|vanno bene|ok)|ma (?:gli )?(?:sms|messaggi) (?:vanno bene|si)",
+        r"(?:sto guidando|in riunione|a lezione|sto dormendo|batteria)",
+        r"non mi (?:chiami|scrivi|rispondi) mai",
         r"non (?:ho|abbiamo|mi e|mi sono|e) (?:ancora )?(?:ricevut\w|arrivat\w|vist\w|trovat\w)|non (?:ricevo|arriva|vedo)",
         r"non (?:e|hai|ha|avete|hai affatto) (?:il |un |numero )?(?:sbagliat\w|errat\w)|(?:ho|"
         r"abbiamo) (?:\w+ ){0,4}(?:sbagliat\w|errat\w)|mi sono sbagliat\w|(?:messo|dato|"

@@ -16,12 +16,14 @@ from worker.feedback.replies.text import normalize_pattern
 
 @dataclass(frozen=True)
 class Language:
-    """`keywords`: opt-outs when they are the whole message. `polite`: words that say nothing beside
-    them. `opt_out`, `wrong_number`, `opt_in`: phrases that are clear wherever they stand.
-    `request`: beginnings of a question that asks us to do it. `question`: beginnings of one that
-    does not. `doubts`: phrases that make a sentence unclear. `hints`: words at which a person
-    should look when nothing is clear. `calls`: words that speak of calls.
-    `not_somebody`: before a name, "this is not ...", over the words as they were typed.
+    """`exact_opt_out`, `exact_opt_in`: keywords, when they are the whole message. `politeness`:
+    words that say nothing beside them. `opt_out`, `wrong_number`, `opt_in`: phrases that are clear
+    wherever they stand. `uncertain`: phrases that make a sentence unclear. `weak`: words at which
+    a person should look when nothing is clear; `weak_wrong_number`: the same, of circumstances
+    (a death, a business, "who is this") that a person should know beside a clear request, too.
+    `question_starts`: beginnings of a question; `request_starts`: of one that asks us to do it.
+    `call_words`: words that speak of calls. `denials`: before a name, "this is not ...", over the
+    words as they were typed.
     """
 
     code: str
@@ -34,6 +36,8 @@ class Language:
     question_starts: str
     request_starts: str = ""
     exact_opt_in: str = ""
+    opt_in: tuple[str, ...] = ()
+    weak_wrong_number: tuple[str, ...] = ()
     call_words: str = ""
     denials: tuple[str, ...] = ()
     no_such_person: tuple[str, ...] = ()  # before a given name that is surely one, "no ..."
@@ -64,6 +68,14 @@ class Language:
     @cached_property
     def wrong_number_pattern(self) -> re.Pattern[str]:
         return any_of(self.wrong_number)
+
+    @cached_property
+    def opt_in_pattern(self) -> re.Pattern[str]:
+        return any_of(self.opt_in)
+
+    @cached_property
+    def weak_wrong_number_pattern(self) -> re.Pattern[str]:
+        return any_of(self.weak_wrong_number)
 
     @cached_property
     def uncertain_pattern(self) -> re.Pattern[str]:

@@ -64,5 +64,6 @@ jeudi vendredi samedi dimanche montag dienstag mittwoch donnerstag freitag samst
 
 # Names that are words, too: "no bill yet".
 NAMES_THAT_ARE_WORDS = frozenset("""
-bill mark jack sue grace frank jean joan rosa dolores pilar luz jim dan tom tony marie art max
+jan april may june august will bill mark jack sue grace frank jean joan rosa dolores pilar luz jim
+dan tom tony marie art max
 """.split())  # fmt: skip

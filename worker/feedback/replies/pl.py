@@ -39,7 +39,19 @@ LANGUAGE = Language(
     ),
     exact_opt_in="wznow|zapisz",
     call_words="dzwon|zadzwon|telefon|wydzwani",
+    opt_in=(
+        r"(?:zapiszcie|zapisz|dopiszcie) mnie (?:ponownie|z powrotem|znowu)",
+        r"chce (?:znowu|ponownie) (?:dostawac|otrzymywac)(?: \w+){0,2}",
+    ),
+    weak_wrong_number=(
+        r"(?:zmarl\w*|nie zyje|umarl\w*|odeszl\w* na zawsze|swietej pamieci|zgina\w*)",
+        r"(?:to|tu) (?:jest )?(?:numer )?(?:firma|firmowy|firmy|sklep|biuro|sluzbowy|stacjonarny|hotel|szkola|restauracja|przychodnia|urzad)(?: \w+)?",
+        r"(?:kto (?:to|pisze|mowi|tam)|z kim (?:pisze|rozmawiam)|kim (?:jestes|pan jest|pani jest))(?: jest)?$",
+        r"now\w+ wlasciciel\w*",
+    ),
     opt_out=(
+        r"(?:usun|wykresl|skresl|wyrzuc|wypisz|skasuj)\w* (?:mnie|moj numer) (?:z|ze) (?:\w+ )?(?:list\w|baz\w|systemu|rejestru)",
+        r"(?:zapomnij|zgub|skasuj|usun|wykasuj)\w* moj numer",
         r"(?:wolalbym|wolalabym|wole) nie (?:dostawac|otrzymywac|byc)(?: \w+){0,3}|(?:zadam|"
         r"domagam sie|wnosze o|prosze o) (?:natychmiastowego )?(?:usuniecia|wykreslenia|"
         r"zaprzestania|usuniecie)(?: \w+){0,3}",
@@ -97,6 +109,7 @@ LANGUAGE = Language(
         r"prenumerat\w)",
     ),
     wrong_number=(
+        r"jestem nowym (?:wlascicielem|uzytkownikiem|posiadaczem)(?: \w+){0,4}|jestem nowa (?:wlascicielka|uzytkowniczka)(?: \w+){0,4}",
         r"szuka(?:sz|cie|ja)? (?:pan |pani |panstwo )?(?:kogos innego|innej osoby)",
         r"wiadomosc (?:chyba |raczej |na pewno )?nie (?:jest|byla)? ?(?:do|dla) mnie|"
         r"numer (?:ma|posiada|uzywa|nalezy)(?: teraz| juz| do)* (?:ktos inn\w+|kogos inn\w+|"
@@ -149,6 +162,11 @@ LANGUAGE = Language(
         r"nie nazywam sie|to nie moje (?:imie|nazwisko)|nie mam na imie",
     ),
     uncertain=(
+        r"moj (?:numer|adres|mail|nazwisko) (?:jest|byl) (?:\w+ )?(?:zly|bledny|zle|niepoprawny)|(?:zly|zla|zle|bledny|bledna) (?:rozmiar|data|date|dzien|godzina|godzine|adres|kolor|produkt|drzwi|pietro|ulica|autobus)",
+        r"pomyl\w+ (?:sie )?(?:rozmiar\w*|dat\w|dni|dzien|godzin\w*|adres\w*|kolor\w*|drzwi|pietr\w)",
+        r"(?:sms\w*|wiadomosci|telefony) (?:sa ok|moga byc|w porzadku)",
+        r"(?:prowadze|jestem na spotkaniu|na zebraniu|na lekcji|spie|bateri\w)",
+        r"nigdy do mnie nie (?:dzwonisz|piszesz|odpisujesz)",
         r"nie (?:dostal\w*|otrzymal\w*|przyszl\w*|doszl\w*|widze|widzial\w*|przyszedl)",
         r"nie (?:jest )?(?:to )?(?:zly|bledny|pomylka|pomyl\w+)|(?:ja |ja sie |pomylilem|"
         r"pomylilam|pomylilismy)(?:\w*)? ?(?:sie )?(?:pomylil\w*|numer\w*)|(?:podalem|podalam|"

@@ -45,7 +45,19 @@ LANGUAGE = Language(
     ),
     exact_opt_in="iniciar|comecar|retomar|inscrever",
     call_words=r"lig\w|ligac|telefon|chamad",
+    opt_in=(
+        r"(?:me (?:reinscreva|inscreva|cadastre)|reinscreva me|inscreva me|cadastre me)(?: de novo| novamente)?",
+        r"(?:quero|gostaria de) (?:voltar a receber|receber de novo|me inscrever de novo)(?: \w+){0,2}",
+    ),
+    weak_wrong_number=(
+        r"(?:faleceu|falecid\w|morreu|esta mort\w|ja nao esta entre nos|nao esta mais entre nos|partiu)",
+        r"(?:e|somos|aqui e) (?:uma|um|o|a) (?:numero de )?(?:empresa|loja|escritorio|comercio|negocio|telefone fixo|clinica|hotel|restaurante|escola)",
+        r"quem (?:e|fala|eh|esta falando|es)(?: (?:voce|vc|tu|esse|essa|este|ai))?$",
+        r"(?:novo|nova) (?:dono|dona|titular|proprietari\w)",
+    ),
     opt_out=(
+        r"(?:tir|remov|exclu|retir|apag|risc)\w+ (?:me |o meu (?:numero|nome) |meu (?:numero|nome) )?(?:d[aoe]s?|dess[ae]) (?:sua |vossa |essa |tua )?(?:lista|base|cadastro|sistema)",
+        r"(?:esquec|apag|perd|delet)\w+ (?:o )?meu numero",
         r"prefir\w+ nao (?:receber|ser)(?: \w+){0,3}|(?:exijo|solicito|peco) (?:a |"
         r"o )?(?:remocao|exclusao|eliminacao|descadastro|cancelamento)(?: \w+){0,4}",
         rf"(?:par\w{{1,3}}|deix\w{{1,3}}|cess\w+|chega|basta|interromp\w+|suspend\w+) (?:ja |"
@@ -104,6 +116,7 @@ LANGUAGE = Language(
         r"sair|nao)",
     ),
     wrong_number=(
+        r"sou (?:o|a) (?:novo|nova) (?:dono|dona|titular|proprietari\w)(?: \w+){0,4}",
         r"numero (?:agora |ja )?(?:e|pertence|esta com)(?: agora)? (?:de |a |uma |"
         r"um )*(?:outra pessoa|outro dono|outra dona)|mensagem (?:nao e|nao era) (?:para|"
         r"pra) mim",
@@ -157,6 +170,11 @@ LANGUAGE = Language(
         r"nao me chamo|esse nao e (?:o )?meu nome|este nao e (?:o )?meu nome|meu nome nao e",
     ),
     uncertain=(
+        r"meu (?:numero|nome|endereco|email) (?:esta|ta|estava|saiu) errad\w",
+        r"(?:tamanho|data|dia|hora|endereco|cor|pedido|produto|horario|porta|andar|rua|item|modelo) (?:\w+ )?(?:errad\w|trocad\w)|errei (?:o|a|de) (?:tamanho|data|dia|hora|endereco|cor|rua|porta)",
+        r"(?:mensagens|sms|ligacoes) (?:tudo bem|pode|podem|ok)|mas (?:sms|mensagens?) (?:pode|tudo bem|sim)",
+        r"(?:dirigindo|a conduzir|em reuniao|na aula|dormindo|sem bateria)",
+        r"(?:voce|tu) nunca me (?:liga|escreve|responde)s?",
         r"nao (?:recebi|recebemos|chegou|chegaram|vi|tenho nenhum\w*|me chegou)",
         r"nao (?:esta|e|era|foi|ta) (?:o |um |numero |por )*(?:errad\w|engano|enganad\w)|"
         r"(?:me|nos) engan(?:ei|amos)|enganei me|(?:eu|nos) (?:\w+ )?(?:errei|erramos|"
@@ -184,7 +202,7 @@ LANGUAGE = Language(
         r"(?:ele|ela|menino|cachorro|chuva|filh\w) nao para",
     ),
     weak=(
-        r"engano|numero errado|pessoa errada|parar?|pare|parem|descadastr\w+|cancelar|"
+        r"engano|numero errado|pessoa errada|parar|pare|parem|descadastr\w+|cancelar|"
         r"remov\w+|nao me (?:lig|mand|envi|incomod|chame)\w*|nao quero|spam|assedio|processar|"
         r"procon|denunci\w+|sem interesse|nao tenho interesse|quem e \w+|falec\w+|morreu|lgpd|"
         r"rgpd|onde conseguiu",
@@ -211,7 +229,7 @@ LANGUAGE = Language(
     abbreviations={
         "vc": "voce", "vcs": "voces", "msg": "mensagem", "msgs": "mensagens", "num": "numero",
         "tel": "telefone", "cel": "celular", "n": "nao", "ñ": "nao", "naum": "nao", "nao": "nao",
-        "q": "que", "pq": "porque", "p": "para", "pra": "para", "pro": "para o", "tb": "tambem",
+        "q": "que", "pq": "porque", "pra": "para", "pro": "para o", "tb": "tambem",
         "ta": "esta", "eh": "e", "enganado": "enganado"
     },
 )  # fmt: skip

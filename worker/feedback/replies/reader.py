@@ -7,25 +7,83 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, ru, uk
+from worker.feedback.replies.detection import languages_of
 from worker.feedback.replies.language import Language
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
-from worker.feedback.replies.text import MAX_PARTS, normalize, readable, sentences
+from worker.feedback.replies.text import (
+    MAX_PARTS,
+    normalize,
+    readable,
+    sentences,
+    without_emoticons,
+    without_signature,
+)
+from worker.feedback.replies.transliteration import to_cyrillic
+from worker.feedback.replies.typos import JOINED_KEYWORDS, correct, is_mistyped_stop
 
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
 Kind = Literal["opt_out", "opt_in", "wrong_number"]
 _Patterns = tuple[tuple[Kind, re.Pattern[str]], ...]
 _JOKES = re.compile(
     r"\b(?:lol|lmao|rofl|jk|just kidding|haha\w*|hehe\w*|jaja\w*|kkk+|mdr|ahah\w*|(?:а?ха){2}\w*)\b"
-    r"|[😂🤣😆😜😝🤪]"
+    r"|[😂🤣😆😜😝🤪😛]|[:;=]-?p+(?!\w)"
 )
 _MAX_EVIDENCE = 80
+_MAX_KEYWORD = 100  # characters of a keyword with the polite words beside it
+_STOPS = en.LANGUAGE.exact_opt_out_pattern
 # Keywords that are everyday words in a longer message.
 _EVERYDAY_KEYWORDS = re.compile(
     r"^(?:end|quit|cancel\w*|para|parar|fin|fim|baja|leave|exit|opt|alto|enough|no more|basta|chega"
     r"|genug|ende|koniec|dosc|хватит|довольно|досить|годі|конец|кінець|assez|sair|salir|quitter"
     r"|ferma|esci|block|nicht mehr|no mas|ya no|non piu|nao mais|remove|stop (?:that|this|it)"
-    r"|не надо|не треба|отмена|ruhe|annul\w*|anul\w*|end all|terminar|suspender|schluss|reicht)$"
+    r"|не надо|не треба|отмена|ruhe|annul\w*|anul\w*|end all|terminar|suspender|schluss|reicht"
+    r"|quit it|just stop|delete\w*|stop now|stop already|no stop|stop no)$"
 )
+# A match with one of these words speaks of being contacted, wherever in a message it stands.
+_CONTACT_WORDS = re.compile(
+    r"unsub|su[bs]*crip|subscri|desabon|inscri|abmeld|abbestell|wypis|отпис|отпиш|відпис|відпиш|подпис|підпис|descadastr"
+    r"|\bopt|optout|\blists?\b|\blista|\bliste|verteiler|database|datenbank|base de d|\bbaz[ay]"
+    r"|consen|consent|permis|einwillig|zgod|соглас|згод|messag|mensa[jg]|messagg|nachricht"
+    r"|wiadomos|сообщени|повідомлен|\bsms|смс|\btexts\b|textos|publici|propagand|werb"
+    r"|pubblicit|\bpubs?\b|reklam|реклам|рассыл|розсил|spam|спам|number|numero|nummer|номер|numer"
+    r"|\bdaten\b|\bdatos|\bdados|donnees|\bdati\b|\bdane\b|данн|\bdnc\b|do not (?:call|contact)"
+    r"|marketing|promo|contact|kontakt|contat|bloctel|robinson|solicit|person|persona|pessoa"
+    r"|личн|людин|человек|особ|osob|verwahlt|verwaehlt|pomyl|ошиб|помил|equivoc|enganad|engano"
+    r"|sbagliat|tromp|erreur|owner|besitzer|dueno|dono\b|proprietari|wlascicie|владел|власник"
+)
+_SPEAKS_OF_CONTACT = re.compile(
+    rf"{_CONTACT_WORDS.pattern}|texting|calling|escribi|llam|appel|anruf"
+)
+# A match with one of these is as often said to a friend: it must be all that a message says.
+_RUDE_WORDS = re.compile(
+    r"fuck|piss|bugger|\bsod|buzz|eff off|get lost|go away|go to hell|get a life|alone|in ruhe"
+    r"|in frieden|verpiss|\bhaut? ab|\bgeh\w* |fick|leck|en paz|tranquil|mierda|carajo|diablo"
+    r"|verga|chingad|faire|chier|degage|cass\w|paix|in pace|stare|perdere|quel paese|affancul"
+    r"|fancul|sparite|rompe|em paz|sossegad|quiet|foder|fuder|merda|daqui|sumam|embora|\bspokoj"
+    r"|spadaj|pierd|odczep|odwal|в покое|отстан|отвал|отвяж|иди|\bпошел|\bпошл|спокіи|спокої"
+    r"|відчеп|відстан|відвал|\bіди|\bідіть"
+    r"|want out|let me out|get me out|stop (?:it|this|that|now|already)\b"
+)
+# Words that add nothing to a sentence beside what was recognised in it.
+_FILLER = frozenset("""
+    i me my you your u ur we us our this that it is am are be the a an and or so to for of at on in
+    just really very please ever again anymore any more now immediately today asap have has had
+    do not no yes will would could can all guys already thanks thank hi hello hey sir maam ok okay
+    sorry but what the hell fucking damn goddamn stupid bloody told asked said think believe
+    yo tu usted ustedes el la los las de que por favor y a en mi me ya gracias hola senor senora
+    je vous tu nous le les des du et ce cette svp merci bonjour bitte ich sie ihr euch und danke
+    hallo der die das den dem o os as um uma e voce voces eu obrigado obrigada ola il lo gli una
+    prego grazie ciao per favore non so prosze ja pan pani panstwo dziekuje to sie я вы ты мы это
+    и пожалуиста спасибо здравствуите уже мне меня ви ти ми це дякую будь ласка вже мені мене
+    """.split())  # fmt: skip
+# A sentence with one of these asks for no consent.
+_DENIES = re.compile(
+    r"\b(?:not|never|no|dont|did|do|stop|why|nunca|ne|pas|jamais|nicht|nie|non|nao|не|ніколи|перестан\w*)\b"
+)
+_MAX_BESIDE = 6  # words of a sentence that may stand beside what was recognised in it
+_NUMBER = re.compile(r"number|numero|nummer|номер|numer|verwahlt|\bnot ")
+_MAX_REST = 400  # characters of the other sentences that are looked at
+_MAX_BESIDE_RUDE = 0  # the same, of the whole message
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +98,29 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`meanings`: what is clear, at most one of a kind. `doubtful`: a person should look, at the
-    `suggestion` first; nothing is clear, or the message says more than is read."""
+    """`intents`: what is clear, at most one of a kind. `needs_review`: a person should look, at
+    the `suggestion` first; nothing is clear, or the message says more than is read."""
 
     intents: tuple[Intent, ...] = ()
     needs_review: bool = False
     suggestion: Intent | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What a sentence may mean. `sure`: it is clear. `apart`: it is no wording of a request but a
+    circumstance, such as a death, that a person should know beside what was asked."""
+
+    intent: Intent
+    sure: bool
+    apart: bool = False
+
+
 NOTHING = Reply()
 
 
 def read_reply(text: str) -> Reply:
-    """What a reply means; an ordinary one means nothing to us.
+    """Say what a reply means; an ordinary one means nothing to us.
 
     Takes time and memory in proportion to the length, and little of both: only the beginning of a
     very long message is read (`text.readable`). Whatever that says, a person is to look at the
@@ -64,111 +132,275 @@ def read_reply(text: str) -> Reply:
     True
     """
     text, all_of_it = readable(text)
+    playful = bool(_JOKES.search(text.casefold()))
+    text = without_emoticons(without_signature(text))
     folded = normalize(text)
     if not folded:
         return NOTHING if all_of_it else Reply(needs_review=True)
-    whole = _exact_match(folded) if all_of_it else None
-    playful = bool(_JOKES.search(text.casefold()))
+    whole = _exact_match(folded, all_of_it) if all_of_it else None
     if whole is not None and not playful and "?" not in text:
         return Reply((whole,))
-    clear: dict[str, Intent] = {}
-    unclear: list[Intent] = [whole] if whole else []
+    matches = [_Match(whole, False)] if whole else []
+    readers = _possible_languages(folded)
     parts = 0
+    seen: set[tuple[str, bool]] = set()
     for sentence, is_question in sentences(text):
         if parts > MAX_PARTS:
             break
         parts += 1 + sentence.count(",")
-        for meaning, sure in _read_sentence(sentence, is_question):
-            if sure and not (playful and meaning.kind == "opt_out"):
-                clear.setdefault(meaning.kind, meaning)
-            else:
-                unclear.append(meaning)
-    if not all_of_it or parts > MAX_PARTS:
-        unclear += [clear.pop("opt_in")] if "opt_in" in clear else []
-        suggestion = unclear[0] if unclear else None
+        if (sentence, is_question) in seen:
+            continue
+        seen.add((sentence, is_question))
+        matches += _read_sentence(sentence, is_question, folded, readers)
+    return _weighed(matches, playful, complete=all_of_it and parts <= MAX_PARTS)
+
+
+def _weighed(matches: list[_Match], playful: bool, complete: bool) -> Reply:
+    """What the matches of a message come to."""
+    clear: dict[str, Intent] = {}
+    unclear: list[_Match] = []
+    for match in matches:
+        if match.sure and not (playful and _may_be_a_joke(match.intent)):
+            clear.setdefault(match.intent.kind, match.intent)
+        else:
+            unclear.append(match)
+    if not complete:
+        if "opt_in" in clear:
+            unclear.append(_Match(clear.pop("opt_in"), False))
+        suggestion = unclear[0].intent if unclear else None
         return Reply(tuple(clear.values()), needs_review=True, suggestion=suggestion)
     if clear:
+        beside = [m.intent for m in unclear if m.apart and m.intent.kind not in clear]
+        if beside:
+            return Reply(tuple(clear.values()), needs_review=True, suggestion=beside[0])
         return Reply(tuple(clear.values()))
     if unclear:
-        return Reply(needs_review=True, suggestion=unclear[0])
+        circumstances = [match.intent for match in unclear if match.apart]
+        return Reply(needs_review=True, suggestion=(circumstances or [unclear[0].intent])[0])
     return NOTHING
 
 
-def _exact_match(folded: str) -> Intent | None:
-    """A keyword, with nothing beside it but politeness."""
+def _may_be_a_joke(intent: Intent) -> bool:
+    """Whether laughing makes words unclear; "wrong number, lol" says what it says."""
+    return intent.kind != "wrong_number" or not _NUMBER.search(intent.evidence)
+
+
+def _possible_languages(folded: str) -> tuple[Language, ...]:
+    codes = languages_of(folded)
+    return tuple(language for language in LANGUAGES if language.code in codes)
+
+
+def _exact_match(folded: str, as_message: bool = False) -> Intent | None:
+    """A keyword, with nothing beside it but politeness. `as_message`: it is the whole message,
+    so that a slip in it, or a blank too many, is not a word of its own."""
+    if len(folded) < 3:
+        return None
+    if (known := _keyword(folded)) is not None or not as_message:
+        return known
+    core = " ".join(LANGUAGES[0].politeness_pattern.sub(" ", folded).split())
+    if is_mistyped_stop(core):
+        return Intent("opt_out", core, "en")
+    if (joined := JOINED_KEYWORDS.get(core.replace(" ", ""))) is not None:
+        return _keyword(joined)
+    corrected = correct(folded)
+    found = _keyword(corrected) if corrected != folded else None
+    if found is None and (cyrillic := to_cyrillic(folded)):
+        found = _keyword(cyrillic)
+    return found if found is not None and found.kind == "opt_out" else None
+
+
+def _keyword(folded: str) -> Intent | None:
+    """What a text means that is a keyword, or one among polite words, in any language."""
+    if len(folded) > _MAX_KEYWORD:
+        return None
     for language in LANGUAGES:
         meant = language.expand(folded)
         core = " ".join(language.politeness_pattern.sub(" ", meant).split())
-        wholes: _Patterns = (
-            ("opt_out", language.exact_opt_out_pattern),
-            ("opt_in", language.exact_opt_in_pattern),
+        candidates = dict.fromkeys(
+            words for text in (meant, core) if text for words in (text, _once(text))
         )
-        for kind, pattern in wholes:
-            for words in (meant, core):
-                # Said twice is said once: STOP STOP.
-                parts = words.split()
-                once = " ".join(dict.fromkeys(parts)) if len(parts) > 1 else words
-                if not words:
-                    continue
-                # STOP is understood everywhere, with politeness in any language.
-                known = (
-                    (pattern, LANGUAGES[0].exact_opt_out_pattern)
-                    if kind == "opt_out"
-                    else (pattern,)
-                )
-                if any(one.fullmatch(words) or one.fullmatch(once) for one in known):
-                    return _intent(kind, words, language)
+        for words in candidates:
+            # STOP is understood everywhere, with politeness in any language.
+            if language.exact_opt_out_pattern.fullmatch(words) or _STOPS.fullmatch(words):
+                return _intent("opt_out", words, language)
+        asked = " ".join(_PLEASE.sub(" ", meant).split())
+        if language.exact_opt_in_pattern.fullmatch(asked):
+            return _intent("opt_in", asked, language)
     return None
 
 
-def _read_sentence(sentence: str, is_question: bool) -> list[tuple[Intent, bool]]:
-    """What a sentence may mean, and whether that is clear."""
+# The only words that may stand beside a keyword that revives consent.
+_PLEASE = re.compile(
+    r"\b(?:please|thanks|thank you|por favor|gracias|svp|s ?il vous plait|merci|bitte|danke"
+    r"|obrigad[oa]|per favore|grazie|prosze|dziekuje|пожалуиста|спасибо|будь ласка|дякую)\b"
+)
+
+
+def _once(words: str) -> str:
+    """Said twice is said once: STOP STOP."""
+    return " ".join(dict.fromkeys(words.split()))
+
+
+def _read_sentence(
+    sentence: str, is_question: bool, message: str, readers: tuple[Language, ...]
+) -> list[_Match]:
+    """What a sentence may mean, and whether that is clear. `message`: all of it, normalized."""
     folded = normalize(sentence)
-    found: list[tuple[Intent, bool]] = []
-    whole = _exact_match(folded)
-    if whole is not None:
-        found.append((whole, not is_question))
+    found: list[_Match] = []
+    rest = message.replace(folded, " ", 1)[:_MAX_REST]
+    keyword = _exact_match(folded)
+    if keyword is not None:
+        sure = not is_question and _stands_by_itself(keyword, rest, readers)
+        found.append(_Match(keyword, sure))
+    read = _readings(folded, readers)
     # Neighbours share words: what is unclear in one language is not taken for clear in another.
-    read = [(language, language.expand(folded)) for language in LANGUAGES]
     unclear = any(language.uncertain_pattern.search(meant) for language, meant in read)
     for language, meant in read:
-        asked = bool(language.question_pattern.search(meant)) or is_question
-        if asked and language.request_pattern.search(meant):
-            asked = False
-        sure = not asked and not unclear
-        searched: _Patterns = (
-            ("opt_out", language.opt_out_pattern),
-            ("wrong_number", language.wrong_number_pattern),
-        )
-        for kind, pattern in searched:
-            match = pattern.search(meant)
-            if match:
-                found.append((_intent(kind, match.group(), language, meant), sure))
+        found += _phrases(meant, language, is_question, unclear, rest)
         if named := _names_another_person(sentence, language):
-            found.append((_intent("wrong_number", named, language), sure))
-    wrong = any(sure and meaning.kind == "wrong_number" for meaning, sure in found)
-    clauses = sentence.split(",")[:MAX_PARTS]
-    if len(clauses) > 1 and not is_question and not unclear:
-        for clause in clauses:  # "wrong number, remove", "I never signed up for this, stop"
-            keyword = _exact_match(normalize(clause))
-            if keyword is not None and (wrong or not _EVERYDAY_KEYWORDS.search(keyword.evidence)):
-                found.append((keyword, True))
-    if not found:
-        for language, meant in read:
-            match = language.weak_pattern.search(meant)
-            if match:
-                found.append((_intent("opt_out", match.group(), language), False))
-                break
+            found.append(
+                _Match(_intent("wrong_number", named, language), not unclear and not is_question)
+            )
+    if not is_question and not unclear:
+        found += _clauses(sentence, found, rest, readers)
+    return found or _weak_matches(read)
+
+
+def _readings(folded: str, readers: tuple[Language, ...]) -> list[tuple[Language, str]]:
+    """A sentence as each language reads it: as it stands, without typing errors, in Cyrillic."""
+    read: dict[tuple[str, str], tuple[Language, str]] = {}
+    corrected = correct(folded)
+    for language in readers:
+        for words in (folded, corrected):
+            meant = language.expand(words)
+            read.setdefault((language.code, meant), (language, meant))
+    if cyrillic := to_cyrillic(folded):
+        for language in LANGUAGES:
+            if language.code in ("ru", "uk"):
+                read[(language.code, cyrillic)] = (language, language.expand(cyrillic))
+    return list(read.values())
+
+
+def _phrases(
+    meant: str, language: Language, is_question: bool, unclear: bool, rest: str
+) -> list[_Match]:
+    """The phrases of one language in a sentence."""
+    asked = bool(language.question_pattern.search(meant)) or is_question
+    if asked and language.request_pattern.search(meant):
+        asked = False
+    sure = not asked and not unclear
+    found: list[_Match] = []
+    searched: _Patterns = (
+        ("opt_in", language.opt_in_pattern),
+        ("opt_out", language.opt_out_pattern),
+        ("wrong_number", language.wrong_number_pattern),
+    )
+    for kind, pattern in searched:
+        match = pattern.search(meant)
+        if match is None:
+            continue
+        alone = sure and _says_little_else(match, meant, rest)
+        found.append(_Match(_intent(kind, match.group(), language, meant), alone))
+        if kind == "opt_in":
+            if _DENIES.search(meant) or _content_words(meant) - _content_words(match.group()) > 2:
+                found[-1] = _Match(found[-1].intent, False)
+            break  # "opt me back in" holds words of an opt-out
+    for kind, pattern in (("wrong_number", language.weak_wrong_number_pattern),):
+        match = pattern.search(meant)
+        if match is not None and not any(m.intent.kind == kind for m in found):
+            found.append(
+                _Match(_intent("wrong_number", match.group(), language), False, apart=True)
+            )
     return found
+
+
+def _says_little_else(match: re.Match[str], meant: str, rest: str) -> bool:
+    """Whether a sentence, or for what friends say to each other the message, says only this."""
+    beside = _content_words(meant[: match.start()] + " " + meant[match.end() :])
+    if _RUDE_WORDS.search(match.group()) and not _CONTACT_WORDS.search(match.group()):
+        if _CONTACT_WORDS.search(rest) or _CONTACT_WORDS.search(meant):
+            return beside <= _MAX_BESIDE
+        return beside + _content_words(rest) <= _MAX_BESIDE_RUDE
+    if _CONTACT_WORDS.search(match.group()):
+        return beside <= 2 * _MAX_BESIDE
+    return beside <= _MAX_BESIDE and (
+        _content_words(rest) <= 2 * _MAX_BESIDE or _CONTACT_WORDS.search(rest) is not None
+    )
+
+
+def _content_words(text: str) -> int:
+    return sum(word not in _FILLER for word in text.split())
+
+
+def _stands_by_itself(keyword: Intent, rest: str, readers: tuple[Language, ...]) -> bool:
+    """Whether a keyword that is one sentence of several is a request: the rest speaks of contacts
+    as well, or says nothing. Never for consent, nor for words that friends say to each other."""
+    if keyword.kind == "opt_in":
+        return False
+    says_nothing = not _content_words(rest)
+    if _EVERYDAY_KEYWORDS.search(keyword.evidence):
+        return says_nothing
+    if says_nothing or any(_SPEAKS_OF_CONTACT.search(t) for t in (keyword.evidence, rest)):
+        return True
+    return any(one.weak_pattern.search(one.expand(rest)) for one in readers)
+
+
+def _clauses(
+    sentence: str, found: list[_Match], rest: str, readers: tuple[Language, ...]
+) -> list[_Match]:
+    """Keywords between commas: "wrong number, remove", "I never signed up for this, stop"."""
+    wrong = any(match.sure and match.intent.kind == "wrong_number" for match in found)
+    clauses = list(dict.fromkeys(sentence.split(",")))[:MAX_PARTS]
+    keywords: list[_Match] = []
+    if len(clauses) < 2:
+        return keywords
+    for place, clause in enumerate(clauses):
+        keyword = _exact_match(normalize(clause))
+        if keyword is None or keyword.kind == "opt_in":
+            continue
+        others = normalize(" ".join(clauses[:place] + clauses[place + 1 :]))[:_MAX_REST]
+        sure = wrong or _stands_by_itself(keyword, f"{others} {rest}", readers)
+        keywords.append(_Match(keyword, sure))
+    return keywords
+
+
+def _weak_matches(read: list[tuple[Language, str]]) -> list[_Match]:
+    for language, meant in read:
+        match = language.weak_pattern.search(meant)
+        if match:
+            return [_Match(_intent(_weak_kind(match.group()), match.group(), language), False)]
+    return []
+
+
+def _weak_kind(words: str) -> Kind:
+    return "wrong_number" if _CONTACT_PERSON.search(words) else "opt_out"
+
+
+# Of weak words, those that speak of another person or number.
+_CONTACT_PERSON = re.compile(
+    r"wrong|who is|quien es|qui est|wer ist|quem e|chi e|kto to|кто так|хто так|not my"
+    r"|right (?:number|person)|changed my|decease|passed away|died|verstorben|gestorben"
+    r"|fallec|murio|falec|morreu|deced|mort|zmarl|nie zyje|умер|сконч|помер"
+    r"|equivoc|falsch|verwahlt|faux|mauvais|tromp|erreur"
+    r"|engan|errad|sbagliat|zly|pomyl|ошиб|не туда|не то|помил|business|landline"
+)
+
+
+# "Not Ready" and "Not Important" are no names.
+_BARE_DENIAL = re.compile(r"(?:(?:sorry|nope|no),? (?:but )?)?not ", re.IGNORECASE)
 
 
 def _names_another_person(sentence: str, language: Language) -> str | None:
     """The words of "this is not Maria", where what follows is a name."""
     for match in language.denial_pattern.finditer(sentence):
-        title, name = match.groups()
+        title, name = match.group(1) or "", match.group(2)
         plain = normalize(name)
+        if title.lower().startswith("pan") and language.code not in ("pl", "uk", "ru"):
+            title = ""  # bread, in Spanish
         if plain in GIVEN_NAMES or title:
             return match.group()
+        if _BARE_DENIAL.match(match.group()):
+            continue
         if plain in NOT_NAMES or len(plain) < 3:
             continue
         # German writes every noun with a capital.

@@ -17,6 +17,13 @@ _MARKS = re.compile(r"[^\w#]+")
 _SENTENCE = re.compile(r"([^.!?;\n…]+)([.!?;\n…]*)")
 _TITLE = re.compile(r"\b(mrs?|ms|dr|sra?|sig|hr|fr|prof)\.(?=\s)", re.IGNORECASE)
 _SPELLED_OUT = re.compile(r"\b\w(?:[\s.\-_*]\w){3,}\b")  # s t o p
+_EMOTICON = re.compile(r"[:;=]['’]?-?(?:[pPbBdD]+|[()\[\]{}/\\|*<>@$oO03]+)(?!\w)")
+# What a phone adds below a message.
+_SIGNATURE = re.compile(
+    r"\s*(?:sent (?:from|via)|get outlook|enviado (?:desde|do|a partir)|envoy[eé] (?:de|depuis)"
+    r"|(?:von meinem .{1,20} )?gesendet|inviato da|wys[lł]ano z|отправлено|надіслано)",
+    re.IGNORECASE,
+)
 _ELONGATED = re.compile(r"([^\W\d])\1{2,}")
 
 
@@ -57,6 +64,25 @@ def normalize(text: str) -> str:
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
     plain = _SPELLED_OUT.sub(lambda found: re.sub(r"\W", "", found.group()), plain)
     return " ".join(_ELONGATED.sub(r"\1", word) for word in _MARKS.sub(" ", plain).split())
+
+
+def without_emoticons(text: str) -> str:
+    """Leave out faces made of marks and letters: ":P" is no word.
+
+    >>> without_emoticons("See you at 5! :P")
+    'See you at 5!  '
+    """
+    return _EMOTICON.sub(" ", text)
+
+
+def without_signature(text: str) -> str:
+    """Leave out the line that a phone adds below a message.
+
+    >>> without_signature("STOP\\n\\nSent from my phone")
+    'STOP'
+    """
+    above, line, last = text.rstrip().rpartition("\n")
+    return above.rstrip() if line and len(last) <= 100 and _SIGNATURE.match(last) else text
 
 
 def normalize_pattern(pattern: str) -> str:

@@ -1,0 +1,149 @@
+"""Finds the key word behind a typing error, and splits words that were typed as one.
+
+Work is bounded: a word is looked up by what is left of it without one or two letters, and only the
+few key words that share that are compared with it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import combinations
+
+from worker.feedback.replies.vocabulary import COMMON_WORDS, KEY_WORDS, REAL_WORDS
+
+_MAX_WORD = 20  # longer ones are no typing errors
+_LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t"})
+_KNOWN = REAL_WORDS.union(*COMMON_WORDS.values(), *KEY_WORDS.values())
+_KEYS = tuple(sorted(frozenset().union(*KEY_WORDS.values())))
+_CYRILLIC_NOT = re.compile(
+    r"\bне(?=(?:пиш|звон|присыл|присил|беспок|надо|турбу|дзвон|надсил|шл[иіь]|смс))"
+)
+_POLISH_NOT = re.compile(r"\bnie(?=(?:pisz|pisac|dzwon|wysyl|kontakt|przeszk|przysyl))")
+_ITALIAN_NOT = re.compile(r"\bnon(?=(?:scriv|chiam|mand|contatt|disturb)\w)")
+_ENGLISH_NOT = re.compile(r"\bdont(?=(?:call|text|txt|contact|message|msg)(?:me)?\b)")
+_JOINED = {
+    "stoptexting": "stop texting", "stopcalling": "stop calling", "stoptxting": "stop texting",
+    "stopmessaging": "stop messaging", "wrongnumber": "wrong number",
+    "wrongperson": "wrong person", "removeme": "remove me", "deleteme": "delete me",
+    "leavemealone": "leave me alone", "takemeoff": "take me off", "nomoretexts": "no more texts",
+    "textme": "text me", "callme": "call me", "contactme": "contact me",
+    "nomas": "no mas", "yabasta": "ya basta", "nomolesten": "no molesten",
+    "nomellamen": "no me llamen", "nomeescriban": "no me escriban",
+    "numeroequivocado": "numero equivocado", "numeroerrado": "numero errado",
+    "fauxnumero": "faux numero", "mauvaisnumero": "mauvais numero",
+    "falschenummer": "falsche nummer", "falschverbunden": "falsch verbunden",
+    "numerosbagliato": "numero sbagliato", "zlynumer": "zly numer",
+    "нетот": "не тот", "нетуда": "не туда", "нетои": "не тои", "большене": "больше не",
+}  # fmt: skip
+
+# Whole messages without their blanks -> as they are meant: "un subscribe", "optout".
+JOINED_KEYWORDS = {
+    keyword.replace(" ", ""): keyword
+    for keyword in (
+        "stop", "unsubscribe", "opt out", "remove me", "stop all", "delete me", "stop it",
+        "take me off", "do not call", "do not text", "no molesten", "no mas", "darme de baja",
+        "abmelden", "abbestellen", "aufhoren", "desabonner", "desinscrire", "descadastrar",
+        "cancellami", "disiscrivimi", "wypisz mnie", "nie pisz", "nie pisac", "nie dzwonic",
+        "отписаться", "отпишите", "не пишите", "не звоните", "не пиши", "не звони", "стоп",
+        "відписатися", "відпишіть", "не пишіть", "не дзвоніть",
+    )
+}  # fmt: skip
+
+
+def split_joined(folded: str) -> str:
+    """Put blanks where people left them out: "непишите мне", "dontcall me"."""
+    for pattern in (_CYRILLIC_NOT, _POLISH_NOT, _ITALIAN_NOT, _ENGLISH_NOT):
+        folded = pattern.sub(lambda match: match.group() + " ", folded)
+    return " ".join(_JOINED.get(word, word) for word in folded.split())
+
+
+def correct(folded: str) -> str:
+    """Replace mistyped key words.
+
+    >>> correct("remve me from your lsit")
+    'remove me from your list'
+    >>> correct("a strong member at the shop")
+    'a strong member at the shop'
+    """
+    return " ".join(_corrected(word) for word in split_joined(folded).split())
+
+
+@lru_cache(maxsize=4096)
+def _corrected(word: str) -> str:
+    if not 4 <= len(word) <= _MAX_WORD or word in _KNOWN:
+        return word
+    if any(c.isdigit() for c in word):
+        plain = word.translate(_LEET)
+        return plain if plain in _KEYS_SET else word
+    best = [key for key in _near(word) if _is_slip(word, key)]
+    return best[0] if best else word
+
+
+def _near(word: str) -> list[str]:
+    found = {
+        key for part in _without_letters(word, _reach(len(word))) for key in _INDEX.get(part, ())
+    }
+    return sorted(found, key=lambda key: (distance(word, key), key))
+
+
+def _reach(length: int) -> int:
+    """How many slips a word of this length may have."""
+    return 2 if length >= 9 else 1
+
+
+def _is_slip(word: str, key: str) -> bool:
+    """Whether a word is a key word with a slip or two; short ones must keep all their letters."""
+    if len(key) <= 4:
+        return sorted(word) == sorted(key) and word[0] == key[0] and distance(word, key) == 1
+    if len(key) <= 6 and word[0] != key[0] and sorted(word) != sorted(key):
+        return False
+    return distance(word, key) <= _reach(min(len(word), len(key)))
+
+
+def distance(one: str, other: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours (optimal string alignment)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+def _without_letters(word: str, most: int) -> set[str]:
+    """A word, and what is left of it without up to `most` of its letters."""
+    found = {word}
+    for count in range(1, most + 1):
+        for places in combinations(range(len(word)), count):
+            found.add("".join(c for place, c in enumerate(word) if place not in places))
+    return found
+
+
+def _index() -> dict[str, tuple[str, ...]]:
+    index: dict[str, list[str]] = {}
+    for key in _KEYS:
+        for part in _without_letters(key, _reach(len(key))):
+            index.setdefault(part, []).append(key)
+    return {part: tuple(keys) for part, keys in index.items()}
+
+
+_KEYS_SET = frozenset(_KEYS)
+_INDEX = _index()
+
+# A whole message of one word that is STOP with one slip, and words that look so and are none.
+_STOP_SLIPS = re.compile(
+    r"s+t+[o0]+p+[a-z]?|[adwezx]top|s[rygfh]op|st[ipaku0]p|sto[o0lp\[;]|tsop|stpo|sotp|sop|"
+    r"stop[sedt0-9]?|sstop|stp|stoip|stiop|st op|s top|sto p|stobp|etop|stob|shtop|sdtop|stopo"
+)
+_NOT_STOP = frozenset({"shop", "step", "atop", "stops", "stoped", "sop", "stip", "stap"})
+
+
+def is_mistyped_stop(folded: str) -> bool:
+    """Whether a whole message is the word STOP with a slip, such as "STOOP" or "ST0P"."""
+    return folded not in _NOT_STOP and _STOP_SLIPS.fullmatch(folded) is not None

@@ -7,15 +7,14 @@ is one that the plan knows: a number that exists is never replaced by another.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from phonenumbers import PhoneNumberType
 
 from worker.phones import fast_parser
+from worker.phones.data import read_table
 from worker.phones.reserved import is_reserved
 
 _CACHE_SIZE = 16_384
@@ -78,8 +77,6 @@ def _unambiguous(template: str) -> str:
 @cache
 def plan_changes() -> tuple[PlanChange, ...]:
     """Load all changes, in the table's order."""
-    table = files("worker.phones") / "data" / "plan_changes.csv"
-    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
     return tuple(
         PlanChange(
             code=int(row["code"]),
@@ -93,7 +90,7 @@ def plan_changes() -> tuple[PlanChange, ...]:
             new_example=row["new_example"],
             note=row["note"],
         )
-        for row in rows
+        for row in read_table("plan_changes")
     )
 
 

@@ -6,6 +6,7 @@ Read in this order:
     test_fields.py          spellings, extensions, notes, confidence
     test_contact_fields.py  fields of a contact together, and its country
     test_fast_parser.py     the fast parser agrees with libphonenumber
-    test_plan_changes.py    renumberings, and the table of them
+    test_plan_changes.py    renumberings
+    test_tables.py          tables kept by hand: sources, shape, agreement with the plans
     test_properties.py      what holds for any field
 """

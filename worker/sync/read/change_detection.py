@@ -42,7 +42,8 @@ from worker.verification.models import Verification
 # Code and tables whose change makes every decision be made once more.
 _DECIDING_CODE = (
     "phones/*.py",
-    "phones/data/*",
+    "phones/data/*.py",
+    "phones/data/*.csv",
     "decisions/*.py",
     "feedback/consent_state.py",
     "feedback/crm_flags.py",

@@ -44,7 +44,7 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
         console.info(f"no contact has a {by} yet; run a sync first")
         return
     made = console.table(
-        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95 % interval",
+        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95% interval",
         ">opted out", ">complaints", "",
     )  # fmt: skip
     console.rows(made, [

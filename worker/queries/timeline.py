@@ -115,9 +115,11 @@ def _verified(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         parts = [said["line_type"] if said["line_type"] != "unknown" else "", said["carrier"],
                  said["detail"]]  # fmt: skip
         text = ", ".join(filter(None, parts))
-        until = f"counts until {said['until'][:10]}" if said["counts"] else "counts no more"
+        until = f"expires {said['until'][:10]}" if said["counts"] else "expired"
         title = f"{said['label']}: {said['verdict']}"
-        events.append(_event(said["at"], said["verdict"], title, f"{text} ({until})".strip()))
+        events.append(
+            _event(said["at"], said["verdict"], title, f"{text} ({until})" if text else until)
+        )
     return events
 
 

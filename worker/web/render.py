@@ -1,4 +1,4 @@
-"""How pages are made: templates, the words for times, money and shares, and drawings."""
+"""Render pages: templates, filters for times, money and shares, and drawings."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ STATUSES = ("valid", "unverified", "unreachable", "invalid", "wrong_number", "do
 def page(
     request: Request, name: str, person: Person | None, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    """A page for somebody; `here`: which entry of the menu it belongs to."""
+    """Render a page for somebody. `here`: the menu entry that it belongs to."""
     found = {"me": person, "statuses": STATUSES, **values}
     return _pages.TemplateResponse(request, name, found, status)
 
 
 def ago(at: datetime | str | None) -> str:
-    """A length of time in words.
+    """Describe how long ago something was.
 
     >>> from datetime import timedelta
     >>> ago(datetime.now(UTC) - timedelta(minutes=3, seconds=20))
@@ -72,16 +72,16 @@ def number(value: Any) -> str:
 def percent(value: float) -> str:
     """
     >>> percent(0.034), percent(0.34), percent(0.0)
-    ('3.4 %', '34 %', '0 %')
+    ('3.4%', '34%', '0%')
     """
-    return f"{value * 100:.1f} %" if 0 < value < 0.1 else f"{value * 100:.0f} %"
+    return f"{value * 100:.1f}%" if 0 < value < 0.1 else f"{value * 100:.0f}%"
 
 
 def stacked(
     days: Sequence[Mapping[str, Any]], width: int = 600, height: int = 120
 ) -> dict[str, Any]:
-    """Areas of a stacked plot of statuses by day: status -> points of an SVG polygon, and a label
-    for the first and the last day. Shares of all, so that growth hides nothing."""
+    """Return the areas of a stacked plot of statuses by day: status -> points of an SVG polygon, and
+    a label for the first and the last day. They are shares, so that growth hides nothing."""
     if len(days) < 2:
         return {}
     step = width / (len(days) - 1)
@@ -102,7 +102,7 @@ def stacked(
 
 
 def interval(one: Mapping[str, Any], reach: float, width: int = 160) -> dict[str, float]:
-    """Where a share and its interval stand in a plot that reaches so far."""
+    """Return where a share and its interval are in a plot that reaches up to `reach`."""
 
     def place(value: float) -> float:
         return round(min(1.0, value / reach) * width, 1)

@@ -80,8 +80,8 @@ def percent(value: float) -> str:
 def stacked(
     days: Sequence[Mapping[str, Any]], width: int = 600, height: int = 120
 ) -> dict[str, Any]:
-    """Return the areas of a stacked plot of statuses by day: status -> points of an SVG polygon, and
-    a label for the first and the last day. They are shares, so that growth hides nothing."""
+    """Return the areas of a stacked plot of statuses by day: status -> points of an SVG polygon,
+    and labels of the first and last day. They are shares, so that growth hides nothing."""
     if len(days) < 2:
         return {}
     step = width / (len(days) - 1)

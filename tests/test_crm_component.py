@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from constants import NUMBER
 from skips import skip_without
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ CONTACT = {
     "MobilePhone_Status__c": "wrong_number", "HomePhone_Status__c": "unverified",
     "OtherPhone_Status__c": None, "Phone_Line_Type__c": "landline",
     "MobilePhone_Line_Type__c": "mobile", "HomePhone_Line_Type__c": None,
-    "Best_Phone__c": "+14155552671", "Proposed_Phone__c": None,
+    "Best_Phone__c": NUMBER, "Proposed_Phone__c": None,
     "Phone_Hygiene_Reason__c": "MobilePhone reaches somebody else, by a reply of 3 May.",
     "Phone_Checked_At__c": "2026-05-04T09:30:00.000Z",
     "Phone_Hygiene_Run__c": "20260504-092955-1f2e3d", "Recheck_Phone__c": False,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from constants import NUMBER
 
 from config import logging_setup
 from config.settings import Log
@@ -40,7 +41,7 @@ class TestJsonLines:
         try:
             raise ValueError("bad number +1 (415) 555-2671, Authorization: Bearer abc.def")
         except ValueError:
-            logging.getLogger("worker").exception("number %s failed", "+14155552671")
+            logging.getLogger("worker").exception("number %s failed", NUMBER)
         said = capsys.readouterr().err
         assert "5552671" not in said
         assert "555-2671" not in said

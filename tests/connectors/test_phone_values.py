@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
 
@@ -203,7 +204,7 @@ class TestSettings:
 
 
 ODD: list[Any] = [
-    None, True, 7, 1.5, math.nan, 10**400, ["+14155552671"], {"number": "+14155552671"},
+    None, True, 7, 1.5, math.nan, 10**400, [NUMBER], {"number": NUMBER},
     "x" * 200_000, "\ud83d", "\x00", "", [[[]]],
 ]  # fmt: skip
 
@@ -230,16 +231,16 @@ class TestAnOddValue:
         for place in range(len(columns)):
             rows = [["1", "then", *[""] * len(columns)], ["2", "then", *[""] * len(columns)]]
             rows[0][2 + place] = odd
-            rows[1][2] = "+14155552671"
+            rows[1][2] = NUMBER
             first, second = made.read(zip(*rows, strict=True))
-            assert second.phones == {"Phone": "+14155552671"}
+            assert second.phones == {"Phone": NUMBER}
             assert "\0" not in first.source + first.campaign  # PostgreSQL takes none
             for value in (*first.phones.values(), first.country, first.state, first.source):
                 assert isinstance(value, str)
             parse_field(first.phones["Phone"], "US")
 
     def test_that_is_no_text_makes_up_no_number(self) -> None:
-        for text in typed_texts([True, ["+14155552671"], {"n": "+14155552671"}, -1, 1.5]):
+        for text in typed_texts([True, [NUMBER], {"n": NUMBER}, -1, 1.5]):
             assert not parse_field(text, "US").numbers
         assert typed_texts([14155550123]) == ["14155550123"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from constants import NUMBER
 from crms import QUICK, Crm
 from limits import lower_limits
 
@@ -23,7 +24,7 @@ from sandbox.run import Sandbox
 from sandbox.salesforce.automation import Rule as SalesforceRule
 from worker.sync.write.crm_writes import Outcome, write_all
 
-REWRITE = "+14155552671"
+REWRITE = NUMBER
 STOPS = {"do_not_contact": True, "do_not_call": True, "do_not_text": True, "wrong_number": True}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from constants import NUMBER
 from crms import Crm
 from openapi_schema_validator import OAS30Validator
 
@@ -192,7 +193,7 @@ def test_what_passes_when_calls_are_read(
     service = bare_sandbox.hubspot
     record_id = Crm.all(bare_sandbox)["hubspot"].ids()[0]
     held = {"hs_call_disposition": WRONG_NUMBER, "hs_timestamp": "2026-01-01T00:00:00Z",
-            "hs_call_to_number": "+14155552671", "hs_call_direction": "OUTBOUND"}  # fmt: skip
+            "hs_call_to_number": NUMBER, "hs_call_direction": "OUTBOUND"}  # fmt: skip
     kinds = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]
     for to in ([{"to": {"id": record_id}, "types": kinds}], []):
         requests.post(

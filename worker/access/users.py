@@ -26,10 +26,10 @@ SHORTEST = 10  # characters of a password
 _FREE = {"name": 5, "address": 20}  # wrong ones in a row, until there is a wait
 _LONGEST = timedelta(minutes=15)
 _FORGOTTEN_AFTER = timedelta(hours=1)
-_hasher = PasswordHasher()
+PASSWORD_HASHER = PasswordHasher()
 # What a password is held against where there is no such person, so that the time it takes tells
 # nobody whose names are known.
-_NOBODY = _hasher.hash("nobody has this password")
+DECOY_HASH = PASSWORD_HASHER.hash("nobody has this password")
 
 
 class ThrottledError(Exception):
@@ -105,7 +105,7 @@ def _known(store: Store, admin_password: str, name: str, password: str) -> Perso
     with store.read() as connection:
         row = connection.execute(sa.select(users).where(users.c.name == name)).one_or_none()
     try:
-        _hasher.verify(row.password if row is not None else _NOBODY, password)
+        PASSWORD_HASHER.verify(row.password if row is not None else DECOY_HASH, password)
     except (VerificationError, InvalidHashError):
         return None
     return Person(row.name, row.role) if row is not None else None
@@ -127,7 +127,7 @@ def upsert_user(store: Store, name: str, password: str, role: Role, now: datetim
     if len(password) < SHORTEST:
         raise AccessError(f"a password needs at least {SHORTEST} characters")
     row = {
-        "name": name, "password": _hasher.hash(password), "role": role, "created_at": now,
+        "name": name, "password": PASSWORD_HASHER.hash(password), "role": role, "created_at": now,
     }  # fmt: skip
     with store.write() as connection:
         upsert(connection, users, [row])

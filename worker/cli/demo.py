@@ -65,7 +65,7 @@ batch = 50
 # Who may see the demo's pages is for whoever starts it to say.
 _PASSED_ON = ("ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE")
 _START_WITHIN = 90.0  # seconds
-_USUAL_PORT = 8000
+DEFAULT_PORT = 8000
 _STOPS_WITHIN = 30.0  # seconds; `hygiene up` gives its own 25
 _EXAMPLES = 4  # of each status
 
@@ -182,7 +182,7 @@ def _pages_port() -> int:
     """PORT, which has to be free; without it 8000, or where that is taken any (0). Raises
     `SettingsError`."""
     if not os.environ.get("PORT"):
-        return _USUAL_PORT if is_free(_USUAL_PORT) else 0
+        return DEFAULT_PORT if is_free(DEFAULT_PORT) else 0
     port = load({"PORT": os.environ["PORT"]}).port
     check_port(port)
     return port

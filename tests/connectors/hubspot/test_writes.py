@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from constants import NUMBER
 from crms import Crm
 from limits import lower_limits
 
@@ -41,7 +42,7 @@ def contacts_without_required(crm: Crm, count: int) -> list[str]:
     """Contacts that do not have what the account's rule requires of whoever has a status."""
     ids = crm.ids()
     for record_id in ids:
-        crm.edit(record_id, {"phone/phone": "+14155552671"})
+        crm.edit(record_id, {"phone/phone": NUMBER})
         crm.service.portal.update(record_id, {"website": "https://example.com"})
     for record_id in ids[5 : 5 + count]:
         crm.service.portal.update(record_id, {"website": None})
@@ -110,7 +111,7 @@ class TestARuleOnValues:
     ) -> None:
         crm.service.portal.value_rules["phone"] = "[0-9 ()-]+"
         target = crm.ids()[0]
-        values = {"phone/phone": "+14155552671", "do_not_contact": True}
+        values = {"phone/phone": NUMBER, "do_not_contact": True}
         outcomes, _ = write_all(hubspot, [Update("contacts", target, values)])
         assert outcomes[target].written == {"do_not_contact": True}
         assert crm.get(target, "do_not_contact")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from constants import NUMBER
 from fixture_types import Sync
 from limits import lower_limits
 
@@ -449,7 +450,7 @@ class TestEncryptedFields:
         assert sync(ctx, "salesforce")["contacts"]["written"] > 40
         sync(ctx, "salesforce")
         edited = ids_of(sandbox)[0]
-        sandbox.salesforce.org.update("Contact", edited, {"Phone": "+14155552671"})
+        sandbox.salesforce.org.update("Contact", edited, {"Phone": NUMBER})
         again = sync(ctx, "salesforce")
         assert again["state"] == "done"
         assert again["contacts"]["written"] == 1

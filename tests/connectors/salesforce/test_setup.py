@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER
 
 from config.settings import Settings
 from connectors import build
@@ -191,14 +192,14 @@ class TestTheOrgsOwnDoNotCall:
         org = sandbox.salesforce.org
         contact = next(r for r in org.tables["Contact"].after_id(None) if not r["IsPersonAccount"])
         others = dict.fromkeys(("MobilePhone", "HomePhone", "OtherPhone"))
-        ticked = {"Phone": "+14155552671", **others, "DoNotCall": True}
+        ticked = {"Phone": NUMBER, **others, "DoNotCall": True}
         org.update("Contact", contact["Id"], ticked)
         ctx = make_context(MAPPED)
         sync(ctx, "salesforce")
         apply_pending(ctx)
         query = sa.select(suppressions.c.number, suppressions.c.channels)
         with ctx.store.read() as connection:
-            assert ("+14155552671", "call") in {tuple(row) for row in connection.execute(query)}
+            assert (NUMBER, "call") in {tuple(row) for row in connection.execute(query)}
         propagate(ctx, "salesforce")
         sync(ctx, "salesforce", kind="everything")
         assert (org.tables["Contact"].get(contact["Id"]) or {})["DoNotCall"] is True

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from constants import CLOSED_PORT
+from constants import BRITISH, CLOSED_PORT
 from crms import QUICK, Crm
 
 from sandbox.run import Sandbox
@@ -126,7 +126,7 @@ class TestRescan:
 
     @pytest.mark.parametrize(
         "args",
-        [("--id", "1", "--number", "+442072194272"), ("--number", "12"), ("--older-than", "soon"),
+        [("--id", "1", "--number", BRITISH), ("--number", "12"), ("--older-than", "soon"),
          ("--segment", "colour=red")],
     )  # fmt: skip
     def test_wrong_usage_is_exit_code_2(self, hygiene: Run, args: tuple[str, ...]) -> None:

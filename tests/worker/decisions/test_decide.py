@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from constants import NOW
+from constants import NOW, NUMBER
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,18 +81,18 @@ class TestPrecedence:
 
 class TestSeveralNumbersInAField:
     def test_a_suppressed_one_marks_the_field(self) -> None:
-        assert status(known(VALID), known(VALID, e164="+14155552671", suppressed=BOTH)) == (
+        assert status(known(VALID), known(VALID, e164=NUMBER, suppressed=BOTH)) == (
             "do_not_contact"
         )
 
     def test_a_wrong_one_marks_the_field(self) -> None:
-        assert status(known(VALID), known(VALID, e164="+14155552671", wrong="x")) == "wrong_number"
+        assert status(known(VALID), known(VALID, e164=NUMBER, wrong="x")) == "wrong_number"
 
     def test_else_the_best_one_stands_for_it(self) -> None:
-        decision = decide(
-            ContactFacts((field(known(INVALID), known(VALID, e164="+14155552671")),))
-        ).fields[0]
-        assert (decision.status, decision.e164) == ("valid", "+14155552671")
+        decision = decide(ContactFacts((field(known(INVALID), known(VALID, e164=NUMBER)),))).fields[
+            0
+        ]
+        assert (decision.status, decision.e164) == ("valid", NUMBER)
 
 
 class TestFlags:
@@ -104,9 +104,9 @@ class TestFlags:
         assert decision.fields[0].status == "valid"
 
     def test_the_best_phone_is_a_valid_one_that_the_person_confirmed_if_any(self) -> None:
-        first, second = known(VALID), known(VALID, e164="+14155552671", confirmed=True)
+        first, second = known(VALID), known(VALID, e164=NUMBER, confirmed=True)
         decision = decide(ContactFacts((field(first), field(second, name="MobilePhone"))))
-        assert decision.best_phone == "+14155552671"
+        assert decision.best_phone == NUMBER
 
     def test_there_is_no_best_phone_where_none_is_valid(self) -> None:
         assert decide(ContactFacts((field(known(INVALID)),))).best_phone is None
@@ -121,7 +121,7 @@ class TestAProviderWithoutAnswer:
 
     @pytest.mark.parametrize("held", ["valid", "unreachable"])
     def test_but_not_that_of_another_number(self, held: str) -> None:
-        assert status(known(), current_status=held, current_e164="+14155552671") == "unverified"
+        assert status(known(), current_status=held, current_e164=NUMBER) == "unverified"
 
     @given(st.lists(st.sampled_from(["valid", "unknown"]), max_size=4))
     def test_no_combination_without_a_verdict_against_it_makes_it_invalid(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from constants import NUMBER
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ class TestACleanRecord:
         assert not is_clean(decision("valid", **{flag: True}))
 
     def test_has_nothing_proposed(self) -> None:
-        assert not is_clean(decision("valid", proposed_phone="+14155552671"))
+        assert not is_clean(decision("valid", proposed_phone=NUMBER))
 
 
 class TestIsSpared:

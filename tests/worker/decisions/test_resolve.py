@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from constants import NEW_YORK
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -105,7 +106,7 @@ class TestAStepThatGaveNoAnswer:
         assert decided(outside, missing=self.WHY).fields[0].status == "invalid"
 
     def test_of_another_number_says_nothing(self) -> None:
-        decision = decided(PLAN, missing=self.WHY, held="invalid", e164="+12125557890")
+        decision = decided(PLAN, missing=self.WHY, held="invalid", e164=NEW_YORK)
         assert decision.fields[0].status == "unverified"
 
 

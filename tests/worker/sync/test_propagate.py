@@ -14,6 +14,7 @@ from constants import NUMBER, OTHER, OTHER_PHONES
 from crms import Crm
 from fixture_types import Sync
 from limits import lower_limits
+from queue_tasks import tasks
 from reports import deliver_reports, report_kinds, store_report
 
 from connectors.errors import UnavailableError
@@ -24,7 +25,7 @@ from sandbox.table import Clock
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import ContactIdentity
-from worker.queue import dedupe, tasks
+from worker.queue import dedupe
 from worker.store import changed_records
 from worker.store import outbox as delivering
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes

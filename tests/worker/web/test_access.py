@@ -10,7 +10,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 from argon2 import PasswordHasher, Type
-from constants import HTML, PASSWORD
+from constants import HTML, NUMBER, PASSWORD
 from fixture_types import Serve
 from logins import by_link
 
@@ -24,15 +24,15 @@ from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
 from worker.web.auth import COOKIE
 
-HASHER = people._hasher  # as it is in production
+HASHER = people.PASSWORD_HASHER  # as it is in production
 
 
 @pytest.fixture(autouse=True)
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes that cost little: what is slow on purpose is not what these tests are about."""
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", cheap)
-    monkeypatch.setattr(people, "_NOBODY", cheap.hash("nobody has this password"))
+    monkeypatch.setattr(people, "PASSWORD_HASHER", cheap)
+    monkeypatch.setattr(people, "DECOY_HASH", cheap.hash("nobody has this password"))
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ class TestLogin:
         assert HASHER.type is Type.ID
         assert HASHER.memory_cost >= 19 * 1024  # KiB
         assert HASHER.time_cost >= 2
-        text = people._hasher.hash("x")
+        text = people.PASSWORD_HASHER.hash("x")
         assert HASHER.check_needs_rehash(text)  # the cheap one of these tests is not it
 
     @pytest.mark.usefixtures("with_users")
@@ -231,7 +231,7 @@ class TestRoles:
         page = session.get(f"{url}/suppressions").text
         assert "Suppress a number" not in page
         csrf = sessions.csrf_of(session.cookies[COOKIE])
-        form = {"csrf": csrf, "number": "+14155552671", "why": "because"}
+        form = {"csrf": csrf, "number": NUMBER, "why": "because"}
         assert session.post(f"{url}/suppressions", data=form).status_code == 403
         assert session.get(f"{url}/suppressions/export").status_code == 403
         assert session.post(f"{url}/access/users", data=form).status_code == 403
@@ -262,7 +262,7 @@ class TestForms:
     def test_of_another_site_are_refused(self, serve: Serve, csrf: str) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)
         session = logged_in(url, "admin")
-        form = {"csrf": csrf, "number": "+14155552671", "why": "because"}
+        form = {"csrf": csrf, "number": NUMBER, "why": "because"}
         assert session.post(f"{url}/suppressions", data=form).status_code == 403
 
     def test_of_another_site_are_refused_where_nobody_has_a_password(
@@ -271,7 +271,7 @@ class TestForms:
         url = serve()
         session = by_link(ctx)
         csrf = csrf_in(session.get(f"{url}/suppressions").text)
-        form = {"number": "+14155552671", "why": "because"}
+        form = {"number": NUMBER, "why": "because"}
         assert session.post(f"{url}/suppressions", data=form).status_code == 403
         foreign = {"Sec-Fetch-Site": "cross-site"}
         form["csrf"] = csrf
@@ -290,7 +290,7 @@ class TestTokens:
         secret, made = tokens.make(ctx.store, "dialer", ["read"], "adam", ctx.now())
         url, headers = serve(), {"Authorization": f"Bearer {secret}"}
         assert requests.get(f"{url}/api/runs", headers=headers).status_code == 200
-        body = {"number": "+14155552671"}
+        body = {"number": NUMBER}
         refused = requests.post(f"{url}/api/suppressions", json=body, headers=headers)
         assert (refused.status_code, "suppress" in refused.text) == (403, True)
         assert requests.get(f"{url}/api/tokens", headers=headers).status_code == 403

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from constants import NUMBER
+from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Serve, Sync
 
@@ -216,11 +216,11 @@ class TestSuppressions:
             (["text"], ["text"]),
             ("all", ["call", "text"]),
         ):
-            body = {"number": "+14155552672", "reason": "asked by letter", "channels": channels}
+            body = {"number": OTHER, "reason": "asked by letter", "channels": channels}
             made = api.call("POST", "/suppressions", body).json()
             assert (made["reason"], made["evidence"]) == ("opt_out", "asked by letter")
             assert made["channels"] == meant
-        odd = {"number": "+14155552672", "channels": ["pigeon"]}
+        odd = {"number": OTHER, "channels": ["pigeon"]}
         assert api.call("POST", "/suppressions", odd).status_code == 422
 
     def test_come_in_parts(self, api: Api, ctx: Context) -> None:

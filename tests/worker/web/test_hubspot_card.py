@@ -40,7 +40,7 @@ PROPERTIES = {
     "hygiene_wrong_number": "true", "hygiene_do_not_contact": "false",
     "hygiene_do_not_call": None, "hygiene_do_not_text": "",
     "hygiene_reason": "Mobile phone reaches somebody else, by a reply of 3 May.",
-    "hygiene_checked_at": "1777887000000", "hygiene_best_phone": "+14155552671",
+    "hygiene_checked_at": "1777887000000", "hygiene_best_phone": NUMBER,
     "hygiene_proposed_phone": "",
 }  # fmt: skip
 HISTORY = [

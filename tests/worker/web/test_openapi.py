@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
 from openapi_schema_validator import OAS31Validator
@@ -23,7 +24,6 @@ from worker.web import openapi
 
 FILE = Path(__file__).parents[3] / openapi.FILE
 DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
-NUMBER = "+14155552671"
 ROUTES = [
     (method, path, route)
     for path, methods in DOCUMENT["paths"].items()

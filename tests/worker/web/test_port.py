@@ -53,7 +53,7 @@ def test_the_demo_takes_any_other_where_none_was_asked_for(
     taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PORT", raising=False)
-    monkeypatch.setattr(demo, "_USUAL_PORT", taken)
+    monkeypatch.setattr(demo, "DEFAULT_PORT", taken)
     _, pages = demo._free_ports(demo._pages_port())
     assert pages not in (0, taken)
 

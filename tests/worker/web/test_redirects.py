@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from constants import PASSWORD, PUBLIC_URL
+from constants import NUMBER, PASSWORD, PUBLIC_URL
 from fastapi.responses import RedirectResponse
 from fixture_types import Serve
 from hypothesis import example, given
@@ -200,7 +200,7 @@ class TestNames:
         url = serve(PUBLIC_URL=PUBLIC_URL, **keys, ADMIN_TOKEN="t" * 30)
         session = requests.Session()
         session.headers["Host"] = "web:8000"
-        form = {"MessageSid": "SM" + "1" * 32, "From": "+14155552671", "Body": "STOP"}
+        form = {"MessageSid": "SM" + "1" * 32, "From": NUMBER, "Body": "STOP"}
         path = "/webhooks/twilio/sms"
         signed = twilio_signature("twilio-auth-token", PUBLIC_URL + path, list(form.items()))
         headers = {"X-Twilio-Signature": signed}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from constants import NOW
+from constants import NOW, NUMBER
 
 from worker.feedback.sources import twilio
 from worker.feedback.sources.delivery_codes import CODES, parse_error_code
@@ -54,7 +54,7 @@ def test_a_code_that_nobody_knows_says_nothing_of_the_number() -> None:
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_the_status_webhook_reads_every_code_by_the_table(code: str) -> None:
-    form = {"To": "+14155552671", "MessageSid": "SM" + "0" * 32, "MessageStatus": "undelivered"}
+    form = {"To": NUMBER, "MessageSid": "SM" + "0" * 32, "MessageStatus": "undelivered"}
     report = twilio.parse_status({**form, "ErrorCode": code}, NOW).report
     expected = parse_error_code(code)
     assert report is not None

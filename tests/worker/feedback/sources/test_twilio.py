@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from constants import NOW
+from constants import NOW, NUMBER
 
 from worker.feedback.sources import twilio
 from worker.feedback.sources.twilio import MalformedWebhookError, NotAPhoneNumberError
 
 SID = "SM" + "0" * 32
-FROM = {"From": "+14155552671", "To": "+14155550100", "MessageSid": SID}
-TO = {"From": "+14155550100", "To": "+14155552671", "MessageSid": SID}
+FROM = {"From": NUMBER, "To": "+14155550100", "MessageSid": SID}
+TO = {"From": "+14155550100", "To": NUMBER, "MessageSid": SID}
 
 
 class TestAnInboundMessage:
@@ -20,7 +20,7 @@ class TestAnInboundMessage:
     def test_that_twilio_read_itself_is_taken_at_its_word(self, kind: str, reported: str) -> None:
         heard = twilio.parse_reply({**FROM, "Body": "Nope", "OptOutType": kind}, NOW)
         (report,) = heard.reports
-        assert (report.kind, report.number, report.channels) == (reported, "+14155552671", "text")
+        assert (report.kind, report.number, report.channels) == (reported, NUMBER, "text")
 
     def test_that_asks_for_help_is_no_report(self) -> None:
         assert twilio.parse_reply({**FROM, "Body": "HELP", "OptOutType": "HELP"}, NOW).reports == ()
@@ -37,7 +37,7 @@ class TestAnInboundMessage:
 
     def test_from_whatsapp_is_from_the_number(self) -> None:
         heard = twilio.parse_reply({**FROM, "From": "whatsapp:+14155552671", "Body": "stop"}, NOW)
-        assert heard.number == "+14155552671"
+        assert heard.number == NUMBER
 
     @pytest.mark.parametrize("sender", ["12345", "AMAZON"])
     def test_from_a_short_code_or_a_name_is_nobodys(self, sender: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from constants import NOW
+from constants import NOW, NUMBER
 
 from worker.sync.pages.evaluator import reassignment_reason
 from worker.verification.models import Verification
@@ -15,7 +15,7 @@ def answer(check_level: str = "reassigned", reassigned: bool | None = True,
            since: str = "2024-03-01",
            ) -> Verification:  # fmt: skip
     return Verification(
-        "+14155552671", "rnd", "", check_level, "valid", "mobile", NOW, NOW,  # type: ignore[arg-type]
+        NUMBER, "rnd", "", check_level, "valid", "mobile", NOW, NOW,  # type: ignore[arg-type]
         reassigned=reassigned, since=since,
     )  # fmt: skip
 

@@ -71,7 +71,7 @@ def test_an_answer_without_its_date_is_kept(
     "reply",
     [
         {"tn": "4155552671", "dateProvided": None}, {"tn": "4155552671", "dateProvided": ""},
-        {"tn": 4155552671, "dateProvided": "2023-06-15"}, {"tn": "+14155552671"},
+        {"tn": 4155552671, "dateProvided": "2023-06-15"}, {"tn": NUMBER},
         {"tn": "14155552671", "dateProvided": "2023-06-15T00:00:00Z"},
         {"tn": "415-555-2671", "dateProvided": "06/15/2023"}, {"tn": "4155552671",
          "dateProvided": "20230615"},

@@ -1,7 +1,7 @@
 """Read the environment: secrets and addresses, each checked before the first call.
 
-Every function adds a line to `problems` for whatever is wrong, naming the variable, and goes on: an
-operator learns all of it at once.
+Every function adds a line to `problems` for whatever is wrong, naming the variable, and continues:
+an operator learns all of it at once.
 """
 
 from __future__ import annotations

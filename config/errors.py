@@ -36,11 +36,11 @@ from typing import ClassVar
 
 
 class HygieneError(Exception):
-    """Something that an operator can act on. The text is one line for each problem: what, and what
-    to do; it holds no secret and no number.
+    """Something that an operator can act on. The text is one line for each problem: what it is, and
+    what to do. It holds no secret and no number.
 
-    `exit_code`: 1 = not done, or not to the end; 2 = wrong usage or settings, nothing was done.
-    `http_status`: 500 = nobody who sends a request can do anything about it; it is logged.
+    `exit_code`: 1 = not done, or not finished; 2 = wrong usage or settings, nothing was done.
+    `http_status`: 500 = the sender of a request can do nothing about it; it is logged.
     """
 
     exit_code: ClassVar[int] = 1

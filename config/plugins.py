@@ -1,9 +1,9 @@
 """Find what installed packages add to this product, by entry point.
 
-A connector comes by the group `phone_hygiene.connectors`: its name there is its name in the TOML
-file, and its value the connector's class (docs/adding-a-connector.md). It is loaded where the TOML
-file has a table `[connectors.NAME]`, and not before: an installed package that nobody uses costs
-nothing and breaks nothing.
+Connectors are in the group `phone_hygiene.connectors`: the name there is the connector's name in
+the TOML file, and the value is its class (docs/adding-a-connector.md). It is loaded only if the
+TOML file has a table `[connectors.NAME]`: an installed package that nobody uses costs nothing and
+breaks nothing.
 """
 
 from __future__ import annotations

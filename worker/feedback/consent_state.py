@@ -269,10 +269,10 @@ class _Weighing:
 
 
 def _proof_of_unreachable(failures: Sequence[Feedback], rules: Rules) -> Feedback | None:
-    """Return the last failure where they prove that nobody is reached, otherwise None.
+    """Return the last failure if the failures prove that nobody is reached, otherwise None.
 
-    One error code that says that the number is dead is enough; others must go on often and long
-    enough (`Rules`).
+    One error code that says that the number is dead is enough; others must have come often and over
+    a long enough time (`Rules`).
     """
     if not failures:
         return None

@@ -116,8 +116,9 @@ def _kind(flag: str, ticked: bool) -> FeedbackKind:
 def _scope(flag: str, numbers: Sequence[str]) -> Scope:
     """Return whom a flag concerns.
 
-    With a single number in the contact, *wrong number* is about the number, whoever holds it. With
-    several, nobody says which one is wrong: then the report is about that person alone.
+    If the contact has a single number, *wrong number* is about the number, for everybody who holds
+    it. If it has several, nobody says which one is wrong: then the report is about that person
+    alone.
     """
     return "number" if flag == "wrong_number" and len(numbers) == 1 else "person"
 
@@ -125,10 +126,10 @@ def _scope(flag: str, numbers: Sequence[str]) -> Scope:
 def _numbers_meant(
     flag: str, ticked: bool, numbers: Sequence[str], former_numbers: Sequence[str]
 ) -> Sequence[str]:
-    """Return the numbers that a change of a flag is about.
+    """Return the numbers that a changed flag is about.
 
-    A contact without a number that can be read gets a report of its record alone (number ""):
-    whoever must not be contacted is so without a number as well, because one may come.
+    A contact without a readable number gets a report about its record alone (number ""): somebody
+    who must not be contacted stays so without a number too, because one may come.
     """
     meant = numbers or ([""] if flag in _CHANNELS else [])
     if _kind(flag, ticked) == "opt_in":

@@ -90,8 +90,8 @@ def erased_keys(connection: Connection, keys: Collection[str]) -> list[str]:
 
 
 def readdress(connection: Connection, reports: Sequence[Feedback]) -> list[Feedback]:
-    """Return reports as they are to be stored, on surviving records instead of merged ones. A stop
-    on a merged record holds for all numbers of the surviving one."""
+    """Return reports addressed to surviving records instead of merged ones, ready to be stored. A
+    stop on a merged record holds for all numbers of the surviving one."""
     named = {report.contact for report in reports if report.contact}
     m = merged_records.c
     query = sa.select(m.key, m.into_key).where(any_of(m.key, sorted(named)))

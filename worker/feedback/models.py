@@ -32,15 +32,15 @@ REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_nu
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """`key`: idempotency key; the same report counts once.
+    """A report.
 
-    `contact`: "connector/object/id" of the record that it was reported on, "" when none is known;
-    `person`: who that is (`Keys.person`), "" when that is not known.
-    `channels`: "call", "text" or both joined by a space, for opt_out and opt_in; "" is both. Of an
-    opt_in also the name of one of our flags ("do_not_contact"): a CRM user cleared that one and
-    left another; then it opens no more than that flag closed.
-    `evidence`: what was seen, for a person. `new_number`: of a `corrected`.
-    `at`: when it was said, never later than `received_at`, when it reached us.
+    `key`: idempotency key; the same report counts once. `contact`: "connector/object/id" of the
+    record that it was reported on, "" if none is known; `person`: who that is (`Keys.person`), ""
+    if that is not known. `channels`: "call", "text" or both joined by a space, for opt_out and
+    opt_in; "" is both. For an opt_in, it may also be the name of one of our flags
+    ("do_not_contact"): a CRM user cleared that one and left another; then it opens no more than
+    that flag closed. `evidence`: what was seen, for a person. `new_number`: of a `corrected`. `at`:
+    when it was said, never later than `received_at`, when it reached us.
     """
 
     key: str

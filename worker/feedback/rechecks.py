@@ -3,8 +3,8 @@ card's button.
 
 A request is stored once, by its key, before its sender is answered; the next run of reports carries
 it out (`worker.sync.propagate`). Unlike for a row of `changed_records`, the numbers of its phone
-fields are verified anew, even if an answer still counts. If the CRM gave a `callback`, it is told
-what was found afterwards (`worker.sync.workflow_callbacks`).
+fields are verified again, even if an answer still counts. If the CRM gave a `callback`, it gets the
+result afterwards (`worker.sync.workflow_callbacks`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Record = tuple[str, str]  # (object, record id)
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """A request to verify a record's numbers anew.
+    """A request to verify a record's numbers again.
 
-    `key`: idempotency key. `field`: one phone field, or "" for all. `callback`: how the CRM is told
+    `key`: idempotency key. `field`: one phone field, or "" for all. `callback`: how the CRM gets
     the result, or "".
     """
 
@@ -100,7 +100,7 @@ def claimable(connection: Connection, connector: str, now: datetime, limit: int)
 
 
 def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
-    """Return the unfinished run that has claimed requests, and when it is to be tried again."""
+    """Return the unfinished run that has claimed requests, and when to try it again."""
     c = rechecks.c
     query = (
         sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
@@ -145,7 +145,7 @@ def complete(connection: Connection, connector: str, run_id: str, now: datetime)
 
 
 def load_for_run(connection: Connection, run_id: str) -> dict[Record, set[str]]:
-    """Return what a run is to verify anew: record -> phone fields, "" for all of them."""
+    """Return what a run has to verify again: record -> phone fields, "" for all of them."""
     c = rechecks.c
     query = sa.select(c.object, c.record_id, c.field).where(c.run_id == run_id)
     fields: dict[Record, set[str]] = {}

@@ -271,8 +271,8 @@ def find_former_persons(
 
 
 def rename_persons(connection: Connection, names: Mapping[str, str]) -> None:
-    """Keep what was said of persons under the names that they have now: a contact that we know by
-    our index alone has no other."""
+    """Store reports about persons under their present hashes: a contact that we know only from our
+    index has no other."""
     for former, name in names.items():
         renamed = sa.update(feedback).where(feedback.c.person == former)
         connection.execute(renamed.values(person=name))

@@ -1,4 +1,4 @@
-"""Set aside messages in Redis that the workers cannot read, so that the workers go on.
+"""Set aside messages in Redis that the workers cannot read, so that the workers keep running.
 
 Celery and kombu assume that they put every message into the queue themselves. A text that is not
 JSON, or has no properties, ends the worker ("Unrecoverable error",

@@ -207,7 +207,7 @@ def page(page_id: int, run_id: str) -> None:
 
 @app.task(name="hygiene.apply")
 def apply() -> None:
-    """Apply reports that wait, and have the CRMs told; also what an outage has left to tell."""
+    """Apply stored reports and deliver them to the CRMs, those left from an outage too."""
     dedupe.acknowledge(apply)
     ctx = context()
     apply_pending(ctx)
@@ -224,7 +224,7 @@ def calls() -> None:
 
 @app.task(name="hygiene.spread")
 def spread(connector: str) -> None:
-    """Write what was reported to every record of a CRM that holds the number."""
+    """Write reports to every record of a CRM that holds the number."""
     dedupe.acknowledge(spread, connector)
     ctx = context()
     propagation.propagate(ctx, connector)
@@ -265,7 +265,7 @@ def alerts() -> None:
 
 @app.task(name="hygiene.tidy")
 def tidy() -> None:
-    """Delete what is old enough."""
+    """Delete data that has passed its retention."""
     done = {name: count for name, count in retention.purge_expired(context()).items() if count}
     if done:
         log.info("deleted by age: %s", done)

@@ -79,7 +79,7 @@ def is_usable(
 def renew_after(
     keys: Keys, current_url: str, now: datetime, lifetime: timedelta
 ) -> datetime | None:
-    """Return when a link that a CRM holds is to be renewed; None if it is not one of ours."""
+    """Return when to renew a link that a CRM holds; None if it is not one of ours."""
     try:
         return read_token(keys, current_url.rpartition("/confirm/")[2], now).expires - lifetime / 3
     except BadLinkError:

@@ -1,8 +1,8 @@
 """Erase personal data (GDPR art. 17) from our tables, and keep what must be honoured.
 
-Of a number, a keyed hash stays, so that what was said against it holds for whoever is imported with
-it later. Of a contact, nothing stays. The CRMs are erased first, by their own means: as long as one
-holds the contact, the next sync reads it again.
+Of a number, a keyed hash stays, so that what was said against it holds for everybody who is
+imported with it later. Of a contact, nothing stays. The CRMs are erased first, by their own means:
+as long as one holds the contact, the next sync reads it again.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ErasureCounts:
 
 
 def erase_number(ctx: Context, number: str, by: str) -> ErasureCounts:
-    """Erase a number and whoever holds it; it stays suppressed for all channels."""
+    """Erase a number and the contacts that hold it. It stays suppressed for all channels."""
     done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
@@ -85,7 +85,7 @@ def erase_number(ctx: Context, number: str, by: str) -> ErasureCounts:
 def erase_contact(
     ctx: Context, connector: str, object_name: str, record_id: str, by: str
 ) -> ErasureCounts:
-    """Erase one contact; its numbers too, where nobody else holds them."""
+    """Erase one contact, and its numbers if nobody else holds them."""
     done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
     holder = (connector, object_name, record_id)
@@ -166,8 +166,8 @@ def _erase_contact(
 
 
 def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> None:
-    """Have the record read soon, where its CRM has it still: what stands against it has to be
-    there, and nothing that we know would find it by its number any more."""
+    """Have the record read again soon, if its CRM still has it: what stands against it has to be
+    written there, and nothing that we know would find it by its number any more."""
     connector, object_name, record_id = holder
     if connector != "csv" and connector in ctx.settings.active_connectors:
         note_touched(connection, connector, object_name, [record_id], ctx.now())
@@ -218,7 +218,7 @@ def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:
 
 
 def _erase_payloads(connection: Connection, record_id: str) -> int:
-    """Erase the record from pages that wait: they read it anew when they are processed."""
+    """Erase the record from pages that wait: they read it again when they are processed."""
     count = 0
     query = sa.select(pages.c.id, pages.c.payload).where(
         pages.c.state == "stored", pages.c.payload.is_not(None)

@@ -269,11 +269,11 @@ def add(
 
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
-    """Lift a suppression by an admin's word, which is kept as a report of its own.
+    """Lift a suppression by an admin's decision, which is stored as a report of its own.
 
-    An entry of a list is lifted by itself, without a report: the list was wrong about the number,
-    and nobody has said that they want to be contacted. Their own opt-out stands. The same list
-    imported again does not bring the entry back.
+    An entry of a list is lifted without a report: the list was wrong about the number, and nobody
+    has said that they want to be contacted. Their own opt-out stands. The same list imported again
+    does not bring the entry back.
     """
     now, keys = ctx.now(), ctx.keys
     query = sa.select(suppressions).where(suppressions.c.id == suppression_id)
@@ -471,7 +471,7 @@ def export_csv(ctx: Context, channel: str | None = None) -> Iterator[str]:
 
 
 def erase_number(connection: Connection, number: str, keys: Keys) -> None:
-    """Keep of a number what stands against it, and no longer the number itself."""
+    """Keep what stands against a number, but no longer the number itself."""
     erased = keys.erased_number(number)
     rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
     for row in rows:

@@ -148,7 +148,7 @@ def put_answers(connection: Connection, answers: Sequence[Verification]) -> None
 def stop_refreshing(
     connection: Connection, step: ChainStep, numbers: Sequence[str], now: datetime
 ) -> None:
-    """Have this step's answers about these numbers not fall due again: nobody wants them now."""
+    """Stop refreshing this step's answers about these numbers: nobody needs them now."""
     v = verifications.c
     connection.execute(
         sa.update(verifications)

@@ -1,4 +1,4 @@
-"""Ask the providers in order, each only for what is wanted and no answer that counts says yet."""
+"""Ask the providers in order, each only for what is wanted and not yet answered."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class _ChainRun:
             self._clear_answered(step, subjects)
 
     def _use_cached(self, step: ChainStep) -> None:
-        """Add a step's cached answers. They count also where it would not be asked now."""
+        """Add a step's cached answers. They count even if the step would not be asked now."""
         if step.step.at_most_every is not None:
             self._load_cached(step)
         cached = self._cached.get((step.name, step.package), {})

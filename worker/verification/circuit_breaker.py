@@ -180,8 +180,7 @@ def record_credits(connection: Connection, name: str, credits_left: int) -> None
 
 
 def reset_on_new_key(connection: Connection, name: str, key: str) -> bool:
-    """Forget what is known of a provider if its key is another than the last one. Return whether it
-    is."""
+    """Reset the state of a provider if its key has changed. Return whether it has."""
     state = load(connection, name)
     if state.credentials_hash == key:
         return False

@@ -133,7 +133,7 @@ def set_job(
 
 
 def release_file(connection: Connection, step: ChainStep, job: str, now: datetime) -> None:
-    """Leave a file that is not done yet to whoever comes next."""
+    """Leave an unfinished file to the next worker."""
     connection.execute(
         sa.update(lookup_claims)
         .where(*_of(step), lookup_claims.c.job == job)

@@ -125,7 +125,7 @@ def _take_error(
 def _take_answers(
     outcome: LookupOutcome, questions: Sequence[Question], answers: Sequence[Answer]
 ) -> None:
-    """Note the answers to what was asked, one each; anything else that came is no answer."""
+    """Record one answer to each question; anything else that came is ignored."""
     by_key = {(one.number, one.since): one for one in answers}
     for question in questions:
         answer = by_key.get((question.number, question.since))
@@ -168,7 +168,7 @@ def collect_file(
 ) -> LookupOutcome | None:
     """Wait for a file and return its answers; None if it is not done within `patience` seconds.
 
-    A provider that does not answer meanwhile still has the file, so it is asked again.
+    A provider that does not answer now and then still has the file, so it is polled again.
     """
     pause, waited = _FIRST_POLL, 0.0
     provider = cast(BulkProvider, step.provider)

@@ -162,7 +162,7 @@ class Ledger:
             claims.renew(connection, owner, self._now() + LEASE)
 
     def release_claims(self, step: ChainStep, job: str) -> None:
-        """Leave a file that is not done yet to whoever comes next."""
+        """Leave an unfinished file to the next worker."""
         with self._store.write() as connection:
             claims.release_file(connection, step, job, self._now())
 

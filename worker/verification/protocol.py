@@ -26,11 +26,11 @@ class Provider(Protocol):
         """Return whether it can answer this at all: US numbers only, a date needed."""
 
     def ask(self, questions: Sequence[Question], check_level: CheckLevel) -> list[Answer]:
-        """Return one call's worth (at most `batch`) of answers, in any order.
+        """Return the answers of one call (at most `batch`), in any order.
 
-        A number left out was not answered, and nothing was charged for it. Raises a
-        `ProviderError` where the call as a whole brought nothing, and where it broke off: then
-        the answers that it had brought go with it (`ProviderError.after`).
+        A number that is left out was not answered, and nothing was charged for it. Raises a
+        `ProviderError` if the whole call failed, or if it broke off: then the error carries the
+        answers that came before (`ProviderError.after`).
         """
 
     def check(self) -> AccountStatus:

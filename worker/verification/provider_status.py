@@ -35,7 +35,7 @@ class ProviderStatus:
 
 
 def warnings(plan: ChainPlan, settings: Settings, store: Store, now: datetime) -> list[str]:
-    """Return what a run reports about its providers: only what is not in order."""
+    """Return what a run reports about its providers: only problems."""
     return [
         *plan.left_out,
         *(

@@ -23,7 +23,7 @@ from worker.store.machine_faults import redis_line
 log = logging.getLogger(__name__)
 
 # Providers count in windows of their own, and calls arrive some milliseconds early or late: with
-# this much more between them no second holds one too many.
+# this much more between them, no second holds one too many.
 _MARGIN = 1.04
 _LONGEST = 5.0  # seconds that one sleep takes, so that a heartbeat is not kept waiting
 
@@ -47,29 +47,29 @@ return string.format('%.6f', free - now)
 _ENTER = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
-local told = redis.call('HMGET', KEYS[2], 'limit', 'seconds', 'others', 'at')
-local limit = tonumber(told[1] or ARGV[2])
-local seconds = tonumber(told[2] or ARGV[3])
-local others, at = tonumber(told[3] or '0'), tonumber(told[4] or '0')
+local state = redis.call('HMGET', KEYS[2], 'limit', 'seconds', 'others', 'at')
+local limit = tonumber(state[1] or ARGV[2])
+local seconds = tonumber(state[2] or ARGV[3])
+local others, at = tonumber(state[3] or '0'), tonumber(state[4] or '0')
 local arrival = tonumber(ARGV[6])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - seconds - arrival))
-local made = redis.call('ZCARD', KEYS[1])
-local over = at + seconds
-if now >= over then others = 0 end
-local remaining = limit - made - others
+local count = redis.call('ZCARD', KEYS[1])
+local window_end = at + seconds
+if now >= window_end then others = 0 end
+local remaining = limit - count - others
 local wait = 0
 if limit > 0 and remaining < limit * tonumber(ARGV[4]) then
   local function score(place)
-    local found = redis.call('ZRANGE', KEYS[1], place, place, 'WITHSCORES')
-    return found[2] and tonumber(found[2])
+    local entry = redis.call('ZRANGE', KEYS[1], place, place, 'WITHSCORES')
+    return entry[2] and tonumber(entry[2])
   end
   if remaining > 0 then
-    local apart = seconds / limit * math.max(1, tonumber(ARGV[5]) / remaining)
-    wait = (score(-1) or at) + apart - now
+    local spacing = seconds / limit * math.max(1, tonumber(ARGV[5]) / remaining)
+    wait = (score(-1) or at) + spacing - now
   else
     local oldest = score(0)
-    local freed = oldest and oldest + seconds + arrival or over
-    if now < over then freed = math.min(freed, over) end
+    local freed = oldest and oldest + seconds + arrival or window_end
+    if now < window_end then freed = math.min(freed, window_end) end
     wait = freed - now
   end
 end
@@ -80,7 +80,7 @@ return '0'
 """
 
 # KEYS as above. ARGV: remaining, limit, seconds, `ARRIVAL`.
-_TOLD = """
+_UPDATE = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
 local limit, seconds = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -100,7 +100,7 @@ class SharedPace:
         self._client = client
         self._slot = client.register_script(_SLOT)
         self._enter = client.register_script(_ENTER)
-        self._quoted = client.register_script(_TOLD)
+        self._update = client.register_script(_UPDATE)
         self._alone = LocalPace()
 
     def reserve(self, name: str, seconds: float) -> float:
@@ -128,7 +128,7 @@ class SharedPace:
         self._alone.update(name, state)
         values = (state.remaining, state.limit, state.seconds, ARRIVAL)
         try:
-            self._quoted(keys=_keys(name), args=[*values])
+            self._update(keys=_keys(name), args=[*values])
         except redis.RedisError as error:
             _say_alone(error)
 

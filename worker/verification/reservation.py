@@ -29,9 +29,9 @@ class LookupRequest:
 
 @dataclass
 class Reservation:
-    """What became of a wish to ask some questions.
+    """What the ledger grants.
 
-    `taken`: ours to ask. `known`: answered meanwhile. `busy`: another worker is asking them.
+    `taken`: ours to ask. `known`: answered in the meantime. `busy`: another worker is asking them.
     `files`: handed in by a worker that died; ours to collect. `left`: the rest, for the next time,
     or not to be asked at all if it is `refused`, for a `reason` that continues a sentence after the
     provider's name.

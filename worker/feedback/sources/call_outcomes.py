@@ -134,7 +134,7 @@ def without_meaning(
 
 
 def record_problem(connection: Connection, connector: str, problem: str) -> None:
-    """Keep why a CRM does not tell the names of outcomes, for whoever asks; "" = it does."""
+    """Store why a CRM does not give us the names of outcomes; "" = it does."""
     key = f"{_NAMES}{connector}"
     if problem:
         upsert(connection, app_state, [{"name": key, "value": orjson.dumps(problem).decode()}])

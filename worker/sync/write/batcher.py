@@ -55,7 +55,8 @@ Batch = list[tuple[PendingWrites, list[Update]]]  # which updates of which pages
 
 
 class Batcher:
-    """Shared by the threads of one run.
+    """Collects updates of several pages into full batches. It is shared by the threads
+    of one run.
 
     `changed` is notified by whoever changes what `more_expected` returns. No call to the CRM is
     made while it is held.
@@ -193,7 +194,7 @@ class Batcher:
         retry_alone: Sequence[Update] = (),
         error: Exception | None = None,
     ) -> None:
-        """Note what became of so many updates of a page."""
+        """Record what became of some updates of a page."""
         with self._changed:
             one.in_flight -= count
             one.outcomes |= outcomes or {}

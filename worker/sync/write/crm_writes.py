@@ -179,8 +179,8 @@ def _statuses(values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _write_stops(sender: _Sender, updates: Sequence[Update], outcomes: dict[str, Outcome]) -> None:
-    """Write by itself what keeps somebody from being contacted, where the CRM did not take it with
-    the rest of the record; what it does not take so either is told as the worst kind."""
+    """Write separately what keeps somebody from being contacted, if the CRM refused it with the
+    rest of the record. What it refuses even then is reported as the worst kind."""
     refused = [
         update
         for update in updates

@@ -74,15 +74,18 @@ class Holders:
     identities: tuple[ContactIdentity, ...] = ()
 
     def has_others(self, who: ContactIdentity) -> bool:
-        return any(one.key != who.key and not _same_person(one, who) for one in self.identities)
+        return any(
+            identity.key != who.key and not _same_person(identity, who)
+            for identity in self.identities
+        )
 
     @property
     def person_count(self) -> int:
         """Return how many persons hold it in one CRM, at least."""
         persons: dict[str, set[str]] = {}
-        for one in self.identities:
-            if one.person:
-                persons.setdefault(one.key.partition("/")[0], set()).add(one.person)
+        for identity in self.identities:
+            if identity.person:
+                persons.setdefault(identity.key.partition("/")[0], set()).add(identity.person)
         return max(map(len, persons.values()), default=0)
 
 

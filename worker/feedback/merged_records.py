@@ -246,7 +246,11 @@ def extend_to_numbers(
             report, [*reports.get(report.number, ()), *own_reports], rules
         )
         for number in others:
-            heard = [one for one in own_reports if one.number == number and one.kind in STOPS]
+            heard = [
+                own_report
+                for own_report in own_reports
+                if own_report.number == number and own_report.kind in STOPS
+            ]
             rest = still_closed.difference(
                 *(apply_lifts(one, own_reports, rules)[0] for one in heard)
             )

@@ -196,7 +196,7 @@ def _headers_fit(headers: dict[str, Any]) -> bool:
     return (
         isinstance(headers.get("id"), str)
         and numbers
-        and all(isinstance(one, int | float | None) for one in limits)
+        and all(isinstance(limit, int | float | None) for limit in limits)
         and isinstance(headers.get("retries") or 0, int)
         and all(_is_moment(headers.get(key)) for key in ("eta", "expires"))
     )

@@ -321,7 +321,7 @@ def _lift_list_entry(
 
 def _crms(ctx: Context) -> tuple[str, ...]:
     """Return the CRMs to be told; a list on disk learns of it in its next run."""
-    return tuple(one for one in ctx.settings.active_connectors if one != "csv")
+    return tuple(name for name in ctx.settings.active_connectors if name != "csv")
 
 
 def _find_held_number(ctx: Context, connection: Connection, kept_as: str) -> str:

@@ -83,8 +83,8 @@ class ForecastAnswerCache:
                     yield verification
 
     def put(self, answers: Sequence[Verification]) -> None:
-        for one in answers:
-            self._answers.setdefault(one.number, {})[one.provider, one.package] = one
+        for answer in answers:
+            self._answers.setdefault(answer.number, {})[answer.provider, answer.package] = answer
 
     def counted(self, number: str, provider: str, package: str, since: str) -> bool:
         """Return whether a lookup that would be paid was counted before, and count it."""

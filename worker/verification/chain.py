@@ -164,7 +164,7 @@ class _ChainRun:
 
     def _by_others(self, step: ChainStep, subject: Subject) -> list[Verification]:
         answers = self._results.answers[subject.number]
-        return [one for one in answers if not _is_of(step, one)] if answers else []
+        return [answer for answer in answers if not _is_of(step, answer)] if answers else []
 
     def _next_questions(
         self, step: ChainStep, subjects: Sequence[Subject], tried: Collection[Question]
@@ -178,7 +178,7 @@ class _ChainRun:
         for subject in subjects:
             answers = [one for one in self._results.answers[subject.number] if _is_of(step, one)]
             for day in sorted(subject.dates) if check_level == "reassigned" else (None,):
-                if answers and any(one.covers(day) for one in answers):
+                if answers and any(answer.covers(day) for answer in answers):
                     continue
                 question = Question(subject.number, day)
                 if question not in tried and supports(question, check_level):

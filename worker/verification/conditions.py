@@ -57,5 +57,5 @@ def _line_type(subject: Subject, answers: Sequence[Verification]) -> str:
 def _quoted(step: Step, subject: Subject, answers: Sequence[Verification]) -> bool:
     if step.check_level != "reassigned":
         return resolve.is_sufficient(answers, step.check_level)
-    known = [one for one in answers if one.reassigned is not None]
+    known = [answer for answer in answers if answer.reassigned is not None]
     return all(any(one.covers(day) for one in known) for day in subject.dates)

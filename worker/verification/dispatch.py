@@ -110,7 +110,7 @@ def _take_error(
 ) -> None:
     """Note an error, and the answers that came before it: they are paid for."""
     outcome.errors.append(error)
-    brought = {(one.number, one.since) for one in error.answers}
+    brought = {(answer.number, answer.since) for answer in error.answers}
     answered = [one for one in questions if (one.number, one.since) in brought]
     _take_answers(outcome, answered, error.answers)
     for question in questions:

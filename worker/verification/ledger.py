@@ -177,7 +177,7 @@ class Ledger:
         with self._store.write() as connection:
             mine = claims.load(connection, step, asked, request.owner)
             put_answers(connection, answers)
-            invalidate(connection, (one.number for one in answers))
+            invalidate(connection, (answer.number for answer in answers))
             insert(connection, lookups, [
                 *(_answered_row(one, step, request.run_id, now) for one in answers),
                 *(_charge_unknown_row(step, one, request.run_id, reason, mine.get(key_of(one)), now)
@@ -203,12 +203,12 @@ class Ledger:
             connection, step, {one.number: reason for one, reason in reasons.items()},
             now, now + self._settings.retry_after,
         )  # fmt: skip
-        clear_retries(connection, step, sorted({one.number for one in outcome.answers}))
+        clear_retries(connection, step, sorted({answer.number for answer in outcome.answers}))
 
     def defer_questions(self, step: ChainStep, reason: str, questions: Sequence[Question]) -> None:
         """Store why questions could not be asked, and when to try again."""
         now = self._now()
-        reasons = {one.number: reason for one in questions}
+        reasons = {question.number: reason for question in questions}
         with self._store.write() as connection:
             record_retries(connection, step, reasons, now, now + self._settings.retry_after)
 
@@ -307,8 +307,8 @@ def _settled_amounts(
 def _charged(outcome: LookupOutcome) -> dict[claims.Key, int]:
     """Return how often each answer was charged, by number and date."""
     return {
-        (one.number, one.since.isoformat() if one.since else ""): one.charged
-        for one in outcome.answers
+        (answer.number, answer.since.isoformat() if answer.since else ""): answer.charged
+        for answer in outcome.answers
     }
 
 

@@ -57,7 +57,7 @@ def _spent_by_day(connection: Connection, first_day: str) -> list[dict[str, Any]
     c = spend.c
     amounts = (c.money, c.reserved_money, c.lookups, c.reserved_lookups, c.lost)
     query = (
-        sa.select(c.day, c.provider, *(sa.func.sum(one).label(one.key) for one in amounts))
+        sa.select(c.day, c.provider, *(sa.func.sum(amount).label(amount.key) for amount in amounts))
         .where(c.day >= first_day)
         .group_by(c.day, c.provider)
         .order_by(c.day.desc(), c.provider)

@@ -143,7 +143,7 @@ def _as_report(cells: Mapping[str, str], path: Path) -> dict[str, Any]:
     report["kind"] = cells.get("kind", "").strip().lower().replace(" ", "_").replace("-", "_")
     report.setdefault("source", f"file {path.name}"[:36])
     channels = cells.get("channels", "").lower().replace(",", " ").replace(";", " ").split()
-    report["channels"] = [one for one in channels if one not in ("all", "both")]
+    report["channels"] = [channel for channel in channels if channel not in ("all", "both")]
     if cells.get("id", "").strip():
         report["contact"] = {
             "connector": cells.get("connector", "").strip().lower(),

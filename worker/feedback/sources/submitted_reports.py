@@ -197,7 +197,7 @@ def _key_by_contact(ctx: Context, reports: Sequence[Feedback], key: str) -> list
     if key in known:
         return [replace(reports[0], key=key)]
     if known:
-        return [one for one in reports if one.key in known]
+        return [report for report in reports if report.key in known]
     return [
         replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(reports)
     ]
@@ -209,7 +209,7 @@ def _rekey_after_lift(
     """Let a stop that is known by its hash count again if something has lifted it since."""
     rekeyed = []
     with ctx.store.read() as connection:
-        known = report_log.find_known_keys(connection, [one.key for one in reports], ctx.keys)
+        known = report_log.find_known_keys(connection, [report.key for report in reports], ctx.keys)
         for one in reports:
             since = known.get(one.key)
             if since is not None:

@@ -75,7 +75,9 @@ def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
     if kind == "HELP":
         return ParsedReply(number, key)
     reply = read_reply(form.get("Body", ""))
-    reports = tuple(report_from_intent(one, number, SOURCE, key, now) for one in reply.intents)
+    reports = tuple(
+        report_from_intent(intent, number, SOURCE, key, now) for intent in reply.intents
+    )
     return ParsedReply(number, key, reports, reply if reply.needs_review else None)
 
 

@@ -81,7 +81,8 @@ class Context:
 
     @property
     def keys(self) -> Keys:
-        """The keys for hashes of persons and erased numbers, and for links; raises `StoreError`."""
+        """Return the keys for hashes of persons and erased numbers, and for links. Raises
+        `StoreError`."""
         self._keys = self._keys or open_keys(self.settings, self.store)
         return self._keys
 
@@ -91,7 +92,7 @@ class Context:
 
     @property
     def needs_consent_dates(self) -> bool:
-        """Whether a step of the chain asks since when a number has been the contact's."""
+        """Return whether a step of the chain asks since when a number has been the contact's."""
         return any(step.check_level == "reassigned" for step in self.providers.steps)
 
     def chain(self, dry_run_of: str | None = None) -> Chain:

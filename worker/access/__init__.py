@@ -1,1 +1,1 @@
-"""Who may do what: people, sessions, tokens of the API, and the log of what each of them did."""
+"""Who may do what: users, sessions, API tokens, and the log of what each of them did."""

@@ -1,4 +1,4 @@
-"""The log of what people and tokens did. Numbers stand in it masked."""
+"""Keep the log of what users and tokens did. It holds numbers in masked form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.store.tables import audit_log
 
 
 def masked(number: str) -> str:
-    """Enough of a number to know it again, too little to call it.
+    """Return enough of a number to recognise it, and too little to call it.
 
     >>> masked("+14155550123")
     '+1415•••••23'
@@ -38,7 +38,7 @@ def note(store: Store, now: datetime, who: str, action: str, target: str, why: s
 def entries(
     store: Store, before: int | None = None, limit: int = 100, who: str = ""
 ) -> list[dict[str, Any]]:
-    """The newest first; `before`: an id, to go on behind it."""
+    """Return entries, newest first. `before`: the id to continue behind."""
     c = audit_log.c
     query = sa.select(audit_log).order_by(c.id.desc()).limit(limit)
     if before is not None:

@@ -1,4 +1,4 @@
-"""Remember browsers in which a user has logged in, so that guessing elsewhere locks none out.
+"""Remember browsers in which a user has logged in, so that guessing elsewhere locks nobody out.
 
 Such a browser holds a signed cookie of its user. The cookie lets nobody in. It only makes wrong
 passwords count for that browser, and not for the name and the address, whose attempts a stranger
@@ -22,18 +22,18 @@ _LONGEST = 300  # characters of a cookie that is looked at
 
 
 def cookie_name(user: str) -> str:
-    """One for each user of a browser, and without their name."""
+    """Return the name of a user's cookie: one for each user of a browser, without their name."""
     return f"hygiene_device_{hashlib.sha256(user.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def make(keys: Keys, user: str, credential: str, now: datetime) -> str:
-    """What the cookie holds. `credential`: what changes with the password."""
+    """Return what the cookie holds. `credential`: a value that changes with the password."""
     days = (now + LIFETIME - _EPOCH) // timedelta(days=1)
     return _signer(keys).dumps([_print(keys, user, credential), secrets.token_hex(8), days])
 
 
 def known(keys: Keys, cookie: str, user: str, credential: str, now: datetime) -> str:
-    """The id of a device that this user knows; "" for every other one."""
+    """Return the id of a device that this user knows; "" for any other."""
     if not cookie or not credential or len(cookie) > _LONGEST:
         return ""
     try:

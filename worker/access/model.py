@@ -1,4 +1,4 @@
-"""Who somebody is, and what that lets them do."""
+"""The records and errors of access: who somebody is, and what they may do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ SCOPES = ("read", "recheck", "rescan", "feedback", "suppress", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody before the pages. `name`: as the log has it. `csrf`: what a form of theirs must
-    carry."""
+    """A logged-in user. `name`: as the log has it. `csrf`: what their forms must carry."""
 
     name: str
     role: Role
@@ -31,7 +30,7 @@ class Person:
 
 
 class AccessError(HygieneError, ValueError):
-    """What was asked for cannot be given; the text says why, for the one who asked."""
+    """A request that cannot be granted. The text tells its sender why."""
 
     exit_code = 2
     http_status = 422

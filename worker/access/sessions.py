@@ -1,4 +1,4 @@
-"""Sessions of people who have logged in. The cookie holds a secret, the table only its hash."""
+"""Sessions of users who have logged in. The cookie holds a secret, the table only its hash."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ LIFETIME = timedelta(hours=12)
 
 
 def begin(store: Store, person: Person, now: datetime, old: str = "") -> str:
-    """A new session, for the cookie; `old` ends with it, so that nobody can plant one."""
+    """Begin a session and return its cookie. The session `old` ends, so that nobody can
+    plant one."""
     with store.write() as connection:
         return begin_in(connection, person, now, old)
 
 
 def begin_in(connection: Connection, person: Person, now: datetime, old: str = "") -> str:
-    """The same, in a transaction that is under way."""
+    """Begin a session in a transaction that is under way."""
     secret = secrets.token_urlsafe(32)
     gone = sa.or_(sessions.c.id == _hash(old), sessions.c.expires_at <= now)
     connection.execute(sa.delete(sessions).where(gone))
@@ -37,7 +38,7 @@ def begin_in(connection: Connection, person: Person, now: datetime, old: str = "
 
 
 def of(store: Store, secret: str, now: datetime) -> Person | None:
-    """Whose session a cookie is; None where it is none or has ended."""
+    """Return the user of a cookie; None if it is invalid or its session has ended."""
     query = sa.select(sessions.c.user, sessions.c.role).where(
         sessions.c.id == _hash(secret), sessions.c.expires_at > now, sessions.c.role.in_(ROLES)
     )
@@ -52,7 +53,8 @@ def end(store: Store, secret: str) -> None:
 
 
 def csrf_of(secret: str) -> str:
-    """What forms of a session carry: it follows from the cookie, and tells nothing of it."""
+    """Return the CSRF token of a session's forms: it is derived from the cookie, and reveals
+    nothing about it."""
     return hmac.digest(secret.encode(), b"csrf", "sha256").hex()[:40]
 
 

@@ -1,4 +1,4 @@
-"""Tokens of the HTTP API: each with a name and scopes, made once, shown once, revocable."""
+"""Tokens of the HTTP API: each has a name and scopes, is shown once, and can be revoked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Token:
 def make(
     store: Store, name: str, scopes: Iterable[str], by: str, now: datetime
 ) -> tuple[str, Token]:
-    """A new token: the secret, which is kept nowhere, and what is known of it; raises
+    """Create a token. Return the secret, which is not stored, and the token. Raises
     `AccessError`."""
     wanted = [scope for scope in SCOPES if scope in set(scopes)]
     unknown = set(scopes) - set(SCOPES)
@@ -67,7 +67,7 @@ def make(
 
 
 def of(store: Store, secret: str, now: datetime) -> Token | None:
-    """The token that a caller shows; None where it is none, or was revoked."""
+    """Return the token that a caller shows; None if it is invalid or was revoked."""
     if not secret.startswith(_MARK):
         return None
     c = api_tokens.c
@@ -89,7 +89,7 @@ def list_tokens(store: Store) -> list[Token]:
 
 
 def revoke(store: Store, token_id: int, now: datetime) -> bool:
-    """Whether there was such a token in force."""
+    """Revoke a token. Return whether there was such an active token."""
     c = api_tokens.c
     with store.write() as connection:
         done = connection.execute(

@@ -1,6 +1,6 @@
-"""People and their passwords; guessing is slowed down, by name and by address.
+"""Users and their passwords. Guessing is slowed down, by name and by address.
 
-The person of ADMIN_PASSWORD has no row: whoever knows it is "admin". Others are made with `hygiene
+The user of ADMIN_PASSWORD has no row: whoever knows it is "admin". Others are created with `hygiene
 users add`.
 """
 
@@ -33,7 +33,7 @@ DECOY_HASH = PASSWORD_HASHER.hash("nobody has this password")
 
 
 class ThrottledError(Exception):
-    """Too many wrong passwords; `seconds` until the next one is looked at."""
+    """Too many wrong passwords. `seconds`: until the next one is checked."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Too many wrong passwords. Try again in {seconds} s.")
@@ -56,9 +56,9 @@ def log_in(
     now: datetime,
     device: str = "",
 ) -> Person | None:
-    """Whoever has this name and password, None for nobody; raises `ThrottledError`. `device`: the
-    id of a browser that this user knows (`worker.access.devices`), for which alone it is counted
-    then."""
+    """Return the user with this name and password, or None. Raises `ThrottledError`. `device`: the
+    id of a browser that this user knows (`worker.access.devices`); failures then count for that
+    browser alone."""
     keys = {f"name:{name.casefold()[:120]}": "name", f"address:{address[:60]}": "address"}
     if device:
         keys = {f"device:{device}": "name"}
@@ -87,7 +87,7 @@ def log_in(
 
 
 def _throttle(store: Store, keys: Sequence[str], now: datetime) -> bool:
-    """Raises `ThrottledError`; whether there were wrong passwords before."""
+    """Return whether there were wrong passwords before. Raises `ThrottledError`."""
     query = sa.select(throttles.c.expires_at).where(throttles.c.key.in_(keys))
     with store.read() as connection:
         held = list(connection.scalars(query))
@@ -112,7 +112,7 @@ def _known(store: Store, admin_password: str, name: str, password: str) -> Perso
 
 
 def credential(store: Store, admin_password: str, name: str) -> str:
-    """What changes with somebody's password; "" for nobody."""
+    """Return a value that changes with a user's password; "" if there is no such user."""
     if name == ADMIN:
         return admin_password
     with store.read() as connection:
@@ -148,6 +148,6 @@ def list_users(store: Store) -> list[User]:
 
 
 def has_users(store: Store) -> bool:
-    """Whether people were made, who log in by name."""
+    """Return whether there are users who log in by name."""
     with store.read() as connection:
         return connection.execute(sa.select(users.c.name).limit(1)).first() is not None

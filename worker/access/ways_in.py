@@ -13,12 +13,13 @@ NO_PASSWORD = (
 
 
 def needs_link(settings: Settings, store: Store) -> bool:
-    """Whether nobody has a password or an identity provider: then a one-time link lets in."""
+    """Return whether nobody has a password or an identity provider, so that a one-time link is
+    needed."""
     return not (settings.admin_password or settings.oidc or users.has_users(store))
 
 
 def described(settings: Settings, store: Store) -> str:
-    """For an operator: by what people log in."""
+    """Describe to an operator how users log in."""
     if needs_link(settings, store):
         return (
             "no ADMIN_PASSWORD, people or identity provider: the pages need a one-time login link "

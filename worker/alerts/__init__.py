@@ -1,1 +1,1 @@
-"""Tells an operator, once each, of what needs a person."""
+"""Alert an operator, once each, about what needs a person."""

@@ -1,4 +1,4 @@
-"""How an operator is told: by email (SMTP_URL) and by a webhook (ALERT_WEBHOOK_URL)."""
+"""Send alerts: by email (SMTP_URL) and by a webhook (ALERT_WEBHOOK_URL)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _WHOLE = 60.0  # seconds, for all of it
 
 
 class ChannelError(Exception):
-    """It could not be told there; the text says why, without secrets."""
+    """An alert could not be sent. The text says why, without secrets."""
 
 
 def channels(settings: Settings) -> list[str]:
-    """The names of those that are set up."""
+    """Return the names of the channels that are set up."""
     found = []
     if settings.smtp_url and settings.alerts.email_to:
         found.append("email")
@@ -34,7 +34,7 @@ def channels(settings: Settings) -> list[str]:
 
 
 def send(settings: Settings, channel: str, one: Alert) -> None:
-    """Raises `ChannelError`."""
+    """Send an alert. Raises `ChannelError`."""
     link = f"{settings.public_url}{one.path}" if settings.public_url else one.path
     try:
         with whole_call(_WHOLE):
@@ -47,10 +47,11 @@ def send(settings: Settings, channel: str, one: Alert) -> None:
 
 
 class _Smtp(smtplib.SMTP):
-    """Connects, and reads what a server says, within the deadline of the whole."""
+    """An SMTP client that connects, and reads what a server says, within the deadline
+    of the whole."""
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """What smtplib calls to connect; its TLS checks the name that it was made with."""
+        """Connect, for smtplib. Its TLS checks the name that it was made with."""
 
         def connect(address: str, left: float | None) -> socket.socket:
             within = timeout if left is None else min(timeout, left)
@@ -98,7 +99,7 @@ def _email(settings: Settings, one: Alert, link: str) -> None:
 
 
 def _webhook(url: str, one: Alert, link: str) -> None:
-    """A JSON that chat tools show as it is (`text`), with the parts for others."""
+    """Post a JSON that chat tools show as it is (`text`), with the parts for others."""
     body = {"text": f"{one.text} {link}", "kind": one.kind, "key": one.key, "link": link}
     # A redirect could lead anywhere: what was set is what is called.
     with session() as http:

@@ -1,4 +1,4 @@
-"""Keeps what is to be told, tells it once, and tries again where it could not be told."""
+"""Store alerts, send each once, and retry those that could not be sent."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _claim(ctx: Context, row: Any) -> bool:
 
 
 def active(ctx: Context, limit: int = 50) -> list[dict[str, Any]]:
-    """What holds now, the newest first."""
+    """Return the active alerts, newest first."""
     c = alerts.c
     query = sa.select(alerts).where(c.resolved_at.is_(None)).order_by(c.at.desc()).limit(limit)
     with ctx.store.read() as connection:

@@ -1,4 +1,4 @@
-"""What needs a person just now, from the tables: each with a key by which it is told once."""
+"""Find what needs a person now, in the tables: each alert has a key by which it is sent once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Alert:
 
 
 def current(ctx: Context) -> list[Alert]:
-    """All that holds now and that the settings want to be told of."""
+    """Return all current alerts that the settings ask for."""
     wanted = ctx.settings.alerts
     everything: list[Alert] = []
     if wanted.run_failed:
@@ -101,8 +101,8 @@ def _isolated(ctx: Context) -> Iterator[Alert]:
 
 
 def _held_removals(ctx: Context) -> Iterator[Alert]:
-    """Until a full read ends within the limit, or an operator accepts them. A later full read that
-    holds them again is told again, with its number."""
+    """Yield removals on hold, until a full read ends within the limit, or an operator accepts them.
+    A later full read that holds them again alerts again, with its number."""
     with ctx.store.read() as connection:
         held = removal_holds.load(connection)
     for hold in held:
@@ -113,7 +113,7 @@ def _held_removals(ctx: Context) -> Iterator[Alert]:
 
 
 def _lost_fields(ctx: Context) -> Iterator[Alert]:
-    """Hidden fields, until the CRM shows them again or the settings no longer name them."""
+    """Yield hidden fields, until the CRM shows them again or the settings no longer name them."""
     for name in ctx.settings.active_connectors:
         for one in lost_fields.load_history(ctx.store, name).lost:
             key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
@@ -142,8 +142,8 @@ def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
 
 
 def _unnamed_outcomes(ctx: Context) -> Iterator[Alert]:
-    """Until the names are known, or the ids have a meaning in the settings. Another outcome is told
-    anew, more calls with the same ones are not."""
+    """Yield outcomes without a name, until the names are known, or the ids have a meaning in the
+    settings. Another outcome alerts again; more calls with the same ones do not."""
     for name in ctx.settings.active_connectors:
         if waiting := call_outcomes.find_unnamed(ctx, name):
             key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
@@ -151,7 +151,8 @@ def _unnamed_outcomes(ctx: Context) -> Iterator[Alert]:
 
 
 def _setbacks(ctx: Context) -> Iterator[Alert]:
-    """Background work that keeps failing, until it succeeds once; later failures alert again."""
+    """Yield background work that keeps failing, until it succeeds once; later failures
+    alert again."""
     with ctx.store.read() as connection:
         found = list(setbacks.load(connection))
     for one in found:

@@ -1,4 +1,4 @@
-"""What an examination of the installation finds: one line each, with what to do."""
+"""The results of an examination: one line each, with what to do."""
 
 from __future__ import annotations
 

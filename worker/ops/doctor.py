@@ -1,4 +1,4 @@
-"""`hygiene doctor`: is everything there that the worker needs, and what to do where it is not."""
+"""Examine an installation: is everything there that the worker needs, and if not, what to do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 
 def _at_work(settings: Settings) -> Iterator[Check]:
-    """What needs the database."""
+    """Check what needs the database."""
     database_works = True
     for check in _database(settings):
         database_works = database_works and check.verdict != "problem"
@@ -96,7 +96,7 @@ def probe(settings: Settings, number: str = "") -> Iterator[ProbeResult]:
 
 
 def _ways_in(settings: Settings) -> Iterator[Check]:
-    """How people get to the pages."""
+    """Check how users get to the pages."""
     store = open_store(settings.database_url)
     try:
         text = ways_in.described(settings, store)
@@ -130,7 +130,7 @@ def _keys(settings: Settings) -> Iterator[Check]:
 
 
 def _webhooks(settings: Settings) -> Iterator[Check]:
-    """What reports can come in, and what stands in the way of others."""
+    """Check which reports can come in, and what prevents others."""
     if not settings.public_url:
         text = (
             "PUBLIC_URL is not set: recipients get no links, and webhooks work only without a proxy"
@@ -195,7 +195,7 @@ def _database(settings: Settings) -> Iterator[Check]:
 
 
 def _redis(settings: Settings) -> Iterator[Check]:
-    """Whether it answers, and which server it is."""
+    """Check whether Redis answers, and which server it is."""
     if not settings.redis_url:
         yield from _embedded_redis(settings)
         return
@@ -223,7 +223,7 @@ def _embedded_redis(settings: Settings) -> Iterator[Check]:
 
 
 def _messages(settings: Settings) -> Iterator[Check]:
-    """Messages that no worker could read."""
+    """Check for messages that no worker could read."""
     try:
         found = count(
             embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
@@ -257,7 +257,7 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
 
 
 def _visibility(ctx: Context, name: str) -> Iterator[Check]:
-    """How many of the CRM's records our user sees: what it does not see is not kept right."""
+    """Check how many of the CRM's records our user sees: the others are not processed."""
     try:
         for one in ctx.open(name).visibility():
             yield Check(name, "warning" if one.limited else "ok", str(one))

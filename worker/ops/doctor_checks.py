@@ -1,7 +1,7 @@
-"""The likeliest things to be set wrong in an installation that otherwise works.
+"""Check for the likeliest wrong settings of an installation that otherwise works.
 
-Each function looks at one of them and yields a line that says what to do; nothing where all is
-well. `worker.ops.doctor` asks them all.
+Each function checks one of them and yields a line that says what to do, or nothing if all is well.
+`worker.ops.doctor` calls them all.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COMMON_SECRETS = ("admin", "password", "changeme", "change-me", "secret", "hygie
 
 
 def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iterator[Check]:
-    """What can be seen from settings and files alone."""
+    """Check what can be seen from settings and files alone."""
     yield from _secrets(settings)
     yield from _addresses(settings)
     yield from _files(settings)
@@ -101,7 +101,8 @@ def _secrets(settings: Settings) -> Iterator[Check]:
 
 
 def _addresses(settings: Settings) -> Iterator[Check]:
-    """Stand-ins are for trying things out: in production nothing reaches a CRM through them."""
+    """Check for stand-ins, which are for trying things out: in production nothing reaches a CRM
+    through them."""
     crms = {
         "SALESFORCE_LOGIN_URL": settings.salesforce.login_url if settings.salesforce else "",
         "SALESFORCE_INSTANCE_URL": settings.salesforce.instance_url if settings.salesforce else "",
@@ -150,7 +151,7 @@ def _proxy(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
 
 
 def check_redis(settings: Settings) -> Iterator[Check]:
-    """A Redis that throws things away when it is full, or is too old to be safe."""
+    """Check for a Redis that drops data when it is full, or is too old to be safe."""
     try:
         client = embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
         about: dict[str, Any] = client.info()
@@ -164,7 +165,7 @@ def check_redis(settings: Settings) -> Iterator[Check]:
 
 
 def of_redis_version(version: Version) -> Iterator[Check]:
-    """A server that lacks what we need, or has known vulnerabilities."""
+    """Check for a server that lacks what we need, or has known vulnerabilities."""
     if is_too_old(version):
         yield warning("redis", f"{version} is too old: use 6.2 or later")
     elif text := known_vulnerabilities(version):

@@ -1,4 +1,4 @@
-"""Everything that is ours, in one file: `hygiene export`, and back into an empty database.
+"""Export all our data into one file with `hygiene export`, and load it into an empty database.
 
 A zip of one file a table (JSON, a row a line), and a manifest. For whoever leaves, for audits, and
 for the way from the embedded database to a PostgreSQL. Rows are read and written a few at a time:
@@ -38,7 +38,7 @@ _MANIFEST = "manifest.json"
 
 
 class ExportError(HygieneError):
-    """It cannot be written or read; the text says what to do."""
+    """The file cannot be written or read. The text says what to do."""
 
     exit_code = 2
 
@@ -173,7 +173,7 @@ def _typed(column: sa.Column[Any], value: Any) -> Any:
 
 
 def _count_on(connection: Connection) -> None:
-    """New rows are numbered after those that were loaded."""
+    """Let new rows be numbered after those that were loaded."""
     if connection.dialect.name != "postgresql":
         return
     for table in metadata.sorted_tables:

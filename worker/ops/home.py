@@ -18,7 +18,7 @@ from config.settings import Settings
 
 
 def is_new(settings: Settings) -> bool:
-    """Whether the database belongs in the home, and does not exist yet."""
+    """Return whether the database belongs in the home and does not exist yet."""
     path = settings.home / "hygiene.db"
     return settings.database_url == f"sqlite:///{path}" and not path.exists()
 
@@ -65,7 +65,7 @@ def remember(home: Path, env: Mapping[str, str] = os.environ) -> None:
 
 
 def _file(env: Mapping[str, str]) -> Path:
-    """Raises `RuntimeError` for a user without a home directory."""
+    """Return the file's path. Raises `RuntimeError` for a user without a home directory."""
     given = env.get("XDG_STATE_HOME", "")
     folder = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
     return folder / "phone-hygiene" / "last-home"

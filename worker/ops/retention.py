@@ -1,4 +1,4 @@
-"""Deletes what is personal once it is old enough; reports and suppressions are kept for good."""
+"""Delete personal data once it is old enough. Reports and suppressions are kept for ever."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def purge_expired(ctx: Context) -> dict[str, int]:
 
 
 def _expired_access_rows(ctx: Context) -> int:
-    """Sessions that have ended, wrong passwords of long ago, alerts of what is over."""
+    """Delete expired sessions, old wrong passwords and resolved alerts."""
     now = ctx.now()
     with ctx.store.write() as connection:
         return sum(
@@ -52,7 +52,7 @@ def _expired_access_rows(ctx: Context) -> int:
 
 
 def _rechecks(ctx: Context, age: timedelta) -> int:
-    """Re-checks of long ago. Until then the same request, sent once more, is known."""
+    """Delete old re-checks. Until then, a repeated request is recognised."""
     if not age:
         return 0
     with ctx.store.write() as connection:
@@ -75,7 +75,7 @@ def _delete(ctx: Context, table: sa.Table, at: sa.Column[object], age: timedelta
 
 
 def _redact_replies(ctx: Context, age: timedelta) -> int:
-    """The words go, the decision stays."""
+    """Delete the words of replies; the decisions stay."""
     if not age:
         return 0
     with ctx.store.write() as connection:
@@ -87,7 +87,7 @@ def _redact_replies(ctx: Context, age: timedelta) -> int:
 
 
 def _runs(ctx: Context, age: timedelta) -> int:
-    """Runs that ended long ago, with their pages and what they were to look at."""
+    """Delete old runs, with their pages and scopes."""
     if not age:
         return 0
     old = sa.select(runs.c.id).where(

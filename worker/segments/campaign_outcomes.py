@@ -1,4 +1,4 @@
-"""What became of the messages of a campaign: sent, delivered, undelivered, replies; imported."""
+"""Import the outcomes of campaigns: messages sent, delivered, undelivered, and replies."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MOST = 1_000_000_000
 
 
 class OutcomeError(HygieneError, ValueError):
-    """A row cannot be taken; the text says why."""
+    """A row cannot be accepted. The text says why."""
 
     exit_code = 2
     http_status = 422
 
 
 def checked(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One campaign's day as a row of the table; raises `OutcomeError`."""
+    """Return one campaign's day as a row of the table. Raises `OutcomeError`."""
     campaign = str(row.get("campaign") or "").strip()
     if not campaign or len(campaign) > 255 or not campaign.isprintable():
         raise OutcomeError("campaign: name it, in at most 255 characters")
@@ -58,7 +58,7 @@ def keep(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> int:
 def from_file(
     path: Path, layout: Layout = TOLD_BY_ITSELF, note: Callable[[str], None] = ignore
 ) -> list[dict[str, Any]]:
-    """Rows of a list with the columns campaign, day, sent, delivered, undelivered, replies.
+    """Read rows of a list with the columns campaign, day, sent, delivered, undelivered, replies.
 
     Raises `ListError` for a list that cannot be read, `OutcomeError` for one with a broken row.
     """
@@ -84,7 +84,7 @@ def _named(row: Row, places: Mapping[str, int]) -> dict[str, Any]:
 
 
 def totals(ctx: Context, campaigns: Sequence[str]) -> dict[str, dict[str, int]]:
-    """What is known of these campaigns, over all days."""
+    """Return the outcomes of these campaigns, over all days."""
     c = campaign_outcomes.c
     query = (
         sa.select(c.campaign, *(sa.func.sum(c[name]) for name in COUNTS))

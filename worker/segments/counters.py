@@ -1,4 +1,4 @@
-"""Counts how the contacts of each segment stand, and keeps the counts.
+"""Count the statuses and reports of each segment's contacts, and store the counts.
 
 All is counted anew from the index each time: nothing can drift, and no row is fought for while
 pages are written. Contacts that stand alike are counted by the database, so that a million of them
@@ -152,7 +152,8 @@ def _largest(found: dict[Segment, Counts]) -> list[tuple[Segment, Counts]]:
 
 
 def _groups(connection: Connection) -> Iterator[tuple[str, str, str, dict[str, str], int]]:
-    """(by, connector, value, statuses, how many contacts) of contacts that stand alike."""
+    """Return (by, connector, value, statuses, how many contacts) of contacts with the same
+    statuses."""
     c = contacts.c
     text = sa.cast(c.statuses, sa.Text)
     query = sa.select(c.connector, text, sa.func.count()).group_by(c.connector, text)
@@ -183,7 +184,7 @@ def _same(other: Any) -> sa.ColumnElement[bool]:
 
 
 def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]]:
-    """(by, connector, value, kind of report, how many contacts)."""
+    """Return (by, connector, value, kind of report, how many contacts)."""
     c, held, f = contacts.c, contact_numbers.c, feedback.c
     told = (
         sa.select(held.connector, held.object, held.record_id, f.kind)
@@ -217,7 +218,7 @@ def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]
 
 
 def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:
-    """Numbers on many contacts, with how many persons (by their emails) those are."""
+    """Return numbers on many contacts, with the number of persons (by their emails)."""
     held = contact_numbers.c
     holders = sa.func.count()
     many = (
@@ -241,7 +242,8 @@ def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:
 
 
 def _fetch_lists(ctx: Context) -> None:
-    """Who is on the lists that the settings name; one that cannot be read stays as it was."""
+    """Fetch the members of the lists that the settings name. A list that cannot be read keeps its
+    members."""
     wanted: list[tuple[str, str]] = []
     for entry in ctx.settings.segments.lists:
         connector, _, name = entry.partition(":")
@@ -280,7 +282,7 @@ def _poll(connector: str, name: str) -> str:
 
 
 def _is_due(ctx: Context, connector: str, name: str) -> bool:
-    """Whether it is time to ask who is on a list: that takes calls of the CRM."""
+    """Return whether it is time to fetch the members of a list, which takes calls of the CRM."""
     query = sa.select(poll_cursors.c.position).where(poll_cursors.c.name == _poll(connector, name))
     with ctx.store.read() as connection:
         last = connection.scalar(query)

@@ -1,8 +1,8 @@
-"""Sets bad segments apart, has them audited by a deeper run, and keeps before and after.
+"""Isolate bad segments, have them audited by a deeper run, and keep the counts before and after.
 
-While a segment stands isolated its numbers count as audited: steps of the chain that are
-`only_audited` look at them, within the budget. Its contacts are flagged where the settings name a
-field for it (`connectors.NAME.fields.isolated`).
+While a segment is isolated, its numbers count as audited: steps of the chain that are
+`only_audited` check them, within the budget. Its contacts are flagged if the settings name a field
+for it (`connectors.NAME.fields.isolated`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NoSuchSegmentError(HygieneError):
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """A row: see the table."""
+    """A row of the table."""
 
     id: int
     connector: str
@@ -86,8 +86,8 @@ def history(ctx: Context, limit: int = 100) -> list[Isolation]:
 
 
 def isolate_bad_segments(ctx: Context) -> list[Isolation]:
-    """Isolate what the last count shows to be bad; what was released by a person since it was
-    last isolated stays free until its share has grown. Returns what is new."""
+    """Isolate segments that the last count shows to be bad; return the new ones. A segment that a
+    person released stays free until its share has grown."""
     settings = ctx.settings.segments
     if not settings.isolate:
         return []
@@ -133,7 +133,7 @@ def _describe(bad: int, of: int, threshold: float, confidence: float) -> str:
 
 
 def _released_at_rate(ctx: Context) -> dict[tuple[str, str, str], float]:
-    """Segments that a person let go, and the upper end of the share that they were let go with."""
+    """Return segments that a person released, with the upper end of their share at that time."""
     found: dict[tuple[str, str, str], float] = {}
     for one in reversed(history(ctx, 1000)):
         if one.released_at is not None:
@@ -186,7 +186,7 @@ def release(ctx: Context, isolation_id: int, who: str, why: str) -> Isolation:
 
 
 def counts_of(ctx: Context, connector: str, by: str, value: str) -> Mapping[str, Any]:
-    """A segment as it was last counted; raises `NoSuchSegmentError`."""
+    """Return a segment's last counts. Raises `NoSuchSegmentError`."""
     c = segment_counts.c
     query = sa.select(segment_counts).where(c.by == by, c.connector == connector, c.value == value)
     with ctx.store.read() as connection:
@@ -207,5 +207,5 @@ def _counts(row: Any) -> Mapping[str, Any]:
 
 
 def flags_contacts(ctx: Context, connector: str) -> bool:
-    """Whether the CRM has a field that marks contacts of isolated segments."""
+    """Return whether the CRM has a field that marks contacts of isolated segments."""
     return bool(ctx.settings.section(connector).fields.isolated)

@@ -1,4 +1,4 @@
-"""Segments with their shares and intervals, for the command, the API and the pages."""
+"""Query segments with their shares and intervals, for the command line, the API and the pages."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def list_segments(
 
 
 def _rates(row: Any) -> dict[str, dict[str, float]]:
-    """Each status' share of the phone fields, each report's of the contacts, with intervals."""
+    """Return each status' share of the phone fields, and each report's of the contacts, with
+    intervals."""
     of_fields = {name: (row.statuses.get(name, 0), row.numbers) for name in _SHARES}
     of_contacts = {name: (row.reports.get(name, 0), row.contacts) for name in REPORTS}
     found = {}
@@ -70,7 +71,7 @@ def _rates(row: Any) -> dict[str, dict[str, float]]:
 
 
 def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
-    """The statuses of all phone fields by day, the oldest first, over all connectors."""
+    """Return the statuses of all phone fields by day, oldest first, over all connectors."""
     c = daily_counts.c
     latest = sa.select(c.day).distinct().order_by(c.day.desc()).limit(days)
     query = sa.select(daily_counts).where(c.day.in_(latest)).order_by(c.day)
@@ -85,7 +86,7 @@ def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
 
 
 def list_shared_numbers(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
-    """Numbers that many contacts hold, the most shared first."""
+    """List numbers that many contacts hold, the most shared first."""
     c = shared_numbers.c
     query = sa.select(shared_numbers).order_by(c.holders.desc(), c.number).limit(limit)
     with ctx.store.read() as connection:

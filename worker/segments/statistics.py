@@ -1,4 +1,4 @@
-"""Is a list bad, or is it only small? Pure: counts in, intervals and judgements out.
+"""Tell bad segments from small ones. Pure: counts in, intervals and judgements out.
 
 A share of few numbers says little: of 5 numbers 2 may be bad by chance. So each share has an
 interval, and a segment is bad only where even the interval's lower end is too much.
@@ -18,8 +18,8 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`of` things, `bad` of them bad; the true share lies from `low` to `high`, as sure as was
-    asked."""
+    """`bad` of `of` things are bad; the true share is between `low` and `high`, with the requested
+    confidence."""
 
     bad: int
     of: int
@@ -37,9 +37,9 @@ def _deviations(confidence: float) -> float:
 
 
 def share(bad: int, of: int, confidence: float = 0.95) -> Share:
-    """A share with its interval: Wilson's score interval with continuity correction (R. G.
-    Newcombe, Statistics in Medicine 17, 1998, method 4), which holds what it promises for small
-    counts too.
+    """Return a share with its interval: Wilson's score interval with continuity correction (R. G.
+    Newcombe, Statistics in Medicine 17, 1998, method 4), which keeps its promise for small counts
+    too.
 
     >>> share(0, 0)
     Share(bad=0, of=0, low=0.0, high=1.0)
@@ -64,8 +64,8 @@ def share(bad: int, of: int, confidence: float = 0.95) -> Share:
 def exceeds_threshold(
     counts: Mapping[K, tuple[int, int]], threshold: float, least: int, confidence: float
 ) -> list[K]:
-    """The segments, (bad, of) each, that are surely worse than `threshold`, and than all others
-    taken together.
+    """Return the segments, (bad, of) each, that are certainly worse than `threshold`, and than all
+    others taken together.
 
     "Surely": in a count in which none really is, one is named with a probability of at most
     1 - `confidence`, however many there are (each is held to its part of that; Bonferroni).

@@ -1,4 +1,4 @@
-"""Comparing a column with a list of any length, told to the database as one value.
+"""Compare a column with a list of any length, passed to the database as one value.
 
 SQLAlchemy makes a parameter of each member of `IN (...)`, and works each one out anew: of what a
 page costs that was more than the queries themselves.
@@ -19,12 +19,12 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 def any_of(column: sa.ColumnElement[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
-    """Whether a column (of texts or whole numbers) is one of these values."""
+    """Return the condition that a column (of texts or whole numbers) is one of these values."""
     return AnyOf(column, sa.bindparam(None, list(values), ArrayParam(column.type), unique=True))
 
 
 class ArrayParam(sa.TypeDecorator[list[Any]]):
-    """A list as a PostgreSQL array; SQLite, which has none, gets it as JSON."""
+    """A list as a PostgreSQL array, or as JSON for SQLite, which has no arrays."""
 
     impl = sa.Text
     cache_ok = True
@@ -47,7 +47,8 @@ class AnyOf(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: Any = None) -> Any:
-        """A condition by itself. SQLAlchemy would compare it with 1, and no index serves that."""
+        """Return the condition itself. SQLAlchemy would compare it with 1, which no
+        index serves."""
         return self
 
 

@@ -1,6 +1,6 @@
-"""Records that somebody changed, by a CRM's own word: looked at soon, by the next run of reports.
+"""Store records that a CRM says were changed, so that the next run of reports reads them soon.
 
-If one is lost the incremental pull finds it too: this is only quicker.
+If one is lost, the incremental read finds it too: this is only quicker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from worker.store.tables import UtcDateTime, changed_records
 def record(
     connection: Connection, connector: str, object_name: str, ids: Sequence[str], now: datetime
 ) -> None:
-    """Once more makes no second entry; one that a run has taken is to be looked at again."""
+    """Store changed records. A repetition makes no second entry; a record that a run has claimed is
+    read again."""
     upsert(
         connection,
         changed_records,
@@ -40,7 +41,7 @@ def record(
 
 
 def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
-    """Records that no run has taken and whose time has come: (object, id) -> id."""
+    """Return records that no run has claimed and that are due: (object, id) -> id."""
     c = changed_records.c
     query = (
         sa.select(c.object, c.record_id)
@@ -52,7 +53,7 @@ def claimable(connection: Connection, connector: str, now: datetime, limit: int)
 
 
 def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
-    """A run that was not finished, and when it is to be tried again."""
+    """Return the unfinished run that has claimed records, and when to try it again."""
     c = changed_records.c
     query = (
         sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
@@ -86,7 +87,8 @@ def postpone(connection: Connection, run_id: str, _why: str, now: datetime) -> N
 
 
 def complete(connection: Connection, connector: str, run_id: str, _now: datetime) -> int:
-    """A run has looked at them; what was changed once more meanwhile stays."""
+    """Delete the records that a run has read, except those that were changed again in
+    the meantime."""
     done = sa.delete(changed_records).where(
         changed_records.c.connector == connector, changed_records.c.run_id == run_id
     )

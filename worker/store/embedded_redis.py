@@ -1,4 +1,5 @@
-"""A Redis of our own where none is configured: a real Redis or Valkey server under HYGIENE_HOME.
+"""Run a Redis of our own if none is configured: a real Redis or Valkey server under
+HYGIENE_HOME.
 
 Which program is started: `worker.store.redis_server`. It listens on a socket that only this user
 can open, keeps nothing on disk (the database is the truth), and is shared by all processes with the
@@ -34,7 +35,7 @@ _OPTIONS = (  # which every version from 6.0 on has
 
 
 class RedisError(HygieneError):
-    """The embedded Redis did not start; the text says why."""
+    """The embedded Redis did not start. The text says why."""
 
     exit_code = 2
 
@@ -50,12 +51,12 @@ def socket_path(home: Path) -> Path:
 
 
 def url(home: Path) -> str:
-    """As Celery writes it; redis-py calls the same `unix://`."""
+    """Return the address as Celery writes it; redis-py calls the same `unix://`."""
     return f"redis+socket://{socket_path(home)}"
 
 
 def client(redis_url: str) -> redis.Redis:
-    """What speaks to a Redis of the settings, which say whether its certificate is checked."""
+    """Return a client for a Redis of the settings, which say whether its certificate is checked."""
     made: redis.Redis = redis.Redis.from_url(
         redis_url.replace("redis+socket://", "unix://", 1), socket_timeout=5
     )
@@ -72,7 +73,7 @@ def answers(home: Path) -> bool:
 
 
 def running_version(redis_url: str) -> Version | None:
-    """Which server answers there; None if it does not say, or forbids INFO."""
+    """Return which server answers there; None if it does not say, or forbids INFO."""
     try:
         return version_of(client(redis_url).info("server"))
     except redis.RedisError:
@@ -105,7 +106,7 @@ def _make_own_folder(folder: Path) -> None:
 
 
 def _is_own_folder(folder: Path) -> bool:
-    """Whether it is a folder of our user, and no link to one."""
+    """Return whether it is a folder of our user, and no link to one."""
     try:
         status = folder.lstat()
     except OSError:

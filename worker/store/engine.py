@@ -1,4 +1,4 @@
-"""Opens the database, brings it up to date, and hands out short transactions."""
+"""Open the database, upgrade its tables, and provide short transactions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may write; on SQLite it takes the write lock at once, so that two
+        """Begin a writing transaction. On SQLite it takes the write lock at once, so that two
         writers wait for each other instead of failing half-way."""
         if getattr(self._writing, "now", False):
             raise RuntimeError("a writing transaction was begun inside another one")
@@ -100,7 +100,7 @@ def _tune_sqlite(engine: Engine) -> None:
 
 
 def upgrade(url: str) -> None:
-    """Bring the tables to the newest form; safe to repeat and to run from two places at once."""
+    """Upgrade the tables. It is safe to repeat this, and to run it from two places at once."""
     from alembic import command  # 15 MB, which a worker never needs
     from alembic.config import Config
 
@@ -124,7 +124,7 @@ def _cannot_open(error: Exception) -> str:
 
 
 def is_current(url: str) -> bool:
-    """Whether the tables have the form that this version works with; raises `StoreError`."""
+    """Return whether the tables have the form that this version works with. Raises `StoreError`."""
     newest = max(path.name[:4] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
     version = sa.table("alembic_version", sa.column("version_num"))
     store = open_store(url)

@@ -1,4 +1,4 @@
-"""Contacts that are settled need no second look; something new about a number unsettles them."""
+"""Invalidate contacts that need no second look, when something new is learned about a number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from worker.store.tables import contact_numbers, contacts
 
 
 def invalidate(connection: Connection, numbers: Iterable[str]) -> None:
-    """Whoever holds one of these numbers is looked at again by the next run that reads them."""
+    """Have all contacts that hold one of these numbers processed again by the next run that reads
+    them."""
     held, c = contact_numbers.c, contacts.c
     for some in chunks(sorted(set(numbers))):
         holders = sa.select(held.connector, held.object, held.record_id).where(

@@ -44,7 +44,7 @@ Numbers = Mapping[str, Mapping[str, str]]  # record id -> phone field -> its num
 
 @dataclass(frozen=True, slots=True)
 class LostField:
-    """A field that could be used once. `field`: "" for the whole object. `until`: when it was back,
+    """A field that could be used once. `field`: "" for the whole object. `until`: when it was back;
     None while it is lost."""
 
     object: str
@@ -86,13 +86,13 @@ class History:
     lost: tuple[LostField, ...] = ()
 
     def lacks(self, object_name: str, roles: Iterable[Role]) -> bool:
-        """Whether a field of such a role is lost."""
+        """Return whether a field of such a role is lost."""
         wanted = {*roles}
         return any(one.object == object_name and one.role in wanted for one in self.lost)
 
     @property
     def lost_objects(self) -> frozenset[str]:
-        """Objects that are lost as a whole."""
+        """Return objects that are lost as a whole."""
         return frozenset(one.object for one in self.lost if one.role == "object")
 
 

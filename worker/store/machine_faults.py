@@ -67,7 +67,7 @@ _REDIS_CODE = re.compile(rf"(?:^|[\s:-])({'|'.join(_REDIS)})\b")
 
 @dataclass(frozen=True)
 class Trouble:
-    """`line`: what is wrong and what to do. `passes`: it may soon be over."""
+    """A known fault. `line`: what is wrong and what to do. `passes`: it may soon be over."""
 
     line: str
     passes: bool = False
@@ -85,8 +85,8 @@ def trouble(error: BaseException) -> Trouble | None:
 
 
 def _is_of_kombu(error: BaseException) -> bool:
-    """Whether the queue's library could not reach Redis. Commands that look at the database alone
-    do without it: where it was never loaded, nothing is its error."""
+    """Return whether the queue's library could not reach Redis. Commands that only use the database
+    do not load it, and then no error is its."""
     kombu = sys.modules.get("kombu.exceptions")
     return kombu is not None and isinstance(error, kombu.OperationalError)
 

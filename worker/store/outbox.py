@@ -33,8 +33,8 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """Something that every CRM in `connectors` is to know of a number. `cause`: what it came of,
-    as the key of `suppressions`."""
+    """Something about a number that every CRM in `connectors` has to know. `cause`: what it came
+    from, as the key of `suppressions`."""
 
     source_key: str
     number: str
@@ -103,7 +103,7 @@ def requeue_missed(connection: Connection, connector: str, now: datetime) -> int
 
 
 def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
-    """Deliveries that no run has taken and whose time has come, the oldest first: id -> number."""
+    """Return deliveries that no run has claimed and that are due, oldest first: id -> number."""
     c = deliveries.c
     query = (
         sa.select(c.id, c.number)
@@ -120,7 +120,7 @@ def claimable(connection: Connection, connector: str, now: datetime, limit: int)
 
 
 def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | None:
-    """A run that has deliveries left, and when it is to be tried again."""
+    """Return a run that has deliveries left, and when to try it again."""
     c = deliveries.c
     query = (
         sa.select(c.run_id, sa.func.min(c.retry_at, type_=UtcDateTime).label("at"))
@@ -143,7 +143,8 @@ def claim(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
 
 
 def postpone(connection: Connection, run_id: str, error: str, now: datetime) -> None:
-    """The CRM could not be used: its deliveries wait, longer each time, and stay with their run."""
+    """Postpone the deliveries of a CRM that could not be used. They wait longer each time, and stay
+    with their run."""
     of_run = sa.and_(deliveries.c.run_id == run_id, deliveries.c.state == DeliveryState.PENDING)
     attempts = connection.scalar(sa.select(sa.func.max(deliveries.c.attempts)).where(of_run)) or 0
     connection.execute(
@@ -158,7 +159,8 @@ def postpone(connection: Connection, run_id: str, error: str, now: datetime) -> 
 
 
 def complete(connection: Connection, connector: str, run_id: str, now: datetime) -> int:
-    """A run is done: confirmed is what all holders took; what one of them refused is kept.
+    """Complete the deliveries of a run: those that all holders took are confirmed; why one of them
+    refused is kept.
 
     Returns how many were confirmed.
     """
@@ -199,7 +201,7 @@ def _held_numbers(connection: Connection, numbers: Iterable[str]) -> set[tuple[s
 def _holders_and_failures(
     connection: Connection, connector: str, numbers: Iterable[str]
 ) -> tuple[Mapping[str, int], Mapping[str, str]]:
-    """Number -> records that hold it; and -> why one of them could not be written."""
+    """Return number -> records that hold it, and number -> why one of them could not be written."""
     held = contact_numbers.c
     same = sa.and_(
         failures.c.connector == held.connector,

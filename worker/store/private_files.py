@@ -45,7 +45,7 @@ def protect_home(home: Path) -> None:
 
 
 def _is_for_all(home: Path) -> bool:
-    """Whether this is a folder in which everybody may create files, such as /tmp."""
+    """Return whether this is a folder in which everybody may create files, such as /tmp."""
     return bool(home.stat().st_mode & stat.S_ISVTX)
 
 
@@ -64,7 +64,8 @@ def make_database(path: Path) -> None:
 
 
 def _is_looked_at_first(path: Path) -> bool:
-    """Whether this process has not looked at that file yet, and so has no connection to it.
+    """Return whether this process has not looked at that file yet, and so has no
+    connection to it.
 
     Whoever opens the file of a database and closes it again takes the locks of all connections that
     the process has to it: the next process that leaves then takes itself for the last one, and
@@ -81,8 +82,9 @@ def _is_looked_at_first(path: Path) -> bool:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether SQLite made it (https://www.sqlite.org/fileformat.html#the_database_header), or it is
-    empty yet. Only where the process has no connection to it: `_is_looked_at_first`."""
+    """Return whether SQLite made the file
+    (https://www.sqlite.org/fileformat.html#the_database_header), or it is still empty. Call it only
+    if the process has no connection to it: `_is_looked_at_first`."""
     try:
         with path.open("rb") as file:
             return file.read(16) in (b"", b"SQLite format 3\x00")

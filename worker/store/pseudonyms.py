@@ -1,4 +1,4 @@
-"""Keyed hashes of what must be recognised and must not be kept: erased numbers, and persons.
+"""Keyed hashes of what must be recognised but not stored: erased numbers, and persons.
 
 The key is SECRET_KEY. Without one it is a key of our own: in a file beside the embedded database,
 or, where several machines share a database server, in that database (where it protects less). A
@@ -35,17 +35,18 @@ OWN_KEY = "secret key"
 
 @dataclass(frozen=True)
 class Keys:
-    """`secrets`: the key in force first, then earlier ones."""
+    """`secrets`: the key in use first, then earlier ones."""
 
     secrets: tuple[bytes, ...]
 
     def person(self, email: str) -> str:
-        """Tells that two records are about the same person; "" where there is no email."""
+        """Return a hash that tells whether two records are about the same person; "" without an
+        email."""
         return next(iter(self._persons(email, self.secrets[:1])), "")
 
     def person_aliases(self, email: str) -> tuple[str, ...]:
-        """All that a person may be kept as: under the key in force first, then under earlier ones;
-        () where there is no email."""
+        """Return all hashes that may stand for a person: under the key in use first, then under
+        earlier ones; () without an email."""
         return self._persons(email, self.secrets)
 
     def _persons(self, email: str, keys: tuple[bytes, ...]) -> tuple[str, ...]:
@@ -53,7 +54,7 @@ class Keys:
         return tuple(self._hash(key, "person", text) for key in keys) if text else ()
 
     def erased_number(self, number: str) -> str:
-        """What is kept of an erased number."""
+        """Return what is kept of an erased number."""
         return (
             number
             if number.startswith(ERASED_PREFIX)
@@ -61,34 +62,34 @@ class Keys:
         )
 
     def aliases(self, number: str) -> tuple[str, ...]:
-        """All that a number may be kept as: itself, or erased under any of our keys."""
+        """Return all that may stand for a number: itself, or its hashes under our keys."""
         return (number, *(ERASED_PREFIX + self._hash(key, "n", number) for key in self.secrets))
 
     def erased_key(self, key: str) -> str:
-        """What is kept of the idempotency key of an erased report: it may name a number, or be the
-        sender's own words. A repetition is still told by it."""
+        """Return what is kept of the idempotency key of an erased report, which may name a number,
+        or be the sender's own words. A repetition is still recognised by it."""
         if key.startswith(_ERASED_KEY):
             return key
         return _ERASED_KEY + self._hash(self.secrets[0], "key", key)
 
     def erased_keys(self, key: str) -> tuple[str, ...]:
-        """All that an idempotency key may be kept as, once its report was erased."""
+        """Return all that may stand for an idempotency key whose report was erased."""
         return tuple(_ERASED_KEY + self._hash(secret, "key", key) for secret in self.secrets)
 
     def erased_contact(self, key: str) -> str:
-        """What is kept of the key of an erased contact."""
+        """Return what is kept of the key of an erased contact."""
         return _ERASED_CONTACT + self._hash(self.secrets[0], "contact", key)
 
     def erased_contacts(self, key: str) -> tuple[str, ...]:
-        """All that the key of a contact may be kept as, once it was erased."""
+        """Return all that may stand for the key of an erased contact."""
         return tuple(_ERASED_CONTACT + self._hash(one, "contact", key) for one in self.secrets)
 
     def short_hash(self, number: str) -> str:
-        """Short, to tell within one contact which number is meant."""
+        """Return a short hash, which tells the numbers of one contact apart."""
         return self._hash(self.secrets[0], "link number", number)[:12]
 
     def signing_keys(self) -> list[str]:
-        """Keys for signing links, the oldest first, as itsdangerous wants them."""
+        """Return keys for signing links, oldest first, as itsdangerous wants them."""
         return [self._hash(key, "link", "") for key in reversed(self.secrets)]
 
     @staticmethod
@@ -106,7 +107,8 @@ def _keyed(key: bytes) -> hmac.HMAC:
 
 
 def open_keys(settings: Settings, store: Store) -> Keys:
-    """The keys of this installation; raises `StoreError` when the database knows another one."""
+    """Return the keys of this installation. Raises `StoreError` if the database knows
+    another one."""
     given = [text for text in (settings.secret_key, settings.secret_key_previous) if text]
     own = _own_key(settings, store, make=not settings.secret_key)
     if own:
@@ -132,7 +134,7 @@ def open_keys(settings: Settings, store: Store) -> Keys:
 
 
 def record_erasure(connection: Connection, keys: Keys) -> None:
-    """Remember that something was erased under the key in force: it is needed from now on."""
+    """Record that something was erased under the key in use, which is needed from now on."""
     row = {"name": _fingerprint(keys.secrets[0]), "value": _ERASED_UNDER}
     upsert(connection, app_state, [row])
 
@@ -142,7 +144,7 @@ def _fingerprint(key: bytes) -> str:
 
 
 def _own_key(settings: Settings, store: Store, make: bool) -> str:
-    """The key that we made ourselves, once; "" where there is none and none is to be made."""
+    """Return the key that we generated; "" if there is none and none is to be made."""
     if settings.database_url.startswith("sqlite"):
         return _key_in_file(settings.home / "secret-key", make)
     query = sa.select(app_state.c.value).where(app_state.c.name == OWN_KEY)
@@ -157,7 +159,7 @@ def _own_key(settings: Settings, store: Store, make: bool) -> str:
 
 
 def _key_in_file(path: Path, make: bool) -> str:
-    """Made once, and kept where only this user can read it."""
+    """Return the key in a file, which is generated once, and readable for this user only."""
     if make and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Written whole beside it, then linked into place: nobody reads half a key, and of two
@@ -181,7 +183,7 @@ def _key_in_file(path: Path, make: bool) -> str:
 
 
 def number_aliases(keys: Keys, numbers: Iterable[str], has_erasures: bool) -> dict[str, str]:
-    """What may stand in our tables for these numbers -> the number itself."""
+    """Return what may stand in our tables for these numbers -> the number itself."""
     if not has_erasures:
         return {number: number for number in numbers}
     return {name: number for number in numbers for name in keys.aliases(number)}

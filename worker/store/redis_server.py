@@ -70,7 +70,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _version_of(program: str) -> Version | None:
-    """What it says of itself; None for one that cannot be run here."""
+    """Return the version that a server prints; None if it cannot be run here."""
     try:
         answer = subprocess.run(
             [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False,

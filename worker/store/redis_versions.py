@@ -101,14 +101,14 @@ def version_of(info: Mapping[str, Any]) -> Version:
 
 
 def _number(text: object) -> Number:
-    """The first three numbers; 0 for what is missing."""
+    """Return the first three numbers; 0 for what is missing."""
     parts = [int(part) for part in re.findall(r"\d+", str(text))[:3]]
     major, minor, patch = (*parts, 0, 0, 0)[:3]
     return major, minor, patch
 
 
 def is_too_old(version: Version) -> bool:
-    """Whether it lacks what the queue needs."""
+    """Return whether it lacks what the queue needs."""
     return version.product == "Redis" and version.number < OLDEST
 
 

@@ -18,8 +18,8 @@ def new_owner() -> str:
 
 
 def is_alive(owner: str | None) -> bool:
-    """Whether the owner of a lease may still be at work. For a process on another host nobody can
-    know: then True, and the end of the lease decides."""
+    """Return whether the owner of a lease may still be at work. Nobody can know that of a process
+    on another host: then return True, and the end of the lease decides."""
     if not owner:
         return False
     host, _, rest = owner.partition(":")

@@ -1,4 +1,4 @@
-"""How every command of `hygiene` ends: with a plain line and an exit code, never with a traceback.
+"""End every command of `hygiene` with a plain line and an exit code, never with a traceback.
 
 A signal (Ctrl-C, SIGTERM) ends it with exit code 130. What carries work out in order is run inside
 `stoppable`, where a signal lets what is under way end first.

@@ -1,4 +1,4 @@
-"""What commands of `hygiene` share that work with the database: settings, context, arguments."""
+"""Shared by commands that work with the database: settings, context, arguments."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
 
 
 def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:
-    """Connector, object and id of what --contact names."""
+    """Return connector, object and id of what --contact names."""
     from worker.feedback import records
 
     name, colon, record_id = text.partition(":")

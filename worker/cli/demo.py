@@ -1,4 +1,4 @@
-"""`hygiene demo`: the whole product at work on sandbox CRMs, with nothing to set up before.
+"""`hygiene demo`: run the whole product on sandbox CRMs, with nothing to set up before.
 
 Everything runs as in production, in processes of its own: the stand-in CRMs, a Celery worker,
 beat and the web process. It lives in a folder of its own and never sees real credentials.
@@ -71,7 +71,7 @@ _EXAMPLES = 4  # of each status
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why, and where to look."""
+    """The demo cannot continue. The text says why, and where to look."""
 
 
 def run_demo(contacts: int, once: bool) -> int:
@@ -102,7 +102,7 @@ def _as_interrupt(_signal: int, _frame: object) -> None:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """A fresh folder, and one demo at a time in it."""
+    """Prepare a fresh folder, for one demo at a time."""
     with home.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,7 +118,8 @@ def _alone(home: Path) -> Iterator[None]:
 def _running(
     home: Path, contacts: int, pages_port: int
 ) -> Iterator[tuple[Settings, Callable[[], None]]]:
-    """All processes up and answering; gives the demo's settings and a check that they live."""
+    """Start all processes and wait until they answer. Yields the demo's settings and a check that
+    they are alive."""
     ports, web_port = _free_ports(pages_port)
     config = home / "hygiene.toml"
     config.write_text(_CONFIG, encoding="utf-8")
@@ -164,7 +165,7 @@ def _running(
 
 
 def _free_ports(pages_port: int) -> tuple[dict[str, int], int]:
-    """A port for each stand-in, and one for the pages."""
+    """Return a port for each stand-in, and one for the pages."""
     names = (*CRMS, "twilio")
     sockets = []
     for wanted in (pages_port, *(0 for _ in names)):
@@ -179,7 +180,7 @@ def _free_ports(pages_port: int) -> tuple[dict[str, int], int]:
 
 
 def _pages_port() -> int:
-    """PORT, which has to be free; without it 8000, or where that is taken any (0). Raises
+    """Return PORT, which has to be free; without it 8000, or if that is taken any (0). Raises
     `SettingsError`."""
     if not os.environ.get("PORT"):
         return DEFAULT_PORT if is_free(DEFAULT_PORT) else 0
@@ -189,7 +190,7 @@ def _pages_port() -> int:
 
 
 def _wait_for(settings: Settings, watch: Callable[[], None]) -> None:
-    """Until the CRMs, the web process and a worker answer."""
+    """Wait until the CRMs, the web process and a worker answer."""
     from celery import Celery
 
     salesforce, hubspot = _addresses(settings)
@@ -226,7 +227,7 @@ def _answers(url: str) -> bool:
 
 
 def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
-    """The first sync of both CRMs, and what it found."""
+    """Run the first sync of both CRMs, and show what it found."""
     ensure_schema(settings.database_url)
     ctx = Context.create(settings)
     out = console.out
@@ -297,7 +298,7 @@ def _share(counts: Mapping[str, int]) -> float:
 
 
 def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
-    """One record for each kind of finding, before and after, with the reason."""
+    """Show one record for each kind of result, before and after, with the reason."""
     made = console.table("typed", "status", "reason written to the CRM")
     seen: Counter[str] = Counter()
     shown: set[str] = set()
@@ -339,7 +340,8 @@ def _show_places(ctx: Context) -> None:
 
 
 def _show_login(settings: Settings) -> None:
-    """How to get to the admin's pages: a new link on a terminal, or what to set without one."""
+    """Show how to get to the admin's pages: a new link on a terminal, or what to set
+    without one."""
     ctx = Context.create(settings)
     try:
         if not print_login_link(ctx, "demo") and needs_link(settings, ctx.store):
@@ -350,7 +352,7 @@ def _show_login(settings: Settings) -> None:
 
 
 def _recipients_page(ctx: Context) -> str:
-    """Of the first contact in HubSpot that has a number."""
+    """Return the recipient's page of the first contact in HubSpot that has a number."""
     held = contact_numbers.c
     query = (
         sa.select(held.object, held.record_id, held.number)

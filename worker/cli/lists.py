@@ -1,4 +1,4 @@
-"""What the commands of `hygiene` that read a list share: its argument, its layout, refused rows."""
+"""Shared by commands that read a list: its argument, its layout, refused rows."""
 
 from __future__ import annotations
 

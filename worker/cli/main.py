@@ -63,7 +63,8 @@ class Commands(Group):
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
-    """As `click.version_option`, which wants the product installed, also where it is not."""
+    """Show the version like `click.version_option`, which needs the product installed, also if it
+    is not."""
     if asked and not ctx.resilient_parsing:
         click.echo(f"hygiene, version {product_version()}")
         ctx.exit()

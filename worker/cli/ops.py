@@ -1,4 +1,4 @@
-"""`hygiene` commands for whoever runs the installation: settings, checks, database, processes."""
+"""`hygiene` commands for operators: settings, checks, database, processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hygiene` commands that show the whole: overview, a record's story, the settings in force."""
+"""`hygiene` commands that show the whole: overview and spending."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
 
 
 def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]) -> None:
-    """Removals that an earlier run holds, and that these runs had nothing to say of."""
+    """Report removals that an earlier run holds and that these runs did not report."""
     from worker.sync.runs import removal_holds
 
     with ctx.store.read() as connection:
@@ -181,7 +181,7 @@ def has_failures(result: dict[str, Any]) -> bool:
 
 
 def _held_removals(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Objects of which the run would have removed too many contacts from our index."""
+    """Return objects of which the run would have removed too many contacts from our index."""
     from worker.sync.runs import removal_holds
 
     return [one for one in result["removals"] if one["state"] == removal_holds.RemovalState.HELD]

@@ -1,4 +1,4 @@
-"""`hygiene up`: the Procfile's processes on this machine, with embedded parts where none is set.
+"""`hygiene up`: run the Procfile's processes on this machine, with embedded parts by default.
 
 A process that ends by itself is started again, at first soon and then later and later; one that
 says that its settings are wrong (exit code 2) each time ends all of them, since a start more would
@@ -42,7 +42,7 @@ _COLOURS = ("36", "33", "32")  # cyan, yellow, green
 
 
 def commands(settings: Settings) -> dict[str, list[str]]:
-    """Process name -> command, run by this same Python."""
+    """Return process name -> command, run by this same Python."""
     celery = [sys.executable, "-m", "celery", "--app", "worker.app"]
     level = ["--loglevel", settings.log.level]
     return {
@@ -83,7 +83,8 @@ class Supervisor:
         ]
 
     def run(self) -> int:
-        """Returns the exit code: 130 when a signal ended it, else that of what cannot be run."""
+        """Run until stopped. Return the exit code: 130 if a signal ended it, else that of what
+        cannot be run."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._told)
         code = stopping.CODE
@@ -135,7 +136,8 @@ class Supervisor:
         process.pause = min(_LONGEST_PAUSE, process.pause * 2)
 
     def _stop_all(self) -> None:
-        """SIGTERM to each process (a worker tells its children), and SIGKILL to what remains."""
+        """Send SIGTERM to each process (a worker tells its children), and SIGKILL to
+        what remains."""
         living = [one.child for one in self._all if one.child is not None]
         for child in living:
             child.terminate()

@@ -14,17 +14,18 @@ from worker.context import Context
 
 
 def is_terminal() -> bool:
-    """Whether a person sees the output, and nothing stores it."""
+    """Return whether a person sees the output, and nothing stores it."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def pages_url(settings: Settings) -> str:
-    """Where the pages are, seen from this machine's browser."""
+    """Return the address of the pages, as this machine's browser sees it."""
     return settings.public_url or f"http://127.0.0.1:{settings.port}"
 
 
 def login_link(ctx: Context, by: str) -> str:
-    """A new link, to be printed at once; "" without a terminal, or where people have passwords."""
+    """Return a new link, to be printed at once; "" without a terminal, or if users have
+    passwords."""
     if not is_terminal() or not needs_link(ctx.settings, ctx.store):
         return ""
     token = login_links.make(ctx.store, ctx.now())

@@ -248,7 +248,7 @@ def undo(undo_id: str) -> None:
 
 @app.task(name="hygiene.segments")
 def segments() -> None:
-    """Count the segments, set bad ones apart, and begin the audits that wait."""
+    """Count the segments, isolate bad ones, and begin the audits that wait."""
     ctx = context()
     if count.count_if_needed(ctx):
         for one in isolation.isolate_bad_segments(ctx):

@@ -146,7 +146,7 @@ def isolate(
     ctx: Context, connector: str, by: str, value: str, why: str,
     before: Mapping[str, Any] | None = None, who: str = "",
 ) -> Isolation | None:  # fmt: skip
-    """Set a segment apart; None when it is already. Raises `NoSuchSegmentError`."""
+    """Isolate a segment; return None if it is already. Raises `NoSuchSegmentError`."""
     before = before or counts_of(ctx, connector, by, value)
     row = {
         "active_key": f"{connector}:{by}={value}"[:320], "connector": connector, "by": by,

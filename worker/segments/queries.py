@@ -29,12 +29,12 @@ def list_segments(
         query = query.where(c.connector == connector)
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
-    apart = {(one.connector, one.by, one.value): one for one in isolation.active(ctx, 10_000)}
-    found = []
+    isolations = {(one.connector, one.by, one.value): one for one in isolation.active(ctx, 10_000)}
+    segments = []
     for row in rows:
         bad = share(row.bad, row.numbers)
-        held = apart.get((row.connector, by, row.value))
-        found.append(
+        isolated = isolations.get((row.connector, by, row.value))
+        segments.append(
             {
                 "by": by, "value": row.value, "connector": row.connector,
                 "contacts": row.contacts, "numbers": row.numbers, "bad": row.bad,
@@ -42,17 +42,17 @@ def list_segments(
                 "statuses": {name: row.statuses.get(name, 0) for name in _PARTS},
                 "reports": dict(row.reports),
                 "rates": _rates(row),
-                "isolated": held.since.isoformat() if held else None,
-                "isolation": held.id if held else None,
+                "isolated": isolated.since.isoformat() if isolated else None,
+                "isolation": isolated.id if isolated else None,
             }
         )  # fmt: skip
-    found.sort(key=lambda one: (-one["low"], -one["rate"], one["value"]))
-    found = found[:limit]
+    segments.sort(key=lambda one: (-one["low"], -one["rate"], one["value"]))
+    segments = segments[:limit]
     if by == "campaign":
-        known = campaign_outcomes.totals(ctx, [one["value"] for one in found])
-        for one in found:
-            one["outcomes"] = known.get(one["value"])
-    return found
+        totals = campaign_outcomes.totals(ctx, [one["value"] for one in segments])
+        for one in segments:
+            one["outcomes"] = totals.get(one["value"])
+    return segments
 
 
 def _rates(row: Any) -> dict[str, dict[str, float]]:

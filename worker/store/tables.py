@@ -624,7 +624,7 @@ campaign_outcomes = sa.Table(
     sa.Column("replies", sa.Integer, nullable=False, default=0),
 )
 
-# Segments with too many bad numbers: set apart, and audited by a deeper run.
+# Segments with too many bad numbers: isolated, and audited by a deeper run.
 isolations = sa.Table(
     "isolations",
     metadata,

@@ -137,7 +137,7 @@ class _Tables(Collector):
                  parked),
                 ("reviews_open", "Replies that wait for a person",
                  sa.select(sa.func.count()).where(reviews.c.decision == "")),
-                ("segments_isolated", "Segments that are set apart",
+                ("segments_isolated", "Segments that are isolated",
                  sa.select(sa.func.count()).where(isolations.c.active_key.is_not(None))),
                 ("alerts_standing", "What needs a person now",
                  sa.select(sa.func.count()).where(alerts.c.resolved_at.is_(None))),

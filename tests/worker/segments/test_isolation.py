@@ -1,4 +1,4 @@
-"""Segments are counted from the index, set apart, audited by themselves, and let go."""
+"""Segments are counted from the index, isolated, audited automatically, and released."""
 
 from __future__ import annotations
 

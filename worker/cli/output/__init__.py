@@ -1,1 +1,1 @@
-"""What the `hygiene` command shows in a terminal: a module for each kind of result."""
+"""Show results of `hygiene` in a terminal: a module for each kind of result."""

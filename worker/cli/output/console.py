@@ -1,4 +1,4 @@
-"""What the `hygiene` command shows in a terminal: progress, tables, plain error lines."""
+"""Write to a terminal: progress, tables, plain error lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from rich.text import Text
 
 
 def _console(stderr: bool = False) -> Console:
-    """Lines are never cut or broken for a pipe or a file; a terminal wraps them by itself."""
+    """Return a console that never cuts or breaks lines for a pipe or a file; a terminal wraps them
+    itself."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else 160
     return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
@@ -57,7 +58,7 @@ _WORDS = {"done_with_failures": "done with failures", "all_failed": "all records
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout, and nothing else there."""
+    """Print one JSON document on stdout, and nothing else there."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
@@ -79,7 +80,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A bar with rate and time left, on stderr; quiet where stderr is not a terminal."""
+    """Show a bar with rate and remaining time on stderr, unless stderr is not a terminal."""
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -10,7 +10,7 @@ from worker.cli.output.console import err, out, rows, styled, table
 
 
 def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
-    """What `clean` found; on stderr where the list itself goes to standard output."""
+    """Show what `clean` found; on stderr if the list itself goes to standard output."""
     to = err if to_stderr else out
     to.print(f"{summary.rows:,} rows -> {target}")
     columns = ", ".join(summary.phone_columns)

@@ -11,7 +11,7 @@ from worker.cli.output.console import info, out, rows, show_table, styled, table
 
 
 def show_number(found: Mapping[str, Any]) -> None:
-    """All that is known of a number."""
+    """Show everything known about a number."""
     plan = "in" if found["valid"] else "not in"
     out.print(
         Text.assemble(
@@ -84,7 +84,7 @@ def _show_answers(found: Mapping[str, Any]) -> None:
 
 
 def _answer_details(verification: Mapping[str, Any]) -> str:
-    """An answer's own words beside its verdict."""
+    """Return an answer's own words, to show beside its verdict."""
     parts = [verification["detail"]]
     if verification["live"]:
         parts.append(f"line is {verification['live']}")
@@ -105,7 +105,7 @@ def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]
 
 
 def show_evidence(found: Mapping[str, Any]) -> None:
-    """What was reported of a number, and when each CRM had it."""
+    """Show what was reported about a number, and when each CRM had it."""
     out.print(Text(found["number"], style="bold"))
     for one in found["reports"]:
         who = f" by {one['source']}" if one["source"] else ""

@@ -101,7 +101,7 @@ def _show_lookups(result: Mapping[str, Any]) -> None:
 
 
 def show_run(found: Mapping[str, Any]) -> None:
-    """A run with its failures and some of its writes (`runs show`)."""
+    """Show a run with its failures and some of its writes (`runs show`)."""
     show_result(found)
     if found["failures"]:
         out.print(Text("\nnot written, by kind", style="bold"))

@@ -11,7 +11,7 @@ from worker.cli.output.console import out
 
 
 def show_steps(steps: Sequence[Any]) -> None:
-    """What `crm setup` did: what is new or failed line by line, the rest as a number."""
+    """Show what `crm setup` did: what is new or failed line by line, the rest as a number."""
     styles = {
         "created": "green", "changed": "green", "failed": "red", "offered": "cyan",
         "not checked": "yellow",

@@ -11,7 +11,7 @@ from worker.cli.output.console import out, rows, show_table, table
 
 
 def show_spend(found: Mapping[str, Any]) -> None:
-    """Money and lookups by day and provider, the caps, and how the providers do."""
+    """Show money and lookups by day and provider, the caps, and the state of the providers."""
     currency, total = found["currency"], found["total"]
     if found["days"]:
         made = table("day", "provider", ">lookups", ">lost", f">{currency}", ">reserved")

@@ -147,6 +147,8 @@ class _ChainRun:
         if step.step.at_most_every is not None:
             self._load_cached(step)
         cached = self._cached.get((step.name, step.package), {})
+        if step.provider.local:
+            cached = _of_this_edition(step, cached)
         for subject in self._subjects:
             self._results.answers[subject.number] += cached.get(subject.number, ())
         self._results.lookups.reused[step.name] += len(cached)
@@ -228,6 +230,25 @@ class _ChainRun:
             # Where an answer that still counts is asked for anew, assume that it stays the same.
             numbers = [question.number for question in questions]
             self._results.add(forecast.get(numbers, self._chain.now(), None, step))
+
+
+def _of_this_edition(
+    step: ChainStep, answers: dict[str, list[Verification]]
+) -> dict[str, list[Verification]]:
+    """Return the answers that rest on what a local provider knows today.
+
+    Numbering plans change with each release of libphonenumber. Its answers cost nothing, so those
+    of another release are not worth keeping: the numbers are looked at again, and only contacts
+    whose verdict is another one are written. A provider without an `edition` has but one.
+    """
+    edition = getattr(step.provider, "edition", "")
+    if not edition:
+        return answers
+    return {
+        number: [one for one in found if one.raw_answer == edition]
+        for number, found in answers.items()
+        if any(one.raw_answer == edition for one in found)
+    }
 
 
 def _is_of(step: ChainStep, answer: Verification) -> bool:

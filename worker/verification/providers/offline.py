@@ -21,6 +21,8 @@ class OfflineProvider:
     label = "the numbering plan"
     batch = 10_000
     local = True
+    # What its answers rest on; the chain asks it again about answers of another edition.
+    edition = f"libphonenumber {phonenumbers.__version__}"
 
     def product(self, check_level: CheckLevel) -> Product | None:
         return Product("format", Decimal(0)) if check_level == "format" else None
@@ -47,7 +49,7 @@ def _judge(number: str) -> Answer:
         carrier=carrier_of(number) if known.valid else "",
         country=known.region,
         detail=known.problem,
-        raw_answer=f"libphonenumber {phonenumbers.__version__}",
+        raw_answer=OfflineProvider.edition,
         charged=0,
     )
 

@@ -13,9 +13,12 @@ from fixture_types import Sync
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
+from worker.phones import NumberFacts
 from worker.store.tables import contacts, pages, verifications
+from worker.sync.read import change_detection
 from worker.sync.runs import lifecycle
 from worker.sync.runs import report as reporting
+from worker.verification.providers import offline
 
 
 def looked_at(ctx: Context, run: str) -> int:
@@ -128,6 +131,36 @@ class TestWhatBringsAContactBack:
     ) -> None:
         other = make_context("[policy]\nnormalize = true\n")
         assert looked_at(other, sync(other, crm.name, "everything")["run"]) > 40
+
+    def test_a_new_release_of_the_numbering_plans(
+        self,
+        ctx: Context,
+        crm: Crm,
+        sync: Sync,
+        valid_contact: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """All are decided anew, and only who holds a number whose verdict changed is written."""
+        number = crm.get(valid_contact, f"e164/{crm.phone}")
+        before = {rid: crm.get(rid, crm.status) for rid in crm.ids()}
+        judged = offline.facts
+
+        def facts(e164: str) -> NumberFacts:
+            known = judged(e164)
+            if e164 != number:
+                return known
+            return NumberFacts(False, True, "unknown", known.region, "is not a number any more")
+
+        monkeypatch.setattr(offline, "facts", facts)
+        monkeypatch.setattr(offline.OfflineProvider, "edition", "libphonenumber next")
+        monkeypatch.setattr(change_detection, "version", lambda _: "next")
+        again = sync(ctx, crm.name, "everything")
+        assert looked_at(ctx, again["run"]) > 40
+        assert crm.get(valid_contact, crm.status) == "invalid"
+        changed = {rid for rid in crm.ids() if crm.get(rid, crm.status) != before[rid]}
+        assert valid_contact in changed
+        assert again["contacts"]["written"] == len(changed) <= 3
+        assert looked_at(ctx, sync(ctx, crm.name, "everything")["run"]) == 0
 
     def test_a_forced_run(self, ctx: Context, crm: Crm, sync: Sync, valid_contact: str) -> None:
         assert looked_at(ctx, sync(ctx, crm.name, "everything", force=True)["run"]) > 40
